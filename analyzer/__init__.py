@@ -1,0 +1,3 @@
+"""credreport: the offline analyzer of AWS IAM credential reports."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,22 @@
+"""What can end a run: each error says what is wrong, where, and what to do about it."""
+
+
+class AnalyzerError(Exception):
+    """A run that cannot go on; shown as `error: message` and `hint: hint`, never as a traceback (exit code 2)."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(AnalyzerError):
+    """An option or argument that cannot be used as given."""
+
+
+class InputError(AnalyzerError):
+    """Inputs that leave nothing to judge."""
+
+
+class OutputError(AnalyzerError):
+    """An output folder or file that cannot be written."""

@@ -1,0 +1,82 @@
+"""Data issues: everything that was passed over, repaired, unreadable or rejected while reading, as rows of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+
+class Level(IntEnum):
+    """How much an issue takes from the evidence."""
+
+    NOTICE = 1
+    """Nothing is lost; the reader should know."""
+    REPAIRED = 2
+    """Read after a repair that could be done in one way only."""
+    UNREADABLE = 3
+    """A cell, or a fact about a report, that cannot be relied on; its row is kept."""
+    REJECTED = 4
+    """A row or file that was not read (exit code 3)."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """One kind of issue: its level and its name in a grouped line (`n x title`)."""
+
+    level: Level
+    title: str
+
+
+CODES: Final = {
+    "not_a_report": Code(Level.NOTICE, "file passed over: no credential report"),
+    "not_followed": Code(Level.NOTICE, "hidden file, link or special file passed over"),
+    "duplicate_input": Code(Level.NOTICE, "report given more than once, counted once"),
+    "unknown_column": Code(Level.NOTICE, "unknown column left out"),
+    "no_rows": Code(Level.NOTICE, "report without rows"),
+    "other_snapshot": Code(Level.NOTICE, "older or newer snapshot of an account, not judged"),
+    "split_report": Code(Level.REPAIRED, "further report in one file, split apart"),
+    "repaired_row": Code(Level.REPAIRED, "row of the wrong width, repaired"),
+    "bad_encoding": Code(Level.UNREADABLE, "characters that are not UTF-8"),
+    "bad_timestamp": Code(Level.UNREADABLE, "unreadable time"),
+    "bad_boolean": Code(Level.UNREADABLE, "unreadable true/false"),
+    "bad_arn": Code(Level.UNREADABLE, "unreadable ARN"),
+    "arn_mismatch": Code(Level.UNREADABLE, "ARN of another user"),
+    "missing_user": Code(Level.UNREADABLE, "row without a user name"),
+    "missing_column": Code(Level.UNREADABLE, "column missing from a report"),
+    "duplicate_column": Code(Level.UNREADABLE, "column found twice, the first one read"),
+    "account_unknown": Code(Level.UNREADABLE, "account not known"),
+    "duplicate_user": Code(Level.UNREADABLE, "user found twice in one snapshot"),
+    "impossible_order": Code(Level.UNREADABLE, "key last used before it was created"),
+    "captured_before_content": Code(Level.UNREADABLE, "report dated before its own content"),
+    "only_newer_snapshot": Code(Level.UNREADABLE, "no snapshot at or before the reference date"),
+    "rejected_row": Code(Level.REJECTED, "row not read"),
+    "unreadable_file": Code(Level.REJECTED, "file not read"),
+}
+
+
+def level_of(code: str) -> Level:
+    """Return the level of an issue code."""
+    return CODES[code].level
+
+
+@dataclass
+class IssueLog:
+    """Issues in the making; `pipeline` turns them into the `issues` table, sorted by source and line."""
+
+    rows: list[tuple[str, int | None, str | None, str | None, str, str]] = field(default_factory=list)
+
+    def add(  # noqa: PLR0913 - the columns of the table
+        self,
+        code: str,
+        message: str,
+        *,
+        source: str,
+        line: int | None = None,
+        column: str | None = None,
+        value: str | None = None,
+    ) -> None:
+        """Note one issue; `message` says what is wrong and what to do."""
+        if code not in CODES:
+            raise KeyError(code)
+        self.rows.append((source, line, column, value, code, message))

@@ -1,0 +1,148 @@
+"""The credential report's columns, sentinels and credential slots, as data.
+
+Source: AWS IAM User Guide, "Generate credential reports for your AWS account" (the report format), and live captures
+where they go beyond it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Kind(StrEnum):
+    """The kinds of credential an IAM user can hold in the report."""
+
+    PASSWORD = "password"  # noqa: S105 - a kind, not a secret
+    ACCESS_KEY = "access_key"
+    CERTIFICATE = "certificate"
+
+
+class State(StrEnum):
+    """Why a timestamp is, or is not, there."""
+
+    VALUE = "value"
+    NOT_APPLICABLE = "not_applicable"
+    NO_INFORMATION = "no_information"
+    NOT_SUPPORTED = "not_supported"
+    MISSING = "missing"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place for a credential in a report row, and the columns that describe what is in it.
+
+    `last_used`, `region` and `service` are None where the report has no such column.
+    """
+
+    name: str
+    kind: Kind
+    active: str
+    last_changed: str
+    last_used: str | None = None
+    region: str | None = None
+    service: str | None = None
+
+
+def _access_key(slot: int) -> Slot:
+    prefix = f"access_key_{slot}"
+    used = f"{prefix}_last_used"
+    return Slot(
+        prefix,
+        Kind.ACCESS_KEY,
+        active=f"{prefix}_active",
+        last_changed=f"{prefix}_last_rotated",
+        last_used=f"{used}_date",
+        region=f"{used}_region",
+        service=f"{used}_service",
+    )
+
+
+def _certificate(slot: int) -> Slot:
+    prefix = f"cert_{slot}"
+    return Slot(prefix, Kind.CERTIFICATE, active=f"{prefix}_active", last_changed=f"{prefix}_last_rotated")
+
+
+SLOTS: Final = (
+    Slot(
+        "password",
+        Kind.PASSWORD,
+        active="password_enabled",
+        last_changed="password_last_changed",
+        last_used="password_last_used",
+    ),
+    _access_key(1),
+    _access_key(2),
+    _certificate(1),
+    _certificate(2),
+)
+"""In the order of the report's columns: also the order of findings within one row."""
+
+ROOT_USER: Final = "<root_account>"
+
+COLUMNS: Final = (
+    "user",
+    "arn",
+    "user_creation_time",
+    "password_enabled",
+    "password_last_used",
+    "password_last_changed",
+    "password_next_rotation",
+    "mfa_active",
+    "access_key_1_active",
+    "access_key_1_last_rotated",
+    "access_key_1_last_used_date",
+    "access_key_1_last_used_region",
+    "access_key_1_last_used_service",
+    "access_key_2_active",
+    "access_key_2_last_rotated",
+    "access_key_2_last_used_date",
+    "access_key_2_last_used_region",
+    "access_key_2_last_used_service",
+    "cert_1_active",
+    "cert_1_last_rotated",
+    "cert_2_active",
+    "cert_2_last_rotated",
+    "additional_credentials_info",
+)
+"""All 23 documented columns, in their order. Reports are read by name, never by position."""
+
+TIMESTAMP_COLUMNS: Final = (
+    "user_creation_time",
+    "password_last_used",
+    "password_last_changed",
+    "password_next_rotation",
+    "access_key_1_last_rotated",
+    "access_key_1_last_used_date",
+    "access_key_2_last_rotated",
+    "access_key_2_last_used_date",
+    "cert_1_last_rotated",
+    "cert_2_last_rotated",
+)
+
+BOOLEAN_COLUMNS: Final = (
+    "password_enabled",
+    "mfa_active",
+    "access_key_1_active",
+    "access_key_2_active",
+    "cert_1_active",
+    "cert_2_active",
+)
+
+LAST_USED_COLUMNS: Final = tuple(
+    column for column in COLUMNS if column.startswith("access_key_") and "_last_used_" in column
+)
+"""The six columns that reports of 2014 and 2015 (16 columns) do not have."""
+
+OPTIONAL_COLUMNS: Final = frozenset({*LAST_USED_COLUMNS, "additional_credentials_info"})
+"""Columns whose absence is a known layout and not damage."""
+
+SENTINELS: Final = {
+    "": State.MISSING,
+    "n/a": State.NOT_APPLICABLE,
+    "no_information": State.NO_INFORMATION,
+    "not_supported": State.NOT_SUPPORTED,
+}
+"""Texts that stand where a value would, in lower case, with what each of them says."""

@@ -1,0 +1,108 @@
+"""The public tables, as data: names, order and types of their columns.
+
+One place for what Parquet, the workbook and the tests agree on. In memory the tables are pandas frames: texts are
+Arrow strings, texts with few values are categories, times are `timestamp[us, UTC]`, whole numbers are int32, flags are
+Arrow booleans; a missing value is NA/NaT everywhere. A frame may carry further columns for the program's own use
+(`credentials.outcome`); only the columns named here are written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+import pyarrow as pa
+
+from analyzer.reading.layout import BOOLEAN_COLUMNS, COLUMNS, TIMESTAMP_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIME: Final = pa.timestamp("us", tz="UTC")
+TEXT: Final = pa.string()
+FEW: Final = pa.dictionary(pa.int32(), pa.string())
+"""A text column of which few values differ."""
+
+
+def _aws_type(column: str) -> pa.DataType:
+    if column in TIMESTAMP_COLUMNS:
+        return TIME
+    if column in BOOLEAN_COLUMNS:
+        return pa.bool_()
+    return TEXT if column in {"user", "arn", "additional_credentials_info"} else FEW
+
+
+FINDINGS: Final = pa.schema(
+    {
+        "control": FEW,
+        "status": FEW,
+        "account_id": FEW,
+        "user": TEXT,
+        "arn": TEXT,
+        "credential": FEW,
+        "basis": FEW,
+        "basis_time": TIME,
+        "idle_days": pa.int32(),
+        "limit_days": pa.int32(),
+        "as_of": TIME,
+        "reason": FEW,
+        "message": TEXT,
+        "captured_at": TIME,
+        "source": FEW,
+        "line": pa.int32(),
+    }
+)
+
+CREDENTIALS: Final = pa.schema(
+    {
+        "account_id": FEW,
+        "user": TEXT,
+        "arn": TEXT,
+        "credential": FEW,
+        "kind": FEW,
+        "active": pa.bool_(),
+        "last_changed": TIME,
+        "last_changed_state": FEW,
+        "last_used": TIME,
+        "last_used_state": FEW,
+        "last_used_region": FEW,
+        "last_used_service": FEW,
+        "age_days": pa.int32(),
+        "idle_days": pa.int32(),
+        "captured_at": TIME,
+        "source": FEW,
+        "line": pa.int32(),
+    }
+)
+
+USERS: Final = pa.schema(
+    {column: _aws_type(column) for column in COLUMNS}
+    | {"account_id": FEW, "partition": FEW, "path": FEW, "is_root": pa.bool_()}
+    | {"captured_at": TIME, "source": FEW, "line": pa.int32()}
+    | {f"{column}_state": FEW for column in TIMESTAMP_COLUMNS}
+)
+
+ISSUES: Final = pa.schema(
+    {"source": FEW, "line": pa.int32(), "column": FEW, "value": TEXT, "code": FEW, "message": TEXT}
+)
+
+TABLES: Final[Mapping[str, pa.Schema]] = {
+    "findings": FINDINGS,
+    "credentials": CREDENTIALS,
+    "users": USERS,
+    "issues": ISSUES,
+}
+
+
+def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """Return the columns of `frame` that `schema` names, in its order and types."""
+    return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False).replace_schema_metadata(None)
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Return `table` in the in-memory types described above: dictionaries become categories, the rest stays Arrow."""
+
+    def arrow_backed(kind: pa.DataType) -> pd.ArrowDtype | None:
+        return None if pa.types.is_dictionary(kind) else pd.ArrowDtype(kind)
+
+    return table.to_pandas(types_mapper=arrow_backed)
