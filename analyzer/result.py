@@ -11,21 +11,13 @@ import pandas as pd
 
 from analyzer.reading.issues import Level, level_of
 from analyzer.reading.layout import Kind
+from analyzer.staleness import Status
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 JUDGED_KINDS: Final = (Kind.PASSWORD, Kind.ACCESS_KEY)
 """The kinds that `unused-credentials` is about; the report does not say when a certificate was used."""
-
-
-class Status(StrEnum):
-    """What a control says of one subject."""
-
-    PASS = "pass"  # noqa: S105 - a verdict, not a secret
-    FAIL = "fail"
-    NOT_CHECKED = "not_checked"
-    NOT_APPLICABLE = "not_applicable"
 
 
 class Outcome(StrEnum):

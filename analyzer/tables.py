@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 import pyarrow as pa
 
+from analyzer.reading.columns import TIME
 from analyzer.reading.layout import BOOLEAN_COLUMNS, COLUMNS, TIMESTAMP_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TIME: Final = pa.timestamp("us", tz="UTC")
 TEXT: Final = pa.string()
 FEW: Final = pa.dictionary(pa.int32(), pa.string())
 """A text column of which few values differ."""

@@ -1,0 +1,159 @@
+"""The program's work as short lists of stages; no printing, no exit codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.errors import InputError
+from analyzer.judging import judge
+from analyzer.reading.columns import NO_TIME, TIME, arrow_of, column_of
+from analyzer.reading.issues import CODES, IssueLog, Level
+from analyzer.reading.normalizing import Tables, normalize
+from analyzer.reading.parsing import parse
+from analyzer.reading.sources import Source, read_sources
+from analyzer.result import Audit, Settings
+from analyzer.selection import select
+from analyzer.tables import ISSUES, to_pandas
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    Progress = Callable[[int, int], None]
+
+_NAMED: int = 5
+"""Issues that an error spells out when nothing could be read."""
+
+
+def audit(
+    paths: Sequence[str], settings: Settings, *, leave_out: Path | None = None, progress: Progress | None = None
+) -> Audit:
+    """Read the reports under `paths` and judge them.
+
+    `leave_out` is a folder not to walk into (the output folder); `progress` is told files read and files found.
+    Raises InputError where nothing is left to judge, or where a reference instant is missing.
+    """
+    log = IssueLog()
+    sources, tables = _read(paths, log, settings.account_id, leave_out, progress)
+    selection = select(tables, sources, log, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
+    findings, credentials = judge(tables.credentials, len(tables.users), selection, settings.max_idle_days)
+    _note_users_found_twice(tables.users, log)
+    return Audit(
+        settings=settings,
+        inputs=_inputs(sources, tables, selection.judged, selection.as_of),
+        users=tables.users,
+        credentials=credentials,
+        findings=findings,
+        issues=_issues(log),
+    )
+
+
+def inspect(
+    paths: Sequence[str], *, account_id: str | None = None, progress: Progress | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what is in the reports under `paths`, unjudged: `inputs` (see `Audit`) and `issues`."""
+    log = IssueLog()
+    sources, tables = _read(paths, log, account_id, None, progress)
+    _note_users_found_twice(tables.users, log)
+    count = len(tables.users)
+    return _inputs(sources, tables, np.zeros(count, bool), np.full(count, NO_TIME)), _issues(log)
+
+
+def _read(
+    paths: Sequence[str], log: IssueLog, account_id: str | None, leave_out: Path | None, progress: Progress | None
+) -> tuple[list[Source], Tables]:
+    sources = read_sources(paths, log, leave_out=leave_out, progress=progress)
+    if not sources:
+        seen = [f"\n  {source}: {message}" for source, *_, message in log.rows[:_NAMED]]
+        more = f"\n  and {len(log.rows) - _NAMED} more" if len(log.rows) > _NAMED else ""
+        raise InputError(
+            "no credential report could be read" + "".join(seen) + more,
+            "give CSV files from `aws iam get-credential-report` or the IAM console, or a folder or archive with them",
+        )
+    raw = parse(sources, log)
+    return sources, normalize(raw, sources, log, account_id)
+
+
+def _note_users_found_twice(users: pd.DataFrame, log: IssueLog) -> None:
+    """User names are unique within an account, whatever their case; a snapshot is an account and a capture time."""
+    account = users["account_id"].cat.codes.to_numpy().astype(np.int64)
+    source = users["source"].cat.codes.to_numpy().astype(np.int64)
+    name = pc.utf8_lower(arrow_of(users["user"])).combine_chunks().dictionary_encode().indices
+    keys = pd.DataFrame(
+        {
+            # Nothing tells whether two files of unknown accounts belong together.
+            "account": np.where(account < 0, -2 - source, account),
+            "captured": pc.fill_null(arrow_of(users["captured_at"]).cast(pa.int64()), NO_TIME).to_numpy(),
+            "name": pc.fill_null(name, -1).to_numpy(),
+        }
+    )
+    twice = np.flatnonzero(keys.duplicated(keep=False).to_numpy() & (keys["name"] >= 0).to_numpy())
+    found = users.iloc[twice]
+    for source_name, line, user in zip(found["source"], found["line"], found["user"], strict=True):
+        log.add(
+            "duplicate_user",
+            "the user stands more than once in this snapshot of the account; each row was judged; remove the copy",
+            source=source_name,
+            line=int(line),
+            column="user",
+            value=user,
+        )
+
+
+def _inputs(
+    sources: Sequence[Source], tables: Tables, judged: npt.NDArray[np.bool_], as_of: npt.NDArray[np.int64]
+) -> pd.DataFrame:
+    """Return a row per report file: what it is, what is in it, and whether it was judged."""
+    users, reports = tables.users, tables.reports
+    owner = reports["source"].to_numpy()[users["report"].to_numpy()].astype(np.int64)
+    rows = pd.DataFrame(
+        {"owner": owner, "account": users["account_id"].astype("str").to_numpy(), "judged": judged, "as_of": as_of}
+    )
+    by_owner = rows.groupby("owner")
+    every = range(len(sources))
+    accounts = by_owner["account"].agg(["first", "nunique"]).reindex(every)
+    instants = by_owner["as_of"].max().reindex(every, fill_value=NO_TIME).to_numpy()
+    was_judged = by_owner["judged"].any().reindex(every, fill_value=False).to_numpy()
+    of_reports = reports.groupby("source").agg(
+        {"rows": "sum", "rejected": "sum", "layout": lambda kinds: ", ".join(dict.fromkeys(kinds)), "newest_time": "max"}
+    )
+    return pd.DataFrame(
+        {
+            "name": pd.Series([source.name for source in sources], dtype="str"),
+            "sha256": pd.Series([source.sha256 for source in sources], dtype="str"),
+            "bytes": [source.size for source in sources],
+            "container": pd.Series([source.container for source in sources], dtype="str"),
+            "encoding": pd.Series([source.encoding for source in sources], dtype="str"),
+            "layout": of_reports["layout"].to_numpy(),
+            "rows": of_reports["rows"].to_numpy(),
+            "rejected": of_reports["rejected"].to_numpy(),
+            "account_id": accounts["first"].where(accounts["nunique"] == 1).astype("str").to_numpy(),
+            "captured_at": column_of(pa.array([source.captured_at for source in sources], TIME)),
+            "captured_from": pd.Series([source.captured_from for source in sources], dtype="str"),
+            "newest_time": column_of(pa.array(of_reports["newest_time"]).cast(TIME)),
+            "judged": was_judged,
+            "as_of": column_of(
+                pa.array(instants, mask=(instants == NO_TIME) | ~was_judged).cast(TIME)
+            ),
+        }
+    )
+
+
+def _issues(log: IssueLog) -> pd.DataFrame:
+    """Return the `issues` table: by source and line, what concerns a whole file before its lines."""
+    rows = sorted(log.rows, key=lambda row: (row[0], row[1] or 0, row[2] or "", row[4], row[5], row[3] or ""))
+    columns = list(zip(*rows, strict=True)) or [()] * len(ISSUES)
+    arrays = [pa.array(list(values), pa.string() if pa.types.is_dictionary(f.type) else f.type).cast(f.type) for values, f in zip(columns, ISSUES, strict=True)]
+    return to_pandas(pa.table(arrays, schema=ISSUES))
+
+
+def rejected(issues: pd.DataFrame) -> bool:
+    """Whether some row or file was not read."""
+    return bool(issues["code"].isin([name for name, code in CODES.items() if code.level is Level.REJECTED]).any())

@@ -1,0 +1,233 @@
+"""What a credential report comes wrapped in, recognised by content: the CSV inside, and when it was generated.
+
+Sources: AWS CLI Command Reference, `iam get-credential-report` (Content is base64, GeneratedTime ISO 8601), and the
+output formats of the AWS CLI (json, text, yaml).
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import binascii
+import csv
+import gzip
+import json
+import re
+import zlib
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer.reading.layout import COLUMNS
+from analyzer.reading.times import parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+LARGEST: Final = 2**31
+"""Bytes past which a compressed file is taken for damage (or malice) and not unpacked further."""
+
+DELIMITERS: Final = ",;\t"
+_ENOUGH_COLUMNS: Final = 3
+_HEADER_LENGTH: Final = 65_536
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
+_BYTES_LITERAL: Final = re.compile(rb"b(['\"]).*\1\s*", re.DOTALL)
+_ENVELOPE_KEY: Final = re.compile(rb"""^\s*["']?(Content|GeneratedTime|ReportFormat)["']?\s*:""", re.MULTILINE)
+
+
+class NotAReportError(Exception):
+    """The bytes are something else than a credential report."""
+
+
+class DamagedError(Exception):
+    """The bytes set out to be a credential report, or a container, and cannot be read to the end."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """A report's header line: the column names as AWS writes them, in the file's order."""
+
+    columns: tuple[str, ...]
+    delimiter: str
+
+
+@dataclass(frozen=True)
+class Content:
+    """A report out of its container: `csv` is UTF-8 without byte order mark, lines end in LF."""
+
+    csv: bytes
+    container: str
+    encoding: str
+    generated_at: datetime | None = None
+    bad_generated_time: str | None = None
+    """GeneratedTime as found, where it could not be read."""
+
+
+def parse_header(line: bytes) -> Header | None:
+    """Return the header that `line` is, or None: enough of AWS's column names, with the user or its ARN among them."""
+    text = line[:_HEADER_LENGTH].decode("utf-8", errors="replace")
+    for delimiter in DELIMITERS:
+        if delimiter not in text:
+            continue
+        try:
+            cells = next(csv.reader([text], delimiter=delimiter), [])
+        except csv.Error:
+            return None
+        columns = tuple(cell.strip().lower() for cell in cells)
+        known = set(columns).intersection(COLUMNS)
+        if len(known) >= _ENOUGH_COLUMNS and known & {"user", "arn"}:
+            return Header(columns, delimiter)
+    return None
+
+
+def is_gzip(data: bytes) -> bool:
+    """Whether `data` begins as gzip does."""
+    return data.startswith(b"\x1f\x8b")
+
+
+def is_zip(data: bytes) -> bool:
+    """Whether `data` begins as a zip archive does (an empty one included)."""
+    return data.startswith((b"PK\x03\x04", b"PK\x05\x06"))
+
+
+def gunzip(data: bytes) -> bytes:
+    """Return the unpacked bytes; DamagedError where the stream is cut, corrupt or unreasonably large."""
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(data)) as stream:
+            unpacked = stream.read(LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DamagedError(f"the gzip file cannot be unpacked ({error}); copy or download it again") from error
+    if len(unpacked) > LARGEST:
+        raise DamagedError(f"the gzip file unpacks to more than {LARGEST:,} bytes, far more than any report")
+    return unpacked
+
+
+def read_contents(data: bytes) -> list[Content]:
+    """Return the reports in `data` (not gzip or zip): several where JSON or text envelopes follow each other.
+
+    Raises NotAReportError where nothing in it is a report, DamagedError where an envelope cannot be opened.
+    """
+    data, encoding = _to_utf8(data)
+    start = data[:_HEADER_LENGTH].lstrip()
+    if not start:
+        raise NotAReportError("the file is empty")
+    if parse_header(start.split(b"\n", 1)[0]) is not None:
+        return [Content(data, "csv", encoding)]
+    return [replace(content, encoding=encoding) for content in _open_envelopes(data.strip())]
+
+
+def _to_utf8(data: bytes) -> tuple[bytes, str]:
+    """Return `data` as UTF-8 with LF line ends and without byte order mark, and what it was."""
+    encoding = "utf-8"
+    if data.startswith(b"\xef\xbb\xbf"):
+        data, encoding = data[3:], "utf-8 with BOM"
+    else:
+        for codec, mark, zeros in (("utf-16-le", b"\xff\xfe", 1), ("utf-16-be", b"\xfe\xff", 0)):
+            # Without a mark, plain letters still give it away: every other byte is zero.
+            if data.startswith(mark) or (len(data) > 8 and not any(data[zeros:64:2]) and any(data[1 - zeros : 64 : 2])):
+                try:
+                    data, encoding = data.decode(codec).removeprefix("\ufeff").encode(), codec
+                except UnicodeDecodeError as error:
+                    raise DamagedError(f"the UTF-16 text is cut or corrupt ({error.reason})") from error
+                break
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data, encoding
+
+
+def _open_envelopes(data: bytes) -> list[Content]:
+    first_line = data.split(b"\n", 1)[0]
+    if data[:1] in b"{[":
+        return [_from_mapping(item, "json") for item in _json_documents(data)]
+    if _BYTES_LITERAL.fullmatch(data):
+        return [_decoded(data.decode("utf-8", errors="replace"), "bytes literal")]
+    if data[:1] == b'"':
+        return [_decoded(item, "quoted base64") for item in _json_documents(data)]
+    if first_line.count(b"\t") == 2:  # noqa: PLR2004 - BASE64 TAB GeneratedTime TAB text/csv
+        return [_from_text_line(line) for line in data.split(b"\n") if line.strip()]
+    if _ENVELOPE_KEY.match(data):
+        return [_from_yaml(data)]
+    if _BASE64.fullmatch(data):
+        try:
+            return [_decoded(data.decode("ascii"), "base64")]
+        except DamagedError as error:
+            # Any single word is base64 by its letters; only what begins like a report was meant to be one.
+            if data.startswith(base64.b64encode(b"user,")[:6]):
+                raise
+            raise NotAReportError("no header of a credential report") from error
+    raise NotAReportError("no header of a credential report")
+
+
+def _json_documents(data: bytes) -> Iterator[Any]:
+    """Yield the JSON values that follow each other in `data`; the items of a list one by one."""
+    text = data.decode("utf-8", errors="replace")
+    decoder, position = json.JSONDecoder(), 0
+    while position < len(text):
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except (json.JSONDecodeError, RecursionError) as error:
+            if _ENVELOPE_KEY.search(data):
+                raise DamagedError(f"the JSON envelope is cut or corrupt ({error}); download it again") from error
+            raise NotAReportError("neither a credential report nor an envelope of one") from error
+        yield from value if isinstance(value, list) else [value]
+        while position < len(text) and text[position].isspace():
+            position += 1
+
+
+def _from_mapping(item: object, container: str) -> Content:
+    """Return the report in the keys `Content` and `GeneratedTime`."""
+    if not isinstance(item, dict) or not isinstance(item.get("Content"), str):
+        raise NotAReportError(f"{container.upper()} without the key Content of get-credential-report")
+    return _dated(_decoded(item["Content"], f"{container} envelope"), item.get("GeneratedTime"))
+
+
+def _dated(content: Content, generated: object) -> Content:
+    if generated is None:
+        return content
+    instant = parse_instant(str(generated).strip(), naive_is_utc=True)
+    return replace(content, generated_at=instant, bad_generated_time=None if instant else str(generated))
+
+
+def _from_text_line(line: bytes) -> Content:
+    """Return the report in one line of `--output text`: BASE64, GeneratedTime and text/csv, tab-separated."""
+    parts = line.decode("utf-8", errors="replace").split("\t")
+    if len(parts) != 3 or parts[2].strip() != "text/csv":  # noqa: PLR2004
+        raise NotAReportError("neither a credential report nor a text envelope of one")
+    return _dated(_decoded(parts[0], "text envelope"), parts[1])
+
+
+def _from_yaml(data: bytes) -> Content:
+    import yaml  # noqa: PLC0415 - only this container needs it
+
+    try:
+        # BaseLoader: every scalar stays the text it is, GeneratedTime included.
+        item = yaml.load(data, Loader=yaml.BaseLoader)  # noqa: S506 - builds texts, lists and mappings only
+    except (yaml.YAMLError, RecursionError) as error:
+        raise DamagedError("the YAML envelope is cut or corrupt; download it again") from error
+    return _from_mapping(item, "yaml")
+
+
+def _decoded(text: object, container: str) -> Content:
+    """Return the report in a Content value: the CSV itself, the text of a bytes literal, or base64."""
+    if not isinstance(text, str):
+        raise NotAReportError("neither a credential report nor an envelope of one")
+    raw = text.strip()
+    if re.match(r"b['\"]", raw):
+        try:
+            data = ast.literal_eval(raw)
+        except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+            raise DamagedError("Content is a Python bytes literal that is cut or corrupt") from error
+    elif parse_header(raw.encode().split(b"\n", 1)[0]) is not None:
+        data = text.encode()
+    else:
+        try:
+            data = base64.b64decode("".join(raw.split()), validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise DamagedError(f"Content is not base64 ({error}); download the report again") from error
+    if not isinstance(data, bytes):
+        raise DamagedError("Content is no text of a report")
+    data, _ = _to_utf8(data)
+    if parse_header(data.lstrip().split(b"\n", 1)[0]) is None:
+        raise DamagedError("Content does not begin with the header of a credential report; download it again")
+    return Content(data, container, "utf-8")

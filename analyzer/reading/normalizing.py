@@ -1,0 +1,507 @@
+"""Texts -> typed tables: sentinels become NA/NaT with a state that says why, and one row a credential.
+
+Behind this door no text such as `N/A` exists and no rule looks at raw text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.reading.columns import (
+    NO_TIME,
+    NULL_TEXT,
+    TIME,
+    arrow_of,
+    category_of,
+    coded,
+    column_of,
+    microseconds,
+    times_from,
+    true_where,
+)
+from analyzer.reading.layout import (
+    BOOLEAN_COLUMNS,
+    COLUMNS,
+    ROOT_USER,
+    SENTINELS,
+    SLOTS,
+    TIMESTAMP_COLUMNS,
+    Kind,
+    Slot,
+    State,
+)
+from analyzer.reading.times import GRANULARITY, parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from analyzer.reading.issues import IssueLog
+    from analyzer.reading.parsing import RawTable
+    from analyzer.reading.sources import Source
+
+_STATES: Final = [state.value for state in State]
+_CODE: Final = {state: np.int8(code) for code, state in enumerate(State)}
+_SENTINEL_TEXTS: Final = pa.array(["", "N/A", "no_information", "not_supported"])
+_SENTINEL_CODES: Final = np.array([_CODE[SENTINELS[text.lower()]] for text in _SENTINEL_TEXTS.to_pylist()])
+
+_SURE_TIME: Final = (
+    r"^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+    r"(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1\d|2[0-3]):?[0-5]\d)$"
+)
+"""Texts that are certain to be times; anything else is looked at one distinct text at a time."""
+
+_HEAD: Final = r"^arn:(?P<partition>[a-z][a-z0-9-]*):iam::(?P<account>\d{12})$"
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The typed tables of all reports, rows in the order of sources, lines and slots.
+
+    `users` has the columns of `analyzer.tables.USERS`, and `report`, the row's position in `reports`.
+    `credentials` has those of `analyzer.tables.CREDENTIALS` but the days, and `report`, `is_root` and
+    `user_creation_time` of its user. `reports` has a row per report: `source, rows, rejected, layout, newest_time`.
+    """
+
+    users: pd.DataFrame
+    credentials: pd.DataFrame
+    reports: pd.DataFrame
+
+
+def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_id: str | None = None) -> Tables:
+    """Return `raw` typed; cells that cannot be read become NA with an issue in `log`, and keep their row.
+
+    `account_id` is the account of rows that neither their ARN nor the name of their file tells.
+    """
+    place = _Place(raw, sources, log)
+    columns: dict[str, Any] = {}
+    user = _blank_to_null(raw.cells["user"])
+    arn = _blank_to_null(raw.cells["arn"])
+    names = _read_arns(arn, user, place)
+    user = pc.coalesce(user, names.name)
+    is_root = pc.fill_null(pc.or_kleene(pc.equal(user, ROOT_USER), names.is_root), fill_value=False)
+    for column in COLUMNS:
+        cells = raw.cells[column]
+        if column in TIMESTAMP_COLUMNS:
+            columns[column], columns[f"{column}_state"] = _read_times(cells, column, place)
+        elif column in BOOLEAN_COLUMNS:
+            columns[column] = _read_flags(cells, column, is_root, place)
+        elif column in {"user", "arn"}:
+            columns[column] = column_of({"user": user, "arn": arn}[column])
+        elif column == "additional_credentials_info":
+            columns[column] = column_of(_not_available_to_null(cells))
+        else:
+            columns[column] = category_of(_not_available_to_null(cells))
+    columns |= _accounts(names, raw, sources, account_id, place)
+    columns["is_root"] = column_of(is_root)
+    columns |= _origin(raw, sources)
+    columns["report"] = raw.report
+    users = pd.DataFrame(columns, copy=False)
+    reports = _reports(raw, users)
+    _note_late_content(reports, raw, users, sources, log)
+    return Tables(users, _unpivot(users, place), reports)
+
+
+class _Place:
+    """Where rows come from: turns row positions into issues with source and line."""
+
+    def __init__(self, raw: RawTable, sources: Sequence[Source], log: IssueLog) -> None:
+        self._raw, self._sources, self._log = raw, sources, log
+
+    def note(self, code: str, message: str, rows: npt.NDArray[np.int64], column: str, values: pa.ChunkedArray) -> None:
+        """Note one issue for each of `rows` (usually few); `values` has the cells of the whole column."""
+        source_of = [self._sources[report.source].name for report in self._raw.reports]
+        texts = values.take(pa.array(rows)).to_pylist()
+        owners, lines = self._raw.report[rows].tolist(), self._raw.line[rows].tolist()
+        for owner, line, text in zip(owners, lines, texts, strict=True):
+            self._log.add(code, message, source=source_of[owner], line=line, column=column, value=text)
+
+
+def _blank_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.equal(cells, ""), NULL_TEXT, cells)
+
+
+def _not_available_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.is_in(cells, _SENTINEL_TEXTS), NULL_TEXT, cells)
+
+
+# --- times -----------------------------------------------------------------------------------------------------------
+
+
+def _read_times(cells: pa.ChunkedArray, column: str, place: _Place) -> tuple[pd.Series[Any], pd.Series[Any]]:
+    """Return a column's times (UTC) and the state of each cell."""
+    sentinel = pc.index_in(cells, _SENTINEL_TEXTS)
+    candidates = pc.if_else(pc.is_valid(sentinel), NULL_TEXT, cells)
+    code = np.where(
+        cells.is_null().to_numpy(), _CODE[State.MISSING], _CODE[State.VALUE]
+    ).astype(np.int8)
+    positions = pc.fill_null(sentinel, -1).to_numpy()
+    code = np.where(positions >= 0, _SENTINEL_CODES[positions], code)
+    try:
+        times = candidates.cast(TIME)
+    except pa.ArrowInvalid:
+        times = _read_each(candidates, code)
+        rows = np.flatnonzero(code == _CODE[State.INVALID])
+        place.note(
+            "bad_timestamp",
+            "not a time that can be read with certainty (date, time of day and UTC offset, such as "
+            "2026-10-31T08:00:00Z): the row is kept, this cell counts as unknown; use the report as AWS made it",
+            rows,
+            column,
+            cells,
+        )
+    return column_of(times), coded(code, _STATES)
+
+
+def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.ChunkedArray:
+    """Return the times of a column with unusual cells, and set `code` where they are no times.
+
+    Only texts that are not certain to be times are read in Python, and each distinct one once.
+    """
+    sure = pc.match_substring_regex(candidates, _SURE_TIME)
+    times = pc.if_else(sure, candidates, NULL_TEXT).cast(TIME)
+    rows = np.flatnonzero(pc.fill_null(pc.invert(sure), fill_value=False).to_numpy())
+    odd = candidates.take(pa.array(rows)).combine_chunks().dictionary_encode()
+    texts = odd.dictionary.to_pylist()
+    states = [SENTINELS.get(text.strip().lower()) for text in texts]
+    instants = [None if state else parse_instant(text) for text, state in zip(texts, states, strict=True)]
+    found = [
+        state or (State.INVALID if instant is None else State.VALUE)
+        for state, instant in zip(states, instants, strict=True)
+    ]
+    which = odd.indices.to_numpy()
+    code[rows] = np.array([_CODE[state] for state in found], np.int8)[which]
+    spread = np.zeros(len(candidates), np.int64)
+    spread[rows] = which
+    chosen = pa.array(instants, TIME).take(pa.array(spread))
+    is_odd = np.zeros(len(candidates), bool)
+    is_odd[rows] = True
+    return pc.if_else(pa.array(is_odd), chosen, times)
+
+
+# --- flags -----------------------------------------------------------------------------------------------------------
+
+
+def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.ChunkedArray, place: _Place) -> pd.Series[Any]:
+    """Return a true/false column; unreadable cells become NA.
+
+    `not_supported` is what reports up to about 2024 say of root's password: nothing is wrong with it.
+    """
+    encoded = cells.combine_chunks().dictionary_encode()
+    texts = [text.strip().lower() for text in encoded.dictionary.to_pylist()]
+    meaning = pa.array([{"true": True, "false": False}.get(text) for text in texts], pa.bool_())
+    flags = meaning.take(encoded.indices)
+    if meaning.null_count:
+        unread = np.asarray(pc.and_(flags.is_null(), cells.is_valid()))
+        is_old_root = true_where(pc.and_(is_root, pc.equal(cells, "not_supported")))
+        place.note(
+            "bad_boolean",
+            "neither true nor false: the row is kept, whether this is on counts as unknown; use the report as AWS made it",
+            np.flatnonzero(unread & ~is_old_root),
+            column,
+            cells,
+        )
+    return column_of(flags)
+
+
+# --- ARNs and accounts -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What the ARNs tell, each as long as the table; null where they do not."""
+
+    partition: pa.ChunkedArray
+    account: pa.ChunkedArray
+    path: pa.ChunkedArray
+    name: pa.ChunkedArray
+    is_root: pa.ChunkedArray
+
+
+def _read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, place: _Place) -> _Names:
+    """Take ARNs apart: `arn:PARTITION:iam::ACCOUNT:user/PATH/NAME`, or `…:root`.
+
+    The part before `:user/` differs once an account, so it is cut off by position and read once for each distinct
+    text; the path is `/` for most users and is searched for in the others only.
+    """
+    cut = pc.find_substring(arn, ":user/")
+    is_user = pc.greater_equal(cut, 0)
+    root = pc.ends_with(arn, ":root")
+    head = pa.chunked_array([pa.nulls(len(arn), pa.string())])
+    tail = head
+    for position in pc.unique(cut).to_pylist():
+        if position is None or position < 0:
+            continue
+        here = pc.equal(cut, position)
+        head = pc.if_else(here, pc.utf8_slice_codeunits(arn, 0, position), head)
+        tail = pc.if_else(here, pc.utf8_slice_codeunits(arn, position + len(":user")), tail)
+    head = pc.if_else(root, pc.utf8_slice_codeunits(arn, 0, -len(":root")), head)
+    encoded = head.combine_chunks().dictionary_encode()
+    parts = pc.extract_regex(encoded.dictionary, _HEAD)
+    partition, account = (parts.field(name).take(encoded.indices) for name in ("partition", "account"))
+    # A null struct hides its fields: look at the struct itself for what did not match.
+    known = parts.is_valid().take(encoded.indices)
+    partition, account = (pc.if_else(known, values, NULL_TEXT) for values in (partition, account))
+
+    simple = pc.fill_null(pc.equal(tail, pc.binary_join_element_wise("/", user, "")), fill_value=False)
+    path = pc.if_else(simple, "/", NULL_TEXT)
+    name = pc.if_else(simple, user, NULL_TEXT)
+    others = np.flatnonzero(true_where(pc.and_(pc.invert(simple), is_user)))
+    if len(others):
+        split = pc.extract_regex(
+            tail.take(pa.array(others)).combine_chunks(), r"^(?P<path>/(?:[!-~]*/)?)(?P<name>[^/]+)$"
+        )
+        mask = np.zeros(len(arn), bool)
+        mask[others] = True
+        path, name = (
+            pc.replace_with_mask(
+                whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole,
+                pa.array(mask),
+                pc.if_else(split.is_valid(), split.field(field), NULL_TEXT),
+            )
+            for whole, field in ((path, "path"), (name, "name"))
+        )
+    is_root = pc.and_(pc.fill_null(root, fill_value=False), pc.fill_null(known, fill_value=False))
+    _note_arns(arn, user, name, pc.fill_null(known, fill_value=False), is_root, place)
+    return _Names(partition, account, path, name, is_root)
+
+
+def _note_arns(  # noqa: PLR0913 - the columns it compares
+    arn: pa.ChunkedArray,
+    user: pa.ChunkedArray,
+    name: pa.ChunkedArray,
+    known: pa.ChunkedArray,
+    is_root: pa.ChunkedArray,
+    place: _Place,
+) -> None:
+    readable = pc.and_(known, pc.or_(is_root, name.is_valid()))
+    place.note(
+        "bad_arn",
+        "not the ARN of an IAM user or of root; use the report as AWS made it",
+        np.flatnonzero(np.asarray(pc.and_(arn.is_valid(), pc.invert(readable)))),
+        "arn",
+        arn,
+    )
+    place.note(
+        "arn_mismatch",
+        "the ARN names another user than the column user: cells may have moved; use the report as AWS made it",
+        np.flatnonzero(true_where(pc.not_equal(name, user))),
+        "arn",
+        arn,
+    )
+    place.note(
+        "missing_user",
+        "the user name is blank; it is taken from the ARN where there is one",
+        np.flatnonzero(np.asarray(user.is_null())),
+        "user",
+        arn,
+    )
+
+
+def _accounts(
+    names: _Names, raw: RawTable, sources: Sequence[Source], account_id: str | None, place: _Place
+) -> dict[str, pd.Series[Any]]:
+    """Return `account_id, partition, path`: the account from the ARN, else the file's name, else `account_id`."""
+    hints = pa.array([sources[report.source].account_hint or account_id for report in raw.reports], pa.string())
+    account = pc.coalesce(names.account, hints.take(pa.array(raw.report)))
+    unknown = np.flatnonzero(np.asarray(account.is_null()))
+    # Once a report: its rows share the cause and the remedy.
+    _, first = np.unique(raw.report[unknown], return_index=True)
+    place.note(
+        "account_unknown",
+        "neither an ARN nor the file's name tells the account of this row and those like it; give it with --account-id",
+        unknown[first],
+        "arn",
+        raw.cells["arn"],
+    )
+    return {
+        column: category_of(values)
+        for column, values in (("account_id", account), ("partition", names.partition), ("path", names.path))
+    }
+
+
+# --- origin and reports ----------------------------------------------------------------------------------------------
+
+
+def _origin(raw: RawTable, sources: Sequence[Source]) -> dict[str, Any]:
+    """Return `captured_at, source, line` of each row."""
+    owner = np.array([report.source for report in raw.reports], np.int32)[raw.report]
+    captured = pa.array([source.captured_at for source in sources], TIME)
+    return {
+        "captured_at": column_of(captured.take(pa.array(owner))),
+        "source": coded(owner, [source.name for source in sources]),
+        "line": column_of(pa.array(raw.line)),
+    }
+
+
+def _reports(raw: RawTable, users: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per report; `newest_time` is the latest time in it, a lower bound of when it was generated."""
+    starts = np.searchsorted(raw.report, np.arange(len(raw.reports) + 1))
+    newest = np.full(len(raw.reports), NO_TIME)
+    for column in TIMESTAMP_COLUMNS:
+        if column == "password_next_rotation":  # lies ahead by its nature
+            continue
+        times = microseconds(users[column])
+        filled = np.flatnonzero(np.diff(starts) > 0)
+        if len(filled):
+            newest[filled] = np.maximum(newest[filled], np.maximum.reduceat(times, starts[filled]))
+    return pd.DataFrame(
+        {
+            "source": [report.source for report in raw.reports],
+            "rows": [len(report.lines) + report.rejected for report in raw.reports],
+            "rejected": [report.rejected for report in raw.reports],
+            "layout": [report.layout for report in raw.reports],
+            "newest_time": pd.Series(pd.array(newest.view("datetime64[us]"), dtype="datetime64[us, UTC]")),
+        }
+    )
+
+
+def _note_late_content(
+    reports: pd.DataFrame, raw: RawTable, users: pd.DataFrame, sources: Sequence[Source], log: IssueLog
+) -> None:
+    """A report cannot hold what happened after it was captured: then its capture time is wrong."""
+    for number, (source, newest) in enumerate(zip(reports["source"], reports["newest_time"], strict=True)):
+        captured = sources[source].captured_at
+        if captured is None or pd.isna(newest) or newest <= captured + GRANULARITY:
+            continue
+        rows = np.flatnonzero(raw.report == number)
+        at = np.datetime64(newest.tz_localize(None), "us").astype(np.int64)
+        column, row = next(
+            (column, rows[hits[0]])
+            for column in TIMESTAMP_COLUMNS
+            if column != "password_next_rotation"
+            and len(hits := np.flatnonzero(microseconds(users[column].iloc[rows]) == at))
+        )
+        log.add(
+            "captured_before_content",
+            f"later than the report itself, dated {captured:%Y-%m-%dT%H:%M:%SZ} by its {sources[source].captured_from}: "
+            "the date is wrong; give the reference instant with --as-of",
+            source=sources[source].name,
+            line=int(raw.line[row]),
+            column=column,
+            value=raw.cells[column][int(row)].as_py(),
+        )
+
+
+# --- one row a credential --------------------------------------------------------------------------------------------
+
+
+def _unpivot(users: pd.DataFrame, place: _Place) -> pd.DataFrame:
+    """Return the existing credentials of all users, by user and slot."""
+    count, slots = len(users), len(SLOTS)
+    exists = np.stack([_exists(users, slot) for slot in SLOTS], axis=1).ravel()
+    chosen = np.flatnonzero(exists)
+    row, slot = chosen // slots, chosen % slots
+    stacked = pa.array(slot * count + row)
+
+    def gather(columns: list[str | None]) -> pd.Series[Any]:
+        pieces = [
+            arrow_of(users[column]) if column else pa.nulls(count, TIME)
+            for column in columns
+        ]
+        chunks = [chunk for piece in pieces for chunk in (piece.chunks if isinstance(piece, pa.ChunkedArray) else [piece])]
+        return column_of(pa.chunked_array(chunks).take(stacked))
+
+    def gather_codes(columns: list[str | None]) -> pd.Series[Any]:
+        pieces = [users[column].cat if column else None for column in columns]
+        categories = sorted({text for piece in pieces if piece is not None for text in piece.categories})
+        ranks = {text: number for number, text in enumerate(categories)}
+        codes = []
+        for piece in pieces:
+            if piece is None:
+                codes.append(np.full(count, -1, np.int32))
+            else:
+                rank = np.array([*(ranks[text] for text in piece.categories), -1], np.int32)
+                codes.append(rank[piece.codes.to_numpy()])
+        return coded(np.concatenate(codes)[slot * count + row], categories)
+
+    changed = [slot.last_changed for slot in SLOTS]
+    used = [slot.last_used for slot in SLOTS]
+    take = pa.array(row)
+    per_user = {
+        column: column_of(arrow_of(users[column]).take(take))
+        for column in ("user", "arn", "captured_at", "line", "is_root", "user_creation_time")
+    } | {column: pd.Series(users[column].array.take(row)) for column in ("account_id", "source")}
+    credentials = pd.DataFrame(
+        {
+            "account_id": per_user["account_id"],
+            "user": per_user["user"],
+            "arn": per_user["arn"],
+            "credential": coded(slot.astype(np.int8), [slot.name for slot in SLOTS]),
+            "kind": _kinds(slot),
+            "active": gather([slot.active for slot in SLOTS]),
+            "last_changed": gather(list(changed)),
+            "last_changed_state": gather_codes([f"{column}_state" for column in changed]),
+            "last_used": gather(list(used)),
+            "last_used_state": gather_codes([column and f"{column}_state" for column in used]).fillna(State.MISSING),
+            "last_used_region": gather_codes([slot.region for slot in SLOTS]),
+            "last_used_service": gather_codes([slot.service for slot in SLOTS]),
+            "captured_at": per_user["captured_at"],
+            "source": per_user["source"],
+            "line": per_user["line"],
+            "is_root": per_user["is_root"],
+            "user_creation_time": per_user["user_creation_time"],
+            "report": users["report"].to_numpy()[row],
+            "user_row": row,
+        },
+        copy=False,
+    )
+    _note_impossible(credentials, users, row, place)
+    return credentials
+
+
+def _kinds(slot: npt.NDArray[np.int64]) -> pd.Series[Any]:
+    kinds = list(Kind)
+    return coded(np.array([kinds.index(slot.kind) for slot in SLOTS], np.int8)[slot], [kind.value for kind in kinds])
+
+
+def _exists(users: pd.DataFrame, slot: Slot) -> npt.NDArray[np.bool_]:
+    """Whether a slot holds a credential, for each user.
+
+    `false` with `N/A` is an empty slot; `false` with a date an inactive credential (a key keeps its creation time; a
+    key with a date of last use is there as well, a password so described is not: it was removed). An unreadable flag
+    is no reason to take a slot for empty.
+    """
+    inactive = pc.fill_null(pc.invert(arrow_of(users[slot.active])), fill_value=False)
+    present = ~np.asarray(inactive)
+    dated = [slot.last_changed]
+    if slot.kind is Kind.ACCESS_KEY and slot.last_used is not None:
+        dated.append(slot.last_used)
+    for column in dated:
+        code = users[f"{column}_state"].cat.codes.to_numpy()
+        present |= (code == _CODE[State.VALUE]) | (code == _CODE[State.INVALID])
+    if slot.kind is Kind.CERTIFICATE:
+        # Only the certificates' columns may be cut off without making every user's certificates unknown.
+        present &= ~(
+            np.asarray(users[slot.active].isna())
+            & (users[f"{slot.last_changed}_state"].cat.codes.to_numpy() == _CODE[State.MISSING])
+        )
+    return present
+
+
+def _note_impossible(credentials: pd.DataFrame, users: pd.DataFrame, row: npt.NDArray[np.int64], place: _Place) -> None:
+    """A key cannot have been used before it was made; a password can, since it may have been made anew."""
+    is_key = (credentials["kind"] == Kind.ACCESS_KEY).to_numpy()
+    changed, used = (microseconds(credentials[column]) for column in ("last_changed", "last_used"))
+    known = (changed > NO_TIME) & (used > NO_TIME)
+    early = np.flatnonzero(is_key & known & (used < changed - GRANULARITY // _MICROSECOND))
+    for slot in SLOTS:
+        if slot.kind is not Kind.ACCESS_KEY or slot.last_used is None or not len(early):
+            continue
+        here = early[(credentials["credential"].iloc[early] == slot.name).to_numpy()]
+        place.note(
+            "impossible_order",
+            f"earlier than {slot.last_changed}: a key cannot be used before it is made; judged by the last use as it stands",
+            row[here],
+            slot.last_used,
+            arrow_of(users[slot.last_used]).cast(pa.string()),
+        )

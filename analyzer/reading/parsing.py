@@ -1,0 +1,397 @@
+"""CSV texts -> one table of texts, all reports in one parse, with the physical line of every row.
+
+The common case (every row as wide as its header) costs one Arrow parse of the joined bytes. Only where the parse does
+not account for every line are the reports taken apart line by line: further headers, rows of the wrong width, blank
+lines. Even then Python looks at the suspect lines alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from analyzer.reading.containers import Header, parse_header
+from analyzer.reading.layout import BOOLEAN_COLUMNS, COLUMNS, LAST_USED_COLUMNS, OPTIONAL_COLUMNS, SENTINELS, TIMESTAMP_COLUMNS
+from analyzer.reading.times import parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy.typing as npt
+
+    from analyzer.reading.issues import IssueLog
+    from analyzer.reading.sources import Source
+
+_SHOWN: Final = 500
+"""Characters of a rejected line that are kept in the issue."""
+
+_HEADER: Final = re.compile(
+    rb"(?i)(?:\xef\xbb\xbf)?\"?user\"?([,;\t])\"?(?:arn|user_creation_time|password_enabled|password_last_used)\"?\1[^\n]*"
+)
+_ARN: Final = re.compile(r"arn:[a-z-]+:iam::\d{12}:user(/[!-~]*)", re.ASCII)
+_FLAGS: Final = frozenset({"true", "false"})
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report: a header and the rows below it, in one source (which may hold several, one after the other).
+
+    `lines` are the 1-based physical lines of its rows; `rejected` counts further lines that could not be read.
+    """
+
+    source: int
+    header: Header
+    body: bytes
+    lines: npt.NDArray[np.int32]
+    rejected: int = 0
+
+    @property
+    def layout(self) -> str:
+        """The layout in words: how many of AWS's columns, and which known kind of report that is."""
+        known = [column for column in self.header.columns if column in COLUMNS]
+        missing = set(COLUMNS) - set(known)
+        if missing == {"additional_credentials_info"}:
+            return "22 columns"
+        if not missing:
+            return "23 columns"
+        if missing == {*LAST_USED_COLUMNS, "additional_credentials_info"}:
+            return "16 columns (2014-2015)"
+        return f"{len(known)} columns, some missing"
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """Every row that was read. `cells` holds AWS's 23 columns as texts, null where a report has no such column.
+
+    `report` is each row's position in `reports`, `line` its physical line; rows are in the order of the reports.
+    """
+
+    reports: list[Report]
+    cells: pa.Table
+    report: npt.NDArray[np.int32]
+    line: npt.NDArray[np.int32]
+
+
+def parse(sources: Sequence[Source], log: IssueLog) -> RawTable:
+    """Return the rows of all `sources`; what had to be repaired, split or rejected goes to `log`."""
+    reports = [_plain(number, source.csv) for number, source in enumerate(sources)]
+    tables = _parse_alike(reports)
+    suspect = {
+        number for members, table in tables if table is None or _has_odd_rows(table) for number in members
+    }
+    if suspect:
+        reports = [
+            part
+            for number, report in enumerate(reports)
+            for part in (_take_apart(report, sources[report.source], log) if number in suspect else [report])
+        ]
+        tables = _parse_alike(reports)
+    _note_columns(reports, sources, log)
+    return _assemble(reports, tables)
+
+
+def _plain(source: int, data: bytes) -> Report:
+    """Return the report that `data` is if nothing is odd about it: a header, then one row on every line."""
+    start = len(data) - len(data.lstrip(b"\n \t"))
+    end = data.find(b"\n", start)
+    end = len(data) if end < 0 else end
+    header = parse_header(data[start:end])
+    if header is None:  # sources are recognised by their header
+        raise ValueError("no header")
+    first = data.count(b"\n", 0, end) + 2
+    body = data[end + 1 :]
+    return Report(source, header, body, _line_numbers(first, _count_lines(body)))
+
+
+def _count_lines(body: bytes) -> int:
+    return body.count(b"\n") + (not body.endswith(b"\n") and bool(body))
+
+
+def _line_numbers(first: int, count: int) -> npt.NDArray[np.int32]:
+    return np.arange(first, first + count, dtype=np.int32)
+
+
+def _parse_alike(reports: Sequence[Report]) -> list[tuple[list[int], pa.Table | None]]:
+    """Parse the reports of each header together; None instead of a table where lines and rows do not tally."""
+    alike: dict[Header, list[int]] = {}
+    for number, report in enumerate(reports):
+        alike.setdefault(report.header, []).append(number)
+    return [(members, _parse_joined(header, [reports[n] for n in members])) for header, members in alike.items()]
+
+
+def _parse_joined(header: Header, reports: Sequence[Report]) -> pa.Table | None:
+    """Return the rows of reports that share `header`, as texts; None unless each line is one row of full width."""
+    names = _unique_names(header.columns)
+    wanted = [name for name in names if name in COLUMNS]
+    expected = sum(len(report.lines) for report in reports)
+    if not expected:
+        return pa.table({name: pa.array([], pa.string()) for name in wanted})
+    odd = False
+
+    def refuse(_: object) -> str:
+        nonlocal odd
+        odd = True
+        return "skip"
+
+    joined = b"\n".join(report.body.removesuffix(b"\n") for report in reports if report.body)
+    table = arrow_csv.read_csv(
+        pa.BufferReader(joined),
+        read_options=arrow_csv.ReadOptions(column_names=names),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=header.delimiter, invalid_row_handler=refuse, ignore_empty_lines=False
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            # Sources are valid UTF-8 when they get here, so it is not checked again.
+            check_utf8=False,
+            column_types=dict.fromkeys(names, pa.string()),
+            include_columns=wanted,
+            strings_can_be_null=False,
+        ),
+    )
+    if odd or table.num_rows != expected:
+        return None
+    if any(b" " in report.body or (header.delimiter != "\t" and b"\t" in report.body) for report in reports):
+        trimmed = [pc.utf8_trim_whitespace(column) for column in table.columns]
+        table = pa.table(trimmed, names=table.column_names)
+    return table
+
+
+def _unique_names(columns: Iterable[str]) -> list[str]:
+    """Return the column names with unknown, blank and repeated ones made distinct: Arrow wants a name for each."""
+    seen: set[str] = set()
+    names = []
+    for position, column in enumerate(columns):
+        fresh = column in COLUMNS and column not in seen
+        names.append(column if fresh else f"unknown {position}")
+        seen.add(column)
+    return names
+
+
+def _has_odd_rows(table: pa.Table) -> bool:
+    """Whether some row may be no user's: the header of a further report, or nothing but blank cells.
+
+    A user may well be called `user`, so the first two cells are looked at together.
+    """
+    names = table.column_names[:2]
+    if table.num_columns < 2:  # noqa: PLR2004
+        return False
+    header, blank = (
+        pc.and_(pc.equal(table[names[0]], first), pc.equal(table[names[1]], second))
+        for first, second in (names, ("", ""))
+    )
+    return bool(pc.any(pc.or_(header, blank)).as_py())
+
+
+def _take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
+    """Return the reports in one source, each with rows of full width only.
+
+    A further header may stand on its own line or be fused to the last row of the report before it, which ends
+    without a newline: what is left of it belongs to that row.
+    """
+    offset = int(report.lines[0]) if len(report.lines) else 2
+    body = report.body
+    parts: list[Report] = []
+    header, start, first = report.header, 0, offset
+    for match in _HEADER.finditer(body):
+        found = parse_header(match[0].removeprefix(b"\xef\xbb\xbf"))
+        if found is None:
+            continue
+        before = body[start : match.start()]
+        parts.append(_widths_mended(Report(report.source, header, before, _line_numbers(first, 0)), first, source, log))
+        line = offset + body.count(b"\n", 0, match.start())
+        fused = bool(before) and not before.endswith(b"\n")
+        log.add(
+            "split_report",
+            "the header of a further report"
+            + (", on the same line as the last row before it: " if fused else ": ")
+            + "the reports were read one after the other; keep one report a file",
+            source=source.name,
+            line=line,
+        )
+        header, start, first = found, min(match.end() + 1, len(body)), line + 1
+    last = Report(report.source, header, body[start:], _line_numbers(first, 0))
+    parts.append(_widths_mended(last, first, source, log))
+    return parts
+
+
+def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) -> Report:
+    """Return `report` (whose first row stands on line `first`) with suspect lines repaired, or rejected to `log`."""
+    body = report.body.removesuffix(b"\n")
+    if not body:
+        return replace(report, body=b"")
+    delimiter, width = report.header.delimiter, len(report.header.columns)
+    text = np.frombuffer(body, np.uint8)
+    ends = np.append(np.flatnonzero(text == ord("\n")), len(text))
+    starts = np.append(0, ends[:-1] + 1)
+
+    def count(character: str) -> npt.NDArray[np.int64]:
+        positions = np.flatnonzero(text == ord(character))
+        return np.searchsorted(positions, ends) - np.searchsorted(positions, starts)
+
+    delimiters = count(delimiter)
+    suspect = (delimiters != width - 1) | (count('"') > 0) | (delimiters == ends - starts)
+    keep = np.ones(len(ends), bool)
+    pieces: list[bytes] = []
+    done, rejected = 0, 0
+    for position in np.flatnonzero(suspect).tolist():
+        start, end = int(starts[position]), int(ends[position])
+        pieces.append(body[done:start])
+        done = min(end + 1, len(body))
+        line = body[start:end].decode("utf-8", errors="replace")
+        if not line.strip(f"{delimiter} \t\""):
+            keep[position] = False
+            continue
+        row = _mended_row(line, report.header, source, first + position, log)
+        if row is None:
+            keep[position] = False
+            rejected += 1
+        else:
+            pieces.append((_to_line(row, delimiter) + "\n").encode())
+    pieces.append(body[done:])
+    lines = (np.flatnonzero(keep) + first).astype(np.int32)
+    return replace(report, body=b"".join(pieces).removesuffix(b"\n"), lines=lines, rejected=rejected)
+
+
+def _mended_row(line: str, header: Header, source: Source, number: int, log: IssueLog) -> list[str] | None:
+    """Return the cells of a suspect line, as many as the header has; None (and an issue) where it cannot be read."""
+    width = len(header.columns)
+    quoted = _cells(line, header.delimiter, csv.QUOTE_MINIMAL)
+    plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
+    for cells in (quoted, plain):
+        if len(cells) == width:
+            return cells
+    repairs = {tuple(repair) for cells in (quoted, plain) for repair in _repairs(cells, header)}
+    if len(repairs) == 1:
+        (repair,) = repairs
+        log.add(
+            "repaired_row",
+            f"{_fields(len(quoted))} where the header has {width}: read with the help of the ARN, the only way that "
+            "fits; check the row against the account",
+            source=source.name,
+            line=number,
+            value=line[:_SHOWN],
+        )
+        return list(repair)
+    why = "several repairs fit" if repairs else "no repair fits"
+    log.add(
+        "rejected_row",
+        f"{_fields(len(quoted))} where the header has {width}, and {why}: not read; correct this line, or download the "
+        "report again",
+        source=source.name,
+        line=number,
+        value=line[:_SHOWN],
+    )
+    return None
+
+
+def _fields(count: int) -> str:
+    return f"{count} field" if count == 1 else f"{count} fields"
+
+
+def _cells(line: str, delimiter: str, quoting: int) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, quoting=quoting), [])  # type: ignore[arg-type]
+    except csv.Error:
+        return []
+
+
+def _to_line(cells: Iterable[str], delimiter: str) -> str:
+    """Return one CSV line (RFC 4180); every cell quoted, so that nothing in it can be taken for structure."""
+    return delimiter.join('"' + cell.replace('"', '""') + '"' for cell in cells)
+
+
+def _repairs(cells: list[str], header: Header) -> Iterable[list[str]]:
+    """Yield the ways to join surplus cells so that the row fits its header and every cell its column.
+
+    Surplus cells come from unquoted delimiters in the user name and, with it, in the ARN, which ends in that name; or
+    they are empty cells that a spreadsheet left behind the last column.
+    """
+    columns, delimiter = header.columns, header.delimiter
+    width = len(columns)
+    surplus = len(cells) - width
+    if surplus <= 0:
+        return
+    if not any(cell.strip() for cell in cells[width:]) and _fits(cells[:width], columns):
+        yield cells[:width]
+    if "user" not in columns or "arn" not in columns or columns.index("arn") != columns.index("user") + 1:
+        return
+    user = columns.index("user")
+    for extra in range(surplus + 1):
+        middle = user + 1 + extra
+        last = middle + 1 + surplus - extra
+        joined = [*cells[:user], delimiter.join(cells[user:middle]), delimiter.join(cells[middle:last]), *cells[last:]]
+        if _fits(joined, columns):
+            yield joined
+
+
+def _fits(cells: list[str], columns: tuple[str, ...]) -> bool:
+    """Whether each cell is one its column can hold, and the ARN is the user's."""
+    row = {column: cell.strip() for column, cell in zip(columns, cells, strict=True)}
+    if "user" in row and "arn" in row:
+        arn = _ARN.fullmatch(row["arn"])
+        if arn is None or not row["user"] or not arn[1].endswith(f"/{row['user']}"):
+            return False
+    flags = (row[column].lower() for column in BOOLEAN_COLUMNS if column in row)
+    times = (row[column] for column in TIMESTAMP_COLUMNS if column in row)
+    return all(flag in _FLAGS or flag in SENTINELS for flag in flags) and all(
+        time.lower() in SENTINELS or parse_instant(time) is not None for time in times
+    )
+
+
+def _note_columns(reports: Iterable[Report], sources: Sequence[Source], log: IssueLog) -> None:
+    """Report unknown, repeated and missing columns, and reports without rows."""
+    for report in reports:
+        name = sources[report.source].name
+        seen: set[str] = set()
+        for column in report.header.columns:
+            if not column:
+                continue
+            if column not in COLUMNS:
+                log.add("unknown_column", "not a column of the credential report; left out", source=name, column=column)
+            elif column in seen:
+                log.add(
+                    "duplicate_column", "the column stands twice; only the first one was read", source=name, column=column
+                )
+            seen.add(column)
+        for column in COLUMNS:
+            if column not in seen and column not in OPTIONAL_COLUMNS:
+                log.add(
+                    "missing_column",
+                    "the report has no such column: what depends on it is not checked; use the report as AWS made it",
+                    source=name,
+                    column=column,
+                )
+        if not len(report.lines) and not report.rejected:
+            log.add("no_rows", "a header without rows; a real report always has the root account's row", source=name)
+
+
+def _assemble(reports: list[Report], tables: list[tuple[list[int], pa.Table | None]]) -> RawTable:
+    """Return the tables of all headers as one, in the order of the reports."""
+    parts, owners = [], []
+    for members, table in tables:
+        if table is None:  # every line was accounted for one by one: this cannot be bad input
+            raise RuntimeError("rows and lines do not tally after repair")
+        parts.append(
+            pa.table(
+                [
+                    table[column] if column in table.column_names else pa.nulls(table.num_rows, pa.string())
+                    for column in COLUMNS
+                ],
+                names=list(COLUMNS),
+            )
+        )
+        owners.append(np.repeat(np.array(members, np.int32), [len(reports[number].lines) for number in members]))
+    cells = pa.concat_tables(parts)
+    report = np.concatenate(owners)
+    if len(parts) > 1:
+        order = np.argsort(report, kind="stable")
+        cells, report = cells.take(pa.array(order)), report[order]
+    lines = [found.lines for found in reports]
+    return RawTable(reports, cells, report, np.concatenate(lines))

@@ -1,0 +1,290 @@
+"""Paths, folders, archives and standard input -> the reports in them, each with its name, digest and capture time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+import zipfile
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from analyzer.errors import InputError
+from analyzer.reading.containers import (
+    LARGEST,
+    Content,
+    DamagedError,
+    NotAReportError,
+    gunzip,
+    is_gzip,
+    is_zip,
+    read_contents,
+)
+from analyzer.reading.times import account_in_name, instant_in_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from analyzer.reading.issues import IssueLog
+
+STDIN: Final = "-"
+REPORT_SUFFIXES: Final = frozenset({".csv", ".json", ".yaml", ".yml", ".txt", ".b64", ".gz", ".zip"})
+"""An empty file with one of these endings is a download that failed, not a bystander."""
+_DEEPEST: Final = 5
+
+
+@dataclass(frozen=True)
+class Source:
+    """One report file, out of its container.
+
+    `sha256` and `size` are of the bytes as given (of the member, in a zip); `digest` is of the CSV inside.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    digest: str
+    csv: bytes
+    container: str
+    encoding: str
+    captured_at: datetime | None
+    captured_from: str
+    account_hint: str | None
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file to read; `named` when it was given itself, and not found by walking a folder."""
+
+    name: str
+    path: Path | None
+    named: bool
+
+
+def read_sources(
+    paths: Sequence[str], log: IssueLog, *, leave_out: Path | None = None, progress: Callable[[int, int], None] | None = None
+) -> list[Source]:
+    """Return the reports under `paths` (files, folders, archives, `-`), by name; each report once.
+
+    What is passed over or cannot be read goes to `log`. `leave_out` is a folder that is not walked into: the output
+    of an earlier run. Raises InputError where a path does not exist.
+    """
+    files = sorted(_find(paths, log, leave_out), key=lambda file: (file.name, not file.named))
+    sources: list[Source] = []
+    for done, file in enumerate(files, start=1):
+        sources += _read(file, log)
+        if progress is not None:
+            progress(done, len(files))
+    _note_empty_folders(paths, sources, log)
+    return _once_each(sorted(sources, key=lambda source: source.name), log)
+
+
+def _find(paths: Iterable[str], log: IssueLog, leave_out: Path | None) -> Iterator[_File]:
+    for given in paths:
+        if given == STDIN:
+            yield _File(STDIN, None, named=True)
+            continue
+        path = Path(given)
+        if path.is_dir():
+            yield from _walk(path, _folder_name(given), log, leave_out and leave_out.resolve())
+        elif path.exists():
+            yield _File(path.as_posix() if os.sep != "/" else given, path, named=True)
+        else:
+            raise InputError(f"no such file or folder: {given}", "check the path; quote names that contain spaces")
+
+
+def _folder_name(given: str) -> str:
+    return Path(given).as_posix() if os.sep != "/" else given.rstrip("/") or "/"
+
+
+def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Iterator[_File]:
+    if leave_out is not None and folder.resolve() == leave_out:
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        log.add("unreadable_file", f"the folder cannot be listed ({error.strerror}); allow reading it", source=name)
+        return
+    for entry in entries:
+        child = f"{name.rstrip('/')}/{entry.name}"
+        if entry.name.startswith("."):
+            log.add("not_followed", "hidden; name it on the command line to have it read", source=child)
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path), child, log, leave_out)
+        elif entry.is_file():
+            yield _File(child, Path(entry.path), named=False)
+        else:
+            what = "a link to a folder, or to nothing" if entry.is_symlink() else "no regular file"
+            log.add("not_followed", f"{what}; name it on the command line to have it read", source=child)
+
+
+def _read(file: _File, log: IssueLog) -> list[Source]:
+    try:
+        data = sys.stdin.buffer.read() if file.path is None else file.path.read_bytes()
+    except OSError as error:
+        log.add("unreadable_file", f"cannot be read ({error.strerror}); check permissions and the disk", source=file.name)
+        return []
+    return list(_unpack(file, data, log, wrapping=""))
+
+
+def _unpack(file: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: int = 0) -> Iterator[Source]:
+    """Yield the reports in `data`; what is none, or damaged, goes to `log`."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        if depth > _DEEPEST:
+            raise DamagedError(f"archives inside archives, more than {_DEEPEST} deep; unpack it by hand")
+        inner = data
+        while is_gzip(inner):
+            inner, wrapping = gunzip(inner), f"{wrapping}gzip, "
+        if is_zip(inner):
+            yield from _unzip(file, inner, log, wrapping=f"{wrapping}zip, ", depth=depth)
+            return
+        if not data and Path(file.name).suffix.lower() in REPORT_SUFFIXES:
+            raise DamagedError("the file is empty: the download failed; download it again")
+        contents = read_contents(inner)
+    except DamagedError as error:
+        log.add("unreadable_file", str(error), source=file.name)
+        return
+    except NotAReportError as error:
+        if file.named:
+            log.add("unreadable_file", f"no credential report: {error}", source=file.name)
+        else:
+            log.add("not_a_report", f"passed over: {error}", source=file.name)
+        return
+    for number, content in enumerate(contents, start=1):
+        name = file.name if len(contents) == 1 else f"{file.name}#{number}"
+        yield _source(name, sha256, len(data), replace(content, container=wrapping + content.container), log)
+
+
+def _unzip(archive: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: int) -> Iterator[Source]:
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as opened:
+            members = [member for member in opened.infolist() if not member.is_dir()]
+            if any(member.filename == "[Content_Types].xml" for member in members):
+                raise NotAReportError("a spreadsheet or office document; save the sheet as CSV and name that file")
+            found = False
+            for member in members:
+                inner = _File(f"{archive.name}/{member.filename}", None, named=False)
+                try:
+                    if member.file_size > LARGEST:
+                        raise DamagedError(f"unpacks to more than {LARGEST:,} bytes, far more than any report")
+                    content = opened.read(member)
+                except (DamagedError, zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
+                    log.add("unreadable_file", f"cannot be unpacked ({error}); unpack it by hand", source=inner.name)
+                    found = True
+                    continue
+                except Exception as error:  # noqa: BLE001 - zlib, lzma and bz2 each raise errors of their own
+                    log.add("unreadable_file", f"cannot be unpacked ({error}); copy the archive again", source=inner.name)
+                    found = True
+                    continue
+                for source in _unpack(inner, content, log, wrapping=wrapping, depth=depth + 1):
+                    found = True
+                    yield source
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise DamagedError(f"the zip archive cannot be opened ({error}); copy it again") from error
+    if not found:
+        raise NotAReportError("an archive without a credential report")
+
+
+def _source(name: str, sha256: str, size: int, content: Content, log: IssueLog) -> Source:
+    csv = content.csv
+    if not csv.isascii():
+        csv = _valid_utf8(csv, name, log)
+    if content.bad_generated_time is not None:
+        log.add(
+            "bad_timestamp",
+            "GeneratedTime of the envelope cannot be read; give the reference instant with --as-of",
+            source=name,
+            column="GeneratedTime",
+            value=content.bad_generated_time,
+        )
+    captured_at, captured_from = _captured(name, content.generated_at)
+    digest = sha256 if content.container == "csv" and content.encoding == "utf-8" else hashlib.sha256(csv).hexdigest()
+    return Source(
+        name=name,
+        sha256=sha256,
+        size=size,
+        digest=digest,
+        csv=csv,
+        container=content.container,
+        encoding=content.encoding,
+        captured_at=captured_at,
+        captured_from=captured_from,
+        account_hint=next((found for part in _parts(name) if (found := account_in_name(part))), None),
+    )
+
+
+def _valid_utf8(csv: bytes, name: str, log: IssueLog) -> bytes:
+    try:
+        csv.decode()
+    except UnicodeDecodeError:
+        pass
+    else:
+        return csv
+    lines = [line.decode("utf-8", errors="replace") for line in csv.split(b"\n")]
+    for number, line in enumerate(lines, start=1):
+        if "\ufffd" in line:
+            log.add(
+                "bad_encoding",
+                "characters that are not UTF-8 were read as U+FFFD; save the file as UTF-8",
+                source=name,
+                line=number,
+                value=line[:200],
+            )
+    return "\n".join(lines).encode()
+
+
+def _parts(name: str) -> list[str]:
+    """Return the parts of a name, the file's own first, then its folders and archives from the nearest outward."""
+    return name.split("/")[::-1]
+
+
+def _captured(name: str, generated_at: datetime | None) -> tuple[datetime | None, str]:
+    """Return when a report was captured and how that is known. File times and the clock are never asked."""
+    if generated_at is not None:
+        return generated_at, "envelope"
+    file, *folders = _parts(name)
+    if (instant := instant_in_name(file)) is not None:
+        return instant, "file name"
+    for folder in folders:
+        if (instant := instant_in_name(folder)) is not None:
+            return instant, "folder name"
+    return None, "unknown"
+
+
+def _note_empty_folders(paths: Sequence[str], sources: list[Source], log: IssueLog) -> None:
+    """A named folder without any report is a rejected input, like a named file that is none."""
+    for given in paths:
+        if given == STDIN or not Path(given).is_dir():
+            continue
+        name = _folder_name(given)
+        prefix = f"{name.rstrip('/')}/"
+        if not any(source.name.startswith(prefix) for source in sources):
+            log.add("unreadable_file", "no credential report in this folder; check the path", source=name)
+
+
+def _once_each(sources: list[Source], log: IssueLog) -> list[Source]:
+    """Return `sources` without those that repeat another's CSV of the same capture time, or of none.
+
+    A quiet account gives the same bytes on two days: with two capture times known, those are two snapshots.
+    """
+    first_of: dict[tuple[str, datetime | None], Source] = {}
+    dated: dict[str, Source] = {}
+    for source in sources:
+        if source.captured_at is not None:
+            dated.setdefault(source.digest, source)
+    kept = []
+    for source in sources:
+        other = first_of.get((source.digest, source.captured_at))
+        if other is None and source.captured_at is None:
+            other = dated.get(source.digest)
+        if other is None:
+            first_of[source.digest, source.captured_at] = source
+            kept.append(source)
+        else:
+            log.add("duplicate_input", f"the same report as {other.name}; counted once", source=source.name)
+    return kept

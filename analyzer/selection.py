@@ -1,0 +1,131 @@
+"""Which snapshot of each account is judged, and at which instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from analyzer.errors import InputError
+from analyzer.reading.columns import NO_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from analyzer.reading.issues import IssueLog
+    from analyzer.reading.normalizing import Tables
+    from analyzer.reading.sources import Source
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NAMED: Final = 5
+"""Files that an error names before it only counts the rest."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """For each row of `users`: whether its snapshot is judged, and the reference instant in microseconds."""
+
+    judged: npt.NDArray[np.bool_]
+    as_of: npt.NDArray[np.int64]
+
+
+def select(
+    tables: Tables, sources: Sequence[Source], log: IssueLog, *, as_of: datetime | None, every_snapshot: bool
+) -> Selection:
+    """Choose one snapshot an account: the newest captured at or before `as_of`, or the newest where it is None.
+
+    Where all of an account's snapshots are newer than `as_of`, the oldest of them is judged, with an issue. Reports
+    of unknown capture time are parts of the snapshot that is judged. Each report is judged at `as_of`, else at its
+    own capture time. Raises InputError where neither is known.
+    """
+    if as_of is None:
+        _require_capture_times(sources)
+    users = tables.users
+    captured = np.array([_micros(source.captured_at) for source in sources], np.int64)
+    owner = tables.reports["source"].to_numpy()[users["report"].to_numpy()].astype(np.int64)
+    instant = captured[owner] if as_of is None else np.full(len(users), _micros(as_of))
+    if every_snapshot or users.empty:
+        return Selection(np.ones(len(users), bool), instant)
+
+    pairs, pair_of_row = _accounts_in_reports(users, owner)
+    pairs["captured"] = captured[pairs["owner"].to_numpy()]
+    known = pairs[(pairs["captured"] != NO_TIME) & (pairs["account"] != "")]
+    in_time = known if as_of is None else known[known["captured"] <= _micros(as_of)]
+    chosen = known.groupby("account")["captured"].min()
+    chosen.update(in_time.groupby("account")["captured"].max())
+    choice = pairs["account"].map(chosen)
+    judged = ((pairs["captured"] == NO_TIME) | (pairs["account"] == "") | (pairs["captured"] == choice)).to_numpy()
+    _note_snapshots(pairs, judged, sources, log, as_of)
+    return Selection(judged[pair_of_row], instant)
+
+
+def _micros(instant: datetime | None) -> int:
+    return NO_TIME if instant is None else (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def _require_capture_times(sources: Sequence[Source]) -> None:
+    unknown = [source.name for source in sources if source.captured_at is None]
+    if not unknown:
+        return
+    more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+    raise InputError(
+        f"not known when {'this report was' if len(unknown) == 1 else 'these reports were'} captured: "
+        f"{', '.join(unknown[:_NAMED])}{more}",
+        "give the reference instant with --as-of, such as --as-of 2026-10-31 (the end of that day, UTC), or put the "
+        "date of the download into the file's or its folder's name",
+    )
+
+
+def _accounts_in_reports(users: pd.DataFrame, owner: npt.NDArray[np.int64]) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+    """Return the distinct pairs of source and account, and the pair of each row.
+
+    Rows whose account is not known go with the one account of their file; in a file without any they stay apart
+    (account ""), since nothing tells which snapshots belong together.
+    """
+    accounts = [*users["account_id"].cat.categories, ""]
+    # An account given by a file name has no partition; `aws` is where nearly all accounts are.
+    partitions = [*users["partition"].cat.categories, "aws"]
+    code, partition_code = (users[column].cat.codes.to_numpy() for column in ("account_id", "partition"))
+    # The last entries answer for the unknown, whose code is -1. One number a triple: rows come in long runs of it.
+    key = (owner * len(accounts) + code % len(accounts)) * len(partitions) + partition_code % len(partitions)
+    parts, which = np.unique(key, return_inverse=True)
+    pairs = pd.DataFrame({"owner": parts // len(partitions) // len(accounts)})
+    account = np.array(accounts, dtype=object)[parts // len(partitions) % len(accounts)]
+    partition = np.array(partitions, dtype=object)[parts % len(partitions)]
+    pairs["account"] = np.where(account == "", "", partition + ":" + account)
+    of_owner = pairs[pairs["account"] != ""].groupby("owner")["account"].agg(["first", "nunique"])
+    only = of_owner.loc[of_owner["nunique"] == 1, "first"]
+    pairs["account"] = pairs["account"].where(pairs["account"] != "", pairs["owner"].map(only).fillna(""))
+    return pairs, which
+
+
+def _note_snapshots(
+    pairs: pd.DataFrame, judged: npt.NDArray[np.bool_], sources: Sequence[Source], log: IssueLog, as_of: datetime | None
+) -> None:
+    noted = pairs.assign(judged=judged).drop_duplicates(["owner", "account", "judged"])
+    for pair in noted[~noted["judged"]].itertuples():
+        log.add(
+            "other_snapshot",
+            f"another snapshot of account {_account(pair.account)} is judged; judge "
+            "all of them with --every-snapshot",
+            source=sources[pair.owner].name,
+        )
+    if as_of is None:
+        return
+    late = noted[noted["judged"] & (noted["captured"] > _micros(as_of))]
+    for pair in late.itertuples():
+        log.add(
+            "only_newer_snapshot",
+            f"no snapshot of account {_account(pair.account) or 'unknown'} at or before the reference date: this later one "
+            "may hide what was true then; find an earlier report",
+            source=sources[pair.owner].name,
+        )
+
+
+def _account(key: str) -> str:
+    return key.partition(":")[2]
