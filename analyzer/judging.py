@@ -11,13 +11,12 @@ import pyarrow.compute as pc
 
 from analyzer.reading.columns import TIME, arrow_of, coded, column_of, true_where
 from analyzer.reading.layout import Kind
-from analyzer.result import JUDGED_KINDS, Outcome
+from analyzer.result import CONTROL, JUDGED_KINDS, Outcome
 from analyzer.staleness import EXACT, age_days, assess, explain
 
 if TYPE_CHECKING:
     from analyzer.selection import Selection
 
-CONTROL: Final = "unused-credentials"
 _OUTCOMES: Final = list(Outcome)
 
 

@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 from analyzer.errors import InputError
 from analyzer.judging import judge
 from analyzer.reading.columns import NO_TIME, TIME, arrow_of, column_of
-from analyzer.reading.issues import CODES, IssueLog, Level
+from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import Tables, normalize
 from analyzer.reading.parsing import parse
 from analyzer.reading.sources import Source, read_sources
-from analyzer.result import Audit, Settings
+from analyzer.result import Audit, Inspection, Settings
 from analyzer.selection import select
 from analyzer.tables import ISSUES, to_pandas
 
@@ -57,13 +57,13 @@ def audit(
 
 def inspect(
     paths: Sequence[str], *, account_id: str | None = None, progress: Progress | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what is in the reports under `paths`, unjudged: `inputs` (see `Audit`) and `issues`."""
+) -> Inspection:
+    """Return what is in the reports under `paths`, unjudged."""
     log = IssueLog()
     sources, tables = _read(paths, log, account_id, None, progress)
     _note_users_found_twice(tables.users, log)
     count = len(tables.users)
-    return _inputs(sources, tables, np.zeros(count, bool), np.full(count, NO_TIME)), _issues(log)
+    return Inspection(_inputs(sources, tables, np.zeros(count, bool), np.full(count, NO_TIME)), _issues(log))
 
 
 def _read(
@@ -152,8 +152,3 @@ def _issues(log: IssueLog) -> pd.DataFrame:
     columns = list(zip(*rows, strict=True)) or [()] * len(ISSUES)
     arrays = [pa.array(list(values), pa.string() if pa.types.is_dictionary(f.type) else f.type).cast(f.type) for values, f in zip(columns, ISSUES, strict=True)]
     return to_pandas(pa.table(arrays, schema=ISSUES))
-
-
-def rejected(issues: pd.DataFrame) -> bool:
-    """Whether some row or file was not read."""
-    return bool(issues["code"].isin([name for name, code in CODES.items() if code.level is Level.REJECTED]).any())

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import pandas as pd
 
-from analyzer.reading.issues import Level, level_of
+from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
 from analyzer.staleness import Status
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
+CONTROL: Final = "unused-credentials"
 JUDGED_KINDS: Final = (Kind.PASSWORD, Kind.ACCESS_KEY)
 """The kinds that `unused-credentials` is about; the report does not say when a certificate was used."""
 
@@ -47,8 +46,39 @@ class Settings:
     """The account of rows that neither their ARN nor their file name tells."""
 
 
+class _WithIssues:
+    """Counting of an `issues` table."""
+
+    issues: pd.DataFrame
+
+    @cached_property
+    def issue_counts(self) -> dict[str, int]:
+        """Data issues by code, the gravest level first, most frequent first within it."""
+        counts = self.issues["code"].astype("str").value_counts()
+        codes = sorted(counts.index, key=lambda code: (-CODES[code].level, -counts[code], code))
+        return {code: int(counts[code]) for code in codes}
+
+    def has_issues(self, level: Level) -> bool:
+        """Whether there are issues of `level` or graver."""
+        return any(CODES[code].level >= level for code in self.issue_counts)
+
+
 @dataclass(frozen=True)
-class Audit:
+class Inspection(_WithIssues):
+    """What is in some files, unjudged: `inputs` and `issues` as in `Audit`."""
+
+    inputs: pd.DataFrame
+    issues: pd.DataFrame
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The same as plain data."""
+        columns = [column for column in self.inputs if column not in {"judged", "as_of"}]
+        return {"inputs": plain_rows(self.inputs[columns]), "issues": plain_rows(self.issues)}
+
+
+@dataclass(frozen=True)
+class Audit(_WithIssues):
     """The tables of one run (columns: `analyzer.tables`).
 
     `inputs` has a row per report file: `name, sha256, bytes, container, encoding, layout, rows, rejected, account_id
@@ -102,11 +132,51 @@ class Audit:
         return sorted(judged.dropna().unique())
 
     @property
-    def not_read(self) -> bool:
-        """Whether some row or file was rejected."""
-        return Level.REJECTED in self.issue_levels
+    def exit_code(self) -> int:
+        """0: all judged credentials pass; 1: some fail or could not be decided; 3: some input was not read."""
+        if self.has_issues(Level.REJECTED):
+            return 3
+        return 1 if self.totals[Status.FAIL] or self.totals[Status.NOT_CHECKED] else 0
 
     @cached_property
-    def issue_levels(self) -> set[Level]:
-        """The levels of the issues that occurred."""
-        return {level_of(code) for code in self.issues["code"].dropna().unique()}
+    def summary(self) -> dict[str, Any]:
+        """The counts as plain data: what `--json` prints and the manifest keeps."""
+        return {
+            "control": CONTROL,
+            "limit_days": self.settings.max_idle_days,
+            "as_of": [iso(instant) for instant in self.reference_instants],
+            **self.totals,
+            "by_kind": {
+                kind: {outcome: int(self.counts.loc[kind, outcome]) for outcome in _SHOWN_OUTCOMES} for kind in JUDGED_KINDS
+            },
+            "by_account": {
+                account: {status: int(count) for status, count in row.items()}
+                for account, row in self.by_account.to_dict("index").items()
+            },
+            "reports": len(self.inputs),
+            "reports_judged": int(self.inputs["judged"].sum()),
+            "rows": int(self.inputs["rows"].sum()),
+            "rows_rejected": int(self.inputs["rejected"].sum()),
+            "users": len(self.users),
+            "root_rows": int(self.users["is_root"].sum()),
+            "issues": self.issue_counts,
+        }
+
+
+_SHOWN_OUTCOMES: Final = (*Status, Outcome.INACTIVE)
+
+
+def iso(instant: datetime | None) -> str | None:
+    """Return an instant as ISO 8601 in UTC, with microseconds only where there are any."""
+    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a small table as plain data: missing is None, times are ISO 8601."""
+    return [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, pd.Timestamp):
+        return iso(value)
+    return None if pd.isna(value) else value  # type: ignore[call-overload]

@@ -55,11 +55,6 @@ CODES: Final = {
 }
 
 
-def level_of(code: str) -> Level:
-    """Return the level of an issue code."""
-    return CODES[code].level
-
-
 @dataclass
 class IssueLog:
     """Issues in the making; `pipeline` turns them into the `issues` table, sorted by source and line."""

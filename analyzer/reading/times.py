@@ -85,3 +85,16 @@ def account_in_name(name: str) -> str | None:
     """Return the one 12-digit number in a file or folder name; None for none, or for several."""
     found = set(_ACCOUNT_IN_NAME.findall(name))
     return found.pop() if len(found) == 1 else None
+
+
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def parse_reference(text: str) -> datetime | None:
+    """Return the reference instant in UTC: a date means the end of that day, a date-time without offset is UTC."""
+    if _DATE.fullmatch(text):
+        try:
+            return end_of_day(datetime.fromisoformat(text))
+        except ValueError:
+            return None
+    return parse_instant(text, naive_is_utc=True)

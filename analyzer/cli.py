@@ -1,0 +1,263 @@
+"""The command line: options -> pipeline -> screen. The only module that exits.
+
+Exit codes: 0 all judged credentials pass; 1 some fail or could not be decided; 3 some input was not read; 2 nothing
+was produced.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from analyzer import __version__
+from analyzer.errors import AnalyzerError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+NOTHING_PRODUCED: Final = 2
+FORMATS: Final = ("parquet", "excel", "charts")
+TABLES: Final = ("findings", "credentials", "users", "issues")
+
+app = typer.Typer(
+    name="credreport",
+    help="Read AWS IAM credential reports offline and say which credentials lay unused, how sure that is, and why.",
+    epilog="Exit codes: 0 all pass; 1 some fail or could not be decided; 3 some input was not read; 2 nothing was produced.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Paths = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH...",
+        help="Credential reports: files, folders (searched throughout), .zip and .gz archives, or - for standard input.",
+        show_default=False,
+    ),
+]
+AccountId = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ID",
+        help="12-digit account of rows whose account neither their ARN nor the name of their file tells.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON on standard output, and nothing else.")]
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"credreport {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", callback=lambda value: _version(wanted=value), is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def audit(  # noqa: PLR0913 - one parameter an option
+    paths: Paths,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="WHEN",
+            help="Judge at this instant: a date (the end of that day, UTC), a date-time (UTC unless it has an offset), or "
+            "the word now. Without it, each report is judged at the time it was captured.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder for the evidence; an earlier run's is replaced."),
+    ] = Path("credreport-out"),
+    formats: Annotated[
+        list[str],
+        typer.Option("--format", metavar="NAME", help=f"What to write: {', '.join(FORMATS)}. Repeat, or separate by commas."),
+    ] = list(FORMATS),  # noqa: B006 - Typer copies it
+    tables: Annotated[
+        list[str],
+        typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}."),
+    ] = list(TABLES),  # noqa: B006 - Typer copies it
+    max_idle_days: Annotated[
+        int, typer.Option(metavar="N", min=1, max=36_500, help="Idle for this many days or more fails.")
+    ] = 45,
+    account_id: AccountId = None,
+    every_snapshot: Annotated[
+        bool, typer.Option("--every-snapshot", help="Judge every snapshot of an account, not only one.")
+    ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit 3 also for repaired rows, unreadable cells and doubtful reports."),
+    ] = False,
+    exit_zero: Annotated[
+        bool, typer.Option("--exit-zero", help="Exit 0 instead of 1 when credentials fail or could not be decided.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge which passwords and access keys lay unused for 45 days or more, and write the evidence.
+
+    The rule is CIS AWS Foundations Benchmark "credentials unused for 45 days or more": 1.12 in v1.4 to v4.0.1, 1.11 in
+    v5.0, 2.11 in v6.0 and v7.0. One snapshot an account is judged: the newest, or with --as-of the newest at or before
+    that instant.
+
+    \b
+    Examples:
+      credreport audit reports/
+      credreport audit reports/ --as-of 2026-10-31 -o evidence
+      aws iam get-credential-report | credreport audit - --format parquet
+    """
+    instant = _reference(as_of)
+    chosen_formats, chosen_tables = _choices("--format", formats, FORMATS), _choices("--tables", tables, TABLES)
+    account = _account(account_id)
+
+    from analyzer import console, evidence, pipeline  # noqa: PLC0415 - pandas loads here, not for --help
+    from analyzer.reading.issues import Level  # noqa: PLC0415
+    from analyzer.result import Settings  # noqa: PLC0415
+
+    evidence.check_folder(output)
+    settings = Settings(max_idle_days, instant, every_snapshot, account)
+    with console.progress(shown=not quiet and not as_json) as progress:
+        result = pipeline.audit(paths, settings, leave_out=output, progress=progress)
+        written = evidence.write(result, output, chosen_formats, chosen_tables)
+    code = result.exit_code
+    if strict and result.has_issues(Level.REPAIRED):
+        code = 3
+    if exit_zero and code == 1:
+        code = 0
+    if as_json:
+        console.print_json({**result.summary, "output": str(output), "files": written.files, "exit_code": code})
+    elif not quiet:
+        console.show_audit(result, written)
+    raise typer.Exit(code)
+
+
+@app.command()
+def inspect(paths: Paths, account_id: AccountId = None, as_json: AsJson = False) -> None:
+    """Say what is in these files, without judging: container, layout, account, rows, capture time, data issues.
+
+    Exits 0; 3 if some input was not read; 2 if none could be.
+
+    \b
+    Examples:
+      credreport inspect reports/
+      credreport inspect credential_report.csv.gz --json
+    """
+    account = _account(account_id)
+
+    from analyzer import console, pipeline  # noqa: PLC0415
+    from analyzer.reading.issues import Level  # noqa: PLC0415
+
+    with console.progress(shown=not as_json) as progress:
+        found = pipeline.inspect(paths, account_id=account, progress=progress)
+    if as_json:
+        console.print_json(found.summary)
+    else:
+        console.show_inspection(found)
+    raise typer.Exit(3 if found.has_issues(Level.REJECTED) else 0)
+
+
+def _reference(text: str | None) -> datetime | None:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from analyzer.reading.times import parse_reference  # noqa: PLC0415
+
+    if text is None:
+        return None
+    if text.strip().lower() == "now":
+        return datetime.now(UTC)
+    instant = parse_reference(text.strip())
+    if instant is None:
+        raise UsageError(
+            f"--as-of: not a date or date-time: {text!r}",
+            "write 2026-10-31 (the end of that day, UTC), 2026-10-31T08:00:00Z, or now",
+        )
+    return instant
+
+
+def _account(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"\d{12}", text, re.ASCII):
+        raise UsageError(f"--account-id: not an AWS account: {text!r}", "an account is 12 digits, such as 111122223333")
+    return text
+
+
+def _choices(option: str, given: Iterable[str], known: tuple[str, ...]) -> list[str]:
+    """Return the chosen names in their own order, from repeated or comma-separated values."""
+    names = [name.strip().lower() for value in given for name in value.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            import difflib  # noqa: PLC0415
+
+            close = difflib.get_close_matches(name, known, n=1)
+            raise UsageError(
+                f"{option}: no such choice: {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""),
+                f"choose from {', '.join(known)}",
+            )
+    if not names:
+        raise UsageError(f"{option}: nothing chosen", f"choose from {', '.join(known)}")
+    return [name for name in known if name in names]
+
+
+def main() -> NoReturn:
+    """Run the program; every way out goes through here, and no traceback reaches the user."""
+    try:
+        code = app(prog_name="credreport", standalone_mode=False)
+        sys.stdout.flush()
+    except AnalyzerError as error:
+        _complain(error.message, error.hint)
+        code = NOTHING_PRODUCED
+    except TyperException as error:
+        code = _usage(error)
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("interrupted", "nothing was written; an earlier run's output stands as it was")
+        code = NOTHING_PRODUCED
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does: nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = NOTHING_PRODUCED
+    except MemoryError:
+        _complain("out of memory", "judge fewer files at a time, or write fewer formats: --format parquet")
+        code = NOTHING_PRODUCED
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user is told what to do
+        _complain(
+            f"internal error: {type(error).__name__}: {error}",
+            "this is a fault of credreport, not of your files; set CREDREPORT_DEBUG=1 for the details and report it",
+        )
+        if os.environ.get("CREDREPORT_DEBUG"):
+            raise
+        code = NOTHING_PRODUCED
+    sys.exit(code)
+
+
+def _usage(error: TyperException) -> int:
+    """Say a usage error in the program's own form."""
+    message = getattr(error, "format_message", lambda: str(error))()
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "credreport"
+    if message:
+        _complain(message.strip().rstrip("."), f"see {command} --help")
+    elif context:  # no arguments at all: the help is the answer
+        typer.echo(context.get_help())
+    return NOTHING_PRODUCED
+
+
+def _complain(message: str, hint: str) -> None:
+    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    error, tip, plain = ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") if color else ("", "", "")
+    sys.stderr.write(f"{error}error:{plain} {message}\n{tip}hint:{plain} {hint}\n")

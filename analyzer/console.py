@@ -1,0 +1,249 @@
+"""The terminal: the answer on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from analyzer.reading.issues import CODES, Level
+from analyzer.reading.layout import Kind
+from analyzer.result import JUDGED_KINDS, Outcome, iso
+from analyzer.staleness import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from analyzer.evidence import Written
+    from analyzer.result import Audit, Inspection
+
+_WORST: Final = 10
+_WIDE: Final = 120
+"""Columns where the output is no terminal that would know better."""
+KIND_WORDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys", Kind.CERTIFICATE: "certificates"}
+_STYLES: Final = {Status.PASS: "green", Status.FAIL: "bold red", Status.NOT_CHECKED: "yellow", Status.NOT_APPLICABLE: "dim"}
+_LEVEL_STYLES: Final = {Level.REJECTED: "bold red", Level.UNREADABLE: "yellow", Level.REPAIRED: "yellow", Level.NOTICE: "dim"}
+
+
+def _console() -> Console:
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in console._environ:  # noqa: SLF001 - as rich itself decides it
+        console.width = _WIDE
+    return console
+
+
+@contextmanager
+def progress(*, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Yield a function to tell (files read, files found); a bar on standard error if that is a terminal."""
+    if not shown or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, description="judging" if done == total else "reading")
+
+        yield tell
+
+
+def print_json(summary: dict[str, Any]) -> None:
+    """Print `summary` as JSON on standard output."""
+    sys.stdout.write(json.dumps(summary, indent=2, ensure_ascii=True) + "\n")
+
+
+def show_audit(audit: Audit, written: Written) -> None:
+    """Print the answer: the counts, the worst findings and why, data issues, and where the files are."""
+    console = _console()
+    console.print(_headline(audit))
+    console.print(_scope(audit), style="dim")
+    console.print()
+    console.print(_indented(_counts(audit)))
+    _show_worst(console, audit)
+    _show_issues(console, audit)
+    console.print()
+    folder = str(written.folder).rstrip("/")
+    console.print(Text.assemble(("Evidence ", "bold"), f"in {folder}/"))
+    console.print(Text(f"  {_file_list(written.files)}"))
+
+
+def _headline(audit: Audit) -> Text:
+    totals = audit.totals
+    judged = totals["judged"]
+    limit = _days(audit.settings.max_idle_days)
+    if not judged:
+        return Text("No active password or access key to judge.", style="bold")
+    parts = [
+        (f"{totals[Status.FAIL]:,} of {judged:,} active {_plural(judged, 'credential')} unused for {limit} or more", Status.FAIL),
+        (f"{totals[Status.NOT_CHECKED]:,} could not be decided", Status.NOT_CHECKED),
+        (f"{totals[Status.PASS]:,} pass", Status.PASS),
+    ]
+    text = Text()
+    for position, (words, status) in enumerate(parts):
+        count = totals[status]
+        text.append("; " if position else "")
+        text.append(words, style=_STYLES[status] if count else "")
+    return text + Text(".")
+
+
+def _scope(audit: Audit) -> Text:
+    accounts = audit.users.loc[audit.users["report"].notna(), "account_id"].nunique()
+    judged = int(audit.inputs["judged"].sum())
+    reports = f"{judged:,} of {len(audit.inputs):,} {_plural(len(audit.inputs), 'report')} judged"
+    return Text(f"{_when(audit)}. {accounts:,} {_plural(accounts, 'account')}, {reports}, root excluded (CIS 1.12/1.11/2.11).")
+
+
+def _when(audit: Audit) -> str:
+    if audit.settings.as_of is not None:
+        return f"As of {iso(audit.settings.as_of)}"
+    instants = audit.reference_instants
+    if not instants:
+        return "Nothing judged"
+    first, last = f"{instants[0]:%Y-%m-%d}", f"{instants[-1]:%Y-%m-%d}"
+    return f"Each report as of its own capture, {first if first == last else f'{first} to {last}'}"
+
+
+def _counts(audit: Audit) -> Table:
+    table = _table()
+    table.add_column("")
+    columns = {
+        "judged": None,
+        "pass": Outcome.PASS,
+        "fail": Outcome.FAIL,
+        "not checked": Outcome.NOT_CHECKED,
+        "not applicable": Outcome.NOT_APPLICABLE,
+        "inactive": Outcome.INACTIVE,
+    }
+    for name in columns:
+        table.add_column(name, justify="right")
+    for kind in JUDGED_KINDS:
+        row = audit.counts.loc[kind]
+        judged = sum(int(row[outcome]) for outcome in (Outcome.PASS, Outcome.FAIL, Outcome.NOT_CHECKED))
+        cells = [Text(f"{judged:,}")]
+        for outcome in list(columns.values())[1:]:
+            count = int(row[outcome])  # type: ignore[call-overload]
+            cells.append(Text(f"{count:,}", style=_STYLES.get(outcome, "") if count else "dim"))  # type: ignore[call-overload]
+        table.add_row(KIND_WORDS[kind], *cells)
+    return table
+
+
+def _show_worst(console: Console, audit: Audit) -> None:
+    bad = audit.totals[Status.FAIL] + audit.totals[Status.NOT_CHECKED]
+    if not bad:
+        return
+    worst = audit.worst_first.head(min(_WORST, bad))
+    console.print()
+    shown = "" if len(worst) == bad else f", {len(worst)} of {bad:,}"
+    console.print(Text(f"Worst first{shown}", style="bold"))
+    table = _table()
+    table.add_column("account", no_wrap=True)
+    table.add_column("user", overflow="fold")
+    table.add_column("credential", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("idle days", justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    exact = ("last_used", "never_used")
+    for row in worst.itertuples():
+        days = "" if pd.isna(row.idle_days) else f"{'' if row.reason in exact else 'at most '}{row.idle_days:,}"
+        table.add_row(
+            Text("unknown" if pd.isna(row.account_id) else row.account_id),
+            Text("(no name)" if pd.isna(row.user) else _printable(row.user)),
+            Text(row.credential),
+            Text(row.status.replace("_", " "), style=_STYLES[row.status]),
+            Text(days),
+            Text(row.message),
+        )
+    console.print(_indented(table))
+
+
+def _show_issues(console: Console, found: Audit | Inspection) -> None:
+    if not found.issue_counts:
+        return
+    console.print()
+    console.print(Text("Data issues", style="bold"))
+    first = found.issues.drop_duplicates("code").set_index(found.issues.drop_duplicates("code")["code"].astype("str"))
+    table = _table(header=False)
+    table.add_column("count", justify="right", no_wrap=True)
+    table.add_column("title", no_wrap=True)
+    table.add_column("example", overflow="fold")
+    for code, count in found.issue_counts.items():
+        row = first.loc[code]
+        where = row["source"] + ("" if pd.isna(row["line"]) else f":{row['line']}")
+        column = "" if pd.isna(row["column"]) else f" {row['column']}"
+        example = f"{'e.g. ' if count > 1 else ''}{_printable(where)}{column}: {row['message']}"
+        table.add_row(f"{count:,}", Text(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level]), Text(example))
+    console.print(_indented(table))
+
+
+def _file_list(files: list[str]) -> str:
+    """Return the files in a line, those of a subfolder together."""
+    folders: dict[str, int] = {}
+    for file in files:
+        head, _, rest = file.partition("/")
+        folders[f"{head}/" if rest else head] = folders.get(f"{head}/" if rest else head, 0) + 1
+    return ", ".join(f"{name} ({count} pictures)" if name.endswith("/") else name for name, count in folders.items())
+
+
+def show_inspection(found: Inspection) -> None:
+    """Print what each file is."""
+    console = _console()
+    rows = int(found.inputs["rows"].sum())
+    console.print(
+        Text(f"{len(found.inputs):,} {_plural(len(found.inputs), 'report')}, {rows:,} {_plural(rows, 'row')}", style="bold")
+    )
+    table = _table()
+    for name in ("file", "container", "layout", "account"):
+        table.add_column(name, overflow="fold")
+    table.add_column("rows", justify="right")
+    table.add_column("captured (known from)", overflow="fold")
+    table.add_column("newest time inside", overflow="fold")
+    for row in found.inputs.itertuples():
+        captured = "unknown" if pd.isna(row.captured_at) else f"{_minute(row.captured_at)} ({row.captured_from})"
+        kind = row.container if row.encoding == "utf-8" else f"{row.container}, {row.encoding}"
+        table.add_row(
+            Text(_printable(row.name)),
+            Text(kind),
+            Text(row.layout),
+            Text("several or unknown" if pd.isna(row.account_id) else row.account_id),
+            f"{row.rows:,}" + (f" ({row.rejected:,} rejected)" if row.rejected else ""),
+            Text(captured),
+            Text("none" if pd.isna(row.newest_time) else _minute(row.newest_time)),
+        )
+    console.print(_indented(table))
+    _show_issues(console, found)
+
+
+def _minute(instant: pd.Timestamp) -> str:
+    """Return a time to the second; the last microsecond of a day, which stands for a date, as that date."""
+    return f"{instant:%Y-%m-%d}" if instant.microsecond == 999_999 else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _printable(text: str) -> str:
+    """Return `text` without characters that would move the cursor or hide something."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def _table(*, header: bool = True) -> Table:
+    return Table(box=None, show_header=header, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+
+
+def _indented(table: Table) -> Padding:
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _days(count: int) -> str:
+    return f"{count:,} {_plural(count, 'day')}"
+
+
+def _plural(count: int, word: str) -> str:
+    return word if count == 1 else f"{word}s"

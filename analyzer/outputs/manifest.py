@@ -1,0 +1,53 @@
+"""`manifest.json`: what was read, how it was judged, and what was written, with the digests that tie them together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer import __version__
+from analyzer.result import iso, plain_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from analyzer.result import Audit
+
+NAME: Final = "manifest.json"
+_NOT_READ: Final = ("unreadable_file", "not_a_report", "not_followed", "duplicate_input")
+_LIBRARIES: Final = ("pandas", "pyarrow", "matplotlib", "XlsxWriter")
+
+
+def write(audit: Audit, folder: Path, outputs: Sequence[Path]) -> Path:
+    """Write the manifest of `outputs` (files in `folder`) and return its path."""
+    settings = audit.settings
+    manifest = {
+        "program": "credreport",
+        "schema_version": 1,
+        "versions": {"credreport": __version__} | {name.lower(): version(name) for name in _LIBRARIES},
+        "as_of": iso(settings.as_of),
+        "settings": {
+            "max_idle_days": settings.max_idle_days,
+            "every_snapshot": settings.every_snapshot,
+            "account_id": settings.account_id,
+        },
+        "counts": audit.summary,
+        "inputs": plain_rows(audit.inputs),
+        "not_read": plain_rows(audit.issues.loc[audit.issues["code"].isin(_NOT_READ), ["source", "code", "message"]]),
+        "outputs": [_output(path, folder) for path in outputs],
+    }
+    path = folder / NAME
+    path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+    return path
+
+
+def _output(path: Path, folder: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    return {
+        "name": path.relative_to(folder).as_posix(),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+    }
