@@ -29,7 +29,7 @@ TABLES: Final = ("findings", "credentials", "users", "issues")
 app = typer.Typer(
     name="credreport",
     help="Read AWS IAM credential reports offline and say which credentials lay unused, how sure that is, and why.",
-    epilog="Exit codes: 0 all pass; 1 some fail or could not be decided; 3 some input was not read; 2 nothing was produced.",
+    epilog="Exit codes: 0 all pass; 1 some fail or could not be decided; 3 some input was not read; 2 nothing written.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -39,7 +39,7 @@ Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH...",
-        help="Credential reports: files, folders (searched throughout), .zip and .gz archives, or - for standard input.",
+        help="Credential reports: files, folders (searched throughout), zip and gzip files, or - for standard input.",
         show_default=False,
     ),
 ]
@@ -62,8 +62,11 @@ def _version(*, wanted: bool) -> None:
 
 @app.callback()
 def _program(
-    version: Annotated[  # noqa: ARG001 - its callback does the work
-        bool, typer.Option("--version", callback=lambda value: _version(wanted=value), is_eager=True, help="Show the version.")
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=lambda value: _version(wanted=value), is_eager=True, help="Show the version."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -77,8 +80,8 @@ def audit(  # noqa: PLR0913 - one parameter an option
         typer.Option(
             "--as-of",
             metavar="WHEN",
-            help="Judge at this instant: a date (the end of that day, UTC), a date-time (UTC unless it has an offset), or "
-            "the word now. Without it, each report is judged at the time it was captured.",
+            help="Judge at this instant: a date (the end of that day, UTC), a date-time (UTC unless it has an offset), "
+            "or the word now. Without it, each report is judged at the time it was captured.",
             show_default=False,
         ),
     ] = None,
@@ -88,7 +91,9 @@ def audit(  # noqa: PLR0913 - one parameter an option
     ] = Path("credreport-out"),
     formats: Annotated[
         list[str],
-        typer.Option("--format", metavar="NAME", help=f"What to write: {', '.join(FORMATS)}. Repeat, or separate by commas."),
+        typer.Option(
+            "--format", metavar="NAME", help=f"What to write: {', '.join(FORMATS)}. Repeat, or separate by commas."
+        ),
     ] = list(FORMATS),  # noqa: B006 - Typer copies it
     tables: Annotated[
         list[str],
@@ -111,7 +116,7 @@ def audit(  # noqa: PLR0913 - one parameter an option
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge which passwords and access keys lay unused for 45 days or more, and write the evidence.
+    r"""Judge which passwords and access keys lay unused for 45 days or more, and write the evidence.
 
     The rule is CIS AWS Foundations Benchmark "credentials unused for 45 days or more": 1.12 in v1.4 to v4.0.1, 1.11 in
     v5.0, 2.11 in v6.0 and v7.0. One snapshot an account is judged: the newest, or with --as-of the newest at or before
@@ -150,7 +155,7 @@ def audit(  # noqa: PLR0913 - one parameter an option
 
 @app.command()
 def inspect(paths: Paths, account_id: AccountId = None, as_json: AsJson = False) -> None:
-    """Say what is in these files, without judging: container, layout, account, rows, capture time, data issues.
+    r"""Say what is in these files, without judging: container, layout, account, rows, capture time, data issues.
 
     Exits 0; 3 if some input was not read; 2 if none could be.
 
@@ -234,7 +239,7 @@ def main() -> NoReturn:
     except MemoryError:
         _complain("out of memory", "judge fewer files at a time, or write fewer formats: --format parquet")
         code = NOTHING_PRODUCED
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user is told what to do
+    except Exception as error:
         _complain(
             f"internal error: {type(error).__name__}: {error}",
             "this is a fault of credreport, not of your files; set CREDREPORT_DEBUG=1 for the details and report it",

@@ -7,19 +7,21 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
 from analyzer.result import JUDGED_KINDS, Outcome, iso
-from analyzer.staleness import Status
+from analyzer.staleness import EXACT, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import pandas as pd
 
     from analyzer.evidence import Written
     from analyzer.result import Audit, Inspection
@@ -28,8 +30,18 @@ _WORST: Final = 10
 _WIDE: Final = 120
 """Columns where the output is no terminal that would know better."""
 KIND_WORDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys", Kind.CERTIFICATE: "certificates"}
-_STYLES: Final = {Status.PASS: "green", Status.FAIL: "bold red", Status.NOT_CHECKED: "yellow", Status.NOT_APPLICABLE: "dim"}
-_LEVEL_STYLES: Final = {Level.REJECTED: "bold red", Level.UNREADABLE: "yellow", Level.REPAIRED: "yellow", Level.NOTICE: "dim"}
+_STYLES: Final[dict[str, str]] = {
+    Status.PASS: "green",
+    Status.FAIL: "bold red",
+    Status.NOT_CHECKED: "yellow",
+    Status.NOT_APPLICABLE: "dim",
+}
+_LEVEL_STYLES: Final[dict[Level, str]] = {
+    Level.REJECTED: "bold red",
+    Level.UNREADABLE: "yellow",
+    Level.REPAIRED: "yellow",
+    Level.NOTICE: "dim",
+}
 
 
 def _console() -> Console:
@@ -84,7 +96,10 @@ def _headline(audit: Audit) -> Text:
     if not judged:
         return Text("No active password or access key to judge.", style="bold")
     parts = [
-        (f"{totals[Status.FAIL]:,} of {judged:,} active {_plural(judged, 'credential')} unused for {limit} or more", Status.FAIL),
+        (
+            f"{totals[Status.FAIL]:,} of {judged:,} active {_plural(judged, 'credential')} unused for {limit} or more",
+            Status.FAIL,
+        ),
         (f"{totals[Status.NOT_CHECKED]:,} could not be decided", Status.NOT_CHECKED),
         (f"{totals[Status.PASS]:,} pass", Status.PASS),
     ]
@@ -100,7 +115,7 @@ def _scope(audit: Audit) -> Text:
     accounts = audit.users.loc[audit.users["report"].notna(), "account_id"].nunique()
     judged = int(audit.inputs["judged"].sum())
     reports = f"{judged:,} of {len(audit.inputs):,} {_plural(len(audit.inputs), 'report')} judged"
-    return Text(f"{_when(audit)}. {accounts:,} {_plural(accounts, 'account')}, {reports}, root excluded (CIS 1.12/1.11/2.11).")
+    return Text(f"{_when(audit)}. {accounts:,} {_plural(accounts, 'account')}, {reports}, root excluded.")
 
 
 def _when(audit: Audit) -> str:
@@ -117,22 +132,20 @@ def _counts(audit: Audit) -> Table:
     table = _table()
     table.add_column("")
     columns = {
-        "judged": None,
         "pass": Outcome.PASS,
         "fail": Outcome.FAIL,
         "not checked": Outcome.NOT_CHECKED,
         "not applicable": Outcome.NOT_APPLICABLE,
         "inactive": Outcome.INACTIVE,
     }
-    for name in columns:
+    for name in ("judged", *columns):
         table.add_column(name, justify="right")
     for kind in JUDGED_KINDS:
-        row = audit.counts.loc[kind]
-        judged = sum(int(row[outcome]) for outcome in (Outcome.PASS, Outcome.FAIL, Outcome.NOT_CHECKED))
+        judged = sum(audit.count(kind, outcome) for outcome in (Outcome.PASS, Outcome.FAIL, Outcome.NOT_CHECKED))
         cells = [Text(f"{judged:,}")]
-        for outcome in list(columns.values())[1:]:
-            count = int(row[outcome])  # type: ignore[call-overload]
-            cells.append(Text(f"{count:,}", style=_STYLES.get(outcome, "") if count else "dim"))  # type: ignore[call-overload]
+        for outcome in columns.values():
+            count = audit.count(kind, outcome)
+            cells.append(Text(f"{count:,}", style=_STYLES.get(outcome, "") if count else "dim"))
         table.add_row(KIND_WORDS[kind], *cells)
     return table
 
@@ -152,16 +165,15 @@ def _show_worst(console: Console, audit: Audit) -> None:
     table.add_column("status", no_wrap=True)
     table.add_column("idle days", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
-    exact = ("last_used", "never_used")
-    for row in worst.itertuples():
-        days = "" if pd.isna(row.idle_days) else f"{'' if row.reason in exact else 'at most '}{row.idle_days:,}"
+    for row in records(worst):
+        days = "" if row["idle_days"] is None else f"{row['idle_days']:,}"
         table.add_row(
-            Text("unknown" if pd.isna(row.account_id) else row.account_id),
-            Text("(no name)" if pd.isna(row.user) else _printable(row.user)),
-            Text(row.credential),
-            Text(row.status.replace("_", " "), style=_STYLES[row.status]),
-            Text(days),
-            Text(row.message),
+            row["account_id"] or "unknown",
+            _printable(row["user"] or "(no name)"),
+            row["credential"],
+            Text(row["status"].replace("_", " "), style=_STYLES[row["status"]]),
+            days if row["reason"] in EXACT else f"at most {days}" if days else "",
+            row["message"],
         )
     console.print(_indented(table))
 
@@ -171,17 +183,18 @@ def _show_issues(console: Console, found: Audit | Inspection) -> None:
         return
     console.print()
     console.print(Text("Data issues", style="bold"))
-    first = found.issues.drop_duplicates("code").set_index(found.issues.drop_duplicates("code")["code"].astype("str"))
+    first = {row["code"]: row for row in records(found.issues.drop_duplicates("code"))}
     table = _table(header=False)
     table.add_column("count", justify="right", no_wrap=True)
-    table.add_column("title", no_wrap=True)
+    table.add_column("title", overflow="fold", max_width=44)
     table.add_column("example", overflow="fold")
     for code, count in found.issue_counts.items():
-        row = first.loc[code]
-        where = row["source"] + ("" if pd.isna(row["line"]) else f":{row['line']}")
-        column = "" if pd.isna(row["column"]) else f" {row['column']}"
-        example = f"{'e.g. ' if count > 1 else ''}{_printable(where)}{column}: {row['message']}"
-        table.add_row(f"{count:,}", Text(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level]), Text(example))
+        row = first[code]
+        where = (
+            row["source"] + (f":{row['line']}" if row["line"] else "") + (f" {row['column']}" if row["column"] else "")
+        )
+        example = f"{'e.g. ' if count > 1 else ''}{_printable(where)}: {row['message']}"
+        table.add_row(f"{count:,}", Text(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level]), example)
     console.print(_indented(table))
 
 
@@ -199,7 +212,10 @@ def show_inspection(found: Inspection) -> None:
     console = _console()
     rows = int(found.inputs["rows"].sum())
     console.print(
-        Text(f"{len(found.inputs):,} {_plural(len(found.inputs), 'report')}, {rows:,} {_plural(rows, 'row')}", style="bold")
+        Text(
+            f"{len(found.inputs):,} {_plural(len(found.inputs), 'report')}, {rows:,} {_plural(rows, 'row')}",
+            style="bold",
+        )
     )
     table = _table()
     for name in ("file", "container", "layout", "account"):
@@ -207,23 +223,22 @@ def show_inspection(found: Inspection) -> None:
     table.add_column("rows", justify="right")
     table.add_column("captured (known from)", overflow="fold")
     table.add_column("newest time inside", overflow="fold")
-    for row in found.inputs.itertuples():
-        captured = "unknown" if pd.isna(row.captured_at) else f"{_minute(row.captured_at)} ({row.captured_from})"
-        kind = row.container if row.encoding == "utf-8" else f"{row.container}, {row.encoding}"
+    for row in records(found.inputs):
+        captured = row["captured_at"]
         table.add_row(
-            Text(_printable(row.name)),
-            Text(kind),
-            Text(row.layout),
-            Text("several or unknown" if pd.isna(row.account_id) else row.account_id),
-            f"{row.rows:,}" + (f" ({row.rejected:,} rejected)" if row.rejected else ""),
-            Text(captured),
-            Text("none" if pd.isna(row.newest_time) else _minute(row.newest_time)),
+            _printable(row["name"]),
+            row["container"] if row["encoding"] == "utf-8" else f"{row['container']}, {row['encoding']}",
+            row["layout"],
+            row["account_id"] or "several or unknown",
+            f"{row['rows']:,}" + (f" ({row['rejected']:,} rejected)" if row["rejected"] else ""),
+            f"{_time(captured)} ({row['captured_from']})" if captured else "unknown",
+            _time(row["newest_time"]) if row["newest_time"] else "none",
         )
     console.print(_indented(table))
     _show_issues(console, found)
 
 
-def _minute(instant: pd.Timestamp) -> str:
+def _time(instant: pd.Timestamp) -> str:
     """Return a time to the second; the last microsecond of a day, which stands for a date, as that date."""
     return f"{instant:%Y-%m-%d}" if instant.microsecond == 999_999 else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 

@@ -55,9 +55,7 @@ def audit(
     )
 
 
-def inspect(
-    paths: Sequence[str], *, account_id: str | None = None, progress: Progress | None = None
-) -> Inspection:
+def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Progress | None = None) -> Inspection:
     """Return what is in the reports under `paths`, unjudged."""
     log = IssueLog()
     sources, tables = _read(paths, log, account_id, None, progress)
@@ -121,9 +119,7 @@ def _inputs(
     accounts = by_owner["account"].agg(["first", "nunique"]).reindex(every)
     instants = by_owner["as_of"].max().reindex(every, fill_value=NO_TIME).to_numpy()
     was_judged = by_owner["judged"].any().reindex(every, fill_value=False).to_numpy()
-    of_reports = reports.groupby("source").agg(
-        {"rows": "sum", "rejected": "sum", "layout": lambda kinds: ", ".join(dict.fromkeys(kinds)), "newest_time": "max"}
-    )
+    of_source = reports.groupby("source")
     return pd.DataFrame(
         {
             "name": pd.Series([source.name for source in sources], dtype="str"),
@@ -131,17 +127,15 @@ def _inputs(
             "bytes": [source.size for source in sources],
             "container": pd.Series([source.container for source in sources], dtype="str"),
             "encoding": pd.Series([source.encoding for source in sources], dtype="str"),
-            "layout": of_reports["layout"].to_numpy(),
-            "rows": of_reports["rows"].to_numpy(),
-            "rejected": of_reports["rejected"].to_numpy(),
+            "layout": of_source["layout"].agg(lambda kinds: ", ".join(dict.fromkeys(kinds))).to_numpy(),
+            "rows": of_source["rows"].sum().to_numpy(),
+            "rejected": of_source["rejected"].sum().to_numpy(),
             "account_id": accounts["first"].where(accounts["nunique"] == 1).astype("str").to_numpy(),
             "captured_at": column_of(pa.array([source.captured_at for source in sources], TIME)),
             "captured_from": pd.Series([source.captured_from for source in sources], dtype="str"),
-            "newest_time": column_of(pa.array(of_reports["newest_time"]).cast(TIME)),
+            "newest_time": column_of(pa.array(of_source["newest_time"].max()).cast(TIME)),
             "judged": was_judged,
-            "as_of": column_of(
-                pa.array(instants, mask=(instants == NO_TIME) | ~was_judged).cast(TIME)
-            ),
+            "as_of": column_of(pa.array(instants, mask=(instants == NO_TIME) | ~was_judged).cast(TIME)),
         }
     )
 
@@ -150,5 +144,8 @@ def _issues(log: IssueLog) -> pd.DataFrame:
     """Return the `issues` table: by source and line, what concerns a whole file before its lines."""
     rows = sorted(log.rows, key=lambda row: (row[0], row[1] or 0, row[2] or "", row[4], row[5], row[3] or ""))
     columns = list(zip(*rows, strict=True)) or [()] * len(ISSUES)
-    arrays = [pa.array(list(values), pa.string() if pa.types.is_dictionary(f.type) else f.type).cast(f.type) for values, f in zip(columns, ISSUES, strict=True)]
+    arrays = [
+        pa.array(list(values), pa.string() if pa.types.is_dictionary(f.type) else f.type).cast(f.type)
+        for values, f in zip(columns, ISSUES, strict=True)
+    ]
     return to_pandas(pa.table(arrays, schema=ISSUES))

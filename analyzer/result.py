@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
 
 import pandas as pd
 
+from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
 from analyzer.staleness import Status
@@ -100,6 +101,10 @@ class Audit(_WithIssues):
             index=list(JUDGED_KINDS), columns=list(Outcome), fill_value=0
         )
 
+    def count(self, kind: Kind, outcome: Outcome | Status) -> int:
+        """Return how many credentials of `kind` came to `outcome`."""
+        return int(self.counts.to_numpy()[JUDGED_KINDS.index(kind), list(Outcome).index(Outcome(outcome))])
+
     @cached_property
     def totals(self) -> dict[str, int]:
         """Findings by status, and `judged`, their sum without those not applicable."""
@@ -113,9 +118,11 @@ class Audit(_WithIssues):
         account = self.findings["account_id"].astype("str").fillna("unknown")
         counts = pd.crosstab(account, self.findings["status"]).reindex(columns=list(Status), fill_value=0)
         counts.index.name = "account_id"
-        return counts.reset_index().sort_values(
-            [Status.FAIL, Status.NOT_CHECKED, "account_id"], ascending=[False, False, True]
-        ).set_index("account_id")
+        return (
+            counts.reset_index()
+            .sort_values([Status.FAIL, Status.NOT_CHECKED, "account_id"], ascending=[False, False, True])
+            .set_index("account_id")
+        )
 
     @cached_property
     def worst_first(self) -> pd.DataFrame:
@@ -147,11 +154,12 @@ class Audit(_WithIssues):
             "as_of": [iso(instant) for instant in self.reference_instants],
             **self.totals,
             "by_kind": {
-                kind: {outcome: int(self.counts.loc[kind, outcome]) for outcome in _SHOWN_OUTCOMES} for kind in JUDGED_KINDS
+                kind: {outcome: int(self.counts.loc[kind, outcome]) for outcome in _SHOWN_OUTCOMES}
+                for kind in JUDGED_KINDS
             },
             "by_account": {
-                account: {status: int(count) for status, count in row.items()}
-                for account, row in self.by_account.to_dict("index").items()
+                account: {status: int(count) for status, count in zip(Status, row, strict=True)}
+                for account, row in zip(self.by_account.index, self.by_account.to_numpy(), strict=True)
             },
             "reports": len(self.inputs),
             "reports_judged": int(self.inputs["judged"].sum()),
@@ -172,11 +180,8 @@ def iso(instant: datetime | None) -> str | None:
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a small table as plain data: missing is None, times are ISO 8601."""
-    return [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, pd.Timestamp):
-        return iso(value)
-    return None if pd.isna(value) else value  # type: ignore[call-overload]
+    """Return the rows of a small table as JSON can hold them: times are ISO 8601."""
+    return [
+        {key: iso(value) if isinstance(value, pd.Timestamp) else value for key, value in row.items()}
+        for row in records(frame)
+    ]

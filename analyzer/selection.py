@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analyzer.errors import InputError
-from analyzer.reading.columns import NO_TIME
+from analyzer.reading.columns import NO_TIME, records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,9 @@ def _require_capture_times(sources: Sequence[Source]) -> None:
     )
 
 
-def _accounts_in_reports(users: pd.DataFrame, owner: npt.NDArray[np.int64]) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+def _accounts_in_reports(
+    users: pd.DataFrame, owner: npt.NDArray[np.int64]
+) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
     """Return the distinct pairs of source and account, and the pair of each row.
 
     Rows whose account is not known go with the one account of their file; in a file without any they stay apart
@@ -108,22 +110,21 @@ def _note_snapshots(
     pairs: pd.DataFrame, judged: npt.NDArray[np.bool_], sources: Sequence[Source], log: IssueLog, as_of: datetime | None
 ) -> None:
     noted = pairs.assign(judged=judged).drop_duplicates(["owner", "account", "judged"])
-    for pair in noted[~noted["judged"]].itertuples():
+    for pair in records(noted[~noted["judged"]]):
         log.add(
             "other_snapshot",
-            f"another snapshot of account {_account(pair.account)} is judged; judge "
-            "all of them with --every-snapshot",
-            source=sources[pair.owner].name,
+            f"another snapshot of account {_account(pair['account'])} is judged; judge all of them with --every-snapshot",
+            source=sources[pair["owner"]].name,
         )
     if as_of is None:
         return
     late = noted[noted["judged"] & (noted["captured"] > _micros(as_of))]
-    for pair in late.itertuples():
+    for pair in records(late):
         log.add(
             "only_newer_snapshot",
-            f"no snapshot of account {_account(pair.account) or 'unknown'} at or before the reference date: this later one "
-            "may hide what was true then; find an earlier report",
-            source=sources[pair.owner].name,
+            f"no snapshot of account {_account(pair['account']) or 'unknown'} at or before the reference date: "
+            "this later one may hide what was true then; find an earlier report",
+            source=sources[pair["owner"]].name,
         )
 
 

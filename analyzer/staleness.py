@@ -58,7 +58,9 @@ EXACT: Final = (Reason.LAST_USED, Reason.NEVER_USED)
 
 _REASONS: Final = list(Reason)
 _STATUSES: Final = list(Status)
-_BASES: Final = sorted({"user_creation_time", *(column for s in SLOTS for column in (s.last_used, s.last_changed) if column)})
+_BASES: Final = sorted(
+    {"user_creation_time", *(column for s in SLOTS for column in (s.last_used, s.last_changed) if column)}
+)
 
 _SINCE: Final = {
     # What the reader is told before the date of `basis_time`; (password, access key, certificate).
@@ -133,7 +135,12 @@ def assess(credentials: pd.DataFrame, as_of: npt.NDArray[np.int64], limit_days: 
     shortest = np.maximum(as_of - latest, 0)
     limit = limit_days * DAY
     status = np.select(
-        [because(Reason.CREATED_AFTER_AS_OF), because(Reason.ACTIVE_UNKNOWN), shortest >= limit, known & (longest < limit)],
+        [
+            because(Reason.CREATED_AFTER_AS_OF),
+            because(Reason.ACTIVE_UNKNOWN),
+            shortest >= limit,
+            known & (longest < limit),
+        ],
         [_STATUSES.index(s) for s in (Status.NOT_APPLICABLE, Status.NOT_CHECKED, Status.FAIL, Status.PASS)],
         default=_STATUSES.index(Status.NOT_CHECKED),
     ).astype(np.int8)

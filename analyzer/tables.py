@@ -105,4 +105,5 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     def arrow_backed(kind: pa.DataType) -> pd.ArrowDtype | None:
         return None if pa.types.is_dictionary(kind) else pd.ArrowDtype(kind)
 
-    return table.to_pandas(types_mapper=arrow_backed)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=arrow_backed)
+    return frame

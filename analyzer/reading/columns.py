@@ -27,7 +27,7 @@ def column_of(values: pa.Array | pa.ChunkedArray) -> pd.Series[Any]:
 
 def arrow_of(column: pd.Series[Any]) -> pa.ChunkedArray:
     """Return the Arrow values of an Arrow-backed column."""
-    values = column.array.__arrow_array__()  # type: ignore[attr-defined]
+    values = column.array.__arrow_array__()
     return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
 
 
@@ -63,3 +63,10 @@ def microseconds(times: pd.Series[Any]) -> npt.NDArray[np.int64]:
 def times_from(micros: npt.NDArray[np.int64]) -> pa.Array:
     """Return the times that `microseconds` gave."""
     return pa.array(micros, mask=micros == NO_TIME).cast(TIME)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a small table; what is missing is None."""
+    return [
+        {str(key): None if pd.isna(value) else value for key, value in row.items()} for row in frame.to_dict("records")
+    ]

@@ -144,7 +144,7 @@ def _open_envelopes(data: bytes) -> list[Content]:
         return [_decoded(data.decode("utf-8", errors="replace"), "bytes literal")]
     if data[:1] == b'"':
         return [_decoded(item, "quoted base64") for item in _json_documents(data)]
-    if first_line.count(b"\t") == 2:  # noqa: PLR2004 - BASE64 TAB GeneratedTime TAB text/csv
+    if first_line.count(b"\t") == 2:
         return [_from_text_line(line) for line in data.split(b"\n") if line.strip()]
     if _ENVELOPE_KEY.match(data):
         return [_from_yaml(data)]
@@ -192,7 +192,7 @@ def _dated(content: Content, generated: object) -> Content:
 def _from_text_line(line: bytes) -> Content:
     """Return the report in one line of `--output text`: BASE64, GeneratedTime and text/csv, tab-separated."""
     parts = line.decode("utf-8", errors="replace").split("\t")
-    if len(parts) != 3 or parts[2].strip() != "text/csv":  # noqa: PLR2004
+    if len(parts) != 3 or parts[2].strip() != "text/csv":
         raise NotAReportError("neither a credential report nor a text envelope of one")
     return _dated(_decoded(parts[0], "text envelope"), parts[1])
 

@@ -23,7 +23,6 @@ from analyzer.reading.columns import (
     coded,
     column_of,
     microseconds,
-    times_from,
     true_where,
 )
 from analyzer.reading.layout import (
@@ -141,9 +140,7 @@ def _read_times(cells: pa.ChunkedArray, column: str, place: _Place) -> tuple[pd.
     """Return a column's times (UTC) and the state of each cell."""
     sentinel = pc.index_in(cells, _SENTINEL_TEXTS)
     candidates = pc.if_else(pc.is_valid(sentinel), NULL_TEXT, cells)
-    code = np.where(
-        cells.is_null().to_numpy(), _CODE[State.MISSING], _CODE[State.VALUE]
-    ).astype(np.int8)
+    code = np.where(cells.is_null().to_numpy(), _CODE[State.MISSING], _CODE[State.VALUE]).astype(np.int8)
     positions = pc.fill_null(sentinel, -1).to_numpy()
     code = np.where(positions >= 0, _SENTINEL_CODES[positions], code)
     try:
@@ -205,7 +202,7 @@ def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.ChunkedArray, p
         is_old_root = true_where(pc.and_(is_root, pc.equal(cells, "not_supported")))
         place.note(
             "bad_boolean",
-            "neither true nor false: the row is kept, whether this is on counts as unknown; use the report as AWS made it",
+            "neither true nor false: the row is kept, this cell counts as unknown; use the report as AWS made it",
             np.flatnonzero(unread & ~is_old_root),
             column,
             cells,
@@ -368,7 +365,7 @@ def _reports(raw: RawTable, users: pd.DataFrame) -> pd.DataFrame:
 def _note_late_content(
     reports: pd.DataFrame, raw: RawTable, users: pd.DataFrame, sources: Sequence[Source], log: IssueLog
 ) -> None:
-    """A report cannot hold what happened after it was captured: then its capture time is wrong."""
+    """Note reports that hold what happened after they were captured: their capture time is wrong."""
     for number, (source, newest) in enumerate(zip(reports["source"], reports["newest_time"], strict=True)):
         captured = sources[source].captured_at
         if captured is None or pd.isna(newest) or newest <= captured + GRANULARITY:
@@ -383,8 +380,8 @@ def _note_late_content(
         )
         log.add(
             "captured_before_content",
-            f"later than the report itself, dated {captured:%Y-%m-%dT%H:%M:%SZ} by its {sources[source].captured_from}: "
-            "the date is wrong; give the reference instant with --as-of",
+            f"later than the report itself, dated {captured:%Y-%m-%dT%H:%M:%SZ} by its "
+            f"{sources[source].captured_from}: the date is wrong; give the reference instant with --as-of",
             source=sources[source].name,
             line=int(raw.line[row]),
             column=column,
@@ -404,11 +401,10 @@ def _unpivot(users: pd.DataFrame, place: _Place) -> pd.DataFrame:
     stacked = pa.array(slot * count + row)
 
     def gather(columns: list[str | None]) -> pd.Series[Any]:
-        pieces = [
-            arrow_of(users[column]) if column else pa.nulls(count, TIME)
-            for column in columns
+        pieces = [arrow_of(users[column]) if column else pa.nulls(count, TIME) for column in columns]
+        chunks = [
+            chunk for piece in pieces for chunk in (piece.chunks if isinstance(piece, pa.ChunkedArray) else [piece])
         ]
-        chunks = [chunk for piece in pieces for chunk in (piece.chunks if isinstance(piece, pa.ChunkedArray) else [piece])]
         return column_of(pa.chunked_array(chunks).take(stacked))
 
     def gather_codes(columns: list[str | None]) -> pd.Series[Any]:
@@ -489,7 +485,7 @@ def _exists(users: pd.DataFrame, slot: Slot) -> npt.NDArray[np.bool_]:
 
 
 def _note_impossible(credentials: pd.DataFrame, users: pd.DataFrame, row: npt.NDArray[np.int64], place: _Place) -> None:
-    """A key cannot have been used before it was made; a password can, since it may have been made anew."""
+    """Note keys used before they were made (a password may be: it may have been made anew)."""
     is_key = (credentials["kind"] == Kind.ACCESS_KEY).to_numpy()
     changed, used = (microseconds(credentials[column]) for column in ("last_changed", "last_used"))
     known = (changed > NO_TIME) & (used > NO_TIME)
@@ -500,7 +496,7 @@ def _note_impossible(credentials: pd.DataFrame, users: pd.DataFrame, row: npt.ND
         here = early[(credentials["credential"].iloc[early] == slot.name).to_numpy()]
         place.note(
             "impossible_order",
-            f"earlier than {slot.last_changed}: a key cannot be used before it is made; judged by the last use as it stands",
+            f"earlier than {slot.last_changed}: a key cannot be used before it is made; it is judged by this use",
             row[here],
             slot.last_used,
             arrow_of(users[slot.last_used]).cast(pa.string()),

@@ -18,7 +18,14 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from analyzer.reading.containers import Header, parse_header
-from analyzer.reading.layout import BOOLEAN_COLUMNS, COLUMNS, LAST_USED_COLUMNS, OPTIONAL_COLUMNS, SENTINELS, TIMESTAMP_COLUMNS
+from analyzer.reading.layout import (
+    BOOLEAN_COLUMNS,
+    COLUMNS,
+    LAST_USED_COLUMNS,
+    OPTIONAL_COLUMNS,
+    SENTINELS,
+    TIMESTAMP_COLUMNS,
+)
 from analyzer.reading.times import parse_instant
 
 if TYPE_CHECKING:
@@ -83,9 +90,7 @@ def parse(sources: Sequence[Source], log: IssueLog) -> RawTable:
     """Return the rows of all `sources`; what had to be repaired, split or rejected goes to `log`."""
     reports = [_plain(number, source.csv) for number, source in enumerate(sources)]
     tables = _parse_alike(reports)
-    suspect = {
-        number for members, table in tables if table is None or _has_odd_rows(table) for number in members
-    }
+    suspect = {number for members, table in tables if table is None or _has_odd_rows(table) for number in members}
     if suspect:
         reports = [
             part
@@ -180,7 +185,7 @@ def _has_odd_rows(table: pa.Table) -> bool:
     A user may well be called `user`, so the first two cells are looked at together.
     """
     names = table.column_names[:2]
-    if table.num_columns < 2:  # noqa: PLR2004
+    if table.num_columns < 2:
         return False
     header, blank = (
         pc.and_(pc.equal(table[names[0]], first), pc.equal(table[names[1]], second))
@@ -245,7 +250,7 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
         pieces.append(body[done:start])
         done = min(end + 1, len(body))
         line = body[start:end].decode("utf-8", errors="replace")
-        if not line.strip(f"{delimiter} \t\""):
+        if not line.strip(f'{delimiter} \t"'):
             keep[position] = False
             continue
         row = _mended_row(line, report.header, source, first + position, log)
@@ -357,7 +362,10 @@ def _note_columns(reports: Iterable[Report], sources: Sequence[Source], log: Iss
                 log.add("unknown_column", "not a column of the credential report; left out", source=name, column=column)
             elif column in seen:
                 log.add(
-                    "duplicate_column", "the column stands twice; only the first one was read", source=name, column=column
+                    "duplicate_column",
+                    "the column stands twice; only the first one was read",
+                    source=name,
+                    column=column,
                 )
             seen.add(column)
         for column in COLUMNS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import sys
 import zipfile
 from dataclasses import dataclass, replace
@@ -66,7 +65,11 @@ class _File:
 
 
 def read_sources(
-    paths: Sequence[str], log: IssueLog, *, leave_out: Path | None = None, progress: Callable[[int, int], None] | None = None
+    paths: Sequence[str],
+    log: IssueLog,
+    *,
+    leave_out: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Source]:
     """Return the reports under `paths` (files, folders, archives, `-`), by name; each report once.
 
@@ -126,68 +129,78 @@ def _read(file: _File, log: IssueLog) -> list[Source]:
     try:
         data = sys.stdin.buffer.read() if file.path is None else file.path.read_bytes()
     except OSError as error:
-        log.add("unreadable_file", f"cannot be read ({error.strerror}); check permissions and the disk", source=file.name)
+        log.add(
+            "unreadable_file", f"cannot be read ({error.strerror}); check permissions and the disk", source=file.name
+        )
         return []
     return list(_unpack(file, data, log, wrapping=""))
 
 
 def _unpack(file: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: int = 0) -> Iterator[Source]:
     """Yield the reports in `data`; what is none, or damaged, goes to `log`."""
-    sha256 = hashlib.sha256(data).hexdigest()
     try:
-        if depth > _DEEPEST:
-            raise DamagedError(f"archives inside archives, more than {_DEEPEST} deep; unpack it by hand")
         inner = data
         while is_gzip(inner):
             inner, wrapping = gunzip(inner), f"{wrapping}gzip, "
         if is_zip(inner):
             yield from _unzip(file, inner, log, wrapping=f"{wrapping}zip, ", depth=depth)
-            return
-        if not data and Path(file.name).suffix.lower() in REPORT_SUFFIXES:
-            raise DamagedError("the file is empty: the download failed; download it again")
-        contents = read_contents(inner)
+        else:
+            yield from _open(file, data, inner, log, wrapping)
     except DamagedError as error:
         log.add("unreadable_file", str(error), source=file.name)
-        return
     except NotAReportError as error:
         if file.named:
             log.add("unreadable_file", f"no credential report: {error}", source=file.name)
         else:
             log.add("not_a_report", f"passed over: {error}", source=file.name)
-        return
+
+
+def _open(file: _File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) -> Iterator[Source]:
+    """Yield the reports in a file that is no archive; `inner` is `given` without its gzip layers."""
+    if not given and Path(file.name).suffix.lower() in REPORT_SUFFIXES:
+        raise DamagedError("the file is empty: the download failed; download it again")
+    contents = read_contents(inner)
+    sha256 = hashlib.sha256(given).hexdigest()
     for number, content in enumerate(contents, start=1):
         name = file.name if len(contents) == 1 else f"{file.name}#{number}"
-        yield _source(name, sha256, len(data), replace(content, container=wrapping + content.container), log)
+        yield _source(name, sha256, len(given), replace(content, container=wrapping + content.container), log)
 
 
 def _unzip(archive: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: int) -> Iterator[Source]:
+    """Yield the reports in a zip archive, its members by name as if it were a folder."""
+    if depth >= _DEEPEST:
+        raise DamagedError(f"archives inside archives, {_DEEPEST} deep; unpack them by hand")
     try:
-        with zipfile.ZipFile(BytesIO(data)) as opened:
-            members = [member for member in opened.infolist() if not member.is_dir()]
-            if any(member.filename == "[Content_Types].xml" for member in members):
-                raise NotAReportError("a spreadsheet or office document; save the sheet as CSV and name that file")
-            found = False
-            for member in members:
-                inner = _File(f"{archive.name}/{member.filename}", None, named=False)
-                try:
-                    if member.file_size > LARGEST:
-                        raise DamagedError(f"unpacks to more than {LARGEST:,} bytes, far more than any report")
-                    content = opened.read(member)
-                except (DamagedError, zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
-                    log.add("unreadable_file", f"cannot be unpacked ({error}); unpack it by hand", source=inner.name)
-                    found = True
-                    continue
-                except Exception as error:  # noqa: BLE001 - zlib, lzma and bz2 each raise errors of their own
-                    log.add("unreadable_file", f"cannot be unpacked ({error}); copy the archive again", source=inner.name)
-                    found = True
-                    continue
-                for source in _unpack(inner, content, log, wrapping=wrapping, depth=depth + 1):
-                    found = True
-                    yield source
+        opened = zipfile.ZipFile(BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise DamagedError(f"the zip archive cannot be opened ({error}); copy it again") from error
+    members = [member for member in opened.infolist() if not member.is_dir()]
+    if any(member.filename == "[Content_Types].xml" for member in members):
+        raise NotAReportError("a spreadsheet or office document; save the sheet as CSV and name that file")
+    found = False
+    for member in members:
+        inner = _File(f"{archive.name}/{member.filename}", None, named=False)
+        content = _member(opened, member, inner.name, log)
+        if content is None:
+            found = True
+            continue
+        for source in _unpack(inner, content, log, wrapping=wrapping, depth=depth + 1):
+            found = True
+            yield source
     if not found:
         raise NotAReportError("an archive without a credential report")
+
+
+def _member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, log: IssueLog) -> bytes | None:
+    """Return a member's bytes; None, and an issue, where it cannot be unpacked."""
+    why = f"it unpacks to more than {LARGEST:,} bytes, far more than any report"
+    if member.file_size <= LARGEST:
+        try:
+            return opened.read(member)
+        except Exception as error:  # noqa: BLE001 - passwords, unknown methods, and each codec's own errors
+            why = str(error)
+    log.add("unreadable_file", f"cannot be unpacked ({why}); unpack it by hand, or copy the archive again", source=name)
+    return None
 
 
 def _source(name: str, sha256: str, size: int, content: Content, log: IssueLog) -> Source:
@@ -257,7 +270,7 @@ def _captured(name: str, generated_at: datetime | None) -> tuple[datetime | None
 
 
 def _note_empty_folders(paths: Sequence[str], sources: list[Source], log: IssueLog) -> None:
-    """A named folder without any report is a rejected input, like a named file that is none."""
+    """Note named folders without any report: rejected inputs, like named files that are none."""
     for given in paths:
         if given == STDIN or not Path(given).is_dir():
             continue

@@ -19,7 +19,8 @@ _CLOCK: Final = r"(?P<H>\d\d)(?P<c>[-:._]?)(?P<M>\d\d)(?:(?P=c)(?P<S>\d\d))?(?P<
 _DATE_IN_NAME: Final = re.compile(
     r"(?<!\d)(?P<y>20\d\d)(?P<s>[-_.]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d)"
     # A counter or an account number may follow a date: without a T, only a full clock time counts as one.
-    rf"(?:[Tt]{_CLOCK}|[ _-]?(?P<H2>\d\d)(?P<c2>[-:._]?)(?P<M2>\d\d)(?P=c2)(?P<S2>\d\d)(?P<zone2>Z|[+-]\d\d[-:]?\d\d)?)?"
+    rf"(?:[Tt]{_CLOCK}"
+    r"|[ _-]?(?P<H2>\d\d)(?P<c2>[-:._]?)(?P<M2>\d\d)(?P=c2)(?P<S2>\d\d)(?P<zone2>Z|[+-]\d\d[-:]?\d\d)?)?"
     r"(?!\d)",
     re.ASCII,
 )
@@ -42,7 +43,9 @@ def parse_instant(text: str, *, naive_is_utc: bool = False) -> datetime | None:
     year, month, day, hour, minute, second, fraction = match.groups()[:7]
     micro = int((fraction or "").ljust(6, "0")[:6])
     try:
-        local = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micro, _zone(match["zone"]))
+        local = datetime(
+            int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micro, _zone(match["zone"])
+        )
         return local.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
