@@ -113,7 +113,7 @@ def _note_snapshots(
     for pair in records(noted[~noted["judged"]]):
         log.add(
             "other_snapshot",
-            f"another snapshot of account {_account(pair['account'])} is judged; judge all of them with --every-snapshot",
+            f"another snapshot of account {_account(pair['account'])} is judged; --every-snapshot judges all",
             source=sources[pair["owner"]].name,
         )
     if as_of is None:

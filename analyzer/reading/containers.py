@@ -31,9 +31,11 @@ LARGEST: Final = 2**31
 DELIMITERS: Final = ",;\t"
 _ENOUGH_COLUMNS: Final = 3
 _HEADER_LENGTH: Final = 65_536
+_FIRST_NAME: Final = re.compile(r"[\w .-]*")
+"""The first column's name; an envelope whose Content is the CSV itself begins otherwise."""
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
 _BYTES_LITERAL: Final = re.compile(rb"b(['\"]).*\1\s*", re.DOTALL)
-_ENVELOPE_KEY: Final = re.compile(rb"""^\s*["']?(Content|GeneratedTime|ReportFormat)["']?\s*:""", re.MULTILINE)
+_ENVELOPE_KEY: Final = re.compile(rb"""^[\s{,\[-]*["']?(Content|GeneratedTime|ReportFormat)["']?\s*:""", re.MULTILINE)
 
 
 class NotAReportError(Exception):
@@ -76,7 +78,7 @@ def parse_header(line: bytes) -> Header | None:
             return None
         columns = tuple(cell.strip().lower() for cell in cells)
         known = set(columns).intersection(COLUMNS)
-        if len(known) >= _ENOUGH_COLUMNS and known & {"user", "arn"}:
+        if len(known) >= _ENOUGH_COLUMNS and known & {"user", "arn"} and _FIRST_NAME.fullmatch(columns[0]):
             return Header(columns, delimiter)
     return None
 

@@ -401,11 +401,9 @@ def _unpivot(users: pd.DataFrame, place: _Place) -> pd.DataFrame:
     stacked = pa.array(slot * count + row)
 
     def gather(columns: list[str | None]) -> pd.Series[Any]:
-        pieces = [arrow_of(users[column]) if column else pa.nulls(count, TIME) for column in columns]
-        chunks = [
-            chunk for piece in pieces for chunk in (piece.chunks if isinstance(piece, pa.ChunkedArray) else [piece])
-        ]
-        return column_of(pa.chunked_array(chunks).take(stacked))
+        kind = arrow_of(users[columns[0]]).type
+        pieces = [arrow_of(users[column]).chunks if column else [pa.nulls(count, kind)] for column in columns]
+        return column_of(pa.chunked_array([chunk for piece in pieces for chunk in piece], kind).take(stacked))
 
     def gather_codes(columns: list[str | None]) -> pd.Series[Any]:
         pieces = [users[column].cat if column else None for column in columns]

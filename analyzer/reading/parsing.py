@@ -182,15 +182,13 @@ def _unique_names(columns: Iterable[str]) -> list[str]:
 def _has_odd_rows(table: pa.Table) -> bool:
     """Whether some row may be no user's: the header of a further report, or nothing but blank cells.
 
-    A user may well be called `user`, so the first two cells are looked at together.
+    The second column tells a header: no cell of it is its own name, while a user may well be called `user`.
     """
-    names = table.column_names[:2]
-    if table.num_columns < 2:
+    if table.num_columns < 2:  # noqa: PLR2004
         return False
-    header, blank = (
-        pc.and_(pc.equal(table[names[0]], first), pc.equal(table[names[1]], second))
-        for first, second in (names, ("", ""))
-    )
+    first, second = table.column(0), table.column(1)
+    header = pc.equal(second, table.column_names[1])
+    blank = pc.and_(pc.equal(first, ""), pc.equal(second, ""))
     return bool(pc.any(pc.or_(header, blank)).as_py())
 
 
@@ -277,8 +275,8 @@ def _mended_row(line: str, header: Header, source: Source, number: int, log: Iss
         (repair,) = repairs
         log.add(
             "repaired_row",
-            f"{_fields(len(quoted))} where the header has {width}: read with the help of the ARN, the only way that "
-            "fits; check the row against the account",
+            f"{_fields(len(quoted))} where the header has {width}: read in the only way that fits the ARN and the "
+            "columns; check the row against the account",
             source=source.name,
             line=number,
             value=line[:_SHOWN],
@@ -315,12 +313,16 @@ def _to_line(cells: Iterable[str], delimiter: str) -> str:
 def _repairs(cells: list[str], header: Header) -> Iterable[list[str]]:
     """Yield the ways to join surplus cells so that the row fits its header and every cell its column.
 
-    Surplus cells come from unquoted delimiters in the user name and, with it, in the ARN, which ends in that name; or
-    they are empty cells that a spreadsheet left behind the last column.
+    Surplus cells come from unquoted delimiters in the user name and, with it, in the ARN, which ends in that name.
+    Spreadsheets leave empty cells behind the last column: in some rows, or in all but some.
     """
     columns, delimiter = header.columns, header.delimiter
     width = len(columns)
     surplus = len(cells) - width
+    if surplus < 0 and not any(columns[surplus:]):
+        cells = [*cells, *[""] * -surplus]
+        if _fits(cells, columns):
+            yield cells
     if surplus <= 0:
         return
     if not any(cell.strip() for cell in cells[width:]) and _fits(cells[:width], columns):
