@@ -102,7 +102,7 @@ def _accounts_in_reports(
     pairs["account"] = np.where(account == "", "", partition + ":" + account)
     of_owner = pairs[pairs["account"] != ""].groupby("owner")["account"].agg(["first", "nunique"])
     only = of_owner.loc[of_owner["nunique"] == 1, "first"]
-    pairs["account"] = pairs["account"].where(pairs["account"] != "", pairs["owner"].map(only).fillna(""))
+    pairs["account"] = pairs["account"].where(pairs["account"] != "", only.reindex(pairs["owner"], fill_value="").to_numpy())
     return pairs, which
 
 
