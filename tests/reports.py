@@ -48,7 +48,12 @@ def password(*, enabled: str = "true", used: str = "no_information", changed: st
 
 def root(account: str = ACCOUNT, **cells: str) -> dict[str, str]:
     """Return the row of a root account in the style since 2025, with a password that was never used."""
-    row = {"user": ROOT_USER, "arn": f"arn:aws:iam::{account}:root", **EMPTY, **password(changed=EMPTY["user_creation_time"])}
+    row = {
+        "user": ROOT_USER,
+        "arn": f"arn:aws:iam::{account}:root",
+        **EMPTY,
+        **password(changed=EMPTY["user_creation_time"]),
+    }
     return row | cells
 
 

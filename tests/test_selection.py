@@ -99,7 +99,10 @@ def test_two_reports_in_one_file_are_two_accounts(tmp_path: Path):
     write(tmp_path / "2026-09-30.csv", csv_of(root(), user("old", **key(rotated="2026-01-01T00:00:00Z"))))
     result = run(tmp_path)
     assert result.findings[["account_id", "user"]].to_numpy().tolist() == [["111122223333", "a"], [OTHER, "b"]]
-    assert result.inputs["account_id"].astype(object).where(lambda s: s.notna(), None).tolist() == ["111122223333", None]
+    assert result.inputs["account_id"].astype(object).where(lambda s: s.notna(), None).tolist() == [
+        "111122223333",
+        None,
+    ]
 
 
 def test_rows_of_unknown_account_go_with_their_file(tmp_path: Path):

@@ -77,14 +77,22 @@ CREATED = "user_creation_time"
         # created after T
         (user("a", **key(rotated=LATER)), "not_applicable", "created_after_as_of", None, None),
         (user("a", **key(rotated=LATER, used=LATER)), "not_applicable", "created_after_as_of", None, None),
-        (user("a", user_creation_time=LATER, **password(changed=LATER)), "not_applicable", "created_after_as_of", None, None),
+        (
+            user("a", user_creation_time=LATER, **password(changed=LATER)),
+            "not_applicable",
+            "created_after_as_of",
+            None,
+            None,
+        ),
         # active flag unreadable
         (user("a", **key(active="", rotated=NEAR, used=NEAR)), "not_checked", "active_unknown", None, None),
         (user("a", **key(active="yes", rotated=FAR)), "not_checked", "active_unknown", None, None),
         (user("a", **password(enabled="not_supported", used=NEAR)), "not_checked", "active_unknown", None, None),
     ],
 )
-def test_the_table(tmp_path: Path, row: dict[str, str], status: str, reason: str, basis: str | None, idle_days: int | None):
+def test_the_table(
+    tmp_path: Path, row: dict[str, str], status: str, reason: str, basis: str | None, idle_days: int | None
+):
     found = judged(tmp_path, row)
     missing = found["basis"] != found["basis"]  # NaN
     assert (status, reason) == (found["status"], found["reason"])

@@ -56,7 +56,16 @@ def test_a_bad_cell_is_named_with_line_column_and_value(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("cell", "flag"),
-    [("true", True), ("TRUE", True), ("True", True), ("false", False), ("FALSE", False), ("", None), ("1", None), ("N/A", None)],
+    [
+        ("true", True),
+        ("TRUE", True),
+        ("True", True),
+        ("false", False),
+        ("FALSE", False),
+        ("", None),
+        ("1", None),
+        ("N/A", None),
+    ],
 )
 def test_flags(tmp_path: Path, cell: str, flag: bool | None):
     users, issues = column(tmp_path, "mfa_active", cell, "true")

@@ -64,7 +64,8 @@ def unquoted(name: str, path: str = "/") -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "path"), [("ops,night", "/"), ("a,b,c", "/"), (",a", "/"), ("a", "/x,y/"), ("a,b", "/x,y,z/"), ("a,", "/,/")]
+    ("name", "path"),
+    [("ops,night", "/"), ("a,b,c", "/"), (",a", "/"), ("a", "/x,y/"), ("a,b", "/x,y,z/"), ("a,", "/,/")],
 )
 def test_an_unquoted_comma_is_repaired_through_the_arn(tmp_path: Path, name: str, path: str):
     found, log = rows(tmp_path, A + "\n" + unquoted(name, path))
@@ -107,7 +108,9 @@ def test_blank_rows_of_a_spreadsheet_are_blank_lines(tmp_path: Path):
 @pytest.mark.parametrize("between", ["", "\n", "\ufeff", "\n\ufeff"])
 @pytest.mark.parametrize("other", [COLUMNS_22, COLUMNS_16])
 def test_concatenated_reports_are_split_apart(tmp_path: Path, between: str, other: tuple[str, ...]):
-    second = csv_of(root("123456789012"), user("c", account="123456789012", **key(rotated="2026-01-01T00:00:00Z")), columns=other)
+    second = csv_of(
+        root("123456789012"), user("c", account="123456789012", **key(rotated="2026-01-01T00:00:00Z")), columns=other
+    )
     found, log = rows(tmp_path, A + between + second)
     shift = between.count("\n")
     assert found == [("<root_account>", 2), ("a", 3), ("b", 4), ("<root_account>", 5 + shift), ("c", 6 + shift)]
