@@ -15,7 +15,7 @@ from rich.text import Text
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
-from analyzer.result import JUDGED_KINDS, Outcome, iso
+from analyzer.result import JUDGED_KINDS, Outcome, answer, scope
 from analyzer.staleness import EXACT, Status
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def show_audit(audit: Audit, written: Written) -> None:
     """Print the answer: the counts, the worst findings and why, data issues, and where the files are."""
     console = _console()
     console.print(_headline(audit))
-    console.print(_scope(audit), style="dim")
+    console.print(Text(scope(audit), style="dim"))
     console.print()
     console.print(_indented(_counts(audit)))
     _show_worst(console, audit)
@@ -91,41 +91,8 @@ def show_audit(audit: Audit, written: Written) -> None:
 
 def _headline(audit: Audit) -> Text:
     totals = audit.totals
-    judged = totals["judged"]
-    limit = _days(audit.settings.max_idle_days)
-    if not judged:
-        return Text("No active password or access key to judge.", style="bold")
-    parts = [
-        (
-            f"{totals[Status.FAIL]:,} of {judged:,} active {_plural(judged, 'credential')} unused for {limit} or more",
-            Status.FAIL,
-        ),
-        (f"{totals[Status.NOT_CHECKED]:,} could not be decided", Status.NOT_CHECKED),
-        (f"{totals[Status.PASS]:,} pass", Status.PASS),
-    ]
-    text = Text()
-    for position, (words, status) in enumerate(parts):
-        count = totals[status]
-        text.append("; " if position else "")
-        text.append(words, style=_STYLES[status] if count else "")
-    return text + Text(".")
-
-
-def _scope(audit: Audit) -> Text:
-    accounts = audit.users.loc[audit.users["report"].notna(), "account_id"].nunique()
-    judged = int(audit.inputs["judged"].sum())
-    reports = f"{judged:,} of {len(audit.inputs):,} {_plural(len(audit.inputs), 'report')} judged"
-    return Text(f"{_when(audit)}. {accounts:,} {_plural(accounts, 'account')}, {reports}, root excluded.")
-
-
-def _when(audit: Audit) -> str:
-    if audit.settings.as_of is not None:
-        return f"As of {iso(audit.settings.as_of)}"
-    instants = audit.reference_instants
-    if not instants:
-        return "Nothing judged"
-    first, last = f"{instants[0]:%Y-%m-%d}", f"{instants[-1]:%Y-%m-%d}"
-    return f"Each report as of its own capture, {first if first == last else f'{first} to {last}'}"
+    worst = Status.FAIL if totals[Status.FAIL] else Status.NOT_CHECKED if totals[Status.NOT_CHECKED] else Status.PASS
+    return Text(answer(audit), style=_STYLES[worst] if totals["judged"] else "bold")
 
 
 def _counts(audit: Audit) -> Table:
@@ -254,11 +221,3 @@ def _table(*, header: bool = True) -> Table:
 
 def _indented(table: Table) -> Padding:
     return Padding(table, (0, 0, 0, 2))
-
-
-def _days(count: int) -> str:
-    return f"{count:,} {_plural(count, 'day')}"
-
-
-def _plural(count: int, word: str) -> str:
-    return word if count == 1 else f"{word}s"

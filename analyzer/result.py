@@ -185,3 +185,37 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
         {key: iso(value) if isinstance(value, pd.Timestamp) else value for key, value in row.items()}
         for row in records(frame)
     ]
+
+
+def answer(audit: Audit) -> str:
+    """Return the answer in a sentence."""
+    judged = audit.totals["judged"]
+    if not judged:
+        return "No active password or access key to judge."
+    limit = counted(audit.settings.max_idle_days, "day")
+    return (
+        f"{audit.totals[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more; "
+        f"{audit.totals[Status.NOT_CHECKED]:,} could not be decided; {audit.totals[Status.PASS]:,} pass."
+    )
+
+
+def scope(audit: Audit) -> str:
+    """Return in a line what was judged, and as of when."""
+    accounts = counted(int(audit.users["account_id"].nunique()), "account")
+    reports = f"{int(audit.inputs['judged'].sum()):,} of {counted(len(audit.inputs), 'report')} judged"
+    return f"{_when(audit)}. {accounts}, {reports}, root excluded."
+
+
+def _when(audit: Audit) -> str:
+    if audit.settings.as_of is not None:
+        return f"As of {iso(audit.settings.as_of)}"
+    instants = audit.reference_instants
+    if not instants:
+        return "Nothing judged"
+    first, last = f"{instants[0]:%Y-%m-%d}", f"{instants[-1]:%Y-%m-%d}"
+    return f"Each report as of its own capture, {first if first == last else f'{first} to {last}'}"
+
+
+def counted(count: int, word: str) -> str:
+    """Return a number with its noun: `1 day`, `1,748 days`."""
+    return f"{count:,} {word if count == 1 else f'{word}s'}"

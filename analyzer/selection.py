@@ -102,7 +102,9 @@ def _accounts_in_reports(
     pairs["account"] = np.where(account == "", "", partition + ":" + account)
     of_owner = pairs[pairs["account"] != ""].groupby("owner")["account"].agg(["first", "nunique"])
     only = of_owner.loc[of_owner["nunique"] == 1, "first"]
-    pairs["account"] = pairs["account"].where(pairs["account"] != "", only.reindex(pairs["owner"], fill_value="").to_numpy())
+    pairs["account"] = pairs["account"].where(
+        pairs["account"] != "", only.reindex(pairs["owner"], fill_value="").to_numpy()
+    )
     return pairs, which
 
 

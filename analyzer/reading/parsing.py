@@ -184,7 +184,7 @@ def _has_odd_rows(table: pa.Table) -> bool:
 
     The second column tells a header: no cell of it is its own name, while a user may well be called `user`.
     """
-    if table.num_columns < 2:  # noqa: PLR2004
+    if table.num_columns < 2:
         return False
     first, second = table.column(0), table.column(1)
     header = pc.equal(second, table.column_names[1])
