@@ -15,7 +15,7 @@ from rich.text import Text
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
-from analyzer.result import JUDGED_KINDS, Outcome, answer, scope
+from analyzer.result import JUDGED_KINDS, Outcome, answer, counted, scope
 from analyzer.staleness import EXACT, Status
 
 if TYPE_CHECKING:
@@ -178,12 +178,7 @@ def show_inspection(found: Inspection) -> None:
     """Print what each file is."""
     console = _console()
     rows = int(found.inputs["rows"].sum())
-    console.print(
-        Text(
-            f"{len(found.inputs):,} {_plural(len(found.inputs), 'report')}, {rows:,} {_plural(rows, 'row')}",
-            style="bold",
-        )
-    )
+    console.print(Text(f"{counted(len(found.inputs), 'report')}, {counted(rows, 'row')}", style="bold"))
     table = _table()
     for name in ("file", "container", "layout", "account"):
         table.add_column(name, overflow="fold")

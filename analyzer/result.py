@@ -203,12 +203,13 @@ def scope(audit: Audit) -> str:
     """Return in a line what was judged, and as of when."""
     accounts = counted(int(audit.users["account_id"].nunique()), "account")
     reports = f"{int(audit.inputs['judged'].sum()):,} of {counted(len(audit.inputs), 'report')} judged"
-    return f"{_when(audit)}. {accounts}, {reports}, root excluded."
+    return f"{reference(audit)}. {accounts}, {reports}, root excluded."
 
 
-def _when(audit: Audit) -> str:
+def reference(audit: Audit) -> str:
+    """Return in words the instant, or the instants, at which reports were judged."""
     if audit.settings.as_of is not None:
-        return f"As of {iso(audit.settings.as_of)}"
+        return f"As of {spoken(audit.settings.as_of)}"
     instants = audit.reference_instants
     if not instants:
         return "Nothing judged"
@@ -219,3 +220,8 @@ def _when(audit: Audit) -> str:
 def counted(count: int, word: str) -> str:
     """Return a number with its noun: `1 day`, `1,748 days`."""
     return f"{count:,} {word if count == 1 else f'{word}s'}"
+
+
+def spoken(instant: datetime) -> str:
+    """Return an instant for readers: the last microsecond of a day, which stands for a date, as the end of that day."""
+    return f"the end of {instant:%Y-%m-%d}, UTC" if instant.microsecond == 999_999 else str(iso(instant))

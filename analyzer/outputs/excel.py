@@ -352,44 +352,46 @@ def _pairs(book: _Book, sheet: Worksheet, row: int, title: str, pairs: list[list
 
 _RULE: Final = (
     (
-        "A password is counted from the time it was last used (password_last_used), or, where it was never used, from the "
-        "time it was last changed (password_last_changed). An access key is counted from its last use "
-        "(access_key_n_last_used_date), or, where it was never used, from its creation (access_key_n_last_rotated). Elapsed "
-        "time is exact: idle_days are whole periods of 24 hours up to the reference instant."
+        "A password is counted from the time it was last used (password_last_used), or, where it was never used, "
+        "from the time it was last changed (password_last_changed). An access key is counted from its last use "
+        "(access_key_n_last_used_date), or, where it was never used, from its creation "
+        "(access_key_n_last_rotated). Elapsed time is exact: idle_days are whole periods of 24 hours up to the "
+        "reference instant."
     ),
     (
-        "A credential that lay idle for {limit} days or more fails. Only active credentials are judged (password_enabled, "
-        "access_key_n_active). Root is excluded, as in the benchmark: it should lie unused."
+        "A credential that lay idle for {limit} days or more fails. Only active credentials are judged "
+        "(password_enabled, access_key_n_active). Root is excluded, as in the benchmark: it should lie unused."
     ),
     (
-        "Where the report does not say when a credential was last used, that instant is bounded by the earliest and the "
-        "latest it can have been. It passes if even the earliest is within the limit, fails if even the latest is beyond it, "
-        "and is not_checked otherwise. An unknown never becomes a pass."
+        "Where the report does not say when a credential was last used, that instant is bounded by the earliest "
+        "and the latest it can have been. It passes if even the earliest is within the limit, fails if even the "
+        "latest is beyond it, and is not_checked otherwise. An unknown never becomes a pass."
     ),
     (
-        "Source: CIS AWS Foundations Benchmark, credentials unused for 45 days or more: 1.12 (v1.4 to v4.0.1), 1.11 (v5.0), "
-        "2.11 (v6.0 and v7.0)."
+        "Source: CIS AWS Foundations Benchmark, credentials unused for 45 days or more: 1.12 (v1.4 to v4.0.1), "
+        "1.11 (v5.0), 2.11 (v6.0 and v7.0)."
     ),
 )
+_AGE: Final = "key: creation; password: user creation"
 _EVIDENCE: Final = (
     ("evidence", "counted from (earliest)", "latest", "reason"),
     ("last use known, at or before the reference instant", "last use", "last use", "last_used"),
     ("never used; last change known, at or before the reference instant", "last change", "last change", "never_used"),
     (
         "last use after the reference instant",
-        "key: creation; password: user's creation",
+        "key: creation; password: user creation",
         "reference",
         "used_after_as_of",
     ),
     (
-        "last use blank, unreadable or no such column",
-        "key: creation; password: user's creation",
+        "last use blank, unreadable or no column",
+        "key: creation; password: user creation",
         "reference",
         "last_use_unknown",
     ),
     (
-        "never used; last change absent, unreadable or after the reference instant",
-        "user's creation",
+        "never used; last change absent, unreadable or after the instant",
+        "user creation",
         "reference",
         "age_unknown",
     ),
@@ -398,26 +400,31 @@ _EVIDENCE: Final = (
 )
 _CAVEATS: Final = (
     (
-        "With the reasons used_after_as_of, last_use_unknown and age_unknown, idle_days in the findings is the most it can "
-        "be, and basis_time the earliest possible. The sheet Credentials gives idle_days only where it is known."
+        "With the reasons used_after_as_of, last_use_unknown and age_unknown, idle_days in the findings is the "
+        "most it can be, and basis_time the earliest possible. The sheet Credentials gives idle_days only where "
+        "it is known."
     ),
     (
-        "AWS records the first use in each span of 5 minutes (passwords) or 15 minutes (keys), and key uses to the minute: a "
-        "last use may seem up to 60 seconds earlier than the key, or later than the reference."
+        "AWS records the first use in each span of 5 minutes (passwords) or 15 minutes (keys), and key uses to "
+        "the minute: a last use may seem up to 60 seconds earlier than the key, or later than the reference."
     ),
-    "AWS began to record password use on 2014-10-20 and key use on 2015-04-22: never used means not used since.",
-    "AWS lost the password use of 2018-05-04T05:50Z to 2018-05-23T21:08Z: the time shown is the use before that gap.",
+    ("AWS began to record password use on 2014-10-20 and key use on 2015-04-22: never used means not used since."),
+    ("AWS lost the password use of 2018-05-04T05:50Z to 2018-05-23T21:08Z: the time shown is the use before that gap."),
     (
-        "A report holds no time of its own, and AWS serves the same one for up to four hours: it may be older than its "
-        "download. Where no reference instant was given, the capture time came from the envelope, file or folder name "
-        "(sheet Provenance). A date without a time stands for the end of that day, UTC."
+        "A report holds no time of its own, and AWS serves the same one for up to four hours: it may be older "
+        "than its download. Where no reference instant was given, the capture time came from the envelope, file "
+        "or folder name (sheet Provenance). A date without a time stands for the end of that day, UTC."
     ),
     (
-        "Key slots are not identities: after a rotation the same key may stand in the other slot. A key is recognised by its "
-        "creation time. An inactive key keeps its date; there are no inactive passwords, only removed ones."
+        "Key slots are not identities: after a rotation the same key may stand in the other slot. A key is "
+        "recognised by its creation time. An inactive key keeps its date; there are no inactive passwords, only "
+        "removed ones."
     ),
-    "A password made anew may show the last use of the one before; it is judged by the time shown, as the benchmark says.",
-    "The report does not say when a signing certificate was used: certificates are listed and not judged.",
+    (
+        "A password made anew may show the last use of the one before; it is judged by the time shown, as the "
+        "benchmark says."
+    ),
+    ("The report does not say when a signing certificate was used: certificates are listed and not judged."),
 )
 
 

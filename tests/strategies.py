@@ -1,0 +1,428 @@
+"""Hypothesis strategies that make credential reports, and the containers an auditor may hold them in.
+
+Nothing here knows `analyzer`: the columns and sentinels are written down once more from the description of the format.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import gzip
+import io
+import json
+import string
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+from hypothesis import strategies as st
+
+END_OF_OCTOBER = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
+ACCOUNT = "111122223333"
+PARTITIONS = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc")
+ROOT = "<root_account>"
+
+COLUMNS_22 = (
+    "user",
+    "arn",
+    "user_creation_time",
+    "password_enabled",
+    "password_last_used",
+    "password_last_changed",
+    "password_next_rotation",
+    "mfa_active",
+    "access_key_1_active",
+    "access_key_1_last_rotated",
+    "access_key_1_last_used_date",
+    "access_key_1_last_used_region",
+    "access_key_1_last_used_service",
+    "access_key_2_active",
+    "access_key_2_last_rotated",
+    "access_key_2_last_used_date",
+    "access_key_2_last_used_region",
+    "access_key_2_last_used_service",
+    "cert_1_active",
+    "cert_1_last_rotated",
+    "cert_2_active",
+    "cert_2_last_rotated",
+)
+COLUMNS_16 = tuple(column for column in COLUMNS_22 if "access_key" not in column or "last_used" not in column)
+COLUMNS_23 = (*COLUMNS_22, "additional_credentials_info")
+LAYOUTS = {16: COLUMNS_16, 22: COLUMNS_22, 23: COLUMNS_23}
+
+FLAG_COLUMNS = tuple(column for column in COLUMNS_22 if column.endswith(("_active", "_enabled")))
+TIME_COLUMNS = (
+    "user_creation_time",
+    "password_last_used",
+    "password_last_changed",
+    "password_next_rotation",
+    *(f"access_key_{n}_last_{what}" for n in (1, 2) for what in ("rotated", "used_date")),
+    *(f"cert_{n}_last_rotated" for n in (1, 2)),
+)
+
+SENTINELS = ("N/A", "no_information", "not_supported")
+GARBAGE_TIMES = (
+    "2026-02-30T00:00:00Z",
+    "2025-02-29T12:00:00Z",
+    "2026-13-01T00:00:00Z",
+    "2026-10-30T24:00:00Z",
+    "2026-10-30T10:60:00Z",
+    "2026-10-30T10:00:60Z",
+    "2026-10-30T10:00:00",  # no offset: whose noon?
+    "2026-10-30 10:00",
+    "2026-10-30",
+    "2026-10-30T10:00:00+24:00",
+    "2026-10-30T10:00:00.1234567890Z",
+    "2026-10-30T10:00:00Z Z",
+    "03/04/2026",
+    "31.10.2026 10:00",
+    "46325.5",  # a spreadsheet's serial date
+    "1793404800",
+    "20261030T100000Z",
+    "never",
+    "null",
+    "NaN",
+    "-",
+    "#VALUE!",
+    "\u0662\u0660\u0662\u0666-10-30T10:00:00Z",  # digits, but not ASCII ones
+)
+GARBAGE_FLAGS = ("yes", "1", "0", "tru", "true.", "WAHR", "-", "null", "2026-10-30T10:00:00Z")
+NASTY_NAMES = (
+    *("NA", "null", "None", "nan", "true", "FALSE", "007", "1e5", "0", "-0", "N.A", "inf", "2026-10-31"),
+    *(
+        "=1+1",
+        "=cmd,A1",
+        "+oncall",
+        "-rf",
+        "@ops",
+        "-",
+        "=",
+        ",",
+        ",,",
+        "ops,night-shift",
+        "a,",
+        ",b",
+        "root_account-2",
+    ),
+    *("first.last@example.com", "x" * 64, "Y" * 128),
+)
+NAME_CHARACTERS = string.ascii_letters + string.digits + "_+=,.@-"
+PATHS = (
+    "/",
+    "/",
+    "/",
+    "/automation/",
+    "/region/west/",
+    "/a,b/",
+    '/say"hi"/',
+    "/x:root/",
+    "/;/",
+    "/'/",
+    "/back\\slash/",
+    "/=1+1/",
+)
+
+
+@dataclass
+class Report:
+    """A report as cells: what is written for each column of each row."""
+
+    columns: tuple[str, ...]
+    rows: list[dict[str, str]]
+
+    def to_csv(self, delimiter: str = ",", newline: str = "\n", *, final_newline: bool = False) -> str:
+        """Return the report as text, quoted as RFC 4180 wants it; like AWS, without a newline at the end."""
+        out = io.StringIO(newline="")
+        writer = csv.writer(out, delimiter=delimiter, lineterminator=newline)
+        writer.writerow(self.columns)
+        writer.writerows([row[column] for column in self.columns] for row in self.rows)
+        text = out.getvalue()
+        return text if final_newline else text.removesuffix(newline)
+
+    def blanked(self, index: int, column: str) -> Report:
+        """Return the report with one cell of one row empty."""
+        rows = [row | {column: ""} if i == index else row for i, row in enumerate(self.rows)]
+        return Report(self.columns, rows)
+
+
+def as_ofs() -> st.SearchStrategy[datetime]:
+    """Return reference instants: ends of days and moments, among them leap days, year ends and days of a clock change."""
+    days = st.sampled_from(
+        [
+            datetime(2026, 10, 31, tzinfo=UTC),
+            datetime(2026, 10, 25, tzinfo=UTC),  # clocks go back in Europe
+            datetime(2026, 3, 8, tzinfo=UTC),  # and forward in America
+            datetime(2024, 2, 29, tzinfo=UTC),
+            datetime(2024, 4, 14, tzinfo=UTC),  # 45 days after a leap day
+            datetime(2025, 12, 31, tzinfo=UTC),
+            datetime(2026, 2, 14, tzinfo=UTC),  # 45 days after the last day of a year
+        ]
+    )
+    moments = st.one_of(
+        st.just(timedelta(days=1, microseconds=-1)),
+        st.just(timedelta()),
+        st.integers(0, 86_399).map(lambda seconds: timedelta(seconds=seconds)),
+    )
+    return st.builds(lambda day, moment: day + moment, days, moments)
+
+
+@st.composite
+def instants(draw: st.DrawFn, as_of: datetime, limit: int) -> datetime:
+    """Draw an instant, most often one where a verdict may turn: about `as_of`, and `limit` days before it."""
+    nudge = st.sampled_from(
+        [
+            timedelta(),
+            *(sign * timedelta(microseconds=1) for sign in (-1, 1)),
+            *(sign * timedelta(seconds=seconds) for sign in (-1, 1) for seconds in (1, 59, 60, 61, 3600)),
+            *(sign * timedelta(days=1) for sign in (-1, 1)),
+            # For an `as_of` at the end of a day, the cases whose texts are round: midnight and the second before it.
+            *(timedelta(seconds=seconds, microseconds=1) for seconds in (-86_401, -86_400, -1, 0, 1)),
+        ]
+    )
+    where = draw(st.sampled_from(["limit", "limit", "limit", "as_of", "calendar", "anywhere"]))
+    if where == "limit":
+        return as_of - timedelta(days=limit) + draw(nudge)
+    if where == "as_of":
+        return as_of + draw(nudge)
+    if where == "calendar":
+        day = draw(
+            st.sampled_from(
+                [
+                    datetime(2024, 2, 29, tzinfo=UTC),
+                    datetime(2024, 3, 1, tzinfo=UTC),
+                    datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC),
+                    datetime(2026, 1, 1, tzinfo=UTC),
+                    datetime(2026, 3, 29, 1, tzinfo=UTC),  # the hour that Europe skips
+                    datetime(2026, 10, 25, 1, tzinfo=UTC),  # and the one it lives twice
+                    datetime(2018, 5, 10, tzinfo=UTC),  # AWS lost password use of these days
+                    datetime(2014, 10, 20, tzinfo=UTC),
+                ]
+            )
+        )
+        return day + draw(nudge)
+    return as_of - timedelta(days=draw(st.integers(-40, 4000)), seconds=draw(st.integers(0, 86_399)))
+
+
+@st.composite
+def stamps(draw: st.DrawFn, as_of: datetime, limit: int) -> tuple[datetime, str]:
+    """Draw a timestamp: the instant its text names, and the text, in one of AWS's two forms or another readable one."""
+    instant = draw(instants(as_of, limit))
+    ending = draw(st.sampled_from(["Z", "+00:00"]))
+    separator = "T"
+    if draw(st.booleans()):
+        ending = draw(
+            st.sampled_from(["z", "+0000", "-00:00", "+00", "+05:30", "-08:00", "-0330", "+14", "+1245", "-23:59"])
+        )
+        separator = draw(st.sampled_from(["T", " "]))
+    # Without fractions, an `as_of` at the end of a day would never be met to the microsecond.
+    precision = draw(st.sampled_from(["second", "second", "minute", "fraction"]))
+    if precision == "fraction":
+        digits = draw(st.sampled_from([6, 6, 1, 3, 9]))
+        fraction = f"{instant.microsecond:06}999"[:digits]
+        instant = instant.replace(microsecond=int(fraction.ljust(6, "0")[:6]))
+    elif precision == "second":
+        instant = instant.replace(microsecond=0)
+    else:
+        instant = instant.replace(second=0, microsecond=0)
+    sign = -1 if ending[0] == "-" else 1
+    digits_of_offset = "".join(c for c in ending if c.isdigit()).ljust(4, "0")
+    offset = sign * timedelta(hours=int(digits_of_offset[:2]), minutes=int(digits_of_offset[2:]))
+    local = instant.astimezone(timezone(offset))
+    text = f"{local:%Y-%m-%d}{separator}{local:%H:%M}"
+    if precision != "minute":
+        text += f"{local::%S}"
+    if precision == "fraction":
+        text += f".{fraction}"
+    return instant, text + ending
+
+
+def any_case(words: tuple[str, ...]) -> st.SearchStrategy[str]:
+    """Return the words as they are, in capitals, or in small letters."""
+    return st.sampled_from([form for word in words for form in (word, word, word.upper(), word.lower(), word.title())])
+
+
+def padded(cells: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Return the cells, now and then with blanks about them."""
+    return st.builds(
+        lambda pad, cell: pad[0] + cell + pad[1], st.sampled_from([("", "")] * 8 + [(" ", ""), ("", "  ")]), cells
+    )
+
+
+def flags(*, wild: bool) -> st.SearchStrategy[str]:
+    """Return booleans: `true` and `false` as AWS, documentation and spreadsheets write them; if `wild`, other things too."""
+    words = st.sampled_from(["true", "true", "true", "TRUE", "True", "tRuE", "false", "false", "FALSE", "False"])
+    if not wild:
+        return words
+    return padded(st.one_of(words, words, words, st.sampled_from(["", " ", *GARBAGE_FLAGS, *SENTINELS])))
+
+
+def names() -> st.SearchStrategy[str]:
+    """Return user names AWS allows, the nastiest first."""
+    return st.one_of(st.sampled_from(NASTY_NAMES), st.text(NAME_CHARACTERS, min_size=1, max_size=12))
+
+
+@st.composite
+def wild_times(draw: st.DrawFn, as_of: datetime, limit: int) -> str:
+    """Draw what may stand in a cell for a time: a time, any sentinel, nothing, or something unreadable."""
+    kind = draw(st.sampled_from(["time"] * 6 + ["sentinel"] * 4 + ["blank", "garbage"]))
+    if kind == "time":
+        return draw(padded(stamps(as_of, limit).map(lambda pair: pair[1])))
+    if kind == "sentinel":
+        return draw(padded(any_case(SENTINELS)))
+    return draw(st.sampled_from(["", "", " "])) if kind == "blank" else draw(st.sampled_from(GARBAGE_TIMES))
+
+
+@st.composite
+def consistent_times(draw: st.DrawFn, as_of: datetime, limit: int) -> dict[str, str]:
+    """Draw a user's times such that user creation <= password or key creation <= its last use, as the texts say it."""
+    moments = sorted(draw(st.lists(stamps(as_of, limit), min_size=7, max_size=7)), key=lambda pair: pair[0])
+    texts = [text for _, text in moments]
+    cells = dict.fromkeys(TIME_COLUMNS, "N/A") | {"user_creation_time": texts[0]}
+    order = draw(st.permutations(range(1, 7)))
+    slots = [("password_last_changed", "password_last_used", "no_information")]
+    slots += [(f"access_key_{n}_last_rotated", f"access_key_{n}_last_used_date", "N/A") for n in (1, 2)]
+    for i, (made, used, never) in enumerate(slots):
+        first, second = sorted(order[2 * i : 2 * i + 2])
+        cells[made] = texts[first]
+        cells[used] = never if draw(st.integers(0, 2)) == 0 else texts[second]
+        if draw(st.integers(0, 7)) == 0:  # a hole in the evidence is not a contradiction in it
+            cells[draw(st.sampled_from([made, used]))] = draw(
+                st.sampled_from(["", "not_supported", *GARBAGE_TIMES[:5]])
+            )
+    return cells
+
+
+@st.composite
+def users(draw: st.DrawFn, name: str, prefix: str, as_of: datetime, limit: int, *, consistent: bool) -> dict[str, str]:
+    """Draw the row of an IAM user, in all 23 columns."""
+    if consistent:
+        times = draw(consistent_times(as_of, limit))
+    else:
+        times = {column: draw(wild_times(as_of, limit)) for column in TIME_COLUMNS}
+    used = {n: times[f"access_key_{n}_last_used_date"] not in {"N/A", ""} for n in (1, 2)}
+    return {
+        "user": name,
+        "arn": f"{prefix}:user{draw(st.sampled_from(PATHS))}{name}",
+        **times,
+        **{column: draw(flags(wild=not consistent)) for column in FLAG_COLUMNS},
+        **{f"access_key_{n}_last_used_region": "eu-west-1" if used[n] else "N/A" for n in (1, 2)},
+        **{f"access_key_{n}_last_used_service": "s3" if used[n] else "N/A" for n in (1, 2)},
+        "additional_credentials_info": draw(st.sampled_from(["", "", "N/A", "access_key_3_active: true, see console"])),
+    }
+
+
+@st.composite
+def roots(draw: st.DrawFn, prefix: str, as_of: datetime, limit: int, style: str) -> dict[str, str]:
+    """Draw the row of root: `old` with not_supported, `new` with a password, `renamed` with nothing but its ARN to tell."""
+    times = draw(consistent_times(as_of, limit))
+    old = {"password_enabled": "not_supported", "password_last_changed": "not_supported"} if style == "old" else {}
+    return {
+        "user": "root account" if style == "renamed" else ROOT,
+        "arn": f"{prefix}:root",
+        **times,
+        **{column: draw(st.sampled_from(["true", "false", "false"])) for column in FLAG_COLUMNS},
+        **{f"access_key_{n}_last_used_{what}": "N/A" for n in (1, 2) for what in ("region", "service")},
+        "password_next_rotation": "not_supported",
+        "additional_credentials_info": "",
+        **old,
+    }
+
+
+@st.composite
+def reports(
+    draw: st.DrawFn,
+    *,
+    account: str = ACCOUNT,
+    as_of: datetime = END_OF_OCTOBER,
+    limit: int = 45,
+    consistent: bool = False,
+    layouts: tuple[int, ...] = (16, 22, 23),
+    drop_column: bool = False,
+    min_users: int = 0,
+    max_users: int = 5,
+) -> Report:
+    """Draw a report of one account.
+
+    `consistent` reports never contradict themselves: what is made is made after its user and before it is used, and every
+    boolean can be read. Others hold anything in any cell but the two that say who it is. `drop_column` may leave out one
+    column other than `user`; if it is the ARN, only the file's name can tell the account. Root, where present, comes
+    first; a `renamed` root (wild reports only) can be told by its ARN alone.
+    """
+    prefix = f"arn:{draw(st.sampled_from(PARTITIONS))}:iam::{account}"
+    chosen = draw(st.lists(names(), min_size=min_users, max_size=max_users, unique_by=str.lower))
+    if consistent:
+        chosen.sort(key=str.lower)
+    rows = [draw(users(name, prefix, as_of, limit, consistent=consistent)) for name in chosen]
+    style = draw(st.sampled_from(["old", "new", "none", *(() if consistent else ("renamed",))]))
+    if style != "none":
+        rows.insert(0, draw(roots(prefix, as_of, limit, style)))
+    columns = LAYOUTS[draw(st.sampled_from(layouts))]
+    if drop_column and draw(st.booleans()):
+        dropped = draw(st.sampled_from(columns[1:]))
+        columns = tuple(column for column in columns if column != dropped)
+    return Report(columns, [{column: row[column] for column in columns} for row in rows])
+
+
+def _base64(csv_text: str) -> str:
+    return base64.b64encode(csv_text.encode()).decode()
+
+
+def _envelope(content: str, generated: str, indent: int | None = 4) -> bytes:
+    """Return the answer of `aws iam get-credential-report`; the command line indents by four."""
+    document = {"Content": content, "ReportFormat": "text/csv", "GeneratedTime": generated}
+    return (json.dumps(document, indent=indent) + "\n").encode()
+
+
+def _semicolons(csv_text: str) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=";", lineterminator="\r\n").writerows(csv.reader(io.StringIO(csv_text, newline="")))
+    return out.getvalue().encode()
+
+
+def _crlf(csv_text: str) -> str:
+    return csv_text.replace("\n", "\r\n")
+
+
+def _yaml_plain(csv_text: str, generated: datetime) -> bytes:
+    text = f"Content: {_base64(csv_text)}\nGeneratedTime: '{generated.isoformat()}'\nReportFormat: text/csv\n"
+    return text.encode()
+
+
+def _yaml_binary(csv_text: str, generated: datetime) -> bytes:
+    lines = base64.encodebytes(csv_text.encode()).decode().splitlines()
+    block = "".join(f"  {line}\n" for line in lines)
+    return f"Content: !!binary |\n{block}GeneratedTime: {generated}\nReportFormat: text/csv\n".encode()
+
+
+def _zip(csv_text: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        member = zipfile.ZipInfo("credential_report.csv", date_time=(2026, 10, 31, 12, 0, 0))
+        archive.writestr(member, csv_text.encode())
+    return out.getvalue()
+
+
+containers: dict[str, Callable[[str, datetime], bytes]] = {
+    "csv": lambda text, _: text.encode(),
+    "csv with a final newline": lambda text, _: f"{text}\n".encode(),
+    "csv with a BOM": lambda text, _: text.encode("utf-8-sig"),
+    "csv with CRLF": lambda text, _: f"{_crlf(text)}\r\n".encode(),
+    "csv in UTF-16LE with CRLF": lambda text, _: b"\xff\xfe" + f"{_crlf(text)}\r\n".encode("utf-16-le"),
+    "csv in UTF-16BE": lambda text, _: b"\xfe\xff" + text.encode("utf-16-be"),
+    "csv with semicolons": lambda text, _: _semicolons(text),
+    "json": lambda text, generated: _envelope(_base64(text), generated.isoformat()),
+    "json, decoded": lambda text, generated: _envelope(text, generated.isoformat(), indent=2),
+    # What json.dumps(response, default=str) makes of boto3's answer.
+    "json, repr of bytes": lambda text, generated: _envelope(repr(text.encode()), str(generated), indent=None),
+    "text": lambda text, generated: f"{_base64(text)}\t{generated.isoformat()}\ttext/csv\n".encode(),
+    "base64": lambda text, _: f"{_base64(text)}\n".encode(),
+    "base64, wrapped": lambda text, _: base64.encodebytes(text.encode()),
+    "base64, quoted": lambda text, _: f"{json.dumps(_base64(text))}\n".encode(),
+    "yaml": _yaml_plain,
+    "yaml, binary": _yaml_binary,
+    "gzip": lambda text, _: gzip.compress(text.encode(), mtime=0),
+    "gzip of json": lambda text, generated: gzip.compress(_envelope(_base64(text), generated.isoformat()), mtime=0),
+    "zip": lambda text, _: _zip(text),
+}
+"""How a report (text with LF and no final newline) of a given time looks in each container; all hold the same rows."""

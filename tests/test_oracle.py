@@ -1,0 +1,351 @@
+"""The oracle against cases counted by hand, and the strategies against their own promises."""
+
+import base64
+import csv
+import gzip
+import io
+import json
+import zipfile
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, assume, find, given, settings
+from hypothesis import strategies as st
+
+from tests.oracle import Verdict, judge, read_time
+from tests.strategies import (
+    ACCOUNT,
+    COLUMNS_16,
+    COLUMNS_22,
+    COLUMNS_23,
+    END_OF_OCTOBER,
+    FLAG_COLUMNS,
+    LAYOUTS,
+    ROOT,
+    TIME_COLUMNS,
+    Report,
+    as_ofs,
+    containers,
+    reports,
+    stamps,
+)
+
+T = END_OF_OCTOBER
+NOON = datetime(2026, 10, 31, 12, tzinfo=UTC)
+"""A reference instant without a fraction: 45 days before it is 2026-09-16T12:00:00Z."""
+CREATED = "2020-01-01T00:00:00Z"
+
+slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+
+
+def one(as_of: datetime = NOON, max_idle_days: int = 45, **cells: str) -> list[Verdict]:
+    """Judge a report of root and one user, whose cells are as given: `N/A` and `false` where nothing is."""
+    row = dict.fromkeys(COLUMNS_22, "N/A") | dict.fromkeys(FLAG_COLUMNS, "false") | {"user_creation_time": CREATED}
+    root = row | {"user": ROOT, "arn": f"arn:aws:iam::{ACCOUNT}:root", "password_enabled": "true"}
+    row |= {"user": "ci-deployer", "arn": f"arn:aws:iam::{ACCOUNT}:user/ci-deployer"} | cells
+    return judge(Report(COLUMNS_22, [root, row]).to_csv(), as_of, max_idle_days)
+
+
+def key(
+    active: str = "true", rotated: str = "2025-01-01T00:00:00Z", used: str = "N/A", slot: int = 1
+) -> dict[str, str]:
+    name = f"access_key_{slot}"
+    return {f"{name}_active": active, f"{name}_last_rotated": rotated, f"{name}_last_used_date": used}
+
+
+def password(changed: str = "2025-01-01T00:00:00Z", used: str = "no_information") -> dict[str, str]:
+    return {"password_enabled": "true", "password_last_changed": changed, "password_last_used": used}
+
+
+USED, ROTATED = "access_key_1_last_used_date", "access_key_1_last_rotated"
+IN, OUT = "password_last_used", "password_last_changed"
+BORN = "user_creation_time"
+# as_of, cells, status, basis, idle days, reason
+CASES: dict[str, tuple[datetime, dict[str, str], str, str | None, int | None, str]] = {
+    "used a second less than 45 days ago": (*(NOON, key(used="2026-09-16T12:00:01Z"), "pass", USED, 44, "last_used"),),
+    "used 45 days ago to the second": (NOON, key(used="2026-09-16T12:00:00Z"), "fail", USED, 45, "last_used"),
+    "used a second more than 45 days ago": (NOON, key(used="2026-09-16T11:59:59Z"), "fail", USED, 45, "last_used"),
+    "used 46 days ago to the second": (NOON, key(used="2026-09-15T12:00:00Z"), "fail", USED, 46, "last_used"),
+    "a date: 44 days between calendar dates": (
+        *(T, password(used="2026-09-17T00:00:00Z"), "pass", IN, 44, "last_used"),
+    ),
+    "a date: 45 days between calendar dates": (
+        *(T, password(used="2026-09-16T23:59:59Z"), "fail", IN, 45, "last_used"),
+    ),
+    "a date, to the microsecond": (*(T, password(used="2026-09-16T23:59:59.999999Z"), "fail", IN, 45, "last_used"),),
+    "an offset moves the date: 23:30 in New York is tomorrow in UTC": (
+        *(T, key(used="2026-09-16T23:30:00-04:00"), "pass", USED, 44, "last_used"),
+    ),
+    "across a leap day": (
+        *(datetime(2024, 3, 31, tzinfo=UTC), key("true", "2020-02-01T00:00:00Z", "2024-02-15T00:00:00Z")),
+        *("fail", USED, 45, "last_used"),
+    ),
+    "across 29 days of February, in a common year": (
+        *(datetime(2025, 3, 31, tzinfo=UTC), key("true", "2020-02-01T00:00:00Z", "2025-02-15T00:00:00Z")),
+        *("pass", USED, 44, "last_used"),
+    ),
+    "used 60 s after the report's instant: granularity": (
+        *(NOON, key(used="2026-10-31T12:01:00Z"), "pass", USED, 0, "last_used"),
+    ),
+    "used 61 s after, made long ago": (
+        *(NOON, key(used="2026-10-31T12:01:01Z"), "not_checked", ROTATED, 668, "used_after_as_of"),
+    ),
+    "used after, made within the limit": (
+        *(NOON, key(rotated="2026-10-01T12:00:00Z", used="2026-11-02T00:00:00Z"), "pass", ROTATED, 30),
+        "used_after_as_of",
+    ),
+    "password used after: its change does not bound it, its user does": (
+        *(
+            NOON,
+            password("2026-10-30T00:00:00Z", "2026-11-02T00:00:00Z"),
+            "not_checked",
+            BORN,
+            2495,
+            "used_after_as_of",
+        ),
+    ),
+    "key never used, old": (NOON, key(), "fail", ROTATED, 668, "never_used"),
+    "key never used, young": (NOON, key(rotated="2026-09-16T12:00:01Z"), "pass", ROTATED, 44, "never_used"),
+    "password never used, 45 days": (NOON, password("2026-09-16T12:00:00Z"), "fail", OUT, 45, "never_used"),
+    "each sentinel in the other's place": (NOON, password(used="n/a"), "fail", OUT, 668, "never_used"),
+    "and for a key, in capitals": (NOON, key(used="NO_INFORMATION"), "fail", ROTATED, 668, "never_used"),
+    "a recreated password shows the use of the one before": (
+        *(NOON, password("2026-10-30T00:00:00Z", "2026-01-31T12:00:00Z"), "fail", IN, 273, "last_used"),
+    ),
+    "never used, age unknown, user old": (NOON, key(rotated="N/A"), "not_checked", BORN, 2495, "age_unknown"),
+    "never used, age unknown, user young": (
+        *(NOON, key(rotated="2026-02-30T00:00:00Z") | {BORN: "2026-10-01T12:00:00Z"}, "pass", BORN, 30, "age_unknown"),
+    ),
+    "password changed after the report's instant": (
+        *(NOON, password("2026-10-31T12:00:01Z"), "not_checked", BORN, 2495, "age_unknown"),
+    ),
+    "nothing known at all": (NOON, key(rotated="") | {BORN: ""}, "not_checked", None, None, "age_unknown"),
+    "last use blank, key old": (NOON, key(used=""), "not_checked", ROTATED, 668, "last_use_unknown"),
+    "last use blank, key young": (
+        *(NOON, key(rotated="2026-10-01T12:00:00Z", used=" "), "pass", ROTATED, 30, "last_use_unknown"),
+    ),
+    "last use without an offset": (
+        *(NOON, key(used="2026-10-30T10:00:00"), "not_checked", ROTATED, 668, "last_use_unknown"),
+    ),
+    "last use not_supported, nothing else known": (
+        *(NOON, key(rotated="N/A", used="not_supported"), "not_checked", None, None, "last_use_unknown"),
+    ),
+    "password's last use unreadable: its change does not bound it": (
+        *(NOON, password("2026-10-30T00:00:00Z", "yesterday"), "not_checked", BORN, 2495, "last_use_unknown"),
+    ),
+    "key made after the report's instant": (
+        *(NOON, key(rotated="2026-10-31T12:00:01Z"), "not_applicable", None, None, "created_after_as_of"),
+    ),
+    "user made after, whatever the flag says": (
+        *(NOON, key("") | {BORN: "2026-11-01T00:00:00Z"}, "not_applicable", None, None, "created_after_as_of"),
+    ),
+    "flag unreadable": (NOON, key("yes", used="2026-10-30T00:00:00Z"), "not_checked", None, None, "active_unknown"),
+    "flag blank": (NOON, key(""), "not_checked", None, None, "active_unknown"),
+    "flag in capitals, cells padded": (
+        *(NOON, key(" TRUE ", used=" 2026-10-30T10:00:00Z "), "pass", USED, 1, "last_used"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_counted_by_hand(case: str):
+    as_of, cells, status, basis, idle_days, reason = CASES[case]
+    (verdict,) = one(as_of, **cells)
+    assert (verdict.status, verdict.basis, verdict.idle_days, verdict.reason) == (status, basis, idle_days, reason)
+    assert verdict.line == 3
+    assert (verdict.basis_time is None) == (basis is None)
+    if basis is not None:
+        assert verdict.basis_time == read_time(cells.get(basis, CREATED))
+
+
+def test_another_limit():
+    assert one(max_idle_days=90, **key(used="2026-08-02T12:00:01Z"))[0].status == "pass"
+    assert one(max_idle_days=90, **key(used="2026-08-02T12:00:00Z"))[0].status == "fail"
+
+
+def test_inactive_keys_and_absent_credentials_are_not_judged():
+    assert one(**key("False", used="2021-01-01T00:00:00Z")) == []
+
+
+def test_slots_follow_one_another_and_each_has_its_own_dates():
+    second = key(used="2026-10-30T12:00:00Z", slot=2)
+    verdicts = one(**second, **password(), **key())
+    assert [(v.credential, v.status) for v in verdicts] == [
+        ("password", "fail"),
+        ("access_key_1", "fail"),
+        ("access_key_2", "pass"),
+    ]
+    assert [v.credential for v in one(**second)] == ["access_key_2"]
+
+
+def test_root_is_known_by_its_name_or_its_arn():
+    judged = {"password_enabled": "true"}
+    assert one(user="root account", arn="arn:aws-us-gov:iam::444455556666:root", **judged) == []
+    assert one(user=ROOT, arn="", **judged) == []
+    assert one(user="root", arn=f"arn:aws:iam::{ACCOUNT}:user/root", **judged) != []
+    assert one(user="x", arn=f"arn:aws:iam::{ACCOUNT}:user/a:root", **judged) != []
+
+
+def test_columns_that_are_not_there():
+    text = f"user,access_key_1_active,access_key_1_last_rotated\nold,true,{CREATED}\nyoung,true,2026-10-01T12:00:00Z"
+    unknown = [("password", "active_unknown"), ("access_key_2", "active_unknown")]
+    for user, status in (("old", "not_checked"), ("young", "pass")):
+        verdicts = [v for v in judge(text, NOON) if v.user == user]
+        assert [(v.credential, v.reason) for v in verdicts if v.status == "not_checked" and v.basis is None] == unknown
+        assert [(v.status, v.basis, v.reason) for v in verdicts if v.credential == "access_key_1"] == [
+            (status, ROTATED, "last_use_unknown")
+        ]
+
+
+def test_lines_are_physical_ones():
+    text = 'user,password_enabled,note\n"a,b",x,"two\nlines"\n\nc,x,\n'
+    assert {(v.user, v.line) for v in judge(text, NOON)} == {("a,b", 2), ("c", 5)}
+
+
+@pytest.mark.parametrize(
+    ("cell", "iso"),
+    [
+        ("2026-10-31T10:00:00Z", "2026-10-31T10:00:00"),
+        ("2026-10-31 10:00z", "2026-10-31T10:00:00"),
+        ("2026-10-31T10:00:00.1239999999Z", None),
+        ("2026-10-31T10:00:00.123999999Z", "2026-10-31T10:00:00.123999"),
+        ("2026-10-31T10:00:00+05:30", "2026-10-31T04:30:00"),
+        ("2026-10-31T10:00:00-0800", "2026-10-31T18:00:00"),
+        ("2026-01-01T00:00:00+14", "2025-12-31T10:00:00"),
+        ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00"),
+        ("2026-02-29T00:00:00Z", None),
+        ("2026-10-31T24:00:00Z", None),
+        ("2026-10-31T10:00:00+24:00", None),
+        ("2026-10-31T10:00:00", None),
+        ("2026-10-31", None),
+        ("2026-10-31T10:00:00 Z", None),
+        ("0001-01-01T00:00:00+01:00", None),
+    ],
+)
+def test_what_is_a_time(cell: str, iso: str | None):
+    assert read_time(cell) == (None if iso is None else datetime.fromisoformat(iso).replace(tzinfo=UTC))
+
+
+@given(as_of=as_ofs(), data=st.data())
+def test_stamps_say_the_instant_they_stand_for(as_of: datetime, data: st.DataObject):
+    instant, text = data.draw(stamps(as_of, 45))
+    assert read_time(text) == instant
+
+
+@slow
+@given(reports(drop_column=True))
+def test_reports_survive_the_way_to_csv_and_back(report: Report):
+    assert set(report.columns) <= set(COLUMNS_23)
+    assert len(report.columns) in {*LAYOUTS, *(n - 1 for n in LAYOUTS)}
+    assert report.columns[0] == "user"
+    users = [row["user"].lower() for row in report.rows]
+    assert len(set(users)) == len(users)
+    for delimiter in (",", ";", "\t"):
+        for newline in ("\n", "\r\n"):
+            text = report.to_csv(delimiter, newline, final_newline=True)
+            assert text.endswith(newline)
+            assert report.to_csv(delimiter, newline) == text.removesuffix(newline)
+            assert list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)) == report.rows
+
+
+@slow
+@given(reports(consistent=True))
+def test_consistent_reports_keep_the_order_of_events(report: Report):
+    for row in report.rows:
+        born = read_time(row[BORN])
+        assert born is not None
+        for made_column, used_column in (
+            (OUT, IN),
+            (ROTATED, USED),
+            (ROTATED.replace("1", "2"), USED.replace("1", "2")),
+        ):
+            made, used = read_time(row[made_column]), read_time(row.get(used_column))
+            known = [time for time in (born, made, used) if time is not None]
+            assert known == sorted(known)
+        assert all(row[column].lower() in {"true", "false", "not_supported"} for column in FLAG_COLUMNS)
+
+
+@slow
+@given(reports(consistent=True, min_users=1, max_users=2), st.data())
+def test_less_evidence_never_makes_a_pass(report: Report, data: st.DataObject):
+    """What was not known to have begun after the instant (`not_applicable`) is the one thing a blank may turn into one."""
+    before = {(v.line, v.credential): v.status for v in judge(report.to_csv(), T)}
+    index = data.draw(st.integers(0, len(report.rows) - 1))
+    column = data.draw(st.sampled_from([c for c in (*TIME_COLUMNS, *FLAG_COLUMNS) if c in report.columns]))
+    for verdict in judge(report.blanked(index, column).to_csv(), T):
+        if verdict.status == "pass":
+            assert before[verdict.line, verdict.credential] in {"pass", "not_applicable"}
+
+
+WANTED = {
+    "16 columns": lambda report, _: report.columns == COLUMNS_16,
+    "23 columns": lambda report, _: report.columns == COLUMNS_23,
+    "a column dropped": lambda report, _: len(report.columns) == 21,
+    "root old": lambda report, _: any(
+        r["user"] == ROOT and r["password_last_changed"] == "not_supported" for r in report.rows
+    ),
+    "no root": lambda report, _: report.rows and report.rows[0]["user"] != ROOT,
+    "a comma in a name": lambda report, _: any("," in row["user"] for row in report.rows),
+    "a quote in an ARN": lambda report, _: any('"' in row.get("arn", "") for row in report.rows),
+    **{
+        f"{status} for {reason}": lambda _, verdicts, pair=(status, reason): (
+            pair in {(v.status, v.reason) for v in verdicts}
+        )
+        for status, reason in [
+            *(
+                ("pass", reason)
+                for reason in ("last_used", "never_used", "used_after_as_of", "last_use_unknown", "age_unknown")
+            ),
+            *(("fail", reason) for reason in ("last_used", "never_used")),
+            *(
+                ("not_checked", reason)
+                for reason in ("used_after_as_of", "last_use_unknown", "age_unknown", "active_unknown")
+            ),
+            ("not_applicable", "created_after_as_of"),
+        ]
+    },
+    "45 days to the microsecond": lambda _, verdicts: any(v.basis_time == T - timedelta(days=45) for v in verdicts),
+}
+
+
+@pytest.mark.parametrize("what", WANTED)
+def test_reports_get_there(what: str):
+    wanted = WANTED[what]
+    find(
+        reports(drop_column="dropped" in what, layouts=(22,) if "dropped" in what else (16, 22, 23)),
+        lambda report: wanted(report, judge(report.to_csv(), T)),
+        settings=settings(slow, max_examples=5000, database=None, derandomize=True),
+    )
+
+
+@slow
+@given(reports(max_users=3))
+def test_containers_hold_the_report(report: Report):
+    text, generated = report.to_csv(), datetime(2026, 10, 31, 23, 14, 5, tzinfo=UTC)
+    assume(report.rows)
+    made = {name: container(text, generated) for name, container in containers.items()}
+    encoded = base64.b64encode(text.encode())
+    assert made["csv"] == gzip.decompress(made["gzip"]) == text.encode()
+    assert made["csv with a BOM"].decode("utf-8-sig") == text
+    for name in ("csv in UTF-16LE with CRLF", "csv in UTF-16BE", "csv with CRLF"):
+        plain = made[name].decode("utf-16" if "16" in name else "utf-8")
+        assert plain.replace("\r\n", "\n").removesuffix("\n") == text
+    rows = csv.DictReader(io.StringIO(made["csv with semicolons"].decode(), newline=""), delimiter=";")
+    assert list(rows) == report.rows
+    assert json.loads(made["json"])["Content"].encode() == encoded
+    assert json.loads(gzip.decompress(made["gzip of json"])) == json.loads(made["json"])
+    assert json.loads(made["json, decoded"])["Content"] == text
+    assert json.loads(made["json, repr of bytes"])["Content"].startswith(("b'user,", 'b"user,'))
+    assert made["text"].split(b"\t") == [encoded, b"2026-10-31T23:14:05+00:00", b"text/csv\n"]
+    assert made["base64"].strip() == made["base64, wrapped"].replace(b"\n", b"") == encoded
+    assert max(map(len, made["base64, wrapped"].splitlines())) <= 76
+    assert json.loads(made["base64, quoted"]).encode() == encoded
+    assert yaml.safe_load(made["yaml"])["Content"].encode() == encoded
+    assert yaml.safe_load(made["yaml, binary"]) == {
+        "Content": text.encode(),
+        "GeneratedTime": generated,
+        "ReportFormat": "text/csv",
+    }
+    with zipfile.ZipFile(io.BytesIO(made["zip"])) as archive:
+        assert [archive.read(name) for name in archive.namelist()] == [text.encode()]
