@@ -58,7 +58,7 @@ def _own_style() -> Iterator[None]:
 
     # Said once a machine while the fonts are listed: nothing an auditor needs to read.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    style = {
+    style: dict[str, Any] = {
         "font.family": "DejaVu Sans",
         "font.size": 10,
         "text.color": _INK,
@@ -74,7 +74,7 @@ def _own_style() -> Iterator[None]:
         # Names come from reports: a dollar sign in them is a dollar sign.
         "text.parse_math": False,
     }
-    with mpl.rc_context({**mpl.rcParamsDefault, **style}):
+    with mpl.rc_context(dict(mpl.rcParamsDefault) | style):  # type: ignore[arg-type]
         yield
 
 

@@ -251,7 +251,8 @@ class _Book:
         )
         known = np.asarray(column.is_valid())
         early = seconds < 61 * 86_400
-        texts = iter(pc.strftime(column.filter(pa.array(known & early)), "%Y-%m-%dT%H:%M:%SZ").to_pylist())
+        whole = pa.array((seconds[known & early] - _SECONDS_BEFORE_1970).astype(np.int64)).cast(pa.timestamp("s"))
+        texts = iter(pc.strftime(whole, "%Y-%m-%dT%H:%M:%SZ").to_pylist())
         for days, is_known, is_early in zip((seconds / 86_400).tolist(), known.tolist(), early.tolist(), strict=True):
             if not is_known:
                 yield None
