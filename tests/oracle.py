@@ -111,40 +111,38 @@ def judge_slot(
     max_idle_days: int,
 ) -> tuple[str, str | None, str]:
     """Return status, basis and reason of a credential that is active or may be."""
-    used_cell = row.get(used_column)
-    used, made, user_made = (
-        read_time(used_cell),
-        read_time(row.get(made_column)),
-        read_time(row.get("user_creation_time")),
-    )
-    is_key = credential != "password"
-
-    if (is_key and made is not None and made > as_of) or (user_made is not None and user_made > as_of):
+    made, user_made = read_time(row.get(made_column)), read_time(row.get("user_creation_time"))
+    key_made_later = credential != "password" and made is not None and made > as_of
+    if key_made_later or (user_made is not None and user_made > as_of):
         return "not_applicable", None, "created_after_as_of"
     if active != "true":
         return "not_checked", None, "active_unknown"
 
-    # The instant from which the credential lay idle is `earliest` at the earliest and `latest` at the latest.
-    earliest: datetime | None
-    if used is not None and used <= as_of + GRANULARITY:
-        basis, earliest, latest, reason = used_column, used, used, "last_used"
-    elif used is not None:
-        basis, earliest, latest, reason = made_column, made, as_of, "used_after_as_of"
-        if not is_key:
-            basis, earliest = "user_creation_time", user_made
-    elif used_cell is not None and used_cell.lower() in {"n/a", "no_information"}:
-        if made is not None and made <= as_of:
-            basis, earliest, latest, reason = made_column, made, made, "never_used"
-        else:
-            basis, earliest, latest, reason = "user_creation_time", user_made, as_of, "age_unknown"
-    else:
-        basis, earliest, latest, reason = made_column, made, as_of, "last_use_unknown"
-        if not is_key:
-            basis, earliest = "user_creation_time", user_made
-
+    earliest_column, latest, reason = evidence(row, credential, used_column, made_column, as_of)
+    earliest = read_time(row.get(earliest_column))
+    basis = earliest_column if earliest is not None else None
     limit = max_idle_days * DAY
     if as_of - latest >= limit:
-        return "fail", basis if earliest is not None else None, reason
-    if earliest is None:
-        return "not_checked", None, reason
-    return "pass" if as_of - earliest < limit else "not_checked", basis, reason
+        return "fail", basis, reason
+    if earliest is not None and as_of - earliest < limit:
+        return "pass", basis, reason
+    return "not_checked", basis, reason
+
+
+def evidence(
+    row: dict[str, str], credential: str, used_column: str, made_column: str, as_of: datetime
+) -> tuple[str, datetime, str]:
+    """Return since when a credential may lie idle: the column of the earliest instant, the latest instant, and why."""
+    used_cell = row.get(used_column)
+    used, made = read_time(used_cell), read_time(row.get(made_column))
+    if used is not None and used <= as_of + GRANULARITY:
+        return used_column, used, "last_used"
+    # A password's last change does not bound its use: the one before it may have been used and its use forgotten.
+    bound = "user_creation_time" if credential == "password" else made_column
+    if used is not None:
+        return bound, as_of, "used_after_as_of"
+    if used_cell is None or used_cell.lower() not in {"n/a", "no_information"}:
+        return bound, as_of, "last_use_unknown"
+    if made is not None and made <= as_of:
+        return made_column, made, "never_used"
+    return "user_creation_time", as_of, "age_unknown"

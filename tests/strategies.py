@@ -12,11 +12,15 @@ import io
 import json
 import string
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 END_OF_OCTOBER = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
 ACCOUNT = "111122223333"
@@ -146,131 +150,105 @@ class Report:
         return Report(self.columns, rows)
 
 
+DAYS = (
+    datetime(2026, 10, 31, tzinfo=UTC),
+    datetime(2026, 10, 25, tzinfo=UTC),  # clocks go back in Europe
+    datetime(2026, 3, 8, tzinfo=UTC),  # and forward in America
+    datetime(2024, 2, 29, tzinfo=UTC),
+    datetime(2024, 4, 14, tzinfo=UTC),  # 45 days after a leap day
+    datetime(2025, 12, 31, tzinfo=UTC),
+    datetime(2026, 2, 14, tzinfo=UTC),  # 45 days after the last day of a year
+)
+LANDMARKS = (
+    datetime(2024, 2, 29, tzinfo=UTC),
+    datetime(2024, 3, 1, tzinfo=UTC),
+    datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(2026, 1, 1, tzinfo=UTC),
+    datetime(2026, 3, 29, 1, tzinfo=UTC),  # the hour that Europe skips
+    datetime(2026, 10, 25, 1, tzinfo=UTC),  # and the one it lives twice
+    datetime(2018, 5, 10, tzinfo=UTC),  # AWS lost password use of these days
+    datetime(2014, 10, 20, tzinfo=UTC),
+)
+NUDGES = (
+    timedelta(),
+    *(timedelta(microseconds=sign) for sign in (-1, 1)),
+    *(timedelta(seconds=sign * seconds) for sign in (-1, 1) for seconds in (1, 59, 60, 61, 3600, 86_400)),
+    # For a reference instant at the end of a day, the cases whose texts are round: midnight and the second before it.
+    *(timedelta(seconds=seconds, microseconds=1) for seconds in (-86_401, -86_400, -1, 0, 1)),
+)
+ENDINGS = ("Z", "+00:00", "z", "+0000", "-00:00", "+00", "+05:30", "-08:00", "-0330", "+14", "+1245", "-23:59")
+# Ending, what stands between date and time, and precision: seconds, minutes (None), or digits of a fraction. First and
+# most often as AWS writes; fractions often, for without them the end of a day is never met to the microsecond.
+AWS_FORMS = (("Z", "T", 0), ("+00:00", "T", 0))
+FORMS = (
+    *AWS_FORMS * 8,
+    *((ending, "T", digits) for ending in ("Z", "+00:00") for digits in (None, 1, 3, 6, 6, 6, 9, 9)),
+    *((ending, separator, digits) for ending in ENDINGS for separator in ("T", " ") for digits in (0, 6)),
+)
+
+
 def as_ofs() -> st.SearchStrategy[datetime]:
-    """Return reference instants: ends of days and moments, among them leap days, year ends and days of a clock change."""
-    days = st.sampled_from(
-        [
-            datetime(2026, 10, 31, tzinfo=UTC),
-            datetime(2026, 10, 25, tzinfo=UTC),  # clocks go back in Europe
-            datetime(2026, 3, 8, tzinfo=UTC),  # and forward in America
-            datetime(2024, 2, 29, tzinfo=UTC),
-            datetime(2024, 4, 14, tzinfo=UTC),  # 45 days after a leap day
-            datetime(2025, 12, 31, tzinfo=UTC),
-            datetime(2026, 2, 14, tzinfo=UTC),  # 45 days after the last day of a year
-        ]
+    """Return reference instants: ends of days and moments, with leap days, year ends and days of a clock change."""
+    ends = [day + moment for day in DAYS for moment in (timedelta(days=1, microseconds=-1), timedelta())]
+    moments = st.builds(lambda day, s: day + timedelta(seconds=s), st.sampled_from(DAYS), st.integers(0, 86_399))
+    return st.one_of(st.sampled_from(ends), moments)
+
+
+@cache
+def instants(as_of: datetime, limit: int) -> st.SearchStrategy[datetime]:
+    """Return instants, most often one where a verdict may turn: about `as_of`, and `limit` days before it."""
+    exactly = as_of - timedelta(days=limit)
+    about_limit = [exactly + nudge for nudge in NUDGES]
+    about_as_of = [as_of + nudge for nudge in NUDGES]
+    landmarks = [day + timedelta(seconds=nudge) for day in LANDMARKS for nudge in (-1, 0, 1)]
+    later = [as_of + timedelta(days=days) for days in (2, 10, 100)] * 3
+    return st.one_of(
+        st.sampled_from([*about_limit * 2, *[exactly] * 6, *about_as_of, *landmarks, *later]),
+        st.integers(-40 * 86_400, 4000 * 86_400).map(lambda seconds: as_of - timedelta(seconds=seconds)),
     )
-    moments = st.one_of(
-        st.just(timedelta(days=1, microseconds=-1)),
-        st.just(timedelta()),
-        st.integers(0, 86_399).map(lambda seconds: timedelta(seconds=seconds)),
-    )
-    return st.builds(lambda day, moment: day + moment, days, moments)
 
 
-@st.composite
-def instants(draw: st.DrawFn, as_of: datetime, limit: int) -> datetime:
-    """Draw an instant, most often one where a verdict may turn: about `as_of`, and `limit` days before it."""
-    nudge = st.sampled_from(
-        [
-            timedelta(),
-            *(sign * timedelta(microseconds=1) for sign in (-1, 1)),
-            *(sign * timedelta(seconds=seconds) for sign in (-1, 1) for seconds in (1, 59, 60, 61, 3600)),
-            *(sign * timedelta(days=1) for sign in (-1, 1)),
-            # For an `as_of` at the end of a day, the cases whose texts are round: midnight and the second before it.
-            *(timedelta(seconds=seconds, microseconds=1) for seconds in (-86_401, -86_400, -1, 0, 1)),
-        ]
-    )
-    where = draw(st.sampled_from(["limit", "limit", "limit", "as_of", "calendar", "anywhere"]))
-    if where == "limit":
-        return as_of - timedelta(days=limit) + draw(nudge)
-    if where == "as_of":
-        return as_of + draw(nudge)
-    if where == "calendar":
-        day = draw(
-            st.sampled_from(
-                [
-                    datetime(2024, 2, 29, tzinfo=UTC),
-                    datetime(2024, 3, 1, tzinfo=UTC),
-                    datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC),
-                    datetime(2026, 1, 1, tzinfo=UTC),
-                    datetime(2026, 3, 29, 1, tzinfo=UTC),  # the hour that Europe skips
-                    datetime(2026, 10, 25, 1, tzinfo=UTC),  # and the one it lives twice
-                    datetime(2018, 5, 10, tzinfo=UTC),  # AWS lost password use of these days
-                    datetime(2014, 10, 20, tzinfo=UTC),
-                ]
-            )
-        )
-        return day + draw(nudge)
-    return as_of - timedelta(days=draw(st.integers(-40, 4000)), seconds=draw(st.integers(0, 86_399)))
-
-
-@st.composite
-def stamps(draw: st.DrawFn, as_of: datetime, limit: int) -> tuple[datetime, str]:
-    """Draw a timestamp: the instant its text names, and the text, in one of AWS's two forms or another readable one."""
-    instant = draw(instants(as_of, limit))
-    ending = draw(st.sampled_from(["Z", "+00:00"]))
-    separator = "T"
-    if draw(st.booleans()):
-        ending = draw(
-            st.sampled_from(["z", "+0000", "-00:00", "+00", "+05:30", "-08:00", "-0330", "+14", "+1245", "-23:59"])
-        )
-        separator = draw(st.sampled_from(["T", " "]))
-    # Without fractions, an `as_of` at the end of a day would never be met to the microsecond.
-    precision = draw(st.sampled_from(["second", "second", "minute", "fraction"]))
-    if precision == "fraction":
-        digits = draw(st.sampled_from([6, 6, 1, 3, 9]))
-        fraction = f"{instant.microsecond:06}999"[:digits]
-        instant = instant.replace(microsecond=int(fraction.ljust(6, "0")[:6]))
-    elif precision == "second":
-        instant = instant.replace(microsecond=0)
+def write_stamp(instant: datetime, form: tuple[str, str, int | None]) -> tuple[datetime, str]:
+    """Return the text of an instant in a form, after the instant that the text still names."""
+    ending, separator, precision = form
+    if precision is None:
+        instant, tail = instant.replace(second=0, microsecond=0), ""
+    elif precision == 0:
+        instant, tail = instant.replace(microsecond=0), ":%S"
     else:
-        instant = instant.replace(second=0, microsecond=0)
-    sign = -1 if ending[0] == "-" else 1
-    digits_of_offset = "".join(c for c in ending if c.isdigit()).ljust(4, "0")
-    offset = sign * timedelta(hours=int(digits_of_offset[:2]), minutes=int(digits_of_offset[2:]))
+        fraction = f"{instant.microsecond:06}999"[:precision]  # 9 digits: cut, never rounded
+        instant, tail = instant.replace(microsecond=int(fraction.ljust(6, "0")[:6])), f":%S.{fraction}"
+    digits = "".join(c for c in ending if c.isdigit()).ljust(4, "0")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:])) * (-1 if ending[0] == "-" else 1)
     local = instant.astimezone(timezone(offset))
-    text = f"{local:%Y-%m-%d}{separator}{local:%H:%M}"
-    if precision != "minute":
-        text += f"{local::%S}"
-    if precision == "fraction":
-        text += f".{fraction}"
-    return instant, text + ending
+    return instant, local.strftime(f"%Y-%m-%d{separator}%H:%M{tail}") + ending
 
 
-def any_case(words: tuple[str, ...]) -> st.SearchStrategy[str]:
-    """Return the words as they are, in capitals, or in small letters."""
-    return st.sampled_from([form for word in words for form in (word, word, word.upper(), word.lower(), word.title())])
-
-
-def padded(cells: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Return the cells, now and then with blanks about them."""
-    return st.builds(
-        lambda pad, cell: pad[0] + cell + pad[1], st.sampled_from([("", "")] * 8 + [(" ", ""), ("", "  ")]), cells
-    )
-
-
-def flags(*, wild: bool) -> st.SearchStrategy[str]:
-    """Return booleans: `true` and `false` as AWS, documentation and spreadsheets write them; if `wild`, other things too."""
-    words = st.sampled_from(["true", "true", "true", "TRUE", "True", "tRuE", "false", "false", "FALSE", "False"])
-    if not wild:
-        return words
-    return padded(st.one_of(words, words, words, st.sampled_from(["", " ", *GARBAGE_FLAGS, *SENTINELS])))
+@cache
+def stamps(as_of: datetime, limit: int) -> st.SearchStrategy[tuple[datetime, str]]:
+    """Return timestamps: the instant each text names, and the text, in AWS's forms or another readable one."""
+    return st.builds(write_stamp, instants(as_of, limit), st.sampled_from(FORMS))
 
 
 def names() -> st.SearchStrategy[str]:
-    """Return user names AWS allows, the nastiest first."""
+    """Return user names AWS allows, the nasty ones often."""
     return st.one_of(st.sampled_from(NASTY_NAMES), st.text(NAME_CHARACTERS, min_size=1, max_size=12))
+
+
+SENTINELS_ANY_CASE = [case(word) for word in SENTINELS for case in (str, str, str.upper, str.lower, str.title)]
+BOOLEANS = ["true", "true", "true", "TRUE", "True", "tRuE", "false", "FALSE", "False"]
+# Weights by repetition: `one_of` would count equal branches once.
+FLAGS = st.sampled_from(BOOLEANS)
+WILD_FLAGS = st.sampled_from([*BOOLEANS * 4, " true", "False  ", "", "", " ", *GARBAGE_FLAGS, *SENTINELS])
+NO_TIMES = st.sampled_from([*SENTINELS_ANY_CASE * 3, " N/A", "no_information ", *["", " "] * 4, *GARBAGE_TIMES])
+TIME_OR_NOT = st.sampled_from(["", "", "", "", " ", None, None, None, None])
 
 
 @st.composite
 def wild_times(draw: st.DrawFn, as_of: datetime, limit: int) -> str:
-    """Draw what may stand in a cell for a time: a time, any sentinel, nothing, or something unreadable."""
-    kind = draw(st.sampled_from(["time"] * 6 + ["sentinel"] * 4 + ["blank", "garbage"]))
-    if kind == "time":
-        return draw(padded(stamps(as_of, limit).map(lambda pair: pair[1])))
-    if kind == "sentinel":
-        return draw(padded(any_case(SENTINELS)))
-    return draw(st.sampled_from(["", "", " "])) if kind == "blank" else draw(st.sampled_from(GARBAGE_TIMES))
+    """Draw what may stand in a cell for a time: a time (perhaps padded), a sentinel, nothing, garbage."""
+    padding = draw(TIME_OR_NOT)
+    return draw(NO_TIMES) if padding is None else padding + draw(stamps(as_of, limit))[1] + padding
 
 
 @st.composite
@@ -305,7 +283,7 @@ def users(draw: st.DrawFn, name: str, prefix: str, as_of: datetime, limit: int, 
         "user": name,
         "arn": f"{prefix}:user{draw(st.sampled_from(PATHS))}{name}",
         **times,
-        **{column: draw(flags(wild=not consistent)) for column in FLAG_COLUMNS},
+        **{column: draw(FLAGS if consistent else WILD_FLAGS) for column in FLAG_COLUMNS},
         **{f"access_key_{n}_last_used_region": "eu-west-1" if used[n] else "N/A" for n in (1, 2)},
         **{f"access_key_{n}_last_used_service": "s3" if used[n] else "N/A" for n in (1, 2)},
         "additional_credentials_info": draw(st.sampled_from(["", "", "N/A", "access_key_3_active: true, see console"])),
@@ -314,7 +292,7 @@ def users(draw: st.DrawFn, name: str, prefix: str, as_of: datetime, limit: int, 
 
 @st.composite
 def roots(draw: st.DrawFn, prefix: str, as_of: datetime, limit: int, style: str) -> dict[str, str]:
-    """Draw the row of root: `old` with not_supported, `new` with a password, `renamed` with nothing but its ARN to tell."""
+    """Draw the row of root: `old` with not_supported, `new` with a password, `renamed` known by its ARN alone."""
     times = draw(consistent_times(as_of, limit))
     old = {"password_enabled": "not_supported", "password_last_changed": "not_supported"} if style == "old" else {}
     return {
@@ -344,10 +322,10 @@ def reports(
 ) -> Report:
     """Draw a report of one account.
 
-    `consistent` reports never contradict themselves: what is made is made after its user and before it is used, and every
-    boolean can be read. Others hold anything in any cell but the two that say who it is. `drop_column` may leave out one
-    column other than `user`; if it is the ARN, only the file's name can tell the account. Root, where present, comes
-    first; a `renamed` root (wild reports only) can be told by its ARN alone.
+    `consistent` reports never contradict themselves: what is made is made after its user and before it is used, and
+    every boolean can be read. Others hold anything in any cell but the two that say who it is. `drop_column` may leave
+    out one column other than `user`; if it is the ARN, only the file's name can tell the account. Root, where present,
+    comes first; a `renamed` root (wild reports only) can be told by its ARN alone.
     """
     prefix = f"arn:{draw(st.sampled_from(PARTITIONS))}:iam::{account}"
     chosen = draw(st.lists(names(), min_size=min_users, max_size=max_users, unique_by=str.lower))

@@ -10,13 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, assume, find, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.oracle import Verdict, judge, read_time
 from tests.strategies import (
     ACCOUNT,
-    COLUMNS_16,
     COLUMNS_22,
     COLUMNS_23,
     END_OF_OCTOBER,
@@ -39,7 +38,7 @@ CREATED = "2020-01-01T00:00:00Z"
 slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 
 
-def one(as_of: datetime = NOON, max_idle_days: int = 45, **cells: str) -> list[Verdict]:
+def one(cells: dict[str, str], as_of: datetime = NOON, max_idle_days: int = 45) -> list[Verdict]:
     """Judge a report of root and one user, whose cells are as given: `N/A` and `false` where nothing is."""
     row = dict.fromkeys(COLUMNS_22, "N/A") | dict.fromkeys(FLAG_COLUMNS, "false") | {"user_creation_time": CREATED}
     root = row | {"user": ROOT, "arn": f"arn:aws:iam::{ACCOUNT}:root", "password_enabled": "true"}
@@ -63,47 +62,68 @@ IN, OUT = "password_last_used", "password_last_changed"
 BORN = "user_creation_time"
 # as_of, cells, status, basis, idle days, reason
 CASES: dict[str, tuple[datetime, dict[str, str], str, str | None, int | None, str]] = {
-    "used a second less than 45 days ago": (*(NOON, key(used="2026-09-16T12:00:01Z"), "pass", USED, 44, "last_used"),),
+    "used a second less than 45 days ago": (NOON, key(used="2026-09-16T12:00:01Z"), "pass", USED, 44, "last_used"),
     "used 45 days ago to the second": (NOON, key(used="2026-09-16T12:00:00Z"), "fail", USED, 45, "last_used"),
     "used a second more than 45 days ago": (NOON, key(used="2026-09-16T11:59:59Z"), "fail", USED, 45, "last_used"),
     "used 46 days ago to the second": (NOON, key(used="2026-09-15T12:00:00Z"), "fail", USED, 46, "last_used"),
-    "a date: 44 days between calendar dates": (
-        *(T, password(used="2026-09-17T00:00:00Z"), "pass", IN, 44, "last_used"),
-    ),
-    "a date: 45 days between calendar dates": (
-        *(T, password(used="2026-09-16T23:59:59Z"), "fail", IN, 45, "last_used"),
-    ),
-    "a date, to the microsecond": (*(T, password(used="2026-09-16T23:59:59.999999Z"), "fail", IN, 45, "last_used"),),
+    "a date: 44 days between calendar dates": (T, password(used="2026-09-17T00:00:00Z"), "pass", IN, 44, "last_used"),
+    "a date: 45 days between calendar dates": (T, password(used="2026-09-16T23:59:59Z"), "fail", IN, 45, "last_used"),
+    "a date, to the microsecond": (T, password(used="2026-09-16T23:59:59.999999Z"), "fail", IN, 45, "last_used"),
     "an offset moves the date: 23:30 in New York is tomorrow in UTC": (
-        *(T, key(used="2026-09-16T23:30:00-04:00"), "pass", USED, 44, "last_used"),
+        T,
+        key(used="2026-09-16T23:30:00-04:00"),
+        "pass",
+        USED,
+        44,
+        "last_used",
     ),
     "across a leap day": (
-        *(datetime(2024, 3, 31, tzinfo=UTC), key("true", "2020-02-01T00:00:00Z", "2024-02-15T00:00:00Z")),
-        *("fail", USED, 45, "last_used"),
+        datetime(2024, 3, 31, tzinfo=UTC),
+        key("true", "2020-02-01T00:00:00Z", "2024-02-15T00:00:00Z"),
+        "fail",
+        USED,
+        45,
+        "last_used",
     ),
-    "across 29 days of February, in a common year": (
-        *(datetime(2025, 3, 31, tzinfo=UTC), key("true", "2020-02-01T00:00:00Z", "2025-02-15T00:00:00Z")),
-        *("pass", USED, 44, "last_used"),
+    "the same dates in a common year": (
+        datetime(2025, 3, 31, tzinfo=UTC),
+        key("true", "2020-02-01T00:00:00Z", "2025-02-15T00:00:00Z"),
+        "pass",
+        USED,
+        44,
+        "last_used",
     ),
     "used 60 s after the report's instant: granularity": (
-        *(NOON, key(used="2026-10-31T12:01:00Z"), "pass", USED, 0, "last_used"),
+        NOON,
+        key(used="2026-10-31T12:01:00Z"),
+        "pass",
+        USED,
+        0,
+        "last_used",
     ),
     "used 61 s after, made long ago": (
-        *(NOON, key(used="2026-10-31T12:01:01Z"), "not_checked", ROTATED, 668, "used_after_as_of"),
+        NOON,
+        key(used="2026-10-31T12:01:01Z"),
+        "not_checked",
+        ROTATED,
+        668,
+        "used_after_as_of",
     ),
     "used after, made within the limit": (
-        *(NOON, key(rotated="2026-10-01T12:00:00Z", used="2026-11-02T00:00:00Z"), "pass", ROTATED, 30),
+        NOON,
+        key(rotated="2026-10-01T12:00:00Z", used="2026-11-02T00:00:00Z"),
+        "pass",
+        ROTATED,
+        30,
         "used_after_as_of",
     ),
     "password used after: its change does not bound it, its user does": (
-        *(
-            NOON,
-            password("2026-10-30T00:00:00Z", "2026-11-02T00:00:00Z"),
-            "not_checked",
-            BORN,
-            2495,
-            "used_after_as_of",
-        ),
+        NOON,
+        password("2026-10-30T00:00:00Z", "2026-11-02T00:00:00Z"),
+        "not_checked",
+        BORN,
+        2495,
+        "used_after_as_of",
     ),
     "key never used, old": (NOON, key(), "fail", ROTATED, 668, "never_used"),
     "key never used, young": (NOON, key(rotated="2026-09-16T12:00:01Z"), "pass", ROTATED, 44, "never_used"),
@@ -111,47 +131,97 @@ CASES: dict[str, tuple[datetime, dict[str, str], str, str | None, int | None, st
     "each sentinel in the other's place": (NOON, password(used="n/a"), "fail", OUT, 668, "never_used"),
     "and for a key, in capitals": (NOON, key(used="NO_INFORMATION"), "fail", ROTATED, 668, "never_used"),
     "a recreated password shows the use of the one before": (
-        *(NOON, password("2026-10-30T00:00:00Z", "2026-01-31T12:00:00Z"), "fail", IN, 273, "last_used"),
+        NOON,
+        password("2026-10-30T00:00:00Z", "2026-01-31T12:00:00Z"),
+        "fail",
+        IN,
+        273,
+        "last_used",
     ),
     "never used, age unknown, user old": (NOON, key(rotated="N/A"), "not_checked", BORN, 2495, "age_unknown"),
     "never used, age unknown, user young": (
-        *(NOON, key(rotated="2026-02-30T00:00:00Z") | {BORN: "2026-10-01T12:00:00Z"}, "pass", BORN, 30, "age_unknown"),
+        NOON,
+        key(rotated="2026-02-30T00:00:00Z") | {BORN: "2026-10-01T12:00:00Z"},
+        "pass",
+        BORN,
+        30,
+        "age_unknown",
     ),
     "password changed after the report's instant": (
-        *(NOON, password("2026-10-31T12:00:01Z"), "not_checked", BORN, 2495, "age_unknown"),
+        NOON,
+        password("2026-10-31T12:00:01Z"),
+        "not_checked",
+        BORN,
+        2495,
+        "age_unknown",
     ),
     "nothing known at all": (NOON, key(rotated="") | {BORN: ""}, "not_checked", None, None, "age_unknown"),
     "last use blank, key old": (NOON, key(used=""), "not_checked", ROTATED, 668, "last_use_unknown"),
     "last use blank, key young": (
-        *(NOON, key(rotated="2026-10-01T12:00:00Z", used=" "), "pass", ROTATED, 30, "last_use_unknown"),
+        NOON,
+        key(rotated="2026-10-01T12:00:00Z", used=" "),
+        "pass",
+        ROTATED,
+        30,
+        "last_use_unknown",
     ),
     "last use without an offset": (
-        *(NOON, key(used="2026-10-30T10:00:00"), "not_checked", ROTATED, 668, "last_use_unknown"),
+        NOON,
+        key(used="2026-10-30T10:00:00"),
+        "not_checked",
+        ROTATED,
+        668,
+        "last_use_unknown",
     ),
     "last use not_supported, nothing else known": (
-        *(NOON, key(rotated="N/A", used="not_supported"), "not_checked", None, None, "last_use_unknown"),
+        NOON,
+        key(rotated="N/A", used="not_supported"),
+        "not_checked",
+        None,
+        None,
+        "last_use_unknown",
     ),
     "password's last use unreadable: its change does not bound it": (
-        *(NOON, password("2026-10-30T00:00:00Z", "yesterday"), "not_checked", BORN, 2495, "last_use_unknown"),
+        NOON,
+        password("2026-10-30T00:00:00Z", "yesterday"),
+        "not_checked",
+        BORN,
+        2495,
+        "last_use_unknown",
     ),
     "key made after the report's instant": (
-        *(NOON, key(rotated="2026-10-31T12:00:01Z"), "not_applicable", None, None, "created_after_as_of"),
+        NOON,
+        key(rotated="2026-10-31T12:00:01Z"),
+        "not_applicable",
+        None,
+        None,
+        "created_after_as_of",
     ),
     "user made after, whatever the flag says": (
-        *(NOON, key("") | {BORN: "2026-11-01T00:00:00Z"}, "not_applicable", None, None, "created_after_as_of"),
+        NOON,
+        key("") | {BORN: "2026-11-01T00:00:00Z"},
+        "not_applicable",
+        None,
+        None,
+        "created_after_as_of",
     ),
     "flag unreadable": (NOON, key("yes", used="2026-10-30T00:00:00Z"), "not_checked", None, None, "active_unknown"),
     "flag blank": (NOON, key(""), "not_checked", None, None, "active_unknown"),
     "flag in capitals, cells padded": (
-        *(NOON, key(" TRUE ", used=" 2026-10-30T10:00:00Z "), "pass", USED, 1, "last_used"),
+        NOON,
+        key(" TRUE ", used=" 2026-10-30T10:00:00Z "),
+        "pass",
+        USED,
+        1,
+        "last_used",
     ),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_counted_by_hand(case: str):
+def test_counted_by_hand(case: str) -> None:
     as_of, cells, status, basis, idle_days, reason = CASES[case]
-    (verdict,) = one(as_of, **cells)
+    (verdict,) = one(cells, as_of)
     assert (verdict.status, verdict.basis, verdict.idle_days, verdict.reason) == (status, basis, idle_days, reason)
     assert verdict.line == 3
     assert (verdict.basis_time is None) == (basis is None)
@@ -159,35 +229,37 @@ def test_counted_by_hand(case: str):
         assert verdict.basis_time == read_time(cells.get(basis, CREATED))
 
 
-def test_another_limit():
-    assert one(max_idle_days=90, **key(used="2026-08-02T12:00:01Z"))[0].status == "pass"
-    assert one(max_idle_days=90, **key(used="2026-08-02T12:00:00Z"))[0].status == "fail"
+def test_another_limit() -> None:
+    assert one(key(used="2026-08-02T12:00:01Z"), max_idle_days=90)[0].status == "pass"
+    assert one(key(used="2026-08-02T12:00:00Z"), max_idle_days=90)[0].status == "fail"
 
 
-def test_inactive_keys_and_absent_credentials_are_not_judged():
-    assert one(**key("False", used="2021-01-01T00:00:00Z")) == []
+def test_inactive_keys_and_absent_credentials_are_not_judged() -> None:
+    assert one(key("False", used="2021-01-01T00:00:00Z")) == []
 
 
-def test_slots_follow_one_another_and_each_has_its_own_dates():
+def test_slots_follow_one_another_and_each_has_its_own_dates() -> None:
     second = key(used="2026-10-30T12:00:00Z", slot=2)
-    verdicts = one(**second, **password(), **key())
+    verdicts = one(second | password() | key())
     assert [(v.credential, v.status) for v in verdicts] == [
         ("password", "fail"),
         ("access_key_1", "fail"),
         ("access_key_2", "pass"),
     ]
-    assert [v.credential for v in one(**second)] == ["access_key_2"]
+    assert [v.credential for v in one(second)] == ["access_key_2"]
 
 
-def test_root_is_known_by_its_name_or_its_arn():
-    judged = {"password_enabled": "true"}
-    assert one(user="root account", arn="arn:aws-us-gov:iam::444455556666:root", **judged) == []
-    assert one(user=ROOT, arn="", **judged) == []
-    assert one(user="root", arn=f"arn:aws:iam::{ACCOUNT}:user/root", **judged) != []
-    assert one(user="x", arn=f"arn:aws:iam::{ACCOUNT}:user/a:root", **judged) != []
+def test_root_is_known_by_its_name_or_its_arn() -> None:
+    def judged(user: str, arn: str) -> bool:
+        return bool(one({"user": user, "arn": arn, "password_enabled": "true"}))
+
+    assert not judged("root account", "arn:aws-us-gov:iam::444455556666:root")
+    assert not judged(ROOT, "")
+    assert judged("root", f"arn:aws:iam::{ACCOUNT}:user/root")
+    assert judged("x", f"arn:aws:iam::{ACCOUNT}:user/a:root")
 
 
-def test_columns_that_are_not_there():
+def test_columns_that_are_not_there() -> None:
     text = f"user,access_key_1_active,access_key_1_last_rotated\nold,true,{CREATED}\nyoung,true,2026-10-01T12:00:00Z"
     unknown = [("password", "active_unknown"), ("access_key_2", "active_unknown")]
     for user, status in (("old", "not_checked"), ("young", "pass")):
@@ -198,7 +270,7 @@ def test_columns_that_are_not_there():
         ]
 
 
-def test_lines_are_physical_ones():
+def test_lines_are_physical_ones() -> None:
     text = 'user,password_enabled,note\n"a,b",x,"two\nlines"\n\nc,x,\n'
     assert {(v.user, v.line) for v in judge(text, NOON)} == {("a,b", 2), ("c", 5)}
 
@@ -223,19 +295,20 @@ def test_lines_are_physical_ones():
         ("0001-01-01T00:00:00+01:00", None),
     ],
 )
-def test_what_is_a_time(cell: str, iso: str | None):
+def test_what_is_a_time(cell: str, iso: str | None) -> None:
     assert read_time(cell) == (None if iso is None else datetime.fromisoformat(iso).replace(tzinfo=UTC))
 
 
+@slow
 @given(as_of=as_ofs(), data=st.data())
-def test_stamps_say_the_instant_they_stand_for(as_of: datetime, data: st.DataObject):
+def test_stamps_say_the_instant_they_stand_for(as_of: datetime, data: st.DataObject) -> None:
     instant, text = data.draw(stamps(as_of, 45))
     assert read_time(text) == instant
 
 
 @slow
 @given(reports(drop_column=True))
-def test_reports_survive_the_way_to_csv_and_back(report: Report):
+def test_reports_survive_the_way_to_csv_and_back(report: Report) -> None:
     assert set(report.columns) <= set(COLUMNS_23)
     assert len(report.columns) in {*LAYOUTS, *(n - 1 for n in LAYOUTS)}
     assert report.columns[0] == "user"
@@ -251,7 +324,7 @@ def test_reports_survive_the_way_to_csv_and_back(report: Report):
 
 @slow
 @given(reports(consistent=True))
-def test_consistent_reports_keep_the_order_of_events(report: Report):
+def test_consistent_reports_keep_the_order_of_events(report: Report) -> None:
     for row in report.rows:
         born = read_time(row[BORN])
         assert born is not None
@@ -268,8 +341,9 @@ def test_consistent_reports_keep_the_order_of_events(report: Report):
 
 @slow
 @given(reports(consistent=True, min_users=1, max_users=2), st.data())
-def test_less_evidence_never_makes_a_pass(report: Report, data: st.DataObject):
-    """What was not known to have begun after the instant (`not_applicable`) is the one thing a blank may turn into one."""
+def test_less_evidence_never_makes_a_pass(report: Report, data: st.DataObject) -> None:
+    # One exception lies in the rules themselves: blank the date that puts a key after the instant, and the date of its
+    # user may let it pass.
     before = {(v.line, v.credential): v.status for v in judge(report.to_csv(), T)}
     index = data.draw(st.integers(0, len(report.rows) - 1))
     column = data.draw(st.sampled_from([c for c in (*TIME_COLUMNS, *FLAG_COLUMNS) if c in report.columns]))
@@ -278,52 +352,46 @@ def test_less_evidence_never_makes_a_pass(report: Report, data: st.DataObject):
             assert before[verdict.line, verdict.credential] in {"pass", "not_applicable"}
 
 
-WANTED = {
-    "16 columns": lambda report, _: report.columns == COLUMNS_16,
-    "23 columns": lambda report, _: report.columns == COLUMNS_23,
-    "a column dropped": lambda report, _: len(report.columns) == 21,
-    "root old": lambda report, _: any(
-        r["user"] == ROOT and r["password_last_changed"] == "not_supported" for r in report.rows
-    ),
-    "no root": lambda report, _: report.rows and report.rows[0]["user"] != ROOT,
-    "a comma in a name": lambda report, _: any("," in row["user"] for row in report.rows),
-    "a quote in an ARN": lambda report, _: any('"' in row.get("arn", "") for row in report.rows),
-    **{
-        f"{status} for {reason}": lambda _, verdicts, pair=(status, reason): (
-            pair in {(v.status, v.reason) for v in verdicts}
-        )
-        for status, reason in [
-            *(
-                ("pass", reason)
-                for reason in ("last_used", "never_used", "used_after_as_of", "last_use_unknown", "age_unknown")
-            ),
-            *(("fail", reason) for reason in ("last_used", "never_used")),
-            *(
-                ("not_checked", reason)
-                for reason in ("used_after_as_of", "last_use_unknown", "age_unknown", "active_unknown")
-            ),
-            ("not_applicable", "created_after_as_of"),
-        ]
-    },
-    "45 days to the microsecond": lambda _, verdicts: any(v.basis_time == T - timedelta(days=45) for v in verdicts),
-}
+def features(report: Report) -> set[str]:
+    """Return what of the things worth testing is in a report."""
+    root = report.rows[0] if report.rows and report.rows[0]["user"] == ROOT else {}
+    verdicts = judge(report.to_csv(), T)
+    found = {
+        f"{len(report.columns)} columns": True,
+        "root old": root.get("password_last_changed") == "not_supported",
+        "root new": bool(root) and root.get("password_last_changed") != "not_supported",
+        "no root": not root,
+        "a comma in a name": any("," in row["user"] for row in report.rows),
+        "a quote in an ARN": any('"' in row.get("arn", "") for row in report.rows),
+        "45 days to the microsecond": any(v.basis_time == T - timedelta(days=45) for v in verdicts),
+        "44 days, 23:59:59": any(v.basis_time == T - timedelta(days=45, seconds=-1) for v in verdicts),
+    }
+    return {name for name, there in found.items() if there} | {f"{v.status} for {v.reason}" for v in verdicts}
 
 
-@pytest.mark.parametrize("what", WANTED)
-def test_reports_get_there(what: str):
-    wanted = WANTED[what]
-    find(
-        reports(drop_column="dropped" in what, layouts=(22,) if "dropped" in what else (16, 22, 23)),
-        lambda report: wanted(report, judge(report.to_csv(), T)),
-        settings=settings(slow, max_examples=5000, database=None, derandomize=True),
-    )
+def test_reports_hold_every_case() -> None:
+    seen: set[str] = set()
+
+    @settings(slow, max_examples=500, derandomize=True, database=None, phases=[Phase.generate])
+    @given(reports(drop_column=True))
+    def collect(report: Report) -> None:
+        seen.update(features(report))
+
+    collect()
+    bounded = {
+        f"{s} for {r}" for s in ("pass", "not_checked") for r in ("used_after_as_of", "last_use_unknown", "age_unknown")
+    }
+    known = {f"{s} for {r}" for s in ("pass", "fail") for r in ("last_used", "never_used")}
+    undated = {"not_checked for active_unknown", "not_applicable for created_after_as_of"}
+    shapes = {f"{n} columns" for n in (15, 16, 21, 22, 23)} | {"root old", "root new", "no root"}
+    texts = {"a comma in a name", "a quote in an ARN", "45 days to the microsecond", "44 days, 23:59:59"}
+    assert bounded | known | undated | shapes | texts == seen
 
 
 @slow
 @given(reports(max_users=3))
-def test_containers_hold_the_report(report: Report):
+def test_containers_hold_the_report(report: Report) -> None:
     text, generated = report.to_csv(), datetime(2026, 10, 31, 23, 14, 5, tzinfo=UTC)
-    assume(report.rows)
     made = {name: container(text, generated) for name, container in containers.items()}
     encoded = base64.b64encode(text.encode())
     assert made["csv"] == gzip.decompress(made["gzip"]) == text.encode()

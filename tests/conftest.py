@@ -1,0 +1,12 @@
+"""Hypothesis profiles: a short slice that is the same on every run, and a long campaign that looks elsewhere each time.
+
+`python -m pytest tests/test_laws.py --hypothesis-profile campaign` runs the campaign.
+"""
+
+from hypothesis import HealthCheck, settings
+
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+settings.register_profile("slice", max_examples=40, derandomize=True, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile("campaign", max_examples=1000, deadline=None, suppress_health_check=_SLOW, print_blob=True)
+settings.load_profile("slice")
