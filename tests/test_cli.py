@@ -1,0 +1,252 @@
+"""The program as a user meets it: its console script in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from tests.reports import COLUMNS_22, csv_of, key, password, root, user, write
+
+SAMPLES = Path(__file__).resolve().parent.parent / "sample_reports"
+SCRIPT = Path(sys.executable).with_name("credreport")
+OLD, YOUNG = "2026-01-01T00:00:00Z", "2026-10-30T00:00:00Z"
+PASSING = csv_of(root(), user("a", **key(rotated=YOUNG)))
+FAILING = csv_of(root(), user("a", **key(rotated=OLD)), user("b", **password(changed=YOUNG)))
+
+
+def run(
+    *arguments: str | Path, cwd: Path | None = None, stdin: bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [SCRIPT, *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "140", **environment},
+        timeout=120,
+    )
+    result = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert "Traceback" not in result.stderr
+    return result
+
+
+def audit(
+    folder: Path, content: str | bytes, *options: str | Path, name: str = "2026-10-31.csv"
+) -> subprocess.CompletedProcess[str]:
+    path = write(folder / "in" / name, content)
+    return run("audit", path, "-o", folder / "out", "--format", "parquet", *options, cwd=folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "code"),
+    [
+        (PASSING, [], 0),
+        (FAILING, [], 1),
+        (csv_of(root(), user("a", **key(active="", rotated=OLD))), [], 1),
+        (FAILING, ["--exit-zero"], 0),
+        (PASSING + "\nbroken,row", [], 3),
+        (FAILING + "\nbroken,row", ["--exit-zero"], 3),
+        (csv_of(root(), user("a", password_last_used="x", **key(rotated=YOUNG))), [], 0),
+        (csv_of(root(), user("a", password_last_used="x", **key(rotated=YOUNG))), ["--strict"], 3),
+        (FAILING, ["--max-idle-days", "400"], 0),
+        (csv_of(root()), [], 0),
+    ],
+)
+def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int):
+    done = audit(tmp_path, content, *options)
+    assert code == done.returncode, done.stderr
+    assert (tmp_path / "out/findings.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (["audit", "nowhere"], "no such file or folder: nowhere", "check the path"),
+        (["audit", "undated.csv"], "not known when this report was captured: undated.csv", "--as-of 2026-10-31"),
+        (["audit", "README"], "no credential report could be read", "aws iam get-credential-report"),
+        (["audit", "empty"], "no credential report could be read", "aws iam get-credential-report"),
+        (
+            ["audit", "2026-10-31.csv", "--as-of", "31.10.2026"],
+            "--as-of: not a date or date-time: '31.10.2026'",
+            "2026-10-31",
+        ),
+        (
+            ["audit", "2026-10-31.csv", "--format", "exel"],
+            "did you mean 'excel'?",
+            "choose from parquet, excel, charts",
+        ),
+        (["audit", "2026-10-31.csv", "--tables", "users,finding"], "did you mean 'findings'?", "choose from findings"),
+        (["audit", "2026-10-31.csv", "--account-id", "1234"], "--account-id: not an AWS account: '1234'", "12 digits"),
+        (["audit", "2026-10-31.csv", "--max-idle-days", "0"], "0 is not in the range", "credreport audit --help"),
+        (["audit", "2026-10-31.csv", "--nonsense"], "No such option: --nonsense", "credreport audit --help"),
+        (["audit"], "Missing argument", "credreport audit --help"),
+        (["audti"], "No such command 'audti'", "credreport --help"),
+        (["audit", "2026-10-31.csv", "-o", "README"], "not a folder: README", "-o"),
+        (
+            ["audit", "2026-10-31.csv", "-o", "."],
+            "files that credreport did not write",
+            "choose another folder with -o",
+        ),
+        (["audit", "2026-10-31.csv", "-o", "README/x"], "cannot write README/x", "-o"),
+        (["inspect", "README"], "no credential report could be read", "aws iam get-credential-report"),
+    ],
+)
+def test_errors_say_what_where_and_what_to_do(tmp_path: Path, arguments: list[str], message: str, hint: str):
+    write(tmp_path / "2026-10-31.csv", PASSING)
+    write(tmp_path / "undated.csv", PASSING)
+    write(tmp_path / "README", "hello")
+    (tmp_path / "empty").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert hint in done.stderr.partition("\nhint: ")[2]
+    assert before == sorted(tmp_path.rglob("*"))
+
+
+def test_the_answer_on_the_terminal(tmp_path: Path):
+    done = audit(tmp_path, FAILING + "\nbroken,row")
+    assert "1 of 2 active credentials unused for 45 days or more; 0 could not be decided; 1 pass." in done.stdout
+    assert "never used; created 2026-01-01, 303 days" in done.stdout
+    assert "row not read" in done.stdout
+    assert "2026-10-31.csv:4" in done.stdout
+    assert f"{tmp_path}/out/" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_quiet_and_json(tmp_path: Path):
+    assert (audit(tmp_path, FAILING, "--quiet").stdout, audit(tmp_path, FAILING, "-q").stderr) == ("", "")
+    done = audit(tmp_path, FAILING, "--json")
+    summary = json.loads(done.stdout)
+    assert done.stderr == ""
+    assert (summary["judged"], summary["fail"], summary["pass"], summary["exit_code"]) == (2, 1, 1, 1)
+    assert summary["by_kind"]["password"]["pass"] == 1
+    assert summary["as_of"] == ["2026-10-31T23:59:59.999999Z"]
+
+
+def test_standard_input_and_the_reference_instant(tmp_path: Path):
+    options = ["-o", tmp_path / "out", "--format", "parquet", "--json"]
+    done = run("audit", "-", "--as-of", "2026-11-24", *options, stdin=FAILING.encode())
+    assert json.loads(done.stdout)["as_of"] == ["2026-11-24T23:59:59.999999Z"]
+    assert parquet.read_table(tmp_path / "out/findings.parquet")["source"].to_pylist() == ["-", "-"]
+    now = run("audit", "-", "--as-of", "now", *options, stdin=FAILING.encode())
+    assert now.returncode == 1
+
+
+def test_python_dash_m_is_the_same_program(tmp_path: Path):
+    write(tmp_path / "2026-10-31.csv", FAILING)
+    outputs = []
+    for command in ([SCRIPT], [sys.executable, "-m", "analyzer"]):
+        arguments = ["audit", "2026-10-31.csv", "-o", "out", "--format", "parquet"]
+        outputs.append(subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, check=False).stdout)
+    assert outputs[0] == outputs[1]
+    assert run("--version").stdout.startswith("credreport 0.")
+
+
+@pytest.mark.parametrize("command", [[], ["audit"], ["inspect"]])
+def test_help_is_worth_reading(command: list[str]):
+    done = run(*command, "--help")
+    assert done.returncode == 0
+    assert "Exit" in done.stdout or command == ["audit"]
+    assert "Examples:" in done.stdout or not command
+    for option in {"audit": ["--as-of", "--max-idle-days", "--strict", "--exit-zero", "--format", "--tables"]}.get(
+        "".join(command), []
+    ):
+        assert option in done.stdout
+
+
+def test_shell_completion(tmp_path: Path):
+    done = run("--show-completion", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1", HOME=str(tmp_path))
+    assert "_CREDREPORT_COMPLETE" in run("--show-completion", "bash").stdout + done.stdout
+    words = run(_CREDREPORT_COMPLETE="complete_bash", COMP_WORDS="credreport au", COMP_CWORD="1", HOME=str(tmp_path))
+    assert words.stdout.strip() == "audit"
+
+
+def test_inspect(tmp_path: Path):
+    write(tmp_path / "2026-10-31/credentialReport_111122223333.csv", PASSING + "\nbroken,row")
+    done = run("inspect", "2026-10-31", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "1 report, 3 rows" in done.stdout
+    for fact in (
+        "22 columns",
+        "111122223333",
+        "3 (1 rejected)",
+        "2026-10-31 (folder name)",
+        "2026-10-30T00:00:00Z",
+        "row not read",
+    ):
+        assert fact in done.stdout
+    found = json.loads(run("inspect", "2026-10-31", "--json", cwd=tmp_path).stdout)
+    assert found["inputs"][0]["captured_at"] == "2026-10-31T23:59:59.999999Z"
+    assert found["issues"][0]["code"] == "rejected_row"
+
+
+def test_every_option_of_reading_in_one_run(tmp_path: Path):
+    without = tuple(column for column in COLUMNS_22 if column != "arn")
+    done = audit(
+        tmp_path,
+        csv_of(root(), user("a", **key(rotated=OLD)), columns=without),
+        "--account-id",
+        "123456789012",
+        "--tables",
+        "findings",
+    )
+    assert done.returncode == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["findings.parquet", "manifest.json"]
+    assert parquet.read_table(tmp_path / "out/findings.parquet")["account_id"].to_pylist() == ["123456789012"]
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_equal_bytes_in_another_zone_locale_folder_and_hash_seed(tmp_path: Path):
+    made = []
+    for name, zone, locale, seed in (("a", "UTC", "C", "0"), ("b/c", "America/St_Johns", "C.UTF-8", "4711")):
+        here = tmp_path / name
+        shutil.copytree(SAMPLES, here / "sample_reports")
+        done = run("audit", "sample_reports", "-q", cwd=here, TZ=zone, LC_ALL=locale, PYTHONHASHSEED=seed, LANG=locale)
+        assert done.returncode == 1, done.stderr
+        made.append(snapshot(here / "credreport-out"))
+    assert made[0].keys() == made[1].keys()
+    for name in made[0]:
+        assert made[0][name] == made[1][name], name
+    assert len(made[0]) == 10
+
+
+def test_equal_bytes_whatever_the_order_of_arguments(tmp_path: Path):
+    shutil.copytree(SAMPLES, tmp_path / "sample_reports")
+    parts = sorted(
+        f"sample_reports/{path.name}" for path in SAMPLES.iterdir() if path.is_dir() and any(path.rglob("*.[cj]s*"))
+    )
+    made = []
+    for order in (parts, parts[::-1]):
+        run("audit", *order, "-q", cwd=tmp_path)
+        made.append(snapshot(tmp_path / "credreport-out"))
+    assert made[0] == made[1]
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare (util-linux)")
+def test_no_network_is_needed(tmp_path: Path):
+    probe = subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False)
+    if probe.returncode and os.environ.get("CI"):
+        pytest.fail("this machine does not allow network namespaces")
+    if probe.returncode:
+        pytest.skip("this machine does not allow network namespaces")
+    # An empty home as well: nothing may be fetched on first use either.
+    environment = {**os.environ, "HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path / "mpl")}
+    command = ["unshare", "-rn", SCRIPT, "audit", SAMPLES, "-o", tmp_path / "out"]
+    done = subprocess.run([*map(str, command)], capture_output=True, check=False, env=environment)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == b""
+    assert (tmp_path / "out/workbook.xlsx").exists()
