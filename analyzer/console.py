@@ -86,7 +86,7 @@ def show_audit(audit: Audit, written: Written) -> None:
     console.print()
     folder = str(written.folder).rstrip("/")
     console.print(Text.assemble(("Evidence ", "bold"), f"in {folder}/"))
-    console.print(Text(f"  {_file_list(written.files)}"))
+    console.print(Text(f"  {_file_list(written.files)}"), soft_wrap=True)
 
 
 def _headline(audit: Audit) -> Text:
@@ -151,18 +151,16 @@ def _show_issues(console: Console, found: Audit | Inspection) -> None:
     console.print()
     console.print(Text("Data issues", style="bold"))
     first = {row["code"]: row for row in records(found.issues.drop_duplicates("code"))}
-    table = _table(header=False)
-    table.add_column("count", justify="right", no_wrap=True)
-    table.add_column("title", overflow="fold", max_width=44)
-    table.add_column("example", overflow="fold")
     for code, count in found.issue_counts.items():
         row = first[code]
         where = (
             row["source"] + (f":{row['line']}" if row["line"] else "") + (f" {row['column']}" if row["column"] else "")
         )
-        example = f"{'e.g. ' if count > 1 else ''}{_printable(where)}: {row['message']}"
-        table.add_row(f"{count:,}", Text(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level]), example)
-    console.print(_indented(table))
+        line = Text(f"  {count:>5,}  ")
+        line.append(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level])
+        line.append(f" ({'e.g. ' if count > 1 else ''}{_printable(where)}): {row['message']}")
+        # One line each, however long: what is cut into columns cannot be searched or copied.
+        console.print(line, soft_wrap=True)
 
 
 def _file_list(files: list[str]) -> str:
@@ -179,24 +177,20 @@ def show_inspection(found: Inspection) -> None:
     console = _console()
     rows = int(found.inputs["rows"].sum())
     console.print(Text(f"{counted(len(found.inputs), 'report')}, {counted(rows, 'row')}", style="bold"))
-    table = _table()
-    for name in ("file", "container", "layout", "account"):
-        table.add_column(name, overflow="fold")
-    table.add_column("rows", justify="right")
-    table.add_column("captured (known from)", overflow="fold")
-    table.add_column("newest time inside", overflow="fold")
     for row in records(found.inputs):
-        captured = row["captured_at"]
-        table.add_row(
-            _printable(row["name"]),
-            row["container"] if row["encoding"] == "utf-8" else f"{row['container']}, {row['encoding']}",
-            row["layout"],
-            row["account_id"] or "several or unknown",
-            f"{row['rows']:,}" + (f" ({row['rejected']:,} rejected)" if row["rejected"] else ""),
-            f"{_time(captured)} ({row['captured_from']})" if captured else "unknown",
-            _time(row["newest_time"]) if row["newest_time"] else "none",
+        captured = (
+            f"{_time(row['captured_at'])} ({row['captured_from']})" if row["captured_at"] else "at an unknown time"
         )
-    console.print(_indented(table))
+        facts = [
+            row["container"] if row["encoding"] == "utf-8" else f"{row['container']} in {row['encoding']}",
+            row["layout"],
+            f"account {row['account_id']}" if row["account_id"] else "several accounts, or none known",
+            counted(row["rows"], "row") + (f" ({row['rejected']:,} rejected)" if row["rejected"] else ""),
+            f"captured {captured}",
+            f"newest time inside {_time(row['newest_time']) if row['newest_time'] else 'none'}",
+        ]
+        console.print(Text(_printable(row["name"])), soft_wrap=True)
+        console.print(Text("    " + " · ".join(facts), style="dim"), soft_wrap=True)
     _show_issues(console, found)
 
 
@@ -210,8 +204,8 @@ def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
-def _table(*, header: bool = True) -> Table:
-    return Table(box=None, show_header=header, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+def _table() -> Table:
+    return Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def _indented(table: Table) -> Padding:

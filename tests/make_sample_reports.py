@@ -200,6 +200,12 @@ PRODUCTION = Account(
         ),
         User("report-scheduler", "2024-03-04", keys=(Life("2024-03-11", every=1, slot=2),)),
         User("support-console", "2022-09-12", passwords=(Life("2022-09-12", ("2026-05-30",), gone="2026-10-02"),)),
+        User(
+            "summer-intern",
+            "2026-06-01",
+            passwords=(Life("2026-06-01", every=5, until="2026-09-04"),),
+            gone="2026-10-01",
+        ),
         User("vendor-access", "2023-02-20", passwords=(Life("2023-02-20"),), path="/external/"),
         User("week-old-service", "2026-10-24", keys=(Life("2026-10-24"),)),
     ),
@@ -250,7 +256,10 @@ GOVERNMENT = Account(
         User(
             "scanner",
             "2024-02-05",
-            keys=(Life("2024-02-05", ("2024-06-01",), off="2026-10-01"), Life("2026-10-14", slot=2)),
+            keys=(
+                Life("2024-02-05", ("2024-06-01",), off="2026-10-01", region="us-gov-west-1"),
+                Life("2026-10-14", slot=2),
+            ),
         ),
     ),
 )

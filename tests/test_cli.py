@@ -60,7 +60,7 @@ def audit(
         (csv_of(root()), [], 0),
     ],
 )
-def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int):
+def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int) -> None:
     done = audit(tmp_path, content, *options)
     assert code == done.returncode, done.stderr
     assert (tmp_path / "out/findings.parquet").exists()
@@ -85,7 +85,11 @@ def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int)
         ),
         (["audit", "2026-10-31.csv", "--tables", "users,finding"], "did you mean 'findings'?", "choose from findings"),
         (["audit", "2026-10-31.csv", "--account-id", "1234"], "--account-id: not an AWS account: '1234'", "12 digits"),
-        (["audit", "2026-10-31.csv", "--max-idle-days", "0"], "0 is not in the range", "credreport audit --help"),
+        (
+            ["audit", "2026-10-31.csv", "--max-idle-days", "0"],
+            "Invalid value for '--max-idle-days'",
+            "credreport audit --help",
+        ),
         (["audit", "2026-10-31.csv", "--nonsense"], "No such option: --nonsense", "credreport audit --help"),
         (["audit"], "Missing argument", "credreport audit --help"),
         (["audti"], "No such command 'audti'", "credreport --help"),
@@ -99,7 +103,7 @@ def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int)
         (["inspect", "README"], "no credential report could be read", "aws iam get-credential-report"),
     ],
 )
-def test_errors_say_what_where_and_what_to_do(tmp_path: Path, arguments: list[str], message: str, hint: str):
+def test_errors_say_what_where_and_what_to_do(tmp_path: Path, arguments: list[str], message: str, hint: str) -> None:
     write(tmp_path / "2026-10-31.csv", PASSING)
     write(tmp_path / "undated.csv", PASSING)
     write(tmp_path / "README", "hello")
@@ -114,7 +118,7 @@ def test_errors_say_what_where_and_what_to_do(tmp_path: Path, arguments: list[st
     assert before == sorted(tmp_path.rglob("*"))
 
 
-def test_the_answer_on_the_terminal(tmp_path: Path):
+def test_the_answer_on_the_terminal(tmp_path: Path) -> None:
     done = audit(tmp_path, FAILING + "\nbroken,row")
     assert "1 of 2 active credentials unused for 45 days or more; 0 could not be decided; 1 pass." in done.stdout
     assert "never used; created 2026-01-01, 303 days" in done.stdout
@@ -124,7 +128,7 @@ def test_the_answer_on_the_terminal(tmp_path: Path):
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_quiet_and_json(tmp_path: Path):
+def test_quiet_and_json(tmp_path: Path) -> None:
     assert (audit(tmp_path, FAILING, "--quiet").stdout, audit(tmp_path, FAILING, "-q").stderr) == ("", "")
     done = audit(tmp_path, FAILING, "--json")
     summary = json.loads(done.stdout)
@@ -134,8 +138,8 @@ def test_quiet_and_json(tmp_path: Path):
     assert summary["as_of"] == ["2026-10-31T23:59:59.999999Z"]
 
 
-def test_standard_input_and_the_reference_instant(tmp_path: Path):
-    options = ["-o", tmp_path / "out", "--format", "parquet", "--json"]
+def test_standard_input_and_the_reference_instant(tmp_path: Path) -> None:
+    options = ["-o", str(tmp_path / "out"), "--format", "parquet", "--json"]
     done = run("audit", "-", "--as-of", "2026-11-24", *options, stdin=FAILING.encode())
     assert json.loads(done.stdout)["as_of"] == ["2026-11-24T23:59:59.999999Z"]
     assert parquet.read_table(tmp_path / "out/findings.parquet")["source"].to_pylist() == ["-", "-"]
@@ -143,7 +147,7 @@ def test_standard_input_and_the_reference_instant(tmp_path: Path):
     assert now.returncode == 1
 
 
-def test_python_dash_m_is_the_same_program(tmp_path: Path):
+def test_python_dash_m_is_the_same_program(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-31.csv", FAILING)
     outputs = []
     for command in ([SCRIPT], [sys.executable, "-m", "analyzer"]):
@@ -154,7 +158,7 @@ def test_python_dash_m_is_the_same_program(tmp_path: Path):
 
 
 @pytest.mark.parametrize("command", [[], ["audit"], ["inspect"]])
-def test_help_is_worth_reading(command: list[str]):
+def test_help_is_worth_reading(command: list[str]) -> None:
     done = run(*command, "--help")
     assert done.returncode == 0
     assert "Exit" in done.stdout or command == ["audit"]
@@ -165,14 +169,14 @@ def test_help_is_worth_reading(command: list[str]):
         assert option in done.stdout
 
 
-def test_shell_completion(tmp_path: Path):
+def test_shell_completion(tmp_path: Path) -> None:
     done = run("--show-completion", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1", HOME=str(tmp_path))
     assert "_CREDREPORT_COMPLETE" in run("--show-completion", "bash").stdout + done.stdout
     words = run(_CREDREPORT_COMPLETE="complete_bash", COMP_WORDS="credreport au", COMP_CWORD="1", HOME=str(tmp_path))
     assert words.stdout.strip() == "audit"
 
 
-def test_inspect(tmp_path: Path):
+def test_inspect(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-31/credentialReport_111122223333.csv", PASSING + "\nbroken,row")
     done = run("inspect", "2026-10-31", cwd=tmp_path)
     assert done.returncode == 3
@@ -180,7 +184,7 @@ def test_inspect(tmp_path: Path):
     for fact in (
         "22 columns",
         "111122223333",
-        "3 (1 rejected)",
+        "3 rows (1 rejected)",
         "2026-10-31 (folder name)",
         "2026-10-30T00:00:00Z",
         "row not read",
@@ -191,7 +195,7 @@ def test_inspect(tmp_path: Path):
     assert found["issues"][0]["code"] == "rejected_row"
 
 
-def test_every_option_of_reading_in_one_run(tmp_path: Path):
+def test_every_option_of_reading_in_one_run(tmp_path: Path) -> None:
     without = tuple(column for column in COLUMNS_22 if column != "arn")
     done = audit(
         tmp_path,
@@ -210,7 +214,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_equal_bytes_in_another_zone_locale_folder_and_hash_seed(tmp_path: Path):
+def test_equal_bytes_in_another_zone_locale_folder_and_hash_seed(tmp_path: Path) -> None:
     made = []
     for name, zone, locale, seed in (("a", "UTC", "C", "0"), ("b/c", "America/St_Johns", "C.UTF-8", "4711")):
         here = tmp_path / name
@@ -224,7 +228,7 @@ def test_equal_bytes_in_another_zone_locale_folder_and_hash_seed(tmp_path: Path)
     assert len(made[0]) == 10
 
 
-def test_equal_bytes_whatever_the_order_of_arguments(tmp_path: Path):
+def test_equal_bytes_whatever_the_order_of_arguments(tmp_path: Path) -> None:
     shutil.copytree(SAMPLES, tmp_path / "sample_reports")
     parts = sorted(
         f"sample_reports/{path.name}" for path in SAMPLES.iterdir() if path.is_dir() and any(path.rglob("*.[cj]s*"))
@@ -237,7 +241,7 @@ def test_equal_bytes_whatever_the_order_of_arguments(tmp_path: Path):
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare (util-linux)")
-def test_no_network_is_needed(tmp_path: Path):
+def test_no_network_is_needed(tmp_path: Path) -> None:
     probe = subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False)
     if probe.returncode and os.environ.get("CI"):
         pytest.fail("this machine does not allow network namespaces")

@@ -58,7 +58,7 @@ def cases(draw: st.DrawFn) -> tuple[Report, datetime, int]:
 
 
 @given(cases(), st.sampled_from(sorted(containers)))
-def test_the_oracle_says_the_same(case: tuple[Report, datetime, int], container: str):
+def test_the_oracle_says_the_same(case: tuple[Report, datetime, int], container: str) -> None:
     report, as_of, limit = case
     text = report.to_csv()
     result = run(containers[container](text, GENERATED), as_of, limit)
@@ -67,7 +67,7 @@ def test_the_oracle_says_the_same(case: tuple[Report, datetime, int], container:
 
 
 @given(reports(min_users=1), st.data())
-def test_splitting_a_report_changes_nothing(report: Report, data: st.DataObject):
+def test_splitting_a_report_changes_nothing(report: Report, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(report.rows)))
     halves = [Report(report.columns, rows).to_csv() for rows in (report.rows[:at], report.rows[at:])]
     with files(a=halves[0], b=halves[1]) as paths:
@@ -83,7 +83,7 @@ def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 
 @given(reports(account="111122223333"), reports(account="123456789012"))
-def test_the_order_of_arguments_does_not_matter(one: Report, other: Report):
+def test_the_order_of_arguments_does_not_matter(one: Report, other: Report) -> None:
     with files(a=one.to_csv(), b=other.to_csv()) as paths:
         forth, back = (audit(order, Settings(as_of=AS_OF)) for order in ([*paths.values()], [*paths.values()][::-1]))
     for table in ("findings", "credentials", "users", "issues", "inputs"):
@@ -91,7 +91,7 @@ def test_the_order_of_arguments_does_not_matter(one: Report, other: Report):
 
 
 @given(reports(), st.integers(1, 200), st.integers(0, 200))
-def test_raising_the_limit_never_adds_a_failure(report: Report, limit: int, more: int):
+def test_raising_the_limit_never_adds_a_failure(report: Report, limit: int, more: int) -> None:
     low, high = (
         {(v.line, v.credential) for v in verdicts(run(report.to_csv(), limit=days)) if v.status == "fail"}
         for days in (limit, limit + more)
@@ -100,14 +100,18 @@ def test_raising_the_limit_never_adds_a_failure(report: Report, limit: int, more
 
 
 @given(reports(consistent=True, min_users=1), st.data())
-def test_removing_evidence_never_makes_a_pass(report: Report, data: st.DataObject):
+def test_removing_evidence_never_makes_a_pass(report: Report, data: st.DataObject) -> None:
     row = data.draw(st.integers(0, len(report.rows) - 1))
     column = data.draw(st.sampled_from(report.columns))
     before, after = (
-        {(v.line, v.credential) for v in verdicts(run(some.to_csv())) if v.status == "pass"}
+        {(v.line, v.credential): v.status for v in verdicts(run(some.to_csv()))}
         for some in (report, report.blanked(row, column))
     )
-    assert after <= before
+    for subject, status in after.items():
+        if status == "pass":
+            # The table has one exception, and a sound one: a never-used key created after T is not applicable. With its
+            # creation blanked it is as old as its user at most; if that is young, it was in time or not there at all.
+            assert before[subject] in {"pass", "not_applicable"}, subject
 
 
 @st.composite
@@ -134,7 +138,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 @given(damaged())
 @example((csv_of(user("a")) + "\n" + ",,x").encode())
 @example((csv_of(user("a")) + '\n"').encode())
-def test_every_row_is_read_or_rejected_by_line(data: bytes):
+def test_every_row_is_read_or_rejected_by_line(data: bytes) -> None:
     result = run(data)
     rejected = result.issues[result.issues["code"] == "rejected_row"]
     assert int(result.inputs["rows"].sum()) == len(result.users) + len(rejected)

@@ -5,7 +5,7 @@ from tests.make_sample_reports import main
 FOLDER = Path(__file__).resolve().parent.parent / "sample_reports"
 
 
-def test_the_samples_are_what_the_script_makes(tmp_path: Path):
+def test_the_samples_are_what_the_script_makes(tmp_path: Path) -> None:
     main(tmp_path)
     made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     kept = {
@@ -16,7 +16,7 @@ def test_the_samples_are_what_the_script_makes(tmp_path: Path):
     assert made == kept
 
 
-def test_every_sample_is_in_its_readme():
+def test_every_sample_is_in_its_readme() -> None:
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
     for path in FOLDER.rglob("*"):
         if path.suffix in {".csv", ".json"}:

@@ -32,58 +32,58 @@ def issues(result: Audit) -> list[str]:
     return result.issues["code"].astype("str").tolist()
 
 
-def test_the_newest_is_judged_at_its_own_capture_time(snapshots: Path):
+def test_the_newest_is_judged_at_its_own_capture_time(snapshots: Path) -> None:
     result = run(snapshots)
     assert judged(result) == ["2026-10-31"] * 2
     assert result.findings["as_of"].astype("str").unique().tolist() == ["2026-10-31 23:59:59.999999+00:00"]
     assert issues(result) == ["other_snapshot"] * 4
 
 
-def test_the_newest_at_or_before_the_reference_instant(snapshots: Path):
+def test_the_newest_at_or_before_the_reference_instant(snapshots: Path) -> None:
     result = run(snapshots, as_of=datetime(2026, 10, 1, tzinfo=UTC))
     assert judged(result) == ["2026-09-30"] * 2
     exact = run(snapshots, as_of=datetime(2026, 9, 30, 23, 59, 59, 999999, UTC))
     assert judged(exact) == ["2026-09-30"] * 2
 
 
-def test_only_later_snapshots_are_judged_with_an_issue(snapshots: Path):
+def test_only_later_snapshots_are_judged_with_an_issue(snapshots: Path) -> None:
     result = run(snapshots, as_of=datetime(2026, 7, 1, tzinfo=UTC))
     assert judged(result) == ["2026-08-31"] * 2
     assert issues(result).count("only_newer_snapshot") == 2
 
 
-def test_every_snapshot(snapshots: Path):
+def test_every_snapshot(snapshots: Path) -> None:
     result = run(snapshots, every_snapshot=True)
     assert judged(result) == ["2026-08-31"] * 2 + ["2026-09-30"] * 2 + ["2026-10-31"] * 2
     assert issues(result) == []
 
 
-def test_all_rows_are_kept_whatever_is_judged(snapshots: Path):
+def test_all_rows_are_kept_whatever_is_judged(snapshots: Path) -> None:
     result = run(snapshots)
     assert len(result.users) == int(result.inputs["rows"].sum()) == 12
     assert result.credentials["outcome"].value_counts()["other_snapshot"] == 8
 
 
-def test_parts_of_one_snapshot_are_all_judged(tmp_path: Path):
+def test_parts_of_one_snapshot_are_all_judged(tmp_path: Path) -> None:
     for part in ("a", "b"):
         write(tmp_path / f"2026-10-31/{part}.csv", csv_of(user(part, **key(rotated="2026-01-01T00:00:00Z"))))
     assert judged(run(tmp_path)) == ["a", "b"]
 
 
-def test_undated_files_are_parts_of_what_is_judged(tmp_path: Path):
+def test_undated_files_are_parts_of_what_is_judged(tmp_path: Path) -> None:
     for name in ("2026-09-30", "2026-10-31", "undated"):
         write(tmp_path / f"{name}.csv", csv_of(user(name, **key(rotated="2026-01-01T00:00:00Z"))))
     assert judged(run(tmp_path, as_of=datetime(2026, 11, 1, tzinfo=UTC))) == ["2026-10-31", "undated"]
 
 
-def test_without_any_capture_time_the_files_are_named(tmp_path: Path):
+def test_without_any_capture_time_the_files_are_named(tmp_path: Path) -> None:
     name = write(tmp_path / "undated.csv", csv_of(user("a")))
-    with pytest.raises(InputError, match="not known when this report was captured: .*undated.csv") as error:
+    with pytest.raises(InputError, match=r"not known when this report was captured: .*undated.csv") as error:
         audit([name], Settings())
     assert "--as-of" in error.value.hint
 
 
-def test_a_user_found_twice_in_a_snapshot_is_an_issue_and_judged_twice(tmp_path: Path):
+def test_a_user_found_twice_in_a_snapshot_is_an_issue_and_judged_twice(tmp_path: Path) -> None:
     row = key(rotated="2026-01-01T00:00:00Z")
     write(tmp_path / "2026-10-31/a.csv", csv_of(user("Build", **row), user("x")))
     write(tmp_path / "2026-10-31/b.csv", csv_of(user("build", **row)))
@@ -92,7 +92,7 @@ def test_a_user_found_twice_in_a_snapshot_is_an_issue_and_judged_twice(tmp_path:
     assert issues(result) == ["duplicate_user"] * 2
 
 
-def test_two_reports_in_one_file_are_two_accounts(tmp_path: Path):
+def test_two_reports_in_one_file_are_two_accounts(tmp_path: Path) -> None:
     one = csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z")))
     two = csv_of(root(OTHER), user("b", account=OTHER, **key(rotated="2026-01-01T00:00:00Z")))
     write(tmp_path / "2026-10-31.csv", one + two)
@@ -105,7 +105,7 @@ def test_two_reports_in_one_file_are_two_accounts(tmp_path: Path):
     ]
 
 
-def test_rows_of_unknown_account_go_with_their_file(tmp_path: Path):
+def test_rows_of_unknown_account_go_with_their_file(tmp_path: Path) -> None:
     def day(when: str) -> str:
         lost = user("lost", **key(rotated="2026-01-01T00:00:00Z")) | {"arn": ""}
         return csv_of(root(), user(when), lost)
@@ -117,7 +117,7 @@ def test_rows_of_unknown_account_go_with_their_file(tmp_path: Path):
     assert result.findings["source"].tolist() == [f"{tmp_path}/2026-10-31.csv"]
 
 
-def test_files_without_any_account_are_all_judged(tmp_path: Path):
+def test_files_without_any_account_are_all_judged(tmp_path: Path) -> None:
     for day in ("2026-09-30", "2026-10-31"):
         row = user(day, **key(rotated="2026-01-01T00:00:00Z")) | {"arn": ""}
         write(tmp_path / f"{day}.csv", csv_of(row))

@@ -17,10 +17,12 @@ LATER = "2026-12-01T00:00:00Z"
 YOUNG = {"user_creation_time": NEAR}
 
 
-def judged(path: Path, row: dict[str, str], columns: tuple[str, ...] = COLUMNS_22, **settings: Any) -> dict[str, Any]:
+def judged(
+    path: Path, row: dict[str, str], columns: tuple[str, ...] = COLUMNS_22, as_of: datetime = T
+) -> dict[str, Any]:
     """Return the one finding about `row`."""
     name = write(path / "report.csv", csv_of(root(), row, columns=columns))
-    found = audit([name], Settings(**{"as_of": T, **settings}))
+    found = audit([name], Settings(as_of=as_of))
     (finding,) = found.findings.to_dict("records")
     return {str(column): value for column, value in finding.items()}
 
@@ -92,7 +94,7 @@ CREATED = "user_creation_time"
 )
 def test_the_table(
     tmp_path: Path, row: dict[str, str], status: str, reason: str, basis: str | None, idle_days: int | None
-):
+) -> None:
     found = judged(tmp_path, row)
     missing = found["basis"] != found["basis"]  # NaN
     assert (status, reason) == (found["status"], found["reason"])
@@ -112,13 +114,13 @@ def test_the_table(
     ],
 )
 @pytest.mark.parametrize("credential", [P, K])
-def test_the_boundary_is_exact(tmp_path: Path, idle: timedelta, status: str, days: int, credential: str):
+def test_the_boundary_is_exact(tmp_path: Path, idle: timedelta, status: str, days: int, credential: str) -> None:
     cells = key(rotated=FAR, used=at(idle)) if credential == K else password(used=at(idle), changed=FAR)
     found = judged(tmp_path, user("a", **cells))
     assert (status, days) == (found["status"], found["idle_days"])
 
 
-def test_a_use_more_than_a_minute_after_t_is_after_t(tmp_path: Path):
+def test_a_use_more_than_a_minute_after_t_is_after_t(tmp_path: Path) -> None:
     found = judged(tmp_path, user("a", **key(rotated=FAR, used=at(timedelta(seconds=-61)))))
     assert (found["status"], found["reason"]) == ("not_checked", "used_after_as_of")
 
@@ -138,19 +140,19 @@ def test_a_use_more_than_a_minute_after_t_is_after_t(tmp_path: Path):
         ("2026-10-24T23:00:00Z", "2026-10-26", 2),
     ],
 )
-def test_whole_days_equal_calendar_dates(tmp_path: Path, used: str, as_of: str, days: int):
+def test_whole_days_equal_calendar_dates(tmp_path: Path, used: str, as_of: str, days: int) -> None:
     instant = datetime.fromisoformat(f"{as_of}T23:59:59.999999+00:00")
     found = judged(tmp_path, user("a", **key(rotated="2020-01-01T00:00:00Z", used=used)), as_of=instant)
     assert days == found["idle_days"]
 
 
-def test_two_minutes_across_midnight_are_no_day(tmp_path: Path):
+def test_two_minutes_across_midnight_are_no_day(tmp_path: Path) -> None:
     as_of = datetime(2026, 11, 24, 0, 1, tzinfo=UTC)
     found = judged(tmp_path, user("a", **key(rotated=FAR, used="2026-11-23T23:59:00Z")), as_of=as_of)
     assert found["idle_days"] == 0
 
 
-def test_reports_without_last_use_columns(tmp_path: Path):
+def test_reports_without_last_use_columns(tmp_path: Path) -> None:
     old = judged(tmp_path, user("a", **key(rotated=FAR)), COLUMNS_16)
     assert (old["status"], old["reason"], old["idle_days"]) == ("not_checked", "last_use_unknown", 327)
     young = judged(tmp_path, user("a", **key(rotated=NEAR)), COLUMNS_16)
@@ -158,13 +160,13 @@ def test_reports_without_last_use_columns(tmp_path: Path):
 
 
 @pytest.mark.parametrize("column", ["password_enabled", "access_key_1_active", "access_key_2_active"])
-def test_a_deleted_flag_column_decides_nothing(tmp_path: Path, column: str):
+def test_a_deleted_flag_column_decides_nothing(tmp_path: Path, column: str) -> None:
     without = tuple(name for name in COLUMNS_22 if name != column)
     found = judged(tmp_path, user("a"), without)
     assert (found["status"], found["reason"]) == ("not_checked", "active_unknown")
 
 
-def test_key_2_is_judged_without_key_1_and_root_never(tmp_path: Path):
+def test_key_2_is_judged_without_key_1_and_root_never(tmp_path: Path) -> None:
     found = judged(tmp_path, user("a", **key(2, rotated=FAR)))
     assert (found["credential"], found["status"]) == ("access_key_2", "fail")
     renamed = root(**key(rotated=FAR)) | {"user": "somebody"}  # recognised by its ARN
@@ -175,7 +177,7 @@ def test_key_2_is_judged_without_key_1_and_root_never(tmp_path: Path):
     assert len(result.users) == 3
 
 
-def test_inactive_credentials_are_counted_and_not_judged(tmp_path: Path):
+def test_inactive_credentials_are_counted_and_not_judged(tmp_path: Path) -> None:
     rows = [
         user("inactive-key", **key(active="false", rotated=FAR)),
         user("no-key", **key(active="false")),
@@ -201,5 +203,5 @@ def test_inactive_credentials_are_counted_and_not_judged(tmp_path: Path):
         (user("a", **key(active="", rotated=FAR)), "not known whether it is active"),
     ],
 )
-def test_the_reason_in_words(tmp_path: Path, row: dict[str, str], message: str):
+def test_the_reason_in_words(tmp_path: Path, row: dict[str, str], message: str) -> None:
     assert message == judged(tmp_path, row)["message"]

@@ -43,7 +43,7 @@ def write(audit: Audit, folder: Path) -> list[Path]:
     """Write the four pictures into `folder`/charts and return their paths."""
     made = []
     (folder / "charts").mkdir()
-    with _own_style():
+    with own_style():
         for name, draw in CHARTS.items():
             path = folder / "charts" / f"{name}.png"
             draw(audit).savefig(path, dpi=_DPI, metadata={"Software": None})
@@ -52,7 +52,7 @@ def write(audit: Audit, folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _own_style() -> Iterator[None]:
+def own_style() -> Iterator[None]:
     """Use matplotlib's own defaults, whatever the reader's settings are, and the font that comes with it."""
     import matplotlib as mpl  # noqa: PLC0415 - only this format needs it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -56,12 +57,8 @@ def _made_up(number: int, account: str) -> dict[str, str]:
 @pytest.fixture(params=["none", "root only", "one", "odd", "many"])
 def any_audit(request: pytest.FixtureRequest, audit_of: Callable[..., Audit]) -> Audit:
     rows = {"one": [user("a", **key(rotated="2026-01-01T00:00:00Z"))], "odd": ODD}
+    result = audit_of(rows.get(request.param, []), many=3000 if request.param == "many" else 0)
     if request.param == "none":
-        result = audit_of([])
-        return Audit(
-            result.settings,
-            *(frame.iloc[:0] for frame in (result.inputs, result.users, result.credentials)),
-            result.findings,
-            result.issues.iloc[:0],
-        )
-    return audit_of(rows.get(request.param, []), many=3000 if request.param == "many" else 0)
+        empty = {table: getattr(result, table).iloc[:0] for table in ("inputs", "users", "credentials", "issues")}
+        return replace(result, **empty)
+    return result

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from analyzer.result import Audit
 
 
-def test_the_tables_come_back_cell_by_cell(any_audit: Audit, tmp_path: Path):
+def test_the_tables_come_back_cell_by_cell(any_audit: Audit, tmp_path: Path) -> None:
     paths = parquet.write(any_audit, tmp_path)
     assert [path.stem for path in paths] == list(TABLES)
     for path in paths:
@@ -33,11 +33,11 @@ def test_the_tables_come_back_cell_by_cell(any_audit: Audit, tmp_path: Path):
             assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
 
 
-def test_tables_can_be_chosen(any_audit: Audit, tmp_path: Path):
+def test_tables_can_be_chosen(any_audit: Audit, tmp_path: Path) -> None:
     assert [path.name for path in parquet.write(any_audit, tmp_path, ["issues"])] == ["issues.parquet"]
 
 
-def test_other_readers_see_plain_types(any_audit: Audit, tmp_path: Path):
+def test_other_readers_see_plain_types(any_audit: Audit, tmp_path: Path) -> None:
     parquet.write(any_audit, tmp_path, ["findings"])
     schema = pq.ParquetFile(tmp_path / "findings.parquet").schema
     logical = {schema.column(n).name: str(schema.column(n).logical_type) for n in range(len(schema))}

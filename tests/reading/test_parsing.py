@@ -14,7 +14,7 @@ def rows(path: Path, content: str | bytes) -> tuple[list[tuple[str, int]], Issue
     return list(zip(tables.users["user"], tables.users["line"], strict=True)), log
 
 
-def test_lines_are_physical_lines(tmp_path: Path):
+def test_lines_are_physical_lines(tmp_path: Path) -> None:
     found, log = rows(tmp_path, "\n" + A.replace("\na,", "\n\n\na,") + "\n\n")
     assert found == [("<root_account>", 3), ("a", 6), ("b", 7)]
     assert codes(log) == []
@@ -22,7 +22,7 @@ def test_lines_are_physical_lines(tmp_path: Path):
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("end", ["", "\n", "\n\n"])
-def test_line_ends(tmp_path: Path, newline: str, end: str):
+def test_line_ends(tmp_path: Path, newline: str, end: str) -> None:
     found, log = rows(tmp_path, (A + end).replace("\n", newline))
     assert found == [("<root_account>", 2), ("a", 3), ("b", 4)]
     assert codes(log) == []
@@ -31,27 +31,27 @@ def test_line_ends(tmp_path: Path, newline: str, end: str):
 @pytest.mark.parametrize(
     "name", ["NA", "null", "None", "nan", "true", "007", "1e5", "a,b", "=1+1", "-rf", "+x", "@x", "user", "arn", "N/A_"]
 )
-def test_user_names_are_text_and_nothing_else(tmp_path: Path, name: str):
+def test_user_names_are_text_and_nothing_else(tmp_path: Path, name: str) -> None:
     found, log = rows(tmp_path, csv_of(user(name), user("z")))
     assert found == [(name, 2), ("z", 3)]
     assert codes(log) == []
 
 
-def test_columns_are_read_by_name(tmp_path: Path):
+def test_columns_are_read_by_name(tmp_path: Path) -> None:
     shuffled = csv_of(user("a", **password(used="2026-01-01T00:00:00Z")), columns=COLUMNS_22[::-1])
     tables, _ = read(write(tmp_path / "2026-10-31.csv", shuffled))
     assert tables.users["password_last_used"].astype("str").tolist() == ["2026-01-01 00:00:00+00:00"]
     assert tables.reports["layout"].tolist() == ["22 columns"]
 
 
-def test_unknown_and_repeated_columns_are_left_out_with_a_notice(tmp_path: Path):
+def test_unknown_and_repeated_columns_are_left_out_with_a_notice(tmp_path: Path) -> None:
     text = csv_of({**user("a"), "note": "x"}, columns=(*COLUMNS_22, "note", "", "user"))
     found, log = rows(tmp_path, text)
     assert found == [("a", 2)]
     assert [(row[2], row[4]) for row in log.rows] == [("note", "unknown_column"), ("user", "duplicate_column")]
 
 
-def test_a_deleted_column_is_an_issue_and_known_layouts_are_not(tmp_path: Path):
+def test_a_deleted_column_is_an_issue_and_known_layouts_are_not(tmp_path: Path) -> None:
     without_mfa = tuple(column for column in COLUMNS_22 if column != "mfa_active")
     _, log = rows(tmp_path, csv_of(user("a"), columns=without_mfa))
     assert [(row[2], row[4]) for row in log.rows] == [("mfa_active", "missing_column")]
@@ -67,13 +67,13 @@ def unquoted(name: str, path: str = "/") -> str:
     ("name", "path"),
     [("ops,night", "/"), ("a,b,c", "/"), (",a", "/"), ("a", "/x,y/"), ("a,b", "/x,y,z/"), ("a,", "/,/")],
 )
-def test_an_unquoted_comma_is_repaired_through_the_arn(tmp_path: Path, name: str, path: str):
+def test_an_unquoted_comma_is_repaired_through_the_arn(tmp_path: Path, name: str, path: str) -> None:
     found, log = rows(tmp_path, A + "\n" + unquoted(name, path))
     assert found[-1] == (name, 5)
     assert codes(log) == ["repaired_row"]
 
 
-def test_a_row_with_two_possible_repairs_is_rejected(tmp_path: Path):
+def test_a_row_with_two_possible_repairs_is_rejected(tmp_path: Path) -> None:
     # The user could be `a` or `a,/a`: both end an ARN that its cells can be joined to.
     line = unquoted("a").replace("a,arn:aws:iam::111122223333:user/a,", "a,arn:aws:iam::111122223333:user/x,/a,a,", 1)
     found, log = rows(tmp_path, A + "\n" + line)
@@ -82,14 +82,14 @@ def test_a_row_with_two_possible_repairs_is_rejected(tmp_path: Path):
 
 
 @pytest.mark.parametrize("line", ["x", "a,b", unquoted("c") + ",false", unquoted("c").replace("c", "d", 1) + ",x"])
-def test_a_row_that_cannot_be_repaired_is_rejected_by_line(tmp_path: Path, line: str):
+def test_a_row_that_cannot_be_repaired_is_rejected_by_line(tmp_path: Path, line: str) -> None:
     found, log = rows(tmp_path, A.replace("\nb,", f"\n{line}\nb,"))
     assert [user_line for user_line in found if user_line[1] == 4] == []
     assert found[-1] == ("b", 5)
     assert [(row[1], row[3], row[4]) for row in log.rows] == [(4, line, "rejected_row")]
 
 
-def test_empty_trailing_cells_of_a_spreadsheet_are_dropped(tmp_path: Path):
+def test_empty_trailing_cells_of_a_spreadsheet_are_dropped(tmp_path: Path) -> None:
     text = A.replace("\n", ";;\n").replace(",", ";")
     assert rows(tmp_path, text)[0] == [("<root_account>", 2), ("a", 3), ("b", 4)]
     ragged = A.replace("\n", "\n", 1) + ",,"
@@ -98,7 +98,7 @@ def test_empty_trailing_cells_of_a_spreadsheet_are_dropped(tmp_path: Path):
     assert codes(log) == ["repaired_row"]
 
 
-def test_blank_rows_of_a_spreadsheet_are_blank_lines(tmp_path: Path):
+def test_blank_rows_of_a_spreadsheet_are_blank_lines(tmp_path: Path) -> None:
     blank = ";" * 21
     found, log = rows(tmp_path, A.replace(",", ";") + f"\n{blank}\n{blank}\n")
     assert found == [("<root_account>", 2), ("a", 3), ("b", 4)]
@@ -107,7 +107,7 @@ def test_blank_rows_of_a_spreadsheet_are_blank_lines(tmp_path: Path):
 
 @pytest.mark.parametrize("between", ["", "\n", "\ufeff", "\n\ufeff"])
 @pytest.mark.parametrize("other", [COLUMNS_22, COLUMNS_16])
-def test_concatenated_reports_are_split_apart(tmp_path: Path, between: str, other: tuple[str, ...]):
+def test_concatenated_reports_are_split_apart(tmp_path: Path, between: str, other: tuple[str, ...]) -> None:
     second = csv_of(
         root("123456789012"), user("c", account="123456789012", **key(rotated="2026-01-01T00:00:00Z")), columns=other
     )
@@ -117,14 +117,14 @@ def test_concatenated_reports_are_split_apart(tmp_path: Path, between: str, othe
     assert [(row[1], row[4]) for row in log.rows] == [(4 + shift, "split_report")]
 
 
-def test_three_concatenated_reports_with_a_bad_row_and_a_user_called_user(tmp_path: Path):
+def test_three_concatenated_reports_with_a_bad_row_and_a_user_called_user(tmp_path: Path) -> None:
     text = A + csv_of(user("user")) + "\n" + csv_of(user("c")) + "\nbroken,row"
     found, log = rows(tmp_path, text)
     assert [name for name, _ in found] == ["<root_account>", "a", "b", "user", "c"]
     assert sorted(codes(log)) == ["rejected_row", "split_report", "split_report"]
 
 
-def test_reports_of_several_headers_keep_the_order_of_their_names(tmp_path: Path):
+def test_reports_of_several_headers_keep_the_order_of_their_names(tmp_path: Path) -> None:
     write(tmp_path / "1.csv", csv_of(user("a"), columns=COLUMNS_16))
     write(tmp_path / "2.csv", csv_of(user("b")))
     write(tmp_path / "3.csv", csv_of(user("c"), columns=COLUMNS_16))
@@ -133,19 +133,19 @@ def test_reports_of_several_headers_keep_the_order_of_their_names(tmp_path: Path
     assert tables.users["user"].tolist() == ["a", "b", "c", "d"]
 
 
-def test_a_quote_inside_a_path_is_a_character(tmp_path: Path):
+def test_a_quote_inside_a_path_is_a_character(tmp_path: Path) -> None:
     line = unquoted("a", '/x"y/').replace("user/x", 'user/x"', 1)
     found, _ = rows(tmp_path, A + "\n" + line)
     assert found[-1] == ("a", 5)
 
 
-def test_an_unclosed_quote_costs_no_other_row(tmp_path: Path):
+def test_an_unclosed_quote_costs_no_other_row(tmp_path: Path) -> None:
     found, log = rows(tmp_path, A.replace("\na,", '\n"a,'))
     assert ("b", 4) in found
     assert len(found) + codes(log).count("rejected_row") == 3
 
 
-def test_a_header_alone_is_a_report_without_rows(tmp_path: Path):
+def test_a_header_alone_is_a_report_without_rows(tmp_path: Path) -> None:
     for text in (csv_of(), csv_of() + "\n"):
         found, log = rows(tmp_path, text)
         assert found == []

@@ -30,7 +30,7 @@ def zipped(**members: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_folder_is_walked_and_what_is_no_report_is_passed_over_with_a_notice(tmp_path: Path):
+def test_a_folder_is_walked_and_what_is_no_report_is_passed_over_with_a_notice(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31/a.csv", REPORT)
     write(tmp_path / "in/README.md", "# Reports")
     write(tmp_path / "in/picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
@@ -41,22 +41,22 @@ def test_a_folder_is_walked_and_what_is_no_report_is_passed_over_with_a_notice(t
     assert codes(log) == ["not_a_report"] * 4
 
 
-def test_a_named_file_that_is_no_report_is_rejected(tmp_path: Path):
+def test_a_named_file_that_is_no_report_is_rejected(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", REPORT)
     found, log = sources(tmp_path / "a.csv", write(tmp_path / "README.md", "# Reports"))
     assert len(found) == 1
     assert codes(log) == ["unreadable_file"]
 
 
-def test_a_named_folder_without_reports_is_rejected(tmp_path: Path):
+def test_a_named_folder_without_reports_is_rejected(tmp_path: Path) -> None:
     write(tmp_path / "full/a.csv", REPORT)
     (tmp_path / "empty").mkdir()
     _, log = sources(tmp_path / "full", tmp_path / "empty")
     assert codes(log) == ["unreadable_file"]
 
 
-def test_a_missing_path_ends_the_run(tmp_path: Path):
-    with pytest.raises(InputError, match="no such file or folder: .*/typo"):
+def test_a_missing_path_ends_the_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no such file or folder: .*/typo"):
         sources(tmp_path / "typo")
 
 
@@ -74,7 +74,7 @@ def test_a_missing_path_ends_the_run(tmp_path: Path):
         ("cut.yaml", b"Content: 'dXNlcg==\nGeneratedTime: 2026"),
     ],
 )
-def test_damaged_containers_are_rejected_even_in_a_folder(tmp_path: Path, name: str, content: bytes):
+def test_damaged_containers_are_rejected_even_in_a_folder(tmp_path: Path, name: str, content: bytes) -> None:
     write(tmp_path / name, content)
     write(tmp_path / "good.csv", REPORT)
     found, log = sources(tmp_path)
@@ -82,7 +82,7 @@ def test_damaged_containers_are_rejected_even_in_a_folder(tmp_path: Path, name: 
     assert codes(log) == ["unreadable_file"]
 
 
-def test_the_kind_is_known_by_content_and_not_by_name(tmp_path: Path):
+def test_the_kind_is_known_by_content_and_not_by_name(tmp_path: Path) -> None:
     write(tmp_path / "report.txt", gzip.compress(REPORT.encode()))
     write(tmp_path / "report.csv", zipped(inner=json.dumps({"Content": REPORT}).encode()))
     found, log = sources(tmp_path / "report.txt", tmp_path / "report.csv")
@@ -91,7 +91,7 @@ def test_the_kind_is_known_by_content_and_not_by_name(tmp_path: Path):
     assert codes(log) == ["duplicate_input"]
 
 
-def test_several_reports_in_a_zip_are_named_like_files_in_a_folder(tmp_path: Path):
+def test_several_reports_in_a_zip_are_named_like_files_in_a_folder(tmp_path: Path) -> None:
     archive = zipped(
         **{
             "2026-10-31/credentialReport_111122223333.csv": REPORT.encode(),
@@ -106,7 +106,7 @@ def test_several_reports_in_a_zip_are_named_like_files_in_a_folder(tmp_path: Pat
     assert codes(log) == ["not_a_report"]
 
 
-def test_one_bad_member_does_not_spoil_an_archive(tmp_path: Path):
+def test_one_bad_member_does_not_spoil_an_archive(tmp_path: Path) -> None:
     archive = bytearray(zipped(a=REPORT.encode(), b=REPORT.encode() + b"\n"))
     at = archive.find(REPORT.encode())
     archive[at] ^= 0xFF  # the checksum of the first member no longer fits
@@ -115,7 +115,7 @@ def test_one_bad_member_does_not_spoil_an_archive(tmp_path: Path):
     assert codes(log) == ["unreadable_file"]
 
 
-def test_a_spreadsheet_is_told_from_an_archive(tmp_path: Path):
+def test_a_spreadsheet_is_told_from_an_archive(tmp_path: Path) -> None:
     _, log = sources(write(tmp_path / "a.xlsx", zipped(**{"[Content_Types].xml": b"<Types/>"})))
     assert "save the sheet as CSV" in log.rows[0][5]
 
@@ -131,21 +131,21 @@ def test_a_spreadsheet_is_told_from_an_archive(tmp_path: Path):
 )
 def test_capture_time_comes_from_the_nearest_word(
     tmp_path: Path, path: str, content: str, captured: datetime | None, known_from: str
-):
+) -> None:
     if content == "envelope":
         content = json.dumps({"Content": base64.b64encode(REPORT.encode()).decode(), "GeneratedTime": GENERATED})
     (found,), _ = sources(write(tmp_path / path, content))
     assert (captured, known_from) == (found.captured_at, found.captured_from)
 
 
-def test_an_unreadable_generated_time_is_an_issue_and_the_name_is_asked_instead(tmp_path: Path):
+def test_an_unreadable_generated_time_is_an_issue_and_the_name_is_asked_instead(tmp_path: Path) -> None:
     envelope = json.dumps({"Content": REPORT, "GeneratedTime": "yesterday"})
     (found,), log = sources(write(tmp_path / "2026-10-31.json", envelope))
     assert found.captured_from == "file name"
     assert codes(log) == ["bad_timestamp"]
 
 
-def test_the_same_report_counts_once_whatever_the_order(tmp_path: Path):
+def test_the_same_report_counts_once_whatever_the_order(tmp_path: Path) -> None:
     names = [write(tmp_path / name, REPORT) for name in ("c.csv", "a.csv", "b.csv")]
     for order in (names, names[::-1], [*names, names[0], str(tmp_path)]):
         found, log = sources(*order)
@@ -153,7 +153,7 @@ def test_the_same_report_counts_once_whatever_the_order(tmp_path: Path):
         assert set(codes(log)) == {"duplicate_input"}
 
 
-def test_a_quiet_account_has_two_snapshots_of_equal_bytes(tmp_path: Path):
+def test_a_quiet_account_has_two_snapshots_of_equal_bytes(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-30.csv", REPORT)
     write(tmp_path / "2026-10-31.csv", REPORT)
     write(tmp_path / "undated.csv", REPORT)
@@ -162,13 +162,13 @@ def test_a_quiet_account_has_two_snapshots_of_equal_bytes(tmp_path: Path):
     assert codes(log) == ["duplicate_input"]
 
 
-def test_envelopes_one_after_the_other_are_numbered(tmp_path: Path):
+def test_envelopes_one_after_the_other_are_numbered(tmp_path: Path) -> None:
     one, two = (json.dumps({"Content": csv_of(user(name))}, indent=4) for name in ("a", "b"))
     found, _ = sources(write(tmp_path / "both.json", f"{one}\n{two}\n"))
     assert [source.name.rpartition("/")[2] for source in found] == ["both.json#1", "both.json#2"]
 
 
-def test_hidden_files_and_links_to_folders_are_noted(tmp_path: Path):
+def test_hidden_files_and_links_to_folders_are_noted(tmp_path: Path) -> None:
     write(tmp_path / "in/a.csv", REPORT)
     write(tmp_path / "in/.git/b.csv", REPORT)
     write(tmp_path / "elsewhere/c.csv", csv_of(user("c")))
@@ -179,7 +179,7 @@ def test_hidden_files_and_links_to_folders_are_noted(tmp_path: Path):
     assert codes(log) == ["not_followed"] * 3
 
 
-def test_the_output_folder_is_not_walked_into(tmp_path: Path):
+def test_the_output_folder_is_not_walked_into(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", REPORT)
     write(tmp_path / "out/b.csv", csv_of(user("b")))
     found, log = sources(tmp_path, leave_out=tmp_path / "out")
@@ -187,7 +187,7 @@ def test_the_output_folder_is_not_walked_into(tmp_path: Path):
     assert codes(log) == []
 
 
-def test_bytes_that_are_not_utf8_are_named_by_line(tmp_path: Path):
+def test_bytes_that_are_not_utf8_are_named_by_line(tmp_path: Path) -> None:
     (found,), log = sources(write(tmp_path / "a.csv", REPORT.encode().replace(b"ci-deployer,", b"ci-d\xe9ployer,", 1)))
     assert "ci-d�ployer" in found.csv.decode()
     assert [(row[1], row[4]) for row in log.rows] == [(3, "bad_encoding")]

