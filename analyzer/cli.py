@@ -31,6 +31,7 @@ app = typer.Typer(
     help="Read AWS IAM credential reports offline and say which credentials lay unused, how sure that is, and why.",
     epilog="Exit codes: 0 all pass; 1 some fail or could not be decided; 3 some input was not read; 2 nothing written.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -38,7 +39,7 @@ app = typer.Typer(
 Paths = Annotated[
     list[str],
     typer.Argument(
-        metavar="PATH...",
+        metavar="PATH",
         help="Credential reports: files, folders (searched throughout), zip and gzip files, or - for standard input.",
         show_default=False,
     ),
@@ -116,7 +117,7 @@ def audit(  # noqa: PLR0913 - one parameter an option
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    r"""Judge which passwords and access keys lay unused for 45 days or more, and write the evidence.
+    """Judge which credentials lay unused, and write the evidence.
 
     The rule is CIS AWS Foundations Benchmark "credentials unused for 45 days or more": 1.12 in v1.4 to v4.0.1, 1.11 in
     v5.0, 2.11 in v6.0 and v7.0. One snapshot an account is judged: the newest, or with --as-of the newest at or before
@@ -127,7 +128,7 @@ def audit(  # noqa: PLR0913 - one parameter an option
       credreport audit reports/
       credreport audit reports/ --as-of 2026-10-31 -o evidence
       aws iam get-credential-report | credreport audit - --format parquet
-    """
+    """  # noqa: D301 - \b keeps the examples' lines
     instant = _reference(as_of)
     chosen_formats, chosen_tables = _choices("--format", formats, FORMATS), _choices("--tables", tables, TABLES)
     account = _account(account_id)
@@ -155,7 +156,9 @@ def audit(  # noqa: PLR0913 - one parameter an option
 
 @app.command()
 def inspect(paths: Paths, account_id: AccountId = None, as_json: AsJson = False) -> None:
-    r"""Say what is in these files, without judging: container, layout, account, rows, capture time, data issues.
+    """Say what is in these files, without judging them.
+
+    For each report: container, layout, account, rows, when it was captured and how that is known, and data issues.
 
     Exits 0; 3 if some input was not read; 2 if none could be.
 
@@ -163,7 +166,7 @@ def inspect(paths: Paths, account_id: AccountId = None, as_json: AsJson = False)
     Examples:
       credreport inspect reports/
       credreport inspect credential_report.csv.gz --json
-    """
+    """  # noqa: D301 - \b keeps the examples' lines
     account = _account(account_id)
 
     from analyzer import console, pipeline  # noqa: PLC0415

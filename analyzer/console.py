@@ -77,8 +77,8 @@ def print_json(summary: dict[str, Any]) -> None:
 def show_audit(audit: Audit, written: Written) -> None:
     """Print the answer: the counts, the worst findings and why, data issues, and where the files are."""
     console = _console()
-    console.print(_headline(audit))
-    console.print(Text(scope(audit), style="dim"))
+    console.print(_headline(audit), soft_wrap=True)
+    console.print(Text(scope(audit), style="dim"), soft_wrap=True)
     console.print()
     console.print(_indented(_counts(audit)))
     _show_worst(console, audit)
@@ -209,4 +209,4 @@ def _table() -> Table:
 
 
 def _indented(table: Table) -> Padding:
-    return Padding(table, (0, 0, 0, 2))
+    return Padding(table, (0, 0, 0, 2), expand=False)

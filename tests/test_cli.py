@@ -123,7 +123,7 @@ def test_the_answer_on_the_terminal(tmp_path: Path) -> None:
     assert "1 of 2 active credentials unused for 45 days or more; 0 could not be decided; 1 pass." in done.stdout
     assert "never used; created 2026-01-01, 303 days" in done.stdout
     assert "row not read" in done.stdout
-    assert "2026-10-31.csv:4" in done.stdout
+    assert "2026-10-31.csv:5" in done.stdout
     assert f"{tmp_path}/out/" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
 

@@ -1,0 +1,102 @@
+"""What the README shows of the program is what the program prints.
+
+`python tests/test_readme.py` writes the output of every `console` block in the README anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+BLOCK = re.compile(r"```console\n\$ (?P<command>credreport [^\n]*)\n(?P<output>.*?)```", re.DOTALL)
+BLOCKS = {match["command"]: match["output"] for match in BLOCK.finditer(README.read_text(encoding="utf-8"))}
+FIRST_LINE_ONLY = "credreport audit sample_reports"
+
+
+def printed(command: str) -> str:
+    """Return what `command` prints, run beside a copy of the samples."""
+    script, *arguments = command.split()
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(ROOT / "sample_reports", Path(folder) / "sample_reports")
+        environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1"}
+        done = subprocess.run(
+            [Path(sys.executable).with_name(script), *arguments],
+            cwd=folder,
+            capture_output=True,
+            check=False,
+            env=environment,
+        )
+    text = "".join(f"{line.rstrip()}\n" for line in done.stdout.decode().splitlines())
+    return text.partition("\n")[0] + "\n" if command == FIRST_LINE_ONLY else text
+
+
+@pytest.mark.parametrize("command", BLOCKS)
+def test_the_readme_shows_what_the_program_prints(command: str) -> None:
+    assert printed(command) == BLOCKS[command]
+
+
+def test_every_command_is_shown() -> None:
+    shown = " ".join(BLOCKS)
+    assert all(f"credreport {command}" in shown for command in ("audit", "inspect", "audit --help"))
+
+
+def test_links_and_pictures_are_there() -> None:
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", README.read_text(encoding="utf-8")):
+        assert (ROOT / target).exists(), target
+
+
+def _closure(name: str) -> set[str]:
+    """Return the distributions that `name` needs, itself included, without extras."""
+    found, waiting = set(), [name]
+    while waiting:
+        current = waiting.pop().lower().replace("_", "-")
+        if current in found:
+            continue
+        found.add(current)
+        needed = [Requirement(text) for text in requires(current) or []]
+        waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return found
+
+
+def test_no_dependency_is_a_network_client() -> None:
+    needed = _closure("credreport")
+    assert {"pandas", "pyarrow", "typer"} <= needed
+    clients = {
+        "requests",
+        "urllib3",
+        "httpx",
+        "httpcore",
+        "aiohttp",
+        "boto3",
+        "botocore",
+        "s3fs",
+        "paramiko",
+        "websockets",
+    }
+    assert needed.isdisjoint(clients)
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "analyzer").rglob("*.py"))
+    assert not re.search(r"^\s*(?:import|from) (?:socket|ssl|http|urllib|ftplib|smtplib|asyncio)\b", code, re.MULTILINE)
+
+
+def test_every_dependency_has_its_reason() -> None:
+    reasons = README.read_text(encoding="utf-8").partition("### Dependencies")[2].partition("\n## ")[0].lower()
+    direct = {Requirement(text).name.lower() for text in requires("credreport") or [] if "extra" not in text}
+    assert all(name in reasons for name in direct)
+
+
+if __name__ == "__main__":
+    text = README.read_text(encoding="utf-8")
+    README.write_text(
+        BLOCK.sub(lambda m: f"```console\n$ {m['command']}\n{printed(m['command'])}```", text), encoding="utf-8"
+    )
