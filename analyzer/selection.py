@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from analyzer.reading.sources import Source
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CURRENT: Final = timedelta(days=1)
+"""A report this much older than the reference instant, or less, speaks for it."""
 _NAMED: Final = 5
 """Files that an error names before it only counts the rest."""
 
@@ -120,6 +122,15 @@ def _note_snapshots(
         )
     if as_of is None:
         return
+    early = (noted["captured"] != NO_TIME) & (noted["captured"] < _micros(as_of - _CURRENT))
+    for pair in records(noted[noted["judged"] & early]):
+        age = (_micros(as_of) - pair["captured"]) // (86_400 * 1_000_000)
+        log.add(
+            "older_report",
+            f"captured {age:,} {'day' if age == 1 else 'days'} before the reference instant: what was used, changed or "
+            "removed since then is not in it; get a report of that day",
+            source=sources[pair["owner"]].name,
+        )
     late = noted[noted["judged"] & (noted["captured"] > _micros(as_of))]
     for pair in records(late):
         log.add(

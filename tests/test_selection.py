@@ -44,6 +44,14 @@ def test_the_newest_at_or_before_the_reference_instant(snapshots: Path) -> None:
     assert judged(result) == ["2026-09-30"] * 2
     exact = run(snapshots, as_of=datetime(2026, 9, 30, 23, 59, 59, 999999, UTC))
     assert judged(exact) == ["2026-09-30"] * 2
+    assert "older_report" not in issues(result) + issues(exact)
+
+
+def test_a_report_much_older_than_the_reference_instant_is_noted(snapshots: Path) -> None:
+    result = run(snapshots, as_of=datetime(2026, 11, 24, tzinfo=UTC))
+    assert issues(result).count("older_report") == 2
+    noted = result.issues[result.issues["code"] == "older_report"]
+    assert noted["message"].str.startswith("captured 23 days before the reference instant").all()
 
 
 def test_only_later_snapshots_are_judged_with_an_issue(snapshots: Path) -> None:

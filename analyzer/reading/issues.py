@@ -35,6 +35,7 @@ CODES: Final = {
     "unknown_column": Code(Level.NOTICE, "unknown column left out"),
     "no_rows": Code(Level.NOTICE, "report without rows"),
     "other_snapshot": Code(Level.NOTICE, "older or newer snapshot of an account, not judged"),
+    "older_report": Code(Level.NOTICE, "report more than a day older than the reference instant"),
     "split_report": Code(Level.REPAIRED, "further report in one file, split apart"),
     "repaired_row": Code(Level.REPAIRED, "row of the wrong width, repaired"),
     "bad_encoding": Code(Level.UNREADABLE, "characters that are not UTF-8"),
