@@ -111,12 +111,13 @@ def _inputs(
     """Return a row per report file: what it is, what is in it, and whether it was judged."""
     users, reports = tables.users, tables.reports
     owner = reports["source"].to_numpy()[users["report"].to_numpy()].astype(np.int64)
-    rows = pd.DataFrame(
-        {"owner": owner, "account": users["account_id"].astype("str").to_numpy(), "judged": judged, "as_of": as_of}
-    )
-    by_owner = rows.groupby("owner")
     every = range(len(sources))
-    accounts = by_owner["account"].agg(["first", "nunique"]).reindex(every)
+    code = users["account_id"].cat.codes.to_numpy()
+    pairs = pd.DataFrame({"owner": owner, "code": code}).drop_duplicates()
+    of_owner = pairs[pairs["code"] >= 0].groupby("owner")["code"].agg(["first", "nunique"]).reindex(every, fill_value=0)
+    accounts = np.array([*users["account_id"].cat.categories, None], dtype=object)
+    account = accounts[np.where(of_owner["nunique"] == 1, of_owner["first"], -1)]
+    by_owner = pd.DataFrame({"judged": judged, "as_of": as_of}).groupby(owner)
     instants = by_owner["as_of"].max().reindex(every, fill_value=NO_TIME).to_numpy()
     was_judged = by_owner["judged"].any().reindex(every, fill_value=False).to_numpy()
     of_source = reports.groupby("source")
@@ -130,7 +131,7 @@ def _inputs(
             "layout": of_source["layout"].agg(lambda kinds: ", ".join(dict.fromkeys(kinds))).to_numpy(),
             "rows": of_source["rows"].sum().to_numpy(),
             "rejected": of_source["rejected"].sum().to_numpy(),
-            "account_id": accounts["first"].where(accounts["nunique"] == 1).astype("str").to_numpy(),
+            "account_id": pd.Series(account, dtype="str"),
             "captured_at": column_of(pa.array([source.captured_at for source in sources], TIME)),
             "captured_from": pd.Series([source.captured_from for source in sources], dtype="str"),
             "newest_time": column_of(pa.array(of_source["newest_time"].max()).cast(TIME)),

@@ -58,7 +58,10 @@ _SURE_TIME: Final = (
 )
 """Texts that are certain to be times; anything else is looked at one distinct text at a time."""
 
-_HEAD: Final = r"^arn:(?P<partition>[a-z][a-z0-9-]*):iam::(?P<account>\d{12})$"
+_ARN: Final = (
+    r"^arn:(?P<partition>[a-z][a-z0-9-]*):iam::(?P<account>\d{12}):"
+    r"(?:root|user(?P<path>/(?:[!-~]*/)?)(?P<name>[^/]+))$"
+)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -85,7 +88,7 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     columns: dict[str, Any] = {}
     user = _blank_to_null(raw.cells["user"])
     arn = _blank_to_null(raw.cells["arn"])
-    names = _read_arns(arn, user, place)
+    names = _read_arns(arn, user, raw, place)
     user = pc.coalesce(user, names.name)
     is_root = pc.fill_null(pc.or_kleene(pc.equal(user, ROOT_USER), names.is_root), fill_value=False)
     for column in COLUMNS:
@@ -116,7 +119,7 @@ class _Place:
     def __init__(self, raw: RawTable, sources: Sequence[Source], log: IssueLog) -> None:
         self._raw, self._sources, self._log = raw, sources, log
 
-    def note(self, code: str, message: str, rows: npt.NDArray[np.int64], column: str, values: pa.ChunkedArray) -> None:
+    def note(self, code: str, message: str, rows: npt.NDArray[np.int64], column: str, values: pa.Array) -> None:
         """Note one issue for each of `rows` (usually few); `values` has the cells of the whole column."""
         source_of = [self._sources[report.source].name for report in self._raw.reports]
         texts = values.take(pa.array(rows)).to_pylist()
@@ -217,81 +220,56 @@ def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.ChunkedArray, p
 class _Names:
     """What the ARNs tell, each as long as the table; null where they do not."""
 
-    partition: pa.ChunkedArray
-    account: pa.ChunkedArray
-    path: pa.ChunkedArray
-    name: pa.ChunkedArray
-    is_root: pa.ChunkedArray
+    partition: pa.StringArray
+    account: pa.StringArray
+    path: pa.StringArray
+    name: pa.StringArray
+    is_root: pa.BooleanArray
 
 
-def _read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, place: _Place) -> _Names:
+def _read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place: _Place) -> _Names:
     """Take ARNs apart: `arn:PARTITION:iam::ACCOUNT:user/PATH/NAME`, or `…:root`.
 
-    The part before `:user/` differs once an account, so it is cut off by position and read once for each distinct
-    text; the path is `/` for most users and is searched for in the others only.
+    A report is of one account and most users have the path `/`: nearly every ARN is the beginning of its report's last
+    one with the user's name behind it. That is compared; only the other ARNs are matched with the pattern.
     """
-    cut = pc.find_substring(arn, ":user/")
-    is_user = pc.greater_equal(cut, 0)
-    root = pc.ends_with(arn, ":root")
-    head = pa.chunked_array([pa.nulls(len(arn), pa.string())])
-    tail = head
-    for position in pc.unique(cut).to_pylist():
-        if position is None or position < 0:
-            continue
-        here = pc.equal(cut, position)
-        head = pc.if_else(here, pc.utf8_slice_codeunits(arn, 0, position), head)
-        tail = pc.if_else(here, pc.utf8_slice_codeunits(arn, position + len(":user")), tail)
-    head = pc.if_else(root, pc.utf8_slice_codeunits(arn, 0, -len(":root")), head)
-    encoded = head.combine_chunks().dictionary_encode()
-    parts = pc.extract_regex(encoded.dictionary, _HEAD)
-    partition, account = (parts.field(name).take(encoded.indices) for name in ("partition", "account"))
-    # A null struct hides its fields: look at the struct itself for what did not match.
-    known = parts.is_valid().take(encoded.indices)
-    partition, account = (pc.if_else(known, values, NULL_TEXT) for values in (partition, account))
-
-    simple = pc.fill_null(pc.equal(tail, pc.binary_join_element_wise("/", user, "")), fill_value=False)
-    path = pc.if_else(simple, "/", NULL_TEXT)
-    name = pc.if_else(simple, user, NULL_TEXT)
-    others = np.flatnonzero(true_where(pc.and_(pc.invert(simple), is_user)))
-    if len(others):
-        split = pc.extract_regex(
-            tail.take(pa.array(others)).combine_chunks(), r"^(?P<path>/(?:[!-~]*/)?)(?P<name>[^/]+)$"
-        )
-        mask = np.zeros(len(arn), bool)
-        mask[others] = True
-        path, name = (
-            pc.replace_with_mask(
-                whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole,
-                pa.array(mask),
-                pc.if_else(split.is_valid(), split.field(field), NULL_TEXT),
-            )
-            for whole, field in ((path, "path"), (name, "name"))
-        )
-    is_root = pc.and_(pc.fill_null(root, fill_value=False), pc.fill_null(known, fill_value=False))
-    _note_arns(arn, user, name, pc.fill_null(known, fill_value=False), is_root, place)
-    return _Names(partition, account, path, name, is_root)
+    last = np.maximum(np.searchsorted(raw.report, np.arange(len(raw.reports)), side="right") - 1, 0)
+    arn, user = arn.combine_chunks(), user.combine_chunks()
+    samples = _match_arns(arn.take(pa.array(last)) if len(arn) else pa.nulls(len(last), pa.string()))
+    of_row = pa.array(raw.report)
+    partition, account = (samples[part].take(of_row) for part in ("partition", "account"))
+    expected = pc.binary_join_element_wise("arn:", partition, ":iam::", account, ":user/", user, "")
+    others = pc.invert(pc.fill_null(pc.equal(arn, expected), fill_value=False))
+    found = _match_arns(arn.filter(others))
+    common = {"partition": partition, "account": account, "path": pa.repeat("/", len(arn)), "name": user}
+    parts = {part: pc.replace_with_mask(values, others, found[part]) for part, values in common.items()}
+    is_root = pc.and_(parts["account"].is_valid(), parts["name"].is_null())
+    names = _Names(**parts, is_root=is_root)
+    _note_arns(arn, user, names, place)
+    return names
 
 
-def _note_arns(  # noqa: PLR0913 - the columns it compares
-    arn: pa.ChunkedArray,
-    user: pa.ChunkedArray,
-    name: pa.ChunkedArray,
-    known: pa.ChunkedArray,
-    is_root: pa.ChunkedArray,
-    place: _Place,
-) -> None:
-    readable = pc.and_(known, pc.or_(is_root, name.is_valid()))
+def _match_arns(arn: pa.StringArray) -> dict[str, pa.StringArray]:
+    """Return `partition, account, path, name` of each ARN; null where it is none, path and name also for root's."""
+    found = pc.extract_regex(arn, _ARN)
+    return {
+        part: pc.if_else(pc.and_(found.is_valid(), pc.not_equal(found.field(part), "")), found.field(part), NULL_TEXT)
+        for part in ("partition", "account", "path", "name")
+    }
+
+
+def _note_arns(arn: pa.StringArray, user: pa.StringArray, names: _Names, place: _Place) -> None:
     place.note(
         "bad_arn",
         "not the ARN of an IAM user or of root; use the report as AWS made it",
-        np.flatnonzero(np.asarray(pc.and_(arn.is_valid(), pc.invert(readable)))),
+        np.flatnonzero(true_where(pc.and_(arn.is_valid(), names.account.is_null()))),
         "arn",
         arn,
     )
     place.note(
         "arn_mismatch",
         "the ARN names another user than the column user: cells may have moved; use the report as AWS made it",
-        np.flatnonzero(true_where(pc.not_equal(name, user))),
+        np.flatnonzero(true_where(pc.not_equal(names.name, user))),
         "arn",
         arn,
     )
