@@ -16,7 +16,7 @@ from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
 from analyzer.result import JUDGED_KINDS, Outcome, answer, counted, scope
-from analyzer.staleness import EXACT, Status
+from analyzer.staleness import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,16 +130,13 @@ def _show_worst(console: Console, audit: Audit) -> None:
     table.add_column("user", overflow="fold")
     table.add_column("credential", no_wrap=True)
     table.add_column("status", no_wrap=True)
-    table.add_column("idle days", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
     for row in records(worst):
-        days = "" if row["idle_days"] is None else f"{row['idle_days']:,}"
         table.add_row(
             row["account_id"] or "unknown",
             _printable(row["user"] or "(no name)"),
             row["credential"],
             Text(row["status"].replace("_", " "), style=_STYLES[row["status"]]),
-            days if row["reason"] in EXACT else f"at most {days}" if days else "",
             row["message"],
         )
     console.print(_indented(table))

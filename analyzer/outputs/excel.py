@@ -62,14 +62,14 @@ _WIDTHS: Final = {
     "last_used_state": 16,
     "last_used_region": 17,
     "last_used_service": 18,
-    "idle_days": 10,
-    "age_days": 10,
-    "limit_days": 10,
+    "idle_days": 11,
+    "age_days": 11,
+    "limit_days": 12,
     "reason": 20,
-    "message": 46,
+    "message": 54,
     "source": 58,
     "name": 58,
-    "line": 7,
+    "line": 8,
     "column": 28,
     "value": 34,
     "code": 22,
@@ -78,8 +78,8 @@ _WIDTHS: Final = {
     "container": 16,
     "encoding": 14,
     "layout": 22,
-    "rows": 7,
-    "rejected": 9,
+    "rows": 8,
+    "rejected": 11,
     "captured_from": 14,
     "judged": 8,
 }
@@ -147,13 +147,15 @@ class _Book:
         self.section = add({"bold": True, "font_size": 12, "top": 1, "top_color": "#7F7F7F"})
         header = {"bold": True, "bg_color": "#E7E6E6", "bottom": 1, **top}
         self.header = add(header)
-        self.number_header = add({**header, "align": "right"})
+        # Numbers keep off the text in the next column.
+        right = {"align": "right", "indent": 1}
+        self.number_header = add({**header, **right})
         self.text = add({"num_format": "@", **top})
         self.guarded = add({"num_format": "@", "quote_prefix": True, **top})
         self.wrapped = add({"num_format": "@", "text_wrap": True, **top})
         self.wrapped_guarded = add({"num_format": "@", "text_wrap": True, "quote_prefix": True, **top})
-        self.number = add({"num_format": "#,##0", **top})
-        self.plain_number = add({"num_format": "0", **top})
+        self.number = add({"num_format": "#,##0", **right, **top})
+        self.plain_number = add({"num_format": "0", **right, **top})
         self.time = add({"num_format": _TIME_FORMAT, "align": "left", **top})
         self.fills = {
             "fail": add({"bg_color": "#F8D7C4"}),

@@ -146,6 +146,8 @@ def _parse_joined(header: Header, reports: Sequence[Report]) -> pa.Table | None:
         return "skip"
 
     joined = b"\n".join(report.body.removesuffix(b"\n") for report in reports if report.body)
+    if not joined:  # blank lines only
+        return None
     table = arrow_csv.read_csv(
         pa.BufferReader(joined),
         read_options=arrow_csv.ReadOptions(column_names=names),

@@ -146,7 +146,7 @@ def test_an_unclosed_quote_costs_no_other_row(tmp_path: Path) -> None:
 
 
 def test_a_header_alone_is_a_report_without_rows(tmp_path: Path) -> None:
-    for text in (csv_of(), csv_of() + "\n"):
+    for text in (csv_of(), csv_of() + "\n", csv_of() + "\n\n", csv_of() + "\n\n\n"):
         found, log = rows(tmp_path, text)
         assert found == []
         assert codes(log) == ["no_rows"]
