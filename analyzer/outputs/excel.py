@@ -24,7 +24,7 @@ from analyzer.staleness import Status
 from analyzer.tables import CREDENTIALS, FEW, FINDINGS, ISSUES, TEXT, to_arrow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from xlsxwriter import Workbook
@@ -39,52 +39,26 @@ _TEXT_LIMIT: Final = 32_767
 _CUT: Final = " … [cut: longer than a cell can hold]"
 _EVALUATED: Final = r"^[=+\-@\t\r]"
 """First characters that make a spreadsheet take an edited text for a formula (OWASP, CSV injection)."""
+_MARKUP: Final = r"(?s)^<r>.*</r>$"
+"""What XlsxWriter, in constant-memory mode, takes for rich text made by itself and puts into the sheet unescaped."""
 _BATCH: Final = 10_000
-_READABLE: Final = 10
-"""Columns that one printed page holds in letters one can read."""
 _SECONDS_BEFORE_1970: Final = 25_569 * 86_400
 """From Excel's day 0 to 1970."""
+_FIRST_DAY: Final = 61
+"""1900-03-01: before it Excel counts a day that never was."""
+_LAST_DAY: Final = 2_958_465
+"""9999-12-31."""
 _TIME_FORMAT: Final = 'yyyy-mm-dd hh:mm:ss"Z"'
 _MADE: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - any fixed time: equal inputs give equal bytes
 
-_WIDTHS: Final = {
-    "control": 19,
-    "status": 13,
-    "outcome": 15,
-    "account_id": 15,
-    "user": 24,
-    "arn": 52,
-    "credential": 14,
-    "kind": 12,
-    "active": 8,
-    "basis": 28,
-    "last_changed_state": 19,
-    "last_used_state": 16,
-    "last_used_region": 17,
-    "last_used_service": 18,
-    "idle_days": 11,
-    "age_days": 11,
-    "limit_days": 12,
-    "reason": 20,
-    "message": 54,
-    "source": 58,
-    "name": 58,
-    "line": 8,
-    "column": 28,
-    "value": 34,
-    "code": 22,
-    "sha256": 67,
-    "bytes": 10,
-    "container": 16,
-    "encoding": 14,
-    "layout": 22,
-    "rows": 8,
-    "rejected": 11,
-    "captured_from": 14,
-    "judged": 8,
-}
-_TIME_WIDTH: Final = 21
-_WRAPPED: Final = {"Data issues": ("message", 90)}
+_WIDEST: Final = {"sha256": 66, "message": 100, "value": 40, "last_used_service": 20}
+"""Columns are as wide as their longest text, up to this many characters, or `_WIDEST_TEXT`."""
+_WIDEST_TEXT: Final = 60
+_FILTER_ARROW: Final = 4
+_TIME_WIDTH: Final = 22
+_LINE_HEIGHT: Final = 15
+_MOST_LINES: Final = 27
+"""Excel allows no row higher than 409 points."""
 
 _INPUTS: Final = pa.schema(
     {
@@ -109,6 +83,7 @@ _INPUTS: Final = pa.schema(
 def write(audit: Audit, folder: Path, *, row_limit: int = ROW_LIMIT) -> list[Path]:
     """Write `workbook.xlsx` into `folder`; tables longer than `row_limit` go on in further sheets. Return its path."""
     from xlsxwriter import Workbook  # noqa: PLC0415 - only this format needs it
+    from xlsxwriter.exceptions import XlsxFileError  # noqa: PLC0415
 
     path = folder / "workbook.xlsx"
     options = {
@@ -117,18 +92,24 @@ def write(audit: Audit, folder: Path, *, row_limit: int = ROW_LIMIT) -> list[Pat
         "strings_to_urls": False,
         "strings_to_numbers": False,
         "nan_inf_to_errors": False,
+        # Rows wait here until the end: never outside the private folder, and gone with it if the run fails.
+        "tmpdir": str(folder),
     }
-    with Workbook(str(path), options) as workbook:
-        workbook.set_properties(
-            {"title": "Unused credentials", "comments": f"credreport {__version__}", "created": _MADE}
-        )
-        book = _Book(workbook, row_limit)
-        _summary(book, audit)
-        book.table("Findings", to_arrow(audit.worst_first, FINDINGS))
-        book.table("Credentials", to_arrow(audit.credentials, CREDENTIALS.append(pa.field("outcome", FEW))))
-        book.table("Data issues", to_arrow(audit.issues, ISSUES))
-        _method(book, audit)
-        _provenance(book, audit)
+    try:
+        with Workbook(str(path), options) as workbook:
+            workbook.set_properties(
+                {"title": "Unused credentials", "comments": f"credreport {__version__}", "created": _MADE}
+            )
+            book = _Book(workbook, row_limit)
+            _summary(book, audit)
+            book.table("Findings", to_arrow(audit.worst_first, FINDINGS), leading="user")
+            credentials = to_arrow(audit.credentials, CREDENTIALS.append(pa.field("outcome", FEW)))
+            book.table("Credentials", credentials, leading="user")
+            book.table("Data issues", to_arrow(audit.issues, ISSUES), wrapped="message")
+            _method(book, audit)
+            _provenance(book, audit)
+    except XlsxFileError as error:  # of the library's own kind, on a full disk for one
+        raise OSError(str(error)) from error
     return [path]
 
 
@@ -147,15 +128,15 @@ class _Book:
         self.section = add({"bold": True, "font_size": 12, "top": 1, "top_color": "#7F7F7F"})
         header = {"bold": True, "bg_color": "#E7E6E6", "bottom": 1, **top}
         self.header = add(header)
-        # Numbers keep off the text in the next column.
-        right = {"align": "right", "indent": 1}
-        self.number_header = add({**header, **right})
+        # The indent keeps a number apart from a text that begins in the next column.
+        self.number_header = add({**header, "align": "right", "indent": 1})
         self.text = add({"num_format": "@", **top})
         self.guarded = add({"num_format": "@", "quote_prefix": True, **top})
         self.wrapped = add({"num_format": "@", "text_wrap": True, **top})
         self.wrapped_guarded = add({"num_format": "@", "text_wrap": True, "quote_prefix": True, **top})
-        self.number = add({"num_format": "#,##0", **right, **top})
-        self.plain_number = add({"num_format": "0", **right, **top})
+        number = {"align": "right", "indent": 1, **top}
+        self.number = add({"num_format": "#,##0", **number})
+        self.plain_number = add({"num_format": "0", **number})
         self.time = add({"num_format": _TIME_FORMAT, "align": "left", **top})
         self.fills = {
             "fail": add({"bg_color": "#F8D7C4"}),
@@ -173,95 +154,169 @@ class _Book:
         sheet.set_footer("&L&A&Rpage &P of &N")
         return sheet
 
-    def table(self, name: str, table: pa.Table) -> None:
-        """Write a table with a frozen, filterable header; what passes the row limit goes on in `name (2)` and so on."""
-        room = self.row_limit - 1
-        for number, start in enumerate(range(0, max(table.num_rows, 1), room), start=1):
-            wide = table.num_columns > _READABLE
-            sheet = self.sheet(name if number == 1 else f"{name} ({number})", 2 if wide else 1)
-            if wide:  # who it is about stands on both pages
-                sheet.repeat_columns(0, table.column_names.index("user"))
-            self._fill(sheet, table.slice(start, room), _WRAPPED.get(name))
+    def table(
+        self,
+        name: str,
+        table: pa.Table,
+        *,
+        leading: str | None = None,
+        wrapped: str | None = None,
+        preface: Sequence[tuple[str, Format]] = (),
+    ) -> None:
+        """Write a table with a frozen, filterable header; what passes the row limit goes on in `name (2)` and so on.
 
-    def _fill(self, sheet: Worksheet, table: pa.Table, wrapped: tuple[str, int] | None) -> None:
-        for position, field in enumerate(table.schema):
-            width = _WIDTHS.get(field.name, _TIME_WIDTH)
-            if wrapped and field.name == wrapped[0]:
-                width = wrapped[1]
-            sheet.set_column(position, position, width)
-        sheet.freeze_panes(1, 0)
-        sheet.repeat_rows(0)
-        sheet.autofilter(0, 0, max(table.num_rows, 1), table.num_columns - 1)
-        self.rows(sheet, 0, table, wrapped[0] if wrapped else None)
+        A table too wide to be read on one printed page names its `leading` column: it is printed two pages wide, with
+        the columns up to that one on both. Texts of the column `wrapped` are broken into lines; the lines of
+        `preface` stand above the header.
+        """
+        widths = [_width(column, field.name) for column, field in zip(table.columns, table.schema, strict=True)]
+        top = len(preface) + 1 if preface else 0
+        room = max(self.row_limit - top - 1, 1)
+        for number, start in enumerate(range(0, max(table.num_rows, 1), room), start=1):
+            sheet = self.sheet(name if number == 1 else f"{name} ({number})", 2 if leading else 1)
+            if leading:
+                sheet.repeat_columns(0, table.column_names.index(leading))
+            for position, width in enumerate(widths):
+                sheet.set_column(position, position, width)
+            for row, (line, style) in enumerate(preface):
+                sheet.set_row(row, _LINE_HEIGHT + 9 if style is self.title else _LINE_HEIGHT)
+                sheet.write_string(row, 0, line, style)
+            self._fill(sheet, top, table.slice(start, room), wrapped)
+
+    def _fill(self, sheet: Worksheet, top: int, table: pa.Table, wrapped: str | None) -> None:
+        last = top + max(table.num_rows, 1)
+        sheet.freeze_panes(top + 1, 1 if top else 0)
+        sheet.set_row(top, _LINE_HEIGHT + 3)
+        sheet.repeat_rows(top)
+        sheet.autofilter(top, 0, last, table.num_columns - 1)
         for name in {"status", "outcome"} & set(table.column_names):
             at = table.column_names.index(name)
             for status, fill in self.fills.items():
                 rule = {"type": "cell", "criteria": "==", "value": f'"{status}"', "format": fill}
-                sheet.conditional_format(1, at, max(table.num_rows, 1), at, rule)
-
-    def rows(self, sheet: Worksheet, top: int, table: pa.Table, wrapped: str | None = None) -> int:
-        """Write the header and rows of `table` from row `top` on; return the row behind them."""
-        for position, name in enumerate(table.column_names):
-            is_number = pa.types.is_integer(table.schema.field(position).type)
-            sheet.write_string(top, position, name, self.number_header if is_number else self.header)
-        row = top + 1
+                sheet.conditional_format(top + 1, at, last, at, rule)
+        for position, field in enumerate(table.schema):
+            style = self.number_header if pa.types.is_integer(field.type) else self.header
+            sheet.write_string(top, position, field.name, style)
         if not table.num_rows:
-            sheet.write_string(row, 0, "none", self.text)
-            return row + 1
+            sheet.write_string(last, 0, "none", self.text)
         for start in range(0, table.num_rows, _BATCH):
-            batch = table.slice(start, _BATCH)
-            # Rows must be written in order (constant memory), so columns are prepared whole and then interleaved.
-            columns = [list(self._cells(sheet, batch.column(name), name == wrapped)) for name in batch.column_names]
-            for cells in zip(*columns, strict=True):
-                for position, cell in enumerate(cells):
-                    if cell is not None:
-                        put, value, style = cell
-                        put(row, position, value, style)
-                row += 1
-        return row
+            self._rows(sheet, top + 1 + start, table.slice(start, _BATCH), wrapped)
 
-    def _cells(
-        self, sheet: Worksheet, column: pa.ChunkedArray, wrapped: bool
-    ) -> Iterator[tuple[Any, Any, Format] | None]:
-        """Yield for each cell how to write it, what, and in which format; None leaves it empty."""
+    def _rows(self, sheet: Worksheet, first: int, batch: pa.Table, wrapped: str | None) -> None:
+        """Write the rows of `batch` from row `first` on.
+
+        Rows must come in order (constant memory), so columns are prepared whole and then interleaved. A column is
+        written in one way, decided once; the few cells that need another (`odd`) are left out of it and follow
+        their row.
+        """
+        odd: dict[int, list[_Cell]] = {}
+        columns = [
+            self._column(sheet, position, column, odd, broken=name == wrapped)
+            for position, (name, column) in enumerate(zip(batch.column_names, batch.columns, strict=True))
+        ]
+        ways = [(position, column.put, column.style) for position, column in enumerate(columns)]
+        lines = _lines(batch[wrapped]) if wrapped else None
+        for at, cells in enumerate(zip(*(column.values for column in columns), strict=True)):
+            row = first + at
+            if lines and lines[at] > 1:
+                sheet.set_row(row, _LINE_HEIGHT * lines[at])
+            for value, (position, put, style) in zip(cells, ways, strict=True):
+                if value is not None:
+                    put(row, position, value, style)
+            for cell in odd.get(at, ()):
+                cell.put(row, cell.position, *cell.values, cell.style)
+
+    def _column(
+        self, sheet: Worksheet, position: int, column: pa.ChunkedArray, odd: dict[int, list[_Cell]], *, broken: bool
+    ) -> _Column:
+        """Return how to write a column; its cells that are to be written in another way go to `odd`, by row."""
         kind = column.type
         if pa.types.is_timestamp(kind):
-            return self._time_cells(sheet, column)
+            return self._times(sheet, position, column, odd)
         if pa.types.is_boolean(kind):
-            words = pc.if_else(column, "true", "false").to_pylist()
-            return (None if word is None else (sheet.write_string, word, self.text) for word in words)
+            return _Column(sheet.write_string, pc.if_else(column, "true", "false").to_pylist(), self.text)
         if pa.types.is_integer(kind):
-            return (None if n is None else (sheet.write_number, n, self.plain_number) for n in column.to_pylist())
+            return _Column(sheet.write_number, column.to_pylist(), self.plain_number)
+        plain, guarded = (self.wrapped, self.wrapped_guarded) if broken else (self.text, self.guarded)
         texts = column.cast(pa.string())
-        plain, guarded = (self.wrapped, self.wrapped_guarded) if wrapped else (self.text, self.guarded)
-        risky = pc.match_substring_regex(texts, _EVALUATED).to_pylist()
-        if (pc.max(pc.utf8_length(texts)).as_py() or 0) > _TEXT_LIMIT:
-            kept = pc.binary_join_element_wise(pc.utf8_slice_codeunits(texts, 0, _TEXT_LIMIT - len(_CUT)), _CUT, "")
-            texts = pc.if_else(pc.greater(pc.utf8_length(texts), _TEXT_LIMIT), kept, texts)
-        return (
-            None if text is None else (sheet.write_string, text, guarded if guard else plain)
-            for text, guard in zip(texts.to_pylist(), risky, strict=True)
-        )
+        values: list[str | None] = texts.to_pylist()
+        for at in _rows_where(pc.greater(pc.binary_length(texts), _TEXT_LIMIT)):
+            values[at] = _fitting(str(values[at]))
+        for at in _rows_where(pc.match_substring_regex(texts, _MARKUP)):
+            text = str(values[at])
+            if text.endswith("</r>"):  # not so once it was cut
+                # Three pieces that rich text joins again: XlsxWriter escapes those.
+                odd.setdefault(at, []).append(
+                    _Cell(sheet.write_rich_string, position, (text[0], text[1], text[2:]), plain)
+                )
+                values[at] = None
+        for at in _rows_where(pc.match_substring_regex(texts, _EVALUATED)):
+            odd.setdefault(at, []).append(_Cell(sheet.write_string, position, (values[at],), guarded))
+            values[at] = None
+        return _Column(sheet.write_string, values, plain)
 
-    def _time_cells(self, sheet: Worksheet, column: pa.ChunkedArray) -> Iterator[tuple[Any, Any, Format] | None]:
-        """Yield times as Excel's day numbers, cut to the second: the last microsecond of a day must stay that day.
+    def _times(self, sheet: Worksheet, position: int, column: pa.ChunkedArray, odd: dict[int, list[_Cell]]) -> _Column:
+        """Return times as Excel's day numbers, cut to the second: the last microsecond of a day must stay that day.
 
-        Excel has no time before 1900-03-01 that everybody reads alike; such are written as text.
+        Times that Excel cannot hold, or counts wrongly (before 1900-03-01), are written as text.
         """
-        seconds = (
-            np.floor_divide(np.asarray(pc.fill_null(column.cast(pa.int64()), 0)), 1_000_000) + _SECONDS_BEFORE_1970
-        )
+        micros = np.asarray(pc.fill_null(column.cast(pa.int64()), 0))
+        seconds = np.floor_divide(micros, 1_000_000)
+        days = (seconds + _SECONDS_BEFORE_1970) / 86_400
+        held = (days >= _FIRST_DAY) & (days < _LAST_DAY + 1)
         known = np.asarray(column.is_valid())
-        early = seconds < 61 * 86_400
-        whole = pa.array((seconds[known & early] - _SECONDS_BEFORE_1970).astype(np.int64)).cast(pa.timestamp("s"))
-        texts = iter(pc.strftime(whole, "%Y-%m-%dT%H:%M:%SZ").to_pylist())
-        for days, is_known, is_early in zip((seconds / 86_400).tolist(), known.tolist(), early.tolist(), strict=True):
-            if not is_known:
-                yield None
-            elif is_early:
-                yield sheet.write_string, next(texts), self.text
-            else:
-                yield sheet.write_number, days, self.time
+        values = pa.array(days, mask=~(known & held)).to_pylist()
+        for at in np.flatnonzero(known & ~held).tolist():
+            text = pc.strftime(pa.scalar(int(seconds[at]), pa.timestamp("s")), "%Y-%m-%dT%H:%M:%SZ").as_py()
+            odd.setdefault(at, []).append(_Cell(sheet.write_string, position, (text,), self.text))
+        return _Column(sheet.write_number, values, self.time)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """The cells of a column (None: empty), and the one way to write them."""
+
+    put: Callable[..., object]
+    values: list[Any]
+    style: Format
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell that is written in another way than its column."""
+
+    put: Callable[..., object]
+    position: int
+    values: tuple[str | None, ...]
+    style: Format
+
+
+def _rows_where(mask: pa.ChunkedArray) -> list[int]:
+    return np.flatnonzero(np.asarray(pc.fill_null(mask, fill_value=False))).tolist()
+
+
+def _lines(texts: pa.ChunkedArray) -> list[int]:
+    """Return how many lines broken texts take: not every program fits heights to texts by itself."""
+    filled = _WIDEST["message"] - 10  # a line seldom ends with its last word at the edge
+    length = np.asarray(pc.fill_null(pc.utf8_length(texts), 0))
+    return np.minimum(-(-length // filled), _MOST_LINES).tolist()  # type: ignore[no-any-return]
+
+
+def _fitting(text: str) -> str:
+    """Return `text`, cut with a mark where it is longer than a cell can hold; Excel counts UTF-16 units."""
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * _TEXT_LIMIT:
+        return text
+    return units[: 2 * (_TEXT_LIMIT - len(_CUT))].decode("utf-16-le", errors="ignore") + _CUT
+
+
+def _width(column: pa.ChunkedArray, name: str) -> int:
+    """Return the width in characters at which a column's header and cells can be read."""
+    if pa.types.is_timestamp(column.type):
+        return _TIME_WIDTH
+    text = column.cast(pa.string())
+    longest = pc.max(pc.utf8_length(text)).as_py() or 0
+    return max(len(name) + _FILTER_ARROW, min(longest, _WIDEST.get(name, _WIDEST_TEXT)) + 2)
 
 
 def _summary(book: _Book, audit: Audit) -> None:
@@ -275,9 +330,8 @@ def _summary(book: _Book, audit: Audit) -> None:
     sheet.merge_range(2, 0, 2, 7, scope(audit), book.wrapped)
     row = _grid(book, sheet, 4, "By kind of credential", *_by_kind(audit))
     row = _pairs(book, sheet, row + 1, "What was judged", _facts(audit))
-    if audit.issue_counts:
-        issues = [[CODES[code].title, count] for code, count in audit.issue_counts.items()]
-        row = _pairs(book, sheet, row + 1, "Data issues (rows in the sheet of that name)", issues)
+    issues = [[code, count, CODES[code].title] for code, count in audit.issue_counts.items()]
+    row = _grid(book, sheet, row + 1, "Data issues, gravest first (sheet Data issues)", ["code", "count", ""], issues)
     accounts = [
         [account, *(int(count) for count in counts)]
         for account, counts in zip(audit.by_account.index, audit.by_account.to_numpy(), strict=True)
@@ -306,6 +360,7 @@ def _by_kind(audit: Audit) -> tuple[list[str], list[list[Any]]]:
 
 def _facts(audit: Audit) -> list[list[Any]]:
     summary = audit.summary
+    outcomes = audit.credentials["outcome"].value_counts()
     instants = summary["as_of"]
     when = "none" if not instants else instants[0] if len(instants) == 1 else f"{instants[0]} to {instants[-1]}"
     own = "" if audit.settings.as_of else " (each report at its own capture time)"
@@ -317,7 +372,10 @@ def _facts(audit: Audit) -> list[list[Any]]:
         ["Reports judged", summary["reports_judged"]],
         ["Rows read", summary["rows"] - summary["rows_rejected"]],
         ["Rows rejected", summary["rows_rejected"]],
+        ["Rows of IAM users", summary["users"] - summary["root_rows"]],
         ["Rows of root (excluded)", summary["root_rows"]],
+        ["Certificates (not judged)", int(outcomes.get(Outcome.CERTIFICATE, 0))],
+        ["In snapshots not judged", int(outcomes.get(Outcome.OTHER_SNAPSHOT, 0))],
         ["Times in this workbook", "UTC, cut to the second"],
     ]
 
@@ -336,7 +394,7 @@ def _grid(  # noqa: PLR0913 - a table and its place
     for column in range(8):
         sheet.write_string(row, column, title if column == 0 else "", book.section)
     for column, name in enumerate(header):
-        sheet.write_string(row + 1, column, name, book.number_header if column else book.header)
+        sheet.write_string(row + 1, column, name, book.number_header if column and name else book.header)
     for below, cells in enumerate(rows or [["none"]], start=row + 2):
         for column, value in enumerate(cells):
             _put(book, sheet, below, column, value)
@@ -344,12 +402,12 @@ def _grid(  # noqa: PLR0913 - a table and its place
 
 
 def _pairs(book: _Book, sheet: Worksheet, row: int, title: str, pairs: list[list[Any]]) -> int:
-    """Write a titled list of names with their values; the names may run on over empty cells, so values stand apart."""
+    """Write a titled list of names with their values; return the row behind it."""
     for column in range(8):
         sheet.write_string(row, column, title if column == 0 else "", book.section)
     for below, (name, value) in enumerate(pairs, start=row + 1):
         sheet.write_string(below, 0, name, book.text)
-        _put(book, sheet, below, 3 if isinstance(value, int) and len(name) > 30 else 1, value)
+        _put(book, sheet, below, 1, value)
     return row + 1 + len(pairs)
 
 
@@ -363,7 +421,8 @@ _RULE: Final = (
     ),
     (
         "A credential that lay idle for {limit} days or more fails. Only active credentials are judged "
-        "(password_enabled, access_key_n_active). Root is excluded, as in the benchmark: it should lie unused."
+        "(password_enabled, access_key_n_active). Root is excluded, as in the benchmark: it is not meant for daily "
+        "work, so lying unused is what is wanted of it."
     ),
     (
         "Where the report does not say when a credential was last used, that instant is bounded by the earliest "
@@ -375,29 +434,30 @@ _RULE: Final = (
         "1.11 (v5.0), 2.11 (v6.0 and v7.0)."
     ),
 )
-_AGE: Final = "key: creation; password: user creation"
+_AGE: Final = "key: its creation; password: user creation"
 _EVIDENCE: Final = (
     ("evidence", "counted from (earliest)", "latest", "reason"),
     ("last use known, at or before the reference instant", "last use", "last use", "last_used"),
     ("never used; last change known, at or before the reference instant", "last change", "last change", "never_used"),
     (
         "last use after the reference instant",
-        "key: creation; password: user creation",
-        "reference",
+        _AGE,
+        "reference instant",
         "used_after_as_of",
     ),
     (
-        "last use blank, unreadable or no column",
-        "key: creation; password: user creation",
-        "reference",
+        "last use blank, not_supported, unreadable or no such column",
+        _AGE,
+        "reference instant",
         "last_use_unknown",
     ),
     (
         "never used; last change absent, unreadable or after the instant",
         "user creation",
-        "reference",
+        "reference instant",
         "age_unknown",
     ),
+    ("the earliest instant is not known either: not_checked", "not known", "reference instant", "the same reason"),
     ("key or user created after the reference instant: not_applicable", "", "", "created_after_as_of"),
     ("active flag unreadable or missing: not_checked", "", "", "active_unknown"),
 )
@@ -408,8 +468,9 @@ _CAVEATS: Final = (
         "it is known."
     ),
     (
-        "AWS records the first use in each span of 5 minutes (passwords) or 15 minutes (keys), and key uses to "
-        "the minute: a last use may seem up to 60 seconds earlier than the key, or later than the reference."
+        "AWS records only the first use in each span of 5 minutes (passwords) or 15 minutes (keys), and cuts key "
+        "uses to the minute: a key used just before the report may still look unused, and a use up to 60 seconds "
+        "before the key's creation or after the reference instant is no contradiction."
     ),
     ("AWS began to record password use on 2014-10-20 and key use on 2015-04-22: never used means not used since."),
     ("AWS lost the password use of 2018-05-04T05:50Z to 2018-05-23T21:08Z: the time shown is the use before that gap."),
@@ -433,7 +494,7 @@ _CAVEATS: Final = (
 
 def _method(book: _Book, audit: Audit) -> None:
     sheet = book.sheet("Method")
-    for column, width in enumerate((70, 40, 12, 22)):
+    for column, width in enumerate((70, 40, 18, 22)):
         sheet.set_column(column, column, width)
     sheet.write_string(0, 0, "Method", book.title)
 
@@ -441,8 +502,8 @@ def _method(book: _Book, audit: Audit) -> None:
         for column in range(4):
             sheet.write_string(row, column, title if column == 0 else "", book.section)
         for below, text in enumerate(texts, start=row + 1):
-            # Merged cells do not grow with their text: about 135 characters fit in a line.
-            sheet.set_row(below, 15 * (len(text) // 135 + 1) + 3)
+            # Merged cells do not grow with their text: about 140 characters fit in a line.
+            sheet.set_row(below, _LINE_HEIGHT * (len(text) // 140 + 1) + 3)
             sheet.merge_range(below, 0, below, 3, text, book.wrapped)
         return row + len(texts) + 2
 
@@ -456,15 +517,10 @@ def _method(book: _Book, audit: Audit) -> None:
 
 
 def _provenance(book: _Book, audit: Audit) -> None:
-    sheet = book.sheet("Provenance")
-    for position, field in enumerate(_INPUTS):
-        sheet.set_column(position, position, _WIDTHS.get(field.name, _TIME_WIDTH))
-    sheet.write_string(0, 0, "Provenance", book.title)
     made_by = [
-        "credreport " + __version__,
+        f"credreport {__version__}",
         *(f"{name} {version(name)}" for name in ("pandas", "pyarrow", "XlsxWriter")),
     ]
-    sheet.write_string(1, 0, "Made by " + ", ".join(made_by), book.text)
     settings = audit.settings
     chosen = [
         f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
@@ -472,9 +528,12 @@ def _provenance(book: _Book, audit: Audit) -> None:
         f"every-snapshot: {'yes' if settings.every_snapshot else 'no'}",
         f"account-id: {settings.account_id or 'none given'}",
     ]
-    sheet.write_string(2, 0, "Settings: " + "; ".join(chosen), book.text)
-    sheet.repeat_rows(4)
-    sheet.freeze_panes(5, 1)
     inputs = to_arrow(audit.inputs, _INPUTS)
-    sheet.autofilter(4, 0, 4 + max(inputs.num_rows, 1), len(_INPUTS) - 1)
-    book.rows(sheet, 4, inputs)
+    judged = inputs.column_names.index("judged")
+    inputs = inputs.set_column(judged, "judged", pc.if_else(inputs["judged"], "yes", "no"))
+    preface = [
+        ("Provenance", book.title),
+        (f"Made by {', '.join(made_by)}", book.text),
+        (f"Settings: {'; '.join(chosen)}", book.text),
+    ]
+    book.table("Provenance", inputs, preface=preface)

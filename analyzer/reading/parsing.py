@@ -400,7 +400,8 @@ def _assemble(reports: list[Report], tables: list[tuple[list[int], pa.Table | No
             )
         )
         owners.append(np.repeat(np.array(members, np.int32), [len(reports[number].lines) for number in members]))
-    cells = pa.concat_tables(parts)
+    # One chunk: the takes that follow would search the hundreds that the parse leaves.
+    cells = pa.concat_tables(parts).combine_chunks()
     report = np.concatenate(owners)
     if len(parts) > 1:
         order = np.argsort(report, kind="stable")

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import re
 import zipfile
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pyarrow as pa
 import pytest
+import xlsxwriter
 from openpyxl import load_workbook
+from openpyxl.utils.escape import unescape
+from xlsxwriter.exceptions import FileCreateError
 
 from analyzer.outputs import excel
+from analyzer.staleness import Reason, Status
 from analyzer.tables import CREDENTIALS, FEW, FINDINGS, ISSUES, to_arrow
 from tests.outputs.conftest import ODD
 from tests.reports import key, user
@@ -43,15 +50,106 @@ def expected(table: pa.Table) -> list[list[object]]:
     return [table.column_names, *(rows or [["none", *[None] * (table.num_columns - 1)]])]
 
 
+def data_of(audit: Audit) -> dict[str, pa.Table]:
+    return {
+        "Findings": to_arrow(audit.worst_first, FINDINGS),
+        "Credentials": to_arrow(audit.credentials, CREDENTIALS.append(pa.field("outcome", FEW))),
+        "Data issues": to_arrow(audit.issues, ISSUES),
+    }
+
+
+def with_users(audit: Audit, names: list[str]) -> Audit:
+    """Return `audit` with these names in the place of its first findings' users."""
+    users = [*names, *audit.findings["user"].tolist()[len(names) :]]
+    return replace(audit, findings=audit.findings.assign(user=pd.Series(users, dtype=pd.ArrowDtype(pa.string()))))
+
+
+def users_in(book: Workbook) -> list[object]:
+    return [row[3] for row in book["Findings"].iter_rows(min_row=2, values_only=True)]
+
+
+def test_the_odd_ones_have_every_status_and_reason(audit_of: Callable[..., Audit]) -> None:
+    findings = audit_of(ODD).findings  # what the other tests take for granted
+    assert set(findings["status"]) == set(Status)
+    assert set(findings["reason"]) == set(Reason)
+
+
+def test_provenance_names_each_input_and_goes_on_past_the_row_limit(
+    audit_of: Callable[..., Audit], tmp_path: Path
+) -> None:
+    result = audit_of(ODD, many=200)
+    book = written(result, tmp_path, row_limit=12)
+    sheets = [name for name in book.sheetnames if name.startswith("Provenance")]
+    assert len(sheets) > 1
+    rows = [row for name in sheets for row in book[name].iter_rows(min_row=6, values_only=True)]
+    assert [row[0] for row in rows] == result.inputs["name"].tolist()
+    assert [row[1] for row in rows] == result.inputs["sha256"].tolist()
+    assert [row[2] for row in rows] == result.inputs["bytes"].tolist()
+    assert [row[9] for row in rows] == ["yes" if judged else "no" for judged in result.inputs["judged"]]
+    assert rows[0][5] == "111122223333"
+
+
+def test_the_last_microsecond_of_a_day_stays_that_day(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    book = written(audit_of(ODD, many=40), tmp_path)
+    as_of = {cell.value for (cell,) in book["Findings"].iter_rows(min_row=2, min_col=11, max_col=11)}
+    second = datetime(2026, 10, 31, 23, 59, 59)  # noqa: DTZ001 - Excel knows no zone
+    assert as_of == {second}
+    with zipfile.ZipFile(tmp_path / "workbook.xlsx") as archive:
+        # A whole second, so that no program can round it up to the next day.
+        days = (second - datetime(1899, 12, 30)) / timedelta(days=1)  # noqa: DTZ001
+        assert f"<v>{days:.16G}</v>".encode() in archive.read("xl/worksheets/sheet2.xml")
+
+
+@pytest.mark.parametrize("name", ["<r>&</r>", "<r><t>x</t></r>", "<r></r>", "<r>", "<r>a\nb</r>", "<r>=1</r>"])
+def test_a_name_that_looks_like_the_sheets_own_markup_is_text(
+    audit_of: Callable[..., Audit], tmp_path: Path, name: str
+) -> None:
+    result = with_users(audit_of(ODD), [name])
+    assert name in users_in(written(result, tmp_path))
+
+
+def test_names_that_look_like_escapes_and_odd_characters_are_kept(
+    audit_of: Callable[..., Audit], tmp_path: Path
+) -> None:
+    names = ["_x0041_", "a\ufffeb", "a\rb", "\x00", "\u2028", " lead", "trail ", "&lt;", "\U0001f600"]
+    seen = users_in(written(with_users(audit_of(ODD, many=40), names), tmp_path))
+    assert set(names) <= {unescape(str(name)) for name in seen}
+
+
+def test_long_texts_are_cut_by_the_units_that_excel_counts(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    names = ["\U0001f600" * 20_000, "é" * 32_767, "<r>" + "x" * 40_000 + "</r>", "=" * 40_000]
+    seen = [str(name) for name in users_in(written(with_users(audit_of(ODD, many=40), names), tmp_path))]
+    assert names[1] in seen
+    cut = [name for name in seen if name.endswith("[cut: longer than a cell can hold]")]
+    assert sorted(name[0] for name in cut) == ["<", "=", "\U0001f600"]
+    assert all(len(name.encode("utf-16-le")) <= 2 * 32_767 for name in cut)
+
+
+def test_a_disk_error_is_an_os_error(
+    audit_of: Callable[..., Audit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = xlsxwriter.Workbook.close
+
+    def full(workbook: xlsxwriter.Workbook) -> None:
+        close(workbook)
+        raise FileCreateError("no space left")
+
+    monkeypatch.setattr(xlsxwriter.Workbook, "close", full)
+    with pytest.raises(OSError, match="no space left"):
+        excel.write(audit_of([]), tmp_path)
+
+
+def test_nothing_but_the_workbook_is_left_in_the_folder(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    assert excel.write(audit_of(ODD), out) == [out / "workbook.xlsx"]
+    assert [path.name for path in out.iterdir()] == ["workbook.xlsx"]
+
+
 def test_the_sheets_hold_the_tables_cell_by_cell(any_audit: Audit, tmp_path: Path) -> None:
     book = written(any_audit, tmp_path)
     assert book.sheetnames == SHEETS
-    tables = {
-        "Findings": to_arrow(any_audit.worst_first, FINDINGS),
-        "Credentials": to_arrow(any_audit.credentials, CREDENTIALS.append(pa.field("outcome", FEW))),
-        "Data issues": to_arrow(any_audit.issues, ISSUES),
-    }
-    for name, table in tables.items():
+    for name, table in data_of(any_audit).items():
         assert [list(row) for row in book[name].iter_rows(values_only=True)] == expected(table), name
 
 
@@ -65,7 +163,7 @@ def test_texts_do_not_act(audit_of: Callable[..., Audit], tmp_path: Path) -> Non
             assert cell.data_type == "s"
             assert cell.hyperlink is None
             assert cell.number_format == "@"
-            assert bool(cell.quotePrefix) == (name[0] in "=+-@"), name
+            assert bool(cell.quotePrefix) == (str(name)[0] in "=+-@"), name
     with zipfile.ZipFile(tmp_path / "workbook.xlsx") as archive:
         for part in archive.namelist():
             assert b"<f>" not in archive.read(part)
@@ -118,6 +216,11 @@ def test_equal_bytes(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     kept = first.read_bytes()
     (second,) = excel.write(result, tmp_path)
     assert kept == second.read_bytes()
+    with zipfile.ZipFile(second) as archive:  # the two writes may have fallen into one second
+        assert set(re.findall(rb"\d{4}-\d\d-\d\dT[^<]*", archive.read("docProps/core.xml"))) == {
+            b"2000-01-01T00:00:00Z"
+        }
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
 
 
 def test_the_answer_and_the_limit_are_on_the_first_sheet(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
