@@ -6,6 +6,7 @@ was produced.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -224,6 +225,10 @@ def _choices(option: str, given: Iterable[str], known: tuple[str, ...]) -> list[
 
 def main() -> NoReturn:
     """Run the program; every way out goes through here, and no traceback reaches the user."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal without UTF-8 shows a question mark; it must not cost the answer.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = app(prog_name="credreport", standalone_mode=False)
         sys.stdout.flush()
@@ -236,9 +241,9 @@ def main() -> NoReturn:
         _complain("interrupted", "nothing was written; an earlier run's output stands as it was")
         code = NOTHING_PRODUCED
     except BrokenPipeError:
-        # The reader of our output has gone, as `head` does: nothing more can be said to it.
+        # Help or a version, and its reader has gone, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = NOTHING_PRODUCED
+        code = 0
     except MemoryError:
         _complain("out of memory", "judge fewer files at a time, or write fewer formats: --format parquet")
         code = NOTHING_PRODUCED

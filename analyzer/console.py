@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -44,8 +45,20 @@ _LEVEL_STYLES: Final[dict[Level, str]] = {
 }
 
 
+class _Console(Console):
+    """A console whose reader may leave early, as `head` does: the exit code still tells the outcome."""
+
+    def on_broken_pipe(self) -> None:
+        silence()
+
+
+def silence() -> None:
+    """Send what is still written to standard output nowhere: nobody reads it any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _console() -> Console:
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = _Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in console._environ:  # noqa: SLF001 - as rich itself decides it
         console.width = _WIDE
     return console
@@ -64,14 +77,20 @@ def progress(*, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
         task = bar.add_task("reading", total=None)
 
         def tell(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, description="judging" if done == total else "reading")
+            bar.update(
+                task, completed=done, total=total, description="judging and writing" if done == total else "reading"
+            )
 
         yield tell
 
 
 def print_json(summary: dict[str, Any]) -> None:
     """Print `summary` as JSON on standard output."""
-    sys.stdout.write(json.dumps(summary, indent=2, ensure_ascii=True) + "\n")
+    try:
+        sys.stdout.write(json.dumps(summary, indent=2, ensure_ascii=True) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence()
 
 
 def show_audit(audit: Audit, written: Written) -> None:

@@ -169,6 +169,22 @@ def test_help_is_worth_reading(command: list[str]) -> None:
         assert option in done.stdout
 
 
+@pytest.mark.parametrize("options", ["", "--json"])
+def test_a_reader_that_leaves_early_costs_nothing(tmp_path: Path, options: str) -> None:
+    write(tmp_path / "2026-10-31.csv", PASSING)
+    script = f"{SCRIPT} audit 2026-10-31.csv --format parquet {options} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_terminal_without_utf8_costs_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("caf\u00e9", **key(rotated=OLD))))
+    done = run("audit", path, "-o", tmp_path / "out", "--format", "parquet", PYTHONIOENCODING="ascii")
+    assert done.returncode == 1
+    assert "caf?" in done.stdout
+    assert run("inspect", path, PYTHONIOENCODING="ascii").returncode == 0
+
+
 def test_shell_completion(tmp_path: Path) -> None:
     done = run("--show-completion", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1", HOME=str(tmp_path))
     assert "_CREDREPORT_COMPLETE" in run("--show-completion", "bash").stdout + done.stdout
