@@ -201,9 +201,22 @@ def answer(audit: Audit) -> str:
 
 def scope(audit: Audit) -> str:
     """Return in a line what was judged, and as of when."""
-    accounts = counted(int(audit.users["account_id"].nunique()), "account")
     reports = f"{int(audit.inputs['judged'].sum()):,} of {counted(len(audit.inputs), 'report')} judged"
-    return f"{reference(audit)}. {accounts}, {reports}, root excluded."
+    return f"{reference(audit)}. {accounts_in_words(audit)}, {reports}, root excluded."
+
+
+def accounts_of(audit: Audit) -> tuple[int, bool]:
+    """Return how many accounts the reports are known to be of, and whether there are rows that tell none."""
+    account = audit.users["account_id"]
+    return int(account.nunique()), bool(account.isna().any())
+
+
+def accounts_in_words(audit: Audit) -> str:
+    """Return the number of accounts as a reader needs it."""
+    known, some_unknown = accounts_of(audit)
+    if some_unknown:
+        return f"{counted(known, 'account')} and at least one unknown" if known else "account unknown"
+    return counted(known, "account") if known else "no accounts"
 
 
 def reference(audit: Audit) -> str:

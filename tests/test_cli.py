@@ -264,7 +264,7 @@ def test_no_network_is_needed(tmp_path: Path) -> None:
     if probe.returncode:
         pytest.skip("this machine does not allow network namespaces")
     # An empty home as well: nothing may be fetched on first use either.
-    environment = {**os.environ, "HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path / "mpl")}
+    environment = {**os.environ, "HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path / "mpl"), "MPLBACKEND": "none"}
     command = ["unshare", "-rn", SCRIPT, "audit", SAMPLES, "-o", tmp_path / "out"]
     done = subprocess.run([*map(str, command)], capture_output=True, check=False, env=environment)
     assert done.returncode == 1, done.stderr

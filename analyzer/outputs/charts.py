@@ -8,13 +8,14 @@ by colour alone what it says.
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 
 from analyzer.reading.layout import Kind, State
-from analyzer.result import JUDGED_KINDS, Outcome, counted, reference
+from analyzer.result import JUDGED_KINDS, Outcome, accounts_in_words, accounts_of, counted, reference
 from analyzer.staleness import EXACT, Status
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def own_style() -> Iterator[None]:
     log = logging.getLogger("matplotlib")
     level = log.level
     log.setLevel(logging.ERROR)
+    # A backend that this machine does not have would stop the import; pictures are drawn without any.
+    os.environ.pop("MPLBACKEND", None)
     import matplotlib as mpl  # noqa: PLC0415 - only this format needs it
 
     style: dict[str, Any] = {
@@ -102,7 +105,7 @@ def _figure(audit: Audit, title: str, notes: Sequence[str] = ()) -> Figure:
 
     figure = Figure(figsize=_SIZE, facecolor="white")
     FigureCanvasAgg(figure)
-    subtitle = f"{reference(audit)} · {_accounts_in_words(audit)} · root excluded"
+    subtitle = f"{reference(audit)} · {accounts_in_words(audit)} · root excluded"
     _line(figure, 0.945, title, fontsize=13.5, fontweight="bold")
     _line(figure, 0.89, subtitle, color=_MUTED)
     if notes:
@@ -128,19 +131,6 @@ def _nothing(figure: Figure, audit: Audit, otherwise: str) -> Figure:
         why = otherwise
     figure.text(0.5, 0.45, why, fontsize=13, color=_MUTED, ha="center", va="center")
     return figure
-
-
-def _accounts_of(audit: Audit) -> tuple[int, bool]:
-    """Return how many accounts the reports are known to be of, and whether there are rows that tell none."""
-    account = audit.users["account_id"]
-    return int(account.nunique()), bool(account.isna().any())
-
-
-def _accounts_in_words(audit: Audit) -> str:
-    known, some_unknown = _accounts_of(audit)
-    if some_unknown:
-        return f"{counted(known, 'account')} and at least one unknown" if known else "account unknown"
-    return counted(known, "account") if known else "no accounts"
 
 
 def _limit(audit: Audit) -> str:
@@ -321,7 +311,7 @@ def accounts(audit: Audit) -> Figure:
 def _accounts_title(audit: Audit, failing: pd.DataFrame, shown: pd.DataFrame) -> str:
     if audit.findings.empty:
         return "No account with credentials to judge"
-    known, some_unknown = _accounts_of(audit)
+    known, some_unknown = accounts_of(audit)
     counts = failing[Status.FAIL]
     verb = "has" if 1 in {len(failing), known + some_unknown} else "have"
     what = "a failing credential" if counts.sum() == 1 else "failing credentials"
@@ -337,7 +327,7 @@ def _accounts_notes(audit: Audit, failing: pd.DataFrame, shown: pd.DataFrame) ->
     if len(rest):
         left = counted(int(rest.sum()), "failing credential")
         notes.append(f"Not shown: {counted(len(rest), 'further account')} with {left}.")
-    if _accounts_of(audit)[1]:
+    if accounts_of(audit)[1]:
         notes.append("Reports that tell no account are counted as one account.")
     return notes
 
