@@ -60,22 +60,22 @@ def test_a_missing_path_ends_the_run(tmp_path: Path) -> None:
         sources(tmp_path / "typo")
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("empty.csv", b""),
-        ("cut.csv.gz", gzip.compress(REPORT.encode())[:-20]),
-        ("cut.zip", zipped(a=REPORT.encode())[:60]),
-        ("cut.json", json.dumps({"Content": "dXNlcixhcm4=", "GeneratedTime": GENERATED})[:30].encode()),
-        ("bad-base64.json", b'{"Content": "dXNlcixh*", "GeneratedTime": "2026-10-31T08:00:00Z"}'),
-        ("no-csv.json", json.dumps({"Content": base64.b64encode(b"hello").decode()}).encode()),
-        ("cut.b64", base64.b64encode(REPORT.encode())[:101]),
-        ("cut-utf16.csv", b"\xff\xfe" + REPORT.encode("utf-16-le") + b"x"),
-        ("cut.yaml", b"Content: 'dXNlcg==\nGeneratedTime: 2026"),
-    ],
-)
-def test_damaged_containers_are_rejected_even_in_a_folder(tmp_path: Path, name: str, content: bytes) -> None:
-    write(tmp_path / name, content)
+DAMAGED = {
+    "empty.csv": b"",
+    "cut.csv.gz": gzip.compress(REPORT.encode())[:-20],
+    "cut.zip": zipped(a=REPORT.encode())[:60],
+    "cut.json": json.dumps({"Content": "dXNlcixhcm4=", "GeneratedTime": GENERATED})[:30].encode(),
+    "bad-base64.json": b'{"Content": "dXNlcixh*", "GeneratedTime": "2026-10-31T08:00:00Z"}',
+    "no-csv.json": json.dumps({"Content": base64.b64encode(b"hello").decode()}).encode(),
+    "cut.b64": base64.b64encode(REPORT.encode())[:101],
+    "cut-utf16.csv": b"\xff\xfe" + REPORT.encode("utf-16-le") + b"x",
+    "cut.yaml": b"Content: 'dXNlcg==\nGeneratedTime: 2026",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_containers_are_rejected_even_in_a_folder(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, DAMAGED[name])
     write(tmp_path / "good.csv", REPORT)
     found, log = sources(tmp_path)
     assert len(found) == 1
