@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.oracle import Verdict, judge, read_time
@@ -372,12 +372,15 @@ def features(report: Report) -> set[str]:
 def test_reports_hold_every_case() -> None:
     seen: set[str] = set()
 
-    @settings(slow, max_examples=500, derandomize=True, database=None, phases=[Phase.generate])
-    @given(reports(drop_column=True))
-    def collect(report: Report) -> None:
-        seen.update(features(report))
+    def collect(number: int) -> None:
+        @seed(number)
+        @settings(slow, max_examples=500, database=None, phases=[Phase.generate])
+        @given(reports(drop_column=True))
+        def draw(report: Report) -> None:
+            seen.update(features(report))
 
-    collect()
+        draw()
+
     bounded = {
         f"{s} for {r}" for s in ("pass", "not_checked") for r in ("used_after_as_of", "last_use_unknown", "age_unknown")
     }
@@ -385,7 +388,12 @@ def test_reports_hold_every_case() -> None:
     undated = {"not_checked for active_unknown", "not_applicable for created_after_as_of"}
     shapes = {f"{n} columns" for n in (15, 16, 21, 22, 23)} | {"root old", "root new", "no root"}
     texts = {"a comma in a name", "a quote in an ARN", "45 days to the microsecond", "44 days, 23:59:59"}
-    assert bounded | known | undated | shapes | texts == seen
+    wanted = bounded | known | undated | shapes | texts
+    # One round finds them all, as a rule; which cases it draws is up to the release of Hypothesis.
+    for number in range(5):
+        if wanted != seen:
+            collect(number)
+    assert wanted == seen
 
 
 @slow
