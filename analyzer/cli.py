@@ -17,15 +17,14 @@ import typer
 from typer.exceptions import TyperException
 
 from analyzer import __version__
-from analyzer.errors import AnalyzerError, UsageError
+from analyzer.choices import FORMATS, TABLES
+from analyzer.errors import AnalyzerError, UsageError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
 NOTHING_PRODUCED: Final = 2
-FORMATS: Final = ("parquet", "excel", "charts")
-TABLES: Final = ("findings", "credentials", "users", "issues")
 
 app = typer.Typer(
     name="credreport",
@@ -148,10 +147,13 @@ def audit(  # noqa: PLR0913 - one parameter an option
         code = 3
     if exit_zero and code == 1:
         code = 0
-    if as_json:
-        console.print_json({**result.summary, "output": str(output), "files": written.files, "exit_code": code})
-    elif not quiet:
-        console.show_audit(result, written)
+    try:
+        if as_json:
+            console.print_json({**result.summary, "output": str(output), "files": written.files, "exit_code": code})
+        elif not quiet:
+            console.show_audit(result, written)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
+        _complain(f"the summary could not be shown: {error}", f"the evidence is complete in {output}")
     raise typer.Exit(code)
 
 
@@ -273,4 +275,4 @@ def _usage(error: TyperException) -> int:
 def _complain(message: str, hint: str) -> None:
     color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     error, tip, plain = ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") if color else ("", "", "")
-    sys.stderr.write(f"{error}error:{plain} {message}\n{tip}hint:{plain} {hint}\n")
+    sys.stderr.write(f"{error}error:{plain} {printable(message)}\n{tip}hint:{plain} {printable(hint)}\n")

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.errors import printable
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
@@ -153,7 +154,7 @@ def _show_worst(console: Console, audit: Audit) -> None:
     for row in records(worst):
         table.add_row(
             row["account_id"] or "unknown",
-            _printable(row["user"] or "(no name)"),
+            printable(row["user"] or "(no name)"),
             row["credential"],
             Text(row["status"].replace("_", " "), style=_STYLES[row["status"]]),
             row["message"],
@@ -174,7 +175,7 @@ def _show_issues(console: Console, found: Audit | Inspection) -> None:
         )
         line = Text(f"  {count:>5,}  ")
         line.append(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level])
-        line.append(f" ({'e.g. ' if count > 1 else ''}{_printable(where)}): {row['message']}")
+        line.append(printable(f" ({'e.g. ' if count > 1 else ''}{where}): {row['message']}"))
         # One line each, however long: what is cut into columns cannot be searched or copied.
         console.print(line, soft_wrap=True)
 
@@ -205,7 +206,7 @@ def show_inspection(found: Inspection) -> None:
             f"captured {captured}",
             f"newest time inside {_time(row['newest_time']) if row['newest_time'] else 'none'}",
         ]
-        console.print(Text(_printable(row["name"])), soft_wrap=True)
+        console.print(Text(printable(row["name"])), soft_wrap=True)
         console.print(Text("    " + " · ".join(facts), style="dim"), soft_wrap=True)
     _show_issues(console, found)
 
@@ -213,11 +214,6 @@ def show_inspection(found: Inspection) -> None:
 def _time(instant: pd.Timestamp) -> str:
     """Return a time to the second; the last microsecond of a day, which stands for a date, as that date."""
     return f"{instant:%Y-%m-%d}" if instant.microsecond == 999_999 else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _printable(text: str) -> str:
-    """Return `text` without characters that would move the cursor or hide something."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _table() -> Table:

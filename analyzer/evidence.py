@@ -10,18 +10,20 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from analyzer.choices import FORMATS
 from analyzer.errors import OutputError
+from analyzer.outputs import charts, excel, manifest, parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from analyzer.result import Audit
 
-FORMATS: Final = ("parquet", "excel", "charts")
-MANIFEST: Final = "manifest.json"
 _FOREIGN_NAMED: Final = 3
 
 
@@ -38,42 +40,34 @@ def write(audit: Audit, folder: Path, formats: Sequence[str], tables: Sequence[s
 
     Raises OutputError where `folder` cannot be written, or holds files that are not credreport's.
     """
-    from analyzer.outputs import manifest  # noqa: PLC0415 - outputs load what they need when they are needed
-
     with _staged(folder) as staging:
-        paths = [path for name in FORMATS if name in formats for path in _writer(name, tables)(audit, staging)]
+        writers = {"parquet": lambda: parquet.write(audit, staging, tables)} | {
+            name: partial(module.write, audit, staging) for name, module in (("excel", excel), ("charts", charts))
+        }
+        paths = [path for name in FORMATS if name in formats for path in writers[name]()]
         paths.append(manifest.write(audit, staging, paths))
         files = [path.relative_to(staging).as_posix() for path in paths]
     return Written(folder, files)
 
 
-def _writer(name: str, tables: Sequence[str]) -> Callable[[Audit, Path], list[Path]]:
-    """Return the writer of a format: one line a format, each loaded only when it is asked for."""
-    if name == "parquet":
-        from analyzer.outputs import parquet  # noqa: PLC0415
-
-        return lambda audit, folder: parquet.write(audit, folder, tables)
-    if name == "excel":
-        from analyzer.outputs import excel  # noqa: PLC0415
-
-        return excel.write
-    from analyzer.outputs import charts  # noqa: PLC0415
-
-    return charts.write
-
-
 def check_folder(folder: Path) -> None:
     """Raise OutputError unless `folder` is absent, empty, or what an earlier run left there and nothing else."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise OutputError(f"not a folder: {folder}", "choose another folder with -o")
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    if not present:
-        return
-    foreign = sorted(present - _own_files(folder))
+    try:
+        if not os.path.lexists(folder):
+            return
+        if not folder.is_dir():
+            raise OutputError(f"not a folder: {folder}", "choose another folder with -o")
+        if folder.resolve() == Path.cwd():
+            raise OutputError(
+                "the output folder would be the current one, which is replaced as a whole",
+                "choose another folder with -o",
+            )
+        own = _own_files(folder)
+        foreign = sorted(set(islice(_foreign(folder, own), _FOREIGN_NAMED + 1)))
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
     if foreign:
-        more = f" and {len(foreign) - _FOREIGN_NAMED} more" if len(foreign) > _FOREIGN_NAMED else ""
+        more = " and more" if len(foreign) > _FOREIGN_NAMED else ""
         raise OutputError(
             f"the output folder {folder} holds files that credreport did not write: "
             f"{', '.join(foreign[:_FOREIGN_NAMED])}{more}",
@@ -81,12 +75,25 @@ def check_folder(folder: Path) -> None:
         )
 
 
+def _foreign(folder: Path, own: set[str]) -> Iterator[str]:
+    """Yield what stands in `folder` and is neither one of its `own` files nor a folder of theirs."""
+    folders = {path.rpartition("/")[0] for path in own}
+    for place, names, files in os.walk(folder):
+        here = Path(place)
+        for name in sorted((*names, *files)):
+            path = here / name
+            shown = path.relative_to(folder).as_posix()
+            is_folder = path.is_dir() and not path.is_symlink()
+            if shown not in (folders if is_folder else own):
+                yield f"{shown}/" if is_folder else shown
+
+
 def _own_files(folder: Path) -> set[str]:
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if manifest["program"] != "credreport":
+        kept = json.loads((folder / manifest.NAME).read_text(encoding="utf-8"))
+        if kept["program"] != "credreport":
             return set()
-        return {MANIFEST, *(output["name"] for output in manifest["outputs"])}
+        return {manifest.NAME, *(output["name"] for output in kept["outputs"])}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
 

@@ -20,14 +20,11 @@ if TYPE_CHECKING:
 _OUTCOMES: Final = list(Outcome)
 
 
-def judge(
-    credentials: pd.DataFrame, user_rows: int, selection: Selection, limit_days: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def judge(credentials: pd.DataFrame, selection: Selection, limit_days: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return `findings`, and `credentials` with `age_days, idle_days, outcome` (see `analyzer.tables`, `Audit`).
 
     `selection` speaks of the rows of `users`; `credentials.user_row` says which of them each credential is of.
     """
-    assert len(selection.judged) == user_rows  # noqa: S101
     row = credentials["user_row"].to_numpy()
     as_of = selection.as_of[row]
     assessed = assess(credentials, as_of, limit_days)

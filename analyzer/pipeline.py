@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from analyzer.errors import InputError
 from analyzer.judging import judge
-from analyzer.reading.columns import NO_TIME, TIME, arrow_of, column_of
+from analyzer.reading.columns import NO_TIME, TIME, arrow_of, column_of, microseconds, records
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import Tables, normalize
 from analyzer.reading.parsing import parse
@@ -43,8 +43,8 @@ def audit(
     log = IssueLog()
     sources, tables = _read(paths, log, settings.account_id, leave_out, progress)
     selection = select(tables, sources, log, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
-    findings, credentials = judge(tables.credentials, len(tables.users), selection, settings.max_idle_days)
-    _note_users_found_twice(tables.users, log)
+    findings, credentials = judge(tables.credentials, selection, settings.max_idle_days)
+    _note_users_found_twice(tables.users[selection.judged], log, by_capture=settings.every_snapshot)
     return Audit(
         settings=settings,
         inputs=_inputs(sources, tables, selection.judged, selection.as_of),
@@ -59,7 +59,7 @@ def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Pr
     """Return what is in the reports under `paths`, unjudged."""
     log = IssueLog()
     sources, tables = _read(paths, log, account_id, None, progress)
-    _note_users_found_twice(tables.users, log)
+    _note_users_found_twice(tables.users, log, by_capture=True)
     count = len(tables.users)
     return Inspection(_inputs(sources, tables, np.zeros(count, bool), np.full(count, NO_TIME)), _issues(log))
 
@@ -79,8 +79,11 @@ def _read(
     return sources, normalize(raw, sources, log, account_id)
 
 
-def _note_users_found_twice(users: pd.DataFrame, log: IssueLog) -> None:
-    """User names are unique within an account, whatever their case; a snapshot is an account and a capture time."""
+def _note_users_found_twice(users: pd.DataFrame, log: IssueLog, *, by_capture: bool) -> None:
+    """Note users that stand twice in one snapshot: names are unique within an account, whatever their case.
+
+    `by_capture`: the rows are of several snapshots, told apart by their capture times; else of one an account.
+    """
     account = users["account_id"].cat.codes.to_numpy().astype(np.int64)
     source = users["source"].cat.codes.to_numpy().astype(np.int64)
     name = pc.utf8_lower(arrow_of(users["user"])).combine_chunks().dictionary_encode().indices
@@ -88,20 +91,19 @@ def _note_users_found_twice(users: pd.DataFrame, log: IssueLog) -> None:
         {
             # Nothing tells whether two files of unknown accounts belong together.
             "account": np.where(account < 0, -2 - source, account),
-            "captured": pc.fill_null(arrow_of(users["captured_at"]).cast(pa.int64()), NO_TIME).to_numpy(),
             "name": pc.fill_null(name, -1).to_numpy(),
+            "captured": microseconds(users["captured_at"]) if by_capture else 0,
         }
     )
     twice = np.flatnonzero(keys.duplicated(keep=False).to_numpy() & (keys["name"] >= 0).to_numpy())
-    found = users.iloc[twice]
-    for source_name, line, user in zip(found["source"], found["line"], found["user"], strict=True):
+    for row in records(users[["source", "line", "user"]].iloc[twice]):
         log.add(
             "duplicate_user",
-            "the user stands more than once in this snapshot of the account; each row was judged; remove the copy",
-            source=source_name,
-            line=int(line),
+            "the user stands more than once in this snapshot of the account, and each row counts; remove the copy",
+            source=row["source"],
+            line=row["line"],
             column="user",
-            value=user,
+            value=row["user"],
         )
 
 

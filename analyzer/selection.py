@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from analyzer.reading.sources import Source
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_CURRENT: Final = timedelta(days=1)
+_CURRENT: Final = timedelta(days=1) // timedelta(microseconds=1)
 """A report this much older than the reference instant, or less, speaks for it."""
 _NAMED: Final = 5
 """Files that an error names before it only counts the rest."""
@@ -88,8 +88,7 @@ def _accounts_in_reports(
 ) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
     """Return the distinct pairs of source and account, and the pair of each row.
 
-    Rows whose account is not known go with the one account of their file; in a file without any they stay apart
-    (account ""), since nothing tells which snapshots belong together.
+    Rows of unknown account stay apart (account ""): nothing tells which snapshots of theirs belong together.
     """
     accounts = [*users["account_id"].cat.categories, ""]
     # An account given by a file name has no partition; `aws` is where nearly all accounts are.
@@ -102,11 +101,6 @@ def _accounts_in_reports(
     account = np.array(accounts, dtype=object)[parts // len(partitions) % len(accounts)]
     partition = np.array(partitions, dtype=object)[parts % len(partitions)]
     pairs["account"] = np.where(account == "", "", partition + ":" + account)
-    of_owner = pairs[pairs["account"] != ""].groupby("owner")["account"].agg(["first", "nunique"])
-    only = of_owner.loc[of_owner["nunique"] == 1, "first"]
-    pairs["account"] = pairs["account"].where(
-        pairs["account"] != "", only.reindex(pairs["owner"], fill_value="").to_numpy()
-    )
     return pairs, which
 
 
@@ -122,9 +116,9 @@ def _note_snapshots(
         )
     if as_of is None:
         return
-    early = (noted["captured"] != NO_TIME) & (noted["captured"] < _micros(as_of - _CURRENT))
+    early = (noted["captured"] != NO_TIME) & (noted["captured"] < _micros(as_of) - _CURRENT)
     for pair in records(noted[noted["judged"] & early]):
-        age = (_micros(as_of) - pair["captured"]) // (86_400 * 1_000_000)
+        age = (_micros(as_of) - pair["captured"]) // _CURRENT
         log.add(
             "older_report",
             f"captured {age:,} {'day' if age == 1 else 'days'} before the reference instant: what was used, changed or "

@@ -96,7 +96,7 @@ def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int)
         (["audit", "2026-10-31.csv", "-o", "README"], "not a folder: README", "-o"),
         (
             ["audit", "2026-10-31.csv", "-o", "."],
-            "files that credreport did not write",
+            "the output folder would be the current one",
             "choose another folder with -o",
         ),
         (["audit", "2026-10-31.csv", "-o", "README/x"], "cannot write README/x", "-o"),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from analyzer import evidence
+from analyzer import evidence, tables
+from analyzer.choices import FORMATS, TABLES
 from analyzer.errors import OutputError
 from analyzer.outputs import parquet
 from analyzer.pipeline import audit
@@ -81,6 +82,28 @@ def test_what_fails_leaves_the_old_set_and_nothing_else(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
 
+def test_the_names_to_choose_from_are_the_tables() -> None:
+    assert tuple(tables.TABLES) == TABLES
+
+
+def test_folders_and_links_of_others_are_refused(
+    result: Audit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    make(result, out)
+    (out / "mine").mkdir()
+    with pytest.raises(OutputError, match="did not write: mine/"):
+        make(result, out)
+    (out / "mine").rmdir()
+    (out / "link").symlink_to(tmp_path / "in")
+    with pytest.raises(OutputError, match="did not write: link"):
+        make(result, out)
+    (out / "link").unlink()
+    monkeypatch.chdir(out)
+    with pytest.raises(OutputError, match="the current one"):
+        make(result, Path())
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "charts/mine.png", "manifest.json"])
 def test_a_folder_with_other_files_is_refused(result: Audit, tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
@@ -100,7 +123,7 @@ def test_an_empty_folder_is_used(result: Audit, tmp_path: Path) -> None:
 
 def test_a_killed_run_leaves_the_old_set_or_the_new_one(result: Audit, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    make(result, out, evidence.FORMATS)
+    make(result, out, FORMATS)
     sets = [whole(out)]
     chance = random.Random(7)  # noqa: S311 - moments to kill at
     command = [

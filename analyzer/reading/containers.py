@@ -22,7 +22,7 @@ from analyzer.reading.layout import COLUMNS
 from analyzer.reading.times import parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
 LARGEST: Final = 2**31
@@ -31,6 +31,10 @@ LARGEST: Final = 2**31
 DELIMITERS: Final = ",;\t"
 _ENOUGH_COLUMNS: Final = 3
 _HEADER_LENGTH: Final = 65_536
+_LEAD: Final = re.compile(rb"(?:\xef\xbb\xbf|[ \t\f\v]*\n|sep=.\n)*")
+"""What may stand before a header: byte order marks, blank lines, and the delimiter as Excel notes it."""
+_NEAR: Final = 5
+"""Lines in which a header below other text is taken for that of a report."""
 _FIRST_NAME: Final = re.compile(r"[\w .-]*")
 """The first column's name; an envelope whose Content is the CSV itself begins otherwise."""
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
@@ -40,6 +44,9 @@ _ENVELOPE_KEY: Final = re.compile(rb"""^[\s{,\[-]*["']?(Content|GeneratedTime|Re
 
 class NotAReportError(Exception):
     """The bytes are something else than a credential report."""
+
+
+_NO_REPORT: Final = NotAReportError("neither a credential report nor an envelope of one")
 
 
 class DamagedError(Exception):
@@ -59,11 +66,31 @@ class Content:
     """A report out of its container: `csv` is UTF-8 without byte order mark, lines end in LF."""
 
     csv: bytes
+    header: FoundHeader
     container: str
     encoding: str
     generated_at: datetime | None = None
     bad_generated_time: str | None = None
     """GeneratedTime as found, where it could not be read."""
+
+
+@dataclass(frozen=True)
+class FoundHeader:
+    """A header and where its line starts and ends in the CSV."""
+
+    header: Header
+    start: int
+    end: int
+
+
+def find_header(csv_text: bytes) -> FoundHeader | None:
+    """Return the header a CSV begins with, None where it begins otherwise."""
+    lead = _LEAD.match(csv_text)
+    start = lead.end() if lead else 0
+    end = csv_text.find(b"\n", start)
+    end = len(csv_text) if end < 0 else end
+    header = parse_header(csv_text[start:end])
+    return None if header is None else FoundHeader(header, start, end)
 
 
 def parse_header(line: bytes) -> Header | None:
@@ -105,18 +132,20 @@ def gunzip(data: bytes) -> bytes:
     return unpacked
 
 
-def read_contents(data: bytes) -> list[Content]:
+def read_contents(data: bytes) -> list[Content | DamagedError]:
     """Return the reports in `data` (not gzip or zip): several where JSON or text envelopes follow each other.
 
-    Raises NotAReportError where nothing in it is a report, DamagedError where an envelope cannot be opened.
+    An envelope that cannot be opened beside others stands in the list as its error. Raises NotAReportError where
+    nothing in `data` is a report, DamagedError where something is and cannot be opened.
     """
-    data, encoding = _to_utf8(data)
-    start = data[:_HEADER_LENGTH].lstrip()
-    if not start:
+    csv_text, encoding = _to_utf8(data)
+    if not csv_text.strip():
         raise NotAReportError("the file is empty")
-    if parse_header(start.split(b"\n", 1)[0]) is not None:
-        return [Content(data, "csv", encoding)]
-    return [replace(content, encoding=encoding) for content in _open_envelopes(data.strip())]
+    found = find_header(csv_text)
+    if found is not None:
+        return [Content(csv_text, found, "csv", encoding)]
+    opened = _open_envelopes(csv_text.strip())
+    return [replace(one, encoding=encoding) if isinstance(one, Content) else one for one in opened]
 
 
 def _to_utf8(data: bytes) -> tuple[bytes, str]:
@@ -138,18 +167,18 @@ def _to_utf8(data: bytes) -> tuple[bytes, str]:
     return data, encoding
 
 
-def _open_envelopes(data: bytes) -> list[Content]:
+def _open_envelopes(data: bytes) -> list[Content | DamagedError]:
     first_line = data.split(b"\n", 1)[0]
     if data[:1] in b"{[":
-        return [_from_mapping(item, "json") for item in _json_documents(data)]
+        return _open_each(_json_documents(data), lambda item: _from_mapping(item, "json"))
     if _BYTES_LITERAL.fullmatch(data):
         return [_decoded(data.decode("utf-8", errors="replace"), "bytes literal")]
     if data[:1] == b'"':
-        return [_decoded(item, "quoted base64") for item in _json_documents(data)]
+        return _open_each(_json_documents(data), lambda item: _decoded(item, "quoted base64"))
     if first_line.count(b"\t") == 2:
-        return [_from_text_line(line) for line in data.split(b"\n") if line.strip()]
+        return _open_each((line for line in data.split(b"\n") if line.strip()), _from_text_line)
     if _ENVELOPE_KEY.match(data):
-        return [_from_yaml(data)]
+        return _open_each(_yaml_documents(data), lambda item: _from_mapping(item, "yaml"))
     if _BASE64.fullmatch(data):
         try:
             return [_decoded(data.decode("ascii"), "base64")]
@@ -158,7 +187,27 @@ def _open_envelopes(data: bytes) -> list[Content]:
             if data.startswith(base64.b64encode(b"user,")[:6]):
                 raise
             raise NotAReportError("no header of a credential report") from error
+    if any(parse_header(line) for line in data.split(b"\n", _NEAR)[:_NEAR]):
+        raise DamagedError("other text stands before the header; remove it, or use the report as AWS made it")
     raise NotAReportError("no header of a credential report")
+
+
+def _open_each(items: Iterable[Any], open_one: Callable[[Any], Content]) -> list[Content | DamagedError]:
+    """Open envelopes one by one: what cannot be opened beside a good one is damage, whatever it is."""
+    opened: list[Content | DamagedError] = []
+    errors: list[DamagedError | NotAReportError] = []
+    remaining = iter(items)
+    while True:
+        try:
+            opened.append(open_one(next(remaining)))
+        except StopIteration:
+            break
+        except (DamagedError, NotAReportError) as error:
+            errors.append(error)
+            opened.append(DamagedError(str(error)))
+    if len(errors) < len(opened):
+        return opened
+    raise next((error for error in errors if isinstance(error, DamagedError)), errors[0] if errors else _NO_REPORT)
 
 
 def _json_documents(data: bytes) -> Iterator[Any]:
@@ -168,7 +217,7 @@ def _json_documents(data: bytes) -> Iterator[Any]:
     while position < len(text):
         try:
             value, position = decoder.raw_decode(text, position)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             if _ENVELOPE_KEY.search(data):
                 raise DamagedError(f"the JSON envelope is cut or corrupt ({error}); download it again") from error
             raise NotAReportError("neither a credential report nor an envelope of one") from error
@@ -179,8 +228,10 @@ def _json_documents(data: bytes) -> Iterator[Any]:
 
 def _from_mapping(item: object, container: str) -> Content:
     """Return the report in the keys `Content` and `GeneratedTime`."""
-    if not isinstance(item, dict) or not isinstance(item.get("Content"), str):
-        raise NotAReportError(f"{container.upper()} without the key Content of get-credential-report")
+    if not isinstance(item, dict) or not {"Content", "GeneratedTime", "ReportFormat"} & set(item):
+        raise NotAReportError(f"{container.upper()} without the keys of get-credential-report")
+    if not isinstance(item.get("Content"), str):
+        raise DamagedError(f"the {container.upper()} envelope has no Content; download the report again")
     return _dated(_decoded(item["Content"], f"{container} envelope"), item.get("GeneratedTime"))
 
 
@@ -199,15 +250,16 @@ def _from_text_line(line: bytes) -> Content:
     return _dated(_decoded(parts[0], "text envelope"), parts[1])
 
 
-def _from_yaml(data: bytes) -> Content:
+def _yaml_documents(data: bytes) -> list[Any]:
+    """Return the mapping in a YAML text, or the items of its list."""
     import yaml  # noqa: PLC0415 - only this container needs it
 
     try:
         # BaseLoader: every scalar stays the text it is, GeneratedTime included.
-        item = yaml.load(data, Loader=yaml.BaseLoader)  # noqa: S506 - builds texts, lists and mappings only
-    except (yaml.YAMLError, RecursionError) as error:
+        value = yaml.load(data, Loader=yaml.BaseLoader)  # noqa: S506 - builds texts, lists and mappings only
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DamagedError("the YAML envelope is cut or corrupt; download it again") from error
-    return _from_mapping(item, "yaml")
+    return value if isinstance(value, list) else [value]
 
 
 def _decoded(text: object, container: str) -> Content:
@@ -220,8 +272,8 @@ def _decoded(text: object, container: str) -> Content:
             data = ast.literal_eval(raw)
         except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
             raise DamagedError("Content is a Python bytes literal that is cut or corrupt") from error
-    elif parse_header(raw.encode().split(b"\n", 1)[0]) is not None:
-        data = text.encode()
+    elif find_header(text.encode(errors="replace")) is not None:
+        data = text.encode(errors="replace")
     else:
         try:
             data = base64.b64decode("".join(raw.split()), validate=True)
@@ -230,6 +282,7 @@ def _decoded(text: object, container: str) -> Content:
     if not isinstance(data, bytes):
         raise DamagedError("Content is no text of a report")
     data, _ = _to_utf8(data)
-    if parse_header(data.lstrip().split(b"\n", 1)[0]) is None:
+    found = find_header(data)
+    if found is None:
         raise DamagedError("Content does not begin with the header of a credential report; download it again")
-    return Content(data, container, "utf-8")
+    return Content(data, found, container, "utf-8")

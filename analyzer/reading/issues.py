@@ -33,7 +33,6 @@ CODES: Final = {
     "not_followed": Code(Level.NOTICE, "hidden file, link or special file passed over"),
     "duplicate_input": Code(Level.NOTICE, "report given more than once, counted once"),
     "unknown_column": Code(Level.NOTICE, "unknown column left out"),
-    "no_rows": Code(Level.NOTICE, "report without rows"),
     "other_snapshot": Code(Level.NOTICE, "older or newer snapshot of an account, not judged"),
     "older_report": Code(Level.NOTICE, "report more than a day older than the reference instant"),
     "split_report": Code(Level.REPAIRED, "further report in one file, split apart"),
@@ -51,6 +50,7 @@ CODES: Final = {
     "impossible_order": Code(Level.UNREADABLE, "key last used before it was created"),
     "captured_before_content": Code(Level.UNREADABLE, "report dated before its own content"),
     "only_newer_snapshot": Code(Level.UNREADABLE, "no snapshot at or before the reference date"),
+    "no_rows": Code(Level.REJECTED, "report without rows"),
     "rejected_row": Code(Level.REJECTED, "row not read"),
     "unreadable_file": Code(Level.REJECTED, "file not read"),
 }

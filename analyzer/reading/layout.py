@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Kind(StrEnum):
@@ -146,3 +149,12 @@ SENTINELS: Final = {
     "not_supported": State.NOT_SUPPORTED,
 }
 """Texts that stand where a value would, in lower case, with what each of them says."""
+
+
+def layout_name(columns: Iterable[str]) -> str:
+    """Return in words how many of AWS's columns a report has, and which known layout that is."""
+    missing = set(COLUMNS).difference(columns)
+    count = f"{len(COLUMNS) - len(missing)} columns"
+    if missing == OPTIONAL_COLUMNS:
+        return f"{count} (2014-2015)"
+    return count if missing <= {"additional_credentials_info"} else f"{count}, some missing"

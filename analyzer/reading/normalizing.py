@@ -6,7 +6,7 @@ Behind this door no text such as `N/A` exists and no rule looks at raw text.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from analyzer.reading.columns import (
     coded,
     column_of,
     microseconds,
+    times_from,
     true_where,
 )
 from analyzer.reading.layout import (
@@ -35,6 +36,7 @@ from analyzer.reading.layout import (
     Kind,
     Slot,
     State,
+    layout_name,
 )
 from analyzer.reading.times import GRANULARITY, parse_instant
 
@@ -47,11 +49,14 @@ if TYPE_CHECKING:
     from analyzer.reading.parsing import RawTable
     from analyzer.reading.sources import Source
 
+_MICROSECOND: Final = timedelta(microseconds=1)
 _STATES: Final = [state.value for state in State]
 _CODE: Final = {state: np.int8(code) for code, state in enumerate(State)}
 _SENTINEL_TEXTS: Final = pa.array(["", "N/A", "no_information", "not_supported"])
 _SENTINEL_CODES: Final = np.array([_CODE[SENTINELS[text.lower()]] for text in _SENTINEL_TEXTS.to_pylist()])
 
+_PLAIN_LENGTHS: Final = pa.array([None, len("2026-10-31T08:00:00Z"), len("2026-10-31T08:00:00+00:00")], pa.int32())
+_YEAR_1: Final = (datetime.min.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND
 _SURE_TIME: Final = (
     r"^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
     r"(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1\d|2[0-3]):?[0-5]\d)$"
@@ -62,7 +67,6 @@ _ARN: Final = (
     r"^arn:(?P<partition>[a-z][a-z0-9-]*):iam::(?P<account>\d{12}):"
     r"(?:root|user(?P<path>/(?:[!-~]*/)?)(?P<name>[^/]+))$"
 )
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,9 @@ class Tables:
     """The typed tables of all reports, rows in the order of sources, lines and slots.
 
     `users` has the columns of `analyzer.tables.USERS`, and `report`, the row's position in `reports`.
-    `credentials` has those of `analyzer.tables.CREDENTIALS` but the days, and `report`, `is_root` and
-    `user_creation_time` of its user. `reports` has a row per report: `source, rows, rejected, layout, newest_time`.
+    `credentials` has those of `analyzer.tables.CREDENTIALS` but the days, and of its user `is_root`,
+    `user_creation_time` and `user_row`, its position. `reports` has a row per report: `source, rows, rejected,
+    layout, newest_time`.
     """
 
     users: pd.DataFrame
@@ -108,9 +113,7 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     columns |= _origin(raw, sources)
     columns["report"] = raw.report
     users = pd.DataFrame(columns, copy=False)
-    reports = _reports(raw, users)
-    _note_late_content(reports, raw, users, sources, log)
-    return Tables(users, _unpivot(users, place), reports)
+    return Tables(users, _unpivot(users, place), _reports(raw, users, sources, log))
 
 
 class _Place:
@@ -133,7 +136,7 @@ def _blank_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _not_available_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(pc.is_in(cells, _SENTINEL_TEXTS), NULL_TEXT, cells)
+    return pc.if_else(pc.is_in(pc.ascii_lower(cells), pa.array(list(SENTINELS))), NULL_TEXT, cells)
 
 
 # --- times -----------------------------------------------------------------------------------------------------------
@@ -146,9 +149,8 @@ def _read_times(cells: pa.ChunkedArray, column: str, place: _Place) -> tuple[pd.
     code = np.where(cells.is_null().to_numpy(), _CODE[State.MISSING], _CODE[State.VALUE]).astype(np.int8)
     positions = pc.fill_null(sentinel, -1).to_numpy()
     code = np.where(positions >= 0, _SENTINEL_CODES[positions], code)
-    try:
-        times = candidates.cast(TIME)
-    except pa.ArrowInvalid:
+    times = _read_plain(candidates)
+    if times is None:
         times = _read_each(candidates, code)
         rows = np.flatnonzero(code == _CODE[State.INVALID])
         place.note(
@@ -162,6 +164,21 @@ def _read_times(cells: pa.ChunkedArray, column: str, place: _Place) -> tuple[pd.
     return column_of(times), coded(code, _STATES)
 
 
+def _read_plain(candidates: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Return the times of a column written as AWS writes them; None where some cell is not.
+
+    Arrow reads more than is certain (a time without minutes, the year 0), none of it as long as what AWS writes.
+    """
+    if not pc.all(pc.is_in(pc.binary_length(candidates), _PLAIN_LENGTHS), min_count=0).as_py():
+        return None
+    try:
+        times = candidates.cast(TIME)
+    except pa.ArrowInvalid:
+        return None
+    earliest = pc.min(times.cast(pa.int64())).as_py()
+    return times if earliest is None or earliest >= _YEAR_1 else None
+
+
 def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.ChunkedArray:
     """Return the times of a column with unusual cells, and set `code` where they are no times.
 
@@ -170,6 +187,8 @@ def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.Ch
     sure = pc.match_substring_regex(candidates, _SURE_TIME)
     times = pc.if_else(sure, candidates, NULL_TEXT).cast(TIME)
     rows = np.flatnonzero(pc.fill_null(pc.invert(sure), fill_value=False).to_numpy())
+    if not len(rows):
+        return times
     odd = candidates.take(pa.array(rows)).combine_chunks().dictionary_encode()
     texts = odd.dictionary.to_pylist()
     states = [SENTINELS.get(text.strip().lower()) for text in texts]
@@ -268,8 +287,8 @@ def _note_arns(arn: pa.StringArray, user: pa.StringArray, names: _Names, place: 
     )
     place.note(
         "arn_mismatch",
-        "the ARN names another user than the column user: cells may have moved; use the report as AWS made it",
-        np.flatnonzero(true_where(pc.not_equal(names.name, user))),
+        "the ARN is not that of the user named beside it: cells may have moved; use the report as AWS made it",
+        np.flatnonzero(true_where(pc.not_equal(pc.if_else(names.is_root, ROOT_USER, names.name), user))),
         "arn",
         arn,
     )
@@ -285,9 +304,16 @@ def _note_arns(arn: pa.StringArray, user: pa.StringArray, names: _Names, place: 
 def _accounts(
     names: _Names, raw: RawTable, sources: Sequence[Source], account_id: str | None, place: _Place
 ) -> dict[str, pd.Series[Any]]:
-    """Return `account_id, partition, path`: the account from the ARN, else the file's name, else `account_id`."""
+    """Return `account_id, partition, path`.
+
+    The account is the ARN's, else the one that all other ARNs of the report are of, else the one in the file's name,
+    else `account_id`.
+    """
+    of_row = pa.array(raw.report)
+    of_report = _only_accounts(names, raw)
     hints = pa.array([sources[report.source].account_hint or account_id for report in raw.reports], pa.string())
-    account = pc.coalesce(names.account, hints.take(pa.array(raw.report)))
+    account = pc.coalesce(names.account, pc.coalesce(of_report["account"], hints).take(of_row))
+    partition = pc.coalesce(names.partition, of_report["partition"].take(of_row))
     unknown = np.flatnonzero(np.asarray(account.is_null()))
     # Once a report: its rows share the cause and the remedy.
     _, first = np.unique(raw.report[unknown], return_index=True)
@@ -300,8 +326,20 @@ def _accounts(
     )
     return {
         column: category_of(values)
-        for column, values in (("account_id", account), ("partition", names.partition), ("path", names.path))
+        for column, values in (("account_id", account), ("partition", partition), ("path", names.path))
     }
+
+
+def _only_accounts(names: _Names, raw: RawTable) -> dict[str, pa.Array]:
+    """Return for each report the account and partition that all its ARNs agree on; null where there is no such one."""
+    seen = pa.table({"report": raw.report, "account": names.account, "partition": names.partition})
+    distinct = seen.filter(names.account.is_valid()).group_by(["report", "account", "partition"]).aggregate([])
+    counts = np.bincount(distinct["report"].to_numpy(), minlength=len(raw.reports))
+    alone = distinct.filter(pa.array(counts[distinct["report"].to_numpy()] == 1))
+    place = np.full(len(raw.reports), -1)
+    place[alone["report"].to_numpy()] = np.arange(alone.num_rows)
+    rows = pa.array(place, mask=place < 0)
+    return {part: alone[part].combine_chunks().take(rows) for part in ("account", "partition")}
 
 
 # --- origin and reports ----------------------------------------------------------------------------------------------
@@ -318,53 +356,46 @@ def _origin(raw: RawTable, sources: Sequence[Source]) -> dict[str, Any]:
     }
 
 
-def _reports(raw: RawTable, users: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per report; `newest_time` is the latest time in it, a lower bound of when it was generated."""
+def _reports(raw: RawTable, users: pd.DataFrame, sources: Sequence[Source], log: IssueLog) -> pd.DataFrame:
+    """Return a row per report; `newest_time` is the latest time in it, a lower bound of when it was generated.
+
+    A report cannot hold what happened after it was captured: where it does, its capture time is wrong, with an issue.
+    """
     starts = np.searchsorted(raw.report, np.arange(len(raw.reports) + 1))
+    filled = np.flatnonzero(np.diff(starts) > 0)
     newest = np.full(len(raw.reports), NO_TIME)
-    for column in TIMESTAMP_COLUMNS:
-        if column == "password_next_rotation":  # lies ahead by its nature
-            continue
-        times = microseconds(users[column])
-        filled = np.flatnonzero(np.diff(starts) > 0)
+    times = {
+        column: microseconds(users[column]) for column in TIMESTAMP_COLUMNS if column != "password_next_rotation"
+    }  # a next rotation lies ahead by its nature
+    for column in times.values():
         if len(filled):
-            newest[filled] = np.maximum(newest[filled], np.maximum.reduceat(times, starts[filled]))
+            newest[filled] = np.maximum(newest[filled], np.maximum.reduceat(column, starts[filled]))
+    captured = microseconds(column_of(pa.array([source.captured_at for source in sources], TIME)))
+    captured = captured[[report.source for report in raw.reports]]
+    late = (captured != NO_TIME) & (newest > captured) & (newest - captured > GRANULARITY // _MICROSECOND)
+    for number in np.flatnonzero(late).tolist():
+        source = sources[raw.reports[number].source]
+        rows = slice(starts[number], starts[number + 1])
+        name, hits = next((c, h) for c in times if len(h := np.flatnonzero(times[c][rows] == newest[number])))
+        row = int(starts[number] + hits[0])
+        log.add(
+            "captured_before_content",
+            f"later than the report itself, dated {source.captured_at:%Y-%m-%dT%H:%M:%SZ} by its "
+            f"{source.captured_from}: the date is wrong; give the reference instant with --as-of",
+            source=source.name,
+            line=int(raw.line[row]),
+            column=name,
+            value=raw.cells[name][row].as_py(),
+        )
     return pd.DataFrame(
         {
             "source": [report.source for report in raw.reports],
             "rows": [len(report.lines) + report.rejected for report in raw.reports],
             "rejected": [report.rejected for report in raw.reports],
-            "layout": [report.layout for report in raw.reports],
-            "newest_time": pd.Series(pd.array(newest.view("datetime64[us]"), dtype="datetime64[us, UTC]")),
+            "layout": [layout_name(report.header.columns) for report in raw.reports],
+            "newest_time": column_of(times_from(newest)),
         }
     )
-
-
-def _note_late_content(
-    reports: pd.DataFrame, raw: RawTable, users: pd.DataFrame, sources: Sequence[Source], log: IssueLog
-) -> None:
-    """Note reports that hold what happened after they were captured: their capture time is wrong."""
-    for number, (source, newest) in enumerate(zip(reports["source"], reports["newest_time"], strict=True)):
-        captured = sources[source].captured_at
-        if captured is None or pd.isna(newest) or newest <= captured + GRANULARITY:
-            continue
-        rows = np.flatnonzero(raw.report == number)
-        at = np.datetime64(newest.tz_localize(None), "us").astype(np.int64)
-        column, row = next(
-            (column, rows[hits[0]])
-            for column in TIMESTAMP_COLUMNS
-            if column != "password_next_rotation"
-            and len(hits := np.flatnonzero(microseconds(users[column].iloc[rows]) == at))
-        )
-        log.add(
-            "captured_before_content",
-            f"later than the report itself, dated {captured:%Y-%m-%dT%H:%M:%SZ} by its "
-            f"{sources[source].captured_from}: the date is wrong; give the reference instant with --as-of",
-            source=sources[source].name,
-            line=int(raw.line[row]),
-            column=column,
-            value=raw.cells[column][int(row)].as_py(),
-        )
 
 
 # --- one row a credential --------------------------------------------------------------------------------------------
@@ -422,7 +453,6 @@ def _unpivot(users: pd.DataFrame, place: _Place) -> pd.DataFrame:
             "line": per_user["line"],
             "is_root": per_user["is_root"],
             "user_creation_time": per_user["user_creation_time"],
-            "report": users["report"].to_numpy()[row],
             "user_row": row,
         },
         copy=False,

@@ -21,15 +21,15 @@ from analyzer.reading.containers import Header, parse_header
 from analyzer.reading.layout import (
     BOOLEAN_COLUMNS,
     COLUMNS,
-    LAST_USED_COLUMNS,
     OPTIONAL_COLUMNS,
+    ROOT_USER,
     SENTINELS,
     TIMESTAMP_COLUMNS,
 )
 from analyzer.reading.times import parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -39,10 +39,15 @@ if TYPE_CHECKING:
 _SHOWN: Final = 500
 """Characters of a rejected line that are kept in the issue."""
 
-_HEADER: Final = re.compile(
-    rb"(?i)(?:\xef\xbb\xbf)?\"?user\"?([,;\t])\"?(?:arn|user_creation_time|password_enabled|password_last_used)\"?\1[^\n]*"
+_FUSED: Final = re.compile(
+    rb"(?i)(?:\xef\xbb\xbf)?\"?user\"?([,;\t])\"?(?:arn|user_creation_time|password_enabled|password_last_used)\"?\1.*"
 )
-_ARN: Final = re.compile(r"arn:[a-z-]+:iam::\d{12}:user(/[!-~]*)", re.ASCII)
+"""A header, as AWS orders it, at the end of a line that begins with something else."""
+_NAMED: Final = re.compile(rb"(?i)(?:user_creation_time|password_(?:enabled|last_used)|access_key_1_active)")
+"""Column names by which the line of a further header is found."""
+_LONGEST_LINE: Final = 65_536
+"""Bytes of a line past which it is no row of a report."""
+_ARN: Final = re.compile(r"arn:[a-z-]+:iam::\d{12}:(?:user(?P<path>/[!-~]*)|root)", re.ASCII)
 _FLAGS: Final = frozenset({"true", "false"})
 
 
@@ -58,19 +63,6 @@ class Report:
     body: bytes
     lines: npt.NDArray[np.int32]
     rejected: int = 0
-
-    @property
-    def layout(self) -> str:
-        """The layout in words: how many of AWS's columns, and which known kind of report that is."""
-        known = [column for column in self.header.columns if column in COLUMNS]
-        missing = set(COLUMNS) - set(known)
-        if missing == {"additional_credentials_info"}:
-            return "22 columns"
-        if not missing:
-            return "23 columns"
-        if missing == {*LAST_USED_COLUMNS, "additional_credentials_info"}:
-            return "16 columns (2014-2015)"
-        return f"{len(known)} columns, some missing"
 
 
 @dataclass(frozen=True)
@@ -88,7 +80,7 @@ class RawTable:
 
 def parse(sources: Sequence[Source], log: IssueLog) -> RawTable:
     """Return the rows of all `sources`; what had to be repaired, split or rejected goes to `log`."""
-    reports = [_plain(number, source.csv) for number, source in enumerate(sources)]
+    reports = [_plain(number, source) for number, source in enumerate(sources)]
     tables = _parse_alike(reports)
     suspect = {number for members, table in tables if table is None or _has_odd_rows(table) for number in members}
     if suspect:
@@ -102,17 +94,12 @@ def parse(sources: Sequence[Source], log: IssueLog) -> RawTable:
     return _assemble(reports, tables)
 
 
-def _plain(source: int, data: bytes) -> Report:
-    """Return the report that `data` is if nothing is odd about it: a header, then one row on every line."""
-    start = len(data) - len(data.lstrip(b"\n \t"))
-    end = data.find(b"\n", start)
-    end = len(data) if end < 0 else end
-    header = parse_header(data[start:end])
-    if header is None:  # sources are recognised by their header
-        raise ValueError("no header")
-    first = data.count(b"\n", 0, end) + 2
-    body = data[end + 1 :]
-    return Report(source, header, body, _line_numbers(first, _count_lines(body)))
+def _plain(number: int, source: Source) -> Report:
+    """Return the report that a source is if nothing is odd about it: a header, then one row on every line."""
+    found = source.header
+    body = source.csv[found.end + 1 :]
+    first = source.csv.count(b"\n", 0, found.end) + 2
+    return Report(number, found.header, body, _line_numbers(first, _count_lines(body)))
 
 
 def _count_lines(body: bytes) -> int:
@@ -148,24 +135,28 @@ def _parse_joined(header: Header, reports: Sequence[Report]) -> pa.Table | None:
     joined = b"\n".join(report.body.removesuffix(b"\n") for report in reports if report.body)
     if not joined:  # blank lines only
         return None
-    table = arrow_csv.read_csv(
-        pa.BufferReader(joined),
-        read_options=arrow_csv.ReadOptions(column_names=names),
-        parse_options=arrow_csv.ParseOptions(
-            delimiter=header.delimiter, invalid_row_handler=refuse, ignore_empty_lines=False
-        ),
-        convert_options=arrow_csv.ConvertOptions(
-            # Sources are valid UTF-8 when they get here, so it is not checked again.
-            check_utf8=False,
-            column_types=dict.fromkeys(names, pa.string()),
-            include_columns=wanted,
-            strings_can_be_null=False,
-        ),
-    )
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(joined),
+            read_options=arrow_csv.ReadOptions(column_names=names),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=header.delimiter, invalid_row_handler=refuse, ignore_empty_lines=False
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                # Sources are valid UTF-8 when they get here, so it is not checked again.
+                check_utf8=False,
+                column_types=dict.fromkeys(names, pa.string()),
+                include_columns=wanted,
+                strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid:  # a line longer than what Arrow looks at in one go
+        return None
     if odd or table.num_rows != expected:
         return None
-    if any(b" " in report.body or (header.delimiter != "\t" and b"\t" in report.body) for report in reports):
-        trimmed = [pc.utf8_trim_whitespace(column) for column in table.columns]
+    blank = (b" ", b"\v", b"\f", *((b"\t",) if header.delimiter != "\t" else ()))
+    if any(one in joined for one in blank):
+        trimmed = [pc.ascii_trim_whitespace(column) for column in table.columns]
         table = pa.table(trimmed, names=table.column_names)
     return table
 
@@ -189,7 +180,7 @@ def _has_odd_rows(table: pa.Table) -> bool:
     if table.num_columns < 2:
         return False
     first, second = table.column(0), table.column(1)
-    header = pc.equal(second, table.column_names[1])
+    header = pc.equal(pc.ascii_lower(second), table.column_names[1])
     blank = pc.and_(pc.equal(first, ""), pc.equal(second, ""))
     return bool(pc.any(pc.or_(header, blank)).as_py())
 
@@ -204,26 +195,43 @@ def _take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
     body = report.body
     parts: list[Report] = []
     header, start, first = report.header, 0, offset
-    for match in _HEADER.finditer(body):
-        found = parse_header(match[0].removeprefix(b"\xef\xbb\xbf"))
-        if found is None:
-            continue
-        before = body[start : match.start()]
+    for line_start, at, line_end, found in _further_headers(body, report.header):
+        before = body[start:at]
         parts.append(_widths_mended(Report(report.source, header, before, _line_numbers(first, 0)), first, source, log))
-        line = offset + body.count(b"\n", 0, match.start())
-        fused = bool(before) and not before.endswith(b"\n")
+        line = offset + body.count(b"\n", 0, at)
         log.add(
             "split_report",
             "the header of a further report"
-            + (", on the same line as the last row before it: " if fused else ": ")
+            + (", on the same line as the last row before it: " if at > line_start else ": ")
             + "the reports were read one after the other; keep one report a file",
             source=source.name,
             line=line,
         )
-        header, start, first = found, min(match.end() + 1, len(body)), line + 1
+        header, start, first = found, min(line_end + 1, len(body)), line + 1
     last = Report(report.source, header, body[start:], _line_numbers(first, 0))
     parts.append(_widths_mended(last, first, source, log))
     return parts
+
+
+def _further_headers(body: bytes, header: Header) -> Iterator[tuple[int, int, int, Header]]:
+    """Yield for each header in `body` where its line starts, where it starts itself, where it ends, and what it is."""
+    done = 0
+    for match in _NAMED.finditer(body):
+        if match.start() < done:
+            continue
+        start = body.rfind(b"\n", 0, match.start()) + 1
+        end = body.find(b"\n", match.end())
+        end = done = len(body) if end < 0 else end
+        line = body[start:end]
+        whole = parse_header(line.removeprefix(b"\xef\xbb\xbf"))
+        # The line of a fused header holds its columns as well, but begins with a row's cells.
+        if whole is not None and all(name in COLUMNS or name in header.columns for name in whole.columns[:2]):
+            yield start, start, end, whole
+            continue
+        fused = _FUSED.search(line)
+        found = fused and parse_header(fused[0].removeprefix(b"\xef\xbb\xbf"))
+        if fused and found:
+            yield start, start + fused.start(), end, found
 
 
 def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) -> Report:
@@ -232,23 +240,22 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
     if not body:
         return replace(report, body=b"")
     delimiter, width = report.header.delimiter, len(report.header.columns)
-    text = np.frombuffer(body, np.uint8)
-    ends = np.append(np.flatnonzero(text == ord("\n")), len(text))
-    starts = np.append(0, ends[:-1] + 1)
-
-    def count(character: str) -> npt.NDArray[np.int64]:
-        positions = np.flatnonzero(text == ord(character))
-        return np.searchsorted(positions, ends) - np.searchsorted(positions, starts)
-
-    delimiters = count(delimiter)
-    suspect = (delimiters != width - 1) | (count('"') > 0) | (delimiters == ends - starts)
-    keep = np.ones(len(ends), bool)
+    lines = _Lines(body)
+    delimiters = lines.count(delimiter)
+    blanks = delimiters + lines.count(" ") + (lines.count("\t") if delimiter != "\t" else 0)
+    surplus = _blank_surplus(lines, report.header, delimiters - (width - 1))
+    suspect = (delimiters != width - 1) | (lines.count('"') > 0) | (blanks == lines.ends - lines.starts)
+    suspect |= lines.ends - lines.starts > _LONGEST_LINE
+    keep = np.ones(len(lines.ends), bool)
     pieces: list[bytes] = []
     done, rejected = 0, 0
     for position in np.flatnonzero(suspect).tolist():
-        start, end = int(starts[position]), int(ends[position])
+        start, end = int(lines.starts[position]), int(lines.ends[position])
         pieces.append(body[done:start])
         done = min(end + 1, len(body))
+        if surplus[position]:
+            pieces.append(body[start : end - int(surplus[position])] + b"\n")
+            continue
         line = body[start:end].decode("utf-8", errors="replace")
         if not line.strip(f'{delimiter} \t"'):
             keep[position] = False
@@ -260,13 +267,64 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
         else:
             pieces.append((_to_line(row, delimiter) + "\n").encode())
     pieces.append(body[done:])
-    lines = (np.flatnonzero(keep) + first).astype(np.int32)
-    return replace(report, body=b"".join(pieces).removesuffix(b"\n"), lines=lines, rejected=rejected)
+    if surplus.any():
+        log.add(
+            "repaired_row",
+            f"{np.count_nonzero(surplus):,} rows end in empty cells beyond the last column: these were "
+            "dropped; save the report without them",
+            source=source.name,
+            line=first + int(np.flatnonzero(surplus)[0]),
+        )
+    kept = (np.flatnonzero(keep) + first).astype(np.int32)
+    return replace(report, body=b"".join(pieces).removesuffix(b"\n"), lines=kept, rejected=rejected)
+
+
+class _Lines:
+    """The lines of a text: where each starts and ends, and how often characters stand in them."""
+
+    def __init__(self, body: bytes) -> None:
+        self.text = np.frombuffer(body, np.uint8)
+        self.ends = np.append(np.flatnonzero(self.text == ord("\n")), len(self.text))
+        self.starts = np.append(0, self.ends[:-1] + 1)
+
+    def count(self, character: str) -> npt.NDArray[np.int64]:
+        """Return how often `character` stands in each line."""
+        positions = np.flatnonzero(self.text == ord(character))
+        return np.searchsorted(positions, self.ends) - np.searchsorted(positions, self.starts)
+
+
+def _blank_surplus(lines: _Lines, header: Header, surplus: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return how many empty cells a spreadsheet left behind each line's last column; 0 where it is not just that.
+
+    Only lines without quotes whose ARN stands in its column count: then no cell before it has come apart.
+    """
+    delimiter = ord(header.delimiter)
+    if "arn" not in header.columns or not (surplus > 0).any():
+        return np.zeros(len(surplus), np.int64)
+    sure = (surplus > 0) & (lines.count('"') == 0)
+    for back in range(1, int(surplus[sure].max(initial=0)) + 1):
+        sure &= (surplus < back) | (lines.text[np.maximum(lines.ends - back, 0)] == delimiter)
+    positions = np.flatnonzero(lines.text == delimiter)
+    column = header.columns.index("arn")
+    before = np.searchsorted(positions, lines.starts) + column - 1
+    at = positions[np.clip(before, 0, len(positions) - 1)] + 1 if column else lines.starts
+    for offset, character in enumerate(b"arn:"):
+        sure &= lines.text[np.minimum(at + offset, len(lines.text) - 1)] == character
+    return np.where(sure, surplus, 0)
 
 
 def _mended_row(line: str, header: Header, source: Source, number: int, log: IssueLog) -> list[str] | None:
     """Return the cells of a suspect line, as many as the header has; None (and an issue) where it cannot be read."""
     width = len(header.columns)
+    if len(line) > _LONGEST_LINE:
+        log.add(
+            "rejected_row",
+            f"a line of {len(line):,} characters, no row of a report: not read; remove it",
+            source=source.name,
+            line=number,
+            value=line[:_SHOWN],
+        )
+        return None
     quoted = _cells(line, header.delimiter, csv.QUOTE_MINIMAL)
     plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
     for cells in (quoted, plain):
@@ -345,7 +403,9 @@ def _fits(cells: list[str], columns: tuple[str, ...]) -> bool:
     row = {column: cell.strip() for column, cell in zip(columns, cells, strict=True)}
     if "user" in row and "arn" in row:
         arn = _ARN.fullmatch(row["arn"])
-        if arn is None or not row["user"] or not arn[1].endswith(f"/{row['user']}"):
+        if arn is None or not row["user"]:
+            return False
+        if row["user"] != ROOT_USER if arn["path"] is None else not arn["path"].endswith(f"/{row['user']}"):
             return False
     flags = (row[column].lower() for column in BOOLEAN_COLUMNS if column in row)
     times = (row[column] for column in TIMESTAMP_COLUMNS if column in row)

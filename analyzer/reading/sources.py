@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 import zipfile
+from collections import Counter
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +17,9 @@ from analyzer.reading.containers import (
     LARGEST,
     Content,
     DamagedError,
+    FoundHeader,
     NotAReportError,
+    find_header,
     gunzip,
     is_gzip,
     is_zip,
@@ -48,6 +51,7 @@ class Source:
     size: int
     digest: str
     csv: bytes
+    header: FoundHeader
     container: str
     encoding: str
     captured_at: datetime | None
@@ -92,16 +96,27 @@ def _find(paths: Iterable[str], log: IssueLog, leave_out: Path | None) -> Iterat
             yield _File(STDIN, None, named=True)
             continue
         path = Path(given)
-        if path.is_dir():
-            yield from _walk(path, _folder_name(given), log, leave_out and leave_out.resolve())
-        elif path.exists():
-            yield _File(path.as_posix() if os.sep != "/" else given, path, named=True)
+        try:
+            is_folder, exists = path.is_dir(), path.exists()
+        except OSError as error:
+            raise InputError(
+                f"cannot look at {given}: {error.strerror}", "check the path and its permissions"
+            ) from error
+        if not given or not exists:
+            raise InputError(
+                f"no such file or folder: {given or '(an empty name)'}",
+                "check the path; quote names that contain spaces",
+            )
+        if is_folder:
+            yield from _walk(path, _name(given).rstrip("/") or "/", log, leave_out and leave_out.resolve())
         else:
-            raise InputError(f"no such file or folder: {given}", "check the path; quote names that contain spaces")
+            yield _File(_name(given), path, named=True)
 
 
-def _folder_name(given: str) -> str:
-    return Path(given).as_posix() if os.sep != "/" else given.rstrip("/") or "/"
+def _name(path: str) -> str:
+    """Return a path as it is shown and kept: with `/`, and with bytes that are not UTF-8 written out."""
+    shown = os.fsencode(path).decode("utf-8", errors="backslashreplace")
+    return shown.replace(os.sep, "/")
 
 
 def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Iterator[_File]:
@@ -113,27 +128,45 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
         log.add("unreadable_file", f"the folder cannot be listed ({error.strerror}); allow reading it", source=name)
         return
     for entry in entries:
-        child = f"{name.rstrip('/')}/{entry.name}"
-        if entry.name.startswith("."):
-            log.add("not_followed", "hidden; name it on the command line to have it read", source=child)
-        elif entry.is_dir(follow_symlinks=False):
+        child = f"{name.rstrip('/')}/{_name(entry.name)}"
+        kind = _kind(entry)
+        if kind == "folder":
             yield from _walk(Path(entry.path), child, log, leave_out)
-        elif entry.is_file():
+        elif kind == "file":
             yield _File(child, Path(entry.path), named=False)
         else:
-            what = "a link to a folder, or to nothing" if entry.is_symlink() else "no regular file"
-            log.add("not_followed", f"{what}; name it on the command line to have it read", source=child)
+            log.add("not_followed", f"{kind}; name it on the command line to have it read", source=child)
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """Return `folder`, `file`, or what else an entry is."""
+    if entry.name.startswith("."):
+        return "hidden"
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return "folder"
+        if entry.is_file():
+            return "file"
+    except OSError as error:
+        return f"a link that leads nowhere ({error.strerror})"
+    return "a link to a folder, or to nothing" if entry.is_symlink() else "no regular file"
 
 
 def _read(file: _File, log: IssueLog) -> list[Source]:
     try:
-        data = sys.stdin.buffer.read() if file.path is None else file.path.read_bytes()
+        data = _standard_input() if file.path is None else file.path.read_bytes()
     except OSError as error:
         log.add(
             "unreadable_file", f"cannot be read ({error.strerror}); check permissions and the disk", source=file.name
         )
         return []
     return list(_unpack(file, data, log, wrapping=""))
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise InputError("standard input is closed", "pipe a report into the program, or name a file")
+    return sys.stdin.buffer.read()
 
 
 def _unpack(file: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: int = 0) -> Iterator[Source]:
@@ -153,17 +186,24 @@ def _unpack(file: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: in
             log.add("unreadable_file", f"no credential report: {error}", source=file.name)
         else:
             log.add("not_a_report", f"passed over: {error}", source=file.name)
+    except Exception as error:  # noqa: BLE001 - one odd file must not cost the others
+        log.add("unreadable_file", f"cannot be read ({type(error).__name__}: {error})", source=file.name)
 
 
 def _open(file: _File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) -> Iterator[Source]:
     """Yield the reports in a file that is no archive; `inner` is `given` without its gzip layers."""
-    if not given and Path(file.name).suffix.lower() in REPORT_SUFFIXES:
+    if not inner.strip() and Path(file.name).suffix.lower() in REPORT_SUFFIXES:
         raise DamagedError("the file is empty: the download failed; download it again")
     contents = read_contents(inner)
     sha256 = hashlib.sha256(given).hexdigest()
     for number, content in enumerate(contents, start=1):
         name = file.name if len(contents) == 1 else f"{file.name}#{number}"
-        yield _source(name, sha256, len(given), replace(content, container=wrapping + content.container), log)
+        if isinstance(content, DamagedError):
+            log.add("unreadable_file", str(content), source=name)
+            continue
+        digest = sha256 if content.csv is given else hashlib.sha256(content.csv).hexdigest()
+        content = replace(content, container=wrapping + content.container)  # noqa: PLW2901 - the same, in full
+        yield _source(name, sha256, len(given), digest, content, log)
 
 
 def _unzip(archive: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: int) -> Iterator[Source]:
@@ -178,8 +218,11 @@ def _unzip(archive: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: 
     if any(member.filename == "[Content_Types].xml" for member in members):
         raise NotAReportError("a spreadsheet or office document; save the sheet as CSV and name that file")
     found = False
+    seen: Counter[str] = Counter()
     for member in members:
-        inner = _File(f"{archive.name}/{member.filename}", None, named=False)
+        seen[member.filename] += 1
+        again = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
+        inner = _File(f"{archive.name}/{member.filename}{again}", None, named=False)
         content = _member(opened, member, inner.name, log)
         if content is None:
             found = True
@@ -203,7 +246,9 @@ def _member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, log: Is
     return None
 
 
-def _source(name: str, sha256: str, size: int, content: Content, log: IssueLog) -> Source:
+def _source(  # noqa: PLR0913 - what a source is made of
+    name: str, sha256: str, size: int, digest: str, content: Content, log: IssueLog
+) -> Source:
     csv = content.csv
     if not csv.isascii():
         csv = _valid_utf8(csv, name, log)
@@ -216,13 +261,14 @@ def _source(name: str, sha256: str, size: int, content: Content, log: IssueLog) 
             value=content.bad_generated_time,
         )
     captured_at, captured_from = _captured(name, content.generated_at)
-    digest = sha256 if content.container == "csv" and content.encoding == "utf-8" else hashlib.sha256(csv).hexdigest()
     return Source(
         name=name,
         sha256=sha256,
         size=size,
         digest=digest,
         csv=csv,
+        # Characters that were replaced move what follows them.
+        header=content.header if csv is content.csv else find_header(csv) or content.header,
         container=content.container,
         encoding=content.encoding,
         captured_at=captured_at,
@@ -274,10 +320,10 @@ def _note_empty_folders(paths: Sequence[str], sources: list[Source], log: IssueL
     for given in paths:
         if given == STDIN or not Path(given).is_dir():
             continue
-        name = _folder_name(given)
-        prefix = f"{name.rstrip('/')}/"
+        name = _name(given).rstrip("/")
+        prefix = f"{name}/"
         if not any(source.name.startswith(prefix) for source in sources):
-            log.add("unreadable_file", "no credential report in this folder; check the path", source=name)
+            log.add("unreadable_file", "no credential report in this folder; check the path", source=name or "/")
 
 
 def _once_each(sources: list[Source], log: IssueLog) -> list[Source]:
@@ -285,19 +331,25 @@ def _once_each(sources: list[Source], log: IssueLog) -> list[Source]:
 
     A quiet account gives the same bytes on two days: with two capture times known, those are two snapshots.
     """
-    first_of: dict[tuple[str, datetime | None], Source] = {}
-    dated: dict[str, Source] = {}
+    first_of: dict[tuple[str, str | None, datetime | None], Source] = {}
+    dated: dict[tuple[str, str | None], Source] = {}
     for source in sources:
         if source.captured_at is not None:
-            dated.setdefault(source.digest, source)
+            dated.setdefault(_identity(source), source)
     kept = []
     for source in sources:
-        other = first_of.get((source.digest, source.captured_at))
+        key = (*_identity(source), source.captured_at)
+        other = first_of.get(key)
         if other is None and source.captured_at is None:
-            other = dated.get(source.digest)
+            other = dated.get(_identity(source))
         if other is None:
-            first_of[source.digest, source.captured_at] = source
+            first_of[key] = source
             kept.append(source)
         else:
             log.add("duplicate_input", f"the same report as {other.name}; counted once", source=source.name)
     return kept
+
+
+def _identity(source: Source) -> tuple[str, str | None]:
+    """Return what tells one report from another: its CSV, and its account where only the file's name tells that."""
+    return source.digest, None if "arn" in source.header.header.columns else source.account_hint

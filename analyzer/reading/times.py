@@ -24,6 +24,8 @@ _DATE_IN_NAME: Final = re.compile(
     r"(?!\d)",
     re.ASCII,
 )
+_MINUTE: Final = re.compile(r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d", re.ASCII)
+"""A minute such as 202610310800, which is no account."""
 _ACCOUNT_IN_NAME: Final = re.compile(r"(?<!\d)\d{12}(?!\d)", re.ASCII)
 
 
@@ -85,8 +87,8 @@ def _from_name(match: re.Match[str]) -> datetime | None:
 
 
 def account_in_name(name: str) -> str | None:
-    """Return the one 12-digit number in a file or folder name; None for none, or for several."""
-    found = set(_ACCOUNT_IN_NAME.findall(name))
+    """Return the one 12-digit number, other than a minute, in a file or folder name; None for none, or for several."""
+    found = {number for number in _ACCOUNT_IN_NAME.findall(name) if not _MINUTE.fullmatch(number)}
     return found.pop() if len(found) == 1 else None
 
 
