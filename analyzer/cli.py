@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
@@ -152,7 +153,8 @@ def audit(  # noqa: PLR0913 - one parameter an option
             console.print_json({**result.summary, "output": str(output), "files": written.files, "exit_code": code})
         elif not quiet:
             console.show_audit(result, written)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
+    except (Exception, _Interrupted) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
+        console.silence()
         _complain(f"the summary could not be shown: {error}", f"the evidence is complete in {output}")
     raise typer.Exit(code)
 
@@ -227,10 +229,7 @@ def _choices(option: str, given: Iterable[str], known: tuple[str, ...]) -> list[
 
 def main() -> NoReturn:
     """Run the program; every way out goes through here, and no traceback reaches the user."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal without UTF-8 shows a question mark; it must not cost the answer.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    _prepare()
     try:
         code = app(prog_name="credreport", standalone_mode=False)
         sys.stdout.flush()
@@ -239,7 +238,7 @@ def main() -> NoReturn:
         code = NOTHING_PRODUCED
     except TyperException as error:
         code = _usage(error)
-    except (KeyboardInterrupt, typer.Abort):
+    except (_Interrupted, typer.Abort):
         _complain("interrupted", "nothing was written; an earlier run's output stands as it was")
         code = NOTHING_PRODUCED
     except BrokenPipeError:
@@ -258,6 +257,28 @@ def main() -> NoReturn:
             raise
         code = NOTHING_PRODUCED
     sys.exit(code)
+
+
+def _prepare() -> None:
+    """Make the process ready for streams and signals as they come."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+        elif isinstance(stream, io.TextIOWrapper):
+            # A terminal without UTF-8 shows a question mark; it must not cost the answer.
+            stream.reconfigure(errors="replace")
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
+
+
+class _Interrupted(BaseException):
+    """The run was told to stop; like Python's own, it passes every handler of errors and lets the run tidy up."""
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise _Interrupted
 
 
 def _usage(error: TyperException) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from analyzer.result import Audit, Inspection
 
 _WORST: Final = 10
+_NARROW: Final = 80
+"""Columns below which a table of findings would break its words."""
 _WIDE: Final = 120
 """Columns where the output is no terminal that would know better."""
 KIND_WORDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys", Kind.CERTIFICATE: "certificates"}
@@ -55,7 +57,8 @@ class _Console(Console):
 
 def silence() -> None:
     """Send what is still written to standard output nowhere: nobody reads it any more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError, ValueError):  # not a stream of the system's
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _console() -> Console:
@@ -145,6 +148,15 @@ def _show_worst(console: Console, audit: Audit) -> None:
     console.print()
     shown = "" if len(worst) == bad else f", {len(worst)} of {bad:,}"
     console.print(Text(f"Worst first{shown}", style="bold"))
+    if console.width < _NARROW:
+        for row in records(worst):
+            who = [row["account_id"] or "unknown", row["user"] or "(no name)", row["credential"]]
+            console.print(Text(f"  {printable(' '.join(who))}"), soft_wrap=True)
+            console.print(
+                Text(f"    {row['status'].replace('_', ' ')}: ", style=_STYLES[row["status"]]) + Text(row["message"]),
+                soft_wrap=True,
+            )
+        return
     table = _table()
     table.add_column("account", no_wrap=True)
     table.add_column("user", overflow="fold")

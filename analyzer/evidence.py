@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
 import shutil
@@ -69,9 +70,10 @@ def check_folder(folder: Path) -> None:
     if foreign:
         more = " and more" if len(foreign) > _FOREIGN_NAMED else ""
         raise OutputError(
-            f"the output folder {folder} holds files that credreport did not write: "
+            f"the output folder {folder} holds what its {manifest.NAME} does not describe: "
             f"{', '.join(foreign[:_FOREIGN_NAMED])}{more}",
-            "choose another folder with -o, or move these files away: the folder is replaced as a whole",
+            "choose another folder with -o, or move these away: the folder is replaced as a whole, and with it what "
+            "credreport did not write or somebody has changed",
         )
 
 
@@ -93,9 +95,14 @@ def _own_files(folder: Path) -> set[str]:
         kept = json.loads((folder / manifest.NAME).read_text(encoding="utf-8"))
         if kept["program"] != "credreport":
             return set()
-        return {manifest.NAME, *(output["name"] for output in kept["outputs"])}
+        unchanged = {
+            output["name"]
+            for output in kept["outputs"]
+            if hashlib.sha256((folder / output["name"]).read_bytes()).hexdigest() == output["sha256"]
+        }
     except (OSError, ValueError, KeyError, TypeError):
         return set()
+    return {manifest.NAME, *unchanged}
 
 
 @contextmanager

@@ -51,8 +51,8 @@ def select(
     captured = np.array([_micros(source.captured_at) for source in sources], np.int64)
     owner = tables.reports["source"].to_numpy()[users["report"].to_numpy()].astype(np.int64)
     instant = captured[owner] if as_of is None else np.full(len(users), _micros(as_of))
-    if every_snapshot or users.empty:
-        return Selection(np.ones(len(users), bool), instant)
+    if users.empty:
+        return Selection(np.ones(0, bool), instant)
 
     pairs, pair_of_row = _accounts_in_reports(users, owner)
     pairs["captured"] = captured[pairs["owner"].to_numpy()]
@@ -62,6 +62,7 @@ def select(
     chosen.update(in_time.groupby("account")["captured"].max())
     choice = pairs["account"].map(chosen)
     judged = ((pairs["captured"] == NO_TIME) | (pairs["account"] == "") | (pairs["captured"] == choice)).to_numpy()
+    judged = judged | every_snapshot
     _note_snapshots(pairs, judged, sources, log, as_of)
     return Selection(judged[pair_of_row], instant)
 
@@ -112,6 +113,15 @@ def _note_snapshots(
         log.add(
             "other_snapshot",
             f"another snapshot of account {_account(pair['account'])} is judged; --every-snapshot judges all",
+            source=sources[pair["owner"]].name,
+        )
+    dated = pairs.loc[pairs["captured"] != NO_TIME, "account"]
+    undated = noted[(noted["captured"] == NO_TIME) & noted["account"].isin(dated)]
+    for pair in records(undated[undated["account"] != ""]):
+        log.add(
+            "undated_report",
+            f"not known when it was captured: judged beside a dated snapshot of account {_account(pair['account'])}, "
+            "of which it may be no part; put its date into its name, or leave it out",
             source=sources[pair["owner"]].name,
         )
     if as_of is None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,33 @@ def test_a_reader_that_leaves_early_costs_nothing(tmp_path: Path, options: str) 
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-", "--json >/dev/full", "2>&-"])
+def test_the_exit_code_is_that_of_the_evidence(tmp_path: Path, redirection: str) -> None:
+    write(tmp_path / "2026-10-31.csv", FAILING)
+    script = f"{SCRIPT} audit 2026-10-31.csv -o out --format parquet {redirection}"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert (tmp_path / "out/findings.parquet").exists()
+
+
+def test_a_terminated_run_tidies_up(tmp_path: Path) -> None:
+    write(tmp_path / "2026-10-31.csv", FAILING)
+    process = subprocess.Popen([SCRIPT, "audit", "2026-10-31.csv", "-o", "out"], cwd=tmp_path, stderr=subprocess.PIPE)
+    while process.poll() is None and not list(tmp_path.glob(".out.*")):
+        time.sleep(0.005)
+    process.terminate()
+    _, said = process.communicate()
+    assert process.returncode == 1 or (process.returncode, said.split(b"\n")[0]) == (2, b"error: interrupted")
+    assert not list(tmp_path.glob(".out.*"))
+
+
+def test_a_narrow_terminal_loses_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "2026-10-31.csv", FAILING)
+    done = run("audit", path, "-o", tmp_path / "out", "--format", "parquet", COLUMNS="40")
+    assert "111122223333 a access_key_1" in done.stdout
+    assert "fail: never used; created 2026-01-01, 303 days" in done.stdout
+
+
 def test_a_terminal_without_utf8_costs_nothing(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("caf\u00e9", **key(rotated=OLD))))
     done = run("audit", path, "-o", tmp_path / "out", "--format", "parquet", PYTHONIOENCODING="ascii")
@@ -186,8 +214,8 @@ def test_a_terminal_without_utf8_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_shell_completion(tmp_path: Path) -> None:
-    done = run("--show-completion", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1", HOME=str(tmp_path))
-    assert "_CREDREPORT_COMPLETE" in run("--show-completion", "bash").stdout + done.stdout
+    shown = run("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1", HOME=str(tmp_path))
+    assert "_CREDREPORT_COMPLETE" in shown.stdout
     words = run(_CREDREPORT_COMPLETE="complete_bash", COMP_WORDS="credreport au", COMP_CWORD="1", HOME=str(tmp_path))
     assert words.stdout.strip() == "audit"
 

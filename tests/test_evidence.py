@@ -92,13 +92,17 @@ def test_folders_and_links_of_others_are_refused(
     out = tmp_path / "out"
     make(result, out)
     (out / "mine").mkdir()
-    with pytest.raises(OutputError, match="did not write: mine/"):
+    with pytest.raises(OutputError, match="does not describe: mine/"):
         make(result, out)
     (out / "mine").rmdir()
     (out / "link").symlink_to(tmp_path / "in")
-    with pytest.raises(OutputError, match="did not write: link"):
+    with pytest.raises(OutputError, match="does not describe: link"):
         make(result, out)
     (out / "link").unlink()
+    write(out / "findings.parquet", "mine now")
+    with pytest.raises(OutputError, match=r"does not describe: findings\.parquet"):
+        make(result, out)
+    (out / "findings.parquet").unlink()
     monkeypatch.chdir(out)
     with pytest.raises(OutputError, match="the current one"):
         make(result, Path())
@@ -110,7 +114,7 @@ def test_a_folder_with_other_files_is_refused(result: Audit, tmp_path: Path, nam
     if name != "manifest.json":
         make(result, out)
     write(out / name, "{}")
-    with pytest.raises(OutputError, match="did not write"):
+    with pytest.raises(OutputError, match="does not describe"):
         make(result, out)
     assert (out / name).read_text(encoding="utf-8") == "{}"
 

@@ -20,7 +20,8 @@ def write(audit: Audit, folder: Path, tables: Sequence[str] = tuple(TABLES)) -> 
 
     def write_one(name: str) -> Path:
         path = folder / f"{name}.parquet"
-        parquet.write_table(to_arrow(getattr(audit, name), TABLES[name]), path, compression="zstd")
+        with path.open("wb") as file:
+            parquet.write_table(to_arrow(getattr(audit, name), TABLES[name]), file, compression="zstd")
         return path
 
     with ThreadPoolExecutor(max_workers=2) as threads:

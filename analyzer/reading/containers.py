@@ -15,6 +15,7 @@ import json
 import re
 import zlib
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +24,6 @@ from analyzer.reading.times import parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
 
 LARGEST: Final = 2**31
 """Bytes past which a compressed file is taken for damage (or malice) and not unpacked further."""
@@ -39,6 +39,18 @@ _FIRST_NAME: Final = re.compile(r"[\w .-]*")
 """The first column's name; an envelope whose Content is the CSV itself begins otherwise."""
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
 _BYTES_LITERAL: Final = re.compile(rb"b(['\"]).*\1\s*", re.DOTALL)
+_ASCII_PAIRS: Final = re.compile(
+    "[" + "".join(f"\\u{high:02x}20-\\u{high:02x}7e" for high in range(0x20, 0x7F)) + "]{4}"
+)
+"""What UTF-8 text looks like when it is read as UTF-16: a character for each two letters."""
+_ROWS: Final = re.compile(rb"arn:aws[a-z-]*:iam::\d{12}:(?:root|user/[^,;\n]*)\"?(?:[,;][^,;\n]*){10}")
+"""A report's row, cut off from its header."""
+_REFUSED: Final = re.compile(rb"An error occurred \(\w+\) when calling the (?:Get|Generate)CredentialReport operation")
+_BOTO3: Final = re.compile(r"'Content': (b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\")")
+_BOTO3_TIME: Final = re.compile(
+    r"'GeneratedTime': datetime\.datetime\((\d+(?:, \d+){2,5})(?:, \d+)?, tzinfo=(?:tzutc\(\)|datetime\.timezone\.utc|UTC)"
+)
+"""How Python writes down boto3's answer; its times are in UTC."""
 _ENVELOPE_KEY: Final = re.compile(rb"""^[\s{,\[-]*["']?(Content|GeneratedTime|ReportFormat)["']?\s*:""", re.MULTILINE)
 
 
@@ -143,6 +155,8 @@ def read_contents(data: bytes) -> list[Content | DamagedError]:
         raise NotAReportError("the file is empty")
     found = find_header(csv_text)
     if found is not None:
+        if b"\0" in csv_text or (encoding.startswith("utf-16") and _ASCII_PAIRS.search(csv_text.decode())):
+            raise DamagedError("two encodings in one file: reports of both were run together; split them apart")
         return [Content(csv_text, found, "csv", encoding)]
     opened = _open_envelopes(csv_text.strip())
     return [replace(one, encoding=encoding) if isinstance(one, Content) else one for one in opened]
@@ -169,24 +183,33 @@ def _to_utf8(data: bytes) -> tuple[bytes, str]:
 
 def _open_envelopes(data: bytes) -> list[Content | DamagedError]:
     first_line = data.split(b"\n", 1)[0]
-    if data[:1] in b"{[":
+    if data[:1] in b"{[" and not data.startswith(b"{'"):
         return _open_each(_json_documents(data), lambda item: _from_mapping(item, "json"))
-    if _BYTES_LITERAL.fullmatch(data):
-        return [_decoded(data.decode("utf-8", errors="replace"), "bytes literal")]
+    if data.startswith(b"{'") or _BYTES_LITERAL.fullmatch(data):
+        return [_from_repr(data.decode("utf-8", errors="replace"))]
     if data[:1] == b'"':
         return _open_each(_json_documents(data), lambda item: _decoded(item, "quoted base64"))
     if first_line.count(b"\t") == 2:
         return _open_each((line for line in data.split(b"\n") if line.strip()), _from_text_line)
     if _ENVELOPE_KEY.match(data):
         return _open_each(_yaml_documents(data), lambda item: _from_mapping(item, "yaml"))
+    return [_open_base64(data)]
+
+
+def _open_base64(data: bytes) -> Content:
+    """Return the report in bare base64, the last container there is; raise what `data` is instead."""
     if _BASE64.fullmatch(data):
         try:
-            return [_decoded(data.decode("ascii"), "base64")]
+            return _decoded(data.decode("ascii"), "base64")
         except DamagedError as error:
             # Any single word is base64 by its letters; only what begins like a report was meant to be one.
             if data.startswith(base64.b64encode(b"user,")[:6]):
                 raise
             raise NotAReportError("no header of a credential report") from error
+    if _REFUSED.search(data):
+        raise DamagedError("AWS's refusal instead of a report; have the report generated and download it again")
+    if _ROWS.search(data[:_HEADER_LENGTH]):
+        raise DamagedError("rows of a credential report without its header; use the report as AWS made it")
     if any(parse_header(line) for line in data.split(b"\n", _NEAR)[:_NEAR]):
         raise DamagedError("other text stands before the header; remove it, or use the report as AWS made it")
     raise NotAReportError("no header of a credential report")
@@ -221,9 +244,35 @@ def _json_documents(data: bytes) -> Iterator[Any]:
             if _ENVELOPE_KEY.search(data):
                 raise DamagedError(f"the JSON envelope is cut or corrupt ({error}); download it again") from error
             raise NotAReportError("neither a credential report nor an envelope of one") from error
-        yield from value if isinstance(value, list) else [value]
+        yield from _envelopes_in(value)
         while position < len(text) and text[position].isspace():
             position += 1
+
+
+def _envelopes_in(value: object) -> Iterable[object]:
+    """Return the envelopes in a JSON value: itself, the items of a list, or those that a mapping holds by account."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict) and value and all(isinstance(one, dict) and "Content" in one for one in value.values()):
+        return value.values()
+    return [value]
+
+
+def _from_repr(text: str) -> Content:
+    """Return the report in boto3's answer, or in its Content alone, as Python writes it down."""
+    if not text.startswith("{"):
+        return _decoded(text, "bytes literal")
+    found = _BOTO3.search(text)
+    if found is None:
+        raise NotAReportError("a Python mapping without the Content of a credential report")
+    time = _BOTO3_TIME.search(text)
+    content = _decoded(found[1], "boto3 dump")
+    if time is None:
+        return content
+    try:
+        return replace(content, generated_at=datetime(*map(int, time[1].split(", ")), tzinfo=UTC))  # type: ignore[misc, arg-type]
+    except ValueError:
+        return replace(content, bad_generated_time=time[0])
 
 
 def _from_mapping(item: object, container: str) -> Content:

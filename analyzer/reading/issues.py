@@ -49,6 +49,7 @@ CODES: Final = {
     "duplicate_user": Code(Level.UNREADABLE, "user found twice in one snapshot"),
     "impossible_order": Code(Level.UNREADABLE, "key last used before it was created"),
     "captured_before_content": Code(Level.UNREADABLE, "report dated before its own content"),
+    "undated_report": Code(Level.UNREADABLE, "report of unknown date beside dated ones"),
     "only_newer_snapshot": Code(Level.UNREADABLE, "no snapshot at or before the reference date"),
     "no_rows": Code(Level.REJECTED, "report without rows"),
     "rejected_row": Code(Level.REJECTED, "row not read"),

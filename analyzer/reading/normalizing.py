@@ -122,10 +122,10 @@ class _Place:
     def __init__(self, raw: RawTable, sources: Sequence[Source], log: IssueLog) -> None:
         self._raw, self._sources, self._log = raw, sources, log
 
-    def note(self, code: str, message: str, rows: npt.NDArray[np.int64], column: str, values: pa.Array) -> None:
-        """Note one issue for each of `rows` (usually few); `values` has the cells of the whole column."""
+    def note(self, code: str, message: str, rows: npt.NDArray[np.int64], column: str) -> None:
+        """Note one issue about `column` for each of `rows` (usually few), with the cell as it was found."""
         source_of = [self._sources[report.source].name for report in self._raw.reports]
-        texts = values.take(pa.array(rows)).to_pylist()
+        texts = self._raw.cells[column].take(pa.array(rows)).to_pylist()
         owners, lines = self._raw.report[rows].tolist(), self._raw.line[rows].tolist()
         for owner, line, text in zip(owners, lines, texts, strict=True):
             self._log.add(code, message, source=source_of[owner], line=line, column=column, value=text)
@@ -159,7 +159,6 @@ def _read_times(cells: pa.ChunkedArray, column: str, place: _Place) -> tuple[pd.
             "2026-10-31T08:00:00Z): the row is kept, this cell counts as unknown; use the report as AWS made it",
             rows,
             column,
-            cells,
         )
     return column_of(times), coded(code, _STATES)
 
@@ -227,7 +226,6 @@ def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.ChunkedArray, p
             "neither true nor false: the row is kept, this cell counts as unknown; use the report as AWS made it",
             np.flatnonzero(unread & ~is_old_root),
             column,
-            cells,
         )
     return column_of(flags)
 
@@ -283,21 +281,18 @@ def _note_arns(arn: pa.StringArray, user: pa.StringArray, names: _Names, place: 
         "not the ARN of an IAM user or of root; use the report as AWS made it",
         np.flatnonzero(true_where(pc.and_(arn.is_valid(), names.account.is_null()))),
         "arn",
-        arn,
     )
     place.note(
         "arn_mismatch",
         "the ARN is not that of the user named beside it: cells may have moved; use the report as AWS made it",
         np.flatnonzero(true_where(pc.not_equal(pc.if_else(names.is_root, ROOT_USER, names.name), user))),
         "arn",
-        arn,
     )
     place.note(
         "missing_user",
         "the user name is blank; it is taken from the ARN where there is one",
         np.flatnonzero(np.asarray(user.is_null())),
         "user",
-        arn,
     )
 
 
@@ -322,7 +317,6 @@ def _accounts(
         "neither an ARN nor the file's name tells the account of this row and those like it; give it with --account-id",
         unknown[first],
         "arn",
-        raw.cells["arn"],
     )
     return {
         column: category_of(values)
@@ -457,7 +451,7 @@ def _unpivot(users: pd.DataFrame, place: _Place) -> pd.DataFrame:
         },
         copy=False,
     )
-    _note_impossible(credentials, users, row, place)
+    _note_impossible(credentials, row, place)
     return credentials
 
 
@@ -490,7 +484,7 @@ def _exists(users: pd.DataFrame, slot: Slot) -> npt.NDArray[np.bool_]:
     return present
 
 
-def _note_impossible(credentials: pd.DataFrame, users: pd.DataFrame, row: npt.NDArray[np.int64], place: _Place) -> None:
+def _note_impossible(credentials: pd.DataFrame, row: npt.NDArray[np.int64], place: _Place) -> None:
     """Note keys used before they were made (a password may be: it may have been made anew)."""
     is_key = (credentials["kind"] == Kind.ACCESS_KEY).to_numpy()
     changed, used = (microseconds(credentials[column]) for column in ("last_changed", "last_used"))
@@ -505,5 +499,4 @@ def _note_impossible(credentials: pd.DataFrame, users: pd.DataFrame, row: npt.ND
             f"earlier than {slot.last_changed}: a key cannot be used before it is made; it is judged by this use",
             row[here],
             slot.last_used,
-            arrow_of(users[slot.last_used]).cast(pa.string()),
         )

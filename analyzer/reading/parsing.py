@@ -173,7 +173,7 @@ def _unique_names(columns: Iterable[str]) -> list[str]:
 
 
 def _has_odd_rows(table: pa.Table) -> bool:
-    """Whether some row may be no user's: the header of a further report, or nothing but blank cells.
+    """Whether some row may be no user's: the header of a further report, blank cells only, or cells out of their place.
 
     The second column tells a header: no cell of it is its own name, while a user may well be called `user`.
     """
@@ -181,8 +181,10 @@ def _has_odd_rows(table: pa.Table) -> bool:
         return False
     first, second = table.column(0), table.column(1)
     header = pc.equal(pc.ascii_lower(second), table.column_names[1])
-    blank = pc.and_(pc.equal(first, ""), pc.equal(second, ""))
-    return bool(pc.any(pc.or_(header, blank)).as_py())
+    odd = pc.or_(header, pc.and_(pc.equal(first, ""), pc.equal(second, "")))
+    if "user_creation_time" in table.column_names:  # cells have moved by one
+        odd = pc.or_(odd, pc.starts_with(table["user_creation_time"], "arn:"))
+    return bool(pc.any(odd).as_py())
 
 
 def _take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
@@ -245,7 +247,7 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
     blanks = delimiters + lines.count(" ") + (lines.count("\t") if delimiter != "\t" else 0)
     surplus = _blank_surplus(lines, report.header, delimiters - (width - 1))
     suspect = (delimiters != width - 1) | (lines.count('"') > 0) | (blanks == lines.ends - lines.starts)
-    suspect |= lines.ends - lines.starts > _LONGEST_LINE
+    suspect |= (lines.ends - lines.starts > _LONGEST_LINE) | ~_arn_in_place(lines, report.header)
     keep = np.ones(len(lines.ends), bool)
     pieces: list[bytes] = []
     done, rejected = 0, 0
@@ -298,18 +300,9 @@ def _blank_surplus(lines: _Lines, header: Header, surplus: npt.NDArray[np.int64]
 
     Only lines without quotes whose ARN stands in its column count: then no cell before it has come apart.
     """
-    delimiter = ord(header.delimiter)
-    if "arn" not in header.columns or not (surplus > 0).any():
-        return np.zeros(len(surplus), np.int64)
-    sure = (surplus > 0) & (lines.count('"') == 0)
+    sure = (surplus > 0) & (lines.count('"') == 0) & _arn_in_place(lines, header) & ("arn" in header.columns)
     for back in range(1, int(surplus[sure].max(initial=0)) + 1):
-        sure &= (surplus < back) | (lines.text[np.maximum(lines.ends - back, 0)] == delimiter)
-    positions = np.flatnonzero(lines.text == delimiter)
-    column = header.columns.index("arn")
-    before = np.searchsorted(positions, lines.starts) + column - 1
-    at = positions[np.clip(before, 0, len(positions) - 1)] + 1 if column else lines.starts
-    for offset, character in enumerate(b"arn:"):
-        sure &= lines.text[np.minimum(at + offset, len(lines.text) - 1)] == character
+        sure &= (surplus < back) | (lines.text[np.maximum(lines.ends - back, 0)] == ord(header.delimiter))
     return np.where(sure, surplus, 0)
 
 
@@ -328,7 +321,7 @@ def _mended_row(line: str, header: Header, source: Source, number: int, log: Iss
     quoted = _cells(line, header.delimiter, csv.QUOTE_MINIMAL)
     plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
     for cells in (quoted, plain):
-        if len(cells) == width:
+        if len(cells) == width and not _moved(cells, header.columns):
             return cells
     repairs = {tuple(repair) for cells in (quoted, plain) for repair in _repairs(cells, header)}
     if len(repairs) == 1:
@@ -468,3 +461,24 @@ def _assemble(reports: list[Report], tables: list[tuple[list[int], pa.Table | No
         cells, report = cells.take(pa.array(order)), report[order]
     lines = [found.lines for found in reports]
     return RawTable(reports, cells, report, np.concatenate(lines))
+
+
+def _arn_in_place(lines: _Lines, header: Header) -> npt.NDArray[np.bool_]:
+    """Whether an ARN stands where the header says, in each line; true everywhere where the header has none."""
+    positions = np.flatnonzero(lines.text == ord(header.delimiter))
+    in_place = np.ones(len(lines.starts), bool)
+    if "arn" not in header.columns or not len(positions):
+        return in_place
+    column = header.columns.index("arn")
+    before = np.searchsorted(positions, lines.starts) + column - 1
+    at = positions[np.clip(before, 0, len(positions) - 1)] + 1 if column else lines.starts
+    for offset, character in enumerate(b"arn:"):
+        in_place &= lines.text[np.minimum(at + offset, len(lines.text) - 1)] == character
+    return in_place
+
+
+def _moved(cells: list[str], columns: tuple[str, ...]) -> bool:
+    """Whether an ARN stands in another column than its own: then a cell was lost beside one that came apart."""
+    if "arn" not in columns or cells[columns.index("arn")].startswith("arn:"):
+        return False
+    return any(_ARN.fullmatch(cell) for cell in cells)

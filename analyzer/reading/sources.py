@@ -28,7 +28,7 @@ from analyzer.reading.containers import (
 from analyzer.reading.times import account_in_name, instant_in_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from analyzer.reading.issues import IssueLog
@@ -90,10 +90,11 @@ def read_sources(
     return _once_each(sorted(sources, key=lambda source: source.name), log)
 
 
-def _find(paths: Iterable[str], log: IssueLog, leave_out: Path | None) -> Iterator[_File]:
+def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterator[_File]:
+    if STDIN in paths:
+        yield _File(STDIN, None, named=True)
     for given in paths:
         if given == STDIN:
-            yield _File(STDIN, None, named=True)
             continue
         path = Path(given)
         try:

@@ -63,6 +63,10 @@ def test_one_bad_envelope_does_not_cost_the_good_ones(tmp_path: Path, content: s
         ("b.csv.gz", gzip.compress(b"", mtime=0)),
         ("b.json", json.dumps(BAD)),
         ("b.csv", "Account 123456789012\n" + GOOD),
+        ("b.csv", GOOD.partition("\n")[2]),
+        ("b.csv", "An error occurred (ReportNotPresent) when calling the GetCredentialReport operation: gone"),
+        ("b.csv", b"\xff\xfe" + GOOD.encode("utf-16-le") + GOOD.encode()),
+        ("b.csv", GOOD.encode() + b"\xff\xfe" + GOOD.encode("utf-16-le")),
     ],
 )
 def test_a_report_that_holds_nothing_is_never_passed_over(tmp_path: Path, name: str, content: str | bytes) -> None:
@@ -219,3 +223,38 @@ def test_no_sentinel_survives_in_any_case(tmp_path: Path) -> None:
     found = run(Path(write(tmp_path / "a.csv", csv_of(row)))).credentials
     assert found["last_used_region"].isna().all()
     assert found["last_used_service"].isna().all()
+
+
+@pytest.mark.parametrize("zone", ["tzinfo=tzutc()", "tzinfo=datetime.timezone.utc"])
+def test_what_python_writes_of_the_answer(tmp_path: Path, zone: str) -> None:
+    text = f"{{'ResponseMetadata': {{'RetryAttempts': 0}}, 'Content': {GOOD.encode()!r}, 'ReportFormat': 'text/csv', "
+    path = write(tmp_path / "a.txt", text + f"'GeneratedTime': datetime.datetime(2026, 10, 30, 8, 15, 4, {zone})}}")
+    result = run(Path(path), as_of=None)
+    assert users(result) == ["good"]
+    assert result.summary["as_of"] == ["2026-10-30T08:15:04Z"]
+
+
+def test_envelopes_by_account(tmp_path: Path) -> None:
+    text = json.dumps({ACCOUNT: {"Content": GOOD}, OTHER: {"Content": csv_of(user("b", account=OTHER))}})
+    assert users(run(Path(write(tmp_path / "a.json", text)))) == ["good", "b"]
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_row_whose_cells_have_moved_is_rejected(tmp_path: Path, quoted: bool) -> None:
+    row = csv_of(user("x,y", **OLD)).splitlines()[1].replace('"', "").rpartition(",")[0]
+    if quoted:
+        row = row.replace("false", '"false"', 1)
+    result = run(Path(write(tmp_path / "a.csv", f"{GOOD}\n{row}")))
+    assert users(result) == ["good"]
+    assert issues(result) == ["rejected_row"]
+
+
+def test_an_undated_report_beside_a_dated_one_is_noted(tmp_path: Path) -> None:
+    write(tmp_path / "old.csv", csv_of(user("a")))
+    write(tmp_path / "2026-10-31.csv", csv_of(user("b")))
+    assert issues(run(tmp_path)) == ["undated_report"]
+
+
+def test_later_snapshots_are_noted_when_every_one_is_judged(tmp_path: Path) -> None:
+    path = write(tmp_path / "2026-11-30.csv", GOOD)
+    assert issues(audit([path], Settings(as_of=AS_OF, every_snapshot=True))) == ["only_newer_snapshot"]
