@@ -48,7 +48,8 @@ _ROWS: Final = re.compile(rb"arn:aws[a-z-]*:iam::\d{12}:(?:root|user/[^,;\n]*)\"
 _REFUSED: Final = re.compile(rb"An error occurred \(\w+\) when calling the (?:Get|Generate)CredentialReport operation")
 _BOTO3: Final = re.compile(r"'Content': (b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\")")
 _BOTO3_TIME: Final = re.compile(
-    r"'GeneratedTime': datetime\.datetime\((\d+(?:, \d+){2,5})(?:, \d+)?, tzinfo=(?:tzutc\(\)|datetime\.timezone\.utc|UTC)"
+    r"'GeneratedTime': datetime\.datetime\((\d+(?:, \d+){2,5})(?:, \d+)?, "
+    r"tzinfo=(?:tzutc\(\)|datetime\.timezone\.utc|UTC)"
 )
 """How Python writes down boto3's answer; its times are in UTC."""
 _ENVELOPE_KEY: Final = re.compile(rb"""^[\s{,\[-]*["']?(Content|GeneratedTime|ReportFormat)["']?\s*:""", re.MULTILINE)
