@@ -282,14 +282,13 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def _usage(error: TyperException) -> int:
-    """Say a usage error in the program's own form."""
-    message = getattr(error, "format_message", lambda: str(error))()
+    """Say a usage error in the program's own form; without any argument, the help is the answer."""
+    message = getattr(error, "format_message", lambda: str(error))().strip()
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "credreport"
-    if message:
-        _complain(message.strip().rstrip("."), f"see {command} --help")
-    elif context:  # no arguments at all: the help is the answer
-        typer.echo(context.get_help())
+    if context is not None and message == context.get_help().strip():
+        typer.echo(message)
+    else:
+        _complain(message.rstrip("."), f"see {context.command_path if context else 'credreport'} --help")
     return NOTHING_PRODUCED
 
 

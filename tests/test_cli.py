@@ -220,6 +220,12 @@ def test_shell_completion(tmp_path: Path) -> None:
     assert words.stdout.strip() == "audit"
 
 
+def test_without_arguments_the_help_is_the_answer() -> None:
+    done = run()
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout == run("--help").stdout
+
+
 def test_inspect(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-31/credentialReport_111122223333.csv", PASSING + "\nbroken,row")
     done = run("inspect", "2026-10-31", cwd=tmp_path)
