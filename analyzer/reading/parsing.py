@@ -269,10 +269,10 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
         else:
             pieces.append((_to_line(row, delimiter) + "\n").encode())
     pieces.append(body[done:])
-    if surplus.any():
+    if count := np.count_nonzero(surplus):
         log.add(
             "repaired_row",
-            f"{np.count_nonzero(surplus):,} rows end in empty cells beyond the last column: these were "
+            f"{count:,} {'row ends' if count == 1 else 'rows end'} in empty cells beyond the last column: these were "
             "dropped; save the report without them",
             source=source.name,
             line=first + int(np.flatnonzero(surplus)[0]),
