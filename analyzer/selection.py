@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
 from analyzer.errors import InputError
-from analyzer.reading.columns import NO_TIME, records
+from analyzer.reading.columns import NO_TIME, arrow_of, microseconds, records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,3 +148,31 @@ def _note_snapshots(
 
 def _account(key: str) -> str:
     return key.partition(":")[2]
+
+
+def note_users_found_twice(users: pd.DataFrame, log: IssueLog, *, by_capture: bool) -> None:
+    """Note users that stand twice in one snapshot: names are unique within an account, whatever their case.
+
+    `by_capture`: the rows are of several snapshots, told apart by their capture times; else of one an account.
+    """
+    account = users["account_id"].cat.codes.to_numpy().astype(np.int64)
+    source = users["source"].cat.codes.to_numpy().astype(np.int64)
+    name = pc.utf8_lower(arrow_of(users["user"])).combine_chunks().dictionary_encode().indices
+    keys = pd.DataFrame(
+        {
+            # Nothing tells whether two files of unknown accounts belong together.
+            "account": np.where(account < 0, -2 - source, account),
+            "name": pc.fill_null(name, -1).to_numpy(),
+            "captured": microseconds(users["captured_at"]) if by_capture else 0,
+        }
+    )
+    twice = np.flatnonzero(keys.duplicated(keep=False).to_numpy() & (keys["name"] >= 0).to_numpy())
+    for row in records(users[["source", "line", "user"]].iloc[twice]):
+        log.add(
+            "duplicate_user",
+            "the user stands more than once in this snapshot of the account, and each row counts; remove the copy",
+            source=row["source"],
+            line=row["line"],
+            column="user",
+            value=row["user"],
+        )
