@@ -26,7 +26,7 @@ def inputs_table(
 ) -> pd.DataFrame:
     """Return a row per report file: what it is, what is in it, and whether it was judged."""
     users, reports = tables.users, tables.reports
-    owner = reports["source"].to_numpy()[users["report"].to_numpy()].astype(np.int64)
+    owner = users["source"].cat.codes.to_numpy()
     every = range(len(sources))
     code = users["account_id"].cat.codes.to_numpy()
     pairs = pd.DataFrame({"owner": owner, "code": code}).drop_duplicates()

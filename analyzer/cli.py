@@ -19,7 +19,8 @@ from typer.exceptions import TyperException
 
 from analyzer import __version__
 from analyzer.choices import FORMATS, TABLES
-from analyzer.errors import AnalyzerError, UsageError, printable
+from analyzer.errors import AnalyzerError, UsageError
+from analyzer.streams import printable, silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,7 +155,7 @@ def audit(  # noqa: PLR0913 - one parameter an option
         elif not quiet:
             console.show_audit(result, written)
     except (Exception, _Interrupted) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
-        console.silence()
+        silence()
         _complain(f"the summary could not be shown: {error}", f"the evidence is complete in {output}")
     raise typer.Exit(code)
 
@@ -243,7 +244,7 @@ def main() -> NoReturn:
         code = NOTHING_PRODUCED
     except BrokenPipeError:
         # Help or a version, and its reader has gone, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence()
         code = 0
     except MemoryError:
         _complain("out of memory", "judge fewer files at a time, or write fewer formats: --format parquet")

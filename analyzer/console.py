@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
@@ -13,12 +12,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from analyzer.errors import printable
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
 from analyzer.result import JUDGED_KINDS, Outcome, answer, counted, scope
 from analyzer.staleness import Status
+from analyzer.streams import printable, silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,12 +52,6 @@ class _Console(Console):
 
     def on_broken_pipe(self) -> None:
         silence()
-
-
-def silence() -> None:
-    """Send what is still written to standard output nowhere: nobody reads it any more."""
-    with suppress(OSError, ValueError):  # not a stream of the system's
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _console() -> Console:

@@ -20,8 +20,3 @@ class InputError(AnalyzerError):
 
 class OutputError(AnalyzerError):
     """An output folder or file that cannot be written."""
-
-
-def printable(text: str) -> str:
-    """Return `text` without characters that would move a terminal's cursor or hide something; lines stay lines."""
-    return "".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text)

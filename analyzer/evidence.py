@@ -6,9 +6,9 @@ import ctypes
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import sys
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -109,13 +109,11 @@ def _own_files(folder: Path) -> set[str]:
 def _staged(folder: Path) -> Iterator[Path]:
     """Yield a fresh folder (mode 0700) beside `folder`; on success it takes that place, on failure it goes."""
     target = folder.resolve()
+    # Named before it is made: a run that is told to stop at any moment from then on finds it and takes it away.
+    staging = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        check_folder(target)
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    try:
+        staging.mkdir(mode=0o700)
         yield staging
         _flush(staging)
         check_folder(target)

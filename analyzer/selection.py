@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,9 +11,12 @@ import pyarrow.compute as pc
 
 from analyzer.errors import InputError
 from analyzer.reading.columns import NO_TIME, arrow_of, microseconds, records
+from analyzer.reading.times import since_epoch
+from analyzer.staleness import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     import numpy.typing as npt
 
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
     from analyzer.reading.normalizing import Tables
     from analyzer.reading.sources import Source
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_CURRENT: Final = timedelta(days=1) // timedelta(microseconds=1)
+_CURRENT: Final = DAY
 """A report this much older than the reference instant, or less, speaks for it."""
 _NAMED: Final = 5
 """Files that an error names before it only counts the rest."""
@@ -50,7 +51,7 @@ def select(
         _require_capture_times(sources)
     users = tables.users
     captured = np.array([_micros(source.captured_at) for source in sources], np.int64)
-    owner = tables.reports["source"].to_numpy()[users["report"].to_numpy()].astype(np.int64)
+    owner = users["source"].cat.codes.to_numpy().astype(np.int64)
     instant = captured[owner] if as_of is None else np.full(len(users), _micros(as_of))
     if users.empty:
         return Selection(np.ones(0, bool), instant)
@@ -69,7 +70,7 @@ def select(
 
 
 def _micros(instant: datetime | None) -> int:
-    return NO_TIME if instant is None else (instant - _EPOCH) // timedelta(microseconds=1)
+    return NO_TIME if instant is None else since_epoch(instant)
 
 
 def _require_capture_times(sources: Sequence[Source]) -> None:

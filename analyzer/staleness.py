@@ -22,14 +22,14 @@ import pyarrow.compute as pc
 
 from analyzer.reading.columns import NO_TIME, arrow_of, coded, column_of, microseconds, times_from, true_where
 from analyzer.reading.layout import SLOTS, Kind, State
-from analyzer.reading.times import GRANULARITY
+from analyzer.reading.times import GRANULARITY, MICROSECOND
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 DAY: Final = 86_400_000_000
 """Microseconds in a day of elapsed time; no calendar or time zone changes it."""
-_GRANULARITY: Final = int(GRANULARITY.total_seconds() * 1_000_000)
+_GRANULARITY: Final = GRANULARITY // MICROSECOND
 
 
 class Reason(StrEnum):

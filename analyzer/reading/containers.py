@@ -59,9 +59,6 @@ class NotAReportError(Exception):
     """The bytes are something else than a credential report."""
 
 
-_NO_REPORT: Final = NotAReportError("neither a credential report nor an envelope of one")
-
-
 class DamagedError(Exception):
     """The bytes set out to be a credential report, or a container, and cannot be read to the end."""
 
@@ -231,7 +228,9 @@ def _open_each(items: Iterable[Any], open_one: Callable[[Any], Content]) -> list
             opened.append(DamagedError(str(error)))
     if len(errors) < len(opened):
         return opened
-    raise next((error for error in errors if isinstance(error, DamagedError)), errors[0] if errors else _NO_REPORT)
+    if not errors:
+        raise NotAReportError("neither a credential report nor an envelope of one")
+    raise next((error for error in errors if isinstance(error, DamagedError)), errors[0])
 
 
 def _json_documents(data: bytes) -> Iterator[Any]:

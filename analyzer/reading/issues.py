@@ -59,7 +59,7 @@ CODES: Final = {
 
 @dataclass
 class IssueLog:
-    """Issues in the making; `pipeline` turns them into the `issues` table, sorted by source and line."""
+    """Issues in the making; `bookkeeping` turns them into the `issues` table, sorted by source and line."""
 
     rows: list[tuple[str, int | None, str | None, str | None, str, str]] = field(default_factory=list)
 

@@ -6,7 +6,7 @@ Behind this door no text such as `N/A` exists and no rule looks at raw text.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -38,7 +38,7 @@ from analyzer.reading.layout import (
     State,
     layout_name,
 )
-from analyzer.reading.times import GRANULARITY, parse_instant
+from analyzer.reading.times import GRANULARITY, MICROSECOND, parse_instant, since_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,14 +49,13 @@ if TYPE_CHECKING:
     from analyzer.reading.parsing import RawTable
     from analyzer.reading.sources import Source
 
-_MICROSECOND: Final = timedelta(microseconds=1)
 _STATES: Final = [state.value for state in State]
 _CODE: Final = {state: np.int8(code) for code, state in enumerate(State)}
 _SENTINEL_TEXTS: Final = pa.array(["", "N/A", "no_information", "not_supported"])
 _SENTINEL_CODES: Final = np.array([_CODE[SENTINELS[text.lower()]] for text in _SENTINEL_TEXTS.to_pylist()])
 
 _PLAIN_LENGTHS: Final = pa.array([None, len("2026-10-31T08:00:00Z"), len("2026-10-31T08:00:00+00:00")], pa.int32())
-_YEAR_1: Final = (datetime.min.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND
+_YEAR_1: Final = since_epoch(datetime.min.replace(tzinfo=UTC))
 _SURE_TIME: Final = (
     r"^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
     r"(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1\d|2[0-3]):?[0-5]\d)$"
@@ -73,7 +72,8 @@ _ARN: Final = (
 class Tables:
     """The typed tables of all reports, rows in the order of sources, lines and slots.
 
-    `users` has the columns of `analyzer.tables.USERS`, and `report`, the row's position in `reports`.
+    `users` has the columns of `analyzer.tables.USERS`, and `report`, the row's position in `reports`; the codes of its
+    `source` are positions in the sources.
     `credentials` has those of `analyzer.tables.CREDENTIALS` but the days, and of its user `is_root`,
     `user_creation_time` and `user_row`, its position. `reports` has a row per report: `source, rows, rejected,
     layout, newest_time`.
@@ -366,7 +366,7 @@ def _reports(raw: RawTable, users: pd.DataFrame, sources: Sequence[Source], log:
             newest[filled] = np.maximum(newest[filled], np.maximum.reduceat(column, starts[filled]))
     captured = microseconds(column_of(pa.array([source.captured_at for source in sources], TIME)))
     captured = captured[[report.source for report in raw.reports]]
-    late = (captured != NO_TIME) & (newest > captured) & (newest - captured > GRANULARITY // _MICROSECOND)
+    late = (captured != NO_TIME) & (newest > captured) & (newest - captured > GRANULARITY // MICROSECOND)
     for number in np.flatnonzero(late).tolist():
         source = sources[raw.reports[number].source]
         rows = slice(starts[number], starts[number + 1])
@@ -489,7 +489,7 @@ def _note_impossible(credentials: pd.DataFrame, row: npt.NDArray[np.int64], plac
     is_key = (credentials["kind"] == Kind.ACCESS_KEY).to_numpy()
     changed, used = (microseconds(credentials[column]) for column in ("last_changed", "last_used"))
     known = (changed > NO_TIME) & (used > NO_TIME)
-    early = np.flatnonzero(is_key & known & (used < changed - GRANULARITY // _MICROSECOND))
+    early = np.flatnonzero(is_key & known & (used < changed - GRANULARITY // MICROSECOND))
     for slot in SLOTS:
         if slot.kind is not Kind.ACCESS_KEY or slot.last_used is None or not len(early):
             continue

@@ -309,41 +309,28 @@ def _blank_surplus(lines: _Lines, header: Header, surplus: npt.NDArray[np.int64]
 def _mended_row(line: str, header: Header, source: Source, number: int, log: IssueLog) -> list[str] | None:
     """Return the cells of a suspect line, as many as the header has; None (and an issue) where it cannot be read."""
     width = len(header.columns)
+
+    def note(code: str, message: str) -> None:
+        log.add(code, message, source=source.name, line=number, value=line[:_SHOWN])
+
     if len(line) > _LONGEST_LINE:
-        log.add(
-            "rejected_row",
-            f"a line of {len(line):,} characters, no row of a report: not read; remove it",
-            source=source.name,
-            line=number,
-            value=line[:_SHOWN],
-        )
+        note("rejected_row", f"a line of {len(line):,} characters, no row of a report: not read; remove it")
         return None
     quoted = _cells(line, header.delimiter, csv.QUOTE_MINIMAL)
     plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
     for cells in (quoted, plain):
         if len(cells) == width and not _moved(cells, header.columns):
             return cells
+    found = f"{_fields(len(quoted))} where the header has {width}"
     repairs = {tuple(repair) for cells in (quoted, plain) for repair in _repairs(cells, header)}
     if len(repairs) == 1:
-        (repair,) = repairs
-        log.add(
+        note(
             "repaired_row",
-            f"{_fields(len(quoted))} where the header has {width}: read in the only way that fits the ARN and the "
-            "columns; check the row against the account",
-            source=source.name,
-            line=number,
-            value=line[:_SHOWN],
+            f"{found}: read in the only way that fits the ARN and the columns; check the row against the account",
         )
-        return list(repair)
+        return list(repairs.pop())
     why = "several repairs fit" if repairs else "no repair fits"
-    log.add(
-        "rejected_row",
-        f"{_fields(len(quoted))} where the header has {width}, and {why}: not read; correct this line, or download the "
-        "report again",
-        source=source.name,
-        line=number,
-        value=line[:_SHOWN],
-    )
+    note("rejected_row", f"{found}, and {why}: not read; correct this line, or download the report again")
     return None
 
 
@@ -398,7 +385,8 @@ def _fits(cells: list[str], columns: tuple[str, ...]) -> bool:
         arn = _ARN.fullmatch(row["arn"])
         if arn is None or not row["user"]:
             return False
-        if row["user"] != ROOT_USER if arn["path"] is None else not arn["path"].endswith(f"/{row['user']}"):
+        is_root = arn["path"] is None
+        if not (row["user"] == ROOT_USER if is_root else arn["path"].endswith(f"/{row['user']}")):
             return False
     flags = (row[column].lower() for column in BOOLEAN_COLUMNS if column in row)
     times = (row[column] for column in TIMESTAMP_COLUMNS if column in row)

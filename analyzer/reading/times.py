@@ -6,6 +6,8 @@ import re
 from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Final
 
+MICROSECOND: Final = timedelta(microseconds=1)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 GRANULARITY: Final = timedelta(seconds=60)
 """AWS cuts some times to the minute: two instants closer than this are not out of order."""
 
@@ -27,6 +29,11 @@ _DATE_IN_NAME: Final = re.compile(
 _MINUTE: Final = re.compile(r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d", re.ASCII)
 """A minute such as 202610310800, which is no account."""
 _ACCOUNT_IN_NAME: Final = re.compile(r"(?<!\d)\d{12}(?!\d)", re.ASCII)
+
+
+def since_epoch(instant: datetime) -> int:
+    """Return an instant as microseconds since 1970, UTC: what tables compute with."""
+    return (instant - EPOCH) // MICROSECOND
 
 
 def end_of_day(day: datetime) -> datetime:
