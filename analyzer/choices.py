@@ -2,5 +2,6 @@
 
 from typing import Final
 
-FORMATS: Final = ("parquet", "excel", "charts")
+FORMATS: Final = ("parquet", "excel", "charts", "remediation")
+DEFAULT_FORMATS: Final = ("parquet", "excel", "charts")
 TABLES: Final = ("findings", "credentials", "users", "issues")

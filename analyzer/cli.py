@@ -18,19 +18,23 @@ import typer
 from typer.exceptions import TyperException
 
 from analyzer import __version__
-from analyzer.choices import FORMATS, TABLES
+from analyzer.choices import DEFAULT_FORMATS, FORMATS, TABLES
 from analyzer.errors import AnalyzerError, UsageError
+from analyzer.naming import known
 from analyzer.streams import printable, silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from analyzer.policy import Policy
+
 NOTHING_PRODUCED: Final = 2
 
 app = typer.Typer(
     name="credreport",
-    help="Read AWS IAM credential reports offline and say which credentials lay unused, how sure that is, and why.",
+    help="Read AWS IAM credential reports offline and say which credentials lay unused, how sure that is, and why; "
+    "and whatever else of a benchmark such a report can decide.",
     epilog="Exit codes: 0 all pass; 1 some fail or could not be decided; 3 some input was not read; 2 nothing written.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -97,14 +101,49 @@ def audit(  # noqa: PLR0913 - one parameter an option
         typer.Option(
             "--format", metavar="NAME", help=f"What to write: {', '.join(FORMATS)}. Repeat, or separate by commas."
         ),
-    ] = list(FORMATS),  # noqa: B006 - Typer copies it
+    ] = list(DEFAULT_FORMATS),  # noqa: B006 - Typer copies it
     tables: Annotated[
         list[str],
         typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}."),
     ] = list(TABLES),  # noqa: B006 - Typer copies it
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Judge the controls of this benchmark, by its numbers and limits; credreport controls lists them. "
+            "Without it, every control is judged, and the numbers of the newest CIS version are shown.",
+            show_default=False,
+        ),
+    ] = None,
+    controls: Annotated[
+        list[str],
+        typer.Option(
+            "--control",
+            metavar="ID",
+            help="Judge this control only. Repeat, or separate by commas.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Policy with limits, severities, controls switched off and exceptions (TOML). Without it, "
+            "credreport.toml in the current folder is used if it is there.",
+            show_default=False,
+        ),
+    ] = None,
+    no_policy: Annotated[bool, typer.Option("--no-policy", help="Use no policy, not even credreport.toml.")] = False,
     max_idle_days: Annotated[
-        int, typer.Option(metavar="N", min=1, max=36_500, help="Idle for this many days or more fails.")
-    ] = 45,
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=36_500,
+            help="Idle for this many days or more fails. [default: 45, or what the policy or benchmark says]",
+            show_default=False,
+        ),
+    ] = None,
     account_id: AccountId = None,
     every_snapshot: Annotated[
         bool, typer.Option("--every-snapshot", help="Judge every snapshot of an account, not only one.")
@@ -119,28 +158,39 @@ def audit(  # noqa: PLR0913 - one parameter an option
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge which credentials lay unused, and write the evidence.
+    """Judge which credentials lay unused, and what else the reports can decide, and write the evidence.
 
-    The rule is CIS AWS Foundations Benchmark "credentials unused for 45 days or more": 1.12 in v1.4 to v4.0.1, 1.11 in
-    v5.0, 2.11 in v6.0 and v7.0. One snapshot an account is judged: the newest, or with --as-of the newest at or before
-    that instant.
+    The main control is CIS AWS Foundations Benchmark "credentials unused for 45 days or more": 1.12 in v1.4 to v4.0.1,
+    1.11 in v5.0, 2.11 in v6.0 and v7.0; `credreport controls` lists all. One snapshot an account is judged: the newest,
+    or with --as-of the newest at or before that instant.
 
     \b
     Examples:
       credreport audit reports/
       credreport audit reports/ --as-of 2026-10-31 -o evidence
+      credreport audit reports/ --control unused-credentials
+      credreport audit reports/ --benchmark cis-5.0 --policy policy.toml
       aws iam get-credential-report | credreport audit - --format parquet
     """  # noqa: D301 - \b keeps the examples' lines
     instant = _reference(as_of)
     chosen_formats, chosen_tables = _choices("--format", formats, FORMATS), _choices("--tables", tables, TABLES)
     account = _account(account_id)
 
+    from analyzer.planning import make_plan  # noqa: PLC0415
+
+    plan = make_plan(
+        benchmark=benchmark,
+        controls=_split(controls),
+        policy=_policy(policy, unwanted=no_policy),
+        max_idle_days=max_idle_days,
+    )
+
     from analyzer import console, evidence, pipeline  # noqa: PLC0415 - pandas loads here, not for --help
     from analyzer.reading.issues import Level  # noqa: PLC0415
     from analyzer.result import Settings  # noqa: PLC0415
 
     evidence.check_folder(output)
-    settings = Settings(max_idle_days, instant, every_snapshot, account)
+    settings = Settings(plan, instant, every_snapshot, account)
     with console.progress(shown=not quiet and not as_json) as progress:
         result = pipeline.audit(paths, settings, leave_out=output, progress=progress)
         written = evidence.write(result, output, chosen_formats, chosen_tables)
@@ -187,6 +237,52 @@ def inspect(paths: Paths, account_id: AccountId = None, as_json: AsJson = False)
     raise typer.Exit(3 if found.has_issues(Level.REJECTED) else 0)
 
 
+@app.command("controls")
+def list_controls(
+    control: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", help="Control to explain; without it, all are listed.", show_default=False),
+    ] = None,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="List what this benchmark asks for, by its numbers and limits.", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the controls, or explain one: what is compared, limits, evidence, caveats, mapping, remediation.
+
+    \b
+    Examples:
+      credreport controls
+      credreport controls unused-credentials
+      credreport controls --benchmark cis-5.0
+    """  # noqa: D301 - \b keeps the examples' lines
+    from analyzer import explaining  # noqa: PLC0415
+    from analyzer.controls.catalog import BY_ID  # noqa: PLC0415
+    from analyzer.planning import make_plan  # noqa: PLC0415
+
+    plan = make_plan(benchmark=benchmark, controls=[known("controls", control, BY_ID)] if control else [])
+    if as_json:
+        typer.echo(explaining.as_json(plan))
+    elif control:
+        typer.echo(explaining.explain(plan))
+    else:
+        typer.echo(explaining.list_all(plan))
+
+
+def _policy(path: Path | None, *, unwanted: bool) -> Policy | None:
+    """Return the policy given, else the one that stands in the current folder."""
+    from analyzer.policy import DEFAULT_NAME, read_policy  # noqa: PLC0415 - only an audit needs it
+
+    if path is not None and unwanted:
+        raise UsageError("--policy and --no-policy exclude each other", "give one of them")
+    if path is None and not unwanted and Path(DEFAULT_NAME).is_file():
+        path = Path(DEFAULT_NAME)
+    return None if path is None else read_policy(path)
+
+
 def _reference(text: str | None) -> datetime | None:
     from datetime import UTC, datetime  # noqa: PLC0415
 
@@ -211,21 +307,17 @@ def _account(text: str | None) -> str | None:
     return text
 
 
-def _choices(option: str, given: Iterable[str], known: tuple[str, ...]) -> list[str]:
-    """Return the chosen names in their own order, from repeated or comma-separated values."""
-    names = [name.strip().lower() for value in given for name in value.split(",") if name.strip()]
-    for name in names:
-        if name not in known:
-            import difflib  # noqa: PLC0415
+def _split(given: Iterable[str]) -> list[str]:
+    """Return the values of a repeatable option, each of which may hold several, separated by commas."""
+    return [name.strip() for value in given for name in value.split(",") if name.strip()]
 
-            close = difflib.get_close_matches(name, known, n=1)
-            raise UsageError(
-                f"{option}: no such choice: {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""),
-                f"choose from {', '.join(known)}",
-            )
-    if not names:
-        raise UsageError(f"{option}: nothing chosen", f"choose from {', '.join(known)}")
-    return [name for name in known if name in names]
+
+def _choices(option: str, given: Iterable[str], names: tuple[str, ...]) -> list[str]:
+    """Return the chosen names in their own order."""
+    chosen = {known(option, name, names) for name in _split(given)}
+    if not chosen:
+        raise UsageError(f"{option}: nothing chosen", f"choose from {', '.join(names)}")
+    return [name for name in names if name in chosen]
 
 
 def main() -> NoReturn:

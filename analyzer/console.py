@@ -12,12 +12,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.controls.control import Severity
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
-from analyzer.result import JUDGED_KINDS, Outcome, answer, counted, scope
-from analyzer.staleness import Status
+from analyzer.result import JUDGED_KINDS, Outcome, answer, counted, overall, scope
 from analyzer.streams import printable, silence
+from analyzer.verdicts import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +33,9 @@ _NARROW: Final = 80
 """Columns below which a table of findings would break its words."""
 _WIDE: Final = 120
 """Columns where the output is no terminal that would know better."""
+_ACCOUNT: Final = 14
+"""Columns that an account's number takes."""
+_GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 KIND_WORDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys", Kind.CERTIFICATE: "certificates"}
 _STYLES: Final[dict[str, str]] = {
     Status.PASS: "green",
@@ -94,10 +98,15 @@ def show_audit(audit: Audit, written: Written) -> None:
     """Print the answer: the counts, the worst findings and why, data issues, and where the files are."""
     console = _console()
     console.print(_headline(audit), soft_wrap=True)
-    console.print(Text(scope(audit), style="dim"), soft_wrap=True)
-    console.print()
-    console.print(_indented(_counts(audit)))
+    for line in _context(audit):
+        console.print(Text(line, style="dim"), soft_wrap=True)
+    if audit.plan.unused:
+        console.print()
+        console.print(_indented(_kinds(audit)))
+    if len(audit.plan.chosen) > 1:
+        _show_controls(console, audit)
     _show_worst(console, audit)
+    _show_exceptions(console, audit)
     _show_issues(console, audit)
     console.print()
     folder = str(written.folder).rstrip("/")
@@ -106,12 +115,25 @@ def show_audit(audit: Audit, written: Written) -> None:
 
 
 def _headline(audit: Audit) -> Text:
-    totals = audit.totals
-    worst = Status.FAIL if totals[Status.FAIL] else Status.NOT_CHECKED if totals[Status.NOT_CHECKED] else Status.PASS
-    return Text(answer(audit), style=_STYLES[worst] if totals["judged"] else "bold")
+    counts = audit.unused or audit.totals
+    worst = Status.FAIL if counts[Status.FAIL] else Status.NOT_CHECKED if counts[Status.NOT_CHECKED] else Status.PASS
+    return Text(answer(audit), style=_STYLES[worst] if counts["judged"] else "bold")
 
 
-def _counts(audit: Audit) -> Table:
+def _context(audit: Audit) -> list[str]:
+    """Return what the answer is about, a line each."""
+    lines = [scope(audit)]
+    plan = audit.plan
+    if plan.benchmark:
+        lines.append(f"Benchmark: {plan.benchmark.title}.")
+    if plan.policy:
+        off = f"; switched off: {', '.join(plan.left_out)}" if plan.left_out else ""
+        lines.append(f"Policy: {plan.policy.name}, {counted(len(plan.policy.exceptions), 'exception')}{off}.")
+    return [printable(line) for line in lines]
+
+
+def _kinds(audit: Audit) -> Table:
+    """Return the outcomes of `unused-credentials` by kind of credential."""
     table = _table()
     table.add_column("")
     columns = {
@@ -125,46 +147,106 @@ def _counts(audit: Audit) -> Table:
         table.add_column(name, justify="right")
     for kind in JUDGED_KINDS:
         judged = sum(audit.count(kind, outcome) for outcome in (Outcome.PASS, Outcome.FAIL, Outcome.NOT_CHECKED))
-        cells = [Text(f"{judged:,}")]
-        for outcome in columns.values():
-            count = audit.count(kind, outcome)
-            cells.append(Text(f"{count:,}", style=_STYLES.get(outcome, "") if count else "dim"))
-        table.add_row(KIND_WORDS[kind], *cells)
+        cells = [_count(audit.count(kind, outcome), _STYLES.get(outcome, "")) for outcome in columns.values()]
+        table.add_row(KIND_WORDS[kind], f"{judged:,}", *cells)
     return table
 
 
-def _show_worst(console: Console, audit: Audit) -> None:
-    bad = audit.totals[Status.FAIL] + audit.totals[Status.NOT_CHECKED]
-    if not bad:
-        return
-    worst = audit.worst_first.head(min(_WORST, bad))
+def _count(count: int, style: str = "") -> Text:
+    return Text(f"{count:,}", style=style if count else "dim")
+
+
+def _show_controls(console: Console, audit: Audit) -> None:
+    """Print a row per control: its outcomes, and how often it fails in each account, as far as there is room."""
+    plan, failing = audit.plan, audit.matrix[Status.FAIL]
+    columns = {"fail": Status.FAIL, "not checked": Status.NOT_CHECKED, "pass": Status.PASS}
+    excepted = ["excepted"] if audit.totals["excepted"] else []
+    table = _table()
+    table.add_column("", no_wrap=True)
+    table.add_column(plan.numbers_of.label, no_wrap=True)
+    for name in (*columns, *excepted):
+        table.add_column(name, justify="right", no_wrap=True)
+    taken = console.measure(table).maximum + 2 + max(len(one.control.id) for one in plan.chosen)
+    shown = list(failing.columns[: max((console.width - taken) // _ACCOUNT, 0)])
+    for account in shown:
+        table.add_column(str(account), justify="right", no_wrap=True)
+    for one, counts, by_account in zip(plan.chosen, audit.by_control, failing[shown].to_numpy().tolist(), strict=True):
+        if not counts["judged"]:
+            table.add_row(one.control.id, one.requirement or "-", *["-"] * (len(columns) + len(excepted) + len(shown)))
+            continue
+        table.add_row(
+            one.control.id,
+            one.requirement or "-",
+            *(_count(counts[status], _STYLES[status]) for status in columns.values()),
+            *(_count(counts[name]) for name in excepted),
+            *(_count(count, _STYLES[Status.FAIL]) for count in by_account),
+        )
     console.print()
-    shown = "" if len(worst) == bad else f", {len(worst)} of {bad:,}"
-    console.print(Text(f"Worst first{shown}", style="bold"))
-    if console.width < _NARROW:
-        for row in records(worst):
-            who = [row["account_id"] or "unknown", row["user"] or "(no name)", row["credential"]]
-            console.print(Text(f"  {printable(' '.join(who))}"), soft_wrap=True)
-            console.print(
-                Text(f"    {row['status'].replace('_', ' ')}: ", style=_STYLES[row["status"]]) + Text(row["message"]),
-                soft_wrap=True,
-            )
+    console.print(Text(overall(audit), style="bold"), soft_wrap=True)
+    console.print(_indented(table))
+    if shown:
+        of = "" if len(shown) == failing.shape[1] else f" {len(shown)} of {failing.shape[1]:,} accounts, worst first;"
+        note = f"  By account: how often it fails there;{of} the whole matrix is in the workbook."
+        console.print(Text(note, style="dim"), soft_wrap=True)
+
+
+def _show_worst(console: Console, audit: Audit) -> None:
+    """Print what needs a look: of the main control the worst, and of others what is grave."""
+    worst = audit.worst_first
+    bad = worst[audit.is_open.loc[worst.index].to_numpy()]
+    several = len(audit.plan.chosen) > 1
+    if audit.plan.unused is None:
+        _show_findings(console, "Worst first", bad, control=several)
         return
+    of_unused = (bad["chosen"] == audit.plan.chosen.index(audit.plan.unused)).to_numpy()
+    grave = bad["severity"].isin(_GRAVE).to_numpy() & (bad["status"] == Status.FAIL).to_numpy()
+    _show_findings(console, "Unused, worst first" if several else "Worst first", bad[of_unused])
+    _show_findings(console, "Critical and high", bad[grave & ~of_unused], control=True)
+
+
+def _show_findings(console: Console, title: str, findings: pd.DataFrame, *, control: bool = False) -> None:
+    if findings.empty:
+        return
+    shown = findings.head(_WORST)
+    count = "" if len(shown) == len(findings) else f", {len(shown)} of {len(findings):,}"
+    console.print()
+    console.print(Text(f"{title}{count}", style="bold"))
     table = _table()
     table.add_column("account", no_wrap=True)
     table.add_column("user", overflow="fold")
-    table.add_column("credential", no_wrap=True)
+    table.add_column("control" if control else "credential", no_wrap=True)
     table.add_column("status", no_wrap=True)
     table.add_column("why", overflow="fold")
-    for row in records(worst):
-        table.add_row(
-            row["account_id"] or "unknown",
-            printable(row["user"] or "(no name)"),
-            row["credential"],
-            Text(row["status"].replace("_", " "), style=_STYLES[row["status"]]),
-            row["message"],
-        )
-    console.print(_indented(table))
+    for row in records(shown):
+        # A finding on the account as a whole has no user.
+        user = row["user"] or ("-" if row["line"] is None else "(no name)")
+        what = row["control"] if control else row["credential"]
+        if control and row["credential"] != "user":
+            user = f"{user} {row['credential']}"
+        status = Text(row["status"].replace("_", " "), style=_STYLES[row["status"]])
+        cells = (row["account_id"] or "unknown", printable(user), what)
+        if console.width < _NARROW:
+            console.print(Text(f"  {' '.join(cells)}"), soft_wrap=True)
+            console.print(Text("    ") + status + Text(f": {row['message']}"), soft_wrap=True)
+        else:
+            table.add_row(*cells, status, row["message"])
+    if table.row_count:
+        console.print(_indented(table))
+
+
+def _show_exceptions(console: Console, audit: Audit) -> None:
+    """Print the exceptions that cover something; what is wrong with others stands among the issues."""
+    covering = [row for row in records(audit.exceptions) if row["failing"] or row["not_checked"]]
+    if not covering:
+        return
+    console.print()
+    console.print(Text(f"Excepted: {audit.totals['excepted']:,}, not counted for the exit code", style="bold"))
+    for row in covering:
+        numbers = {"failing": row["failing"], "not checked": row["not_checked"]}
+        what = ", ".join(f"{count:,} {words}" for words, count in numbers.items() if count)
+        ticket = f" [{row['ticket']}]" if row["ticket"] else ""
+        line = f"  {row['id']}: {what} ({row['scope']}) until {row['expires']}; {row['owner']}: {row['reason']}{ticket}"
+        console.print(Text(printable(line)), soft_wrap=True)
 
 
 def _show_issues(console: Console, found: Audit | Inspection) -> None:
@@ -191,7 +273,11 @@ def _file_list(files: list[str]) -> str:
     for file in files:
         head, _, rest = file.partition("/")
         folders[f"{head}/" if rest else head] = folders.get(f"{head}/" if rest else head, 0) + 1
-    return ", ".join(f"{name} ({count} pictures)" if name.endswith("/") else name for name, count in folders.items())
+    nouns = {"charts/": "picture"}
+    return ", ".join(
+        f"{name} ({counted(count, nouns.get(name, 'file'))})" if name.endswith("/") else name
+        for name, count in folders.items()
+    )
 
 
 def show_inspection(found: Inspection) -> None:

@@ -14,6 +14,10 @@ class UsageError(AnalyzerError):
     """An option or argument that cannot be used as given."""
 
 
+class PolicyError(AnalyzerError):
+    """A policy file that cannot be read or used."""
+
+
 class InputError(AnalyzerError):
     """Inputs that leave nothing to judge."""
 

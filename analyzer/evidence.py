@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from analyzer.choices import FORMATS
 from analyzer.errors import OutputError
-from analyzer.outputs import charts, excel, manifest, parquet
+from analyzer.outputs import charts, excel, manifest, parquet, remediation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +43,8 @@ def write(audit: Audit, folder: Path, formats: Sequence[str], tables: Sequence[s
     """
     with _staged(folder) as staging:
         writers = {"parquet": lambda: parquet.write(audit, staging, tables)} | {
-            name: partial(module.write, audit, staging) for name, module in (("excel", excel), ("charts", charts))
+            name: partial(module.write, audit, staging)
+            for name, module in (("excel", excel), ("charts", charts), ("remediation", remediation))
         }
         paths = [path for name in FORMATS if name in formats for path in writers[name]()]
         paths.append(manifest.write(audit, staging, paths))

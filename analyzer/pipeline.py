@@ -8,6 +8,7 @@ import numpy as np
 
 from analyzer.bookkeeping import inputs_table, issues_table
 from analyzer.errors import InputError
+from analyzer.excepting import apply_exceptions
 from analyzer.judging import judge
 from analyzer.reading.columns import NO_TIME
 from analyzer.reading.issues import IssueLog
@@ -38,7 +39,8 @@ def audit(
     log = IssueLog()
     sources, tables = _read(paths, log, settings.account_id, leave_out, progress)
     selection = select(tables, sources, log, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
-    findings, credentials = judge(tables.credentials, selection, settings.max_idle_days)
+    findings, credentials = judge(tables, selection, settings.plan)
+    findings, exceptions = apply_exceptions(findings, settings.plan.policy, log)
     note_users_found_twice(tables.users[selection.judged], log, by_capture=settings.every_snapshot)
     return Audit(
         settings=settings,
@@ -47,6 +49,7 @@ def audit(
         credentials=credentials,
         findings=findings,
         issues=issues_table(log),
+        exceptions=exceptions,
     )
 
 

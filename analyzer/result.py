@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
+from analyzer.controls.control import Severity
+from analyzer.planning import Plan, make_plan
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
-from analyzer.staleness import Status
+from analyzer.verdicts import Status
 
-CONTROL: Final = "unused-credentials"
 JUDGED_KINDS: Final = (Kind.PASSWORD, Kind.ACCESS_KEY)
 """The kinds that `unused-credentials` is about; the report does not say when a certificate was used."""
 
 
 class Outcome(StrEnum):
-    """What became of one credential: its status where it was judged, else why it was not."""
+    """What became of one credential: what `unused-credentials` says of it, else why it was not judged."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a secret
     FAIL = "fail"
@@ -37,8 +39,8 @@ class Outcome(StrEnum):
 class Settings:
     """How reports are judged. Nothing here depends on the machine, the clock or the output folder."""
 
-    max_idle_days: int = 45
-    """Idle for this many days or more fails."""
+    plan: Plan = field(default_factory=make_plan)
+    """What is judged: controls, limits, exceptions."""
     as_of: datetime | None = None
     """The reference instant (UTC); None: each report at its own `captured_at`."""
     every_snapshot: bool = False
@@ -84,7 +86,9 @@ class Audit(_WithIssues):
 
     `inputs` has a row per report file: `name, sha256, bytes, container, encoding, layout, rows, rejected, account_id
     (null where the file holds several or none), captured_at, captured_from, newest_time, judged, as_of`.
-    `credentials` carries a further column `outcome` (see `Outcome`); its index is the row's position.
+    `credentials` carries a further column `outcome` (see `Outcome`; NA where `unused-credentials` was not judged), and
+    `findings` a column `chosen`, the position of its control in the plan. `exceptions` has a row per exception of the
+    policy (columns: `excepting.apply_exceptions`).
     """
 
     settings: Settings
@@ -93,6 +97,12 @@ class Audit(_WithIssues):
     credentials: pd.DataFrame
     findings: pd.DataFrame
     issues: pd.DataFrame
+    exceptions: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def plan(self) -> Plan:
+        """What was judged."""
+        return self.settings.plan
 
     @cached_property
     def counts(self) -> pd.DataFrame:
@@ -106,17 +116,18 @@ class Audit(_WithIssues):
         return int(self.counts.to_numpy()[JUDGED_KINDS.index(kind), list(Outcome).index(Outcome(outcome))])
 
     @cached_property
-    def totals(self) -> dict[str, int]:
-        """Findings by status, and `judged`, their sum without those not applicable."""
-        by_status = self.findings["status"].value_counts()
-        totals = {status.value: int(by_status.get(status.value, 0)) for status in Status}
-        return {"judged": sum(totals.values()) - totals[Status.NOT_APPLICABLE], **totals}
+    def by_control(self) -> list[dict[str, int]]:
+        """For each control of the plan its findings by status.
+
+        And `judged`, their sum without those not applicable; `excepted`; `open`: failing or undecided, not excepted.
+        """
+        sums = self._with_sums(self.findings["chosen"]).reindex(range(len(self.plan.chosen)), fill_value=0)
+        return _whole_numbers(sums)
 
     @cached_property
     def by_account(self) -> pd.DataFrame:
-        """Findings by account (index; `unknown` where no account is known) and status, most failures first."""
-        account = self.findings["account_id"].astype("str").fillna("unknown")
-        counts = pd.crosstab(account, self.findings["status"]).reindex(columns=list(Status), fill_value=0)
+        """The same by account (index; `unknown` where no account is known), most failures first."""
+        counts = self._with_sums(self._account)
         counts.index.name = "account_id"
         return (
             counts.reset_index()
@@ -125,12 +136,74 @@ class Audit(_WithIssues):
         )
 
     @cached_property
+    def matrix(self) -> dict[Status, pd.DataFrame]:
+        """For each status the findings by position in the plan (rows) and account (columns, most failures first)."""
+        status = self.findings["status"]
+        return {
+            wanted: pd.crosstab(
+                self.findings["chosen"][(status == wanted).to_numpy()], self._account[(status == wanted).to_numpy()]
+            ).reindex(index=range(len(self.plan.chosen)), columns=list(self.by_account.index), fill_value=0)
+            for wanted in Status
+        }
+
+    @cached_property
+    def _account(self) -> pd.Series[Any]:
+        account = self.findings["account_id"].cat.add_categories("unknown").fillna("unknown")
+        return account.cat.remove_unused_categories()
+
+    @cached_property
+    def is_open(self) -> pd.Series[Any]:
+        """Which findings fail or could not be decided, and are not excepted."""
+        undecided = self.findings["status"].isin([Status.FAIL, Status.NOT_CHECKED])
+        return undecided & self.findings["exception"].isna()
+
+    def _with_sums(self, group: pd.Series[Any]) -> pd.DataFrame:
+        counts = pd.crosstab(group, self.findings["status"]).reindex(columns=list(Status), fill_value=0)
+        extra = pd.DataFrame({"excepted": self.findings["exception"].notna(), "open": self.is_open}).groupby(
+            group, observed=True
+        )
+        sums = counts.join(extra.sum()).fillna(0).astype("int64")
+        return sums.assign(judged=counts.sum(axis=1) - counts[Status.NOT_APPLICABLE])
+
+    @cached_property
+    def totals(self) -> dict[str, int]:
+        """Findings by status; `judged`, their sum without those not applicable; `excepted`; and `open`."""
+        return {name: sum(counts[name] for counts in self.by_control) for name in self.by_control[0]}
+
+    @cached_property
+    def unused(self) -> dict[str, int] | None:
+        """The same for `unused-credentials` alone; None where it was not judged."""
+        if self.plan.unused is None:
+            return None
+        return self.by_control[self.plan.chosen.index(self.plan.unused)]
+
+    @cached_property
+    def unused_findings(self) -> pd.DataFrame:
+        """The findings of `unused-credentials`, by its first limit."""
+        position = -1 if self.plan.unused is None else self.plan.chosen.index(self.plan.unused)
+        return self.findings[(self.findings["chosen"] == position).to_numpy()]
+
+    @cached_property
     def worst_first(self) -> pd.DataFrame:
-        """All findings: failures, then not checked, not applicable, passes; longest idle first within each."""
+        """All findings: failures, not checked, what is excepted, not applicable, passes.
+
+        Within each the gravest severity first, then by control, then the longest time first.
+        """
+        findings = self.findings
         order = [Status.FAIL, Status.NOT_CHECKED, Status.NOT_APPLICABLE, Status.PASS]
-        rank = self.findings["status"].astype("str").map({status.value: n for n, status in enumerate(order)})
-        key = pd.DataFrame({"rank": rank, "idle": -self.findings["idle_days"].astype("Int64").fillna(-1)})
-        return self.findings.loc[key.sort_values(["rank", "idle"], kind="stable").index]
+        severities = [severity.value for severity in Severity]
+        excepted = findings["exception"].notna().to_numpy()
+        rank = findings["status"].astype("str").map({status.value: n for n, status in enumerate(order)}).to_numpy()
+        days = findings["idle_days"].fillna(findings["age_days"])
+        key = pd.DataFrame(
+            {
+                "rank": np.where(excepted, 1.5, rank),
+                "severity": findings["severity"].astype("str").map(severities.index),
+                "chosen": findings["chosen"],
+                "days": -days.astype("Int64").fillna(-1),
+            }
+        )
+        return findings.loc[key.sort_values(["rank", "severity", "chosen", "days"], kind="stable").index]
 
     @cached_property
     def reference_instants(self) -> list[pd.Timestamp]:
@@ -140,27 +213,40 @@ class Audit(_WithIssues):
 
     @property
     def exit_code(self) -> int:
-        """0: all judged credentials pass; 1: some fail or could not be decided; 3: some input was not read."""
+        """0: all pass or are excepted; 1: some fail or could not be decided; 3: some input was not read."""
         if self.has_issues(Level.REJECTED):
             return 3
-        return 1 if self.totals[Status.FAIL] or self.totals[Status.NOT_CHECKED] else 0
+        return 1 if self.totals["open"] else 0
 
     @cached_property
     def summary(self) -> dict[str, Any]:
         """The counts as plain data: what `--json` prints and the manifest keeps."""
+        failing = self._failing_controls()
         return {
-            "control": CONTROL,
-            "limit_days": self.settings.max_idle_days,
+            "benchmark": self.plan.benchmark.id if self.plan.benchmark else None,
             "as_of": [iso(instant) for instant in self.reference_instants],
             **self.totals,
+            "by_control": [
+                {
+                    "control": one.control.id,
+                    "requirement": one.requirement,
+                    "severity": one.severity.value,
+                    "parameters": dict(one.parameters),
+                    **counts,
+                }
+                for one, counts in zip(self.plan.chosen, self.by_control, strict=True)
+            ],
             "by_kind": {
                 kind: {outcome: int(self.counts.loc[kind, outcome]) for outcome in _SHOWN_OUTCOMES}
                 for kind in JUDGED_KINDS
-            },
+            }
+            if self.plan.unused
+            else {},
             "by_account": {
-                account: {status: int(count) for status, count in zip(Status, row, strict=True)}
-                for account, row in zip(self.by_account.index, self.by_account.to_numpy(), strict=True)
+                str(account): {**counts, "failing": failing[str(account)]}
+                for account, counts in zip(self.by_account.index, _whole_numbers(self.by_account), strict=True)
             },
+            "exceptions": plain_rows(self.exceptions),
             "reports": len(self.inputs),
             "reports_judged": int(self.inputs["judged"].sum()),
             "rows": int(self.inputs["rows"].sum()),
@@ -169,6 +255,19 @@ class Audit(_WithIssues):
             "root_rows": int(self.users["is_root"].sum()),
             "issues": self.issue_counts,
         }
+
+    def _failing_controls(self) -> dict[str, dict[str, int]]:
+        """Return for each account how often each control fails there, where it does."""
+        failing = self.matrix[Status.FAIL]
+        names = [one.control.id for one in self.plan.chosen]
+        return {
+            str(account): {name: int(count) for name, count in zip(names, column, strict=True) if count}
+            for account, column in zip(failing.columns, failing.to_numpy().T, strict=True)
+        }
+
+
+def _whole_numbers(counts: pd.DataFrame) -> list[dict[str, int]]:
+    return [{str(name): int(count) for name, count in row.items()} for row in counts.to_dict("records")]
 
 
 _SHOWN_OUTCOMES: Final = (*Status, Outcome.INACTIVE)
@@ -188,21 +287,42 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def answer(audit: Audit) -> str:
-    """Return the answer in a sentence."""
-    judged = audit.totals["judged"]
+    """Return the answer in a sentence: on unused credentials where they were judged, else on all findings."""
+    unused = audit.unused
+    if unused is None:
+        return overall(audit)
+    judged = unused["judged"]
     if not judged:
         return "No active password or access key to judge."
-    limit = counted(audit.settings.max_idle_days, "day")
+    limit = counted(audit.plan.unused.limit_days or 0, "day") if audit.plan.unused else ""
     return (
-        f"{audit.totals[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more; "
-        f"{audit.totals[Status.NOT_CHECKED]:,} could not be decided; {audit.totals[Status.PASS]:,} pass."
+        f"{unused[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more; "
+        f"{unused[Status.NOT_CHECKED]:,} could not be decided; {unused[Status.PASS]:,} pass{_excepted(unused)}."
     )
+
+
+def overall(audit: Audit) -> str:
+    """Return in a sentence what all controls say."""
+    totals = audit.totals
+    controls, findings = counted(len(audit.plan.chosen), "control"), counted(totals["judged"], "finding")
+    return (
+        f"{controls}: {totals[Status.FAIL]:,} of {findings} fail; "
+        f"{totals[Status.NOT_CHECKED]:,} could not be decided; {totals[Status.PASS]:,} pass{_excepted(totals)}."
+    )
+
+
+def _excepted(counts: dict[str, int]) -> str:
+    """Return what is added where exceptions cover some of what fails or could not be decided."""
+    count = counts["excepted"]
+    if not count:
+        return ""
+    return f"; {count:,} of those that fail or could not be decided {'is' if count == 1 else 'are'} excepted"
 
 
 def scope(audit: Audit) -> str:
     """Return in a line what was judged, and as of when."""
     reports = f"{int(audit.inputs['judged'].sum()):,} of {counted(len(audit.inputs), 'report')} judged"
-    return f"{reference(audit)}. {accounts_in_words(audit)}, {reports}, root excluded."
+    return f"{reference(audit)}. {accounts_in_words(audit)}, {reports}."
 
 
 def accounts_of(audit: Audit) -> tuple[int, bool]:

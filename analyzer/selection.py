@@ -36,6 +36,8 @@ class Selection:
 
     judged: npt.NDArray[np.bool_]
     as_of: npt.NDArray[np.int64]
+    every_snapshot: bool = False
+    """Whether several snapshots of an account may be judged."""
 
 
 def select(
@@ -54,7 +56,7 @@ def select(
     owner = users["source"].cat.codes.to_numpy().astype(np.int64)
     instant = captured[owner] if as_of is None else np.full(len(users), _micros(as_of))
     if users.empty:
-        return Selection(np.ones(0, bool), instant)
+        return Selection(np.ones(0, bool), instant, every_snapshot)
 
     pairs, pair_of_row = _accounts_in_reports(users, owner)
     pairs["captured"] = captured[pairs["owner"].to_numpy()]
@@ -66,7 +68,7 @@ def select(
     judged = ((pairs["captured"] == NO_TIME) | (pairs["account"] == "") | (pairs["captured"] == choice)).to_numpy()
     judged = judged | every_snapshot
     _note_snapshots(pairs, judged, sources, log, as_of)
-    return Selection(judged[pair_of_row], instant)
+    return Selection(judged[pair_of_row], instant, every_snapshot)
 
 
 def _micros(instant: datetime | None) -> int:
@@ -151,21 +153,26 @@ def _account(key: str) -> str:
     return key.partition(":")[2]
 
 
-def note_users_found_twice(users: pd.DataFrame, log: IssueLog, *, by_capture: bool) -> None:
-    """Note users that stand twice in one snapshot: names are unique within an account, whatever their case.
+def snapshot_of(users: pd.DataFrame, *, by_capture: bool) -> npt.NDArray[np.int64]:
+    """Return for each row of `users` a number that rows of the same snapshot share.
 
-    `by_capture`: the rows are of several snapshots, told apart by their capture times; else of one an account.
+    `by_capture`: an account's snapshots are told apart by their capture times; else all its rows are of one. Nothing
+    tells whether two files of unknown accounts belong together: each is one by itself.
     """
     account = users["account_id"].cat.codes.to_numpy().astype(np.int64)
     source = users["source"].cat.codes.to_numpy().astype(np.int64)
+    owner = np.where(account < 0, -2 - source, account)
+    if not by_capture:
+        return owner
+    instants, which = np.unique(microseconds(users["captured_at"]), return_inverse=True)
+    return owner * len(instants) + which
+
+
+def note_users_found_twice(users: pd.DataFrame, log: IssueLog, *, by_capture: bool) -> None:
+    """Note users that stand twice in one snapshot (see `snapshot_of`): a name is unique, whatever its case."""
     name = pc.utf8_lower(arrow_of(users["user"])).combine_chunks().dictionary_encode().indices
     keys = pd.DataFrame(
-        {
-            # Nothing tells whether two files of unknown accounts belong together.
-            "account": np.where(account < 0, -2 - source, account),
-            "name": pc.fill_null(name, -1).to_numpy(),
-            "captured": microseconds(users["captured_at"]) if by_capture else 0,
-        }
+        {"snapshot": snapshot_of(users, by_capture=by_capture), "name": pc.fill_null(name, -1).to_numpy()}
     )
     twice = np.flatnonzero(keys.duplicated(keep=False).to_numpy() & (keys["name"] >= 0).to_numpy())
     for row in records(users[["source", "line", "user"]].iloc[twice]):

@@ -83,7 +83,11 @@ class Account:
     users: tuple[User, ...]
     partition: str = "aws"
     region: str = "us-east-1"
+    root_password: bool = True
     root_password_used: str = ""
+    root_mfa: bool = True
+    expiry_days: int = 0
+    """How long passwords last by the account's password policy; 0: for ever."""
     root_keys: tuple[Life, ...] = field(default=())
 
 
@@ -116,7 +120,8 @@ def user_row(user: User, account: Account, now: datetime) -> list[str]:
     # AWS goes on showing a removed password's last use, and a new password the last use of the one before.
     used = max((use for life in user.passwords if (use := life.last_use(now))), default=None)
     if password:
-        passwords = ["true", stamp(used, now, NEVER), stamp(at(password.made), now), NA]
+        end = at(password.made) + timedelta(days=account.expiry_days) if account.expiry_days else None
+        passwords = ["true", stamp(used, now, NEVER), stamp(at(password.made), now), stamp(end, now)]
     else:
         passwords = ["false", stamp(used, now), NA, NA]
     return [
@@ -134,14 +139,19 @@ def user_row(user: User, account: Account, now: datetime) -> list[str]:
 def root_row(account: Account, now: datetime) -> list[str]:
     used = stamp(at(account.root_password_used) if account.root_password_used else None, now, NEVER)
     old = now < NEW_STYLE
-    passwords = [OLD, used, OLD, OLD] if old else ["true", used, stamp(at(account.made), now), OLD]
+    if old:
+        passwords = [OLD, used, OLD, OLD]
+    elif account.root_password:
+        passwords = ["true", used, stamp(at(account.made), now), OLD]
+    else:
+        passwords = ["false", NA, NA, OLD]
     arn = f"arn:{account.partition}:iam::{account.number}:root"
     return [
         "<root_account>",
         arn,
         stamp(at(account.made), now),
         *passwords,
-        "true",
+        "true" if account.root_mfa else "false",
         *key_cells(account.root_keys, now),
     ] + [
         "false",
@@ -243,6 +253,9 @@ GOVERNMENT = Account(
     "444455556666",
     "2020-04-14",
     partition="aws-us-gov",
+    root_password=False,
+    root_mfa=False,
+    expiry_days=180,
     users=(
         User("archive-writer", "2020-05-04", keys=(Life("2020-05-04", every=7, service="s3", region=NA),)),
         User("compliance-reader", "2021-01-11", passwords=(Life("2021-01-11", every=13),), mfa_since="2021-01-11"),
@@ -266,9 +279,12 @@ GOVERNMENT = Account(
 TRAINING = Account(
     "777788889999",
     "2022-01-05",
+    root_password_used="2026-10-20",
+    root_mfa=False,
     users=(
         User("instructor", "2022-01-10", passwords=(Life("2022-01-10", every=8),), mfa_since="2022-02-01"),
         User("lab-automation", "2022-01-10", keys=(Life("2022-01-10", ("2026-08-14",)),)),
+        User("new-trainer", "2026-10-12", keys=(Life("2026-10-12"),), passwords=(Life("2026-10-12", every=4),)),
         User("student-01", "2026-10-05", passwords=(Life("2026-10-05"),)),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from analyzer.planning import Plan, make_plan
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.layout import COLUMNS, LAST_USED_COLUMNS, ROOT_USER
 from analyzer.reading.normalizing import Tables, normalize
@@ -28,6 +29,11 @@ EMPTY = {
     **{f"cert_{n}_last_rotated": "N/A" for n in (1, 2)},
     "additional_credentials_info": "",
 }
+
+
+def unused(max_idle_days: int = 45) -> Plan:
+    """Return the plan of a run that judges `unused-credentials` alone."""
+    return make_plan(controls=["unused-credentials"], max_idle_days=max_idle_days)
 
 
 def user(name: str, *, path: str = "/", account: str = ACCOUNT, **cells: str) -> dict[str, str]:

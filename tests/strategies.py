@@ -278,6 +278,14 @@ def users(draw: st.DrawFn, name: str, prefix: str, as_of: datetime, limit: int, 
         times = draw(consistent_times(as_of, limit))
     else:
         times = {column: draw(wild_times(as_of, limit)) for column in TIME_COLUMNS}
+    if (
+        not consistent and draw(st.integers(0, 3)) == 0
+    ):  # a key that came with its user, to the second or some minutes off
+        made = draw(instants(as_of, limit)).replace(microsecond=0)
+        times["user_creation_time"] = f"{made:%Y-%m-%dT%H:%M:%SZ}"
+        apart = timedelta(seconds=draw(st.sampled_from([0, 0, 1, 299, 300, 301, 3600])))
+        times["access_key_1_last_rotated"] = f"{made + apart:%Y-%m-%dT%H:%M:%SZ}"
+        times["access_key_1_last_used_date"] = draw(st.sampled_from(["N/A", "N/A", "", times["user_creation_time"]]))
     used = {n: times[f"access_key_{n}_last_used_date"] not in {"N/A", ""} for n in (1, 2)}
     return {
         "user": name,

@@ -18,6 +18,7 @@ from tests.reports import COLUMNS_22, csv_of, key, password, root, user, write
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_reports"
 SCRIPT = Path(sys.executable).with_name("credreport")
 OLD, YOUNG = "2026-01-01T00:00:00Z", "2026-10-30T00:00:00Z"
+ONLY_UNUSED = ["--control", "unused-credentials"]
 PASSING = csv_of(root(), user("a", **key(rotated=YOUNG)))
 FAILING = csv_of(root(), user("a", **key(rotated=OLD)), user("b", **password(changed=YOUNG)))
 
@@ -43,7 +44,7 @@ def audit(
     folder: Path, content: str | bytes, *options: str | Path, name: str = "2026-10-31.csv"
 ) -> subprocess.CompletedProcess[str]:
     path = write(folder / "in" / name, content)
-    return run("audit", path, "-o", folder / "out", "--format", "parquet", *options, cwd=folder)
+    return run("audit", path, "-o", folder / "out", "--format", "parquet", *ONLY_UNUSED, *options, cwd=folder)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int)
         (
             ["audit", "2026-10-31.csv", "--format", "exel"],
             "did you mean 'excel'?",
-            "choose from parquet, excel, charts",
+            "choose from parquet, excel, charts, remediation",
         ),
         (["audit", "2026-10-31.csv", "--tables", "users,finding"], "did you mean 'findings'?", "choose from findings"),
         (["audit", "2026-10-31.csv", "--account-id", "1234"], "--account-id: not an AWS account: '1234'", "12 digits"),
@@ -91,6 +92,27 @@ def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int)
             "Invalid value for '--max-idle-days'",
             "credreport audit --help",
         ),
+        (
+            ["audit", "2026-10-31.csv", "--benchmark", "cis-5"],
+            "--benchmark: no such choice: 'cis-5'; did you mean 'cis-5.0'?",
+            "choose from cis-1.2, ",
+        ),
+        (
+            ["audit", "2026-10-31.csv", "--control", "unused-credentials,root-mfaa"],
+            "--control: no such choice: 'root-mfaa'; did you mean 'root-mfa'?",
+            "choose from unused-credentials, ",
+        ),
+        (
+            ["audit", "2026-10-31.csv", "--benchmark", "cis-7.0", "--control", "single-active-access-key"],
+            "--control: single-active-access-key is no part of CIS AWS Foundations Benchmark v7.0",
+            "it has unused-credentials",
+        ),
+        (
+            ["audit", "2026-10-31.csv", "--policy", "nowhere.toml"],
+            "cannot read the policy nowhere.toml",
+            "check the path given with --policy",
+        ),
+        (["controls", "root-mfaa"], "controls: no such choice: 'root-mfaa'; did you mean 'root-mfa'?", "console-mfa"),
         (["audit", "2026-10-31.csv", "--nonsense"], "No such option: --nonsense", "credreport audit --help"),
         (["audit"], "Missing argument", "credreport audit --help"),
         (["audti"], "No such command 'audti'", "credreport --help"),
@@ -140,7 +162,7 @@ def test_quiet_and_json(tmp_path: Path) -> None:
 
 
 def test_standard_input_and_the_reference_instant(tmp_path: Path) -> None:
-    options = ["-o", str(tmp_path / "out"), "--format", "parquet", "--json"]
+    options = ["-o", str(tmp_path / "out"), "--format", "parquet", "--json", *ONLY_UNUSED]
     done = run("audit", "-", "--as-of", "2026-11-24", *options, stdin=FAILING.encode())
     assert json.loads(done.stdout)["as_of"] == ["2026-11-24T23:59:59.999999Z"]
     assert parquet.read_table(tmp_path / "out/findings.parquet")["source"].to_pylist() == ["-", "-"]
@@ -158,22 +180,33 @@ def test_python_dash_m_is_the_same_program(tmp_path: Path) -> None:
     assert run("--version").stdout.startswith("credreport 0.")
 
 
-@pytest.mark.parametrize("command", [[], ["audit"], ["inspect"]])
+@pytest.mark.parametrize("command", [[], ["audit"], ["inspect"], ["controls"]])
 def test_help_is_worth_reading(command: list[str]) -> None:
     done = run(*command, "--help")
     assert done.returncode == 0
-    assert "Exit" in done.stdout or command == ["audit"]
+    assert "Exit" in done.stdout or command in (["audit"], ["controls"])
     assert "Examples:" in done.stdout or not command
-    for option in {"audit": ["--as-of", "--max-idle-days", "--strict", "--exit-zero", "--format", "--tables"]}.get(
-        "".join(command), []
-    ):
+    for option in {
+        "audit": [
+            "--as-of",
+            "--max-idle-days",
+            "--benchmark",
+            "--control",
+            "--policy",
+            "--strict",
+            "--exit-zero",
+            "--format",
+            "--tables",
+        ]
+    }.get("".join(command), []):
         assert option in done.stdout
 
 
 @pytest.mark.parametrize("options", ["", "--json"])
 def test_a_reader_that_leaves_early_costs_nothing(tmp_path: Path, options: str) -> None:
     write(tmp_path / "2026-10-31.csv", PASSING)
-    script = f"{SCRIPT} audit 2026-10-31.csv --format parquet {options} | true; exit ${{PIPESTATUS[0]}}"
+    command = f"{SCRIPT} audit 2026-10-31.csv --format parquet {' '.join(ONLY_UNUSED)} {options}"
+    script = f"{command} | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -226,6 +259,52 @@ def test_without_arguments_the_help_is_the_answer() -> None:
     assert done.stdout == run("--help").stdout
 
 
+def test_a_benchmark_gives_controls_numbers_and_limits(tmp_path: Path) -> None:
+    path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-08-31T00:00:00Z"))))
+    done = run("audit", path, "--benchmark", "security-hub", "--format", "parquet", cwd=tmp_path)
+    assert "AWS Security Hub controls for IAM" in done.stdout
+    table = parquet.read_table(tmp_path / "credreport-out/findings.parquet").to_pandas()
+    unused = table[table["control"] == "unused-credentials"]
+    assert unused[["requirement", "limit_days", "status"]].to_numpy().tolist() == [
+        ["IAM.22", 45, "fail"],
+        ["IAM.8", 90, "pass"],
+    ]
+    assert set(table["requirement"]) == {f"IAM.{n}" for n in (3, 4, 6, 8, 9, 19, 22)}  # no password: no IAM.5
+    run("audit", path, "--format", "parquet", cwd=tmp_path)
+    newest = parquet.read_table(tmp_path / "credreport-out/findings.parquet").to_pandas()
+    assert dict(zip(newest["control"], newest["requirement"], strict=True))["access-key-rotation"] == "2.12"
+    narrowed = run("audit", path, "--control", "root-mfa,access-key-rotation", "--json", cwd=tmp_path)
+    assert [one["control"] for one in json.loads(narrowed.stdout)["by_control"]] == ["access-key-rotation", "root-mfa"]
+
+
+def test_the_summary_as_json_counts_every_control_and_account(tmp_path: Path) -> None:
+    path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("a", **key(rotated=OLD)), user("b")))
+    summary = json.loads(run("audit", path, "--json", "--format", "parquet", cwd=tmp_path).stdout)
+    for name in ("pass", "fail", "not_checked", "not_applicable", "excepted", "open", "judged"):
+        assert summary[name] == sum(one[name] for one in summary["by_control"]), name
+    assert summary["by_account"]["111122223333"]["failing"] == {
+        "unused-credentials": 1,
+        "unused-credentials-console": 1,
+        "access-key-rotation": 1,
+        "mfa-every-user": 2,
+        "root-mfa": 1,
+        "root-hardware-mfa": 1,
+    }
+
+
+def test_controls(tmp_path: Path) -> None:
+    listed = run("controls", cwd=tmp_path)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "unused-credentials" in listed.stdout
+    assert "cis-1.2" in listed.stdout
+    explained = run("controls", "root-hardware-mfa", COLUMNS="80")
+    assert "never passes" in explained.stdout
+    assert max(map(len, explained.stdout.splitlines())) <= 100, "only an address may be longer than the terminal"
+    assert json.loads(run("controls", "--benchmark", "cis-1.3", "--json").stdout)[0]["parameters"] == {
+        "max_idle_days": 90
+    }
+
+
 def test_inspect(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-31/credentialReport_111122223333.csv", PASSING + "\nbroken,row")
     done = run("inspect", "2026-10-31", cwd=tmp_path)
@@ -275,7 +354,7 @@ def test_equal_bytes_in_another_zone_locale_folder_and_hash_seed(tmp_path: Path)
     assert made[0].keys() == made[1].keys()
     for name in made[0]:
         assert made[0][name] == made[1][name], name
-    assert len(made[0]) == 10
+    assert len(made[0]) == 11
 
 
 def test_equal_bytes_whatever_the_order_of_arguments(tmp_path: Path) -> None:

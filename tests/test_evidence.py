@@ -17,7 +17,7 @@ from analyzer.errors import OutputError
 from analyzer.outputs import parquet
 from analyzer.pipeline import audit
 from analyzer.result import Audit, Settings
-from tests.reports import csv_of, key, root, user, write
+from tests.reports import csv_of, key, root, unused, user, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def result(tmp_path: Path) -> Audit:
     name = write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z"))))
-    return audit([name], Settings())
+    return audit([name], Settings(unused()))
 
 
 def whole(folder: Path) -> dict[str, str]:
@@ -131,16 +131,8 @@ def test_a_killed_run_leaves_the_old_set_or_the_new_one(result: Audit, tmp_path:
     sets = [whole(out)]
     chance = random.Random(7)  # noqa: S311 - moments to kill at
     command = [
-        sys.executable,
-        "-m",
-        "analyzer",
-        "audit",
-        tmp_path / "in",
-        "-q",
-        "-o",
-        out,
-        "--tables",
-        "findings,issues",
+        *(sys.executable, "-m", "analyzer", "audit", tmp_path / "in", "-q", "-o", out),
+        *("--tables", "findings,issues", "--format", ",".join(FORMATS), "--control", "unused-credentials"),
     ]
     started = time.monotonic()
     subprocess.run([*map(str, command), "--max-idle-days", "400"], check=False)

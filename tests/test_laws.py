@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from hypothesis import example, given
@@ -16,8 +16,11 @@ from hypothesis import strategies as st
 from analyzer.pipeline import audit
 from analyzer.result import Audit, Settings
 from tests.oracle import Verdict, judge
-from tests.reports import ACCOUNT, csv_of, user
+from tests.reports import ACCOUNT, csv_of, unused, user
 from tests.strategies import Report, as_ofs, containers, reports
+
+if TYPE_CHECKING:
+    from analyzer.planning import Plan
 
 GENERATED = datetime(2026, 11, 1, 8, tzinfo=UTC)
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
@@ -36,8 +39,12 @@ def files(**contents: bytes | str) -> Iterator[dict[str, str]]:
 
 
 def run(content: bytes | str, as_of: datetime = AS_OF, limit: int = 45) -> Audit:
+    return run_plan(content, unused(limit), as_of)
+
+
+def run_plan(content: bytes | str, plan: Plan, as_of: datetime = AS_OF) -> Audit:
     with files(report=content) as paths:
-        return audit(list(paths.values()), Settings(max_idle_days=limit, as_of=as_of))
+        return audit(list(paths.values()), Settings(plan, as_of=as_of))
 
 
 def verdicts(result: Audit) -> list[Verdict]:
@@ -71,7 +78,7 @@ def test_splitting_a_report_changes_nothing(report: Report, data: st.DataObject)
     at = data.draw(st.integers(0, len(report.rows)))
     halves = [Report(report.columns, rows).to_csv() for rows in (report.rows[:at], report.rows[at:])]
     with files(a=halves[0], b=halves[1]) as paths:
-        parts = audit(list(paths.values()), Settings(as_of=AS_OF))
+        parts = audit(list(paths.values()), Settings(unused(), as_of=AS_OF))
     columns = [name for name in parts.findings if name not in {"source", "line"}]
     whole = run(report.to_csv())
     assert _same(whole.findings[columns], parts.findings[columns])
@@ -85,7 +92,9 @@ def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 @given(reports(account="111122223333"), reports(account="123456789012"))
 def test_the_order_of_arguments_does_not_matter(one: Report, other: Report) -> None:
     with files(a=one.to_csv(), b=other.to_csv()) as paths:
-        forth, back = (audit(order, Settings(as_of=AS_OF)) for order in ([*paths.values()], [*paths.values()][::-1]))
+        forth, back = (
+            audit(order, Settings(unused(), as_of=AS_OF)) for order in ([*paths.values()], [*paths.values()][::-1])
+        )
     for table in ("findings", "credentials", "users", "issues", "inputs"):
         assert _same(getattr(forth, table), getattr(back, table))
 

@@ -1,6 +1,6 @@
 """What the README shows of the program is what the program prints.
 
-`python tests/test_readme.py` writes the output of every `console` block in the README anew.
+`python tests/test_readme.py` writes the output of every `console` block in the README anew, and the table of controls.
 """
 
 from __future__ import annotations
@@ -17,11 +17,17 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from analyzer.controls.benchmarks import BENCHMARKS
+from analyzer.explaining import markdown
+from analyzer.planning import make_plan
+from analyzer.policy import read_policy
+
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BLOCK = re.compile(r"```console\n\$ (?P<command>credreport [^\n]*)\n(?P<output>.*?)```", re.DOTALL)
 BLOCKS = {match["command"]: match["output"] for match in BLOCK.finditer(README.read_text(encoding="utf-8"))}
 FIRST_LINE_ONLY = "credreport audit sample_reports"
+CONTROLS = re.compile(r"(?<=<!-- controls -->\n).*?(?=<!-- /controls -->)", re.DOTALL)
 
 
 def printed(command: str) -> str:
@@ -48,7 +54,24 @@ def test_the_readme_shows_what_the_program_prints(command: str) -> None:
 
 def test_every_command_is_shown() -> None:
     shown = " ".join(BLOCKS)
-    assert all(f"credreport {command}" in shown for command in ("audit", "inspect", "audit --help"))
+    assert all(f"credreport {command}" in shown for command in ("audit", "inspect", "controls", "audit --help"))
+
+
+def test_the_table_of_controls_is_that_of_the_catalogue() -> None:
+    (table,) = CONTROLS.findall(README.read_text(encoding="utf-8"))
+    assert table == f"{markdown()}\n"
+
+
+def test_the_policy_in_the_readme_can_be_used(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "policy.toml").write_text(text, encoding="utf-8")
+    policy = read_policy(tmp_path / "policy.toml")
+    assert len(policy.exceptions) == 1
+    assert make_plan(policy=policy).left_out == ("unused-credentials-console",)
+
+
+def test_every_benchmark_is_named() -> None:
+    assert all(f"`{benchmark}`" in README.read_text(encoding="utf-8") for benchmark in BENCHMARKS)
 
 
 def test_links_and_pictures_are_there() -> None:
@@ -96,7 +119,7 @@ def test_every_dependency_has_its_reason() -> None:
 
 
 if __name__ == "__main__":
-    text = README.read_text(encoding="utf-8")
+    text = CONTROLS.sub(f"{markdown()}\n", README.read_text(encoding="utf-8"))
     README.write_text(
         BLOCK.sub(lambda m: f"```console\n$ {m['command']}\n{printed(m['command'])}```", text), encoding="utf-8"
     )

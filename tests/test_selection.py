@@ -6,7 +6,7 @@ import pytest
 from analyzer.errors import InputError
 from analyzer.pipeline import audit
 from analyzer.result import Audit, Settings
-from tests.reports import csv_of, key, root, user, write
+from tests.reports import csv_of, key, root, unused, user, write
 
 OTHER = "123456789012"
 
@@ -21,7 +21,7 @@ def snapshots(tmp_path: Path) -> Path:
 
 
 def run(*paths: Path, as_of: datetime | None = None, every_snapshot: bool = False) -> Audit:
-    return audit([str(path) for path in paths], Settings(as_of=as_of, every_snapshot=every_snapshot))
+    return audit([str(path) for path in paths], Settings(unused(), as_of=as_of, every_snapshot=every_snapshot))
 
 
 def judged(result: Audit) -> list[str]:
@@ -87,7 +87,7 @@ def test_undated_files_are_parts_of_what_is_judged(tmp_path: Path) -> None:
 def test_without_any_capture_time_the_files_are_named(tmp_path: Path) -> None:
     name = write(tmp_path / "undated.csv", csv_of(user("a")))
     with pytest.raises(InputError, match=r"not known when this report was captured: .*undated.csv") as error:
-        audit([name], Settings())
+        audit([name], Settings(unused()))
     assert "--as-of" in error.value.hint
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from analyzer.pipeline import audit
 from analyzer.result import Settings
-from tests.reports import COLUMNS_16, COLUMNS_22, csv_of, key, password, root, user, write
+from tests.reports import COLUMNS_16, COLUMNS_22, csv_of, key, password, root, unused, user, write
 
 T = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 FAR = "2026-01-01T00:00:00Z"  # 327 days before T
@@ -22,7 +22,7 @@ def judged(
 ) -> dict[str, Any]:
     """Return the one finding about `row`."""
     name = write(path / "report.csv", csv_of(root(), row, columns=columns))
-    found = audit([name], Settings(as_of=as_of))
+    found = audit([name], Settings(unused(), as_of=as_of))
     (finding,) = found.findings.to_dict("records")
     return {str(column): value for column, value in finding.items()}
 
@@ -172,7 +172,7 @@ def test_key_2_is_judged_without_key_1_and_root_never(tmp_path: Path) -> None:
     renamed = root(**key(rotated=FAR)) | {"user": "somebody"}  # recognised by its ARN
     anonymous = root(**key(rotated=FAR)) | {"arn": ""}  # recognised by its name
     name = write(tmp_path / "roots.csv", csv_of(root(**key(rotated=FAR)), renamed, anonymous))
-    result = audit([name], Settings(as_of=T, account_id="111122223333"))
+    result = audit([name], Settings(unused(), as_of=T, account_id="111122223333"))
     assert result.findings.empty
     assert len(result.users) == 3
 
@@ -184,7 +184,7 @@ def test_inactive_credentials_are_counted_and_not_judged(tmp_path: Path) -> None
         user("removed-password", **password(enabled="false", used=FAR)),
         user("never-had-password", **password(enabled="false")),
     ]
-    result = audit([write(tmp_path / "a.csv", csv_of(root(), *rows))], Settings(as_of=T))
+    result = audit([write(tmp_path / "a.csv", csv_of(root(), *rows))], Settings(unused(), as_of=T))
     assert result.findings.empty
     outcomes = result.credentials[["user", "credential", "outcome"]].astype("str").to_numpy().tolist()
     assert outcomes == [["<root_account>", "password", "root"], ["inactive-key", "access_key_1", "inactive"]]

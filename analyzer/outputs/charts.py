@@ -1,4 +1,4 @@
-"""Four pictures for a report page, each with its finding as the title: PNG, made with matplotlib's object interface.
+"""Pictures for a report page, each with its finding as the title: PNG, made with matplotlib's object interface.
 
 Nothing of the reader's own matplotlib settings gets in, and equal inputs give equal bytes. Colours are from the
 palette of Okabe and Ito ("Color Universal Design", 2008), which colour-blind readers can tell apart; no picture says
@@ -13,20 +13,25 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 
+from analyzer.controls.control import Whose
+from analyzer.planning import UNUSED
 from analyzer.reading.layout import Kind, State
 from analyzer.result import JUDGED_KINDS, Outcome, accounts_in_words, accounts_of, counted, reference
-from analyzer.staleness import EXACT, Status
+from analyzer.staleness import EXACT
+from analyzer.verdicts import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
+    from analyzer.planning import Plan
     from analyzer.result import Audit
 
 _SIZE: Final = (10.0, 5.6)
@@ -37,8 +42,20 @@ _INK, _MUTED, _RULE = "#222222", "#666666", "#CCCCCC"
 _PASS, _FAIL, _UNSURE, _NONE, _OFF = "#56B4E9", "#D55E00", "#F0E442", "#DDDDDD", "#999999"
 _FAIL_TEXT, _FAIL_AREA = "#A84A00", "#FCF3ED"
 """The colour of failures, darker where small letters are to be read and paler where bars and points lie on it."""
+_HEAT: Final = ("#FCE0CC", "#F0A36B", _FAIL, "#7A3400")
+"""The colours of few to many failures."""
+_PASS_AREA, _UNSURE_AREA, _HATCHING = "#DDF0FB", "#FAF5B5", "#BBBBBB"
+_EXCEPTED: Final = "/////"
+"""How exceptions are hatched."""
 _NOUNS: Final = {Kind.PASSWORD: "password", Kind.ACCESS_KEY: "access key"}
 _SHOWN_ACCOUNTS: Final = 15
+_ROWS, _ROW_HEIGHT = 15, 0.1
+"""Controls up to which rows have letters of the usual size; and the most of a figure's height that a row takes."""
+_SHORT_NUMBER, _FEW_ROWS = 8, 9
+"""Letters up to which a benchmark's number stands before the control; else below it, if there are so few rows."""
+_SUM_WIDTH: Final = 0.07
+"""How much of the figure's width the matrix has for all accounts together."""
+_DASH: Final = "\N{EN DASH}"
 _SCATTER: Final = 2_000
 """Points up to which each one is drawn; beyond, their density is."""
 _EDGES: Final = (0, 1, 8, 15, 30, 45, 90, 180, 365, 730, 1_460)
@@ -48,15 +65,26 @@ _EVEN_DAYS: Final = 10
 
 
 def write(audit: Audit, folder: Path) -> list[Path]:
-    """Write the four pictures into `folder`/charts and return their paths."""
+    """Write the pictures into `folder`/charts and return their paths: those for which something was judged."""
     made = []
     (folder / "charts").mkdir()
     with own_style():
-        for name, draw in CHARTS.items():
+        for name in wanted(audit.plan):
             path = folder / "charts" / f"{name}.png"
-            draw(audit).savefig(path, dpi=_DPI, metadata={"Software": None})
+            CHARTS[name](audit).savefig(path, dpi=_DPI, metadata={"Software": None})
             made.append(path)
     return made
+
+
+def wanted(plan: Plan) -> list[str]:
+    """Return which pictures there are: of idle time where `unused-credentials` is judged, a matrix of several controls.
+
+    They are names in `CHARTS`.
+    """
+    left_out = set() if plan.unused else {"idle_days", "age_vs_idle"}
+    if len(plan.chosen) == 1:
+        left_out.add("matrix")
+    return [name for name in CHARTS if name not in left_out]
 
 
 @contextmanager
@@ -85,6 +113,7 @@ def own_style() -> Iterator[None]:
         "axes.axisbelow": True,
         # Names come from reports: a dollar sign in them is a dollar sign.
         "text.parse_math": False,
+        "hatch.linewidth": 0.7,
     }
     # To set the backend, even to its default, loads pyplot and tries the windowing toolkits of the machine.
     defaults = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
@@ -98,49 +127,112 @@ def own_style() -> Iterator[None]:
 # --- what all pictures share -----------------------------------------------------------------------------------------
 
 
-def _figure(audit: Audit, title: str, notes: Sequence[str] = ()) -> Figure:
-    """Return a figure with the finding as its title, below it what it is about, and notes at its foot."""
+def _figure(audit: Audit, title: str, notes: Sequence[str] = (), *, unused_only: bool = False) -> Figure:
+    """Return a figure with the finding as its title, below it what it is about, and notes at its foot.
+
+    `unused_only`: it is about `unused-credentials` alone, whatever else was judged.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=_SIZE, facecolor="white")
     FigureCanvasAgg(figure)
-    subtitle = f"{reference(audit)} · {accounts_in_words(audit)} · root excluded"
     _line(figure, 0.945, title, fontsize=13.5, fontweight="bold")
-    _line(figure, 0.89, subtitle, color=_MUTED)
+    _line(figure, 0.89, _subtitle(audit, unused_only=unused_only), color=_MUTED)
     if notes:
         _line(figure, 0.035, " ".join(notes), color=_MUTED, fontsize=9)
     return figure
 
 
+def _subtitle(audit: Audit, *, unused_only: bool) -> str:
+    """Return by which benchmark, as of when, and of whom."""
+    plan = audit.plan
+    parts = [plan.benchmark.title] if plan.benchmark else []
+    if unused_only and plan.unused and len(plan.chosen) > 1:
+        number = f" ({plan.numbers_of.label} {plan.unused.requirement})" if plan.unused.requirement else ""
+        parts.append(f"{plan.unused.control.id}{number}")
+    parts += [reference(audit), accounts_in_words(audit)]
+    if unused_only or all(one.control.whose is Whose.USERS for one in plan.chosen):
+        parts.append("root excluded")
+    return " · ".join(parts)
+
+
 def _line(figure: Figure, y: float, text: str, **style: Any) -> None:  # noqa: ANN401 - matplotlib's own properties
     """Write a line across the figure, in smaller letters where it would not fit."""
-    line = figure.text(_LEFT, y, text, va="center", **style)
-    excess = line.get_window_extent().width / (figure.bbox.width * _WIDTH)
-    if excess > 1:
-        line.set_fontsize(float(line.get_fontsize()) / excess)
+    _fit(figure, [figure.text(_LEFT, y, text, va="center", **style)], _WIDTH)
 
 
-def _nothing(figure: Figure, audit: Audit, otherwise: str) -> Figure:
-    """Say on the picture why there is nothing to show: `otherwise` where there are findings."""
-    if len(audit.users) == int(audit.users["is_root"].sum()):
+def _fit(figure: Figure, texts: Sequence[Text], width: float) -> float:
+    """Return the width of the widest text as a part of the figure's; all get smaller letters where it is too wide."""
+    widest = _widest(figure, texts)
+    if widest <= width:
+        return widest
+    for text in texts:
+        text.set_fontsize(float(text.get_fontsize()) * width / widest)
+    return width
+
+
+def _widest(figure: Figure, texts: Sequence[Text]) -> float:
+    return max(text.get_window_extent().width for text in texts) / figure.bbox.width
+
+
+def _nothing(figure: Figure, audit: Audit, otherwise: str, *, unused_only: bool = False) -> Figure:
+    """Say on the picture why there is nothing to show: `otherwise` where there are findings (as in `_figure`)."""
+    if not (audit.unused_findings if unused_only else audit.findings).empty:
+        why = otherwise
+    elif len(audit.users) == int(audit.users["is_root"].sum()):
         why = "There is no IAM user in these reports."
-    elif audit.findings.empty:
+    elif unused_only or _is_unused_only(audit):
         why = "No IAM user in the judged reports has an active password or access key."
     else:
-        why = otherwise
+        why = "There is nothing in the judged reports that these controls are about."
     figure.text(0.5, 0.45, why, fontsize=13, color=_MUTED, ha="center", va="center")
     return figure
 
 
 def _limit(audit: Audit) -> str:
-    return counted(audit.settings.max_idle_days, "day")
+    return counted(_limit_days(audit), "day")
 
 
-def _undecided(audit: Audit) -> str:
+def _limit_days(audit: Audit) -> int:
+    """Return the limit of `unused-credentials`."""
+    unused = audit.plan.unused
+    return unused.limit_days or 0 if unused else 0
+
+
+def _is_unused_only(audit: Audit) -> bool:
+    """Whether `unused-credentials` is the only control, so that findings are credentials."""
+    return [one.control for one in audit.plan.chosen] == [UNUSED]
+
+
+def _of_unused(audit: Audit) -> dict[str, int]:
+    """Return the counts of `unused-credentials`."""
+    return audit.unused or dict.fromkeys(audit.totals, 0)
+
+
+def _undecided(counts: dict[str, int]) -> str:
     """Return what a title adds where verdicts are missing."""
-    count = audit.totals[Status.NOT_CHECKED]
+    count = counts[Status.NOT_CHECKED]
     return f", {count:,} could not be decided" if count else ""
+
+
+def _excepted_too(counts: dict[str, int]) -> list[str]:
+    """Return the note on exceptions where a picture does not tell them apart."""
+    count = counts["excepted"]
+    return [f"{count:,} of those that fail or could not be decided {_is(count)} excepted."] if count else []
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _excepted_by(audit: Audit, status: Status) -> pd.DataFrame:
+    """Return how many findings of `status` are excepted, laid out as `Audit.matrix` is."""
+    matrix = audit.matrix[status]
+    findings = audit.findings
+    covered = findings[findings["exception"].notna().to_numpy() & (findings["status"] == status).to_numpy()]
+    account = covered["account_id"].astype(object).fillna("unknown")
+    return pd.crosstab(covered["chosen"], account).reindex(index=matrix.index, columns=matrix.columns, fill_value=0)
 
 
 def _bare(axes: Axes, side: Literal["left", "bottom"]) -> None:
@@ -155,16 +247,17 @@ def _bare(axes: Axes, side: Literal["left", "bottom"]) -> None:
 
 def idle_days(audit: Audit) -> Figure:
     """Draw how long credentials lay idle, by kind, with the limit marked."""
-    exact = audit.findings["reason"].isin(list(EXACT)).to_numpy() & audit.findings["idle_days"].notna().to_numpy()
-    known = audit.findings[exact]
-    notes = _left_out(audit, exact)
-    judged = counted(audit.totals["judged"], "active credential")
-    title = f"{audit.totals[Status.FAIL]:,} of {judged} idle for {_limit(audit)} or more{_undecided(audit)}"
-    figure = _figure(audit, title if len(known) else "No idle time to show", notes)
+    findings, counts = audit.unused_findings, _of_unused(audit)
+    exact = findings["reason"].isin(list(EXACT)).to_numpy() & findings["idle_days"].notna().to_numpy()
+    known = findings[exact]
+    notes = [*_left_out(findings[~exact]), *_excepted_too(counts)]
+    judged = counted(counts["judged"], "active credential")
+    title = f"{counts[Status.FAIL]:,} of {judged} idle for {_limit(audit)} or more{_undecided(counts)}"
+    figure = _figure(audit, title if len(known) else "No idle time to show", notes, unused_only=True)
     if known.empty:
-        return _nothing(figure, audit, "No active password or access key has a known idle time.")
+        return _nothing(figure, audit, "No active password or access key has a known idle time.", unused_only=True)
 
-    limit = audit.settings.max_idle_days
+    limit = _limit_days(audit)
     edges = sorted({*_EDGES, limit})
     at_limit = edges.index(limit) - 0.5
     days = known["idle_days"].to_numpy(dtype=np.int64)
@@ -172,16 +265,16 @@ def idle_days(audit: Audit) -> Figure:
     panels = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.16})
     figure.subplots_adjust(left=0.13, right=0.97, top=0.785, bottom=0.195)
     for axes, kind, chosen in zip(panels, JUDGED_KINDS, (is_password, ~is_password), strict=True):
-        counts, _ = np.histogram(days[chosen], bins=[*edges, np.iinfo(np.int64).max])
+        heights, _ = np.histogram(days[chosen], bins=[*edges, np.iinfo(np.int64).max])
         axes.axvspan(at_limit, len(edges) - 0.4, color=_FAIL_AREA, linewidth=0)
-        axes.bar(range(len(edges)), counts, width=0.86, color=[_FAIL if low >= limit else _PASS for low in edges])
-        for place in np.flatnonzero(counts).tolist():
-            axes.text(place, counts[place], f"{counts[place]:,}", ha="center", va="bottom", fontsize=9)
+        axes.bar(range(len(edges)), heights, width=0.86, color=[_FAIL if low >= limit else _PASS for low in edges])
+        for place in np.flatnonzero(heights).tolist():
+            axes.text(place, heights[place], f"{heights[place]:,}", ha="center", va="bottom", fontsize=9)
         axes.axvline(at_limit, color=_INK, linewidth=1.2, linestyle="--")
         axes.set_xlim(-0.6, len(edges) - 0.4)
-        axes.set_ylim(0, max(int(counts.max()), 1) * 1.25)
+        axes.set_ylim(0, max(int(heights.max()), 1) * 1.25)
         _bare(axes, "left")
-        amount, noun = counted(int(counts.sum()), _NOUNS[kind]).split(" ", 1)
+        amount, noun = counted(int(heights.sum()), _NOUNS[kind]).split(" ", 1)
         axes.set_ylabel(f"{amount}\n{noun}", rotation=0, ha="right", va="center", labelpad=8)
     top = {"y": 1.03, "va": "bottom", "fontsize": 9, "transform": panels[0].get_xaxis_transform()}
     panels[0].text(at_limit - 0.08, s="within\nthe limit", ha="right", **top)
@@ -192,15 +285,15 @@ def idle_days(audit: Audit) -> Figure:
     return figure
 
 
-def _left_out(audit: Audit, exact: npt.NDArray[np.bool_]) -> list[str]:
-    """Return in words how many findings have no exact idle time, by what became of them."""
+def _left_out(findings: pd.DataFrame) -> list[str]:
+    """Return in words how many findings (of no exact idle time) are not shown, by what became of them."""
     words = {
         Status.PASS: "pass though their idle time is known only to be within the limit",
         Status.FAIL: "fail though their idle time is known only to be beyond the limit",
         Status.NOT_CHECKED: "could not be decided",
         Status.NOT_APPLICABLE: "made after the reference date",
     }
-    counts = audit.findings["status"][~exact].value_counts()
+    counts = findings["status"].value_counts()
     parts = [f"{int(counts.get(status, 0)):,} {said}" for status, said in words.items() if counts.get(status, 0)]
     return [f"Not shown: {', '.join(parts)}."] if parts else []
 
@@ -215,10 +308,220 @@ def _span(low: int, high: int | None) -> str:
 
 
 def status(audit: Audit) -> Figure:
+    """Draw what became of the findings of each control; of `unused-credentials` alone, of each kind of credential."""
+    return _by_kind(audit) if _is_unused_only(audit) else _by_control(audit)
+
+
+class _Part(NamedTuple):
+    """A part of each control's bar."""
+
+    label: str
+    counts: npt.NDArray[np.int64]
+    """For each control."""
+    color: str
+    hatched: bool = False
+
+
+def _by_control(audit: Audit) -> Figure:
+    """Draw the parts of each control's findings that fail, could not be decided and pass, with the counts beside."""
+    excepted = {one: _excepted_by(audit, one).sum(axis=1).to_numpy() for one in (Status.FAIL, Status.NOT_CHECKED)}
+    counts = {name: np.array([one[name] for one in audit.by_control]) for name in audit.by_control[0]}
+    parts = (
+        _Part("fail", counts[Status.FAIL] - excepted[Status.FAIL], _FAIL),
+        _Part("fail, excepted", excepted[Status.FAIL], _FAIL, hatched=True),
+        _Part("not checked", counts[Status.NOT_CHECKED] - excepted[Status.NOT_CHECKED], _UNSURE),
+        _Part("not checked, excepted", excepted[Status.NOT_CHECKED], _UNSURE, hatched=True),
+        _Part("pass", counts[Status.PASS], _PASS),
+    )
+    judged = counts["judged"]
+    figure = _figure(audit, _controls_title(audit, parts), _by_control_notes(audit))
+    if not judged.any():
+        return _nothing(figure, audit, "There is nothing to judge.")
+
+    axes = figure.subplots()
+    figure.subplots_adjust(top=0.77, bottom=_bottom(audit.plan, 0.77, 0.15))
+    begin = _control_labels(figure, axes, audit.plan)
+    columns = {"fail": counts[Status.FAIL], "not checked": counts[Status.NOT_CHECKED], "pass": counts[Status.PASS]}
+    end = _count_columns(figure, axes, columns | {"judged": judged}, judged, counts["excepted"])
+    figure.subplots_adjust(left=begin + 0.02, right=end - 0.02)
+
+    start = np.zeros(len(judged))
+    for part in parts:
+        share = part.counts / np.maximum(judged, 1)
+        some = np.flatnonzero(part.counts)
+        if not len(some):
+            continue
+        axes.barh(
+            some,
+            share[some],
+            left=start[some],
+            color=part.color,
+            edgecolor="white" if part.hatched else part.color,
+            hatch=_EXCEPTED if part.hatched else None,
+            linewidth=0,
+            height=0.62,
+            label=part.label,
+        )
+        start += share
+    for place in np.flatnonzero(judged == 0).tolist():
+        said = axes.text(0.012, place, "nothing to judge", color=_MUTED, va="center", fontsize=_letters(len(judged)))
+        said.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"], fontsize=9)
+    axes.set_xlabel("share of what the control judged", fontsize=9)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(length=0)
+    axes.grid(axis="x", color=_RULE, linewidth=0.6)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        loc="center left",
+        bbox_to_anchor=(begin + 0.015, 0.83),
+        ncols=len(handles),
+        frameon=False,
+        fontsize=9,
+        handlelength=1.2,
+        columnspacing=1.4,
+        borderpad=0,
+    )
+    return figure
+
+
+def _controls_title(audit: Audit, parts: Sequence[_Part]) -> str:
+    """Return how many controls fail somewhere, and what became of the others."""
+    fail, excepted, unsure, _, _ = (part.counts > 0 for part in parts)
+    judged = np.array([one["judged"] for one in audit.by_control]) > 0
+    any_excepted = np.array([one["excepted"] for one in audit.by_control]) > 0
+    if not judged.any():
+        return "Nothing to judge"
+    failing, total = int((fail | excepted).sum()), len(judged)
+    title = f"{failing:,} of {counted(total, 'control')} {'fails' if 1 in {failing, total} else 'fail'} somewhere"
+    only = int((excepted & ~fail).sum())
+    if only:
+        title += f" ({only:,} only where excepted)"
+    rest = ~fail & ~excepted
+    groups = {
+        "undecided somewhere": rest & unsure,
+        "undecided only where excepted": rest & ~unsure & any_excepted,
+        "pass": rest & judged & ~unsure & ~any_excepted,
+        "have nothing to judge": ~judged,
+    }
+    numbers = {said: int(group.sum()) for said, group in groups.items()}
+    words = [f"{count:,} {_ONE.get(said, said) if count == 1 else said}" for said, count in numbers.items() if count]
+    return "; ".join([title, *words])
+
+
+_ONE: Final = {"pass": "passes", "have nothing to judge": "has nothing to judge"}
+"""The same of one control."""
+
+
+def _by_control_notes(audit: Audit) -> list[str]:
+    notes = []
+    if audit.totals["excepted"]:
+        notes.append("Excepted findings, in brackets, are among those that fail or could not be decided.")
+    if audit.totals[Status.NOT_APPLICABLE]:
+        left = counted(audit.totals[Status.NOT_APPLICABLE], "finding")
+        notes.append(f"Not shown: {left} on what was made after the reference date.")
+    return notes
+
+
+def _bottom(plan: Plan, top: float, lowest: float) -> float:
+    """Return where the rows of the controls end: few get rows, not walls."""
+    return max(top - _ROW_HEIGHT * len(plan.chosen), lowest)
+
+
+def _letters(rows: int) -> float:
+    """Return the size of letters in the rows of the controls."""
+    return 9.0 * min(1, _ROWS / rows)
+
+
+def _control_labels(figure: Figure, axes: Axes, plan: Plan) -> float:
+    """Write the rows' controls and numbers to the left of `axes` and return where they end, as a part of the figure.
+
+    The rows of `axes` are the controls of `plan`, from the top.
+    """
+    from matplotlib.transforms import blended_transform_factory  # noqa: PLC0415
+
+    count = len(plan.chosen)
+    axes.set_ylim(count - 0.4, -0.6)
+    axes.set_yticks([])
+    beside = blended_transform_factory(figure.transFigure, axes.transData)
+    size = _letters(count)
+    ids = [one.control.id for one in plan.chosen]
+    names = [
+        f"{name} ({counted(one.limit_days, 'day')})" if ids.count(name) > 1 and one.limit_days is not None else name
+        for name, one in zip(ids, plan.chosen, strict=True)
+    ]
+    numbers = [one.requirement or _DASH for one in plan.chosen]
+    below = max(map(len, numbers)) > _SHORT_NUMBER and count <= _FEW_ROWS
+
+    def write_down(x: float, shift: float, texts: list[str], **style: Any) -> list[Text]:  # noqa: ANN401
+        return [
+            axes.text(x, place + shift, text, transform=beside, va="center", **style)
+            for place, text in enumerate(texts)
+        ]
+
+    label = plan.numbers_of.label
+    if below:
+        written = write_down(_LEFT, -0.19, names, fontsize=size)
+        end = _LEFT + _fit(figure, written, 0.3)
+        smaller = write_down(_LEFT, 0.21, numbers, fontsize=8, color=_MUTED)
+        heading = [axes.text(_LEFT, -0.75, f"control and number in {label}", transform=beside, fontsize=8.5)]
+        end = max(end, _LEFT + _fit(figure, smaller, 0.3), _LEFT + _fit(figure, heading, 0.3))
+    else:
+        heading = [axes.text(_LEFT, -0.75, label, transform=beside, fontsize=8.5)]
+        at = _LEFT + 0.015 + _fit(figure, [*write_down(_LEFT, 0, numbers, fontsize=size, color=_MUTED), *heading], 0.12)
+        heading.append(axes.text(at, -0.75, "control", transform=beside, fontsize=8.5))
+        end = at + _fit(figure, write_down(at, 0, names, fontsize=size), 0.3)
+    for text in heading:
+        text.set(color=_MUTED, va="bottom")
+    return end
+
+
+def _count_columns(
+    figure: Figure,
+    axes: Axes,
+    columns: dict[str, npt.NDArray[np.int64]],
+    judged: npt.NDArray[np.int64],
+    excepted: npt.NDArray[np.int64],
+) -> float:
+    """Write columns of counts to the right of `axes` and return where they begin, as a part of the figure."""
+    from matplotlib.transforms import blended_transform_factory  # noqa: PLC0415
+
+    beside = blended_transform_factory(figure.transFigure, axes.transData)
+    size = _letters(len(judged))
+    shown = {name: [f"{count:,}" for count in counts.tolist()] for name, counts in columns.items()}
+    if excepted.any():
+        shown["excepted"] = [f"({count:,})" if count else "" for count in excepted.tolist()]
+    right = _LEFT + _WIDTH
+    for name, counts in reversed(shown.items()):
+        texts = [axes.text(right, -0.75, name, transform=beside, ha="right", va="bottom", color=_MUTED, fontsize=8.5)]
+        for place, text in enumerate(counts):
+            failing = name == "fail" and text != "0"
+            texts.append(
+                axes.text(
+                    right,
+                    place,
+                    text if judged[place] else _DASH,
+                    transform=beside,
+                    ha="right",
+                    va="center",
+                    fontsize=size,
+                    color=_FAIL_TEXT if failing else _INK if judged[place] and text != "0" else _MUTED,
+                    fontweight="bold" if failing else "normal",
+                )
+            )
+        right -= _fit(figure, texts, 0.12) + 0.02
+    return right
+
+
+def _by_kind(audit: Audit) -> Figure:
     """Draw how many credentials of each kind pass, fail, could not be decided, or were not judged."""
-    failing, judged = audit.totals[Status.FAIL], audit.totals["judged"]
+    totals = _of_unused(audit)
+    failing, judged = totals[Status.FAIL], totals["judged"]
     verb = "fails" if 1 in {failing, judged} else "fail"
-    title = f"{failing:,} of {counted(judged, 'active credential')} {verb}{_undecided(audit)}"
+    title = f"{failing:,} of {counted(judged, 'active credential')} {verb}{_undecided(totals)}"
     bars = {
         "pass": (Outcome.PASS, _PASS),
         "fail": (Outcome.FAIL, _FAIL),
@@ -227,7 +530,7 @@ def status(audit: Audit) -> Figure:
         "inactive": (Outcome.INACTIVE, _OFF),
     }
     counts = np.array([[audit.count(kind, outcome) for outcome, _ in bars.values()] for kind in JUDGED_KINDS])
-    notes = _status_notes(audit)
+    notes = [*_by_kind_notes(audit), *_excepted_too(totals)]
     figure = _figure(audit, title if judged else "No active password or access key to judge", notes)
     if not counts.any():
         return _nothing(figure, audit, "There is nothing to judge.")
@@ -266,7 +569,7 @@ def _share(count: int, total: int) -> str:
     return " (over 99%)" if 99 < percent < 100 else f" ({percent:.0f}%)"
 
 
-def _status_notes(audit: Audit) -> list[str]:
+def _by_kind_notes(audit: Audit) -> list[str]:
     """Return in words the credentials that stand in no bar, and what the last two bars mean."""
     notes = []
     if any(audit.count(kind, Outcome.NOT_APPLICABLE) for kind in JUDGED_KINDS):
@@ -279,42 +582,308 @@ def _status_notes(audit: Audit) -> list[str]:
     return [*notes, f"Not shown: {', '.join(parts)}."] if parts else notes
 
 
+# --- matrix ----------------------------------------------------------------------------------------------------------
+
+
+class _Cells(NamedTuple):
+    """Findings by control (rows, by position in the plan) and account (columns, worst first)."""
+
+    failing: pd.DataFrame
+    """Those not excepted."""
+    undecided: pd.DataFrame
+    """Those not excepted."""
+    excepted: pd.DataFrame
+    passing: pd.DataFrame
+
+    def of(self, accounts: list[str]) -> _Cells:
+        """Return the same for some accounts, in their order."""
+        return _Cells(*(counts[accounts] for counts in self))
+
+
+def _cells(audit: Audit) -> _Cells:
+    """Return the cells of all accounts, most failures first."""
+    excepted = {one: _excepted_by(audit, one) for one in (Status.FAIL, Status.NOT_CHECKED)}
+    matrix = audit.matrix
+    cells = _Cells(
+        matrix[Status.FAIL] - excepted[Status.FAIL],
+        matrix[Status.NOT_CHECKED] - excepted[Status.NOT_CHECKED],
+        excepted[Status.FAIL] + excepted[Status.NOT_CHECKED],
+        matrix[Status.PASS],
+    )
+    worst = pd.DataFrame({"failing": -cells.failing.sum(), "undecided": -cells.undecided.sum()})
+    worst["account"] = worst.index
+    return cells.of(list(worst.sort_values(["failing", "undecided", "account"]).index))
+
+
+def matrix(audit: Audit) -> Figure:
+    """Draw how often each control fails in each account."""
+    every = _cells(audit)
+    cells = every.of(list(every.failing.columns[:_SHOWN_ACCOUNTS]))
+    figure = _figure(audit, _matrix_title(audit, every), _matrix_notes(audit, every, cells))
+    if not any(counts.to_numpy().any() for counts in every):
+        return _nothing(figure, audit, "There is nothing to judge.")
+
+    axes = figure.subplots()
+    bottom = _bottom(audit.plan, 0.76, 0.12)
+    figure.subplots_adjust(right=_LEFT + _WIDTH, top=0.76, bottom=bottom)
+    begin = _control_labels(figure, axes, audit.plan)
+    figure.subplots_adjust(left=begin + 0.015)
+    # Where there are several accounts, a column on the left holds all of them together. Few get cells, not walls.
+    count = len(every.failing.columns)
+    beside = _SUM_WIDTH if count > 1 else 0
+    shown = max(len(cells.failing.columns), 5)
+    width = (_LEFT + _WIDTH - begin - 0.015 - beside) / shown
+    axes.set_xlim(-beside / width - 0.5, shown - 0.5)
+    axes.set_xticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    kinds = _draw_cells(figure, axes, cells, _Columns(0, width))
+    heads = [str(account) for account in cells.failing.columns]
+    _heads(figure, axes, heads if width > 0.09 else [_in_lines(head) for head in heads], _Columns(0, width))
+    if count > 1:
+        # Those not shown are in it too.
+        total = _Cells(*(counts.sum(axis=1).to_frame() for counts in every))
+        sums = _Columns(-beside / width / 2 - 0.5, beside)
+        kinds |= _draw_cells(figure, axes, total, sums, filled=False)
+        _heads(figure, axes, [f"all\n{count:,}"], sums)
+    _matrix_legend(figure, kinds, bottom - 0.036)
+    return figure
+
+
+class _Columns(NamedTuple):
+    """Where columns of cells stand."""
+
+    at: float
+    """The middle of the first one."""
+    width: float
+    """Of each, as a part of the figure's."""
+
+
+def _heads(figure: Figure, axes: Axes, heads: list[str], columns: _Columns) -> None:
+    """Write above columns whose they are."""
+    style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 8.5}
+    texts = [axes.text(columns.at + place, -0.65, head, **style) for place, head in enumerate(heads)]
+    _fit(figure, texts, columns.width * 0.92)
+
+
+class _Look(NamedTuple):
+    """How cells look, by what is in them."""
+
+    said: str
+    example: str
+    """What stands in them: failures stand in as their number, exceptions too."""
+    fill: str
+    """Failures have a colour by their number."""
+    hatched: bool = False
+
+
+_LOOKS: Final = {
+    "fail": _Look("failing findings (darker: more)", "9", _HEAT[1]),
+    "both": _Look("failing, some not checked", "9?", _HEAT[1]),
+    "unsure": _Look("some not checked", "?", _UNSURE_AREA),
+    "excepted": _Look("excepted only", "(9)", "white", hatched=True),
+    "pass": _Look("all pass", "0", _PASS_AREA),
+    "nothing": _Look("nothing to judge", _DASH, "white"),
+}
+
+
+def _draw_cells(figure: Figure, axes: Axes, cells: _Cells, columns: _Columns, *, filled: bool = True) -> set[str]:
+    """Draw a cell for each control and account, and return the looks in use."""
+    from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex  # noqa: PLC0415
+    from matplotlib.patches import Rectangle  # noqa: PLC0415
+
+    heat = LinearSegmentedColormap.from_list("heat", _HEAT)
+    scale = LogNorm(1, max(int(cells.failing.to_numpy().max()), 10))
+    texts, kinds = [], set()
+    numbers = np.stack([counts.to_numpy() for counts in cells])
+    for row, column in np.ndindex(cells.failing.shape):
+        failing, undecided, excepted, passing = numbers[:, row, column].tolist()
+        kind = _kind(failing, undecided, excepted, passing)
+        look = _LOOKS[kind]
+        text, fill = look.example, look.fill
+        if failing:
+            text, fill = f"{failing:,}{'?' if undecided else ''}", to_hex(heat(scale(failing)))
+        elif kind == "excepted":
+            text = f"({excepted:,})"
+        if filled and kind != "nothing":
+            axes.add_patch(
+                Rectangle(
+                    (columns.at + column - 0.47, row - 0.44),
+                    0.94,
+                    0.88,
+                    facecolor=fill,
+                    edgecolor=_HATCHING if look.hatched else "none",
+                    hatch=_EXCEPTED if look.hatched else None,
+                    linewidth=0.6 if look.hatched else 0,
+                )
+            )
+        drawn = axes.text(
+            columns.at + column, row, text, ha="center", va="center", fontsize=_letters(len(cells.failing))
+        )
+        drawn.set_color(_MUTED if kind == "nothing" else _readable_on(fill) if filled else _INK)
+        if kind == "excepted" and filled:
+            drawn.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
+        texts.append(drawn)
+        kinds.add(kind)
+    _fit(figure, texts, columns.width * 0.82)
+    return kinds
+
+
+def _kind(failing: int, undecided: int, excepted: int, passing: int) -> str:
+    """Return which of `_LOOKS` a cell has."""
+    if failing:
+        return "both" if undecided else "fail"
+    if undecided:
+        return "unsure"
+    if excepted:
+        return "excepted"
+    return "pass" if passing else "nothing"
+
+
+def _readable_on(fill: str) -> str:
+    """Return white or black, whichever stands out more: the contrast is at least 4.5 then."""
+    return max(("black", "white"), key=lambda color: contrast(color, fill))
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours as WCAG 2 defines it: 1 where they are equal, 21 between black and white."""
+    from matplotlib.colors import to_rgb  # noqa: PLC0415
+
+    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(of)] for of in (one, other)]
+    dark, light = sorted(float(np.dot((0.2126, 0.7152, 0.0722), channels)) for channels in linear)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _in_lines(account: str) -> str:
+    """Return an account's number in three lines of four digits."""
+    return "\n".join((account[:4], account[4:8], account[8:])) if len(account) == 12 else account
+
+
+def _matrix_title(audit: Audit, cells: _Cells) -> str:
+    fails = cells.failing.to_numpy() > 0
+    failing, controls = int(fails.any(axis=1).sum()), len(fails)
+    known, some_unknown = accounts_of(audit)
+    accounts = known + some_unknown
+    if not fails.size:
+        return "Nothing to judge"
+    name = str(cells.failing.columns[0])
+    one = "the unknown account" if name == "unknown" else f"account {name}"
+    place = one if accounts == 1 else f"any of {accounts:,} accounts"
+    if not failing:
+        unsure = int((cells.undecided.to_numpy() > 0).any(axis=1).sum())
+        return f"No control fails in {place}{f', {unsure:,} undecided somewhere' if unsure else ''}"
+    title = f"{failing:,} of {counted(controls, 'control')} {'fails' if failing == 1 else 'fail'} in"
+    if accounts == 1:
+        return f"{title} {place}"
+    if failing == 1:
+        return f"{title} {int(fails.any(axis=0).sum()):,} of {accounts:,} accounts"
+    everywhere = int((fails.sum(axis=1) == accounts).sum())
+    return f"{title} at least one of {accounts:,} accounts, {everywhere or 'none'} of them in all"
+
+
+def _matrix_notes(audit: Audit, every: _Cells, shown: _Cells) -> list[str]:
+    notes = []
+    excepted = int(every.excepted.to_numpy().sum())
+    if excepted:
+        notes.append(f"Not counted: {counted(excepted, 'excepted finding')}.")
+    rest = list(every.failing.columns[len(shown.failing.columns) :])
+    if rest:
+        left = counted(int(every.failing[rest].to_numpy().sum()), "failing finding")
+        notes.append(f"Not shown: {counted(len(rest), 'further account')} with {left}.")
+    if accounts_of(audit)[1]:
+        notes.append("Reports that tell no account are counted as one account.")
+    return notes
+
+
+def _matrix_legend(figure: Figure, kinds: set[str], y: float) -> None:
+    """Write below the cells what their looks mean, as far as they occur."""
+    from matplotlib.patches import Rectangle  # noqa: PLC0415
+
+    at = _LEFT
+    for kind, look in _LOOKS.items():
+        if kind not in kinds:
+            continue
+        figure.add_artist(
+            Rectangle(
+                (at, y - 0.018),
+                0.026,
+                0.036,
+                transform=figure.transFigure,
+                facecolor=look.fill,
+                edgecolor=_HATCHING if look.hatched or kind == "nothing" else "none",
+                hatch=_EXCEPTED if look.hatched else None,
+                linewidth=0.6,
+            )
+        )
+        example = figure.text(at + 0.013, y, look.example, ha="center", va="center", fontsize=8)
+        if look.hatched:
+            example.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+        said = figure.text(at + 0.031, y, look.said, va="center", fontsize=8.5, color=_MUTED)
+        at += 0.031 + _widest(figure, [said]) + 0.012
+
+
 # --- accounts --------------------------------------------------------------------------------------------------------
 
 
 def accounts(audit: Audit) -> Figure:
-    """Draw the accounts with the most failing credentials."""
+    """Draw the accounts with the most failing findings."""
     failing = audit.by_account[audit.by_account[Status.FAIL] > 0]
     shown = failing.head(_SHOWN_ACCOUNTS)
     figure = _figure(audit, _accounts_title(audit, failing, shown), _accounts_notes(audit, failing, shown))
     if failing.empty:
-        return _nothing(figure, audit, f"No credential fails in any account{_undecided(audit)}.")
+        what = "credential" if _is_unused_only(audit) else "control"
+        return _nothing(figure, audit, f"No {what} fails in any account{_undecided(audit.totals)}.")
 
     counts = shown[Status.FAIL].to_numpy()
+    excepted = _excepted_by(audit, Status.FAIL).sum().reindex(shown.index, fill_value=0).to_numpy()
     axes = figure.subplots()
     figure.subplots_adjust(left=0.15, right=0.97, top=0.81, bottom=0.08)
-    axes.barh(range(len(shown)), counts, color=_FAIL, height=0.66)
+    axes.barh(range(len(shown)), counts - excepted, color=_FAIL, height=0.66)
+    if excepted.any():
+        axes.barh(
+            range(len(shown)),
+            excepted,
+            left=counts - excepted,
+            color=_FAIL,
+            edgecolor="white",
+            hatch=_EXCEPTED,
+            linewidth=0,
+            height=0.66,
+        )
     # A lone account gets a bar, not a wall.
     axes.set_ylim(max(len(shown), 6) - 0.4, -0.6)
-    axes.set_xlim(0, int(counts.max()) * 1.3)
-    for place, (count, unsure) in enumerate(zip(counts.tolist(), shown[Status.NOT_CHECKED].tolist(), strict=True)):
-        more = f"  (and {unsure:,} not checked)" if unsure else ""
-        axes.text(count, place, f"  {count:,}{more}", va="center")
+    rows = zip(counts.tolist(), excepted.tolist(), shown[Status.NOT_CHECKED].tolist(), strict=True)
+    texts = []
+    for place, (count, covered, unsure) in enumerate(rows):
+        more = [f"{covered:,} excepted"] if covered else []
+        more += [f"and {unsure:,} not checked"] if unsure else []
+        remark = f"  ({', '.join(more)})" if more else ""
+        texts.append(axes.text(count, place, f"  {count:,}{remark}", va="center"))
+    width = axes.get_position().width
+    rest = 1 - np.array([_widest(figure, [text]) for text in texts]) / width
+    # Room for what stands beside the bars.
+    axes.set_xlim(0, max(1.3 * int(counts.max()), *(counts / np.maximum(rest, 0.1)).tolist()))
     _bare(axes, "bottom")
     axes.spines["left"].set_bounds(-0.5, len(shown) - 0.5)
     axes.set_yticks(range(len(shown)), [str(account) for account in shown.index])
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel("number of failing credentials", loc="left")
+    axes.set_xlabel(f"number of {_failing(audit)}s{'; hatched: excepted' if excepted.any() else ''}", loc="left")
     return figure
 
 
+def _failing(audit: Audit) -> str:
+    """Return what is counted by account, in the singular."""
+    return "failing credential" if _is_unused_only(audit) else "failing finding"
+
+
 def _accounts_title(audit: Audit, failing: pd.DataFrame, shown: pd.DataFrame) -> str:
+    unused_only = _is_unused_only(audit)
     if audit.findings.empty:
-        return "No account with credentials to judge"
+        return f"No account with {'credentials' if unused_only else 'anything'} to judge"
     known, some_unknown = accounts_of(audit)
     counts = failing[Status.FAIL]
     verb = "has" if 1 in {len(failing), known + some_unknown} else "have"
-    what = "a failing credential" if counts.sum() == 1 else "failing credentials"
+    what = f"a {_failing(audit)}" if counts.sum() == 1 else f"{_failing(audit)}s"
     title = f"{len(failing):,} of {counted(known + some_unknown, 'account')} {verb} {what}"
     if len(shown) == len(failing):
         return title
@@ -325,7 +894,7 @@ def _accounts_notes(audit: Audit, failing: pd.DataFrame, shown: pd.DataFrame) ->
     notes = []
     rest = failing[Status.FAIL].iloc[len(shown) :]
     if len(rest):
-        left = counted(int(rest.sum()), "failing credential")
+        left = counted(int(rest.sum()), _failing(audit))
         notes.append(f"Not shown: {counted(len(rest), 'further account')} with {left}.")
     if accounts_of(audit)[1]:
         notes.append("Reports that tell no account are counted as one account.")
@@ -351,17 +920,16 @@ def age_vs_idle(audit: Audit) -> Figure:
     notes = ["On the diagonal: idle for as long as the key exists, as every never-used key is."] if len(keys) else []
     if judged > len(keys):
         notes.append(f"Not shown: {counted(judged - len(keys), 'key')} whose age or last use is not known.")
-    figure = _figure(audit, title if len(keys) else "No access key to show", notes)
+    figure = _figure(audit, title if len(keys) else "No access key to show", notes, unused_only=True)
     if keys.empty:
         unknown = "No active access key has both a known age and a known idle time."
-        return _nothing(
-            figure, audit, unknown if judged else "No IAM user in the judged reports has an active access key."
-        )
+        without = "No IAM user in the judged reports has an active access key."
+        return _nothing(figure, audit, unknown if judged else without, unused_only=True)
 
     age, idle = (keys[column].to_numpy(dtype=np.int64) for column in ("age_days", "idle_days"))
     axes = figure.subplots()
     figure.subplots_adjust(left=0.09, right=0.97, top=0.765, bottom=0.165)
-    limit = audit.settings.max_idle_days
+    limit = _limit_days(audit)
     reach = max(int(age.max()), int(idle.max()), 2 * limit, 2 * _EVEN_DAYS) * 1.3
     _scale_days(axes, reach)
     axes.axhspan(limit, reach, color=_FAIL_AREA, linewidth=0, zorder=0)
@@ -452,7 +1020,8 @@ def _density(figure: Figure, axes: Axes, age: npt.NDArray[np.int64], idle: npt.N
 CHARTS: Final[dict[str, Callable[[Audit], Figure]]] = {
     "idle_days": idle_days,
     "status": status,
+    "matrix": matrix,
     "accounts": accounts,
     "age_vs_idle": age_vs_idle,
 }
-"""Each picture by the name of its file."""
+"""Each picture by the name of its file; see `wanted`."""

@@ -6,6 +6,7 @@ data, and a text that a spreadsheet would evaluate once somebody edits its cell 
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -19,9 +20,9 @@ from analyzer import __version__
 from analyzer.reading.columns import TIME
 from analyzer.reading.issues import CODES
 from analyzer.reading.layout import Kind
-from analyzer.result import JUDGED_KINDS, Outcome, answer, iso, scope
-from analyzer.staleness import Status
+from analyzer.result import JUDGED_KINDS, Outcome, answer, iso, overall, scope
 from analyzer.tables import CREDENTIALS, FEW, FINDINGS, ISSUES, TEXT, to_arrow
+from analyzer.verdicts import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
+    from analyzer.planning import Chosen
     from analyzer.result import Audit
 
 ROW_LIMIT: Final = 1_048_576
@@ -51,15 +53,50 @@ _LAST_DAY: Final = 2_958_465
 _TIME_FORMAT: Final = 'yyyy-mm-dd hh:mm:ss"Z"'
 _MADE: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - any fixed time: equal inputs give equal bytes
 
+_TITLE: Final = "Credential report audit"
+READING_ORDER: Final = (
+    *("control", "requirement", "severity", "status", "exception", "account_id", "user", "arn", "credential", "basis"),
+    *(
+        "basis_time",
+        "idle_days",
+        "age_days",
+        "limit_days",
+        "as_of",
+        "reason",
+        "message",
+        "captured_at",
+        "source",
+        "line",
+    ),
+)
+"""The columns of findings in the order in which they are read."""
+
 _WIDEST: Final = {"sha256": 66, "message": 100, "value": 40, "last_used_service": 20}
 """Columns are as wide as their longest text, up to this many characters, or `_WIDEST_TEXT`."""
 _WIDEST_TEXT: Final = 60
+_PREFACE_WIDTH: Final = 150
 _FILTER_ARROW: Final = 4
 _TIME_WIDTH: Final = 22
 _LINE_HEIGHT: Final = 15
 _MOST_LINES: Final = 27
 """Excel allows no row higher than 409 points."""
 
+_LAST: Final = 7
+"""The last column of the sheet Summary."""
+_EXCEPTIONS: Final = pa.schema(
+    {
+        "id": TEXT,
+        "state": TEXT,
+        "failing": pa.int64(),
+        "not_checked": pa.int64(),
+        "scope": TEXT,
+        "reason": TEXT,
+        "owner": TEXT,
+        "expires": TEXT,
+        "ticket": TEXT,
+        "line": pa.int64(),
+    }
+)
 _INPUTS: Final = pa.schema(
     {
         "name": TEXT,
@@ -97,12 +134,15 @@ def write(audit: Audit, folder: Path, *, row_limit: int = ROW_LIMIT) -> list[Pat
     }
     try:
         with Workbook(str(path), options) as workbook:
-            workbook.set_properties(
-                {"title": "Unused credentials", "comments": f"credreport {__version__}", "created": _MADE}
-            )
+            workbook.set_properties({"title": _TITLE, "comments": f"credreport {__version__}", "created": _MADE})
             book = _Book(workbook, row_limit)
             _summary(book, audit)
-            book.table("Findings", to_arrow(audit.worst_first, FINDINGS), leading="user")
+            if len(audit.plan.chosen) > 1:
+                _matrix(book, audit)
+            findings = to_arrow(audit.worst_first, FINDINGS).select(READING_ORDER)
+            book.table("Findings", findings, leading="user", pages_wide=3)
+            if audit.plan.policy:
+                _exceptions(book, audit)
             credentials = to_arrow(audit.credentials, CREDENTIALS.append(pa.field("outcome", FEW)))
             book.table("Credentials", credentials, leading="user")
             book.table("Data issues", to_arrow(audit.issues, ISSUES), wrapped="message")
@@ -137,6 +177,7 @@ class _Book:
         number = {"align": "right", "indent": 1, **top}
         self.number = add({"num_format": "#,##0", **number})
         self.plain_number = add({"num_format": "0", **number})
+        self.upright = add({**header, "rotation": 90, "valign": "bottom"})
         self.time = add({"num_format": _TIME_FORMAT, "align": "left", **top})
         self.fills = {
             "fail": add({"bg_color": "#F8D7C4"}),
@@ -154,26 +195,27 @@ class _Book:
         sheet.set_footer("&L&A&Rpage &P of &N")
         return sheet
 
-    def table(
+    def table(  # noqa: PLR0913 - a table and how it is shown
         self,
         name: str,
         table: pa.Table,
         *,
         leading: str | None = None,
+        pages_wide: int = 2,
         wrapped: str | None = None,
         preface: Sequence[tuple[str, Format]] = (),
     ) -> None:
         """Write a table with a frozen, filterable header; what passes the row limit goes on in `name (2)` and so on.
 
-        A table too wide to be read on one printed page names its `leading` column: it is printed two pages wide, with
-        the columns up to that one on both. Texts of the column `wrapped` are broken into lines; the lines of
+        A table too wide to be read on one printed page names its `leading` column: it is printed `pages_wide` pages
+        wide, with the columns up to that one on each. Texts of the column `wrapped` are broken into lines; the lines of
         `preface` stand above the header.
         """
         widths = [_width(column, field.name) for column, field in zip(table.columns, table.schema, strict=True)]
         top = len(preface) + 1 if preface else 0
         room = max(self.row_limit - top - 1, 1)
         for number, start in enumerate(range(0, max(table.num_rows, 1), room), start=1):
-            sheet = self.sheet(name if number == 1 else f"{name} ({number})", 2 if leading else 1)
+            sheet = self.sheet(name if number == 1 else f"{name} ({number})", pages_wide if leading else 1)
             if leading:
                 sheet.repeat_columns(0, table.column_names.index(leading))
             for position, width in enumerate(widths):
@@ -324,19 +366,79 @@ def _summary(book: _Book, audit: Audit) -> None:
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, 7, 15)
     sheet.set_row(0, 24)
-    sheet.write_string(0, 0, "Unused credentials", book.title)
+    sheet.write_string(0, 0, _TITLE, book.title)
     sheet.set_row(1, 34)
-    sheet.merge_range(1, 0, 1, 7, answer(audit), book.lead)
-    sheet.merge_range(2, 0, 2, 7, scope(audit), book.wrapped)
-    row = _grid(book, sheet, 4, "By kind of credential", *_by_kind(audit))
-    row = _pairs(book, sheet, row + 1, "What was judged", _facts(audit))
+    sheet.merge_range(1, 0, 1, _LAST, answer(audit), book.lead)
+    sheet.merge_range(2, 0, 2, _LAST, scope(audit), book.wrapped)
+    row = 4
+    if audit.plan.unused:
+        row = _grid(book, sheet, row, "unused-credentials, by kind of credential", *_by_kind(audit)) + 1
+    if len(audit.plan.chosen) > 1:
+        row = _grid(book, sheet, row, overall(audit), *_by_control(audit)) + 1
+    row = _pairs(book, sheet, row, "What was judged", _facts(audit))
     issues = [[code, count, CODES[code].title] for code, count in audit.issue_counts.items()]
     row = _grid(book, sheet, row + 1, "Data issues, gravest first (sheet Data issues)", ["code", "count", ""], issues)
+    columns = [*Status, *(["excepted"] if audit.totals["excepted"] else [])]
     accounts = [
         [account, *(int(count) for count in counts)]
-        for account, counts in zip(audit.by_account.index, audit.by_account.to_numpy(), strict=True)
+        for account, counts in zip(audit.by_account.index, audit.by_account[columns].to_numpy(), strict=True)
     ]
-    _grid(book, sheet, row + 1, "By account, most failures first", ["account_id", *_words(list(Status))], accounts)
+    title = f"By account, most failures first{' (by control: sheet Matrix)' if len(audit.plan.chosen) > 1 else ''}"
+    _grid(book, sheet, row + 1, title, ["account_id", *_words(columns)], accounts)
+
+
+def _matrix(book: _Book, audit: Audit) -> None:
+    """Write how often each control fails in each account: a row an account, a column a control."""
+    sheet = book.sheet("Matrix")
+    chosen, counts = audit.plan.chosen, audit.by_control
+    undecided = [position for position, found in enumerate(counts) if found[Status.NOT_CHECKED]]
+    groups = [("fails", Status.FAIL, list(range(len(chosen)))), ("not checked", Status.NOT_CHECKED, undecided)]
+    columns = [(what, status, position) for what, status, positions in groups for position in positions]
+    sheet.set_column(0, 0, 16)
+    sheet.set_column(1, len(columns), 6.5)
+    # In order of rows: what comes too late is lost (constant memory).
+    sheet.write_string(0, 0, "Control by account", book.title)
+    sheet.write_string(
+        1, 0, "How often each control fails or could not be decided; a dash: nothing to judge.", book.text
+    )
+    top = 4
+    for column, title in enumerate(["", *(what for what, _, _ in columns)]):
+        repeated = column > 1 and title == columns[column - 2][0]
+        sheet.write_string(top - 1, column, "" if repeated else title, book.header)
+    sheet.set_row(top, 190)
+    sheet.write_string(top, 0, "account_id", book.header)
+    for column, (_, _, position) in enumerate(columns, start=1):
+        one = chosen[position]
+        number = f" ({one.requirement})" if one.requirement else ""
+        sheet.write_string(top, column, f"{one.control.id}{number}", book.upright)
+    sheet.freeze_panes(top + 1, 1)
+    sheet.repeat_rows(top - 1, top)
+    counts_of = {status: table.to_numpy() for status, table in audit.matrix.items()}
+    judged = counts_of[Status.PASS] + counts_of[Status.FAIL] + counts_of[Status.NOT_CHECKED]
+    numbers = [counts_of[status][position] for _, status, position in columns]
+    known = [judged[position] > 0 for _, _, position in columns]
+    accounts = list(audit.by_account.index)
+    for at, account in enumerate(accounts):
+        sheet.write_string(top + 1 + at, 0, str(account), book.text)
+        for column, (values, shown) in enumerate(zip(numbers, known, strict=True), start=1):
+            if shown[at]:
+                sheet.write_number(top + 1 + at, column, int(values[at]), book.number)
+            else:
+                sheet.write_string(top + 1 + at, column, "-", book.number)
+    last = top + max(len(accounts), 1)
+    for first, end, fill in (
+        (1, len(chosen), book.fills["fail"]),
+        (len(chosen) + 1, len(columns), book.fills["not_checked"]),
+    ):
+        if end >= first:
+            rule = {"type": "cell", "criteria": "between", "minimum": 1, "maximum": ROW_LIMIT, "format": fill}
+            sheet.conditional_format(top + 1, first, last, end, rule)
+
+
+def _exceptions(book: _Book, audit: Audit) -> None:
+    """Write the policy's exceptions, and what each covers."""
+    table = pa.Table.from_pandas(audit.exceptions, schema=_EXCEPTIONS, preserve_index=False)
+    book.table("Exceptions", table, wrapped="reason")
 
 
 def _words(values: Sequence[str]) -> list[str]:
@@ -358,24 +460,35 @@ def _by_kind(audit: Audit) -> tuple[list[str], list[list[Any]]]:
     return ["", "judged", *_words(shown)], rows
 
 
+def _by_control(audit: Audit) -> tuple[list[str], list[list[Any]]]:
+    columns = ["fail", "not_checked", "pass", *(["excepted"] if audit.totals["excepted"] else [])]
+    rows = []
+    for one, counts in zip(audit.plan.chosen, audit.by_control, strict=True):
+        limit = f"{one.limit_days:,} days" if one.limit_days else ""
+        shown = [counts[name] if counts["judged"] else "-" for name in columns]
+        rows.append([one.control.id, one.requirement or "-", one.severity.value, limit, *shown])
+    return ["control", audit.plan.numbers_of.label, "severity", "limit", *_words(columns)], rows
+
+
 def _facts(audit: Audit) -> list[list[Any]]:
-    summary = audit.summary
+    summary, plan = audit.summary, audit.plan
     outcomes = audit.credentials["outcome"].value_counts()
     instants = summary["as_of"]
     when = "none" if not instants else instants[0] if len(instants) == 1 else f"{instants[0]} to {instants[-1]}"
     own = "" if audit.settings.as_of else " (each report at its own capture time)"
     return [
-        ["Control", summary["control"]],
+        ["Controls", f"{len(plan.chosen)}, of {plan.benchmark.title}" if plan.benchmark else len(plan.chosen)],
         ["Reference instant (UTC)", when + own],
-        ["Limit: fails when idle for", f"{summary['limit_days']:,} days or more"],
+        *([["Unused: fails when idle for", f"{plan.unused.limit_days:,} days or more"]] if plan.unused else []),
+        *([["Policy", plan.policy.name]] if plan.policy else []),
+        *([["Switched off by the policy", ", ".join(plan.left_out)]] if plan.left_out else []),
         ["Reports read", summary["reports"]],
         ["Reports judged", summary["reports_judged"]],
         ["Rows read", summary["rows"] - summary["rows_rejected"]],
         ["Rows rejected", summary["rows_rejected"]],
         ["Rows of IAM users", summary["users"] - summary["root_rows"]],
-        ["Rows of root (excluded)", summary["root_rows"]],
-        ["Certificates (not judged)", int(outcomes.get(Outcome.CERTIFICATE, 0))],
-        ["In snapshots not judged", int(outcomes.get(Outcome.OTHER_SNAPSHOT, 0))],
+        ["Rows of root", summary["root_rows"]],
+        ["Credentials in snapshots not judged", int(outcomes.get(Outcome.OTHER_SNAPSHOT, 0))],
         ["Times in this workbook", "UTC, cut to the second"],
     ]
 
@@ -391,10 +504,11 @@ def _grid(  # noqa: PLR0913 - a table and its place
     book: _Book, sheet: Worksheet, row: int, title: str, header: list[str], rows: list[list[Any]]
 ) -> int:
     """Write a titled table of words and counts; return the row behind it."""
-    for column in range(8):
+    for column in range(_LAST + 1):
         sheet.write_string(row, column, title if column == 0 else "", book.section)
     for column, name in enumerate(header):
-        sheet.write_string(row + 1, column, name, book.number_header if column and name else book.header)
+        is_number = any(isinstance(cells[column], int) for cells in rows if len(cells) > column)
+        sheet.write_string(row + 1, column, name, book.number_header if is_number else book.header)
     for below, cells in enumerate(rows or [["none"]], start=row + 2):
         for column, value in enumerate(cells):
             _put(book, sheet, below, column, value)
@@ -403,7 +517,7 @@ def _grid(  # noqa: PLR0913 - a table and its place
 
 def _pairs(book: _Book, sheet: Worksheet, row: int, title: str, pairs: list[list[Any]]) -> int:
     """Write a titled list of names with their values; return the row behind it."""
-    for column in range(8):
+    for column in range(_LAST + 1):
         sheet.write_string(row, column, title if column == 0 else "", book.section)
     for below, (name, value) in enumerate(pairs, start=row + 1):
         sheet.write_string(below, 0, name, book.text)
@@ -432,6 +546,22 @@ _RULE: Final = (
     (
         "Source: CIS AWS Foundations Benchmark, credentials unused for 45 days or more: 1.12 (v1.4 to v4.0.1), "
         "1.11 (v5.0), 2.11 (v6.0 and v7.0)."
+    ),
+)
+_EVALUATION: Final = (
+    (
+        "Each control says of each subject that it passes, fails, or cannot be decided (not_checked, with the reason). "
+        "What is unknown never becomes a pass: a control fails or passes only where the evidence leaves no other "
+        "reading."
+    ),
+    (
+        "Where an instant is not known it is bounded by others. Flags that are neither true nor false are unknown. "
+        "Users, keys and certificates made after the reference instant are not applicable. Flags (active, MFA, "
+        "password) are those of the report's own time, which may differ from the reference instant: see captured_at."
+    ),
+    (
+        "A finding that an exception of the policy covers keeps its status, names the exception, and is not counted "
+        "for the exit code."
     ),
 )
 _AGE: Final = "key: its creation; password: user creation"
@@ -488,7 +618,7 @@ _CAVEATS: Final = (
         "A password made anew may show the last use of the one before; it is judged by the time shown, as the "
         "benchmark says."
     ),
-    ("The report does not say when a signing certificate was used: certificates are listed and not judged."),
+    ("The report does not say when a signing certificate was used."),
 )
 
 
@@ -507,13 +637,45 @@ def _method(book: _Book, audit: Audit) -> None:
             sheet.merge_range(below, 0, below, 3, text, book.wrapped)
         return row + len(texts) + 2
 
-    row = paragraphs(2, "The rule", [text.format(limit=audit.settings.max_idle_days) for text in _RULE])
-    for below, cells in enumerate(_EVIDENCE, start=row):
-        for column, text in enumerate(cells):
-            sheet.write_string(below, column, text, book.header if below == row else book.wrapped)
-        if len(cells[0]) > 70:
-            sheet.set_row(below, 31)
-    paragraphs(row + len(_EVIDENCE) + 1, "What to know about the data", _CAVEATS)
+    row = 2
+    unused = audit.plan.unused
+    if unused:
+        row = paragraphs(row, "Unused credentials", [text.format(limit=unused.limit_days) for text in _RULE])
+        for below, cells in enumerate(_EVIDENCE, start=row):
+            for column, text in enumerate(cells):
+                sheet.write_string(below, column, text, book.header if below == row else book.wrapped)
+            if len(cells[0]) > 70:
+                sheet.set_row(below, 31)
+        row += len(_EVIDENCE) + 1
+    row = paragraphs(row, "How every control is decided", _EVALUATION)
+    for one in audit.plan.chosen:
+        row = paragraphs(row, _heading(one, audit), _described(one))
+    paragraphs(row, "What to know about the data", _CAVEATS)
+
+
+def _heading(one: Chosen, audit: Audit) -> str:
+    number = f" ({audit.plan.numbers_of.label}: {one.requirement})" if one.requirement else ""
+    return f"{one.control.id}{number}: {one.title}"
+
+
+def _described(one: Chosen) -> list[str]:
+    """Return a control in paragraphs: what is compared, by which columns, and what the report cannot show."""
+    control = one.control
+    limits = [
+        f"{name} = {one.parameters[name]:,}{f' (set by {one.set_by[name]})' if name in one.set_by else ''}"
+        for name in control.parameters
+    ]
+    return [
+        f"Severity {one.severity.value}. Judges {control.applies_to}. Fails when {one.say(control.fails_when)}.",
+        " ".join([*([f"Limits: {', '.join(limits)}."] if limits else []), f"Columns: {', '.join(control.evidence)}."]),
+        *(
+            ["What the report cannot show: " + " ".join(one.say(text) for text in control.caveats)]
+            if control.caveats
+            else []
+        ),
+        f"Why: {control.rationale}",
+        f"Remediation: {control.remediation}",
+    ]
 
 
 def _provenance(book: _Book, audit: Audit) -> None:
@@ -521,10 +683,17 @@ def _provenance(book: _Book, audit: Audit) -> None:
         f"credreport {__version__}",
         *(f"{name} {version(name)}" for name in ("pandas", "pyarrow", "XlsxWriter")),
     ]
-    settings = audit.settings
+    settings, policy = audit.settings, audit.plan.policy
     chosen = [
         f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
-        f"max-idle-days: {settings.max_idle_days}",
+        f"controls: {', '.join(dict.fromkeys(one.control.id for one in audit.plan.chosen))}",
+        f"benchmark: {audit.plan.benchmark.id if audit.plan.benchmark else 'none chosen'}",
+        *(
+            f"{one.control.id} {name}: {one.parameters[name]} ({who})"
+            for one in audit.plan.chosen
+            for name, who in one.set_by.items()
+        ),
+        f"policy: {f'{policy.name}, sha256 {policy.sha256}' if policy else 'none'}",
         f"every-snapshot: {'yes' if settings.every_snapshot else 'no'}",
         f"account-id: {settings.account_id or 'none given'}",
     ]
@@ -534,6 +703,11 @@ def _provenance(book: _Book, audit: Audit) -> None:
     preface = [
         ("Provenance", book.title),
         (f"Made by {', '.join(made_by)}", book.text),
-        (f"Settings: {'; '.join(chosen)}", book.text),
+        # A line that is too long would make the printed table small.
+        *(
+            (line, book.text)
+            for text in chosen
+            for line in textwrap.wrap(text, _PREFACE_WIDTH, subsequent_indent="    ")
+        ),
     ]
     book.table("Provenance", inputs, preface=preface)

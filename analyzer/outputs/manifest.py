@@ -23,14 +23,26 @@ _LIBRARIES: Final = ("pandas", "pyarrow", "matplotlib", "XlsxWriter")
 
 def write(audit: Audit, folder: Path, outputs: Sequence[Path]) -> Path:
     """Write the manifest of `outputs` (files in `folder`) and return its path."""
-    settings = audit.settings
+    settings, plan = audit.settings, audit.plan
     manifest = {
         "program": "credreport",
         "schema_version": 1,
         "versions": {"credreport": __version__} | {name.lower(): version(name) for name in _LIBRARIES},
         "as_of": iso(settings.as_of),
         "settings": {
-            "max_idle_days": settings.max_idle_days,
+            "benchmark": plan.benchmark.id if plan.benchmark else None,
+            "controls": [
+                {
+                    "control": one.control.id,
+                    "requirement": one.requirement,
+                    "severity": one.severity.value,
+                    "parameters": dict(one.parameters),
+                    "set_by": dict(one.set_by),
+                }
+                for one in plan.chosen
+            ],
+            "switched_off": list(plan.left_out),
+            "policy": {"name": plan.policy.name, "sha256": plan.policy.sha256} if plan.policy else None,
             "every_snapshot": settings.every_snapshot,
             "account_id": settings.account_id,
         },

@@ -72,8 +72,9 @@ _ARN: Final = (
 class Tables:
     """The typed tables of all reports, rows in the order of sources, lines and slots.
 
-    `users` has the columns of `analyzer.tables.USERS`, and `report`, the row's position in `reports`; the codes of its
-    `source` are positions in the sources.
+    `users` has the columns of `analyzer.tables.USERS`, and `report`, the row's position in `reports`;
+    `password_enabled_state`, not_supported where an old report says so of root; and `additional_credentials_shown`,
+    whether its report has that column. The codes of its `source` are positions in the sources.
     `credentials` has those of `analyzer.tables.CREDENTIALS` but the days, and of its user `is_root`,
     `user_creation_time` and `user_row`, its position. `reports` has a row per report: `source, rows, rejected,
     layout, newest_time`.
@@ -102,10 +103,14 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
             columns[column], columns[f"{column}_state"] = _read_times(cells, column, place)
         elif column in BOOLEAN_COLUMNS:
             columns[column] = _read_flags(cells, column, is_root, place)
+            if column == "password_enabled":
+                old = true_where(pc.and_(is_root, pc.equal(cells, "not_supported")))
+                columns[f"{column}_state"] = coded(np.where(old, _CODE[State.NOT_SUPPORTED], np.int8(-1)), _STATES)
         elif column in {"user", "arn"}:
             columns[column] = column_of({"user": user, "arn": arn}[column])
         elif column == "additional_credentials_info":
             columns[column] = column_of(_not_available_to_null(cells))
+            columns["additional_credentials_shown"] = column_of(cells.is_valid())
         else:
             columns[column] = category_of(_not_available_to_null(cells))
     columns |= _accounts(names, raw, sources, account_id, place)
@@ -475,12 +480,6 @@ def _exists(users: pd.DataFrame, slot: Slot) -> npt.NDArray[np.bool_]:
     for column in dated:
         code = users[f"{column}_state"].cat.codes.to_numpy()
         present |= (code == _CODE[State.VALUE]) | (code == _CODE[State.INVALID])
-    if slot.kind is Kind.CERTIFICATE:
-        # Only the certificates' columns may be cut off without making every user's certificates unknown.
-        present &= ~(
-            np.asarray(users[slot.active].isna())
-            & (users[f"{slot.last_changed}_state"].cat.codes.to_numpy() == _CODE[State.MISSING])
-        )
     return present
 
 

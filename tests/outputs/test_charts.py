@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -18,22 +19,27 @@ from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+from analyzer.controls.benchmarks import BENCHMARKS
 from analyzer.outputs import charts
 from analyzer.pipeline import audit
+from analyzer.planning import Plan, make_plan
+from analyzer.policy import read_policy
 from analyzer.reading.layout import Kind
 from analyzer.result import JUDGED_KINDS, Outcome, Settings
-from analyzer.staleness import EXACT, Status
+from analyzer.staleness import EXACT
+from analyzer.verdicts import Status
 from tests.outputs.conftest import AS_OF, ODD
-from tests.reports import COLUMNS_22, csv_of, key, password, user, write
+from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, unused, user, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from matplotlib.figure import Figure
 
+    from analyzer.policy import Policy
     from analyzer.result import Audit
 
+DASH = "\N{EN DASH}"
 OLD_KEY = key(rotated="2026-01-01T00:00:00Z")
 MANY = 20_000
 _MADE: dict[int, Audit] = {}
@@ -75,8 +81,16 @@ def bars(figure: Figure, panel: int) -> list[Rectangle]:
     return [bar for container in figure.axes[panel].containers for bar in container if isinstance(bar, Rectangle)]
 
 
+def subtitle(audit: Audit, name: str) -> str:
+    return charts.CHARTS[name](audit).texts[1].get_text()
+
+
+def numbers(text: str) -> list[int]:
+    return [int(found.replace(",", "")) for found in re.findall(r"\d[\d,]*", text)]
+
+
 def with_limit(audit: Audit, days: int) -> Audit:
-    return replace(audit, settings=replace(audit.settings, max_idle_days=days))
+    return replace(audit, settings=replace(audit.settings, plan=unused(days)))
 
 
 def assert_readable(figure: Figure) -> None:
@@ -115,7 +129,11 @@ def test_every_text_is_readable_at_any_limit(sized: Callable[[int], Audit], user
 def test_a_line_that_would_not_fit_has_smaller_letters(audit_of: Callable[..., Audit], name: str) -> None:
     result = audit_of(ODD, many=800)
     result = replace(result, settings=replace(result.settings, as_of=None))
-    result.__dict__["totals"] = {status: count * 12_345_678 for status, count in result.totals.items()}
+    result.__dict__["by_control"] = [
+        {status: count * 12_345_678 for status, count in counts.items()} for counts in result.by_control
+    ]
+    for counts in ("unused", "totals"):
+        result.__dict__.pop(counts, None)
     result.__dict__["by_account"] = result.by_account * 12_345_678
     assert_readable(drawn(result, name))
 
@@ -168,7 +186,7 @@ def test_the_bins_of_idle_time_hold_all_that_is_exact(sized: Callable[[int], Aud
         counts = [t.get_text() for t in figure.axes[panel].texts if re.fullmatch(r"[\d,]+", t.get_text())]
         assert counts == [f"{int(height):,}" for height in heights if height]
         assert figure.axes[panel].get_ylabel().startswith(f"{chosen.sum():,}\n")
-    left_out = sum(int(count) for count in re.findall(r"\d+", figure.texts[2].get_text()))
+    left_out = sum(numbers(figure.texts[2].get_text()))
     assert left_out == len(result.findings) - len(known)
 
 
@@ -212,11 +230,11 @@ def test_the_accounts_are_those_with_the_most_failures(audit_of: Callable[..., A
 def test_an_unknown_account_is_said(tmp_path: Path) -> None:
     no_arn = tuple(column for column in COLUMNS_22 if column != "arn")
     write(tmp_path / "reports" / "2026-10-31.csv", csv_of(user("a", **OLD_KEY), columns=no_arn))
-    nowhere = audit([str(tmp_path / "reports")], Settings(as_of=AS_OF))
+    nowhere = audit([str(tmp_path / "reports")], Settings(unused(), as_of=AS_OF))
     assert "account unknown" in charts.accounts(nowhere).texts[1].get_text()
     assert title(nowhere, "accounts") == "1 of 1 account has a failing credential"
     write(tmp_path / "reports" / "more" / "2026-10-31.csv", csv_of(user("a", **OLD_KEY)))
-    figure = charts.accounts(audit([str(tmp_path / "reports")], Settings(as_of=AS_OF)))
+    figure = charts.accounts(audit([str(tmp_path / "reports")], Settings(unused(), as_of=AS_OF)))
     assert "1 account and at least one unknown" in figure.texts[1].get_text()
     assert figure.texts[0].get_text() == "2 of 2 accounts have failing credentials"
     assert "unknown" in [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -268,21 +286,372 @@ def test_some_is_neither_none_nor_all(audit_of: Callable[..., Audit]) -> None:
     assert {"300 (over 99%)", "1 (under 1%)", "0"} <= set(shown)
 
 
+# --- several controls ------------------------------------------------------------------------------------------------
+
+POLICY = """
+[controls.single-active-access-key]
+enabled = false
+[exceptions.device]
+control = "root-hardware-mfa"
+reason = "seen"
+owner = "somebody"
+expires = 2026-12-31
+[exceptions.robots]
+account = "111122223333"
+control = "mfa-every-user"
+reason = "robots"
+owner = "somebody"
+expires = 2026-12-31
+[exceptions.some]
+user = "*7*"
+reason = "known"
+owner = "somebody"
+expires = 2026-12-31
+"""
+PLANS = ("all", "policy", "lone", "root's", *BENCHMARKS)
+
+
+def policy_in(folder: Path) -> Policy:
+    (folder / "policy.toml").write_text(POLICY)
+    return read_policy(folder / "policy.toml")
+
+
+@pytest.fixture
+def planned(audit_of: Callable[..., Audit], tmp_path: Path) -> Callable[..., Audit]:
+    """Return a function that audits by a plan of a name (see `PLANS`)."""
+
+    def make(name: str, rows: list[dict[str, str]], many: int = 0) -> Audit:
+        plans: dict[str, Callable[[], Plan]] = {
+            "all": make_plan,
+            "policy": lambda: make_plan(policy=policy_in(tmp_path)),
+            "lone": lambda: make_plan(controls=["console-mfa"]),
+            "root's": lambda: make_plan(controls=["root-mfa", "no-root-access-key", "console-mfa"]),
+        }
+        plan = plans[name]() if name in plans else make_plan(benchmark=name)
+        return audit_of(rows, many=many, plan=plan)
+
+    return make
+
+
+def by_account_and_control(audit: Audit) -> dict[tuple[str, int], dict[str, int]]:
+    """Count again, one finding at a time; `failing` and `undecided` are without what is excepted."""
+    counts: dict[tuple[str, int], dict[str, int]] = {}
+    columns = ["account_id", "chosen", "status", "exception"]
+    for row in audit.findings[columns].astype(object).to_dict("records"):
+        account = row["account_id"] if isinstance(row["account_id"], str) else "unknown"
+        covered = isinstance(row["exception"], str)
+        name = {"fail": "failing", "not_checked": "undecided"}.get(row["status"], row["status"])
+        cell = counts.setdefault((account, int(row["chosen"])), {})
+        cell["excepted" if covered else name] = cell.get("excepted" if covered else name, 0) + 1
+    return counts
+
+
+def in_a_cell(counts: dict[str, int]) -> str:
+    if counts.get("failing"):
+        return f"{counts['failing']:,}{'?' if counts.get('undecided') else ''}"
+    if counts.get("undecided"):
+        return "?"
+    if counts.get("excepted"):
+        return f"({counts['excepted']:,})"
+    return "0" if counts.get("pass") else DASH
+
+
+def beside(figure: Figure, row: int) -> list[str]:
+    """The texts in a row of the picture of controls, from the left."""
+    found = [text for text in figure.axes[0].texts if text.get_position()[1] == row]
+    return [text.get_text() for text in sorted(found, key=lambda text: text.get_window_extent().x0)]
+
+
+def cells_of(figure: Figure) -> dict[tuple[float, float], Text]:
+    """The texts in the cells of a matrix, by column and row; the column of all accounts is the only negative one."""
+    return {text.get_position(): text for text in figure.axes[0].texts if text.get_horizontalalignment() == "center"}
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize(("rows", "many"), [([], 0), (ODD[:1], 0), (ODD, 0), (ODD, 700)])
+def test_every_text_of_several_controls_is_readable(
+    planned: Callable[..., Audit], plan: str, rows: list[dict[str, str]], many: int
+) -> None:
+    result = planned(plan, rows, many)
+    for name in charts.wanted(result.plan):
+        assert_readable(drawn(result, name))
+
+
+@pytest.mark.parametrize("name", ["status", "matrix", "accounts"])
+def test_long_names_big_numbers_and_more_controls_are_readable(planned: Callable[..., Audit], name: str) -> None:
+    result = planned("policy", ODD, 200)
+    long = [replace(one, control=replace(one.control, id=f"{one.control.id}-{'x' * 40}")) for one in result.plan.chosen]
+    for plan in (Plan(tuple(long)), Plan((*long, *long))):
+        assert_readable(drawn(replace(result, settings=replace(result.settings, plan=plan)), name))
+    big = replace(result)
+    big.__dict__["by_control"] = [{n: c * 123_456 for n, c in counts.items()} for counts in big.by_control]
+    big.__dict__["matrix"] = {status: counts * 123_456 for status, counts in big.matrix.items()}
+    big.__dict__["by_account"] = big.by_account * 123_456
+    assert_readable(drawn(big, name))
+
+
+@pytest.mark.parametrize("plan", ["all", "policy", "security-hub", "lone", "cis-1.2"])
+def test_bars_and_numbers_by_control_are_the_counts(planned: Callable[..., Audit], plan: str) -> None:
+    result = planned(plan, ODD, 700)
+    figure = drawn(result, "status")
+    found = by_account_and_control(result)
+    excepted = bool(result.totals["excepted"])
+    assert excepted == (plan == "policy")
+    lengths: dict[tuple[str, int], float] = {}
+    for container in figure.axes[0].containers:
+        label = str(container.get_label())
+        for bar in container:
+            assert isinstance(bar, Rectangle)
+            row = round(bar.get_y() + bar.get_height() / 2)
+            lengths[label, row] = bar.get_width()
+            assert (bar.get_hatch() is not None) == label.endswith("excepted")
+            # Each part begins where those before it end.
+            before = sum(length for (_, at), length in lengths.items() if at == row) - bar.get_width()
+            assert bar.get_x() == pytest.approx(before)
+    for row, (one, counts) in enumerate(zip(result.plan.chosen, result.by_control, strict=True)):
+        shown = beside(figure, row)
+        assert shown[:2] == [one.requirement or DASH, shown[1]]
+        assert shown[1].split(" ")[0] == one.control.id
+        judged = counts["judged"]
+        if not judged:
+            assert shown[2:] == ["nothing to judge", *[DASH] * (5 if excepted else 4)]
+            assert not [length for (_, at), length in lengths.items() if at == row]
+            continue
+        wanted = [f"{counts[name]:,}" for name in ("fail", "not_checked", "pass", "judged")]
+        assert [text for text in shown[2:] if text] == wanted + [f"({n:,})" for n in [counts["excepted"]] if n]
+        again = [cell for (_, control), cell in found.items() if control == row]
+        for label, name in {"fail": "failing", "not checked": "undecided", "pass": "pass"}.items():
+            share = sum(cell.get(name, 0) for cell in again) / judged
+            assert lengths.get((label, row), 0) == pytest.approx(share)
+        hatched = sum(lengths.get((f"{label}, excepted", row), 0) for label in ("fail", "not checked"))
+        assert hatched == pytest.approx(counts["excepted"] / judged)
+    assert len({row for _, row in lengths}) == sum(counts["judged"] > 0 for counts in result.by_control)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_the_title_by_control_adds_up(planned: Callable[..., Audit], plan: str) -> None:
+    result = planned(plan, ODD, 120)
+    said = title(result, "status")
+    fails, total, *_ = numbers(said)
+    assert fails == sum(counts["fail"] > 0 for counts in result.by_control)
+    assert total == len(result.plan.chosen)
+    others = re.sub(r"\(.*?\)", "", said).partition(";")[2]
+    assert fails + sum(numbers(others)) == total
+
+
+def test_what_fails_only_where_excepted_is_said(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    plan = make_plan(policy=policy_in(tmp_path), controls=["mfa-every-user", "root-hardware-mfa", "console-mfa"])
+    result = audit_of([user("a")], plan=plan)
+    assert title(result, "status") == "2 of 3 controls fail somewhere (2 only where excepted); 1 has nothing to judge"
+    assert title(result, "matrix") == f"No control fails in account {ACCOUNT}"
+    assert "Not counted: 2 excepted findings." in texts(charts.matrix(result))
+    assert title(result, "accounts") == "1 of 1 account has failing findings"
+    assert [(bar.get_width(), bar.get_hatch() is not None) for bar in bars(charts.accounts(result), 0)] == [
+        (0, False),
+        (2, True),
+    ]
+
+
+@pytest.mark.parametrize("plan", ["all", "policy", "security-hub", "root's"])
+@pytest.mark.parametrize("many", [0, 700])
+def test_the_numbers_of_the_matrix_are_the_counts(planned: Callable[..., Audit], plan: str, many: int) -> None:
+    result = planned(plan, ODD, many)
+    figure = drawn(result, "matrix")
+    found = by_account_and_control(result)
+    sums = {account: [0, 0] for account, _ in found}
+    for (account, _), counts in found.items():
+        sums[account][0] -= counts.get("failing", 0)
+        sums[account][1] -= counts.get("undecided", 0)
+    order = sorted(sums, key=lambda account: (*sums[account], account))
+    shown = order[:15]
+    texts_at = cells_of(figure)
+    heads = [texts_at.pop((place, -0.65)).get_text().replace("\n", "") for place in range(len(shown))]
+    assert heads == shown
+    for row in range(len(result.plan.chosen)):
+        for place, account in enumerate(shown):
+            assert texts_at.pop((place, row)).get_text() == in_a_cell(found.get((account, row), {}))
+    if len(order) == 1:
+        assert not texts_at
+        return
+    total = {at[1]: text.get_text() for at, text in texts_at.items()}
+    assert {at[0] < -0.5 for at in texts_at} == {True}
+    assert total.pop(-0.65) == f"all\n{len(order)}"
+    for row in range(len(result.plan.chosen)):
+        names = {name for cell in found.values() for name in cell}
+        whole = {name: sum(c.get(name, 0) for (_, at), c in found.items() if at == row) for name in names}
+        assert total.pop(row) == in_a_cell(whole)
+    assert not total
+    rest = -sum(sums[account][0] for account in order[15:])
+    assert f"Not shown: {len(order) - 15} further accounts with {rest:,} failing findings." in " ".join(texts(figure))
+
+
+def test_cells_are_told_apart_and_their_numbers_stand_out(planned: Callable[..., Audit]) -> None:
+    fills: dict[str, set[str]] = {}
+    for many in (0, 700):
+        figure = drawn(planned("policy", ODD, many), "matrix")
+        heat: dict[int, float] = {}
+        patches = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
+        filled = {(round(patch.get_x() + 0.47), round(patch.get_y() + 0.44)): patch for patch in patches}
+        for (x, y), text in cells_of(figure).items():
+            said = text.get_text()
+            if y < 0 or x < 0:
+                continue
+            patch = filled.get((round(x), round(y)))
+            assert (patch is None) == (said == DASH)
+            if patch is None:
+                continue
+            fill = mpl.colors.to_hex(patch.get_facecolor())
+            assert charts.contrast(mpl.colors.to_hex(text.get_color()), fill) >= 4.5
+            assert (patch.get_hatch() is not None) == said.startswith("(")
+            if said in {"0", "?"} or said.startswith("("):
+                fills.setdefault(said[0], set()).add(fill)
+            else:
+                heat[numbers(said)[0]] = charts.contrast("white", fill)
+                fills.setdefault("1", set()).add(fill)
+        assert [heat[count] for count in sorted(heat)] == sorted(set(heat.values()))
+        assert len(heat) >= 3
+    assert {look: len(of) for look, of in fills.items() if look != "1"} == {"0": 1, "?": 1, "(": 1}
+    assert len(set().union(*fills.values())) == sum(map(len, fills.values()))
+
+
+def test_an_unknown_account_has_a_column(tmp_path: Path) -> None:
+    no_arn = tuple(column for column in COLUMNS_22 if column != "arn")
+    write(tmp_path / "reports" / "2026-10-31.csv", csv_of(user("a", **OLD_KEY), columns=no_arn))
+    write(tmp_path / "reports" / "more" / "2026-10-31.csv", csv_of(root(), user("a", **OLD_KEY)))
+    result = audit([str(tmp_path / "reports")], Settings(as_of=AS_OF))
+    figure = drawn(result, "matrix")
+    assert_readable(figure)
+    assert {"unknown", ACCOUNT, "Reports that tell no account are counted as one account."} <= set(texts(figure))
+
+
+def test_a_control_that_stands_twice_shows_its_limit(planned: Callable[..., Audit]) -> None:
+    result = planned("security-hub", ODD)
+    for name in ("status", "matrix"):
+        figure = drawn(result, name)
+        assert beside(figure, 0)[:2] == ["IAM.22", "unused-credentials (45 days)"]
+        assert beside(figure, 1)[:2] == ["IAM.8", "unused-credentials (90 days)"]
+        assert "Security Hub" in texts(figure)
+
+
+@pytest.mark.parametrize("name", ["idle_days", "age_vs_idle"])
+def test_idle_time_is_that_of_unused_credentials_alone(
+    planned: Callable[..., Audit], audit_of: Callable[..., Audit], name: str
+) -> None:
+    lone = audit_of(ODD, many=500)
+    for plan in ("all", "cis-7.0", "security-hub"):
+        several = planned(plan, ODD, 500)
+        figure, wanted = drawn(several, name), drawn(lone, name)
+        # All texts but the line that says what it is about.
+        assert [t for t in texts(figure) if " · " not in t] == [t for t in texts(wanted) if " · " not in t]
+        assert [bar.get_height() for axes in range(len(figure.axes)) for bar in bars(figure, axes)] == [
+            bar.get_height() for axes in range(len(wanted.axes)) for bar in bars(wanted, axes)
+        ]
+        assert "unused-credentials (" in subtitle(several, name)
+        assert "unused-credentials" not in subtitle(lone, name)
+
+
+@pytest.mark.parametrize(
+    ("controls", "excluded"),
+    [
+        (["unused-credentials"], True),
+        (["unused-credentials", "console-mfa"], True),
+        (["unused-credentials", "root-mfa"], False),
+        (["unused-credentials", "active-certificates"], False),
+    ],
+)
+def test_root_is_called_excluded_only_where_it_is(
+    audit_of: Callable[..., Audit], controls: list[str], excluded: bool
+) -> None:
+    result = audit_of(ODD, plan=make_plan(controls=controls))
+    for name in charts.wanted(result.plan):
+        # Of idle time, root has none that counts, whatever else is judged.
+        told = excluded or name in {"idle_days", "age_vs_idle"}
+        assert ("root excluded" in subtitle(result, name)) == told
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_the_benchmark_is_named(planned: Callable[..., Audit], benchmark: str) -> None:
+    result = planned(benchmark, ODD)
+    for name in charts.wanted(result.plan):
+        assert subtitle(result, name).startswith(f"{BENCHMARKS[benchmark].title} · ")
+    assert BENCHMARKS[benchmark].label in " ".join(texts(charts.status(result)))
+    assert "Benchmark" not in subtitle(planned("all", ODD), "status")
+
+
+def test_accounts_are_ranked_by_all_findings_and_exceptions_are_hatched(planned: Callable[..., Audit]) -> None:
+    result = planned("policy", ODD, 700)
+    figure = drawn(result, "accounts")
+    failing = result.by_account["fail"].head(15)
+    found = result.findings[result.findings["status"] == "fail"]
+    covered = found[found["exception"].notna()]["account_id"].value_counts().to_dict()
+    rows = {account: [0.0, 0.0] for account in failing.index}
+    for bar in bars(figure, 0):
+        rows[failing.index[round(bar.get_y() + bar.get_height() / 2)]][bar.get_hatch() is not None] = bar.get_width()
+    assert rows == {account: [count - covered[account], covered[account]] for account, count in failing.items()}
+    assert title(result, "accounts").endswith(
+        f"failing findings; these 15 hold {failing.sum():,} of {result.totals[Status.FAIL]:,}"
+    )
+    assert "number of failing findings; hatched: excepted" in texts(figure)
+
+
+def test_exceptions_are_told_where_no_picture_tells_them_apart(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    plan = make_plan(controls=["unused-credentials"], policy=policy_in(tmp_path))
+    result = audit_of([user("7", **OLD_KEY), user("a", **OLD_KEY)], plan=plan)
+    for name in ("idle_days", "status"):
+        note = "1 of those that fail or could not be decided is excepted."
+        assert note in " ".join(texts(charts.CHARTS[name](result)))
+    assert title(result, "status") == "2 of 2 active credentials fail"
+    assert "  2  (1 excepted)" in texts(charts.accounts(result))
+
+
+@pytest.mark.parametrize("name", charts.CHARTS)
+def test_without_any_finding_the_picture_says_why(planned: Callable[..., Audit], name: str) -> None:
+    result = planned("all", [])
+    empty = {
+        table: getattr(result, table).iloc[:0] for table in ("inputs", "users", "credentials", "findings", "issues")
+    }
+    figure = drawn(replace(result, **empty), name)
+    assert not figure.axes
+    assert "There is no IAM user in these reports." in texts(figure)
+    if name in {"idle_days", "age_vs_idle"}:
+        assert "There is no IAM user in these reports." in texts(drawn(result, name))
+
+
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("users", [0, 1, 50, MANY])
-def test_four_files(sized: Callable[[int], Audit], users: int, tmp_path: Path) -> None:
-    made = charts.write(sized(users), tmp_path)
-    assert made == [tmp_path / "charts" / f"{name}.png" for name in ("idle_days", "status", "accounts", "age_vs_idle")]
+def test_the_files_of_one_control(sized: Callable[[int], Audit], users: int, tmp_path: Path) -> None:
+    assert_written(sized(users), tmp_path, ["idle_days", "status", "accounts", "age_vs_idle"])
+
+
+@pytest.mark.parametrize(
+    ("controls", "names"),
+    [
+        ([], ["idle_days", "status", "matrix", "accounts", "age_vs_idle"]),
+        (["unused-credentials"], ["idle_days", "status", "accounts", "age_vs_idle"]),
+        (["root-mfa"], ["status", "accounts"]),
+        (["root-mfa", "console-mfa"], ["status", "matrix", "accounts"]),
+    ],
+)
+def test_there_is_a_picture_of_what_was_judged_only(
+    audit_of: Callable[..., Audit], controls: list[str], names: list[str], tmp_path: Path
+) -> None:
+    assert_written(audit_of(ODD, plan=make_plan(controls=controls)), tmp_path / "out", names)
+
+
+def assert_written(audit: Audit, folder: Path, names: list[str]) -> None:
+    folder.mkdir(exist_ok=True)
+    made = charts.write(audit, folder)
+    assert made == [folder / "charts" / f"{name}.png" for name in names]
     for path in made:
         assert imread(path).shape[:2] == (896, 1600)
         assert b"Software" not in path.read_bytes()
-    assert sorted(made) == sorted(tmp_path.rglob("*.png"))
+    assert sorted(made) == sorted(folder.rglob("*.png"))
 
 
 def test_equal_bytes_whatever_the_readers_settings(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
-    result = audit_of(ODD, many=40)
+    result = audit_of(ODD, many=40, plan=make_plan(policy=policy_in(tmp_path)))
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
     first = [path.read_bytes() for path in charts.write(result, tmp_path / "a")]
@@ -303,7 +672,7 @@ def test_equal_bytes_and_no_remarks_under_the_readers_matplotlibrc(
         "result = audit([sys.argv[1]], Settings(as_of=datetime.fromisoformat(sys.argv[2])))\n"
         "charts.write(result, Path(sys.argv[3])); assert 'matplotlib.pyplot' not in sys.modules"
     )
-    result = audit_of(ODD, many=40)
+    result = audit_of(ODD, many=40, plan=make_plan())
     (tmp_path / "settings").mkdir()
     (tmp_path / "settings" / "matplotlibrc").write_text(
         "font.size: 31\nno.such.key: 1\naxes.grid: True\nsavefig.dpi: x\n"

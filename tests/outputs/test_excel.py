@@ -15,8 +15,11 @@ from openpyxl.utils.escape import unescape
 from xlsxwriter.exceptions import FileCreateError
 
 from analyzer.outputs import excel
-from analyzer.staleness import Reason, Status
+from analyzer.planning import make_plan
+from analyzer.policy import read_policy
+from analyzer.staleness import EXACT
 from analyzer.tables import CREDENTIALS, FEW, FINDINGS, ISSUES, to_arrow
+from analyzer.verdicts import BOUNDED, Reason, Status
 from tests.outputs.conftest import ODD
 from tests.reports import key, user
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from openpyxl.workbook import Workbook
+    from openpyxl.worksheet.worksheet import Worksheet
 
     from analyzer.result import Audit
 
@@ -52,7 +56,7 @@ def expected(table: pa.Table) -> list[list[object]]:
 
 def data_of(audit: Audit) -> dict[str, pa.Table]:
     return {
-        "Findings": to_arrow(audit.worst_first, FINDINGS),
+        "Findings": to_arrow(audit.worst_first, FINDINGS).select(excel.READING_ORDER),
         "Credentials": to_arrow(audit.credentials, CREDENTIALS.append(pa.field("outcome", FEW))),
         "Data issues": to_arrow(audit.issues, ISSUES),
     }
@@ -64,14 +68,30 @@ def with_users(audit: Audit, names: list[str]) -> Audit:
     return replace(audit, findings=audit.findings.assign(user=pd.Series(users, dtype=pd.ArrowDtype(pa.string()))))
 
 
+def column_of(sheet: Worksheet, name: str) -> list[object]:
+    at = excel.READING_ORDER.index(name)
+    return [row[at] for row in sheet.iter_rows(min_row=2, values_only=True)]
+
+
+def below_header(sheet: Worksheet, first: str) -> list[tuple[object, ...]]:
+    """Return the rows below the header that begins with `first`."""
+    rows: list[tuple[object, ...]] = list(sheet.iter_rows(values_only=True))
+    return rows[next(at for at, row in enumerate(rows) if row[0] == first) + 1 :]
+
+
 def users_in(book: Workbook) -> list[object]:
-    return [row[3] for row in book["Findings"].iter_rows(min_row=2, values_only=True)]
+    return column_of(book["Findings"], "user")
 
 
 def test_the_odd_ones_have_every_status_and_reason(audit_of: Callable[..., Audit]) -> None:
     findings = audit_of(ODD).findings  # what the other tests take for granted
     assert set(findings["status"]) == set(Status)
-    assert set(findings["reason"]) == set(Reason)
+    assert set(findings["reason"]) == {
+        *EXACT,
+        *BOUNDED,
+        Reason.CREATED_AFTER_AS_OF,
+        Reason.ACTIVE_UNKNOWN,
+    }
 
 
 def test_provenance_names_each_input_and_goes_on_past_the_row_limit(
@@ -81,7 +101,7 @@ def test_provenance_names_each_input_and_goes_on_past_the_row_limit(
     book = written(result, tmp_path, row_limit=12)
     sheets = [name for name in book.sheetnames if name.startswith("Provenance")]
     assert len(sheets) > 1
-    rows = [row for name in sheets for row in book[name].iter_rows(min_row=6, values_only=True)]
+    rows = [row for name in sheets for row in below_header(book[name], "name")]
     assert [row[0] for row in rows] == result.inputs["name"].tolist()
     assert [row[1] for row in rows] == result.inputs["sha256"].tolist()
     assert [row[2] for row in rows] == result.inputs["bytes"].tolist()
@@ -91,7 +111,7 @@ def test_provenance_names_each_input_and_goes_on_past_the_row_limit(
 
 def test_the_last_microsecond_of_a_day_stays_that_day(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     book = written(audit_of(ODD, many=40), tmp_path)
-    as_of = {cell.value for (cell,) in book["Findings"].iter_rows(min_row=2, min_col=11, max_col=11)}
+    as_of = set(column_of(book["Findings"], "as_of"))
     second = datetime(2026, 10, 31, 23, 59, 59)  # noqa: DTZ001 - Excel knows no zone
     assert as_of == {second}
     with zipfile.ZipFile(tmp_path / "workbook.xlsx") as archive:
@@ -172,11 +192,11 @@ def test_texts_do_not_act(audit_of: Callable[..., Audit], tmp_path: Path) -> Non
 
 def test_accounts_are_text_and_worst_come_first(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     sheet = written(audit_of(ODD, many=200), tmp_path)["Findings"]
-    rows = list(sheet.iter_rows(min_row=2, values_only=True))
-    assert {type(row[2]) for row in rows} == {str}
-    order = [str(row[1]) for row in rows]
+    assert {type(account) for account in column_of(sheet, "account_id")} == {str}
+    order = [str(status) for status in column_of(sheet, "status")]
     assert order == sorted(order, key=["fail", "not_checked", "not_applicable", "pass"].index)
-    idle = [int(str(row[8])) for row in rows if row[1] == "fail"]
+    days = column_of(sheet, "idle_days")
+    idle = [int(str(day)) for day, status in zip(days, order, strict=True) if status == "fail"]
     assert idle == sorted(idle, reverse=True)
 
 
@@ -188,7 +208,7 @@ def test_past_the_row_limit_a_table_goes_on_in_a_further_sheet(
     book = written(result, tmp_path, row_limit=limit)
     sheets = [name for name in book.sheetnames if name.startswith("Findings")]
     assert len(sheets) == {5: 3, 11: 2, 12: 1}[limit]
-    users = [row[3] for name in sheets for row in book[name].iter_rows(min_row=2, values_only=True)]
+    users = [user for name in sheets for user in column_of(book[name], "user")]
     assert sorted(map(str, users)) == sorted(f"u{n}" for n in range(11))
     for name in sheets:
         assert book[name].freeze_panes == "A2"
@@ -204,7 +224,7 @@ def test_control_characters_and_long_texts_are_kept_or_cut_visibly(
         user("b" * 40_000, **key(rotated="2026-01-01T00:00:00Z")),
     ]
     book = written(audit_of(rows), tmp_path)
-    users = [str(row[3]) for row in book["Findings"].iter_rows(min_row=2, values_only=True)]
+    users = [str(user) for user in users_in(book)]
     assert users[0] in {"bell\x07", "bell_x0007_"}
     assert len(users[1]) == 32_767
     assert users[1].endswith("[cut: longer than a cell can hold]")
@@ -231,3 +251,81 @@ def test_the_answer_and_the_limit_are_on_the_first_sheet(audit_of: Callable[...,
     assert "2 of 8 active credentials unused for 45 days or more; 4 could not be decided; 2 pass." in cells
     assert "45 days or more" in cells
     assert "2026-10-31T23:59:59.999999Z" in cells
+
+
+POLICY = """
+[controls.access-key-rotation]
+max_age_days = 30
+[controls.password-rotation]
+enabled = false
+[exceptions.sealed]
+user = "+1"
+reason = "=sealed"
+owner = "somebody"
+expires = 2026-12-31
+[exceptions.gone]
+user = "nobody"
+reason = "left"
+owner = "somebody"
+expires = 2026-01-31
+"""
+
+
+@pytest.fixture
+def by_policy(tmp_path: Path, audit_of: Callable[..., Audit]) -> Audit:
+    (tmp_path / "policy.toml").write_text(POLICY)
+    return audit_of(ODD, many=120, plan=make_plan(policy=read_policy(tmp_path / "policy.toml")))
+
+
+def test_every_control_stands_in_the_summary_the_matrix_and_the_method(by_policy: Audit, tmp_path: Path) -> None:
+    book = written(by_policy, tmp_path)
+    assert book.sheetnames == ["Summary", "Matrix", "Findings", "Exceptions", *SHEETS[2:]]
+    summary = list(book["Summary"].iter_rows(values_only=True))
+    method = [str(cell) for row in book["Method"].iter_rows(values_only=True) for cell in row if cell]
+    for one, counts in zip(by_policy.plan.chosen, by_policy.by_control, strict=True):
+        (row,) = [row for row in summary if row[0] == one.control.id]
+        shown = [counts[name] if counts["judged"] else "-" for name in ("fail", "not_checked", "pass", "excepted")]
+        assert [*shown] == list(row[4:8])
+        assert any(text.startswith(one.control.id) for text in method)
+        assert any(one.say(one.control.fails_when) in text for text in method)
+    assert any("max_age_days = 30 (set by policy)" in text for text in method)
+    assert not any(text.startswith("password-rotation") for text in method)
+
+
+def test_the_matrix_adds_up(by_policy: Audit, tmp_path: Path) -> None:
+    sheet = written(by_policy, tmp_path)["Matrix"]
+    above = list(sheet.iter_rows(max_row=4, values_only=True))
+    assert above[0][0] == "Control by account"
+    assert [cell for cell in above[3] if cell] == ["fails", "not checked"]
+    header = next(row for row in sheet.iter_rows(values_only=True) if row[0] == "account_id")
+    rows = below_header(sheet, "account_id")
+    assert [row[0] for row in rows] == list(by_policy.by_account.index)
+    for column, name in enumerate(header[1 : 1 + len(by_policy.plan.chosen)], start=1):
+        one = by_policy.plan.chosen[column - 1]
+        assert name == f"{one.control.id}{f' ({one.requirement})' if one.requirement else ''}"
+        counts = by_policy.by_control[column - 1]
+        numbers = [row[column] for row in rows if row[column] != "-"]
+        assert sum(int(str(number)) for number in numbers) == counts["fail"]
+        assert bool(numbers) == bool(counts["judged"])
+    undecided = {str(name).partition(" ")[0] for name in header[1 + len(by_policy.plan.chosen) :]}
+    assert undecided == {
+        one.control.id
+        for one, counts in zip(by_policy.plan.chosen, by_policy.by_control, strict=True)
+        if counts["not_checked"]
+    }
+
+
+def test_exceptions_stand_apart(by_policy: Audit, tmp_path: Path) -> None:
+    book = written(by_policy, tmp_path)
+    header, *rows = book["Exceptions"].iter_rows(values_only=True)
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [(row["id"], row["state"]) for row in found] == [("sealed", "in force"), ("gone", "expired")]
+    covered = [e for e in column_of(book["Findings"], "exception") if e]
+    assert covered == ["sealed"] * len(covered)
+    assert (
+        len(covered)
+        == by_policy.totals["excepted"]
+        == int(str(found[0]["failing"])) + int(str(found[0]["not_checked"]))
+    )
+    assert book["Exceptions"]["F2"].value == "=sealed"
+    assert book["Exceptions"]["F2"].data_type == "s"

@@ -15,7 +15,7 @@ import pytest
 
 from analyzer.pipeline import audit
 from analyzer.result import Audit, Settings
-from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, root, user, write
+from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, root, unused, user, write
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, UTC)
 OTHER = "123456789012"
@@ -24,7 +24,7 @@ GOOD = csv_of(root(), user("good", **OLD))
 
 
 def run(*paths: Path, as_of: datetime | None = AS_OF, account_id: str | None = None) -> Audit:
-    return audit([str(path) for path in paths], Settings(as_of=as_of, account_id=account_id))
+    return audit([str(path) for path in paths], Settings(unused(), as_of=as_of, account_id=account_id))
 
 
 def users(result: Audit) -> list[str]:
@@ -257,4 +257,4 @@ def test_an_undated_report_beside_a_dated_one_is_noted(tmp_path: Path) -> None:
 
 def test_later_snapshots_are_noted_when_every_one_is_judged(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-11-30.csv", GOOD)
-    assert issues(audit([path], Settings(as_of=AS_OF, every_snapshot=True))) == ["only_newer_snapshot"]
+    assert issues(audit([path], Settings(unused(), as_of=AS_OF, every_snapshot=True))) == ["only_newer_snapshot"]

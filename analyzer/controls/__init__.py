@@ -1,0 +1,1 @@
+"""What can be decided from a credential report: the controls, the benchmarks that ask for them, and their rules."""

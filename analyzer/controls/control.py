@@ -1,0 +1,84 @@
+"""What a control is: a frozen record of what it is about, when it fails and what the report can show of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from analyzer.reading.layout import Kind
+    from analyzer.verdicts import Reason
+
+
+class Severity(StrEnum):
+    """How much a failure matters; in this order."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Whose(StrEnum):
+    """Whose rows a control is about."""
+
+    USERS = "IAM users"
+    ROOT = "root"
+    EVERYONE = "IAM users and root"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A whole number that a benchmark, policy or option may set."""
+
+    default: int
+    least: int
+    most: int
+    meaning: str
+    """What the number is, with its unit."""
+
+
+NO_PARAMETERS: Final[Mapping[str, Parameter]] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Control:
+    """One control.
+
+    It judges the active credentials of `kinds`, one finding each; without kinds, rows of the report as a whole
+    (`credential` is then `user`). `{name}` in texts stands for the value of the parameter `name`.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    whose: Whose
+    rule: str
+    """The function of `analyzer.controls.rules` that decides it."""
+    applies_to: str
+    """In words, what is judged."""
+    fails_when: str
+    evidence: tuple[str, ...]
+    """The AWS columns that are looked at."""
+    rationale: str
+    remediation: str
+    references: tuple[str, ...]
+    kinds: tuple[Kind, ...] = ()
+    parameters: Mapping[str, Parameter] = field(default_factory=lambda: NO_PARAMETERS)
+    caveats: tuple[str, ...] = ()
+    """What the report cannot show."""
+    inactive_too: bool = False
+    """Whether inactive credentials are judged as well."""
+    messages: Mapping[Reason, str | Mapping[Kind, str]] = field(default_factory=lambda: MappingProxyType({}))
+    """How a finding of this control says its reason, where the common words (`analyzer.wording`) do not fit."""
+    absent: Reason | None = None
+    """Where an account has nothing that could be judged: the reason of the one finding (not_checked) that says so."""
+
+    @property
+    def limit(self) -> str | None:
+        """The parameter that findings show as `limit_days`; None where the control has no limit in days."""
+        return next((name for name in self.parameters if name.endswith("_days")), None)

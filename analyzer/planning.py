@@ -1,0 +1,132 @@
+"""Which controls a run judges, by which benchmark, with which limits: options, policy and benchmark put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from analyzer.controls.benchmarks import BENCHMARKS, NEWEST_CIS, Benchmark, Requirement
+from analyzer.controls.catalog import BY_ID, CONTROLS
+from analyzer.errors import UsageError
+from analyzer.naming import known
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from analyzer.controls.control import Control, Severity
+    from analyzer.policy import Policy
+
+UNUSED: Final = BY_ID["unused-credentials"]
+"""The control this program is about."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A control as a run judges it."""
+
+    control: Control
+    requirement: str | None
+    """Its number in the benchmark; None where the benchmark (the newest CIS where none is chosen) has none."""
+    severity: Severity
+    parameters: Mapping[str, int]
+    set_by: Mapping[str, str] = field(default_factory=dict)
+    """Who set a parameter to something else than the control's default."""
+
+    @property
+    def limit_days(self) -> int | None:
+        """The limit in days; None where the control has none."""
+        return self.parameters[self.control.limit] if self.control.limit else None
+
+    @property
+    def title(self) -> str:
+        """The title with this run's limits."""
+        return self.say(self.control.title)
+
+    def say(self, text: str) -> str:
+        """Return a text of the control with this run's limits in it."""
+        return text.format(**self.parameters)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run judges: `chosen` in the order of the catalogue."""
+
+    chosen: tuple[Chosen, ...]
+    benchmark: Benchmark | None = None
+    policy: Policy | None = None
+    left_out: tuple[str, ...] = ()
+    """Controls that the policy switches off."""
+
+    @property
+    def numbers_of(self) -> Benchmark:
+        """The benchmark whose numbers are shown."""
+        return self.benchmark or NEWEST_CIS
+
+    @property
+    def unused(self) -> Chosen | None:
+        """`unused-credentials` as this run judges it, by its first limit; None where it does not."""
+        return next((one for one in self.chosen if one.control is UNUSED), None)
+
+
+def make_plan(
+    *,
+    benchmark: str | None = None,
+    controls: Sequence[str] = (),
+    policy: Policy | None = None,
+    max_idle_days: int | None = None,
+) -> Plan:
+    """Return what to judge: all controls, or those of `benchmark` (an id), narrowed to `controls` (ids) where given.
+
+    The policy may switch controls off that are not named in `controls`. A parameter is set by `max_idle_days`, else by
+    the policy, else by the benchmark, else by the control. Raises UsageError for unknown ids, for a control that the
+    benchmark does not have, and where nothing is left to judge.
+    """
+    chosen_benchmark = BENCHMARKS[known("--benchmark", benchmark, BENCHMARKS)] if benchmark else None
+    asked = [known("--control", one, BY_ID) for one in controls]
+    requirements = _requirements(chosen_benchmark)
+    if chosen_benchmark:
+        for one in asked:
+            if not any(requirement.control == one for requirement in requirements):
+                raise UsageError(
+                    f"--control: {one} is no part of {chosen_benchmark.title}",
+                    f"it has {', '.join(dict.fromkeys(requirement.control for requirement in requirements))}",
+                )
+    chosen, left_out = [], []
+    for requirement in requirements:
+        if asked and requirement.control not in asked:
+            continue
+        if not asked and policy and not policy.enabled(requirement.control):
+            left_out.append(requirement.control)
+            continue
+        chosen.append(_choose(requirement, chosen_benchmark, policy, max_idle_days))
+    if not chosen:
+        raise UsageError("the policy switches every control off", "enable one in it, or choose one with --control")
+    return Plan(tuple(chosen), chosen_benchmark, policy, tuple(dict.fromkeys(left_out)))
+
+
+def _requirements(benchmark: Benchmark | None) -> list[Requirement]:
+    """Return what to judge, in the order of the catalogue; without a benchmark, everything once."""
+    if benchmark is None:
+        return [Requirement(NEWEST_CIS.number_of(control.id) or "", control.id) for control in CONTROLS]
+    order = list(BY_ID)
+    return sorted(benchmark.requirements, key=lambda requirement: order.index(requirement.control))
+
+
+def _choose(
+    requirement: Requirement, benchmark: Benchmark | None, policy: Policy | None, max_idle_days: int | None
+) -> Chosen:
+    control = BY_ID[requirement.control]
+    parameters = {name: parameter.default for name, parameter in control.parameters.items()}
+    set_by: dict[str, str] = {}
+    layers: list[tuple[str, Mapping[str, int]]] = [
+        (benchmark.label if benchmark else "", requirement.parameters),
+        ("policy", policy.parameters(control.id) if policy else {}),
+        ("--max-idle-days", {"max_idle_days": max_idle_days} if max_idle_days is not None else {}),
+    ]
+    for who, values in layers:
+        for name, value in values.items():
+            if name in parameters:
+                parameters[name] = value
+                set_by[name] = who
+    severity = (policy.severity(control.id) if policy else None) or control.severity
+    return Chosen(control, requirement.number or None, severity, parameters, set_by)

@@ -1,0 +1,164 @@
+"""The catalogue, the benchmarks' numbers against a table with its sources, and what `credreport controls` says."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analyzer import explaining
+from analyzer.controls.benchmarks import BENCHMARKS, NEWEST_CIS
+from analyzer.controls.catalog import BY_ID, CONTROLS
+from analyzer.controls.control import Control, Severity, Whose
+from analyzer.controls.rules import RULES
+from analyzer.errors import UsageError
+from analyzer.planning import make_plan
+from analyzer.policy import ControlPolicy, Policy
+from analyzer.reading.layout import COLUMNS
+from analyzer.verdicts import Reason
+from analyzer.wording import WORDS
+
+with (Path(__file__).parent / "requirements.csv").open(encoding="utf-8", newline="") as file:
+    REQUIREMENTS = list(csv.DictReader(file))
+
+
+def test_every_number_and_limit_is_that_of_its_source() -> None:
+    found = [
+        (benchmark, one.control.id, one.requirement, str(one.limit_days or ""))
+        for benchmark in BENCHMARKS
+        for one in make_plan(benchmark=benchmark).chosen
+    ]
+    wanted = [(row["benchmark"], row["control"], row["requirement"], row["limit_days"]) for row in REQUIREMENTS]
+    assert sorted(found) == sorted(wanted)
+    assert all(row["source"] for row in REQUIREMENTS)
+
+
+def test_the_newest_cis_version_gives_the_numbers_where_none_is_chosen() -> None:
+    plan = make_plan()
+    assert plan.numbers_of is NEWEST_CIS
+    assert [one.control for one in plan.chosen] == list(CONTROLS)
+    for one in plan.chosen:
+        assert one.requirement == NEWEST_CIS.number_of(one.control.id)
+        assert one.parameters == {name: parameter.default for name, parameter in one.control.parameters.items()}
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=list(BY_ID))
+def test_a_control_says_all_there_is_to_say(control: Control) -> None:
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)+", control.id)
+    assert control.severity in Severity
+    assert control.rule in RULES
+    assert set(control.evidence) <= set(COLUMNS)
+    for text in (control.title, control.applies_to, control.fails_when, control.rationale, control.remediation):
+        assert text.strip()
+    assert control.references
+    assert all(reference.startswith("https://docs.aws.amazon.com/") for reference in control.references)
+    assert control.caveats, "say what the report cannot show"
+    texts = (control.title, control.fails_when, *control.caveats)
+    names = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
+    assert names <= set(control.parameters)
+    for parameter in control.parameters.values():
+        assert parameter.least <= parameter.default <= parameter.most
+    assert set(control.messages) <= set(Reason)
+    assert (control.absent is not None) == (control.whose is Whose.ROOT or control.id == "additional-credentials")
+
+
+def test_every_reason_has_its_words() -> None:
+    assert set(WORDS) == set(Reason)
+
+
+def test_limits_by_option_policy_benchmark_and_default() -> None:
+    policy = Policy(
+        "p", "", {"unused-credentials": ControlPolicy(parameters={"max_idle_days": 60}, severity=Severity.HIGH)}
+    )
+
+    def limit(**options: object) -> int | None:
+        plan = make_plan(controls=["unused-credentials"], **options)  # type: ignore[arg-type]
+        return plan.chosen[0].limit_days
+
+    assert limit() == 45
+    assert limit(benchmark="cis-1.3") == 90
+    assert limit(benchmark="cis-1.3", policy=policy) == 60
+    assert limit(benchmark="cis-1.3", policy=policy, max_idle_days=30) == 30
+    assert make_plan(policy=policy).chosen[0].severity is Severity.HIGH
+    assert make_plan(max_idle_days=30).chosen[1].limit_days == 30
+    assert make_plan(max_idle_days=30).chosen[2].limit_days == 90
+
+
+def test_a_policy_switches_off_what_is_not_asked_for_by_name() -> None:
+    policy = Policy("p", "", {control: ControlPolicy(enabled=False) for control in ("root-mfa", "console-mfa")})
+    plan = make_plan(policy=policy)
+    assert plan.left_out == ("console-mfa", "root-mfa")
+    assert len(plan.chosen) == len(CONTROLS) - 2
+    assert [one.control.id for one in make_plan(policy=policy, controls=["root-mfa"]).chosen] == ["root-mfa"]
+    nothing = Policy("p", "", {control: ControlPolicy(enabled=False) for control in BY_ID})
+    with pytest.raises(UsageError, match="switches every control off"):
+        make_plan(policy=nothing)
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "hint"),
+    [
+        ({"benchmark": "cis-5"}, "--benchmark: no such choice: 'cis-5'; did you mean 'cis-5.0'?", "cis-1.2, cis-1.3"),
+        (
+            {"controls": ["root-mfaa"]},
+            "--control: no such choice: 'root-mfaa'; did you mean 'root-mfa'?",
+            "console-mfa",
+        ),
+        (
+            {"benchmark": "cis-7.0", "controls": ["single-active-access-key"]},
+            "--control: single-active-access-key is no part of CIS AWS Foundations Benchmark v7.0",
+            "it has unused-credentials, access-key-rotation",
+        ),
+    ],
+)
+def test_unknown_names_get_the_nearest_one(options: dict[str, object], message: str, hint: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        make_plan(**options)  # type: ignore[arg-type]
+    assert raised.value.message == message
+    assert hint in raised.value.hint
+
+
+def test_the_list_names_every_control_and_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    text = explaining.list_all(make_plan())
+    for control in CONTROLS:
+        assert re.search(rf"^  {control.id} +{re.escape(NEWEST_CIS.number_of(control.id) or '-')} ", text, re.MULTILINE)
+    assert all(name in text for name in BENCHMARKS)
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=list(BY_ID))
+def test_an_explanation_holds_all_of_it(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    plan = make_plan(controls=[control.id])
+    words = " ".join(explaining.explain(plan).split())
+    (one,) = plan.chosen
+    for text in (one.title, control.applies_to, one.say(control.fails_when), control.rationale, control.remediation):
+        assert text in words
+    for part in (*control.references, *control.evidence, *map(one.say, control.caveats), *control.parameters):
+        assert part in words
+    for row in REQUIREMENTS:
+        if row["control"] == control.id:
+            assert row["requirement"] in words
+    assert "{" not in words
+
+
+def test_json_is_the_same_as_data() -> None:
+    listed = json.loads(explaining.as_json(make_plan(benchmark="security-hub")))
+    assert [one["requirement"] for one in listed][:2] == ["IAM.22", "IAM.8"]
+    assert listed[0]["mapping"]["cis-1.2"] == ["1.3"]
+
+
+def test_listing_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['credreport', 'controls', 'root-mfa']\n"
+        "from analyzer.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "assert not {'pandas', 'numpy', 'pyarrow', 'matplotlib'} & set(sys.modules), 'heavy'\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -1,0 +1,182 @@
+"""Every control: its fixtures, and the independent oracle's verdicts on made-up reports."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.controls.catalog import BY_ID, CONTROLS
+from analyzer.controls.rules import RULES
+from analyzer.pipeline import audit
+from analyzer.planning import make_plan
+from analyzer.policy import ControlPolicy, Policy
+from analyzer.result import Settings
+from analyzer.verdicts import Status
+from tests.control_oracle import SLOT_ORDER, Verdict, judge_controls
+from tests.controls.fixtures import CASES, Case
+from tests.reports import csv_of, key, password, root, user, write
+from tests.strategies import Report, as_ofs, reports
+from tests.test_laws import run_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from analyzer.result import Audit
+
+AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
+EVERY_CASE = [(control, case) for control, cases in CASES.items() for case in cases]
+
+
+def test_every_control_has_its_fixtures() -> None:
+    assert list(CASES) == [control.id for control in CONTROLS]
+    for control, cases in CASES.items():
+        never = {Status.PASS} if control == "root-hardware-mfa" else set()
+        assert {Status.PASS, Status.FAIL, Status.NOT_CHECKED} - {case.status for case in cases} == never, control
+
+
+@pytest.mark.parametrize(
+    ("control", "case"), EVERY_CASE, ids=[f"{control}-{case.status}-{case.reason}" for control, case in EVERY_CASE]
+)
+def test_the_fixtures(control: str, case: Case) -> None:
+    text = csv_of(case.row, columns=case.columns)
+    result = run_plan(text, make_plan(controls=[control]), AS_OF)
+    found = result.findings[["control", "status", "reason"]].astype("str").to_numpy().tolist()
+    assert [[control, case.status, case.reason]] == found
+    # The oracle, which knows no reasons, agrees.
+    assert [v.status for v in judge_controls(text, AS_OF) if v.control == control] == [case.status]
+
+
+def verdicts(result: Audit) -> list[Verdict]:
+    """Return the findings in the oracle's form and order."""
+    rows = result.findings[["control", "user", "credential", "status", "line"]].to_dict("records")
+    found = [Verdict(**{str(k): None if pd.isna(v) else v for k, v in row.items()}) for row in rows]  # type: ignore[arg-type]
+    return sorted(found, key=lambda v: (v.control, v.line or 0, SLOT_ORDER.index(v.credential)))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Report, datetime, dict[str, dict[str, int]]]:
+    as_of = draw(as_ofs())
+    limit = draw(st.sampled_from([45, 90]))
+    parameters: dict[str, dict[str, int]] = {}
+    for control in CONTROLS:
+        for name, parameter in control.parameters.items():
+            values = [parameter.default, parameter.default, parameter.least, 45, 90, 1]
+            value = min(max(draw(st.sampled_from(values)), parameter.least), parameter.most)
+            parameters.setdefault(control.id, {})[name] = value
+    return draw(reports(as_of=as_of, limit=limit, drop_column=True)), as_of, parameters
+
+
+@given(cases())
+def test_the_oracle_says_the_same(case: tuple[Report, datetime, dict[str, dict[str, int]]]) -> None:
+    report, as_of, parameters = case
+    if not report.rows:
+        return
+    text = report.to_csv()
+    policy = Policy("policy", "", {control: ControlPolicy(parameters=values) for control, values in parameters.items()})
+    result = run_plan(text, make_plan(policy=policy), as_of)
+    assert judge_controls(text, as_of, parameters) == verdicts(result)
+
+
+@given(reports(consistent=True, min_users=1), st.data())
+def test_removing_evidence_never_makes_a_pass(report: Report, data: st.DataObject) -> None:
+    row = data.draw(st.integers(0, len(report.rows) - 1))
+    # Who it is stays; and a blank additional_credentials_info is no missing evidence: so AWS says that there are none.
+    kept = {"user", "arn", "additional_credentials_info"}
+    column = data.draw(st.sampled_from([name for name in report.columns if name not in kept]))
+    before, after = (
+        {(v.control, v.line, v.credential): v.status for v in verdicts(run_plan(some.to_csv(), make_plan(), AS_OF))}
+        for some in (report, report.blanked(row, column))
+    )
+    for subject, status in after.items():
+        # What was no subject before (a user without a password) may become one that passes by what else is known. A key
+        # made after T hides what its slot held; with its date blanked the slot is taken as it stands.
+        made_later = subject[0] == "single-active-access-key" and column.endswith("_last_rotated")
+        if status == "pass" and not made_later:
+            assert before.get(subject, "pass") in {"pass", "not_applicable"}, (subject, column)
+
+
+def test_a_limit_is_exact_to_the_microsecond() -> None:
+    """At exactly 90 days: `every 90 days or less` passes, `unused for 90 days or more` fails."""
+    noon = datetime(2026, 10, 31, 12, tzinfo=UTC)
+    ninety = "2026-08-02T12:00:00Z"
+    text = csv_of(root(password_last_used=ninety), user("a", **key(rotated=ninety), **password(changed=ninety)))
+    plan = make_plan(max_idle_days=90)
+    found = run_plan(text, plan, noon).findings
+    status = {(row["control"], row["credential"]): row["status"] for row in found.to_dict("records")}
+    assert status["access-key-rotation", "access_key_1"] == "pass"
+    assert status["password-rotation", "password"] == "pass"
+    assert status["unused-credentials", "access_key_1"] == "fail"
+    assert status["unused-credentials-console", "access_key_1"] == "fail"
+    assert status["root-not-in-daily-use", "user"] == "pass"
+    later = run_plan(text, plan, noon.replace(microsecond=1)).findings
+    status = {(row["control"], row["credential"]): row["status"] for row in later.to_dict("records")}
+    assert status["access-key-rotation", "access_key_1"] == status["password-rotation", "password"] == "fail"
+
+
+def test_an_inactive_root_key_counts_where_it_is_asked_for() -> None:
+    text = csv_of(root(**key(active="false", rotated="2026-01-01T00:00:00Z")))
+    hub = run_plan(text, make_plan(benchmark="security-hub", controls=["no-root-access-key"]), AS_OF).findings
+    assert hub[["status", "requirement"]].astype("str").to_numpy().tolist() == [["fail", "IAM.4"]]
+    assert hub["message"].tolist() == ["an inactive access key of root exists; created 2026-01-01, 303 days"]
+
+
+def test_accounts_without_root_are_named_once_each(tmp_path: Path) -> None:
+    paths = [
+        write(tmp_path / "2026-10-30_111122223333.csv", csv_of(user("a"), user("b"))),
+        write(tmp_path / "2026-10-31_111122223333.csv", csv_of(user("a"), user("b"))),
+        write(tmp_path / "2026-10-31_123456789012_a.csv", csv_of(user("c", account="123456789012"))),
+        write(tmp_path / "2026-10-31_123456789012_b.csv", csv_of(root("123456789012", mfa_active="true"))),
+        write(tmp_path / "2026-10-31_x.csv", csv_of(user("d", account="444455556666") | {"arn": ""})),
+        write(tmp_path / "2026-10-31_y.csv", csv_of(user("e", account="444455556666") | {"arn": ""})),
+    ]
+    plan = make_plan(controls=["root-mfa"])
+    found = audit(paths, Settings(plan)).findings
+    shown = found[["account_id", "user", "arn", "line", "status", "reason"]].astype("str").fillna("-")
+    missing = ["-", "-", "-", "not_checked", "root_not_in_report"]
+    assert sorted(shown.to_numpy().tolist()) == sorted(
+        [
+            ["111122223333", *missing],
+            ["123456789012", "<root_account>", "arn:aws:iam::123456789012:root", "2", "pass", "mfa_active"],
+            ["-", *missing],
+            ["-", *missing],
+        ]
+    )
+    every = audit(paths, Settings(plan, every_snapshot=True)).findings
+    assert (every["account_id"] == "111122223333").sum() == 2
+
+
+def test_no_rule_is_left_over_and_none_is_missing() -> None:
+    assert {control.rule for control in BY_ID.values()} == set(RULES)
+
+
+@pytest.mark.parametrize("column", ["control", "status", "user", "credential", "line", "message"])
+def test_findings_of_one_control_are_the_same_alone_and_among_others(tmp_path: Path, column: str) -> None:
+    path = write(tmp_path / "2026-10-31.csv", csv_of(root(), *(case.row for _, case in EVERY_CASE[:20])))
+    together = audit([path], Settings(make_plan())).findings
+    for control in BY_ID:
+        alone = audit([path], Settings(make_plan(controls=[control]))).findings
+        among = together[(together["control"] == control).to_numpy()]
+        assert alone[column].astype("str").fillna("").tolist() == among[column].astype("str").fillna("").tolist()
+
+
+def test_findings_stand_in_the_order_of_the_report(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "2026-10-31.csv",
+        csv_of(root(), user("a", **key(2, rotated="2026-01-01T00:00:00Z"), **password()), user("b")),
+    )
+    found = audit([path], Settings(make_plan())).findings
+    order = [control.id for control in CONTROLS]
+    places = [
+        (
+            row["line"] if not pd.isna(row["line"]) else 2,
+            SLOT_ORDER.index(row["credential"]),
+            order.index(row["control"]),
+        )
+        for row in found.to_dict("records")
+    ]
+    assert places == sorted(places)

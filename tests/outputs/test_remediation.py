@@ -1,0 +1,687 @@
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from analyzer.outputs import remediation
+from analyzer.pipeline import audit
+from analyzer.planning import make_plan
+from analyzer.policy import Exemption, Policy
+from analyzer.result import Audit, Settings
+from tests.outputs.conftest import AS_OF
+from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, user, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OLD, USED = "2024-01-01T10:00:30Z", "2024-06-01T12:34:00Z"
+BORN = "2020-01-01T00:00:00Z"
+USED_KEY = key(rotated=OLD, used=USED)
+NEW_KEY = key(rotated=OLD)
+PASSWORD = password(changed=OLD, used=USED)
+SHELL = str(shutil.which("sh"))
+
+STUB = """#!/bin/sh
+# Log the call, read all input, and answer with the file of the operation and its subject; fail where there is none.
+cat >/dev/null
+for word; do printf '%s|' "$word"; done >>"$STUB/log"
+echo >>"$STUB/log"
+operation=$2 subject=none
+while [ $# -gt 0 ]; do
+    case $1 in
+        --user-name=*) subject=${1#*=} ;;
+        --access-key-id) subject=$2 ;;
+    esac
+    shift
+done
+cat "$STUB/$operation/$subject" && [ ! -e "$STUB/$operation.fails" ]
+"""
+
+
+@dataclass
+class Aws:
+    """A stand-in for the command `aws`, and for the account behind it."""
+
+    folder: Path
+    account: str = ACCOUNT
+    keys: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        write(self.folder / "bin" / "aws", STUB)
+        (self.folder / "bin" / "aws").chmod(0o755)
+        self.says("get-caller-identity", "none", self.account)
+
+    def says(self, operation: str, subject: str, answer: str) -> None:
+        write(self.folder / operation / subject, f"{answer}\n")
+
+    def has_key(self, name: str, key_id: str, created: str = OLD, used: str = "None") -> None:
+        self.keys.setdefault(name, []).append((key_id, created))
+        self.says("list-access-keys", name, "\n".join("\t".join(one) for one in self.keys[name]))
+        self.says("get-access-key-last-used", key_id, used)
+        for operation in ("update-access-key", "delete-access-key"):
+            write(self.folder / operation / key_id, "")  # what is no list of keys either: the script must not read it
+
+    def has_password(self, name: str, *, born: str = BORN, made: str = OLD, used: str = "None") -> None:
+        self.says("get-user", name, f"{born}\t{used}")
+        self.says("get-login-profile", name, made)
+        write(self.folder / "delete-login-profile" / name, "")
+
+    def run(self, script: Path, *options: str, shell: Sequence[str] = (SHELL,), path: str | None = None) -> Ran:
+        (self.folder / "log").unlink(missing_ok=True)
+        path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}" if path is None else path
+        found = subprocess.run(
+            [*shell, str(script), *options],
+            env={"PATH": path, "STUB": str(self.folder)},
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        log = self.folder / "log"
+        calls = [line[:-1].split("|") for line in log.read_text().splitlines()] if log.exists() else []
+        return Ran(found.returncode, found.stdout, found.stderr, calls)
+
+
+@dataclass
+class Ran:
+    code: int
+    out: str
+    err: str
+    calls: list[list[str]]
+
+    @property
+    def changes(self) -> list[list[str]]:
+        return [call for call in self.calls if call[1].startswith(("update-", "delete-"))]
+
+    @property
+    def stops(self) -> list[str]:
+        return [line for line in self.out.splitlines() if line.startswith("STOP ")]
+
+    @property
+    def summary(self) -> str:
+        return self.out.splitlines()[-1]
+
+
+@pytest.fixture
+def aws(tmp_path: Path) -> Aws:
+    return Aws(tmp_path / "aws")
+
+
+def audited(
+    folder: Path, *rows: dict[str, str], exceptions: tuple[Exemption, ...] = (), controls: Sequence[str] = ()
+) -> Audit:
+    policy = Policy("policy.toml", "", exceptions=exceptions) if exceptions else None
+    report = write(folder / "in" / "2026-10-31.csv", csv_of(*rows))
+    return audit([report], Settings(make_plan(policy=policy, controls=controls), as_of=AS_OF))
+
+
+def script_of(folder: Path, *rows: dict[str, str], **options: Sequence[str]) -> Path:
+    return remediation.write(audited(folder, *rows, **options), folder)[1]  # type: ignore[arg-type]
+
+
+def items(script: Path) -> list[str]:
+    lines = script.read_text(encoding="utf-8").split("# ======== Items ========\n")[1].splitlines()
+    return [line for line in lines if line and not line.startswith("#")][:-1]
+
+
+def worksheet(found: Audit, folder: Path) -> list[dict[str, str]]:
+    with remediation.write(found, folder)[0].open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def actions(found: Audit, folder: Path) -> dict[tuple[str, str], str]:
+    return {(row["user"], row["credential"]): row["action"] for row in worksheet(found, folder)}
+
+
+def inactive(name: str, key_id: str) -> list[str]:
+    return ["iam", "update-access-key", f"--user-name={name}", "--access-key-id", key_id, "--status", "Inactive"]
+
+
+def deleted(name: str, key_id: str) -> list[str]:
+    return ["iam", "delete-access-key", f"--user-name={name}", "--access-key-id", key_id]
+
+
+def removed(name: str) -> list[str]:
+    return ["iam", "delete-login-profile", f"--user-name={name}"]
+
+
+HOSTILE = [
+    user("-rf", path="/$(touch pwned)/", **USED_KEY),
+    user("=1+1", path="/`touch pwned`/", **NEW_KEY),
+    user("a,b", path="/';touch pwned;'/", **PASSWORD),
+]
+
+
+@pytest.fixture
+def hostile(aws: Aws, tmp_path: Path) -> Path:
+    aws.has_key("-rf", "AKIAUSED", used=USED)
+    aws.has_key("=1+1", "AKIANEVER")
+    aws.has_password("a,b", used=USED)
+    return script_of(tmp_path, root(), *HOSTILE)
+
+
+# --- the script at work ----------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_changes_nothing_and_prints_the_very_commands(aws: Aws, hostile: Path) -> None:
+    ran = aws.run(hostile)
+    assert (ran.code, ran.changes, ran.err) == (0, [], "")
+    told = [line.removeprefix("would run: aws ") for line in ran.out.splitlines() if line.startswith("would run: ")]
+    assert told == [" ".join(inactive("-rf", "AKIAUSED")), " ".join(removed("a,b"))]
+    assert f"left alone: {ACCOUNT} =1+1 access_key_1, never used" in ran.out
+    assert ran.summary == f"Account {ACCOUNT}: 0 done, 2 to do, 1 left alone, 0 stopped; 0 of other accounts skipped"
+
+
+def test_apply_changes_all_but_keys_that_were_never_used(aws: Aws, hostile: Path) -> None:
+    ran = aws.run(hostile, "--apply")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.changes == [inactive("-rf", "AKIAUSED"), removed("a,b")]
+    assert ran.summary == f"Account {ACCOUNT}: 2 done, 0 to do, 1 left alone, 0 stopped; 0 of other accounts skipped"
+
+
+def test_a_second_option_deletes_them(aws: Aws, hostile: Path) -> None:
+    assert aws.run(hostile, "--delete-never-used").changes == []
+    ran = aws.run(hostile, "--apply", "--delete-never-used")
+    assert ran.changes == [inactive("-rf", "AKIAUSED"), deleted("=1+1", "AKIANEVER"), removed("a,b")]
+    assert ran.code == 0
+
+
+def test_nothing_in_a_report_is_run(aws: Aws, tmp_path: Path) -> None:
+    rows = csv_of(root(), *HOSTILE)
+    report = write(tmp_path / "2026-10-31" / "r\ntouch pwned\u2028;$(touch pwned).csv", rows)
+    script = remediation.write(audit([report], Settings(as_of=AS_OF)), tmp_path)[1]
+    assert len(items(script)) == 3
+    aws.run(script, "--apply", "--delete-never-used")
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_names_that_iam_does_not_allow_get_no_item(tmp_path: Path) -> None:
+    rows = [user(name, **USED_KEY) for name in ("a b", "$(x)", "x;y", "ü", "'", "a" * 129)]
+    found = audited(tmp_path, root(), *rows)
+    assert items(remediation.write(found, tmp_path)[1]) == []
+    told = [action for (_, credential), action in actions(found, tmp_path).items() if credential == "access_key_1"]
+    assert len(told) == len(rows)
+    assert all(action.startswith("by hand, since IAM allows no such user name: ") for action in told)
+
+
+@pytest.mark.parametrize(
+    ("created", "used"),
+    [
+        ("2024-01-01T10:00:30+00:00", "2024-06-01T12:34:00+00:00"),
+        ("2024-01-01T12:00:30+02:00", "2024-06-01T07:04:00-0530"),
+        ("2024-01-01T10:00:30.987000+00:00", "2024-06-01T12:34:59Z"),
+    ],
+)
+def test_instants_are_compared_and_not_their_texts(aws: Aws, tmp_path: Path, created: str, used: str) -> None:
+    aws.has_key("ann", "AKIA1", created, used)
+    aws.has_key("ann", "AKIA2", "2024-01-01T10:00:31Z")
+    aws.has_password("ann", born="2019-12-31T23:00:00-01:00", made=created, used=used)
+    ran = aws.run(script_of(tmp_path, user("ann", **PASSWORD, **USED_KEY)), "--apply")
+    assert (ran.code, ran.changes) == (0, [removed("ann"), inactive("ann", "AKIA1")])
+
+
+def test_a_report_in_another_form_matches_too(aws: Aws, tmp_path: Path) -> None:
+    aws.has_key("ann", "AKIA1", OLD, USED)
+    row = user("ann", **key(rotated="2024-01-01T15:30:30.5+05:30", used="2024-06-01T12:34:00+00:00"))
+    script = script_of(tmp_path, row)
+    assert items(script) == [f"make_inactive {ACCOUNT} ann access_key_1 {OLD} {USED}"]
+    assert aws.run(script, "--apply").changes == [inactive("ann", "AKIA1")]
+
+
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the scripts of two users, ann and bob, with a used key or password each."""
+    return {
+        name: script_of(tmp_path_factory.mktemp(name), *(user(who, **cells) for who in ("ann", "bob")))
+        for name, cells in (("keys", USED_KEY), ("passwords", PASSWORD))
+    }
+
+
+# Each is one thing that is not as the report says; what is written there, and what the item of `ann` must say.
+KEY_STOPS = {
+    "no key": (("list-access-keys", "ann", ""), "0 active keys were created at"),
+    "another key": (("list-access-keys", "ann", "AKIA9\t2024-01-01T10:00:31Z"), "0 active keys"),
+    "two keys": (("list-access-keys", "ann", f"AKIA1\t{OLD}\nAKIA2\t2024-01-01T10:00:30+00:00"), "2 active keys"),
+    "no list": (("list-access-keys", "ann", "None"), "not a list of keys: 'None'"),
+    "no time": (("list-access-keys", "ann", "AKIA1"), "not a list of keys"),
+    "a date": (("list-access-keys", "ann", "AKIA1\t2024-01-01"), "not a list of keys"),
+    "no offset": (("list-access-keys", "ann", f"AKIA1\t{OLD[:-1]}"), "not a list of keys"),
+    "no key id": (("list-access-keys", "ann", f"$(x)\t{OLD}"), "not a list of keys"),
+    "three columns": (("list-access-keys", "ann", f"AKIA1\t{OLD}\t-"), "not a list of keys"),
+    "used since": (("get-access-key-last-used", "AKIA1", "2024-06-01T12:35:01Z"), "used since the report"),
+    "used before": (("get-access-key-last-used", "AKIA1", "2024-06-01T12:33:00Z"), "an earlier last use"),
+    "never used": (("get-access-key-last-used", "AKIA1", "N/A"), "AWS knows of no use"),
+    "use empty": (("get-access-key-last-used", "AKIA1", ""), "not a time of last use: ''"),
+    "use garbled": (("get-access-key-last-used", "AKIA1", "yesterday"), "not a time of last use"),
+    "use twice": (("get-access-key-last-used", "AKIA1", f"{USED}\n{USED}"), "not a time of last use"),
+}
+
+
+@pytest.mark.parametrize(("answer", "why"), KEY_STOPS.values(), ids=KEY_STOPS)
+def test_a_used_key_is_left_alone_unless_all_is_as_reported(
+    aws: Aws, of_two: dict[str, Path], answer: tuple[str, str, str], why: str
+) -> None:
+    for name, key_id in (("ann", "AKIA1"), ("bob", "AKIA5")):
+        aws.has_key(name, key_id, used=USED)
+    aws.says(*answer)
+    ran = aws.run(of_two["keys"], "--apply")
+    assert (ran.code, ran.changes) == (1, [inactive("bob", "AKIA5")])
+    assert ran.stops[0].startswith(f"STOP {ACCOUNT} ann access_key_1: ")
+    assert why in ran.stops[0]
+    assert len(ran.stops) == 1
+    assert "1 done, 0 to do, 0 left alone, 1 stopped" in ran.summary
+
+
+@pytest.mark.parametrize("used", ["2026-11-01T00:00:00Z", "2024-01-01T10:00:00+00:00", ""])
+def test_a_key_said_to_be_never_used_is_left_alone_if_it_was(aws: Aws, tmp_path: Path, used: str) -> None:
+    aws.has_key("ann", "AKIA1", used=used)
+    ran = aws.run(script_of(tmp_path, user("ann", **NEW_KEY)), "--apply", "--delete-never-used")
+    assert (ran.code, ran.changes, len(ran.stops)) == (1, [], 1)
+
+
+@pytest.mark.parametrize("answer", ["None", "N/A"])
+def test_a_key_of_which_aws_knows_no_use_is_never_used(aws: Aws, tmp_path: Path, answer: str) -> None:
+    aws.has_key("ann", "AKIA1", used=answer)
+    script = script_of(tmp_path, user("ann", **NEW_KEY))
+    assert aws.run(script, "--apply", "--delete-never-used").changes == [deleted("ann", "AKIA1")]
+
+
+PASSWORD_STOPS = {
+    "recreated user": (("get-user", "ann", f"2025-01-01T00:00:00Z\t{USED}"), "another user of that name"),
+    "used since": (("get-user", "ann", f"{BORN}\t2026-10-30T00:00:00Z"), "used since the report"),
+    "never used": (("get-user", "ann", f"{BORN}\tNone"), "AWS knows of no use"),
+    "one column": (("get-user", "ann", BORN), "not a user"),
+    "three columns": (("get-user", "ann", f"{BORN}\t{USED}\tx"), "not a time of last use"),
+    "empty": (("get-user", "ann", ""), "not a user: ''"),
+    "new password": (("get-login-profile", "ann", "2024-01-01T10:02:00Z"), "a new password since the report"),
+    "no time": (("get-login-profile", "ann", "None"), "not a login profile: 'None'"),
+}
+
+
+@pytest.mark.parametrize(("answer", "why"), PASSWORD_STOPS.values(), ids=PASSWORD_STOPS)
+def test_a_password_is_left_alone_unless_all_is_as_reported(
+    aws: Aws, of_two: dict[str, Path], answer: tuple[str, str, str], why: str
+) -> None:
+    for name in ("ann", "bob"):
+        aws.has_password(name, used=USED)
+    aws.says(*answer)
+    ran = aws.run(of_two["passwords"], "--apply")
+    assert (ran.code, ran.changes) == (1, [removed("bob")])
+    assert [why in stop for stop in ran.stops] == [True]
+
+
+def test_a_password_said_to_be_never_used_is_left_alone_if_it_was(aws: Aws, tmp_path: Path) -> None:
+    script = script_of(tmp_path, user("ann", **password(changed=OLD)))
+    aws.has_password("ann")
+    assert aws.run(script, "--apply").changes == [removed("ann")]
+    aws.has_password("ann", used=USED)
+    ran = aws.run(script, "--apply")
+    assert (ran.code, ran.changes) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        *("list-access-keys", "get-access-key-last-used", "update-access-key"),
+        *("get-user", "get-login-profile", "delete-login-profile"),
+    ],
+)
+def test_a_call_that_fails_stops_its_item_only(aws: Aws, tmp_path: Path, operation: str) -> None:
+    aws.has_key("ann", "AKIA1", used=USED)
+    aws.has_password("ann", used=USED)
+    script = script_of(tmp_path, user("ann", **PASSWORD, **USED_KEY))
+    write(aws.folder / f"{operation}.fails", "")  # after it has answered
+    ran = aws.run(script, "--apply")
+    assert ran.code == 1
+    assert len(ran.stops) == 1
+    assert "failed" in ran.stops[0]
+    assert f"aws iam {operation}" in ran.stops[0]
+    assert "1 done, 0 to do, 0 left alone, 1 stopped" in ran.summary
+
+
+def test_items_of_other_accounts_are_skipped(aws: Aws, tmp_path: Path) -> None:
+    aws.has_key("ann", "AKIA1", used=USED)
+    rows = [user("ann", **USED_KEY), user("bob", account="444455556666", **USED_KEY)]
+    script = script_of(tmp_path, *rows)
+    ran = aws.run(script, "--apply")
+    assert (ran.code, ran.changes) == (0, [inactive("ann", "AKIA1")])
+    assert ran.summary.endswith("1 done, 0 to do, 0 left alone, 0 stopped; 1 of other accounts skipped")
+    aws.says("get-caller-identity", "none", "999999999999")
+    ran = aws.run(script, "--apply", "--delete-never-used")
+    assert (ran.code, [call[1] for call in ran.calls]) == (0, ["get-caller-identity"])
+    assert ran.summary.endswith("2 of other accounts skipped")
+
+
+def test_without_aws_or_an_account_nothing_is_done(aws: Aws, hostile: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    ran = aws.run(hostile, "--apply", path=str(empty))
+    assert (ran.code, ran.err) == (2, "remediate.sh: needs the command aws\n")
+    aws.says("get-caller-identity", "none", "None")
+    assert aws.run(hostile, "--apply").code == 2
+    aws.says("get-caller-identity", "none", ACCOUNT)
+    write(aws.folder / "get-caller-identity.fails", "")
+    ran = aws.run(hostile, "--apply")
+    assert (ran.code, len(ran.calls)) == (2, 1)
+
+
+def test_options(aws: Aws, hostile: Path) -> None:
+    ran = aws.run(hostile, "--help")
+    assert (ran.code, ran.calls) == (0, [])
+    assert ran.out.startswith("Usage: sh remediate.sh [--apply] [--delete-never-used]\n")
+    for options in (["--aply"], ["--apply", "x"], [""]):
+        ran = aws.run(hostile, *options)
+        assert (ran.code, ran.calls) == (2, [])
+        assert "unknown option" in ran.err
+
+
+def test_aws_does_not_read_the_script(aws: Aws, hostile: Path) -> None:
+    found = aws.run(hostile, shell=[SHELL, "-c", f'{SHELL} -s -- --apply <"$0"'])
+    assert found.changes == [inactive("-rf", "AKIAUSED"), removed("a,b")]
+    assert found.summary.startswith(f"Account {ACCOUNT}: 2 done")
+
+
+def other_shells() -> list[list[str]]:
+    found = [["dash"], ["bash", "--posix"], ["busybox", "sh"], ["ksh"]]
+    return [shell for shell in found if shutil.which(shell[0])]
+
+
+@pytest.mark.parametrize("shell", other_shells(), ids=" ".join)
+def test_any_posix_shell_runs_it(aws: Aws, hostile: Path, shell: list[str]) -> None:
+    aws.says("list-access-keys", "=1+1", "")
+    ran = aws.run(hostile, "--apply", "--delete-never-used", shell=shell)
+    assert (ran.code, ran.err, len(ran.stops)) == (1, "", 1)
+    assert ran.changes == [inactive("-rf", "AKIAUSED"), removed("a,b")]
+
+
+def awks() -> list[list[str]]:
+    found = [["awk"], ["mawk"], ["gawk", "--posix"], ["busybox", "awk"], ["original-awk"]]
+    return [awk for awk in found if shutil.which(awk[0])]
+
+
+@pytest.mark.parametrize("awk", awks(), ids=" ".join)
+def test_instants_become_seconds_with_any_awk(hostile: Path, awk: list[str]) -> None:
+    function = re.search(r"^epoch\(\) \{.*?^\}$", hostile.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert function
+    days = [date(y, m, d) for y in (1970, 2000, 2024, 2026, 2038, 2100) for m, d in ((1, 1), (2, 28), (3, 1), (12, 31))]
+    instants = [datetime(day.year, day.month, day.day, 23, 8, 9, tzinfo=UTC) for day in [*days, date(2024, 2, 29)]]
+    bad = ["", "None", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00Z", "x2026-01-01T00:00:00Z", "-1"]
+    program = "\n".join(
+        [f'awk() {{ command {" ".join(awk)} "$@"; }}', function[0], 'for one; do epoch "$one" || echo none; done']
+    )
+    given = [*(f"{instant:%Y-%m-%dT%H:%M:%SZ}" for instant in instants), *bad]
+    told = subprocess.run([SHELL, "-c", program, SHELL, *given], capture_output=True, text=True, check=True).stdout
+    assert told.split() == [*(f"{instant.timestamp():.0f}" for instant in instants), *(["none"] * len(bad))]
+
+
+def test_shellcheck_has_nothing_to_say(hostile: Path, tmp_path: Path) -> None:
+    checker = shutil.which("shellcheck")
+    if checker is None:
+        pytest.skip("needs shellcheck")
+    empty = script_of(tmp_path / "in", root())
+    assert items(empty) == []
+    for script in (hostile, empty):
+        found = subprocess.run(
+            [checker, "--norc", "--shell=sh", "--enable=quote-safe-variables", str(script)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+
+
+# --- what is acted on ------------------------------------------------------------------------------------------------
+
+
+def test_each_line_is_the_report_s_own_evidence_with_the_reason_above_it(tmp_path: Path) -> None:
+    script = script_of(
+        tmp_path,
+        root(),
+        user("ann", path="/ops/", **PASSWORD, **USED_KEY, **key(2, rotated=OLD)),
+        user("bob", account="444455556666", **password(changed=OLD)),
+        controls=["unused-credentials"],
+    )
+    source = tmp_path / "in" / "2026-10-31.csv"
+    assert script.read_text(encoding="utf-8").split("# ======== Items ========\n")[1] == (
+        f"""# As of the end of 2026-10-31, UTC. 4 items.
+
+
+# ==== Account 111122223333: 1 key to make inactive, 1 never-used key to delete, 1 password to remove ====
+
+# arn:aws:iam::111122223333:user/ops/ann ({source}:3)
+# last used 2024-06-01, 882 days (unused-credentials)
+remove_password 111122223333 ann {BORN} {OLD} {USED}
+
+# arn:aws:iam::111122223333:user/ops/ann ({source}:3)
+# last used 2024-06-01, 882 days (unused-credentials)
+make_inactive 111122223333 ann access_key_1 {OLD} {USED}
+
+# arn:aws:iam::111122223333:user/ops/ann ({source}:3)
+# never used; created 2024-01-01, 1034 days (unused-credentials)
+delete_never_used 111122223333 ann access_key_2 {OLD}
+
+
+# ==== Account 444455556666: 1 password to remove ====
+
+# arn:aws:iam::444455556666:user/bob ({source}:4)
+# never used; set 2024-01-01, 1034 days (unused-credentials)
+remove_password 444455556666 bob {BORN} {OLD} never
+
+
+finish
+"""
+    )
+
+
+def test_what_may_be_in_use_is_for_people(tmp_path: Path) -> None:
+    recent = "2026-10-30T12:00:00Z"
+    found = audited(
+        tmp_path,
+        root(**key(rotated=OLD)),
+        user("rotation", **key(rotated=OLD, used=recent)),
+        user("console", **key(rotated="2026-08-20T00:00:00Z", used=recent)),
+        user("old-password", mfa_active="true", **password(changed=OLD, used=recent)),
+        user("certificate", cert_1_active="true", cert_1_last_rotated=OLD),
+        user("inactive", **key(active="false", rotated=OLD)),
+    )
+    assert items(remediation.write(found, tmp_path)[1]) == []
+    told = actions(found, tmp_path)
+    assert told["rotation", "access_key_1"] == "rotate"
+    assert told["console", "access_key_1"].startswith("by hand: Make the key inactive or delete it. ")
+    assert told["old-password", "password"].startswith("by hand: Set an expiry in the account's password policy")
+    assert told["certificate", "cert_1"].startswith("by hand: Make the certificate inactive")
+    assert told["<root_account>", "user"].startswith("by hand: Sign in as root and ")
+    assert told["rotation", "user"].startswith("by hand: Register an MFA device")
+    assert ("inactive", "access_key_1") not in told
+    assert ("old-password", "user") not in told
+
+
+@pytest.mark.parametrize(
+    ("controls", "cells", "line"),
+    [
+        (["no-initial-access-keys"], password(changed=BORN, used=USED) | key(rotated=BORN), "delete_never_used"),
+        (["unused-credentials-console"], key(rotated="2026-10-30T00:00:00Z"), "delete_never_used"),
+        (["unused-credentials-console"], PASSWORD, "remove_password"),
+        (["unused-credentials-console"], USED_KEY, None),
+        (["access-key-rotation"], USED_KEY, None),
+        (["password-rotation"], PASSWORD, None),
+        (["unused-credentials"], USED_KEY, "make_inactive"),
+    ],
+)
+def test_which_controls_say_that_nobody_uses_it(
+    tmp_path: Path, controls: list[str], cells: dict[str, str], line: str | None
+) -> None:
+    script = script_of(tmp_path, user("ann", **cells), controls=controls)
+    assert [one.split()[0] for one in items(script)] == ([line] if line else [])
+
+
+def exempt(**matching: str) -> Exemption:
+    return Exemption("sealed", 1, "in a safe", "security", date(2027, 1, 31), **matching)
+
+
+def test_what_is_excepted_is_not_to_be_done(tmp_path: Path) -> None:
+    rows = [user("ann", **NEW_KEY), user("bob", **NEW_KEY)]
+    found = audited(tmp_path, *rows, exceptions=(exempt(user="ann"),))
+    assert [line.split()[2] for line in items(remediation.write(found, tmp_path)[1])] == ["bob"]
+    assert {name for name, _ in actions(found, tmp_path)} == {"bob"}
+
+
+def test_an_exception_from_one_of_two_like_controls_keeps_the_script_away(tmp_path: Path) -> None:
+    found = audited(tmp_path, user("ann", **NEW_KEY), exceptions=(exempt(control="unused-credentials"),))
+    assert items(remediation.write(found, tmp_path)[1]) == []
+    row = next(row for row in worksheet(found, tmp_path) if row["credential"] == "access_key_1")
+    assert row["controls"] == "unused-credentials-console; access-key-rotation"
+    assert row["action"].startswith("by hand, since exception sealed covers it in part: ")
+    found = audited(tmp_path, user("ann", **NEW_KEY), exceptions=(exempt(control="access-key-rotation"),))
+    assert len(items(remediation.write(found, tmp_path)[1])) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (user("ann", **key(rotated="N/A", used=USED)), "the report does not say when it was created"),
+        (user("ann", **password(changed="12/31/2025", used=USED)), "the report does not say when it was set"),
+        (user("ann", **PASSWORD, user_creation_time=""), "the report does not say when the user was created"),
+        (user("ann", **USED_KEY) | {"arn": f"arn:aws:iam::{ACCOUNT}:user/eve"}, "the ARN is of another user"),
+    ],
+)
+def test_without_the_evidence_it_is_done_by_hand(tmp_path: Path, row: dict[str, str], why: str) -> None:
+    found = audited(tmp_path, row, controls=["unused-credentials"])
+    assert items(remediation.write(found, tmp_path)[1]) == []
+    (action,) = actions(found, tmp_path).values()
+    assert action.startswith(f"by hand, since {why}: Make used keys inactive")
+
+
+def test_a_use_that_is_not_known_is_not_none(tmp_path: Path) -> None:
+    found = audited(tmp_path, user("ann", **NEW_KEY), controls=["unused-credentials"])
+    found = replace(found, credentials=found.credentials.assign(last_used_state="missing"))
+    assert items(remediation.write(found, tmp_path)[1]) == []
+    (action,) = actions(found, tmp_path).values()
+    assert action.startswith("by hand, since the report does not say whether it was ever used: ")
+
+
+def test_a_row_of_no_known_account_is_done_by_hand(tmp_path: Path) -> None:
+    no_arn = tuple(column for column in COLUMNS_22 if column != "arn")
+    report = write(tmp_path / "2026-10-31.csv", csv_of(user("ann", **USED_KEY), columns=no_arn))
+    found = audit([report], Settings(as_of=AS_OF))
+    assert items(remediation.write(found, tmp_path)[1]) == []
+    told = actions(found, tmp_path)["ann", "access_key_1"]
+    assert told.startswith("by hand, since the account is not known: ")
+
+
+def test_a_user_found_twice_is_done_by_hand(tmp_path: Path) -> None:
+    found = audited(tmp_path, user("ann", **USED_KEY), user("Ann"), user("bob", **USED_KEY))
+    assert [line.split()[2] for line in items(remediation.write(found, tmp_path)[1])] == ["bob"]
+    told = actions(found, tmp_path)["ann", "access_key_1"]
+    assert told.startswith("by hand, since the user stands more than once in the reports of the account: ")
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_only_the_newest_report_of_an_account_is_acted_on(tmp_path: Path, every: bool) -> None:
+    write(tmp_path / "in" / "2026-10-30.csv", csv_of(user("ann", **USED_KEY), user("bob", **USED_KEY)))
+    write(tmp_path / "in" / "2026-10-31.csv", csv_of(user("ann", **USED_KEY)))
+    as_of = None if every else datetime(2026, 10, 30, 23, 59, 59, tzinfo=UTC)
+    plan = make_plan(controls=["unused-credentials"])
+    found = audit([str(tmp_path / "in")], Settings(plan, as_of=as_of, every_snapshot=every))
+    lines = items(remediation.write(found, tmp_path)[1])
+    assert [line.split()[2] for line in lines] == (["ann"] if every else [])
+    told = [row["action"] for row in worksheet(found, tmp_path) if row["captured_at"].startswith("2026-10-30")]
+    assert len(told) == 2
+    assert all(
+        action.startswith("by hand, since this is not known to be the newest report of the account: ")
+        for action in told
+    )
+
+
+# --- the worksheet ---------------------------------------------------------------------------------------------------
+
+
+def test_a_row_gathers_what_fails_of_one_credential(tmp_path: Path) -> None:
+    rows = worksheet(audited(tmp_path, user("bob", mfa_active="true", **USED_KEY), root("099999999999")), tmp_path)
+    source = str(tmp_path / "in" / "2026-10-31.csv")
+    assert rows[-1] == {
+        "account_id": ACCOUNT,
+        "user": "bob",
+        "arn": f"arn:aws:iam::{ACCOUNT}:user/bob",
+        "credential": "access_key_1",
+        "controls": "unused-credentials; unused-credentials-console; access-key-rotation",
+        "severity": "medium",
+        "action": "make inactive",
+        "why": "last used 2024-06-01, 882 days; created 2024-01-01, 1034 days",
+        "last_changed": OLD,
+        "last_used": USED,
+        "captured_at": "2026-10-31T23:59:59.999999Z",
+        "source": source,
+        "line": "2",
+    }
+    (of_root,) = rows[:-1]
+    assert (of_root["account_id"], of_root["credential"], of_root["severity"]) == ("099999999999", "user", "critical")
+    assert of_root["controls"] == "root-mfa; root-hardware-mfa"
+    assert (of_root["last_changed"], of_root["last_used"], of_root["line"]) == ("", "", "3")
+
+
+def test_the_gravest_severity_counts(tmp_path: Path) -> None:
+    found = audited(tmp_path, user("ann", mfa_active="true", **key(rotated=BORN), **password(changed=BORN)))
+    row = worksheet(found, tmp_path)[1]
+    assert "no-initial-access-keys" in row["controls"]
+    assert set(found.findings.loc[found.findings["credential"] == "access_key_1", "severity"]) == {"low", "medium"}
+    assert row["severity"] == "medium"
+
+
+def test_rows_go_by_account_user_and_credential(tmp_path: Path) -> None:
+    rows = [user("Zoe", **NEW_KEY), user("bob", account="444455556666", **NEW_KEY), user("ann", **PASSWORD, **NEW_KEY)]
+    found = audited(tmp_path, *rows)
+    told = [(row["account_id"], row["user"], row["credential"]) for row in worksheet(found, tmp_path)]
+    assert told == [
+        (ACCOUNT, "ann", "password"),
+        (ACCOUNT, "ann", "access_key_1"),
+        (ACCOUNT, "ann", "user"),
+        (ACCOUNT, "Zoe", "access_key_1"),
+        (ACCOUNT, "Zoe", "user"),
+        ("444455556666", "bob", "access_key_1"),
+        ("444455556666", "bob", "user"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-rf", "@x", "\tx", "\rx"])
+def test_a_spreadsheet_finds_no_formula(tmp_path: Path, name: str) -> None:
+    found = audited(tmp_path, user("ann", **NEW_KEY))
+    findings = found.findings.assign(user=found.findings["user"].str.replace("ann", name))
+    rows = worksheet(replace(found, findings=findings), tmp_path)
+    assert {row["user"] for row in rows} == {f"'{name}"}
+    assert {row["arn"] for row in rows} == {f"arn:aws:iam::{ACCOUNT}:user/ann"}
+
+
+def test_lines_end_in_lf_and_commas_are_quoted(tmp_path: Path) -> None:
+    data = remediation.write(audited(tmp_path, user("a,b", **NEW_KEY)), tmp_path)[0].read_bytes()
+    assert b"\r" not in data
+    assert data.endswith(b"\n")
+    assert b'"a,b"' in data
+
+
+def test_every_failure_stands_in_the_worksheet(any_audit: Audit, tmp_path: Path) -> None:
+    failing = any_audit.findings[any_audit.findings["status"] == "fail"]
+    rows = worksheet(any_audit, tmp_path)
+    assert sum(len(row["controls"].split("; ")) for row in rows) == len(failing)
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@"))]
+    lines = items(tmp_path / "remediation" / "remediate.sh")
+    acted = {"make inactive", "delete (never used)", "remove password (delete login profile)"}
+    assert len(lines) == sum(row["action"] in acted for row in rows)
+
+
+def test_equal_inputs_give_equal_bytes(any_audit: Audit, tmp_path: Path) -> None:
+    first, second = (
+        [path.read_bytes() for path in remediation.write(any_audit, folder)] for folder in (tmp_path, tmp_path / "in")
+    )
+    assert first == second

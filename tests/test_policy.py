@@ -1,0 +1,406 @@
+"""The policy file: what it may hold, errors that name file, line and key, and exceptions put to findings."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.controls.control import Severity
+from analyzer.errors import PolicyError
+from analyzer.pipeline import audit
+from analyzer.planning import make_plan
+from analyzer.policy import Policy, read_policy
+from analyzer.result import Audit, Settings
+from tests.reports import csv_of, key, password, root, unused, user, write
+from tests.test_cli import run
+
+AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
+OLD, YOUNG = "2026-01-01T00:00:00Z", "2026-10-30T00:00:00Z"
+FULL = """\
+# A comment; the table of limits follows.
+
+[controls.access-key-rotation]
+max_age_days = 180
+severity = "high"
+
+[controls.mfa-every-user]
+enabled = false
+
+[exceptions.break-glass]
+account = "111122223333"
+user = "break-glass-*"
+credential = "password"
+control = "unused-credentials"
+reason = '''sealed:
+for emergencies'''
+owner = "security@example.com"
+expires = 2027-01-31
+ticket = "SEC-123"
+
+[exceptions."a b"]
+user = "x"
+reason = "r"
+owner = "o"
+expires = 2027-01-31
+"""
+WHY = 'reason = "r"\nowner = "o"\n'
+
+
+def policy_of(folder: Path, text: str) -> Policy:
+    path = folder / "policy.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_policy(path)
+
+
+def test_everything_a_policy_may_hold(tmp_path: Path) -> None:
+    policy = policy_of(tmp_path, FULL)
+    assert policy.parameters("access-key-rotation") == {"max_age_days": 180}
+    assert policy.severity("access-key-rotation") is Severity.HIGH
+    assert policy.severity("root-mfa") is None
+    assert (policy.enabled("mfa-every-user"), policy.enabled("root-mfa")) == (False, True)
+    sealed, other = policy.exceptions
+    assert (sealed.id, sealed.line, other.id, other.line) == ("break-glass", 10, "a b", 21)
+    assert (sealed.expires, sealed.ticket) == (date(2027, 1, 31), "SEC-123")
+    assert sealed.end == datetime(2027, 1, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    assert sealed.scope == "account 111122223333, user break-glass-*, credential password, control unused-credentials"
+    assert (other.account, other.credential, other.control, other.ticket) == (None, None, None, None)
+    assert policy_of(tmp_path, "").exceptions == ()
+    assert policy_of(tmp_path, "\ufeff" + FULL).exceptions == policy.exceptions
+    assert policy_of(tmp_path, FULL.replace("\n", "\r\n")).exceptions[1].line == 21
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "hint"),
+    [
+        ("limit = 3", "1: limit: unknown key", "known here: controls, exceptions"),
+        ("[exception.x]", "1: exception: unknown key; did you mean 'exceptions'?", "exceptions"),
+        (
+            "\n\n[controls.root-mfaa]",
+            "3: controls.root-mfaa: no such control; did you mean 'root-mfa'?",
+            "controls: un",
+        ),
+        (
+            "[controls.unused-credentials]\nmax_idle_day = 3",
+            "2: controls.unused-credentials.max_idle_day: unknown key; did you mean 'max_idle_days'?",
+            "known here: enabled, severity, max_idle_days",
+        ),
+        (
+            "[controls]\nroot-mfa.severty = 'high'",
+            "2: controls.root-mfa.severty: unknown key; did you mean 'severity'?",
+            "known here: enabled, severity",
+        ),
+        (
+            "[controls]\nroot-mfa = { enabled = true,\tmax_age_days = 3 }",
+            "2: controls.root-mfa.max_age_days: unknown key",
+            "known here: enabled, severity",
+        ),
+        (
+            '[controls.unused-credentials]\n# words\nmax_idle_days = "60"',
+            '3: controls.unused-credentials.max_idle_days: cannot be "60"',
+            "write a whole number from 1 to 36,500",
+        ),
+        (
+            "[controls.unused-credentials]\nmax_idle_days = true",
+            "2: controls.unused-credentials.max_idle_days: cannot",
+            "1 to",
+        ),
+        (
+            "[controls.unused-credentials]\nmax_idle_days = 0",
+            "2: controls.unused-credentials.max_idle_days: cannot be 0",
+            "1 to",
+        ),
+        (
+            "[controls.unused-credentials]\nmax_idle_days = 4.5",
+            "2: controls.unused-credentials.max_idle_days: cannot be 4.5",
+            "1",
+        ),
+        (
+            '[controls.root-mfa]\nenabled = "no"',
+            '2: controls.root-mfa.enabled: cannot be "no"',
+            "true or false, without",
+        ),
+        (
+            '[controls.root-mfa]\nseverity = "hihg"',
+            "2: controls.root-mfa.severity: cannot be \"hihg\"; did you mean 'high'?",
+            "critical, high, medium, low",
+        ),
+        ("[controls]\nroot-mfa = 3", "2: controls.root-mfa: not a table", "write [controls.root-mfa]"),
+        ("controls = 3", "1: controls: not a table", "write [controls.NAME]"),
+        ("[[exceptions]]\nuser = 'x'", "1: exceptions: not a table", "write [exceptions.NAME]"),
+        (
+            f"[exceptions.x]\nuser = 'a'\n{WHY}",
+            "1: exceptions.x: expires is missing",
+            "no exception without expires: write expires = 2027-01-31",
+        ),
+        (
+            "[exceptions.x]\nuser = 'a'\nexpires = 2027-01-31\nowner = 'o'",
+            "1: exceptions.x: reason is missing",
+            "reason",
+        ),
+        (f"[exceptions.x]\n{WHY}expires = 2027-01-31", "1: exceptions.x: matches everything", "account, user, cred"),
+        (
+            f"[exceptions.x]\nuser = 'a'\n{WHY}expiry = 2027-01-31",
+            "5: exceptions.x.expiry: unknown key; did you mean 'expires'?",
+            "known here: account, user",
+        ),
+        (
+            f"[exceptions.x]\nuser = 'a'\n{WHY}expires = '2027-01-31'",
+            '5: exceptions.x.expires: cannot be "2027-01-31"',
+            "a date such as 2027-01-31, without quotes and time",
+        ),
+        (
+            f"[exceptions.x]\nuser = 'a'\n{WHY}expires = 2027-01-31T00:00:00Z",
+            "5: exceptions.x.expires: cannot be",
+            "a date",
+        ),
+        (
+            f"[exceptions.x]\naccount = 111122223333\n{WHY}expires = 2027-01-31",
+            "2: exceptions.x.account: cannot be 111122223333",
+            "a text in quotes",
+        ),
+        (
+            f"[exceptions.x]\naccount = '1111'\n{WHY}expires = 2027-01-31",
+            '2: exceptions.x.account: cannot be "1111"',
+            "12 digits",
+        ),
+        (
+            f"[exceptions.x]\ncontrol = 'root_mfa'\n{WHY}expires = 2027-01-31",
+            "2: exceptions.x.control: cannot be \"root_mfa\"; did you mean 'root-mfa'?",
+            "one of unused-credentials",
+        ),
+        (
+            f"[exceptions.x]\ncredential = 'access_key'\n{WHY}expires = 2027-01-31",
+            '2: exceptions.x.credential: cannot be "access_key"; did you mean \'access_key_',
+            "password, access_key_1",
+        ),
+        (
+            f"[exceptions.x]\nuser = 'a[bc]'\n{WHY}expires = 2027-01-31",
+            '2: exceptions.x.user: cannot be "a[bc]"',
+            "* stands",
+        ),
+        (
+            f"[exceptions.x]\nuser = ' '\n{WHY}expires = 2027-01-31",
+            '2: exceptions.x.user: cannot be " "',
+            "a text in quotes",
+        ),
+        (
+            f"[exceptions.x]\nuser = ['a',\n'b']\n{WHY}expires = 2027-01-31",
+            "2: exceptions.x.user: cannot be",
+            "a text in",
+        ),
+        ("[exceptions.x]\nuser = a", "2: not TOML: Invalid value", "https://toml.io"),
+        ("[exceptions.x]\n[exceptions.x]", "2: not TOML: Cannot declare ('exceptions', 'x') twice", "https://toml.io"),
+    ],
+)
+def test_errors_name_file_line_and_key(tmp_path: Path, text: str, problem: str, hint: str) -> None:
+    with pytest.raises(PolicyError) as raised:
+        policy_of(tmp_path, text)
+    assert raised.value.message.startswith(f"{tmp_path / 'policy.toml'}:{problem}")
+    assert hint in raised.value.hint
+
+
+def test_files_that_are_no_policy(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="cannot read the policy"):
+        read_policy(tmp_path / "nowhere.toml")
+    (tmp_path / "latin.toml").write_bytes(b'[exceptions.x]\nreason = "caf\xe9"')
+    with pytest.raises(PolicyError, match="not UTF-8"):
+        read_policy(tmp_path / "latin.toml")
+
+
+# --- exceptions ------------------------------------------------------------------------------------------------------
+
+
+def exception(name: str, expires: str = "2027-12-31", **matching: str) -> str:
+    keys = "".join(f'{key} = "{value}"\n' for key, value in matching.items())
+    return f"[exceptions.{name}]\n{keys}{WHY}expires = {expires}\n"
+
+
+ROWS = [
+    root(),
+    user("Break-Glass-1", **password(changed=OLD)),
+    user("break-glass-2", **key(rotated=OLD), **password(changed=OLD)),
+    user("breaks", **password(changed=OLD)),
+    user("unsure", **key(rotated=OLD, used="")),
+    user("fine", **key(rotated=YOUNG)),
+]
+
+
+def judged(folder: Path, text: str, rows: list[dict[str, str]] = ROWS, as_of: datetime = AS_OF, *more: str) -> Audit:
+    policy = policy_of(folder, text)
+    plan = make_plan(controls=["unused-credentials", *more], policy=policy)
+    return audit([write(folder / "2026-10-31.csv", csv_of(*rows))], Settings(plan, as_of=as_of))
+
+
+def covered(result: Audit) -> dict[tuple[str, str], str]:
+    rows = result.findings[result.findings["exception"].notna()]
+    return {(row["user"], row["credential"]): row["exception"] for row in rows.to_dict("records")}
+
+
+def notes(result: Audit) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for row in result.issues.to_dict("records"):
+        if row["code"].startswith("exception_"):
+            found.setdefault(row["code"], []).append(row["line"])
+    return found
+
+
+def test_one_valid_one_expired_one_unmatched(tmp_path: Path) -> None:
+    text = (
+        exception("valid", user="break-glass-*")
+        + exception("expired", "2026-10-30", user="breaks")
+        + exception("unmatched", user="nobody")
+    )
+    result = judged(tmp_path, text)
+    assert covered(result) == {
+        ("Break-Glass-1", "password"): "valid",
+        ("break-glass-2", "password"): "valid",
+        ("break-glass-2", "access_key_1"): "valid",
+    }
+    by_user = result.findings.set_index("user")["status"]
+    assert set(by_user.loc[["Break-Glass-1", "breaks"]]) == {"fail"}, "the status stays"
+    assert notes(result) == {"exception_expired": [6], "exception_unmatched": [11]}
+    assert result.exceptions[["id", "state", "failing", "not_checked"]].to_numpy().tolist() == [
+        ["valid", "in force", 3, 0],
+        ["expired", "expired", 0, 0],
+        ["unmatched", "unmatched", 0, 0],
+    ]
+    assert (result.totals["fail"], result.totals["excepted"], result.totals["open"]) == (4, 3, 2)
+    assert result.exit_code == 1
+
+
+def test_what_is_excepted_does_not_count_for_the_exit_code(tmp_path: Path) -> None:
+    everything = judged(tmp_path, exception("all", control="unused-credentials"))
+    assert (everything.totals["fail"], everything.totals["not_checked"], everything.exit_code) == (4, 1, 0)
+    but_one = judged(tmp_path, exception("most", user="b*"))
+    assert (but_one.totals["open"], but_one.exit_code) == (1, 1), "what could not be decided is left"
+
+
+@pytest.mark.parametrize(
+    ("matching", "users"),
+    [
+        ({"user": "BREAK-GLASS-?"}, {"Break-Glass-1", "break-glass-2"}),
+        ({"user": "break"}, set()),
+        ({"user": "break*"}, {"Break-Glass-1", "break-glass-2", "breaks"}),
+        ({"user": "*-2", "credential": "access_key_1"}, {"break-glass-2"}),
+        ({"user": "*", "credential": "access_key_2"}, set()),
+        ({"account": "111122223333"}, {"Break-Glass-1", "break-glass-2", "breaks", "unsure"}),
+        ({"account": "123456789012"}, set()),
+        ({"control": "root-mfa"}, set()),
+        ({"user": "unsure"}, {"unsure"}),
+        ({"user": "fine"}, set()),
+    ],
+)
+def test_matching(tmp_path: Path, matching: dict[str, str], users: set[str]) -> None:
+    result = judged(tmp_path, exception("x", **matching))
+    assert {name for name, _ in covered(result)} == users
+    assert ("exception_unmatched" in notes(result)) == (not users)
+
+
+def test_a_name_is_no_pattern(tmp_path: Path) -> None:
+    rows = [user("a.b", **key(rotated=OLD)), user("axb", **key(rotated=OLD)), user("a+b", **key(rotated=OLD))]
+    assert {name for name, _ in covered(judged(tmp_path, exception("x", user="a.b"), rows))} == {"a.b"}
+    assert {name for name, _ in covered(judged(tmp_path, exception("x", user="a+b"), rows))} == {"a+b"}
+
+
+@pytest.mark.parametrize(
+    ("expires", "code", "counts"),
+    [
+        ("2026-10-30", "exception_expired", False),
+        ("2026-10-31", "exception_expiring", True),
+        ("2026-11-30", "exception_expiring", True),
+        ("2026-12-01", None, True),
+    ],
+)
+def test_the_last_day_counts_and_thirty_days_before_it_are_reported(
+    tmp_path: Path, expires: str, code: str | None, *, counts: bool
+) -> None:
+    result = judged(tmp_path, exception("x", expires, user="breaks"))
+    assert bool(covered(result)) == counts
+    assert list(notes(result)) == ([code] if code else [])
+
+
+def test_the_first_that_matches_counts_and_an_expired_one_gives_way(tmp_path: Path) -> None:
+    text = (
+        exception("old", "2026-01-31", user="breaks")
+        + exception("first", user="breaks")
+        + exception("second", user="b*")
+    )
+    result = judged(tmp_path, text)
+    assert covered(result)["breaks", "password"] == "first"
+    assert covered(result)["Break-Glass-1", "password"] == "second"
+
+
+def test_each_finding_sees_an_exception_from_its_own_instant(tmp_path: Path) -> None:
+    early = write(tmp_path / "2026-06-30_111122223333.csv", csv_of(user("a", **key(rotated=OLD))))
+    late_row = user("a", account="123456789012", **key(rotated=OLD))
+    late = write(tmp_path / "2026-10-31_123456789012.csv", csv_of(late_row))
+    plan = make_plan(
+        controls=["unused-credentials"], policy=policy_of(tmp_path, exception("x", "2026-07-31", user="a"))
+    )
+    result = audit([early, late], Settings(plan))
+    assert result.findings["exception"].astype("str").fillna("-").tolist() == ["x", "-"]
+    (message,) = result.issues[result.issues["code"] == "exception_expired"]["message"]
+    assert "1 of its findings count again" in message
+
+
+def test_findings_on_an_account_as_a_whole_can_be_excepted(tmp_path: Path) -> None:
+    text = exception("vault", control="root-hardware-mfa") + exception("who", user="*", control="root-mfa")
+    result = judged(tmp_path, text, [user("a")], AS_OF, "root-hardware-mfa", "root-mfa")
+    found = result.findings[["control", "status", "exception"]].astype("str").fillna("-").to_numpy().tolist()
+    assert ["root-hardware-mfa", "not_checked", "vault"] in found
+    assert ["root-mfa", "not_checked", "-"] in found, "a user pattern matches nobody where there is no user"
+
+
+@given(st.lists(st.sampled_from(["*", "?", "b*", "breaks", "*2", "unsure", "zz"]), max_size=4), st.integers(-40, 40))
+def test_exceptions_change_no_status_and_add_no_cover_when_they_are_fewer(globs: list[str], days: int) -> None:
+    expires = (AS_OF + timedelta(days=days)).date().isoformat()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        texts = [exception(f"x{n}", expires, user=glob) for n, glob in enumerate(globs)]
+        full, fewer = judged(folder, "".join(texts)), judged(folder, "".join(texts[:-1]))
+        plain = audit([str(folder / "2026-10-31.csv")], Settings(unused(), as_of=AS_OF))
+    assert full.findings["status"].tolist() == plain.findings["status"].tolist()
+    assert set(covered(fewer)) <= set(covered(full))
+    assert full.totals["open"] + full.totals["excepted"] == full.totals["fail"] + full.totals["not_checked"]
+    assert len(full.exceptions) == len(globs)
+
+
+# --- the program ------------------------------------------------------------------------------------------------------
+
+
+def test_a_policy_in_the_current_folder_is_used_and_named(tmp_path: Path) -> None:
+    write(tmp_path / "2026-10-31.csv", csv_of(*ROWS))
+    write(tmp_path / "credreport.toml", exception("all", control="unused-credentials"))
+    command = ["audit", "2026-10-31.csv", "--control", "unused-credentials", "--format", "parquet"]
+    found = run(*command, cwd=tmp_path)
+    assert found.returncode == 0
+    assert "Policy: credreport.toml" in found.stdout
+    assert "Excepted: 5" in found.stdout
+    manifest = json.loads((tmp_path / "credreport-out/manifest.json").read_text())
+    assert manifest["settings"]["policy"]["name"] == "credreport.toml"
+    without = run(*command, "--no-policy", cwd=tmp_path)
+    assert without.returncode == 1
+    assert "Policy" not in without.stdout
+    write(tmp_path / "other.toml", exception("some", user="b*"))
+    other = run(*command, "--policy", "other.toml", "--json", cwd=tmp_path)
+    assert other.returncode == 1
+    assert [row["id"] for row in json.loads(other.stdout)["exceptions"]] == ["some"]
+    both = run(*command, "--policy", "other.toml", "--no-policy", cwd=tmp_path)
+    assert (both.returncode, both.stdout) == (2, "")
+
+
+def test_a_wrong_policy_ends_the_run(tmp_path: Path) -> None:
+    write(tmp_path / "2026-10-31.csv", csv_of(*ROWS))
+    write(tmp_path / "credreport.toml", "[exceptions.x]\nuser = 'a'\nexpire = 2027-01-31\n")
+    done = run("audit", "2026-10-31.csv", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "error: credreport.toml:3: exceptions.x.expire: unknown key; did you mean 'expires'?\nhint: "
+    )
+    assert not (tmp_path / "credreport-out").exists()
