@@ -476,4 +476,7 @@ finish() {
     [ "$stopped" -eq 0 ] || exit 1
 }
 
-# ======== Items ========"""
+# ======== Items ========
+# make_inactive      account user key created last-used
+# delete_never_used  account user key created
+# remove_password    account user user-created password-set last-used"""

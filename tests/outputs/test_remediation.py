@@ -75,11 +75,11 @@ class Aws:
         self.says("get-login-profile", name, made)
         write(self.folder / "delete-login-profile" / name, "")
 
-    def run(self, script: Path, *options: str, shell: Sequence[str] = (SHELL,), path: str | None = None) -> Ran:
+    def run(self, script: Path, *options: str, command: Sequence[str] = (SHELL,), path: str | None = None) -> Ran:
         (self.folder / "log").unlink(missing_ok=True)
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}" if path is None else path
         found = subprocess.run(
-            [*shell, str(script), *options],
+            [*command, str(script), *options],
             env={"PATH": path, "STUB": str(self.folder)},
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
@@ -386,10 +386,13 @@ def test_options(aws: Aws, hostile: Path) -> None:
         assert "unknown option" in ran.err
 
 
-def test_aws_does_not_read_the_script(aws: Aws, hostile: Path) -> None:
-    found = aws.run(hostile, shell=[SHELL, "-c", f'{SHELL} -s -- --apply <"$0"'])
-    assert found.changes == [inactive("-rf", "AKIAUSED"), removed("a,b")]
-    assert found.summary.startswith(f"Account {ACCOUNT}: 2 done")
+def test_aws_does_not_read_the_script(aws: Aws, tmp_path: Path) -> None:
+    aws.has_key("last", "AKIA1", used=USED)
+    names = [*(f"ann-{n}" for n in range(40)), "last"]  # more than a shell reads ahead
+    script = script_of(tmp_path, *(user(name, **USED_KEY) for name in names))
+    ran = aws.run(script, command=[SHELL, "-c", f'{SHELL} -s -- --apply <"$0"'])
+    assert ran.changes == [inactive("last", "AKIA1")]
+    assert len(ran.stops) == 40
 
 
 def other_shells() -> list[list[str]]:
@@ -400,7 +403,7 @@ def other_shells() -> list[list[str]]:
 @pytest.mark.parametrize("shell", other_shells(), ids=" ".join)
 def test_any_posix_shell_runs_it(aws: Aws, hostile: Path, shell: list[str]) -> None:
     aws.says("list-access-keys", "=1+1", "")
-    ran = aws.run(hostile, "--apply", "--delete-never-used", shell=shell)
+    ran = aws.run(hostile, "--apply", "--delete-never-used", command=shell)
     assert (ran.code, ran.err, len(ran.stops)) == (1, "", 1)
     assert ran.changes == [inactive("-rf", "AKIAUSED"), removed("a,b")]
 
@@ -454,7 +457,10 @@ def test_each_line_is_the_report_s_own_evidence_with_the_reason_above_it(tmp_pat
     )
     source = tmp_path / "in" / "2026-10-31.csv"
     assert script.read_text(encoding="utf-8").split("# ======== Items ========\n")[1] == (
-        f"""# As of the end of 2026-10-31, UTC. 4 items.
+        f"""# make_inactive      account user key created last-used
+# delete_never_used  account user key created
+# remove_password    account user user-created password-set last-used
+# As of the end of 2026-10-31, UTC. 4 items.
 
 
 # ==== Account 111122223333: 1 key to make inactive, 1 never-used key to delete, 1 password to remove ====
