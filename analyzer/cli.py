@@ -180,7 +180,7 @@ def audit(  # noqa: PLR0913 - one parameter an option
 
     plan = make_plan(
         benchmark=benchmark,
-        controls=_split(controls),
+        controls=_asked_for(controls),
         policy=_policy(policy, unwanted=no_policy),
         max_idle_days=max_idle_days,
     )
@@ -278,7 +278,8 @@ def _policy(path: Path | None, *, unwanted: bool) -> Policy | None:
 
     if path is not None and unwanted:
         raise UsageError("--policy and --no-policy exclude each other", "give one of them")
-    if path is None and not unwanted and Path(DEFAULT_NAME).is_file():
+    # Whatever stands under that name is meant as the policy: what cannot be read must not be passed over.
+    if path is None and not unwanted and os.path.lexists(DEFAULT_NAME):
         path = Path(DEFAULT_NAME)
     return None if path is None else read_policy(path)
 
@@ -310,6 +311,14 @@ def _account(text: str | None) -> str | None:
 def _split(given: Iterable[str]) -> list[str]:
     """Return the values of a repeatable option, each of which may hold several, separated by commas."""
     return [name.strip() for value in given for name in value.split(",") if name.strip()]
+
+
+def _asked_for(controls: list[str]) -> list[str]:
+    """Return the controls asked for; an option that names none is no wish for all of them."""
+    names = _split(controls)
+    if controls and not names:
+        raise UsageError("--control: nothing chosen", "name a control, or leave the option out to judge all of them")
+    return names
 
 
 def _choices(option: str, given: Iterable[str], names: tuple[str, ...]) -> list[str]:

@@ -18,7 +18,7 @@ from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
 from analyzer.result import JUDGED_KINDS, Outcome, answer, counted, overall, scope
 from analyzer.streams import printable, silence
-from analyzer.verdicts import Status
+from analyzer.verdicts import Reason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,7 +102,7 @@ def show_audit(audit: Audit, written: Written) -> None:
         console.print(Text(line, style="dim"), soft_wrap=True)
     if audit.plan.unused:
         console.print()
-        console.print(_indented(_kinds(audit)))
+        _show_kinds(console, audit)
     if len(audit.plan.chosen) > 1:
         _show_controls(console, audit)
     _show_worst(console, audit)
@@ -129,11 +129,13 @@ def _context(audit: Audit) -> list[str]:
     if plan.policy:
         off = f"; switched off: {', '.join(plan.left_out)}" if plan.left_out else ""
         lines.append(f"Policy: {plan.policy.name}, {counted(len(plan.policy.exceptions), 'exception')}{off}.")
+    if plan.changes:
+        lines.append(f"Set otherwise: {', '.join(plan.changes)}.")
     return [printable(line) for line in lines]
 
 
-def _kinds(audit: Audit) -> Table:
-    """Return the outcomes of `unused-credentials` by kind of credential."""
+def _show_kinds(console: Console, audit: Audit) -> None:
+    """Print the outcomes of `unused-credentials` by kind of credential."""
     table = _table()
     table.add_column("")
     columns = {
@@ -147,9 +149,14 @@ def _kinds(audit: Audit) -> Table:
         table.add_column(name, justify="right")
     for kind in JUDGED_KINDS:
         judged = sum(audit.count(kind, outcome) for outcome in (Outcome.PASS, Outcome.FAIL, Outcome.NOT_CHECKED))
+        if console.width < _NARROW:
+            said = ", ".join(f"{audit.count(kind, o):,} {name}" for name, o in columns.items() if audit.count(kind, o))
+            console.print(Text(f"  {KIND_WORDS[kind]}: {judged:,} judged{f': {said}' if said else ''}"), soft_wrap=True)
+            continue
         cells = [_count(audit.count(kind, outcome), _STYLES.get(outcome, "")) for outcome in columns.values()]
         table.add_row(KIND_WORDS[kind], f"{judged:,}", *cells)
-    return table
+    if table.row_count:
+        console.print(_indented(table))
 
 
 def _count(count: int, style: str = "") -> Text:
@@ -161,6 +168,16 @@ def _show_controls(console: Console, audit: Audit) -> None:
     plan, failing = audit.plan, audit.matrix[Status.FAIL]
     columns = {"fail": Status.FAIL, "not checked": Status.NOT_CHECKED, "pass": Status.PASS}
     excepted = ["excepted"] if audit.totals["excepted"] else []
+    console.print()
+    console.print(Text(overall(audit), style="bold"), soft_wrap=True)
+    if console.width < _NARROW:
+        for one, counts in zip(plan.chosen, audit.by_control, strict=True):
+            names = [*columns.values(), *excepted]
+            said = ", ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in names if counts[name])
+            number = f" ({one.requirement})" if one.requirement else ""
+            console.print(Text(f"  {one.control.id}{number}: {said or 'nothing to judge'}"), soft_wrap=True)
+        _show_undecidable(console, audit)
+        return
     table = _table()
     table.add_column("", no_wrap=True)
     table.add_column(plan.numbers_of.label, no_wrap=True)
@@ -181,12 +198,20 @@ def _show_controls(console: Console, audit: Audit) -> None:
             *(_count(counts[name]) for name in excepted),
             *(_count(count, _STYLES[Status.FAIL]) for count in by_account),
         )
-    console.print()
-    console.print(Text(overall(audit), style="bold"), soft_wrap=True)
     console.print(_indented(table))
     if shown:
         of = "" if len(shown) == failing.shape[1] else f" {len(shown)} of {failing.shape[1]:,} accounts, worst first;"
         note = f"  By account: how often it fails there;{of} the whole matrix is in the workbook."
+        console.print(Text(note, style="dim"), soft_wrap=True)
+    _show_undecidable(console, audit)
+
+
+def _show_undecidable(console: Console, audit: Audit) -> None:
+    """Say of which accounts the hardware of MFA is to be looked at: no report can tell."""
+    count = int((audit.is_open & (audit.findings["reason"] == Reason.MFA_KIND_UNKNOWN)).sum())
+    if count:
+        accounts = counted(count, "account")
+        note = f"  root-hardware-mfa: no report tells the kind of device; look at {accounts}, and except what you saw."
         console.print(Text(note, style="dim"), soft_wrap=True)
 
 
@@ -199,7 +224,9 @@ def _show_worst(console: Console, audit: Audit) -> None:
         _show_findings(console, "Worst first", bad, control=several)
         return
     of_unused = (bad["chosen"] == audit.plan.chosen.index(audit.plan.unused)).to_numpy()
-    grave = bad["severity"].isin(_GRAVE).to_numpy() & (bad["status"] == Status.FAIL).to_numpy()
+    # That the kind of a device is not in the report holds for every account: it is said once, below the controls.
+    named = ~bad["reason"].isin([Reason.MFA_KIND_UNKNOWN]).to_numpy()
+    grave = bad["severity"].isin(_GRAVE).to_numpy() & named
     _show_findings(console, "Unused, worst first" if several else "Worst first", bad[of_unused])
     _show_findings(console, "Critical and high", bad[grave & ~of_unused], control=True)
 
@@ -241,12 +268,16 @@ def _show_exceptions(console: Console, audit: Audit) -> None:
         return
     console.print()
     console.print(Text(f"Excepted: {audit.totals['excepted']:,}, not counted for the exit code", style="bold"))
-    for row in covering:
+    for row in covering[:_WORST]:
         numbers = {"failing": row["failing"], "not checked": row["not_checked"]}
         what = ", ".join(f"{count:,} {words}" for words, count in numbers.items() if count)
         ticket = f" [{row['ticket']}]" if row["ticket"] else ""
         line = f"  {row['id']}: {what} ({row['scope']}) until {row['expires']}; {row['owner']}: {row['reason']}{ticket}"
         console.print(Text(printable(line)), soft_wrap=True)
+    if len(covering) > _WORST:
+        console.print(
+            Text(f"  and {len(covering) - _WORST:,} more exceptions: see the workbook, or --json", style="dim")
+        )
 
 
 def _show_issues(console: Console, found: Audit | Inspection) -> None:

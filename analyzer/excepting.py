@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -11,85 +11,114 @@ import pyarrow.compute as pc
 
 from analyzer.reading.columns import arrow_of, coded, microseconds, true_where
 from analyzer.reading.times import since_epoch
+from analyzer.result import counted
 from analyzer.staleness import DAY
 from analyzer.verdicts import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     import numpy.typing as npt
 
-    from analyzer.policy import Exemption, Policy
+    from analyzer.planning import Plan
+    from analyzer.policy import Exemption
     from analyzer.reading.issues import IssueLog
 
 _SOON: Final = 30
 """Days before its end from which an exception is reported."""
+_NOWHERE: Final = -2
+"""A code that no row has."""
 _COLUMNS: Final = ("id", "state", "failing", "not_checked", "scope", "reason", "owner", "expires", "ticket", "line")
 
 
-def apply_exceptions(findings: pd.DataFrame, policy: Policy | None, log: IssueLog) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `findings` with `exception` filled in, and a row per exception.
+def apply_exceptions(
+    findings: pd.DataFrame, plan: Plan, accounts: Collection[str], log: IssueLog
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return `findings` with `exception` filled in, and a row per exception of the plan's policy.
 
     An exception covers what fails or could not be decided; the status stays. It counts to the end of its last day, as
     seen from each finding's own reference instant; where two match, the first one in the policy counts. The rows have
     `id, state (in force | expiring | expired | unmatched), failing, not_checked (what it covers), scope, reason, owner,
-    expires, ticket, line`.
+    expires, ticket, line`. `accounts` are those that were judged.
     """
-    exceptions = policy.exceptions if policy else ()
-    rows: list[tuple[Any, ...]] = []
-    if policy and exceptions:
-        status = findings["status"]
-        open_rows = np.flatnonzero(status.isin([Status.FAIL, Status.NOT_CHECKED]).to_numpy())
-        found = findings.take(open_rows)
-        as_of = microseconds(found["as_of"])
-        newest = int(microseconds(findings["as_of"]).max()) if len(findings) else None
-        covering = np.full(len(found), -1, np.int32)
-        for number, one in enumerate(exceptions):
-            matched = _matches(found, one)
-            valid = matched & (as_of <= since_epoch(one.end))
-            covering[valid & (covering < 0)] = number
-            state = _state(one, as_of[matched], newest)
-            _report(one, state, matched, valid, policy.name, log)
-            failing = (found["status"] == Status.FAIL).to_numpy()
-            rows.append(
-                (
-                    one.id,
-                    state,
-                    int((valid & failing).sum()),
-                    int((valid & ~failing).sum()),
-                    one.scope,
-                    one.reason,
-                    one.owner,
-                    one.expires.isoformat(),
-                    one.ticket,
-                    one.line,
-                )
+    if plan.policy is None or not plan.policy.exceptions:
+        return findings, pd.DataFrame([], columns=list(_COLUMNS))
+    exceptions = plan.policy.exceptions
+    open_rows = np.flatnonzero(findings["status"].isin([Status.FAIL, Status.NOT_CHECKED]).to_numpy())
+    found = _Found(findings.take(open_rows))
+    newest = int(microseconds(findings["as_of"]).max()) if len(findings) else None
+    covering = np.full(len(open_rows), -1, np.int32)
+    matches = []
+    for number, one in enumerate(exceptions):
+        matched = found.matched_by(one)
+        matches.append(matched)
+        free = matched[covering[matched] < 0]
+        covering[free[found.as_of[free] <= since_epoch(one.end)]] = number
+    failing = (found.status == Status.FAIL).to_numpy()
+    covered = {True: np.bincount(covering[failing] + 1, minlength=len(exceptions) + 1)[1:].tolist()}
+    covered[False] = np.bincount(covering[~failing] + 1, minlength=len(exceptions) + 1)[1:].tolist()
+    rows = []
+    for number, (one, matched) in enumerate(zip(exceptions, matches, strict=True)):
+        state = _state(one, found.as_of[matched], newest)
+        bare = int((covering[matched] < 0).sum())
+        _report(
+            one, state, covered[True][number] + covered[False][number], bare, _absent(one, plan, accounts), plan, log
+        )
+        rows.append(
+            (
+                *(one.id, state, covered[True][number], covered[False][number], one.scope, one.reason, one.owner),
+                *(one.expires.isoformat(), one.ticket, one.line),
             )
-        codes = np.full(len(findings), -1, np.int32)
-        codes[open_rows] = covering
-        findings = findings.assign(exception=_named(codes, exceptions))
-    return findings, pd.DataFrame(rows, columns=list(_COLUMNS))
+        )
+    codes = np.full(len(findings), -1, np.int32)
+    codes[open_rows] = covering
+    named = coded(codes, [one.id for one in exceptions])
+    return findings.assign(exception=named), pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-def _named(codes: npt.NDArray[np.int32], exceptions: Sequence[Exemption]) -> pd.Series[Any]:
-    return coded(codes, [one.id for one in exceptions])
+class _Found:
+    """Findings that exceptions may cover, made ready to be matched many times."""
 
+    def __init__(self, findings: pd.DataFrame) -> None:
+        self.as_of = microseconds(findings["as_of"])
+        self.status = findings["status"]
+        self._codes = {
+            column: (
+                {name: code for code, name in enumerate(findings[column].cat.categories)},
+                findings[column].cat.codes.to_numpy(),
+            )
+            for column in ("account_id", "credential", "control")
+        }
+        names = pc.utf8_lower(arrow_of(findings["user"])).combine_chunks().dictionary_encode()
+        self._users = names.dictionary
+        self._user = pc.fill_null(names.indices, -1).to_numpy()
 
-def _matches(found: pd.DataFrame, one: Exemption) -> npt.NDArray[np.bool_]:
-    matched = np.ones(len(found), bool)
-    for column, wanted in (("account_id", one.account), ("credential", one.credential), ("control", one.control)):
-        if wanted is not None:
-            matched &= (found[column] == wanted).to_numpy()
-    if one.user is not None:
-        rows = np.flatnonzero(matched)
-        users = arrow_of(found["user"].iloc[rows])
-        matched[rows] = true_where(pc.match_substring_regex(users, _pattern(one.user), ignore_case=True))
-    return matched
+    def matched_by(self, one: Exemption) -> npt.NDArray[np.int64]:
+        """Return the positions of the findings that an exception matches."""
+        matched = np.ones(len(self.as_of), bool)
+        for column, wanted in (("account_id", one.account), ("credential", one.credential), ("control", one.control)):
+            if wanted is not None:
+                codes, values = self._codes[column]
+                matched &= values == codes.get(wanted, _NOWHERE)
+        if one.user is not None:
+            # Each distinct name is looked at once; a finding on an account as a whole has no user.
+            hit = true_where(pc.match_substring_regex(self._users, _pattern(one.user.lower())))
+            matched &= np.append(hit, False)[self._user]
+        return np.flatnonzero(matched)
 
 
 def _pattern(glob: str) -> str:
     """Return the regular expression (RE2) of a user name with wildcards."""
     return r"(?s)\A" + "".join({"*": ".*", "?": "."}.get(sign, re.escape(sign)) for sign in glob) + r"\z"
+
+
+def _absent(one: Exemption, plan: Plan, accounts: Collection[str]) -> str | None:
+    """Return why an exception could match nothing in this run, if so."""
+    if one.control is not None and one.control not in {chosen.control.id for chosen in plan.chosen}:
+        return f"{one.control} was not judged"
+    if one.account is not None and one.account not in accounts:
+        return f"account {one.account} is not among those judged"
+    return None
 
 
 def _state(one: Exemption, as_of: npt.NDArray[np.int64], newest: int | None) -> str:
@@ -104,38 +133,23 @@ def _state(one: Exemption, as_of: npt.NDArray[np.int64], newest: int | None) -> 
 
 
 def _report(  # noqa: PLR0913 - what the message is made of
-    one: Exemption,
-    state: str,
-    matched: npt.NDArray[np.bool_],
-    valid: npt.NDArray[np.bool_],
-    name: str,
-    log: IssueLog,
+    one: Exemption, state: str, covered: int, bare: int, absent: str | None, plan: Plan, log: IssueLog
 ) -> None:
-    count, covered = int(matched.sum()), int(valid.sum())
+    """Note an exception that needs a look: `covered` findings are its own, `bare` ones it matches nothing covers."""
     subject = f"exception {one.id} ({one.scope}; owner {one.owner})"
     if state == "expired":
-        counting = count - covered
-        what = f"{counting:,} of its findings count again" if counting else "it matches nothing any more"
-        log.add(
-            "exception_expired",
-            f"{subject} expired on {one.expires}: {what}; renew it with its owner, or remove it",
-            source=name,
-            line=one.line,
-            value=one.id,
+        rest = (
+            f"{counted(bare, 'finding')} it was for {'counts' if bare == 1 else 'count'} again"
+            if bare
+            else (f"it matches nothing in this run, in which {absent}" if absent else "nothing depends on it any more")
         )
+        said = f"{subject} expired on {one.expires}: {rest}; renew it with its owner, or remove it"
     elif state == "unmatched":
-        log.add(
-            "exception_unmatched",
-            f"{subject} matches nothing that fails or could not be decided: correct it, or remove it",
-            source=name,
-            line=one.line,
-            value=one.id,
-        )
+        rest = f", in which {absent}" if absent else " that fails or could not be decided: correct it, or remove it"
+        said = f"{subject} matches nothing{' in this run' if absent else ''}{rest}"
     elif state == "expiring":
-        log.add(
-            "exception_expiring",
-            f"{subject} counts until {one.expires}: {covered:,} of its findings need a decision by then",
-            source=name,
-            line=one.line,
-            value=one.id,
-        )
+        said = f"{subject} counts until {one.expires}: {counted(covered, 'finding')} will count again after that"
+    else:
+        return
+    name = plan.policy.name if plan.policy else ""
+    log.add(f"exception_{state}", said, source=name, line=one.line, value=one.id)

@@ -17,7 +17,7 @@ from analyzer.reading.layout import SLOTS, Kind
 from analyzer.result import JUDGED_KINDS, Outcome
 from analyzer.selection import snapshot_of
 from analyzer.staleness import BASES, DAY, EXACT, REASONS, TOLERANCE, Truth, age_days, codes_of
-from analyzer.verdicts import Reason, Status
+from analyzer.verdicts import NOT_APPLICABLE, Reason, Status
 from analyzer.wording import explain
 
 if TYPE_CHECKING:
@@ -117,9 +117,15 @@ class _Bench:
         return is_root if control.whose is Whose.ROOT else ~is_root
 
     def _with_absent(self, found: _Verdicts, absent: Reason) -> _Verdicts:
-        """Add one finding for each judged snapshot in which there is nothing to judge; it stands at its first row."""
+        """Add one finding for each judged snapshot without root, or report without the column, at its first row.
+
+        A snapshot may be in several files, and each of them has columns of its own.
+        """
         rows = np.flatnonzero(self._selection.judged)
-        snapshot = snapshot_of(self._users.take(rows), by_capture=self._selection.every_snapshot)
+        if absent is Reason.ROOT_NOT_IN_REPORT:
+            snapshot = snapshot_of(self._users.take(rows), by_capture=self._selection.every_snapshot)
+        else:
+            snapshot = self._users["report"].to_numpy()[rows]
         first = np.unique(snapshot, return_index=True)[1]
         covered = np.isin(snapshot[first], snapshot[np.isin(rows, found.user_row)])
         lone = rows[first[~covered]]
@@ -171,7 +177,7 @@ def _verdicts(
     """Return the verdicts on the rows that are concerned."""
     status = np.select(
         [
-            ruling.reason == REASONS.index(Reason.CREATED_AFTER_AS_OF),
+            np.isin(ruling.reason, [REASONS.index(one) for one in NOT_APPLICABLE]),
             ruling.reason == REASONS.index(Reason.ACTIVE_UNKNOWN),
             ruling.fails.yes,
             ruling.fails.no,

@@ -40,7 +40,9 @@ def audit(
     sources, tables = _read(paths, log, settings.account_id, leave_out, progress)
     selection = select(tables, sources, log, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
     findings, credentials = judge(tables, selection, settings.plan)
-    findings, exceptions = apply_exceptions(findings, settings.plan.policy, log)
+    judged_accounts = tables.users["account_id"][selection.judged].astype("str").fillna("unknown")
+    accounts = tuple(sorted(judged_accounts.unique()))
+    findings, exceptions = apply_exceptions(findings, settings.plan, accounts, log)
     note_users_found_twice(tables.users[selection.judged], log, by_capture=settings.every_snapshot)
     return Audit(
         settings=settings,
@@ -50,6 +52,7 @@ def audit(
         findings=findings,
         issues=issues_table(log),
         exceptions=exceptions,
+        accounts=accounts,
     )
 
 

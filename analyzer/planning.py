@@ -63,6 +63,22 @@ class Plan:
         return self.benchmark or NEWEST_CIS
 
     @property
+    def changes(self) -> list[str]:
+        """In words, what options and policy set otherwise than the benchmark, or the control itself, has it."""
+        found = []
+        for one in self.chosen:
+            values: dict[str, tuple[object, str]] = {
+                name: (one.parameters[name], who) for name, who in one.set_by.items()
+            }
+            if one.severity is not one.control.severity:
+                values["severity"] = (one.severity, "policy")
+            label = self.benchmark.label if self.benchmark else None
+            found += [
+                f"{one.control.id} {name} {value} ({who})" for name, (value, who) in values.items() if who != label
+            ]
+        return list(dict.fromkeys(found))
+
+    @property
     def unused(self) -> Chosen | None:
         """`unused-credentials` as this run judges it, by its first limit; None where it does not."""
         return next((one for one in self.chosen if one.control is UNUSED), None)
@@ -81,7 +97,7 @@ def make_plan(
     the policy, else by the benchmark, else by the control. Raises UsageError for unknown ids, for a control that the
     benchmark does not have, and where nothing is left to judge.
     """
-    chosen_benchmark = BENCHMARKS[known("--benchmark", benchmark, BENCHMARKS)] if benchmark else None
+    chosen_benchmark = None if benchmark is None else BENCHMARKS[known("--benchmark", benchmark, BENCHMARKS)]
     asked = [known("--control", one, BY_ID) for one in controls]
     requirements = _requirements(chosen_benchmark)
     if chosen_benchmark:
@@ -99,6 +115,10 @@ def make_plan(
             left_out.append(requirement.control)
             continue
         chosen.append(_choose(requirement, chosen_benchmark, policy, max_idle_days))
+    if max_idle_days is not None and not any("max_idle_days" in one.parameters for one in chosen):
+        raise UsageError(
+            "--max-idle-days: no control that is judged has such a limit", "leave it out, or choose unused-credentials"
+        )
     if not chosen:
         raise UsageError("the policy switches every control off", "enable one in it, or choose one with --control")
     return Plan(tuple(chosen), chosen_benchmark, policy, tuple(dict.fromkeys(left_out)))

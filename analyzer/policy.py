@@ -44,6 +44,7 @@ DEFAULT_NAME: Final = "credreport.toml"
 CREDENTIALS: Final = (*(slot.name for slot in SLOTS), "user")
 _MATCHING: Final = ("account", "user", "credential", "control")
 _REQUIRED: Final = ("reason", "owner", "expires")
+_ACCOUNT: Final = 'the 12 digits of an account in quotes, such as "111122223333"'
 _EXCEPTION_KEYS: Final = (*_MATCHING, *_REQUIRED, "ticket")
 
 
@@ -124,6 +125,8 @@ def read_policy(path: Path) -> Policy:
         document = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise PolicyError(f"{path}: not UTF-8", "save the policy as UTF-8 text") from error
+    except RecursionError as error:
+        raise PolicyError(f"{path}: not TOML: nested too deeply", "a policy has tables of keys and values") from error
     except tomllib.TOMLDecodeError as error:
         place = re.search(r" \(at line (\d+), column \d+\)$", str(error))
         message = str(error)[: place.start()] if place else str(error)
@@ -178,6 +181,8 @@ class _Reader:
 
     def _exception(self, name: str, exceptions: dict[str, Any]) -> Exemption:
         path = ("exceptions", name)
+        if not name.strip():
+            self._fail(path, "an exception without a name", "write [exceptions.NAME]")
         table = self._table(("exceptions",), exceptions, name)
         self._only(path, table, _EXCEPTION_KEYS)
         for key in _REQUIRED:
@@ -198,7 +203,7 @@ class _Reader:
     def _check_matching(self, path: tuple[str, ...], texts: dict[str, str]) -> None:
         account = texts.get("account")
         if account is not None and not re.fullmatch(r"\d{12}", account, re.ASCII):
-            self._wrong((*path, "account"), account, 'the 12 digits of an account in quotes, such as "111122223333"')
+            self._wrong((*path, "account"), account, _ACCOUNT)
         for key, names in (("credential", CREDENTIALS), ("control", tuple(BY_ID))):
             if key in texts and texts[key] not in names:
                 self._wrong((*path, key), texts[key], f"one of {', '.join(names)}", did_you_mean(texts[key], names))
@@ -207,7 +212,8 @@ class _Reader:
 
     def _text(self, path: tuple[str, ...], key: str, value: object) -> str:
         if not isinstance(value, str) or not value.strip():
-            self._wrong((*path, key), value, 'a text in quotes, such as "…", that says something')
+            wanted = _ACCOUNT if key == "account" else "a text in quotes that says something"
+            self._wrong((*path, key), value, wanted)
         return value
 
     def _table(self, path: tuple[str, ...], parent: dict[str, Any], key: str) -> dict[str, Any]:
@@ -236,6 +242,9 @@ class _Reader:
         return self._lines.get(path, 1)
 
 
+_CLOSING: Final = ('"""', "'''", "]", "}")
+
+
 def _lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
     """Yield each key of a valid TOML text with its line (1-based).
 
@@ -247,6 +256,9 @@ def _lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
         if not statement:
             start = number
         statement += f"{line}\n"
+        # A statement of several lines ends with a closing sign; to try at each line of a long text would take long.
+        if start != number and not any(sign in line for sign in _CLOSING):
+            continue
         try:
             parsed = tomllib.loads(statement)
         except tomllib.TOMLDecodeError:

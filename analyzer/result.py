@@ -98,6 +98,8 @@ class Audit(_WithIssues):
     findings: pd.DataFrame
     issues: pd.DataFrame
     exceptions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    accounts: tuple[str, ...] = ()
+    """The accounts of the judged reports, also those with nothing to judge; `unknown` for rows that tell none."""
 
     @property
     def plan(self) -> Plan:
@@ -128,6 +130,7 @@ class Audit(_WithIssues):
     def by_account(self) -> pd.DataFrame:
         """The same by account (index; `unknown` where no account is known), most failures first."""
         counts = self._with_sums(self._account)
+        counts = counts.reindex(counts.index.union(list(self.accounts)), fill_value=0)
         counts.index.name = "account_id"
         return (
             counts.reset_index()
@@ -194,13 +197,15 @@ class Audit(_WithIssues):
         severities = [severity.value for severity in Severity]
         excepted = findings["exception"].notna().to_numpy()
         rank = findings["status"].astype("str").map({status.value: n for n, status in enumerate(order)}).to_numpy()
-        days = findings["idle_days"].fillna(findings["age_days"])
+        days = findings["idle_days"].fillna(findings["age_days"]).astype("Int64").fillna(-1).to_numpy()
+        # Of a use that should not have been, the latest is the worst.
+        latest_first = np.array(["min_idle_days" in one.parameters for one in self.plan.chosen])[findings["chosen"]]
         key = pd.DataFrame(
             {
                 "rank": np.where(excepted, 1.5, rank),
                 "severity": findings["severity"].astype("str").map(severities.index),
                 "chosen": findings["chosen"],
-                "days": -days.astype("Int64").fillna(-1),
+                "days": np.where(latest_first, days, -days),
             }
         )
         return findings.loc[key.sort_values(["rank", "severity", "chosen", "days"], kind="stable").index]
@@ -224,6 +229,9 @@ class Audit(_WithIssues):
         failing = self._failing_controls()
         return {
             "benchmark": self.plan.benchmark.id if self.plan.benchmark else None,
+            "requirements_of": self.plan.numbers_of.id,
+            "policy": {"name": self.plan.policy.name, "sha256": self.plan.policy.sha256} if self.plan.policy else None,
+            "switched_off": list(self.plan.left_out),
             "as_of": [iso(instant) for instant in self.reference_instants],
             **self.totals,
             "by_control": [
@@ -232,6 +240,7 @@ class Audit(_WithIssues):
                     "requirement": one.requirement,
                     "severity": one.severity.value,
                     "parameters": dict(one.parameters),
+                    "set_by": dict(one.set_by),
                     **counts,
                 }
                 for one, counts in zip(self.plan.chosen, self.by_control, strict=True)
@@ -256,12 +265,15 @@ class Audit(_WithIssues):
             "issues": self.issue_counts,
         }
 
-    def _failing_controls(self) -> dict[str, dict[str, int]]:
+    def _failing_controls(self) -> dict[str, list[dict[str, Any]]]:
         """Return for each account how often each control fails there, where it does."""
         failing = self.matrix[Status.FAIL]
-        names = [one.control.id for one in self.plan.chosen]
         return {
-            str(account): {name: int(count) for name, count in zip(names, column, strict=True) if count}
+            str(account): [
+                {"control": one.control.id, "requirement": one.requirement, "fail": int(count)}
+                for one, count in zip(self.plan.chosen, column, strict=True)
+                if count
+            ]
             for account, column in zip(failing.columns, failing.to_numpy().T, strict=True)
         }
 

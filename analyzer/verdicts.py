@@ -39,11 +39,17 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     NOT_EXPIRED = "not_expired"
     EXPIRY_UNKNOWN = "expiry_unknown"
+    REPORT_OLDER = "report_older"
+    NO_CONSOLE_ACCESS = "no_console_access"
     MORE_CREDENTIALS = "more_credentials"
     NO_MORE_CREDENTIALS = "no_more_credentials"
+    MORE_CREDENTIALS_UNKNOWN = "more_credentials_unknown"
     ROOT_NOT_IN_REPORT = "root_not_in_report"
     COLUMN_NOT_IN_REPORT = "column_not_in_report"
 
 
 BOUNDED = (Reason.USED_AFTER_AS_OF, Reason.LAST_USE_UNKNOWN, Reason.AGE_UNKNOWN)
 """With these reasons `basis_time` is the earliest the instant can have been, and the days are the most it can be."""
+
+NOT_APPLICABLE = (Reason.CREATED_AFTER_AS_OF, Reason.NO_CONSOLE_ACCESS, Reason.COLUMN_NOT_IN_REPORT)
+"""With these reasons a control does not apply."""

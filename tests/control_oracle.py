@@ -82,7 +82,8 @@ def judge_controls(csv_text: str, as_of: datetime, parameters: Parameters | None
     if any_row and not any_root:
         verdicts += [Verdict(control, None, "user", "not_checked", None) for control in ROOT_CONTROLS]
     if any_row and ADDITIONAL not in header:
-        verdicts.append(Verdict("additional-credentials", None, "user", "not_checked", None))
+        # No report has to have that column.
+        verdicts.append(Verdict("additional-credentials", None, "user", "not_applicable", None))
     return sorted(verdicts, key=lambda v: (v.control, v.line or 0, SLOT_ORDER.index(v.credential)))
 
 
@@ -91,7 +92,7 @@ def verdicts_on_row(row: Row, line: int, as_of: datetime, limits: Parameters) ->
     name = user_name(row)
     judged = certificate_statuses(row, as_of, limits["active-certificates"])
     if ADDITIONAL in row:
-        judged.append(("additional-credentials", "user", user_status(row, as_of, holds_text(row, ADDITIONAL))))
+        judged.append(("additional-credentials", "user", user_status(row, as_of, names_more(row))))
     if is_root(row):
         judged += root_statuses(row, as_of, limits)
     else:
@@ -162,6 +163,17 @@ def time(row: Row, column: str) -> datetime | None:
 def holds_text(row: Row, column: str) -> bool:
     """Tell whether a cell holds anything but a blank and the sentinels, be it readable or not."""
     return row.get(column, "").lower() not in NOTHING_WRITTEN
+
+
+def names_more(row: Row) -> bool | None:
+    """Tell whether further credentials are named; a blank or N/A says that there are none, other sentinels nothing."""
+    text = row[ADDITIONAL].lower()
+    return None if text in {"no_information", "not_supported"} else text not in {"", "n/a"}
+
+
+def says_nothing_is_there(row: Row, column: str) -> bool:
+    """Tell whether a cell holds a sentinel; a blank one, or none, says nothing."""
+    return row.get(column, "").lower() in {*NEVER, "not_supported"}
 
 
 def is_never(row: Row, column: str) -> bool:
@@ -370,24 +382,39 @@ def active_then(row: Row, key: str, as_of: datetime) -> bool | None:
 def root_statuses(row: Row, as_of: datetime, limits: Parameters) -> list[tuple[str, str, str]]:
     """Return control, credential and status for what is asked of root."""
     unprotected = root_without_mfa(row)
+    # Root of GovCloud cannot sign in to the console; an old report says as little of its password as of any other's.
+    no_console = row.get("arn", "").startswith("arn:aws-us-gov:") and flag(row, "password_enabled") is None
     rules = {
-        "no-root-access-key": root_has_key(row, limits["no-root-access-key"]),
+        "no-root-access-key": root_has_key(row, as_of, limits["no-root-access-key"]),
         "root-mfa": unprotected,
         # The report does not say what kind of device it is: nothing shows a hardware one.
         "root-hardware-mfa": True if unprotected is True else None,
         "root-not-in-daily-use": root_in_use(row, as_of, limits["root-not-in-daily-use"]),
     }
-    return [(control, "user", user_status(row, as_of, fails)) for control, fails in rules.items()]
+    return [
+        (control, "user", "not_applicable" if no_console and "mfa" in control else user_status(row, as_of, fails))
+        for control, fails in rules.items()
+    ]
 
 
-def root_has_key(row: Row, limits: Limits) -> bool | None:
+def root_has_key(row: Row, as_of: datetime, limits: Limits) -> bool | None:
     """Tell whether root has an active key, or any key if the inactive ones count."""
-    has: list[bool | None] = [flag(row, f"{key}_active") for key in KEYS]
-    if limits["inactive_keys_count"]:
-        # A date in a slot shows that there is a key, whether it is active or not.
-        has += [True for key in KEYS if holds_text(row, f"{key}_last_rotated")]
-        has += [True for key in KEYS if holds_text(row, f"{key}_last_used_date")]
+    has: list[bool | None] = []
+    for key in KEYS:
+        has.append(active_then(row, key, as_of))
+        if limits["inactive_keys_count"]:
+            has.append(key_there(row, key, as_of))
     return kleene_or(*has)
+
+
+def key_there(row: Row, key: str, as_of: datetime) -> bool | None:
+    """Tell whether a slot held a key, active or not: a date shows one, and only a sentinel shows that there is none."""
+    made = time(row, f"{key}_last_rotated")
+    if made is not None and made > as_of:
+        return None
+    if holds_text(row, f"{key}_last_rotated") or holds_text(row, f"{key}_last_used_date"):
+        return True
+    return False if says_nothing_is_there(row, f"{key}_last_rotated") else None
 
 
 def root_without_mfa(row: Row) -> bool | None:
@@ -405,7 +432,7 @@ def root_in_use(row: Row, as_of: datetime, limits: Limits) -> bool | None:
     for key in KEYS:
         column = f"{key}_last_used_date"
         lately = used_lately(row, column, as_of, limit)
-        empty = flag(row, f"{key}_active") is False and not holds_text(row, f"{key}_last_rotated")
+        empty = flag(row, f"{key}_active") is False and says_nothing_is_there(row, f"{key}_last_rotated")
         if empty and time(row, column) is None:
             lately = False  # nothing to use, so nothing is missing
         recent.append(lately)

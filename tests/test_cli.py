@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
+from analyzer.controls.catalog import BY_ID
 from tests.reports import COLUMNS_22, csv_of, key, password, root, user, write
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_reports"
@@ -282,14 +284,58 @@ def test_the_summary_as_json_counts_every_control_and_account(tmp_path: Path) ->
     summary = json.loads(run("audit", path, "--json", "--format", "parquet", cwd=tmp_path).stdout)
     for name in ("pass", "fail", "not_checked", "not_applicable", "excepted", "open", "judged"):
         assert summary[name] == sum(one[name] for one in summary["by_control"]), name
-    assert summary["by_account"]["111122223333"]["failing"] == {
-        "unused-credentials": 1,
-        "unused-credentials-console": 1,
-        "access-key-rotation": 1,
-        "mfa-every-user": 2,
-        "root-mfa": 1,
-        "root-hardware-mfa": 1,
-    }
+    assert summary["requirements_of"] == "cis-7.0"
+    assert summary["policy"] is None
+    assert summary["by_account"]["111122223333"]["failing"] == [
+        {"control": control, "requirement": requirement, "fail": fail}
+        for control, requirement, fail in (
+            ("unused-credentials", "2.11", 1),
+            ("unused-credentials-console", None, 1),
+            ("access-key-rotation", "2.12", 1),
+            ("mfa-every-user", None, 2),
+            ("root-mfa", "2.5", 1),
+            ("root-hardware-mfa", "2.6", 1),
+        )
+    ]
+    hub = json.loads(
+        run("audit", path, "--json", "--format", "parquet", "--benchmark", "security-hub", cwd=tmp_path).stdout
+    )
+    failing = hub["by_account"]["111122223333"]["failing"]
+    assert [one["requirement"] for one in failing][:2] == ["IAM.22", "IAM.8"]
+    assert sum(one["fail"] for one in failing) == hub["fail"]
+
+
+def test_options_that_name_nothing_are_no_wish_for_everything(tmp_path: Path) -> None:
+    path = write(tmp_path / "2026-10-31.csv", PASSING)
+    for options, message in (
+        (["--control", ""], "--control: nothing chosen"),
+        (["--control", ","], "--control: nothing chosen"),
+        (["--benchmark", ""], "--benchmark: no such choice: ''"),
+        (
+            ["--control", "root-mfa", "--max-idle-days", "30"],
+            "--max-idle-days: no control that is judged has such a limit",
+        ),
+    ):
+        done = run("audit", path, *options, cwd=tmp_path)
+        assert (done.returncode, done.stderr.partition("\n")[0]) == (2, f"error: {message}")
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+def test_every_control_and_number_fits_the_terminal(tmp_path: Path, columns: str) -> None:
+    done = run(
+        "audit", SAMPLES, "--as-of", "2026-10-31", "-o", tmp_path / "out", "--format", "parquet", COLUMNS=columns
+    )
+    assert "\u2026" not in done.stdout, "nothing is cut"
+    for control in BY_ID:
+        assert control in done.stdout
+    assert "99988887777" in done.stdout
+    assert "root-hardware-mfa: no report tells the kind of device; look at" in done.stdout
+
+
+def test_undecided_critical_controls_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "2026-10-31.csv", csv_of(user("a", **key(rotated=YOUNG))))
+    done = run("audit", path, "--format", "parquet", cwd=tmp_path)
+    assert re.search(r"root-mfa +not checked +the report has no row of root", done.stdout)
 
 
 def test_controls(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -162,7 +163,7 @@ def test_everything_a_policy_may_hold(tmp_path: Path) -> None:
         (
             f"[exceptions.x]\naccount = 111122223333\n{WHY}expires = 2027-01-31",
             "2: exceptions.x.account: cannot be 111122223333",
-            "a text in quotes",
+            "the 12 digits of an account in quotes",
         ),
         (
             f"[exceptions.x]\naccount = '1111'\n{WHY}expires = 2027-01-31",
@@ -194,6 +195,7 @@ def test_everything_a_policy_may_hold(tmp_path: Path) -> None:
             "2: exceptions.x.user: cannot be",
             "a text in",
         ),
+        ('[exceptions.""]\nuser = "a"', "1: exceptions.: an exception without a name", "write [exceptions.NAME]"),
         ("[exceptions.x]\nuser = a", "2: not TOML: Invalid value", "https://toml.io"),
         ("[exceptions.x]\n[exceptions.x]", "2: not TOML: Cannot declare ('exceptions', 'x') twice", "https://toml.io"),
     ],
@@ -211,6 +213,8 @@ def test_files_that_are_no_policy(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b'[exceptions.x]\nreason = "caf\xe9"')
     with pytest.raises(PolicyError, match="not UTF-8"):
         read_policy(tmp_path / "latin.toml")
+    with pytest.raises(PolicyError, match="nested too deeply"):
+        policy_of(tmp_path, "x = " + "[" * 20_000)
 
 
 # --- exceptions ------------------------------------------------------------------------------------------------------
@@ -334,6 +338,32 @@ def test_the_first_that_matches_counts_and_an_expired_one_gives_way(tmp_path: Pa
     result = judged(tmp_path, text)
     assert covered(result)["breaks", "password"] == "first"
     assert covered(result)["Break-Glass-1", "password"] == "second"
+    # Each is told what it covers itself, and an old one that was renewed leaves nothing open.
+    assert result.exceptions["failing"].tolist() == [0, 1, 3]
+    assert result.exceptions["failing"].sum() == result.totals["excepted"]
+    (message,) = result.issues[result.issues["code"] == "exception_expired"]["message"]
+    assert "nothing depends on it any more" in message
+
+
+def test_what_was_not_judged_is_no_reason_to_remove_an_exception(tmp_path: Path) -> None:
+    text = exception("a", control="root-mfa") + exception("b", account="123456789012") + exception("c", user="nobody")
+    result = judged(tmp_path, text)
+    messages = result.issues[result.issues["code"] == "exception_unmatched"]["message"].tolist()
+    assert "in which root-mfa was not judged" in messages[0]
+    assert "in which account 123456789012 is not among those judged" in messages[1]
+    assert "remove" not in messages[0] + messages[1]
+    assert "correct it, or remove it" in messages[2]
+
+
+def test_thousands_of_exceptions_and_long_reasons_take_no_longer_than_they_must(tmp_path: Path) -> None:
+    rows = [user(f"user-{n}", **key(rotated=OLD)) for n in range(3000)]
+    many = "".join(exception(f"x{n}", user=f"user-{n}") for n in range(1000))
+    long = exception("long", user="user-2999").replace('reason = "r"', 'reason = """' + "words\n" * 5000 + '"""')
+    started = time.monotonic()
+    result = judged(tmp_path, many + long, rows)
+    assert result.totals["excepted"] == 1001
+    assert result.exceptions["line"].iloc[-1] == 5001
+    assert time.monotonic() - started < 30, "neither the rows nor the lines are gone through for each exception"
 
 
 def test_each_finding_sees_an_exception_from_its_own_instant(tmp_path: Path) -> None:
@@ -346,7 +376,7 @@ def test_each_finding_sees_an_exception_from_its_own_instant(tmp_path: Path) -> 
     result = audit([early, late], Settings(plan))
     assert result.findings["exception"].astype("str").fillna("-").tolist() == ["x", "-"]
     (message,) = result.issues[result.issues["code"] == "exception_expired"]["message"]
-    assert "1 of its findings count again" in message
+    assert "expired on 2026-07-31: 1 finding it was for counts again" in message
 
 
 def test_findings_on_an_account_as_a_whole_can_be_excepted(tmp_path: Path) -> None:
@@ -391,6 +421,9 @@ def test_a_policy_in_the_current_folder_is_used_and_named(tmp_path: Path) -> Non
     other = run(*command, "--policy", "other.toml", "--json", cwd=tmp_path)
     assert other.returncode == 1
     assert [row["id"] for row in json.loads(other.stdout)["exceptions"]] == ["some"]
+    (tmp_path / "credreport.toml").unlink()
+    (tmp_path / "credreport.toml").mkdir()
+    assert "cannot read the policy credreport.toml" in run(*command, cwd=tmp_path).stderr
     both = run(*command, "--policy", "other.toml", "--no-policy", cwd=tmp_path)
     assert (both.returncode, both.stdout) == (2, "")
 

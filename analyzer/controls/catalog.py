@@ -158,7 +158,7 @@ CONTROLS: Final = (
         parameters=MappingProxyType(
             {
                 "together_minutes": Parameter(
-                    5, 0, 1440, "minutes; a key made this close to its user counts as set up with it"
+                    5, 0, 99_999_999, "minutes; a key made this close to its user counts as set up with it"
                 )
             }
         ),
@@ -172,7 +172,11 @@ CONTROLS: Final = (
                 "A key of the first day that was used since, replaced or deleted is not seen: the benchmark asks for "
                 "unused ones only."
             ),
-            "That the times lie together does not prove that one act made both; how close counts is a parameter.",
+            (
+                "That the times lie together does not prove that one act made both. How close counts is this program's "
+                "choice. The benchmark's command-line procedure compares no times: it asks for every key of such a "
+                "user that was never used. For that, set together_minutes to its most."
+            ),
             _SPANS,
         ),
         messages=MappingProxyType(
@@ -220,7 +224,7 @@ CONTROLS: Final = (
         rationale="MFA can be required of API calls as well, but only of users that have a device.",
         remediation="Register an MFA device for the user; replace users that only programs use by roles.",
         caveats=(
-            "Users for programs alone cannot use MFA and fail: Security Hub asks for it all the same (IAM.19).",
+            "Users that only programs use seldom have a device, and fail: Security Hub asks for it all the same.",
             _AS_OF_CAPTURE,
         ),
         references=(_MFA, _SECURITY_HUB),
@@ -271,10 +275,11 @@ CONTROLS: Final = (
         "member accounts.",
         caveats=(
             (
-                "Root without a password passes, as in CIS v7.0 and Security Hub's IAM.9: there is nothing to protect. "
+                "Root without a password passes, by the procedure of CIS v7.0 and by Security Hub's IAM.9: there is "
+                "nothing to protect. "
                 "Reports up to about 2024 show not_supported instead of that flag: root always had a password then."
             ),
-            "In GovCloud (US) root has no console access, and the benchmark does not apply: see `partition`.",
+            "In GovCloud (US) root has no console access, and the benchmark does not apply there.",
             _AS_OF_CAPTURE,
         ),
         messages=MappingProxyType({Reason.MFA_NOT_ACTIVE: "root has a password and no MFA"}),
@@ -327,6 +332,7 @@ CONTROLS: Final = (
             "The benchmark names no limit; {min_idle_days} days are this program's choice, to be set in a policy.",
             "One use is not daily work: the report shows the last use only, and a few tasks need root.",
             "The use of a root key that was deleted since is not in the report.",
+            "A report more than a day older than the reference instant cannot show that root was not used since.",
             _SPANS,
         ),
         messages=MappingProxyType(
@@ -423,8 +429,8 @@ CONTROLS: Final = (
         remediation="Look at the user's credentials in the account itself, and delete those that are not needed.",
         caveats=(
             (
-                "AWS documents the column, yet reports of 2025 and 2026 do not have it. An account without it gets one "
-                "finding, not_checked. AWS allows two access keys a user, so that nothing should be missing."
+                "AWS documents the column, yet reports of 2025 and 2026 do not have it. A report without it gets one "
+                "finding, not_applicable. AWS allows two access keys a user, so that nothing should be missing."
             ),
         ),
         absent=Reason.COLUMN_NOT_IN_REPORT,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from analyzer.reading.layout import Slot
     from analyzer.staleness import Flags, Micros
 
     Rows = npt.NDArray[np.int64]
@@ -44,6 +45,9 @@ _KEYS: Final = tuple(slot for slot in SLOTS if slot.kind is Kind.ACCESS_KEY)
 _FILLED: Final = (State.VALUE, State.INVALID)
 """A cell with one of these holds something: what is unreadable is still there."""
 _NEVER: Final = (State.NOT_APPLICABLE, State.NO_INFORMATION)
+_SENTINELS: Final = (*_NEVER, State.NOT_SUPPORTED)
+"""A cell with one of these says that there is nothing; a blank one says nothing."""
+_GOVCLOUD: Final = "aws-us-gov"
 
 
 @dataclass(frozen=True)
@@ -360,12 +364,18 @@ def without_mfa(subjects: Subjects) -> Ruling:
 
 def more_credentials(subjects: Subjects) -> Ruling:
     """Fail rows whose further credentials the report only names; rows of reports without that column are not judged."""
-    named = Truth.certain(subjects.column("additional_credentials_info").notna().to_numpy())
+    column = "additional_credentials_info"
+    named = Truth(subjects.state(column, State.VALUE), subjects.state(column, State.NOT_APPLICABLE))
     later = subjects.made_later & ~true_where(arrow_of(subjects.column("is_root")))
     reason = first_that_holds(
-        {Reason.CREATED_AFTER_AS_OF: later, Reason.MORE_CREDENTIALS: named.yes}, Reason.NO_MORE_CREDENTIALS
+        {
+            Reason.CREATED_AFTER_AS_OF: later,
+            Reason.MORE_CREDENTIALS: named.yes,
+            Reason.NO_MORE_CREDENTIALS: named.no,
+        },
+        Reason.MORE_CREDENTIALS_UNKNOWN,
     )
-    return _by_flags(subjects, named, reason, true_where(arrow_of(subjects.column("additional_credentials_shown"))))
+    return _by_flags(subjects, named, reason, ~subjects.state(column, State.MISSING))
 
 
 # --- root ------------------------------------------------------------------------------------------------------------
@@ -373,28 +383,32 @@ def more_credentials(subjects: Subjects) -> Ruling:
 
 def root_key(subjects: Subjects, inactive_keys_count: int) -> Ruling:
     """Fail accounts whose root has an active key; with `inactive_keys_count`, also where an inactive one is there."""
-    first, second = (subjects.flag(slot.active) for slot in _KEYS)
+    made = [subjects.time(slot.last_changed) for slot in _KEYS]
+    # What a slot held before a later key was made in it is not known.
+    later = [time > subjects.as_of for time in made]
+    first, second = (subjects.flag(slot.active).unless(hidden) for slot, hidden in zip(_KEYS, later, strict=True))
     active = first | second
-    there = [_is_filled(subjects, slot.last_changed, slot.last_used) for slot in _KEYS]
-    left = there[0] | there[1]
-    fails = active | Truth(left, ~left) if inactive_keys_count else active
+    there = [_holds_key(subjects, slot).unless(hidden) for slot, hidden in zip(_KEYS, later, strict=True)]
+    either = there[0] | there[1]
+    fails = active | either if inactive_keys_count else active
     reason = first_that_holds(
         {
             Reason.KEY_EXISTS: active.yes,
-            Reason.INACTIVE: left & ~fails.unknown,
-            Reason.NO_KEY: active.no,
+            Reason.INACTIVE: either.yes & ~fails.unknown,
+            Reason.NO_KEY: fails.no,
         },
         Reason.ACTIVE_UNKNOWN,
     )
     # The key that is spoken of: an active one before an inactive one, the first before the second.
-    second_one = np.select([first.yes, second.yes, there[0]], [False, True, False], default=there[1])
-    time = np.where(second_one, subjects.time(_KEYS[1].last_changed), subjects.time(_KEYS[0].last_changed))
-    of_key = np.isin(reason, [REASONS.index(Reason.KEY_EXISTS), REASONS.index(Reason.INACTIVE)]) & (time != NO_TIME)
+    of_second = np.select([first.yes, second.yes, there[0].yes], [False, True, False], default=there[1].yes)
+    time = np.where(of_second, made[1], made[0])
+    of_key = np.isin(reason, [REASONS.index(Reason.KEY_EXISTS), REASONS.index(Reason.INACTIVE)])
+    of_key &= (time != NO_TIME) & (time <= subjects.as_of)
     bases = [BASES.index(slot.last_changed) for slot in _KEYS]
     return Ruling(
         fails,
         reason,
-        np.where(of_key, np.where(second_one, bases[1], bases[0]), -1).astype(np.int8),
+        np.where(of_key, np.where(of_second, bases[1], bases[0]), -1).astype(np.int8),
         np.where(of_key, time, NO_TIME),
         ~subjects.nothing,
         ~subjects.nothing,
@@ -404,10 +418,12 @@ def root_key(subjects: Subjects, inactive_keys_count: int) -> Ruling:
 def root_without_mfa(subjects: Subjects) -> Ruling:
     """Fail accounts whose root has a password and no MFA."""
     flag, mfa = subjects.flag("password_enabled"), subjects.flag("mfa_active")
-    # Reports up to about 2024 say not_supported of root's password: it always had one.
+    # Reports up to about 2024 say not_supported of root's password: it always had one, but in GovCloud (US).
+    no_console = (subjects.column("partition") == _GOVCLOUD).to_numpy() & flag.unknown
     password = Truth(flag.yes | subjects.state("password_enabled", State.NOT_SUPPORTED), flag.no)
     reason = first_that_holds(
         {
+            Reason.NO_CONSOLE_ACCESS: no_console,
             Reason.MFA_ACTIVE: mfa.yes,
             Reason.NO_PASSWORD: password.no,
             Reason.PASSWORD_UNKNOWN: password.unknown,
@@ -430,34 +446,41 @@ def root_without_hardware_mfa(subjects: Subjects) -> Ruling:
 
 
 def root_in_use(subjects: Subjects, min_idle_days: int) -> Ruling:
-    """Fail accounts whose root was used less than the given days ago, by its password or a key."""
-    columns = ["password_last_used", *(str(slot.last_used) for slot in _KEYS)]
-    empty = [subjects.nothing, *(_is_empty(subjects, slot.active, slot.last_changed) for slot in _KEYS)]
+    """Fail accounts whose root was used less than the given days ago, by its password or a key.
+
+    A report that is more than a day older than the reference instant cannot show that there was no use since.
+    """
     newest = np.full(len(subjects), NO_TIME)
     basis = np.full(len(subjects), -1, np.int8)
     recent, later = Truth.certain(subjects.nothing), subjects.nothing
-    for column, without in zip(columns, empty, strict=True):
+    columns = {"password_last_used": subjects.nothing} | {
+        str(slot.last_used): _is_empty(subjects, slot) for slot in _KEYS
+    }
+    for column, empty in columns.items():
         used = subjects.time(column)
         by_then = (used != NO_TIME) & (used <= subjects.as_of + TOLERANCE)
         lately = by_then & (subjects.as_of - np.where(by_then, used, subjects.as_of) < min_idle_days * DAY)
+        not_lately = (by_then & ~lately) | subjects.state(column, *_NEVER) | ((used == NO_TIME) & empty)
         later = later | ((used != NO_TIME) & ~by_then)
-        recent = recent | Truth(
-            lately, (by_then & ~lately) | subjects.state(column, *_NEVER) | ((used == NO_TIME) & without)
-        )
+        recent = recent | Truth(lately, not_lately)
         newer = by_then & (used > newest)
         newest = np.where(newer, used, newest)
         basis = np.where(newer, BASES.index(column), basis).astype(np.int8)
+    captured = subjects.time("captured_at")
+    older = (captured != NO_TIME) & (captured < subjects.as_of - DAY)
+    fails = Truth(recent.yes, recent.no & ~older)
     reason = first_that_holds(
         {
-            Reason.LAST_USED: ~recent.unknown & (newest != NO_TIME),
-            Reason.NEVER_USED: recent.no,
+            Reason.LAST_USED: ~fails.unknown & (newest != NO_TIME),
+            Reason.NEVER_USED: fails.no,
+            Reason.REPORT_OLDER: recent.no,
             Reason.USED_AFTER_AS_OF: later,
         },
         Reason.LAST_USE_UNKNOWN,
     )
     known = reason == REASONS.index(Reason.LAST_USED)
     return Ruling(
-        recent,
+        fails,
         reason,
         np.where(known, basis, -1).astype(np.int8),
         np.where(known, newest, NO_TIME),
@@ -466,18 +489,15 @@ def root_in_use(subjects: Subjects, min_idle_days: int) -> Ruling:
     )
 
 
-def _is_filled(subjects: Subjects, *columns: str | None) -> Flags:
-    """Where one of the columns holds something."""
-    filled = subjects.nothing
-    for column in columns:
-        if column:
-            filled = filled | subjects.state(column, *_FILLED)
-    return filled
+def _holds_key(subjects: Subjects, slot: Slot) -> Truth:
+    """Whether a slot holds a key, active or not: its date says so, and only a sentinel says that there is none."""
+    filled = subjects.state(slot.last_changed, *_FILLED) | subjects.state(str(slot.last_used), *_FILLED)
+    return Truth(filled, ~filled & subjects.state(slot.last_changed, *_SENTINELS))
 
 
-def _is_empty(subjects: Subjects, active: str, last_changed: str) -> Flags:
-    """Where a slot holds no key."""
-    return subjects.flag(active).no & ~subjects.state(last_changed, *_FILLED)
+def _is_empty(subjects: Subjects, slot: Slot) -> Flags:
+    """Where a slot is known to hold no key."""
+    return subjects.flag(slot.active).no & subjects.state(slot.last_changed, *_SENTINELS)
 
 
 RULES: Final[Mapping[str, Callable[..., Ruling]]] = {

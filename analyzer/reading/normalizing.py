@@ -73,8 +73,8 @@ class Tables:
     """The typed tables of all reports, rows in the order of sources, lines and slots.
 
     `users` has the columns of `analyzer.tables.USERS`, and `report`, the row's position in `reports`;
-    `password_enabled_state`, not_supported where an old report says so of root; and `additional_credentials_shown`,
-    whether its report has that column. The codes of its `source` are positions in the sources.
+    `password_enabled_state`, not_supported where an old report says so of root; `additional_credentials_info_state`,
+    missing where its report has no such column. The codes of its `source` are positions in the sources.
     `credentials` has those of `analyzer.tables.CREDENTIALS` but the days, and of its user `is_root`,
     `user_creation_time` and `user_row`, its position. `reports` has a row per report: `source, rows, rejected,
     layout, newest_time`.
@@ -110,7 +110,7 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
             columns[column] = column_of({"user": user, "arn": arn}[column])
         elif column == "additional_credentials_info":
             columns[column] = column_of(_not_available_to_null(cells))
-            columns["additional_credentials_shown"] = column_of(cells.is_valid())
+            columns[f"{column}_state"] = _read_info(cells)
         else:
             columns[column] = category_of(_not_available_to_null(cells))
     columns |= _accounts(names, raw, sources, account_id, place)
@@ -142,6 +142,15 @@ def _blank_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _not_available_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.is_in(pc.ascii_lower(cells), pa.array(list(SENTINELS))), NULL_TEXT, cells)
+
+
+def _read_info(cells: pa.ChunkedArray) -> pd.Series[Any]:
+    """Return the state of each cell of a text column in which nothing (a blank) means that there is none."""
+    states = {**SENTINELS, "": State.NOT_APPLICABLE}
+    position = pc.fill_null(pc.index_in(pc.ascii_lower(cells), pa.array(list(states))), -1).to_numpy()
+    known = np.array([_CODE[state] for state in states.values()])
+    code = np.where(position >= 0, known[position], _CODE[State.VALUE])
+    return coded(np.where(cells.is_null().to_numpy(), _CODE[State.MISSING], code).astype(np.int8), _STATES)
 
 
 # --- times -----------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ OLD, YOUNG, LATER = "2026-01-01T00:00:00Z", "2026-10-21T00:00:00Z", "2026-11-05T
 LESS_THAN_45, MORE_THAN_45 = "2026-09-17T00:00:00Z", "2026-09-16T23:59:59Z"
 LESS_THAN_90, MORE_THAN_90 = "2026-08-03T00:00:00Z", "2026-08-02T23:59:59Z"
 MADE = {"user_creation_time": YOUNG}
+GOVCLOUD = {"arn": "arn:aws-us-gov:iam::111122223333:root"}
 OLD_ROOT = {
     "password_enabled": "not_supported",
     "password_last_changed": "not_supported",
@@ -127,9 +128,14 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(FAIL, Reason.KEY_EXISTS, root(**key(1, active=""), **key(2, rotated=OLD))),
         Case(FAIL, Reason.KEY_EXISTS, root(**OLD_ROOT, **key(2, rotated=OLD, used=YOUNG))),
         Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, root(**key(active=""))),
+        Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, root(**key(rotated=LATER))),
+        Case(PASS, Reason.NO_KEY, root(**key(active="false", rotated=""))),
         Case(UNDECIDED, Reason.ROOT_NOT_IN_REPORT, user("a")),
     ),
     "root-mfa": (
+        Case(NOT_APPLICABLE, Reason.NO_CONSOLE_ACCESS, root(**OLD_ROOT, **GOVCLOUD, mfa_active="false")),
+        Case(FAIL, Reason.MFA_NOT_ACTIVE, root(**GOVCLOUD, mfa_active="false")),
+        Case(PASS, Reason.NO_PASSWORD, root(**GOVCLOUD, password_enabled="false")),
         Case(PASS, Reason.MFA_ACTIVE, root(mfa_active="true")),
         Case(PASS, Reason.MFA_ACTIVE, root(**OLD_ROOT, mfa_active="true")),
         Case(PASS, Reason.NO_PASSWORD, root(password_enabled="false", mfa_active="false")),
@@ -140,6 +146,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(UNDECIDED, Reason.ROOT_NOT_IN_REPORT, user("a")),
     ),
     "root-hardware-mfa": (
+        Case(NOT_APPLICABLE, Reason.NO_CONSOLE_ACCESS, root(**OLD_ROOT, **GOVCLOUD)),
         Case(FAIL, Reason.MFA_NOT_ACTIVE, root(mfa_active="false")),
         Case(FAIL, Reason.MFA_NOT_ACTIVE, root(**OLD_ROOT, mfa_active="false")),
         Case(UNDECIDED, Reason.MFA_KIND_UNKNOWN, root(mfa_active="true")),
@@ -157,6 +164,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(UNDECIDED, Reason.LAST_USE_UNKNOWN, root(password_last_used="")),
         Case(UNDECIDED, Reason.LAST_USE_UNKNOWN, root(**key(rotated=OLD)), COLUMNS_16),
         Case(PASS, Reason.NEVER_USED, root(), COLUMNS_16),
+        Case(UNDECIDED, Reason.LAST_USE_UNKNOWN, root(access_key_1_last_rotated=""), COLUMNS_16),
         Case(UNDECIDED, Reason.USED_AFTER_AS_OF, root(password_last_used=LATER)),
         Case(UNDECIDED, Reason.ROOT_NOT_IN_REPORT, user("a")),
     ),
@@ -191,6 +199,12 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(PASS, Reason.NO_MORE_CREDENTIALS, user("a", additional_credentials_info="N/A"), COLUMNS),
         Case(FAIL, Reason.MORE_CREDENTIALS, user("a", additional_credentials_info="access_key_3: active"), COLUMNS),
         Case(FAIL, Reason.MORE_CREDENTIALS, root(additional_credentials_info="cert_3: active"), COLUMNS),
-        Case(UNDECIDED, Reason.COLUMN_NOT_IN_REPORT, user("a")),
+        Case(
+            UNDECIDED,
+            Reason.MORE_CREDENTIALS_UNKNOWN,
+            user("a", additional_credentials_info="no_information"),
+            COLUMNS,
+        ),
+        Case(NOT_APPLICABLE, Reason.COLUMN_NOT_IN_REPORT, user("a")),
     ),
 }

@@ -15,6 +15,7 @@ from analyzer.controls.rules import RULES
 from analyzer.pipeline import audit
 from analyzer.planning import make_plan
 from analyzer.policy import ControlPolicy, Policy
+from analyzer.reading.layout import COLUMNS
 from analyzer.result import Settings
 from analyzer.verdicts import Status
 from tests.control_oracle import SLOT_ORDER, Verdict, judge_controls
@@ -148,6 +149,64 @@ def test_accounts_without_root_are_named_once_each(tmp_path: Path) -> None:
     )
     every = audit(paths, Settings(plan, every_snapshot=True)).findings
     assert (every["account_id"] == "111122223333").sum() == 2
+
+
+def test_a_root_slot_that_says_nothing_is_not_empty() -> None:
+    text = csv_of(root(**key(1, active="false", rotated=""), **key(2, active="false", rotated="N/A")))
+    hub = run_plan(text, make_plan(benchmark="security-hub", controls=["no-root-access-key"]), AS_OF).findings
+    assert hub[["status", "reason"]].astype("str").to_numpy().tolist() == [["not_checked", "active_unknown"]]
+
+
+@pytest.mark.parametrize(
+    ("captured", "used", "status", "reason"),
+    [
+        ("2026-10-31", "2026-01-01T00:00:00Z", "pass", "last_used"),
+        ("2026-10-30", "2026-01-01T00:00:00Z", "pass", "last_used"),
+        ("2026-10-30T23-59-59Z", "2026-01-01T00:00:00Z", "not_checked", "report_older"),
+        ("2026-10-20", "no_information", "not_checked", "report_older"),
+        ("2026-10-20", "2026-10-01T00:00:00Z", "fail", "last_used"),
+    ],
+)
+def test_an_old_report_does_not_show_that_root_was_not_used_since(
+    tmp_path: Path, captured: str, used: str, status: str, reason: str
+) -> None:
+    path = write(tmp_path / f"{captured}.csv", csv_of(root(password_last_used=used)))
+    found = audit([path], Settings(make_plan(controls=["root-not-in-daily-use"]), as_of=AS_OF)).findings
+    assert found[["status", "reason"]].astype("str").to_numpy().tolist() == [[status, reason]]
+
+
+def test_each_report_without_the_column_of_further_credentials_is_named(tmp_path: Path) -> None:
+    with_column = csv_of(root(), user("a"), columns=COLUMNS)
+    paths = [
+        write(tmp_path / "2026-10-31_a.csv", with_column),
+        write(tmp_path / "2026-10-31_b.csv", csv_of(user("b"), user("c"))),
+    ]
+    found = audit(paths, Settings(make_plan(controls=["additional-credentials"]))).findings
+    shown = found[["source", "status"]].astype("str").to_numpy().tolist()
+    assert shown == [[paths[0], "pass"], [paths[0], "pass"], [paths[1], "not_applicable"]]
+
+
+def test_an_account_with_nothing_to_judge_is_listed(tmp_path: Path) -> None:
+    paths = [
+        write(tmp_path / "2026-10-31_a.csv", csv_of(root())),
+        write(
+            tmp_path / "2026-10-31_b.csv",
+            csv_of(user("a", account="123456789012", **key(rotated="2026-10-30T00:00:00Z"))),
+        ),
+    ]
+    result = audit(paths, Settings(make_plan(controls=["unused-credentials"])))
+    assert sorted(result.by_account.index) == ["111122223333", "123456789012"]
+    assert result.summary["by_account"]["111122223333"]["judged"] == 0
+    assert all(list(table.columns) == list(result.by_account.index) for table in result.matrix.values())
+
+
+def test_the_latest_use_of_root_is_the_worst(tmp_path: Path) -> None:
+    paths = []
+    for day, account in ((20, "111122223333"), (30, "123456789012"), (25, "444455556666")):
+        row = root(account, password_last_used=f"2026-10-{day}T00:00:00Z")
+        paths.append(write(tmp_path / f"2026-10-31_{account}.csv", csv_of(row)))
+    result = audit(paths, Settings(make_plan(controls=["root-not-in-daily-use"])))
+    assert result.worst_first["account_id"].tolist() == ["123456789012", "444455556666", "111122223333"]
 
 
 def test_no_rule_is_left_over_and_none_is_missing() -> None:
