@@ -55,21 +55,28 @@ def apply_exceptions(
         free = matched[covering[matched] < 0]
         covering[free[found.as_of[free] <= since_epoch(one.end)]] = number
     failing = (found.status == Status.FAIL).to_numpy()
-    covered = {True: np.bincount(covering[failing] + 1, minlength=len(exceptions) + 1)[1:].tolist()}
-    covered[False] = np.bincount(covering[~failing] + 1, minlength=len(exceptions) + 1)[1:].tolist()
+    fails, undecided = (
+        np.bincount(covering[kind] + 1, minlength=len(exceptions) + 1)[1:].tolist() for kind in (failing, ~failing)
+    )
     rows = []
-    for number, (one, matched) in enumerate(zip(exceptions, matches, strict=True)):
+    for one, matched, failed, unsure in zip(exceptions, matches, fails, undecided, strict=True):
         state = _state(one, found.as_of[matched], newest)
         bare = int((covering[matched] < 0).sum())
-        _report(
-            one, state, covered[True][number] + covered[False][number], bare, _absent(one, plan, accounts), plan, log
+        if said := _what_to_do(one, state, failed + unsure, bare, _absent(one, plan, accounts)):
+            log.add(f"exception_{state}", said, source=plan.policy.name, line=one.line, value=one.id)
+        facts = (
+            one.id,
+            state,
+            failed,
+            unsure,
+            one.scope,
+            one.reason,
+            one.owner,
+            str(one.expires),
+            one.ticket,
+            one.line,
         )
-        rows.append(
-            (
-                *(one.id, state, covered[True][number], covered[False][number], one.scope, one.reason, one.owner),
-                *(one.expires.isoformat(), one.ticket, one.line),
-            )
-        )
+        rows.append(facts)
     codes = np.full(len(findings), -1, np.int32)
     codes[open_rows] = covering
     named = coded(codes, [one.id for one in exceptions])
@@ -132,24 +139,22 @@ def _state(one: Exemption, as_of: npt.NDArray[np.int64], newest: int | None) -> 
     return "expiring" if last is not None and end - last <= _SOON * DAY else "in force"
 
 
-def _report(  # noqa: PLR0913 - what the message is made of
-    one: Exemption, state: str, covered: int, bare: int, absent: str | None, plan: Plan, log: IssueLog
-) -> None:
-    """Note an exception that needs a look: `covered` findings are its own, `bare` ones it matches nothing covers."""
+def _what_to_do(one: Exemption, state: str, covered: int, bare: int, absent: str | None) -> str | None:
+    """Return what is to be said of an exception that needs a look.
+
+    `covered` findings are its own; of those it matches, `bare` ones have no exception that counts.
+    """
     subject = f"exception {one.id} ({one.scope}; owner {one.owner})"
     if state == "expired":
-        rest = (
-            f"{counted(bare, 'finding')} it was for {'counts' if bare == 1 else 'count'} again"
-            if bare
-            else (f"it matches nothing in this run, in which {absent}" if absent else "nothing depends on it any more")
-        )
-        said = f"{subject} expired on {one.expires}: {rest}; renew it with its owner, or remove it"
-    elif state == "unmatched":
-        rest = f", in which {absent}" if absent else " that fails or could not be decided: correct it, or remove it"
-        said = f"{subject} matches nothing{' in this run' if absent else ''}{rest}"
-    elif state == "expiring":
-        said = f"{subject} counts until {one.expires}: {counted(covered, 'finding')} will count again after that"
-    else:
-        return
-    name = plan.policy.name if plan.policy else ""
-    log.add(f"exception_{state}", said, source=name, line=one.line, value=one.id)
+        if bare:
+            rest = f"{counted(bare, 'finding')} it was for {'counts' if bare == 1 else 'count'} again"
+        else:
+            rest = f"it matches nothing in this run, in which {absent}" if absent else "nothing depends on it any more"
+        return f"{subject} expired on {one.expires}: {rest}; renew it with its owner, or remove it"
+    if state == "unmatched":
+        if absent:
+            return f"{subject} matches nothing in this run, in which {absent}"
+        return f"{subject} matches nothing that fails or could not be decided: correct it, or remove it"
+    if state == "expiring":
+        return f"{subject} counts until {one.expires}: {counted(covered, 'finding')} will count again after that"
+    return None
