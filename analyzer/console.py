@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analyzer.evidence import Written
+    from analyzer.planning import Chosen, Plan
     from analyzer.result import Audit, Inspection
 
 _WORST: Final = 10
@@ -35,6 +36,7 @@ _WIDE: Final = 120
 """Columns where the output is no terminal that would know better."""
 _ACCOUNT: Final = 14
 """Columns that an account's number takes."""
+_EXCEPTION_CODES: Final = ("exception_expired", "exception_unmatched", "exception_expiring")
 _GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 KIND_WORDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys", Kind.CERTIFICATE: "certificates"}
 _STYLES: Final[dict[str, str]] = {
@@ -130,7 +132,7 @@ def _context(audit: Audit) -> list[str]:
         off = f"; switched off: {', '.join(plan.left_out)}" if plan.left_out else ""
         lines.append(f"Policy: {plan.policy.name}, {counted(len(plan.policy.exceptions), 'exception')}{off}.")
     if plan.changes:
-        lines.append(f"Set otherwise: {', '.join(plan.changes)}.")
+        lines.append(f"* Set otherwise: {', '.join(plan.changes)}.")
     return [printable(line) for line in lines]
 
 
@@ -165,16 +167,17 @@ def _count(count: int, style: str = "") -> Text:
 
 def _show_controls(console: Console, audit: Audit) -> None:
     """Print a row per control: its outcomes, and how often it fails in each account, as far as there is room."""
-    plan, failing = audit.plan, audit.matrix[Status.FAIL]
+    plan, failing = audit.plan, audit.open_matrix[Status.FAIL]
     columns = {"fail": Status.FAIL, "not checked": Status.NOT_CHECKED, "pass": Status.PASS}
     excepted = ["excepted"] if audit.totals["excepted"] else []
     console.print()
-    console.print(Text(overall(audit), style="bold"), soft_wrap=True)
+    if plan.unused:
+        console.print(Text(overall(audit), style="bold"), soft_wrap=True)
     if console.width < _NARROW:
         for one, counts in zip(plan.chosen, audit.by_control, strict=True):
             names = [*columns.values(), *excepted]
             said = ", ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in names if counts[name])
-            number = f" ({one.requirement})" if one.requirement else ""
+            number = f" ({_number(one, plan)})" if one.requirement else ""
             console.print(Text(f"  {one.control.id}{number}: {said or 'nothing to judge'}"), soft_wrap=True)
         _show_undecidable(console, audit)
         return
@@ -189,11 +192,11 @@ def _show_controls(console: Console, audit: Audit) -> None:
         table.add_column(str(account), justify="right", no_wrap=True)
     for one, counts, by_account in zip(plan.chosen, audit.by_control, failing[shown].to_numpy().tolist(), strict=True):
         if not counts["judged"]:
-            table.add_row(one.control.id, one.requirement or "-", *["-"] * (len(columns) + len(excepted) + len(shown)))
+            table.add_row(one.control.id, _number(one, plan), *["-"] * (len(columns) + len(excepted) + len(shown)))
             continue
         table.add_row(
             one.control.id,
-            one.requirement or "-",
+            _number(one, plan),
             *(_count(counts[status], _STYLES[status]) for status in columns.values()),
             *(_count(counts[name]) for name in excepted),
             *(_count(count, _STYLES[Status.FAIL]) for count in by_account),
@@ -201,7 +204,8 @@ def _show_controls(console: Console, audit: Audit) -> None:
     console.print(_indented(table))
     if shown:
         of = "" if len(shown) == failing.shape[1] else f" {len(shown)} of {failing.shape[1]:,} accounts, worst first;"
-        note = f"  By account: how often it fails there;{of} the whole matrix is in the workbook."
+        apart = ", what is excepted left out" if audit.totals["excepted"] else ""
+        note = f"  By account: how often it fails there{apart};{of} the whole matrix is in the workbook."
         console.print(Text(note, style="dim"), soft_wrap=True)
     _show_undecidable(console, audit)
 
@@ -211,8 +215,13 @@ def _show_undecidable(console: Console, audit: Audit) -> None:
     count = int((audit.is_open & (audit.findings["reason"] == Reason.MFA_KIND_UNKNOWN)).sum())
     if count:
         accounts = counted(count, "account")
-        note = f"  root-hardware-mfa: no report tells the kind of device; look at {accounts}, and except what you saw."
+        note = f"  root-hardware-mfa: no report tells the kind of device; look at {accounts}, and keep an exception."
         console.print(Text(note, style="dim"), soft_wrap=True)
+
+
+def _number(one: Chosen, plan: Plan) -> str:
+    """Return a control's number, with a star where it is judged by other limits than the benchmark's."""
+    return (one.requirement or "-") + ("*" if plan.is_changed(one) else "")
 
 
 def _show_worst(console: Console, audit: Audit) -> None:
@@ -229,6 +238,11 @@ def _show_worst(console: Console, audit: Audit) -> None:
     grave = bad["severity"].isin(_GRAVE).to_numpy() & named
     _show_findings(console, "Unused, worst first" if several else "Worst first", bad[of_unused])
     _show_findings(console, "Critical and high", bad[grave & ~of_unused], control=True)
+    rest = int((~of_unused & ~grave & (bad["status"] == Status.FAIL).to_numpy()).sum())
+    if rest:
+        console.print()
+        where = "in findings.parquet, and on the sheet Findings of the workbook"
+        console.print(Text(f"{rest:,} more that fail, medium and low, stand {where}.", style="dim"), soft_wrap=True)
 
 
 def _show_findings(console: Console, title: str, findings: pd.DataFrame, *, control: bool = False) -> None:
@@ -262,8 +276,18 @@ def _show_findings(console: Console, title: str, findings: pd.DataFrame, *, cont
 
 
 def _show_exceptions(console: Console, audit: Audit) -> None:
-    """Print the exceptions that cover something; what is wrong with others stands among the issues."""
+    """Print the exceptions that cover something, and one by one those that need a look."""
     covering = [row for row in records(audit.exceptions) if row["failing"] or row["not_checked"]]
+    wanting = [row for row in records(audit.issues) if row["code"] in _EXCEPTION_CODES]
+    if wanting:
+        console.print()
+        console.print(Text(f"Exceptions that need a look: {len(wanting):,}", style="bold"))
+        for row in wanting[:_WORST]:
+            console.print(Text(printable(f"  {row['source']}:{row['line']} {row['message']}")), soft_wrap=True)
+        if len(wanting) > _WORST:
+            console.print(
+                Text(f"  and {len(wanting) - _WORST:,} more: see issues.parquet, or the workbook", style="dim")
+            )
     if not covering:
         return
     console.print()
@@ -281,12 +305,13 @@ def _show_exceptions(console: Console, audit: Audit) -> None:
 
 
 def _show_issues(console: Console, found: Audit | Inspection) -> None:
-    if not found.issue_counts:
+    counts = {code: count for code, count in found.issue_counts.items() if code not in _EXCEPTION_CODES}
+    if not counts:
         return
     console.print()
     console.print(Text("Data issues", style="bold"))
     first = {row["code"]: row for row in records(found.issues.drop_duplicates("code"))}
-    for code, count in found.issue_counts.items():
+    for code, count in counts.items():
         row = first[code]
         where = (
             row["source"] + (f":{row['line']}" if row["line"] else "") + (f" {row['column']}" if row["column"] else "")

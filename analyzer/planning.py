@@ -30,7 +30,7 @@ class Chosen:
     severity: Severity
     parameters: Mapping[str, int]
     set_by: Mapping[str, str] = field(default_factory=dict)
-    """Who set a parameter to something else than the control's default."""
+    """Who set a parameter, or the severity."""
 
     @property
     def limit_days(self) -> int | None:
@@ -65,18 +65,21 @@ class Plan:
     @property
     def changes(self) -> list[str]:
         """In words, what options and policy set otherwise than the benchmark, or the control itself, has it."""
-        found = []
-        for one in self.chosen:
-            values: dict[str, tuple[object, str]] = {
-                name: (one.parameters[name], who) for name, who in one.set_by.items()
-            }
-            if one.severity is not one.control.severity:
-                values["severity"] = (one.severity, "policy")
-            label = self.benchmark.label if self.benchmark else None
-            found += [
-                f"{one.control.id} {name} {value} ({who})" for name, (value, who) in values.items() if who != label
-            ]
+        found = [
+            f"{one.control.id} {name} {one.parameters.get(name, one.severity)} ({who})"
+            for one in self.chosen
+            for name, who in one.set_by.items()
+            if who != self._label
+        ]
         return list(dict.fromkeys(found))
+
+    def is_changed(self, one: Chosen) -> bool:
+        """Whether a control is judged by other limits than the benchmark's, or its own."""
+        return any(who != self._label and name in one.parameters for name, who in one.set_by.items())
+
+    @property
+    def _label(self) -> str | None:
+        return self.benchmark.label if self.benchmark else None
 
     @property
     def unused(self) -> Chosen | None:
@@ -104,7 +107,7 @@ def make_plan(
         for one in asked:
             if not any(requirement.control == one for requirement in requirements):
                 raise UsageError(
-                    f"--control: {one} is no part of {chosen_benchmark.title}",
+                    f"{one} is no part of {chosen_benchmark.title}",
                     f"it has {', '.join(dict.fromkeys(requirement.control for requirement in requirements))}",
                 )
     chosen, left_out = [], []
@@ -148,5 +151,7 @@ def _choose(
             if name in parameters:
                 parameters[name] = value
                 set_by[name] = who
-    severity = (policy.severity(control.id) if policy else None) or control.severity
-    return Chosen(control, requirement.number or None, severity, parameters, set_by)
+    own = policy.severity(control.id) if policy else None
+    if own is not None:
+        set_by["severity"] = "policy"
+    return Chosen(control, requirement.number or None, own or control.severity, parameters, set_by)

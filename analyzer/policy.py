@@ -189,7 +189,7 @@ class _Reader:
             if key not in table:
                 example = "2027-01-31" if key == "expires" else '"…"'
                 self._fail(path, f"{key} is missing", f"no exception without {key}: write {key} = {example}")
-        if not any(key in table for key in _MATCHING):
+        if not any(str(table.get(key, "*")).strip("*?") for key in _MATCHING):
             self._fail(path, "matches everything", f"say what is excepted, by at least one of {', '.join(_MATCHING)}")
         texts: dict[str, str] = {
             key: self._text(path, key, table[key]) for key in _EXCEPTION_KEYS if key in table and key != "expires"
@@ -219,8 +219,8 @@ class _Reader:
     def _table(self, path: tuple[str, ...], parent: dict[str, Any], key: str) -> dict[str, Any]:
         value = parent.get(key, {})
         if not isinstance(value, dict):
-            shown = ".".join([*path, key])
-            below = f"{shown}.NAME" if not path else shown
+            # Keys right below [exceptions] are meant to be of one exception.
+            below = f"{path[0] if path else key}.NAME" if path != ("controls",) else f"controls.{key}"
             self._fail((*path, key), "not a table", f"write [{below}] on a line of its own, and its keys below it")
         return value
 

@@ -141,13 +141,19 @@ class Audit(_WithIssues):
     @cached_property
     def matrix(self) -> dict[Status, pd.DataFrame]:
         """For each status the findings by position in the plan (rows) and account (columns, most failures first)."""
-        status = self.findings["status"]
-        return {
-            wanted: pd.crosstab(
-                self.findings["chosen"][(status == wanted).to_numpy()], self._account[(status == wanted).to_numpy()]
-            ).reindex(index=range(len(self.plan.chosen)), columns=list(self.by_account.index), fill_value=0)
-            for wanted in Status
-        }
+        every = pd.Series(data=True, index=self.findings.index)
+        return {status: self._crossed(every, status) for status in Status}
+
+    @cached_property
+    def open_matrix(self) -> dict[Status, pd.DataFrame]:
+        """The same of what fails or could not be decided and is not excepted."""
+        return {status: self._crossed(self.is_open, status) for status in (Status.FAIL, Status.NOT_CHECKED)}
+
+    def _crossed(self, some: pd.Series[Any], status: Status) -> pd.DataFrame:
+        rows = (some & (self.findings["status"] == status)).to_numpy()
+        return pd.crosstab(self.findings["chosen"][rows], self._account[rows]).reindex(
+            index=range(len(self.plan.chosen)), columns=list(self.by_account.index), fill_value=0
+        )
 
     @cached_property
     def _account(self) -> pd.Series[Any]:

@@ -106,7 +106,7 @@ def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int)
         ),
         (
             ["audit", "2026-10-31.csv", "--benchmark", "cis-7.0", "--control", "single-active-access-key"],
-            "--control: single-active-access-key is no part of CIS AWS Foundations Benchmark v7.0",
+            "single-active-access-key is no part of CIS AWS Foundations Benchmark v7.0",
             "it has unused-credentials",
         ),
         (

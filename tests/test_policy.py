@@ -145,6 +145,8 @@ def test_everything_a_policy_may_hold(tmp_path: Path) -> None:
             "reason",
         ),
         (f"[exceptions.x]\n{WHY}expires = 2027-01-31", "1: exceptions.x: matches everything", "account, user, cred"),
+        (f"[exceptions.x]\nuser='?*'\n{WHY}expires = 2027-01-31", "1: exceptions.x: matches everything", "account"),
+        ("[exceptions]\nuser = 'a'", "2: exceptions.user: not a table", "write [exceptions.NAME] on a line"),
         (
             f"[exceptions.x]\nuser = 'a'\n{WHY}expiry = 2027-01-31",
             "5: exceptions.x.expiry: unknown key; did you mean 'expires'?",
@@ -293,6 +295,7 @@ def test_what_is_excepted_does_not_count_for_the_exit_code(tmp_path: Path) -> No
         ({"user": "break*"}, {"Break-Glass-1", "break-glass-2", "breaks"}),
         ({"user": "*-2", "credential": "access_key_1"}, {"break-glass-2"}),
         ({"user": "*", "credential": "access_key_2"}, set()),
+        ({"user": "*", "credential": "access_key_1"}, {"break-glass-2", "unsure"}),
         ({"account": "111122223333"}, {"Break-Glass-1", "break-glass-2", "breaks", "unsure"}),
         ({"account": "123456789012"}, set()),
         ({"control": "root-mfa"}, set()),
@@ -392,7 +395,7 @@ def test_exceptions_change_no_status_and_add_no_cover_when_they_are_fewer(globs:
     expires = (AS_OF + timedelta(days=days)).date().isoformat()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        texts = [exception(f"x{n}", expires, user=glob) for n, glob in enumerate(globs)]
+        texts = [exception(f"x{n}", expires, user=glob, control="unused-credentials") for n, glob in enumerate(globs)]
         full, fewer = judged(folder, "".join(texts)), judged(folder, "".join(texts[:-1]))
         plain = audit([str(folder / "2026-10-31.csv")], Settings(unused(), as_of=AS_OF))
     assert full.findings["status"].tolist() == plain.findings["status"].tolist()

@@ -91,11 +91,13 @@ CONTROLS: Final = (
         evidence=_UNUSED_COLUMNS,
         rationale="The benchmark gives two procedures. The console's is the stricter one: it asks for the age of a key "
         "and not only for its last use, so that a key in daily use fails once it is old.",
-        remediation="Make the key inactive or delete it. A key that is in use must be rotated first: create a second "
-        "one, move its users over, then make the old one inactive.",
+        remediation="Keys: make them inactive, or delete them; one that is in use must be rotated first: create a "
+        "second one, move its users over, then make the old one inactive. Passwords: remove them (delete the login "
+        "profile).",
         caveats=(
             "A key made just before the report and not yet used fails, as the procedure says.",
             _SPANS,
+            "It is the second procedure of the requirement of unused-credentials, and has no number of its own.",
             "Auditors follow one of the two procedures: choose it with --control, or switch the other off in a policy.",
         ),
         messages=MappingProxyType(
@@ -175,7 +177,7 @@ CONTROLS: Final = (
             (
                 "That the times lie together does not prove that one act made both. How close counts is this program's "
                 "choice. The benchmark's command-line procedure compares no times: it asks for every key of such a "
-                "user that was never used. For that, set together_minutes to its most."
+                "user that was never used. For that, set together_minutes to 99999999."
             ),
             _SPANS,
         ),
@@ -239,7 +241,7 @@ CONTROLS: Final = (
         fails_when="access_key_1_active or access_key_2_active is true; with inactive_keys_count 1, also if an "
         "inactive key is there",
         parameters=MappingProxyType(
-            {"inactive_keys_count": Parameter(0, 0, 1, "1: a key that is inactive counts as well")}
+            {"inactive_keys_count": Parameter(0, 0, 1, "0 or 1; with 1, a key that is inactive counts as well")}
         ),
         evidence=(*_ACTIVE, *_ROTATED, *_USED),
         rationale="A key of root can do everything in the account and cannot be restricted. Whoever finds it owns the "
@@ -360,7 +362,7 @@ CONTROLS: Final = (
         remediation="Set an expiry in the account's password policy, or ask the user to change the password.",
         caveats=(
             "The report shows when the password was changed, not whether the account's password policy sets an expiry.",
-            "Not a part of the CIS benchmark since v1.3.",
+            "CIS v1.2 asked for an expiry in the account's password policy; later versions ask for none.",
         ),
         messages=MappingProxyType({Reason.AGE_UNKNOWN: "last change not known; user created {when}"}),
         references=(f"{_GUIDE}id_credentials_passwords_account-policy.html", _SECURITY_HUB),

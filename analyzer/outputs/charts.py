@@ -20,7 +20,7 @@ from analyzer.planning import UNUSED
 from analyzer.reading.layout import Kind, State
 from analyzer.result import JUDGED_KINDS, Outcome, accounts_in_words, accounts_of, counted, reference
 from analyzer.staleness import EXACT
-from analyzer.verdicts import Status
+from analyzer.verdicts import Reason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -228,11 +228,7 @@ def _is(count: int) -> str:
 
 def _excepted_by(audit: Audit, status: Status) -> pd.DataFrame:
     """Return how many findings of `status` are excepted, laid out as `Audit.matrix` is."""
-    matrix = audit.matrix[status]
-    findings = audit.findings
-    covered = findings[findings["exception"].notna().to_numpy() & (findings["status"] == status).to_numpy()]
-    account = covered["account_id"].astype(object).fillna("unknown")
-    return pd.crosstab(covered["chosen"], account).reindex(index=matrix.index, columns=matrix.columns, fill_value=0)
+    return audit.matrix[status] - audit.open_matrix[status]
 
 
 def _bare(axes: Axes, side: Literal["left", "bottom"]) -> None:
@@ -420,9 +416,9 @@ def _by_control_notes(audit: Audit) -> list[str]:
     notes = []
     if audit.totals["excepted"]:
         notes.append("Excepted findings, in brackets, are among those that fail or could not be decided.")
-    if audit.totals[Status.NOT_APPLICABLE]:
-        left = counted(audit.totals[Status.NOT_APPLICABLE], "finding")
-        notes.append(f"Not shown: {left} on what was made after the reference date.")
+    later = int((audit.findings["reason"] == Reason.CREATED_AFTER_AS_OF).sum())
+    if later:
+        notes.append(f"Not shown: {counted(later, 'finding')} on what was made after the reference date.")
     return notes
 
 
@@ -602,13 +598,11 @@ class _Cells(NamedTuple):
 
 def _cells(audit: Audit) -> _Cells:
     """Return the cells of all accounts, most failures first."""
-    excepted = {one: _excepted_by(audit, one) for one in (Status.FAIL, Status.NOT_CHECKED)}
-    matrix = audit.matrix
     cells = _Cells(
-        matrix[Status.FAIL] - excepted[Status.FAIL],
-        matrix[Status.NOT_CHECKED] - excepted[Status.NOT_CHECKED],
-        excepted[Status.FAIL] + excepted[Status.NOT_CHECKED],
-        matrix[Status.PASS],
+        audit.open_matrix[Status.FAIL],
+        audit.open_matrix[Status.NOT_CHECKED],
+        _excepted_by(audit, Status.FAIL) + _excepted_by(audit, Status.NOT_CHECKED),
+        audit.matrix[Status.PASS],
     )
     worst = pd.DataFrame({"failing": -cells.failing.sum(), "undecided": -cells.undecided.sum()})
     worst["account"] = worst.index

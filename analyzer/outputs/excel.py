@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
-    from analyzer.planning import Chosen
+    from analyzer.planning import Chosen, Plan
     from analyzer.result import Audit
 
 ROW_LIMIT: Final = 1_048_576
@@ -71,7 +71,7 @@ READING_ORDER: Final = (
 )
 """The columns of findings in the order in which they are read."""
 
-_WIDEST: Final = {"sha256": 66, "message": 100, "value": 40, "last_used_service": 20}
+_WIDEST: Final = {"sha256": 66, "scope": 100, "message": 100, "value": 40, "last_used_service": 20}
 """Columns are as wide as their longest text, up to this many characters, or `_WIDEST_TEXT`."""
 _WIDEST_TEXT: Final = 60
 _PREFACE_WIDTH: Final = 150
@@ -398,9 +398,9 @@ def _matrix(book: _Book, audit: Audit) -> None:
     sheet.set_column(1, len(columns), 6.5)
     # In order of rows: what comes too late is lost (constant memory).
     sheet.write_string(0, 0, "Control by account", book.title)
-    sheet.write_string(
-        1, 0, "How often each control fails or could not be decided; a dash: nothing to judge.", book.text
-    )
+    apart = " What is excepted is left out (sheet Exceptions)." if audit.totals["excepted"] else ""
+    note = f"How often each control fails or could not be decided; a dash: nothing to judge.{apart}"
+    sheet.write_string(1, 0, note, book.text)
     top = 4
     for column, title in enumerate(["", *(what for what, _, _ in columns)]):
         repeated = column > 1 and title == columns[column - 2][0]
@@ -413,9 +413,8 @@ def _matrix(book: _Book, audit: Audit) -> None:
         sheet.write_string(top, column, f"{one.control.id}{number}", book.upright)
     sheet.freeze_panes(top + 1, 1)
     sheet.repeat_rows(top - 1, top)
-    counts_of = {status: table.to_numpy() for status, table in audit.matrix.items()}
-    judged = counts_of[Status.PASS] + counts_of[Status.FAIL] + counts_of[Status.NOT_CHECKED]
-    numbers = [counts_of[status][position] for _, status, position in columns]
+    judged = np.sum([audit.matrix[s].to_numpy() for s in (Status.PASS, Status.FAIL, Status.NOT_CHECKED)], axis=0)
+    numbers = [audit.open_matrix[status].to_numpy()[position] for _, status, position in columns]
     known = [judged[position] > 0 for _, _, position in columns]
     accounts = list(audit.by_account.index)
     for at, account in enumerate(accounts):
@@ -464,7 +463,8 @@ def _by_control(audit: Audit) -> tuple[list[str], list[list[Any]]]:
     columns = ["fail", "not_checked", "pass", *(["excepted"] if audit.totals["excepted"] else [])]
     rows = []
     for one, counts in zip(audit.plan.chosen, audit.by_control, strict=True):
-        limit = f"{one.limit_days:,} days" if one.limit_days else ""
+        changed = " *" if audit.plan.is_changed(one) else ""
+        limit = f"{one.limit_days:,} days{changed}" if one.limit_days else changed.strip()
         shown = [counts[name] if counts["judged"] else "-" for name in columns]
         rows.append([one.control.id, one.requirement or "-", one.severity.value, limit, *shown])
     return ["control", audit.plan.numbers_of.label, "severity", "limit", *_words(columns)], rows
@@ -481,6 +481,7 @@ def _facts(audit: Audit) -> list[list[Any]]:
         ["Reference instant (UTC)", when + own],
         *([["Unused: fails when idle for", f"{plan.unused.limit_days:,} days or more"]] if plan.unused else []),
         *([["Policy", plan.policy.name]] if plan.policy else []),
+        *([["* set otherwise", ", ".join(plan.changes)]] if plan.changes else []),
         *([["Switched off by the policy", ", ".join(plan.left_out)]] if plan.left_out else []),
         ["Reports read", summary["reports"]],
         ["Reports judged", summary["reports_judged"]],
@@ -543,10 +544,10 @@ _RULE: Final = (
         "and the latest it can have been. It passes if even the earliest is within the limit, fails if even the "
         "latest is beyond it, and is not_checked otherwise. An unknown never becomes a pass."
     ),
-    (
-        "Source: CIS AWS Foundations Benchmark, credentials unused for 45 days or more: 1.12 (v1.4 to v4.0.1), "
-        "1.11 (v5.0), 2.11 (v6.0 and v7.0)."
-    ),
+)
+_SOURCE: Final = (
+    "Source: CIS AWS Foundations Benchmark, credentials unused for 45 days or more: 1.12 (v1.4 to v4.0.1), "
+    "1.11 (v5.0), 2.11 (v6.0 and v7.0); for 90 days or more: 1.3 (v1.2), 1.12 (v1.3)."
 )
 _EVALUATION: Final = (
     (
@@ -640,7 +641,7 @@ def _method(book: _Book, audit: Audit) -> None:
     row = 2
     unused = audit.plan.unused
     if unused:
-        row = paragraphs(row, "Unused credentials", [text.format(limit=unused.limit_days) for text in _RULE])
+        row = paragraphs(row, "Unused credentials", _unused_rule(unused, audit.plan))
         for below, cells in enumerate(_EVIDENCE, start=row):
             for column, text in enumerate(cells):
                 sheet.write_string(below, column, text, book.header if below == row else book.wrapped)
@@ -651,6 +652,15 @@ def _method(book: _Book, audit: Audit) -> None:
     for one in audit.plan.chosen:
         row = paragraphs(row, _heading(one, audit), _described(one))
     paragraphs(row, "What to know about the data", _CAVEATS)
+
+
+def _unused_rule(unused: Chosen, plan: Plan) -> list[str]:
+    """Return the rule of `unused-credentials` in paragraphs, and whose rule it is."""
+    rule = [*(text.format(limit=unused.limit_days) for text in _RULE), _SOURCE]
+    if plan.benchmark:
+        numbers = [str(one.requirement) for one in plan.chosen if one.control is unused.control]
+        rule.append(f"Judged for {plan.benchmark.title}: {', '.join(numbers)}.")
+    return rule
 
 
 def _heading(one: Chosen, audit: Audit) -> str:
@@ -665,8 +675,9 @@ def _described(one: Chosen) -> list[str]:
         f"{name} = {one.parameters[name]:,}{f' (set by {one.set_by[name]})' if name in one.set_by else ''}"
         for name in control.parameters
     ]
+    severity = f"{one.severity.value}{' (set by policy)' if 'severity' in one.set_by else ''}"
     return [
-        f"Severity {one.severity.value}. Judges {control.applies_to}. Fails when {one.say(control.fails_when)}.",
+        f"Severity {severity}. Judges {control.applies_to}. Fails when {one.say(control.fails_when)}.",
         " ".join([*([f"Limits: {', '.join(limits)}."] if limits else []), f"Columns: {', '.join(control.evidence)}."]),
         *(
             ["What the report cannot show: " + " ".join(one.say(text) for text in control.caveats)]
@@ -688,11 +699,8 @@ def _provenance(book: _Book, audit: Audit) -> None:
         f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
         f"controls: {', '.join(dict.fromkeys(one.control.id for one in audit.plan.chosen))}",
         f"benchmark: {audit.plan.benchmark.id if audit.plan.benchmark else 'none chosen'}",
-        *(
-            f"{one.control.id} {name}: {one.parameters[name]} ({who})"
-            for one in audit.plan.chosen
-            for name, who in one.set_by.items()
-        ),
+        f"set otherwise: {', '.join(audit.plan.changes) or 'nothing'}",
+        f"switched off: {', '.join(audit.plan.left_out) or 'nothing'}",
         f"policy: {f'{policy.name}, sha256 {policy.sha256}' if policy else 'none'}",
         f"every-snapshot: {'yes' if settings.every_snapshot else 'no'}",
         f"account-id: {settings.account_id or 'none given'}",

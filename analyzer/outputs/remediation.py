@@ -23,7 +23,7 @@ from analyzer.controls.control import Severity
 from analyzer.reading.columns import arrow_of, microseconds
 from analyzer.reading.layout import SLOTS, Kind, State
 from analyzer.result import counted, iso, reference
-from analyzer.verdicts import Reason, Status
+from analyzer.verdicts import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -153,10 +153,9 @@ def _task(audit: Audit, findings: list[Fact], excepted: list[Fact]) -> _Task:
 
 
 def _is_unused(fact: Fact) -> bool:
-    """Whether a failure says that nobody uses the credential: the console's procedure fails keys for their age too."""
+    """Whether a failure says that nobody uses it; the console's procedure fails keys in use and new ones as well."""
     return fact["control"] in {"unused-credentials", "no-initial-access-keys"} or (
-        fact["control"] == "unused-credentials-console"
-        and (_kind(fact) is Kind.PASSWORD or fact["reason"] == Reason.NEVER_USED)
+        fact["control"] == "unused-credentials-console" and _kind(fact) is Kind.PASSWORD
     )
 
 
@@ -211,7 +210,7 @@ def _cells(task: _Task) -> list[str]:
         _joined("; ", [fact["control"] for fact in findings]),
         min((fact["severity"] for fact in findings), key=_SEVERITIES.index),
         task.action,
-        _joined("; ", [fact["message"] for fact in findings]),
+        " | ".join(f"{fact['control']}: {fact['message']}" for fact in findings),
         *(iso(facts[column]) or "" for column in ("last_changed", "last_used", "captured_at")),
         facts["source"],
         str(facts["line"]),
@@ -325,7 +324,7 @@ esac
 ran=0 would=0 left=0 stopped=0 skipped=0
 tab=$(printf '\t')
 mode="dry run, nothing is changed"
-[ "$apply" = no ] || mode="changes are made"
+[ "$apply" = no ] || mode="changes will be made"
 say "Account $account: $mode"
 
 iam() { aws iam "$@" </dev/null; }
@@ -452,11 +451,12 @@ make_inactive() {
 # delete_never_used ACCOUNT USER CREDENTIAL CREATED
 delete_never_used() {
     begin "$1" "$2" "$3" || return 0
-    if [ "$delete" = no ]; then
-        say "left alone: $item, never used; --delete-never-used deletes it"
+    if ! find_key "$2" "$4" never; then
+        stopped=$((stopped + 1))
+    elif [ "$delete" = no ]; then
+        say "left alone: $item ($id), never used; --delete-never-used deletes it"
         left=$((left + 1))
-    elif ! find_key "$2" "$4" never ||
-        ! run delete-access-key --user-name="$2" --access-key-id "$id"; then
+    elif ! run delete-access-key --user-name="$2" --access-key-id "$id"; then
         stopped=$((stopped + 1))
     fi
 }
@@ -473,6 +473,10 @@ remove_password() {
 finish() {
     say "Account $account: $ran done, $would to do, $left left alone, $stopped stopped;" \
         "$skipped of other accounts skipped"
+    if [ $((ran + would + left + stopped)) -eq 0 ] && [ "$skipped" -gt 0 ]; then
+        say "STOP: no item is of account $account; use credentials of an account named below"
+        exit 1
+    fi
     [ "$stopped" -eq 0 ] || exit 1
 }
 

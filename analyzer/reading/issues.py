@@ -35,7 +35,7 @@ CODES: Final = {
     "unknown_column": Code(Level.NOTICE, "unknown column left out"),
     "other_snapshot": Code(Level.NOTICE, "older or newer snapshot of an account, not judged"),
     "older_report": Code(Level.UNREADABLE, "report more than a day older than the reference instant"),
-    "exception_expired": Code(Level.NOTICE, "exception that has expired and counts no more"),
+    "exception_expired": Code(Level.NOTICE, "exception that has expired"),
     "exception_unmatched": Code(Level.NOTICE, "exception that matches nothing"),
     "exception_expiring": Code(Level.NOTICE, "exception that expires within 30 days"),
     "split_report": Code(Level.REPAIRED, "further report in one file, split apart"),

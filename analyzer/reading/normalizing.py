@@ -389,7 +389,7 @@ def _reports(raw: RawTable, users: pd.DataFrame, sources: Sequence[Source], log:
         log.add(
             "captured_before_content",
             f"later than the report itself, dated {source.captured_at:%Y-%m-%dT%H:%M:%SZ} by its "
-            f"{source.captured_from}: the date is wrong; give the reference instant with --as-of",
+            f"{source.captured_from}: the date is wrong; correct it, or judge at another instant with --as-of",
             source=source.name,
             line=int(raw.line[row]),
             column=name,

@@ -112,7 +112,7 @@ def test_a_policy_switches_off_what_is_not_asked_for_by_name() -> None:
         ),
         (
             {"benchmark": "cis-7.0", "controls": ["single-active-access-key"]},
-            "--control: single-active-access-key is no part of CIS AWS Foundations Benchmark v7.0",
+            "single-active-access-key is no part of CIS AWS Foundations Benchmark v7.0",
             "it has unused-credentials, access-key-rotation",
         ),
     ],

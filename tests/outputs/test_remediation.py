@@ -179,7 +179,7 @@ def test_a_dry_run_changes_nothing_and_prints_the_very_commands(aws: Aws, hostil
     assert (ran.code, ran.changes, ran.err) == (0, [], "")
     told = [line.removeprefix("would run: aws ") for line in ran.out.splitlines() if line.startswith("would run: ")]
     assert told == [" ".join(inactive("-rf", "AKIAUSED")), " ".join(removed("a,b"))]
-    assert f"left alone: {ACCOUNT} =1+1 access_key_1, never used" in ran.out
+    assert f"left alone: {ACCOUNT} =1+1 access_key_1 (AKIANEVER), never used" in ran.out
     assert ran.summary == f"Account {ACCOUNT}: 0 done, 2 to do, 1 left alone, 0 stopped; 0 of other accounts skipped"
 
 
@@ -359,8 +359,9 @@ def test_items_of_other_accounts_are_skipped(aws: Aws, tmp_path: Path) -> None:
     assert ran.summary.endswith("1 done, 0 to do, 0 left alone, 0 stopped; 1 of other accounts skipped")
     aws.says("get-caller-identity", "none", "999999999999")
     ran = aws.run(script, "--apply", "--delete-never-used")
-    assert (ran.code, [call[1] for call in ran.calls]) == (0, ["get-caller-identity"])
-    assert ran.summary.endswith("2 of other accounts skipped")
+    assert (ran.code, [call[1] for call in ran.calls]) == (1, ["get-caller-identity"])
+    assert "STOP: no item is of account 999999999999" in ran.summary
+    assert "2 of other accounts skipped\n" in ran.out
 
 
 def test_without_aws_or_an_account_nothing_is_done(aws: Aws, hostile: Path, tmp_path: Path) -> None:
@@ -504,7 +505,7 @@ def test_what_may_be_in_use_is_for_people(tmp_path: Path) -> None:
     assert items(remediation.write(found, tmp_path)[1]) == []
     told = actions(found, tmp_path)
     assert told["rotation", "access_key_1"] == "rotate"
-    assert told["console", "access_key_1"].startswith("by hand: Make the key inactive or delete it. ")
+    assert told["console", "access_key_1"].startswith("by hand: Keys: make them inactive, or delete them; ")
     assert told["old-password", "password"].startswith("by hand: Set an expiry in the account's password policy")
     assert told["certificate", "cert_1"].startswith("by hand: Make the certificate inactive")
     assert told["<root_account>", "user"].startswith("by hand: Sign in as root and ")
@@ -517,7 +518,7 @@ def test_what_may_be_in_use_is_for_people(tmp_path: Path) -> None:
     ("controls", "cells", "line"),
     [
         (["no-initial-access-keys"], password(changed=BORN, used=USED) | key(rotated=BORN), "delete_never_used"),
-        (["unused-credentials-console"], key(rotated="2026-10-30T00:00:00Z"), "delete_never_used"),
+        (["unused-credentials-console"], key(rotated="2026-10-30T00:00:00Z"), None),
         (["unused-credentials-console"], PASSWORD, "remove_password"),
         (["unused-credentials-console"], USED_KEY, None),
         (["access-key-rotation"], USED_KEY, None),
@@ -544,11 +545,13 @@ def test_what_is_excepted_is_not_to_be_done(tmp_path: Path) -> None:
 
 
 def test_an_exception_from_one_of_two_like_controls_keeps_the_script_away(tmp_path: Path) -> None:
-    found = audited(tmp_path, user("ann", **NEW_KEY), exceptions=(exempt(control="unused-credentials"),))
+    rows = [user("ann", **NEW_KEY), user("bob", **PASSWORD)]
+    found = audited(tmp_path, *rows, exceptions=(exempt(control="unused-credentials"),))
     assert items(remediation.write(found, tmp_path)[1]) == []
-    row = next(row for row in worksheet(found, tmp_path) if row["credential"] == "access_key_1")
-    assert row["controls"] == "unused-credentials-console; access-key-rotation"
-    assert row["action"].startswith("by hand, since exception sealed covers it in part: ")
+    told = {row["credential"]: row for row in worksheet(found, tmp_path)}
+    assert told["access_key_1"]["controls"] == "unused-credentials-console; access-key-rotation"
+    assert told["access_key_1"]["action"] == "rotate"
+    assert told["password"]["action"].startswith("by hand, since exception sealed covers it in part: ")
     found = audited(tmp_path, user("ann", **NEW_KEY), exceptions=(exempt(control="access-key-rotation"),))
     assert len(items(remediation.write(found, tmp_path)[1])) == 1
 
@@ -624,7 +627,11 @@ def test_a_row_gathers_what_fails_of_one_credential(tmp_path: Path) -> None:
         "controls": "unused-credentials; unused-credentials-console; access-key-rotation",
         "severity": "medium",
         "action": "make inactive",
-        "why": "last used 2024-06-01, 882 days; created 2024-01-01, 1034 days",
+        "why": (
+            "unused-credentials: last used 2024-06-01, 882 days | "
+            "unused-credentials-console: created 2024-01-01, 1034 days | "
+            "access-key-rotation: created 2024-01-01, 1034 days"
+        ),
         "last_changed": OLD,
         "last_used": USED,
         "captured_at": "2026-10-31T23:59:59.999999Z",
@@ -691,3 +698,10 @@ def test_equal_inputs_give_equal_bytes(any_audit: Audit, tmp_path: Path) -> None
         [path.read_bytes() for path in remediation.write(any_audit, folder)] for folder in (tmp_path, tmp_path / "in")
     )
     assert first == second
+
+
+def test_a_dry_run_checks_never_used_keys_as_well(aws: Aws, tmp_path: Path) -> None:
+    aws.has_key("ann", "AKIA1", used="2026-11-01T00:00:00Z")
+    ran = aws.run(script_of(tmp_path, user("ann", **NEW_KEY)))
+    assert (ran.code, ran.changes) == (1, [])
+    assert "used since the report" in ran.out
