@@ -147,7 +147,7 @@ def _what_to_do(one: Exemption, state: str, covered: int, bare: int, absent: str
     subject = f"exception {one.id} ({one.scope}; owner {one.owner})"
     if state == "expired":
         if bare:
-            rest = f"{counted(bare, 'finding')} it was for {'counts' if bare == 1 else 'count'} again"
+            rest = f"{counted(bare, 'finding')} it covered {'counts' if bare == 1 else 'count'} again"
         else:
             rest = f"it matches nothing in this run, in which {absent}" if absent else "nothing depends on it any more"
         return f"{subject} expired on {one.expires}: {rest}; renew it with its owner, or remove it"

@@ -379,7 +379,7 @@ def test_each_finding_sees_an_exception_from_its_own_instant(tmp_path: Path) -> 
     result = audit([early, late], Settings(plan))
     assert result.findings["exception"].astype("str").fillna("-").tolist() == ["x", "-"]
     (message,) = result.issues[result.issues["code"] == "exception_expired"]["message"]
-    assert "expired on 2026-07-31: 1 finding it was for counts again" in message
+    assert "expired on 2026-07-31: 1 finding it covered counts again" in message
 
 
 def test_findings_on_an_account_as_a_whole_can_be_excepted(tmp_path: Path) -> None:
