@@ -1,4 +1,4 @@
-"""What was read: a row per input, and a row per data issue."""
+"""What was read: a row per input."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import pandas as pd
 import pyarrow as pa
 
 from analyzer.reading.columns import NO_TIME, TIME, column_of
-from analyzer.tables import ISSUES, to_pandas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from analyzer.reading.issues import IssueLog
     from analyzer.reading.normalizing import Tables
     from analyzer.reading.sources import Source
 
@@ -55,14 +53,3 @@ def inputs_table(
             "as_of": column_of(pa.array(instants, mask=(instants == NO_TIME) | ~was_judged).cast(TIME)),
         }
     )
-
-
-def issues_table(log: IssueLog) -> pd.DataFrame:
-    """Return the `issues` table: by source and line, what concerns a whole file before its lines."""
-    rows = sorted(log.rows, key=lambda row: (row[0], row[1] or 0, row[2] or "", row[4], row[5], row[3] or ""))
-    columns = list(zip(*rows, strict=True)) or [()] * len(ISSUES)
-    arrays = [
-        pa.array(list(values), pa.string() if pa.types.is_dictionary(f.type) else f.type).cast(f.type)
-        for values, f in zip(columns, ISSUES, strict=True)
-    ]
-    return to_pandas(pa.table(arrays, schema=ISSUES))

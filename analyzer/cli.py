@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -24,9 +24,11 @@ from analyzer.naming import known
 from analyzer.streams import printable, silence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
+    from analyzer.evidence import Written
+    from analyzer.planning import Plan
     from analyzer.policy import Policy
 
 NOTHING_PRODUCED: Final = 2
@@ -58,6 +60,61 @@ AccountId = Annotated[
         show_default=False,
     ),
 ]
+Output = Annotated[
+    Path,
+    typer.Option("-o", "--output", metavar="DIR", help="Folder for the evidence; an earlier run's is replaced."),
+]
+BenchmarkId = Annotated[
+    str | None,
+    typer.Option(
+        "--benchmark",
+        metavar="ID",
+        help="Judge the controls of this benchmark, by its numbers and limits; credreport controls lists them. "
+        "Without it, every control is judged, and the numbers of the newest CIS version are shown.",
+        show_default=False,
+    ),
+]
+ControlIds = Annotated[
+    list[str],
+    typer.Option(
+        "--control",
+        metavar="ID",
+        help="Judge this control only. Repeat, or separate by commas.",
+        show_default=False,
+    ),
+]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="Policy with limits, severities, controls switched off and exceptions (TOML). Without it, "
+        "credreport.toml in the current folder is used if it is there.",
+        show_default=False,
+    ),
+]
+NoPolicy = Annotated[bool, typer.Option("--no-policy", help="Use no policy, not even credreport.toml.")]
+MaxIdleDays = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=36_500,
+        help="Idle for this many days or more fails. [default: 45, or what the policy or benchmark says]",
+        show_default=False,
+    ),
+]
+StoreFolder = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="Take the snapshots from this store (see ingest).", show_default=False),
+]
+FollowFormats = Annotated[
+    list[str], typer.Option("--format", metavar="NAME", help="What to write. Repeat, or separate by commas.")
+]
+ExitZero = Annotated[
+    bool, typer.Option("--exit-zero", help="Exit 0 instead of 1 when credentials fail or could not be decided.")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON on standard output, and nothing else.")]
 
 
@@ -92,10 +149,7 @@ def audit(  # noqa: PLR0913 - one parameter an option
             show_default=False,
         ),
     ] = None,
-    output: Annotated[
-        Path,
-        typer.Option("-o", "--output", metavar="DIR", help="Folder for the evidence; an earlier run's is replaced."),
-    ] = Path("credreport-out"),
+    output: Output = Path("credreport-out"),
     formats: Annotated[
         list[str],
         typer.Option(
@@ -106,44 +160,11 @@ def audit(  # noqa: PLR0913 - one parameter an option
         list[str],
         typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}."),
     ] = list(TABLES),  # noqa: B006 - Typer copies it
-    benchmark: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ID",
-            help="Judge the controls of this benchmark, by its numbers and limits; credreport controls lists them. "
-            "Without it, every control is judged, and the numbers of the newest CIS version are shown.",
-            show_default=False,
-        ),
-    ] = None,
-    controls: Annotated[
-        list[str],
-        typer.Option(
-            "--control",
-            metavar="ID",
-            help="Judge this control only. Repeat, or separate by commas.",
-            show_default=False,
-        ),
-    ] = [],  # noqa: B006 - Typer copies it
-    policy: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Policy with limits, severities, controls switched off and exceptions (TOML). Without it, "
-            "credreport.toml in the current folder is used if it is there.",
-            show_default=False,
-        ),
-    ] = None,
-    no_policy: Annotated[bool, typer.Option("--no-policy", help="Use no policy, not even credreport.toml.")] = False,
-    max_idle_days: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            max=36_500,
-            help="Idle for this many days or more fails. [default: 45, or what the policy or benchmark says]",
-            show_default=False,
-        ),
-    ] = None,
+    benchmark: BenchmarkId = None,
+    controls: ControlIds = [],  # noqa: B006 - Typer copies it
+    policy: PolicyFile = None,
+    no_policy: NoPolicy = False,
+    max_idle_days: MaxIdleDays = None,
     account_id: AccountId = None,
     every_snapshot: Annotated[
         bool, typer.Option("--every-snapshot", help="Judge every snapshot of an account, not only one.")
@@ -152,10 +173,8 @@ def audit(  # noqa: PLR0913 - one parameter an option
         bool,
         typer.Option("--strict", help="Exit 3 also for repaired rows, unreadable cells and doubtful reports."),
     ] = False,
-    exit_zero: Annotated[
-        bool, typer.Option("--exit-zero", help="Exit 0 instead of 1 when credentials fail or could not be decided.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    exit_zero: ExitZero = False,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge which credentials lay unused, and what else the reports can decide, and write the evidence.
@@ -176,14 +195,7 @@ def audit(  # noqa: PLR0913 - one parameter an option
     chosen_formats, chosen_tables = _choices("--format", formats, FORMATS), _choices("--tables", tables, TABLES)
     account = _account(account_id)
 
-    from analyzer.planning import make_plan  # noqa: PLC0415
-
-    plan = make_plan(
-        benchmark=benchmark,
-        controls=_asked_for(controls),
-        policy=_policy(policy, unwanted=no_policy),
-        max_idle_days=max_idle_days,
-    )
+    plan = _plan(benchmark, controls, policy, no_policy=no_policy, max_idle_days=max_idle_days)
 
     from analyzer import console, evidence, pipeline  # noqa: PLC0415 - pandas loads here, not for --help
     from analyzer.reading.issues import Level  # noqa: PLC0415
@@ -194,20 +206,181 @@ def audit(  # noqa: PLR0913 - one parameter an option
     with console.progress(shown=not quiet and not as_json) as progress:
         result = pipeline.audit(paths, settings, leave_out=output, progress=progress)
         written = evidence.write(result, output, chosen_formats, chosen_tables)
-    code = result.exit_code
-    if strict and result.has_issues(Level.REPAIRED):
-        code = 3
-    if exit_zero and code == 1:
-        code = 0
-    try:
-        if as_json:
-            console.print_json({**result.summary, "output": str(output), "files": written.files, "exit_code": code})
-        elif not quiet:
-            console.show_audit(result, written)
-    except (Exception, _Interrupted) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
-        silence()
-        _complain(f"the summary could not be shown: {error}", f"the evidence is complete in {output}")
-    raise typer.Exit(code)
+    code = 3 if strict and result.has_issues(Level.REPAIRED) else result.exit_code
+    _end(code, result.summary, written, lambda: console.show_audit(result, written), exit_zero, quiet, as_json)
+
+
+@app.command()
+def compare(  # noqa: PLR0913 - one parameter an option
+    old: Annotated[str, typer.Argument(metavar="[OLD]", help="The older reports: a file, folder or archive.")] = "",
+    new: Annotated[str, typer.Argument(metavar="[NEW]", help="The newer ones.")] = "",
+    store: StoreFolder = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--from", metavar="WHEN", help="With --store: the newest snapshots by then are the older ones."),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--to", metavar="WHEN", help="With --store: the newest snapshots by then are the newer ones."),
+    ] = None,
+    output: Output = Path("credreport-compare"),
+    formats: FollowFormats = ["parquet", "excel"],  # noqa: B006 - Typer copies it
+    benchmark: BenchmarkId = None,
+    controls: ControlIds = [],  # noqa: B006 - Typer copies it
+    policy: PolicyFile = None,
+    no_policy: NoPolicy = False,
+    max_idle_days: MaxIdleDays = None,
+    account_id: AccountId = None,
+    exit_zero: ExitZero = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what changed between two snapshots of accounts: users, credentials, and what fails.
+
+    Of each account the newest snapshot on either side is compared. Exits 1 if something fails that did not before.
+
+    \b
+    Examples:
+      credreport compare 2026-09-30/ 2026-10-31/
+      credreport compare --store history --from 2026-09-30 --to 2026-10-31
+    """  # noqa: D301 - \b keeps the examples' lines
+    chosen = _choices("--format", formats, ("parquet", "excel"))
+    times = _two_times(since, until) if store is not None else None
+    if (store is None) == (not (old and new)):
+        raise UsageError("give OLD and NEW, or --store with --from and --to", "see credreport compare --help")
+    account = _account(account_id)
+    plan = _plan(benchmark, controls, policy, no_policy=no_policy, max_idle_days=max_idle_days)
+
+    from analyzer import console, evidence, pipeline  # noqa: PLC0415
+    from analyzer.result import Settings  # noqa: PLC0415
+
+    evidence.check_folder(output)
+    settings = Settings(plan, None, False, account)  # noqa: FBT003
+    with console.progress(shown=not quiet and not as_json) as progress:
+        if store is not None and times is not None:
+            result = pipeline.compare_stored(store, *times, settings)
+        else:
+            result = pipeline.compare([old], [new], settings, leave_out=output, progress=progress)
+        written = evidence.write_comparison(result, output, chosen)
+    show = lambda: console.show_comparison(result, written)  # noqa: E731 - not to be drawn before
+    _end(result.exit_code, result.facts, written, show, exit_zero, quiet, as_json)
+
+
+@app.command()
+def history(  # noqa: PLR0913 - one parameter an option
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[PATH]...", help="Credential reports of many dates: files, folders, archives.", show_default=False
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
+    store: StoreFolder = None,
+    as_of_series: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATES",
+            help="Judge at these dates (2026-01-31,2026-02-28 or monthly), each account by its newest snapshot until "
+            "then. Without it, each snapshot is judged at its own capture time.",
+            show_default=False,
+        ),
+    ] = None,
+    sla_days: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=0, help="Say what share of failures was fixed in so many days.", show_default=False
+        ),
+    ] = None,
+    output: Output = Path("credreport-history"),
+    formats: FollowFormats = ["parquet", "excel", "charts"],  # noqa: B006 - Typer copies it
+    benchmark: BenchmarkId = None,
+    controls: ControlIds = [],  # noqa: B006 - Typer copies it
+    policy: PolicyFile = None,
+    no_policy: NoPolicy = False,
+    max_idle_days: MaxIdleDays = None,
+    account_id: AccountId = None,
+    exit_zero: ExitZero = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Follow failures through many snapshots: how long each stayed open, what closed it, what came back.
+
+    A failure lives while its subject fails in each snapshot; no fix is claimed across missing snapshots. Exits 1 if
+    something is open in the newest snapshots.
+
+    \b
+    Examples:
+      credreport history reports/ --sla-days 30
+      credreport history --store history --as-of-series monthly
+    """  # noqa: D301 - \b keeps the examples' lines
+    chosen = _choices("--format", formats, ("parquet", "excel", "charts"))
+    if (store is None) == (not paths):
+        raise UsageError("give reports, or --store", "see credreport history --help")
+    account = _account(account_id)
+    plan = _plan(benchmark, controls, policy, no_policy=no_policy, max_idle_days=max_idle_days)
+    series = _series(as_of_series)
+
+    from analyzer import console, evidence, pipeline  # noqa: PLC0415
+    from analyzer.result import Settings  # noqa: PLC0415
+
+    evidence.check_folder(output)
+    settings = Settings(plan, None, True, account)  # noqa: FBT003
+    with console.progress(shown=not quiet and not as_json) as progress:
+        if store is not None:
+            result = pipeline.history_stored(store, settings, series=series, sla_days=sla_days)
+        else:
+            result = pipeline.history(
+                paths, settings, series=series, sla_days=sla_days, leave_out=output, progress=progress
+            )
+        written = evidence.write_history(result, output, chosen)
+    show = lambda: console.show_history(result, written)  # noqa: E731 - not to be drawn before
+    _end(result.exit_code, result.facts, written, show, exit_zero, quiet, as_json)
+
+
+@app.command()
+def ingest(
+    paths: Paths,
+    store: Annotated[Path, typer.Option("--store", metavar="DIR", help="The store; made if it is not there.")],
+    account_id: AccountId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep snapshots in a store: a Parquet dataset by month that history and compare read, and others can.
+
+    The same report twice is kept once. A run that is cut short leaves the store as it was. Reports of unknown date or
+    account are refused. Exits 0; 3 if some input was not kept.
+
+    \b
+    Examples:
+      credreport ingest reports/2026-10-31 --store history
+    """  # noqa: D301 - \b keeps the examples' lines
+    account = _account(account_id)
+
+    from analyzer import console, pipeline  # noqa: PLC0415
+
+    with console.progress(shown=not as_json) as progress:
+        kept = pipeline.ingest(paths, store, account_id=account, progress=progress)
+    if as_json:
+        console.print_json(kept.facts)
+    else:
+        console.show_ingest(kept, str(store))
+    raise typer.Exit(kept.exit_code)
+
+
+@app.command("store")
+def show_store(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The store.")], as_json: AsJson = False
+) -> None:
+    """Show what a store holds: accounts, snapshots, and where some are missing.
+
+    Exits 0; 3 if a part of it is damaged.
+    """
+    from analyzer import console, pipeline  # noqa: PLC0415
+
+    found = pipeline.stored(folder)
+    if as_json:
+        console.print_json(found.facts)
+    else:
+        console.show_store(found, str(folder))
+    raise typer.Exit(3 if found.damaged else 0)
 
 
 @app.command()
@@ -272,6 +445,66 @@ def list_controls(
         typer.echo(explaining.list_all(plan))
 
 
+def _plan(
+    benchmark: str | None, controls: list[str], policy: Path | None, *, no_policy: bool, max_idle_days: int | None
+) -> Plan:
+    from analyzer.planning import make_plan  # noqa: PLC0415 - not for --help
+
+    return make_plan(
+        benchmark=benchmark,
+        controls=_asked_for(controls),
+        policy=_policy(policy, unwanted=no_policy),
+        max_idle_days=max_idle_days,
+    )
+
+
+def _end(  # noqa: PLR0913 - how a run ends
+    code: int,
+    summary: dict[str, Any],
+    written: Written,
+    show: Callable[[], None],
+    exit_zero: bool,
+    quiet: bool,
+    as_json: bool,
+) -> NoReturn:
+    """Show what was found, and exit."""
+    from analyzer import console  # noqa: PLC0415
+
+    code = 0 if exit_zero and code == 1 else code
+    output = str(written.folder)
+    try:
+        if as_json:
+            console.print_json({**summary, "output": output, "files": written.files, "exit_code": code})
+        elif not quiet:
+            show()
+    except (Exception, _Interrupted) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
+        silence()
+        _complain(f"the summary could not be shown: {error}", f"the evidence is complete in {output}")
+    raise typer.Exit(code)
+
+
+def _two_times(since: str | None, until: str | None) -> tuple[datetime, datetime]:
+    """Return the instants of --from and --to."""
+    if since is None or until is None:
+        raise UsageError("--store needs --from and --to", "such as --from 2026-09-30 --to 2026-10-31")
+    first, last = _reference(since, "--from"), _reference(until, "--to")
+    if first is None or last is None or first >= last:
+        raise UsageError("--from must be earlier than --to", "such as --from 2026-09-30 --to 2026-10-31")
+    return first, last
+
+
+def _series(text: str | None) -> list[datetime] | str:
+    """Return the dates of --as-of-series, oldest first; `monthly` as it is."""
+    if text is None:
+        return []
+    if text.strip().lower() == "monthly":
+        return "monthly"
+    found = [_reference(part, "--as-of-series") for part in _split([text])]
+    if not found:
+        raise UsageError("--as-of-series: no date", "write 2026-01-31,2026-02-28 or monthly")
+    return sorted({instant for instant in found if instant is not None})
+
+
 def _policy(path: Path | None, *, unwanted: bool) -> Policy | None:
     """Return the policy given, else the one that stands in the current folder."""
     from analyzer.policy import DEFAULT_NAME, read_policy  # noqa: PLC0415 - only an audit needs it
@@ -284,7 +517,7 @@ def _policy(path: Path | None, *, unwanted: bool) -> Policy | None:
     return None if path is None else read_policy(path)
 
 
-def _reference(text: str | None) -> datetime | None:
+def _reference(text: str | None, option: str = "--as-of") -> datetime | None:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from analyzer.reading.times import parse_reference  # noqa: PLC0415
@@ -296,7 +529,7 @@ def _reference(text: str | None) -> datetime | None:
     instant = parse_reference(text.strip())
     if instant is None:
         raise UsageError(
-            f"--as-of: not a date or date-time: {text!r}",
+            f"{option}: not a date or date-time: {text!r}",
             "write 2026-10-31 (the end of that day, UTC), 2026-10-31T08:00:00Z, or now",
         )
     return instant

@@ -17,6 +17,7 @@ from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
 from analyzer.result import JUDGED_KINDS, Outcome, answer, counted, overall, scope
+from analyzer.snapshots.record import NEW_FAILURES
 from analyzer.streams import printable, silence
 from analyzer.verdicts import Reason, Status
 
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 
     from analyzer.evidence import Written
     from analyzer.planning import Chosen, Plan
-    from analyzer.result import Audit, Inspection
+    from analyzer.result import Audit, Inspection, WithIssues
+    from analyzer.snapshots.record import Comparison, History, Ingest, Stored
 
 _WORST: Final = 10
+_MOST_ACCOUNTS: Final = 20
 _NARROW: Final = 80
 """Columns below which a table of findings would break its words."""
 _WIDE: Final = 120
@@ -110,10 +113,7 @@ def show_audit(audit: Audit, written: Written) -> None:
     _show_worst(console, audit)
     _show_exceptions(console, audit)
     _show_issues(console, audit)
-    console.print()
-    folder = str(written.folder).rstrip("/")
-    console.print(Text.assemble(("Evidence ", "bold"), f"in {folder}/"))
-    console.print(Text(f"  {_file_list(written.files)}"), soft_wrap=True)
+    _show_files(console, written)
 
 
 def _headline(audit: Audit) -> Text:
@@ -304,7 +304,7 @@ def _show_exceptions(console: Console, audit: Audit) -> None:
         )
 
 
-def _show_issues(console: Console, found: Audit | Inspection) -> None:
+def _show_issues(console: Console, found: WithIssues) -> None:
     counts = {code: count for code, count in found.issue_counts.items() if code not in _EXCEPTION_CODES}
     if not counts:
         return
@@ -356,6 +356,98 @@ def show_inspection(found: Inspection) -> None:
         console.print(Text(printable(row["name"])), soft_wrap=True)
         console.print(Text("    " + " · ".join(facts), style="dim"), soft_wrap=True)
     _show_issues(console, found)
+
+
+def show_history(history: History, written: Written) -> None:
+    """Print how failures were opened and closed, what is measured of them, and where the files are."""
+    console = _console()
+    for number, line in enumerate(history.lines):
+        console.print(Text(printable(line), style="bold" if number == 0 else "dim"), soft_wrap=True)
+    table = _table()
+    columns = {"open": "open", "closed": "closed", "lost sight of": "lost_sight", "came back": "reopened"}
+    times = {"median days": "median_days", "90% within": "p90_days"}
+    table.add_column("", no_wrap=True)
+    for name in (*columns, *times, *([f"in {history.sla_days} days"] if history.sla_days is not None else [])):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in history.measures:
+        cells = [_count(one[name]) for name in columns.values()]
+        cells += [Text("-" if one[name] is None else f"{one[name]:,}") for name in times.values()]
+        if history.sla_days is not None:
+            cells.append(Text("-" if one["within_sla"] is None else f"{one['within_sla']:.0%}"))
+        table.add_row(one["control"], *cells)
+    console.print()
+    console.print(_indented(table))
+    note = "  Days to fix by Kaplan and Meier, without what failed in an account's oldest snapshot; -: not reached."
+    console.print(Text(note, style="dim"), soft_wrap=True)
+    _show_issues(console, history)
+    _show_files(console, written)
+
+
+def show_comparison(comparison: Comparison, written: Written) -> None:
+    """Print what changed, by account, what fails that did not before, and where the files are."""
+    console = _console()
+    for place, line in enumerate(comparison.lines):
+        console.print(Text(printable(line), style="bold" if place == 0 else "dim"), soft_wrap=True)
+    table = _table()
+    table.add_column("", no_wrap=True)
+    table.add_column("", justify="right")
+    for event, count in comparison.counts.items():
+        table.add_row(event.replace("_", " "), _count(count))
+    console.print()
+    console.print(_indented(table))
+    bad = comparison.events[comparison.events["event"].isin(list(NEW_FAILURES)).to_numpy()]
+    if len(bad):
+        console.print()
+        some = "" if len(bad) <= _WORST else f", {_WORST} of {len(bad):,}"
+        console.print(Text(f"Fail, and did not before{some}", style="bold"))
+        rows = _table()
+        for name in ("account", "user", "credential", "control", "event", "why"):
+            rows.add_column(name, overflow="fold")
+        for row in records(bad.head(_WORST)):
+            cells = [row["account_id"], row["user"] or "-", row["credential"], row["control"]]
+            rows.add_row(*map(printable, cells), row["event"].replace("_", " "), row["message"])
+        console.print(_indented(rows))
+    _show_issues(console, comparison)
+    _show_files(console, written)
+
+
+def show_ingest(kept: Ingest, folder: str) -> None:
+    """Print what became of the reports."""
+    console = _console()
+    added = kept.added
+    said = f"{counted(added.added, 'report')} added to {folder}, {counted(added.rows, 'row')}; "
+    said += f"{added.known:,} were there already; {added.refused:,} refused."
+    console.print(Text(printable(said), style="bold"), soft_wrap=True)
+    _show_issues(console, kept)
+
+
+def show_store(found: Stored, folder: str) -> None:
+    """Print what a store holds."""
+    console = _console()
+    snapshots = int(found.accounts["snapshots"].sum())
+    said = f"{folder}: {counted(snapshots, 'snapshot')} of {counted(len(found.accounts), 'account')}."
+    console.print(Text(printable(said), style="bold"), soft_wrap=True)
+    table = _table()
+    for name in ("account", "snapshots", "rows", "first", "last", "gaps"):
+        table.add_column(name, justify="right" if name in {"snapshots", "rows", "gaps"} else "left", no_wrap=True)
+    for row in records(found.accounts.head(_MOST_ACCOUNTS)):
+        times = (_time(row["first"]), _time(row["last"]))
+        table.add_row(row["account_id"], f"{row['snapshots']:,}", f"{row['rows']:,}", *times, f"{row['gaps']:,}")
+    console.print(_indented(table))
+    if len(found.accounts) > _MOST_ACCOUNTS:
+        console.print(Text(f"  and {len(found.accounts) - _MOST_ACCOUNTS:,} more: --json", style="dim"))
+    for row in records(found.gaps.head(_MOST_ACCOUNTS)):
+        line = f"  missing: {row['account_id']}, about {counted(row['missing'], 'snapshot')} between "
+        console.print(Text(f"{line}{_time(row['after'])} and {_time(row['before'])}"), soft_wrap=True)
+    for part, reason in found.damaged:
+        console.print(Text(printable(f"  damaged: {part}: {reason}"), style="bold red"), soft_wrap=True)
+
+
+def _show_files(console: Console, written: Written) -> None:
+    console.print()
+    folder = str(written.folder).rstrip("/")
+    console.print(Text.assemble(("Evidence ", "bold"), f"in {folder}/"))
+    console.print(Text(f"  {_file_list(written.files)}"), soft_wrap=True)
 
 
 def _time(instant: pd.Timestamp) -> str:

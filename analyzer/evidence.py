@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import os
 import secrets
 import shutil
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,12 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 from analyzer.choices import FORMATS
 from analyzer.errors import OutputError
-from analyzer.outputs import charts, excel, manifest, parquet, remediation
+from analyzer.outputs import charts, excel, history_charts, manifest, parquet, remediation
+from analyzer.swapping import flush, swap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from analyzer.result import Audit
+    from analyzer.snapshots.record import Comparison, History
 
 _FOREIGN_NAMED: Final = 3
 
@@ -41,13 +41,42 @@ def write(audit: Audit, folder: Path, formats: Sequence[str], tables: Sequence[s
 
     Raises OutputError where `folder` cannot be written, or holds files that are not credreport's.
     """
+    writers = {"parquet": partial(parquet.write, audit, tables=tables)} | {
+        name: partial(module.write, audit)
+        for name, module in (("excel", excel), ("charts", charts), ("remediation", remediation))
+    }
+    return _write(folder, formats, writers, partial(manifest.write, audit))
+
+
+def write_history(history: History, folder: Path, formats: Sequence[str]) -> Written:
+    """Write what `history` found, as `write` does."""
+    writers = {
+        "parquet": partial(parquet.write_tables, history.tables),
+        "excel": partial(excel.write_tables, history.title, history.lines, history.tables),
+        "charts": partial(history_charts.write, history),
+    }
+    return _write(folder, formats, writers, partial(manifest.describe, history.facts))
+
+
+def write_comparison(comparison: Comparison, folder: Path, formats: Sequence[str]) -> Written:
+    """Write what `compare` found, as `write` does; there are no charts of it."""
+    writers = {
+        "parquet": partial(parquet.write_tables, comparison.tables),
+        "excel": partial(excel.write_tables, comparison.title, comparison.lines, comparison.tables),
+    }
+    return _write(folder, formats, writers, partial(manifest.describe, comparison.facts))
+
+
+def _write(
+    folder: Path,
+    formats: Sequence[str],
+    writers: Mapping[str, Callable[[Path], list[Path]]],
+    describe: Callable[[Path, list[Path]], Path],
+) -> Written:
+    """Write the chosen formats into `folder`, in their order, and last the manifest that describes them."""
     with _staged(folder) as staging:
-        writers = {"parquet": lambda: parquet.write(audit, staging, tables)} | {
-            name: partial(module.write, audit, staging)
-            for name, module in (("excel", excel), ("charts", charts), ("remediation", remediation))
-        }
-        paths = [path for name in FORMATS if name in formats for path in writers[name]()]
-        paths.append(manifest.write(audit, staging, paths))
+        paths = [path for name in FORMATS if name in formats and name in writers for path in writers[name](staging)]
+        paths.append(describe(staging, paths))
         files = [path.relative_to(staging).as_posix() for path in paths]
     return Written(folder, files)
 
@@ -116,9 +145,9 @@ def _staged(folder: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         staging.mkdir(mode=0o700)
         yield staging
-        _flush(staging)
+        flush(staging)
         check_folder(target)
-        _swap(staging, target)
+        swap(staging, target)
     except OSError as error:
         raise _cannot_write(folder, error) from error
     finally:
@@ -129,40 +158,3 @@ def _cannot_write(folder: Path, error: OSError) -> OutputError:
     return OutputError(
         f"cannot write {folder}: {error.strerror or error}", "check permissions and free space, or choose another -o"
     )
-
-
-def _flush(folder: Path) -> None:
-    """Have the files on the disk before the folder takes its place."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-
-
-def _swap(staging: Path, target: Path) -> None:
-    """Put `staging` in the place of `target`; what stood there is in `staging` afterwards, if anything did."""
-    if not target.exists():
-        staging.rename(target)
-    elif not _exchange(staging, target):
-        # Without an atomic exchange there is a moment between two renames; the old set waits beside it.
-        old = staging.with_name(f"{staging.name}.old")
-        target.rename(old)
-        try:
-            staging.rename(target)
-        except OSError:
-            old.rename(target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step where the system can (renameat2 on Linux, renamex_np on macOS)."""
-    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE; RENAME_SWAP on macOS is 2 as well
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        names = os.fsencode(one), os.fsencode(other)
-        if sys.platform == "darwin":
-            return bool(libc.renamex_np(*names, exchange) == 0)
-        return bool(libc.renameat2(here, names[0], here, names[1], exchange) == 0)
-    except (AttributeError, OSError, TypeError):
-        return False

@@ -262,6 +262,8 @@ def _findings(users: pd.DataFrame, as_of: Micros, chosen: Sequence[Chosen], part
             "age_days": numbers(days[order], (counted & every.aged)[order]),
             "exception": coded(np.full(len(order), -1, np.int8), []),
             "chosen": which.astype(np.int16),
+            "user_row": row,
+            "credential_row": every.position[order],
         },
         copy=False,
     )

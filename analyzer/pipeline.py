@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from analyzer.bookkeeping import inputs_table, issues_table
+from analyzer import following
+from analyzer.bookkeeping import inputs_table
 from analyzer.errors import InputError
 from analyzer.excepting import apply_exceptions
 from analyzer.judging import judge
@@ -17,10 +19,16 @@ from analyzer.reading.parsing import parse
 from analyzer.reading.sources import Source, read_sources
 from analyzer.result import Audit, Inspection, Settings
 from analyzer.selection import note_users_found_twice, select
+from analyzer.snapshots import store
+from analyzer.snapshots.record import Ingest, Stored
+from analyzer.tables import issues_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
     from pathlib import Path
+
+    from analyzer.snapshots.record import Comparison, History
 
     Progress = Callable[[int, int], None]
 
@@ -54,6 +62,90 @@ def audit(
         exceptions=exceptions,
         accounts=accounts,
     )
+
+
+def history(  # noqa: PLR0913 - what is read, and how it is followed
+    paths: Sequence[str],
+    settings: Settings,
+    *,
+    series: Sequence[datetime] | str = (),
+    sla_days: int | None = None,
+    leave_out: Path | None = None,
+    progress: Progress | None = None,
+) -> History:
+    """Follow the failures of the reports under `paths` through time (see `following.follow`)."""
+    log = IssueLog()
+    sources, tables = _read(paths, log, settings.account_id, leave_out, progress)
+    _require_capture_times(sources, log)
+    inputs = following.of_sources(sources, tables)
+    return following.follow(tables.users, inputs, log, settings, series=series, sla_days=sla_days)
+
+
+def compare(
+    old: Sequence[str],
+    new: Sequence[str],
+    settings: Settings,
+    *,
+    leave_out: Path | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare the newest snapshot of each account under `old` with that under `new` (see `following.side_by_side`)."""
+    log = IssueLog()
+    sides: list[pd.DataFrame] = []
+    inputs: list[pd.DataFrame] = []
+    earlier: pd.DataFrame | None = None
+    for paths in (old, new):
+        sources, tables = _read(paths, log, settings.account_id, leave_out, progress)
+        selection = select(tables, sources, log, as_of=None, every_snapshot=False)
+        sides.append(tables.users[selection.judged])
+        # Older snapshots on the older side tell what had failed before.
+        earlier = tables.users if earlier is None else earlier
+        inputs.append(inputs_table(sources, tables, selection.judged, selection.as_of))
+    every = pd.concat(inputs, ignore_index=True)
+    return following.side_by_side(sides[0], sides[1], every, log, settings, earlier=earlier)
+
+
+def ingest(
+    paths: Sequence[str], folder: Path, *, account_id: str | None = None, progress: Progress | None = None
+) -> Ingest:
+    """Keep the snapshots under `paths` in the store in `folder`."""
+    log = IssueLog()
+    sources, tables = _read(paths, log, account_id, folder, progress)
+    added = store.add(folder, sources, tables, log)
+    return Ingest(added, issues_table(log))
+
+
+def stored(folder: Path) -> Stored:
+    """Return what the store in `folder` holds."""
+    return Stored.of(store.contents(folder))
+
+
+def history_stored(
+    folder: Path, settings: Settings, *, series: Sequence[datetime] | str = (), sla_days: int | None = None
+) -> History:
+    """Follow the failures of the snapshots in a store through time."""
+    log = IssueLog()
+    users = store.load(folder, log=log)
+    return following.follow(users, following.of_store(users), log, settings, series=series, sla_days=sla_days)
+
+
+def compare_stored(folder: Path, since: datetime, until: datetime, settings: Settings) -> Comparison:
+    """Compare each account's newest snapshot in a store by `since` with that by `until`."""
+    log = IssueLog()
+    users = store.load(folder, until=until, log=log)
+    old, new = following.newest(users, since), following.newest(users, until)
+    return following.side_by_side(old, new, following.of_store(users), log, settings, earlier=users)
+
+
+def _require_capture_times(sources: Sequence[Source], log: IssueLog) -> None:
+    """Note the reports that stand nowhere in time: they are left out."""
+    for source in sources:
+        if source.captured_at is None:
+            log.add(
+                "undated_snapshot",
+                "not known when it was captured: left out; put its date into its name, as in 2026-10-31.csv",
+                source=source.name,
+            )
 
 
 def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Progress | None = None) -> Inspection:

@@ -48,8 +48,30 @@ class Settings:
     account_id: str | None = None
     """The account of rows that neither their ARN nor their file name tells."""
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same as plain data."""
+        plan = self.plan
+        return {
+            "benchmark": plan.benchmark.id if plan.benchmark else None,
+            "controls": [
+                {
+                    "control": one.control.id,
+                    "requirement": one.requirement,
+                    "severity": one.severity.value,
+                    "parameters": dict(one.parameters),
+                    "set_by": dict(one.set_by),
+                }
+                for one in plan.chosen
+            ],
+            "switched_off": list(plan.left_out),
+            "policy": {"name": plan.policy.name, "sha256": plan.policy.sha256} if plan.policy else None,
+            "every_snapshot": self.every_snapshot,
+            "account_id": self.account_id,
+        }
 
-class _WithIssues:
+
+class WithIssues:
     """Counting of an `issues` table."""
 
     issues: pd.DataFrame
@@ -67,7 +89,7 @@ class _WithIssues:
 
 
 @dataclass(frozen=True)
-class Inspection(_WithIssues):
+class Inspection(WithIssues):
     """What is in some files, unjudged: `inputs` and `issues` as in `Audit`."""
 
     inputs: pd.DataFrame
@@ -81,13 +103,14 @@ class Inspection(_WithIssues):
 
 
 @dataclass(frozen=True)
-class Audit(_WithIssues):
+class Audit(WithIssues):
     """The tables of one run (columns: `analyzer.tables`).
 
     `inputs` has a row per report file: `name, sha256, bytes, container, encoding, layout, rows, rejected, account_id
     (null where the file holds several or none), captured_at, captured_from, newest_time, judged, as_of`.
     `credentials` carries a further column `outcome` (see `Outcome`; NA where `unused-credentials` was not judged), and
-    `findings` a column `chosen`, the position of its control in the plan. `exceptions` has a row per exception of the
+    `findings` the columns `chosen`, the position of its control in the plan, and `user_row` and `credential_row`, the
+    positions of its subject (-1: no credential). `exceptions` has a row per exception of the
     policy (columns: `excepting.apply_exceptions`).
     """
 

@@ -19,6 +19,8 @@ from analyzer.reading.layout import BOOLEAN_COLUMNS, COLUMNS, TIMESTAMP_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from analyzer.reading.issues import IssueLog
+
 TEXT: Final = pa.string()
 FEW: Final = pa.dictionary(pa.int32(), pa.string())
 """A text column of which few values differ."""
@@ -111,3 +113,14 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 
     frame: pd.DataFrame = table.to_pandas(types_mapper=arrow_backed)
     return frame
+
+
+def issues_table(log: IssueLog) -> pd.DataFrame:
+    """Return the `issues` table: by source and line, what concerns a whole file before its lines."""
+    rows = sorted(log.rows, key=lambda row: (row[0], row[1] or 0, row[2] or "", row[4], row[5], row[3] or ""))
+    columns = list(zip(*rows, strict=True)) or [()] * len(ISSUES)
+    arrays = [
+        pa.array(list(values), pa.string() if pa.types.is_dictionary(f.type) else f.type).cast(f.type)
+        for values, f in zip(columns, ISSUES, strict=True)
+    ]
+    return to_pandas(pa.table(arrays, schema=ISSUES))

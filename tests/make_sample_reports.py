@@ -22,6 +22,8 @@ COLUMNS = (
 )
 SNAPSHOTS = (
     datetime(2024, 6, 30, 6, tzinfo=UTC),
+    datetime(2026, 7, 31, 6, tzinfo=UTC),
+    datetime(2026, 8, 31, 6, tzinfo=UTC),
     datetime(2026, 9, 30, 6, tzinfo=UTC),
     datetime(2026, 10, 31, 6, tzinfo=UTC),
 )
@@ -39,13 +41,14 @@ def at(text: str) -> datetime:
 
 @dataclass(frozen=True)
 class Life:
-    """Something that is made, used at times (or every so many days), perhaps switched off, perhaps removed."""
+    """Something that is made, used at times (or every so many days), perhaps switched off, and on again, or removed."""
 
     made: str
     uses: tuple[str, ...] = ()
     every: int = 0
     until: str = "9999-12-31"
     off: str = "9999-12-31"
+    on: str = "9999-12-31"
     gone: str = "9999-12-31"
     slot: int = 1
     region: str = "us-east-1"
@@ -71,6 +74,7 @@ class User:
     keys: tuple[Life, ...] = ()
     passwords: tuple[Life, ...] = ()
     mfa_since: str = "9999-12-31"
+    mfa_until: str = "9999-12-31"
     path: str = "/"
     gone: str = "9999-12-31"
     certificate: str = ""
@@ -111,7 +115,8 @@ def key_cells(keys: tuple[Life, ...], now: datetime) -> list[str]:
         used = key.last_use(now)
         minute = used and used.replace(second=0)
         place = [key.region, key.service] if used else [NA, NA]
-        cells += ["true" if now < at(key.off) else "false", stamp(at(key.made), now), stamp(minute, now), *place]
+        active = now < at(key.off) or now >= at(key.on)
+        cells += ["true" if active else "false", stamp(at(key.made), now), stamp(minute, now), *place]
     return cells
 
 
@@ -129,7 +134,7 @@ def user_row(user: User, account: Account, now: datetime) -> list[str]:
         f"arn:{account.partition}:iam::{account.number}:user{user.path}{user.name}",
         stamp(at(user.made), now),
         *passwords,
-        "true" if at(user.mfa_since) <= now else "false",
+        "true" if at(user.mfa_since) <= now < at(user.mfa_until) else "false",
         *key_cells(user.keys, now),
         *(["true", stamp(at(user.certificate), now)] if user.certificate else ["false", NA]),
         *["false", NA],
@@ -179,7 +184,12 @@ PRODUCTION = Account(
     root_password_used="2021-03-04",
     users=(
         User("app-signer", "2017-04-03", certificate="2017-04-03"),
-        User("audit-reader", "2023-05-09", passwords=(Life("2023-05-09", every=6),), mfa_since="2023-05-09"),
+        User(
+            "audit-reader",
+            "2023-05-09",
+            passwords=(Life("2023-05-09", every=6, gone="2026-10-10"), Life("2026-10-10", every=6)),
+            mfa_since="2023-05-09",
+        ),
         User("backup-operator", "2019-08-21", keys=(Life("2019-08-21", every=1, service="s3", region=NA),)),
         User("billing-export", "2022-01-17", keys=(Life("2022-01-17"),)),
         User(
@@ -208,7 +218,21 @@ PRODUCTION = Account(
             ),
             mfa_since="2026-10-20",
         ),
+        User("old-exporter", "2024-03-04", keys=(Life("2024-03-04", every=3, gone="2026-10-12"),)),
+        User(
+            "phone-lost",
+            "2025-04-07",
+            passwords=(Life("2025-04-07", every=4),),
+            mfa_since="2025-04-07",
+            mfa_until="2026-10-15",
+        ),
+        User("quarterly-closer", "2025-01-06", passwords=(Life("2025-01-06", ("2026-05-01", "2026-09-05")),)),
         User("report-scheduler", "2024-03-04", keys=(Life("2024-03-11", every=1, slot=2),)),
+        User(
+            "seasonal-job",
+            "2025-02-03",
+            keys=(Life("2025-02-03", every=2, until="2026-06-30", off="2026-07-02", on="2026-10-20"),),
+        ),
         User("support-console", "2022-09-12", passwords=(Life("2022-09-12", ("2026-05-30",), gone="2026-10-02"),)),
         User(
             "summer-intern",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from analyzer import evidence, tables
+from analyzer import evidence, swapping, tables
 from analyzer.choices import FORMATS, TABLES
 from analyzer.errors import OutputError
 from analyzer.outputs import parquet
@@ -49,7 +49,7 @@ def test_a_set_is_replaced_as_a_whole(
     result: Audit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, exchange: bool
 ) -> None:
     if not exchange:
-        monkeypatch.setattr(evidence, "_exchange", lambda *_: False)
+        monkeypatch.setattr(swapping, "_exchange", lambda *_: False)
     out = tmp_path / "deep/er/out"
     written = make(result, out, ("parquet", "charts"))
     assert written.files == [
@@ -72,7 +72,7 @@ def test_what_fails_leaves_the_old_set_and_nothing_else(
     make(result, out)
     before = whole(out)
 
-    def full(*_: object) -> list[Path]:
+    def full(*_: object, **__: object) -> list[Path]:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(parquet, "write", full)

@@ -36,8 +36,12 @@ def printed(command: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "sample_reports", Path(folder) / "sample_reports")
         environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1"}
+        program = Path(sys.executable).with_name(script)
+        if "--store history" in command and arguments[0] != "ingest":
+            ingest = [str(program), "ingest", "sample_reports", "--store", "history"]
+            subprocess.run(ingest, cwd=folder, capture_output=True, check=True, env=environment)
         done = subprocess.run(
-            [Path(sys.executable).with_name(script), *arguments],
+            [program, *arguments],
             cwd=folder,
             capture_output=True,
             check=False,
@@ -54,7 +58,10 @@ def test_the_readme_shows_what_the_program_prints(command: str) -> None:
 
 def test_every_command_is_shown() -> None:
     shown = " ".join(BLOCKS)
-    assert all(f"credreport {command}" in shown for command in ("audit", "inspect", "controls", "audit --help"))
+    assert all(
+        f"credreport {command}" in shown
+        for command in ("audit", "inspect", "controls", "ingest", "compare", "history", "audit --help")
+    )
 
 
 def test_the_table_of_controls_is_that_of_the_catalogue() -> None:

@@ -7,6 +7,7 @@ data, and a text that a spreadsheet would evaluate once somebody edits its cell 
 from __future__ import annotations
 
 import textwrap
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -25,7 +26,7 @@ from analyzer.tables import CREDENTIALS, FEW, FINDINGS, ISSUES, TEXT, to_arrow
 from analyzer.verdicts import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from xlsxwriter import Workbook
@@ -119,6 +120,40 @@ _INPUTS: Final = pa.schema(
 
 def write(audit: Audit, folder: Path, *, row_limit: int = ROW_LIMIT) -> list[Path]:
     """Write `workbook.xlsx` into `folder`; tables longer than `row_limit` go on in further sheets. Return its path."""
+    with _workbook(folder, _TITLE, row_limit) as (book, path):
+        _summary(book, audit)
+        if len(audit.plan.chosen) > 1:
+            _matrix(book, audit)
+        findings = to_arrow(audit.worst_first, FINDINGS).select(READING_ORDER)
+        book.table("Findings", findings, leading="user", pages_wide=3)
+        if audit.plan.policy:
+            _exceptions(book, audit)
+        credentials = to_arrow(audit.credentials, CREDENTIALS.append(pa.field("outcome", FEW)))
+        book.table("Credentials", credentials, leading="user")
+        book.table("Data issues", to_arrow(audit.issues, ISSUES), wrapped="message")
+        _method(book, audit)
+        _provenance(book, audit)
+    return [path]
+
+
+def write_tables(title: str, lines: Sequence[str], tables: Mapping[str, pa.Table], folder: Path) -> list[Path]:
+    """Write `workbook.xlsx` into `folder`: a summary of `title` and `lines`, and a sheet for each table."""
+    with _workbook(folder, title) as (book, path):
+        sheet = book.sheet("Summary")
+        sheet.set_column(0, 0, 140)
+        sheet.write_string(0, 0, title, book.title)
+        for row, line in enumerate(lines, start=2):
+            sheet.write_string(row, 0, line, book.wrapped)
+        for name, table in tables.items():
+            book.table(
+                name.replace("_", " ").capitalize(), table, leading="user" if "user" in table.column_names else None
+            )
+    return [path]
+
+
+@contextmanager
+def _workbook(folder: Path, title: str, row_limit: int = ROW_LIMIT) -> Iterator[tuple[_Book, Path]]:
+    """Yield a workbook to fill, and its path in `folder`."""
     from xlsxwriter import Workbook  # noqa: PLC0415 - only this format needs it
     from xlsxwriter.exceptions import XlsxFileError  # noqa: PLC0415
 
@@ -134,23 +169,10 @@ def write(audit: Audit, folder: Path, *, row_limit: int = ROW_LIMIT) -> list[Pat
     }
     try:
         with Workbook(str(path), options) as workbook:
-            workbook.set_properties({"title": _TITLE, "comments": f"credreport {__version__}", "created": _MADE})
-            book = _Book(workbook, row_limit)
-            _summary(book, audit)
-            if len(audit.plan.chosen) > 1:
-                _matrix(book, audit)
-            findings = to_arrow(audit.worst_first, FINDINGS).select(READING_ORDER)
-            book.table("Findings", findings, leading="user", pages_wide=3)
-            if audit.plan.policy:
-                _exceptions(book, audit)
-            credentials = to_arrow(audit.credentials, CREDENTIALS.append(pa.field("outcome", FEW)))
-            book.table("Credentials", credentials, leading="user")
-            book.table("Data issues", to_arrow(audit.issues, ISSUES), wrapped="message")
-            _method(book, audit)
-            _provenance(book, audit)
+            workbook.set_properties({"title": title, "comments": f"credreport {__version__}", "created": _MADE})
+            yield _Book(workbook, row_limit), path
     except XlsxFileError as error:  # of the library's own kind, on a full disk for one
         raise OSError(str(error)) from error
-    return [path]
 
 
 @dataclass

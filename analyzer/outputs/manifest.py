@@ -11,7 +11,7 @@ from analyzer import __version__
 from analyzer.result import iso, plain_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from analyzer.result import Audit
@@ -23,32 +23,23 @@ _LIBRARIES: Final = ("pandas", "pyarrow", "matplotlib", "XlsxWriter")
 
 def write(audit: Audit, folder: Path, outputs: Sequence[Path]) -> Path:
     """Write the manifest of `outputs` (files in `folder`) and return its path."""
-    settings, plan = audit.settings, audit.plan
+    facts = {
+        "as_of": iso(audit.settings.as_of),
+        "settings": audit.settings.facts,
+        "counts": audit.summary,
+        "inputs": plain_rows(audit.inputs),
+        "not_read": plain_rows(audit.issues.loc[audit.issues["code"].isin(_NOT_READ), ["source", "code", "message"]]),
+    }
+    return describe(facts, folder, outputs)
+
+
+def describe(facts: Mapping[str, Any], folder: Path, outputs: Sequence[Path]) -> Path:
+    """Write a manifest with `facts`, and the digests of `outputs` (files in `folder`); return its path."""
     manifest = {
         "program": "credreport",
         "schema_version": 1,
         "versions": {"credreport": __version__} | {name.lower(): version(name) for name in _LIBRARIES},
-        "as_of": iso(settings.as_of),
-        "settings": {
-            "benchmark": plan.benchmark.id if plan.benchmark else None,
-            "controls": [
-                {
-                    "control": one.control.id,
-                    "requirement": one.requirement,
-                    "severity": one.severity.value,
-                    "parameters": dict(one.parameters),
-                    "set_by": dict(one.set_by),
-                }
-                for one in plan.chosen
-            ],
-            "switched_off": list(plan.left_out),
-            "policy": {"name": plan.policy.name, "sha256": plan.policy.sha256} if plan.policy else None,
-            "every_snapshot": settings.every_snapshot,
-            "account_id": settings.account_id,
-        },
-        "counts": audit.summary,
-        "inputs": plain_rows(audit.inputs),
-        "not_read": plain_rows(audit.issues.loc[audit.issues["code"].isin(_NOT_READ), ["source", "code", "message"]]),
+        **facts,
         "outputs": [_output(path, folder) for path in outputs],
     }
     path = folder / NAME

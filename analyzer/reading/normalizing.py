@@ -118,7 +118,9 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     columns |= _origin(raw, sources)
     columns["report"] = raw.report
     users = pd.DataFrame(columns, copy=False)
-    return Tables(users, _unpivot(users, place), _reports(raw, users, sources, log))
+    credentials = unpivot(users)
+    _note_impossible(credentials, place)
+    return Tables(users, credentials, _reports(raw, users, sources, log))
 
 
 class _Place:
@@ -409,8 +411,8 @@ def _reports(raw: RawTable, users: pd.DataFrame, sources: Sequence[Source], log:
 # --- one row a credential --------------------------------------------------------------------------------------------
 
 
-def _unpivot(users: pd.DataFrame, place: _Place) -> pd.DataFrame:
-    """Return the existing credentials of all users, by user and slot."""
+def unpivot(users: pd.DataFrame) -> pd.DataFrame:
+    """Return the existing credentials of all users, by user and slot (see `Tables`)."""
     count, slots = len(users), len(SLOTS)
     exists = np.stack([_exists(users, slot) for slot in SLOTS], axis=1).ravel()
     chosen = np.flatnonzero(exists)
@@ -442,7 +444,7 @@ def _unpivot(users: pd.DataFrame, place: _Place) -> pd.DataFrame:
         column: column_of(arrow_of(users[column]).take(take))
         for column in ("user", "arn", "captured_at", "line", "is_root", "user_creation_time")
     } | {column: pd.Series(users[column].array.take(row)) for column in ("account_id", "source")}
-    credentials = pd.DataFrame(
+    return pd.DataFrame(
         {
             "account_id": per_user["account_id"],
             "user": per_user["user"],
@@ -465,8 +467,6 @@ def _unpivot(users: pd.DataFrame, place: _Place) -> pd.DataFrame:
         },
         copy=False,
     )
-    _note_impossible(credentials, row, place)
-    return credentials
 
 
 def _kinds(slot: npt.NDArray[np.int64]) -> pd.Series[Any]:
@@ -492,8 +492,9 @@ def _exists(users: pd.DataFrame, slot: Slot) -> npt.NDArray[np.bool_]:
     return present
 
 
-def _note_impossible(credentials: pd.DataFrame, row: npt.NDArray[np.int64], place: _Place) -> None:
+def _note_impossible(credentials: pd.DataFrame, place: _Place) -> None:
     """Note keys used before they were made (a password may be: it may have been made anew)."""
+    row = credentials["user_row"].to_numpy()
     is_key = (credentials["kind"] == Kind.ACCESS_KEY).to_numpy()
     changed, used = (microseconds(credentials[column]) for column in ("last_changed", "last_used"))
     known = (changed > NO_TIME) & (used > NO_TIME)

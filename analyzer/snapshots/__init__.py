@@ -1,0 +1,1 @@
+"""Many snapshots of the same accounts: kept, compared, and followed over time."""

@@ -1,0 +1,146 @@
+"""ingest, store, compare and history as a user meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+from pyarrow import parquet
+
+from analyzer.snapshots.record import COVERAGE, EVENTS, LIFETIMES, TREND
+from tests.reports import csv_of, key, password, root, user, write
+from tests.test_cli import run
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_reports"
+OLD = "2026-01-01T00:00:00Z"
+ONLY = ["--control", "unused-credentials"]
+EVERY_EVENT = {
+    *("user_created", "user_deleted", "user_recreated", "mfa_enabled", "mfa_disabled"),
+    *("password_enabled", "password_disabled", "password_changed", "password_used"),
+    *("key_created", "key_deleted", "key_rotated", "key_activated", "key_deactivated", "key_used", "key_moved"),
+    *("fixed", "new_failure", "still_failing", "regressed"),
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    done = run("ingest", SAMPLES, "--store", tmp_path / "store")
+    assert (done.returncode, done.stderr) == (0, "")
+    return tmp_path / "store"
+
+
+def test_the_samples_show_every_event(store: Path, tmp_path: Path) -> None:
+    times = ["--from", "2026-09-30", "--to", "2026-10-31"]
+    done = run("compare", "--store", store, *times, *ONLY, "-o", tmp_path / "out", "--json")
+    assert done.returncode == 1
+    facts = json.loads(done.stdout)
+    assert set(facts["events"]) == EVERY_EVENT
+    table = parquet.read_table(tmp_path / "out/events.parquet")
+    assert table.schema.equals(EVENTS)
+    assert sum(facts["events"].values()) == table.num_rows
+    regressed = [row["user"] for row in table.to_pylist() if row["event"] == "regressed"]
+    assert "quarterly-closer" in regressed
+    book = load_workbook(tmp_path / "out/workbook.xlsx")
+    assert book.sheetnames == ["Summary", "Events", "Issues"]
+    assert book["Events"].max_row == table.num_rows + 1
+    assert facts["only_new"] == ["777788889999"]
+
+
+def test_folders_and_store_say_the_same(store: Path, tmp_path: Path) -> None:
+    by_store = run(
+        "compare", "--store", store, "--from", "2026-09-30", "--to", "2026-10-31", "-o", tmp_path / "a", "-q"
+    )
+    by_folder = run("compare", SAMPLES / "2026-09-30", SAMPLES / "2026-10-31", "-o", tmp_path / "b", "-q")
+    assert by_store.returncode == by_folder.returncode == 1
+    columns = ["event", "account_id", "user", "credential", "how", "message", "was", "is_now", "old_line", "new_line"]
+    tables = [parquet.read_table(tmp_path / name / "events.parquet", columns=columns).to_pylist() for name in "ab"]
+    for table in tables:
+        for row in table:
+            # Without older snapshots nothing tells that a failure was there before.
+            row["event"] = "new_failure" if row["event"] == "regressed" else row["event"]
+    assert sorted(tables[0], key=str) == sorted(tables[1], key=str)
+
+
+def test_history_writes_its_tables(store: Path, tmp_path: Path) -> None:
+    options = ["--sla-days", "60", "--format", "parquet,excel"]
+    done = run("history", "--store", store, *options, "-o", tmp_path / "a")
+    assert done.returncode == 1
+    assert "came back" in done.stdout
+    for name, schema in (("lifetimes", LIFETIMES), ("trend", TREND), ("coverage", COVERAGE)):
+        assert parquet.read_table(tmp_path / f"a/{name}.parquet").schema.equals(schema), name
+    assert load_workbook(tmp_path / "a/workbook.xlsx").sheetnames == [
+        *("Summary", "Lifetimes", "Trend", "Coverage", "Issues")
+    ]
+    run("history", SAMPLES, *options, "-o", tmp_path / "b", "-q")
+    tables = [parquet.read_table(tmp_path / name / "lifetimes.parquet").drop_columns("source") for name in "ab"]
+    assert sorted(tables[0].to_pylist(), key=str) == sorted(tables[1].to_pylist(), key=str)
+    manifest = json.loads((tmp_path / "a/manifest.json").read_text())
+    assert {output["name"] for output in manifest["outputs"]} >= {"lifetimes.parquet", "workbook.xlsx"}
+
+
+def test_exit_codes(tmp_path: Path) -> None:
+    before = csv_of(root(), user("a", **key(rotated=OLD)))
+    after = csv_of(root(), user("a", **key(rotated=OLD, used="2026-09-30T00:00:00Z")))
+    worse = csv_of(root(), user("a", **key(rotated=OLD)), user("b", **password(changed=OLD)))
+    paths = [write(tmp_path / f"{day}.csv", text) for day, text in (("2026-08-31", before), ("2026-09-30", after))]
+    later = write(tmp_path / "2026-10-01.csv", worse)
+    fixed = run("compare", *paths, *ONLY, cwd=tmp_path)
+    assert (fixed.returncode, "1 fixed" in fixed.stdout) == (0, True)
+    assert run("compare", paths[1], later, *ONLY, cwd=tmp_path).returncode == 1
+    assert run("compare", paths[1], later, *ONLY, "--exit-zero", cwd=tmp_path).returncode == 0
+    assert run("history", *paths, *ONLY, "--format", "parquet", cwd=tmp_path).returncode == 0
+    assert run("history", *paths, later, *ONLY, "--format", "parquet", cwd=tmp_path).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (["compare"], "give OLD and NEW, or --store with --from and --to", "credreport compare --help"),
+        (["compare", "a.csv", "--store", "s"], "--store needs --from and --to", "--from 2026-09-30 --to"),
+        (
+            ["compare", "--store", "s", "--from", "2026-10-31", "--to", "2026-09-30"],
+            "--from must be earlier",
+            "such as",
+        ),
+        (["compare", "--store", "s", "--from", "x", "--to", "2026-09-30"], "--from: not a date", "write 2026-10-31"),
+        (["compare", "2026-10-31.csv", "2026-10-31.csv"], "no account has a snapshot on both sides", "of two dates"),
+        (["history"], "give reports, or --store", "credreport history --help"),
+        (["history", "2026-10-31.csv", "--as-of-series", ","], "--as-of-series: no date", "or monthly"),
+        (["history", "2026-10-31.csv", "--as-of-series", "2026-1-1"], "--as-of-series: not a date", "write 2026-10-31"),
+        (["history", "--store", "empty"], "no snapshot store: empty", ""),
+        (["store", "empty"], "no snapshot store: empty", ""),
+        (["ingest", "2026-10-31.csv"], "Missing option '--store'", "credreport ingest --help"),
+    ],
+)
+def test_errors_say_what_and_what_to_do(tmp_path: Path, arguments: list[str], message: str, hint: str) -> None:
+    write(tmp_path / "2026-10-31.csv", csv_of(root(), user("a", **key(rotated=OLD))))
+    (tmp_path / "empty").mkdir()
+    done = run(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert hint in done.stderr.partition("\nhint: ")[2]
+
+
+def test_the_store_is_told(store: Path, tmp_path: Path) -> None:
+    shown = run("store", store)
+    assert shown.returncode == 0
+    assert "17 snapshots of 5 accounts" in shown.stdout
+    assert "missing: 111122223333" in shown.stdout
+    facts = json.loads(run("store", store, "--json").stdout)
+    assert [account["snapshots"] for account in facts["accounts"]] == [5, 5, 5, 1, 1]
+    again = json.loads(run("ingest", SAMPLES, "--store", store, "--json").stdout)
+    assert (again["added"], again["known"], again["refused"]) == (0, 17, 0)
+    undated = write(tmp_path / "report.csv", csv_of(root(), user("a")))
+    refused = run("ingest", undated, "--store", store)
+    assert refused.returncode == 3
+    assert "snapshot of unknown date" in refused.stdout
+    part = next(store.glob("snapshots/month=2026-10/*.parquet"))
+    part.write_bytes(part.read_bytes()[:100])
+    damaged = run("store", store)
+    assert damaged.returncode == 3
+    assert "damaged: snapshots/month=2026-10" in damaged.stdout
+    rest = run("history", "--store", store, *ONLY, "-o", tmp_path / "out", "--format", "parquet")
+    assert rest.returncode == 3
+    assert "damaged part of a store" in rest.stdout

@@ -1,0 +1,97 @@
+"""Events between two snapshots, against a simulated life whose truth is known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from analyzer.reading.columns import NO_TIME
+from analyzer.reading.issues import IssueLog
+from analyzer.snapshots.compare import compare
+from tests.reports import codes, csv_of, key, password, read, root, user, write
+from tests.snapshots.simulator import Expected, expected_events, simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ACCOUNT = "111122223333"
+JAN, FEB, MAR, APR = (f"2026-0{month}-01T00:00:00Z" for month in (1, 2, 3, 4))
+
+
+def events_of(
+    folder: Path, old: str, new: str, *, days: tuple[str, str] = ("2026-02-15", "2026-03-15")
+) -> tuple[pd.DataFrame, IssueLog]:
+    names = [f"{side}/{day}_{ACCOUNT}.csv" for side, day in zip(("old", "new"), days, strict=True)]
+    sides = [read(write(folder / name, text))[0] for name, text in zip(names, (old, new), strict=True)]
+    log = IssueLog()
+    return compare(sides[0].users, sides[0].credentials, sides[1].users, sides[1].credentials, log), log
+
+
+def as_expected(events: pd.DataFrame) -> set[Expected]:
+    found = set()
+    for event, name, kind, made in events[["event", "user", "kind", "made"]].itertuples(index=False):
+        created = None if made == NO_TIME else START.fromtimestamp(made / 1e6, UTC)
+        found.add(Expected(event, name.lower(), kind, created))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("days", [(10, 11), (10, 40), (3, 110), (30, 30)])
+def test_the_truth_is_recovered(tmp_path: Path, seed: int, days: tuple[int, int]) -> None:
+    life = simulate(seed, account=ACCOUNT, start=START, days=120, users=8)
+    first, second = (START + timedelta(days=day) for day in days)
+    names = (f"{first:%Y-%m-%dT%H-%M-%SZ}", f"{second:%Y-%m-%dT%H-%M-%SZ}")
+    events, log = events_of(tmp_path, life.report(first), life.report(second), days=names)
+    assert expected_events(life, first, second) == as_expected(events)
+    assert log.rows == []
+    assert not len(events) or days[0] < days[1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "events"),
+    [
+        (user("a", **key(rotated=JAN)), user("a", **key(2, rotated=JAN)), ["key_moved"]),
+        (user("a", **key(rotated=JAN)), user("A", **key(rotated=JAN, used=MAR)), ["key_used"]),
+        (user("a", **key(rotated=JAN)), user("a", **key(2, rotated=MAR)), ["key_rotated"]),
+        (user("a", **key(rotated=JAN)), user("a", **key(2, rotated=FEB)), ["key_deleted", "key_created"]),
+        (user("a", **key(rotated=JAN)), user("a", **key(active="false", rotated=JAN)), ["key_deactivated"]),
+        (user("a", **password(changed=JAN)), user("a", **password(changed=MAR)), ["password_changed"]),
+        (user("a", **password(changed=JAN)), user("a", **password(changed=JAN, used=MAR)), ["password_used"]),
+        (user("a", mfa_active="true"), user("a", mfa_active="false"), ["mfa_disabled"]),
+        # What is unknown in either is no change.
+        (user("a", mfa_active=""), user("a", mfa_active="false"), []),
+        (user("a", **key(rotated="", used=FEB)), user("a", **key(2, rotated=MAR)), []),
+        (user("a", **key(rotated=JAN, used="")), user("a", **key(rotated=JAN, used=MAR)), []),
+        (user("a", **key(active="?", rotated=JAN)), user("a", **key(active="false", rotated=JAN)), []),
+        (user("a", **password(enabled="", changed=JAN)), user("a", **password(changed=MAR)), []),
+        (user("a", user_creation_time=""), user("a"), []),
+        (user("a"), user("a", user_creation_time=MAR), ["user_recreated"]),
+    ],
+)
+def test_single_changes(tmp_path: Path, old: dict[str, str], new: dict[str, str], events: list[str]) -> None:
+    found, log = events_of(tmp_path, csv_of(root(), old), csv_of(root(), new))
+    assert events == found["event"].tolist()
+    assert log.rows == []
+
+
+def test_two_keys_of_one_instant_are_told_apart_by_slot(tmp_path: Path) -> None:
+    old = user("a", **key(1, rotated=JAN), **key(2, rotated=JAN, used=FEB))
+    new = user("a", **key(1, rotated=JAN, used=MAR), **key(2, active="false", rotated=JAN, used=FEB))
+    found, _ = events_of(tmp_path, csv_of(old), csv_of(new))
+    assert found[["event", "credential"]].to_numpy().tolist() == [
+        ["key_used", "access_key_1"],
+        ["key_deactivated", "access_key_2"],
+    ]
+
+
+def test_what_cannot_be_is_an_issue(tmp_path: Path) -> None:
+    old = user("a", **key(rotated=JAN, used=MAR), **password(used=FEB, changed=FEB))
+    new = user("a", **key(rotated=JAN, used=FEB), **password(used=JAN, changed=JAN))
+    found, log = events_of(tmp_path, csv_of(old), csv_of(new))
+    assert found["event"].tolist() == ["password_changed"]
+    assert codes(log) == ["went_backwards"] * 3

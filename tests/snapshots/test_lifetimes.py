@@ -1,0 +1,166 @@
+"""Lifetimes of failures over many snapshots, against a simulated life whose truth is known."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from analyzer.errors import InputError
+from analyzer.pipeline import history
+from analyzer.planning import make_plan
+from analyzer.result import Settings
+from tests.reports import csv_of, key, password, root, unused, user, write
+from tests.snapshots.simulator import expected_lifetimes, simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from analyzer.planning import Plan
+    from analyzer.snapshots.record import History
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ACCOUNT = "111122223333"
+
+
+def followed(folder: Path, days: dict[str, list[dict[str, str]]], plan: Plan | None = None, **options: Any) -> History:  # noqa: ANN401
+    for day, rows in days.items():
+        write(folder / "in" / f"{day}_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), *rows))
+    return history([str(folder / "in")], Settings(plan or unused(), every_snapshot=True), **options)
+
+
+def states(found: History) -> list[tuple[str, ...]]:
+    columns = ["user", "state", "closed_by", "days_open", "reopened"]
+    return [tuple(row) for row in found.lifetimes[columns].astype("str").fillna("-").to_numpy().tolist()]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("spacing", [7, 1])
+def test_the_truth_is_recovered(tmp_path: Path, seed: int, spacing: int) -> None:
+    life = simulate(seed, account=ACCOUNT, start=START, days=120, users=6)
+    instants = [START + timedelta(days=day) for day in range(2, 119 if spacing > 1 else 40, spacing)]
+    for instant in instants:
+        write(tmp_path / f"{instant:%Y-%m-%dT%H-%M-%SZ}.csv", life.report(instant))
+    found = history([str(tmp_path)], Settings(unused(), every_snapshot=True)).lifetimes
+
+    def time(value: Any) -> datetime | None:  # noqa: ANN401
+        return None if pd.isna(value) else value.to_pydatetime()
+
+    names = ("user", "kind", "key_created", "first_seen", "last_seen", "closed_at", "closed_by")
+    got = [
+        (
+            row["user"].lower(),
+            row["kind"],
+            *(time(row[name]) for name in names[2:6]),
+            None if pd.isna(row["closed_by"]) else row["closed_by"],
+            bool(row["censored_left"]),
+            bool(row["censored_right"]),
+        )
+        for row in found.to_dict("records")
+    ]
+    wanted = [
+        (
+            *(
+                one.user,
+                one.credential_kind,
+                one.key_created,
+                one.first_seen,
+                one.last_seen,
+                one.closed_at,
+                one.closed_by,
+            ),
+            *(one.censored_left, one.censored_right),
+        )
+        for one in expected_lifetimes(life, instants)
+    ]
+    assert sorted(wanted, key=str) == sorted(got, key=str)
+
+
+OLD = "2026-01-01T00:00:00Z"
+FAILS, USED = user("a", **key(rotated=OLD)), user("a", **key(rotated=OLD, used="2026-05-20T00:00:00Z"))
+
+
+def test_fixed_and_back_again(tmp_path: Path) -> None:
+    # 42 days idle on 1 July, 73 on 1 August.
+    days = {"2026-05-01": [FAILS], "2026-06-01": [USED], "2026-07-01": [USED], "2026-08-01": [USED]}
+    found = followed(tmp_path, days)
+    assert states(found) == [("a", "closed", "used", "31", "0"), ("a", "open", "-", "0", "1")]
+    (measures,) = found.measures
+    assert (measures["open"], measures["closed"], measures["reopened"]) == (1, 1, 1)
+    assert found.exit_code == 1
+
+
+def test_no_fix_is_claimed_across_missing_snapshots(tmp_path: Path) -> None:
+    days = {"2026-04-01": [FAILS], "2026-04-11": [FAILS], "2026-04-21": [FAILS], "2026-05-31": [USED]}
+    found = followed(tmp_path, days)
+    assert states(found) == [("a", "lost_sight", "-", "20", "0")]
+    gaps = found.coverage[["gap_from", "gap_to"]].to_numpy().tolist()
+    assert [[f"{time:%Y-%m-%d}" for time in gap] for gap in gaps] == [["2026-04-21", "2026-05-31"]]
+    assert found.exit_code == 0
+
+
+def test_what_can_no_longer_be_decided_is_lost_sight_of(tmp_path: Path) -> None:
+    unsure = user("a", **key(rotated=OLD, used="?"))
+    assert states(followed(tmp_path, {"2026-04-01": [FAILS], "2026-05-01": [unsure]})) == [
+        ("a", "lost_sight", "-", "0", "0")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("after", "how"),
+    [
+        ([], "deleted"),
+        ([user("a")], "deleted"),
+        ([user("a", **key(active="false", rotated=OLD))], "deactivated"),
+        ([user("a", **key(2, rotated=OLD, used="2026-04-20T00:00:00Z"))], "used"),
+    ],
+)
+def test_how_a_failure_ended(tmp_path: Path, after: list[dict[str, str]], how: str) -> None:
+    found = followed(tmp_path, {"2026-04-01": [FAILS], "2026-05-01": after})
+    assert states(found) == [("a", "closed", how, "30", "0")]
+
+
+def test_other_controls_have_lifetimes_as_well(tmp_path: Path) -> None:
+    plan = make_plan(controls=["console-mfa", "password-rotation"])
+    before = user("a", **password(changed=OLD, used="2026-07-01T00:00:00Z"))
+    after = user("a", mfa_active="true", **password(changed="2026-07-20T00:00:00Z", used="2026-07-21T00:00:00Z"))
+    found = followed(tmp_path, {"2026-07-01": [before], "2026-08-01": [after]}, plan)
+    assert found.lifetimes[["control", "closed_by"]].astype("str").to_numpy().tolist() == [
+        ["console-mfa", "mfa_enabled"],
+        ["password-rotation", "changed"],
+    ]
+
+
+def test_the_trend_adds_up(tmp_path: Path) -> None:
+    days = {"2026-05-01": [FAILS], "2026-06-01": [USED], "2026-07-15": [USED, user("b", **key(rotated=OLD))]}
+    found = followed(tmp_path, days)
+    columns = ["date", "open", "opened", "closed", "accounts"]
+    assert found.trend[columns].to_numpy().tolist() == [
+        [date(2026, 5, 1), 1, 1, 0, 1],
+        [date(2026, 6, 1), 0, 0, 1, 1],
+        [date(2026, 7, 15), 2, 2, 0, 1],
+    ]
+
+
+def test_reference_dates_move_and_what_they_do_not_cover_is_listed(tmp_path: Path) -> None:
+    days = {"2026-02-20": [FAILS], "2026-04-30": [USED]}
+    write(tmp_path / "in/2026-03-31_123456789012.csv", csv_of(user("b", account="123456789012", **key(rotated=OLD))))
+    ends = [datetime(2026, month, 28, 23, 59, 59, 999999, UTC) for month in (2, 3, 4)]
+    found = followed(tmp_path, days, series=ends)
+    # On 20 February the key was 50 days old; by 28 February 58; USED was captured after the last date.
+    assert states(found) == [("a", "open", "-", "59", "0"), ("b", "open", "-", "0", "0")]
+    assert found.not_covered == (("2026-02-28", "123456789012"), ("2026-03-28", "123456789012"))
+    monthly = followed(tmp_path, days, series="monthly")
+    assert [f"{time:%Y-%m-%d}" for time in monthly.coverage["first"]] == ["2026-02-28", "2026-03-31"]
+
+
+def test_undated_reports_and_unknown_accounts_stand_nowhere_in_time(tmp_path: Path) -> None:
+    write(tmp_path / "in/report.csv", csv_of(user("z", **key(rotated=OLD))))
+    found = followed(tmp_path, {"2026-04-01": [FAILS]})
+    assert [row[0] for row in states(found)] == ["a"]
+    assert "undated_snapshot" in found.issue_counts
+    assert found.exit_code == 3
+    with pytest.raises(InputError, match="no snapshot of a known account and time"):
+        history([str(tmp_path / "in/report.csv")], Settings(unused(), every_snapshot=True))

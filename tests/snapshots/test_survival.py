@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.snapshots.survival import Curve, kaplan_meier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OBSERVED = st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=60)
+# Weeks of remission under 6-MP: Freireich et al., Blood 21 (1963), 699-716; "+" is censored. The shares are those of
+# Kleinbaum and Klein, "Survival Analysis", 3rd edition (2012), chapter 2.
+REMISSION = "6 6 6 6+ 7 9+ 10 10+ 11+ 13 16 17+ 19+ 20+ 22 23 25+ 32+ 32+ 34+ 35+"
+SHARES = {6: 0.8571, 7: 0.8067, 10: 0.7529, 13: 0.6902, 16: 0.6275, 22: 0.5378, 23: 0.4482}
+# The same of placebo, where nothing is censored.
+PLACEBO = "1 1 2 2 3 4 4 5 5 8 8 8 8 11 11 12 12 15 17 22 23"
+
+
+def curve_of(observed: Sequence[tuple[int, bool]]) -> Curve:
+    days, closed = [day for day, _ in observed], [event for _, event in observed]
+    return kaplan_meier(np.array(days, dtype=np.int64), np.array(closed, dtype=np.bool_))
+
+
+def told(text: str) -> Curve:
+    return curve_of([(int(one.rstrip("+")), not one.endswith("+")) for one in text.split()])
+
+
+def test_the_textbook_example() -> None:
+    curve = told(REMISSION)
+    for day, share in SHARES.items():
+        assert curve.share_at(day) == pytest.approx(share, abs=5e-5)
+    falls = curve.days[np.flatnonzero(np.diff(curve.open_share, prepend=1.0))]
+    assert falls.tolist() == list(SHARES)
+    assert curve.quantile(0.5) == 23
+    assert curve.quantile(0.25) == 13
+    assert curve.quantile(0.9) is None
+    assert [curve.share_at(day) for day in (5, 9, 35)] == [1, curve.share_at(7), curve.share_at(23)]
+    assert curve.days[-1] == 35
+
+
+def test_the_textbook_example_without_censoring() -> None:
+    curve = told(PLACEBO)
+    assert curve.quantile(0.5) == 8
+    assert curve.share_at(8) == pytest.approx(8 / 21)
+    assert curve.share_at(23) == 0
+
+
+def test_of_nothing_all_is_open() -> None:
+    curve = curve_of([])
+    assert (curve.days.tolist(), curve.open_share.tolist()) == ([0], [1])
+    assert (curve.share_at(-1), curve.share_at(0), curve.share_at(100), curve.quantile(0.5)) == (1, 1, 1, None)
+
+
+@pytest.mark.parametrize("count", range(1, 60))
+def test_rounding_delays_no_quantile(count: int) -> None:
+    curve = curve_of([(day, True) for day in range(1, 10 * count + 1)])
+    assert [curve.quantile(tenths / 10) for tenths in range(1, 11)] == [count * tenths for tenths in range(1, 11)]
+
+
+def test_what_closes_on_the_first_day_counts() -> None:
+    curve = curve_of([(0, True), (0, False), (4, True)])
+    assert [curve.share_at(day) for day in (-1, 0, 4)] == pytest.approx([1, 2 / 3, 0])
+
+
+@given(OBSERVED)
+def test_without_censoring_it_is_the_empirical_share(observed: list[tuple[int, bool]]) -> None:
+    days = [day for day, _ in observed]
+    curve = curve_of([(day, True) for day in days])
+    for day in range(-1, 43):
+        share = sum(one > day for one in days) / len(days) if days else 1.0
+        assert curve.share_at(day) == pytest.approx(share, abs=1e-12)
+
+
+@given(OBSERVED)
+def test_it_is_the_product_of_the_shares_that_outlast_each_day(observed: list[tuple[int, bool]]) -> None:
+    curve, share = curve_of(observed), Fraction(1)
+    for day in range(43):
+        at_risk = sum(one >= day for one, _ in observed)
+        events = sum(one == day and event for one, event in observed)
+        share *= 1 - Fraction(events, max(at_risk, 1))
+        assert curve.share_at(day) == pytest.approx(float(share), abs=1e-12)
+
+
+@given(OBSERVED, st.floats(0.01, 1))
+def test_it_falls_only_and_its_quantiles_are_where_it_is_crossed(observed: list[tuple[int, bool]], p: float) -> None:
+    curve = curve_of(observed)
+    assert (np.diff(curve.open_share) <= 0).all()
+    assert (np.diff(curve.days) > 0).all()
+    assert ((curve.open_share >= 0) & (curve.open_share <= 1)).all()
+    assert (curve.days[0], curve.days[-1]) == (0, max((day for day, _ in observed), default=0))
+    day = curve.quantile(p)
+    if day is None:
+        assert curve.open_share[-1] > 1 - p
+    else:
+        assert curve.share_at(day) <= 1 - p + 1e-9
+        assert curve.share_at(day - 1) > 1 - p or day == 0
+
+
+@given(OBSERVED.flatmap(lambda observed: st.tuples(st.just(observed), st.permutations(observed))))
+def test_order_does_not_matter(both: tuple[list[tuple[int, bool]], list[tuple[int, bool]]]) -> None:
+    one, other = (curve_of(observed) for observed in both)
+    assert np.array_equal(one.days, other.days)
+    assert np.array_equal(one.open_share, other.open_share)
+
+
+@given(OBSERVED, st.integers(0, 40))
+def test_what_is_lost_sight_of_before_anything_closes_changes_nothing(
+    observed: list[tuple[int, bool]], day: int
+) -> None:
+    later = [(one + 41, event) for one, event in observed]
+    shares = [curve_of(some).share_at(at) for some in (later, [*later, (day, False)]) for at in range(90)]
+    assert shares[:90] == pytest.approx(shares[90:], abs=1e-12)
