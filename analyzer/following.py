@@ -2,83 +2,115 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
 from analyzer.bookkeeping import inputs_table
 from analyzer.errors import InputError
-from analyzer.judging import judge
+from analyzer.judging import verdicts
 from analyzer.reading.columns import NO_TIME, microseconds
-from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import Tables, unpivot
 from analyzer.reading.times import since_epoch
 from analyzer.selection import Selection
+from analyzer.snapshots import lifetimes
+from analyzer.snapshots.calendar import Calendar, Timeline
 from analyzer.snapshots.changes import changes
-from analyzer.snapshots.lifetimes import Timeline, coverage, lifetimes, trend
-from analyzer.snapshots.record import Comparison, History
-from analyzer.snapshots.stacking import stack
-from analyzer.staleness import codes_of
-from analyzer.tables import issues_table
+from analyzer.snapshots.lifetimes import trend
+from analyzer.snapshots.record import EVENTS, LIFETIMES, Comparison, History
+from analyzer.snapshots.stacking import IN_MEMORY, stack
+from analyzer.tables import USERS, issues_table, stacked, to_arrow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy.typing as npt
+    import pyarrow as pa
 
+    from analyzer.reading.issues import IssueLog
     from analyzer.reading.sources import Source
     from analyzer.result import Settings
+    from analyzer.snapshots.lifetimes import Lives
 
     Rows = npt.NDArray[np.int64]
 
 
+COLUMNS: Final = (
+    *(
+        column
+        for column in (*USERS.names, *IN_MEMORY.names)
+        if not column.endswith(("_region", "_service")) and column != "path"
+    ),
+    *("report_sha256", "report"),
+)
+"""What is needed of users that are followed: where and by which service a key was used decides nothing."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def follow(  # noqa: PLR0913 - what is followed, and how
-    users: pd.DataFrame,
-    inputs: pd.DataFrame,
+    batches: Iterable[pd.DataFrame],
     log: IssueLog,
     settings: Settings,
     *,
-    series: Sequence[datetime] | str = (),
+    inputs: pd.DataFrame | None = None,
+    series: Sequence[datetime] = (),
     sla_days: int | None = None,
 ) -> History:
-    """Return the history of the failures of `users`, rows of many snapshots.
+    """Return the history of the failures of users, rows of many snapshots, in batches of whole accounts.
 
     Each snapshot is judged at its own capture time; with `series`, for each date the newest snapshot of each account at
-    or before it, at that date. Raises InputError where nothing can be followed.
+    or before it, at that date. `inputs` are those of all batches; without them, they are made as those of a store.
+    Raises InputError where nothing can be followed.
     """
-    rows, instants = _dated(users), microseconds(users["captured_at"])
-    missing: list[tuple[str, str]] = []
-    if series:
-        dates = months(instants[rows]) if isinstance(series, str) else series
-        rows, instants, missing = _of_series(users, rows, instants, dates)
-    else:
-        instants = instants[rows]
-    if not len(rows):
+    lives, missing, reports = [], [], []
+    for users in batches:
+        if inputs is None:
+            reports.append(of_store(users))
+        followed, not_covered = _follow(users, settings, series)
+        missing += not_covered
+        if followed is not None:
+            lives.append(followed)
+    if not lives:
         raise InputError(
             "no snapshot of a known account and time to follow",
             "put the date and the account into the names of files or folders, as in 2026-10-31/…_111122223333.csv",
         )
-    followed = users.take(rows).reset_index(drop=True)
-    tables = Tables(followed, unpivot(followed), pd.DataFrame())
-    everything = Selection(np.ones(len(rows), bool), instants, every_snapshot=True)
-    findings, credentials = judge(tables, everything, settings.plan)
-    timeline = Timeline.of(followed, instants)
-    found = lifetimes(followed, credentials, findings, settings.plan.chosen, timeline)
+    found = stacked([to_arrow(one.lifetimes, LIFETIMES) for one in lives])
+    calendar = Calendar.joined([one.calendar for one in lives])
+    failing = np.concatenate([one.failing for one in lives], axis=1)
     return History(
         settings=settings,
-        inputs=inputs,
+        inputs=pd.concat(reports, ignore_index=True) if inputs is None else inputs,
         lifetimes=found,
-        trend=trend(findings, found, settings.plan.chosen, timeline),
-        coverage=coverage(followed, timeline),
+        trend=trend(failing, found, settings.plan.chosen, calendar),
+        coverage=calendar.coverage(),
         issues=issues_table(log),
         sla_days=sla_days,
-        not_covered=tuple(missing),
+        not_covered=tuple(sorted(missing)),
     )
+
+
+def _follow(
+    users: pd.DataFrame, settings: Settings, series: Sequence[datetime]
+) -> tuple[Lives | None, list[tuple[str, str]]]:
+    """Return the failures of some accounts, and the dates of the series at which one has no snapshot."""
+    rows, instants = _dated(users), microseconds(users["captured_at"])
+    missing: list[tuple[str, str]] = []
+    if series:
+        rows, instants, missing = _of_series(users, rows, instants, series)
+    else:
+        instants = instants[rows]
+    if not len(rows):
+        return None, missing
+    followed = users if not series and len(rows) == len(users) else users.take(rows).reset_index(drop=True)
+    tables = Tables(followed, unpivot(followed), pd.DataFrame())
+    everything = Selection(np.ones(len(rows), bool), instants, every_snapshot=True)
+    said = verdicts(tables, everything, settings.plan)
+    timeline = Timeline.of(followed, instants)
+    return lifetimes.follow(followed, tables.credentials, said, settings.plan.chosen, timeline), missing
 
 
 def _dated(users: pd.DataFrame) -> Rows:
@@ -92,7 +124,7 @@ def _of_series(
 ) -> tuple[Rows, Rows, list[tuple[str, str]]]:
     """Return for each date the rows of the newest snapshots by then, their dates, and what has none."""
     accounts = users["account_id"].cat.categories
-    account = codes_of(users["account_id"])
+    account = _accounts(users)
     chosen, dates, missing = [], [], []
     for date in series:
         instant = since_epoch(date)
@@ -104,11 +136,13 @@ def _of_series(
     return np.concatenate(chosen), np.concatenate(dates), missing
 
 
-def months(instants: Rows) -> list[datetime]:
-    """Return the ends of the months from the oldest of the instants to the newest one, that of the newest included."""
-    if not len(instants):
-        return []
-    first, last = (EPOCH + timedelta(microseconds=int(instant)) for instant in (instants.min(), instants.max()))
+def _accounts(users: pd.DataFrame) -> Rows:
+    """Return the account of each row as a position among the categories; -1 where it is not known."""
+    return users["account_id"].cat.codes.to_numpy().astype(np.int64)
+
+
+def months(first: datetime, last: datetime) -> list[datetime]:
+    """Return the ends of the months from that of `first` to that of `last`, both included."""
     count = (last.year - first.year) * 12 + last.month - first.month
     starts = [divmod(first.month + number, 12) for number in range(count + 1)]
     ends = [datetime(first.year + years, month + 1, 1, tzinfo=UTC) for years, month in starts]
@@ -117,88 +151,126 @@ def months(instants: Rows) -> list[datetime]:
 
 def newest(users: pd.DataFrame, until: datetime) -> pd.DataFrame:
     """Return the rows of each account's newest snapshot at or before an instant."""
-    account, captured = codes_of(users["account_id"]), microseconds(users["captured_at"])
+    account, captured = _accounts(users), microseconds(users["captured_at"])
     return users.take(newest_by(account, captured, _dated(users), since_epoch(until)))
 
 
-def newest_by(account: npt.NDArray[np.integer[Any]], captured: Rows, rows: Rows, instant: int) -> Rows:
+def newest_by(account: Rows, captured: Rows, rows: Rows, instant: int) -> Rows:
     """Return those of `rows` that are of their account's newest snapshot at or before an instant (microseconds)."""
     rows = rows[captured[rows] <= instant]
     latest = pd.Series(captured[rows]).groupby(account[rows]).transform("max").to_numpy()
     return np.asarray(rows[captured[rows] == latest], np.int64)
 
 
-def side_by_side(  # noqa: PLR0913 - two sides, and how they are judged
-    old: pd.DataFrame,
-    new: pd.DataFrame,
-    inputs: pd.DataFrame,
-    log: IssueLog,
-    settings: Settings,
-    *,
-    earlier: pd.DataFrame | None = None,
-) -> Comparison:
-    """Return what changed from `old` to `new`, users of one snapshot an account on each side.
+@dataclass(frozen=True)
+class Sides:
+    """Users of some accounts, one snapshot each on either side.
 
     `earlier` has further snapshots: what failed in one, was fixed and fails again is `regressed`, and not new.
     """
-    sides = [side.take(_dated(side)) for side in (old, new)]
-    times = [side.groupby("account_id", observed=True)["captured_at"].max() for side in sides]
-    both = times[0].index.astype(str).intersection(times[1].index.astype(str))
-    compared = []
-    for account in sorted(both):
-        if times[1][account] > times[0][account]:
-            compared.append(account)
-        elif times[1][account] < times[0][account]:
-            log.add(
-                "older_side",
-                f"the newer side's snapshot of account {account}, {times[1][account]:%Y-%m-%dT%H:%M:%SZ}, is not later "
-                "than the older side's: not compared; give OLD and NEW the other way round, or other snapshots",
-                source=account,
-            )
-    # A snapshot that is the newest on both sides has nothing newer to be compared with.
-    unmoved = {account for account in both if times[1][account] == times[0][account]}
-    only = [
-        tuple(sorted((set(times[0].index.astype(str)) - set(both)) | unmoved)),
-        tuple(sorted(set(times[1].index.astype(str)) - set(both))),
-    ]
-    kept = [side[side["account_id"].isin(compared).to_numpy()] for side in sides]
-    if not compared:
+
+    old: pd.DataFrame
+    new: pd.DataFrame
+    earlier: pd.DataFrame
+
+
+@dataclass
+class _Compared:
+    """What was compared, and which accounts are on one side only."""
+
+    events: list[pa.Table] = field(default_factory=list)
+    accounts: list[str] = field(default_factory=list)
+    only_old: list[str] = field(default_factory=list)
+    only_new: list[str] = field(default_factory=list)
+
+
+def side_by_side(
+    batches: Iterable[Sides], log: IssueLog, settings: Settings, *, inputs: pd.DataFrame | None = None
+) -> Comparison:
+    """Return what changed from the old side to the new one, in batches of whole accounts.
+
+    `inputs` are those of all batches; without them, they are made as those of a store.
+    """
+    done = _Compared()
+    reports = []
+    for sides in batches:
+        if inputs is None:
+            reports.append(of_store(sides.earlier))
+        _compare(sides, log, settings, done)
+    if not done.accounts:
         raise InputError(
             "no account has a snapshot on both sides",
             "compare reports of the same account of two dates, the older one first",
         )
-    users, origin = stack(kept)
-    credentials = unpivot(users)
-    captured = microseconds(users["captured_at"])
-    tables = Tables(users, credentials, pd.DataFrame())
-    everything = Selection(np.ones(len(users), bool), captured, every_snapshot=True)
-    findings, judged = judge(tables, everything, settings.plan)
-    events = changes(users, judged, findings, settings.plan.chosen, origin == 1, log)
-    if earlier is not None:
-        events = _with_regressions(events, earlier, kept[1], settings)
     return Comparison(
         settings=settings,
-        inputs=inputs,
-        events=events,
+        inputs=pd.concat(reports, ignore_index=True) if inputs is None else inputs,
+        events=stacked(done.events),
         issues=issues_table(log),
-        accounts=tuple(compared),
-        only_old=only[0],
-        only_new=only[1],
+        accounts=tuple(sorted(done.accounts)),
+        only_old=tuple(sorted(done.only_old)),
+        only_new=tuple(sorted(done.only_new)),
     )
 
 
+def _compare(sides: Sides, log: IssueLog, settings: Settings, done: _Compared) -> None:
+    """Compare the accounts of one batch."""
+    both = [side.take(_dated(side)) for side in (sides.old, sides.new)]
+    first, last = (_newest_of(side) for side in both)
+    compared = []
+    for account in sorted(first.keys() & last.keys()):
+        if last[account] > first[account]:
+            compared.append(account)
+        elif last[account] < first[account]:
+            log.add(
+                "older_side",
+                f"the newer side's snapshot of account {account}, {last[account]:%Y-%m-%dT%H:%M:%SZ}, is not later "
+                "than the older side's: not compared; give OLD and NEW the other way round, or other snapshots",
+                source=account,
+            )
+    # A snapshot that is the newest on both sides has nothing newer to be compared with.
+    unmoved = {account for account in first.keys() & last.keys() if last[account] == first[account]}
+    done.only_old += [*(first.keys() - last.keys()), *unmoved]
+    done.only_new += last.keys() - first.keys()
+    if not compared:
+        return
+    done.accounts += compared
+    old, new = (side[side["account_id"].isin(compared).to_numpy()] for side in both)
+    users, origin = stack([old, new])
+    tables = Tables(users, unpivot(users), pd.DataFrame())
+    everything = Selection(np.ones(len(users), bool), microseconds(users["captured_at"]), every_snapshot=True)
+    said = verdicts(tables, everything, settings.plan)
+    events = changes(users, tables.credentials, said, settings.plan.chosen, origin == 1, log)
+    before = _until_newest(sides.earlier, _newest_of(new))
+    if len(before) > len(old):
+        events = _with_regressions(events, before, new, settings)
+    done.events.append(to_arrow(events, EVENTS))
+
+
+def _newest_of(users: pd.DataFrame) -> dict[str, pd.Timestamp]:
+    """Return the instant of each account's newest snapshot."""
+    return {str(name): time for name, time in users.groupby("account_id", observed=True)["captured_at"].max().items()}
+
+
+def _until_newest(users: pd.DataFrame, newest_of: Mapping[str, pd.Timestamp]) -> pd.DataFrame:
+    """Return the rows of snapshots that are older than the newest one of their account."""
+    names = users["account_id"].cat.categories
+    limits = [since_epoch(newest_of[name]) if name in newest_of else NO_TIME for name in names]
+    limit = np.array([*limits, NO_TIME])[_accounts(users)]
+    captured = microseconds(users["captured_at"])
+    return users.take(np.flatnonzero((captured != NO_TIME) & (captured < limit)))
+
+
 def _with_regressions(
-    events: pd.DataFrame, earlier: pd.DataFrame, new: pd.DataFrame, settings: Settings
+    events: pd.DataFrame, before: pd.DataFrame, new: pd.DataFrame, settings: Settings
 ) -> pd.DataFrame:
-    """Return events in which a new failure that was there before, and was closed since, is a regression."""
-    last = new.groupby("account_id", observed=True)["captured_at"].max()
-    of_account = earlier["account_id"].astype("str").map({str(name): time for name, time in last.items()})
-    before = earlier[(of_account.notna() & (earlier["captured_at"] < of_account)).to_numpy(dtype=bool)]
-    if before.empty:
-        return events
+    """Return events in which a new failure that was there `before`, and was closed since, is a regression."""
     users, _ = stack([before, new])
-    lives = follow(users, pd.DataFrame(), IssueLog(), settings).lifetimes
-    again = lives[(lives["reopened"] > 0).to_numpy() & (lives["censored_right"]).to_numpy(dtype=bool)]
+    lives, _ = _follow(users, settings, ())
+    if lives is None:
+        return events
+    found = lives.lifetimes
+    again = found[(found["reopened"] > 0).to_numpy() & (found["censored_right"]).to_numpy(dtype=bool)]
     keys = ["control", "requirement", "account_id", "user", "credential"]
     known = pd.MultiIndex.from_frame(again[keys].astype("str").fillna(""))
     mine = pd.MultiIndex.from_frame(events[keys].astype("str").fillna(""))
@@ -208,7 +280,8 @@ def _with_regressions(
 
 def of_store(users: pd.DataFrame) -> pd.DataFrame:
     """Return a table of inputs for snapshots from a store: the reports they came from."""
-    reports = users[["source", "report_sha256", "account_id", "captured_at"]].drop_duplicates()
+    first = np.unique(users["report"].to_numpy(), return_index=True)[1]
+    reports = users[["source", "report_sha256", "account_id", "captured_at"]].take(first)
     return reports.rename(columns={"source": "name", "report_sha256": "sha256"}).reset_index(drop=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,16 +12,26 @@ import pyarrow.compute as pc
 
 from analyzer.controls.control import Whose
 from analyzer.controls.rules import RULES, Instants, Ruling, Subjects
-from analyzer.reading.columns import NO_TIME, TIME, arrow_of, coded, column_of, times_from, true_where
-from analyzer.reading.layout import SLOTS, Kind
+from analyzer.reading.columns import NO_TIME, TIME, arrow_of, coded, column_of, numbered, times_from, true_where
+from analyzer.reading.layout import Kind
 from analyzer.result import JUDGED_KINDS, Outcome
 from analyzer.selection import snapshot_of
-from analyzer.staleness import BASES, DAY, EXACT, REASONS, TOLERANCE, Truth, age_days, codes_of
+from analyzer.staleness import (
+    BASES,
+    EXACT,
+    REASONS,
+    TOLERANCE,
+    Truth,
+    age_days,
+    codes_of,
+    days_since,
+)
+from analyzer.verdict_columns import SUBJECTS, Verdicts
 from analyzer.verdicts import NOT_APPLICABLE, Reason, Status
-from analyzer.wording import explain
+from analyzer.wording import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -35,31 +45,7 @@ if TYPE_CHECKING:
 
 _OUTCOMES: Final = list(Outcome)
 _STATUSES: Final = list(Status)
-_SUBJECTS: Final = [*(slot.name for slot in SLOTS), "user"]
-_USER: Final = _SUBJECTS.index("user")
-_OF_ACCOUNT: Final = (Reason.ROOT_NOT_IN_REPORT, Reason.COLUMN_NOT_IN_REPORT)
-"""Reasons of findings on an account as a whole."""
-
-
-@dataclass(frozen=True)
-class _Verdicts:
-    """What one control says, a row per finding; `user_row` is the position in `users`, `subject` a code of `_SUBJECTS`.
-
-    `position` has for findings on credentials their position in `credentials`, else -1.
-    """
-
-    user_row: Rows
-    subject: npt.NDArray[np.int8]
-    position: Rows
-    status: npt.NDArray[np.int8]
-    reason: npt.NDArray[np.int8]
-    basis: npt.NDArray[np.int8]
-    time: Micros
-    aged: Flags
-    kind: npt.NDArray[np.int8] | None
-
-    def __len__(self) -> int:
-        return len(self.user_row)
+_USER: Final = SUBJECTS.index("user")
 
 
 def judge(tables: Tables, selection: Selection, plan: Plan) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -68,10 +54,16 @@ def judge(tables: Tables, selection: Selection, plan: Plan) -> tuple[pd.DataFram
     `selection` speaks of the rows of `users`; `credentials.user_row` says which of them each credential is of.
     """
     bench = _Bench(tables, selection)
-    verdicts = [bench.judge(one) for one in plan.chosen]
-    findings = _findings(tables.users, selection.as_of, plan.chosen, verdicts)
-    unused = next((v for one, v in zip(plan.chosen, verdicts, strict=True) if one is plan.unused), None)
-    return findings, bench.credentials(unused)
+    said = [bench.judge(number, one) for number, one in enumerate(plan.chosen)]
+    unused = next((v for one, v in zip(plan.chosen, said, strict=True) if one is plan.unused), None)
+    return _findings(tables.users, selection.as_of, plan.chosen, Verdicts.joined(said)), bench.credentials(unused)
+
+
+def verdicts(tables: Tables, selection: Selection, plan: Plan) -> Iterator[Verdicts]:
+    """Yield what each control of the plan says, one after the other."""
+    bench = _Bench(tables, selection)
+    for number, one in enumerate(plan.chosen):
+        yield bench.judge(number, one)
 
 
 class _Bench:
@@ -84,20 +76,36 @@ class _Bench:
         self._as_of = selection.as_of[self._user_row]
         self._instants = Instants(tables.credentials, self._as_of)
 
-    def judge(self, chosen: Chosen) -> _Verdicts:
-        """Return what a control says of its subjects."""
+    @cached_property
+    def _rows(self) -> Rows:
+        """The judged rows of `users`."""
+        return np.flatnonzero(self._selection.judged)
+
+    @cached_property
+    def _snapshots(self) -> Rows:
+        """For each judged row its snapshot and reference instant, as a number."""
+        snapshot = snapshot_of(self._users.take(self._rows), by_capture=self._selection.every_snapshot)
+        return numbered(snapshot, self._selection.as_of[self._rows])
+
+    @cached_property
+    def _reports(self) -> Rows:
+        """For each judged row its report and reference instant, as a number."""
+        return numbered(self._users["report"].to_numpy()[self._rows], self._selection.as_of[self._rows])
+
+    def judge(self, number: int, chosen: Chosen) -> Verdicts:
+        """Return what a control, the `number`th that judges, says of its subjects."""
         control = chosen.control
         if control.kinds:
-            return self._on_credentials(control, chosen.parameters)
+            return self._on_credentials(number, control, chosen.parameters)
         rows = np.flatnonzero(self._selection.judged & self._whose(control, self._users))
         ruling = RULES[control.rule](self._subjects(rows), **chosen.parameters)
-        found = _verdicts(ruling, rows, np.full(len(rows), _USER, np.int8), np.full(len(rows), -1), None)
-        return found if control.absent is None else self._with_absent(found, control.absent)
+        found = _on_users(number, ruling, rows)
+        return found if control.absent is None else self._with_absent(number, found, control.absent)
 
     def _subjects(self, rows: Rows) -> Subjects:
         return Subjects(self._users, rows, self._selection.as_of[rows])
 
-    def _on_credentials(self, control: Control, parameters: Mapping[str, int]) -> _Verdicts:
+    def _on_credentials(self, number: int, control: Control, parameters: Mapping[str, int]) -> Verdicts:
         credentials = self._credentials
         wanted = self._judged & self._whose(control, credentials) & credentials["kind"].isin(list(control.kinds))
         if not control.inactive_too:
@@ -107,7 +115,7 @@ class _Bench:
         of_users = self._subjects(user_row)
         subjects = Subjects(credentials, position, self._as_of[position], user=of_users, instants=self._instants)
         ruling = RULES[control.rule](subjects, **parameters)
-        return _verdicts(ruling, user_row, subjects.slot, position, codes_of(subjects.column("kind")))
+        return _verdicts(number, ruling, user_row, position, subjects.slot, codes_of(subjects.column("kind")))
 
     @staticmethod
     def _whose(control: Control, frame: pd.DataFrame) -> Flags:
@@ -116,19 +124,17 @@ class _Bench:
         is_root = true_where(arrow_of(frame["is_root"]))
         return is_root if control.whose is Whose.ROOT else ~is_root
 
-    def _with_absent(self, found: _Verdicts, absent: Reason) -> _Verdicts:
+    def _with_absent(self, number: int, found: Verdicts, absent: Reason) -> Verdicts:
         """Add one finding for each judged snapshot without root, or report without the column, at its first row.
 
         A snapshot may be in several files, and each of them has columns of its own.
         """
-        rows = np.flatnonzero(self._selection.judged)
-        if absent is Reason.ROOT_NOT_IN_REPORT:
-            snapshot = snapshot_of(self._users.take(rows), by_capture=self._selection.every_snapshot)
-        else:
-            snapshot = self._users["report"].to_numpy()[rows]
-        first = np.unique(snapshot, return_index=True)[1]
-        covered = np.isin(snapshot[first], snapshot[np.isin(rows, found.user_row)])
-        lone = rows[first[~covered]]
+        unit = self._snapshots if absent is Reason.ROOT_NOT_IN_REPORT else self._reports
+        has_found = np.zeros(len(self._users), bool)
+        has_found[found.user_row] = True
+        covered = np.zeros(int(unit.max(initial=-1)) + 1, bool)
+        covered[unit[has_found[self._rows]]] = True
+        lone = self._rows[~covered[unit] & ~pd.Series(unit).duplicated().to_numpy()]
         if not len(lone):
             return found
         count = len(lone)
@@ -141,10 +147,9 @@ class _Bench:
             nothing,
             ~nothing,
         )
-        added = _verdicts(ruling, lone, np.full(count, _USER, np.int8), np.full(count, -1), None)
-        return _joined([found, added])
+        return Verdicts.joined([found, _on_users(number, ruling, lone)])
 
-    def credentials(self, unused: _Verdicts | None) -> pd.DataFrame:
+    def credentials(self, unused: Verdicts | None) -> pd.DataFrame:
         """Return all credentials with their days, and what `unused-credentials` (None: not judged) says of each."""
         credentials = self._credentials
         kind = credentials["kind"]
@@ -160,7 +165,7 @@ class _Bench:
         ).astype(np.int8)
         if unused is not None:
             # A status is also an outcome, and they stand in the same order.
-            outcome[unused.position] = unused.status
+            outcome[unused.credential_row] = unused.status
         last_use = self._instants.last_use
         exact = last_use.because(*EXACT) & (kind != Kind.CERTIFICATE).to_numpy()
         return credentials.assign(
@@ -171,9 +176,21 @@ class _Bench:
         )
 
 
-def _verdicts(
-    ruling: Ruling, user_row: Rows, subject: npt.NDArray[np.int8], position: Rows, kind: npt.NDArray[np.int8] | None
-) -> _Verdicts:
+def _on_users(number: int, ruling: Ruling, rows: Rows) -> Verdicts:
+    """Return the verdicts on rows of users that are concerned."""
+    count = len(rows)
+    # The words for a user do not depend on a kind.
+    return _verdicts(number, ruling, rows, np.full(count, -1), np.full(count, _USER, np.int8), np.zeros(count, np.int8))
+
+
+def _verdicts(  # noqa: PLR0913 - the columns it is made of
+    number: int,
+    ruling: Ruling,
+    user_row: Rows,
+    credential_row: Rows,
+    subject: npt.NDArray[np.int8],
+    kind: npt.NDArray[np.int8],
+) -> Verdicts:
     """Return the verdicts on the rows that are concerned."""
     status = np.select(
         [
@@ -185,43 +202,34 @@ def _verdicts(
         [_STATUSES.index(s) for s in (Status.NOT_APPLICABLE, Status.NOT_CHECKED, Status.FAIL, Status.PASS)],
         default=_STATUSES.index(Status.NOT_CHECKED),
     ).astype(np.int8)
-    some = ruling.concerned
-    return _Verdicts(
-        user_row[some],
-        subject[some],
-        position[some],
-        status[some],
-        ruling.reason[some],
-        ruling.basis[some],
-        ruling.time[some],
-        ruling.aged[some],
-        None if kind is None else kind[some],
+    found = Verdicts(
+        np.full(len(status), number, np.int16),
+        user_row,
+        credential_row,
+        subject,
+        kind,
+        status,
+        ruling.reason,
+        ruling.basis,
+        ruling.time,
+        ruling.aged,
     )
+    return found if ruling.concerned.all() else found.take(ruling.concerned)
 
 
-def _joined(parts: Sequence[_Verdicts]) -> _Verdicts:
-    """Return verdicts one after the other; `kind` is left out."""
-    columns = [name for name in _Verdicts.__dataclass_fields__ if name != "kind"]
-    return _Verdicts(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}, kind=None)
-
-
-def _findings(users: pd.DataFrame, as_of: Micros, chosen: Sequence[Chosen], parts: Sequence[_Verdicts]) -> pd.DataFrame:
+def _findings(users: pd.DataFrame, as_of: Micros, chosen: Sequence[Chosen], every: Verdicts) -> pd.DataFrame:
     """Return the findings by row of the report, then credential, then control."""
-    every = _joined(parts)
-    which = np.repeat(np.arange(len(chosen)), [len(part) for part in parts])
     instant = as_of[every.user_row]
-    dated = every.time != NO_TIME
-    passed = instant - np.where(dated, every.time, instant)
-    days = (np.maximum(passed, 0) // DAY).astype(np.int32)
-    message = _messages(chosen, parts, every, dated, days)
-    # What lies ahead (the expiry of a password) has no days behind it.
-    counted = dated & (passed >= -TOLERANCE)
+    days = days_since(every.time, instant)
+    message = messages(every, days, [one.control.messages for one in chosen])
     # Stable: within a credential, controls stay in the order of the plan.
-    order = np.argsort(every.user_row * len(_SUBJECTS) + every.subject, kind="stable")
-    row, which = every.user_row[order], which[order]
-    take = pa.array(row)
+    order = np.argsort(every.user_row * len(SUBJECTS) + every.subject, kind="stable")
+    every, instant, days = every.take(order), instant[order], days[order]
+    # What lies ahead (the expiry of a password) has no days behind it.
+    counted = (every.time != NO_TIME) & (every.time <= instant + TOLERANCE)
+    take = pa.array(every.user_row)
     # A finding on an account as a whole is none on the row at which it stands.
-    whole = pa.array(np.isin(every.reason[order], [REASONS.index(one) for one in _OF_ACCOUNT]))
+    whole = pa.array(every.on_accounts)
 
     def of_row(column: str) -> pd.Series[Any]:
         values = arrow_of(users[column]).take(take)
@@ -230,7 +238,7 @@ def _findings(users: pd.DataFrame, as_of: Micros, chosen: Sequence[Chosen], part
     def of_control(values: Sequence[str | None]) -> pd.Series[Any]:
         names = sorted({value for value in values if value is not None})
         codes = np.array([-1 if value is None else names.index(value) for value in values], np.int32)
-        return coded(codes[which], names)
+        return coded(codes[every.chosen], names)
 
     def numbers(values: npt.NDArray[np.int32], known: Flags) -> pd.Series[Any]:
         return column_of(pa.array(values, mask=~known))
@@ -239,48 +247,29 @@ def _findings(users: pd.DataFrame, as_of: Micros, chosen: Sequence[Chosen], part
     return pd.DataFrame(
         {
             "control": of_control([one.control.id for one in chosen]),
-            "status": coded(every.status[order], _STATUSES),
-            "account_id": pd.Series(users["account_id"].array.take(row)),
+            "status": coded(every.status, _STATUSES),
+            "account_id": pd.Series(users["account_id"].array.take(every.user_row)),
             "user": of_row("user"),
             "arn": of_row("arn"),
-            "credential": coded(every.subject[order], _SUBJECTS),
-            "basis": coded(every.basis[order], BASES),
-            "basis_time": column_of(times_from(every.time[order])),
-            "idle_days": numbers(days[order], (counted & ~every.aged)[order]),
+            "credential": coded(every.subject, SUBJECTS),
+            "basis": coded(every.basis, BASES),
+            "basis_time": column_of(times_from(every.time)),
+            "idle_days": numbers(days, counted & ~every.aged),
             "limit_days": numbers(
-                np.array([limit or 0 for limit in limits], np.int32)[which],
-                np.array([limit is not None for limit in limits])[which],
+                np.array([limit or 0 for limit in limits], np.int32)[every.chosen],
+                np.array([limit is not None for limit in limits])[every.chosen],
             ),
-            "as_of": column_of(pa.array(instant[order]).cast(TIME)),
-            "reason": coded(every.reason[order], REASONS),
+            "as_of": column_of(pa.array(instant).cast(TIME)),
+            "reason": coded(every.reason, REASONS),
             "message": column_of(message.take(pa.array(order))),
             "captured_at": column_of(arrow_of(users["captured_at"]).take(take)),
-            "source": pd.Series(users["source"].array.take(row)),
+            "source": pd.Series(users["source"].array.take(every.user_row)),
             "line": of_row("line"),
             "requirement": of_control([one.requirement for one in chosen]),
             "severity": of_control([one.severity for one in chosen]),
-            "age_days": numbers(days[order], (counted & every.aged)[order]),
+            "age_days": numbers(days, counted & every.aged),
             "exception": coded(np.full(len(order), -1, np.int8), []),
-            "chosen": which.astype(np.int16),
-            "user_row": row,
-            "credential_row": every.position[order],
+            "chosen": every.chosen,
         },
         copy=False,
     )
-
-
-def _messages(
-    chosen: Sequence[Chosen],
-    parts: Sequence[_Verdicts],
-    every: _Verdicts,
-    dated: Flags,
-    days: npt.NDArray[np.int32],
-) -> pa.ChunkedArray:
-    """Return each finding's reason in words, control by control."""
-    texts, start = [], 0
-    for one, part in zip(chosen, parts, strict=True):
-        here = slice(start, start + len(part))
-        own = one.control.messages
-        texts.append(explain(every.reason[here], part.kind, every.time[here], dated[here], days[here], own))
-        start = here.stop
-    return pa.chunked_array(texts, pa.string())

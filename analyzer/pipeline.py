@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from analyzer import following
+from analyzer.ahead import ahead
 from analyzer.bookkeeping import inputs_table
 from analyzer.errors import InputError
 from analyzer.excepting import apply_exceptions
+from analyzer.following import Sides
 from analyzer.judging import judge
 from analyzer.reading.columns import NO_TIME
 from analyzer.reading.issues import IssueLog
@@ -78,7 +80,9 @@ def history(  # noqa: PLR0913 - what is read, and how it is followed
     sources, tables = _read(paths, log, settings.account_id, leave_out, progress)
     _require_capture_times(sources, log)
     inputs = following.of_sources(sources, tables)
-    return following.follow(tables.users, inputs, log, settings, series=series, sla_days=sla_days)
+    captured = [source.captured_at for source in sources if source.captured_at]
+    dates = _dates(series, (min(captured), max(captured)) if captured else None)
+    return following.follow([tables.users], log, settings, inputs=inputs, series=dates, sla_days=sla_days)
 
 
 def compare(
@@ -91,18 +95,18 @@ def compare(
 ) -> Comparison:
     """Compare the newest snapshot of each account under `old` with that under `new` (see `following.side_by_side`)."""
     log = IssueLog()
-    sides: list[pd.DataFrame] = []
+    everything: list[pd.DataFrame] = []
+    newest: list[pd.DataFrame] = []
     inputs: list[pd.DataFrame] = []
-    earlier: pd.DataFrame | None = None
     for paths in (old, new):
         sources, tables = _read(paths, log, settings.account_id, leave_out, progress)
         selection = select(tables, sources, log, as_of=None, every_snapshot=False)
-        sides.append(tables.users[selection.judged])
-        # Older snapshots on the older side tell what had failed before.
-        earlier = tables.users if earlier is None else earlier
+        everything.append(tables.users)
+        newest.append(tables.users[selection.judged])
         inputs.append(inputs_table(sources, tables, selection.judged, selection.as_of))
-    every = pd.concat(inputs, ignore_index=True)
-    return following.side_by_side(sides[0], sides[1], every, log, settings, earlier=earlier)
+    # Older snapshots on the older side tell what had failed before.
+    sides = Sides(newest[0], newest[1], earlier=everything[0])
+    return following.side_by_side([sides], log, settings, inputs=pd.concat(inputs, ignore_index=True))
 
 
 def ingest(
@@ -125,16 +129,26 @@ def history_stored(
 ) -> History:
     """Follow the failures of the snapshots in a store through time."""
     log = IssueLog()
-    users = store.load(folder, log=log)
-    return following.follow(users, following.of_store(users), log, settings, series=series, sla_days=sla_days)
+    dates = _dates(series, store.span(folder))
+    batches = store.by_accounts(folder, columns=following.COLUMNS, log=log)
+    return following.follow(ahead(batches), log, settings, series=dates, sla_days=sla_days)
 
 
 def compare_stored(folder: Path, since: datetime, until: datetime, settings: Settings) -> Comparison:
     """Compare each account's newest snapshot in a store by `since` with that by `until`."""
     log = IssueLog()
-    users = store.load(folder, until=until, log=log)
-    old, new = following.newest(users, since), following.newest(users, until)
-    return following.side_by_side(old, new, following.of_store(users), log, settings, earlier=users)
+    batches = (
+        Sides(following.newest(users, since), following.newest(users, until), earlier=users)
+        for users in store.by_accounts(folder, until=until, log=log)
+    )
+    return following.side_by_side(batches, log, settings)
+
+
+def _dates(series: Sequence[datetime] | str, span: tuple[datetime, datetime] | None) -> Sequence[datetime]:
+    """Return the reference dates: those that were given, or the ends of the months of the snapshots."""
+    if not isinstance(series, str):
+        return series
+    return following.months(*span) if span else []
 
 
 def _require_capture_times(sources: Sequence[Source], log: IssueLog) -> None:

@@ -109,8 +109,7 @@ class Audit(WithIssues):
     `inputs` has a row per report file: `name, sha256, bytes, container, encoding, layout, rows, rejected, account_id
     (null where the file holds several or none), captured_at, captured_from, newest_time, judged, as_of`.
     `credentials` carries a further column `outcome` (see `Outcome`; NA where `unused-credentials` was not judged), and
-    `findings` the columns `chosen`, the position of its control in the plan, and `user_row` and `credential_row`, the
-    positions of its subject (-1: no credential). `exceptions` has a row per exception of the
+    `findings` the column `chosen`, the position of its control in the plan. `exceptions` has a row per exception of the
     policy (columns: `excepting.apply_exceptions`).
     """
 

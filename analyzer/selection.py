@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from analyzer.errors import InputError
-from analyzer.reading.columns import NO_TIME, arrow_of, microseconds, records
+from analyzer.reading.columns import NO_TIME, arrow_of, microseconds, numbered, records
 from analyzer.reading.times import since_epoch
 from analyzer.staleness import DAY
 
@@ -164,8 +164,7 @@ def snapshot_of(users: pd.DataFrame, *, by_capture: bool) -> npt.NDArray[np.int6
     owner = np.where(account < 0, -2 - source, account)
     if not by_capture:
         return owner
-    instants, which = np.unique(microseconds(users["captured_at"]), return_inverse=True)
-    return owner * len(instants) + which
+    return numbered(owner, microseconds(users["captured_at"]))
 
 
 def note_users_found_twice(users: pd.DataFrame, log: IssueLog, *, by_capture: bool) -> None:

@@ -228,6 +228,11 @@ def codes_of(column: pd.Series[Any]) -> npt.NDArray[np.int8]:
     return column.cat.codes.to_numpy().astype(np.int8, copy=False)
 
 
+def days_since(time: Micros, as_of: Micros) -> npt.NDArray[np.int32]:
+    """Return the whole days from each instant until `as_of`; 0 where it is not known, or lies ahead."""
+    return (np.maximum(as_of - np.where(time != NO_TIME, time, as_of), 0) // DAY).astype(np.int32)
+
+
 def age_days(credentials: pd.DataFrame, as_of: Micros) -> pd.Series[Any]:
     """Return the whole days since each credential was last changed (a key: created), int32; NA where not known."""
     changed = microseconds(credentials["last_changed"])

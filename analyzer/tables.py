@@ -17,7 +17,7 @@ from analyzer.reading.columns import TIME
 from analyzer.reading.layout import BOOLEAN_COLUMNS, COLUMNS, TIMESTAMP_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from analyzer.reading.issues import IssueLog
 
@@ -113,6 +113,11 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 
     frame: pd.DataFrame = table.to_pandas(types_mapper=arrow_backed)
     return frame
+
+
+def stacked(tables: Sequence[pa.Table]) -> pd.DataFrame:
+    """Return tables of one schema, one below the other, in the in-memory types."""
+    return to_pandas(pa.concat_tables(tables).unify_dictionaries().combine_chunks())
 
 
 def issues_table(log: IssueLog) -> pd.DataFrame:

@@ -53,3 +53,6 @@ BOUNDED = (Reason.USED_AFTER_AS_OF, Reason.LAST_USE_UNKNOWN, Reason.AGE_UNKNOWN)
 
 NOT_APPLICABLE = (Reason.CREATED_AFTER_AS_OF, Reason.NO_CONSOLE_ACCESS, Reason.COLUMN_NOT_IN_REPORT)
 """With these reasons a control does not apply."""
+
+OF_ACCOUNT = (Reason.ROOT_NOT_IN_REPORT, Reason.COLUMN_NOT_IN_REPORT)
+"""Reasons of verdicts on an account as a whole: the row at which they stand is not what they are about."""

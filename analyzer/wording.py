@@ -8,14 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer.reading.columns import TIME
+from analyzer.reading.columns import times_from
 from analyzer.reading.layout import Kind
 from analyzer.verdicts import BOUNDED, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
+
+    from analyzer.verdict_columns import Verdicts
 
 _PASSWORD, _KEY, _CERTIFICATE = Kind.PASSWORD, Kind.ACCESS_KEY, Kind.CERTIFICATE
 WORDS: Final[Mapping[Reason, str | Mapping[Kind, str]]] = {
@@ -75,28 +77,40 @@ _UNDATED: Final = {
 _PLACES: Final = ("{when}", "{date}")
 
 
-def explain(  # noqa: PLR0913 - the columns it is made of
-    reason: npt.NDArray[np.int8],
-    kind: npt.NDArray[np.int8] | None,
-    basis_time: npt.NDArray[np.int64],
-    known: npt.NDArray[np.bool_],
-    days: npt.NDArray[np.int32],
-    own: Mapping[Reason, str | Mapping[Kind, str]],
-) -> pa.Array:
-    """Return each row's reason in words.
+def messages(
+    verdicts: Verdicts, days: npt.NDArray[np.int32], own: Sequence[Mapping[Reason, str | Mapping[Kind, str]]]
+) -> pa.ChunkedArray:
+    """Return the reason of each verdict in words.
 
-    `reason` and `kind` are codes (kind: None where rows are not credentials), `basis_time` microseconds, `known` where
-    there is one, `days` the whole days since. `own` are a control's own words.
+    `days` are the whole days since the verdict's time. `own` are the words of each control that judges, where the
+    common ones do not fit.
     """
-    reasons, kinds = list(Reason), list(Kind)
+    texts, places = [pa.array([], pa.string())], [np.zeros(0, np.int64)]
+    for number, words in enumerate(own):
+        here = np.flatnonzero(verdicts.chosen == number)
+        places.append(here)
+        texts.append(_explain(verdicts.take(here), days[here], words))
+    together, place = pa.chunked_array(texts), np.concatenate(places)
+    if (np.diff(place) == 1).all():
+        return together
+    back = np.empty(len(place), np.int64)
+    back[place] = np.arange(len(place))
+    return together.take(pa.array(back))
+
+
+def _explain(
+    verdicts: Verdicts, days: npt.NDArray[np.int32], own: Mapping[Reason, str | Mapping[Kind, str]]
+) -> pa.Array:
+    """Return the reasons of one control's verdicts."""
+    reasons, kinds, reason = list(Reason), list(Kind), verdicts.reason
     texts = [[_text(one, of, own) for of in kinds] for one in reasons]
     flat = [text for row in texts for text in row]
-    place = reason.astype(np.int64) * len(kinds) + (0 if kind is None else kind)
+    place = reason.astype(np.int64) * len(kinds) + verdicts.kind
     heads, tails, dated, counted = (
         pa.array(column).take(pa.array(place)) for column in zip(*map(_split, flat), strict=True)
     )
     bounded = np.isin(reason, [reasons.index(one) for one in BOUNDED])
-    time = pa.array(basis_time, mask=~known).cast(TIME).cast(pa.date32()).cast(pa.string())
+    time = times_from(verdicts.time).cast(pa.date32()).cast(pa.string())
     spans = pc.binary_join_element_wise(
         pa.array([", ", ", at most "]).take(pa.array(bounded.astype(np.int8))),
         pa.array(days).cast(pa.string()),

@@ -65,6 +65,15 @@ def times_from(micros: npt.NDArray[np.int64]) -> pa.Array:
     return pa.array(micros, mask=micros == NO_TIME).cast(TIME)
 
 
+def numbered(*columns: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return for each row the number of its combination of values, in their order."""
+    number = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        codes, values = pd.factorize(column, sort=True)
+        number = pd.factorize(number * len(values) + codes, sort=True)[0].astype(np.int64)
+    return number
+
+
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a small table; what is missing is None."""
     return [

@@ -412,7 +412,10 @@ def _reports(raw: RawTable, users: pd.DataFrame, sources: Sequence[Source], log:
 
 
 def unpivot(users: pd.DataFrame) -> pd.DataFrame:
-    """Return the existing credentials of all users, by user and slot (see `Tables`)."""
+    """Return the existing credentials of all users, by user and slot (see `Tables`).
+
+    Where a key was used, and by which service, is NA where `users` is without those columns.
+    """
     count, slots = len(users), len(SLOTS)
     exists = np.stack([_exists(users, slot) for slot in SLOTS], axis=1).ravel()
     chosen = np.flatnonzero(exists)
@@ -425,7 +428,7 @@ def unpivot(users: pd.DataFrame) -> pd.DataFrame:
         return column_of(pa.chunked_array([chunk for piece in pieces for chunk in piece], kind).take(stacked))
 
     def gather_codes(columns: list[str | None]) -> pd.Series[Any]:
-        pieces = [users[column].cat if column else None for column in columns]
+        pieces = [users[column].cat if column in users else None for column in columns]
         categories = sorted({text for piece in pieces if piece is not None for text in piece.categories})
         ranks = {text: number for number, text in enumerate(categories)}
         codes = []

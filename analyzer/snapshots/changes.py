@@ -9,31 +9,33 @@ import pandas as pd
 import pyarrow as pa
 
 from analyzer.reading.columns import column_of, microseconds, times_from
+from analyzer.snapshots.calendar import Timeline
 from analyzer.snapshots.compare import compare
-from analyzer.snapshots.lifetimes import Timeline, lifetimes
+from analyzer.snapshots.lifetimes import follow
 from analyzer.snapshots.record import EVENTS
 from analyzer.tables import to_pandas
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy.typing as npt
 
     from analyzer.planning import Chosen
     from analyzer.reading.issues import IssueLog
+    from analyzer.verdict_columns import Verdicts
 
 
 def changes(  # noqa: PLR0913 - two sides, and how they were judged
     users: pd.DataFrame,
     credentials: pd.DataFrame,
-    findings: pd.DataFrame,
+    verdicts: Iterable[Verdicts],
     chosen: Sequence[Chosen],
     is_new: npt.NDArray[np.bool_],
     log: IssueLog,
 ) -> pd.DataFrame:
     """Return `EVENTS` of accounts that have one snapshot on either side, by account and user.
 
-    `is_new` says of each row of `users` on which side it is; `credentials` and `findings` are of all of them.
+    `is_new` says of each row of `users` on which side it is; `credentials` and `verdicts` are of all of them.
     """
     old_rows, new_rows = np.flatnonzero(~is_new), np.flatnonzero(is_new)
     sides = []
@@ -55,23 +57,24 @@ def changes(  # noqa: PLR0913 - two sides, and how they were judged
             for name, of in (("key_created", "made"), ("was", "was"), ("is_now", "is_now"))
         },
     )
-    of_findings = _of_findings(users, credentials, findings, chosen, is_new)
-    events = pa.concat_tables([plain, of_findings]).unify_dictionaries().combine_chunks()
+    of_failures = _of_failures(users, credentials, verdicts, chosen, is_new)
+    events = pa.concat_tables([plain, of_failures]).unify_dictionaries().combine_chunks()
     frame = to_pandas(events)
     order = frame.assign(user=frame["user"].str.lower()).sort_values(["account_id", "user"], kind="stable")
     return frame.loc[order.index].reset_index(drop=True)
 
 
-def _of_findings(
+def _of_failures(
     users: pd.DataFrame,
     credentials: pd.DataFrame,
-    findings: pd.DataFrame,
+    verdicts: Iterable[Verdicts],
     chosen: Sequence[Chosen],
     is_new: npt.NDArray[np.bool_],
 ) -> pa.Table:
     """Return what became of failures: a lifetime over two snapshots is still there, ended, or new."""
     # What counts is which side is the older one: two instants are enough.
-    lives = lifetimes(users, credentials, findings, chosen, Timeline.of(users, is_new.astype(np.int64)))
+    timeline = Timeline.of(users, is_new.astype(np.int64))
+    lives = follow(users, credentials, verdicts, chosen, timeline).lifetimes
     first, last = (microseconds(lives[name]) for name in ("first_seen", "last_seen"))
     state = lives["state"].astype("str").to_numpy()
     event = np.select(

@@ -18,7 +18,7 @@ import os
 import re
 import secrets
 import shutil
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC
 from functools import reduce
@@ -33,18 +33,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.errors import InputError, OutputError
-from analyzer.reading.columns import TIME, category_of, coded, column_of, microseconds, times_from
+from analyzer.reading.columns import TIME, category_of, coded, column_of, microseconds, numbered, times_from
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.layout import State
-from analyzer.staleness import DAY
+from analyzer.snapshots.calendar import Calendar
 from analyzer.swapping import flush, swap
 from analyzer.tables import FEW, ISSUES, USERS, issues_table, to_arrow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import numpy.typing as npt
+    from pyarrow import parquet
 
     from analyzer.reading.normalizing import Tables
     from analyzer.reading.sources import Source
@@ -88,8 +89,11 @@ _ORDER: Final = {
 _REPORT: Final = ("source", "captured_at", "account_id", "report_sha256")
 """What `report` numbers, in this order."""
 _METADATA: Final = {"program": "credreport", "schema_version": str(SCHEMA_VERSION)}
-_ROW_GROUP: Final = 1 << 17
-"""Rows packed together: more pack better, fewer let a reader of some accounts pass over the others."""
+_ROW_GROUP: Final = 1 << 14
+"""Rows packed together, of whole accounts where they are smaller: more pack better, fewer let a reader of some accounts
+pass over the others."""
+_BATCH: Final = 1 << 18
+"""Rows of whole accounts that are worked on together: what bounds the memory of a long history."""
 _STATES: Final = {state.value: code for code, state in enumerate(State)}
 
 _NOTES: Final = "_schema.json"
@@ -377,14 +381,31 @@ def _write(rows: pa.Table, order: npt.NDArray[np.int64], path: Path, schema: pa.
             write_page_checksum=True,
         ) as writer,
     ):
-        for start in range(0, len(order), _ROW_GROUP):
-            group = rows.take(pa.array(order[start : start + _ROW_GROUP]))
+        for start, end in _groups(_rank(rows, "account_id")[order]):
+            group = rows.take(pa.array(order[start:end]))
             # Dictionaries hold their values in the order in which the rows of the group show them, and no others.
             columns = [
                 column.cast(pa.string()).dictionary_encode() if pa.types.is_dictionary(column.type) else column
                 for column in group.columns
             ]
             writer.write_table(pa.table(columns, schema=schema), row_group_size=_ROW_GROUP)
+
+
+def _groups(account: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yield the row groups of rows by account: whole accounts, but for those that are larger than a group."""
+    bounds = [*(np.flatnonzero(np.diff(account)) + 1).tolist(), len(account)]
+    start = end = 0
+    for bound in bounds:
+        if bound - start > _ROW_GROUP:
+            if end > start:
+                yield start, end
+            start = end
+        while bound - start > _ROW_GROUP:
+            yield start, start + _ROW_GROUP
+            start += _ROW_GROUP
+        end = bound
+    if end > start:
+        yield start, end
 
 
 # --- the folder ------------------------------------------------------------------------------------------------------
@@ -495,6 +516,132 @@ def parts(  # noqa: PLR0913 - what to load of it
         yield _frame(table, columns)
 
 
+def by_accounts(
+    folder: Path,
+    *,
+    until: datetime | None = None,
+    columns: Collection[str] | None = None,
+    log: IssueLog,
+    rows: int = _BATCH,
+) -> Iterator[pd.DataFrame]:
+    """Yield what `load` returns, some accounts at a time in their order, each with all its snapshots.
+
+    A batch has up to about `rows` rows, or one account. What cannot be read of a part is noted in `log`, once, and left
+    out.
+    """
+    needed = _needed(columns)
+    with _opened(folder, ["snapshots"]) as files:
+        opened: dict[str, _Part] = {}
+        damaged: set[str] = set()
+
+        def note(error: _DamagedError) -> None:
+            if error.part not in damaged:
+                damaged.add(error.part)
+                message = f"{error}; what cannot be read of it is left out: {_REMEDY}"
+                log.add(_DAMAGED, message, source=f"{folder}/{error.part}")
+
+        for name, file in _until(files, until).items():
+            try:
+                opened[name] = _Part.of(file, name)
+            except _DamagedError as error:
+                note(error)
+        for low, high in _batches(list(opened.values()), rows):
+            found = []
+            for part in opened.values():
+                try:
+                    found.append(part.accounts(low, high, needed))
+                except _DamagedError as error:
+                    note(error)
+            table = pa.concat_tables(found)
+            if until is not None:
+                table = table.filter(pc.field("captured_at") <= pa.scalar(until, TIME))
+            if table.num_rows:
+                yield _frame(table, columns)
+
+
+def span(folder: Path) -> tuple[datetime, datetime] | None:
+    """Return the instants of the oldest and of the newest snapshot, of the parts that can be read."""
+    found = []
+    with _opened(folder, ["snapshots"]) as files:
+        for part, file in files.items():
+            with suppress(_DamagedError):
+                found += _Part.of(file, part).bounds("captured_at")
+    return (min(low for low, _ in found), max(high for _, high in found)) if found else None
+
+
+def _until(files: Mapping[str, pa.NativeFile], until: datetime | None) -> dict[str, pa.NativeFile]:
+    """Return the parts that may have snapshots of an instant or before."""
+    last = None if until is None else until.astimezone(UTC).isoformat()[:7]
+    return {part: file for part, file in files.items() if last is None or _month_of(part) <= last}
+
+
+def _month_of(part: str) -> str:
+    return part.split("/")[1].removeprefix("month=")
+
+
+def _batches(parts: Sequence[_Part], rows: int) -> Iterator[tuple[str, str]]:
+    """Yield ranges of accounts, the lower bound excluded, that have up to about `rows` rows in all parts."""
+    ends: dict[str, int] = {}
+    for part in parts:
+        for (_, high), count in zip(part.bounds("account_id"), part.rows, strict=True):
+            ends[high] = ends.get(high, 0) + count
+    low = high = ""
+    count = 0
+    for end in sorted(ends):
+        if count and count + ends[end] > rows:
+            yield low, high
+            low, count = high, 0
+        high, count = end, count + ends[end]
+    if count:
+        yield low, high
+
+
+@dataclass(frozen=True)
+class _Part:
+    """An open part of snapshots."""
+
+    name: str
+    file: parquet.ParquetFile
+
+    @classmethod
+    def of(cls, file: pa.NativeFile, name: str) -> _Part:
+        """Open a part. Raises _DamagedError where that fails, and InputError where a newer version wrote it."""
+        from pyarrow import parquet  # noqa: PLC0415 - only the store's users need it
+
+        with _damage(name):
+            opened = parquet.ParquetFile(file, page_checksum_verification=True)
+            version = int((opened.schema_arrow.metadata or {})[b"schema_version"])
+        _require_known(version, name)
+        return cls(name, opened)
+
+    @property
+    def rows(self) -> list[int]:
+        """Rows in each row group."""
+        return [self.file.metadata.row_group(group).num_rows for group in range(self.file.num_row_groups)]
+
+    def bounds(self, column: str) -> list[tuple[Any, Any]]:
+        """Return the least and the greatest value of a column in each row group."""
+        with _damage(self.name):
+            place = self.file.metadata.schema.names.index(column)
+            found = [
+                self.file.metadata.row_group(group).column(place).statistics
+                for group in range(self.file.num_row_groups)
+            ]
+            return [(one.min, one.max) for one in found]
+
+    def accounts(self, low: str, high: str, columns: Sequence[str]) -> pa.Table:
+        """Return the rows of accounts above `low` and up to `high`."""
+        bounds = self.bounds("account_id")
+        groups = [number for number, (first, last) in enumerate(bounds) if first <= high and last > low]
+        with _damage(self.name):
+            table = self.file.read_row_groups(groups, columns=columns).select(columns)
+            table = table.cast(pa.schema([SNAPSHOTS.field(name) for name in columns]))
+        if all(bounds[number][0] > low and bounds[number][1] <= high for number in groups):
+            return table
+        account = table["account_id"].cast(pa.string())
+        return table.filter(pc.and_(pc.greater(account, low), pc.less_equal(account, high)))
+
+
 def contents(folder: Path) -> Contents:
     """Return what is in the store; every part is read whole, so that no damage stays hidden."""
     damaged: list[tuple[str, str]] = []
@@ -523,21 +670,17 @@ def _captures(table: pa.Table) -> pd.DataFrame:
 
 
 def _gaps(snapshots: pd.DataFrame) -> pd.DataFrame:
-    """Return the intervals between two snapshots of an account in which others are missing.
-
-    Those are longer than 1.5 times the account's median interval, and than a day.
-    """
-    by_account = snapshots.groupby("account_id")["captured_at"]
-    before, after = snapshots["captured_at"], by_account.shift()
-    interval = by_account.diff()
-    usual = interval.groupby(snapshots["account_id"]).transform("median")
-    long = (interval > 1.5 * usual) & (interval > DAY)
+    """Return the intervals between two snapshots of an account in which others are missing."""
+    account = snapshots["account_id"].astype("category")
+    calendar = Calendar.of(account, snapshots["captured_at"].to_numpy(np.int64))
+    owner, place = calendar.gaps()
+    after, before = calendar.instants[place], calendar.instants[place + 1]
     return pd.DataFrame(
         {
-            "account_id": snapshots["account_id"][long].array,
-            "after": column_of(times_from(after[long].to_numpy(np.int64))),
-            "before": column_of(times_from(before[long].to_numpy(np.int64))),
-            "missing": (interval[long] / usual[long]).round().to_numpy(np.int64) - 1,
+            "account_id": pd.Series(calendar.accounts, dtype="str").to_numpy()[owner],
+            "after": column_of(times_from(after)),
+            "before": column_of(times_from(before)),
+            "missing": np.round((before - after) / calendar.usual()[owner]).astype(np.int64) - 1,
         }
     )
 
@@ -560,14 +703,10 @@ def _selected(  # noqa: PLR0913 - what to load of it
     if until is not None:
         conditions.append(pc.field("captured_at") <= pa.scalar(until, TIME))
     where = reduce(and_, conditions) if conditions else None
-    needed = SNAPSHOTS.names
-    if columns is not None:
-        needed = [*dict.fromkeys((*columns, *(_REPORT if "report" in columns else ())))]
-        needed = [column for column in needed if column != "report"]
+    needed = _needed(columns)
     with _opened(folder, ["snapshots"]) as files:
         for part, file in files.items():
-            month = part.split("/")[1].removeprefix("month=")
-            if (first and month < first) or (last and month > last):
+            if (first and _month_of(part) < first) or (last and _month_of(part) > last):
                 continue
             try:
                 yield _read(file, part, columns=needed, where=where)
@@ -575,6 +714,14 @@ def _selected(  # noqa: PLR0913 - what to load of it
                 if log is None:
                     raise InputError(f"damaged part of the store {folder}: {part}: {error}", _REMEDY) from error
                 log.add(_DAMAGED, f"{error}; what it holds is left out: {_REMEDY}", source=f"{folder}/{part}")
+
+
+def _needed(columns: Collection[str] | None) -> list[str]:
+    """Return the columns to read for those that are wanted."""
+    if columns is None:
+        return list(SNAPSHOTS.names)
+    found = dict.fromkeys((*columns, *(_REPORT if "report" in columns else ())))
+    return [column for column in found if column != "report"]
 
 
 @contextmanager
@@ -636,26 +783,42 @@ def _read(
 
     schema = _TABLES[part.partition("/")[0]]
     names = schema.names if columns is None else list(columns)
-    try:
+    with _damage(part):
         version = int((parquet.read_schema(file).metadata or {})[b"schema_version"])
-        if version <= SCHEMA_VERSION:
-            table = parquet.read_table(file, columns=names, filters=where, page_checksum_verification=True)
-            return table.select(names).cast(pa.schema([schema.field(name) for name in names]))
+    _require_known(version, part)
+    with _damage(part):
+        table = parquet.read_table(file, columns=names, filters=where, page_checksum_verification=True)
+        return table.select(names).cast(pa.schema([schema.field(name) for name in names]))
+
+
+@contextmanager
+def _damage(part: str) -> Iterator[None]:
+    """Raise what fails within as damage of a part."""
+    try:
+        yield
     except Exception as error:  # a damaged file raises whatever it breaks
         raise _DamagedError(part, f"not a sound part of a store ({type(error).__name__}: {error})") from error
-    raise InputError(
-        f"the store was written by a newer credreport: {part} has schema version {version}, this one knows "
-        f"{SCHEMA_VERSION}",
-        "update credreport",
-    )
+
+
+def _require_known(version: int, part: str) -> None:
+    if version > SCHEMA_VERSION:
+        raise InputError(
+            f"the store was written by a newer credreport: {part} has schema version {version}, this one knows "
+            f"{SCHEMA_VERSION}",
+            "update credreport",
+        )
 
 
 def _frame(table: pa.Table, columns: Collection[str] | None) -> pd.DataFrame:
     """Return rows of `snapshots` in the types that tables have in memory, with `report` where it is wanted."""
     frame = pd.DataFrame({field.name: _column(table[field.name], field) for field in table.schema}, copy=False)
     if columns is None or "report" in columns:
-        keys = {name: _rank(table, name) for name in _REPORT}
-        frame["report"] = pd.DataFrame(keys).groupby(list(keys)).ngroup().to_numpy(np.int32)
+        frame["report"] = numbered(
+            *(
+                microseconds(frame[name]) if name == "captured_at" else frame[name].cat.codes.to_numpy()
+                for name in _REPORT
+            )
+        ).astype(np.int32)
     return frame if columns is None else frame[list(columns)]
 
 

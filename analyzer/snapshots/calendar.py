@@ -1,0 +1,143 @@
+"""When which account's snapshots were taken, and where some are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from analyzer.reading.columns import NO_TIME, coded, column_of, times_from
+from analyzer.staleness import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    Whole = npt.NDArray[np.int64]
+
+GAP: Final = 1.5
+"""Times the usual interval between an account's snapshots beyond which some are missing."""
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The instants (microseconds) of all snapshots by account and time.
+
+    `starts` has for each of `accounts` the position in `instants` of its oldest snapshot, and at the end their number.
+    """
+
+    accounts: tuple[str, ...]
+    starts: Whole
+    instants: Whole
+
+    @classmethod
+    def of(cls, account_id: pd.Series[Any], instants: Whole) -> Calendar:
+        """Return the calendar of rows by their account (a category) and the instant of their snapshot."""
+        account = account_id.cat.codes.to_numpy()
+        pairs = pd.DataFrame({"account": account, "instant": instants}).drop_duplicates()
+        pairs = pairs.sort_values(["account", "instant"])
+        names = tuple(str(name) for name in account_id.cat.categories)
+        starts = np.searchsorted(pairs["account"].to_numpy(), np.arange(len(names) + 1))
+        return cls(names, starts, pairs["instant"].to_numpy())
+
+    @classmethod
+    def joined(cls, calendars: Sequence[Calendar]) -> Calendar:
+        """Return the calendar of all accounts; each is in one of `calendars` only."""
+        offsets = np.cumsum([0, *(len(one.instants) for one in calendars)])
+        starts = [one.starts[:-1] + offset for one, offset in zip(calendars, offsets[:-1], strict=True)]
+        return cls(
+            tuple(name for one in calendars for name in one.accounts),
+            np.concatenate([*starts, offsets[-1:]]),
+            np.concatenate([np.zeros(0, np.int64), *(one.instants for one in calendars)]),
+        )
+
+    def place(self, account: Whole, instants: Whole) -> Whole:
+        """Return where in `instants` the snapshots of accounts (positions in `accounts`) at some instants stand."""
+        distinct = np.unique(self.instants)
+        owner = np.repeat(np.arange(len(self.accounts)), np.diff(self.starts))
+        # Accounts far apart, so that one search finds the place within each.
+        own, wanted = (
+            number * len(distinct) + np.searchsorted(distinct, times)
+            for number, times in ((owner, self.instants), (account, instants))
+        )
+        return np.searchsorted(own, wanted)
+
+    def instant(self, account: Whole, order: Whole) -> Whole:
+        """Return the instants of snapshots (order 0: an account's oldest); `NO_TIME` where there is no such one."""
+        place = self.starts[account] + order
+        there = place < self.starts[account + 1]
+        return np.where(there, self.instants[np.minimum(place, len(self.instants) - 1)], NO_TIME)
+
+    def usual(self) -> npt.NDArray[np.float64]:
+        """Return each account's usual interval in microseconds: the median, a day at least."""
+        first, owner = self._steps()
+        steps = self.instants[first + 1] - self.instants[first]
+        medians = pd.Series(steps).groupby(owner).median()
+        known = medians.reindex(range(len(self.accounts))).fillna(DAY).to_numpy(np.float64)
+        return np.asarray(np.maximum(known, DAY), np.float64)
+
+    def gaps(self) -> tuple[Whole, Whole]:
+        """Return the accounts of intervals in which snapshots are missing, and the positions of their beginnings."""
+        first, owner = self._steps()
+        long = self.instants[first + 1] - self.instants[first] > GAP * self.usual()[owner]
+        return owner[long], first[long]
+
+    def _steps(self) -> tuple[Whole, Whole]:
+        """Return the positions of snapshots that another one of the account follows, and the accounts."""
+        counts = np.diff(self.starts)
+        owner = np.repeat(np.arange(len(counts)), np.maximum(counts - 1, 0))
+        last = np.zeros(len(self.instants), bool)
+        last[self.starts[1:][counts > 0] - 1] = True
+        return np.flatnonzero(~last), owner
+
+    def coverage(self) -> pd.DataFrame:
+        """Return `record.COVERAGE`: what is known of each account, and between which snapshots some are missing."""
+        counts = np.diff(self.starts)
+        seen = np.flatnonzero(counts > 0)
+        owner, first = self.gaps()
+        # A row for each gap, and one for each account without any.
+        without = np.setdiff1d(seen, owner)
+        account = np.concatenate([owner, without])
+        begins = np.concatenate([first, np.full(len(without), -1)])
+        order = np.lexsort((begins, account))
+        account, begins = account[order], begins[order]
+        padded = np.append(self.instants, [NO_TIME, NO_TIME])
+        ends = np.where(begins >= 0, begins + 1, -1)
+        names = sorted(set(self.accounts))
+        code = np.array([names.index(name) for name in self.accounts], np.int32)
+        return pd.DataFrame(
+            {
+                "account_id": coded(code[account], names),
+                "first": column_of(times_from(self.instants[self.starts[account]])),
+                "last": column_of(times_from(self.instants[self.starts[account + 1] - 1])),
+                "snapshots": column_of(pa.array(counts[account])),
+                "usual_days": column_of(pa.array(np.round(self.usual()[account] / DAY, 2))),
+                "gap_from": column_of(times_from(padded[begins])),
+                "gap_to": column_of(times_from(padded[ends])),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Which snapshot each row of `users` is of: `account` and `order` (0: the account's oldest) as numbers."""
+
+    calendar: Calendar
+    account: Whole
+    order: Whole
+
+    @classmethod
+    def of(cls, users: pd.DataFrame, instants: Whole) -> Timeline:
+        """Return the timeline of rows whose snapshots are of `instants` (microseconds)."""
+        calendar = Calendar.of(users["account_id"], instants)
+        account = users["account_id"].cat.codes.to_numpy().astype(np.int64)
+        return cls(calendar, account, calendar.place(account, instants) - calendar.starts[account])
+
+    @property
+    def place(self) -> Whole:
+        """The position of each row's snapshot in the calendar."""
+        return self.calendar.starts[self.account] + self.order
