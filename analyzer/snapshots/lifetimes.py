@@ -128,7 +128,7 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
     first, last, after = (calendar.instant(account, order) for order in (runs.first, runs.last, runs.last + 1))
     ended = after != NO_TIME
     gap = ended & (after - last > GAP * calendar.usual()[account])
-    closed = ended & ~gap & ~runs.undecided
+    closed = ended & ~gap & ~runs.undecided & ~subjects.cannot_be_told(end, runs.last + 1)
     # A use does not make anything younger.
     aged = np.array(["max_age_days" in one.parameters for one in chosen])[which]
     closing = subjects.closing(users, credentials, end, runs.last + 1, aged)
@@ -190,11 +190,13 @@ class _Subjects:
     def __init__(self, users: pd.DataFrame, credentials: pd.DataFrame, timeline: Timeline) -> None:
         self._timeline = timeline
         name = pc.utf8_lower(arrow_of(users["user"])).combine_chunks().dictionary_encode().indices
-        made = microseconds(users["user_creation_time"])
-        self._user = numbered(timeline.account, np.asarray(pc.fill_null(name, -1)), made)
+        of_name = numbered(timeline.account, np.asarray(pc.fill_null(name, -1)))
+        made = _known_before(microseconds(users["user_creation_time"]), of_name, timeline.order)
+        self._user = numbered(of_name, made)
         self._count = int(self._user.max(initial=-1)) + 1
         self._owner = credentials["user_row"].to_numpy()
-        kind, slot = codes_of(credentials["kind"]), codes_of(credentials["credential"]).astype(np.int64)
+        kind = self._kind = codes_of(credentials["kind"])
+        slot = codes_of(credentials["credential"]).astype(np.int64)
         # A password is one, whenever it was set; a key is known by its creation, else only by its slot.
         is_password = kind == _KINDS.index(Kind.PASSWORD)
         self._made = np.where(is_password, NO_TIME, microseconds(credentials["last_changed"]))
@@ -211,6 +213,29 @@ class _Subjects:
         of_account = everything + self._timeline.account[row]
         by_credential = np.append(self._credential, -1)[position] + self._count
         return np.select([verdicts.on_accounts, position >= 0], [of_account, by_credential], default=self._user[row])
+
+    def cannot_be_told(self, end: Verdicts, order: Whole) -> Flags:
+        """Where what failed is not found at `order`, but one of a user's keys (or certificates) there may be it.
+
+        That is so where the creation of either is not known.
+        """
+        undated = (self._made == NO_TIME) & (self._kind != _KINDS.index(Kind.PASSWORD))
+        nothing = np.zeros(len(end), bool)
+        if not undated.any():
+            return nothing
+        position = end.credential_row
+        of_key = (position >= 0) & (end.kind != _KINDS.index(Kind.PASSWORD))
+        holder = self._user[self._owner] * len(_KINDS) + self._kind
+        of_holder = self._user[end.user_row] * len(_KINDS) + end.kind
+        then = self._timeline.order[self._owner]
+
+        def holds(which: Flags) -> Flags:
+            return np.asarray(_Lookup(holder[which], then[which]).find(of_holder, order) >= 0)
+
+        found = _Lookup(self._credential, then).find(np.append(self._credential, -1)[position], order) >= 0
+        seems_gone = of_key & ~found
+        own_undated = np.append(undated, False)[position]
+        return np.asarray(seems_gone & (holds(undated) | (own_undated & holds(~undated))))
 
     def made_of(self, verdicts: Verdicts) -> Whole:
         """Return when the key or certificate of each verdict was made."""
@@ -245,6 +270,21 @@ class _Subjects:
             ~is_credential & ~gone & (np.append(mfa, 0)[then_user] > np.append(mfa, 0)[row]),
         ]
         return np.select(conditions, range(len(conditions)), default=len(_CLOSINGS) - 1).astype(np.int8)
+
+
+def _known_before(made: Whole, group: Whole, order: Whole) -> Whole:
+    """Return `made` where it is known; else that of the group's snapshot before, or else of the next that shows it."""
+    if (made != NO_TIME).all():
+        return made
+    rows = np.lexsort((order, group))
+    filled, owner = made[rows], group[rows]
+    for step in (slice(None), slice(None, None, -1)):
+        times, of = filled[step], owner[step]
+        known = np.maximum.accumulate(np.where(times != NO_TIME, np.arange(len(times)), 0))
+        filled = np.where(of[known] == of, times[known], times)[step]
+    result = np.empty_like(made)
+    result[rows] = filled
+    return result
 
 
 class _Lookup:

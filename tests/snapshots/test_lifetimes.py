@@ -164,3 +164,37 @@ def test_undated_reports_and_unknown_accounts_stand_nowhere_in_time(tmp_path: Pa
     assert found.exit_code == 3
     with pytest.raises(InputError, match="no snapshot of a known account and time"):
         history([str(tmp_path / "in/report.csv")], Settings(unused(), every_snapshot=True))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # Nobody can tell whether it is the same key.
+        ({"access_key_1_last_rotated": ""}, {}),
+        ({}, {"access_key_1_last_rotated": ""}),
+    ],
+)
+def test_a_key_of_unknown_creation_may_be_the_one_that_failed(
+    tmp_path: Path, before: dict[str, str], after: dict[str, str]
+) -> None:
+    failing = user("a", **key(rotated=OLD, used="2026-02-01T00:00:00Z"))
+    found = followed(tmp_path, {"2026-04-01": [{**failing, **before}], "2026-05-01": [{**failing, **after}]})
+    assert sorted(states(found)) == [("a", "lost_sight", "-", "0", "0"), ("a", "open", "-", "0", "0")]
+
+
+def test_a_user_of_unknown_creation_is_the_one_of_the_snapshot_before(tmp_path: Path) -> None:
+    blank = {**FAILS, "user_creation_time": ""}
+    days = {"2026-04-01": [FAILS], "2026-05-01": [blank], "2026-06-01": [FAILS]}
+    assert states(followed(tmp_path, days)) == [("a", "open", "-", "61", "0")]
+    again = {**FAILS, "user_creation_time": "2026-05-15T00:00:00Z"}
+    found = followed(tmp_path / "again", {"2026-04-01": [FAILS], "2026-05-01": [blank], "2026-06-01": [again]})
+    assert states(found)[0] == ("a", "closed", "deleted", "61", "0")
+    first = {"2026-04-01": [blank], "2026-05-01": [FAILS]}
+    assert states(followed(tmp_path / "first", first)) == [("a", "open", "-", "30", "0")]
+
+
+def test_keys_of_one_instant_stay_apart_when_one_of_them_goes(tmp_path: Path) -> None:
+    twins = user("a", **key(rotated=OLD), **key(2, rotated=OLD))
+    found = followed(tmp_path, {"2026-04-01": [twins], "2026-05-01": [FAILS]})
+    assert found.lifetimes["credential"].tolist() == ["access_key_1", "access_key_2"]
+    assert states(found) == [("a", "open", "-", "30", "0"), ("a", "closed", "deleted", "30", "0")]
