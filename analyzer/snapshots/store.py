@@ -41,7 +41,7 @@ from analyzer.swapping import flush, swap
 from analyzer.tables import FEW, ISSUES, USERS, issues_table, to_arrow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import numpy.typing as npt
@@ -526,8 +526,8 @@ def by_accounts(
 ) -> Iterator[pd.DataFrame]:
     """Yield what `load` returns, some accounts at a time in their order, each with all its snapshots.
 
-    A batch has up to about `rows` rows, or one account. What cannot be read of a part is noted in `log`, once, and left
-    out.
+    A batch has up to about `rows` rows, or the accounts of one row group. What cannot be read of a part is noted in
+    `log`, once, and left out.
     """
     needed = _needed(columns)
     with _opened(folder, ["snapshots"]) as files:
@@ -546,13 +546,8 @@ def by_accounts(
             except _DamagedError as error:
                 note(error)
         for low, high in _batches(list(opened.values()), rows):
-            found = []
-            for part in opened.values():
-                try:
-                    found.append(part.accounts(low, high, needed))
-                except _DamagedError as error:
-                    note(error)
-            table = pa.concat_tables(found)
+            found = [table for part in opened.values() for table in part.accounts(low, high, needed, note)]
+            table = pa.concat_tables([_schema_of(needed).empty_table(), *found])
             if until is not None:
                 table = table.filter(pc.field("captured_at") <= pa.scalar(until, TIME))
             if table.num_rows:
@@ -565,7 +560,7 @@ def span(folder: Path) -> tuple[datetime, datetime] | None:
     with _opened(folder, ["snapshots"]) as files:
         for part, file in files.items():
             with suppress(_DamagedError):
-                found += _Part.of(file, part).bounds("captured_at")
+                found += _bounds(part, _Part.of(file, part).file, "captured_at")
     return (min(low for low, _ in found), max(high for _, high in found)) if found else None
 
 
@@ -583,7 +578,7 @@ def _batches(parts: Sequence[_Part], rows: int) -> Iterator[tuple[str, str]]:
     """Yield ranges of accounts, the lower bound excluded, that have up to about `rows` rows in all parts."""
     ends: dict[str, int] = {}
     for part in parts:
-        for (_, high), count in zip(part.bounds("account_id"), part.rows, strict=True):
+        for (_, high), count in zip(part.owners, part.rows, strict=True):
             ends[high] = ends.get(high, 0) + count
     low = high = ""
     count = 0
@@ -596,12 +591,25 @@ def _batches(parts: Sequence[_Part], rows: int) -> Iterator[tuple[str, str]]:
         yield low, high
 
 
+def _bounds(part: str, file: parquet.ParquetFile, column: str) -> list[tuple[Any, Any]]:
+    """Return the least and the greatest value of a column in each row group."""
+    with _damage(part):
+        place = file.metadata.schema.names.index(column)
+        found = [file.metadata.row_group(group).column(place).statistics for group in range(file.num_row_groups)]
+        return [(one.min, one.max) for one in found]
+
+
+def _schema_of(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([SNAPSHOTS.field(name) for name in columns])
+
+
 @dataclass(frozen=True)
 class _Part:
-    """An open part of snapshots."""
+    """An open part of snapshots; `owners` are the first and the last account of each of its row groups."""
 
     name: str
     file: parquet.ParquetFile
+    owners: list[tuple[str, str]]
 
     @classmethod
     def of(cls, file: pa.NativeFile, name: str) -> _Part:
@@ -612,34 +620,43 @@ class _Part:
             opened = parquet.ParquetFile(file, page_checksum_verification=True)
             version = int((opened.schema_arrow.metadata or {})[b"schema_version"])
         _require_known(version, name)
-        return cls(name, opened)
+        return cls(name, opened, _bounds(name, opened, "account_id"))
 
     @property
     def rows(self) -> list[int]:
         """Rows in each row group."""
         return [self.file.metadata.row_group(group).num_rows for group in range(self.file.num_row_groups)]
 
-    def bounds(self, column: str) -> list[tuple[Any, Any]]:
-        """Return the least and the greatest value of a column in each row group."""
-        with _damage(self.name):
-            place = self.file.metadata.schema.names.index(column)
-            found = [
-                self.file.metadata.row_group(group).column(place).statistics
-                for group in range(self.file.num_row_groups)
-            ]
-            return [(one.min, one.max) for one in found]
+    def accounts(
+        self, low: str, high: str, columns: Sequence[str], note: Callable[[_DamagedError], None]
+    ) -> Iterator[pa.Table]:
+        """Yield the rows of accounts above `low` and up to `high`, without those of which something cannot be read.
 
-    def accounts(self, low: str, high: str, columns: Sequence[str]) -> pa.Table:
-        """Return the rows of accounts above `low` and up to `high`."""
-        bounds = self.bounds("account_id")
-        groups = [number for number, (first, last) in enumerate(bounds) if first <= high and last > low]
+        A snapshot that is there in part would seem to have lost users.
+        """
+        groups = [number for number, (first, last) in enumerate(self.owners) if first <= high and last > low]
+        wanted = (
+            [(low, high)] if any(self.owners[one][0] <= low or self.owners[one][1] > high for one in groups) else []
+        )
+        tables, lost = [], []
+        try:
+            tables.append(self._read(groups, columns))
+        except _DamagedError:
+            for group in groups:
+                try:
+                    tables.append(self._read([group], columns))
+                except _DamagedError as error:
+                    note(error)
+                    lost.append(self.owners[group])
+        for table in tables:
+            account = table["account_id"].cast(pa.string())
+            keep = [pc.and_(pc.greater(account, first), pc.less_equal(account, last)) for first, last in wanted]
+            keep += [pc.or_(pc.less(account, first), pc.greater(account, last)) for first, last in lost]
+            yield table.filter(reduce(pc.and_, keep)) if keep else table
+
+    def _read(self, groups: Sequence[int], columns: Sequence[str]) -> pa.Table:
         with _damage(self.name):
-            table = self.file.read_row_groups(groups, columns=columns).select(columns)
-            table = table.cast(pa.schema([SNAPSHOTS.field(name) for name in columns]))
-        if all(bounds[number][0] > low and bounds[number][1] <= high for number in groups):
-            return table
-        account = table["account_id"].cast(pa.string())
-        return table.filter(pc.and_(pc.greater(account, low), pc.less_equal(account, high)))
+            return self.file.read_row_groups(groups, columns=columns).select(columns).cast(_schema_of(columns))
 
 
 def contents(folder: Path) -> Contents:

@@ -1,0 +1,125 @@
+"""Many accounts: what is found of one does not depend on the others, nor on how many are worked on at once."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyarrow import parquet
+
+from analyzer import following
+from analyzer.pipeline import compare, compare_stored, history, history_stored, ingest
+from analyzer.planning import make_plan
+from analyzer.reading.issues import IssueLog
+from analyzer.result import Settings
+from analyzer.snapshots import store as module
+from analyzer.snapshots.store import by_accounts, load, span
+from tests.reports import write
+from tests.snapshots.simulator import simulate
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DAYS = (20, 50, 80)
+ACCOUNTS = [f"{100000000000 + 7919 * number}" for number in range(140)]
+"""More than a byte can count."""
+SETTINGS = Settings(make_plan(), every_snapshot=True)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a folder of reports for each day, and their store."""
+    folder = tmp_path_factory.mktemp("fleet")
+    for number, account in enumerate(ACCOUNTS):
+        life = simulate(number % 7, account=account, start=START, days=90, users=2)
+        for day in DAYS:
+            instant = START + timedelta(days=day)
+            write(folder / f"{day}/{instant:%Y-%m-%dT%H-%M-%SZ}_{account}.csv", life.report(instant))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_ROW_GROUP", 1)  # batches are of whole row groups
+        ingest([str(folder / str(day)) for day in DAYS], folder / "store")
+    return folder
+
+
+def plain(table: pd.DataFrame) -> list[list[str]]:
+    """Return rows as texts, in an order of their own."""
+    return sorted(table.astype("str").fillna("-").to_numpy().tolist())
+
+
+@pytest.mark.parametrize("rows", [1, 40, 10**6])
+def test_batches_hold_whole_accounts_and_lose_nothing(fleet: Path, rows: int) -> None:
+    log = IssueLog()
+    batches = list(by_accounts(fleet / "store", log=log, rows=rows))
+    seen = [set(batch["account_id"]) for batch in batches]
+    assert sorted(account for accounts in seen for account in accounts) == ACCOUNTS
+    assert len(batches) == {1: 140, 10**6: 1}.get(rows, len(batches))
+    assert all(len(batch) <= max(rows, 12) for batch in batches), "an account has no more than 12 rows"
+    whole = load(fleet / "store").drop(columns="report")
+    assert plain(pd.concat([batch.drop(columns="report") for batch in batches])) == plain(whole)
+    assert log.rows == []
+    assert span(fleet / "store") == (START + timedelta(days=DAYS[0]), START + timedelta(days=DAYS[-1]))
+
+
+@pytest.mark.parametrize("series", [(), "monthly"])
+def test_history_is_the_same_from_the_store_and_from_reports(fleet: Path, series: tuple[()] | str) -> None:
+    from_reports = history([str(fleet / str(day)) for day in DAYS], SETTINGS, series=series)
+    from_store = history_stored(fleet / "store", SETTINGS, series=series)
+    assert len(from_store.lifetimes) > len(ACCOUNTS)
+    for name in ("lifetimes", "trend", "coverage"):
+        assert plain(getattr(from_store, name)) == plain(getattr(from_reports, name)), name
+    assert from_store.not_covered == from_reports.not_covered
+    assert from_store.measures == from_reports.measures
+    small = following.follow(
+        by_accounts(fleet / "store", columns=following.COLUMNS, log=IssueLog(), rows=30),
+        IssueLog(),
+        SETTINGS,
+        series=[] if series == () else following.months(START, START + timedelta(days=DAYS[-1])),
+    )
+    pd.testing.assert_frame_equal(small.trend, from_store.trend)
+    assert plain(small.lifetimes) == plain(from_store.lifetimes)
+
+
+def test_compare_is_the_same_from_the_store_and_from_reports(fleet: Path) -> None:
+    # Older snapshots on the older side tell what had failed before.
+    old, new = [str(fleet / str(day)) for day in DAYS[:-1]], [str(fleet / str(DAYS[-1]))]
+    from_reports = compare(old, new, SETTINGS)
+    until = START + timedelta(days=DAYS[-1])
+    found = compare_stored(fleet / "store", until - timedelta(days=1), until, SETTINGS)
+    assert list(found.accounts) == list(from_reports.accounts) == ACCOUNTS
+    assert plain(found.events) == plain(from_reports.events)
+    assert {"new_failure", "regressed", "fixed"} <= set(found.events["event"])
+
+
+def test_row_groups_hold_whole_accounts_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ROW_GROUP", 10)
+    account = np.repeat([0, 1, 2, 3, 4], [4, 5, 3, 25, 1])
+    assert list(module._groups(account)) == [(0, 9), (9, 12), (12, 22), (22, 32), (32, 38)]  # noqa: SLF001
+    assert list(module._groups(np.zeros(0, np.int64))) == []  # noqa: SLF001
+
+
+def test_what_is_damaged_of_a_part_is_named_once_and_the_rest_followed(fleet: Path, tmp_path: Path) -> None:
+    shutil.copytree(fleet / "store", tmp_path / "store")
+    part = "snapshots/month=2026-02/part-0.parquet"
+    path = tmp_path / "store" / part
+    group = parquet.ParquetFile(path).metadata.row_group(10)
+    content = bytearray(path.read_bytes())
+    at = group.column(0).dictionary_page_offset + 40
+    content[at] ^= 0xFF
+    path.unlink()  # the fixture has the same file
+    path.write_bytes(content)
+    found = history_stored(tmp_path / "store", SETTINGS)
+    whole = history_stored(fleet / "store", SETTINGS)
+    assert found.exit_code == 3
+    assert found.issue_counts["damaged_part"] == 1
+    assert part in str(found.issues["source"].iloc[0])
+    fewer = found.coverage["snapshots"] != whole.coverage["snapshots"]
+    assert int(fewer.sum()) == 1, "an account has lost its whole snapshot, though its other rows can be read"
+    account = str(found.coverage["account_id"][fewer].iloc[0])
+    others = [history.lifetimes[(history.lifetimes["account_id"] != account).to_numpy()] for history in (found, whole)]
+    assert plain(others[0]) == plain(others[1])
+    closed = found.lifetimes[(found.lifetimes["account_id"] == account).to_numpy()]["closed_at"].dropna()
+    assert (closed.dt.month != 2).all()
+    path.write_bytes(b"nothing")
+    assert history_stored(tmp_path / "store", SETTINGS).coverage["snapshots"].max() == len(DAYS) - 1
