@@ -341,6 +341,7 @@ def ingest(
     paths: Paths,
     store: Annotated[Path, typer.Option("--store", metavar="DIR", help="The store; made if it is not there.")],
     account_id: AccountId = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Keep snapshots in a store: a Parquet dataset by month that history and compare read, and others can.
@@ -356,11 +357,11 @@ def ingest(
 
     from analyzer import console, pipeline  # noqa: PLC0415
 
-    with console.progress(shown=not as_json) as progress:
+    with console.progress(shown=not (quiet or as_json)) as progress:
         kept = pipeline.ingest(paths, store, account_id=account, progress=progress)
     if as_json:
         console.print_json(kept.facts)
-    else:
+    elif not quiet:
         console.show_ingest(kept, str(store))
     raise typer.Exit(kept.exit_code)
 

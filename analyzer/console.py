@@ -16,8 +16,7 @@ from analyzer.controls.control import Severity
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
-from analyzer.result import JUDGED_KINDS, Outcome, answer, counted, overall, scope
-from analyzer.snapshots.record import NEW_FAILURES
+from analyzer.result import JUDGED_KINDS, Outcome, answer, counted, overall, scope, told_of
 from analyzer.streams import printable, silence
 from analyzer.verdicts import Reason, Status
 
@@ -34,11 +33,14 @@ if TYPE_CHECKING:
 _WORST: Final = 10
 _MOST_ACCOUNTS: Final = 20
 _NARROW: Final = 80
+_NARROW_FOR_EVENTS: Final = 100
 """Columns below which a table of findings would break its words."""
 _WIDE: Final = 120
 """Columns where the output is no terminal that would know better."""
 _ACCOUNT: Final = 14
 """Columns that an account's number takes."""
+_FEW_ACCOUNTS: Final = 3
+"""Accounts that stand beside one another in a table that is as wide as a terminal."""
 _EXCEPTION_CODES: Final = ("exception_expired", "exception_unmatched", "exception_expiring")
 _GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 KIND_WORDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys", Kind.CERTIFICATE: "certificates"}
@@ -124,16 +126,7 @@ def _headline(audit: Audit) -> Text:
 
 def _context(audit: Audit) -> list[str]:
     """Return what the answer is about, a line each."""
-    lines = [scope(audit)]
-    plan = audit.plan
-    if plan.benchmark:
-        lines.append(f"Benchmark: {plan.benchmark.title}.")
-    if plan.policy:
-        off = f"; switched off: {', '.join(plan.left_out)}" if plan.left_out else ""
-        lines.append(f"Policy: {plan.policy.name}, {counted(len(plan.policy.exceptions), 'exception')}{off}.")
-    if plan.changes:
-        lines.append(f"* Set otherwise: {', '.join(plan.changes)}.")
-    return [printable(line) for line in lines]
+    return [printable(line) for line in (scope(audit), *told_of(audit.plan))]
 
 
 def _show_kinds(console: Console, audit: Audit) -> None:
@@ -245,7 +238,10 @@ def _show_worst(console: Console, audit: Audit) -> None:
         console.print(Text(f"{rest:,} more that fail, medium and low, stand {where}.", style="dim"), soft_wrap=True)
 
 
-def _show_findings(console: Console, title: str, findings: pd.DataFrame, *, control: bool = False) -> None:
+def _show_findings(
+    console: Console, title: str, findings: pd.DataFrame, *, control: bool = False, mark: str = "status"
+) -> None:
+    """Print the first of `findings`, or of events that are some; `mark` is the column that says what each is."""
     if findings.empty:
         return
     shown = findings.head(_WORST)
@@ -256,21 +252,21 @@ def _show_findings(console: Console, title: str, findings: pd.DataFrame, *, cont
     table.add_column("account", no_wrap=True)
     table.add_column("user", overflow="fold")
     table.add_column("control" if control else "credential", no_wrap=True)
-    table.add_column("status", no_wrap=True)
+    table.add_column(mark, no_wrap=True)
     table.add_column("why", overflow="fold")
     for row in records(shown):
         # A finding on the account as a whole has no user.
-        user = row["user"] or ("-" if row["line"] is None else "(no name)")
+        user = row["user"] or ("-" if row.get("line") is None else "(no name)")
         what = row["control"] if control else row["credential"]
         if control and row["credential"] != "user":
             user = f"{user} {row['credential']}"
-        status = Text(row["status"].replace("_", " "), style=_STYLES[row["status"]])
+        said = Text(row[mark].replace("_", " "), style=_STYLES.get(row[mark], _STYLES[Status.FAIL]))
         cells = (row["account_id"] or "unknown", printable(user), what)
-        if console.width < _NARROW:
+        if console.width < (_NARROW if mark == "status" else _NARROW_FOR_EVENTS):
             console.print(Text(f"  {' '.join(cells)}"), soft_wrap=True)
-            console.print(Text("    ") + status + Text(f": {row['message']}"), soft_wrap=True)
+            console.print(Text("    ") + said + Text(f": {row['message']}"), soft_wrap=True)
         else:
-            table.add_row(*cells, status, row["message"])
+            table.add_row(*cells, said, row["message"])
     if table.row_count:
         console.print(_indented(table))
 
@@ -364,10 +360,12 @@ def show_history(history: History, written: Written) -> None:
     for number, line in enumerate(history.lines):
         console.print(Text(printable(line), style="bold" if number == 0 else "dim"), soft_wrap=True)
     table = _table()
-    columns = {"open": "open", "closed": "closed", "lost sight of": "lost_sight", "came back": "reopened"}
-    times = {"median days": "median_days", "90% within": "p90_days"}
-    table.add_column("", no_wrap=True)
-    for name in (*columns, *times, *([f"in {history.sla_days} days"] if history.sla_days is not None else [])):
+    columns = {"open": "open", "closed": "closed", "lost": "lost_sight", "back": "reopened"}
+    if any(one["excepted"] for one in history.measures):
+        columns = {"open": "open", "excepted": "excepted"} | columns
+    times = {"median": "median_days", "90%": "p90_days"}
+    table.add_column("", overflow="fold")
+    for name in (*columns, *times, *([f"in {history.sla_days} d"] if history.sla_days is not None else [])):
         table.add_column(name, justify="right", no_wrap=True)
     for one in history.measures:
         cells = [_count(one[name]) for name in columns.values()]
@@ -377,8 +375,12 @@ def show_history(history: History, written: Written) -> None:
         table.add_row(one["control"], *cells)
     console.print()
     console.print(_indented(table))
-    note = "  Days to fix by Kaplan and Meier, without what failed in an account's oldest snapshot; -: not reached."
-    console.print(Text(note, style="dim"), soft_wrap=True)
+    for note in (
+        "lost: sight was lost of them, no fix is claimed; back: failed again after a fix.",
+        "median, 90%: days until so many were fixed, by Kaplan and Meier; -: not reached. What failed in an account's",
+        "oldest snapshot began at an unknown time and is left out of these days.",
+    ):
+        console.print(Text(f"  {note}", style="dim"), soft_wrap=True)
     _show_issues(console, history)
     _show_files(console, written)
 
@@ -388,27 +390,28 @@ def show_comparison(comparison: Comparison, written: Written) -> None:
     console = _console()
     for place, line in enumerate(comparison.lines):
         console.print(Text(printable(line), style="bold" if place == 0 else "dim"), soft_wrap=True)
-    table = _table()
-    table.add_column("", no_wrap=True)
-    table.add_column("", justify="right")
-    for event, count in comparison.counts.items():
-        table.add_row(event.replace("_", " "), _count(count))
     console.print()
-    console.print(_indented(table))
-    bad = comparison.events[comparison.events["event"].isin(list(NEW_FAILURES)).to_numpy()]
-    if len(bad):
-        console.print()
-        some = "" if len(bad) <= _WORST else f", {_WORST} of {len(bad):,}"
-        console.print(Text(f"Fail, and did not before{some}", style="bold"))
-        rows = _table()
-        for name in ("account", "user", "credential", "control", "event", "why"):
-            rows.add_column(name, overflow="fold")
-        for row in records(bad.head(_WORST)):
-            cells = [row["account_id"], row["user"] or "-", row["credential"], row["control"]]
-            rows.add_row(*map(printable, cells), row["event"].replace("_", " "), row["message"])
-        console.print(_indented(rows))
+    console.print(_indented(_events(comparison, narrow=console.width < _NARROW)))
+    several = len(comparison.settings.plan.chosen) > 1
+    _show_findings(console, "New failures", comparison.new_failures, control=several, mark="event")
     _show_issues(console, comparison)
     _show_files(console, written)
+
+
+def _events(comparison: Comparison, *, narrow: bool) -> Table:
+    """Return how often what happened; by account where they are few and there is room."""
+    few = comparison.accounts if 1 < len(comparison.accounts) <= _FEW_ACCOUNTS and not narrow else ()
+    by_account = {account: comparison.events["account_id"] == account for account in few}
+    table = _table()
+    table.add_column("", no_wrap=True)
+    for name in ("all", *few):
+        table.add_column(name if few else "", justify="right", no_wrap=True)
+    for event, count in comparison.counts.items():
+        is_event = comparison.events["event"] == event
+        cells = [_count(int((is_event & here).sum())) for here in by_account.values()]
+        table.add_row(event.replace("_", " "), _count(count), *cells)
+    table.show_header = bool(few)
+    return table
 
 
 def show_ingest(kept: Ingest, folder: str) -> None:

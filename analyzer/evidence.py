@@ -52,7 +52,7 @@ def write_history(history: History, folder: Path, formats: Sequence[str]) -> Wri
     """Write what `history` found, as `write` does."""
     writers = {
         "parquet": partial(parquet.write_tables, history.tables),
-        "excel": partial(excel.write_tables, history.title, history.lines, history.tables),
+        "excel": partial(excel.write_tables, history.title, history.lines, history.method, history.tables),
         "charts": partial(history_charts.write, history),
     }
     return _write(folder, formats, writers, partial(manifest.describe, history.facts))
@@ -62,7 +62,7 @@ def write_comparison(comparison: Comparison, folder: Path, formats: Sequence[str
     """Write what `compare` found, as `write` does; there are no charts of it."""
     writers = {
         "parquet": partial(parquet.write_tables, comparison.tables),
-        "excel": partial(excel.write_tables, comparison.title, comparison.lines, comparison.tables),
+        "excel": partial(excel.write_tables, comparison.title, comparison.lines, comparison.method, comparison.tables),
     }
     return _write(folder, formats, writers, partial(manifest.describe, comparison.facts))
 

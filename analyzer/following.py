@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
 from analyzer.bookkeeping import inputs_table
 from analyzer.errors import InputError
+from analyzer.excepting import apply_exceptions
 from analyzer.judging import verdicts
-from analyzer.reading.columns import NO_TIME, microseconds
+from analyzer.reading.columns import NO_TIME, coded, microseconds
 from analyzer.reading.normalizing import Tables, unpivot
 from analyzer.reading.times import since_epoch
 from analyzer.selection import Selection
@@ -23,9 +24,10 @@ from analyzer.snapshots.lifetimes import trend
 from analyzer.snapshots.record import EVENTS, LIFETIMES, Comparison, History
 from analyzer.snapshots.stacking import IN_MEMORY, stack
 from analyzer.tables import USERS, issues_table, stacked, to_arrow
+from analyzer.verdicts import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import numpy.typing as npt
     import pyarrow as pa
@@ -47,7 +49,7 @@ COLUMNS: Final = (
     *("report_sha256", "report"),
 )
 """What is needed of users that are followed: where and by which service a key was used decides nothing."""
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_STATUSES: Final = list(Status)
 
 
 def follow(  # noqa: PLR0913 - what is followed, and how
@@ -81,6 +83,8 @@ def follow(  # noqa: PLR0913 - what is followed, and how
     found = stacked([to_arrow(one.lifetimes, LIFETIMES) for one in lives])
     calendar = Calendar.joined([one.calendar for one in lives])
     failing = np.concatenate([one.failing for one in lives], axis=1)
+    is_open = (found["state"] == "open").to_numpy()
+    found = with_exceptions(found, is_open, found["last_seen"], settings, calendar.accounts, log)
     return History(
         settings=settings,
         inputs=pd.concat(reports, ignore_index=True) if inputs is None else inputs,
@@ -89,6 +93,7 @@ def follow(  # noqa: PLR0913 - what is followed, and how
         coverage=calendar.coverage(),
         issues=issues_table(log),
         sla_days=sla_days,
+        series=tuple(series),
         not_covered=tuple(sorted(missing)),
     )
 
@@ -202,10 +207,12 @@ def side_by_side(
             "no account has a snapshot on both sides",
             "compare reports of the same account of two dates, the older one first",
         )
+    events = stacked(done.events)
+    fails = events["event"].isin(["new_failure", "regressed", "still_failing"]).to_numpy()
     return Comparison(
         settings=settings,
         inputs=pd.concat(reports, ignore_index=True) if inputs is None else inputs,
-        events=stacked(done.events),
+        events=with_exceptions(events, fails, events["new_captured_at"], settings, done.accounts, log),
         issues=issues_table(log),
         accounts=tuple(sorted(done.accounts)),
         only_old=tuple(sorted(done.only_old)),
@@ -245,6 +252,20 @@ def _compare(sides: Sides, log: IssueLog, settings: Settings, done: _Compared) -
     if len(before) > len(old):
         events = _with_regressions(events, before, new, settings)
     done.events.append(to_arrow(events, EVENTS))
+
+
+def with_exceptions(  # noqa: PLR0913 - what fails when, and what is known of it
+    table: pd.DataFrame,
+    fails: npt.NDArray[np.bool_],
+    as_of: pd.Series[Any],
+    settings: Settings,
+    accounts: Collection[str],
+    log: IssueLog,
+) -> pd.DataFrame:
+    """Return a table of failures with the policy's exceptions that cover those that fail still, as seen `as_of`."""
+    status = coded(np.where(fails, _STATUSES.index(Status.FAIL), _STATUSES.index(Status.PASS)), _STATUSES)
+    covered, _ = apply_exceptions(table.assign(status=status, as_of=as_of), settings.plan, accounts, log)
+    return covered.drop(columns=["status", "as_of"])
 
 
 def _newest_of(users: pd.DataFrame) -> dict[str, pd.Timestamp]:

@@ -359,6 +359,19 @@ def _excepted(counts: dict[str, int]) -> str:
     return f"; {count:,} of those that fail or could not be decided {'is' if count == 1 else 'are'} excepted"
 
 
+def told_of(plan: Plan) -> list[str]:
+    """Return by what it was judged, where that is not the default: a line each."""
+    lines = []
+    if plan.benchmark:
+        lines.append(f"Benchmark: {plan.benchmark.title}.")
+    if plan.policy:
+        off = f"; switched off: {', '.join(plan.left_out)}" if plan.left_out else ""
+        lines.append(f"Policy: {plan.policy.name}, {counted(len(plan.policy.exceptions), 'exception')}{off}.")
+    if plan.changes:
+        lines.append(f"* Set otherwise: {', '.join(plan.changes)}.")
+    return lines
+
+
 def scope(audit: Audit) -> str:
     """Return in a line what was judged, and as of when."""
     reports = f"{int(audit.inputs['judged'].sum()):,} of {counted(len(audit.inputs), 'report')} judged"

@@ -136,13 +136,16 @@ def write(audit: Audit, folder: Path, *, row_limit: int = ROW_LIMIT) -> list[Pat
     return [path]
 
 
-def write_tables(title: str, lines: Sequence[str], tables: Mapping[str, pa.Table], folder: Path) -> list[Path]:
-    """Write `workbook.xlsx` into `folder`: a summary of `title` and `lines`, and a sheet for each table."""
+def write_tables(
+    title: str, lines: Sequence[str], method: Sequence[str], tables: Mapping[str, pa.Table], folder: Path
+) -> list[Path]:
+    """Write `workbook.xlsx` into `folder`: a summary of `title`, `lines` and `method`, and a sheet for each table."""
     with _workbook(folder, title) as (book, path):
         sheet = book.sheet("Summary")
         sheet.set_column(0, 0, 140)
         sheet.write_string(0, 0, title, book.title)
-        for row, line in enumerate(lines, start=2):
+        sheet.write_string(2, 0, lines[0], book.lead)
+        for row, line in enumerate((*lines[1:], "", *method), start=3):
             sheet.write_string(row, 0, line, book.wrapped)
         for name, table in tables.items():
             book.table(

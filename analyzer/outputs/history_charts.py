@@ -830,7 +830,7 @@ def _survival_title(curve: Curve, days: Whole, closed: Flags, sla: int | None) -
         title = f"Half of the failures closed within {counted(median, 'day')}"
     else:
         count = int(closed.sum())
-        title = f"{count:,} of {counted(len(days), 'failure')} closed; half are not reached"
+        title = f"{count:,} of {counted(len(days), 'failure')} closed; the median is not reached"
     share = None if sla is None else _share_closed(curve, closed, sla)
     return f"{title}; {share} within {counted(sla, 'day')}" if share and sla is not None else title
 

@@ -72,8 +72,7 @@ def _of_failures(
     is_new: npt.NDArray[np.bool_],
 ) -> pa.Table:
     """Return what became of failures: a lifetime over two snapshots is still there, ended, or new."""
-    # What counts is which side is the older one: two instants are enough.
-    timeline = Timeline.of(users, is_new.astype(np.int64))
+    timeline = Timeline.of(users, microseconds(users["captured_at"]))
     lives = follow(users, credentials, verdicts, chosen, timeline).lifetimes
     first, last = (microseconds(lives[name]) for name in ("first_seen", "last_seen"))
     state = lives["state"].astype("str").to_numpy()

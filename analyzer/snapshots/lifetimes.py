@@ -164,6 +164,7 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
             "message": column_of(words),
             "source": pd.Series(users["source"].array.take(end.user_row)),
             "line": of_row("line"),
+            "exception": coded(np.full(len(end), -1, np.int8), []),
             "user_row": end.user_row,
         },
         copy=False,

@@ -602,7 +602,7 @@ def test_nothing_is_said_of_days_that_nobody_saw() -> None:
 def test_what_is_not_reached_is_said() -> None:
     world = World({ONE: list(range(9))}, [Subject(ONE, "PFFPPPPPP"), *[Subject(ONE, "PFFFFFFFF")] * 300])
     history = history_of(world, sla_days=5)
-    assert title(history, "survival") == "1 of 301 failures closed; half are not reached; under 1% within 5 days"
+    assert title(history, "survival") == "1 of 301 failures closed; the median is not reached; under 1% within 5 days"
     assert {"median: not reached", "90th percentile: not reached"} <= set(texts(drawn(history, "survival")))
     only_older = history_of(World({ONE: [0, 1]}, [Subject(ONE, "FF")]))
     assert texts(drawn(only_older, "survival"))[-1] == "All failures are older than the first snapshot."

@@ -40,8 +40,11 @@ def test_the_samples_show_every_event(store: Path, tmp_path: Path) -> None:
     table = parquet.read_table(tmp_path / "out/events.parquet")
     assert table.schema.equals(EVENTS)
     assert sum(facts["events"].values()) == table.num_rows
-    regressed = [row["user"] for row in table.to_pylist() if row["event"] == "regressed"]
-    assert "quarterly-closer" in regressed
+    regressed = {row["user"]: row["message"] for row in table.to_pylist() if row["event"] == "regressed"}
+    assert regressed["quarterly-closer"] == "last used 2026-09-05, 56 days"
+    fixed = {row["user"]: row["message"] for row in table.to_pylist() if row["event"] == "fixed"}
+    assert all(message.endswith("days") for message in fixed.values())
+    assert not any(message.endswith(", 0 days") for message in (*fixed.values(), *regressed.values()))
     book = load_workbook(tmp_path / "out/workbook.xlsx")
     assert book.sheetnames == ["Summary", "Events", "Issues"]
     assert book["Events"].max_row == table.num_rows + 1
@@ -71,7 +74,7 @@ def test_history_writes_its_tables(store: Path, tmp_path: Path) -> None:
     for name, schema in (("lifetimes", LIFETIMES), ("trend", TREND), ("coverage", COVERAGE)):
         assert parquet.read_table(tmp_path / f"a/{name}.parquet").schema.equals(schema), name
     assert load_workbook(tmp_path / "a/workbook.xlsx").sheetnames == [
-        *("Summary", "Lifetimes", "Trend", "Coverage", "Issues")
+        *("Summary", "Measures", "Lifetimes", "Trend", "Coverage", "Issues")
     ]
     run("history", SAMPLES, *options, "-o", tmp_path / "b", "-q")
     tables = [parquet.read_table(tmp_path / name / "lifetimes.parquet").drop_columns("source") for name in "ab"]
@@ -144,3 +147,38 @@ def test_the_store_is_told(store: Path, tmp_path: Path) -> None:
     rest = run("history", "--store", store, *ONLY, "-o", tmp_path / "out", "--format", "parquet")
     assert rest.returncode == 3
     assert "damaged part of a store" in rest.stdout
+
+
+def test_exceptions_cover_what_is_open_and_what_is_new(tmp_path: Path) -> None:
+    policy = write(
+        tmp_path / "policy.toml",
+        """
+        [exceptions.X-1]
+        user = "b"
+        reason = "kept for an emergency"
+        owner = "security"
+        expires = 2026-12-31
+        """,
+    )
+    before = csv_of(root(), user("a", **key(rotated=OLD, used="2026-08-01T00:00:00Z")))
+    after = csv_of(root(), user("a", **key(rotated=OLD, used="2026-09-30T00:00:00Z")), user("b", **key(rotated=OLD)))
+    paths = [write(tmp_path / f"{day}.csv", text) for day, text in (("2026-08-31", before), ("2026-09-30", after))]
+    options = [*ONLY, "--policy", policy, "-o", str(tmp_path / "out")]
+    compared = run("compare", *paths, *options)
+    assert (compared.returncode, compared.stderr) == (0, "")
+    assert "1 new failure (0 had been fixed before, 1 of them excepted)" in compared.stdout
+    events = parquet.read_table(tmp_path / "out/events.parquet").to_pylist()
+    assert [event["exception"] for event in events if event["event"] == "new_failure"] == ["X-1"]
+    followed = run("history", *paths, *options, "--format", "parquet", "--json")
+    assert followed.returncode == 0
+    (measures,) = json.loads(followed.stdout)["measures"]
+    assert (measures["open"], measures["excepted"]) == (1, 1)
+    lifetimes = parquet.read_table(tmp_path / "out/lifetimes.parquet").to_pylist()
+    assert [(one["user"], one["state"], one["exception"]) for one in lifetimes] == [("b", "open", "X-1")]
+    # After its last day, what it covered counts again.
+    write(tmp_path / "2027-01-31.csv", after)
+    late = run("history", *paths, tmp_path / "2027-01-31.csv", *options, "--format", "parquet", "--json")
+    facts = json.loads(late.stdout)
+    assert late.returncode == 1
+    assert facts["measures"][0]["excepted"] == 0
+    assert facts["issues"]["exception_expired"] == 1

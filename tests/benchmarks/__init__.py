@@ -1,0 +1,1 @@
+"""Measured side by side with other programs: `python -m tests.benchmarks --help`."""

@@ -1,0 +1,37 @@
+"""A small slice of what is measured: the fleet is a fleet, and the peers find the same rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analyzer.pipeline import audit
+from analyzer.result import Settings
+from tests.benchmarks.__main__ import history, same_rows
+from tests.benchmarks.fleet import Fleet, write_day
+from tests.reports import unused
+
+
+def test_the_fleet_reads_without_an_issue_and_is_the_same_again(tmp_path: Path) -> None:
+    sizes = [write_day(Fleet(3, 40), tmp_path / name) for name in ("a", "b")]
+    assert sizes[0] == sizes[1]
+    texts = [sorted(path.read_bytes() for path in (tmp_path / name).rglob("*.csv")) for name in ("a", "b")]
+    assert texts[0] == texts[1]
+    found = audit([str(tmp_path / "a")], Settings(unused()))
+    assert found.issues.empty
+    assert len(found.users) == 3 * 41
+    assert {"pass", "fail"} <= set(found.findings["status"])
+
+
+def test_the_peers_find_the_same(tmp_path: Path) -> None:
+    told = history(tmp_path, accounts=3, users=30, days=100, runs=1)
+    assert "300 reports" in told
+    assert told.count("\n|") == 5
+    assert same_rows(tmp_path / "out/lifetimes.parquet", tmp_path / "peer.parquet", ["state", "closed_by"]) > 50
+
+
+def test_other_rows_are_found(tmp_path: Path) -> None:
+    history(tmp_path, accounts=1, users=10, days=60, runs=1)
+    with pytest.raises(AssertionError, match="do not have the same rows"):
+        same_rows(tmp_path / "out/lifetimes.parquet", tmp_path / "all/lifetimes.parquet", ["control", "user"])
