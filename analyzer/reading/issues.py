@@ -43,6 +43,7 @@ CODES: Final = {
     "undated_snapshot": Code(Level.REJECTED, "snapshot of unknown date, left out"),
     "older_side": Code(Level.UNREADABLE, "newer side not later than the older one, not compared"),
     "went_backwards": Code(Level.UNREADABLE, "time earlier than in an older snapshot"),
+    "missed_before": Code(Level.UNREADABLE, "made before the older snapshot, but not in it"),
     "split_report": Code(Level.REPAIRED, "further report in one file, split apart"),
     "repaired_row": Code(Level.REPAIRED, "row of the wrong width, repaired"),
     "bad_encoding": Code(Level.UNREADABLE, "characters that are not UTF-8"),

@@ -7,6 +7,7 @@ unknown in either snapshot is no change.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from analyzer.reading.issues import IssueLog
 
 _UNKNOWN: Final = -1
+_BLIND: Final = 28 * 3_600_000_000
+"""Microseconds before its capture time of which a snapshot may know nothing: AWS hands out a report for four hours, and
+one that is dated by its day may be of any time of it."""
 _WHO: Final = ["account_id", "name"]
 _SHOWN: Final = (State.VALUE, State.NOT_APPLICABLE, State.NO_INFORMATION)
 """States in which a cell of last use says something: a time, or that there was none."""
@@ -58,13 +62,16 @@ def compare(
         _of_passwords(pairs[gone & (pairs["enabled_old"] == 1)], "password_disabled"),
         *_password_changes(pairs[same], log),
     ]
+    captured = before.groupby("account_id")["captured"].max()
+    new_users = pairs[came | again]
+    _note_missed(new_users.assign(made=new_users["made_new"], what="the user itself"), captured, log)
     first, second = _credentials(old_credentials, before), _credentials(new_credentials, after)
     for kind, word in _WORDS.items():
         held, holds = first[first["kind"] == kind], second[second["kind"] == kind]
         events += [
             _of_credentials(_those_of(holds, pairs[came | again]), f"{word}_created", new=True),
             _of_credentials(_those_of(held, pairs[gone]), f"{word}_deleted", new=False),
-            *_credential_changes(_those_of(held, pairs[same]), _those_of(holds, pairs[same]), kind, log),
+            *_credential_changes(_those_of(held, pairs[same]), _those_of(holds, pairs[same]), kind, captured, log),
         ]
     found = pd.concat([event for event in events if len(event)] or events[:1], ignore_index=True)
     order = found.assign(user=found["user"].str.lower()).sort_values(
@@ -191,7 +198,9 @@ def _of_credentials(rows: pd.DataFrame, event: str, *, new: bool) -> pd.DataFram
     return _events(event, rows, **columns, **{side: rows["row"]})
 
 
-def _credential_changes(held: pd.DataFrame, holds: pd.DataFrame, kind: Kind, log: IssueLog) -> list[pd.DataFrame]:
+def _credential_changes(
+    held: pd.DataFrame, holds: pd.DataFrame, kind: Kind, captured: pd.Series[Any], log: IssueLog
+) -> list[pd.DataFrame]:
     """Return the events of the keys, or certificates, of users that stand in both snapshots."""
     word = _WORDS[kind]
     instant = [*_WHO, "made"]
@@ -206,6 +215,7 @@ def _credential_changes(held: pd.DataFrame, holds: pd.DataFrame, kind: Kind, log
     nameless = [side.loc[side["made"] == NO_TIME, _WHO] for side in sides]
     lost = _without(joined[joined["where"] == "left_only"], nameless[1])
     fresh = _without(joined[joined["where"] == "right_only"], nameless[0])
+    _note_missed(fresh.assign(what=fresh["credential_new"]), captured, log)
     told = both["told_old"].astype(bool) & both["told_new"].astype(bool)
     _note_backwards(both[told & _earlier(both, "used")], "credential_new", "last_used_date", log)
     events = [
@@ -240,7 +250,7 @@ def _rotations(
     """Return the lost and fresh keys that are left, and the fresh ones that replace a lost one, oldest by oldest."""
     captured = held.drop_duplicates(_WHO)[[*_WHO, "captured"]]
     since = fresh.reset_index(names="at").merge(captured, on=_WHO)
-    since = since[since["made"] > since["captured"]].sort_values(["made", "slot_new"])
+    since = since[since["made"] > since["captured"] - _BLIND].sort_values(["made", "slot_new"])
     old = lost.reset_index(names="at").sort_values(["made", "slot_old"])
     pairs = old.assign(rank=old.groupby(_WHO).cumcount())[[*_WHO, "rank", "at", "made", "row_old"]].merge(
         since.assign(rank=since.groupby(_WHO).cumcount()), on=[*_WHO, "rank"], suffixes=("_lost", "")
@@ -268,6 +278,21 @@ def _note_backwards(rows: pd.DataFrame, credential: str, column: str, log: Issue
             "went_backwards",
             f"{column} of {row['user_new']} ({what}) is earlier than in the older snapshot: one of the two is not what "
             "it says; check their dates and accounts",
+            source=str(row["account_id"]),
+            value=str(row["user_new"]),
+        )
+
+
+def _note_missed(rows: pd.DataFrame, captured: pd.Series[Any], log: IssueLog) -> None:
+    """Note what came, but was made before the older snapshot of its account was `captured` (usually nothing)."""
+    limit = captured.reindex(rows["account_id"], fill_value=NO_TIME).to_numpy()
+    missed = rows[(rows["made"] != NO_TIME) & (limit != NO_TIME) & (rows["made"] < limit - _BLIND)]
+    for row in missed.to_dict("records"):
+        made = datetime.fromtimestamp(row["made"] / 1_000_000, UTC)
+        log.add(
+            "missed_before",
+            f"{row['what']} of {row['user_new']} was made on {made:%Y-%m-%d}, but the older snapshot, of later, is "
+            "without it: one of the two is not whole, or not what it says; check their dates and accounts",
             source=str(row["account_id"]),
             value=str(row["user_new"]),
         )
