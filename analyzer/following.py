@@ -50,6 +50,7 @@ COLUMNS: Final = (
 )
 """What is needed of users that are followed: where and by which service a key was used decides nothing."""
 _STATUSES: Final = list(Status)
+_NAMED: Final = 3
 
 
 def follow(  # noqa: PLR0913 - what is followed, and how
@@ -77,7 +78,7 @@ def follow(  # noqa: PLR0913 - what is followed, and how
             lives.append(followed)
     if not lives:
         raise InputError(
-            "no snapshot of a known account and time to follow",
+            "no snapshot of a known account and time to follow" + _undated(log),
             "put the date and the account into the names of files or folders, as in 2026-10-31/…_111122223333.csv",
         )
     found = stacked([to_arrow(one.lifetimes, LIFETIMES) for one in lives])
@@ -156,8 +157,14 @@ def months(first: datetime, last: datetime) -> list[datetime]:
 
 def newest(users: pd.DataFrame, until: datetime) -> pd.DataFrame:
     """Return the rows of each account's newest snapshot at or before an instant."""
+    return users.take(newest_rows(users, since_epoch(until)))
+
+
+def newest_rows(users: pd.DataFrame, until: int | None = None) -> Rows:
+    """Return the positions of each account's newest snapshot, or the newest at or before an instant (microseconds)."""
     account, captured = _accounts(users), microseconds(users["captured_at"])
-    return users.take(newest_by(account, captured, _dated(users), since_epoch(until)))
+    last = captured.max(initial=NO_TIME) if until is None else until
+    return newest_by(account, captured, _dated(users), last)
 
 
 def newest_by(account: Rows, captured: Rows, rows: Rows, instant: int) -> Rows:
@@ -204,8 +211,8 @@ def side_by_side(
         _compare(sides, log, settings, done)
     if not done.accounts:
         raise InputError(
-            "no account has a snapshot on both sides",
-            "compare reports of the same account of two dates, the older one first",
+            "no account has a snapshot on both sides" + _undated(log),
+            "compare reports of the same account of two dates, which their names tell, the older one first",
         )
     events = stacked(done.events)
     fails = events["event"].isin(["new_failure", "regressed", "still_failing"]).to_numpy()
@@ -252,6 +259,12 @@ def _compare(sides: Sides, log: IssueLog, settings: Settings, done: _Compared) -
     if len(before) > len(old):
         events = _with_regressions(events, before, new, settings)
     done.events.append(to_arrow(events, EVENTS))
+
+
+def _undated(log: IssueLog) -> str:
+    """Return which reports stand nowhere in time, a line for each of the first."""
+    found = [f"\n  {source}: {message}" for source, *_, code, message in log.rows if code == "undated_snapshot"]
+    return "".join(found[:_NAMED]) + (f"\n  and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
 
 
 def with_exceptions(  # noqa: PLR0913 - what fails when, and what is known of it
@@ -306,7 +319,9 @@ def of_store(users: pd.DataFrame) -> pd.DataFrame:
     return reports.rename(columns={"source": "name", "report_sha256": "sha256"}).reset_index(drop=True)
 
 
-def of_sources(sources: Sequence[Source], tables: Tables) -> pd.DataFrame:
-    """Return the table of inputs of reports that were followed."""
-    count = len(tables.users)
-    return inputs_table(sources, tables, np.zeros(count, bool), np.full(count, NO_TIME))
+def of_sources(sources: Sequence[Source], tables: Tables, rows: Rows | None = None) -> pd.DataFrame:
+    """Return the table of inputs of reports that were followed, or of which `rows` were compared."""
+    captured = microseconds(tables.users["captured_at"])
+    judged = np.zeros(len(captured), bool)
+    judged[rows if rows is not None else captured != NO_TIME] = True
+    return inputs_table(sources, tables, judged, np.where(judged, captured, NO_TIME))

@@ -100,10 +100,11 @@ def compare(
     inputs: list[pd.DataFrame] = []
     for paths in (old, new):
         sources, tables = _read(paths, log, settings.account_id, leave_out, progress)
-        selection = select(tables, sources, log, as_of=None, every_snapshot=False)
+        _require_capture_times(sources, log)
+        rows = following.newest_rows(tables.users)
         everything.append(tables.users)
-        newest.append(tables.users[selection.judged])
-        inputs.append(inputs_table(sources, tables, selection.judged, selection.as_of))
+        newest.append(tables.users.take(rows))
+        inputs.append(following.of_sources(sources, tables, rows))
     # Older snapshots on the older side tell what had failed before.
     sides = Sides(newest[0], newest[1], earlier=everything[0])
     return following.side_by_side([sides], log, settings, inputs=pd.concat(inputs, ignore_index=True))

@@ -26,7 +26,8 @@ A_MONTH = 31
 def history(folder: Path, accounts: int, users: int, days: int, runs: int) -> str:
     """Follow `unused-credentials` through a store of daily reports; return the measures."""
     store = folder / f"store-{accounts}x{users}x{days}"
-    told = "" if store.exists() else _make_store(store, accounts, users, days)
+    if not store.exists():
+        _make_store(store, accounts, users, days)
     out = folder / "out"
     follow = [str(PROGRAM), "history", "--store", str(store), "--format", "parquet", "-q"]
     commands = {
@@ -42,11 +43,15 @@ def history(folder: Path, accounts: int, users: int, days: int, runs: int) -> st
     }
     found = in_turn(commands, Path.cwd(), runs)
     same_rows(out / "lifetimes.parquet", folder / "peer.parquet", duckdb_history.COLUMNS)
-    return told + table(found, next(iter(commands)))
+    return _notes_of(store).read_text(encoding="utf-8") + table(found, next(iter(commands)))
 
 
-def _make_store(store: Path, accounts: int, users: int, days: int) -> str:
-    """Ingest the daily reports a month at a time; return what that took."""
+def _notes_of(store: Path) -> Path:
+    return store.with_suffix(".txt")
+
+
+def _make_store(store: Path, accounts: int, users: int, days: int) -> None:
+    """Ingest the daily reports a month at a time, and note what that took."""
     fleet, size, wall = Fleet(accounts, users), 0, 0.0
     part = store.with_name(f"{store.name}-part")  # a store that is not whole must not pass for one
     shutil.rmtree(part, ignore_errors=True)
@@ -54,12 +59,13 @@ def _make_store(store: Path, accounts: int, users: int, days: int) -> str:
         with tempfile.TemporaryDirectory(dir=store.parent) as reports:
             size += sum(write_day(fleet, Path(reports)) for _ in range(first, min(first + A_MONTH, days)))
             wall += measure([str(PROGRAM), "ingest", reports, "--store", str(part), "-q"], Path.cwd()).wall
-    part.rename(store)
-    kept = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
-    return (
-        f"{accounts * days:,} reports, {size / 1e6:,.0f} MB of CSV, ingested in {wall:,.0f} s; the store has "
-        f"{kept / 1e6:,.1f} MB, {kept / size:.1%} of that.\n\n"
+    kept = sum(path.stat().st_size for path in part.rglob("*") if path.is_file())
+    _notes_of(store).write_text(
+        f"{accounts * days:,} reports of {users:,} users ({size / 1e6:,.0f} MB of CSV) were ingested in {wall:,.0f} s, "
+        f"a month at a time; the store has {kept / 1e6:,.1f} MB, {kept / size:.1%} of that.\n\n",
+        encoding="utf-8",
     )
+    part.rename(store)
 
 
 def same_rows(one: Path, other: Path, columns: Sequence[str]) -> int:
@@ -83,10 +89,26 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=400, help="of each account")
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="put the measures between its marks, as in README.md"
+    )
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "credreport-benchmarks")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    print(history(given.folder, given.accounts, given.users, given.days, given.runs), end="")  # noqa: T201
+    told = history(given.folder, given.accounts, given.users, given.days, given.runs)
+    print(told, end="")  # noqa: T201
+    if given.write:
+        put_between(given.write, given.what, told)
+
+
+def put_between(path: Path, what: str, told: str) -> None:
+    """Replace what a text has between the marks `<!-- benchmark WHAT -->` and `<!-- /benchmark WHAT -->`."""
+    first, last = f"<!-- benchmark {what} -->\n", f"<!-- /benchmark {what} -->"
+    before, _, rest = path.read_text(encoding="utf-8").partition(first)
+    _, mark, after = rest.partition(last)
+    if not mark:
+        raise ValueError(f"{path} has no marks for {what}")
+    path.write_text(f"{before}{first}{told}{mark}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

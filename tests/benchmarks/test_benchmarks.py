@@ -8,7 +8,7 @@ import pytest
 
 from analyzer.pipeline import audit
 from analyzer.result import Settings
-from tests.benchmarks.__main__ import history, same_rows
+from tests.benchmarks.__main__ import history, put_between, same_rows
 from tests.benchmarks.fleet import Fleet, write_day
 from tests.reports import unused
 
@@ -35,3 +35,12 @@ def test_other_rows_are_found(tmp_path: Path) -> None:
     history(tmp_path, accounts=1, users=10, days=60, runs=1)
     with pytest.raises(AssertionError, match="do not have the same rows"):
         same_rows(tmp_path / "out/lifetimes.parquet", tmp_path / "all/lifetimes.parquet", ["control", "user"])
+
+
+def test_measures_go_between_their_marks(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text("a\n<!-- benchmark history -->\nold\n<!-- /benchmark history -->\nb\n")
+    put_between(path, "history", "| new |\n")
+    assert path.read_text() == "a\n<!-- benchmark history -->\n| new |\n<!-- /benchmark history -->\nb\n"
+    with pytest.raises(ValueError, match="no marks for audit"):
+        put_between(path, "audit", "")

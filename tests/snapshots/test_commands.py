@@ -109,6 +109,7 @@ def test_exit_codes(tmp_path: Path) -> None:
         ),
         (["compare", "--store", "s", "--from", "x", "--to", "2026-09-30"], "--from: not a date", "write 2026-10-31"),
         (["compare", "2026-10-31.csv", "2026-10-31.csv"], "no account has a snapshot on both sides", "of two dates"),
+        (["compare", "2026-10-31.csv", "new.csv"], "new.csv: not known when it was captured", "which their names tell"),
         (["history"], "give reports, or --store", "credreport history --help"),
         (["history", "2026-10-31.csv", "--as-of-series", ","], "--as-of-series: no date", "or monthly"),
         (["history", "2026-10-31.csv", "--as-of-series", "2026-1-1"], "--as-of-series: not a date", "write 2026-10-31"),
@@ -119,6 +120,7 @@ def test_exit_codes(tmp_path: Path) -> None:
 )
 def test_errors_say_what_and_what_to_do(tmp_path: Path, arguments: list[str], message: str, hint: str) -> None:
     write(tmp_path / "2026-10-31.csv", csv_of(root(), user("a", **key(rotated=OLD))))
+    write(tmp_path / "new.csv", csv_of(root(), user("a")))
     (tmp_path / "empty").mkdir()
     done = run(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
