@@ -1,21 +1,36 @@
 """Pictures for a report page, each with its finding as the title: PNG, made with matplotlib's object interface.
 
-Nothing of the reader's own matplotlib settings gets in, and equal inputs give equal bytes. Colours are from the
-palette of Okabe and Ito ("Color Universal Design", 2008), which colour-blind readers can tell apart; no picture says
-by colour alone what it says.
+No picture says by colour alone what it says.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analyzer import drawing
 from analyzer.controls.control import Whose
+from analyzer.drawing import (
+    FAIL,
+    FAIL_TEXT,
+    HATCHING,
+    HEAT,
+    INK,
+    LEFT,
+    MUTED,
+    PASS,
+    RULE,
+    WIDTH,
+    fit,
+    readable_on,
+    say_nothing,
+    titled,
+    widest,
+    write_line,
+)
 from analyzer.planning import UNUSED
 from analyzer.reading.layout import Kind, State
 from analyzer.result import JUDGED_KINDS, Outcome, accounts_in_words, accounts_of, counted, reference
@@ -23,7 +38,7 @@ from analyzer.staleness import EXACT
 from analyzer.verdicts import Reason, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -34,17 +49,10 @@ if TYPE_CHECKING:
     from analyzer.planning import Plan
     from analyzer.result import Audit
 
-_SIZE: Final = (10.0, 5.6)
-_DPI: Final = 160
-_LEFT, _WIDTH = 0.03, 0.94
-"""Where titles and notes begin, and how much of the figure's width they may take."""
-_INK, _MUTED, _RULE = "#222222", "#666666", "#CCCCCC"
-_PASS, _FAIL, _UNSURE, _NONE, _OFF = "#56B4E9", "#D55E00", "#F0E442", "#DDDDDD", "#999999"
-_FAIL_TEXT, _FAIL_AREA = "#A84A00", "#FCF3ED"
-"""The colour of failures, darker where small letters are to be read and paler where bars and points lie on it."""
-_HEAT: Final = ("#FCE0CC", "#F0A36B", _FAIL, "#7A3400")
-"""The colours of few to many failures."""
-_PASS_AREA, _UNSURE_AREA, _HATCHING = "#DDF0FB", "#FAF5B5", "#BBBBBB"
+_UNSURE, _NONE, _OFF = "#F0E442", "#DDDDDD", "#999999"
+_FAIL_AREA: Final = "#FCF3ED"
+"""The colour of failures, paler where bars and points lie on it."""
+_PASS_AREA, _UNSURE_AREA = "#DDF0FB", "#FAF5B5"
 _EXCEPTED: Final = "/////"
 """How exceptions are hatched."""
 _NOUNS: Final = {Kind.PASSWORD: "password", Kind.ACCESS_KEY: "access key"}
@@ -66,14 +74,7 @@ _EVEN_DAYS: Final = 10
 
 def write(audit: Audit, folder: Path) -> list[Path]:
     """Write the pictures into `folder`/charts and return their paths: those for which something was judged."""
-    made = []
-    (folder / "charts").mkdir()
-    with own_style():
-        for name in wanted(audit.plan):
-            path = folder / "charts" / f"{name}.png"
-            CHARTS[name](audit).savefig(path, dpi=_DPI, metadata={"Software": None})
-            made.append(path)
-    return made
+    return drawing.save({name: partial(CHARTS[name], audit) for name in wanted(audit.plan)}, folder)
 
 
 def wanted(plan: Plan) -> list[str]:
@@ -87,43 +88,6 @@ def wanted(plan: Plan) -> list[str]:
     return [name for name in CHARTS if name not in left_out]
 
 
-@contextmanager
-def own_style() -> Iterator[None]:
-    """Use matplotlib's own defaults, whatever the reader's settings are, and the font that comes with it."""
-    # Remarks on its font cache, its folders and the reader's settings, some of them made on import: not for auditors.
-    log = logging.getLogger("matplotlib")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    # A backend that this machine does not have would stop the import; pictures are drawn without any.
-    os.environ.pop("MPLBACKEND", None)
-    import matplotlib as mpl  # noqa: PLC0415 - only this format needs it
-
-    style: dict[str, Any] = {
-        "font.family": "DejaVu Sans",
-        "font.size": 10,
-        "text.color": _INK,
-        "axes.edgecolor": _MUTED,
-        "axes.labelcolor": _INK,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "xtick.color": _MUTED,
-        "ytick.color": _MUTED,
-        "xtick.labelcolor": _INK,
-        "ytick.labelcolor": _INK,
-        "axes.axisbelow": True,
-        # Names come from reports: a dollar sign in them is a dollar sign.
-        "text.parse_math": False,
-        "hatch.linewidth": 0.7,
-    }
-    # To set the backend, even to its default, loads pyplot and tries the windowing toolkits of the machine.
-    defaults = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
-    try:
-        with mpl.rc_context(defaults | style):  # type: ignore[arg-type]
-            yield
-    finally:
-        log.setLevel(level)
-
-
 # --- what all pictures share -----------------------------------------------------------------------------------------
 
 
@@ -132,15 +96,9 @@ def _figure(audit: Audit, title: str, notes: Sequence[str] = (), *, unused_only:
 
     `unused_only`: it is about `unused-credentials` alone, whatever else was judged.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=_SIZE, facecolor="white")
-    FigureCanvasAgg(figure)
-    _line(figure, 0.945, title, fontsize=13.5, fontweight="bold")
-    _line(figure, 0.89, _subtitle(audit, unused_only=unused_only), color=_MUTED)
+    figure = titled(title, _subtitle(audit, unused_only=unused_only))
     if notes:
-        _line(figure, 0.035, " ".join(notes), color=_MUTED, fontsize=9)
+        write_line(figure, 0.035, " ".join(notes), color=MUTED, fontsize=9)
     return figure
 
 
@@ -157,25 +115,6 @@ def _subtitle(audit: Audit, *, unused_only: bool) -> str:
     return " · ".join(parts)
 
 
-def _line(figure: Figure, y: float, text: str, **style: Any) -> None:  # noqa: ANN401 - matplotlib's own properties
-    """Write a line across the figure, in smaller letters where it would not fit."""
-    _fit(figure, [figure.text(_LEFT, y, text, va="center", **style)], _WIDTH)
-
-
-def _fit(figure: Figure, texts: Sequence[Text], width: float) -> float:
-    """Return the width of the widest text as a part of the figure's; all get smaller letters where it is too wide."""
-    widest = _widest(figure, texts)
-    if widest <= width:
-        return widest
-    for text in texts:
-        text.set_fontsize(float(text.get_fontsize()) * width / widest)
-    return width
-
-
-def _widest(figure: Figure, texts: Sequence[Text]) -> float:
-    return max(text.get_window_extent().width for text in texts) / figure.bbox.width
-
-
 def _nothing(figure: Figure, audit: Audit, otherwise: str, *, unused_only: bool = False) -> Figure:
     """Say on the picture why there is nothing to show: `otherwise` where there are findings (as in `_figure`)."""
     if not (audit.unused_findings if unused_only else audit.findings).empty:
@@ -186,8 +125,7 @@ def _nothing(figure: Figure, audit: Audit, otherwise: str, *, unused_only: bool 
         why = "No IAM user in the judged reports has an active password or access key."
     else:
         why = "There is nothing in the judged reports that these controls are about."
-    figure.text(0.5, 0.45, why, fontsize=13, color=_MUTED, ha="center", va="center")
-    return figure
+    return say_nothing(figure, why)
 
 
 def _limit(audit: Audit) -> str:
@@ -263,10 +201,10 @@ def idle_days(audit: Audit) -> Figure:
     for axes, kind, chosen in zip(panels, JUDGED_KINDS, (is_password, ~is_password), strict=True):
         heights, _ = np.histogram(days[chosen], bins=[*edges, np.iinfo(np.int64).max])
         axes.axvspan(at_limit, len(edges) - 0.4, color=_FAIL_AREA, linewidth=0)
-        axes.bar(range(len(edges)), heights, width=0.86, color=[_FAIL if low >= limit else _PASS for low in edges])
+        axes.bar(range(len(edges)), heights, width=0.86, color=[FAIL if low >= limit else PASS for low in edges])
         for place in np.flatnonzero(heights).tolist():
             axes.text(place, heights[place], f"{heights[place]:,}", ha="center", va="bottom", fontsize=9)
-        axes.axvline(at_limit, color=_INK, linewidth=1.2, linestyle="--")
+        axes.axvline(at_limit, color=INK, linewidth=1.2, linestyle="--")
         axes.set_xlim(-0.6, len(edges) - 0.4)
         axes.set_ylim(0, max(int(heights.max()), 1) * 1.25)
         _bare(axes, "left")
@@ -274,7 +212,7 @@ def idle_days(audit: Audit) -> Figure:
         axes.set_ylabel(f"{amount}\n{noun}", rotation=0, ha="right", va="center", labelpad=8)
     top = {"y": 1.03, "va": "bottom", "fontsize": 9, "transform": panels[0].get_xaxis_transform()}
     panels[0].text(at_limit - 0.08, s="within\nthe limit", ha="right", **top)
-    panels[0].text(at_limit + 0.08, s=f"fails from\n{_limit(audit)}", ha="left", color=_FAIL_TEXT, **top)
+    panels[0].text(at_limit + 0.08, s=f"fails from\n{_limit(audit)}", ha="left", color=FAIL_TEXT, **top)
     spans = [_span(low, high) for low, high in zip(edges, [*edges[1:], None], strict=True)]
     panels[-1].set_xticks(range(len(edges)), spans, fontsize=9)
     panels[-1].set_xlabel("days idle (spans of unequal length); number of credentials above each bar")
@@ -323,11 +261,11 @@ def _by_control(audit: Audit) -> Figure:
     excepted = {one: _excepted_by(audit, one).sum(axis=1).to_numpy() for one in (Status.FAIL, Status.NOT_CHECKED)}
     counts = {name: np.array([one[name] for one in audit.by_control]) for name in audit.by_control[0]}
     parts = (
-        _Part("fail", counts[Status.FAIL] - excepted[Status.FAIL], _FAIL),
-        _Part("fail, excepted", excepted[Status.FAIL], _FAIL, hatched=True),
+        _Part("fail", counts[Status.FAIL] - excepted[Status.FAIL], FAIL),
+        _Part("fail, excepted", excepted[Status.FAIL], FAIL, hatched=True),
         _Part("not checked", counts[Status.NOT_CHECKED] - excepted[Status.NOT_CHECKED], _UNSURE),
         _Part("not checked, excepted", excepted[Status.NOT_CHECKED], _UNSURE, hatched=True),
-        _Part("pass", counts[Status.PASS], _PASS),
+        _Part("pass", counts[Status.PASS], PASS),
     )
     judged = counts["judged"]
     figure = _figure(audit, _controls_title(audit, parts), _by_control_notes(audit))
@@ -360,14 +298,14 @@ def _by_control(audit: Audit) -> Figure:
         )
         start += share
     for place in np.flatnonzero(judged == 0).tolist():
-        said = axes.text(0.012, place, "nothing to judge", color=_MUTED, va="center", fontsize=_letters(len(judged)))
+        said = axes.text(0.012, place, "nothing to judge", color=MUTED, va="center", fontsize=_letters(len(judged)))
         said.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"], fontsize=9)
     axes.set_xlabel("share of what the control judged", fontsize=9)
     axes.spines["left"].set_visible(False)
     axes.tick_params(length=0)
-    axes.grid(axis="x", color=_RULE, linewidth=0.6)
+    axes.grid(axis="x", color=RULE, linewidth=0.6)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
         handles,
@@ -460,18 +398,18 @@ def _control_labels(figure: Figure, axes: Axes, plan: Plan) -> float:
 
     label = plan.numbers_of.label
     if below:
-        written = write_down(_LEFT, -0.19, names, fontsize=size)
-        end = _LEFT + _fit(figure, written, 0.3)
-        smaller = write_down(_LEFT, 0.21, numbers, fontsize=8, color=_MUTED)
-        heading = [axes.text(_LEFT, -0.75, f"control and number in {label}", transform=beside, fontsize=8.5)]
-        end = max(end, _LEFT + _fit(figure, smaller, 0.3), _LEFT + _fit(figure, heading, 0.3))
+        written = write_down(LEFT, -0.19, names, fontsize=size)
+        end = LEFT + fit(figure, written, 0.3)
+        smaller = write_down(LEFT, 0.21, numbers, fontsize=8, color=MUTED)
+        heading = [axes.text(LEFT, -0.75, f"control and number in {label}", transform=beside, fontsize=8.5)]
+        end = max(end, LEFT + fit(figure, smaller, 0.3), LEFT + fit(figure, heading, 0.3))
     else:
-        heading = [axes.text(_LEFT, -0.75, label, transform=beside, fontsize=8.5)]
-        at = _LEFT + 0.015 + _fit(figure, [*write_down(_LEFT, 0, numbers, fontsize=size, color=_MUTED), *heading], 0.12)
+        heading = [axes.text(LEFT, -0.75, label, transform=beside, fontsize=8.5)]
+        at = LEFT + 0.015 + fit(figure, [*write_down(LEFT, 0, numbers, fontsize=size, color=MUTED), *heading], 0.12)
         heading.append(axes.text(at, -0.75, "control", transform=beside, fontsize=8.5))
-        end = at + _fit(figure, write_down(at, 0, names, fontsize=size), 0.3)
+        end = at + fit(figure, write_down(at, 0, names, fontsize=size), 0.3)
     for text in heading:
-        text.set(color=_MUTED, va="bottom")
+        text.set(color=MUTED, va="bottom")
     return end
 
 
@@ -490,9 +428,9 @@ def _count_columns(
     shown = {name: [f"{count:,}" for count in counts.tolist()] for name, counts in columns.items()}
     if excepted.any():
         shown["excepted"] = [f"({count:,})" if count else "" for count in excepted.tolist()]
-    right = _LEFT + _WIDTH
+    right = LEFT + WIDTH
     for name, counts in reversed(shown.items()):
-        texts = [axes.text(right, -0.75, name, transform=beside, ha="right", va="bottom", color=_MUTED, fontsize=8.5)]
+        texts = [axes.text(right, -0.75, name, transform=beside, ha="right", va="bottom", color=MUTED, fontsize=8.5)]
         for place, text in enumerate(counts):
             failing = name == "fail" and text != "0"
             texts.append(
@@ -504,11 +442,11 @@ def _count_columns(
                     ha="right",
                     va="center",
                     fontsize=size,
-                    color=_FAIL_TEXT if failing else _INK if judged[place] and text != "0" else _MUTED,
+                    color=FAIL_TEXT if failing else INK if judged[place] and text != "0" else MUTED,
                     fontweight="bold" if failing else "normal",
                 )
             )
-        right -= _fit(figure, texts, 0.12) + 0.02
+        right -= fit(figure, texts, 0.12) + 0.02
     return right
 
 
@@ -519,8 +457,8 @@ def _by_kind(audit: Audit) -> Figure:
     verb = "fails" if 1 in {failing, judged} else "fail"
     title = f"{failing:,} of {counted(judged, 'active credential')} {verb}{_undecided(totals)}"
     bars = {
-        "pass": (Outcome.PASS, _PASS),
-        "fail": (Outcome.FAIL, _FAIL),
+        "pass": (Outcome.PASS, PASS),
+        "fail": (Outcome.FAIL, FAIL),
         "not checked": (Outcome.NOT_CHECKED, _UNSURE),
         "not applicable": (Outcome.NOT_APPLICABLE, _NONE),
         "inactive": (Outcome.INACTIVE, _OFF),
@@ -538,14 +476,14 @@ def _by_kind(audit: Audit) -> Figure:
             range(len(bars)),
             row,
             color=[color for _, color in bars.values()],
-            edgecolor=_MUTED,
+            edgecolor=MUTED,
             # An empty bar must not leave a mark on the axis.
             linewidth=np.where(row > 0, 0.6, 0).tolist(),
             height=0.66,
         )
         for place, count in enumerate(row.tolist()):
             amount = f"  {count:,}{_share(count, int(row.sum()))}"
-            axes.text(count, place, amount, va="center", color=_INK if count else _MUTED)
+            axes.text(count, place, amount, va="center", color=INK if count else MUTED)
         axes.set_xlim(0, max(int(counts.max()), 1) * 1.45)
         axes.set_title(counted(int(row.sum()), _NOUNS[kind]), loc="left", fontsize=11)
         _bare(axes, "bottom")
@@ -619,14 +557,14 @@ def matrix(audit: Audit) -> Figure:
 
     axes = figure.subplots()
     bottom = _bottom(audit.plan, 0.76, 0.12)
-    figure.subplots_adjust(right=_LEFT + _WIDTH, top=0.76, bottom=bottom)
+    figure.subplots_adjust(right=LEFT + WIDTH, top=0.76, bottom=bottom)
     begin = _control_labels(figure, axes, audit.plan)
     figure.subplots_adjust(left=begin + 0.015)
     # Where there are several accounts, a column on the left holds all of them together. Few get cells, not walls.
     count = len(every.failing.columns)
     beside = _SUM_WIDTH if count > 1 else 0
     shown = max(len(cells.failing.columns), 5)
-    width = (_LEFT + _WIDTH - begin - 0.015 - beside) / shown
+    width = (LEFT + WIDTH - begin - 0.015 - beside) / shown
     axes.set_xlim(-beside / width - 0.5, shown - 0.5)
     axes.set_xticks([])
     for spine in axes.spines.values():
@@ -657,7 +595,7 @@ def _heads(figure: Figure, axes: Axes, heads: list[str], columns: _Columns) -> N
     """Write above columns whose they are."""
     style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 8.5}
     texts = [axes.text(columns.at + place, -0.65, head, **style) for place, head in enumerate(heads)]
-    _fit(figure, texts, columns.width * 0.92)
+    fit(figure, texts, columns.width * 0.92)
 
 
 class _Look(NamedTuple):
@@ -672,8 +610,8 @@ class _Look(NamedTuple):
 
 
 _LOOKS: Final = {
-    "fail": _Look("failing findings (darker: more)", "9", _HEAT[1]),
-    "both": _Look("failing, some not checked", "9?", _HEAT[1]),
+    "fail": _Look("failing findings (darker: more)", "9", HEAT[1]),
+    "both": _Look("failing, some not checked", "9?", HEAT[1]),
     "unsure": _Look("some not checked", "?", _UNSURE_AREA),
     "excepted": _Look("excepted only", "(9)", "white", hatched=True),
     "pass": _Look("all pass", "0", _PASS_AREA),
@@ -686,7 +624,7 @@ def _draw_cells(figure: Figure, axes: Axes, cells: _Cells, columns: _Columns, *,
     from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex  # noqa: PLC0415
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
-    heat = LinearSegmentedColormap.from_list("heat", _HEAT)
+    heat = LinearSegmentedColormap.from_list("heat", HEAT)
     scale = LogNorm(1, max(int(cells.failing.to_numpy().max()), 10))
     texts, kinds = [], set()
     numbers = np.stack([counts.to_numpy() for counts in cells])
@@ -706,7 +644,7 @@ def _draw_cells(figure: Figure, axes: Axes, cells: _Cells, columns: _Columns, *,
                     0.94,
                     0.88,
                     facecolor=fill,
-                    edgecolor=_HATCHING if look.hatched else "none",
+                    edgecolor=HATCHING if look.hatched else "none",
                     hatch=_EXCEPTED if look.hatched else None,
                     linewidth=0.6 if look.hatched else 0,
                 )
@@ -714,12 +652,12 @@ def _draw_cells(figure: Figure, axes: Axes, cells: _Cells, columns: _Columns, *,
         drawn = axes.text(
             columns.at + column, row, text, ha="center", va="center", fontsize=_letters(len(cells.failing))
         )
-        drawn.set_color(_MUTED if kind == "nothing" else _readable_on(fill) if filled else _INK)
+        drawn.set_color(MUTED if kind == "nothing" else readable_on(fill) if filled else INK)
         if kind == "excepted" and filled:
             drawn.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
         texts.append(drawn)
         kinds.add(kind)
-    _fit(figure, texts, columns.width * 0.82)
+    fit(figure, texts, columns.width * 0.82)
     return kinds
 
 
@@ -732,20 +670,6 @@ def _kind(failing: int, undecided: int, excepted: int, passing: int) -> str:
     if excepted:
         return "excepted"
     return "pass" if passing else "nothing"
-
-
-def _readable_on(fill: str) -> str:
-    """Return white or black, whichever stands out more: the contrast is at least 4.5 then."""
-    return max(("black", "white"), key=lambda color: contrast(color, fill))
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the contrast of two colours as WCAG 2 defines it: 1 where they are equal, 21 between black and white."""
-    from matplotlib.colors import to_rgb  # noqa: PLC0415
-
-    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(of)] for of in (one, other)]
-    dark, light = sorted(float(np.dot((0.2126, 0.7152, 0.0722), channels)) for channels in linear)
-    return (light + 0.05) / (dark + 0.05)
 
 
 def _in_lines(account: str) -> str:
@@ -793,7 +717,7 @@ def _matrix_legend(figure: Figure, kinds: set[str], y: float) -> None:
     """Write below the cells what their looks mean, as far as they occur."""
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
-    at = _LEFT
+    at = LEFT
     for kind, look in _LOOKS.items():
         if kind not in kinds:
             continue
@@ -804,7 +728,7 @@ def _matrix_legend(figure: Figure, kinds: set[str], y: float) -> None:
                 0.036,
                 transform=figure.transFigure,
                 facecolor=look.fill,
-                edgecolor=_HATCHING if look.hatched or kind == "nothing" else "none",
+                edgecolor=HATCHING if look.hatched or kind == "nothing" else "none",
                 hatch=_EXCEPTED if look.hatched else None,
                 linewidth=0.6,
             )
@@ -812,8 +736,8 @@ def _matrix_legend(figure: Figure, kinds: set[str], y: float) -> None:
         example = figure.text(at + 0.013, y, look.example, ha="center", va="center", fontsize=8)
         if look.hatched:
             example.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
-        said = figure.text(at + 0.031, y, look.said, va="center", fontsize=8.5, color=_MUTED)
-        at += 0.031 + _widest(figure, [said]) + 0.012
+        said = figure.text(at + 0.031, y, look.said, va="center", fontsize=8.5, color=MUTED)
+        at += 0.031 + widest(figure, [said]) + 0.012
 
 
 # --- accounts --------------------------------------------------------------------------------------------------------
@@ -832,13 +756,13 @@ def accounts(audit: Audit) -> Figure:
     excepted = _excepted_by(audit, Status.FAIL).sum().reindex(shown.index, fill_value=0).to_numpy()
     axes = figure.subplots()
     figure.subplots_adjust(left=0.15, right=0.97, top=0.81, bottom=0.08)
-    axes.barh(range(len(shown)), counts - excepted, color=_FAIL, height=0.66)
+    axes.barh(range(len(shown)), counts - excepted, color=FAIL, height=0.66)
     if excepted.any():
         axes.barh(
             range(len(shown)),
             excepted,
             left=counts - excepted,
-            color=_FAIL,
+            color=FAIL,
             edgecolor="white",
             hatch=_EXCEPTED,
             linewidth=0,
@@ -854,7 +778,7 @@ def accounts(audit: Audit) -> Figure:
         remark = f"  ({', '.join(more)})" if more else ""
         texts.append(axes.text(count, place, f"  {count:,}{remark}", va="center"))
     width = axes.get_position().width
-    rest = 1 - np.array([_widest(figure, [text]) for text in texts]) / width
+    rest = 1 - np.array([widest(figure, [text]) for text in texts]) / width
     # Room for what stands beside the bars.
     axes.set_xlim(0, max(1.3 * int(counts.max()), *(counts / np.maximum(rest, 0.1)).tolist()))
     _bare(axes, "bottom")
@@ -927,8 +851,8 @@ def age_vs_idle(audit: Audit) -> Figure:
     reach = max(int(age.max()), int(idle.max()), 2 * limit, 2 * _EVEN_DAYS) * 1.3
     _scale_days(axes, reach)
     axes.axhspan(limit, reach, color=_FAIL_AREA, linewidth=0, zorder=0)
-    axes.plot([0, reach], [0, reach], color=_RULE, linewidth=1, zorder=0.5)
-    axes.axhline(limit, color=_INK, linewidth=1.2, linestyle="--", zorder=1)
+    axes.plot([0, reach], [0, reach], color=RULE, linewidth=1, zorder=0.5)
+    axes.axhline(limit, color=INK, linewidth=1.2, linestyle="--", zorder=1)
     groups = _groups(idle, never, limit, _limit(audit))
     few = len(keys) <= _SCATTER
     if not few:
@@ -942,7 +866,7 @@ def age_vs_idle(audit: Audit) -> Figure:
             s=42 if few else 0,
             marker=marker,
             color=color,
-            edgecolors=_INK,
+            edgecolors=INK,
             linewidths=0.5,
             alpha=0.85,
             label=f"{int(chosen.sum()):,} {label}",
@@ -950,7 +874,7 @@ def age_vs_idle(audit: Audit) -> Figure:
     marks: dict[str, Any] = {} if few else {"handlelength": 0, "handletextpad": 0}
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=9, borderaxespad=0.2, **marks)
     # Above the diagonal there is no key: it cannot lie idle for longer than it exists.
-    axes.text(-1.2, limit * 1.06, f"fails from {_limit(audit)} idle", color=_FAIL_TEXT, va="bottom", fontsize=9)
+    axes.text(-1.2, limit * 1.06, f"fails from {_limit(audit)} idle", color=FAIL_TEXT, va="bottom", fontsize=9)
     axes.set_xlabel("age of the key in days (since access_key_n_last_rotated)")
     axes.set_ylabel("idle time in days")
     return figure
@@ -982,10 +906,10 @@ def _groups(idle: npt.NDArray[np.int64], never: npt.NDArray[np.bool_], limit: in
     """Return the groups of which there are keys."""
     late = idle >= limit
     groups = (
-        _Group("used within the limit", ~never & ~late, "o", _PASS),
-        _Group(f"used, but {in_words} ago or more", ~never & late, "o", _FAIL),
-        _Group(f"never used, younger than {in_words}", never & ~late, "^", _PASS),
-        _Group(f"never used, {in_words} old or more", never & late, "^", _FAIL),
+        _Group("used within the limit", ~never & ~late, "o", PASS),
+        _Group(f"used, but {in_words} ago or more", ~never & late, "o", FAIL),
+        _Group(f"never used, younger than {in_words}", never & ~late, "^", PASS),
+        _Group(f"never used, {in_words} old or more", never & late, "^", FAIL),
     )
     return [group for group in groups if group.chosen.any()]
 

@@ -6,11 +6,8 @@ bytes.
 
 from __future__ import annotations
 
-import logging
-import os
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -18,11 +15,31 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from analyzer import drawing
 from analyzer.controls.control import Whose
+from analyzer.drawing import (
+    FAIL,
+    FAIL_TEXT,
+    HATCHING,
+    HEAT,
+    INK,
+    LEFT,
+    MUTED,
+    PASS,
+    RULE,
+    WIDTH,
+    fit,
+    readable_on,
+    say_nothing,
+    titled,
+    widest,
+    write_line,
+)
 from analyzer.planning import UNUSED
 from analyzer.reading.columns import NO_TIME, arrow_of, microseconds
 from analyzer.reading.layout import Kind
 from analyzer.result import counted
+from analyzer.snapshots.calendar import GAP
 from analyzer.snapshots.survival import kaplan_meier
 from analyzer.staleness import DAY
 
@@ -33,7 +50,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
     from analyzer.snapshots.record import History
     from analyzer.snapshots.survival import Curve
@@ -41,16 +57,9 @@ if TYPE_CHECKING:
     Whole = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
 
-_SIZE: Final = (10.0, 5.6)
-_DPI: Final = 160
-_LEFT, _WIDTH = 0.03, 0.94
-"""Where titles and notes begin, and how much of the figure's width they may take."""
-_INK, _MUTED, _RULE = "#222222", "#666666", "#CCCCCC"
-_PASS, _FAIL, _FAIL_TEXT, _PASS_TEXT = "#56B4E9", "#D55E00", "#A84A00", "#1F6E9C"
-_HEAT: Final = ("#FCE0CC", "#F0A36B", _FAIL, "#7A3400")
-"""The colours of few to many failures."""
-_NONE_AREA, _HATCHING = "#DDF0FB", "#BBBBBB"
-_BANDS: Final = (_FAIL, _PASS, "#E69F00", "#0072B2", "#F0E442", "#009E73", "#CC79A7")
+_PASS_TEXT: Final = "#1F6E9C"  # noqa: S105 - a colour
+_NONE_AREA: Final = "#DDF0FB"
+_BANDS: Final = (FAIL, PASS, "#E69F00", "#0072B2", "#F0E442", "#009E73", "#CC79A7")
 """The colours of areas that lie on each other, the largest first."""
 _REST: Final = "#999999"
 _MISSING: Final = "/////"
@@ -59,8 +68,6 @@ _MOST_BINS: Final = 31
 _EDGED: Final = 100
 """Dates up to which areas have white edges; of more, nothing else would be left."""
 _SHOWN_ACCOUNTS: Final = 20
-_GAP: Final = 1.5
-"""Times an account's usual interval after which a snapshot is missing (as in `COVERAGE`)."""
 _NEVER: Final = int(np.iinfo(np.int32).max)
 """The day on which what is open ends."""
 _KINDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys"}
@@ -69,51 +76,7 @@ _NONE_AT_ALL: Final = "There are no snapshots."
 
 def write(history: History, folder: Path) -> list[Path]:
     """Write the pictures into `folder`/charts and return their paths."""
-    made = []
-    (folder / "charts").mkdir(exist_ok=True)
-    with own_style():
-        for name, draw in CHARTS.items():
-            path = folder / "charts" / f"{name}.png"
-            draw(history).savefig(path, dpi=_DPI, metadata={"Software": None})
-            made.append(path)
-    return made
-
-
-@contextmanager
-def own_style() -> Iterator[None]:
-    """Use matplotlib's own defaults, whatever the reader's settings are, and the font that comes with it."""
-    # Remarks on its font cache, its folders and the reader's settings, some of them made on import: not for auditors.
-    log = logging.getLogger("matplotlib")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    # A backend that this machine does not have would stop the import; pictures are drawn without any.
-    os.environ.pop("MPLBACKEND", None)
-    import matplotlib as mpl  # noqa: PLC0415 - only this format needs it
-
-    style: dict[str, Any] = {
-        "font.family": "DejaVu Sans",
-        "font.size": 10,
-        "text.color": _INK,
-        "axes.edgecolor": _MUTED,
-        "axes.labelcolor": _INK,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "xtick.color": _MUTED,
-        "ytick.color": _MUTED,
-        "xtick.labelcolor": _INK,
-        "ytick.labelcolor": _INK,
-        "axes.axisbelow": True,
-        # Names come from reports: a dollar sign in them is a dollar sign.
-        "text.parse_math": False,
-        "hatch.linewidth": 0.7,
-    }
-    # To set the backend, even to its default, loads pyplot and tries the windowing toolkits of the machine.
-    defaults = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
-    try:
-        with mpl.rc_context(defaults | style):  # type: ignore[arg-type]
-            yield
-    finally:
-        log.setLevel(level)
+    return drawing.save({name: partial(draw, history) for name, draw in CHARTS.items()}, folder)
 
 
 # --- what all pictures share -----------------------------------------------------------------------------------------
@@ -121,15 +84,9 @@ def own_style() -> Iterator[None]:
 
 def _figure(history: History, title: str, notes: Sequence[str] = ()) -> Figure:
     """Return a figure with the finding as its title, below it what it is about, and notes at its foot."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=_SIZE, facecolor="white")
-    FigureCanvasAgg(figure)
-    _line(figure, 0.945, title, fontsize=13.5, fontweight="bold")
-    _line(figure, 0.89, _subtitle(history), color=_MUTED)
+    figure = titled(title, _subtitle(history))
     for line, y in zip(_in_lines(notes), (0.052, 0.022), strict=False):
-        _line(figure, y, line, color=_MUTED, fontsize=8.5)
+        write_line(figure, y, line, color=MUTED, fontsize=8.5)
     return figure
 
 
@@ -158,52 +115,13 @@ def _subtitle(history: History) -> str:
     return " · ".join(parts)
 
 
-def _line(figure: Figure, y: float, text: str, **style: Any) -> None:  # noqa: ANN401 - matplotlib's own properties
-    """Write a line across the figure, in smaller letters where it would not fit."""
-    _fit(figure, [figure.text(_LEFT, y, text, va="center", **style)], _WIDTH)
-
-
-def _fit(figure: Figure, texts: Sequence[Text], width: float) -> float:
-    """Return the width of the widest text as a part of the figure's; all get smaller letters where it is too wide."""
-    widest = _widest(figure, texts)
-    if widest <= width:
-        return widest
-    for text in texts:
-        text.set_fontsize(float(text.get_fontsize()) * width / widest)
-    return width
-
-
-def _widest(figure: Figure, texts: Sequence[Text]) -> float:
-    return max(text.get_window_extent().width for text in texts) / figure.bbox.width
-
-
-def _nothing(figure: Figure, why: str) -> Figure:
-    """Say on the picture why there is nothing to show."""
-    figure.text(0.5, 0.45, why, fontsize=13, color=_MUTED, ha="center", va="center")
-    return figure
-
-
-def _readable_on(fill: str) -> str:
-    """Return white or black, whichever stands out more: the contrast is at least 4.5 then."""
-    return max(("black", "white"), key=lambda color: contrast(color, fill))
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the contrast of two colours as WCAG 2 defines it: 1 where they are equal, 21 between black and white."""
-    from matplotlib.colors import to_rgb  # noqa: PLC0415
-
-    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(of)] for of in (one, other)]
-    dark, light = sorted(float(np.dot((0.2126, 0.7152, 0.0722), channels)) for channels in linear)
-    return (light + 0.05) / (dark + 0.05)
-
-
 def _whole_scale(axes: Axes, most: float) -> None:
     """Scale the left side from 0 to a count, with lines at few round whole numbers."""
     axes.set_ylim(0, max(most, 1) * 1.06)
     step = next(size for size in _round_numbers() if size * 6 >= max(most, 1))
     ticks = range(0, int(max(most, 1) * 1.06) + 1, step)
     axes.set_yticks(list(ticks), [f"{tick:,}" for tick in ticks], fontsize=9)
-    axes.grid(axis="y", color=_RULE, linewidth=0.6)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
 
 
 def _round_numbers() -> Iterator[int]:
@@ -314,7 +232,7 @@ class _Covered:
         )
         gaps = gaps[(gaps["since"] != _NEVER).to_numpy()]
         every = self.by_account
-        stopped = self.last - every["last"].to_numpy() > _GAP * every["usual"].to_numpy()
+        stopped = self.last - every["last"].to_numpy() > GAP * every["usual"].to_numpy()
         ends = pd.DataFrame(
             {
                 "place": np.flatnonzero(stopped),
@@ -442,9 +360,9 @@ def _bin_label(unit: str, first: int) -> str:
 def _bin_scale(figure: Figure, axes: Axes, bins: _Bins) -> None:
     """Write below the bins (at 0, 1 and so on) what they are: as many as fit."""
     axes.set_xticks(range(len(bins)), bins.labels, fontsize=8.5)
-    widest = _widest(figure, axes.get_xticklabels()) + 0.012
+    room = widest(figure, axes.get_xticklabels()) + 0.012
     low, high = axes.get_xlim()
-    every = max(int(np.ceil(widest / (axes.get_position().width / (high - low)))), 1)
+    every = max(int(np.ceil(room / (axes.get_position().width / (high - low)))), 1)
     axes.set_xticks(range(0, len(bins), every), bins.labels[::every], fontsize=8.5)
     if bins.unit == "week":
         middle = (len(bins) / 2 - 0.5 - low) / (high - low)
@@ -468,7 +386,7 @@ def open_over_time(history: History) -> Figure:
     covered = _Covered(history)
     dates: Whole = np.unique(_dates(history)).astype(np.int64)
     if not len(dates):
-        return _nothing(_figure(history, "No open failures to show"), _NONE_AT_ALL)
+        return say_nothing(_figure(history, "No open failures to show"), _NONE_AT_ALL)
     first, after = int(dates[0]), int(dates[-1]) + 1
     counts = _by_kind(history, covered, dates) if _is_unused_only(history) else _by_control(history, dates)
     seen = pd.Series(history.trend["accounts"].to_numpy(dtype=np.int64)).groupby(_dates(history)).max().to_numpy()
@@ -480,7 +398,7 @@ def open_over_time(history: History) -> Figure:
     total = counts.sum().to_numpy()
     figure = _figure(history, _open_title(dates, total, seen), notes)
     if not total.any():
-        return _nothing(figure, "No failure was open in any snapshot.")
+        return say_nothing(figure, "No failure was open in any snapshot.")
 
     with_accounts = bool(missing.any()) or len(set(seen.tolist())) > 1
     if with_accounts:
@@ -588,7 +506,7 @@ def _draw_accounts(axes: Axes, dates: Whole, seen: Whole, missing: Whole) -> Non
     known = seen[np.searchsorted(dates, days, "right") - 1]
     places = np.append(days, days[-1] + 1)
     known, present = (np.append(heights, heights[-1]) for heights in (known, known - missing))
-    axes.fill_between(places, 0, present, step="post", color=_HATCHING, linewidth=0, label="seen")
+    axes.fill_between(places, 0, present, step="post", color=HATCHING, linewidth=0, label="seen")
     if missing.any():
         axes.fill_between(
             places,
@@ -596,7 +514,7 @@ def _draw_accounts(axes: Axes, dates: Whole, seen: Whole, missing: Whole) -> Non
             known,
             step="post",
             facecolor="white",
-            edgecolor=_MUTED,
+            edgecolor=MUTED,
             hatch=_MISSING,
             linewidth=0,
             label="missing",
@@ -619,7 +537,7 @@ def _shade(axes: Axes, missing: Whole, first: int, accounts: int) -> None:
             first + start,
             first + end,
             facecolor="none",
-            edgecolor=_MUTED,
+            edgecolor=MUTED,
             alpha=0.2 + 0.7 * share,
             hatch=_MISSING,
             linewidth=0,
@@ -642,10 +560,10 @@ def _write_labels(figure: Figure, axes: Axes, labels: list[_Label]) -> None:
 
     beside = blended_transform_factory(axes.transAxes, axes.transData)
     texts = [
-        axes.text(1.055, 0, one.text, transform=beside, va="center", color=_INK if one.strong else _MUTED, fontsize=9)
+        axes.text(1.055, 0, one.text, transform=beside, va="center", color=INK if one.strong else MUTED, fontsize=9)
         for one in labels
     ]
-    _fit(figure, texts, _LEFT + _WIDTH - 0.74 - 0.035)
+    fit(figure, texts, LEFT + WIDTH - 0.74 - 0.035)
     low, high = axes.get_ylim()
     step = 1.25 * max(text.get_window_extent().height for text in texts) / axes.get_window_extent().height
     wanted = [(one.at - low) / (high - low) for one in labels]
@@ -700,7 +618,7 @@ def opened_closed(history: History) -> Figure:
     some = bool(len(opened) or len(closed))
     if not some:
         figure = _figure(history, "No failure opened or closed", notes)
-        return _nothing(figure, "No snapshot shows a change." if covered.accounts else _NONE_AT_ALL)
+        return say_nothing(figure, "No snapshot shows a change." if covered.accounts else _NONE_AT_ALL)
 
     bins = _bins(history, covered)
     unseen = _unseen(history, covered, bins)
@@ -715,22 +633,22 @@ def opened_closed(history: History) -> Figure:
     axes.set_ylim(-most_down - 0.1 * reach, most_up + 0.1 * reach)
     spare = max(8 - len(bins), 0) / 2
     axes.set_xlim(-0.6 - spare, len(bins) - 0.4 + spare)
-    axes.bar(range(len(bins)), up, width=0.8, color=_FAIL, label="opened")
-    axes.bar(range(len(bins)), -down, width=0.8, color=_PASS, label="closed")
-    axes.axhline(0, color=_MUTED, linewidth=0.8)
+    axes.bar(range(len(bins)), up, width=0.8, color=FAIL, label="opened")
+    axes.bar(range(len(bins)), -down, width=0.8, color=PASS, label="closed")
+    axes.axhline(0, color=MUTED, linewidth=0.8)
     texts = []
     for counts, sign, align in ((up, 1, "bottom"), (down, -1, "top")):
         for place in np.flatnonzero(counts).tolist():
             y = sign * (counts[place] + 0.022 * reach)
             texts.append(axes.text(place, y, f"{counts[place]:,}", ha="center", va=align, fontsize=9))
     low, high = axes.get_xlim()
-    _fit(figure, texts, 0.82 * axes.get_position().width / (high - low))
+    fit(figure, texts, 0.82 * axes.get_position().width / (high - low))
     for place in np.flatnonzero(unseen).tolist():
-        axes.axvspan(place - 0.5, place + 0.5, facecolor="none", edgecolor=_HATCHING, hatch=_MISSING, linewidth=0)
+        axes.axvspan(place - 0.5, place + 0.5, facecolor="none", edgecolor=HATCHING, hatch=_MISSING, linewidth=0)
     axes.plot(
         range(len(bins)),
         np.where(unseen, np.nan, up - down),
-        color=_INK,
+        color=INK,
         linewidth=1.3,
         marker="o",
         markersize=3.5,
@@ -746,7 +664,7 @@ def opened_closed(history: History) -> Figure:
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
     )
     side: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 9.5, "transform": axes.get_yaxis_transform()}
-    axes.text(-0.012, most_up / 2, "opened", color=_FAIL_TEXT, **side)
+    axes.text(-0.012, most_up / 2, "opened", color=FAIL_TEXT, **side)
     axes.text(-0.012, -most_down / 2, "closed", color=_PASS_TEXT, **side)
     axes.set_yticks([])
     axes.tick_params(length=0)
@@ -779,9 +697,9 @@ def survival(history: History) -> Figure:
     figure = _figure(history, _survival_title(curve, days, closed, history.sla_days), notes)
     if not len(days):
         why = "All failures are older than the first snapshot." if older.any() else "There are no failures."
-        return _nothing(figure, why if history.coverage.size else _NONE_AT_ALL)
+        return say_nothing(figure, why if history.coverage.size else _NONE_AT_ALL)
     if not closed.any() and not days.any():
-        return _nothing(figure, "All were open when last seen, within a day of being first seen.")
+        return say_nothing(figure, "All were open when last seen, within a day of being first seen.")
 
     axes = figure.subplots()
     figure.subplots_adjust(left=0.09, right=0.74, top=0.8, bottom=0.2)
@@ -789,10 +707,10 @@ def survival(history: History) -> Figure:
     axes.set_xlim(0, reach)
     axes.set_ylim(0, 1.04)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"], fontsize=9)
-    axes.grid(axis="y", color=_RULE, linewidth=0.6)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
     places, shares = np.append(0, curve.days), np.append(1.0, curve.open_share)
     axes.fill_between(places, shares, step="post", color="#FCF3ED", linewidth=0)
-    axes.step(places, shares, where="post", color=_FAIL, linewidth=2, label="still open", zorder=3)
+    axes.step(places, shares, where="post", color=FAIL, linewidth=2, label="still open", zorder=3)
     censored = np.unique(days[~closed])
     axes.plot(
         censored,
@@ -800,7 +718,7 @@ def survival(history: History) -> Figure:
         linestyle="none",
         marker="|",
         markersize=7,
-        color=_FAIL_TEXT,
+        color=FAIL_TEXT,
         label="last seen open",
         zorder=4,
         clip_on=False,
@@ -867,17 +785,17 @@ def _mark_quantile(figure: Figure, axes: Axes, p: float, name: str, day: int | N
     """Draw lines to where the curve falls to `1 - p`, and say beside the axes on which day that is."""
     said = "not reached" if day is None else counted(day, "day")
     reach = axes.get_xlim()[1]
-    axes.plot([reach if day is None else day, reach], [1 - p, 1 - p], color=_INK, linewidth=1, linestyle=":", zorder=2)
+    axes.plot([reach if day is None else day, reach], [1 - p, 1 - p], color=INK, linewidth=1, linestyle=":", zorder=2)
     if day is not None:
-        axes.plot([day, day], [0, 1 - p], color=_INK, linewidth=1, linestyle=":", zorder=2)
-        axes.plot([day], [1 - p], marker="o", markersize=6, color=_INK, zorder=5, label=name, clip_on=False)
+        axes.plot([day, day], [0, 1 - p], color=INK, linewidth=1, linestyle=":", zorder=2)
+        axes.plot([day], [1 - p], marker="o", markersize=6, color=INK, zorder=5, label=name, clip_on=False)
     text = axes.text(1.015, 1 - p, f"{name}: {said}", transform=axes.get_yaxis_transform(), va="center", fontsize=9.5)
-    _fit(figure, [text], _LEFT + _WIDTH - 0.75)
+    fit(figure, [text], LEFT + WIDTH - 0.75)
 
 
 def _mark_deadline(figure: Figure, axes: Axes, sla: int, share: str | None) -> None:
     """Draw the deadline, and say above it how many were closed by then."""
-    axes.axvline(sla, color=_INK, linewidth=1.2, linestyle="--", zorder=2)
+    axes.axvline(sla, color=INK, linewidth=1.2, linestyle="--", zorder=2)
     done = f"{share} closed by then" if share else "none observed for so long"
     at = sla / axes.get_xlim()[1]
     text = axes.text(
@@ -889,7 +807,7 @@ def _mark_deadline(figure: Figure, axes: Axes, sla: int, share: str | None) -> N
         va="bottom",
         fontsize=9.5,
     )
-    _fit(figure, [text], 0.6)
+    fit(figure, [text], 0.6)
 
 
 # --- accounts over time ----------------------------------------------------------------------------------------------
@@ -899,7 +817,7 @@ def accounts_over_time(history: History) -> Figure:
     """Draw how many failures were open in each account at the end of each span of time."""
     covered = _Covered(history)
     if not covered.accounts:
-        return _nothing(_figure(history, "No account to show"), _NONE_AT_ALL)
+        return say_nothing(_figure(history, "No account to show"), _NONE_AT_ALL)
     bins = _bins(history, covered)
     counts, blank = _cells(history, covered, bins)
     newest = counts[np.arange(len(counts)), counts.shape[1] - 1 - np.argmin(blank[:, ::-1], axis=1)]
@@ -915,18 +833,18 @@ def accounts_over_time(history: History) -> Figure:
     axes = figure.subplots()
     # Few accounts get rows, not walls.
     bottom = max(0.81 - 0.14 * len(shown), 0.21)
-    figure.subplots_adjust(right=_LEFT + _WIDTH, top=0.81, bottom=bottom)
+    figure.subplots_adjust(right=LEFT + WIDTH, top=0.81, bottom=bottom)
     axes.set_ylim(len(shown) - 0.5, -0.5)
     names = [covered.accounts[place] for place in shown]
     axes.set_yticks(range(len(shown)), names, fontsize=9 if len(shown) < 15 else 8)
     axes.tick_params(length=0)
-    left = _LEFT + 0.012 + _fit(figure, axes.get_yticklabels(), 0.2)
+    left = LEFT + 0.012 + fit(figure, axes.get_yticklabels(), 0.2)
     figure.subplots_adjust(left=left)
     columns = max(len(bins), 8)
     axes.set_xlim(-0.5, columns - 0.5)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    looks = _draw_cells(figure, axes, counts[shown], blank[shown], (_LEFT + _WIDTH - left) / columns)
+    looks = _draw_cells(figure, axes, counts[shown], blank[shown], (LEFT + WIDTH - left) / columns)
     _bin_scale(figure, axes, bins)
     _legend(figure, looks, bottom - 0.105)
     return figure
@@ -963,7 +881,7 @@ def _draw_cells(figure: Figure, axes: Axes, counts: Whole, blank: Flags, width: 
     from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex  # noqa: PLC0415
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
-    heat = LinearSegmentedColormap.from_list("heat", _HEAT)
+    heat = LinearSegmentedColormap.from_list("heat", HEAT)
     scale = LogNorm(1, max(int(np.where(blank, 0, counts).max()), 10))
     texts, looks = [], set()
     for row, column in np.ndindex(counts.shape):
@@ -978,22 +896,22 @@ def _draw_cells(figure: Figure, axes: Axes, counts: Whole, blank: Flags, width: 
                 0.96,
                 0.92,
                 facecolor=fill,
-                edgecolor=_HATCHING if hatched else "none",
+                edgecolor=HATCHING if hatched else "none",
                 hatch=_MISSING if hatched else None,
                 linewidth=0,
             )
         )
         if not hatched:
-            color = _readable_on(fill) if count else _MUTED
+            color = readable_on(fill) if count else MUTED
             text = f"{count:,}" if count < 10_000 else f"{count // 1000:,}k"
             texts.append(axes.text(column, row, text, ha="center", va="center", fontsize=8.5, color=color))
     if texts:
-        _fit(figure, texts, width * 0.86)
+        fit(figure, texts, width * 0.86)
     return looks
 
 
 _LOOKS: Final = {
-    "some": ("9", _HEAT[1], "open failures (darker: more)"),
+    "some": ("9", HEAT[1], "open failures (darker: more)"),
     "none": ("0", _NONE_AREA, "none open"),
     "missing": ("", "white", "no snapshot"),
 }
@@ -1004,7 +922,7 @@ def _legend(figure: Figure, looks: set[str], y: float) -> None:
     """Write below the cells what their looks mean, as far as they occur."""
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
-    at = _LEFT
+    at = LEFT
     for look, (example, fill, said) in _LOOKS.items():
         if look not in looks:
             continue
@@ -1016,15 +934,15 @@ def _legend(figure: Figure, looks: set[str], y: float) -> None:
                 0.032,
                 transform=figure.transFigure,
                 facecolor=fill,
-                edgecolor=_HATCHING if hatched else "none",
+                edgecolor=HATCHING if hatched else "none",
                 hatch=_MISSING if hatched else None,
                 linewidth=0.6 if hatched else 0,
             )
         )
         if example:
             figure.text(at + 0.013, y, example, ha="center", va="center", fontsize=8)
-        text = figure.text(at + 0.032, y, said, va="center", fontsize=8.5, color=_MUTED)
-        at += 0.032 + _widest(figure, [text]) + 0.014
+        text = figure.text(at + 0.032, y, said, va="center", fontsize=8.5, color=MUTED)
+        at += 0.032 + widest(figure, [text]) + 0.014
 
 
 CHARTS: Final[dict[str, Callable[[History], Figure]]] = {

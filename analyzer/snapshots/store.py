@@ -502,20 +502,6 @@ def load(  # noqa: PLR0913 - what to load of it
     return _frame(pa.concat_tables(found) if found else SNAPSHOTS.empty_table(), columns)
 
 
-def parts(  # noqa: PLR0913 - what to load of it
-    folder: Path,
-    *,
-    accounts: Collection[str] | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    columns: Collection[str] | None = None,
-    log: IssueLog | None = None,
-) -> Iterator[pd.DataFrame]:
-    """Yield what `load` returns a month at a time, the oldest first; `report` counts anew in each."""
-    for table in _selected(folder, accounts, since, until, columns, log):
-        yield _frame(table, columns)
-
-
 def by_accounts(
     folder: Path,
     *,

@@ -19,6 +19,7 @@ from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+from analyzer import drawing
 from analyzer.controls.benchmarks import BENCHMARKS
 from analyzer.outputs import charts
 from analyzer.pipeline import audit
@@ -58,7 +59,7 @@ def sized(audit_of: Callable[..., Audit]) -> Callable[[int], Audit]:
 
 
 def drawn(audit: Audit, name: str) -> Figure:
-    with charts.own_style():
+    with drawing.own_style():
         figure = charts.CHARTS[name](audit)
         figure.draw_without_rendering()
     return figure
@@ -501,12 +502,12 @@ def test_cells_are_told_apart_and_their_numbers_stand_out(planned: Callable[...,
             if patch is None:
                 continue
             fill = mpl.colors.to_hex(patch.get_facecolor())
-            assert charts.contrast(mpl.colors.to_hex(text.get_color()), fill) >= 4.5
+            assert drawing.contrast(mpl.colors.to_hex(text.get_color()), fill) >= 4.5
             assert (patch.get_hatch() is not None) == said.startswith("(")
             if said in {"0", "?"} or said.startswith("("):
                 fills.setdefault(said[0], set()).add(fill)
             else:
-                heat[numbers(said)[0]] = charts.contrast("white", fill)
+                heat[numbers(said)[0]] = drawing.contrast("white", fill)
                 fills.setdefault("1", set()).add(fill)
         assert [heat[count] for count in sorted(heat)] == sorted(set(heat.values()))
         assert len(heat) >= 3
@@ -694,6 +695,6 @@ def test_equal_bytes_and_no_remarks_under_the_readers_matplotlibrc(
 def test_the_log_is_as_loud_afterwards_as_before() -> None:
     log = logging.getLogger("matplotlib")
     level = log.level
-    with charts.own_style():
+    with drawing.own_style():
         assert log.getEffectiveLevel() == logging.ERROR
     assert log.level == level

@@ -19,6 +19,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 
+from analyzer import drawing
 from analyzer.outputs import history_charts as charts
 from analyzer.planning import Plan, make_plan
 from analyzer.result import Settings
@@ -255,7 +256,7 @@ def drawn(history: History, name: str) -> Figure:
 
 
 def draw(history: History, name: str) -> Figure:
-    with charts.own_style():
+    with drawing.own_style():
         figure = charts.CHARTS[name](history)
         figure.draw_without_rendering()
     return figure
@@ -681,7 +682,7 @@ def test_numbers_in_cells_stand_out() -> None:
         }
         for text in axes.texts:
             x, y = text.get_position()
-            assert charts.contrast(mpl.colors.to_hex(text.get_color()), fills[round(x), round(y)]) >= 4.5
+            assert drawing.contrast(mpl.colors.to_hex(text.get_color()), fills[round(x), round(y)]) >= 4.5
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,134 @@
+"""What pictures share: their size, colours and style, titles and notes that fit, colours one can read.
+
+Colours are from the palette of Okabe and Ito ("Color Universal Design", 2008), which colour-blind readers can tell
+apart. Equal inputs give equal bytes, whatever the reader's own settings of matplotlib.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+_SIZE: Final = (10.0, 5.6)
+_DPI: Final = 160
+LEFT, WIDTH = 0.03, 0.94
+"""Where titles and notes begin, and how much of the figure's width they may take."""
+INK, MUTED, RULE = "#222222", "#666666", "#CCCCCC"
+PASS, FAIL = "#56B4E9", "#D55E00"
+FAIL_TEXT: Final = "#A84A00"
+"""The colour of failures, darker where small letters are to be read."""
+HEAT: Final = ("#FCE0CC", "#F0A36B", FAIL, "#7A3400")
+"""The colours of few to many failures."""
+HATCHING: Final = "#BBBBBB"
+
+
+def save(pictures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path]:
+    """Draw the pictures, write them into `folder`/charts and return their paths."""
+    made = []
+    (folder / "charts").mkdir(exist_ok=True)
+    with own_style():
+        for name, draw in pictures.items():
+            path = folder / "charts" / f"{name}.png"
+            draw().savefig(path, dpi=_DPI, metadata={"Software": None})
+            made.append(path)
+    return made
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """Use matplotlib's own defaults, whatever the reader's settings are, and the font that comes with it."""
+    # Remarks on its font cache, its folders and the reader's settings, some of them made on import: not for auditors.
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    # A backend that this machine does not have would stop the import; pictures are drawn without any.
+    os.environ.pop("MPLBACKEND", None)
+    import matplotlib as mpl  # noqa: PLC0415 - only this format needs it
+
+    style: dict[str, Any] = {
+        "font.family": "DejaVu Sans",
+        "font.size": 10,
+        "text.color": INK,
+        "axes.edgecolor": MUTED,
+        "axes.labelcolor": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "axes.axisbelow": True,
+        # Names come from reports: a dollar sign in them is a dollar sign.
+        "text.parse_math": False,
+        "hatch.linewidth": 0.7,
+    }
+    # To set the backend, even to its default, loads pyplot and tries the windowing toolkits of the machine.
+    defaults = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
+    try:
+        with mpl.rc_context(defaults | style):  # type: ignore[arg-type]
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def titled(title: str, subtitle: str) -> Figure:
+    """Return a figure with the finding as its title, and below it what it is about."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=_SIZE, facecolor="white")
+    FigureCanvasAgg(figure)
+    write_line(figure, 0.945, title, fontsize=13.5, fontweight="bold")
+    write_line(figure, 0.89, subtitle, color=MUTED)
+    return figure
+
+
+def write_line(figure: Figure, y: float, text: str, **style: Any) -> None:  # noqa: ANN401 - matplotlib's own properties
+    """Write a line across the figure, in smaller letters where it would not fit."""
+    fit(figure, [figure.text(LEFT, y, text, va="center", **style)], WIDTH)
+
+
+def fit(figure: Figure, texts: Sequence[Text], width: float) -> float:
+    """Return the width of the widest text as a part of the figure's; all get smaller letters where it is too wide."""
+    most = widest(figure, texts)
+    if most <= width:
+        return most
+    for text in texts:
+        text.set_fontsize(float(text.get_fontsize()) * width / most)
+    return width
+
+
+def widest(figure: Figure, texts: Sequence[Text]) -> float:
+    """Return the width of the widest text as a part of the figure's."""
+    return max(text.get_window_extent().width for text in texts) / figure.bbox.width
+
+
+def say_nothing(figure: Figure, why: str) -> Figure:
+    """Say on the picture why there is nothing to show."""
+    figure.text(0.5, 0.45, why, fontsize=13, color=MUTED, ha="center", va="center")
+    return figure
+
+
+def readable_on(fill: str) -> str:
+    """Return white or black, whichever stands out more: the contrast is at least 4.5 then."""
+    return max(("black", "white"), key=lambda color: contrast(color, fill))
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours as WCAG 2 defines it: 1 where they are equal, 21 between black and white."""
+    from matplotlib.colors import to_rgb  # noqa: PLC0415
+
+    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(of)] for of in (one, other)]
+    dark, light = sorted(float(np.dot((0.2126, 0.7152, 0.0722), channels)) for channels in linear)
+    return (light + 0.05) / (dark + 0.05)
