@@ -39,7 +39,6 @@ from analyzer.planning import UNUSED
 from analyzer.reading.columns import NO_TIME, arrow_of, microseconds
 from analyzer.reading.layout import Kind
 from analyzer.result import counted
-from analyzer.snapshots.calendar import GAP
 from analyzer.snapshots.survival import kaplan_meier
 from analyzer.staleness import DAY
 
@@ -218,29 +217,17 @@ class _Covered:
 
     @cached_property
     def missing(self) -> pd.DataFrame:
-        """Rows `place` (of the account), `since`, `until`: between these two days there was no snapshot, but should be.
-
-        Also after an account's last one, if others went on for longer than its usual interval.
-        """
+        """Rows `place` (of the account), `since`, `until`: between these days there was no snapshot, but should be."""
         rows = self.history.coverage
+        until = _days(rows["gap_to"])
         gaps = pd.DataFrame(
             {
                 "place": self.place(_names(rows["account_id"])),
                 "since": _days(rows["gap_from"]),
-                "until": _days(rows["gap_to"]),
+                "until": np.where(until == _NEVER, self.last + 1, until),
             }
         )
-        gaps = gaps[(gaps["since"] != _NEVER).to_numpy()]
-        every = self.by_account
-        stopped = self.last - every["last"].to_numpy() > GAP * every["usual"].to_numpy()
-        ends = pd.DataFrame(
-            {
-                "place": np.flatnonzero(stopped),
-                "since": every["last"].to_numpy()[stopped],
-                "until": np.full(int(stopped.sum()), self.last + 1),
-            }
-        )
-        return pd.concat([gaps, ends], ignore_index=True).astype(np.int64)
+        return gaps[(gaps["since"] != _NEVER).to_numpy()].reset_index(drop=True)
 
     def place(self, accounts: npt.NDArray[np.object_]) -> Whole:
         """Return the position of each account among the `accounts`."""

@@ -95,18 +95,21 @@ class Calendar:
         return np.flatnonzero(~last), owner
 
     def coverage(self) -> pd.DataFrame:
-        """Return `record.COVERAGE`: what is known of each account, and between which snapshots some are missing."""
+        """Return `record.COVERAGE`: what is known of each account, and where snapshots of it are missing."""
         counts = np.diff(self.starts)
         seen = np.flatnonzero(counts > 0)
-        owner, first = self.gaps()
-        # A row for each gap, and one for each account without any.
-        without = np.setdiff1d(seen, owner)
-        account = np.concatenate([owner, without])
-        begins = np.concatenate([first, np.full(len(without), -1)])
+        last = self.starts[seen + 1] - 1
+        stopped = self.instants.max(initial=NO_TIME) - self.instants[last] > GAP * self.usual()[seen]
+        owner, begins = self.gaps()
+        ends = begins + 1
+        # Further rows: of accounts that stopped, and of those without any gap (-1).
+        whole = np.setdiff1d(seen[~stopped], owner)
+        account = np.concatenate([owner, seen[stopped], whole])
+        begins = np.concatenate([begins, last[stopped], np.full(len(whole), -1)])
+        ends = np.concatenate([ends, np.full(len(account) - len(owner), -1)])
         order = np.lexsort((begins, account))
-        account, begins = account[order], begins[order]
-        padded = np.append(self.instants, [NO_TIME, NO_TIME])
-        ends = np.where(begins >= 0, begins + 1, -1)
+        account, begins, ends = account[order], begins[order], ends[order]
+        padded = np.append(self.instants, NO_TIME)
         names = sorted(set(self.accounts))
         code = np.array([names.index(name) for name in self.accounts], np.int32)
         return pd.DataFrame(

@@ -83,7 +83,8 @@ COVERAGE: Final = pa.schema(
     }
 )
 """A row per account, and further ones for each further gap: an interval between two snapshots longer than 1.5 times the
-account's usual one (its median, a day at least). `gap_from` and `gap_to` are null where there is none."""
+account's usual one (its median, a day at least), or that long a time until the newest snapshot of all (`gap_to` is null
+then). `gap_from` is null where there is no gap."""
 
 
 EVENTS: Final = pa.schema(
@@ -192,7 +193,11 @@ class History(WithIssues):
         snapshots = int(self.coverage.drop_duplicates("account_id")["snapshots"].sum())
         sight = f"of {totals['lost_sight']:,} sight was lost"
         came_back = f"{totals['closed']:,} closed, {totals['reopened']:,} came back"
+        with_gaps = self.coverage["account_id"][self.coverage["gap_from"].notna().to_numpy()].astype("str").unique()
         missing = f"{counted(gaps, 'gap')} in which snapshots are missing"
+        if gaps:
+            more = f" and {len(with_gaps) - _NAMED:,} more" if len(with_gaps) > _NAMED else ""
+            missing += f" ({', '.join(with_gaps[:_NAMED])}{more})"
         lines = [
             f"{counted(totals['open'], 'failure')} open{excepted}; {came_back}; {sight}.",
             f"{counted(snapshots, 'snapshot')} of {counted(accounts, 'account')}{span}; {missing}.",

@@ -45,8 +45,8 @@ def in_turn(commands: Mapping[str, Sequence[str]], folder: Path, runs: int) -> d
 
 
 def table(found: Mapping[str, Sequence[Run]], own: str) -> str:
-    """Return medians as a Markdown table; ratios are of the wall time of `own` to that of the others, run by run."""
-    lines = ["| | wall | CPU | peak memory | credreport is |", "|---|--:|--:|--:|--:|"]
+    """Return medians as a Markdown table; the last column has the ratio of wall times, run by run."""
+    lines = ["| | wall | CPU | peak memory | the first to this |", "|---|--:|--:|--:|--:|"]
     for name, runs in found.items():
         wall, cpu, memory = (median(getattr(run, what) for run in runs) for what in ("wall", "cpu", "memory"))
         ratio = median(mine.wall / other.wall for mine, other in zip(found[own], runs, strict=True))

@@ -148,6 +148,7 @@ def trend_of(world: World, rows: list[dict[str, Any]], controls: Sequence[str]) 
 
 def coverage_of(world: World) -> list[dict[str, Any]]:
     made = []
+    newest = max((days[-1] for days in world.days.values()), default=0)
     for account, days in world.days.items():
         facts = {
             "account_id": account,
@@ -157,7 +158,10 @@ def coverage_of(world: World) -> list[dict[str, Any]]:
             "usual_days": usual(days),
         }
         gaps = [(one, two) for one, two in pairwise(days) if two - one > 1.5 * usual(days)]
-        made += [facts | {"gap_from": at(one), "gap_to": at(two)} for one, two in gaps] or [facts]
+        own = [facts | {"gap_from": at(one), "gap_to": at(two)} for one, two in gaps]
+        if newest - days[-1] > 1.5 * usual(days):
+            own.append(facts | {"gap_from": at(days[-1])})
+        made += own or [facts]
     return made
 
 

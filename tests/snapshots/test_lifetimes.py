@@ -198,3 +198,15 @@ def test_keys_of_one_instant_stay_apart_when_one_of_them_goes(tmp_path: Path) ->
     found = followed(tmp_path, {"2026-04-01": [twins], "2026-05-01": [FAILS]})
     assert found.lifetimes["credential"].tolist() == ["access_key_1", "access_key_2"]
     assert states(found) == [("a", "open", "-", "30", "0"), ("a", "closed", "deleted", "30", "0")]
+
+
+def test_an_account_that_stopped_is_missing_since(tmp_path: Path) -> None:
+    other = csv_of(user("b", account="123456789012", **key(rotated=OLD)))
+    for day in ("2026-04-01", "2026-04-02"):
+        write(tmp_path / f"in/{day}_123456789012.csv", other)
+    found = followed(tmp_path, {f"2026-04-0{day}": [FAILS] for day in (1, 2, 3, 4)})
+    rows = found.coverage[["account_id", "gap_from", "gap_to"]].to_dict("records")
+    assert [row["account_id"] for row in rows] == [ACCOUNT, "123456789012"]
+    assert pd.isna(rows[0]["gap_from"])
+    assert (f"{rows[1]['gap_from']:%Y-%m-%d}", pd.isna(rows[1]["gap_to"])) == ("2026-04-02", True)
+    assert "1 gap in which snapshots are missing (123456789012)" in found.lines[1]
