@@ -12,13 +12,25 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from analyzer.controls.control import Severity
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
-from analyzer.result import JUDGED_KINDS, Outcome, answer, counted, overall, scope, told_of
+from analyzer.result import (
+    FURTHER,
+    GRAVE,
+    JUDGED_KINDS,
+    MOST_SHOWN,
+    UNUSED_FIRST,
+    Notable,
+    Outcome,
+    answer,
+    counted,
+    overall,
+    scope,
+    told_of,
+)
 from analyzer.streams import printable, silence
-from analyzer.verdicts import Reason, Status
+from analyzer.verdicts import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +39,7 @@ if TYPE_CHECKING:
 
     from analyzer.evidence import Written
     from analyzer.planning import Chosen, Plan
-    from analyzer.result import Audit, Inspection, WithIssues
+    from analyzer.result import Inspection, Summary, WithIssues
     from analyzer.snapshots.record import Comparison, History, Ingest, Stored
 
 _WORST: Final = 10
@@ -42,7 +54,6 @@ _ACCOUNT: Final = 14
 _FEW_ACCOUNTS: Final = 3
 """Accounts that stand beside one another in a table that is as wide as a terminal."""
 _EXCEPTION_CODES: Final = ("exception_expired", "exception_unmatched", "exception_expiring")
-_GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 KIND_WORDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys", Kind.CERTIFICATE: "certificates"}
 _STYLES: Final[dict[str, str]] = {
     Status.PASS: "green",
@@ -101,7 +112,7 @@ def print_json(summary: dict[str, Any]) -> None:
         silence()
 
 
-def show_audit(audit: Audit, written: Written) -> None:
+def show_audit(audit: Summary, written: Written) -> None:
     """Print the answer: the counts, the worst findings and why, data issues, and where the files are."""
     console = _console()
     console.print(_headline(audit), soft_wrap=True)
@@ -118,18 +129,18 @@ def show_audit(audit: Audit, written: Written) -> None:
     _show_files(console, written)
 
 
-def _headline(audit: Audit) -> Text:
+def _headline(audit: Summary) -> Text:
     counts = audit.unused or audit.totals
     worst = Status.FAIL if counts[Status.FAIL] else Status.NOT_CHECKED if counts[Status.NOT_CHECKED] else Status.PASS
     return Text(answer(audit), style=_STYLES[worst] if counts["judged"] else "bold")
 
 
-def _context(audit: Audit) -> list[str]:
+def _context(audit: Summary) -> list[str]:
     """Return what the answer is about, a line each."""
     return [printable(line) for line in (scope(audit), *told_of(audit.plan))]
 
 
-def _show_kinds(console: Console, audit: Audit) -> None:
+def _show_kinds(console: Console, audit: Summary) -> None:
     """Print the outcomes of `unused-credentials` by kind of credential."""
     table = _table()
     table.add_column("")
@@ -158,7 +169,7 @@ def _count(count: int, style: str = "") -> Text:
     return Text(f"{count:,}", style=style if count else "dim")
 
 
-def _show_controls(console: Console, audit: Audit) -> None:
+def _show_controls(console: Console, audit: Summary) -> None:
     """Print a row per control: its outcomes, and how often it fails in each account, as far as there is room."""
     plan, failing = audit.plan, audit.open_matrix[Status.FAIL]
     columns = {"fail": Status.FAIL, "not checked": Status.NOT_CHECKED, "pass": Status.PASS}
@@ -203,11 +214,10 @@ def _show_controls(console: Console, audit: Audit) -> None:
     _show_undecidable(console, audit)
 
 
-def _show_undecidable(console: Console, audit: Audit) -> None:
+def _show_undecidable(console: Console, audit: Summary) -> None:
     """Say of which accounts the hardware of MFA is to be looked at: no report can tell."""
-    count = int((audit.is_open & (audit.findings["reason"] == Reason.MFA_KIND_UNKNOWN)).sum())
-    if count:
-        accounts = counted(count, "account")
+    if audit.accounts_of_unknown_device:
+        accounts = counted(audit.accounts_of_unknown_device, "account")
         note = f"  root-hardware-mfa: no report tells the kind of device; look at {accounts}, and keep an exception."
         console.print(Text(note, style="dim"), soft_wrap=True)
 
@@ -217,21 +227,15 @@ def _number(one: Chosen, plan: Plan) -> str:
     return (one.requirement or "-") + ("*" if plan.is_changed(one) else "")
 
 
-def _show_worst(console: Console, audit: Audit) -> None:
+def _show_worst(console: Console, audit: Summary) -> None:
     """Print what needs a look: of the main control the worst, and of others what is grave."""
-    worst = audit.worst_first
-    bad = worst[audit.is_open.loc[worst.index].to_numpy()]
-    several = len(audit.plan.chosen) > 1
+    notable, several = audit.digest.notable, len(audit.plan.chosen) > 1
     if audit.plan.unused is None:
-        _show_findings(console, "Worst first", bad, control=several)
+        _show_findings(console, "Worst first", notable[UNUSED_FIRST], control=several)
         return
-    of_unused = (bad["chosen"] == audit.plan.chosen.index(audit.plan.unused)).to_numpy()
-    # That the kind of a device is not in the report holds for every account: it is said once, below the controls.
-    named = ~bad["reason"].isin([Reason.MFA_KIND_UNKNOWN]).to_numpy()
-    grave = bad["severity"].isin(_GRAVE).to_numpy() & named
-    _show_findings(console, "Unused, worst first" if several else "Worst first", bad[of_unused])
-    _show_findings(console, "Critical and high", bad[grave & ~of_unused], control=True)
-    rest = int((~of_unused & ~grave & (bad["status"] == Status.FAIL).to_numpy()).sum())
+    _show_findings(console, "Unused, worst first" if several else "Worst first", notable[UNUSED_FIRST])
+    _show_findings(console, "Critical and high", notable[GRAVE], control=True)
+    rest = notable[FURTHER].count
     if rest:
         console.print()
         where = "in findings.parquet, and on the sheet Findings of the workbook"
@@ -239,13 +243,13 @@ def _show_worst(console: Console, audit: Audit) -> None:
 
 
 def _show_findings(
-    console: Console, title: str, findings: pd.DataFrame, *, control: bool = False, mark: str = "status"
+    console: Console, title: str, found: Notable, *, control: bool = False, mark: str = "status"
 ) -> None:
-    """Print the first of `findings`, or of events that are some; `mark` is the column that says what each is."""
-    if findings.empty:
+    """Print the worst findings, or events that are some; `mark` is the column that says what each is."""
+    shown = found.findings
+    if shown.empty:
         return
-    shown = findings.head(_WORST)
-    count = "" if len(shown) == len(findings) else f", {len(shown)} of {len(findings):,}"
+    count = "" if len(shown) == found.count else f", {len(shown)} of {found.count:,}"
     console.print()
     console.print(Text(f"{title}{count}", style="bold"))
     table = _table()
@@ -271,7 +275,7 @@ def _show_findings(
         console.print(_indented(table))
 
 
-def _show_exceptions(console: Console, audit: Audit) -> None:
+def _show_exceptions(console: Console, audit: Summary) -> None:
     """Print the exceptions that cover something, and one by one those that need a look."""
     covering = [row for row in records(audit.exceptions) if row["failing"] or row["not_checked"]]
     wanting = [row for row in records(audit.issues) if row["code"] in _EXCEPTION_CODES]
@@ -393,7 +397,8 @@ def show_comparison(comparison: Comparison, written: Written) -> None:
     console.print()
     console.print(_indented(_events(comparison, narrow=console.width < _NARROW)))
     several = len(comparison.settings.plan.chosen) > 1
-    _show_findings(console, "New failures", comparison.new_failures, control=several, mark="event")
+    new = comparison.new_failures
+    _show_findings(console, "New failures", Notable(new.head(MOST_SHOWN), len(new)), control=several, mark="event")
     _show_issues(console, comparison)
     _show_files(console, written)
 

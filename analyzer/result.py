@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,10 @@ from analyzer.planning import Plan, make_plan
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
-from analyzer.verdicts import Status
+from analyzer.verdicts import Reason, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 JUDGED_KINDS: Final = (Kind.PASSWORD, Kind.ACCESS_KEY)
 """The kinds that `unused-credentials` is about; the report does not say when a certificate was used."""
@@ -103,37 +106,183 @@ class Inspection(WithIssues):
 
 
 @dataclass(frozen=True)
-class Audit(WithIssues):
-    """The tables of one run (columns: `analyzer.tables`).
+class Notable:
+    """Findings that need a look: how many there are, and the worst of them, worst first."""
+
+    findings: pd.DataFrame
+    count: int
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What is counted of an audit.
+
+    `tally` has a row per `chosen` (position in the plan), `account_id` (`unknown` for none), `status`, `excepted` and
+    `kind_unknown` (the kind of root's MFA device is what is not known), with how many findings are so: `count`.
+    `credentials` counts them by kind (password, access_key) and outcome (all of `Outcome`). `rows` are those of users,
+    `root_rows` of root among them; `known` are their accounts, and `some_unknown` says whether there are rows of none.
+    `notable` has the findings that the terminal shows, by group.
+    """
+
+    tally: pd.DataFrame
+    credentials: pd.DataFrame
+    rows: int
+    root_rows: int
+    known: frozenset[str]
+    some_unknown: bool
+    notable: Mapping[str, Notable]
+
+    @classmethod
+    def of(cls, audit: Audit) -> Digest:
+        """Count the tables of an audit."""
+        account = audit.users["account_id"]
+        return cls(
+            _tally(audit.findings),
+            pd.crosstab(audit.credentials["kind"], audit.credentials["outcome"]).reindex(
+                index=list(JUDGED_KINDS), columns=list(Outcome), fill_value=0
+            ),
+            len(audit.users),
+            int(audit.users["is_root"].sum()),
+            frozenset(account.cat.categories[np.unique(account.cat.codes[account.notna()])].astype("str")),
+            bool(account.isna().any()),
+            _notable(audit.findings, audit.plan),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Digest], plan: Plan) -> Digest:
+        """Return the digest of audits of different accounts as one."""
+        every = pd.concat([part.tally for part in parts], ignore_index=True)
+        keys = [column for column in every if column != "count"]
+        return cls(
+            every.groupby(keys, as_index=False, sort=False).agg({"count": "sum"}),
+            sum((part.credentials for part in parts[1:]), parts[0].credentials),
+            sum(part.rows for part in parts),
+            sum(part.root_rows for part in parts),
+            frozenset().union(*(part.known for part in parts)),
+            any(part.some_unknown for part in parts),
+            {
+                name: Notable(
+                    worst_first(
+                        pd.concat([part.notable[name].findings for part in parts], ignore_index=True), plan
+                    ).head(MOST_SHOWN),
+                    sum(part.notable[name].count for part in parts),
+                )
+                for name in parts[0].notable
+            },
+        )
+
+
+def _tally(findings: pd.DataFrame) -> pd.DataFrame:
+    accounts = [*(str(name) for name in findings["account_id"].cat.categories), "unknown"]
+    account = findings["account_id"].cat.codes.to_numpy().astype(np.int64)
+    flags = 2 * findings["exception"].notna().to_numpy() + (findings["reason"] == Reason.MFA_KIND_UNKNOWN).to_numpy()
+    key = findings["chosen"].to_numpy().astype(np.int64) * len(accounts) + np.where(
+        account < 0, len(accounts) - 1, account
+    )
+    key = (key * len(Status) + findings["status"].cat.codes.to_numpy()) * 4 + flags
+    counts = pd.Series(key).value_counts(sort=False).sort_index()
+    key = counts.index.to_numpy()
+    chosen, account = np.divmod(key // 4 // len(Status), len(accounts))
+    return pd.DataFrame(
+        {
+            "chosen": chosen,
+            "account_id": np.array(accounts, dtype=object)[account],
+            "status": np.array(list(Status), dtype=object)[key // 4 % len(Status)],
+            "excepted": key // 2 % 2 == 1,
+            "kind_unknown": key % 2 == 1,
+            "count": counts.to_numpy(),
+        }
+    )
+
+
+UNUSED_FIRST, GRAVE, FURTHER = "unused", "grave", "further"
+"""Groups of notable findings: of `unused-credentials`; critical and high ones of other controls; the rest that fails.
+
+Without `unused-credentials`, all that is open is in the first.
+"""
+MOST_SHOWN: Final = 10
+"""Findings of a group that are shown."""
+_GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
+
+
+def _notable(findings: pd.DataFrame, plan: Plan) -> dict[str, Notable]:
+    """Return what needs a look: of the main control the worst, and of others what is grave."""
+    bad = findings[(is_undecided_or_fails(findings) & findings["exception"].isna()).to_numpy()]
+    of_unused = np.ones(len(bad), bool)
+    if plan.unused is not None:
+        of_unused = (bad["chosen"] == plan.chosen.index(plan.unused)).to_numpy()
+    # That the kind of a device is not in the report holds for every account: it is said once, below the controls.
+    named = ~bad["reason"].isin([Reason.MFA_KIND_UNKNOWN]).to_numpy()
+    is_grave = bad["severity"].isin(_GRAVE).to_numpy()
+    further = ~of_unused & ~(is_grave & named) & (bad["status"] == Status.FAIL).to_numpy()
+    groups = {UNUSED_FIRST: of_unused, GRAVE: ~of_unused & is_grave & named, FURTHER: further}
+    return {
+        name: Notable(worst_first(bad[rows], plan).head(MOST_SHOWN if name != FURTHER else 0), int(rows.sum()))
+        for name, rows in groups.items()
+    }
+
+
+def is_undecided_or_fails(findings: pd.DataFrame) -> pd.Series[Any]:
+    """Which findings fail or could not be decided."""
+    return findings["status"].isin([Status.FAIL, Status.NOT_CHECKED])
+
+
+def worst_first(findings: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """Return findings: failures, not checked, what is excepted, not applicable, passes.
+
+    Within each the gravest severity first, then by control, then the longest time first.
+    """
+    order = [Status.FAIL, Status.NOT_CHECKED, Status.NOT_APPLICABLE, Status.PASS]
+    severities = [severity.value for severity in Severity]
+    excepted = findings["exception"].notna().to_numpy()
+    rank = findings["status"].astype("str").map({status.value: n for n, status in enumerate(order)}).to_numpy()
+    days = findings["idle_days"].fillna(findings["age_days"]).astype("Int64").fillna(-1).to_numpy()
+    # Of a use that should not have been, the latest is the worst.
+    latest_first = np.array(["min_idle_days" in one.parameters for one in plan.chosen])[findings["chosen"]]
+    key = pd.DataFrame(
+        {
+            "rank": np.where(excepted, 1.5, rank),
+            "severity": findings["severity"].astype("str").map(severities.index),
+            "chosen": findings["chosen"],
+            "days": np.where(latest_first, days, -days),
+        }
+    )
+    return findings.loc[key.sort_values(["rank", "severity", "chosen", "days"], kind="stable").index]
+
+
+@dataclass(frozen=True)
+class Summary(WithIssues):
+    """What every output shows of a run.
 
     `inputs` has a row per report file: `name, sha256, bytes, container, encoding, layout, rows, rejected, account_id
-    (null where the file holds several or none), captured_at, captured_from, newest_time, judged, as_of`.
-    `credentials` carries a further column `outcome` (see `Outcome`; NA where `unused-credentials` was not judged), and
-    `findings` the column `chosen`, the position of its control in the plan. `exceptions` has a row per exception of the
-    policy (columns: `excepting.apply_exceptions`).
+    (null where the file holds several or none), captured_at, captured_from, newest_time, judged, as_of`. `exceptions`
+    has a row per exception of the policy (columns: `excepting.apply_exceptions`).
     """
 
     settings: Settings
     inputs: pd.DataFrame
-    users: pd.DataFrame
-    credentials: pd.DataFrame
-    findings: pd.DataFrame
     issues: pd.DataFrame
-    exceptions: pd.DataFrame = field(default_factory=pd.DataFrame)
-    accounts: tuple[str, ...] = ()
+    exceptions: pd.DataFrame
+    accounts: tuple[str, ...]
     """The accounts of the judged reports, also those with nothing to judge; `unknown` for rows that tell none."""
+
+    def _digest(self) -> Digest:
+        raise NotImplementedError
+
+    @cached_property
+    def digest(self) -> Digest:
+        """What is counted."""
+        return self._digest()
 
     @property
     def plan(self) -> Plan:
         """What was judged."""
         return self.settings.plan
 
-    @cached_property
+    @property
     def counts(self) -> pd.DataFrame:
         """Credentials by kind (password, access_key) and outcome (all of `Outcome`), as whole numbers."""
-        return pd.crosstab(self.credentials["kind"], self.credentials["outcome"]).reindex(
-            index=list(JUDGED_KINDS), columns=list(Outcome), fill_value=0
-        )
+        return self.digest.credentials
 
     def count(self, kind: Kind, outcome: Outcome | Status) -> int:
         """Return how many credentials of `kind` came to `outcome`."""
@@ -145,13 +294,12 @@ class Audit(WithIssues):
 
         And `judged`, their sum without those not applicable; `excepted`; `open`: failing or undecided, not excepted.
         """
-        sums = self._with_sums(self.findings["chosen"]).reindex(range(len(self.plan.chosen)), fill_value=0)
-        return _whole_numbers(sums)
+        return _whole_numbers(self._sums("chosen").reindex(range(len(self.plan.chosen)), fill_value=0))
 
     @cached_property
     def by_account(self) -> pd.DataFrame:
         """The same by account (index; `unknown` where no account is known), most failures first."""
-        counts = self._with_sums(self._account)
+        counts = self._sums("account_id")
         counts = counts.reindex(counts.index.union(list(self.accounts)), fill_value=0)
         counts.index.name = "account_id"
         return (
@@ -163,38 +311,37 @@ class Audit(WithIssues):
     @cached_property
     def matrix(self) -> dict[Status, pd.DataFrame]:
         """For each status the findings by position in the plan (rows) and account (columns, most failures first)."""
-        every = pd.Series(data=True, index=self.findings.index)
-        return {status: self._crossed(every, status) for status in Status}
+        return {status: self._crossed(self.digest.tally, status) for status in Status}
 
     @cached_property
     def open_matrix(self) -> dict[Status, pd.DataFrame]:
         """The same of what fails or could not be decided and is not excepted."""
-        return {status: self._crossed(self.is_open, status) for status in (Status.FAIL, Status.NOT_CHECKED)}
+        some = self._open_tally
+        return {status: self._crossed(some, status) for status in (Status.FAIL, Status.NOT_CHECKED)}
 
-    def _crossed(self, some: pd.Series[Any], status: Status) -> pd.DataFrame:
-        rows = (some & (self.findings["status"] == status)).to_numpy()
-        return pd.crosstab(self.findings["chosen"][rows], self._account[rows]).reindex(
+    @property
+    def _open_tally(self) -> pd.DataFrame:
+        tally = self.digest.tally
+        return tally[(is_undecided_or_fails(tally) & ~tally["excepted"]).to_numpy()]
+
+    @property
+    def accounts_of_unknown_device(self) -> int:
+        """Of how many accounts nobody knows the kind of root's MFA device, and no exception covers it."""
+        some = self._open_tally
+        return int(some["count"][some["kind_unknown"]].sum())
+
+    def _crossed(self, tally: pd.DataFrame, status: Status) -> pd.DataFrame:
+        some = tally[(tally["status"] == status).to_numpy()]
+        return _counted_by(some["chosen"], some["account_id"], some["count"]).reindex(
             index=range(len(self.plan.chosen)), columns=list(self.by_account.index), fill_value=0
         )
 
-    @cached_property
-    def _account(self) -> pd.Series[Any]:
-        account = self.findings["account_id"].cat.add_categories("unknown").fillna("unknown")
-        return account.cat.remove_unused_categories()
-
-    @cached_property
-    def is_open(self) -> pd.Series[Any]:
-        """Which findings fail or could not be decided, and are not excepted."""
-        undecided = self.findings["status"].isin([Status.FAIL, Status.NOT_CHECKED])
-        return undecided & self.findings["exception"].isna()
-
-    def _with_sums(self, group: pd.Series[Any]) -> pd.DataFrame:
-        counts = pd.crosstab(group, self.findings["status"]).reindex(columns=list(Status), fill_value=0)
-        extra = pd.DataFrame({"excepted": self.findings["exception"].notna(), "open": self.is_open}).groupby(
-            group, observed=True
-        )
-        sums = counts.join(extra.sum()).fillna(0).astype("int64")
-        return sums.assign(judged=counts.sum(axis=1) - counts[Status.NOT_APPLICABLE])
+    def _sums(self, by: str) -> pd.DataFrame:
+        tally = self.digest.tally
+        sums = _counted_by(tally[by], tally["status"], tally["count"]).reindex(columns=list(Status), fill_value=0)
+        for name, some in (("excepted", tally[tally["excepted"]]), ("open", self._open_tally)):
+            sums[name] = some.groupby(by)["count"].sum().reindex(sums.index, fill_value=0)
+        return sums.assign(judged=sums[list(Status)].sum(axis=1) - sums[Status.NOT_APPLICABLE])
 
     @cached_property
     def totals(self) -> dict[str, int]:
@@ -207,36 +354,6 @@ class Audit(WithIssues):
         if self.plan.unused is None:
             return None
         return self.by_control[self.plan.chosen.index(self.plan.unused)]
-
-    @cached_property
-    def unused_findings(self) -> pd.DataFrame:
-        """The findings of `unused-credentials`, by its first limit."""
-        position = -1 if self.plan.unused is None else self.plan.chosen.index(self.plan.unused)
-        return self.findings[(self.findings["chosen"] == position).to_numpy()]
-
-    @cached_property
-    def worst_first(self) -> pd.DataFrame:
-        """All findings: failures, not checked, what is excepted, not applicable, passes.
-
-        Within each the gravest severity first, then by control, then the longest time first.
-        """
-        findings = self.findings
-        order = [Status.FAIL, Status.NOT_CHECKED, Status.NOT_APPLICABLE, Status.PASS]
-        severities = [severity.value for severity in Severity]
-        excepted = findings["exception"].notna().to_numpy()
-        rank = findings["status"].astype("str").map({status.value: n for n, status in enumerate(order)}).to_numpy()
-        days = findings["idle_days"].fillna(findings["age_days"]).astype("Int64").fillna(-1).to_numpy()
-        # Of a use that should not have been, the latest is the worst.
-        latest_first = np.array(["min_idle_days" in one.parameters for one in self.plan.chosen])[findings["chosen"]]
-        key = pd.DataFrame(
-            {
-                "rank": np.where(excepted, 1.5, rank),
-                "severity": findings["severity"].astype("str").map(severities.index),
-                "chosen": findings["chosen"],
-                "days": np.where(latest_first, days, -days),
-            }
-        )
-        return findings.loc[key.sort_values(["rank", "severity", "chosen", "days"], kind="stable").index]
 
     @cached_property
     def reference_instants(self) -> list[pd.Timestamp]:
@@ -288,8 +405,8 @@ class Audit(WithIssues):
             "reports_judged": int(self.inputs["judged"].sum()),
             "rows": int(self.inputs["rows"].sum()),
             "rows_rejected": int(self.inputs["rejected"].sum()),
-            "users": len(self.users),
-            "root_rows": int(self.users["is_root"].sum()),
+            "users": self.digest.rows,
+            "root_rows": self.digest.root_rows,
             "issues": self.issue_counts,
         }
 
@@ -304,6 +421,53 @@ class Audit(WithIssues):
             ]
             for account, column in zip(failing.columns, failing.to_numpy().T, strict=True)
         }
+
+
+@dataclass(frozen=True)
+class Audit(Summary):
+    """The tables of one run (columns: `analyzer.tables`).
+
+    `credentials` carries a further column `outcome` (see `Outcome`; NA where `unused-credentials` was not judged), and
+    `findings` the column `chosen`, the position of its control in the plan.
+    """
+
+    users: pd.DataFrame
+    credentials: pd.DataFrame
+    findings: pd.DataFrame
+
+    def _digest(self) -> Digest:
+        return Digest.of(self)
+
+    @cached_property
+    def is_open(self) -> pd.Series[Any]:
+        """Which findings fail or could not be decided, and are not excepted."""
+        return is_undecided_or_fails(self.findings) & self.findings["exception"].isna()
+
+    @cached_property
+    def unused_findings(self) -> pd.DataFrame:
+        """The findings of `unused-credentials`, by its first limit."""
+        position = -1 if self.plan.unused is None else self.plan.chosen.index(self.plan.unused)
+        return self.findings[(self.findings["chosen"] == position).to_numpy()]
+
+    @cached_property
+    def worst_first(self) -> pd.DataFrame:
+        """All findings (see `worst_first`)."""
+        return worst_first(self.findings, self.plan)
+
+
+@dataclass(frozen=True)
+class Streamed(Summary):
+    """A run whose tables were written as they came, and not kept."""
+
+    kept: Digest
+
+    def _digest(self) -> Digest:
+        return self.kept
+
+
+def _counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[Any]) -> pd.DataFrame:
+    """Return sums of counts as a table."""
+    return pd.crosstab(rows, columns, values=count, aggfunc="sum").fillna(0).astype("int64")
 
 
 def _whole_numbers(counts: pd.DataFrame) -> list[dict[str, int]]:
@@ -326,7 +490,7 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def answer(audit: Audit) -> str:
+def answer(audit: Summary) -> str:
     """Return the answer in a sentence: on unused credentials where they were judged, else on all findings."""
     unused = audit.unused
     if unused is None:
@@ -341,7 +505,7 @@ def answer(audit: Audit) -> str:
     )
 
 
-def overall(audit: Audit) -> str:
+def overall(audit: Summary) -> str:
     """Return in a sentence what all controls say."""
     totals = audit.totals
     controls, findings = counted(len(audit.plan.chosen), "control"), counted(totals["judged"], "finding")
@@ -372,19 +536,18 @@ def told_of(plan: Plan) -> list[str]:
     return lines
 
 
-def scope(audit: Audit) -> str:
+def scope(audit: Summary) -> str:
     """Return in a line what was judged, and as of when."""
     reports = f"{int(audit.inputs['judged'].sum()):,} of {counted(len(audit.inputs), 'report')} judged"
     return f"{reference(audit)}. {accounts_in_words(audit)}, {reports}."
 
 
-def accounts_of(audit: Audit) -> tuple[int, bool]:
+def accounts_of(audit: Summary) -> tuple[int, bool]:
     """Return how many accounts the reports are known to be of, and whether there are rows that tell none."""
-    account = audit.users["account_id"]
-    return int(account.nunique()), bool(account.isna().any())
+    return len(audit.digest.known), audit.digest.some_unknown
 
 
-def accounts_in_words(audit: Audit) -> str:
+def accounts_in_words(audit: Summary) -> str:
     """Return the number of accounts as a reader needs it."""
     known, some_unknown = accounts_of(audit)
     if some_unknown:
@@ -392,7 +555,7 @@ def accounts_in_words(audit: Audit) -> str:
     return counted(known, "account") if known else "no accounts"
 
 
-def reference(audit: Audit) -> str:
+def reference(audit: Summary) -> str:
     """Return in words the instant, or the instants, at which reports were judged."""
     if audit.settings.as_of is not None:
         return f"As of {spoken(audit.settings.as_of)}"
