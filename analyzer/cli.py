@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
@@ -204,8 +205,12 @@ def audit(  # noqa: PLR0913 - one parameter an option
     evidence.check_folder(output)
     settings = Settings(plan, instant, every_snapshot, account)
     with console.progress(shown=not quiet and not as_json) as progress:
-        result = pipeline.audit(paths, settings, leave_out=output, progress=progress)
-        written = evidence.write(result, output, chosen_formats, chosen_tables)
+        if chosen_formats == ["parquet"]:
+            run = partial(pipeline.audit_in_parts, paths, settings, leave_out=output, progress=progress)
+            result, written = evidence.write_in_parts(output, chosen_tables, run)
+        else:
+            audited = pipeline.audit(paths, settings, leave_out=output, progress=progress)
+            result, written = audited, evidence.write(audited, output, chosen_formats, chosen_tables)
     code = 3 if strict and result.has_issues(Level.REPAIRED) else result.exit_code
     _end(code, result.summary, written, lambda: console.show_audit(result, written), exit_zero, quiet, as_json)
 

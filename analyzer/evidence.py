@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
@@ -22,7 +21,7 @@ from analyzer.swapping import flush, swap
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from analyzer.result import Audit
+    from analyzer.result import Audit, Summary
     from analyzer.snapshots.record import Comparison, History
 
 _FOREIGN_NAMED: Final = 3
@@ -46,6 +45,24 @@ def write(audit: Audit, folder: Path, formats: Sequence[str], tables: Sequence[s
         for name, module in (("excel", excel), ("charts", charts), ("remediation", remediation))
     }
     return _write(folder, formats, writers, partial(manifest.write, audit))
+
+
+def write_in_parts(
+    folder: Path, tables: Sequence[str], run: Callable[[parquet.GrowingTables], Summary]
+) -> tuple[Summary, Written]:
+    """Write what `run` puts out as it comes, and Parquet alone; else as `write` does."""
+    found: list[Summary] = []
+
+    def write_all(staging: Path) -> list[Path]:
+        out = parquet.GrowingTables(staging, tables)
+        found.append(run(out))
+        return out.close()
+
+    def describe(staging: Path, paths: list[Path]) -> Path:
+        return manifest.write(found[0], staging, paths)
+
+    written = _write(folder, ["parquet"], {"parquet": write_all}, describe)
+    return found[0], written
 
 
 def write_history(history: History, folder: Path, formats: Sequence[str]) -> Written:
@@ -128,7 +145,7 @@ def _own_files(folder: Path) -> set[str]:
         unchanged = {
             output["name"]
             for output in kept["outputs"]
-            if hashlib.sha256((folder / output["name"]).read_bytes()).hexdigest() == output["sha256"]
+            if manifest.digest_of(folder / output["name"]) == output["sha256"]
         }
     except (OSError, ValueError, KeyError, TypeError):
         return set()

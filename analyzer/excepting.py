@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from analyzer.reading.columns import arrow_of, coded, microseconds, true_where
+from analyzer.reading.columns import NO_TIME, arrow_of, coded, microseconds, true_where
 from analyzer.reading.times import since_epoch
 from analyzer.result import counted
 from analyzer.staleness import DAY
 from analyzer.verdicts import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     import numpy.typing as npt
 
@@ -28,25 +29,50 @@ _SOON: Final = 30
 """Days before its end from which an exception is reported."""
 _NOWHERE: Final = -2
 """A code that no row has."""
+_COUNTED: Final = ["failing", "not_checked", "bare", "last"]
 _COLUMNS: Final = ("id", "state", "failing", "not_checked", "scope", "reason", "owner", "expires", "ticket", "line")
+
+
+@dataclass(frozen=True)
+class Covered:
+    """What the exceptions of a policy cover of some findings.
+
+    `counts` has a row per exception: `failing` and `not_checked`, which it covers; `bare`, which it matches and no
+    exception covers; `last`, the latest reference instant of what it matches. `newest` is that of all the findings.
+    Instants are in microseconds, `NO_TIME` for none.
+    """
+
+    counts: pd.DataFrame
+    newest: int
+
+    @classmethod
+    def joined(cls, parts: Sequence[Covered]) -> Covered:
+        """Return what is covered of the findings of all parts."""
+        every = pd.concat([part.counts for part in parts]).groupby(level=0)
+        sums = every[["failing", "not_checked", "bare"]].sum()
+        return cls(sums.assign(last=every["last"].max()), max(part.newest for part in parts))
 
 
 def apply_exceptions(
     findings: pd.DataFrame, plan: Plan, accounts: Collection[str], log: IssueLog
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `findings` with `exception` filled in, and a row per exception of the plan's policy.
+    """Return `findings` with `exception` filled in, and what `tell_of_exceptions` says (see `cover`)."""
+    findings, covered = cover(findings, plan)
+    return findings, tell_of_exceptions(covered, plan, accounts, log)
+
+
+def cover(findings: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, Covered]:
+    """Return `findings` with `exception` filled in, and what the plan's exceptions cover.
 
     An exception covers what fails or could not be decided; the status stays. It counts to the end of its last day, as
-    seen from each finding's own reference instant; where two match, the first one in the policy counts. The rows have
-    `id, state (in force | expiring | expired | unmatched), failing, not_checked (what it covers), scope, reason, owner,
-    expires, ticket, line`. `accounts` are those that were judged.
+    seen from each finding's own reference instant; where two match, the first one in the policy counts.
     """
-    if plan.policy is None or not plan.policy.exceptions:
-        return findings, pd.DataFrame([], columns=list(_COLUMNS))
-    exceptions = plan.policy.exceptions
+    exceptions = plan.exceptions
+    newest = int(microseconds(findings["as_of"]).max()) if exceptions and len(findings) else NO_TIME
+    if not exceptions:
+        return findings, Covered(pd.DataFrame([], columns=_COUNTED, dtype="int64"), newest)
     open_rows = np.flatnonzero(findings["status"].isin([Status.FAIL, Status.NOT_CHECKED]).to_numpy())
     found = _Found(findings.take(open_rows))
-    newest = int(microseconds(findings["as_of"]).max()) if len(findings) else None
     covering = np.full(len(open_rows), -1, np.int32)
     matches = []
     for number, one in enumerate(exceptions):
@@ -56,31 +82,31 @@ def apply_exceptions(
         covering[free[found.as_of[free] <= since_epoch(one.end)]] = number
     failing = (found.status == Status.FAIL).to_numpy()
     fails, undecided = (
-        np.bincount(covering[kind] + 1, minlength=len(exceptions) + 1)[1:].tolist() for kind in (failing, ~failing)
+        np.bincount(covering[kind] + 1, minlength=len(exceptions) + 1)[1:] for kind in (failing, ~failing)
     )
-    rows = []
-    for one, matched, failed, unsure in zip(exceptions, matches, fails, undecided, strict=True):
-        state = _state(one, found.as_of[matched], newest)
-        bare = int((covering[matched] < 0).sum())
-        if said := _what_to_do(one, state, failed + unsure, bare, _absent(one, plan, accounts)):
-            log.add(f"exception_{state}", said, source=plan.policy.name, line=one.line, value=one.id)
-        facts = (
-            one.id,
-            state,
-            failed,
-            unsure,
-            one.scope,
-            one.reason,
-            one.owner,
-            str(one.expires),
-            one.ticket,
-            one.line,
-        )
-        rows.append(facts)
+    bare = [int((covering[matched] < 0).sum()) for matched in matches]
+    last = [int(found.as_of[matched].max(initial=NO_TIME)) for matched in matches]
     codes = np.full(len(findings), -1, np.int32)
     codes[open_rows] = covering
     named = coded(codes, [one.id for one in exceptions])
-    return findings.assign(exception=named), pd.DataFrame(rows, columns=list(_COLUMNS))
+    counts = pd.DataFrame(dict(zip(_COUNTED, (fails, undecided, bare, last), strict=True)))
+    return findings.assign(exception=named), Covered(counts, newest)
+
+
+def tell_of_exceptions(covered: Covered, plan: Plan, accounts: Collection[str], log: IssueLog) -> pd.DataFrame:
+    """Return a row per exception of the plan's policy; those that need a look go to `log`.
+
+    The rows have `id, state (in force | expiring | expired | unmatched), failing, not_checked (what it covers), scope,
+    reason, owner, expires, ticket, line`. `accounts` are those that were judged.
+    """
+    rows = []
+    for one, (failing, unsure, bare, last) in zip(plan.exceptions, covered.counts.to_numpy().tolist(), strict=True):
+        state = _state(one, last, covered.newest)
+        if plan.policy and (said := _what_to_do(one, state, failing + unsure, bare, _absent(one, plan, accounts))):
+            log.add(f"exception_{state}", said, source=plan.policy.name, line=one.line, value=one.id)
+        facts = (one.scope, one.reason, one.owner, str(one.expires), one.ticket, one.line)
+        rows.append((one.id, state, failing, unsure, *facts))
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
 class _Found:
@@ -128,15 +154,15 @@ def _absent(one: Exemption, plan: Plan, accounts: Collection[str]) -> str | None
     return None
 
 
-def _state(one: Exemption, as_of: npt.NDArray[np.int64], newest: int | None) -> str:
-    """Return how an exception stands that matches findings judged at `as_of`; `newest` is the run's latest instant."""
+def _state(one: Exemption, last: int, newest: int) -> str:
+    """Return how an exception stands; `last` and `newest` as in `Covered`."""
     end = since_epoch(one.end)
-    last = int(as_of.max()) if len(as_of) else newest
-    if last is not None and last > end:
+    latest = newest if last == NO_TIME else last
+    if latest > end:
         return "expired"
-    if not len(as_of):
+    if last == NO_TIME:
         return "unmatched"
-    return "expiring" if last is not None and end - last <= _SOON * DAY else "in force"
+    return "expiring" if end - latest <= _SOON * DAY else "in force"
 
 
 def _what_to_do(one: Exemption, state: str, covered: int, bare: int, absent: str | None) -> str | None:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from analyzer import following
+from analyzer import engine, following, parts
 from analyzer.ahead import ahead
 from analyzer.bookkeeping import inputs_table
 from analyzer.errors import InputError
-from analyzer.excepting import apply_exceptions
 from analyzer.following import Sides
-from analyzer.judging import judge
+from analyzer.parts import Part
 from analyzer.reading.columns import NO_TIME
 from analyzer.reading.issues import IssueLog
-from analyzer.reading.normalizing import Tables, normalize
+from analyzer.reading.normalizing import normalize
 from analyzer.reading.parsing import parse
-from analyzer.reading.sources import Source, read_sources
-from analyzer.result import Audit, Inspection, Settings
-from analyzer.selection import note_users_found_twice, select
+from analyzer.reading.sources import STDIN, find_files, note_empty_folders, read_sources, sources_in
+from analyzer.result import Inspection
+from analyzer.selection import note_users_found_twice
 from analyzer.snapshots import store
 from analyzer.snapshots.record import Ingest, Stored
 from analyzer.tables import issues_table
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    import pyarrow as pa
+
+    from analyzer.outputs.parquet import GrowingTables
+    from analyzer.reading.normalizing import Tables
+    from analyzer.reading.sources import Source
+    from analyzer.result import Audit, Settings, Summary
     from analyzer.snapshots.record import Comparison, History
 
     Progress = Callable[[int, int], None]
@@ -47,23 +53,65 @@ def audit(
     Raises InputError where nothing is left to judge, or where a reference instant is missing.
     """
     log = IssueLog()
-    sources, tables = _read(paths, log, settings.account_id, leave_out, progress)
-    selection = select(tables, sources, log, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
-    findings, credentials = judge(tables, selection, settings.plan)
-    judged_accounts = tables.users["account_id"][selection.judged].astype("str").fillna("unknown")
-    accounts = tuple(sorted(judged_accounts.unique()))
-    findings, exceptions = apply_exceptions(findings, settings.plan, accounts, log)
-    note_users_found_twice(tables.users[selection.judged], log, by_capture=settings.every_snapshot)
-    return Audit(
-        settings=settings,
-        inputs=inputs_table(sources, tables, selection.judged, selection.as_of),
-        users=tables.users,
-        credentials=credentials,
-        findings=findings,
-        issues=issues_table(log),
-        exceptions=exceptions,
-        accounts=accounts,
-    )
+    sources = _sources(paths, log, leave_out, progress)
+    return parts.judge_sources(sources, settings, log).whole(log)
+
+
+def audit_in_parts(
+    paths: Sequence[str],
+    settings: Settings,
+    out: GrowingTables,
+    *,
+    leave_out: Path | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Do the same and hold a few batches of reports at a time: their tables go to `out` as they come.
+
+    Where batches depend on each other (an account that stands in two of them, reports out of order), or on the user
+    (an error), all is judged in one.
+    """
+    if STDIN not in paths:
+        with suppress(_DependentError, InputError):
+            return _in_parts(paths, settings, out, leave_out, progress)
+        out.restart()
+    log = IssueLog()
+    judged = parts.judge_sources(_sources(paths, log, leave_out, progress), settings, log)
+    whole = judged.whole(log)
+    out.put(judged.arrow(out.tables))
+    out.put_issues(whole.issues)
+    return whole
+
+
+class _DependentError(Exception):
+    """Batches depend on each other."""
+
+
+def _in_parts(
+    paths: Sequence[str], settings: Settings, out: GrowingTables, leave_out: Path | None, progress: Progress | None
+) -> Summary:
+    log = IssueLog()
+    done: list[Part] = []
+    last, owned = "", set[object]()
+
+    def judge(batch: Sequence[Source]) -> tuple[Part, dict[str, pa.Table]]:
+        issues = IssueLog()
+        judged = parts.judge_sources(batch, settings, issues)
+        return Part.of(judged, batch, issues), judged.arrow(out.tables)
+
+    found = sources_in(find_files(paths, log, leave_out=leave_out), log, progress)
+    for part, tables in engine.local(judge, ahead(parts.batches(found))):
+        if part.first <= last or not owned.isdisjoint(part.own):
+            raise _DependentError
+        last = part.last
+        owned |= part.own
+        out.put(tables)
+        done.append(part)
+    note_empty_folders(paths, [name for part in done for name in part.inputs["name"]], log)
+    if not done:
+        raise _DependentError
+    result = parts.joined(done, settings, log)
+    out.put_issues(result.issues)
+    return result
 
 
 def history(  # noqa: PLR0913 - what is read, and how it is followed
@@ -175,6 +223,11 @@ def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Pr
 def _read(
     paths: Sequence[str], log: IssueLog, account_id: str | None, leave_out: Path | None, progress: Progress | None
 ) -> tuple[list[Source], Tables]:
+    sources = _sources(paths, log, leave_out, progress)
+    return sources, normalize(parse(sources, log), sources, log, account_id)
+
+
+def _sources(paths: Sequence[str], log: IssueLog, leave_out: Path | None, progress: Progress | None) -> list[Source]:
     sources = read_sources(paths, log, leave_out=leave_out, progress=progress)
     if not sources:
         seen = [f"\n  {source}: {message}" for source, *_, message in log.rows[:_NAMED]]
@@ -183,5 +236,4 @@ def _read(
             "no credential report could be read" + "".join(seen) + more,
             "give CSV files from `aws iam get-credential-report` or the IAM console, or a folder or archive with them",
         )
-    raw = parse(sources, log)
-    return sources, normalize(raw, sources, log, account_id)
+    return sources

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from analyzer.controls.control import Control, Severity
-    from analyzer.policy import Policy
+    from analyzer.policy import Exemption, Policy
 
 UNUSED: Final = BY_ID["unused-credentials"]
 """The control this program is about."""
@@ -61,6 +61,11 @@ class Plan:
     def numbers_of(self) -> Benchmark:
         """The benchmark whose numbers are shown."""
         return self.benchmark or NEWEST_CIS
+
+    @property
+    def exceptions(self) -> tuple[Exemption, ...]:
+        """The exceptions of the policy."""
+        return self.policy.exceptions if self.policy else ()
 
     @property
     def changes(self) -> list[str]:

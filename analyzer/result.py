@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
 from analyzer.planning import Plan, make_plan
-from analyzer.reading.columns import records
+from analyzer.reading.columns import arrow_of, records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
 from analyzer.verdicts import Reason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
 
 JUDGED_KINDS: Final = (Kind.PASSWORD, Kind.ACCESS_KEY)
 """The kinds that `unused-credentials` is about; the report does not say when a certificate was used."""
@@ -133,19 +136,17 @@ class Digest:
     notable: Mapping[str, Notable]
 
     @classmethod
-    def of(cls, audit: Audit) -> Digest:
+    def of(cls, users: pd.DataFrame, credentials: pd.DataFrame, findings: pd.DataFrame, plan: Plan) -> Digest:
         """Count the tables of an audit."""
-        account = audit.users["account_id"]
+        account = users["account_id"]
         return cls(
-            _tally(audit.findings),
-            pd.crosstab(audit.credentials["kind"], audit.credentials["outcome"]).reindex(
-                index=list(JUDGED_KINDS), columns=list(Outcome), fill_value=0
-            ),
-            len(audit.users),
-            int(audit.users["is_root"].sum()),
+            _tally(findings),
+            _by_outcome(credentials),
+            len(users),
+            int(users["is_root"].sum()),
             frozenset(account.cat.categories[np.unique(account.cat.codes[account.notna()])].astype("str")),
             bool(account.isna().any()),
-            _notable(audit.findings, audit.plan),
+            _notable(findings, plan),
         )
 
     @classmethod
@@ -172,6 +173,17 @@ class Digest:
         )
 
 
+def _by_outcome(credentials: pd.DataFrame) -> pd.DataFrame:
+    kind, outcome = credentials["kind"].cat, credentials["outcome"].cat
+    known = (outcome.codes >= 0).to_numpy()
+    shape = len(kind.categories), len(outcome.categories)
+    flat = kind.codes.to_numpy()[known].astype(np.int64) * shape[1] + outcome.codes.to_numpy()[known]
+    counts = np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape)
+    return pd.DataFrame(counts, index=list(kind.categories), columns=list(outcome.categories)).reindex(
+        index=list(JUDGED_KINDS), columns=list(Outcome), fill_value=0
+    )
+
+
 def _tally(findings: pd.DataFrame) -> pd.DataFrame:
     accounts = [*(str(name) for name in findings["account_id"].cat.categories), "unknown"]
     account = findings["account_id"].cat.codes.to_numpy().astype(np.int64)
@@ -180,8 +192,7 @@ def _tally(findings: pd.DataFrame) -> pd.DataFrame:
         account < 0, len(accounts) - 1, account
     )
     key = (key * len(Status) + findings["status"].cat.codes.to_numpy()) * 4 + flags
-    counts = pd.Series(key).value_counts(sort=False).sort_index()
-    key = counts.index.to_numpy()
+    key, counts = _distinct(key)
     chosen, account = np.divmod(key // 4 // len(Status), len(accounts))
     return pd.DataFrame(
         {
@@ -190,9 +201,15 @@ def _tally(findings: pd.DataFrame) -> pd.DataFrame:
             "status": np.array(list(Status), dtype=object)[key // 4 % len(Status)],
             "excepted": key // 2 % 2 == 1,
             "kind_unknown": key % 2 == 1,
-            "count": counts.to_numpy(),
+            "count": counts,
         }
     )
+
+
+def _distinct(numbers: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the distinct numbers in order, and how often each stands there."""
+    codes, values = pd.factorize(numbers, sort=True)
+    return values, np.bincount(codes, minlength=len(values))
 
 
 UNUSED_FIRST, GRAVE, FURTHER = "unused", "grave", "further"
@@ -207,19 +224,29 @@ _GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 
 def _notable(findings: pd.DataFrame, plan: Plan) -> dict[str, Notable]:
     """Return what needs a look: of the main control the worst, and of others what is grave."""
-    bad = findings[(is_undecided_or_fails(findings) & findings["exception"].isna()).to_numpy()]
-    of_unused = np.ones(len(bad), bool)
+    is_open = (is_undecided_or_fails(findings) & findings["exception"].isna()).to_numpy()
+    of_unused = is_open
     if plan.unused is not None:
-        of_unused = (bad["chosen"] == plan.chosen.index(plan.unused)).to_numpy()
+        of_unused = is_open & (findings["chosen"] == plan.chosen.index(plan.unused)).to_numpy()
     # That the kind of a device is not in the report holds for every account: it is said once, below the controls.
-    named = ~bad["reason"].isin([Reason.MFA_KIND_UNKNOWN]).to_numpy()
-    is_grave = bad["severity"].isin(_GRAVE).to_numpy()
-    further = ~of_unused & ~(is_grave & named) & (bad["status"] == Status.FAIL).to_numpy()
-    groups = {UNUSED_FIRST: of_unused, GRAVE: ~of_unused & is_grave & named, FURTHER: further}
+    named = ~findings["reason"].isin([Reason.MFA_KIND_UNKNOWN]).to_numpy()
+    is_grave = is_open & findings["severity"].isin(_GRAVE).to_numpy() & named
+    fails = (findings["status"] == Status.FAIL).to_numpy()
+    groups = {UNUSED_FIRST: of_unused, GRAVE: ~of_unused & is_grave, FURTHER: is_open & fails & ~of_unused & ~is_grave}
+    order = _order(findings, plan)
     return {
-        name: Notable(worst_first(bad[rows], plan).head(MOST_SHOWN if name != FURTHER else 0), int(rows.sum()))
+        name: Notable(
+            findings.take(_first(np.flatnonzero(rows), order, MOST_SHOWN if name != FURTHER else 0)), int(rows.sum())
+        )
         for name, rows in groups.items()
     }
+
+
+def _first(rows: npt.NDArray[np.int64], order: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """Return the first `count` of some rows in an order, equal ones as they stand."""
+    if len(rows) > count:
+        rows = rows[order[rows] <= np.partition(order[rows], count)[count]]
+    return rows[np.argsort(order[rows], kind="stable")][:count]
 
 
 def is_undecided_or_fails(findings: pd.DataFrame) -> pd.Series[Any]:
@@ -232,22 +259,36 @@ def worst_first(findings: pd.DataFrame, plan: Plan) -> pd.DataFrame:
 
     Within each the gravest severity first, then by control, then the longest time first.
     """
-    order = [Status.FAIL, Status.NOT_CHECKED, Status.NOT_APPLICABLE, Status.PASS]
-    severities = [severity.value for severity in Severity]
+    return findings.take(np.argsort(_order(findings, plan), kind="stable"))
+
+
+def _order(findings: pd.DataFrame, plan: Plan) -> npt.NDArray[np.int64]:
+    """Return for each finding a number, the lowest for the worst."""
+    status = _positions(findings["status"], _WORST_FIRST)
     excepted = findings["exception"].notna().to_numpy()
-    rank = findings["status"].astype("str").map({status.value: n for n, status in enumerate(order)}).to_numpy()
-    days = findings["idle_days"].fillna(findings["age_days"]).astype("Int64").fillna(-1).to_numpy()
-    # Of a use that should not have been, the latest is the worst.
-    latest_first = np.array(["min_idle_days" in one.parameters for one in plan.chosen])[findings["chosen"]]
-    key = pd.DataFrame(
-        {
-            "rank": np.where(excepted, 1.5, rank),
-            "severity": findings["severity"].astype("str").map(severities.index),
-            "chosen": findings["chosen"],
-            "days": np.where(latest_first, days, -days),
-        }
+    days = np.asarray(
+        pc.fill_null(pc.coalesce(arrow_of(findings["idle_days"]), arrow_of(findings["age_days"])), -1), np.int64
     )
-    return findings.loc[key.sort_values(["rank", "severity", "chosen", "days"], kind="stable").index]
+    chosen = findings["chosen"].to_numpy().astype(np.int64)
+    # Of a use that should not have been, the latest is the worst.
+    latest_first = np.array(["min_idle_days" in one.parameters for one in plan.chosen])[chosen]
+    # Excepted findings stand between those that are open and the others.
+    rank = np.where(excepted, 3, 2 * status)
+    parts = (_positions(findings["severity"], list(Severity)), len(Severity)), (chosen, len(plan.chosen))
+    for values, count in parts:
+        rank = rank * count + values
+    return rank * (2 * _MOST_DAYS) + _MOST_DAYS + np.where(latest_first, days, -days)
+
+
+_WORST_FIRST: Final = [Status.FAIL, Status.NOT_CHECKED, Status.NOT_APPLICABLE, Status.PASS]
+_MOST_DAYS: Final = 1 << 32
+"""More days than there are in any number of days."""
+
+
+def _positions(texts: pd.Series[Any], values: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return for each text of a few its position in `values`."""
+    category = texts.astype("category")
+    return np.array([values.index(value) for value in category.cat.categories], np.int64)[category.cat.codes]
 
 
 @dataclass(frozen=True)
@@ -436,7 +477,7 @@ class Audit(Summary):
     findings: pd.DataFrame
 
     def _digest(self) -> Digest:
-        return Digest.of(self)
+        return Digest.of(self.users, self.credentials, self.findings, self.plan)
 
     @cached_property
     def is_open(self) -> pd.Series[Any]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _CURRENT: Final = DAY
 """A report this much older than the reference instant, or less, speaks for it."""
+IDENTITY: Final = ("account_id", "captured_at", "source", "line", "user")
+"""Columns of `users` that tell whose row it is, and of which snapshot."""
 _NAMED: Final = 5
 """Files that an error names before it only counts the rest."""
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from analyzer.result import Audit
+    from analyzer.result import Summary
 
 NAME: Final = "manifest.json"
 _NOT_READ: Final = ("unreadable_file", "not_a_report", "not_followed", "duplicate_input")
 _LIBRARIES: Final = ("pandas", "pyarrow", "matplotlib", "XlsxWriter")
 
 
-def write(audit: Audit, folder: Path, outputs: Sequence[Path]) -> Path:
+def write(audit: Summary, folder: Path, outputs: Sequence[Path]) -> Path:
     """Write the manifest of `outputs` (files in `folder`) and return its path."""
     facts = {
         "as_of": iso(audit.settings.as_of),
@@ -48,9 +48,14 @@ def describe(facts: Mapping[str, Any], folder: Path, outputs: Sequence[Path]) ->
 
 
 def _output(path: Path, folder: Path) -> dict[str, Any]:
-    data = path.read_bytes()
     return {
         "name": path.relative_to(folder).as_posix(),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "bytes": len(data),
+        "sha256": digest_of(path),
+        "bytes": path.stat().st_size,
     }
+
+
+def digest_of(path: Path) -> str:
+    """Return a file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

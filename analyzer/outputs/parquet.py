@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import pandas as pd
     import pyarrow as pa
 
     from analyzer.result import Audit
@@ -24,6 +25,41 @@ def write(audit: Audit, folder: Path, tables: Sequence[str] = tuple(TABLES)) -> 
 
     with ThreadPoolExecutor(max_workers=2) as threads:
         return list(threads.map(write_one, tables))
+
+
+class GrowingTables:
+    """The public tables as files in a folder that grow batch by batch, a row group (or more) each."""
+
+    def __init__(self, folder: Path, tables: Sequence[str]) -> None:
+        self.tables = tables
+        self._folder = folder
+        self._threads = ThreadPoolExecutor(max_workers=2)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew, with empty tables."""
+        from pyarrow import parquet  # noqa: PLC0415 - only this format needs it
+
+        self._writers = {
+            name: parquet.ParquetWriter(self._folder / f"{name}.parquet", TABLES[name], compression="zstd")
+            for name in self.tables
+        }
+
+    def put(self, tables: Mapping[str, pa.Table]) -> None:
+        """Append rows to those tables that are wanted."""
+        list(self._threads.map(lambda name: self._writers[name].write_table(tables[name]), tables))
+
+    def put_issues(self, issues: pd.DataFrame) -> None:
+        """Append the data issues, where they are wanted."""
+        if "issues" in self.tables:
+            self.put({"issues": to_arrow(issues, TABLES["issues"])})
+
+    def close(self) -> list[Path]:
+        """Finish the files and return their paths."""
+        for writer in self._writers.values():
+            writer.close()
+        self._threads.shutdown()
+        return [self._folder / f"{name}.parquet" for name in self.tables]
 
 
 def write_tables(tables: Mapping[str, pa.Table], folder: Path) -> list[Path]:

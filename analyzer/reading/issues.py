@@ -66,11 +66,15 @@ CODES: Final = {
 }
 
 
+Row = tuple[str, int | None, str | None, str | None, str, str]
+"""Source, line, column, value, code, message."""
+
+
 @dataclass
 class IssueLog:
     """Issues in the making; `bookkeeping` turns them into the `issues` table, sorted by source and line."""
 
-    rows: list[tuple[str, int | None, str | None, str | None, str, str]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
 
     def add(  # noqa: PLR0913 - the columns of the table
         self,

@@ -58,9 +58,14 @@ class Source:
     captured_from: str
     account_hint: str | None
 
+    @property
+    def identity(self) -> tuple[str, str | None]:
+        """What tells one report from another: its CSV, and its account where only the file's name tells that."""
+        return self.digest, None if "arn" in self.header.header.columns else self.account_hint
+
 
 @dataclass(frozen=True)
-class _File:
+class File:
     """A file to read; `named` when it was given itself, and not found by walking a folder."""
 
     name: str
@@ -80,19 +85,30 @@ def read_sources(
     What is passed over or cannot be read goes to `log`. `leave_out` is a folder that is not walked into: the output
     of an earlier run. Raises InputError where a path does not exist.
     """
-    files = sorted(_find(paths, log, leave_out), key=lambda file: (file.name, not file.named))
-    sources: list[Source] = []
+    files = find_files(paths, log, leave_out=leave_out)
+    sources = sorted(sources_in(files, log, progress), key=lambda source: source.name)
+    note_empty_folders(paths, [source.name for source in sources], log)
+    return _once_each(sources, log)
+
+
+def find_files(paths: Sequence[str], log: IssueLog, *, leave_out: Path | None = None) -> list[File]:
+    """Return the files under `paths`, by name, as `read_sources` does."""
+    return sorted(_find(paths, log, leave_out), key=lambda file: (file.name, not file.named))
+
+
+def sources_in(
+    files: Sequence[File], log: IssueLog, progress: Callable[[int, int], None] | None = None
+) -> Iterator[Source]:
+    """Yield the reports in `files`, one file after the other; copies of a report too."""
     for done, file in enumerate(files, start=1):
-        sources += _read(file, log)
+        yield from _read(file, log)
         if progress is not None:
             progress(done, len(files))
-    _note_empty_folders(paths, sources, log)
-    return _once_each(sorted(sources, key=lambda source: source.name), log)
 
 
-def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterator[_File]:
+def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterator[File]:
     if STDIN in paths:
-        yield _File(STDIN, None, named=True)
+        yield File(STDIN, None, named=True)
     for given in paths:
         if given == STDIN:
             continue
@@ -111,7 +127,7 @@ def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterat
         if is_folder:
             yield from _walk(path, _name(given).rstrip("/") or "/", log, leave_out and leave_out.resolve())
         else:
-            yield _File(_name(given), path, named=True)
+            yield File(_name(given), path, named=True)
 
 
 def _name(path: str) -> str:
@@ -120,7 +136,7 @@ def _name(path: str) -> str:
     return shown.replace(os.sep, "/")
 
 
-def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Iterator[_File]:
+def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Iterator[File]:
     if leave_out is not None and folder.resolve() == leave_out:
         return
     try:
@@ -134,7 +150,7 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
         if kind == "folder":
             yield from _walk(Path(entry.path), child, log, leave_out)
         elif kind == "file":
-            yield _File(child, Path(entry.path), named=False)
+            yield File(child, Path(entry.path), named=False)
         else:
             log.add("not_followed", f"{kind}; name it on the command line to have it read", source=child)
 
@@ -153,15 +169,15 @@ def _kind(entry: os.DirEntry[str]) -> str:
     return "a link to a folder, or to nothing" if entry.is_symlink() else "no regular file"
 
 
-def _read(file: _File, log: IssueLog) -> list[Source]:
+def _read(file: File, log: IssueLog) -> Iterator[Source]:
     try:
         data = _standard_input() if file.path is None else file.path.read_bytes()
     except OSError as error:
         log.add(
             "unreadable_file", f"cannot be read ({error.strerror}); check permissions and the disk", source=file.name
         )
-        return []
-    return list(_unpack(file, data, log, wrapping=""))
+        return
+    yield from _unpack(file, data, log, wrapping="")
 
 
 def _standard_input() -> bytes:
@@ -170,7 +186,7 @@ def _standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _unpack(file: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: int = 0) -> Iterator[Source]:
+def _unpack(file: File, data: bytes, log: IssueLog, *, wrapping: str, depth: int = 0) -> Iterator[Source]:
     """Yield the reports in `data`; what is none, or damaged, goes to `log`."""
     try:
         inner = data
@@ -191,7 +207,7 @@ def _unpack(file: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: in
         log.add("unreadable_file", f"cannot be read ({type(error).__name__}: {error})", source=file.name)
 
 
-def _open(file: _File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) -> Iterator[Source]:
+def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) -> Iterator[Source]:
     """Yield the reports in a file that is no archive; `inner` is `given` without its gzip layers."""
     if not inner.strip() and Path(file.name).suffix.lower() in REPORT_SUFFIXES:
         raise DamagedError("the file is empty: the download failed; download it again")
@@ -207,7 +223,7 @@ def _open(file: _File, given: bytes, inner: bytes, log: IssueLog, wrapping: str)
         yield _source(name, sha256, len(given), digest, content, log)
 
 
-def _unzip(archive: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: int) -> Iterator[Source]:
+def _unzip(archive: File, data: bytes, log: IssueLog, *, wrapping: str, depth: int) -> Iterator[Source]:
     """Yield the reports in a zip archive, its members by name as if it were a folder."""
     if depth >= _DEEPEST:
         raise DamagedError(f"archives inside archives, {_DEEPEST} deep; unpack them by hand")
@@ -215,7 +231,7 @@ def _unzip(archive: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: 
         opened = zipfile.ZipFile(BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise DamagedError(f"the zip archive cannot be opened ({error}); copy it again") from error
-    members = [member for member in opened.infolist() if not member.is_dir()]
+    members = sorted((one for one in opened.infolist() if not one.is_dir()), key=lambda member: member.filename)
     if any(member.filename == "[Content_Types].xml" for member in members):
         raise NotAReportError("a spreadsheet or office document; save the sheet as CSV and name that file")
     found = False
@@ -223,7 +239,7 @@ def _unzip(archive: _File, data: bytes, log: IssueLog, *, wrapping: str, depth: 
     for member in members:
         seen[member.filename] += 1
         again = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
-        inner = _File(f"{archive.name}/{member.filename}{again}", None, named=False)
+        inner = File(f"{archive.name}/{member.filename}{again}", None, named=False)
         content = _member(opened, member, inner.name, log)
         if content is None:
             found = True
@@ -316,14 +332,14 @@ def _captured(name: str, generated_at: datetime | None) -> tuple[datetime | None
     return None, "unknown"
 
 
-def _note_empty_folders(paths: Sequence[str], sources: list[Source], log: IssueLog) -> None:
+def note_empty_folders(paths: Sequence[str], found: Sequence[str], log: IssueLog) -> None:
     """Note named folders without any report: rejected inputs, like named files that are none."""
     for given in paths:
         if given == STDIN or not Path(given).is_dir():
             continue
         name = _name(given).rstrip("/")
         prefix = f"{name}/"
-        if not any(source.name.startswith(prefix) for source in sources):
+        if not any(source.startswith(prefix) for source in found):
             log.add("unreadable_file", "no credential report in this folder; check the path", source=name or "/")
 
 
@@ -336,21 +352,16 @@ def _once_each(sources: list[Source], log: IssueLog) -> list[Source]:
     dated: dict[tuple[str, str | None], Source] = {}
     for source in sources:
         if source.captured_at is not None:
-            dated.setdefault(_identity(source), source)
+            dated.setdefault(source.identity, source)
     kept = []
     for source in sources:
-        key = (*_identity(source), source.captured_at)
+        key = (*source.identity, source.captured_at)
         other = first_of.get(key)
         if other is None and source.captured_at is None:
-            other = dated.get(_identity(source))
+            other = dated.get(source.identity)
         if other is None:
             first_of[key] = source
             kept.append(source)
         else:
             log.add("duplicate_input", f"the same report as {other.name}; counted once", source=source.name)
     return kept
-
-
-def _identity(source: Source) -> tuple[str, str | None]:
-    """Return what tells one report from another: its CSV, and its account where only the file's name tells that."""
-    return source.digest, None if "arn" in source.header.header.columns else source.account_hint

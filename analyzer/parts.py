@@ -1,0 +1,148 @@
+"""A batch of reports, judged; and what is kept of each batch when an audit is put together from many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from analyzer.bookkeeping import inputs_table
+from analyzer.excepting import Covered, cover, tell_of_exceptions
+from analyzer.judging import judge
+from analyzer.reading.issues import IssueLog
+from analyzer.reading.normalizing import normalize
+from analyzer.reading.parsing import parse
+from analyzer.result import Audit, Digest, Settings, Streamed
+from analyzer.selection import IDENTITY, note_users_found_twice, select
+from analyzer.tables import TABLES, issues_table, to_arrow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import pyarrow as pa
+
+    from analyzer.reading.issues import Row
+    from analyzer.reading.sources import Source
+
+BATCH: Final = 8_000_000
+"""Bytes of CSV that are judged in one go."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The tables of some reports (see `Audit`), and what the exceptions of the policy cover of them."""
+
+    settings: Settings
+    inputs: pd.DataFrame
+    users: pd.DataFrame
+    credentials: pd.DataFrame
+    findings: pd.DataFrame
+    accounts: tuple[str, ...]
+    covered: Covered
+
+    def whole(self, log: IssueLog) -> Audit:
+        """Return them as an audit of their own."""
+        exceptions = tell_of_exceptions(self.covered, self.settings.plan, self.accounts, log)
+        return Audit(
+            settings=self.settings,
+            inputs=self.inputs,
+            users=self.users,
+            credentials=self.credentials,
+            findings=self.findings,
+            issues=issues_table(log),
+            exceptions=exceptions,
+            accounts=self.accounts,
+        )
+
+    def arrow(self, tables: Sequence[str]) -> dict[str, pa.Table]:
+        """Return the public tables that are wanted, but for `issues`."""
+        return {name: to_arrow(getattr(self, name), TABLES[name]) for name in tables if name != "issues"}
+
+
+def judge_sources(sources: Sequence[Source], settings: Settings, log: IssueLog) -> Judged:
+    """Read and judge `sources`. Raises InputError where a reference instant is missing."""
+    tables = normalize(parse(sources, log), sources, log, settings.account_id)
+    selection = select(tables, sources, log, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
+    findings, credentials = judge(tables, selection, settings.plan)
+    findings, covered = cover(findings, settings.plan)
+    judged = tables.users[list(IDENTITY)].take(np.flatnonzero(selection.judged))
+    note_users_found_twice(judged, log, by_capture=settings.every_snapshot)
+    return Judged(
+        settings,
+        inputs_table(sources, tables, selection.judged, selection.as_of),
+        tables.users,
+        credentials,
+        findings,
+        tuple(sorted(judged["account_id"].drop_duplicates().astype("str").fillna("unknown"))),
+        covered,
+    )
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is kept of a batch after its tables were written.
+
+    `first` and `last` are the names of its first and last report; `own` is what no other part may have: its snapshots
+    (account, and with `every_snapshot` the capture time) and its reports.
+    """
+
+    digest: Digest
+    covered: Covered
+    inputs: pd.DataFrame
+    accounts: tuple[str, ...]
+    issues: Sequence[Row]
+    first: str
+    last: str
+    own: frozenset[object]
+
+    @classmethod
+    def of(cls, judged: Judged, sources: Sequence[Source], log: IssueLog) -> Part:
+        """Keep what is needed of a batch."""
+        settings, users = judged.settings, judged.users
+        digest = Digest.of(users, judged.credentials, judged.findings, settings.plan)
+        snapshots: set[object] = set(digest.known)
+        if settings.every_snapshot:
+            pairs = users[["account_id", "captured_at"]].dropna(subset="account_id").drop_duplicates().astype("object")
+            snapshots = set(pairs.itertuples(index=False, name=None))
+        return cls(
+            digest,
+            judged.covered,
+            judged.inputs,
+            judged.accounts,
+            log.rows,
+            sources[0].name,
+            sources[-1].name,
+            frozenset(snapshots | {source.identity for source in sources}),
+        )
+
+
+def batches(sources: Iterable[Source], size: int = BATCH) -> Iterator[list[Source]]:
+    """Yield the sources in batches of about `size` bytes of CSV."""
+    batch: list[Source] = []
+    held = 0
+    for source in sources:
+        batch.append(source)
+        held += len(source.csv)
+        if held >= size:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def joined(parts: Sequence[Part], settings: Settings, log: IssueLog) -> Streamed:
+    """Return an audit of all parts; `log` has the issues that are of none of them."""
+    every = IssueLog([*log.rows, *(row for part in parts for row in part.issues)])
+    accounts = tuple(sorted({account for part in parts for account in part.accounts}))
+    covered = Covered.joined([part.covered for part in parts])
+    exceptions = tell_of_exceptions(covered, settings.plan, accounts, every)
+    return Streamed(
+        settings=settings,
+        inputs=pd.concat([part.inputs for part in parts], ignore_index=True),
+        issues=issues_table(every),
+        exceptions=exceptions,
+        accounts=accounts,
+        kept=Digest.joined([part.digest for part in parts], settings.plan),
+    )
