@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from analyzer.reading.sources import Source
 
 BATCH: Final = 8_000_000
-"""Bytes of CSV that are judged in one go."""
+"""Bytes of CSV that are judged in one go, unless it is said otherwise."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,11 @@ class Part:
         """Keep what is needed of a batch."""
         settings, users = judged.settings, judged.users
         digest = Digest.of(users, judged.credentials, judged.findings, settings.plan)
-        snapshots: set[object] = set(digest.known)
+        own: set[object] = {*digest.known, *(source.identity for source in sources)}
         if settings.every_snapshot:
             pairs = users[["account_id", "captured_at"]].dropna(subset="account_id").drop_duplicates().astype("object")
-            snapshots = set(pairs.itertuples(index=False, name=None))
+            own = set(pairs.itertuples(index=False, name=None))
+            own |= {(*source.identity, source.captured_at) for source in sources}
         return cls(
             digest,
             judged.covered,
@@ -114,11 +115,11 @@ class Part:
             log.rows,
             sources[0].name,
             sources[-1].name,
-            frozenset(snapshots | {source.identity for source in sources}),
+            frozenset(own),
         )
 
 
-def batches(sources: Iterable[Source], size: int = BATCH) -> Iterator[list[Source]]:
+def batches(sources: Iterable[Source], size: int) -> Iterator[list[Source]]:
     """Yield the sources in batches of about `size` bytes of CSV."""
     batch: list[Source] = []
     held = 0

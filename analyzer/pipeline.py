@@ -18,7 +18,7 @@ from analyzer.reading.columns import NO_TIME
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import normalize
 from analyzer.reading.parsing import parse
-from analyzer.reading.sources import STDIN, find_files, note_empty_folders, read_sources, sources_in
+from analyzer.reading.sources import STDIN, find_files, note_empty_folders, once_each, read_sources, sources_in
 from analyzer.result import Inspection
 from analyzer.selection import note_users_found_twice
 from analyzer.snapshots import store
@@ -57,22 +57,25 @@ def audit(
     return parts.judge_sources(sources, settings, log).whole(log)
 
 
-def audit_in_parts(
+def audit_in_parts(  # noqa: PLR0913 - what is read, and how it is written
     paths: Sequence[str],
     settings: Settings,
     out: GrowingTables,
     *,
+    batch: int = parts.BATCH,
     leave_out: Path | None = None,
     progress: Progress | None = None,
 ) -> Summary:
     """Do the same and hold a few batches of reports at a time: their tables go to `out` as they come.
+
+    `batch` is about how many bytes of CSV are judged in one go.
 
     Where batches depend on each other (an account that stands in two of them, reports out of order), or on the user
     (an error), all is judged in one.
     """
     if STDIN not in paths:
         with suppress(_DependentError, InputError):
-            return _in_parts(paths, settings, out, leave_out, progress)
+            return _in_parts(paths, settings, out, batch, leave_out, progress)
         out.restart()
     log = IssueLog()
     judged = parts.judge_sources(_sources(paths, log, leave_out, progress), settings, log)
@@ -86,20 +89,28 @@ class _DependentError(Exception):
     """Batches depend on each other."""
 
 
-def _in_parts(
-    paths: Sequence[str], settings: Settings, out: GrowingTables, leave_out: Path | None, progress: Progress | None
+def _in_parts(  # noqa: PLR0913 - as it is called
+    paths: Sequence[str],
+    settings: Settings,
+    out: GrowingTables,
+    batch: int,
+    leave_out: Path | None,
+    progress: Progress | None,
 ) -> Summary:
     log = IssueLog()
     done: list[Part] = []
     last, owned = "", set[object]()
 
-    def judge(batch: Sequence[Source]) -> tuple[Part, dict[str, pa.Table]]:
+    def judge(found: Sequence[Source]) -> tuple[Part, dict[str, pa.Table]]:
+        if settings.every_snapshot and any(source.captured_at is None for source in found):
+            raise _DependentError  # it may be a copy of a dated one in another batch
         issues = IssueLog()
-        judged = parts.judge_sources(batch, settings, issues)
-        return Part.of(judged, batch, issues), judged.arrow(out.tables)
+        sources = once_each(found, issues)
+        judged = parts.judge_sources(sources, settings, issues)
+        return Part.of(judged, sources, issues), judged.arrow(out.tables)
 
     found = sources_in(find_files(paths, log, leave_out=leave_out), log, progress)
-    for part, tables in engine.local(judge, ahead(parts.batches(found))):
+    for part, tables in engine.local(judge, ahead(parts.batches(found, batch))):
         if part.first <= last or not owned.isdisjoint(part.own):
             raise _DependentError
         last = part.last

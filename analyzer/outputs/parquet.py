@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import pyarrow as pa
+    from pyarrow import parquet
 
     from analyzer.result import Audit
 
@@ -34,12 +35,14 @@ class GrowingTables:
         self.tables = tables
         self._folder = folder
         self._threads = ThreadPoolExecutor(max_workers=2)
+        self._writers: dict[str, parquet.ParquetWriter] = {}
         self.restart()
 
     def restart(self) -> None:
         """Begin anew, with empty tables."""
         from pyarrow import parquet  # noqa: PLC0415 - only this format needs it
 
+        self._finish()
         self._writers = {
             name: parquet.ParquetWriter(self._folder / f"{name}.parquet", TABLES[name], compression="zstd")
             for name in self.tables
@@ -56,10 +59,13 @@ class GrowingTables:
 
     def close(self) -> list[Path]:
         """Finish the files and return their paths."""
-        for writer in self._writers.values():
-            writer.close()
+        self._finish()
         self._threads.shutdown()
         return [self._folder / f"{name}.parquet" for name in self.tables]
+
+    def _finish(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
 
 
 def write_tables(tables: Mapping[str, pa.Table], folder: Path) -> list[Path]:

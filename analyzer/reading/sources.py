@@ -86,9 +86,9 @@ def read_sources(
     of an earlier run. Raises InputError where a path does not exist.
     """
     files = find_files(paths, log, leave_out=leave_out)
-    sources = sorted(sources_in(files, log, progress), key=lambda source: source.name)
+    sources = list(sources_in(files, log, progress))
     note_empty_folders(paths, [source.name for source in sources], log)
-    return _once_each(sources, log)
+    return once_each(sources, log)
 
 
 def find_files(paths: Sequence[str], log: IssueLog, *, leave_out: Path | None = None) -> list[File]:
@@ -343,11 +343,12 @@ def note_empty_folders(paths: Sequence[str], found: Sequence[str], log: IssueLog
             log.add("unreadable_file", "no credential report in this folder; check the path", source=name or "/")
 
 
-def _once_each(sources: list[Source], log: IssueLog) -> list[Source]:
-    """Return `sources` without those that repeat another's CSV of the same capture time, or of none.
+def once_each(sources: Sequence[Source], log: IssueLog) -> list[Source]:
+    """Return `sources` by name, without those that repeat another's CSV of the same capture time, or of none.
 
     A quiet account gives the same bytes on two days: with two capture times known, those are two snapshots.
     """
+    sources = sorted(sources, key=lambda source: source.name)
     first_of: dict[tuple[str, str | None, datetime | None], Source] = {}
     dated: dict[tuple[str, str | None], Source] = {}
     for source in sources:

@@ -1,0 +1,181 @@
+"""Audits in batches: the same answer as in one go, and no more in memory than a few batches."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from analyzer import parts
+from analyzer.errors import InputError
+from analyzer.outputs.parquet import GrowingTables
+from analyzer.pipeline import audit, audit_in_parts
+from analyzer.planning import make_plan
+from analyzer.policy import read_policy
+from analyzer.result import Audit, Settings, Streamed, Summary
+from analyzer.tables import TABLES, to_arrow
+from tests.reports import csv_of, key, root, user, write
+from tests.strategies import reports
+
+AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
+ACCOUNTS = ["111122223333", "444455556666", "123456789012", "777788889999"]
+POLICY = """
+[exceptions.one]
+account = "111122223333"
+reason = "r"
+owner = "o"
+expires = 2026-11-20
+
+[exceptions.two]
+user = "*a*"
+reason = "r"
+owner = "o"
+expires = 2026-10-30
+
+[exceptions.three]
+user = "nobody-of-this-name"
+reason = "r"
+owner = "o"
+expires = 2027-10-30
+"""
+
+
+def in_parts(paths: list[str], settings: Settings, out: Path, batch: int = 1) -> tuple[Summary, dict[str, pa.Table]]:
+    """Return what is told of an audit in batches, and the tables that it wrote."""
+    out.mkdir()
+    growing = GrowingTables(out, list(TABLES))
+    try:
+        told = audit_in_parts(paths, settings, growing, batch=batch)
+    finally:
+        files = growing.close()
+    return told, {file.stem: parquet.read_table(file) for file in files}
+
+
+def assert_the_same(told: Summary, tables: dict[str, pa.Table], whole: Audit) -> None:
+    assert told.summary == whole.summary
+    assert told.exit_code == whole.exit_code
+    assert told.inputs.astype("object").to_dict("list") == whole.inputs.astype("object").to_dict("list")
+    assert told.exceptions.to_dict("list") == whole.exceptions.to_dict("list")
+    for name, notable in whole.digest.notable.items():
+        other = told.digest.notable[name]
+        assert other.count == notable.count
+        assert plain(other.findings) == plain(notable.findings)
+    for name, schema in TABLES.items():
+        expected = to_arrow(getattr(whole, name), schema)
+        assert tables[name].schema == expected.schema
+        assert tables[name].to_pylist() == expected.to_pylist()
+
+
+def plain(findings: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a frame
+    return to_arrow(findings, TABLES["findings"]).to_pylist()  # type: ignore[no-any-return]
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> dict[str, str]:
+    """Draw files of a few accounts, some of them damaged, repeated, of two days or of no account."""
+    files: dict[str, str] = {}
+    for number in range(draw(st.integers(1, 4))):
+        account = ACCOUNTS[number] if draw(st.integers(0, 5)) else draw(st.sampled_from(ACCOUNTS))
+        text = draw(reports(account=account, drop_column=True, max_users=4)).to_csv()
+        day = draw(st.sampled_from(["2026-10-31", "2026-10-31", "2026-10-30"]))
+        hint = draw(st.sampled_from([account, account, "report"]))
+        files[f"{day}/{number}-{hint}.csv"] = text
+        if not draw(st.integers(0, 7)):
+            files[f"2026-10-31/{number}-copy.csv"] = text
+        if not draw(st.integers(0, 7)):
+            files[f"{day}/{number}.txt"] = draw(st.sampled_from(["", "a,b\n", "no report\n", text[: len(text) // 2]]))
+    return files
+
+
+@given(fleets(), st.booleans(), st.booleans(), st.sampled_from([1, 1, 600, 10_000]))
+def test_batches_give_what_one_go_gives(files: dict[str, str], every: bool, own_capture: bool, batch: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            write(Path(folder) / "in" / name, text)
+        policy = Path(folder) / "policy.toml"
+        policy.write_text(POLICY)
+        settings = Settings(make_plan(policy=read_policy(policy)), None if own_capture else AS_OF, every_snapshot=every)
+        given_paths = [str(Path(folder) / "in")]
+        told, tables = in_parts(given_paths, settings, Path(folder) / "out", batch)
+        assert_the_same(told, tables, audit(given_paths, settings))
+
+
+def fleet(folder: Path, accounts: list[str], day: str = "2026-10-31") -> list[str]:
+    """Write a report of each account: one user with a key that was never used."""
+    for account in accounts:
+        rows = root(account), user("ci-deploy", account=account, **key(rotated="2026-01-01T00:00:00+00:00"))
+        write(folder / day / f"{account}.csv", csv_of(*rows))
+    return [str(folder)]
+
+
+def test_each_batch_is_written_and_let_go(tmp_path: Path) -> None:
+    paths, settings = fleet(tmp_path / "in", ACCOUNTS), Settings(as_of=AS_OF)
+    told, tables = in_parts(paths, settings, tmp_path / "out")
+    assert isinstance(told, Streamed)
+    assert parquet.ParquetFile(tmp_path / "out/findings.parquet").num_row_groups == len(ACCOUNTS)
+    assert_the_same(told, tables, audit(paths, settings))
+
+
+@pytest.mark.parametrize("case", ["two days", "copy", "undated copy", "names out of order"])
+def test_batches_that_depend_on_each_other_are_judged_in_one(tmp_path: Path, case: str) -> None:
+    paths, settings = fleet(tmp_path / "in", ACCOUNTS), Settings(as_of=AS_OF)
+    text = (tmp_path / f"in/2026-10-31/{ACCOUNTS[-1]}.csv").read_text()
+    if case == "two days":
+        fleet(tmp_path / "in", ACCOUNTS[:1], "2026-10-01")
+    elif case == "names out of order":  # the names of members come after that of the file beside the archive
+        with zipfile.ZipFile(tmp_path / "in/a.zip", "w") as archive:
+            archive.writestr("2026-10-31.csv", text)
+        write(tmp_path / "in/a.zip.csv", csv_of(user("auditor", account="210987654321")))
+        (tmp_path / f"in/2026-10-31/{ACCOUNTS[-1]}.csv").unlink()
+    else:
+        write(tmp_path / ("in/2026-10-31/zz.csv" if case == "copy" else "in/aa.csv"), text)
+    told, tables = in_parts(paths, settings, tmp_path / "out")
+    assert isinstance(told, Audit)
+    assert_the_same(told, tables, audit(paths, settings))
+
+
+def test_every_snapshot_of_an_account_may_stand_in_a_batch_of_its_own(tmp_path: Path) -> None:
+    paths = fleet(tmp_path / "in", ACCOUNTS)
+    for day in ("2026-10-01", "2026-10-02"):
+        fleet(tmp_path / "in", ACCOUNTS[:2], day)
+    settings = Settings(every_snapshot=True)
+    told, tables = in_parts(paths, settings, tmp_path / "out")
+    # The same bytes on several days are several snapshots: they are told apart by their days.
+    assert isinstance(told, Streamed)
+    assert_the_same(told, tables, audit(paths, settings))
+    write(tmp_path / "in/undated.csv", (tmp_path / f"in/2026-10-31/{ACCOUNTS[-1]}.csv").read_text())
+    told, tables = in_parts(paths, settings, tmp_path / "again")
+    assert isinstance(told, Audit)
+    assert_the_same(told, tables, audit(paths, settings))
+
+
+def test_an_error_is_the_same_and_names_all_reports(tmp_path: Path) -> None:
+    for account in ACCOUNTS:
+        write(tmp_path / f"in/{account}.csv", csv_of(user("auditor", account=account)))
+    with pytest.raises(InputError) as whole:
+        audit([str(tmp_path / "in")], Settings())
+    with pytest.raises(InputError) as told:
+        in_parts([str(tmp_path / "in")], Settings(), tmp_path / "out")
+    assert str(told.value) == str(whole.value)
+    assert all(account in str(told.value) for account in ACCOUNTS)
+
+
+def test_no_report_at_all_is_the_same_error(tmp_path: Path) -> None:
+    write(tmp_path / "in/notes.txt", "nothing")
+    with pytest.raises(InputError, match="no credential report could be read"):
+        in_parts([str(tmp_path / "in")], Settings(), tmp_path / "out")
+
+
+def test_a_fault_of_the_program_is_not_hidden(tmp_path: Path) -> None:
+    paths = fleet(tmp_path / "in", ACCOUNTS)
+    with mock.patch.object(parts, "judge_sources", side_effect=MemoryError), pytest.raises(MemoryError):
+        in_parts(paths, Settings(as_of=AS_OF), tmp_path / "out")
