@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from analyzer.reading.columns import NO_TIME, arrow_of, coded, microseconds, true_where
-from analyzer.reading.times import since_epoch
+from analyzer.reading.columns import NO_TIME, coded, lowered, microseconds, true_where
+from analyzer.reading.times import DAY, since_epoch
 from analyzer.result import counted
-from analyzer.staleness import DAY
 from analyzer.verdicts import Status
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ class _Found:
             )
             for column in ("account_id", "credential", "control")
         }
-        names = pc.utf8_lower(arrow_of(findings["user"])).combine_chunks().dictionary_encode()
+        names = lowered(findings["user"]).dictionary_encode()
         self._users = names.dictionary
         self._user = pc.fill_null(names.indices, -1).to_numpy()
 

@@ -12,6 +12,7 @@ from analyzer.bookkeeping import inputs_table
 from analyzer.excepting import Covered, cover, tell_of_exceptions
 from analyzer.judging import judge
 from analyzer.reading.issues import IssueLog
+from analyzer.reading.layout import SHOWN_ONLY
 from analyzer.reading.normalizing import normalize
 from analyzer.reading.parsing import parse
 from analyzer.result import Audit, Digest, Settings, Streamed
@@ -19,14 +20,14 @@ from analyzer.selection import IDENTITY, note_users_found_twice, select
 from analyzer.tables import TABLES, issues_table, to_arrow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
     from analyzer.reading.issues import Row
     from analyzer.reading.sources import Source
 
-BATCH: Final = 8_000_000
+BATCH: Final = 16_000_000
 """Bytes of CSV that are judged in one go, unless it is said otherwise."""
 
 
@@ -61,9 +62,15 @@ class Judged:
         return {name: to_arrow(getattr(self, name), TABLES[name]) for name in tables if name != "issues"}
 
 
-def judge_sources(sources: Sequence[Source], settings: Settings, log: IssueLog) -> Judged:
-    """Read and judge `sources`. Raises InputError where a reference instant is missing."""
-    tables = normalize(parse(sources, log), sources, log, settings.account_id)
+def judge_sources(
+    sources: Sequence[Source], settings: Settings, log: IssueLog, wanted: Collection[str] = tuple(TABLES)
+) -> Judged:
+    """Read and judge `sources`. Raises InputError where a reference instant is missing.
+
+    Only the tables `wanted` are whole: columns that no control looks at may be left out of others.
+    """
+    leave_out = () if {"users", "credentials"} & set(wanted) else SHOWN_ONLY
+    tables = normalize(parse(sources, log, leave_out=leave_out), sources, log, settings.account_id)
     selection = select(tables, sources, log, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
     findings, credentials = judge(tables, selection, settings.plan)
     findings, covered = cover(findings, settings.plan)

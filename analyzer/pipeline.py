@@ -106,7 +106,7 @@ def _in_parts(  # noqa: PLR0913 - as it is called
             raise _DependentError  # it may be a copy of a dated one in another batch
         issues = IssueLog()
         sources = once_each(found, issues)
-        judged = parts.judge_sources(sources, settings, issues)
+        judged = parts.judge_sources(sources, settings, issues, out.tables)
         return Part.of(judged, sources, issues), judged.arrow(out.tables)
 
     found = sources_in(find_files(paths, log, leave_out=leave_out), log, progress)

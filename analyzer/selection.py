@@ -10,9 +10,8 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from analyzer.errors import InputError
-from analyzer.reading.columns import NO_TIME, arrow_of, microseconds, numbered, records
-from analyzer.reading.times import since_epoch
-from analyzer.staleness import DAY
+from analyzer.reading.columns import NO_TIME, lowered, microseconds, numbered, records
+from analyzer.reading.times import DAY, since_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,11 +170,10 @@ def snapshot_of(users: pd.DataFrame, *, by_capture: bool) -> npt.NDArray[np.int6
 
 def note_users_found_twice(users: pd.DataFrame, log: IssueLog, *, by_capture: bool) -> None:
     """Note users that stand twice in one snapshot (see `snapshot_of`): a name is unique, whatever its case."""
-    name = pc.utf8_lower(arrow_of(users["user"])).combine_chunks().dictionary_encode().indices
-    keys = pd.DataFrame(
-        {"snapshot": snapshot_of(users, by_capture=by_capture), "name": pc.fill_null(name, -1).to_numpy()}
-    )
-    twice = np.flatnonzero(keys.duplicated(keep=False).to_numpy() & (keys["name"] >= 0).to_numpy())
+    names = lowered(users["user"]).dictionary_encode()
+    name = pc.fill_null(names.indices, -1).to_numpy()
+    key = snapshot_of(users, by_capture=by_capture) * len(names.dictionary) + name
+    twice = np.flatnonzero(pd.Series(key).duplicated(keep=False).to_numpy() & (name >= 0))
     for row in records(users[["source", "line", "user"]].iloc[twice]):
         log.add(
             "duplicate_user",

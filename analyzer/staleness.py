@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from analyzer.reading.columns import NO_TIME, arrow_of, column_of, microseconds, true_where
 from analyzer.reading.layout import SLOTS, TIMESTAMP_COLUMNS, Kind, State
-from analyzer.reading.times import GRANULARITY, MICROSECOND
+from analyzer.reading.times import DAY, GRANULARITY, MICROSECOND
 from analyzer.verdicts import Reason
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
     Micros = npt.NDArray[np.int64]
 
-DAY: Final = 86_400_000_000
-"""Microseconds in a day of elapsed time; no calendar or time zone changes it."""
 TOLERANCE: Final = GRANULARITY // MICROSECOND
 """Microseconds by which AWS's clock may be cut: a use so little after an instant was not after it."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.reading.columns import times_from
 from analyzer.reading.layout import Kind
+from analyzer.reading.times import DAY
 from analyzer.verdicts import BOUNDED, Reason
 
 if TYPE_CHECKING:
@@ -88,14 +90,31 @@ def messages(
     texts, places = [pa.array([], pa.string())], [np.zeros(0, np.int64)]
     for number, words in enumerate(own):
         here = np.flatnonzero(verdicts.chosen == number)
+        first, which = _alike(verdicts, days, here)
         places.append(here)
-        texts.append(_explain(verdicts.take(here), days[here], words))
+        texts.append(_explain(verdicts.take(first), days[first], words).take(pa.array(which)))
     together, place = pa.chunked_array(texts), np.concatenate(places)
     if (np.diff(place) == 1).all():
         return together
     back = np.empty(len(place), np.int64)
     back[place] = np.arange(len(place))
     return together.take(pa.array(back))
+
+
+def _alike(
+    verdicts: Verdicts, days: npt.NDArray[np.int32], rows: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the first of those rows whose words are alike, and for each row which of them it is like."""
+    key = (verdicts.time[rows] // DAY) * len(Reason) + verdicts.reason[rows]
+    key = (key * len(Kind) + verdicts.kind[rows]) * _MOST_DAYS + days[rows]
+    which, distinct = pd.factorize(key)
+    first = np.empty(len(distinct), np.int64)
+    first[which[::-1]] = rows[::-1]
+    return first, which
+
+
+_MOST_DAYS: Final = 1 << 22
+"""More days than there are between any two times."""
 
 
 def _explain(

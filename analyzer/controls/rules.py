@@ -15,9 +15,9 @@ import pandas as pd
 
 from analyzer.reading.columns import NO_TIME, arrow_of, microseconds, true_where
 from analyzer.reading.layout import SLOTS, Kind, State
+from analyzer.reading.times import DAY
 from analyzer.staleness import (
     BASES,
-    DAY,
     REASONS,
     TOLERANCE,
     Evidence,

@@ -38,9 +38,9 @@ from analyzer.drawing import (
 from analyzer.planning import UNUSED
 from analyzer.reading.columns import NO_TIME, arrow_of, microseconds
 from analyzer.reading.layout import Kind
+from analyzer.reading.times import DAY
 from analyzer.result import counted
 from analyzer.snapshots.survival import kaplan_meier
-from analyzer.staleness import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from analyzer.reading.columns import TIME
 from analyzer.tables import TABLES, to_arrow
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class GrowingTables:
 
         self._finish()
         self._writers = {
-            name: parquet.ParquetWriter(self._folder / f"{name}.parquet", TABLES[name], compression="zstd")
+            name: parquet.ParquetWriter(self._folder / f"{name}.parquet", TABLES[name], **_options(TABLES[name]))
             for name in self.tables
         }
 
@@ -77,5 +78,15 @@ def _write(table: pa.Table, path: Path) -> Path:
     from pyarrow import parquet  # noqa: PLC0415 - only this format needs it
 
     with path.open("wb") as file:
-        parquet.write_table(table, file, compression="zstd")
+        parquet.write_table(table, file, **_options(table.schema))
     return path
+
+
+def _options(schema: pa.Schema) -> dict[str, Any]:
+    """Return how tables are written: without dictionaries of what differs from row to row."""
+    many = {field.name for field in schema if field.type == TIME} - _OFTEN_THE_SAME | _NEARLY_ALL_DIFFER
+    return {"compression": "zstd", "use_dictionary": [name for name in schema.names if name not in many]}
+
+
+_OFTEN_THE_SAME: Final = frozenset({"as_of", "captured_at"})
+_NEARLY_ALL_DIFFER: Final = frozenset({"user", "arn"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -33,21 +34,39 @@ def arrow_of(column: pd.Series[Any]) -> pa.ChunkedArray:
 
 def coded(codes: npt.NDArray[Any], categories: Sequence[str]) -> pd.Series[Any]:
     """Return a category column from codes; -1 is NA."""
-    index = pd.Index(list(categories), dtype="str")
-    return pd.Series(pd.Categorical.from_codes(codes, categories=index, validate=False), copy=False)
+    dtype = _category(tuple(categories))
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype, validate=False), copy=False)
 
 
-def category_of(values: pa.Array | pa.ChunkedArray) -> pd.Series[Any]:
-    """Return few-valued texts as a category, its values sorted so that they do not depend on the order of rows."""
-    chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
-    encoded = chunked.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
+@lru_cache(maxsize=256)
+def _category(categories: tuple[str, ...]) -> pd.CategoricalDtype:
+    return pd.CategoricalDtype(pd.Index(list(categories), dtype="str"))
+
+
+def category_of(values: pa.Array | pa.ChunkedArray, of_row: npt.NDArray[np.int64] | None = None) -> pd.Series[Any]:
+    """Return few-valued texts as a category, its values sorted so that they do not depend on the order of rows.
+
+    `of_row` says where in `values` the text of each row is; without it, they are those of the rows.
+    """
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if of_row is not None:
+        used = np.zeros(len(values), bool)
+        used[of_row] = True
+        values = pc.if_else(pa.array(used), values, NULL_TEXT)
+    encoded = values.dictionary_encode()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
     rank = np.full(len(order) + 1, -1, np.int32)  # the last place answers for code -1
     rank[order] = np.arange(len(order))
-    codes = pc.fill_null(encoded.indices, -1).to_numpy()
-    return coded(rank[codes], encoded.dictionary.take(pa.array(order)).to_pylist())
+    codes = rank[pc.fill_null(encoded.indices, -1).to_numpy()]
+    return coded(codes if of_row is None else codes[of_row], encoded.dictionary.take(pa.array(order)).to_pylist())
+
+
+def lowered(texts: pd.Series[Any]) -> pa.StringArray:
+    """Return texts in lower case."""
+    values = arrow_of(texts).combine_chunks()
+    is_ascii = pc.all(pc.string_is_ascii(values)).as_py()
+    return pc.ascii_lower(values) if is_ascii else pc.utf8_lower(values)
 
 
 def true_where(mask: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:

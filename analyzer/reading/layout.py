@@ -139,6 +139,9 @@ LAST_USED_COLUMNS: Final = tuple(
 )
 """The six columns that reports of 2014 and 2015 (16 columns) do not have."""
 
+SHOWN_ONLY: Final = frozenset({column for slot in SLOTS for column in (slot.region, slot.service) if column})
+"""Columns that tables show and no control looks at; nothing in them can be unreadable."""
+
 OPTIONAL_COLUMNS: Final = frozenset({*LAST_USED_COLUMNS, "additional_credentials_info"})
 """Columns whose absence is a known layout and not damage."""
 

@@ -54,7 +54,11 @@ _CODE: Final = {state: np.int8(code) for code, state in enumerate(State)}
 _SENTINEL_TEXTS: Final = pa.array(["", "N/A", "no_information", "not_supported"])
 _SENTINEL_CODES: Final = np.array([_CODE[SENTINELS[text.lower()]] for text in _SENTINEL_TEXTS.to_pylist()])
 
-_PLAIN_LENGTHS: Final = pa.array([None, len("2026-10-31T08:00:00Z"), len("2026-10-31T08:00:00+00:00")], pa.int32())
+_ODD: Final = len(_STATES)
+_STATE_BY_LENGTH: Final = np.full(len("2026-10-31T08:00:00+00:00") + 2, _ODD, np.int8)
+"""What a cell of AWS's own is by its length; the last one answers for all that are longer."""
+_STATE_BY_LENGTH[[len(text) for text in _SENTINEL_TEXTS.to_pylist()]] = _SENTINEL_CODES
+_STATE_BY_LENGTH[[len("2026-10-31T08:00:00Z"), len("2026-10-31T08:00:00+00:00")]] = _CODE[State.VALUE]
 _YEAR_1: Final = since_epoch(datetime.min.replace(tzinfo=UTC))
 _SURE_TIME: Final = (
     r"^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
@@ -95,8 +99,9 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     user = _blank_to_null(raw.cells["user"])
     arn = _blank_to_null(raw.cells["arn"])
     names = _read_arns(arn, user, raw, place)
-    user = pc.coalesce(user, names.name)
-    is_root = pc.fill_null(pc.or_kleene(pc.equal(user, ROOT_USER), names.is_root), fill_value=False)
+    if user.null_count:
+        user = pc.coalesce(user, names.name)
+    is_root = pa.array(names.is_root | true_where(pc.equal(user, ROOT_USER)))
     for column in COLUMNS:
         cells = raw.cells[column]
         if column in TIMESTAMP_COLUMNS:
@@ -160,38 +165,61 @@ def _read_info(cells: pa.ChunkedArray) -> pd.Series[Any]:
 
 def _read_times(cells: pa.ChunkedArray, column: str, place: _Place) -> tuple[pd.Series[Any], pd.Series[Any]]:
     """Return a column's times (UTC) and the state of each cell."""
+    plain = _read_plain(cells)
+    if plain is not None:
+        times, code = plain
+        return column_of(times), coded(code, _STATES)
     sentinel = pc.index_in(cells, _SENTINEL_TEXTS)
     candidates = pc.if_else(pc.is_valid(sentinel), NULL_TEXT, cells)
     code = np.where(cells.is_null().to_numpy(), _CODE[State.MISSING], _CODE[State.VALUE]).astype(np.int8)
     positions = pc.fill_null(sentinel, -1).to_numpy()
     code = np.where(positions >= 0, _SENTINEL_CODES[positions], code)
-    times = _read_plain(candidates)
-    if times is None:
-        times = _read_each(candidates, code)
-        rows = np.flatnonzero(code == _CODE[State.INVALID])
-        place.note(
-            "bad_timestamp",
-            "not a time that can be read with certainty (date, time of day and UTC offset, such as "
-            "2026-10-31T08:00:00Z): the row is kept, this cell counts as unknown; use the report as AWS made it",
-            rows,
-            column,
-        )
+    times = _read_each(candidates, code)
+    rows = np.flatnonzero(code == _CODE[State.INVALID])
+    place.note(
+        "bad_timestamp",
+        "not a time that can be read with certainty (date, time of day and UTC offset, such as "
+        "2026-10-31T08:00:00Z): the row is kept, this cell counts as unknown; use the report as AWS made it",
+        rows,
+        column,
+    )
     return column_of(times), coded(code, _STATES)
 
 
-def _read_plain(candidates: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Return the times of a column written as AWS writes them; None where some cell is not.
+def _read_plain(cells: pa.ChunkedArray) -> tuple[pa.ChunkedArray, npt.NDArray[np.int8]] | None:
+    """Return the times of a column written as AWS writes it, and the states; None where some cell is not.
 
     Arrow reads more than is certain (a time without minutes, the year 0), none of it as long as what AWS writes.
     """
-    if not pc.all(pc.is_in(pc.binary_length(candidates), _PLAIN_LENGTHS), min_count=0).as_py():
+    code = _plain_states(cells)
+    if code is None:
         return None
+    is_value = code == _CODE[State.VALUE]
+    if not is_value.any():
+        return pa.chunked_array([pa.nulls(len(cells), TIME)]), code
+    if not is_value.all():
+        cells = pc.if_else(pa.array(is_value), cells, NULL_TEXT)
     try:
-        times = candidates.cast(TIME)
+        times = cells.cast(TIME)
     except pa.ArrowInvalid:
         return None
-    earliest = pc.min(times.cast(pa.int64())).as_py()
-    return times if earliest is None or earliest >= _YEAR_1 else None
+    return (times, code) if pc.min(times.cast(pa.int64())).as_py() >= _YEAR_1 else None
+
+
+def _plain_states(cells: pa.ChunkedArray) -> npt.NDArray[np.int8] | None:
+    """Return the state of each cell, all of them being sentinels or as long as times; None where some are not.
+
+    Times and sentinels all have lengths of their own, so a cell's length says what it must be, and it is enough to
+    count whether it is.
+    """
+    if cells.null_count:  # a column that a report does not have
+        return np.full(len(cells), _CODE[State.MISSING], np.int8) if cells.null_count == len(cells) else None
+    code = _STATE_BY_LENGTH[np.minimum(pc.binary_length(cells).to_numpy(), len(_STATE_BY_LENGTH) - 1)]
+    counts = np.bincount(code, minlength=_ODD + 1)
+    for text, state in zip(_SENTINEL_TEXTS.to_pylist(), _SENTINEL_CODES, strict=True):
+        if counts[state] and pc.sum(pc.equal(cells, text)).as_py() != counts[state]:
+            return None
+    return None if counts[_ODD] else code
 
 
 def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.ChunkedArray:
@@ -230,6 +258,9 @@ def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.ChunkedArray, p
 
     `not_supported` is what reports up to about 2024 say of root's password: nothing is wrong with it.
     """
+    true = pc.equal(cells, "true")
+    if pc.all(pc.or_(true, pc.equal(cells, "false")), skip_nulls=False).as_py():
+        return column_of(true)
     encoded = cells.combine_chunks().dictionary_encode()
     texts = [text.strip().lower() for text in encoded.dictionary.to_pylist()]
     meaning = pa.array([{"true": True, "false": False}.get(text) for text in texts], pa.bool_())
@@ -250,14 +281,36 @@ def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.ChunkedArray, p
 
 
 @dataclass(frozen=True)
+class _Few:
+    """Texts of which few differ: the text of each row is at `of_row` in `values`, which may hold one more than once."""
+
+    values: pa.StringArray
+    of_row: npt.NDArray[np.int64]
+
+    def is_null(self) -> npt.NDArray[np.bool_]:
+        """Where there is no text."""
+        return np.asarray(self.values.is_null())[self.of_row]
+
+    def replaced(self, rows: npt.NDArray[np.int64], texts: pa.StringArray) -> _Few:
+        """Return them with other texts in some rows."""
+        of_row = self.of_row.copy()
+        of_row[rows] = len(self.values) + np.arange(len(rows))
+        return _Few(pa.concat_arrays([self.values, texts]), of_row)
+
+    def texts(self) -> pa.StringArray:
+        """Return a text for each row."""
+        return self.values.take(pa.array(self.of_row))
+
+
+@dataclass(frozen=True)
 class _Names:
     """What the ARNs tell, each as long as the table; null where they do not."""
 
-    partition: pa.StringArray
-    account: pa.StringArray
-    path: pa.StringArray
+    partition: _Few
+    account: _Few
+    path: _Few
     name: pa.StringArray
-    is_root: pa.BooleanArray
+    is_root: npt.NDArray[np.bool_]
 
 
 def _read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place: _Place) -> _Names:
@@ -269,16 +322,29 @@ def _read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place
     last = np.maximum(np.searchsorted(raw.report, np.arange(len(raw.reports)), side="right") - 1, 0)
     arn, user = arn.combine_chunks(), user.combine_chunks()
     samples = _match_arns(arn.take(pa.array(last)) if len(arn) else pa.nulls(len(last), pa.string()))
-    of_row = pa.array(raw.report)
-    partition, account = (samples[part].take(of_row) for part in ("partition", "account"))
-    expected = pc.binary_join_element_wise("arn:", partition, ":iam::", account, ":user/", user, "")
-    others = pc.invert(pc.fill_null(pc.equal(arn, expected), fill_value=False))
-    found = _match_arns(arn.filter(others))
-    common = {"partition": partition, "account": account, "path": pa.repeat("/", len(arn)), "name": user}
-    parts = {part: pc.replace_with_mask(values, others, found[part]) for part, values in common.items()}
-    is_root = pc.and_(parts["account"].is_valid(), parts["name"].is_null())
-    names = _Names(**parts, is_root=is_root)
-    _note_arns(arn, user, names, place)
+    beginning = pc.binary_join_element_wise("arn:", samples["partition"], ":iam::", samples["account"], ":user/", "")
+    expected = pc.binary_join_element_wise(beginning.take(pa.array(raw.report)), user, "")
+    others = np.flatnonzero(~true_where(pc.equal(arn, expected)))
+    found = _match_arns(arn.take(pa.array(others)))
+    rest = np.zeros(len(arn), bool)
+    rest[others] = True
+    is_root = np.zeros(len(arn), bool)
+    is_root[others] = np.asarray(pc.and_(found["account"].is_valid(), found["name"].is_null()))
+    of_row = raw.report.astype(np.int64)
+    names = _Names(
+        _Few(samples["partition"], of_row).replaced(others, found["partition"]),
+        _Few(samples["account"], of_row).replaced(others, found["account"]),
+        _Few(pa.array(["/"]), np.zeros_like(of_row)).replaced(others, found["path"]),
+        pc.replace_with_mask(user, pa.array(rest), found["name"]),
+        is_root,
+    )
+    _note_arns(arn.take(pa.array(others)), user.take(pa.array(others)), found, others, place)
+    place.note(
+        "missing_user",
+        "the user name is blank; it is taken from the ARN where there is one",
+        np.flatnonzero(np.asarray(user.is_null())),
+        "user",
+    )
     return names
 
 
@@ -291,24 +357,26 @@ def _match_arns(arn: pa.StringArray) -> dict[str, pa.StringArray]:
     }
 
 
-def _note_arns(arn: pa.StringArray, user: pa.StringArray, names: _Names, place: _Place) -> None:
+def _note_arns(
+    arn: pa.StringArray,
+    user: pa.StringArray,
+    found: dict[str, pa.StringArray],
+    rows: npt.NDArray[np.int64],
+    place: _Place,
+) -> None:
+    """Note what is wrong with the ARNs in some rows, in which `found` is what they tell."""
     place.note(
         "bad_arn",
         "not the ARN of an IAM user or of root; use the report as AWS made it",
-        np.flatnonzero(true_where(pc.and_(arn.is_valid(), names.account.is_null()))),
+        rows[true_where(pc.and_(arn.is_valid(), found["account"].is_null()))],
         "arn",
     )
+    is_root = pc.and_(found["account"].is_valid(), found["name"].is_null())
     place.note(
         "arn_mismatch",
         "the ARN is not that of the user named beside it: cells may have moved; use the report as AWS made it",
-        np.flatnonzero(true_where(pc.not_equal(pc.if_else(names.is_root, ROOT_USER, names.name), user))),
+        rows[true_where(pc.not_equal(pc.if_else(is_root, ROOT_USER, found["name"]), user))],
         "arn",
-    )
-    place.note(
-        "missing_user",
-        "the user name is blank; it is taken from the ARN where there is one",
-        np.flatnonzero(np.asarray(user.is_null())),
-        "user",
     )
 
 
@@ -320,30 +388,36 @@ def _accounts(
     The account is the ARN's, else the one that all other ARNs of the report are of, else the one in the file's name,
     else `account_id`.
     """
-    of_row = pa.array(raw.report)
-    of_report = _only_accounts(names, raw)
-    hints = pa.array([sources[report.source].account_hint or account_id for report in raw.reports], pa.string())
-    account = pc.coalesce(names.account, pc.coalesce(of_report["account"], hints).take(of_row))
-    partition = pc.coalesce(names.partition, of_report["partition"].take(of_row))
-    unknown = np.flatnonzero(np.asarray(account.is_null()))
-    # Once a report: its rows share the cause and the remedy.
-    _, first = np.unique(raw.report[unknown], return_index=True)
-    place.note(
-        "account_unknown",
-        "neither an ARN nor the file's name tells the account of this row and those like it; give it with --account-id",
-        unknown[first],
-        "arn",
-    )
+    account, partition = names.account, names.partition
+    missing = np.flatnonzero(account.is_null())
+    if len(missing):
+        of_report = _only_accounts(names, raw)
+        hints = pa.array([sources[report.source].account_hint or account_id for report in raw.reports], pa.string())
+        of_row = pa.array(raw.report[missing])
+        accounts = pc.coalesce(of_report["account"], hints).take(of_row)
+        account = account.replaced(missing, accounts)
+        partition = partition.replaced(missing, of_report["partition"].take(of_row))
+        unknown = missing[np.asarray(accounts.is_null())]
+        # Once a report: its rows share the cause and the remedy.
+        _, first = np.unique(raw.report[unknown], return_index=True)
+        place.note(
+            "account_unknown",
+            "neither an ARN nor the file's name tells the account of this row and those like it; give it with "
+            "--account-id",
+            unknown[first],
+            "arn",
+        )
     return {
-        column: category_of(values)
-        for column, values in (("account_id", account), ("partition", partition), ("path", names.path))
+        column: category_of(few.values, few.of_row)
+        for column, few in (("account_id", account), ("partition", partition), ("path", names.path))
     }
 
 
 def _only_accounts(names: _Names, raw: RawTable) -> dict[str, pa.Array]:
     """Return for each report the account and partition that all its ARNs agree on; null where there is no such one."""
-    seen = pa.table({"report": raw.report, "account": names.account, "partition": names.partition})
-    distinct = seen.filter(names.account.is_valid()).group_by(["report", "account", "partition"]).aggregate([])
+    account, partition = names.account.texts(), names.partition.texts()
+    seen = pa.table({"report": raw.report, "account": account, "partition": partition})
+    distinct = seen.filter(account.is_valid()).group_by(["report", "account", "partition"]).aggregate([])
     counts = np.bincount(distinct["report"].to_numpy(), minlength=len(raw.reports))
     alone = distinct.filter(pa.array(counts[distinct["report"].to_numpy()] == 1))
     place = np.full(len(raw.reports), -1)

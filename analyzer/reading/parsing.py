@@ -29,7 +29,7 @@ from analyzer.reading.layout import (
 from analyzer.reading.times import parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -45,6 +45,8 @@ _FUSED: Final = re.compile(
 """A header, as AWS orders it, at the end of a line that begins with something else."""
 _NAMED: Final = re.compile(rb"(?i)(?:user_creation_time|password_(?:enabled|last_used)|access_key_1_active)")
 """Column names by which the line of a further header is found."""
+_BLOCK: Final = 1 << 24
+"""The most bytes that Arrow parses in one go."""
 _LONGEST_LINE: Final = 65_536
 """Bytes of a line past which it is no row of a report."""
 _ARN: Final = re.compile(r"arn:[a-z-]+:iam::\d{12}:(?:user(?P<path>/[!-~]*)|root)", re.ASCII)
@@ -60,7 +62,7 @@ class Report:
 
     source: int
     header: Header
-    body: bytes
+    body: bytes | memoryview
     lines: npt.NDArray[np.int32]
     rejected: int = 0
 
@@ -78,10 +80,13 @@ class RawTable:
     line: npt.NDArray[np.int32]
 
 
-def parse(sources: Sequence[Source], log: IssueLog) -> RawTable:
-    """Return the rows of all `sources`; what had to be repaired, split or rejected goes to `log`."""
+def parse(sources: Sequence[Source], log: IssueLog, *, leave_out: Collection[str] = ()) -> RawTable:
+    """Return the rows of all `sources`; what had to be repaired, split or rejected goes to `log`.
+
+    Columns to `leave_out` have nulls; their cells are still counted, so that each row has its width.
+    """
     reports = [_plain(number, source) for number, source in enumerate(sources)]
-    tables = _parse_alike(reports)
+    tables = _parse_alike(reports, leave_out)
     suspect = {number for members, table in tables if table is None or _has_odd_rows(table) for number in members}
     if suspect:
         reports = [
@@ -89,7 +94,7 @@ def parse(sources: Sequence[Source], log: IssueLog) -> RawTable:
             for number, report in enumerate(reports)
             for part in (_take_apart(report, sources[report.source], log) if number in suspect else [report])
         ]
-        tables = _parse_alike(reports)
+        tables = _parse_alike(reports, leave_out)
     _note_columns(reports, sources, log)
     return _assemble(reports, tables)
 
@@ -97,31 +102,34 @@ def parse(sources: Sequence[Source], log: IssueLog) -> RawTable:
 def _plain(number: int, source: Source) -> Report:
     """Return the report that a source is if nothing is odd about it: a header, then one row on every line."""
     found = source.header
-    body = source.csv[found.end + 1 :]
+    body = memoryview(source.csv)[found.end + 1 :]
     first = source.csv.count(b"\n", 0, found.end) + 2
     return Report(number, found.header, body, _line_numbers(first, _count_lines(body)))
 
 
-def _count_lines(body: bytes) -> int:
-    return body.count(b"\n") + (not body.endswith(b"\n") and bool(body))
+def _count_lines(body: memoryview) -> int:
+    newlines = np.frombuffer(body, np.uint8) == ord("\n")
+    return int(np.count_nonzero(newlines)) + bool(len(body) and not newlines[-1])
 
 
 def _line_numbers(first: int, count: int) -> npt.NDArray[np.int32]:
     return np.arange(first, first + count, dtype=np.int32)
 
 
-def _parse_alike(reports: Sequence[Report]) -> list[tuple[list[int], pa.Table | None]]:
+def _parse_alike(reports: Sequence[Report], leave_out: Collection[str]) -> list[tuple[list[int], pa.Table | None]]:
     """Parse the reports of each header together; None instead of a table where lines and rows do not tally."""
     alike: dict[Header, list[int]] = {}
     for number, report in enumerate(reports):
         alike.setdefault(report.header, []).append(number)
-    return [(members, _parse_joined(header, [reports[n] for n in members])) for header, members in alike.items()]
+    return [
+        (members, _parse_joined(header, [reports[n] for n in members], leave_out)) for header, members in alike.items()
+    ]
 
 
-def _parse_joined(header: Header, reports: Sequence[Report]) -> pa.Table | None:
+def _parse_joined(header: Header, reports: Sequence[Report], leave_out: Collection[str]) -> pa.Table | None:
     """Return the rows of reports that share `header`, as texts; None unless each line is one row of full width."""
     names = _unique_names(header.columns)
-    wanted = [name for name in names if name in COLUMNS]
+    wanted = [name for name in names if name in COLUMNS and name not in leave_out]
     expected = sum(len(report.lines) for report in reports)
     if not expected:
         return pa.table({name: pa.array([], pa.string()) for name in wanted})
@@ -132,13 +140,16 @@ def _parse_joined(header: Header, reports: Sequence[Report]) -> pa.Table | None:
         odd = True
         return "skip"
 
-    joined = b"\n".join(report.body.removesuffix(b"\n") for report in reports if report.body)
+    joined = b"\n".join(_without_last_newline(report.body) for report in reports if report.body)
     if not joined:  # blank lines only
         return None
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(joined),
-            read_options=arrow_csv.ReadOptions(column_names=names),
+            # One block, where that is possible, makes one chunk a column; then there is nothing to share out.
+            read_options=arrow_csv.ReadOptions(
+                column_names=names, block_size=min(len(joined) + 1, _BLOCK), use_threads=len(joined) > _BLOCK
+            ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=header.delimiter, invalid_row_handler=refuse, ignore_empty_lines=False
             ),
@@ -159,6 +170,10 @@ def _parse_joined(header: Header, reports: Sequence[Report]) -> pa.Table | None:
         trimmed = [pc.ascii_trim_whitespace(column) for column in table.columns]
         table = pa.table(trimmed, names=table.column_names)
     return table
+
+
+def _without_last_newline(body: bytes | memoryview) -> bytes | memoryview:
+    return body[:-1] if body[-1:] == b"\n" else body
 
 
 def _unique_names(columns: Iterable[str]) -> list[str]:
@@ -194,7 +209,7 @@ def _take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
     without a newline: what is left of it belongs to that row.
     """
     offset = int(report.lines[0]) if len(report.lines) else 2
-    body = report.body
+    body = bytes(report.body)
     parts: list[Report] = []
     header, start, first = report.header, 0, offset
     for line_start, at, line_end, found in _further_headers(body, report.header):
@@ -238,7 +253,7 @@ def _further_headers(body: bytes, header: Header) -> Iterator[tuple[int, int, in
 
 def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) -> Report:
     """Return `report` (whose first row stands on line `first`) with suspect lines repaired, or rejected to `log`."""
-    body = report.body.removesuffix(b"\n")
+    body = bytes(report.body).removesuffix(b"\n")
     if not body:
         return replace(report, body=b"")
     delimiter, width = report.header.delimiter, len(report.header.columns)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Final
 
 MICROSECOND: Final = timedelta(microseconds=1)
+DAY: Final = 86_400_000_000
+"""Microseconds in a day of elapsed time; no calendar or time zone changes it."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 GRANULARITY: Final = timedelta(seconds=60)
 """AWS cuts some times to the minute: two instants closer than this are not out of order."""

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analyzer.reading.columns import NO_TIME, coded, column_of, times_from
-from analyzer.staleness import DAY
+from analyzer.reading.times import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 
 from analyzer.reading.columns import NO_TIME, arrow_of, coded, column_of, microseconds, numbered, times_from
 from analyzer.reading.layout import SLOTS, Kind
+from analyzer.reading.times import DAY
 from analyzer.snapshots.calendar import GAP, Calendar
 from analyzer.snapshots.record import TREND
-from analyzer.staleness import DAY, codes_of, days_since
+from analyzer.staleness import codes_of, days_since
 from analyzer.tables import to_pandas
 from analyzer.verdict_columns import SUBJECTS, Verdicts
 from analyzer.verdicts import Status
