@@ -256,16 +256,16 @@ def compare(  # noqa: PLR0913 - one parameter an option
     account = _account(account_id)
     plan = _plan(benchmark, controls, policy, no_policy=no_policy, max_idle_days=max_idle_days)
 
-    from analyzer import console, evidence, pipeline  # noqa: PLC0415
+    from analyzer import console, evidence, tracking  # noqa: PLC0415
     from analyzer.result import Settings  # noqa: PLC0415
 
     evidence.check_folder(output)
     settings = Settings(plan, None, False, account)  # noqa: FBT003
     with console.progress(shown=not quiet and not as_json) as progress:
         if store is not None and times is not None:
-            result = pipeline.compare_stored(store, *times, settings)
+            result = tracking.compare_stored(store, *times, settings)
         else:
-            result = pipeline.compare([old], [new], settings, leave_out=output, progress=progress)
+            result = tracking.compare([old], [new], settings, leave_out=output, progress=progress)
         written = evidence.write_comparison(result, output, chosen)
     show = lambda: console.show_comparison(result, written)  # noqa: E731 - not to be drawn before
     _end(result.exit_code, result.facts, written, show, exit_zero, quiet, as_json)
@@ -324,16 +324,16 @@ def history(  # noqa: PLR0913 - one parameter an option
     plan = _plan(benchmark, controls, policy, no_policy=no_policy, max_idle_days=max_idle_days)
     series = _series(as_of_series)
 
-    from analyzer import console, evidence, pipeline  # noqa: PLC0415
+    from analyzer import console, evidence, tracking  # noqa: PLC0415
     from analyzer.result import Settings  # noqa: PLC0415
 
     evidence.check_folder(output)
     settings = Settings(plan, None, True, account)  # noqa: FBT003
     with console.progress(shown=not quiet and not as_json) as progress:
         if store is not None:
-            result = pipeline.history_stored(store, settings, series=series, sla_days=sla_days)
+            result = tracking.history_stored(store, settings, series=series, sla_days=sla_days)
         else:
-            result = pipeline.history(
+            result = tracking.history(
                 paths, settings, series=series, sla_days=sla_days, leave_out=output, progress=progress
             )
         written = evidence.write_history(result, output, chosen)
@@ -360,10 +360,10 @@ def ingest(
     """  # noqa: D301 - \b keeps the examples' lines
     account = _account(account_id)
 
-    from analyzer import console, pipeline  # noqa: PLC0415
+    from analyzer import console, tracking  # noqa: PLC0415
 
     with console.progress(shown=not (quiet or as_json)) as progress:
-        kept = pipeline.ingest(paths, store, account_id=account, progress=progress)
+        kept = tracking.ingest(paths, store, account_id=account, progress=progress)
     if as_json:
         console.print_json(kept.facts)
     elif not quiet:
@@ -379,9 +379,9 @@ def show_store(
 
     Exits 0; 3 if a part of it is damaged.
     """
-    from analyzer import console, pipeline  # noqa: PLC0415
+    from analyzer import console, tracking  # noqa: PLC0415
 
-    found = pipeline.stored(folder)
+    found = tracking.stored(folder)
     if as_json:
         console.print_json(found.facts)
     else:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from analyzer.choices import FORMATS
 from analyzer.errors import OutputError
-from analyzer.outputs import charts, excel, history_charts, manifest, parquet, remediation
+from analyzer.outputs import manifest, parquet
 from analyzer.swapping import flush, swap
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def write(audit: Audit, folder: Path, formats: Sequence[str], tables: Sequence[s
 
     Raises OutputError where `folder` cannot be written, or holds files that are not credreport's.
     """
+    from analyzer.outputs import charts, excel, remediation  # noqa: PLC0415 - Parquet alone needs none of them
+
     writers = {"parquet": partial(parquet.write, audit, tables=tables)} | {
         name: partial(module.write, audit)
         for name, module in (("excel", excel), ("charts", charts), ("remediation", remediation))
@@ -67,6 +69,8 @@ def write_in_parts(
 
 def write_history(history: History, folder: Path, formats: Sequence[str]) -> Written:
     """Write what `history` found, as `write` does."""
+    from analyzer.outputs import excel, history_charts  # noqa: PLC0415
+
     writers = {
         "parquet": partial(parquet.write_tables, history.tables),
         "excel": partial(excel.write_tables, history.title, history.lines, history.method, history.tables),
@@ -77,6 +81,8 @@ def write_history(history: History, folder: Path, formats: Sequence[str]) -> Wri
 
 def write_comparison(comparison: Comparison, folder: Path, formats: Sequence[str]) -> Written:
     """Write what `compare` found, as `write` does; there are no charts of it."""
+    from analyzer.outputs import excel  # noqa: PLC0415
+
     writers = {
         "parquet": partial(parquet.write_tables, comparison.tables),
         "excel": partial(excel.write_tables, comparison.title, comparison.lines, comparison.method, comparison.tables),

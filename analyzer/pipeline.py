@@ -1,4 +1,4 @@
-"""The program's work as short lists of stages; no printing, no exit codes."""
+"""Audits as short lists of stages; no printing, no exit codes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from analyzer import engine, following, parts
+from analyzer import engine, parts
 from analyzer.ahead import ahead
 from analyzer.bookkeeping import inputs_table
 from analyzer.errors import InputError
-from analyzer.following import Sides
 from analyzer.parts import Part
 from analyzer.reading.columns import NO_TIME
 from analyzer.reading.issues import IssueLog
@@ -21,13 +19,10 @@ from analyzer.reading.parsing import parse
 from analyzer.reading.sources import STDIN, find_files, note_empty_folders, once_each, read_sources, sources_in
 from analyzer.result import Inspection
 from analyzer.selection import note_users_found_twice
-from analyzer.snapshots import store
-from analyzer.snapshots.record import Ingest, Stored
 from analyzer.tables import issues_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     import pyarrow as pa
@@ -36,7 +31,6 @@ if TYPE_CHECKING:
     from analyzer.reading.normalizing import Tables
     from analyzer.reading.sources import Source
     from analyzer.result import Audit, Settings, Summary
-    from analyzer.snapshots.record import Comparison, History
 
     Progress = Callable[[int, int], None]
 
@@ -53,7 +47,7 @@ def audit(
     Raises InputError where nothing is left to judge, or where a reference instant is missing.
     """
     log = IssueLog()
-    sources = _sources(paths, log, leave_out, progress)
+    sources = read_all(paths, log, leave_out, progress)
     return parts.judge_sources(sources, settings, log).whole(log)
 
 
@@ -78,7 +72,7 @@ def audit_in_parts(  # noqa: PLR0913 - what is read, and how it is written
             return _in_parts(paths, settings, out, batch, leave_out, progress)
         out.restart()
     log = IssueLog()
-    judged = parts.judge_sources(_sources(paths, log, leave_out, progress), settings, log)
+    judged = parts.judge_sources(read_all(paths, log, leave_out, progress), settings, log)
     whole = judged.whole(log)
     out.put(judged.arrow(out.tables))
     out.put_issues(whole.issues)
@@ -125,120 +119,25 @@ def _in_parts(  # noqa: PLR0913 - as it is called
     return result
 
 
-def history(  # noqa: PLR0913 - what is read, and how it is followed
-    paths: Sequence[str],
-    settings: Settings,
-    *,
-    series: Sequence[datetime] | str = (),
-    sla_days: int | None = None,
-    leave_out: Path | None = None,
-    progress: Progress | None = None,
-) -> History:
-    """Follow the failures of the reports under `paths` through time (see `following.follow`)."""
-    log = IssueLog()
-    sources, tables = _read(paths, log, settings.account_id, leave_out, progress)
-    _require_capture_times(sources, log)
-    inputs = following.of_sources(sources, tables)
-    captured = [source.captured_at for source in sources if source.captured_at]
-    dates = _dates(series, (min(captured), max(captured)) if captured else None)
-    return following.follow([tables.users], log, settings, inputs=inputs, series=dates, sla_days=sla_days)
-
-
-def compare(
-    old: Sequence[str],
-    new: Sequence[str],
-    settings: Settings,
-    *,
-    leave_out: Path | None = None,
-    progress: Progress | None = None,
-) -> Comparison:
-    """Compare the newest snapshot of each account under `old` with that under `new` (see `following.side_by_side`)."""
-    log = IssueLog()
-    everything: list[pd.DataFrame] = []
-    newest: list[pd.DataFrame] = []
-    inputs: list[pd.DataFrame] = []
-    for paths in (old, new):
-        sources, tables = _read(paths, log, settings.account_id, leave_out, progress)
-        _require_capture_times(sources, log)
-        rows = following.newest_rows(tables.users)
-        everything.append(tables.users)
-        newest.append(tables.users.take(rows))
-        inputs.append(following.of_sources(sources, tables, rows))
-    # Older snapshots on the older side tell what had failed before.
-    sides = Sides(newest[0], newest[1], earlier=everything[0])
-    return following.side_by_side([sides], log, settings, inputs=pd.concat(inputs, ignore_index=True))
-
-
-def ingest(
-    paths: Sequence[str], folder: Path, *, account_id: str | None = None, progress: Progress | None = None
-) -> Ingest:
-    """Keep the snapshots under `paths` in the store in `folder`."""
-    log = IssueLog()
-    sources, tables = _read(paths, log, account_id, folder, progress)
-    added = store.add(folder, sources, tables, log)
-    return Ingest(added, issues_table(log))
-
-
-def stored(folder: Path) -> Stored:
-    """Return what the store in `folder` holds."""
-    return Stored.of(store.contents(folder))
-
-
-def history_stored(
-    folder: Path, settings: Settings, *, series: Sequence[datetime] | str = (), sla_days: int | None = None
-) -> History:
-    """Follow the failures of the snapshots in a store through time."""
-    log = IssueLog()
-    dates = _dates(series, store.span(folder))
-    batches = store.by_accounts(folder, columns=following.COLUMNS, log=log)
-    return following.follow(ahead(batches), log, settings, series=dates, sla_days=sla_days)
-
-
-def compare_stored(folder: Path, since: datetime, until: datetime, settings: Settings) -> Comparison:
-    """Compare each account's newest snapshot in a store by `since` with that by `until`."""
-    log = IssueLog()
-    batches = (
-        Sides(following.newest(users, since), following.newest(users, until), earlier=users)
-        for users in store.by_accounts(folder, until=until, log=log)
-    )
-    return following.side_by_side(batches, log, settings)
-
-
-def _dates(series: Sequence[datetime] | str, span: tuple[datetime, datetime] | None) -> Sequence[datetime]:
-    """Return the reference dates: those that were given, or the ends of the months of the snapshots."""
-    if not isinstance(series, str):
-        return series
-    return following.months(*span) if span else []
-
-
-def _require_capture_times(sources: Sequence[Source], log: IssueLog) -> None:
-    """Note the reports that stand nowhere in time: they are left out."""
-    for source in sources:
-        if source.captured_at is None:
-            log.add(
-                "undated_snapshot",
-                "not known when it was captured: left out; put its date into its name, as in 2026-10-31.csv",
-                source=source.name,
-            )
-
-
 def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Progress | None = None) -> Inspection:
     """Return what is in the reports under `paths`, unjudged."""
     log = IssueLog()
-    sources, tables = _read(paths, log, account_id, None, progress)
+    sources, tables = read_tables(paths, log, account_id, None, progress)
     note_users_found_twice(tables.users, log, by_capture=True)
     count = len(tables.users)
     return Inspection(inputs_table(sources, tables, np.zeros(count, bool), np.full(count, NO_TIME)), issues_table(log))
 
 
-def _read(
+def read_tables(
     paths: Sequence[str], log: IssueLog, account_id: str | None, leave_out: Path | None, progress: Progress | None
 ) -> tuple[list[Source], Tables]:
-    sources = _sources(paths, log, leave_out, progress)
+    """Return the reports under `paths`, and their tables. Raises InputError as `read_all` does."""
+    sources = read_all(paths, log, leave_out, progress)
     return sources, normalize(parse(sources, log), sources, log, account_id)
 
 
-def _sources(paths: Sequence[str], log: IssueLog, leave_out: Path | None, progress: Progress | None) -> list[Source]:
+def read_all(paths: Sequence[str], log: IssueLog, leave_out: Path | None, progress: Progress | None) -> list[Source]:
+    """Return the reports under `paths`. Raises InputError where there is none."""
     sources = read_sources(paths, log, leave_out=leave_out, progress=progress)
     if not sources:
         seen = [f"\n  {source}: {message}" for source, *_, message in log.rows[:_NAMED]]

@@ -508,7 +508,11 @@ class Streamed(Summary):
 
 def _counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[Any]) -> pd.DataFrame:
     """Return sums of counts as a table."""
-    return pd.crosstab(rows, columns, values=count, aggfunc="sum").fillna(0).astype("int64")
+    row, row_names = pd.factorize(rows, sort=True)
+    column, column_names = pd.factorize(columns, sort=True)
+    sums = np.zeros((len(row_names), len(column_names)), np.int64)
+    np.add.at(sums, (row, column), count.to_numpy())
+    return pd.DataFrame(sums, index=row_names, columns=column_names)
 
 
 def _whole_numbers(counts: pd.DataFrame) -> list[dict[str, int]]:

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from analyzer.errors import InputError
-from analyzer.pipeline import history
 from analyzer.planning import make_plan
 from analyzer.result import Settings
+from analyzer.tracking import history
 from tests.reports import csv_of, key, password, root, unused, user, write
 from tests.snapshots.simulator import expected_lifetimes, simulate
 
