@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,7 @@ from analyzer.result import Settings
 from analyzer.tables import TABLES
 from tests.benchmarks.__main__ import PEERS_OF_AUDIT, audit, history, put_between, same_rows
 from tests.benchmarks.fleet import Fleet, write_day
+from tests.benchmarks.measuring import measure
 from tests.reports import unused
 
 
@@ -70,6 +72,18 @@ def test_other_rows_are_found(tmp_path: Path) -> None:
     history(tmp_path, accounts=1, users=10, days=60, runs=1)
     with pytest.raises(AssertionError, match="do not have the same rows"):
         same_rows(tmp_path / "out/lifetimes.parquet", tmp_path / "all/lifetimes.parquet", ["control", "user"])
+
+
+def test_memory_is_that_of_the_command_alone(tmp_path: Path) -> None:
+    ballast = bytes(200_000_000)
+    assert measure(["true"], tmp_path).memory < 50_000_000 < len(ballast)
+    filled = [sys.executable, "-c", "bytes(range(100)) * 1_000_000"]
+    assert measure(filled, tmp_path).memory > 100_000_000
+
+
+def test_a_command_that_fails_is_not_measured(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="exit code 2: "):
+        measure([sys.executable, "-c", "raise SystemExit(2)"], tmp_path)
 
 
 def test_measures_go_between_their_marks(tmp_path: Path) -> None:
