@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks history`: measure, compare the rows, and print a Markdown table."""
+"""`python -m tests.benchmarks audit|history`: measure, compare the rows, and print Markdown tables."""
 
 from __future__ import annotations
 
@@ -6,21 +6,70 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from pyarrow import parquet
+import polars as pl
+from polars import selectors
 
+from analyzer.tables import TABLES
+from tests.benchmarks import peers
 from tests.benchmarks.fleet import Fleet, write_day
 from tests.benchmarks.measuring import in_turn, measure, table
-from tests.benchmarks.peers import duckdb_history
+from tests.benchmarks.peers import duckdb_audit, duckdb_history, loop_audit, polars_audit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
 PROGRAM = Path(sys.executable).with_name("credreport")
 A_MONTH = 31
+SIZES: Final = {"audit": (200, 5000), "history": (50, 400)}
+"""Accounts, and users of each, where the command line does not say."""
+PEERS_OF_AUDIT: Final = {"Polars": polars_audit, "DuckDB": duckdb_audit, "a loop over `csv`": loop_audit}
+CUT_AND_GREP: Final = Path(peers.__path__[0]) / "cut_grep.sh"
+
+
+def audit(folder: Path, accounts: int, users: int, runs: int) -> str:
+    """Judge `unused-credentials` by the reports of one day; return the measures."""
+    reports = folder / f"reports-{accounts}x{users}"
+    if not reports.exists():
+        _write_reports(reports, accounts, users)
+    out = folder / "audit"
+    out.mkdir(exist_ok=True)
+    judge = [str(PROGRAM), "audit", str(reports), "--control", "unused-credentials", "--format", "parquet", "-q"]
+
+    def run(module: ModuleType, to: str, *options: str) -> list[str]:
+        return [sys.executable, "-m", module.__name__, str(reports), str(out / to), *options]
+
+    findings = {
+        "credreport": [*judge, "--tables", "findings", "-o", str(out / "credreport")],
+        **{name: run(module, name) for name, module in PEERS_OF_AUDIT.items()},
+        "`cut` and `grep`, which only filter": [str(CUT_AND_GREP), str(reports), str(out / "filtered.csv")],
+    }
+    tables = {
+        "credreport, all tables": [*judge, "-o", str(out / "credreport-all")],
+        "Polars, all tables": run(polars_audit, "Polars-all", "--tables", "all"),
+    }
+    found = in_turn(findings | tables, Path.cwd(), runs)
+    rows = {_same_table("findings", out / "credreport", out / name) for name in PEERS_OF_AUDIT}
+    for name in TABLES:
+        _same_table(name, out / "credreport-all", out / "Polars-all")
+    size = sum(path.stat().st_size for path in reports.rglob("*.csv"))
+    told = f"{accounts:,} reports of {users:,} users ({size / 1e6:,.0f} MB of CSV) have {rows.pop():,} findings.\n\n"
+    parts = [table({name: found[name] for name in of}, next(iter(of))) for of in (findings, tables)]
+    return told + "\n".join(parts)
+
+
+def _same_table(name: str, one: Path, other: Path) -> int:
+    return same_rows(one / f"{name}.parquet", other / f"{name}.parquet", TABLES[name].names)
+
+
+def _write_reports(reports: Path, accounts: int, users: int) -> None:
+    with tempfile.TemporaryDirectory(dir=reports.parent) as part:  # what is not whole must not pass for the reports
+        whole = Path(part) / "reports"
+        write_day(Fleet(accounts, users), whole)
+        whole.rename(reports)
 
 
 def history(folder: Path, accounts: int, users: int, days: int, runs: int) -> str:
@@ -70,24 +119,26 @@ def _make_store(store: Path, accounts: int, users: int, days: int) -> None:
 
 def same_rows(one: Path, other: Path, columns: Sequence[str]) -> int:
     """Return how many rows there are. Raises AssertionError unless both files have the same, in whatever order."""
-    rows = [Counter(map(_plain, parquet.read_table(path, columns=list(columns)).to_pylist())) for path in (one, other)]
-    if rows[0] != rows[1]:
-        differ = [*(rows[0] - rows[1]).items(), *(rows[1] - rows[0]).items()]
-        raise AssertionError(f"{one} and {other} do not have the same rows: {differ[:5]}")
-    return rows[0].total()
+    mine, theirs = (_sorted(path, columns) for path in (one, other))
+    if not mine.equals(theirs):
+        pairs = ((mine, theirs), (theirs, mine))
+        differ = [a.join(b, on=list(columns), how="anti", nulls_equal=True).head(3).rows() for a, b in pairs]
+        raise AssertionError(f"{one} and {other} do not have the same rows: {differ}")
+    return mine.height
 
 
-def _plain(row: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(str(value) for value in row.values())
+def _sorted(path: Path, columns: Sequence[str]) -> pl.DataFrame:
+    texts = selectors.by_dtype(pl.Categorical, pl.Enum).cast(pl.String)
+    return pl.read_parquet(path).select(columns).with_columns(texts).sort(columns)
 
 
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("what", choices=["history"])
-    parser.add_argument("--accounts", type=int, default=50)
-    parser.add_argument("--users", type=int, default=400, help="of each account")
-    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("what", choices=list(SIZES))
+    parser.add_argument("--accounts", type=int)
+    parser.add_argument("--users", type=int, help="of each account")
+    parser.add_argument("--days", type=int, default=365, help="of history")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="put the measures between its marks, as in README.md"
@@ -95,7 +146,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "credreport-benchmarks")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    told = history(given.folder, given.accounts, given.users, given.days, given.runs)
+    accounts, users = (
+        value or usual for value, usual in zip((given.accounts, given.users), SIZES[given.what], strict=True)
+    )
+    if given.what == "audit":
+        told = audit(given.folder, accounts, users, given.runs)
+    else:
+        told = history(given.folder, accounts, users, given.days, given.runs)
     print(told, end="")  # noqa: T201
     if given.write:
         put_between(given.write, given.what, told)

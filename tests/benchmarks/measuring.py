@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from statistics import median
@@ -24,15 +26,26 @@ class Run:
 
 
 def measure(command: Sequence[str], folder: Path, *, accepted: Sequence[int] = (0, 1)) -> Run:
-    """Run a command in `folder`. Raises RuntimeError where it ends in another way than `accepted`."""
+    """Run a command in `folder`. Raises RuntimeError where it ends in another way than `accepted`.
+
+    A process begins with the peak memory of the one that starts it, so that a small one is put between.
+    """
+    between = [sys.executable, __file__, *command]
+    told = subprocess.run(between, cwd=folder, stdout=subprocess.PIPE, check=True).stdout
+    code, wall, cpu, memory = json.loads(told)
+    if code not in accepted:
+        raise RuntimeError(f"exit code {code}: {' '.join(command)}")
+    return Run(wall, cpu, memory)
+
+
+def _tell(command: Sequence[str]) -> None:
+    """Run a command, and print its exit code and what it took as JSON."""
     start = time.perf_counter()
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - start
-    if process.returncode not in accepted:
-        raise RuntimeError(f"exit code {process.returncode}: {' '.join(command)}")
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    print(json.dumps([process.returncode, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024]))  # noqa: T201
 
 
 def in_turn(commands: Mapping[str, Sequence[str]], folder: Path, runs: int) -> dict[str, list[Run]]:
@@ -53,3 +66,7 @@ def table(found: Mapping[str, Sequence[Run]], own: str) -> str:
         compared = "" if name == own else f"{ratio:.2f} x"
         lines.append(f"| {name} | {wall:.1f} s | {cpu:.1f} s | {memory / 1e6:,.0f} MB | {compared} |")
     return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    _tell(sys.argv[1:])

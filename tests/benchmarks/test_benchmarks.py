@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import duckdb
+import polars as pl
 import pytest
 
-from analyzer.pipeline import audit
+from analyzer import pipeline
 from analyzer.result import Settings
-from tests.benchmarks.__main__ import history, put_between, same_rows
+from analyzer.tables import TABLES
+from tests.benchmarks.__main__ import PEERS_OF_AUDIT, audit, history, put_between, same_rows
 from tests.benchmarks.fleet import Fleet, write_day
+from tests.benchmarks.measuring import measure
 from tests.reports import unused
 
 
@@ -18,23 +23,67 @@ def test_the_fleet_reads_without_an_issue_and_is_the_same_again(tmp_path: Path) 
     assert sizes[0] == sizes[1]
     texts = [sorted(path.read_bytes() for path in (tmp_path / name).rglob("*.csv")) for name in ("a", "b")]
     assert texts[0] == texts[1]
-    found = audit([str(tmp_path / "a")], Settings(unused()))
+    found = pipeline.audit([str(tmp_path / "a")], Settings(unused()))
     assert found.issues.empty
     assert len(found.users) == 3 * 41
     assert {"pass", "fail"} <= set(found.findings["status"])
 
 
-def test_the_peers_find_the_same(tmp_path: Path) -> None:
+def test_the_peers_of_history_find_the_same(tmp_path: Path) -> None:
     told = history(tmp_path, accounts=3, users=30, days=100, runs=1)
     assert "300 reports" in told
     assert told.count("\n|") == 5
     assert same_rows(tmp_path / "out/lifetimes.parquet", tmp_path / "peer.parquet", ["state", "closed_by"]) > 50
 
 
+def test_the_peers_of_audit_find_the_same(tmp_path: Path) -> None:
+    told = audit(tmp_path, accounts=3, users=30, runs=1)
+    findings = pl.read_parquet(tmp_path / "audit/credreport/findings.parquet")
+    assert f"have {findings.height} findings" in told
+    assert told.count("\n|") == 11
+    assert set(findings["status"]) == {"pass", "fail"}
+    assert set(findings["credential"]) == {"password", "access_key_1", "access_key_2"}
+    assert set(findings["reason"]) == {"last_used", "never_used"}
+    kinds = [_columns_of(tmp_path / "audit" / name / "findings.parquet") for name in ("credreport", *PEERS_OF_AUDIT)]
+    assert all(one == kinds[0] for one in kinds)
+    filtered = (tmp_path / "audit/filtered.csv").read_text().splitlines()
+    assert len([line for line in filtered if not line.startswith("user,")]) == 3 * 30
+
+
+def _columns_of(path: Path) -> list[tuple[str, str]]:
+    described = duckdb.connect().execute(f"DESCRIBE FROM '{path}'").fetchall()
+    return [(name, kind) for name, kind, *_ in described]
+
+
+@pytest.mark.parametrize("column", TABLES["findings"].names)
+def test_a_difference_in_any_column_is_found(tmp_path: Path, column: str) -> None:
+    one, other = tmp_path / "one.parquet", tmp_path / "other.parquet"
+    columns = TABLES["findings"].names
+    rows = pl.DataFrame({name: ["a", "b", "b", None] for name in columns})
+    rows.write_parquet(one)
+    rows.reverse().write_parquet(other)
+    assert same_rows(one, other, columns) == 4
+    rows.with_columns(pl.Series(column, ["a", "b", "a", None])).write_parquet(other)
+    with pytest.raises(AssertionError, match="do not have the same rows"):
+        same_rows(one, other, columns)
+
+
 def test_other_rows_are_found(tmp_path: Path) -> None:
     history(tmp_path, accounts=1, users=10, days=60, runs=1)
     with pytest.raises(AssertionError, match="do not have the same rows"):
         same_rows(tmp_path / "out/lifetimes.parquet", tmp_path / "all/lifetimes.parquet", ["control", "user"])
+
+
+def test_memory_is_that_of_the_command_alone(tmp_path: Path) -> None:
+    ballast = b"x" * 200_000_000
+    assert measure(["true"], tmp_path).memory < 50_000_000 < len(ballast)
+    filled = [sys.executable, "-c", "bytes(range(100)) * 1_000_000"]
+    assert measure(filled, tmp_path).memory > 100_000_000
+
+
+def test_a_command_that_fails_is_not_measured(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="exit code 2: "):
+        measure([sys.executable, "-c", "raise SystemExit(2)"], tmp_path)
 
 
 def test_measures_go_between_their_marks(tmp_path: Path) -> None:
