@@ -5,3 +5,4 @@ from typing import Final
 FORMATS: Final = ("parquet", "excel", "charts", "remediation")
 DEFAULT_FORMATS: Final = ("parquet", "excel", "charts")
 TABLES: Final = ("findings", "credentials", "users", "issues")
+ENGINES: Final = ("local", "dask")

@@ -19,7 +19,7 @@ import typer
 from typer.exceptions import TyperException
 
 from analyzer import __version__
-from analyzer.choices import DEFAULT_FORMATS, FORMATS, TABLES
+from analyzer.choices import DEFAULT_FORMATS, ENGINES, FORMATS, TABLES
 from analyzer.errors import AnalyzerError, UsageError
 from analyzer.naming import known
 from analyzer.streams import printable, silence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from analyzer.evidence import Written
     from analyzer.planning import Plan
     from analyzer.policy import Policy
+    from analyzer.result import Settings, Summary
 
 NOTHING_PRODUCED: Final = 2
 
@@ -150,7 +151,15 @@ def audit(  # noqa: PLR0913 - one parameter an option
             show_default=False,
         ),
     ] = None,
-    output: Output = Path("credreport-out"),
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Folder for the evidence; an earlier run's is replaced. With --engine dask also the URL of a new one.",
+        ),
+    ] = "credreport-out",
     formats: Annotated[
         list[str],
         typer.Option(
@@ -170,6 +179,24 @@ def audit(  # noqa: PLR0913 - one parameter an option
     every_snapshot: Annotated[
         bool, typer.Option("--every-snapshot", help="Judge every snapshot of an account, not only one.")
     ] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Where batches of reports are judged: local (threads of this process) or dask (a cluster; by itself, "
+            "processes of this machine). Dask writes Parquet alone, a folder of parts a table. [default: local]",
+            show_default=False,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Scheduler of a running Dask cluster, such as tcp://host:8786; it and all its workers must see the "
+            "reports and the output folder.",
+            show_default=False,
+        ),
+    ] = None,
     strict: Annotated[
         bool,
         typer.Option("--strict", help="Exit 3 also for repaired rows, unreadable cells and doubtful reports."),
@@ -191,10 +218,12 @@ def audit(  # noqa: PLR0913 - one parameter an option
       credreport audit reports/ --control unused-credentials
       credreport audit reports/ --benchmark cis-5.0 --policy policy.toml
       aws iam get-credential-report | credreport audit - --format parquet
+      credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
     """  # noqa: D301 - \b keeps the examples' lines
     instant = _reference(as_of)
     chosen_formats, chosen_tables = _choices("--format", formats, FORMATS), _choices("--tables", tables, TABLES)
     account = _account(account_id)
+    on_cluster = _on_cluster(engine, scheduler, paths, output, chosen_formats)
 
     plan = _plan(benchmark, controls, policy, no_policy=no_policy, max_idle_days=max_idle_days)
 
@@ -202,17 +231,61 @@ def audit(  # noqa: PLR0913 - one parameter an option
     from analyzer.reading.issues import Level  # noqa: PLC0415
     from analyzer.result import Settings  # noqa: PLC0415
 
-    evidence.check_folder(output)
+    evidence.check(output)
     settings = Settings(plan, instant, every_snapshot, account)
+    folder = Path(output)
     with console.progress(shown=not quiet and not as_json) as progress:
-        if chosen_formats == ["parquet"]:
-            run = partial(pipeline.audit_in_parts, paths, settings, leave_out=output, progress=progress)
-            result, written = evidence.write_in_parts(output, chosen_tables, run)
+        if on_cluster:
+            result, written = _audit_on_cluster(paths, settings, output, chosen_tables, scheduler, progress)
+        elif chosen_formats == ["parquet"]:
+            run = partial(pipeline.audit_in_parts, paths, settings, leave_out=folder, progress=progress)
+            result, written = evidence.write_in_parts(folder, chosen_tables, run)
         else:
-            audited = pipeline.audit(paths, settings, leave_out=output, progress=progress)
-            result, written = audited, evidence.write(audited, output, chosen_formats, chosen_tables)
+            audited = pipeline.audit(paths, settings, leave_out=folder, progress=progress)
+            result, written = audited, evidence.write(audited, folder, chosen_formats, chosen_tables)
     code = 3 if strict and result.has_issues(Level.REPAIRED) else result.exit_code
     _end(code, result.summary, written, lambda: console.show_audit(result, written), exit_zero, quiet, as_json)
+
+
+def _on_cluster(
+    engine: str | None, scheduler: str | None, paths: Iterable[str], output: str, formats: Iterable[str]
+) -> bool:
+    """Whether an audit runs on a cluster. Raises UsageError where it cannot."""
+    chosen = "dask" if engine is None and scheduler is not None else known("--engine", engine or "local", ENGINES)
+    if chosen == "local":
+        if scheduler is not None:
+            raise UsageError("--scheduler with --engine local", "leave one of them out")
+        urls = [place for place in (*paths, output) if "://" in place]
+        if urls:
+            raise UsageError(f"a URL: {urls[0]}", "read and write at URLs with --engine dask")
+        return False
+    if list(formats) != ["parquet"]:
+        raise UsageError(
+            "the engine dask writes Parquet alone",
+            "add --format parquet; the other formats come from a local run, on fewer reports",
+        )
+    if "-" in paths:
+        raise UsageError("standard input cannot be read by the engine dask", "name files, folders or URLs")
+    return True
+
+
+def _audit_on_cluster(  # noqa: PLR0913 - what is read, and where it runs
+    paths: list[str],
+    settings: Settings,
+    output: str,
+    tables: list[str],
+    scheduler: str | None,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Summary, Written]:
+    from analyzer import distributing, engine, evidence  # noqa: PLC0415 - an extra
+
+    with engine.dask(scheduler) as run:
+
+        def audit_into(place: str) -> tuple[Summary, list[distributing.Output]]:
+            job = distributing.Job(settings, tuple(tables), place)
+            return distributing.audit(paths, job, run, leave_out=Path(output), progress=progress)
+
+        return evidence.write_parts(output, audit_into)
 
 
 @app.command()

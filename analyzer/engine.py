@@ -1,17 +1,29 @@
-"""Where batches run: in threads of this process."""
+"""Where batches run: in threads of this process, or on a Dask cluster. Both map a task over items, in their order."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from analyzer import __version__
+from analyzer.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
+
+    Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
+    """A task and items; what the task makes of each item, in their order."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_PATIENCE: Final = 30
+"""Seconds to wait for a scheduler, and for its first worker."""
+_NO_PAGES: Final[dict[str, list[str]]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 
 
 def local(task: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None) -> Iterator[Result]:
@@ -35,3 +47,86 @@ def local(task: Callable[[Item], Result], items: Iterable[Item], workers: int | 
 def _processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def dask(scheduler: str | None = None) -> Iterator[Map]:
+    """Yield a function that does the same on the cluster at `scheduler` (tcp://host:8786), or on one of this machine.
+
+    A worker that dies costs time: its tasks are done again elsewhere, so a task must be able to run twice. Errors of a
+    task are raised as they are. The cluster of this machine listens on the loopback interface alone, without a
+    dashboard. Raises EngineError where there is no scheduler or worker, or where workers cannot load this version.
+    """
+    try:
+        from dask import config  # noqa: PLC0415 - an extra
+        from distributed import Client, KilledWorker, LocalCluster  # noqa: PLC0415
+    except ImportError as error:
+        raise EngineError(
+            f"the engine dask is not installed: {error}", "install credreport with the extra [cluster]"
+        ) from error
+
+    with ExitStack() as stack:
+        where: Any = scheduler
+        if scheduler is None:
+            stack.enter_context(config.set(_NO_PAGES))
+            where = stack.enter_context(
+                LocalCluster(  # type: ignore[no-untyped-call]
+                    n_workers=_processors(),
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address=None,
+                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # of what is left without a dashboard
+                    memory_limit=None,
+                    silence_logs=logging.CRITICAL,
+                )
+            )
+        try:
+            client = stack.enter_context(
+                Client(where, timeout=_PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+            )
+        except (OSError, ValueError) as error:
+            raise EngineError(
+                f"no Dask scheduler at {scheduler}: {error}",
+                "check the address, as in tcp://host:8786, and the network",
+            ) from error
+        _check_workers(client, scheduler or "this machine")
+
+        def run(task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+            futures = client.map(task, list(items), pure=False)
+            try:
+                for future in futures:
+                    yield future.result()
+            except KilledWorker as error:
+                raise EngineError(
+                    f"workers died again and again at the same task: {error}",
+                    "look at the workers' logs; give them more memory, or fewer threads each",
+                ) from error
+            finally:
+                client.cancel(futures)
+
+        yield run
+
+
+def _check_workers(client: Any, where: str) -> None:  # noqa: ANN401 - a distributed.Client, which may not be there
+    """Raise EngineError unless there are workers, and all of them have this version of the program."""
+    try:
+        client.wait_for_workers(1, timeout=_PATIENCE)
+    except TimeoutError as error:
+        raise EngineError(f"no worker at {where}", "start workers, or wait until they have started") from error
+    try:
+        versions = client.run(_version)
+    except Exception as error:
+        raise EngineError(
+            f"the workers at {where} cannot load credreport: {error}",
+            f"install credreport {__version__} with the extra [cluster] on every worker",
+        ) from error
+    others = sorted({version for version in versions.values() if version != __version__})
+    if others:
+        raise EngineError(
+            f"workers at {where} have credreport {', '.join(others)}, and this is {__version__}",
+            f"install credreport {__version__} on every worker",
+        )
+
+
+def _version() -> str:
+    return __version__

@@ -1,5 +1,7 @@
 """What can end a run: each error says what is wrong, where, and what to do about it."""
 
+from __future__ import annotations
+
 
 class AnalyzerError(Exception):
     """A run that cannot go on; shown as `error: message` and `hint: hint`, never as a traceback (exit code 2)."""
@@ -8,6 +10,10 @@ class AnalyzerError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[type[AnalyzerError], tuple[str, str]]:
+        """Let it pass from one process to another."""
+        return type(self), (self.message, self.hint)
 
 
 class UsageError(AnalyzerError):
@@ -24,3 +30,7 @@ class InputError(AnalyzerError):
 
 class OutputError(AnalyzerError):
     """An output folder or file that cannot be written."""
+
+
+class EngineError(AnalyzerError):
+    """A cluster that cannot be used, or that lost its work."""

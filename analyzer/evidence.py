@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.choices import FORMATS
 from analyzer.errors import OutputError
 from analyzer.outputs import manifest, parquet
+from analyzer.reading.sources import is_url
 from analyzer.swapping import flush, swap
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ _FOREIGN_NAMED: Final = 3
 
 @dataclass(frozen=True)
 class Written:
-    """What a run left in its output folder: `files` are relative to it, in the order they were written."""
+    """What a run left in its output folder, or at a URL: `files` are relative to it, in the order they were written."""
 
-    folder: Path
+    folder: Path | str
     files: list[str]
 
 
@@ -65,6 +66,38 @@ def write_in_parts(
 
     written = _write(folder, ["parquet"], {"parquet": write_all}, describe)
     return found[0], written
+
+
+def write_parts(place: str, run: Callable[[str], tuple[Summary, list[dict[str, Any]]]]) -> tuple[Summary, Written]:
+    """Write what `run` puts into the folder that it is given, and last the manifest.
+
+    At a path as `write` does; a URL must hold nothing, and a set without its manifest is one that was not finished.
+    """
+    if not is_url(place):
+        with _staged(Path(place)) as staging:
+            found, outputs = run(str(staging))
+            (staging / manifest.NAME).write_bytes(manifest.text(manifest.facts_of(found), outputs))
+    else:
+        found, outputs = run(place)
+        parquet.put(place, manifest.NAME, manifest.text(manifest.facts_of(found), outputs))
+    return found, Written(place, [*(output["name"] for output in outputs), manifest.NAME])
+
+
+def check_url(url: str) -> None:
+    """Raise OutputError where something stands at a URL: there, nothing is replaced."""
+    try:
+        found = sorted(parquet.sizes(url))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(
+            f"cannot look at {url}: {error.strerror or error}", "check the URL and your permissions"
+        ) from error
+    if found:
+        raise OutputError(
+            f"the output folder {url} is not empty: {', '.join(found[:_FOREIGN_NAMED])}",
+            "choose another URL with -o, or remove what is there: at a URL nothing is replaced",
+        )
 
 
 def write_history(history: History, folder: Path, formats: Sequence[str]) -> Written:
@@ -102,6 +135,14 @@ def _write(
         paths.append(describe(staging, paths))
         files = [path.relative_to(staging).as_posix() for path in paths]
     return Written(folder, files)
+
+
+def check(place: str) -> None:
+    """Raise OutputError unless a path or URL may be written to (see `check_folder`, `check_url`)."""
+    if is_url(place):
+        check_url(place)
+    else:
+        check_folder(Path(place))
 
 
 def check_folder(folder: Path) -> None:

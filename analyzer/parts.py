@@ -92,7 +92,8 @@ class Part:
     """What is kept of a batch after its tables were written.
 
     `first` and `last` are the names of its first and last report; `own` is what no other part may have: its snapshots
-    (account, and with `every_snapshot` the capture time) and its reports.
+    (account, and with `every_snapshot` the capture time) and its reports. `undated` says whether it has a report of
+    unknown capture time.
     """
 
     digest: Digest
@@ -103,6 +104,7 @@ class Part:
     first: str
     last: str
     own: frozenset[object]
+    undated: bool
 
     @classmethod
     def of(cls, judged: Judged, sources: Sequence[Source], log: IssueLog) -> Part:
@@ -123,6 +125,7 @@ class Part:
             sources[0].name,
             sources[-1].name,
             frozenset(own),
+            any(source.captured_at is None for source in sources),
         )
 
 
@@ -148,7 +151,7 @@ def joined(parts: Sequence[Part], settings: Settings, log: IssueLog) -> Streamed
     exceptions = tell_of_exceptions(covered, settings.plan, accounts, every)
     return Streamed(
         settings=settings,
-        inputs=pd.concat([part.inputs for part in parts], ignore_index=True),
+        inputs=pd.concat([part.inputs for part in parts]).sort_values("name", kind="stable", ignore_index=True),
         issues=issues_table(every),
         exceptions=exceptions,
         accounts=accounts,

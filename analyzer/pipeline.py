@@ -96,8 +96,6 @@ def _in_parts(  # noqa: PLR0913 - as it is called
     last, owned = "", set[object]()
 
     def judge(found: Sequence[Source]) -> tuple[Part, dict[str, pa.Table]]:
-        if settings.every_snapshot and any(source.captured_at is None for source in found):
-            raise _DependentError  # it may be a copy of a dated one in another batch
         issues = IssueLog()
         sources = once_each(found, issues)
         judged = parts.judge_sources(sources, settings, issues, out.tables)
@@ -105,7 +103,9 @@ def _in_parts(  # noqa: PLR0913 - as it is called
 
     found = sources_in(find_files(paths, log, leave_out=leave_out), log, progress)
     for part, tables in engine.local(judge, ahead(parts.batches(found, batch))):
-        if part.first <= last or not owned.isdisjoint(part.own):
+        # With every snapshot, an undated report may be a copy of a dated one in another batch.
+        unsure = settings.every_snapshot and part.undated
+        if part.first <= last or unsure or not owned.isdisjoint(part.own):
             raise _DependentError
         last = part.last
         owned |= part.own
@@ -139,11 +139,16 @@ def read_tables(
 def read_all(paths: Sequence[str], log: IssueLog, leave_out: Path | None, progress: Progress | None) -> list[Source]:
     """Return the reports under `paths`. Raises InputError where there is none."""
     sources = read_sources(paths, log, leave_out=leave_out, progress=progress)
-    if not sources:
+    require_reports(sources, log)
+    return sources
+
+
+def require_reports(found: Sequence[object], log: IssueLog) -> None:
+    """Raise InputError where nothing was found; `log` says why."""
+    if not found:
         seen = [f"\n  {source}: {message}" for source, *_, message in log.rows[:_NAMED]]
         more = f"\n  and {len(log.rows) - _NAMED} more" if len(log.rows) > _NAMED else ""
         raise InputError(
             "no credential report could be read" + "".join(seen) + more,
             "give CSV files from `aws iam get-credential-report` or the IAM console, or a folder or archive with them",
         )
-    return sources

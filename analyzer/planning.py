@@ -89,7 +89,7 @@ class Plan:
     @property
     def unused(self) -> Chosen | None:
         """`unused-credentials` as this run judges it, by its first limit; None where it does not."""
-        return next((one for one in self.chosen if one.control is UNUSED), None)
+        return next((one for one in self.chosen if one.control.id == UNUSED.id), None)
 
 
 def make_plan(

@@ -51,7 +51,7 @@ def select(
     own capture time. Raises InputError where neither is known.
     """
     if as_of is None:
-        _require_capture_times(sources)
+        require_capture_times([source.name for source in sources if source.captured_at is None])
     users = tables.users
     captured = np.array([_micros(source.captured_at) for source in sources], np.int64)
     owner = users["source"].cat.codes.to_numpy().astype(np.int64)
@@ -76,8 +76,8 @@ def _micros(instant: datetime | None) -> int:
     return NO_TIME if instant is None else since_epoch(instant)
 
 
-def _require_capture_times(sources: Sequence[Source]) -> None:
-    unknown = [source.name for source in sources if source.captured_at is None]
+def require_capture_times(unknown: Sequence[str]) -> None:
+    """Raise InputError where it is not known of some reports, by name, when they were captured."""
     if not unknown:
         return
     more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
 
     from analyzer.reading.layout import Kind
     from analyzer.verdicts import Reason
+
+
+def _view(mapping: dict[object, object]) -> MappingProxyType[object, object]:
+    return MappingProxyType(mapping)
+
+
+# Plans pass from one process to another, and a view of a mapping cannot by itself.
+copyreg.pickle(MappingProxyType, lambda view: (_view, (dict(view),)))
 
 
 class Severity(StrEnum):

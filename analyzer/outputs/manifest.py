@@ -23,36 +23,41 @@ _LIBRARIES: Final = ("pandas", "pyarrow", "matplotlib", "XlsxWriter")
 
 def write(audit: Summary, folder: Path, outputs: Sequence[Path]) -> Path:
     """Write the manifest of `outputs` (files in `folder`) and return its path."""
-    facts = {
+    return describe(facts_of(audit), folder, outputs)
+
+
+def describe(facts: Mapping[str, Any], folder: Path, outputs: Sequence[Path]) -> Path:
+    """Write a manifest with `facts`, and the digests of `outputs` (files in `folder`); return its path."""
+    path = folder / NAME
+    path.write_bytes(text(facts, [_output(one, folder) for one in outputs]))
+    return path
+
+
+def facts_of(audit: Summary) -> dict[str, Any]:
+    """Return what the manifest tells of an audit."""
+    return {
         "as_of": iso(audit.settings.as_of),
         "settings": audit.settings.facts,
         "counts": audit.summary,
         "inputs": plain_rows(audit.inputs),
         "not_read": plain_rows(audit.issues.loc[audit.issues["code"].isin(_NOT_READ), ["source", "code", "message"]]),
     }
-    return describe(facts, folder, outputs)
 
 
-def describe(facts: Mapping[str, Any], folder: Path, outputs: Sequence[Path]) -> Path:
-    """Write a manifest with `facts`, and the digests of `outputs` (files in `folder`); return its path."""
+def text(facts: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a manifest with `facts`, and `outputs`: for each file `name, sha256, bytes`."""
     manifest = {
         "program": "credreport",
         "schema_version": 1,
         "versions": {"credreport": __version__} | {name.lower(): version(name) for name in _LIBRARIES},
         **facts,
-        "outputs": [_output(path, folder) for path in outputs],
+        "outputs": list(outputs),
     }
-    path = folder / NAME
-    path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
-    return path
+    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _output(path: Path, folder: Path) -> dict[str, Any]:
-    return {
-        "name": path.relative_to(folder).as_posix(),
-        "sha256": digest_of(path),
-        "bytes": path.stat().st_size,
-    }
+    return {"name": path.relative_to(folder).as_posix(), "sha256": digest_of(path), "bytes": path.stat().st_size}
 
 
 def digest_of(path: Path) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.reading.columns import TIME
+from analyzer.reading.sources import file_system
 from analyzer.tables import TABLES, to_arrow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import pandas as pd
     import pyarrow as pa
@@ -72,6 +75,51 @@ class GrowingTables:
 def write_tables(tables: Mapping[str, pa.Table], folder: Path) -> list[Path]:
     """Write `<name>.parquet` for each table into `folder` and return their paths."""
     return [_write(table, folder / f"{name}.parquet") for name, table in tables.items()]
+
+
+# --- parts, at a path or URL that workers and driver see -------------------------------------------------------------
+
+
+def to_bytes(table: pa.Table) -> bytes:
+    """Return a table as a Parquet file."""
+    from pyarrow import parquet  # noqa: PLC0415
+
+    buffer = BytesIO()
+    parquet.write_table(table, buffer, **_options(table.schema))
+    return buffer.getvalue()
+
+
+def make_folders(place: str, tables: Sequence[str]) -> None:
+    """Make the folder of each table at `place`."""
+    system, root = file_system(place)
+    for name in tables:
+        system.makedirs(f"{root}/{name}.parquet", exist_ok=True)
+
+
+def put(place: str, name: str, data: bytes) -> None:
+    """Write the file `name` at `place` so that it is there whole or not at all, also where two do it at once."""
+    system, root = file_system(place)
+    if "file" in system.protocol:
+        path = Path(root) / name
+        staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        staged.write_bytes(data)
+        staged.replace(path)
+    else:
+        system.pipe_file(f"{root}/{name}", data)
+
+
+def remove(place: str, name: str) -> None:
+    """Remove the file `name` at `place`."""
+    system, root = file_system(place)
+    system.rm_file(f"{root}/{name}")
+
+
+def sizes(place: str) -> dict[str, int]:
+    """Return the size of each file at `place`, by its name."""
+    system, root = file_system(place)
+    system.invalidate_cache()
+    prefix = root.rstrip("/") + "/"
+    return {path.removeprefix(prefix): facts["size"] for path, facts in system.find(root, detail=True).items()}
 
 
 def _write(table: pa.Table, path: Path) -> Path:

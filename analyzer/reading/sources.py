@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.errors import InputError
 from analyzer.reading.containers import (
@@ -66,11 +66,15 @@ class Source:
 
 @dataclass(frozen=True)
 class File:
-    """A file to read; `named` when it was given itself, and not found by walking a folder."""
+    """A file to read: at a path, at a URL (fsspec), or standard input, which has neither.
+
+    `named` when it was given itself, and not found by walking a folder; `size` in bytes, 0 where it is not known.
+    """
 
     name: str
-    path: Path | None
+    path: Path | str | None
     named: bool
+    size: int = 0
 
 
 def read_sources(
@@ -112,6 +116,9 @@ def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterat
     for given in paths:
         if given == STDIN:
             continue
+        if is_url(given):
+            yield from _find_at(given)
+            continue
         path = Path(given)
         try:
             is_folder, exists = path.is_dir(), path.exists()
@@ -127,7 +134,52 @@ def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterat
         if is_folder:
             yield from _walk(path, _name(given).rstrip("/") or "/", log, leave_out and leave_out.resolve())
         else:
-            yield File(_name(given), path, named=True)
+            yield File(_name(given), path, named=True, size=_size(path))
+
+
+def is_url(place: str) -> bool:
+    """Whether a place is named by a URL, as in `s3://bucket/reports`."""
+    return "://" in place
+
+
+def _find_at(url: str) -> Iterator[File]:
+    """Yield the files at a URL that fsspec knows."""
+    system, place = file_system(url)
+    try:
+        if not system.isdir(place):
+            yield File(url, url, named=True, size=int(system.info(place)["size"] or 0))
+            return
+        found = system.find(place, detail=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot look at {url}: {error.strerror or error}", "check the URL and your permissions"
+        ) from error
+    for path, facts in found.items():
+        name = f"{url.rstrip('/')}/{path.removeprefix(place).lstrip('/')}"
+        if not any(part.startswith(".") for part in name.removeprefix(url).split("/")):
+            yield File(name, system.unstrip_protocol(path), named=False, size=int(facts["size"] or 0))
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """Return the fsspec file system of a place (a path, or a URL), and how it names the place."""
+    try:
+        from fsspec.core import url_to_fs  # noqa: PLC0415 - only runs on a cluster need it
+
+        return url_to_fs(url)  # type: ignore[no-any-return]
+    except ImportError as error:
+        raise InputError(
+            f"cannot read {url}: {error}",
+            "install credreport with the extra [cluster], and what this kind of URL needs",
+        ) from error
+    except ValueError as error:
+        raise InputError(f"cannot read {url}: {error}", "check the beginning of the URL") from error
+
+
+def _size(path: Path | os.DirEntry[str]) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # reading it will tell
+        return 0
 
 
 def _name(path: str) -> str:
@@ -150,7 +202,7 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
         if kind == "folder":
             yield from _walk(Path(entry.path), child, log, leave_out)
         elif kind == "file":
-            yield File(child, Path(entry.path), named=False)
+            yield File(child, Path(entry.path), named=False, size=_size(entry))
         else:
             log.add("not_followed", f"{kind}; name it on the command line to have it read", source=child)
 
@@ -171,13 +223,21 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 def _read(file: File, log: IssueLog) -> Iterator[Source]:
     try:
-        data = _standard_input() if file.path is None else file.path.read_bytes()
+        data = _bytes_of(file)
     except OSError as error:
-        log.add(
-            "unreadable_file", f"cannot be read ({error.strerror}); check permissions and the disk", source=file.name
-        )
+        why = error.strerror or error
+        log.add("unreadable_file", f"cannot be read ({why}); check permissions and the disk", source=file.name)
         return
     yield from _unpack(file, data, log, wrapping="")
+
+
+def _bytes_of(file: File) -> bytes:
+    if file.path is None:
+        return _standard_input()
+    if isinstance(file.path, Path):
+        return file.path.read_bytes()
+    system, place = file_system(file.path)
+    return bytes(system.cat_file(place))
 
 
 def _standard_input() -> bytes:
@@ -335,7 +395,7 @@ def _captured(name: str, generated_at: datetime | None) -> tuple[datetime | None
 def note_empty_folders(paths: Sequence[str], found: Sequence[str], log: IssueLog) -> None:
     """Note named folders without any report: rejected inputs, like named files that are none."""
     for given in paths:
-        if given == STDIN or not Path(given).is_dir():
+        if given == STDIN or is_url(given) or not Path(given).is_dir():
             continue
         name = _name(given).rstrip("/")
         prefix = f"{name}/"

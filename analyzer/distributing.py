@@ -1,0 +1,173 @@
+"""An audit whose batches run elsewhere: tasks read files and write Parquet parts; what they counted is put together."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer import parts
+from analyzer.errors import OutputError
+from analyzer.outputs import parquet
+from analyzer.parts import Part
+from analyzer.pipeline import require_reports
+from analyzer.reading.issues import IssueLog
+from analyzer.reading.sources import File, find_files, note_empty_folders, once_each, sources_in
+from analyzer.selection import require_capture_times
+from analyzer.tables import TABLES, to_arrow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import pyarrow as pa
+
+    from analyzer.engine import Map
+    from analyzer.pipeline import Progress
+    from analyzer.reading.issues import Row
+    from analyzer.result import Settings, Summary
+
+    Output = dict[str, Any]
+    """`name` (relative to the output folder), `sha256` and `bytes` of a file, as the manifest has it."""
+
+BATCH: Final = 32_000_000
+"""Bytes of files that are a task."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for all tasks of a run: `place` is the output folder, a path or URL that all workers see."""
+
+    settings: Settings
+    tables: tuple[str, ...]
+    place: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The files of one task, and the number of the parts that it writes."""
+
+    number: int
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a task leaves: `part` is None where its files held no report, or where some are `undated`."""
+
+    part: Part | None
+    issues: Sequence[Row]
+    undated: Sequence[str]
+    outputs: Sequence[Output]
+
+
+def audit(  # noqa: PLR0913 - what is read, and where it runs
+    paths: Sequence[str],
+    job: Job,
+    run: Map,
+    *,
+    batch: int = BATCH,
+    leave_out: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[Summary, list[Output]]:
+    """Do what `pipeline.audit` does by means of an engine; return the counts, and the files that were written.
+
+    Batches that depend on each other, as those with snapshots of the same account do, are done again as one. Raises
+    InputError as `pipeline.audit` does, and OutputError where parts that workers wrote are not to be seen here.
+    """
+    log = IssueLog()
+    files = find_files(paths, log, leave_out=leave_out)
+    batches = list(_batches(files, batch))
+    parquet.make_folders(job.place, job.tables)
+    done = dict(zip((one.number for one in batches), _run_all(batches, job, run, len(files), progress), strict=True))
+    for group in _dependent(done, job.settings):
+        together = Batch(group[0], tuple(file for one in batches if one.number in group for file in one.files))
+        for number in group:
+            for output in done.pop(number).outputs:
+                parquet.remove(job.place, output["name"])
+        done[together.number] = next(run(partial(judge_files, job=job), [together]))
+    require_capture_times(sorted(name for one in done.values() for name in one.undated))
+    found = [one.part for _, one in sorted(done.items()) if one.part is not None]
+    note_empty_folders(paths, [name for part in found for name in part.inputs["name"]], log)
+    log.rows.extend(row for one in done.values() if one.part is None for row in one.issues)
+    require_reports(found, log)
+    result = parts.joined(found, job.settings, log)
+    outputs = [output for _, one in sorted(done.items()) for output in one.outputs]
+    if "issues" in job.tables:
+        outputs.append(_put(job, "issues", 0, to_arrow(result.issues, TABLES["issues"])))
+    _require_seen(job.place, outputs)
+    return result, sorted(outputs, key=lambda output: str(output["name"]))
+
+
+def judge_files(batch: Batch, job: Job) -> Done:
+    """Read and judge the files of a batch and write its parts: the task that workers run; it may run twice."""
+    log = IssueLog()
+    sources = once_each(list(sources_in(batch.files, log)), log)
+    undated = [source.name for source in sources if source.captured_at is None]
+    if not sources or (undated and job.settings.as_of is None):
+        return Done(None, log.rows, undated if job.settings.as_of is None else (), ())
+    judged = parts.judge_sources(sources, job.settings, log, job.tables)
+    outputs = [_put(job, name, batch.number, table) for name, table in judged.arrow(job.tables).items()]
+    return Done(Part.of(judged, sources, log), log.rows, (), outputs)
+
+
+def _batches(files: Iterable[File], size: int) -> Iterator[Batch]:
+    """Yield the files in batches of about `size` bytes, with their paths in full: workers stand elsewhere."""
+    batch: list[File] = []
+    held = number = 0
+    for file in files:
+        path = file.path.absolute() if isinstance(file.path, Path) else file.path
+        batch.append(File(file.name, path, file.named, file.size))
+        held += file.size
+        if held >= size:
+            yield Batch(number, tuple(batch))
+            batch, held, number = [], 0, number + 1
+    if batch:
+        yield Batch(number, tuple(batch))
+
+
+def _run_all(batches: Sequence[Batch], job: Job, run: Map, files: int, progress: Progress | None) -> Iterator[Done]:
+    read = 0
+    for batch, done in zip(batches, run(partial(judge_files, job=job), batches), strict=True):
+        read += len(batch.files)
+        if progress is not None:
+            progress(read, files)
+        yield done
+
+
+def _dependent(done: dict[int, Done], settings: Settings) -> list[list[int]]:
+    """Return the numbers of batches that depend on each other, in groups of two or more."""
+    parts_of = {number: one.part for number, one in done.items() if one.part is not None}
+    if settings.every_snapshot and any(part.undated for part in parts_of.values()):
+        # An undated report may be a copy of a dated one in any of them.
+        return [sorted(parts_of)] if len(parts_of) > 1 else []
+    group_of = {number: {number} for number in parts_of}
+    owner: dict[object, int] = {}
+    for number, part in parts_of.items():
+        for one in part.own:
+            other = owner.setdefault(one, number)
+            if group_of[other] is not group_of[number]:
+                group_of[number] |= group_of[other]
+                for member in group_of[number]:
+                    group_of[member] = group_of[number]
+    groups = {id(group): sorted(group) for group in group_of.values()}
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _put(job: Job, table: str, number: int, content: pa.Table) -> Output:
+    data = parquet.to_bytes(content)
+    name = f"{table}.parquet/part-{number:05d}.parquet"
+    parquet.put(job.place, name, data)
+    return {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def _require_seen(place: str, outputs: Sequence[Output]) -> None:
+    sizes = parquet.sizes(place)
+    missing = [output["name"] for output in outputs if sizes.get(output["name"]) != output["bytes"]]
+    if missing:
+        raise OutputError(
+            f"{len(missing)} of {len(outputs)} parts that workers wrote are not in {place} as seen from here: "
+            f"{missing[0]}",
+            "choose an output folder with -o that this machine and all workers see, as a shared disk or a bucket",
+        )

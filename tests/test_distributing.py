@@ -1,0 +1,245 @@
+"""Audits on a cluster: the same content as on one machine, whatever happens to workers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from unittest import mock
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from analyzer import engine
+from analyzer.distributing import Job
+from analyzer.distributing import audit as audit_by
+from analyzer.errors import AnalyzerError, EngineError, InputError, OutputError
+from analyzer.pipeline import audit
+from analyzer.planning import make_plan
+from analyzer.policy import read_policy
+from analyzer.result import Audit, Settings, Summary
+from analyzer.tables import TABLES, to_arrow
+from tests.reports import csv_of, user, write
+from tests.test_parts import ACCOUNTS, AS_OF, POLICY, fleet, fleets
+
+Result = TypeVar("Result")
+CREDREPORT = Path(sys.executable).with_name("credreport")
+
+
+def by_itself(task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+    """Do what an engine does, and let task, items and results pass as between processes; the last item first."""
+    task = pickle.loads(pickle.dumps(task))  # noqa: S301 - made here
+    results = [pickle.dumps(task(pickle.loads(pickle.dumps(item)))) for item in items[::-1]]  # noqa: S301
+    return iter([pickle.loads(result) for result in results[::-1]])  # noqa: S301
+
+
+def assert_the_same(told: Summary, place: Path, outputs: list[dict[str, Any]], whole: Audit) -> None:
+    assert told.summary == whole.summary
+    assert told.exit_code == whole.exit_code
+    assert told.inputs.astype("object").to_dict("list") == whole.inputs.astype("object").to_dict("list")
+    for name in ("findings", "credentials", "users", "issues"):
+        expected = to_arrow(getattr(whole, name), TABLES[name])
+        files = [str(place / output["name"]) for output in outputs if output["name"].startswith(name)]
+        found = [parquet.read_table(file, schema=expected.schema) for file in files]
+        assert rows(pa.concat_tables(found)) == rows(expected)
+    assert {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()} == {
+        output["name"] for output in outputs
+    }
+
+
+def rows(table: pa.Table) -> list[str]:
+    return sorted(map(repr, table.to_pylist()))
+
+
+@given(fleets(), st.booleans(), st.booleans(), st.sampled_from([1, 1, 600, 10_000]))
+def test_parts_give_what_one_go_gives(files: dict[str, str], every: bool, own_capture: bool, batch: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            write(Path(folder) / "in" / name, text)
+        policy = Path(folder) / "policy.toml"
+        policy.write_text(POLICY)
+        settings = Settings(make_plan(policy=read_policy(policy)), None if own_capture else AS_OF, every_snapshot=every)
+        paths, out = [str(Path(folder) / "in")], Path(folder) / "out"
+        job = Job(settings, tuple(TABLES), str(out))
+        whole, told = (of(lambda: audit(paths, settings)), of(lambda: audit_by(paths, job, by_itself, batch=batch)))
+        if isinstance(whole, InputError) or isinstance(told, InputError):
+            assert str(told) == str(whole)
+        else:
+            assert_the_same(told[0], out, told[1], whole)
+
+
+def of(run: Callable[[], Result]) -> Result | InputError:
+    """Return what a run gives, or its error."""
+    try:
+        return run()
+    except InputError as error:
+        return error
+
+
+def test_reports_and_evidence_may_be_at_urls(tmp_path: Path) -> None:
+    import fsspec  # noqa: PLC0415
+
+    fleet(tmp_path / "in", ACCOUNTS)
+    settings = Settings(as_of=AS_OF)
+    memory = fsspec.filesystem("memory")
+    memory.put(str(tmp_path / "in"), "/fleet", recursive=True)
+    job = Job(settings, ("findings",), "memory://evidence")
+    told, outputs = audit_by(["memory://fleet"], job, by_itself, batch=1)
+    assert len(outputs) == len(ACCOUNTS)
+    found = pa.concat_tables(parquet.read_table(memory.open(f"/evidence/{one['name']}")) for one in outputs)
+    whole = audit([str(tmp_path / "in")], settings)
+    expected = to_arrow(whole.findings, TABLES["findings"])
+    assert rows(found.drop_columns("source")) == rows(expected.drop_columns("source"))
+    assert sorted(told.inputs["name"]) == [f"memory://fleet/2026-10-31/{account}.csv" for account in sorted(ACCOUNTS)]
+    memory.rm("/fleet", recursive=True)
+    memory.rm("/evidence", recursive=True)
+
+
+def test_parts_that_are_not_to_be_seen_here_are_an_error(tmp_path: Path) -> None:
+    paths = fleet(tmp_path / "in", ACCOUNTS)
+
+    def elsewhere(task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        for item in items:
+            yield task(item)
+        next((tmp_path / "out/findings.parquet").iterdir()).unlink()
+
+    with pytest.raises(OutputError, match="1 of 4 parts that workers wrote are not in"):
+        audit_by(paths, Job(Settings(as_of=AS_OF), ("findings",), str(tmp_path / "out")), elsewhere, batch=1)
+
+
+@contextmanager
+def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """Yield the address of a Dask scheduler and its workers: processes of their own, working in a new folder."""
+    folder.mkdir()
+    dask, address = Path(sys.executable).with_name("dask"), folder / "scheduler.json"
+    common = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--dashboard-address", ":0"]
+    worker = ["worker", "--scheduler-file", str(address), "--nthreads", "1", "--no-dashboard", "--no-nanny"]
+    started = [subprocess.Popen([dask, *scheduler, "--scheduler-file", str(address)], **common)]  # type: ignore[call-overload]
+    try:
+        while not address.exists() or not address.read_text():
+            assert started[0].poll() is None
+            time.sleep(0.05)
+        started += [subprocess.Popen([dask, *worker], **common) for _ in range(workers)]  # type: ignore[call-overload]
+        import json  # noqa: PLC0415
+
+        yield json.loads(address.read_text())["address"], started[1:]
+    finally:
+        for process in started[::-1]:
+            process.kill()
+            process.wait()
+
+
+def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
+    accounts = [f"{111122220000 + number}" for number in range(40)]
+    paths, settings = fleet(tmp_path / "in", accounts), Settings(as_of=AS_OF)
+    write(tmp_path / "in/2026-10-31/damaged.csv", "user,arn\nx")
+    with cluster(tmp_path / "dask", workers=2) as (address, workers), engine.dask(address) as run:
+        seen: list[int] = []
+
+        def progress(done: int, _: int) -> None:
+            if not seen:
+                os.kill(workers[0].pid, signal.SIGKILL)
+                workers[0].wait()
+            seen.append(done)
+
+        job = Job(settings, tuple(TABLES), str(tmp_path / "out"))
+        told, outputs = audit_by(paths, job, run, batch=1, progress=progress)
+        assert workers[0].poll() == -signal.SIGKILL
+        assert workers[1].poll() is None
+        # Data at fault is said as it is on one machine.
+        write(tmp_path / "undated/a.csv", csv_of(user("auditor")))
+        with pytest.raises(InputError, match="not known when this report was captured") as error:
+            audit_by([str(tmp_path / "undated")], Job(Settings(), ("findings",), str(tmp_path / "other")), run)
+        assert "--as-of" in error.value.hint
+    assert seen[-1] == len(accounts) + 1
+    assert len([output for output in outputs if output["name"].startswith("findings")]) == len(accounts)
+    assert_the_same(told, tmp_path / "out", outputs, audit(paths, settings))
+
+
+def test_a_cluster_of_this_machine_by_the_command_line(tmp_path: Path) -> None:
+    fleet(tmp_path / "in", ACCOUNTS)
+    command = [str(CREDREPORT), "audit", "in", "--as-of", "2026-10-31", "--engine", "dask", "--format", "parquet"]
+    for _ in range(2):  # the second run takes the place of the first
+        done = subprocess.run([*command, "-o", "out"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 1, done.stderr
+        assert done.stderr == ""
+    assert "findings.parquet/ (1 file)" in done.stdout
+    found = parquet.read_table(tmp_path / "out/findings.parquet")
+    whole = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
+    assert found.num_rows == len(whole.findings)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *(f"{name}.parquet" for name in TABLES),
+        "manifest.json",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--engine", "dask"], "the engine dask writes Parquet alone"),
+        (["--engine", "dusk"], "did you mean 'dask'?"),
+        (["--engine", "local", "--scheduler", "tcp://127.0.0.1:1"], "--scheduler with --engine local"),
+        (["--format", "parquet", "-o", "s3://bucket/out"], "a URL: s3://bucket/out"),
+        (["--format", "parquet", "--engine", "dask", "-o", "nosuch://bucket/out"], "nosuch"),
+        (["--format", "parquet", "--engine", "dask", "-"], "standard input cannot be read by the engine dask"),
+    ],
+)
+def test_what_cannot_be_is_said(tmp_path: Path, options: list[str], said: str) -> None:
+    fleet(tmp_path / "in", ACCOUNTS)
+    done = subprocess.run(
+        [CREDREPORT, "audit", "in", "--as-of", "2026-10-31", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_no_scheduler_is_an_error() -> None:
+    with (
+        mock.patch.object(engine, "_PATIENCE", 1),
+        pytest.raises(EngineError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:1"),
+        engine.dask("tcp://127.0.0.1:1"),
+    ):
+        pass
+
+
+def test_no_worker_and_another_version_are_errors(tmp_path: Path) -> None:
+    with (
+        cluster(tmp_path / "a", workers=0) as (address, _),
+        mock.patch.object(engine, "_PATIENCE", 1),
+        pytest.raises(EngineError, match="no worker at tcp://"),
+        engine.dask(address),
+    ):
+        pass
+    with (
+        cluster(tmp_path / "b", workers=1) as (address, _),
+        mock.patch.object(engine, "__version__", "0.0.1"),
+        pytest.raises(EngineError, match=r"and this is 0\.0\.1"),
+        engine.dask(address),
+    ):
+        pass
+
+
+def test_errors_pass_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(InputError("message", "hint")))  # noqa: S301 - made here
+    assert isinstance(error, AnalyzerError)
+    assert (str(error), error.hint) == ("message", "hint")
+    settings = Settings(as_of=datetime(2026, 10, 31, tzinfo=UTC))
+    assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301
