@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks audit|history`: measure, compare the rows, and print Markdown tables."""
+"""`python -m tests.benchmarks audit|growth|start|workbook|history`: measure, and print Markdown tables."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from tests.benchmarks import peers
 from tests.benchmarks.fleet import Fleet, write_day
 from tests.benchmarks.measuring import in_turn, measure, table
 from tests.benchmarks.peers import duckdb_audit, duckdb_history, loop_audit, polars_audit
+from tests.benchmarks.peers import floor as floors
+from tests.benchmarks.peers import workbook as books
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,20 +26,23 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(sys.executable).with_name("credreport")
 A_MONTH = 31
-SIZES: Final = {"audit": (200, 5000), "history": (50, 400)}
-"""Accounts, and users of each, where the command line does not say."""
+LARGE, SMALL_FILES, LARGER = (200, 5000), (2000, 50), (2000, 5000)
+"""Fleets: accounts, and users of each."""
+ROWS_OF_WORKBOOK = 100_000
 PEERS_OF_AUDIT: Final = {"Polars": polars_audit, "DuckDB": duckdb_audit, "a loop over `csv`": loop_audit}
 CUT_AND_GREP: Final = Path(peers.__path__[0]) / "cut_grep.sh"
 
 
-def audit(folder: Path, accounts: int, users: int, runs: int) -> str:
-    """Judge `unused-credentials` by the reports of one day; return the measures."""
-    reports = folder / f"reports-{accounts}x{users}"
-    if not reports.exists():
-        _write_reports(reports, accounts, users)
+def audit(folder: Path, runs: int, fleets: Sequence[tuple[int, int]] = (LARGE, SMALL_FILES)) -> str:
+    """Judge `unused-credentials` by the reports of one day, for fleets of accounts and users; return the measures."""
+    return "\n".join(_audit(folder, runs, *fleet) for fleet in fleets)
+
+
+def _audit(folder: Path, runs: int, accounts: int, users: int) -> str:
+    reports = _reports(folder, accounts, users)
     out = folder / "audit"
     out.mkdir(exist_ok=True)
-    judge = [str(PROGRAM), "audit", str(reports), "--control", "unused-credentials", "--format", "parquet", "-q"]
+    judge = _judge(reports, *UNUSED)
 
     def run(module: ModuleType, to: str, *options: str) -> list[str]:
         return [sys.executable, "-m", module.__name__, str(reports), str(out / to), *options]
@@ -51,13 +56,19 @@ def audit(folder: Path, accounts: int, users: int, runs: int) -> str:
         "credreport, all tables": [*judge, "-o", str(out / "credreport-all")],
         "Polars, all tables": run(polars_audit, "Polars-all", "--tables", "all"),
     }
-    found = in_turn(findings | tables, Path.cwd(), runs)
+    floor = {
+        f"floor: {'' if stage == floors.STAGES[0] else '… and '}{stage}": [
+            *(sys.executable, "-m", floors.__name__, stage, str(reports), str(out / "credreport/findings.parquet"))
+        ]
+        for stage in floors.STAGES
+    }
+    found = in_turn(findings | tables | floor, Path.cwd(), runs)
     rows = {_same_table("findings", out / "credreport", out / name) for name in PEERS_OF_AUDIT}
     for name in TABLES:
         _same_table(name, out / "credreport-all", out / "Polars-all")
     size = sum(path.stat().st_size for path in reports.rglob("*.csv"))
     told = f"{accounts:,} reports of {users:,} users ({size / 1e6:,.0f} MB of CSV) have {rows.pop():,} findings.\n\n"
-    parts = [table({name: found[name] for name in of}, next(iter(of))) for of in (findings, tables)]
+    parts = [table({name: found[name] for name in of}, next(iter(of))) for of in (findings | floor, tables)]
     return told + "\n".join(parts)
 
 
@@ -65,7 +76,75 @@ def _same_table(name: str, one: Path, other: Path) -> int:
     return same_rows(one / f"{name}.parquet", other / f"{name}.parquet", TABLES[name].names)
 
 
-def _write_reports(reports: Path, accounts: int, users: int) -> None:
+def growth(folder: Path, runs: int, fleets: Sequence[tuple[int, int]] = (LARGE, LARGER)) -> str:
+    """Judge one fleet and a larger one; return the measures."""
+    commands = {
+        f"{accounts:,} reports of {users:,} users, {what}": [
+            *(*_judge(_reports(folder, accounts, users), *controls), "--tables", "findings"),
+            *("-o", str(folder / "grown")),
+        ]
+        for what, controls in (("unused-credentials", UNUSED), ("all controls", ()))
+        for accounts, users in fleets[::-1]
+    }
+    found = in_turn(commands, Path.cwd(), runs)
+    names = list(commands)
+    return "\n".join(table({name: found[name] for name in names[at : at + 2]}, names[at]) for at in (0, 2))
+
+
+def start(folder: Path, runs: int) -> str:
+    """Do next to nothing, beside what loading the libraries for it takes; return the measures."""
+    reports = _reports(folder, 1, 12)
+    samples = Path(__file__).parents[2] / "sample_reports"
+
+    def python(what: str) -> list[str]:
+        return [sys.executable, "-c", what]
+
+    pairs = {
+        "credreport --version": [str(PROGRAM), "--version"],
+        "`import typer`": python("import typer"),
+        "one small report as Parquet": [*_judge(reports, *()), "-o", str(folder / "small")],
+        "`import pandas, pyarrow.csv, pyarrow.parquet`": python("import pandas, pyarrow.csv, pyarrow.parquet"),
+        "`sample_reports`, the default formats": [
+            *(str(PROGRAM), "audit", str(samples), "--as-of", "2026-10-31", "-q", "-o", str(folder / "samples"))
+        ],
+        "`import pandas, matplotlib.figure, xlsxwriter`": python("import pandas, matplotlib.figure, xlsxwriter"),
+    }
+    found = in_turn(pairs, Path.cwd(), runs, accepted=(0, 1, 3))
+    names = list(pairs)
+    return "\n".join(table({name: found[name] for name in names[at : at + 2]}, names[at]) for at in (0, 2, 4))
+
+
+def workbook(folder: Path, runs: int, rows: int = ROWS_OF_WORKBOOK) -> str:
+    """Write findings as a workbook; return the measures."""
+    findings = folder / f"findings-{rows}.parquet"
+    if not findings.exists():
+        measure([*_judge(_reports(folder, *LARGE)), "--tables", "findings", "-o", str(folder / "found")], Path.cwd())
+        pl.scan_parquet(folder / "found/findings.parquet").head(rows).collect().write_parquet(findings)
+    commands = {
+        f"{who}, {rows:,} findings": [sys.executable, "-m", books.__name__, who, str(findings), str(folder / who)]
+        for who in ("credreport", "pandas")
+    }
+    return table(in_turn(commands, Path.cwd(), runs), next(iter(commands)))
+
+
+UNUSED: Final = ("--control", "unused-credentials")
+
+
+def _judge(reports: Path, *controls: str) -> list[str]:
+    """Return the command that judges reports, but for its output folder."""
+    return [str(PROGRAM), "audit", str(reports), *controls, "--format", "parquet", "-q"]
+
+
+def _reports(folder: Path, accounts: int, users: int) -> Path:
+    """Return the folder with the reports of a fleet on one day; they are written once."""
+    reports = folder / f"reports-{accounts}x{users}"
+    if not reports.exists():
+        write_reports(reports, accounts, users)
+    return reports
+
+
+def write_reports(reports: Path, accounts: int, users: int) -> None:
+    """Write the reports of a fleet on one day into a new folder."""
     with tempfile.TemporaryDirectory(dir=reports.parent) as part:  # what is not whole must not pass for the reports
         whole = Path(part) / "reports"
         write_day(Fleet(accounts, users), whole)
@@ -135,9 +214,9 @@ def _sorted(path: Path, columns: Sequence[str]) -> pl.DataFrame:
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("what", choices=list(SIZES))
-    parser.add_argument("--accounts", type=int)
-    parser.add_argument("--users", type=int, help="of each account")
+    parser.add_argument("what", choices=["audit", "growth", "start", "workbook", "history"])
+    parser.add_argument("--accounts", type=int, default=50, help="of history")
+    parser.add_argument("--users", type=int, default=400, help="of each account of history")
     parser.add_argument("--days", type=int, default=365, help="of history")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument(
@@ -146,13 +225,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "credreport-benchmarks")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    accounts, users = (
-        value or usual for value, usual in zip((given.accounts, given.users), SIZES[given.what], strict=True)
-    )
-    if given.what == "audit":
-        told = audit(given.folder, accounts, users, given.runs)
+    if given.what == "history":
+        told = history(given.folder, given.accounts, given.users, given.days, given.runs)
     else:
-        told = history(given.folder, accounts, users, given.days, given.runs)
+        told = {"audit": audit, "growth": growth, "start": start, "workbook": workbook}[given.what](
+            given.folder, given.runs
+        )
     print(told, end="")  # noqa: T201
     if given.write:
         put_between(given.write, given.what, told)

@@ -6,13 +6,24 @@ import sys
 from pathlib import Path
 
 import duckdb
+import openpyxl
 import polars as pl
 import pytest
 
 from analyzer import pipeline
 from analyzer.result import Settings
 from analyzer.tables import TABLES
-from tests.benchmarks.__main__ import PEERS_OF_AUDIT, audit, history, put_between, same_rows
+from tests.benchmarks.__main__ import (
+    PEERS_OF_AUDIT,
+    audit,
+    growth,
+    history,
+    put_between,
+    same_rows,
+    start,
+    workbook,
+    write_reports,
+)
 from tests.benchmarks.fleet import Fleet, write_day
 from tests.benchmarks.measuring import measure
 from tests.reports import unused
@@ -37,10 +48,10 @@ def test_the_peers_of_history_find_the_same(tmp_path: Path) -> None:
 
 
 def test_the_peers_of_audit_find_the_same(tmp_path: Path) -> None:
-    told = audit(tmp_path, accounts=3, users=30, runs=1)
+    told = audit(tmp_path, runs=1, fleets=[(3, 30)])
     findings = pl.read_parquet(tmp_path / "audit/credreport/findings.parquet")
     assert f"have {findings.height} findings" in told
-    assert told.count("\n|") == 11
+    assert told.count("\n|") == 15
     assert set(findings["status"]) == {"pass", "fail"}
     assert set(findings["credential"]) == {"password", "access_key_1", "access_key_2"}
     assert set(findings["reason"]) == {"last_used", "never_used"}
@@ -48,6 +59,15 @@ def test_the_peers_of_audit_find_the_same(tmp_path: Path) -> None:
     assert all(one == kinds[0] for one in kinds)
     filtered = (tmp_path / "audit/filtered.csv").read_text().splitlines()
     assert len([line for line in filtered if not line.startswith("user,")]) == 3 * 30
+
+
+def test_growth_start_and_workbook_are_measured(tmp_path: Path) -> None:
+    write_reports(tmp_path / "reports-200x5000", 2, 20)
+    assert growth(tmp_path, runs=1, fleets=[(1, 5), (2, 5)]).count(" s |") == 8
+    assert start(tmp_path, runs=1).count(" s |") == 12
+    assert workbook(tmp_path, runs=1, rows=20).count(" s |") == 4
+    books = [openpyxl.load_workbook(tmp_path / who / "workbook.xlsx")["Findings"] for who in ("credreport", "pandas")]
+    assert [book.max_row for book in books] == [21, 21]
 
 
 def _columns_of(path: Path) -> list[tuple[str, str]]:
