@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer import __version__
+from analyzer import __version__, sheet_rows
 from analyzer.reading.columns import TIME
 from analyzer.reading.issues import CODES
 from analyzer.reading.layout import Kind
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import numpy.typing as npt
     from xlsxwriter import Workbook
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
@@ -42,8 +43,6 @@ _TEXT_LIMIT: Final = 32_767
 _CUT: Final = " … [cut: longer than a cell can hold]"
 _EVALUATED: Final = r"^[=+\-@\t\r]"
 """First characters that make a spreadsheet take an edited text for a formula (OWASP, CSV injection)."""
-_MARKUP: Final = r"(?s)^<r>.*</r>$"
-"""What XlsxWriter, in constant-memory mode, takes for rich text made by itself and puts into the sheet unescaped."""
 _BATCH: Final = 10_000
 _SECONDS_BEFORE_1970: Final = 25_569 * 86_400
 """From Excel's day 0 to 1970."""
@@ -270,59 +269,33 @@ class _Book:
             self._rows(sheet, top + 1 + start, table.slice(start, _BATCH), wrapped)
 
     def _rows(self, sheet: Worksheet, first: int, batch: pa.Table, wrapped: str | None) -> None:
-        """Write the rows of `batch` from row `first` on.
-
-        Rows must come in order (constant memory), so columns are prepared whole and then interleaved. A column is
-        written in one way, decided once; the few cells that need another (`odd`) are left out of it and follow
-        their row.
-        """
-        odd: dict[int, list[_Cell]] = {}
+        """Write the rows of `batch` from row `first` on."""
         columns = [
-            self._column(sheet, position, column, odd, broken=name == wrapped)
-            for position, (name, column) in enumerate(zip(batch.column_names, batch.columns, strict=True))
+            self._column(column.combine_chunks(), broken=name == wrapped)
+            for name, column in zip(batch.column_names, batch.columns, strict=True)
         ]
-        ways = [(position, column.put, column.style) for position, column in enumerate(columns)]
-        lines = _lines(batch[wrapped]) if wrapped else None
-        for at, cells in enumerate(zip(*(column.values for column in columns), strict=True)):
-            row = first + at
-            if lines and lines[at] > 1:
-                sheet.set_row(row, _LINE_HEIGHT * lines[at])
-            for value, (position, put, style) in zip(cells, ways, strict=True):
-                if value is not None:
-                    put(row, position, value, style)
-            for cell in odd.get(at, ()):
-                cell.put(row, cell.position, *cell.values, cell.style)
+        heights = [_LINE_HEIGHT * n if n > 1 else None for n in _lines(batch[wrapped])] if wrapped else None
+        sheet_rows.put(sheet, first, columns, heights)
 
-    def _column(
-        self, sheet: Worksheet, position: int, column: pa.ChunkedArray, odd: dict[int, list[_Cell]], *, broken: bool
-    ) -> _Column:
-        """Return how to write a column; its cells that are to be written in another way go to `odd`, by row."""
+    def _column(self, column: pa.Array, *, broken: bool) -> sheet_rows.Cells:
+        """Return the cells of a column."""
         kind = column.type
         if pa.types.is_timestamp(kind):
-            return self._times(sheet, position, column, odd)
+            return self._times(column)
         if pa.types.is_boolean(kind):
-            return _Column(sheet.write_string, pc.if_else(column, "true", "false").to_pylist(), self.text)
+            return sheet_rows.Cells(pc.if_else(column, "true", "false"), self.text)
         if pa.types.is_integer(kind):
-            return _Column(sheet.write_number, column.to_pylist(), self.plain_number)
+            return sheet_rows.Cells(column.cast(pa.string()), self.plain_number, is_number=True)
         plain, guarded = (self.wrapped, self.wrapped_guarded) if broken else (self.text, self.guarded)
-        texts = column.cast(pa.string())
-        values: list[str | None] = texts.to_pylist()
-        for at in _rows_where(pc.greater(pc.binary_length(texts), _TEXT_LIMIT)):
-            values[at] = _fitting(str(values[at]))
-        for at in _rows_where(pc.match_substring_regex(texts, _MARKUP)):
-            text = str(values[at])
-            if text.endswith("</r>"):  # not so once it was cut
-                # Three pieces that rich text joins again: XlsxWriter escapes those.
-                odd.setdefault(at, []).append(
-                    _Cell(sheet.write_rich_string, position, (text[0], text[1], text[2:]), plain)
-                )
-                values[at] = None
-        for at in _rows_where(pc.match_substring_regex(texts, _EVALUATED)):
-            odd.setdefault(at, []).append(_Cell(sheet.write_string, position, (values[at],), guarded))
-            values[at] = None
-        return _Column(sheet.write_string, values, plain)
+        if pa.types.is_dictionary(kind):
+            texts = pa.DictionaryArray.from_arrays(column.indices, _fitted(column.dictionary))
+            evaluated = pc.match_substring_regex(texts.dictionary, _EVALUATED).take(texts.indices)
+        else:
+            texts = _fitted(column.cast(pa.string()))
+            evaluated = pc.match_substring_regex(texts, _EVALUATED)
+        return sheet_rows.Cells(texts, plain, others=_true(evaluated), other=guarded)
 
-    def _times(self, sheet: Worksheet, position: int, column: pa.ChunkedArray, odd: dict[int, list[_Cell]]) -> _Column:
+    def _times(self, column: pa.Array) -> sheet_rows.Cells:
         """Return times as Excel's day numbers, cut to the second: the last microsecond of a day must stay that day.
 
         Times that Excel cannot hold, or counts wrongly (before 1900-03-01), are written as text.
@@ -330,36 +303,28 @@ class _Book:
         micros = np.asarray(pc.fill_null(column.cast(pa.int64()), 0))
         seconds = np.floor_divide(micros, 1_000_000)
         days = (seconds + _SECONDS_BEFORE_1970) / 86_400
-        held = (days >= _FIRST_DAY) & (days < _LAST_DAY + 1)
         known = np.asarray(column.is_valid())
-        values = pa.array(days, mask=~(known & held)).to_pylist()
-        for at in np.flatnonzero(known & ~held).tolist():
-            text = pc.strftime(pa.scalar(int(seconds[at]), pa.timestamp("s")), "%Y-%m-%dT%H:%M:%SZ").as_py()
-            odd.setdefault(at, []).append(_Cell(sheet.write_string, position, (text,), self.text))
-        return _Column(sheet.write_number, values, self.time)
+        held = (days >= _FIRST_DAY) & (days < _LAST_DAY + 1)
+        instead = None
+        if (known & ~held).any():
+            times = pa.array(seconds, mask=~known | held).cast(pa.timestamp("s"))
+            instead = sheet_rows.Cells(pc.strftime(times, "%Y-%m-%dT%H:%M:%SZ"), self.text)
+        return sheet_rows.Cells(
+            pa.array(days, mask=~(known & held)).cast(pa.string()), self.time, is_number=True, instead=instead
+        )
 
 
-@dataclass(frozen=True)
-class _Column:
-    """The cells of a column (None: empty), and the one way to write them."""
-
-    put: Callable[..., object]
-    values: list[Any]
-    style: Format
+def _true(mask: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(pc.fill_null(mask, fill_value=False))
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """A cell that is written in another way than its column."""
-
-    put: Callable[..., object]
-    position: int
-    values: tuple[str | None, ...]
-    style: Format
-
-
-def _rows_where(mask: pa.ChunkedArray) -> list[int]:
-    return np.flatnonzero(np.asarray(pc.fill_null(mask, fill_value=False))).tolist()
+def _fitted(texts: pa.Array) -> pa.Array:
+    """Return texts, those cut that are longer than a cell can hold."""
+    long = _true(pc.greater(pc.binary_length(texts), _TEXT_LIMIT))
+    if not long.any():
+        return texts
+    cut = [_fitting(text) for text in texts.filter(pa.array(long)).to_pylist()]
+    return pc.replace_with_mask(texts, pa.array(long), pa.array(cut, pa.string()))
 
 
 def _lines(texts: pa.ChunkedArray) -> list[int]:
