@@ -16,6 +16,7 @@ import re
 import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -105,7 +106,12 @@ def find_header(csv_text: bytes) -> FoundHeader | None:
 
 def parse_header(line: bytes) -> Header | None:
     """Return the header that `line` is, or None: enough of AWS's column names, with the user or its ARN among them."""
-    text = line[:_HEADER_LENGTH].decode("utf-8", errors="replace")
+    return _parse_header(line[:_HEADER_LENGTH])
+
+
+@lru_cache(maxsize=64)  # the reports of a fleet have the same one
+def _parse_header(line: bytes) -> Header | None:
+    text = line.decode("utf-8", errors="replace")
     for delimiter in DELIMITERS:
         if delimiter not in text:
             continue

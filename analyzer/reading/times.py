@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta, timezone
+from functools import lru_cache
 from typing import Final
 
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -73,6 +74,7 @@ def _zone(text: str | None) -> timezone:
     return timezone(-offset if text[0] == "-" else offset)
 
 
+@lru_cache(maxsize=1024)  # the reports of a day have the same folder
 def instant_in_name(name: str) -> datetime | None:
     """Return the one date (end of that day) or date-time in a file or folder name; None for none, or for several."""
     found = {instant for match in _DATE_IN_NAME.finditer(name) if (instant := _from_name(match)) is not None}
