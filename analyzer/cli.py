@@ -237,9 +237,10 @@ def audit(  # noqa: PLR0913 - one parameter an option
     with console.progress(shown=not quiet and not as_json) as progress:
         if on_cluster:
             result, written = _audit_on_cluster(paths, settings, output, chosen_tables, scheduler, progress)
-        elif chosen_formats == ["parquet"]:
+        elif evidence.IN_PARTS.issuperset(chosen_formats):
             run = partial(pipeline.audit_in_parts, paths, settings, leave_out=folder, progress=progress)
-            result, written = evidence.write_in_parts(folder, chosen_tables, run)
+            drawn = partial(run, drawn="charts" in chosen_formats)
+            result, written = evidence.write_in_parts(folder, chosen_formats, chosen_tables, drawn)
         else:
             audited = pipeline.audit(paths, settings, leave_out=folder, progress=progress)
             result, written = audited, evidence.write(audited, folder, chosen_formats, chosen_tables)

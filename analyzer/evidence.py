@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from analyzer.result import Audit, Summary
     from analyzer.snapshots.record import Comparison, History
 
+IN_PARTS: Final = frozenset({"parquet", "charts"})
+"""Formats that need no table whole."""
 _FOREIGN_NAMED: Final = 3
 
 
@@ -51,20 +53,26 @@ def write(audit: Audit, folder: Path, formats: Sequence[str], tables: Sequence[s
 
 
 def write_in_parts(
-    folder: Path, tables: Sequence[str], run: Callable[[parquet.GrowingTables], Summary]
+    folder: Path, formats: Sequence[str], tables: Sequence[str], run: Callable[[parquet.GrowingTables], Summary]
 ) -> tuple[Summary, Written]:
-    """Write what `run` puts out as it comes, and Parquet alone; else as `write` does."""
+    """Write the tables that `run` puts out as they come, and the other formats in `IN_PARTS`; else as `write` does."""
     found: list[Summary] = []
 
-    def write_all(staging: Path) -> list[Path]:
-        out = parquet.GrowingTables(staging, tables)
+    def write_tables(staging: Path) -> list[Path]:
+        out = parquet.GrowingTables(staging, tables if "parquet" in formats else ())
         found.append(run(out))
         return out.close()
+
+    def write_charts(staging: Path) -> list[Path]:
+        from analyzer.outputs import charts  # noqa: PLC0415
+
+        return charts.write(found[0], staging)
 
     def describe(staging: Path, paths: list[Path]) -> Path:
         return manifest.write(found[0], staging, paths)
 
-    written = _write(folder, ["parquet"], {"parquet": write_all}, describe)
+    # The tables come first: all that is told is counted from them.
+    written = _write(folder, ["parquet", *formats], {"parquet": write_tables, "charts": write_charts}, describe)
     return found[0], written
 
 

@@ -15,7 +15,7 @@ from analyzer.reading.issues import IssueLog
 from analyzer.reading.layout import SHOWN_ONLY
 from analyzer.reading.normalizing import normalize
 from analyzer.reading.parsing import parse
-from analyzer.result import Audit, Digest, Settings, Streamed
+from analyzer.result import Audit, Charted, Digest, Settings, Streamed
 from analyzer.selection import IDENTITY, note_users_found_twice, select
 from analyzer.tables import TABLES, issues_table, to_arrow
 
@@ -97,6 +97,7 @@ class Part:
     """
 
     digest: Digest
+    charted: Charted | None
     covered: Covered
     inputs: pd.DataFrame
     accounts: tuple[str, ...]
@@ -107,8 +108,8 @@ class Part:
     undated: bool
 
     @classmethod
-    def of(cls, judged: Judged, sources: Sequence[Source], log: IssueLog) -> Part:
-        """Keep what is needed of a batch."""
+    def of(cls, judged: Judged, sources: Sequence[Source], log: IssueLog, *, drawn: bool = False) -> Part:
+        """Keep what is needed of a batch; also for pictures, where they are to be `drawn`."""
         settings, users = judged.settings, judged.users
         digest = Digest.of(users, judged.credentials, judged.findings, settings.plan)
         own: set[object] = {*digest.known, *(source.identity for source in sources)}
@@ -118,6 +119,7 @@ class Part:
             own |= {(*source.identity, source.captured_at) for source in sources}
         return cls(
             digest,
+            Charted.of(judged.credentials, judged.findings, settings.plan) if drawn else None,
             judged.covered,
             judged.inputs,
             judged.accounts,
@@ -147,6 +149,7 @@ def joined(parts: Sequence[Part], settings: Settings, log: IssueLog) -> Streamed
     """Return an audit of all parts; `log` has the issues that are of none of them."""
     every = IssueLog([*log.rows, *(row for part in parts for row in part.issues)])
     accounts = tuple(sorted({account for part in parts for account in part.accounts}))
+    charted = [part.charted for part in parts if part.charted is not None]
     covered = Covered.joined([part.covered for part in parts])
     exceptions = tell_of_exceptions(covered, settings.plan, accounts, every)
     return Streamed(
@@ -156,4 +159,5 @@ def joined(parts: Sequence[Part], settings: Settings, log: IssueLog) -> Streamed
         exceptions=exceptions,
         accounts=accounts,
         kept=Digest.joined([part.digest for part in parts], settings.plan),
+        drawn=Charted.joined(charted) if charted else None,
     )

@@ -57,19 +57,20 @@ def audit_in_parts(  # noqa: PLR0913 - what is read, and how it is written
     out: GrowingTables,
     *,
     batch: int = parts.BATCH,
+    drawn: bool = False,
     leave_out: Path | None = None,
     progress: Progress | None = None,
 ) -> Summary:
     """Do the same and hold a few batches of reports at a time: their tables go to `out` as they come.
 
-    `batch` is about how many bytes of CSV are judged in one go.
+    `batch` is about how many bytes of CSV are judged in one go; `drawn` says that pictures will be wanted of it.
 
     Where batches depend on each other (an account that stands in two of them, reports out of order), or on the user
     (an error), all is judged in one.
     """
     if STDIN not in paths:
         with suppress(_DependentError, InputError):
-            return _in_parts(paths, settings, out, batch, leave_out, progress)
+            return _in_parts(paths, settings, out, batch, drawn, leave_out, progress)
         out.restart()
     log = IssueLog()
     judged = parts.judge_sources(read_all(paths, log, leave_out, progress), settings, log)
@@ -88,6 +89,7 @@ def _in_parts(  # noqa: PLR0913 - as it is called
     settings: Settings,
     out: GrowingTables,
     batch: int,
+    drawn: bool,
     leave_out: Path | None,
     progress: Progress | None,
 ) -> Summary:
@@ -99,7 +101,7 @@ def _in_parts(  # noqa: PLR0913 - as it is called
         issues = IssueLog()
         sources = once_each(found, issues)
         judged = parts.judge_sources(sources, settings, issues, out.tables)
-        return Part.of(judged, sources, issues), judged.arrow(out.tables)
+        return Part.of(judged, sources, issues, drawn=drawn), judged.arrow(out.tables)
 
     found = sources_in(find_files(paths, log, leave_out=leave_out), log, progress)
     for part, tables in engine.local(judge, ahead(parts.batches(found, batch))):

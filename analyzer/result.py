@@ -16,7 +16,8 @@ from analyzer.controls.control import Severity
 from analyzer.planning import Plan, make_plan
 from analyzer.reading.columns import arrow_of, records
 from analyzer.reading.issues import CODES, Level
-from analyzer.reading.layout import Kind
+from analyzer.reading.layout import Kind, State
+from analyzer.staleness import EXACT
 from analyzer.verdicts import Reason, Status
 
 if TYPE_CHECKING:
@@ -173,6 +174,60 @@ class Digest:
         )
 
 
+@dataclass(frozen=True)
+class Charted:
+    """What pictures show of credentials, counted.
+
+    `idle` has a row per `is_password`, `status` (position in `Status`) and `days` (idle; -1 where that is not exactly
+    known) of the findings of `unused-credentials`. `keys` has one per `age`, `idle` (days, both known) and `never`
+    (used) of the access keys that pass or fail. Both say how many are so: `count`. `later` counts findings on what was
+    made after the reference date.
+    """
+
+    idle: pd.DataFrame
+    keys: pd.DataFrame
+    later: int
+
+    @classmethod
+    def of(cls, credentials: pd.DataFrame, findings: pd.DataFrame, plan: Plan) -> Charted:
+        """Count the tables of an audit."""
+        position = -1 if plan.unused is None else plan.chosen.index(plan.unused)
+        unused = findings[["reason", "credential", "status", "idle_days"]][(findings["chosen"] == position).to_numpy()]
+        exact = unused["reason"].isin(list(EXACT)) & unused["idle_days"].notna()
+        idle = pd.DataFrame(
+            {
+                "is_password": (unused["credential"] == "password").to_numpy(),
+                "status": _positions(unused["status"], list(Status)),
+                "days": np.where(exact, unused["idle_days"].fillna(-1), -1).astype(np.int64),
+            }
+        )
+        judged = credentials["outcome"].isin([Outcome.PASS, Outcome.FAIL]) & (credentials["kind"] == Kind.ACCESS_KEY)
+        # `idle_days` is there only where it is exact.
+        known = judged & credentials["age_days"].notna() & credentials["idle_days"].notna()
+        some = credentials[["age_days", "idle_days", "last_used_state"]][known.to_numpy()]
+        keys = pd.DataFrame(
+            {
+                "age": some["age_days"].to_numpy(dtype=np.int64),
+                "idle": some["idle_days"].to_numpy(dtype=np.int64),
+                "never": (some["last_used_state"] != State.VALUE).to_numpy(),
+            }
+        )
+        later = int((findings["reason"] == Reason.CREATED_AFTER_AS_OF).sum())
+        return cls(_counted(idle.assign(count=1)), _counted(keys.assign(count=1)), later)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Charted]) -> Charted:
+        """Return the counts of all parts together."""
+        idle, keys = (pd.concat([getattr(part, name) for part in parts]) for name in ("idle", "keys"))
+        return cls(_counted(idle), _counted(keys), sum(part.later for part in parts))
+
+
+def _counted(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the sum of `count` for each combination of the other columns."""
+    by = [name for name in rows if name != "count"]
+    return rows.groupby(by, as_index=False).agg({"count": "sum"})
+
+
 def _by_outcome(credentials: pd.DataFrame) -> pd.DataFrame:
     kind, outcome = credentials["kind"].cat, credentials["outcome"].cat
     known = (outcome.codes >= 0).to_numpy()
@@ -310,10 +365,18 @@ class Summary(WithIssues):
     def _digest(self) -> Digest:
         raise NotImplementedError
 
+    def _charted(self) -> Charted:
+        raise NotImplementedError
+
     @cached_property
     def digest(self) -> Digest:
         """What is counted."""
         return self._digest()
+
+    @cached_property
+    def charted(self) -> Charted:
+        """What is counted for pictures."""
+        return self._charted()
 
     @property
     def plan(self) -> Plan:
@@ -479,16 +542,13 @@ class Audit(Summary):
     def _digest(self) -> Digest:
         return Digest.of(self.users, self.credentials, self.findings, self.plan)
 
+    def _charted(self) -> Charted:
+        return Charted.of(self.credentials, self.findings, self.plan)
+
     @cached_property
     def is_open(self) -> pd.Series[Any]:
         """Which findings fail or could not be decided, and are not excepted."""
         return is_undecided_or_fails(self.findings) & self.findings["exception"].isna()
-
-    @cached_property
-    def unused_findings(self) -> pd.DataFrame:
-        """The findings of `unused-credentials`, by its first limit."""
-        position = -1 if self.plan.unused is None else self.plan.chosen.index(self.plan.unused)
-        return self.findings[(self.findings["chosen"] == position).to_numpy()]
 
     @cached_property
     def worst_first(self) -> pd.DataFrame:
@@ -498,12 +558,18 @@ class Audit(Summary):
 
 @dataclass(frozen=True)
 class Streamed(Summary):
-    """A run whose tables were written as they came, and not kept."""
+    """A run whose tables were written as they came, and not kept; `drawn` is None where no pictures are wanted."""
 
     kept: Digest
+    drawn: Charted | None
 
     def _digest(self) -> Digest:
         return self.kept
+
+    def _charted(self) -> Charted:
+        if self.drawn is None:
+            raise LookupError("nothing was counted for pictures")
+        return self.drawn
 
 
 def _counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[Any]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from analyzer import parts
+from analyzer import evidence, parts
 from analyzer.errors import InputError
 from analyzer.outputs.parquet import GrowingTables
 from analyzer.pipeline import audit, audit_in_parts
@@ -56,7 +57,7 @@ def in_parts(
     out.mkdir()
     growing = GrowingTables(out, wanted)
     try:
-        told = audit_in_parts(paths, settings, growing, batch=batch)
+        told = audit_in_parts(paths, settings, growing, batch=batch, drawn=True)
     finally:
         files = growing.close()
     return told, {file.stem: parquet.read_table(file) for file in files}
@@ -67,6 +68,9 @@ def assert_the_same(told: Summary, tables: dict[str, pa.Table], whole: Audit) ->
     assert told.exit_code == whole.exit_code
     assert told.inputs.astype("object").to_dict("list") == whole.inputs.astype("object").to_dict("list")
     assert told.exceptions.to_dict("list") == whole.exceptions.to_dict("list")
+    for name in ("idle", "keys"):
+        assert getattr(told.charted, name).to_dict("list") == getattr(whole.charted, name).to_dict("list")
+    assert told.charted.later == whole.charted.later
     for name, notable in whole.digest.notable.items():
         other = told.digest.notable[name]
         assert other.count == notable.count
@@ -183,6 +187,22 @@ def test_no_report_at_all_is_the_same_error(tmp_path: Path) -> None:
     write(tmp_path / "in/notes.txt", "nothing")
     with pytest.raises(InputError, match="no credential report could be read"):
         in_parts([str(tmp_path / "in")], Settings(), tmp_path / "out")
+
+
+def test_pictures_of_batches_are_the_same(tmp_path: Path) -> None:
+    paths, whole, told = fleet(tmp_path / "in", ACCOUNTS), tmp_path / "whole", tmp_path / "told"
+    settings = Settings(as_of=AS_OF)
+    evidence.write(audit(paths, settings), whole, ["charts"], [])
+    run = partial(audit_in_parts, paths, settings, batch=1, drawn=True)
+    result, written = evidence.write_in_parts(told, ["charts"], list(TABLES), run)
+    assert isinstance(result, Streamed)
+    assert [name for name in written.files if not name.startswith("charts/")] == ["manifest.json"]
+    for name in written.files:
+        if name.startswith("charts/"):
+            assert (told / name).read_bytes() == (whole / name).read_bytes()
+    with pytest.raises(LookupError, match="nothing was counted for pictures"):
+        evidence.write_in_parts(tmp_path / "not", ["charts"], [], partial(run, drawn=False))
+    assert not (tmp_path / "not").exists()
 
 
 def test_a_fault_of_the_program_is_not_hidden(tmp_path: Path) -> None:

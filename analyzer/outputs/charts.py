@@ -32,10 +32,9 @@ from analyzer.drawing import (
     write_line,
 )
 from analyzer.planning import UNUSED
-from analyzer.reading.layout import Kind, State
+from analyzer.reading.layout import Kind
 from analyzer.result import JUDGED_KINDS, Outcome, accounts_in_words, accounts_of, counted, reference
-from analyzer.staleness import EXACT
-from analyzer.verdicts import Reason, Status
+from analyzer.verdicts import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
     from analyzer.planning import Plan
-    from analyzer.result import Audit
+    from analyzer.result import Summary
 
 _UNSURE, _NONE, _OFF = "#F0E442", "#DDDDDD", "#999999"
 _FAIL_AREA: Final = "#FCF3ED"
@@ -72,7 +71,7 @@ _EVEN_DAYS: Final = 10
 """The scales of age and idle time are even up to this day, and by powers beyond."""
 
 
-def write(audit: Audit, folder: Path) -> list[Path]:
+def write(audit: Summary, folder: Path) -> list[Path]:
     """Write the pictures into `folder`/charts and return their paths: those for which something was judged."""
     return drawing.save({name: partial(CHARTS[name], audit) for name in wanted(audit.plan)}, folder)
 
@@ -91,7 +90,7 @@ def wanted(plan: Plan) -> list[str]:
 # --- what all pictures share -----------------------------------------------------------------------------------------
 
 
-def _figure(audit: Audit, title: str, notes: Sequence[str] = (), *, unused_only: bool = False) -> Figure:
+def _figure(audit: Summary, title: str, notes: Sequence[str] = (), *, unused_only: bool = False) -> Figure:
     """Return a figure with the finding as its title, below it what it is about, and notes at its foot.
 
     `unused_only`: it is about `unused-credentials` alone, whatever else was judged.
@@ -102,7 +101,7 @@ def _figure(audit: Audit, title: str, notes: Sequence[str] = (), *, unused_only:
     return figure
 
 
-def _subtitle(audit: Audit, *, unused_only: bool) -> str:
+def _subtitle(audit: Summary, *, unused_only: bool) -> str:
     """Return by which benchmark, as of when, and of whom."""
     plan = audit.plan
     parts = [plan.benchmark.title] if plan.benchmark else []
@@ -115,11 +114,11 @@ def _subtitle(audit: Audit, *, unused_only: bool) -> str:
     return " · ".join(parts)
 
 
-def _nothing(figure: Figure, audit: Audit, otherwise: str, *, unused_only: bool = False) -> Figure:
+def _nothing(figure: Figure, audit: Summary, otherwise: str, *, unused_only: bool = False) -> Figure:
     """Say on the picture why there is nothing to show: `otherwise` where there are findings (as in `_figure`)."""
-    if not (audit.unused_findings if unused_only else audit.findings).empty:
+    if not (audit.charted.idle if unused_only else audit.digest.tally).empty:
         why = otherwise
-    elif len(audit.users) == int(audit.users["is_root"].sum()):
+    elif audit.digest.rows == audit.digest.root_rows:
         why = "There is no IAM user in these reports."
     elif unused_only or _is_unused_only(audit):
         why = "No IAM user in the judged reports has an active password or access key."
@@ -128,22 +127,22 @@ def _nothing(figure: Figure, audit: Audit, otherwise: str, *, unused_only: bool 
     return say_nothing(figure, why)
 
 
-def _limit(audit: Audit) -> str:
+def _limit(audit: Summary) -> str:
     return counted(_limit_days(audit), "day")
 
 
-def _limit_days(audit: Audit) -> int:
+def _limit_days(audit: Summary) -> int:
     """Return the limit of `unused-credentials`."""
     unused = audit.plan.unused
     return unused.limit_days or 0 if unused else 0
 
 
-def _is_unused_only(audit: Audit) -> bool:
+def _is_unused_only(audit: Summary) -> bool:
     """Whether `unused-credentials` is the only control, so that findings are credentials."""
     return [one.control for one in audit.plan.chosen] == [UNUSED]
 
 
-def _of_unused(audit: Audit) -> dict[str, int]:
+def _of_unused(audit: Summary) -> dict[str, int]:
     """Return the counts of `unused-credentials`."""
     return audit.unused or dict.fromkeys(audit.totals, 0)
 
@@ -164,7 +163,7 @@ def _is(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _excepted_by(audit: Audit, status: Status) -> pd.DataFrame:
+def _excepted_by(audit: Summary, status: Status) -> pd.DataFrame:
     """Return how many findings of `status` are excepted, laid out as `Audit.matrix` is."""
     return audit.matrix[status] - audit.open_matrix[status]
 
@@ -179,12 +178,11 @@ def _bare(axes: Axes, side: Literal["left", "bottom"]) -> None:
 # --- idle days -------------------------------------------------------------------------------------------------------
 
 
-def idle_days(audit: Audit) -> Figure:
+def idle_days(audit: Summary) -> Figure:
     """Draw how long credentials lay idle, by kind, with the limit marked."""
-    findings, counts = audit.unused_findings, _of_unused(audit)
-    exact = findings["reason"].isin(list(EXACT)).to_numpy() & findings["idle_days"].notna().to_numpy()
-    known = findings[exact]
-    notes = [*_left_out(findings[~exact]), *_excepted_too(counts)]
+    idle, counts = audit.charted.idle, _of_unused(audit)
+    known = idle[idle["days"] >= 0]
+    notes = [*_left_out(idle[idle["days"] < 0]), *_excepted_too(counts)]
     judged = counted(counts["judged"], "active credential")
     title = f"{counts[Status.FAIL]:,} of {judged} idle for {_limit(audit)} or more{_undecided(counts)}"
     figure = _figure(audit, title if len(known) else "No idle time to show", notes, unused_only=True)
@@ -194,12 +192,11 @@ def idle_days(audit: Audit) -> Figure:
     limit = _limit_days(audit)
     edges = sorted({*_EDGES, limit})
     at_limit = edges.index(limit) - 0.5
-    days = known["idle_days"].to_numpy(dtype=np.int64)
-    is_password = (known["credential"] == "password").to_numpy()
+    days, number, is_password = (known[column].to_numpy() for column in ("days", "count", "is_password"))
     panels = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.16})
     figure.subplots_adjust(left=0.13, right=0.97, top=0.785, bottom=0.195)
     for axes, kind, chosen in zip(panels, JUDGED_KINDS, (is_password, ~is_password), strict=True):
-        heights, _ = np.histogram(days[chosen], bins=[*edges, np.iinfo(np.int64).max])
+        heights, _ = np.histogram(days[chosen], bins=[*edges, np.iinfo(np.int64).max], weights=number[chosen])
         axes.axvspan(at_limit, len(edges) - 0.4, color=_FAIL_AREA, linewidth=0)
         axes.bar(range(len(edges)), heights, width=0.86, color=[FAIL if low >= limit else PASS for low in edges])
         for place in np.flatnonzero(heights).tolist():
@@ -219,7 +216,7 @@ def idle_days(audit: Audit) -> Figure:
     return figure
 
 
-def _left_out(findings: pd.DataFrame) -> list[str]:
+def _left_out(idle: pd.DataFrame) -> list[str]:
     """Return in words how many findings (of no exact idle time) are not shown, by what became of them."""
     words = {
         Status.PASS: "pass though their idle time is known only to be within the limit",
@@ -227,8 +224,8 @@ def _left_out(findings: pd.DataFrame) -> list[str]:
         Status.NOT_CHECKED: "could not be decided",
         Status.NOT_APPLICABLE: "made after the reference date",
     }
-    counts = findings["status"].value_counts()
-    parts = [f"{int(counts.get(status, 0)):,} {said}" for status, said in words.items() if counts.get(status, 0)]
+    counts = {status: int(idle["count"][idle["status"] == place].sum()) for place, status in enumerate(Status)}
+    parts = [f"{counts[status]:,} {said}" for status, said in words.items() if counts[status]]
     return [f"Not shown: {', '.join(parts)}."] if parts else []
 
 
@@ -241,7 +238,7 @@ def _span(low: int, high: int | None) -> str:
 # --- status ----------------------------------------------------------------------------------------------------------
 
 
-def status(audit: Audit) -> Figure:
+def status(audit: Summary) -> Figure:
     """Draw what became of the findings of each control; of `unused-credentials` alone, of each kind of credential."""
     return _by_kind(audit) if _is_unused_only(audit) else _by_control(audit)
 
@@ -256,7 +253,7 @@ class _Part(NamedTuple):
     hatched: bool = False
 
 
-def _by_control(audit: Audit) -> Figure:
+def _by_control(audit: Summary) -> Figure:
     """Draw the parts of each control's findings that fail, could not be decided and pass, with the counts beside."""
     excepted = {one: _excepted_by(audit, one).sum(axis=1).to_numpy() for one in (Status.FAIL, Status.NOT_CHECKED)}
     counts = {name: np.array([one[name] for one in audit.by_control]) for name in audit.by_control[0]}
@@ -322,7 +319,7 @@ def _by_control(audit: Audit) -> Figure:
     return figure
 
 
-def _controls_title(audit: Audit, parts: Sequence[_Part]) -> str:
+def _controls_title(audit: Summary, parts: Sequence[_Part]) -> str:
     """Return how many controls fail somewhere, and what became of the others."""
     fail, excepted, unsure, _, _ = (part.counts > 0 for part in parts)
     judged = np.array([one["judged"] for one in audit.by_control]) > 0
@@ -350,11 +347,11 @@ _ONE: Final = {"pass": "passes", "have nothing to judge": "has nothing to judge"
 """The same of one control."""
 
 
-def _by_control_notes(audit: Audit) -> list[str]:
+def _by_control_notes(audit: Summary) -> list[str]:
     notes = []
     if audit.totals["excepted"]:
         notes.append("Excepted findings, in brackets, are among those that fail or could not be decided.")
-    later = int((audit.findings["reason"] == Reason.CREATED_AFTER_AS_OF).sum())
+    later = audit.charted.later
     if later:
         notes.append(f"Not shown: {counted(later, 'finding')} on what was made after the reference date.")
     return notes
@@ -450,7 +447,7 @@ def _count_columns(
     return right
 
 
-def _by_kind(audit: Audit) -> Figure:
+def _by_kind(audit: Summary) -> Figure:
     """Draw how many credentials of each kind pass, fail, could not be decided, or were not judged."""
     totals = _of_unused(audit)
     failing, judged = totals[Status.FAIL], totals["judged"]
@@ -503,7 +500,7 @@ def _share(count: int, total: int) -> str:
     return " (over 99%)" if 99 < percent < 100 else f" ({percent:.0f}%)"
 
 
-def _by_kind_notes(audit: Audit) -> list[str]:
+def _by_kind_notes(audit: Summary) -> list[str]:
     """Return in words the credentials that stand in no bar, and what the last two bars mean."""
     notes = []
     if any(audit.count(kind, Outcome.NOT_APPLICABLE) for kind in JUDGED_KINDS):
@@ -534,7 +531,7 @@ class _Cells(NamedTuple):
         return _Cells(*(counts[accounts] for counts in self))
 
 
-def _cells(audit: Audit) -> _Cells:
+def _cells(audit: Summary) -> _Cells:
     """Return the cells of all accounts, most failures first."""
     cells = _Cells(
         audit.open_matrix[Status.FAIL],
@@ -547,7 +544,7 @@ def _cells(audit: Audit) -> _Cells:
     return cells.of(list(worst.sort_values(["failing", "undecided", "account"]).index))
 
 
-def matrix(audit: Audit) -> Figure:
+def matrix(audit: Summary) -> Figure:
     """Draw how often each control fails in each account."""
     every = _cells(audit)
     cells = every.of(list(every.failing.columns[:_SHOWN_ACCOUNTS]))
@@ -677,7 +674,7 @@ def _in_lines(account: str) -> str:
     return "\n".join((account[:4], account[4:8], account[8:])) if len(account) == 12 else account
 
 
-def _matrix_title(audit: Audit, cells: _Cells) -> str:
+def _matrix_title(audit: Summary, cells: _Cells) -> str:
     fails = cells.failing.to_numpy() > 0
     failing, controls = int(fails.any(axis=1).sum()), len(fails)
     known, some_unknown = accounts_of(audit)
@@ -699,7 +696,7 @@ def _matrix_title(audit: Audit, cells: _Cells) -> str:
     return f"{title} at least one of {accounts:,} accounts, {everywhere or 'none'} of them in all"
 
 
-def _matrix_notes(audit: Audit, every: _Cells, shown: _Cells) -> list[str]:
+def _matrix_notes(audit: Summary, every: _Cells, shown: _Cells) -> list[str]:
     notes = []
     excepted = int(every.excepted.to_numpy().sum())
     if excepted:
@@ -743,7 +740,7 @@ def _matrix_legend(figure: Figure, kinds: set[str], y: float) -> None:
 # --- accounts --------------------------------------------------------------------------------------------------------
 
 
-def accounts(audit: Audit) -> Figure:
+def accounts(audit: Summary) -> Figure:
     """Draw the accounts with the most failing findings."""
     failing = audit.by_account[audit.by_account[Status.FAIL] > 0]
     shown = failing.head(_SHOWN_ACCOUNTS)
@@ -789,14 +786,14 @@ def accounts(audit: Audit) -> Figure:
     return figure
 
 
-def _failing(audit: Audit) -> str:
+def _failing(audit: Summary) -> str:
     """Return what is counted by account, in the singular."""
     return "failing credential" if _is_unused_only(audit) else "failing finding"
 
 
-def _accounts_title(audit: Audit, failing: pd.DataFrame, shown: pd.DataFrame) -> str:
+def _accounts_title(audit: Summary, failing: pd.DataFrame, shown: pd.DataFrame) -> str:
     unused_only = _is_unused_only(audit)
-    if audit.findings.empty:
+    if audit.digest.tally.empty:
         return f"No account with {'credentials' if unused_only else 'anything'} to judge"
     known, some_unknown = accounts_of(audit)
     counts = failing[Status.FAIL]
@@ -808,7 +805,7 @@ def _accounts_title(audit: Audit, failing: pd.DataFrame, shown: pd.DataFrame) ->
     return f"{title}; these {len(shown)} hold {counts.head(len(shown)).sum():,} of {counts.sum():,}"
 
 
-def _accounts_notes(audit: Audit, failing: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
+def _accounts_notes(audit: Summary, failing: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
     notes = []
     rest = failing[Status.FAIL].iloc[len(shown) :]
     if len(rest):
@@ -822,29 +819,22 @@ def _accounts_notes(audit: Audit, failing: pd.DataFrame, shown: pd.DataFrame) ->
 # --- age against idle time -------------------------------------------------------------------------------------------
 
 
-def age_vs_idle(audit: Audit) -> Figure:
+def age_vs_idle(audit: Summary) -> Figure:
     """Draw the age of each judged access key against its idle time; never-used keys lie on the diagonal."""
-    credentials = audit.credentials
-    # `idle_days` is there only where it is exact.
-    keys = credentials[
-        (credentials["kind"] == Kind.ACCESS_KEY).to_numpy()
-        & credentials["outcome"].isin([Outcome.PASS, Outcome.FAIL]).to_numpy()
-        & credentials["age_days"].notna().to_numpy()
-        & credentials["idle_days"].notna().to_numpy()
-    ]
+    keys = audit.charted.keys
+    total = int(keys["count"].sum())
     judged = sum(audit.count(Kind.ACCESS_KEY, outcome) for outcome in (Status.PASS, Status.FAIL, Status.NOT_CHECKED))
-    never = (keys["last_used_state"] != State.VALUE).to_numpy()
-    title = f"{int(never.sum()):,} of {counted(judged, 'active access key')} never used"
+    age, idle, never, number = (keys[column].to_numpy() for column in ("age", "idle", "never", "count"))
+    title = f"{int(number[never].sum()):,} of {counted(judged, 'active access key')} never used"
     notes = ["On the diagonal: idle for as long as the key exists, as every never-used key is."] if len(keys) else []
-    if judged > len(keys):
-        notes.append(f"Not shown: {counted(judged - len(keys), 'key')} whose age or last use is not known.")
+    if judged > total:
+        notes.append(f"Not shown: {counted(judged - total, 'key')} whose age or last use is not known.")
     figure = _figure(audit, title if len(keys) else "No access key to show", notes, unused_only=True)
     if keys.empty:
         unknown = "No active access key has both a known age and a known idle time."
         without = "No IAM user in the judged reports has an active access key."
         return _nothing(figure, audit, unknown if judged else without, unused_only=True)
 
-    age, idle = (keys[column].to_numpy(dtype=np.int64) for column in ("age_days", "idle_days"))
     axes = figure.subplots()
     figure.subplots_adjust(left=0.09, right=0.97, top=0.765, bottom=0.165)
     limit = _limit_days(audit)
@@ -854,22 +844,22 @@ def age_vs_idle(audit: Audit) -> Figure:
     axes.plot([0, reach], [0, reach], color=RULE, linewidth=1, zorder=0.5)
     axes.axhline(limit, color=INK, linewidth=1.2, linestyle="--", zorder=1)
     groups = _groups(idle, never, limit, _limit(audit))
-    few = len(keys) <= _SCATTER
+    few = total <= _SCATTER
     if not few:
-        _density(figure, axes, age, idle)
+        _density(figure, axes, age, idle, number)
     for label, chosen, marker, color in groups:
         # Where the density is drawn, the legend only counts: no point and no mark beside its words.
         drawn = chosen & few
         axes.scatter(
-            age[drawn],
-            idle[drawn],
+            np.repeat(age[drawn], number[drawn]),
+            np.repeat(idle[drawn], number[drawn]),
             s=42 if few else 0,
             marker=marker,
             color=color,
             edgecolors=INK,
             linewidths=0.5,
             alpha=0.85,
-            label=f"{int(chosen.sum()):,} {label}",
+            label=f"{int(number[chosen].sum()):,} {label}",
         )
     marks: dict[str, Any] = {} if few else {"handlelength": 0, "handletextpad": 0}
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=9, borderaxespad=0.2, **marks)
@@ -914,7 +904,13 @@ def _groups(idle: npt.NDArray[np.int64], never: npt.NDArray[np.bool_], limit: in
     return [group for group in groups if group.chosen.any()]
 
 
-def _density(figure: Figure, axes: Axes, age: npt.NDArray[np.int64], idle: npt.NDArray[np.int64]) -> None:
+def _density(
+    figure: Figure,
+    axes: Axes,
+    age: npt.NDArray[np.int64],
+    idle: npt.NDArray[np.int64],
+    number: npt.NDArray[np.int64],
+) -> None:
     """Draw how many keys share each cell."""
     from matplotlib.colors import LogNorm  # noqa: PLC0415
 
@@ -923,7 +919,7 @@ def _density(figure: Figure, axes: Axes, age: npt.NDArray[np.int64], idle: npt.N
     longest = max(int(age.max()), int(idle.max()), 2 * _EVEN_DAYS) + 1
     growing = np.round(np.geomspace(_EVEN_DAYS, longest, 46)) + 0.5
     edges = np.unique(np.concatenate([even, growing]))
-    counts, _, _ = np.histogram2d(age, idle, bins=(edges, edges))
+    counts, _, _ = np.histogram2d(age, idle, bins=(edges, edges), weights=number)
     most = max(int(counts.max()), 2)
     mesh = axes.pcolormesh(
         edges, edges, np.ma.masked_equal(counts.T, 0), cmap="cividis_r", norm=LogNorm(1, most), zorder=0.8
@@ -935,7 +931,7 @@ def _density(figure: Figure, axes: Axes, age: npt.NDArray[np.int64], idle: npt.N
     bar.set_label("number of keys in a cell")
 
 
-CHARTS: Final[dict[str, Callable[[Audit], Figure]]] = {
+CHARTS: Final[dict[str, Callable[[Summary], Figure]]] = {
     "idle_days": idle_days,
     "status": status,
     "matrix": matrix,
