@@ -265,8 +265,11 @@ def _on_cluster(
             "the engine dask writes Parquet alone",
             "add --format parquet; the other formats come from a local run, on fewer reports",
         )
-    if "-" in paths:
-        raise UsageError("standard input cannot be read by the engine dask", "name files, folders or URLs")
+    from analyzer.reading.sources import is_read_once  # noqa: PLC0415
+
+    if pipes := [path for path in paths if is_read_once(path)]:
+        pipe = "standard input" if pipes[0] == "-" else f"a pipe ({pipes[0]})"
+        raise UsageError(f"{pipe} cannot be read by the engine dask", "name files, folders or URLs")
     return True
 
 
@@ -286,7 +289,7 @@ def _audit_on_cluster(  # noqa: PLR0913 - what is read, and where it runs
             job = distributing.Job(settings, tuple(tables), place)
             return distributing.audit(paths, job, run, leave_out=Path(output), progress=progress)
 
-        return evidence.write_parts(output, audit_into)
+        return evidence.write_parts(output, tables, audit_into)
 
 
 @app.command()

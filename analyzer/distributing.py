@@ -54,12 +54,18 @@ class Batch:
 
 @dataclass(frozen=True)
 class Done:
-    """What a task leaves: `part` is None where its files held no report, or where some are `undated`."""
+    """What a task leaves.
+
+    `part` is None where its files held no report, or some of which it is not known when they were captured and must be:
+    `undated`. `names` are those of all reports found, `own` is what no other task may have (see `Part`).
+    """
 
     part: Part | None
     issues: Sequence[Row]
-    undated: Sequence[str]
-    outputs: Sequence[Output]
+    names: Sequence[str] = ()
+    undated: Sequence[str] = ()
+    own: frozenset[object] = frozenset()
+    outputs: Sequence[Output] = ()
 
 
 def audit(  # noqa: PLR0913 - what is read, and where it runs
@@ -84,32 +90,36 @@ def audit(  # noqa: PLR0913 - what is read, and where it runs
     for group in _dependent(done, job.settings):
         together = Batch(group[0], tuple(file for one in batches if one.number in group for file in one.files))
         for number in group:
-            for output in done.pop(number).outputs:
-                parquet.remove(job.place, output["name"])
+            del done[number]
         done[together.number] = next(run(partial(judge_files, job=job), [together]))
     require_capture_times(sorted(name for one in done.values() for name in one.undated))
     found = [one.part for _, one in sorted(done.items()) if one.part is not None]
-    note_empty_folders(paths, [name for part in found for name in part.inputs["name"]], log)
     log.rows.extend(row for one in done.values() if one.part is None for row in one.issues)
+    note_empty_folders(paths, [name for one in done.values() for name in one.names], log)
     require_reports(found, log)
     result = parts.joined(found, job.settings, log)
     outputs = [output for _, one in sorted(done.items()) for output in one.outputs]
     if "issues" in job.tables:
         outputs.append(_put(job, "issues", 0, to_arrow(result.issues, TABLES["issues"])))
-    _require_seen(job.place, outputs)
+    _keep_only(job.place, outputs)
     return result, sorted(outputs, key=lambda output: str(output["name"]))
 
 
 def judge_files(batch: Batch, job: Job) -> Done:
     """Read and judge the files of a batch and write its parts: the task that workers run; it may run twice."""
     log = IssueLog()
-    sources = once_each(list(sources_in(batch.files, log)), log)
+    every = list(sources_in(batch.files, log))
+    sources, names = once_each(every, log), [source.name for source in every]
+    if not sources:
+        return Done(None, log.rows, names)
     undated = [source.name for source in sources if source.captured_at is None]
-    if not sources or (undated and job.settings.as_of is None):
-        return Done(None, log.rows, undated if job.settings.as_of is None else (), ())
+    if undated and job.settings.as_of is None:
+        # It may be a copy of a dated one in another batch.
+        return Done(None, log.rows, names, undated, frozenset(source.identity for source in sources))
     judged = parts.judge_sources(sources, job.settings, log, job.tables)
+    part = Part.of(judged, sources, log)
     outputs = [_put(job, name, batch.number, table) for name, table in judged.arrow(job.tables).items()]
-    return Done(Part.of(judged, sources, log), log.rows, (), outputs)
+    return Done(part, log.rows, names, own=part.own, outputs=outputs)
 
 
 def _batches(files: Iterable[File], size: int) -> Iterator[Batch]:
@@ -138,14 +148,15 @@ def _run_all(batches: Sequence[Batch], job: Job, run: Map, files: int, progress:
 
 def _dependent(done: dict[int, Done], settings: Settings) -> list[list[int]]:
     """Return the numbers of batches that depend on each other, in groups of two or more."""
-    parts_of = {number: one.part for number, one in done.items() if one.part is not None}
-    if settings.every_snapshot and any(part.undated for part in parts_of.values()):
+    owning = {number: one.own for number, one in done.items() if one.own}
+    unsure = any(one.undated or (one.part is not None and one.part.undated) for one in done.values())
+    if settings.every_snapshot and unsure:
         # An undated report may be a copy of a dated one in any of them.
-        return [sorted(parts_of)] if len(parts_of) > 1 else []
-    group_of = {number: {number} for number in parts_of}
+        return [sorted(owning)] if len(owning) > 1 else []
+    group_of = {number: {number} for number in owning}
     owner: dict[object, int] = {}
-    for number, part in parts_of.items():
-        for one in part.own:
+    for number, own in owning.items():
+        for one in own:
             other = owner.setdefault(one, number)
             if group_of[other] is not group_of[number]:
                 group_of[number] |= group_of[other]
@@ -156,15 +167,21 @@ def _dependent(done: dict[int, Done], settings: Settings) -> list[list[int]]:
 
 
 def _put(job: Job, table: str, number: int, content: pa.Table) -> Output:
+    """Write a part. Its name tells its content: a task that is done again, late, leaves what was there or a stray."""
     data = parquet.to_bytes(content)
-    name = f"{table}.parquet/part-{number:05d}.parquet"
+    sha256 = hashlib.sha256(data).hexdigest()
+    name = f"{table}.parquet/part-{number:05d}-{sha256[:8]}.parquet"
     parquet.put(job.place, name, data)
-    return {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    return {"name": name, "sha256": sha256, "bytes": len(data)}
 
 
-def _require_seen(place: str, outputs: Sequence[Output]) -> None:
+def _keep_only(place: str, outputs: Sequence[Output]) -> None:
+    """Remove what batches left that were done again, or by workers that died; check that the rest is there."""
     sizes = parquet.sizes(place)
-    missing = [output["name"] for output in outputs if sizes.get(output["name"]) != output["bytes"]]
+    wanted = {str(output["name"]): output["bytes"] for output in outputs}
+    for name in sizes.keys() - wanted.keys():
+        parquet.remove(place, name)
+    missing = sorted(name for name, size in wanted.items() if sizes.get(name) != size)
     if missing:
         raise OutputError(
             f"{len(missing)} of {len(outputs)} parts that workers wrote are not in {place} as seen from here: "

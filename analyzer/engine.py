@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections import deque
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analyzer import __version__
@@ -69,17 +71,18 @@ def dask(scheduler: str | None = None) -> Iterator[Map]:
         where: Any = scheduler
         if scheduler is None:
             stack.enter_context(config.set(_NO_PAGES))
-            where = stack.enter_context(
-                LocalCluster(  # type: ignore[no-untyped-call]
-                    n_workers=_processors(),
-                    threads_per_worker=1,
-                    host="127.0.0.1",
-                    dashboard_address=None,
-                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # of what is left without a dashboard
-                    memory_limit=None,
-                    silence_logs=logging.CRITICAL,
+            with _workers_do_not_hear_of_interrupts():
+                where = stack.enter_context(
+                    LocalCluster(  # type: ignore[no-untyped-call]
+                        n_workers=_processors(),
+                        threads_per_worker=1,
+                        host="127.0.0.1",
+                        dashboard_address=None,
+                        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # of what is left without a dashboard
+                        memory_limit=None,
+                        silence_logs=logging.CRITICAL,
+                    )
                 )
-            )
         try:
             client = stack.enter_context(
                 Client(where, timeout=_PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
@@ -101,10 +104,29 @@ def dask(scheduler: str | None = None) -> Iterator[Map]:
                     f"workers died again and again at the same task: {error}",
                     "look at the workers' logs; give them more memory, or fewer threads each",
                 ) from error
+            except CancelledError as error:
+                raise EngineError(
+                    f"the scheduler at {scheduler or 'this machine'} was lost: {error}",
+                    "see whether it runs; run again",
+                ) from error
             finally:
-                client.cancel(futures)
+                with suppress(Exception):  # where the scheduler has gone, there is nothing to cancel
+                    client.cancel(futures)
 
         yield run
+
+
+@contextmanager
+def _workers_do_not_hear_of_interrupts() -> Iterator[None]:
+    """Let processes start that a terminal's Ctrl-C does not reach: this one hears of it and ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _check_workers(client: Any, where: str) -> None:  # noqa: ANN401 - a distributed.Client, which may not be there

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -60,8 +60,12 @@ def write_in_parts(
 
     def write_tables(staging: Path) -> list[Path]:
         out = parquet.GrowingTables(staging, tables if "parquet" in formats else ())
-        found.append(run(out))
-        return out.close()
+        try:
+            found.append(run(out))
+            return out.close()
+        except BaseException:
+            out.abandon()
+            raise
 
     def write_charts(staging: Path) -> list[Path]:
         from analyzer.outputs import charts  # noqa: PLC0415
@@ -76,7 +80,9 @@ def write_in_parts(
     return found[0], written
 
 
-def write_parts(place: str, run: Callable[[str], tuple[Summary, list[dict[str, Any]]]]) -> tuple[Summary, Written]:
+def write_parts(
+    place: str, tables: Sequence[str], run: Callable[[str], tuple[Summary, list[dict[str, Any]]]]
+) -> tuple[Summary, Written]:
     """Write what `run` puts into the folder that it is given, and last the manifest.
 
     At a path as `write` does; a URL must hold nothing, and a set without its manifest is one that was not finished.
@@ -86,8 +92,15 @@ def write_parts(place: str, run: Callable[[str], tuple[Summary, list[dict[str, A
             found, outputs = run(str(staging))
             (staging / manifest.NAME).write_bytes(manifest.text(manifest.facts_of(found), outputs))
     else:
-        found, outputs = run(place)
-        parquet.put(place, manifest.NAME, manifest.text(manifest.facts_of(found), outputs))
+        try:
+            found, outputs = run(place)
+            parquet.put(place, manifest.NAME, manifest.text(manifest.facts_of(found), outputs))
+        except BaseException as error:
+            with suppress(Exception):
+                parquet.clear(place, tables)
+            if isinstance(error, OSError):
+                raise _cannot_write(place, error) from error
+            raise
     return found, Written(place, [*(output["name"] for output in outputs), manifest.NAME])
 
 
@@ -226,7 +239,7 @@ def _staged(folder: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _cannot_write(folder: Path, error: OSError) -> OutputError:
+def _cannot_write(folder: Path | str, error: OSError) -> OutputError:
     return OutputError(
         f"cannot write {folder}: {error.strerror or error}", "check permissions and free space, or choose another -o"
     )

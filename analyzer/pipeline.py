@@ -16,7 +16,7 @@ from analyzer.reading.columns import NO_TIME
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import normalize
 from analyzer.reading.parsing import parse
-from analyzer.reading.sources import STDIN, find_files, note_empty_folders, once_each, read_sources, sources_in
+from analyzer.reading.sources import find_files, is_read_once, note_empty_folders, once_each, read_sources, sources_in
 from analyzer.result import Inspection
 from analyzer.selection import note_users_found_twice
 from analyzer.tables import issues_table
@@ -68,7 +68,7 @@ def audit_in_parts(  # noqa: PLR0913 - what is read, and how it is written
     Where batches depend on each other (an account that stands in two of them, reports out of order), or on the user
     (an error), all is judged in one.
     """
-    if STDIN not in paths:
+    if not any(is_read_once(path) for path in paths):
         with suppress(_DependentError, InputError):
             return _in_parts(paths, settings, out, batch, drawn, leave_out, progress)
         out.restart()
@@ -97,7 +97,10 @@ def _in_parts(  # noqa: PLR0913 - as it is called
     done: list[Part] = []
     last, owned = "", set[object]()
 
+    names: list[str] = []
+
     def judge(found: Sequence[Source]) -> tuple[Part, dict[str, pa.Table]]:
+        names.extend(source.name for source in found)
         issues = IssueLog()
         sources = once_each(found, issues)
         judged = parts.judge_sources(sources, settings, issues, out.tables)
@@ -113,7 +116,7 @@ def _in_parts(  # noqa: PLR0913 - as it is called
         owned |= part.own
         out.put(tables)
         done.append(part)
-    note_empty_folders(paths, [name for part in done for name in part.inputs["name"]], log)
+    note_empty_folders(paths, names, log)
     if not done:
         raise _DependentError
     result = parts.joined(done, settings, log)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from analyzer.errors import InputError
 from analyzer.reading.columns import NO_TIME, lowered, microseconds, numbered, records
@@ -171,9 +171,10 @@ def snapshot_of(users: pd.DataFrame, *, by_capture: bool) -> npt.NDArray[np.int6
 def note_users_found_twice(users: pd.DataFrame, log: IssueLog, *, by_capture: bool) -> None:
     """Note users that stand twice in one snapshot (see `snapshot_of`): a name is unique, whatever its case."""
     names = lowered(users["user"]).dictionary_encode()
-    name = pc.fill_null(names.indices, -1).to_numpy()
-    key = snapshot_of(users, by_capture=by_capture) * len(names.dictionary) + name
-    twice = np.flatnonzero(pd.Series(key).duplicated(keep=False).to_numpy() & (name >= 0))
+    named = np.flatnonzero(np.asarray(names.indices.is_valid()))
+    name = names.indices.take(pa.array(named)).to_numpy()
+    key = snapshot_of(users, by_capture=by_capture)[named] * len(names.dictionary) + name
+    twice = named[pd.Series(key).duplicated(keep=False).to_numpy()]
     for row in records(users[["source", "line", "user"]].iloc[twice]):
         log.add(
             "duplicate_user",

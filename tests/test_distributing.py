@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from analyzer import engine
+from analyzer import engine, evidence
 from analyzer.distributing import Job
 from analyzer.distributing import audit as audit_by
 from analyzer.errors import AnalyzerError, EngineError, InputError, OutputError
@@ -119,6 +119,71 @@ def test_parts_that_are_not_to_be_seen_here_are_an_error(tmp_path: Path) -> None
         audit_by(paths, Job(Settings(as_of=AS_OF), ("findings",), str(tmp_path / "out")), elsewhere, batch=1)
 
 
+def test_a_task_that_is_done_again_late_adds_nothing(tmp_path: Path) -> None:
+    fleet(tmp_path / "in", ACCOUNTS)
+    fleet(tmp_path / "in", ACCOUNTS[:1], "2026-10-01")
+    paths, settings, out = [str(tmp_path / "in")], Settings(as_of=AS_OF), tmp_path / "out"
+    rounds: list[tuple[Callable[[Any], Any], Sequence[Any]]] = []
+
+    def late(task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        results = [task(item) for item in items]
+        rounds.append((task, items))
+        if len(rounds) > 1:  # after the batches that depend on each other were done again as one
+            for item in rounds[0][1]:
+                rounds[0][0](item)
+            (out / "users.parquet/.part-00000.parquet.0123456789abcdef").write_text("of a worker that died")
+        return iter(results)
+
+    told, outputs = audit_by(paths, Job(settings, tuple(TABLES), str(out)), late, batch=1)
+    assert len(rounds) == 2
+    assert_the_same(told, out, outputs, audit(paths, settings))
+
+
+def test_an_undated_copy_of_a_dated_report_is_no_report_of_its_own(tmp_path: Path) -> None:
+    fleet(tmp_path / "in", ACCOUNTS)
+    text = (tmp_path / f"in/2026-10-31/{ACCOUNTS[0]}.csv").read_text()
+    write(tmp_path / "in/copy.csv", text)
+    paths, settings, out = [str(tmp_path / "in")], Settings(), tmp_path / "out"
+    told, outputs = audit_by(paths, Job(settings, tuple(TABLES), str(out)), by_itself, batch=1)
+    assert_the_same(told, out, outputs, audit(paths, settings))
+
+
+def test_what_is_passed_over_at_a_url_is_said(tmp_path: Path) -> None:
+    fleet(tmp_path / "in", ACCOUNTS)
+    write(tmp_path / "in/.hidden.csv", "x")
+    write(tmp_path / "empty/notes.txt", "x")
+    urls = [f"file://{tmp_path}/{name}" for name in ("in", "empty")]
+    job = Job(Settings(as_of=AS_OF), ("issues",), str(tmp_path / "out"))
+    told, _ = audit_by(urls, job, by_itself)
+    assert told.exit_code == 3
+    found = dict(zip(told.issues["code"], told.issues["source"], strict=True))
+    assert found["not_followed"] == f"{urls[0]}/.hidden.csv"
+    assert found["unreadable_file"] == urls[1]
+
+
+def test_a_url_keeps_nothing_of_a_run_that_failed(tmp_path: Path) -> None:
+    fleet(tmp_path / "in", ACCOUNTS)
+    write(tmp_path / "in/undated.csv", csv_of(user("auditor")))
+    place, tables = f"file://{tmp_path}/out", list(TABLES)
+
+    def run(settings: Settings, to: str) -> Summary:
+        def into(folder: str) -> tuple[Summary, list[dict[str, Any]]]:
+            job = Job(settings, tuple(tables), folder)
+            return audit_by([str(tmp_path / "in")], job, by_itself, batch=1)
+
+        evidence.check(to)
+        return evidence.write_parts(to, tables, into)[0]
+
+    with pytest.raises(InputError, match=r"undated\.csv"):
+        run(Settings(), place)
+    assert run(Settings(as_of=AS_OF), place).exit_code == 1
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*(f"{t}.parquet" for t in TABLES), "manifest.json"}
+    with pytest.raises(OutputError, match="is not empty"):
+        run(Settings(as_of=AS_OF), place)
+    with pytest.raises(OutputError, match="cannot write file:///proc/nope/x"):
+        run(Settings(as_of=AS_OF), "file:///proc/nope/x")
+
+
 @contextmanager
 def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """Yield the address of a Dask scheduler and its workers: processes of their own, working in a new folder."""
@@ -194,6 +259,7 @@ def test_a_cluster_of_this_machine_by_the_command_line(tmp_path: Path) -> None:
         (["--engine", "local", "--scheduler", "tcp://127.0.0.1:1"], "--scheduler with --engine local"),
         (["--format", "parquet", "-o", "s3://bucket/out"], "a URL: s3://bucket/out"),
         (["--format", "parquet", "--engine", "dask", "-o", "nosuch://bucket/out"], "nosuch"),
+        (["--format", "parquet", "--engine", "dask", "/dev/null"], "a pipe (/dev/null) cannot be read by the engine"),
         (["--format", "parquet", "--engine", "dask", "-"], "standard input cannot be read by the engine dask"),
     ],
 )

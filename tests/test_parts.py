@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import tempfile
 import zipfile
 from datetime import UTC, datetime
@@ -27,6 +31,7 @@ from analyzer.tables import TABLES, to_arrow
 from tests.reports import csv_of, key, root, user, write
 from tests.strategies import reports
 
+CREDREPORT = Path(sys.executable).with_name("credreport")
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
 ACCOUNTS = ["111122223333", "444455556666", "123456789012", "777788889999"]
 POLICY = """
@@ -209,3 +214,48 @@ def test_a_fault_of_the_program_is_not_hidden(tmp_path: Path) -> None:
     paths = fleet(tmp_path / "in", ACCOUNTS)
     with mock.patch.object(parts, "judge_sources", side_effect=MemoryError), pytest.raises(MemoryError):
         in_parts(paths, Settings(as_of=AS_OF), tmp_path / "out")
+
+
+def test_a_folder_with_nothing_but_a_copy_is_not_empty(tmp_path: Path) -> None:
+    fleet(tmp_path / "a", ACCOUNTS[:1])
+    fleet(tmp_path / "b", ACCOUNTS[:1])
+    paths, settings = [str(tmp_path / "a"), str(tmp_path / "b")], Settings(as_of=AS_OF)
+    told, tables = in_parts(paths, settings, tmp_path / "out", batch=10_000)
+    assert isinstance(told, Streamed)
+    assert told.exit_code == 1
+    assert_the_same(told, tables, audit(paths, settings))
+
+
+def test_the_output_may_stand_among_the_reports(tmp_path: Path) -> None:
+    fleet(tmp_path / "in", ACCOUNTS)
+    left = tmp_path / "in/.out.0123456789abcdef"  # of a run that was killed
+    left.mkdir()
+    manifests = []
+    for _ in range(2):
+        command = [str(CREDREPORT), "audit", "in", "--as-of", "2026-10-31", "--format", "parquet", "-q", "-o", "in/out"]
+        assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 1
+        manifests.append((tmp_path / "in/out/manifest.json").read_bytes())
+    assert manifests[0] == manifests[1]
+    assert json.loads(manifests[0])["not_read"] == []
+
+
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = subprocess.Popen(["sh", "-c", f"cat > {pipe}"], stdin=subprocess.PIPE)
+    assert writer.stdin is not None
+    writer.stdin.write(csv_of(user("auditor")).encode())
+    writer.stdin.close()
+    with pytest.raises(InputError, match="not known when this report was captured"):
+        in_parts([str(pipe)], Settings(), tmp_path / "out")
+    assert writer.wait(10) == 0
+
+
+def test_a_full_disk_is_said_without_a_traceback(tmp_path: Path) -> None:
+    fleet(tmp_path / "in", ACCOUNTS)
+    command = f"ulimit -f 2; {CREDREPORT} audit in --as-of 2026-10-31 --format parquet -o out"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0].startswith("error: cannot write out: ")
+    assert len(done.stderr.splitlines()) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]

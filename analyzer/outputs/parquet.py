@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -61,6 +62,12 @@ class GrowingTables:
         if "issues" in self.tables:
             self.put({"issues": to_arrow(issues, TABLES["issues"])})
 
+    def abandon(self) -> None:
+        """Let go of the files as they are: the run has failed."""
+        self._threads.shutdown()
+        for writer in self._writers.values():
+            writer.is_open = False  # else it would try to finish its file, and complain when it cannot
+
     def close(self) -> list[Path]:
         """Finish the files and return their paths."""
         self._finish()
@@ -112,6 +119,14 @@ def remove(place: str, name: str) -> None:
     """Remove the file `name` at `place`."""
     system, root = file_system(place)
     system.rm_file(f"{root}/{name}")
+
+
+def clear(place: str, tables: Sequence[str]) -> None:
+    """Remove the folders of tables at `place`, as far as that goes."""
+    system, root = file_system(place)
+    for name in tables:
+        with suppress(OSError):
+            system.rm(f"{root}/{name}.parquet", recursive=True)
 
 
 def sizes(place: str) -> dict[str, int]:

@@ -60,6 +60,7 @@ _STATE_BY_LENGTH: Final = np.full(len("2026-10-31T08:00:00+00:00") + 2, _ODD, np
 _STATE_BY_LENGTH[[len(text) for text in _SENTINEL_TEXTS.to_pylist()]] = _SENTINEL_CODES
 _STATE_BY_LENGTH[[len("2026-10-31T08:00:00Z"), len("2026-10-31T08:00:00+00:00")]] = _CODE[State.VALUE]
 _YEAR_1: Final = since_epoch(datetime.min.replace(tzinfo=UTC))
+_YEAR_10000: Final = since_epoch(datetime.max.replace(microsecond=0, tzinfo=UTC)) + 1_000_000
 _SURE_TIME: Final = (
     r"^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
     r"(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1\d|2[0-3]):?[0-5]\d)$"
@@ -203,7 +204,8 @@ def _read_plain(cells: pa.ChunkedArray) -> tuple[pa.ChunkedArray, npt.NDArray[np
         times = cells.cast(TIME)
     except pa.ArrowInvalid:
         return None
-    return (times, code) if pc.min(times.cast(pa.int64())).as_py() >= _YEAR_1 else None
+    span = pc.min_max(times.cast(pa.int64()))
+    return (times, code) if span["min"].as_py() >= _YEAR_1 and span["max"].as_py() < _YEAR_10000 else None
 
 
 def _plain_states(cells: pa.ChunkedArray) -> npt.NDArray[np.int8] | None:
@@ -321,11 +323,13 @@ def _read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place
     """
     last = np.maximum(np.searchsorted(raw.report, np.arange(len(raw.reports)), side="right") - 1, 0)
     arn, user = arn.combine_chunks(), user.combine_chunks()
-    samples = _match_arns(arn.take(pa.array(last)) if len(arn) else pa.nulls(len(last), pa.string()))
-    beginning = pc.binary_join_element_wise("arn:", samples["partition"], ":iam::", samples["account"], ":user/", "")
-    expected = pc.binary_join_element_wise(beginning.take(pa.array(raw.report)), user, "")
+    samples = _match_arns(
+        *(texts.take(pa.array(last)) if len(arn) else pa.nulls(len(last), pa.string()) for texts in (arn, user))
+    )
+    expected = pc.binary_join_element_wise(_beginning(samples).take(pa.array(raw.report)), user, "")
     others = np.flatnonzero(~true_where(pc.equal(arn, expected)))
-    found = _match_arns(arn.take(pa.array(others)))
+    arn_there, user_there = arn.take(pa.array(others)), user.take(pa.array(others))
+    found = _match_arns(arn_there, user_there)
     rest = np.zeros(len(arn), bool)
     rest[others] = True
     is_root = np.zeros(len(arn), bool)
@@ -338,7 +342,7 @@ def _read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place
         pc.replace_with_mask(user, pa.array(rest), found["name"]),
         is_root,
     )
-    _note_arns(arn.take(pa.array(others)), user.take(pa.array(others)), found, others, place)
+    _note_arns(arn_there, user_there, found, others, place)
     place.note(
         "missing_user",
         "the user name is blank; it is taken from the ARN where there is one",
@@ -348,13 +352,24 @@ def _read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place
     return names
 
 
-def _match_arns(arn: pa.StringArray) -> dict[str, pa.StringArray]:
-    """Return `partition, account, path, name` of each ARN; null where it is none, path and name also for root's."""
-    found = pc.extract_regex(arn, _ARN)
-    return {
-        part: pc.if_else(pc.and_(found.is_valid(), pc.not_equal(found.field(part), "")), found.field(part), NULL_TEXT)
+def _match_arns(arn: pa.StringArray, user: pa.StringArray) -> dict[str, pa.StringArray]:
+    """Return `partition, account, path, name` of each ARN; null where it is none, path and name also for root's.
+
+    Where all behind `user/` is the name of the user beside it, that is the name, also with a slash in it.
+    """
+    match = pc.extract_regex(arn, _ARN)
+    found = {
+        part: pc.if_else(pc.and_(match.is_valid(), pc.not_equal(match.field(part), "")), match.field(part), NULL_TEXT)
         for part in ("partition", "account", "path", "name")
     }
+    expected = pc.binary_join_element_wise(_beginning(found), user, "")
+    whole = pc.fill_null(pc.equal(arn, expected), fill_value=False)
+    return found | {"path": pc.if_else(whole, "/", found["path"]), "name": pc.if_else(whole, user, found["name"])}
+
+
+def _beginning(found: dict[str, pa.StringArray]) -> pa.StringArray:
+    """Return the beginning of the ARNs of users whose path is `/`."""
+    return pc.binary_join_element_wise("arn:", found["partition"], ":iam::", found["account"], ":user/", "")
 
 
 def _note_arns(

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from analyzer.reading.columns import true_where
 from analyzer.reading.containers import Header, parse_header
 from analyzer.reading.layout import (
     BOOLEAN_COLUMNS,
@@ -65,6 +66,7 @@ class Report:
     body: bytes | memoryview
     lines: npt.NDArray[np.int32]
     rejected: int = 0
+    may_have_long_lines: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def parse(sources: Sequence[Source], log: IssueLog, *, leave_out: Collection[str
     """
     reports = [_plain(number, source) for number, source in enumerate(sources)]
     tables = _parse_alike(reports, leave_out)
-    suspect = {number for members, table in tables if table is None or _has_odd_rows(table) for number in members}
+    suspect = {number for members, table in tables for number in _suspects(reports, members, table)}
     if suspect:
         reports = [
             part
@@ -104,12 +106,18 @@ def _plain(number: int, source: Source) -> Report:
     found = source.header
     body = memoryview(source.csv)[found.end + 1 :]
     first = source.csv.count(b"\n", 0, found.end) + 2
-    return Report(number, found.header, body, _line_numbers(first, _count_lines(body)))
-
-
-def _count_lines(body: memoryview) -> int:
     newlines = np.frombuffer(body, np.uint8) == ord("\n")
-    return int(np.count_nonzero(newlines)) + bool(len(body) and not newlines[-1])
+    count = int(np.count_nonzero(newlines)) + bool(len(body) and not newlines[-1])
+    # A line that is too long leaves a whole piece of half its length without a newline.
+    piece = _LONGEST_LINE // 2
+    pieces = newlines[: len(newlines) // piece * piece].reshape(-1, piece)
+    return Report(
+        number,
+        found.header,
+        body,
+        _line_numbers(first, count),
+        may_have_long_lines=not bool(pieces.any(axis=1).all()),
+    )
 
 
 def _line_numbers(first: int, count: int) -> npt.NDArray[np.int32]:
@@ -165,8 +173,8 @@ def _parse_joined(header: Header, reports: Sequence[Report], leave_out: Collecti
         return None
     if odd or table.num_rows != expected:
         return None
-    blank = (b" ", b"\v", b"\f", *((b"\t",) if header.delimiter != "\t" else ()))
-    if any(one in joined for one in blank):
+    # Between tabs, a blank that matters may be a tab in quotes.
+    if header.delimiter == "\t" or any(one in joined for one in (b" ", b"\v", b"\f", b"\t")):
         trimmed = [pc.ascii_trim_whitespace(column) for column in table.columns]
         table = pa.table(trimmed, names=table.column_names)
     return table
@@ -187,19 +195,38 @@ def _unique_names(columns: Iterable[str]) -> list[str]:
     return names
 
 
-def _has_odd_rows(table: pa.Table) -> bool:
-    """Whether some row may be no user's: the header of a further report, blank cells only, or cells out of their place.
+def _suspects(reports: Sequence[Report], members: Sequence[int], table: pa.Table | None) -> set[int]:
+    """Return which reports, parsed together, have lines that are to be looked at one by one.
 
-    The second column tells a header: no cell of it is its own name, while a user may well be called `user`.
+    What becomes of a report must not depend on those beside it: only its own rows make it suspect.
     """
+    suspect = {number for number in members if reports[number].may_have_long_lines}
+    if table is not None:
+        ends = np.cumsum([len(reports[number].lines) for number in members])
+        owners = np.searchsorted(ends, np.flatnonzero(_odd_rows(table)), side="right")
+        return suspect | {members[owner] for owner in np.unique(owners).tolist()}
+    if len(members) == 1:
+        return set(members)
+    for number in members:
+        alone = _parse_joined(reports[number].header, [reports[number]], ())
+        suspect |= _suspects(reports, [number], alone)
+    return suspect
+
+
+def _odd_rows(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which rows may be no user's: the header of a further report, blank cells only, or cells out of their place.
+
+    Where there are ARNs, nearly every row has one, and none of these has it in its place. Elsewhere the second column
+    tells a header: no cell of it is the name of a column, while a user may well be called `user`.
+    """
+    if "arn" in table.column_names:
+        return ~true_where(pc.starts_with(table["arn"], "arn:"))
     if table.num_columns < 2:
-        return False
+        return np.zeros(table.num_rows, bool)
     first, second = table.column(0), table.column(1)
-    header = pc.equal(pc.ascii_lower(second), table.column_names[1])
+    header = pc.is_in(pc.ascii_lower(second), pa.array(COLUMNS))
     odd = pc.or_(header, pc.and_(pc.equal(first, ""), pc.equal(second, "")))
-    if "user_creation_time" in table.column_names:  # cells have moved by one
-        odd = pc.or_(odd, pc.starts_with(table["user_creation_time"], "arn:"))
-    return bool(pc.any(odd).as_py())
+    return true_where(odd)
 
 
 def _take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:

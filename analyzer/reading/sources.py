@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import zipfile
 from collections import Counter
@@ -117,7 +118,7 @@ def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterat
         if given == STDIN:
             continue
         if is_url(given):
-            yield from _find_at(given)
+            yield from _find_at(given, log)
             continue
         path = Path(given)
         try:
@@ -137,12 +138,18 @@ def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterat
             yield File(_name(given), path, named=True, size=_size(path))
 
 
+def is_read_once(given: str) -> bool:
+    """Whether what is given is a pipe, or another thing that gives its content once and to one reader."""
+    path = Path(given)
+    return given == STDIN or (not is_url(given) and path.exists() and not path.is_file() and not path.is_dir())
+
+
 def is_url(place: str) -> bool:
     """Whether a place is named by a URL, as in `s3://bucket/reports`."""
     return "://" in place
 
 
-def _find_at(url: str) -> Iterator[File]:
+def _find_at(url: str, log: IssueLog) -> Iterator[File]:
     """Yield the files at a URL that fsspec knows."""
     system, place = file_system(url)
     try:
@@ -150,14 +157,18 @@ def _find_at(url: str) -> Iterator[File]:
             yield File(url, url, named=True, size=int(system.info(place)["size"] or 0))
             return
         found = system.find(place, detail=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot look at {url}: {error.strerror or error}", "check the URL and your permissions"
-        ) from error
+    except Exception as error:  # each kind of storage has errors of its own
+        raise InputError(f"cannot look at {url}: {_why(error)}", "check the URL and your permissions") from error
     for path, facts in found.items():
         name = f"{url.rstrip('/')}/{path.removeprefix(place).lstrip('/')}"
-        if not any(part.startswith(".") for part in name.removeprefix(url).split("/")):
+        if any(part.startswith(".") for part in name.removeprefix(url).split("/")):
+            log.add("not_followed", "hidden; name it on the command line to have it read", source=name)
+        else:
             yield File(name, system.unstrip_protocol(path), named=False, size=int(facts["size"] or 0))
+
+
+def _why(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 def file_system(url: str) -> tuple[Any, str]:
@@ -168,11 +179,11 @@ def file_system(url: str) -> tuple[Any, str]:
         return url_to_fs(url)  # type: ignore[no-any-return]
     except ImportError as error:
         raise InputError(
-            f"cannot read {url}: {error}",
+            f"cannot use {url}: {error}",
             "install credreport with the extra [cluster], and what this kind of URL needs",
         ) from error
     except ValueError as error:
-        raise InputError(f"cannot read {url}: {error}", "check the beginning of the URL") from error
+        raise InputError(f"cannot use {url}: {error}", "check the beginning of the URL") from error
 
 
 def _size(path: Path | os.DirEntry[str]) -> int:
@@ -197,6 +208,8 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
         log.add("unreadable_file", f"the folder cannot be listed ({error.strerror}); allow reading it", source=name)
         return
     for entry in entries:
+        if leave_out is not None and _is_staging(entry, leave_out):
+            continue
         child = f"{name.rstrip('/')}/{_name(entry.name)}"
         kind = _kind(entry)
         if kind == "folder":
@@ -205,6 +218,12 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
             yield File(child, Path(entry.path), named=False, size=_size(entry))
         else:
             log.add("not_followed", f"{kind}; name it on the command line to have it read", source=child)
+
+
+def _is_staging(entry: os.DirEntry[str], output: Path) -> bool:
+    """Whether an entry is the folder in which a run, this one or one that was killed, makes its `output`."""
+    name = re.fullmatch(r"\.(.+)\.[0-9a-f]{16}", entry.name)
+    return name is not None and name[1] == output.name and Path(entry.path).resolve().parent == output.parent
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
@@ -225,8 +244,7 @@ def _read(file: File, log: IssueLog) -> Iterator[Source]:
     try:
         data = _bytes_of(file)
     except OSError as error:
-        why = error.strerror or error
-        log.add("unreadable_file", f"cannot be read ({why}); check permissions and the disk", source=file.name)
+        log.add("unreadable_file", f"cannot be read ({_why(error)}); check permissions and the disk", source=file.name)
         return
     yield from _unpack(file, data, log, wrapping="")
 
@@ -237,7 +255,12 @@ def _bytes_of(file: File) -> bytes:
     if isinstance(file.path, Path):
         return file.path.read_bytes()
     system, place = file_system(file.path)
-    return bytes(system.cat_file(place))
+    try:
+        return bytes(system.cat_file(place))
+    except OSError:
+        raise
+    except Exception as error:  # each kind of storage has errors of its own
+        raise OSError(_why(error)) from error
 
 
 def _standard_input() -> bytes:
@@ -249,9 +272,8 @@ def _standard_input() -> bytes:
 def _unpack(file: File, data: bytes, log: IssueLog, *, wrapping: str, depth: int = 0) -> Iterator[Source]:
     """Yield the reports in `data`; what is none, or damaged, goes to `log`."""
     try:
-        inner = data
-        while is_gzip(inner):
-            inner, wrapping = gunzip(inner), f"{wrapping}gzip, "
+        inner, layers = _gunzipped(data)
+        wrapping += "gzip, " * layers
         if is_zip(inner):
             yield from _unzip(file, inner, log, wrapping=f"{wrapping}zip, ", depth=depth)
         else:
@@ -265,6 +287,16 @@ def _unpack(file: File, data: bytes, log: IssueLog, *, wrapping: str, depth: int
             log.add("not_a_report", f"passed over: {error}", source=file.name)
     except Exception as error:  # noqa: BLE001 - one odd file must not cost the others
         log.add("unreadable_file", f"cannot be read ({type(error).__name__}: {error})", source=file.name)
+
+
+def _gunzipped(data: bytes) -> tuple[bytes, int]:
+    """Return what is in the gzip layers around `data`, and how many there are."""
+    layers = 0
+    while is_gzip(data):
+        if layers == _DEEPEST:
+            raise DamagedError(f"gzip inside gzip, more than {_DEEPEST} deep; unpack it by hand")
+        data, layers = gunzip(data), layers + 1
+    return data, layers
 
 
 def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) -> Iterator[Source]:
@@ -395,12 +427,19 @@ def _captured(name: str, generated_at: datetime | None) -> tuple[datetime | None
 def note_empty_folders(paths: Sequence[str], found: Sequence[str], log: IssueLog) -> None:
     """Note named folders without any report: rejected inputs, like named files that are none."""
     for given in paths:
-        if given == STDIN or is_url(given) or not Path(given).is_dir():
+        if given == STDIN or not _is_folder(given):
             continue
-        name = _name(given).rstrip("/")
+        name = (given if is_url(given) else _name(given)).rstrip("/")
         prefix = f"{name}/"
         if not any(source.startswith(prefix) for source in found):
             log.add("unreadable_file", "no credential report in this folder; check the path", source=name or "/")
+
+
+def _is_folder(given: str) -> bool:
+    if not is_url(given):
+        return Path(given).is_dir()
+    system, place = file_system(given)
+    return bool(system.isdir(place))
 
 
 def once_each(sources: Sequence[Source], log: IssueLog) -> list[Source]:

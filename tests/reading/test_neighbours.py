@@ -1,0 +1,49 @@
+"""What becomes of a report does not depend on those that are read beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.reports import COLUMNS_22, csv_of, read, user, write
+
+ACCOUNT, OTHER = "111122223333", "444455556666"
+BLANK_LINE = csv_of(user("a", account=OTHER)) + "\n\n" + csv_of(user("b", account=OTHER)).split("\n", 1)[1]
+LONG = user("long", account=ACCOUNT) | {"additional_credentials_info": "x" * 70_000}
+SHIFTED = csv_of(user("auditor")).replace("\nauditor,", "\n") + ",N/A"
+TURNED = csv_of(user("auditor"), columns=(COLUMNS_22[1], COLUMNS_22[0], *COLUMNS_22[2:]))
+LATE = csv_of(user("auditor") | {"password_last_used": "9999-12-31T23:59:59-01:00"})
+TAB = csv_of(user("auditor"), delimiter="\t").replace("\nauditor\t", '\n"auditor\t"\t')
+SPACES = csv_of(user("b", account=OTHER), delimiter="\t").replace("\nb\t", "\nb \t")
+
+
+@pytest.mark.parametrize(
+    ("report", "neighbour"),
+    [
+        (csv_of(LONG, columns=(*COLUMNS_22, "additional_credentials_info")), None),
+        (SHIFTED, BLANK_LINE),
+        (csv_of(user("first")) + "\n" + TURNED, BLANK_LINE),
+        (TAB, SPACES),
+        (csv_of(user("team/auditor")), csv_of(user("b", account=OTHER)) + "\nx,garbage" + "," * 20),
+        (csv_of(user("x") | {"user": "", "arn": "garbage"}), csv_of(user("zed", account=OTHER))),
+        (LATE, BLANK_LINE),
+        (
+            LATE,
+            csv_of(user("b") | {"password_last_used": "x"}),
+        ),
+    ],
+    ids=["long line", "shifted", "turned header", "tabs", "slash", "unnamed", "year 10000", "unreadable time"],
+)
+def test_the_same_beside_another(tmp_path: Path, report: str, neighbour: str | None) -> None:
+    if neighbour is None:
+        neighbour = csv_of(user("a", account=OTHER), columns=(*COLUMNS_22, "additional_credentials_info")) + "\n\n"
+    for name, text in (("one", report), ("other", neighbour)):
+        write(tmp_path / f"2026-10-31-{name}.csv", text)
+    paths = [tmp_path / f"2026-10-31-{name}.csv" for name in ("one", "other")]
+    (alone, log), (both, log_of_both) = read(paths[0]), read(*paths)
+    of_it = both.users[both.users["source"] == str(paths[0])]
+    columns = ["user", "arn", "line", "account_id", "path", "password_last_used", "password_last_used_state"]
+    assert of_it[columns].astype("object").to_dict("list") == alone.users[columns].astype("object").to_dict("list")
+    assert sorted(row for row in log_of_both.rows if row[0] == str(paths[0])) == sorted(log.rows)
+    assert not [row for row in log_of_both.rows if row[4] == "duplicate_user"]
