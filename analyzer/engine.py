@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 from collections import deque
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
@@ -119,14 +120,14 @@ def dask(scheduler: str | None = None) -> Iterator[Map]:
 @contextmanager
 def _workers_do_not_hear_of_interrupts() -> Iterator[None]:
     """Let processes start that a terminal's Ctrl-C does not reach: this one hears of it and ends them."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which processes inherit
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
 
 
 def _check_workers(client: Any, where: str) -> None:  # noqa: ANN401 - a distributed.Client, which may not be there
