@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks audit|growth|start|workbook|history`: measure, and print Markdown tables."""
+"""`python -m tests.benchmarks audit|growth|daily|start|workbook|history`: measure, and print Markdown tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(sys.executable).with_name("credreport")
 A_MONTH = 31
-LARGE, SMALL_FILES, LARGER = (200, 5000), (2000, 50), (2000, 5000)
+LARGE, SMALL_FILES, LARGER, USUAL = (200, 5000), (2000, 50), (2000, 5000), (10_000, 12)
 """Fleets: accounts, and users of each."""
 ROWS_OF_WORKBOOK = 100_000
 PEERS_OF_AUDIT: Final = {"Polars": polars_audit, "DuckDB": duckdb_audit, "a loop over `csv`": loop_audit}
@@ -89,6 +89,14 @@ def growth(folder: Path, runs: int, fleets: Sequence[tuple[int, int]] = (LARGE, 
     found = in_turn(commands, Path.cwd(), runs)
     names = list(commands)
     return "\n".join(table({name: found[name] for name in names[at : at + 2]}, names[at]) for at in (0, 2))
+
+
+def daily(folder: Path, runs: int, fleet: tuple[int, int] = USUAL) -> str:
+    """Judge all controls of a fleet of the usual kind, in threads and on a cluster of this machine."""
+    judge = [*_judge(_reports(folder, *fleet)), "-o", str(folder / "daily")]
+    name = "{:,} reports of {:,} users".format(*fleet)
+    commands = {name: judge, f"{name}, --engine dask": [*judge, "--engine", "dask"]}
+    return table(in_turn(commands, Path.cwd(), runs), name)
 
 
 def start(folder: Path, runs: int) -> str:
@@ -214,7 +222,7 @@ def _sorted(path: Path, columns: Sequence[str]) -> pl.DataFrame:
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("what", choices=["audit", "growth", "start", "workbook", "history"])
+    parser.add_argument("what", choices=["audit", "growth", "daily", "start", "workbook", "history"])
     parser.add_argument("--accounts", type=int, default=50, help="of history")
     parser.add_argument("--users", type=int, default=400, help="of each account of history")
     parser.add_argument("--days", type=int, default=365, help="of history")
@@ -228,7 +236,7 @@ def main() -> None:
     if given.what == "history":
         told = history(given.folder, given.accounts, given.users, given.days, given.runs)
     else:
-        told = {"audit": audit, "growth": growth, "start": start, "workbook": workbook}[given.what](
+        told = {"audit": audit, "growth": growth, "daily": daily, "start": start, "workbook": workbook}[given.what](
             given.folder, given.runs
         )
     print(told, end="")  # noqa: T201

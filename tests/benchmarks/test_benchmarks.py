@@ -16,6 +16,7 @@ from analyzer.tables import TABLES
 from tests.benchmarks.__main__ import (
     PEERS_OF_AUDIT,
     audit,
+    daily,
     growth,
     history,
     put_between,
@@ -64,6 +65,7 @@ def test_the_peers_of_audit_find_the_same(tmp_path: Path) -> None:
 def test_growth_start_and_workbook_are_measured(tmp_path: Path) -> None:
     write_reports(tmp_path / "reports-200x5000", 2, 20)
     assert growth(tmp_path, runs=1, fleets=[(1, 5), (2, 5)]).count(" s |") == 8
+    assert daily(tmp_path, runs=1, fleet=(3, 5)).count(" s |") == 4
     assert start(tmp_path, runs=1).count(" s |") == 12
     assert workbook(tmp_path, runs=1, rows=20).count(" s |") == 4
     books = [openpyxl.load_workbook(tmp_path / who / "workbook.xlsx")["Findings"] for who in ("credreport", "pandas")]
