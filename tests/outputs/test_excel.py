@@ -221,7 +221,8 @@ def test_control_characters_and_long_texts_are_kept_or_cut_visibly(
 ) -> None:
     rows = [
         user("bell\x07", **key(rotated="2026-01-01T00:00:00Z")),
-        user("b" * 40_000, **key(rotated="2026-01-01T00:00:00Z")),
+        # Another ARN: with the name in it again, the line would be too long for a row of a report.
+        user("b") | {"user": "b" * 40_000} | key(rotated="2026-01-01T00:00:00Z"),
     ]
     book = written(audit_of(rows), tmp_path)
     users = [str(user) for user in users_in(book)]
