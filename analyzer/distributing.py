@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,9 +14,9 @@ from analyzer.outputs import parquet
 from analyzer.parts import Part
 from analyzer.pipeline import require_reports
 from analyzer.reading.issues import IssueLog
-from analyzer.reading.sources import File, find_files, note_empty_folders, once_each, sources_in
+from analyzer.reading.sources import find_files, note_empty_folders, once_each, sources_in
 from analyzer.selection import require_capture_times
-from analyzer.tables import TABLES, to_arrow
+from analyzer.tables import public_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from analyzer.engine import Map
     from analyzer.pipeline import Progress
     from analyzer.reading.issues import Row
+    from analyzer.reading.sources import File
     from analyzer.result import Settings, Summary
 
     Output = dict[str, Any]
@@ -57,11 +58,12 @@ class Done:
     """What a task leaves.
 
     `part` is None where its files held no report, or some of which it is not known when they were captured and must be:
-    `undated`. `names` are those of all reports found, `own` is what no other task may have (see `Part`).
+    `undated`; then the `issues` of the task stand here, and else in the part. `names` are those of all reports found,
+    `own` is what no other task may have (see `Part`).
     """
 
     part: Part | None
-    issues: Sequence[Row]
+    issues: Sequence[Row] = ()
     names: Sequence[str] = ()
     undated: Sequence[str] = ()
     own: frozenset[object] = frozenset()
@@ -92,15 +94,16 @@ def audit(  # noqa: PLR0913 - what is read, and where it runs
         for number in group:
             del done[number]
         done[together.number] = next(run(partial(judge_files, job=job), [together]))
-    require_capture_times(sorted(name for one in done.values() for name in one.undated))
-    found = [one.part for _, one in sorted(done.items()) if one.part is not None]
-    log.rows.extend(row for one in done.values() if one.part is None for row in one.issues)
-    note_empty_folders(paths, [name for one in done.values() for name in one.names], log)
+    ordered = [one for _, one in sorted(done.items())]
+    require_capture_times(sorted(name for one in ordered for name in one.undated))
+    found = [one.part for one in ordered if one.part is not None]
+    log.rows.extend(row for one in ordered for row in one.issues)
+    note_empty_folders(paths, [name for one in ordered for name in one.names], log)
     require_reports(found, log)
     result = parts.joined(found, job.settings, log)
-    outputs = [output for _, one in sorted(done.items()) for output in one.outputs]
-    if "issues" in job.tables:
-        outputs.append(_put(job, "issues", 0, to_arrow(result.issues, TABLES["issues"])))
+    outputs = [output for one in ordered for output in one.outputs]
+    issues = public_tables(result, [name for name in job.tables if name == "issues"])
+    outputs += [_put(job, name, 0, table) for name, table in issues.items()]
     _keep_only(job.place, outputs)
     return result, sorted(outputs, key=lambda output: str(output["name"]))
 
@@ -119,21 +122,13 @@ def judge_files(batch: Batch, job: Job) -> Done:
     judged = parts.judge_sources(sources, job.settings, log, job.tables)
     part = Part.of(judged, sources, log)
     outputs = [_put(job, name, batch.number, table) for name, table in judged.arrow(job.tables).items()]
-    return Done(part, log.rows, names, own=part.own, outputs=outputs)
+    return Done(part, names=names, own=part.own, outputs=outputs)
 
 
 def _batches(files: Iterable[File], size: int) -> Iterator[Batch]:
     """Yield the files in batches of about `size` bytes, with their paths in full: workers stand elsewhere."""
-    batch: list[File] = []
-    held = number = 0
-    for file in files:
-        path = file.path.absolute() if isinstance(file.path, Path) else file.path
-        batch.append(File(file.name, path, file.named, file.size))
-        held += file.size
-        if held >= size:
-            yield Batch(number, tuple(batch))
-            batch, held, number = [], 0, number + 1
-    if batch:
+    placed = (replace(file, path=file.path.absolute()) if isinstance(file.path, Path) else file for file in files)
+    for number, batch in enumerate(parts.batches(placed, size, lambda file: file.size)):
         yield Batch(number, tuple(batch))
 
 

@@ -29,11 +29,11 @@ _PATIENCE: Final = 30
 _NO_PAGES: Final[dict[str, list[str]]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 
 
-def local(task: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None) -> Iterator[Result]:
-    """Yield what `task` makes of each item, in their order; no more items are in work than there are workers."""
+def local(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield what `task` makes of each item, in their order; not many more items are held than there are processors."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only long runs need it
 
-    count = workers or _processors()
+    count = _processors()
     running: deque[Future[Result]] = deque()
     threads = ThreadPoolExecutor(count)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,15 +17,17 @@ from analyzer.reading.normalizing import normalize
 from analyzer.reading.parsing import parse
 from analyzer.result import Audit, Charted, Digest, Settings, Streamed
 from analyzer.selection import IDENTITY, note_users_found_twice, select
-from analyzer.tables import TABLES, issues_table, to_arrow
+from analyzer.tables import TABLES, issues_table, public_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
     from analyzer.reading.issues import Row
     from analyzer.reading.sources import Source
+
+Item = TypeVar("Item")
 
 BATCH: Final = 16_000_000
 """Bytes of CSV that are judged in one go, unless it is said otherwise."""
@@ -59,7 +61,7 @@ class Judged:
 
     def arrow(self, tables: Sequence[str]) -> dict[str, pa.Table]:
         """Return the public tables that are wanted, but for `issues`."""
-        return {name: to_arrow(getattr(self, name), TABLES[name]) for name in tables if name != "issues"}
+        return public_tables(self, [name for name in tables if name != "issues"])
 
 
 def judge_sources(
@@ -131,13 +133,13 @@ class Part:
         )
 
 
-def batches(sources: Iterable[Source], size: int) -> Iterator[list[Source]]:
-    """Yield the sources in batches of about `size` bytes of CSV."""
-    batch: list[Source] = []
+def batches(items: Iterable[Item], size: int, size_of: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Yield the items in batches of about `size`, as `size_of` counts it."""
+    batch: list[Item] = []
     held = 0
-    for source in sources:
-        batch.append(source)
-        held += len(source.csv)
+    for item in items:
+        batch.append(item)
+        held += size_of(item)
         if held >= size:
             yield batch
             batch, held = [], 0

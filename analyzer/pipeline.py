@@ -19,7 +19,7 @@ from analyzer.reading.parsing import parse
 from analyzer.reading.sources import find_files, is_read_once, note_empty_folders, once_each, read_sources, sources_in
 from analyzer.result import Inspection
 from analyzer.selection import note_users_found_twice
-from analyzer.tables import issues_table
+from analyzer.tables import issues_table, public_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,11 +72,8 @@ def audit_in_parts(  # noqa: PLR0913 - what is read, and how it is written
         with suppress(_DependentError, InputError):
             return _in_parts(paths, settings, out, batch, drawn, leave_out, progress)
         out.restart()
-    log = IssueLog()
-    judged = parts.judge_sources(read_all(paths, log, leave_out, progress), settings, log)
-    whole = judged.whole(log)
-    out.put(judged.arrow(out.tables))
-    out.put_issues(whole.issues)
+    whole = audit(paths, settings, leave_out=leave_out, progress=progress)
+    out.put(public_tables(whole, out.tables))
     return whole
 
 
@@ -107,7 +104,7 @@ def _in_parts(  # noqa: PLR0913 - as it is called
         return Part.of(judged, sources, issues, drawn=drawn), judged.arrow(out.tables)
 
     found = sources_in(find_files(paths, log, leave_out=leave_out), log, progress)
-    for part, tables in engine.local(judge, ahead(parts.batches(found, batch))):
+    for part, tables in engine.local(judge, ahead(parts.batches(found, batch, lambda source: len(source.csv)))):
         # With every snapshot, an undated report may be a copy of a dated one in another batch.
         unsure = settings.every_snapshot and part.undated
         if part.first <= last or unsure or not owned.isdisjoint(part.own):
@@ -120,7 +117,7 @@ def _in_parts(  # noqa: PLR0913 - as it is called
     if not done:
         raise _DependentError
     result = parts.joined(done, settings, log)
-    out.put_issues(result.issues)
+    out.put(public_tables(result, [name for name in out.tables if name == "issues"]))
     return result
 
 

@@ -154,9 +154,8 @@ class Digest:
     def joined(cls, parts: Sequence[Digest], plan: Plan) -> Digest:
         """Return the digest of audits of different accounts as one."""
         every = pd.concat([part.tally for part in parts], ignore_index=True)
-        keys = [column for column in every if column != "count"]
         return cls(
-            every.groupby(keys, as_index=False, sort=False).agg({"count": "sum"}),
+            _counted(every),
             sum((part.credentials for part in parts[1:]), parts[0].credentials),
             sum(part.rows for part in parts),
             sum(part.root_rows for part in parts),
@@ -352,7 +351,7 @@ class Summary(WithIssues):
 
     `inputs` has a row per report file: `name, sha256, bytes, container, encoding, layout, rows, rejected, account_id
     (null where the file holds several or none), captured_at, captured_from, newest_time, judged, as_of`. `exceptions`
-    has a row per exception of the policy (columns: `excepting.apply_exceptions`).
+    has a row per exception of the policy (columns: `excepting.tell_of_exceptions`).
     """
 
     settings: Settings

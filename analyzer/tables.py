@@ -105,6 +105,11 @@ def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False).replace_schema_metadata(None)
 
 
+def public_tables(frames: object, names: Sequence[str]) -> dict[str, pa.Table]:
+    """Return the public tables of these names, of an object that has them as frames."""
+    return {name: to_arrow(getattr(frames, name), TABLES[name]) for name in names}
+
+
 def to_pandas(table: pa.Table) -> pd.DataFrame:
     """Return `table` in the in-memory types described above: dictionaries become categories, the rest stays Arrow."""
 

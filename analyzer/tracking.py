@@ -38,7 +38,7 @@ def history(  # noqa: PLR0913 - what is read, and how it is followed
     """Follow the failures of the reports under `paths` through time (see `following.follow`)."""
     log = IssueLog()
     sources, tables = read_tables(paths, log, settings.account_id, leave_out, progress)
-    _require_capture_times(sources, log)
+    _note_undated(sources, log)
     inputs = following.of_sources(sources, tables)
     captured = [source.captured_at for source in sources if source.captured_at]
     dates = _dates(series, (min(captured), max(captured)) if captured else None)
@@ -60,7 +60,7 @@ def compare(
     inputs: list[pd.DataFrame] = []
     for paths in (old, new):
         sources, tables = read_tables(paths, log, settings.account_id, leave_out, progress)
-        _require_capture_times(sources, log)
+        _note_undated(sources, log)
         rows = following.newest_rows(tables.users)
         everything.append(tables.users)
         newest.append(tables.users.take(rows))
@@ -112,7 +112,7 @@ def _dates(series: Sequence[datetime] | str, span: tuple[datetime, datetime] | N
     return following.months(*span) if span else []
 
 
-def _require_capture_times(sources: Sequence[Source], log: IssueLog) -> None:
+def _note_undated(sources: Sequence[Source], log: IssueLog) -> None:
     """Note the reports that stand nowhere in time: they are left out."""
     for source in sources:
         if source.captured_at is None:

@@ -16,7 +16,6 @@ from analyzer.tables import TABLES, to_arrow
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pandas as pd
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -54,13 +53,8 @@ class GrowingTables:
         }
 
     def put(self, tables: Mapping[str, pa.Table]) -> None:
-        """Append rows to those tables that are wanted."""
+        """Append rows to the tables."""
         list(self._threads.map(lambda name: self._writers[name].write_table(tables[name]), tables))
-
-    def put_issues(self, issues: pd.DataFrame) -> None:
-        """Append the data issues, where they are wanted."""
-        if "issues" in self.tables:
-            self.put({"issues": to_arrow(issues, TABLES["issues"])})
 
     def abandon(self) -> None:
         """Let go of the files as they are: the run has failed."""
