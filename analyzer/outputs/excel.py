@@ -74,6 +74,7 @@ READING_ORDER: Final = (
 _WIDEST: Final = {"sha256": 66, "scope": 100, "message": 100, "value": 40, "last_used_service": 20}
 """Columns are as wide as their longest text, up to this many characters, or `_WIDEST_TEXT`."""
 _WIDEST_TEXT: Final = 60
+_WIDTH_OF_LINES: Final = 110
 _PREFACE_WIDTH: Final = 150
 _FILTER_ARROW: Final = 4
 _TIME_WIDTH: Final = 22
@@ -141,11 +142,13 @@ def write_tables(
     """Write `workbook.xlsx` into `folder`: a summary of `title`, `lines` and `method`, and a sheet for each table."""
     with _workbook(folder, title) as (book, path):
         sheet = book.sheet("Summary")
-        sheet.set_column(0, 0, 140)
+        sheet.set_column(0, 0, _WIDTH_OF_LINES)
         sheet.write_string(0, 0, title, book.title)
-        sheet.write_string(2, 0, lines[0], book.lead)
-        for row, line in enumerate((*lines[1:], "", *method), start=3):
-            sheet.write_string(row, 0, line, book.wrapped)
+        for row, line in enumerate((*lines, "", *method), start=2):
+            # The first line is larger; not every program fits heights to texts by itself.
+            style, room = (book.lead, _WIDTH_OF_LINES * 3 // 4) if row == 2 else (book.wrapped, _WIDTH_OF_LINES)
+            sheet.set_row(row, _LINE_HEIGHT * max(len(textwrap.wrap(line, room)), 1) + (2 if row == 2 else 0))
+            sheet.write_string(row, 0, line, style)
         for name, table in tables.items():
             book.table(
                 name.replace("_", " ").capitalize(), table, leading="user" if "user" in table.column_names else None

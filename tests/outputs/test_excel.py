@@ -332,3 +332,10 @@ def test_exceptions_stand_apart(by_policy: Audit, tmp_path: Path) -> None:
     )
     assert book["Exceptions"]["F2"].value == "=sealed"
     assert book["Exceptions"]["F2"].data_type == "s"
+
+
+def test_lines_above_tables_have_the_height_that_they_take(tmp_path: Path) -> None:
+    lines = ["accounts " * 20, "short", "gaps in which snapshots are missing " * 6]
+    (path,) = excel.write_tables("Title", lines, ["method"], {}, tmp_path)
+    sheet = load_workbook(path)["Summary"]
+    assert [sheet.row_dimensions[row].height for row in range(3, 8)] == [47.25, None, 30, None, None]
