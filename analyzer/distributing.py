@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from analyzer import parts
+from analyzer import batch as parts
+from analyzer.batch import Part
 from analyzer.errors import OutputError
-from analyzer.outputs import parquet
-from analyzer.parts import Part
+from analyzer.evidence import writer as parquet
+from analyzer.evidence.schema import public_tables
 from analyzer.pipeline import require_reports
 from analyzer.reading.issues import IssueLog
-from analyzer.reading.sources import find_files, note_empty_folders, once_each, sources_in
-from analyzer.selection import require_capture_times
-from analyzer.tables import public_tables
+from analyzer.survey.files import find_files, note_empty_folders, once_each, sources_in
+from analyzer.survey.selection import require_capture_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analyzer.engine import Map
+    from analyzer.evidence.result import Settings, Summary
     from analyzer.pipeline import Progress
     from analyzer.reading.issues import Row
-    from analyzer.reading.sources import File
-    from analyzer.result import Settings, Summary
+    from analyzer.survey.files import File
 
     Output = dict[str, Any]
     """`name` (relative to the output folder), `sha256` and `bytes` of a file, as the manifest has it."""

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from analyzer import __version__
 from analyzer.errors import EngineError
@@ -27,6 +27,18 @@ Result = TypeVar("Result")
 _PATIENCE: Final = 30
 """Seconds to wait for a scheduler, and for its first worker."""
 _NO_PAGES: Final[dict[str, list[str]]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield the items; while one is worked on, a thread makes the next."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only long runs need it
+
+    end = object()
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, items, end)
+            yield cast("Item", item)
 
 
 def local(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class AnalyzerError(Exception):
     """A run that cannot go on; shown as `error: message` and `hint: hint`, never as a traceback (exit code 2)."""
@@ -34,3 +39,21 @@ class OutputError(AnalyzerError):
 
 class EngineError(AnalyzerError):
     """A cluster that cannot be used, or that lost its work."""
+
+
+def known(option: str, given: str, names: Iterable[str]) -> str:
+    """Return `given` where it is one of `names`; else raise UsageError with the nearest one."""
+    name, choices = given.strip().lower(), list(names)
+    if name not in choices:
+        raise UsageError(
+            f"{option}: no such choice: {given!r}{did_you_mean(name, choices)}", f"choose from {', '.join(choices)}"
+        )
+    return name
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Return what an error adds where a known name is close to the one given."""
+    import difflib  # noqa: PLC0415 - only for errors
+
+    close = difflib.get_close_matches(name, list(choices), n=1)
+    return f"; did you mean {str(close[0])!r}?" if close else ""

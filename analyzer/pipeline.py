@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer import engine, parts
-from analyzer.ahead import ahead
-from analyzer.bookkeeping import inputs_table
+from analyzer import batch as parts
+from analyzer import engine
+from analyzer.batch import Part
+from analyzer.engine import ahead
 from analyzer.errors import InputError
-from analyzer.parts import Part
+from analyzer.evidence.inputs import inputs_table
+from analyzer.evidence.result import Inspection
+from analyzer.evidence.schema import issues_table, public_tables
 from analyzer.reading.columns import NO_TIME
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import normalize
 from analyzer.reading.parsing import parse
-from analyzer.reading.sources import find_files, is_read_once, note_empty_folders, once_each, read_sources, sources_in
-from analyzer.result import Inspection
-from analyzer.selection import note_users_found_twice
-from analyzer.tables import issues_table, public_tables
+from analyzer.survey.files import find_files, is_read_once, note_empty_folders, once_each, read_sources, sources_in
+from analyzer.survey.selection import note_users_found_twice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from analyzer.outputs.parquet import GrowingTables
+    from analyzer.evidence.result import Audit, Settings, Summary
+    from analyzer.evidence.writer import GrowingTables
     from analyzer.reading.normalizing import Tables
-    from analyzer.reading.sources import Source
-    from analyzer.result import Audit, Settings, Summary
+    from analyzer.reading.source import Source
 
     Progress = Callable[[int, int], None]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analyzer.planning import Plan, make_plan
+from analyzer.controls.checklist import Checklist, make_checklist
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.layout import COLUMNS, LAST_USED_COLUMNS, ROOT_USER
 from analyzer.reading.normalizing import Tables, normalize
 from analyzer.reading.parsing import parse
-from analyzer.reading.sources import read_sources
+from analyzer.survey.files import read_sources
 
 ACCOUNT = "111122223333"
 COLUMNS_22 = COLUMNS[:22]
@@ -31,9 +31,9 @@ EMPTY = {
 }
 
 
-def unused(max_idle_days: int = 45) -> Plan:
-    """Return the plan of a run that judges `unused-credentials` alone."""
-    return make_plan(controls=["unused-credentials"], max_idle_days=max_idle_days)
+def unused(max_idle_days: int = 45) -> Checklist:
+    """Return the checklist of a run that judges `unused-credentials` alone."""
+    return make_checklist(controls=["unused-credentials"], max_idle_days=max_idle_days)
 
 
 def user(name: str, *, path: str = "/", account: str = ACCOUNT, **cells: str) -> dict[str, str]:

@@ -22,15 +22,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from analyzer import engine, evidence
+from analyzer import engine
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.policy import read_policy
 from analyzer.distributing import Job
 from analyzer.distributing import audit as audit_by
 from analyzer.errors import AnalyzerError, EngineError, InputError, OutputError
+from analyzer.evidence import output as evidence
+from analyzer.evidence.result import Audit, Settings, Summary
+from analyzer.evidence.schema import TABLES, to_arrow
 from analyzer.pipeline import audit
-from analyzer.planning import make_plan
-from analyzer.policy import read_policy
-from analyzer.result import Audit, Settings, Summary
-from analyzer.tables import TABLES, to_arrow
 from tests.reports import csv_of, user, write
 from tests.test_parts import ACCOUNTS, AS_OF, POLICY, fleet, fleets
 
@@ -70,7 +71,9 @@ def test_parts_give_what_one_go_gives(files: dict[str, str], every: bool, own_ca
             write(Path(folder) / "in" / name, text)
         policy = Path(folder) / "policy.toml"
         policy.write_text(POLICY)
-        settings = Settings(make_plan(policy=read_policy(policy)), None if own_capture else AS_OF, every_snapshot=every)
+        settings = Settings(
+            make_checklist(policy=read_policy(policy)), None if own_capture else AS_OF, every_snapshot=every
+        )
         paths, out = [str(Path(folder) / "in")], Path(folder) / "out"
         job = Job(settings, tuple(TABLES), str(out))
         whole, told = (of(lambda: audit(paths, settings)), of(lambda: audit_by(paths, job, by_itself, batch=batch)))

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from analyzer import evidence, swapping, tables
-from analyzer.choices import FORMATS, TABLES
 from analyzer.errors import OutputError
-from analyzer.outputs import parquet
+from analyzer.evidence import folder as swapping
+from analyzer.evidence import output as evidence
+from analyzer.evidence import schema as tables
+from analyzer.evidence import writer as parquet
+from analyzer.evidence.result import Audit, Settings
 from analyzer.pipeline import audit
-from analyzer.result import Audit, Settings
+from analyzer.rendering.registry import FORMATS, TABLES
 from tests.reports import csv_of, key, root, unused, user, write
 
 if TYPE_CHECKING:

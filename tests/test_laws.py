@@ -13,14 +13,14 @@ import pandas as pd
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from analyzer.evidence.result import Audit, Settings
 from analyzer.pipeline import audit
-from analyzer.result import Audit, Settings
 from tests.oracle import Verdict, judge
 from tests.reports import ACCOUNT, csv_of, unused, user
 from tests.strategies import Report, as_ofs, containers, reports
 
 if TYPE_CHECKING:
-    from analyzer.planning import Plan
+    from analyzer.controls.checklist import Checklist
 
 GENERATED = datetime(2026, 11, 1, 8, tzinfo=UTC)
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
@@ -42,9 +42,9 @@ def run(content: bytes | str, as_of: datetime = AS_OF, limit: int = 45) -> Audit
     return run_plan(content, unused(limit), as_of)
 
 
-def run_plan(content: bytes | str, plan: Plan, as_of: datetime = AS_OF) -> Audit:
+def run_plan(content: bytes | str, checklist: Checklist, as_of: datetime = AS_OF) -> Audit:
     with files(report=content) as paths:
-        return audit(list(paths.values()), Settings(plan, as_of=as_of))
+        return audit(list(paths.values()), Settings(checklist, as_of=as_of))
 
 
 def verdicts(result: Audit) -> list[Verdict]:
@@ -118,7 +118,7 @@ def test_removing_evidence_never_makes_a_pass(report: Report, data: st.DataObjec
     )
     for subject, status in after.items():
         if status == "pass":
-            # The table has one exception, and a sound one: a never-used key created after T is not applicable. With its
+            # The table has one waiver, and a sound one: a never-used key created after T is not applicable. With its
             # creation blanked it is as old as its user at most; if that is young, it was in time or not there at all.
             assert before[subject] in {"pass", "not_applicable"}, subject
 

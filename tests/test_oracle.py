@@ -342,7 +342,7 @@ def test_consistent_reports_keep_the_order_of_events(report: Report) -> None:
 @slow
 @given(reports(consistent=True, min_users=1, max_users=2), st.data())
 def test_less_evidence_never_makes_a_pass(report: Report, data: st.DataObject) -> None:
-    # One exception lies in the rules themselves: blank the date that puts a key after the instant, and the date of its
+    # One waiver lies in the rules themselves: blank the date that puts a key after the instant, and the date of its
     # user may let it pass.
     before = {(v.line, v.credential): v.status for v in judge(report.to_csv(), T)}
     index = data.draw(st.integers(0, len(report.rows) - 1))

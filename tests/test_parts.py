@@ -20,14 +20,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from analyzer import evidence, parts
+from analyzer import batch as parts
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.policy import read_policy
 from analyzer.errors import InputError
-from analyzer.outputs.parquet import GrowingTables
+from analyzer.evidence import output as evidence
+from analyzer.evidence.result import Audit, Settings, Streamed, Summary
+from analyzer.evidence.schema import TABLES, to_arrow
+from analyzer.evidence.writer import GrowingTables
 from analyzer.pipeline import audit, audit_in_parts
-from analyzer.planning import make_plan
-from analyzer.policy import read_policy
-from analyzer.result import Audit, Settings, Streamed, Summary
-from analyzer.tables import TABLES, to_arrow
 from tests.reports import csv_of, key, root, user, write
 from tests.strategies import reports
 
@@ -35,19 +36,19 @@ CREDREPORT = Path(sys.executable).with_name("credreport")
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
 ACCOUNTS = ["111122223333", "444455556666", "123456789012", "777788889999"]
 POLICY = """
-[exceptions.one]
+[waivers.one]
 account = "111122223333"
 reason = "r"
 owner = "o"
 expires = 2026-11-20
 
-[exceptions.two]
+[waivers.two]
 user = "*a*"
 reason = "r"
 owner = "o"
 expires = 2026-10-30
 
-[exceptions.three]
+[waivers.three]
 user = "nobody-of-this-name"
 reason = "r"
 owner = "o"
@@ -72,7 +73,7 @@ def assert_the_same(told: Summary, tables: dict[str, pa.Table], whole: Audit) ->
     assert told.summary == whole.summary
     assert told.exit_code == whole.exit_code
     assert told.inputs.astype("object").to_dict("list") == whole.inputs.astype("object").to_dict("list")
-    assert told.exceptions.to_dict("list") == whole.exceptions.to_dict("list")
+    assert told.waivers.to_dict("list") == whole.waivers.to_dict("list")
     for name in ("idle", "keys"):
         assert getattr(told.charted, name).to_dict("list") == getattr(whole.charted, name).to_dict("list")
     assert told.charted.later == whole.charted.later
@@ -122,7 +123,9 @@ def test_batches_give_what_one_go_gives(
             write(Path(folder) / "in" / name, text)
         policy = Path(folder) / "policy.toml"
         policy.write_text(POLICY)
-        settings = Settings(make_plan(policy=read_policy(policy)), None if own_capture else AS_OF, every_snapshot=every)
+        settings = Settings(
+            make_checklist(policy=read_policy(policy)), None if own_capture else AS_OF, every_snapshot=every
+        )
         given_paths = [str(Path(folder) / "in")]
         told, tables = in_parts(given_paths, settings, Path(folder) / "out", batch, wanted)
         assert_the_same(told, tables, audit(given_paths, settings))

@@ -1,4 +1,4 @@
-"""The policy file: what it may hold, errors that name file, line and key, and exceptions put to findings."""
+"""The policy file: what it may hold, errors that name file, line and key, and waivers put to findings."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.controls.checklist import make_checklist
 from analyzer.controls.control import Severity
+from analyzer.controls.policy import Policy, read_policy
 from analyzer.errors import PolicyError
+from analyzer.evidence.result import Audit, Settings
 from analyzer.pipeline import audit
-from analyzer.planning import make_plan
-from analyzer.policy import Policy, read_policy
-from analyzer.result import Audit, Settings
 from tests.reports import csv_of, key, password, root, unused, user, write
 from tests.test_cli import run
 
@@ -33,7 +33,7 @@ severity = "high"
 [controls.mfa-every-user]
 enabled = false
 
-[exceptions.break-glass]
+[waivers.break-glass]
 account = "111122223333"
 user = "break-glass-*"
 credential = "password"
@@ -44,7 +44,7 @@ owner = "security@example.com"
 expires = 2027-01-31
 ticket = "SEC-123"
 
-[exceptions."a b"]
+[waivers."a b"]
 user = "x"
 reason = "r"
 owner = "o"
@@ -65,22 +65,22 @@ def test_everything_a_policy_may_hold(tmp_path: Path) -> None:
     assert policy.severity("access-key-rotation") is Severity.HIGH
     assert policy.severity("root-mfa") is None
     assert (policy.enabled("mfa-every-user"), policy.enabled("root-mfa")) == (False, True)
-    sealed, other = policy.exceptions
+    sealed, other = policy.waivers
     assert (sealed.id, sealed.line, other.id, other.line) == ("break-glass", 10, "a b", 21)
     assert (sealed.expires, sealed.ticket) == (date(2027, 1, 31), "SEC-123")
     assert sealed.end == datetime(2027, 1, 31, 23, 59, 59, 999999, tzinfo=UTC)
     assert sealed.scope == "account 111122223333, user break-glass-*, credential password, control unused-credentials"
     assert (other.account, other.credential, other.control, other.ticket) == (None, None, None, None)
-    assert policy_of(tmp_path, "").exceptions == ()
-    assert policy_of(tmp_path, "\ufeff" + FULL).exceptions == policy.exceptions
-    assert policy_of(tmp_path, FULL.replace("\n", "\r\n")).exceptions[1].line == 21
+    assert policy_of(tmp_path, "").waivers == ()
+    assert policy_of(tmp_path, "\ufeff" + FULL).waivers == policy.waivers
+    assert policy_of(tmp_path, FULL.replace("\n", "\r\n")).waivers[1].line == 21
 
 
 @pytest.mark.parametrize(
     ("text", "problem", "hint"),
     [
-        ("limit = 3", "1: limit: unknown key", "known here: controls, exceptions"),
-        ("[exception.x]", "1: exception: unknown key; did you mean 'exceptions'?", "exceptions"),
+        ("limit = 3", "1: limit: unknown key", "known here: controls, waivers"),
+        ("[waiver.x]", "1: waiver: unknown key; did you mean 'waivers'?", "waivers"),
         (
             "\n\n[controls.root-mfaa]",
             "3: controls.root-mfaa: no such control; did you mean 'root-mfa'?",
@@ -133,73 +133,73 @@ def test_everything_a_policy_may_hold(tmp_path: Path) -> None:
         ),
         ("[controls]\nroot-mfa = 3", "2: controls.root-mfa: not a table", "write [controls.root-mfa]"),
         ("controls = 3", "1: controls: not a table", "write [controls.NAME]"),
-        ("[[exceptions]]\nuser = 'x'", "1: exceptions: not a table", "write [exceptions.NAME]"),
+        ("[[waivers]]\nuser = 'x'", "1: waivers: not a table", "write [waivers.NAME]"),
         (
-            f"[exceptions.x]\nuser = 'a'\n{WHY}",
-            "1: exceptions.x: expires is missing",
-            "no exception without expires: write expires = 2027-01-31",
+            f"[waivers.x]\nuser = 'a'\n{WHY}",
+            "1: waivers.x: expires is missing",
+            "no waiver without expires: write expires = 2027-01-31",
         ),
         (
-            "[exceptions.x]\nuser = 'a'\nexpires = 2027-01-31\nowner = 'o'",
-            "1: exceptions.x: reason is missing",
+            "[waivers.x]\nuser = 'a'\nexpires = 2027-01-31\nowner = 'o'",
+            "1: waivers.x: reason is missing",
             "reason",
         ),
-        (f"[exceptions.x]\n{WHY}expires = 2027-01-31", "1: exceptions.x: matches everything", "account, user, cred"),
-        (f"[exceptions.x]\nuser='?*'\n{WHY}expires = 2027-01-31", "1: exceptions.x: matches everything", "account"),
-        ("[exceptions]\nuser = 'a'", "2: exceptions.user: not a table", "write [exceptions.NAME] on a line"),
+        (f"[waivers.x]\n{WHY}expires = 2027-01-31", "1: waivers.x: matches everything", "account, user, cred"),
+        (f"[waivers.x]\nuser='?*'\n{WHY}expires = 2027-01-31", "1: waivers.x: matches everything", "account"),
+        ("[waivers]\nuser = 'a'", "2: waivers.user: not a table", "write [waivers.NAME] on a line"),
         (
-            f"[exceptions.x]\nuser = 'a'\n{WHY}expiry = 2027-01-31",
-            "5: exceptions.x.expiry: unknown key; did you mean 'expires'?",
+            f"[waivers.x]\nuser = 'a'\n{WHY}expiry = 2027-01-31",
+            "5: waivers.x.expiry: unknown key; did you mean 'expires'?",
             "known here: account, user",
         ),
         (
-            f"[exceptions.x]\nuser = 'a'\n{WHY}expires = '2027-01-31'",
-            '5: exceptions.x.expires: cannot be "2027-01-31"',
+            f"[waivers.x]\nuser = 'a'\n{WHY}expires = '2027-01-31'",
+            '5: waivers.x.expires: cannot be "2027-01-31"',
             "a date such as 2027-01-31, without quotes and time",
         ),
         (
-            f"[exceptions.x]\nuser = 'a'\n{WHY}expires = 2027-01-31T00:00:00Z",
-            "5: exceptions.x.expires: cannot be",
+            f"[waivers.x]\nuser = 'a'\n{WHY}expires = 2027-01-31T00:00:00Z",
+            "5: waivers.x.expires: cannot be",
             "a date",
         ),
         (
-            f"[exceptions.x]\naccount = 111122223333\n{WHY}expires = 2027-01-31",
-            "2: exceptions.x.account: cannot be 111122223333",
+            f"[waivers.x]\naccount = 111122223333\n{WHY}expires = 2027-01-31",
+            "2: waivers.x.account: cannot be 111122223333",
             "the 12 digits of an account in quotes",
         ),
         (
-            f"[exceptions.x]\naccount = '1111'\n{WHY}expires = 2027-01-31",
-            '2: exceptions.x.account: cannot be "1111"',
+            f"[waivers.x]\naccount = '1111'\n{WHY}expires = 2027-01-31",
+            '2: waivers.x.account: cannot be "1111"',
             "12 digits",
         ),
         (
-            f"[exceptions.x]\ncontrol = 'root_mfa'\n{WHY}expires = 2027-01-31",
-            "2: exceptions.x.control: cannot be \"root_mfa\"; did you mean 'root-mfa'?",
+            f"[waivers.x]\ncontrol = 'root_mfa'\n{WHY}expires = 2027-01-31",
+            "2: waivers.x.control: cannot be \"root_mfa\"; did you mean 'root-mfa'?",
             "one of unused-credentials",
         ),
         (
-            f"[exceptions.x]\ncredential = 'access_key'\n{WHY}expires = 2027-01-31",
-            '2: exceptions.x.credential: cannot be "access_key"; did you mean \'access_key_',
+            f"[waivers.x]\ncredential = 'access_key'\n{WHY}expires = 2027-01-31",
+            '2: waivers.x.credential: cannot be "access_key"; did you mean \'access_key_',
             "password, access_key_1",
         ),
         (
-            f"[exceptions.x]\nuser = 'a[bc]'\n{WHY}expires = 2027-01-31",
-            '2: exceptions.x.user: cannot be "a[bc]"',
+            f"[waivers.x]\nuser = 'a[bc]'\n{WHY}expires = 2027-01-31",
+            '2: waivers.x.user: cannot be "a[bc]"',
             "* stands",
         ),
         (
-            f"[exceptions.x]\nuser = ' '\n{WHY}expires = 2027-01-31",
-            '2: exceptions.x.user: cannot be " "',
+            f"[waivers.x]\nuser = ' '\n{WHY}expires = 2027-01-31",
+            '2: waivers.x.user: cannot be " "',
             "a text in quotes",
         ),
         (
-            f"[exceptions.x]\nuser = ['a',\n'b']\n{WHY}expires = 2027-01-31",
-            "2: exceptions.x.user: cannot be",
+            f"[waivers.x]\nuser = ['a',\n'b']\n{WHY}expires = 2027-01-31",
+            "2: waivers.x.user: cannot be",
             "a text in",
         ),
-        ('[exceptions.""]\nuser = "a"', "1: exceptions.: an exception without a name", "write [exceptions.NAME]"),
-        ("[exceptions.x]\nuser = a", "2: not TOML: Invalid value", "https://toml.io"),
-        ("[exceptions.x]\n[exceptions.x]", "2: not TOML: Cannot declare ('exceptions', 'x') twice", "https://toml.io"),
+        ('[waivers.""]\nuser = "a"', "1: waivers.: a waiver without a name", "write [waivers.NAME]"),
+        ("[waivers.x]\nuser = a", "2: not TOML: Invalid value", "https://toml.io"),
+        ("[waivers.x]\n[waivers.x]", "2: not TOML: Cannot declare ('waivers', 'x') twice", "https://toml.io"),
     ],
 )
 def test_errors_name_file_line_and_key(tmp_path: Path, text: str, problem: str, hint: str) -> None:
@@ -212,19 +212,19 @@ def test_errors_name_file_line_and_key(tmp_path: Path, text: str, problem: str, 
 def test_files_that_are_no_policy(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="cannot read the policy"):
         read_policy(tmp_path / "nowhere.toml")
-    (tmp_path / "latin.toml").write_bytes(b'[exceptions.x]\nreason = "caf\xe9"')
+    (tmp_path / "latin.toml").write_bytes(b'[waivers.x]\nreason = "caf\xe9"')
     with pytest.raises(PolicyError, match="not UTF-8"):
         read_policy(tmp_path / "latin.toml")
     with pytest.raises(PolicyError, match="nested too deeply"):
         policy_of(tmp_path, "x = " + "[" * 20_000)
 
 
-# --- exceptions ------------------------------------------------------------------------------------------------------
+# --- waivers ------------------------------------------------------------------------------------------------------
 
 
-def exception(name: str, expires: str = "2027-12-31", **matching: str) -> str:
+def waiver(name: str, expires: str = "2027-12-31", **matching: str) -> str:
     keys = "".join(f'{key} = "{value}"\n' for key, value in matching.items())
-    return f"[exceptions.{name}]\n{keys}{WHY}expires = {expires}\n"
+    return f"[waivers.{name}]\n{keys}{WHY}expires = {expires}\n"
 
 
 ROWS = [
@@ -239,13 +239,13 @@ ROWS = [
 
 def judged(folder: Path, text: str, rows: list[dict[str, str]] = ROWS, as_of: datetime = AS_OF, *more: str) -> Audit:
     policy = policy_of(folder, text)
-    plan = make_plan(controls=["unused-credentials", *more], policy=policy)
-    return audit([write(folder / "2026-10-31.csv", csv_of(*rows))], Settings(plan, as_of=as_of))
+    checklist = make_checklist(controls=["unused-credentials", *more], policy=policy)
+    return audit([write(folder / "2026-10-31.csv", csv_of(*rows))], Settings(checklist, as_of=as_of))
 
 
 def covered(result: Audit) -> dict[tuple[str, str], str]:
-    rows = result.findings[result.findings["exception"].notna()]
-    return {(row["user"], row["credential"]): row["exception"] for row in rows.to_dict("records")}
+    rows = result.findings[result.findings["waiver"].notna()]
+    return {(row["user"], row["credential"]): row["waiver"] for row in rows.to_dict("records")}
 
 
 def notes(result: Audit) -> dict[str, list[int]]:
@@ -258,9 +258,9 @@ def notes(result: Audit) -> dict[str, list[int]]:
 
 def test_one_valid_one_expired_one_unmatched(tmp_path: Path) -> None:
     text = (
-        exception("valid", user="break-glass-*")
-        + exception("expired", "2026-10-30", user="breaks")
-        + exception("unmatched", user="nobody")
+        waiver("valid", user="break-glass-*")
+        + waiver("expired", "2026-10-30", user="breaks")
+        + waiver("unmatched", user="nobody")
     )
     result = judged(tmp_path, text)
     assert covered(result) == {
@@ -270,20 +270,20 @@ def test_one_valid_one_expired_one_unmatched(tmp_path: Path) -> None:
     }
     by_user = result.findings.set_index("user")["status"]
     assert set(by_user.loc[["Break-Glass-1", "breaks"]]) == {"fail"}, "the status stays"
-    assert notes(result) == {"exception_expired": [6], "exception_unmatched": [11]}
-    assert result.exceptions[["id", "state", "failing", "not_checked"]].to_numpy().tolist() == [
+    assert notes(result) == {"waiver_expired": [6], "waiver_unmatched": [11]}
+    assert result.waivers[["id", "state", "failing", "not_checked"]].to_numpy().tolist() == [
         ["valid", "in force", 3, 0],
         ["expired", "expired", 0, 0],
         ["unmatched", "unmatched", 0, 0],
     ]
-    assert (result.totals["fail"], result.totals["excepted"], result.totals["open"]) == (4, 3, 2)
+    assert (result.totals["fail"], result.totals["waived"], result.totals["open"]) == (4, 3, 2)
     assert result.exit_code == 1
 
 
 def test_what_is_excepted_does_not_count_for_the_exit_code(tmp_path: Path) -> None:
-    everything = judged(tmp_path, exception("all", control="unused-credentials"))
+    everything = judged(tmp_path, waiver("all", control="unused-credentials"))
     assert (everything.totals["fail"], everything.totals["not_checked"], everything.exit_code) == (4, 1, 0)
-    but_one = judged(tmp_path, exception("most", user="b*"))
+    but_one = judged(tmp_path, waiver("most", user="b*"))
     assert (but_one.totals["open"], but_one.exit_code) == (1, 1), "what could not be decided is left"
 
 
@@ -304,54 +304,50 @@ def test_what_is_excepted_does_not_count_for_the_exit_code(tmp_path: Path) -> No
     ],
 )
 def test_matching(tmp_path: Path, matching: dict[str, str], users: set[str]) -> None:
-    result = judged(tmp_path, exception("x", **matching))
+    result = judged(tmp_path, waiver("x", **matching))
     assert {name for name, _ in covered(result)} == users
-    assert ("exception_unmatched" in notes(result)) == (not users)
+    assert ("waiver_unmatched" in notes(result)) == (not users)
 
 
 def test_a_name_is_no_pattern(tmp_path: Path) -> None:
     rows = [user("a.b", **key(rotated=OLD)), user("axb", **key(rotated=OLD)), user("a+b", **key(rotated=OLD))]
-    assert {name for name, _ in covered(judged(tmp_path, exception("x", user="a.b"), rows))} == {"a.b"}
-    assert {name for name, _ in covered(judged(tmp_path, exception("x", user="a+b"), rows))} == {"a+b"}
+    assert {name for name, _ in covered(judged(tmp_path, waiver("x", user="a.b"), rows))} == {"a.b"}
+    assert {name for name, _ in covered(judged(tmp_path, waiver("x", user="a+b"), rows))} == {"a+b"}
 
 
 @pytest.mark.parametrize(
     ("expires", "code", "counts"),
     [
-        ("2026-10-30", "exception_expired", False),
-        ("2026-10-31", "exception_expiring", True),
-        ("2026-11-30", "exception_expiring", True),
+        ("2026-10-30", "waiver_expired", False),
+        ("2026-10-31", "waiver_expiring", True),
+        ("2026-11-30", "waiver_expiring", True),
         ("2026-12-01", None, True),
     ],
 )
 def test_the_last_day_counts_and_thirty_days_before_it_are_reported(
     tmp_path: Path, expires: str, code: str | None, *, counts: bool
 ) -> None:
-    result = judged(tmp_path, exception("x", expires, user="breaks"))
+    result = judged(tmp_path, waiver("x", expires, user="breaks"))
     assert bool(covered(result)) == counts
     assert list(notes(result)) == ([code] if code else [])
 
 
 def test_the_first_that_matches_counts_and_an_expired_one_gives_way(tmp_path: Path) -> None:
-    text = (
-        exception("old", "2026-01-31", user="breaks")
-        + exception("first", user="breaks")
-        + exception("second", user="b*")
-    )
+    text = waiver("old", "2026-01-31", user="breaks") + waiver("first", user="breaks") + waiver("second", user="b*")
     result = judged(tmp_path, text)
     assert covered(result)["breaks", "password"] == "first"
     assert covered(result)["Break-Glass-1", "password"] == "second"
     # Each is told what it covers itself, and an old one that was renewed leaves nothing open.
-    assert result.exceptions["failing"].tolist() == [0, 1, 3]
-    assert result.exceptions["failing"].sum() == result.totals["excepted"]
-    (message,) = result.issues[result.issues["code"] == "exception_expired"]["message"]
+    assert result.waivers["failing"].tolist() == [0, 1, 3]
+    assert result.waivers["failing"].sum() == result.totals["waived"]
+    (message,) = result.issues[result.issues["code"] == "waiver_expired"]["message"]
     assert "nothing depends on it any more" in message
 
 
 def test_what_was_not_judged_is_no_reason_to_remove_an_exception(tmp_path: Path) -> None:
-    text = exception("a", control="root-mfa") + exception("b", account="123456789012") + exception("c", user="nobody")
+    text = waiver("a", control="root-mfa") + waiver("b", account="123456789012") + waiver("c", user="nobody")
     result = judged(tmp_path, text)
-    messages = result.issues[result.issues["code"] == "exception_unmatched"]["message"].tolist()
+    messages = result.issues[result.issues["code"] == "waiver_unmatched"]["message"].tolist()
     assert "in which root-mfa was not judged" in messages[0]
     assert "in which account 123456789012 is not among those judged" in messages[1]
     assert "remove" not in messages[0] + messages[1]
@@ -360,32 +356,32 @@ def test_what_was_not_judged_is_no_reason_to_remove_an_exception(tmp_path: Path)
 
 def test_thousands_of_exceptions_and_long_reasons_take_no_longer_than_they_must(tmp_path: Path) -> None:
     rows = [user(f"user-{n}", **key(rotated=OLD)) for n in range(3000)]
-    many = "".join(exception(f"x{n}", user=f"user-{n}") for n in range(1000))
-    long = exception("long", user="user-2999").replace('reason = "r"', 'reason = """' + "words\n" * 5000 + '"""')
+    many = "".join(waiver(f"x{n}", user=f"user-{n}") for n in range(1000))
+    long = waiver("long", user="user-2999").replace('reason = "r"', 'reason = """' + "words\n" * 5000 + '"""')
     started = time.monotonic()
     result = judged(tmp_path, many + long, rows)
-    assert result.totals["excepted"] == 1001
-    assert result.exceptions["line"].iloc[-1] == 5001
-    assert time.monotonic() - started < 30, "neither the rows nor the lines are gone through for each exception"
+    assert result.totals["waived"] == 1001
+    assert result.waivers["line"].iloc[-1] == 5001
+    assert time.monotonic() - started < 30, "neither the rows nor the lines are gone through for each waiver"
 
 
 def test_each_finding_sees_an_exception_from_its_own_instant(tmp_path: Path) -> None:
     early = write(tmp_path / "2026-06-30_111122223333.csv", csv_of(user("a", **key(rotated=OLD))))
     late_row = user("a", account="123456789012", **key(rotated=OLD))
     late = write(tmp_path / "2026-10-31_123456789012.csv", csv_of(late_row))
-    plan = make_plan(
-        controls=["unused-credentials"], policy=policy_of(tmp_path, exception("x", "2026-07-31", user="a"))
+    checklist = make_checklist(
+        controls=["unused-credentials"], policy=policy_of(tmp_path, waiver("x", "2026-07-31", user="a"))
     )
-    result = audit([early, late], Settings(plan))
-    assert result.findings["exception"].astype("str").fillna("-").tolist() == ["x", "-"]
-    (message,) = result.issues[result.issues["code"] == "exception_expired"]["message"]
+    result = audit([early, late], Settings(checklist))
+    assert result.findings["waiver"].astype("str").fillna("-").tolist() == ["x", "-"]
+    (message,) = result.issues[result.issues["code"] == "waiver_expired"]["message"]
     assert "expired on 2026-07-31: 1 finding it covered counts again" in message
 
 
 def test_findings_on_an_account_as_a_whole_can_be_excepted(tmp_path: Path) -> None:
-    text = exception("vault", control="root-hardware-mfa") + exception("who", user="*", control="root-mfa")
+    text = waiver("vault", control="root-hardware-mfa") + waiver("who", user="*", control="root-mfa")
     result = judged(tmp_path, text, [user("a")], AS_OF, "root-hardware-mfa", "root-mfa")
-    found = result.findings[["control", "status", "exception"]].astype("str").fillna("-").to_numpy().tolist()
+    found = result.findings[["control", "status", "waiver"]].astype("str").fillna("-").to_numpy().tolist()
     assert ["root-hardware-mfa", "not_checked", "vault"] in found
     assert ["root-mfa", "not_checked", "-"] in found, "a user pattern matches nobody where there is no user"
 
@@ -395,13 +391,13 @@ def test_exceptions_change_no_status_and_add_no_cover_when_they_are_fewer(globs:
     expires = (AS_OF + timedelta(days=days)).date().isoformat()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        texts = [exception(f"x{n}", expires, user=glob, control="unused-credentials") for n, glob in enumerate(globs)]
+        texts = [waiver(f"x{n}", expires, user=glob, control="unused-credentials") for n, glob in enumerate(globs)]
         full, fewer = judged(folder, "".join(texts)), judged(folder, "".join(texts[:-1]))
         plain = audit([str(folder / "2026-10-31.csv")], Settings(unused(), as_of=AS_OF))
     assert full.findings["status"].tolist() == plain.findings["status"].tolist()
     assert set(covered(fewer)) <= set(covered(full))
-    assert full.totals["open"] + full.totals["excepted"] == full.totals["fail"] + full.totals["not_checked"]
-    assert len(full.exceptions) == len(globs)
+    assert full.totals["open"] + full.totals["waived"] == full.totals["fail"] + full.totals["not_checked"]
+    assert len(full.waivers) == len(globs)
 
 
 # --- the program ------------------------------------------------------------------------------------------------------
@@ -409,21 +405,21 @@ def test_exceptions_change_no_status_and_add_no_cover_when_they_are_fewer(globs:
 
 def test_a_policy_in_the_current_folder_is_used_and_named(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-31.csv", csv_of(*ROWS))
-    write(tmp_path / "credreport.toml", exception("all", control="unused-credentials"))
+    write(tmp_path / "credreport.toml", waiver("all", control="unused-credentials"))
     command = ["audit", "2026-10-31.csv", "--control", "unused-credentials", "--format", "parquet"]
     found = run(*command, cwd=tmp_path)
     assert found.returncode == 0
     assert "Policy: credreport.toml" in found.stdout
-    assert "Excepted: 5" in found.stdout
+    assert "Waived: 5" in found.stdout
     manifest = json.loads((tmp_path / "credreport-out/manifest.json").read_text())
     assert manifest["settings"]["policy"]["name"] == "credreport.toml"
     without = run(*command, "--no-policy", cwd=tmp_path)
     assert without.returncode == 1
     assert "Policy" not in without.stdout
-    write(tmp_path / "other.toml", exception("some", user="b*"))
+    write(tmp_path / "other.toml", waiver("some", user="b*"))
     other = run(*command, "--policy", "other.toml", "--json", cwd=tmp_path)
     assert other.returncode == 1
-    assert [row["id"] for row in json.loads(other.stdout)["exceptions"]] == ["some"]
+    assert [row["id"] for row in json.loads(other.stdout)["waivers"]] == ["some"]
     (tmp_path / "credreport.toml").unlink()
     (tmp_path / "credreport.toml").mkdir()
     assert "cannot read the policy credreport.toml" in run(*command, cwd=tmp_path).stderr
@@ -433,10 +429,10 @@ def test_a_policy_in_the_current_folder_is_used_and_named(tmp_path: Path) -> Non
 
 def test_a_wrong_policy_ends_the_run(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-31.csv", csv_of(*ROWS))
-    write(tmp_path / "credreport.toml", "[exceptions.x]\nuser = 'a'\nexpire = 2027-01-31\n")
+    write(tmp_path / "credreport.toml", "[waivers.x]\nuser = 'a'\nexpire = 2027-01-31\n")
     done = run("audit", "2026-10-31.csv", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith(
-        "error: credreport.toml:3: exceptions.x.expire: unknown key; did you mean 'expires'?\nhint: "
+        "error: credreport.toml:3: waivers.x.expire: unknown key; did you mean 'expires'?\nhint: "
     )
     assert not (tmp_path / "credreport-out").exists()

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from analyzer.controls.benchmarks import BENCHMARKS
-from analyzer.explaining import markdown
-from analyzer.planning import make_plan
-from analyzer.policy import read_policy
+from analyzer.cli.explain import markdown
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.frameworks import BENCHMARKS
+from analyzer.controls.policy import read_policy
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -73,8 +73,8 @@ def test_the_policy_in_the_readme_can_be_used(tmp_path: Path) -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "policy.toml").write_text(text, encoding="utf-8")
     policy = read_policy(tmp_path / "policy.toml")
-    assert len(policy.exceptions) == 1
-    assert make_plan(policy=policy).left_out == ("unused-credentials-console",)
+    assert len(policy.waivers) == 1
+    assert make_checklist(policy=policy).left_out == ("unused-credentials-console",)
 
 
 def test_every_benchmark_is_named() -> None:

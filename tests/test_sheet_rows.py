@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from xlsxwriter import Workbook
 from xlsxwriter.utility import xl_col_to_name
 
-from analyzer import sheet_rows
+from analyzer.rendering.workbook import rows as sheet_rows
 
 TEXTS = st.one_of(
     st.text(max_size=8),

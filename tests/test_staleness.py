@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from analyzer.evidence.result import Settings
 from analyzer.pipeline import audit
-from analyzer.result import Settings
 from tests.reports import COLUMNS_16, COLUMNS_22, csv_of, key, password, root, unused, user, write
 
 T = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.control import Control, Parameter, Severity, Whose
+from analyzer.controls.vocabulary import Reason
 from analyzer.reading.layout import Kind
-from analyzer.verdicts import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -303,7 +303,7 @@ CONTROLS: Final = (
             (
                 "Only its failure can be decided: the report says whether there is a device, not of what kind. This "
                 "control never passes. Look at the account itself (aws iam list-virtual-mfa-devices), and keep what "
-                "was seen as an exception with its expiry."
+                "was seen as a waiver with its expiry."
             ),
         ),
         messages=MappingProxyType(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from analyzer.controls.vocabulary import Reason
     from analyzer.reading.layout import Kind
-    from analyzer.verdicts import Reason
 
 
 def _view(mapping: dict[object, object]) -> MappingProxyType[object, object]:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from analyzer.reading.issues import IssueLog
     from analyzer.reading.parsing import RawTable
-    from analyzer.reading.sources import Source
+    from analyzer.reading.source import Source
 
 _STATES: Final = [state.value for state in State]
 _CODE: Final = {state: np.int8(code) for code, state in enumerate(State)}

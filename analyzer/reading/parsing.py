@@ -19,14 +19,7 @@ from pyarrow import csv as arrow_csv
 
 from analyzer.reading.columns import true_where
 from analyzer.reading.containers import Header, parse_header
-from analyzer.reading.layout import (
-    BOOLEAN_COLUMNS,
-    COLUMNS,
-    OPTIONAL_COLUMNS,
-    ROOT_USER,
-    SENTINELS,
-    TIMESTAMP_COLUMNS,
-)
+from analyzer.reading.layout import BOOLEAN_COLUMNS, COLUMNS, OPTIONAL_COLUMNS, ROOT_USER, SENTINELS, TIMESTAMP_COLUMNS
 from analyzer.reading.times import parse_instant
 
 if TYPE_CHECKING:
@@ -35,7 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from analyzer.reading.issues import IssueLog
-    from analyzer.reading.sources import Source
+    from analyzer.reading.source import Source
 
 _SHOWN: Final = 500
 """Characters of a rejected line that are kept in the issue."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars import selectors
 
-from analyzer.tables import TABLES
+from analyzer.evidence.schema import TABLES
 from tests.benchmarks import peers
 from tests.benchmarks.fleet import Fleet, write_day
 from tests.benchmarks.measuring import in_turn, measure, table

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from analyzer import pipeline
-from analyzer.result import Settings
-from analyzer.tables import TABLES
+from analyzer.evidence.result import Settings
+from analyzer.evidence.schema import TABLES
 from tests.benchmarks.__main__ import (
     PEERS_OF_AUDIT,
     audit,

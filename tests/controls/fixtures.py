@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from analyzer.controls.vocabulary import Reason, Status
 from analyzer.reading.layout import COLUMNS
-from analyzer.verdicts import Reason, Status
 from tests.reports import COLUMNS_16, COLUMNS_22, key, password, root, user
 
 PASS, FAIL, UNDECIDED, NOT_APPLICABLE = Status.PASS, Status.FAIL, Status.NOT_CHECKED, Status.NOT_APPLICABLE

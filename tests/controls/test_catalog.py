@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from analyzer import explaining
-from analyzer.controls.benchmarks import BENCHMARKS, NEWEST_CIS
+from analyzer.cli import explain as explaining
 from analyzer.controls.catalog import BY_ID, CONTROLS
+from analyzer.controls.checklist import make_checklist
 from analyzer.controls.control import Control, Severity, Whose
-from analyzer.controls.rules import RULES
+from analyzer.controls.frameworks import BENCHMARKS, NEWEST_CIS
+from analyzer.controls.policy import ControlPolicy, Policy
+from analyzer.controls.vocabulary import Reason
 from analyzer.errors import UsageError
-from analyzer.planning import make_plan
-from analyzer.policy import ControlPolicy, Policy
+from analyzer.judging.rules import RULES
+from analyzer.judging.wording import WORDS
 from analyzer.reading.layout import COLUMNS
-from analyzer.verdicts import Reason
-from analyzer.wording import WORDS
 
 with (Path(__file__).parent / "requirements.csv").open(encoding="utf-8", newline="") as file:
     REQUIREMENTS = list(csv.DictReader(file))
@@ -32,7 +32,7 @@ def test_every_number_and_limit_is_that_of_its_source() -> None:
     found = [
         (benchmark, one.control.id, one.requirement, str(one.limit_days or ""))
         for benchmark in BENCHMARKS
-        for one in make_plan(benchmark=benchmark).chosen
+        for one in make_checklist(benchmark=benchmark).checks
     ]
     wanted = [(row["benchmark"], row["control"], row["requirement"], row["limit_days"]) for row in REQUIREMENTS]
     assert sorted(found) == sorted(wanted)
@@ -40,10 +40,10 @@ def test_every_number_and_limit_is_that_of_its_source() -> None:
 
 
 def test_the_newest_cis_version_gives_the_numbers_where_none_is_chosen() -> None:
-    plan = make_plan()
-    assert plan.numbers_of is NEWEST_CIS
-    assert [one.control for one in plan.chosen] == list(CONTROLS)
-    for one in plan.chosen:
+    checklist = make_checklist()
+    assert checklist.numbers_of is NEWEST_CIS
+    assert [one.control for one in checklist.checks] == list(CONTROLS)
+    for one in checklist.checks:
         assert one.requirement == NEWEST_CIS.number_of(one.control.id)
         assert one.parameters == {name: parameter.default for name, parameter in one.control.parameters.items()}
 
@@ -78,27 +78,27 @@ def test_limits_by_option_policy_benchmark_and_default() -> None:
     )
 
     def limit(**options: object) -> int | None:
-        plan = make_plan(controls=["unused-credentials"], **options)  # type: ignore[arg-type]
-        return plan.chosen[0].limit_days
+        checklist = make_checklist(controls=["unused-credentials"], **options)  # type: ignore[arg-type]
+        return checklist.checks[0].limit_days
 
     assert limit() == 45
     assert limit(benchmark="cis-1.3") == 90
     assert limit(benchmark="cis-1.3", policy=policy) == 60
     assert limit(benchmark="cis-1.3", policy=policy, max_idle_days=30) == 30
-    assert make_plan(policy=policy).chosen[0].severity is Severity.HIGH
-    assert make_plan(max_idle_days=30).chosen[1].limit_days == 30
-    assert make_plan(max_idle_days=30).chosen[2].limit_days == 90
+    assert make_checklist(policy=policy).checks[0].severity is Severity.HIGH
+    assert make_checklist(max_idle_days=30).checks[1].limit_days == 30
+    assert make_checklist(max_idle_days=30).checks[2].limit_days == 90
 
 
 def test_a_policy_switches_off_what_is_not_asked_for_by_name() -> None:
     policy = Policy("p", "", {control: ControlPolicy(enabled=False) for control in ("root-mfa", "console-mfa")})
-    plan = make_plan(policy=policy)
-    assert plan.left_out == ("console-mfa", "root-mfa")
-    assert len(plan.chosen) == len(CONTROLS) - 2
-    assert [one.control.id for one in make_plan(policy=policy, controls=["root-mfa"]).chosen] == ["root-mfa"]
+    checklist = make_checklist(policy=policy)
+    assert checklist.left_out == ("console-mfa", "root-mfa")
+    assert len(checklist.checks) == len(CONTROLS) - 2
+    assert [one.control.id for one in make_checklist(policy=policy, controls=["root-mfa"]).checks] == ["root-mfa"]
     nothing = Policy("p", "", {control: ControlPolicy(enabled=False) for control in BY_ID})
     with pytest.raises(UsageError, match="switches every control off"):
-        make_plan(policy=nothing)
+        make_checklist(policy=nothing)
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ def test_a_policy_switches_off_what_is_not_asked_for_by_name() -> None:
 )
 def test_unknown_names_get_the_nearest_one(options: dict[str, object], message: str, hint: str) -> None:
     with pytest.raises(UsageError) as raised:
-        make_plan(**options)  # type: ignore[arg-type]
+        make_checklist(**options)  # type: ignore[arg-type]
     assert raised.value.message == message
     assert hint in raised.value.hint
 
 
 def test_the_list_names_every_control_and_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    text = explaining.list_all(make_plan())
+    text = explaining.list_all(make_checklist())
     for control in CONTROLS:
         assert re.search(rf"^  {control.id} +{re.escape(NEWEST_CIS.number_of(control.id) or '-')} ", text, re.MULTILINE)
     assert all(name in text for name in BENCHMARKS)
@@ -135,9 +135,9 @@ def test_the_list_names_every_control_and_benchmark(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("control", CONTROLS, ids=list(BY_ID))
 def test_an_explanation_holds_all_of_it(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
-    plan = make_plan(controls=[control.id])
-    words = " ".join(explaining.explain(plan).split())
-    (one,) = plan.chosen
+    checklist = make_checklist(controls=[control.id])
+    words = " ".join(explaining.explain(checklist).split())
+    (one,) = checklist.checks
     for text in (one.title, control.applies_to, one.say(control.fails_when), control.rationale, control.remediation):
         assert text in words
     for part in (*control.references, *control.evidence, *map(one.say, control.caveats), *control.parameters):
@@ -149,7 +149,7 @@ def test_an_explanation_holds_all_of_it(control: Control, monkeypatch: pytest.Mo
 
 
 def test_json_is_the_same_as_data() -> None:
-    listed = json.loads(explaining.as_json(make_plan(benchmark="security-hub")))
+    listed = json.loads(explaining.as_json(make_checklist(benchmark="security-hub")))
     assert [one["requirement"] for one in listed][:2] == ["IAM.22", "IAM.8"]
     assert listed[0]["mapping"]["cis-1.2"] == ["1.3"]
 

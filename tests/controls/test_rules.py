@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.controls.catalog import BY_ID, CONTROLS
-from analyzer.controls.rules import RULES
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.policy import ControlPolicy, Policy
+from analyzer.controls.vocabulary import Status
+from analyzer.evidence.result import Settings
+from analyzer.judging.rules import RULES
 from analyzer.pipeline import audit
-from analyzer.planning import make_plan
-from analyzer.policy import ControlPolicy, Policy
 from analyzer.reading.layout import COLUMNS
-from analyzer.result import Settings
-from analyzer.verdicts import Status
 from tests.control_oracle import SLOT_ORDER, Verdict, judge_controls
 from tests.controls.fixtures import CASES, Case
 from tests.reports import csv_of, key, password, root, user, write
@@ -27,7 +27,7 @@ from tests.test_laws import run_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from analyzer.result import Audit
+    from analyzer.evidence.result import Audit
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
 EVERY_CASE = [(control, case) for control, cases in CASES.items() for case in cases]
@@ -45,7 +45,7 @@ def test_every_control_has_its_fixtures() -> None:
 )
 def test_the_fixtures(control: str, case: Case) -> None:
     text = csv_of(case.row, columns=case.columns)
-    result = run_plan(text, make_plan(controls=[control]), AS_OF)
+    result = run_plan(text, make_checklist(controls=[control]), AS_OF)
     found = result.findings[["control", "status", "reason"]].astype("str").to_numpy().tolist()
     assert [[control, case.status, case.reason]] == found
     # The oracle, which knows no reasons, agrees.
@@ -79,7 +79,7 @@ def test_the_oracle_says_the_same(case: tuple[Report, datetime, dict[str, dict[s
         return
     text = report.to_csv()
     policy = Policy("policy", "", {control: ControlPolicy(parameters=values) for control, values in parameters.items()})
-    result = run_plan(text, make_plan(policy=policy), as_of)
+    result = run_plan(text, make_checklist(policy=policy), as_of)
     assert judge_controls(text, as_of, parameters) == verdicts(result)
 
 
@@ -90,7 +90,10 @@ def test_removing_evidence_never_makes_a_pass(report: Report, data: st.DataObjec
     kept = {"user", "arn", "additional_credentials_info"}
     column = data.draw(st.sampled_from([name for name in report.columns if name not in kept]))
     before, after = (
-        {(v.control, v.line, v.credential): v.status for v in verdicts(run_plan(some.to_csv(), make_plan(), AS_OF))}
+        {
+            (v.control, v.line, v.credential): v.status
+            for v in verdicts(run_plan(some.to_csv(), make_checklist(), AS_OF))
+        }
         for some in (report, report.blanked(row, column))
     )
     for subject, status in after.items():
@@ -106,22 +109,22 @@ def test_a_limit_is_exact_to_the_microsecond() -> None:
     noon = datetime(2026, 10, 31, 12, tzinfo=UTC)
     ninety = "2026-08-02T12:00:00Z"
     text = csv_of(root(password_last_used=ninety), user("a", **key(rotated=ninety), **password(changed=ninety)))
-    plan = make_plan(max_idle_days=90)
-    found = run_plan(text, plan, noon).findings
+    checklist = make_checklist(max_idle_days=90)
+    found = run_plan(text, checklist, noon).findings
     status = {(row["control"], row["credential"]): row["status"] for row in found.to_dict("records")}
     assert status["access-key-rotation", "access_key_1"] == "pass"
     assert status["password-rotation", "password"] == "pass"
     assert status["unused-credentials", "access_key_1"] == "fail"
     assert status["unused-credentials-console", "access_key_1"] == "fail"
     assert status["root-not-in-daily-use", "user"] == "pass"
-    later = run_plan(text, plan, noon.replace(microsecond=1)).findings
+    later = run_plan(text, checklist, noon.replace(microsecond=1)).findings
     status = {(row["control"], row["credential"]): row["status"] for row in later.to_dict("records")}
     assert status["access-key-rotation", "access_key_1"] == status["password-rotation", "password"] == "fail"
 
 
 def test_an_inactive_root_key_counts_where_it_is_asked_for() -> None:
     text = csv_of(root(**key(active="false", rotated="2026-01-01T00:00:00Z")))
-    hub = run_plan(text, make_plan(benchmark="security-hub", controls=["no-root-access-key"]), AS_OF).findings
+    hub = run_plan(text, make_checklist(benchmark="security-hub", controls=["no-root-access-key"]), AS_OF).findings
     assert hub[["status", "requirement"]].astype("str").to_numpy().tolist() == [["fail", "IAM.4"]]
     assert hub["message"].tolist() == ["an inactive access key of root exists; created 2026-01-01, 303 days"]
 
@@ -135,8 +138,8 @@ def test_accounts_without_root_are_named_once_each(tmp_path: Path) -> None:
         write(tmp_path / "2026-10-31_x.csv", csv_of(user("d", account="444455556666") | {"arn": ""})),
         write(tmp_path / "2026-10-31_y.csv", csv_of(user("e", account="444455556666") | {"arn": ""})),
     ]
-    plan = make_plan(controls=["root-mfa"])
-    found = audit(paths, Settings(plan)).findings
+    checklist = make_checklist(controls=["root-mfa"])
+    found = audit(paths, Settings(checklist)).findings
     shown = found[["account_id", "user", "arn", "line", "status", "reason"]].astype("str").fillna("-")
     missing = ["-", "-", "-", "not_checked", "root_not_in_report"]
     assert sorted(shown.to_numpy().tolist()) == sorted(
@@ -147,13 +150,13 @@ def test_accounts_without_root_are_named_once_each(tmp_path: Path) -> None:
             ["-", *missing],
         ]
     )
-    every = audit(paths, Settings(plan, every_snapshot=True)).findings
+    every = audit(paths, Settings(checklist, every_snapshot=True)).findings
     assert (every["account_id"] == "111122223333").sum() == 2
 
 
 def test_a_root_slot_that_says_nothing_is_not_empty() -> None:
     text = csv_of(root(**key(1, active="false", rotated=""), **key(2, active="false", rotated="N/A")))
-    hub = run_plan(text, make_plan(benchmark="security-hub", controls=["no-root-access-key"]), AS_OF).findings
+    hub = run_plan(text, make_checklist(benchmark="security-hub", controls=["no-root-access-key"]), AS_OF).findings
     assert hub[["status", "reason"]].astype("str").to_numpy().tolist() == [["not_checked", "active_unknown"]]
 
 
@@ -171,7 +174,7 @@ def test_an_old_report_does_not_show_that_root_was_not_used_since(
     tmp_path: Path, captured: str, used: str, status: str, reason: str
 ) -> None:
     path = write(tmp_path / f"{captured}.csv", csv_of(root(password_last_used=used)))
-    found = audit([path], Settings(make_plan(controls=["root-not-in-daily-use"]), as_of=AS_OF)).findings
+    found = audit([path], Settings(make_checklist(controls=["root-not-in-daily-use"]), as_of=AS_OF)).findings
     assert found[["status", "reason"]].astype("str").to_numpy().tolist() == [[status, reason]]
 
 
@@ -181,7 +184,7 @@ def test_each_report_without_the_column_of_further_credentials_is_named(tmp_path
         write(tmp_path / "2026-10-31_a.csv", with_column),
         write(tmp_path / "2026-10-31_b.csv", csv_of(user("b"), user("c"))),
     ]
-    found = audit(paths, Settings(make_plan(controls=["additional-credentials"]))).findings
+    found = audit(paths, Settings(make_checklist(controls=["additional-credentials"]))).findings
     shown = found[["source", "status"]].astype("str").to_numpy().tolist()
     assert shown == [[paths[0], "pass"], [paths[0], "pass"], [paths[1], "not_applicable"]]
 
@@ -194,7 +197,7 @@ def test_an_account_with_nothing_to_judge_is_listed(tmp_path: Path) -> None:
             csv_of(user("a", account="123456789012", **key(rotated="2026-10-30T00:00:00Z"))),
         ),
     ]
-    result = audit(paths, Settings(make_plan(controls=["unused-credentials"])))
+    result = audit(paths, Settings(make_checklist(controls=["unused-credentials"])))
     assert sorted(result.by_account.index) == ["111122223333", "123456789012"]
     assert result.summary["by_account"]["111122223333"]["judged"] == 0
     assert all(list(table.columns) == list(result.by_account.index) for table in result.matrix.values())
@@ -205,7 +208,7 @@ def test_the_latest_use_of_root_is_the_worst(tmp_path: Path) -> None:
     for day, account in ((20, "111122223333"), (30, "123456789012"), (25, "444455556666")):
         row = root(account, password_last_used=f"2026-10-{day}T00:00:00Z")
         paths.append(write(tmp_path / f"2026-10-31_{account}.csv", csv_of(row)))
-    result = audit(paths, Settings(make_plan(controls=["root-not-in-daily-use"])))
+    result = audit(paths, Settings(make_checklist(controls=["root-not-in-daily-use"])))
     assert result.worst_first["account_id"].tolist() == ["123456789012", "444455556666", "111122223333"]
 
 
@@ -216,9 +219,9 @@ def test_no_rule_is_left_over_and_none_is_missing() -> None:
 @pytest.mark.parametrize("column", ["control", "status", "user", "credential", "line", "message"])
 def test_findings_of_one_control_are_the_same_alone_and_among_others(tmp_path: Path, column: str) -> None:
     path = write(tmp_path / "2026-10-31.csv", csv_of(root(), *(case.row for _, case in EVERY_CASE[:20])))
-    together = audit([path], Settings(make_plan())).findings
+    together = audit([path], Settings(make_checklist())).findings
     for control in BY_ID:
-        alone = audit([path], Settings(make_plan(controls=[control]))).findings
+        alone = audit([path], Settings(make_checklist(controls=[control]))).findings
         among = together[(together["control"] == control).to_numpy()]
         assert alone[column].astype("str").fillna("").tolist() == among[column].astype("str").fillna("").tolist()
 
@@ -228,7 +231,7 @@ def test_findings_stand_in_the_order_of_the_report(tmp_path: Path) -> None:
         tmp_path / "2026-10-31.csv",
         csv_of(root(), user("a", **key(2, rotated="2026-01-01T00:00:00Z"), **password()), user("b")),
     )
-    found = audit([path], Settings(make_plan())).findings
+    found = audit([path], Settings(make_checklist())).findings
     order = [control.id for control in CONTROLS]
     places = [
         (

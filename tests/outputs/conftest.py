@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from analyzer.evidence.result import Audit, Settings
 from analyzer.pipeline import audit
-from analyzer.result import Audit, Settings
 from tests.reports import csv_of, key, password, root, unused, user, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from analyzer.planning import Plan
+    from analyzer.controls.checklist import Checklist
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, UTC)
 ODD = [
@@ -37,13 +37,13 @@ ODD = [
 def audit_of(tmp_path: Path) -> Callable[..., Audit]:
     """Return a function that audits rows of one account, and `many` made-up users of 40; `unused-credentials` alone."""
 
-    def make(rows: list[dict[str, str]], many: int = 0, plan: Plan | None = None) -> Audit:
+    def make(rows: list[dict[str, str]], many: int = 0, checklist: Checklist | None = None) -> Audit:
         folder = tmp_path / "in"
         write(folder / "2026-10-31.csv", csv_of(root(), *rows))
         for account in range(40 if many else 0):
             number = f"{111122223333 + account}"
             write(folder / f"{number}.csv", csv_of(*(_made_up(n, number) for n in range(account, many, 40))))
-        return audit([str(folder)], Settings(plan or unused(), as_of=AS_OF))
+        return audit([str(folder)], Settings(checklist or unused(), as_of=AS_OF))
 
     return make
 

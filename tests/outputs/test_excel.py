@@ -14,12 +14,12 @@ from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 from xlsxwriter.exceptions import FileCreateError
 
-from analyzer.outputs import excel
-from analyzer.planning import make_plan
-from analyzer.policy import read_policy
-from analyzer.staleness import EXACT
-from analyzer.tables import CREDENTIALS, FEW, FINDINGS, ISSUES, to_arrow
-from analyzer.verdicts import BOUNDED, Reason, Status
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.policy import read_policy
+from analyzer.controls.vocabulary import BOUNDED, Reason, Status
+from analyzer.evidence.schema import CREDENTIALS, FEW, FINDINGS, ISSUES, to_arrow
+from analyzer.judging.staleness import EXACT
+from analyzer.rendering.workbook import book as excel
 from tests.outputs.conftest import ODD
 from tests.reports import key, user
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from openpyxl.workbook import Workbook
     from openpyxl.worksheet.worksheet import Worksheet
 
-    from analyzer.result import Audit
+    from analyzer.evidence.result import Audit
 
 SHEETS = ["Summary", "Findings", "Credentials", "Data issues", "Method", "Provenance"]
 
@@ -259,12 +259,12 @@ POLICY = """
 max_age_days = 30
 [controls.password-rotation]
 enabled = false
-[exceptions.sealed]
+[waivers.sealed]
 user = "+1"
 reason = "=sealed"
 owner = "somebody"
 expires = 2026-12-31
-[exceptions.gone]
+[waivers.gone]
 user = "nobody"
 reason = "left"
 owner = "somebody"
@@ -275,17 +275,17 @@ expires = 2026-01-31
 @pytest.fixture
 def by_policy(tmp_path: Path, audit_of: Callable[..., Audit]) -> Audit:
     (tmp_path / "policy.toml").write_text(POLICY)
-    return audit_of(ODD, many=120, plan=make_plan(policy=read_policy(tmp_path / "policy.toml")))
+    return audit_of(ODD, many=120, checklist=make_checklist(policy=read_policy(tmp_path / "policy.toml")))
 
 
 def test_every_control_stands_in_the_summary_the_matrix_and_the_method(by_policy: Audit, tmp_path: Path) -> None:
     book = written(by_policy, tmp_path)
-    assert book.sheetnames == ["Summary", "Matrix", "Findings", "Exceptions", *SHEETS[2:]]
+    assert book.sheetnames == ["Summary", "Matrix", "Findings", "Waivers", *SHEETS[2:]]
     summary = list(book["Summary"].iter_rows(values_only=True))
     method = [str(cell) for row in book["Method"].iter_rows(values_only=True) for cell in row if cell]
-    for one, counts in zip(by_policy.plan.chosen, by_policy.by_control, strict=True):
+    for one, counts in zip(by_policy.checklist.checks, by_policy.by_control, strict=True):
         (row,) = [row for row in summary if row[0] == one.control.id]
-        shown = [counts[name] if counts["judged"] else "-" for name in ("fail", "not_checked", "pass", "excepted")]
+        shown = [counts[name] if counts["judged"] else "-" for name in ("fail", "not_checked", "pass", "waived")]
         assert [*shown] == list(row[4:8])
         assert any(text.startswith(one.control.id) for text in method)
         assert any(one.say(one.control.fails_when) in text for text in method)
@@ -301,37 +301,35 @@ def test_the_matrix_adds_up(by_policy: Audit, tmp_path: Path) -> None:
     header = next(row for row in sheet.iter_rows(values_only=True) if row[0] == "account_id")
     rows = below_header(sheet, "account_id")
     assert [row[0] for row in rows] == list(by_policy.by_account.index)
-    for column, name in enumerate(header[1 : 1 + len(by_policy.plan.chosen)], start=1):
-        one = by_policy.plan.chosen[column - 1]
+    for column, name in enumerate(header[1 : 1 + len(by_policy.checklist.checks)], start=1):
+        one = by_policy.checklist.checks[column - 1]
         assert name == f"{one.control.id}{f' ({one.requirement})' if one.requirement else ''}"
         counts = by_policy.by_control[column - 1]
         numbers = [row[column] for row in rows if row[column] != "-"]
-        excepted = by_policy.findings["exception"].notna() & (by_policy.findings["chosen"] == column - 1)
-        failing = int((excepted & (by_policy.findings["status"] == Status.FAIL)).sum())
+        waived = by_policy.findings["waiver"].notna() & (by_policy.findings["chosen"] == column - 1)
+        failing = int((waived & (by_policy.findings["status"] == Status.FAIL)).sum())
         assert sum(int(str(number)) for number in numbers) == counts["fail"] - failing
         assert bool(numbers) == bool(counts["judged"])
-    undecided = {str(name).partition(" ")[0] for name in header[1 + len(by_policy.plan.chosen) :]}
+    undecided = {str(name).partition(" ")[0] for name in header[1 + len(by_policy.checklist.checks) :]}
     assert undecided == {
         one.control.id
-        for one, counts in zip(by_policy.plan.chosen, by_policy.by_control, strict=True)
+        for one, counts in zip(by_policy.checklist.checks, by_policy.by_control, strict=True)
         if counts["not_checked"]
     }
 
 
 def test_exceptions_stand_apart(by_policy: Audit, tmp_path: Path) -> None:
     book = written(by_policy, tmp_path)
-    header, *rows = book["Exceptions"].iter_rows(values_only=True)
+    header, *rows = book["Waivers"].iter_rows(values_only=True)
     found = [dict(zip(header, row, strict=True)) for row in rows]
     assert [(row["id"], row["state"]) for row in found] == [("sealed", "in force"), ("gone", "expired")]
-    covered = [e for e in column_of(book["Findings"], "exception") if e]
+    covered = [e for e in column_of(book["Findings"], "waiver") if e]
     assert covered == ["sealed"] * len(covered)
     assert (
-        len(covered)
-        == by_policy.totals["excepted"]
-        == int(str(found[0]["failing"])) + int(str(found[0]["not_checked"]))
+        len(covered) == by_policy.totals["waived"] == int(str(found[0]["failing"])) + int(str(found[0]["not_checked"]))
     )
-    assert book["Exceptions"]["F2"].value == "=sealed"
-    assert book["Exceptions"]["F2"].data_type == "s"
+    assert book["Waivers"]["F2"].value == "=sealed"
+    assert book["Waivers"]["F2"].data_type == "s"
 
 
 def test_lines_above_tables_have_the_height_that_they_take(tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ from matplotlib.collections import PolyCollection
 from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 
-from analyzer import drawing
-from analyzer.outputs import history_charts as charts
-from analyzer.planning import Plan, make_plan
-from analyzer.result import Settings
-from analyzer.snapshots.record import COVERAGE, LIFETIMES, TREND, History
-from analyzer.tables import to_pandas
+from analyzer.controls.checklist import Checklist, make_checklist
+from analyzer.evidence.record import COVERAGE, LIFETIMES, TREND, History
+from analyzer.evidence.result import Settings
+from analyzer.evidence.schema import to_pandas
+from analyzer.rendering.pictures import canvas as drawing
+from analyzer.rendering.pictures import history as charts
 from tests.outputs.test_charts import assert_readable, texts
 from tests.reports import unused
 
@@ -170,14 +170,14 @@ def frame(rows: list[dict[str, Any]], schema: pa.Schema) -> pd.DataFrame:
     return to_pandas(pa.Table.from_pylist(rows, schema=plain).cast(schema))
 
 
-def history_of(world: World, plan: Plan | None = None, **more: Any) -> History:  # noqa: ANN401
-    plan = plan or unused()
+def history_of(world: World, checklist: Checklist | None = None, **more: Any) -> History:  # noqa: ANN401
+    checklist = checklist or unused()
     rows = [row for number in range(len(world.subjects)) for row in lifetimes_of(world, number)]
     return History(
-        settings=Settings(plan),
+        settings=Settings(checklist),
         inputs=pd.DataFrame(),
         lifetimes=frame(rows, LIFETIMES),
-        trend=frame(trend_of(world, rows, [one.control.id for one in plan.chosen]), TREND),
+        trend=frame(trend_of(world, rows, [one.control.id for one in checklist.checks]), TREND),
         coverage=frame(coverage_of(world), COVERAGE),
         issues=pd.DataFrame(),
         **more,
@@ -221,20 +221,20 @@ def daily(count: int, length: int) -> dict[str | None, list[int]]:
     return days
 
 
-ALL = tuple(one.control.id for one in make_plan().chosen)
-WORLDS: dict[str, Callable[[], tuple[World, Plan]]] = {
+ALL = tuple(one.control.id for one in make_checklist().checks)
+WORLDS: dict[str, Callable[[], tuple[World, Checklist]]] = {
     "nothing": lambda: (World({}, []), unused()),
-    "no failure": lambda: (World({ONE: [0, 1, 2]}, [Subject(ONE, "PPP")]), make_plan()),
+    "no failure": lambda: (World({ONE: [0, 1, 2]}, [Subject(ONE, "PPP")]), make_checklist()),
     "one": lambda: (World({ONE: [0, 1, 2, 3]}, [Subject(ONE, "PFFP")]), unused()),
     "one open": lambda: (World({ONE: [0, 30]}, [Subject(ONE, "PF")]), unused()),
-    "one date": lambda: (random_world({ONE: [0]}, 40, ALL), make_plan()),
+    "one date": lambda: (random_world({ONE: [0]}, 40, ALL), make_checklist()),
     "one date of many": lambda: (random_world({account: [5] for account in accounts(60)}, 400), unused()),
     "a dozen": lambda: (random_world({ONE: [0, 31, 60, 91, 121, 152]}, 12), unused()),
     "unknown": lambda: (World({None: [0, 1], ONE: [1]}, [Subject(None, "FP"), Subject(ONE, "F")]), unused()),
-    "a month": lambda: (random_world(daily(3, 31), 60, ALL), make_plan()),
+    "a month": lambda: (random_world(daily(3, 31), 60, ALL), make_checklist()),
     "weekly": lambda: (random_world({ONE: [*range(0, 70, 7), *range(105, 190, 7)]}, 300), unused()),
     "two years": lambda: (random_world(daily(1, 731), 40), unused()),
-    "many": lambda: (random_world(daily(60, 200), 1500, ALL), make_plan()),
+    "many": lambda: (random_world(daily(60, 200), 1500, ALL), make_checklist()),
 }
 _MADE: dict[str, tuple[World, History]] = {}
 
@@ -242,8 +242,8 @@ _MADE: dict[str, tuple[World, History]] = {}
 def made(name: str) -> tuple[World, History]:
     """Return a world and its history; each is made once."""
     if name not in _MADE:
-        world, plan = WORLDS[name]()
-        _MADE[name] = world, history_of(world, plan, sla_days=30)
+        world, checklist = WORLDS[name]()
+        _MADE[name] = world, history_of(world, checklist, sla_days=30)
     return _MADE[name]
 
 
@@ -371,7 +371,7 @@ def test_one_is_singular() -> None:
 def test_the_line_below_the_title_says_of_what(name: str) -> None:
     below = drawn(made("many")[1], name).texts[1].get_text()
     assert below == f"9,423 snapshots, {iso(0)} to {iso(199)} · 60 accounts"
-    below = drawn(history_of(made("one")[0], make_plan(benchmark="cis-7.0")), name).texts[1].get_text()
+    below = drawn(history_of(made("one")[0], make_checklist(benchmark="cis-7.0")), name).texts[1].get_text()
     assert below.startswith("CIS ")
     assert drawn(made("one date")[1], name).texts[1].get_text() == f"1 snapshot, {iso(0)} · 1 account"
     below = drawn(made("one")[1], name).texts[1].get_text()
@@ -448,7 +448,7 @@ def test_areas_are_the_open_failures_by_control(world: str) -> None:
 
 def test_the_last_of_eight_controls_has_its_name() -> None:
     subjects = [Subject(ONE, "F", control) for control in ALL[:8]]
-    figure = drawn(history_of(World({ONE: [0]}, subjects), make_plan()), "open_over_time")
+    figure = drawn(history_of(World({ONE: [0]}, subjects), make_checklist()), "open_over_time")
     assert set(areas(figure.axes[0])) == set(ALL[:8])
 
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyarrow import parquet as pq
 
-from analyzer.outputs import parquet
-from analyzer.tables import TABLES, to_arrow
+from analyzer.evidence import writer as parquet
+from analyzer.evidence.schema import TABLES, to_arrow
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from analyzer.result import Audit
+    from analyzer.evidence.result import Audit
 
 
 def test_the_tables_come_back_cell_by_cell(any_audit: Audit, tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from analyzer.outputs import remediation
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.policy import Policy, Waiver
+from analyzer.evidence.result import Audit, Settings
 from analyzer.pipeline import audit
-from analyzer.planning import make_plan
-from analyzer.policy import Exemption, Policy
-from analyzer.result import Audit, Settings
+from analyzer.rendering import remediation
 from tests.outputs.conftest import AS_OF
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, user, write
 
@@ -119,11 +119,11 @@ def aws(tmp_path: Path) -> Aws:
 
 
 def audited(
-    folder: Path, *rows: dict[str, str], exceptions: tuple[Exemption, ...] = (), controls: Sequence[str] = ()
+    folder: Path, *rows: dict[str, str], waivers: tuple[Waiver, ...] = (), controls: Sequence[str] = ()
 ) -> Audit:
-    policy = Policy("policy.toml", "", exceptions=exceptions) if exceptions else None
+    policy = Policy("policy.toml", "", waivers=waivers) if waivers else None
     report = write(folder / "in" / "2026-10-31.csv", csv_of(*rows))
-    return audit([report], Settings(make_plan(policy=policy, controls=controls), as_of=AS_OF))
+    return audit([report], Settings(make_checklist(policy=policy, controls=controls), as_of=AS_OF))
 
 
 def script_of(folder: Path, *rows: dict[str, str], **options: Sequence[str]) -> Path:
@@ -533,26 +533,26 @@ def test_which_controls_say_that_nobody_uses_it(
     assert [one.split()[0] for one in items(script)] == ([line] if line else [])
 
 
-def exempt(**matching: str) -> Exemption:
-    return Exemption("sealed", 1, "in a safe", "security", date(2027, 1, 31), **matching)
+def exempt(**matching: str) -> Waiver:
+    return Waiver("sealed", 1, "in a safe", "security", date(2027, 1, 31), **matching)
 
 
 def test_what_is_excepted_is_not_to_be_done(tmp_path: Path) -> None:
     rows = [user("ann", **NEW_KEY), user("bob", **NEW_KEY)]
-    found = audited(tmp_path, *rows, exceptions=(exempt(user="ann"),))
+    found = audited(tmp_path, *rows, waivers=(exempt(user="ann"),))
     assert [line.split()[2] for line in items(remediation.write(found, tmp_path)[1])] == ["bob"]
     assert {name for name, _ in actions(found, tmp_path)} == {"bob"}
 
 
 def test_an_exception_from_one_of_two_like_controls_keeps_the_script_away(tmp_path: Path) -> None:
     rows = [user("ann", **NEW_KEY), user("bob", **PASSWORD)]
-    found = audited(tmp_path, *rows, exceptions=(exempt(control="unused-credentials"),))
+    found = audited(tmp_path, *rows, waivers=(exempt(control="unused-credentials"),))
     assert items(remediation.write(found, tmp_path)[1]) == []
     told = {row["credential"]: row for row in worksheet(found, tmp_path)}
     assert told["access_key_1"]["controls"] == "unused-credentials-console; access-key-rotation"
     assert told["access_key_1"]["action"] == "rotate"
-    assert told["password"]["action"].startswith("by hand, since exception sealed covers it in part: ")
-    found = audited(tmp_path, user("ann", **NEW_KEY), exceptions=(exempt(control="access-key-rotation"),))
+    assert told["password"]["action"].startswith("by hand, since waiver sealed covers it in part: ")
+    found = audited(tmp_path, user("ann", **NEW_KEY), waivers=(exempt(control="access-key-rotation"),))
     assert len(items(remediation.write(found, tmp_path)[1])) == 1
 
 
@@ -601,8 +601,8 @@ def test_only_the_newest_report_of_an_account_is_acted_on(tmp_path: Path, every:
     write(tmp_path / "in" / "2026-10-30.csv", csv_of(user("ann", **USED_KEY), user("bob", **USED_KEY)))
     write(tmp_path / "in" / "2026-10-31.csv", csv_of(user("ann", **USED_KEY)))
     as_of = None if every else datetime(2026, 10, 30, 23, 59, 59, tzinfo=UTC)
-    plan = make_plan(controls=["unused-credentials"])
-    found = audit([str(tmp_path / "in")], Settings(plan, as_of=as_of, every_snapshot=every))
+    checklist = make_checklist(controls=["unused-credentials"])
+    found = audit([str(tmp_path / "in")], Settings(checklist, as_of=as_of, every_snapshot=every))
     lines = items(remediation.write(found, tmp_path)[1])
     assert [line.split()[2] for line in lines] == (["ann"] if every else [])
     told = [row["action"] for row in worksheet(found, tmp_path) if row["captured_at"].startswith("2026-10-30")]

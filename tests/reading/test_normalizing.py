@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analyzer.tables import CREDENTIALS, USERS, to_arrow
+from analyzer.evidence.schema import CREDENTIALS, USERS, to_arrow
 from tests.reports import ACCOUNT, COLUMNS_22, codes, csv_of, key, password, read, root, user, write
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from analyzer.errors import InputError
 from analyzer.reading.issues import IssueLog
-from analyzer.reading.sources import Source, read_sources
+from analyzer.reading.source import Source
+from analyzer.survey.files import read_sources
 from tests.reports import codes, csv_of, user, write
 
 REPORT = csv_of(user("billing-reader"), user("ci-deployer"))

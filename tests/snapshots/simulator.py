@@ -309,7 +309,7 @@ class _Machine:
         heapq.heappush(self.queue, (at, next(self.numbers), step))
 
     def _next_tick(self, name: str) -> None:
-        """Plan when something next happens under a name.
+        """Checklist when something next happens under a name.
 
         Now and then that is a whole number of days before the end: seen by daily snapshots from `start`, some
         credential then lies idle for exactly the limit.

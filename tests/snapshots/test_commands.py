@@ -9,7 +9,7 @@ import pytest
 from openpyxl import load_workbook
 from pyarrow import parquet
 
-from analyzer.snapshots.record import COVERAGE, EVENTS, LIFETIMES, TREND
+from analyzer.evidence.record import COVERAGE, EVENTS, LIFETIMES, TREND
 from tests.reports import csv_of, key, password, root, user, write
 from tests.test_cli import run
 
@@ -155,7 +155,7 @@ def test_exceptions_cover_what_is_open_and_what_is_new(tmp_path: Path) -> None:
     policy = write(
         tmp_path / "policy.toml",
         """
-        [exceptions.X-1]
+        [waivers.X-1]
         user = "b"
         reason = "kept for an emergency"
         owner = "security"
@@ -168,19 +168,19 @@ def test_exceptions_cover_what_is_open_and_what_is_new(tmp_path: Path) -> None:
     options = [*ONLY, "--policy", policy, "-o", str(tmp_path / "out")]
     compared = run("compare", *paths, *options)
     assert (compared.returncode, compared.stderr) == (0, "")
-    assert "1 new failure (0 had been fixed before, 1 of them excepted)" in compared.stdout
+    assert "1 new failure (0 had been fixed before, 1 of them waived)" in compared.stdout
     events = parquet.read_table(tmp_path / "out/events.parquet").to_pylist()
-    assert [event["exception"] for event in events if event["event"] == "new_failure"] == ["X-1"]
+    assert [event["waiver"] for event in events if event["event"] == "new_failure"] == ["X-1"]
     followed = run("history", *paths, *options, "--format", "parquet", "--json")
     assert followed.returncode == 0
     (measures,) = json.loads(followed.stdout)["measures"]
-    assert (measures["open"], measures["excepted"]) == (1, 1)
+    assert (measures["open"], measures["waived"]) == (1, 1)
     lifetimes = parquet.read_table(tmp_path / "out/lifetimes.parquet").to_pylist()
-    assert [(one["user"], one["state"], one["exception"]) for one in lifetimes] == [("b", "open", "X-1")]
+    assert [(one["user"], one["state"], one["waiver"]) for one in lifetimes] == [("b", "open", "X-1")]
     # After its last day, what it covered counts again.
     write(tmp_path / "2027-01-31.csv", after)
     late = run("history", *paths, tmp_path / "2027-01-31.csv", *options, "--format", "parquet", "--json")
     facts = json.loads(late.stdout)
     assert late.returncode == 1
-    assert facts["measures"][0]["excepted"] == 0
-    assert facts["issues"]["exception_expired"] == 1
+    assert facts["measures"][0]["waived"] == 0
+    assert facts["issues"]["waiver_expired"] == 1

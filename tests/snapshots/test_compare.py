@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from analyzer.history.compare import compare
 from analyzer.reading.columns import NO_TIME
 from analyzer.reading.issues import IssueLog
-from analyzer.snapshots.compare import compare
 from tests.reports import codes, csv_of, key, password, read, root, user, write
 from tests.snapshots.simulator import Expected, expected_events, simulate
 

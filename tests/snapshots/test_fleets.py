@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from pyarrow import parquet
 
-from analyzer import following
-from analyzer.planning import make_plan
+from analyzer.controls.checklist import make_checklist
+from analyzer.evidence.result import Settings
+from analyzer.history import following
+from analyzer.history import store as module
+from analyzer.history.store import by_accounts, load, span
+from analyzer.history.tracking import compare, compare_stored, history, history_stored, ingest
 from analyzer.reading.issues import IssueLog
-from analyzer.result import Settings
-from analyzer.snapshots import store as module
-from analyzer.snapshots.store import by_accounts, load, span
-from analyzer.tracking import compare, compare_stored, history, history_stored, ingest
 from tests.reports import write
 from tests.snapshots.simulator import simulate
 
@@ -25,7 +25,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = (20, 50, 80)
 ACCOUNTS = [f"{100000000000 + 7919 * number}" for number in range(140)]
 """More than a byte can count."""
-SETTINGS = Settings(make_plan(), every_snapshot=True)
+SETTINGS = Settings(make_checklist(), every_snapshot=True)
 
 
 @pytest.fixture(scope="module")

@@ -8,27 +8,32 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from analyzer.controls.checklist import make_checklist
 from analyzer.errors import InputError
-from analyzer.planning import make_plan
-from analyzer.result import Settings
-from analyzer.tracking import history
+from analyzer.evidence.result import Settings
+from analyzer.history.tracking import history
 from tests.reports import csv_of, key, password, root, unused, user, write
 from tests.snapshots.simulator import expected_lifetimes, simulate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from analyzer.planning import Plan
-    from analyzer.snapshots.record import History
+    from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.record import History
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNT = "111122223333"
 
 
-def followed(folder: Path, days: dict[str, list[dict[str, str]]], plan: Plan | None = None, **options: Any) -> History:  # noqa: ANN401
+def followed(
+    folder: Path,
+    days: dict[str, list[dict[str, str]]],
+    checklist: Checklist | None = None,
+    **options: Any,  # noqa: ANN401
+) -> History:
     for day, rows in days.items():
         write(folder / "in" / f"{day}_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), *rows))
-    return history([str(folder / "in")], Settings(plan or unused(), every_snapshot=True), **options)
+    return history([str(folder / "in")], Settings(checklist or unused(), every_snapshot=True), **options)
 
 
 def states(found: History) -> list[tuple[str, ...]]:
@@ -123,10 +128,10 @@ def test_how_a_failure_ended(tmp_path: Path, after: list[dict[str, str]], how: s
 
 
 def test_other_controls_have_lifetimes_as_well(tmp_path: Path) -> None:
-    plan = make_plan(controls=["console-mfa", "password-rotation"])
+    checklist = make_checklist(controls=["console-mfa", "password-rotation"])
     before = user("a", **password(changed=OLD, used="2026-07-01T00:00:00Z"))
     after = user("a", mfa_active="true", **password(changed="2026-07-20T00:00:00Z", used="2026-07-21T00:00:00Z"))
-    found = followed(tmp_path, {"2026-07-01": [before], "2026-08-01": [after]}, plan)
+    found = followed(tmp_path, {"2026-07-01": [before], "2026-08-01": [after]}, checklist)
     assert found.lifetimes[["control", "closed_by"]].astype("str").to_numpy().tolist() == [
         ["console-mfa", "mfa_enabled"],
         ["password-rotation", "changed"],

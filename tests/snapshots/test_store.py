@@ -19,15 +19,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import dataset, parquet
 
-from analyzer import swapping
 from analyzer.errors import InputError, OutputError
+from analyzer.evidence import folder as swapping
+from analyzer.evidence.schema import ISSUES
+from analyzer.history import store as module
+from analyzer.history.store import Added, add, by_accounts, contents, load
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import Tables, normalize
 from analyzer.reading.parsing import parse
-from analyzer.reading.sources import read_sources
-from analyzer.snapshots import store as module
-from analyzer.snapshots.store import Added, add, by_accounts, contents, load
-from analyzer.tables import ISSUES
+from analyzer.survey.files import read_sources
 from tests.reports import ACCOUNT, COLUMNS_16, COLUMNS_22, codes, csv_of, key, password, root, user, write
 from tests.strategies import Report, reports
 

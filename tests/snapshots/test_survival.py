@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.snapshots.survival import Curve, kaplan_meier
+from analyzer.evidence.survival import Curve, kaplan_meier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

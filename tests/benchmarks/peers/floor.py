@@ -9,8 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from analyzer import console, evidence, pipeline  # noqa: F401 - as the program does
-from analyzer.outputs.parquet import to_bytes
+from analyzer import pipeline  # noqa: F401 - as the program does
+from analyzer.cli import screen as console  # noqa: F401 - as the program does
+from analyzer.evidence import output as evidence  # noqa: F401 - as the program does
+from analyzer.evidence.writer import to_bytes
 from analyzer.reading.layout import COLUMNS, SHOWN_ONLY
 
 BATCH = 70

@@ -36,7 +36,7 @@ SCHEMA: Final = pa.schema(
         "line": pa.int32(),
         **dict.fromkeys(("requirement", "severity"), pa.string()),
         "age_days": pa.int32(),
-        "exception": pa.string(),
+        "waiver": pa.string(),
     }
 )
 
@@ -78,7 +78,7 @@ def findings(path: Path) -> Iterator[dict[str, Any]]:
                     "requirement": "2.11",
                     "severity": "medium",
                     "age_days": None,
-                    "exception": None,
+                    "waiver": None,
                 }
 
 

@@ -116,7 +116,7 @@ def findings(credentials: pl.LazyFrame) -> pl.LazyFrame:
             _few("2.11").alias("requirement"),
             _few("medium").alias("severity"),
             pl.lit(None, pl.Int32).alias("age_days"),
-            NOTHING.alias("exception"),
+            NOTHING.alias("waiver"),
         )
     )
 

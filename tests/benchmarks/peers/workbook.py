@@ -18,7 +18,7 @@ def by_pandas(findings: Path, out: Path) -> None:
 
 def by_credreport(findings: Path, out: Path) -> None:
     """Write as `credreport` does, with what it does to the sheet."""
-    from analyzer.outputs import excel  # noqa: PLC0415 - not for pandas
+    from analyzer.rendering.workbook import book as excel  # noqa: PLC0415 - not for pandas
 
     excel.write_tables("Findings", ["Findings"], [], {"findings": parquet.read_table(findings)}, out)
 

@@ -1,0 +1,161 @@
+"""Which controls a run judges, by which benchmark, with which limits: options, policy and benchmark put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from analyzer.controls.catalog import BY_ID, CONTROLS
+from analyzer.controls.frameworks import BENCHMARKS, NEWEST_CIS, Benchmark, Requirement
+from analyzer.errors import UsageError, known
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from analyzer.controls.control import Control, Severity
+    from analyzer.controls.policy import Policy, Waiver
+
+UNUSED: Final = BY_ID["unused-credentials"]
+"""The control this program is about."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A control as a run judges it."""
+
+    control: Control
+    requirement: str | None
+    """Its number in the benchmark; None where the benchmark (the newest CIS where none is chosen) has none."""
+    severity: Severity
+    parameters: Mapping[str, int]
+    set_by: Mapping[str, str] = field(default_factory=dict)
+    """Who set a parameter, or the severity."""
+
+    @property
+    def limit_days(self) -> int | None:
+        """The limit in days; None where the control has none."""
+        return self.parameters[self.control.limit] if self.control.limit else None
+
+    @property
+    def title(self) -> str:
+        """The title with this run's limits."""
+        return self.say(self.control.title)
+
+    def say(self, text: str) -> str:
+        """Return a text of the control with this run's limits in it."""
+        return text.format(**self.parameters)
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """What a run judges: `checks` in the order of the catalogue."""
+
+    checks: tuple[Check, ...]
+    benchmark: Benchmark | None = None
+    policy: Policy | None = None
+    left_out: tuple[str, ...] = ()
+    """Controls that the policy switches off."""
+
+    @property
+    def numbers_of(self) -> Benchmark:
+        """The benchmark whose numbers are shown."""
+        return self.benchmark or NEWEST_CIS
+
+    @property
+    def waivers(self) -> tuple[Waiver, ...]:
+        """The waivers of the policy."""
+        return self.policy.waivers if self.policy else ()
+
+    @property
+    def changes(self) -> list[str]:
+        """In words, what options and policy set otherwise than the benchmark, or the control itself, has it."""
+        found = [
+            f"{one.control.id} {name} {one.parameters.get(name, one.severity)} ({who})"
+            for one in self.checks
+            for name, who in one.set_by.items()
+            if who != self._label
+        ]
+        return list(dict.fromkeys(found))
+
+    def is_changed(self, one: Check) -> bool:
+        """Whether a control is judged by other limits than the benchmark's, or its own."""
+        return any(who != self._label and name in one.parameters for name, who in one.set_by.items())
+
+    @property
+    def _label(self) -> str | None:
+        return self.benchmark.label if self.benchmark else None
+
+    @property
+    def unused(self) -> Check | None:
+        """`unused-credentials` as this run judges it, by its first limit; None where it does not."""
+        return next((one for one in self.checks if one.control.id == UNUSED.id), None)
+
+
+def make_checklist(
+    *,
+    benchmark: str | None = None,
+    controls: Sequence[str] = (),
+    policy: Policy | None = None,
+    max_idle_days: int | None = None,
+) -> Checklist:
+    """Return what to judge: all controls, or those of `benchmark` (an id), narrowed to `controls` (ids) where given.
+
+    The policy may switch controls off that are not named in `controls`. A parameter is set by `max_idle_days`, else by
+    the policy, else by the benchmark, else by the control. Raises UsageError for unknown ids, for a control that the
+    benchmark does not have, and where nothing is left to judge.
+    """
+    chosen_benchmark = None if benchmark is None else BENCHMARKS[known("--benchmark", benchmark, BENCHMARKS)]
+    asked = [known("--control", one, BY_ID) for one in controls]
+    requirements = _requirements(chosen_benchmark)
+    if chosen_benchmark:
+        for one in asked:
+            if not any(requirement.control == one for requirement in requirements):
+                raise UsageError(
+                    f"{one} is no part of {chosen_benchmark.title}",
+                    f"it has {', '.join(dict.fromkeys(requirement.control for requirement in requirements))}",
+                )
+    checks, left_out = [], []
+    for requirement in requirements:
+        if asked and requirement.control not in asked:
+            continue
+        if not asked and policy and not policy.enabled(requirement.control):
+            left_out.append(requirement.control)
+            continue
+        checks.append(_choose(requirement, chosen_benchmark, policy, max_idle_days))
+    if max_idle_days is not None and not any("max_idle_days" in one.parameters for one in checks):
+        raise UsageError(
+            "--max-idle-days: no control that is judged has such a limit", "leave it out, or choose unused-credentials"
+        )
+    if not checks:
+        raise UsageError("the policy switches every control off", "enable one in it, or choose one with --control")
+    return Checklist(tuple(checks), chosen_benchmark, policy, tuple(dict.fromkeys(left_out)))
+
+
+def _requirements(benchmark: Benchmark | None) -> list[Requirement]:
+    """Return what to judge, in the order of the catalogue; without a benchmark, everything once."""
+    if benchmark is None:
+        return [Requirement(NEWEST_CIS.number_of(control.id) or "", control.id) for control in CONTROLS]
+    order = list(BY_ID)
+    return sorted(benchmark.requirements, key=lambda requirement: order.index(requirement.control))
+
+
+def _choose(
+    requirement: Requirement, benchmark: Benchmark | None, policy: Policy | None, max_idle_days: int | None
+) -> Check:
+    control = BY_ID[requirement.control]
+    parameters = {name: parameter.default for name, parameter in control.parameters.items()}
+    set_by: dict[str, str] = {}
+    layers: list[tuple[str, Mapping[str, int]]] = [
+        (benchmark.label if benchmark else "", requirement.parameters),
+        ("policy", policy.parameters(control.id) if policy else {}),
+        ("--max-idle-days", {"max_idle_days": max_idle_days} if max_idle_days is not None else {}),
+    ]
+    for who, values in layers:
+        for name, value in values.items():
+            if name in parameters:
+                parameters[name] = value
+                set_by[name] = who
+    own = policy.severity(control.id) if policy else None
+    if own is not None:
+        set_by["severity"] = "policy"
+    return Check(control, requirement.number or None, own or control.severity, parameters, set_by)

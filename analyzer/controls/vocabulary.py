@@ -1,0 +1,82 @@
+"""What a control can say of one subject, and what that rests on."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from analyzer.reading.layout import Kind
+
+
+class Status(StrEnum):
+    """What a control says of one subject."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a secret
+    FAIL = "fail"
+    NOT_CHECKED = "not_checked"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Reason(StrEnum):
+    """What a verdict rests on: the evidence that decided it, or what is missing."""
+
+    LAST_USED = "last_used"
+    NEVER_USED = "never_used"
+    USED_AFTER_AS_OF = "used_after_as_of"
+    LAST_USE_UNKNOWN = "last_use_unknown"
+    LAST_CHANGED = "last_changed"
+    AGE_UNKNOWN = "age_unknown"
+    CREATED_AFTER_AS_OF = "created_after_as_of"
+    ACTIVE_UNKNOWN = "active_unknown"
+    INACTIVE = "inactive"
+    TWO_ACTIVE_KEYS = "two_active_keys"
+    ONE_ACTIVE_KEY = "one_active_key"
+    KEY_EXISTS = "key_exists"
+    NO_KEY = "no_key"
+    MFA_ACTIVE = "mfa_active"
+    MFA_NOT_ACTIVE = "mfa_not_active"
+    MFA_UNKNOWN = "mfa_unknown"
+    MFA_KIND_UNKNOWN = "mfa_kind_unknown"
+    NO_PASSWORD = "no_password"  # noqa: S105 - a reason, not a secret
+    PASSWORD_UNKNOWN = "password_unknown"  # noqa: S105 - a reason, not a secret
+    EXPIRED = "expired"
+    NOT_EXPIRED = "not_expired"
+    EXPIRY_UNKNOWN = "expiry_unknown"
+    REPORT_OLDER = "report_older"
+    NO_CONSOLE_ACCESS = "no_console_access"
+    MORE_CREDENTIALS = "more_credentials"
+    NO_MORE_CREDENTIALS = "no_more_credentials"
+    MORE_CREDENTIALS_UNKNOWN = "more_credentials_unknown"
+    ROOT_NOT_IN_REPORT = "root_not_in_report"
+    COLUMN_NOT_IN_REPORT = "column_not_in_report"
+
+
+BOUNDED = (Reason.USED_AFTER_AS_OF, Reason.LAST_USE_UNKNOWN, Reason.AGE_UNKNOWN)
+"""With these reasons `basis_time` is the earliest the instant can have been, and the days are the most it can be."""
+
+NOT_APPLICABLE = (Reason.CREATED_AFTER_AS_OF, Reason.NO_CONSOLE_ACCESS, Reason.COLUMN_NOT_IN_REPORT)
+"""With these reasons a control does not apply."""
+
+OF_ACCOUNT = (Reason.ROOT_NOT_IN_REPORT, Reason.COLUMN_NOT_IN_REPORT)
+"""Reasons of verdicts on an account as a whole: the row at which they stand is not what they are about."""
+
+JUDGED_KINDS: Final = (Kind.PASSWORD, Kind.ACCESS_KEY)
+"""The kinds that `unused-credentials` is about; the report does not say when a certificate was used."""
+
+
+class Outcome(StrEnum):
+    """What became of one credential: what `unused-credentials` says of it, else why it was not judged."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a secret
+    FAIL = "fail"
+    NOT_CHECKED = "not_checked"
+    NOT_APPLICABLE = "not_applicable"
+    INACTIVE = "inactive"
+    ROOT = "root"
+    CERTIFICATE = "certificate"
+    OTHER_SNAPSHOT = "other_snapshot"
+
+
+def counted(count: int, word: str) -> str:
+    """Return a number with its noun: `1 day`, `1,748 days`."""
+    return f"{count:,} {word if count == 1 else f'{word}s'}"

@@ -1,0 +1,1 @@
+"""Many snapshots: kept, compared, followed."""

@@ -1,0 +1,113 @@
+"""Two snapshots of accounts, judged and compared: events of users and credentials, and of findings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from analyzer.evidence.record import EVENTS
+from analyzer.evidence.schema import to_pandas
+from analyzer.history.calendar import Timeline
+from analyzer.history.compare import compare
+from analyzer.history.lifetimes import follow
+from analyzer.reading.columns import column_of, microseconds, times_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy.typing as npt
+
+    from analyzer.controls.checklist import Check
+    from analyzer.judging.verdicts import Verdicts
+    from analyzer.reading.issues import IssueLog
+
+
+def changes(  # noqa: PLR0913 - two sides, and how they were judged
+    users: pd.DataFrame,
+    credentials: pd.DataFrame,
+    verdicts: Iterable[Verdicts],
+    chosen: Sequence[Check],
+    is_new: npt.NDArray[np.bool_],
+    log: IssueLog,
+) -> pd.DataFrame:
+    """Return `EVENTS` of accounts that have one snapshot on either side, by account and user.
+
+    `is_new` says of each row of `users` on which side it is; `credentials` and `verdicts` are of all of them.
+    """
+    old_rows, new_rows = np.flatnonzero(~is_new), np.flatnonzero(is_new)
+    sides = []
+    for rows in (old_rows, new_rows):
+        place = np.full(len(users), -1)
+        place[rows] = np.arange(len(rows))
+        held = credentials[np.isin(credentials["user_row"].to_numpy(), rows)]
+        sides.append((users.take(rows), held.assign(user_row=place[held["user_row"].to_numpy()])))
+    found = compare(*sides[0], *sides[1], log)
+    old_row = np.where(found["old_row"] >= 0, np.append(old_rows, -1)[found["old_row"]], -1)
+    new_row = np.where(found["new_row"] >= 0, np.append(new_rows, -1)[found["new_row"]], -1)
+    plain = _table(
+        users,
+        old_row,
+        new_row,
+        **{name: found[name] for name in ("event", "account_id", "user", "credential", "kind")},
+        **{
+            name: column_of(times_from(found[of].to_numpy()))
+            for name, of in (("key_created", "made"), ("was", "was"), ("is_now", "is_now"))
+        },
+    )
+    of_failures = _of_failures(users, credentials, verdicts, chosen, is_new)
+    events = pa.concat_tables([plain, of_failures]).unify_dictionaries().combine_chunks()
+    frame = to_pandas(events)
+    order = frame.assign(user=frame["user"].str.lower()).sort_values(["account_id", "user"], kind="stable")
+    return frame.loc[order.index].reset_index(drop=True)
+
+
+def _of_failures(
+    users: pd.DataFrame,
+    credentials: pd.DataFrame,
+    verdicts: Iterable[Verdicts],
+    chosen: Sequence[Check],
+    is_new: npt.NDArray[np.bool_],
+) -> pa.Table:
+    """Return what became of failures: a lifetime over two snapshots is still there, ended, or new."""
+    timeline = Timeline.of(users, microseconds(users["captured_at"]))
+    lives = follow(users, credentials, verdicts, chosen, timeline).lifetimes
+    first, last = (microseconds(lives[name]) for name in ("first_seen", "last_seen"))
+    state = lives["state"].astype("str").to_numpy()
+    event = np.select(
+        [first < last, state == "closed", state == "lost_sight"],
+        ["still_failing", "fixed", "not_known"],
+        default="new_failure",
+    )
+    row = lives["user_row"].to_numpy()
+    names = ("account_id", "user", "credential", "kind", "key_created", "control", "requirement", "severity", "message")
+    return _table(
+        users,
+        np.where(is_new[row], -1, row),
+        np.where(is_new[row], row, -1),
+        event=pd.Series(event),
+        how=lives["closed_by"],
+        **{name: lives[name] for name in names},
+    )
+
+
+def _table(
+    users: pd.DataFrame,
+    old_row: npt.NDArray[np.int64],
+    new_row: npt.NDArray[np.int64],
+    **columns: pd.Series[Any],
+) -> pa.Table:
+    """Return events with where they stand on either side (-1: not there); columns that are not given are null."""
+    for side, rows in (("old", old_row), ("new", new_row)):
+        there = pa.array(rows, mask=rows < 0)
+        for name in ("captured_at", "source", "line"):
+            values = pa.array(users[name], from_pandas=True)
+            columns[f"{side}_{name}"] = values.take(there)
+    arrays = [
+        pa.array(columns[field.name], from_pandas=True) if field.name in columns else pa.nulls(len(old_row), field.type)
+        for field in EVENTS
+    ]
+    plain = [array.dictionary_decode() if pa.types.is_dictionary(array.type) else array for array in arrays]
+    return pa.table([array.cast(field.type) for array, field in zip(plain, EVENTS, strict=True)], schema=EVENTS)

@@ -1,0 +1,352 @@
+"""Findings over many snapshots -> how long each failure stayed open, and what ended it.
+
+A failure lives through the unbroken run of an account's snapshots in which its subject fails. The next snapshot closes
+it if it shows that the subject no longer fails. Where that snapshot cannot tell, or comes after a gap in which others
+are missing, sight of the failure was lost and no fix is claimed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.controls.vocabulary import Status
+from analyzer.evidence.record import TREND
+from analyzer.evidence.schema import to_pandas
+from analyzer.history.calendar import GAP, Calendar
+from analyzer.judging.staleness import codes_of, days_since
+from analyzer.judging.verdicts import SUBJECTS, Verdicts
+from analyzer.judging.wording import messages
+from analyzer.reading.columns import NO_TIME, arrow_of, coded, column_of, microseconds, numbered, times_from
+from analyzer.reading.layout import SLOTS, Kind
+from analyzer.reading.times import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy.typing as npt
+
+    from analyzer.controls.checklist import Check
+    from analyzer.history.calendar import Timeline
+
+    Whole = npt.NDArray[np.int64]
+    Flags = npt.NDArray[np.bool_]
+
+_FAIL, _NOT_CHECKED = (list(Status).index(one) for one in (Status.FAIL, Status.NOT_CHECKED))
+_STATES: Final = ["open", "closed", "lost_sight"]
+_CLOSINGS: Final = ["deleted", "deactivated", "used", "changed", "mfa_enabled", "other"]
+_KINDS: Final = [*Kind, "user"]
+
+
+@dataclass(frozen=True)
+class Lives:
+    """The failures of some accounts.
+
+    `lifetimes` has the columns of `record.LIFETIMES`, and `user_row`, where each was last seen; `failing` how many
+    there are by control that judges and snapshot of the calendar.
+    """
+
+    lifetimes: pd.DataFrame
+    failing: Whole
+    calendar: Calendar
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Unbroken runs of snapshots in which a subject fails a control, by control, subject and time.
+
+    `first` and `last` are snapshots (their order within the account), `end` the last verdict of each; `undecided` where
+    the next snapshot cannot tell.
+    """
+
+    subject: Whole
+    first: Whole
+    last: Whole
+    end: Verdicts
+    undecided: Flags
+
+
+def follow(
+    users: pd.DataFrame,
+    credentials: pd.DataFrame,
+    verdicts: Iterable[Verdicts],
+    chosen: Sequence[Check],
+    timeline: Timeline,
+) -> Lives:
+    """Return the failures among `verdicts`, one control's after the other, on snapshots of whole accounts.
+
+    They stand by account, control, subject and first appearance.
+    """
+    subjects = _Subjects(users, credentials, timeline)
+    place, snapshots = timeline.place, len(timeline.calendar.instants)
+    parts, failing = [], []
+    for one in verdicts:
+        parts.append(_runs(one, subjects.of(one), timeline))
+        failing.append(np.bincount(place[one.user_row[one.status == _FAIL]], minlength=snapshots))
+    runs = _Runs(
+        np.concatenate([part.subject for part in parts]),
+        np.concatenate([part.first for part in parts]),
+        np.concatenate([part.last for part in parts]),
+        Verdicts.joined([part.end for part in parts]),
+        np.concatenate([part.undecided for part in parts]),
+    )
+    found = _lifetimes(users, credentials, runs, subjects, chosen, timeline)
+    return Lives(found, np.stack(failing), timeline.calendar)
+
+
+def _runs(verdicts: Verdicts, subject: Whole, timeline: Timeline) -> _Runs:
+    """Return the runs of one control."""
+    order = timeline.order[verdicts.user_row]
+    # Beside the snapshots one place more, in which nobody fails: runs of two subjects never touch.
+    width = int(timeline.order.max(initial=0)) + 2
+    key = subject * width + order
+    failing = np.flatnonzero(verdicts.status == _FAIL)
+    failing = failing[np.argsort(key[failing], kind="stable")]
+    keys = key[failing]
+    begins = np.ones(len(keys), bool)
+    begins[1:] = np.diff(keys) > 1
+    first = np.flatnonzero(begins)
+    last = np.append(first[1:], len(keys))[: len(first)] - 1
+    undecided = np.isin(keys[last] + 1, key[verdicts.status == _NOT_CHECKED])
+    return _Runs(keys[first] // width, keys[first] % width, keys[last] % width, verdicts.take(failing[last]), undecided)
+
+
+def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
+    users: pd.DataFrame,
+    credentials: pd.DataFrame,
+    runs: _Runs,
+    subjects: _Subjects,
+    chosen: Sequence[Check],
+    timeline: Timeline,
+) -> pd.DataFrame:
+    end, calendar = runs.end, timeline.calendar
+    account, which = timeline.account[end.user_row], end.chosen.astype(np.int64)
+    first, last, after = (calendar.instant(account, order) for order in (runs.first, runs.last, runs.last + 1))
+    ended = after != NO_TIME
+    gap = ended & (after - last > GAP * calendar.usual()[account])
+    closed = ended & ~gap & ~runs.undecided & ~subjects.cannot_be_told(end, runs.last + 1)
+    # A use does not make anything younger.
+    aged = np.array(["max_age_days" in one.parameters for one in chosen])[which]
+    closing = subjects.closing(users, credentials, end, runs.last + 1, aged)
+    whole = pa.array(end.on_accounts)
+    take = pa.array(end.user_row)
+    words = messages(end, days_since(end.time, last), [one.control.messages for one in chosen])
+    kind = np.where(end.credential_row >= 0, end.kind, _KINDS.index("user")).astype(np.int8)
+
+    def of_row(column: str) -> pd.Series[Any]:
+        values = arrow_of(users[column]).take(take)
+        return column_of(pc.if_else(whole, pa.scalar(None, values.type), values))
+
+    result = pd.DataFrame(
+        {
+            "control": _of_plan([one.control.id for one in chosen], which),
+            "requirement": _of_plan([one.requirement for one in chosen], which),
+            "severity": _of_plan([one.severity.value for one in chosen], which),
+            "account_id": pd.Series(users["account_id"].array.take(end.user_row)),
+            "user": of_row("user"),
+            "arn": of_row("arn"),
+            "credential": coded(end.subject, SUBJECTS),
+            "kind": coded(kind, _KINDS),
+            "key_created": column_of(times_from(subjects.made_of(end))),
+            "first_seen": column_of(times_from(first)),
+            "last_seen": column_of(times_from(last)),
+            "state": coded(np.select([closed, ended], [1, 2], default=0).astype(np.int8), _STATES),
+            "closed_at": column_of(times_from(np.where(closed, after, NO_TIME))),
+            "closed_by": coded(np.where(closed, closing, -1).astype(np.int8), _CLOSINGS),
+            "days_open": column_of(pa.array(days_since(first, np.where(closed, after, last)))),
+            "reopened": column_of(pa.array(_reopened(which, runs.subject, closed))),
+            "censored_left": column_of(pa.array(runs.first == 0)),
+            "censored_right": column_of(pa.array(~ended)),
+            "message": column_of(words),
+            "source": pd.Series(users["source"].array.take(end.user_row)),
+            "line": of_row("line"),
+            "waiver": coded(np.full(len(end), -1, np.int8), []),
+            "user_row": end.user_row,
+        },
+        copy=False,
+    )
+    order = np.lexsort((first, runs.subject, which, account))
+    return result.take(order).reset_index(drop=True)
+
+
+def _of_plan(values: Sequence[str | None], which: Whole) -> pd.Series[Any]:
+    names = sorted({value for value in values if value is not None})
+    codes = np.array([-1 if value is None else names.index(value) for value in values], np.int32)
+    return coded(codes[which], names)
+
+
+def _reopened(which: Whole, subject: Whole, closed: Flags) -> npt.NDArray[np.int32]:
+    """Return for each run how many earlier ones of its subject were closed (runs stand in their order)."""
+    done = pd.Series(closed.astype(np.int64))
+    return (done.groupby([which, subject]).cumsum() - done).to_numpy().astype(np.int32)
+
+
+class _Subjects:
+    """Who is who across snapshots: one number for each user, and for each credential of one."""
+
+    def __init__(self, users: pd.DataFrame, credentials: pd.DataFrame, timeline: Timeline) -> None:
+        self._timeline = timeline
+        name = pc.utf8_lower(arrow_of(users["user"])).combine_chunks().dictionary_encode().indices
+        of_name = numbered(timeline.account, np.asarray(pc.fill_null(name, -1)))
+        made = _known_before(microseconds(users["user_creation_time"]), of_name, timeline.order)
+        self._user = numbered(of_name, made)
+        self._count = int(self._user.max(initial=-1)) + 1
+        self._owner = credentials["user_row"].to_numpy()
+        kind = self._kind = codes_of(credentials["kind"])
+        slot = codes_of(credentials["credential"]).astype(np.int64)
+        # A password is one, whenever it was set; a key is known by its creation, else only by its slot.
+        is_password = kind == _KINDS.index(Kind.PASSWORD)
+        self._made = np.where(is_password, NO_TIME, microseconds(credentials["last_changed"]))
+        known = numbered(self._user[self._owner], kind, self._made)
+        # Two that were made in one instant are known by their slots as well (they stand by row and slot).
+        twins = known[1:][(np.diff(self._owner) == 0) & (np.diff(known) == 0)]
+        by_slot = (self._made == NO_TIME) | np.isin(known, twins)
+        self._credential = known * (len(SLOTS) + 1) + np.where(by_slot, slot, len(SLOTS))
+
+    def of(self, verdicts: Verdicts) -> Whole:
+        """Return the number of each verdict's subject: users first, then credentials, accounts as a whole last."""
+        row, position = verdicts.user_row, verdicts.credential_row
+        everything = self._count + int(self._credential.max(initial=-1)) + 1
+        of_account = everything + self._timeline.account[row]
+        by_credential = np.append(self._credential, -1)[position] + self._count
+        return np.select([verdicts.on_accounts, position >= 0], [of_account, by_credential], default=self._user[row])
+
+    def cannot_be_told(self, end: Verdicts, order: Whole) -> Flags:
+        """Where what failed is not found at `order`, but one of a user's keys (or certificates) there may be it.
+
+        That is so where the creation of either is not known.
+        """
+        undated = (self._made == NO_TIME) & (self._kind != _KINDS.index(Kind.PASSWORD))
+        nothing = np.zeros(len(end), bool)
+        if not undated.any():
+            return nothing
+        position = end.credential_row
+        of_key = (position >= 0) & (end.kind != _KINDS.index(Kind.PASSWORD))
+        holder = self._user[self._owner] * len(_KINDS) + self._kind
+        of_holder = self._user[end.user_row] * len(_KINDS) + end.kind
+        then = self._timeline.order[self._owner]
+
+        def holds(which: Flags) -> Flags:
+            return np.asarray(_Lookup(holder[which], then[which]).find(of_holder, order) >= 0)
+
+        found = _Lookup(self._credential, then).find(np.append(self._credential, -1)[position], order) >= 0
+        seems_gone = of_key & ~found
+        own_undated = np.append(undated, False)[position]
+        return np.asarray(seems_gone & (holds(undated) | (own_undated & holds(~undated))))
+
+    def made_of(self, verdicts: Verdicts) -> Whole:
+        """Return when the key or certificate of each verdict was made."""
+        return np.append(self._made, NO_TIME)[verdicts.credential_row]
+
+    def closing(
+        self, users: pd.DataFrame, credentials: pd.DataFrame, end: Verdicts, order: Whole, aged: Flags
+    ) -> npt.NDArray[np.int8]:
+        """Return what ended each failure, a code of `_CLOSINGS`, by the subject's state at its `end` and at `order`.
+
+        What is `aged` failed for its age.
+        """
+        row, position = end.user_row, end.credential_row
+        then_user = _Lookup(self._user, self._timeline.order).find(self._user[row], order)
+        held = _Lookup(self._credential, self._timeline.order[self._owner])
+        then = np.where(position >= 0, held.find(np.append(self._credential, -1)[position], order), -1)
+        active = np.asarray(pc.fill_null(arrow_of(credentials["active"]).cast("int8"), 1))
+        used, changed = (microseconds(credentials[name]) for name in ("last_used", "last_changed"))
+        mfa = np.asarray(pc.fill_null(arrow_of(users["mfa_active"]).cast("int8"), 0))
+
+        def later(times: Whole) -> Flags:
+            padded = np.append(times, NO_TIME)
+            return np.asarray((then >= 0) & (padded[then] > padded[position]))
+
+        is_credential, is_password = position >= 0, (position >= 0) & (end.kind == _KINDS.index(Kind.PASSWORD))
+        gone = then_user < 0
+        conditions = [
+            gone | (is_credential & ~is_password & (then < 0)),
+            is_credential & ((then < 0) | (np.append(active, 1)[then] == 0)),
+            is_credential & ~aged & later(used),
+            is_credential & later(changed),
+            ~is_credential & ~gone & (np.append(mfa, 0)[then_user] > np.append(mfa, 0)[row]),
+        ]
+        return np.select(conditions, range(len(conditions)), default=len(_CLOSINGS) - 1).astype(np.int8)
+
+
+def _known_before(made: Whole, group: Whole, order: Whole) -> Whole:
+    """Return `made` where it is known; else that of the group's snapshot before, or else of the next that shows it."""
+    if (made != NO_TIME).all():
+        return made
+    rows = np.lexsort((order, group))
+    filled, owner = made[rows], group[rows]
+    for step in (slice(None), slice(None, None, -1)):
+        times, of = filled[step], owner[step]
+        known = np.maximum.accumulate(np.where(times != NO_TIME, np.arange(len(times)), 0))
+        filled = np.where(of[known] == of, times[known], times)[step]
+    result = np.empty_like(made)
+    result[rows] = filled
+    return result
+
+
+class _Lookup:
+    """Finds the row of a subject in a snapshot."""
+
+    def __init__(self, subject: Whole, order: Whole) -> None:
+        self._width = int(order.max(initial=0)) + 2
+        key = subject * self._width + order
+        self._sorted = np.argsort(key, kind="stable")
+        self._keys = key[self._sorted]
+
+    def find(self, subject: Whole, order: Whole) -> Whole:
+        """Return the position of each, or -1."""
+        if not len(self._keys):
+            return np.full(len(subject), -1)
+        wanted = subject * self._width + np.minimum(order, self._width - 1)
+        place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
+        return np.where(self._keys[place] == wanted, self._sorted[place], -1)
+
+
+def trend(failing: Whole, found: pd.DataFrame, chosen: Sequence[Check], calendar: Calendar) -> pd.DataFrame:
+    """Return `record.TREND`: by day and control the failures open at its end, first seen, and seen closed.
+
+    `failing` has how many there are by control that judges and snapshot of the calendar.
+    """
+    days = np.unique(calendar.instants // DAY)
+    names = list(dict.fromkeys(one.control.id for one in chosen))
+    control_of = np.array([names.index(one.control.id) for one in chosen])
+    counts = np.zeros((len(names), len(calendar.instants)), np.int64)
+    np.add.at(counts, control_of, failing)
+    # What an account adds when its next snapshot takes the place of the one before.
+    steps = np.diff(counts, axis=1, prepend=0)
+    starts = calendar.starts[:-1][np.diff(calendar.starts) > 0]
+    steps[:, starts] = counts[:, starts]
+    day_of = np.searchsorted(days, calendar.instants // DAY)
+    open_ones = np.stack([np.cumsum(np.bincount(day_of, step, len(days))) for step in steps]).astype(np.int64)
+    seen = np.cumsum(np.bincount(day_of[starts], minlength=len(days)))
+    by_name = {name: number for number, name in enumerate(names)}
+    control = found["control"].astype("str").map(by_name).to_numpy().astype(np.int64)
+    opened = _by_day(found["first_seen"], control, days, len(names))
+    closed = _by_day(found["closed_at"], control, days, len(names))
+    size = len(names) * len(days)
+    table = pa.table(
+        {
+            "date": pa.array(np.tile(days, len(names)).astype(np.int32), pa.date32()),
+            "control": pa.array(np.repeat(np.arange(len(names)), len(days))),
+            "open": open_ones.ravel(),
+            "opened": opened.ravel(),
+            "closed": closed.ravel(),
+            "accounts": np.tile(seen, len(names)),
+        }
+    )
+    control_names = pa.DictionaryArray.from_arrays(table["control"].combine_chunks().cast(pa.int32()), pa.array(names))
+    frame = to_pandas(table.set_column(1, "control", control_names).cast(TREND))
+    order = np.lexsort((np.arange(size), np.tile(days, len(names))))
+    return frame.take(order).reset_index(drop=True)
+
+
+def _by_day(times: pd.Series[Any], control: Whole, days: Whole, controls: int) -> Whole:
+    micros = microseconds(times)
+    known = micros != NO_TIME
+    cell = control[known] * len(days) + np.searchsorted(days, micros[known] // DAY)
+    return np.bincount(cell, minlength=controls * len(days)).reshape(controls, len(days))

@@ -1,0 +1,521 @@
+"""When each control fails, over whole columns: statements in three values, so that an unknown never becomes a pass.
+
+A rule takes the rows it may be about and the control's parameters, and says of each row whether the control fails there
+and why. `RULES` has them by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from analyzer.controls.vocabulary import Reason
+from analyzer.judging.staleness import (
+    BASES,
+    REASONS,
+    TOLERANCE,
+    Evidence,
+    age,
+    codes_of,
+    first_that_holds,
+    last_use,
+    slot_basis,
+)
+from analyzer.judging.truth import Truth
+from analyzer.reading.columns import NO_TIME, arrow_of, microseconds, true_where
+from analyzer.reading.layout import SLOTS, Kind, State
+from analyzer.reading.times import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy.typing as npt
+
+    from analyzer.judging.staleness import Flags, Micros
+    from analyzer.reading.layout import Slot
+
+    Rows = npt.NDArray[np.int64]
+
+_MINUTE: Final = 60_000_000
+_KEYS: Final = tuple(slot for slot in SLOTS if slot.kind is Kind.ACCESS_KEY)
+_FILLED: Final = (State.VALUE, State.INVALID)
+"""A cell with one of these holds something: what is unreadable is still there."""
+_NEVER: Final = (State.NOT_APPLICABLE, State.NO_INFORMATION)
+_SENTINELS: Final = (*_NEVER, State.NOT_SUPPORTED)
+"""A cell with one of these says that there is nothing; a blank one says nothing."""
+_GOVCLOUD: Final = "aws-us-gov"
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What a rule says of each row: whether the control fails there, and what that rests on.
+
+    `reason` and `basis` are codes of `staleness.REASONS` and `staleness.BASES` (-1: no column); `time` is the instant
+    in microseconds that the basis gives; `aged` says where the days since then are an age and not an idle time. Rows
+    that are not `concerned` are no subjects of the control.
+    """
+
+    fails: Truth
+    reason: npt.NDArray[np.int8]
+    basis: npt.NDArray[np.int8]
+    time: Micros
+    aged: Flags
+    concerned: Flags
+
+
+class Instants:
+    """When each of `credentials` was last used and made; `as_of` is the instant of each in microseconds."""
+
+    def __init__(self, credentials: pd.DataFrame, as_of: Micros) -> None:
+        self._credentials, self._as_of = credentials, as_of
+
+    @cached_property
+    def last_use(self) -> Evidence:
+        """When each was last used."""
+        return last_use(self._credentials, self._as_of)
+
+    @cached_property
+    def age(self) -> Evidence:
+        """When each was made or last changed."""
+        return age(self._credentials, self._as_of)
+
+
+class Subjects:
+    """Rows a control may be about: those at the positions `rows` of `users`, or of `credentials`.
+
+    `as_of` is the instant of each in microseconds. For credentials, `user` has the users they are of and `instants`
+    when they were used and made. Columns are taken one by one, as rules ask for them.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        rows: Rows,
+        as_of: Micros,
+        *,
+        user: Subjects | None = None,
+        instants: Instants | None = None,
+    ) -> None:
+        self._frame, self._rows, self.as_of = frame, rows, as_of
+        self.user = self if user is None else user
+        self._instants = instants
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def column(self, name: str) -> pd.Series[Any]:
+        """Return a column."""
+        return pd.Series(self._frame[name].array.take(self._rows), copy=False)
+
+    def flag(self, name: str) -> Truth:
+        """Return a true/false column."""
+        return Truth.of(self.column(name))
+
+    def time(self, name: str) -> Micros:
+        """Return a time column in microseconds."""
+        return microseconds(self.column(name))
+
+    def state(self, name: str, *states: State) -> Flags:
+        """Where a time column is in one of `states`."""
+        return self.column(f"{name}_state").isin(list(states)).to_numpy()
+
+    @cached_property
+    def slot(self) -> npt.NDArray[np.int8]:
+        """The slot of each credential, as a position in `SLOTS`."""
+        return codes_of(self.column("credential"))
+
+    @cached_property
+    def last_use(self) -> Evidence:
+        """When each credential was last used."""
+        return self._known_instants.last_use.take(self._rows)
+
+    @cached_property
+    def age(self) -> Evidence:
+        """When each credential was made or last changed."""
+        return self._known_instants.age.take(self._rows)
+
+    @property
+    def _known_instants(self) -> Instants:
+        if self._instants is None:
+            raise TypeError("users have no instant of use; ask their credentials")
+        return self._instants
+
+    @cached_property
+    def was_used(self) -> Truth:
+        """Whether each credential was used by the reference instant."""
+        used = self.time("last_used")
+        return Truth((used != NO_TIME) & (used <= self.as_of + TOLERANCE), self.state("last_used", *_NEVER))
+
+    @cached_property
+    def made_later(self) -> Flags:
+        """Where the user was made after the reference instant."""
+        return self.time("user_creation_time") > self.as_of
+
+    @property
+    def nothing(self) -> Flags:
+        """No row."""
+        return np.zeros(len(self), bool)
+
+
+def _from(subjects: Subjects, fails: Truth, evidence: Evidence, *, aged: bool) -> Ruling:
+    """Return a ruling by an instant."""
+    return Ruling(
+        fails, evidence.reason, evidence.basis, evidence.earliest, np.full(len(subjects), aged), ~subjects.nothing
+    )
+
+
+def _by_flags(subjects: Subjects, fails: Truth, reason: npt.NDArray[np.int8], concerned: Flags | None = None) -> Ruling:
+    """Return a ruling that no instant has a part in."""
+    none = subjects.nothing
+    return Ruling(
+        fails,
+        reason,
+        np.full(len(none), -1, np.int8),
+        np.full(len(none), NO_TIME),
+        none,
+        ~none if concerned is None else concerned,
+    )
+
+
+# --- credentials -----------------------------------------------------------------------------------------------------
+
+
+def idle(subjects: Subjects, max_idle_days: int) -> Ruling:
+    """Fail what lay idle for the limit or longer."""
+    evidence = subjects.last_use
+    return _from(subjects, evidence.at_least(max_idle_days * DAY, subjects.as_of), evidence, aged=False)
+
+
+def idle_console(subjects: Subjects, max_idle_days: int) -> Ruling:
+    """Fail passwords as `idle` does, and keys that are as old as the limit or were never used."""
+    passwords = idle(subjects, max_idle_days)
+    is_key = (subjects.column("kind") == Kind.ACCESS_KEY).to_numpy()
+    made, used = subjects.age, subjects.was_used
+    old = made.at_least(max_idle_days * DAY, subjects.as_of)
+    fails = old | ~used
+    dated = made.because(Reason.LAST_CHANGED)
+    reason = first_that_holds(
+        {
+            Reason.CREATED_AFTER_AS_OF: made.because(Reason.CREATED_AFTER_AS_OF),
+            Reason.ACTIVE_UNKNOWN: made.because(Reason.ACTIVE_UNKNOWN),
+            Reason.NEVER_USED: used.no,
+            Reason.LAST_CHANGED: dated & (old.yes | used.yes),
+            Reason.USED_AFTER_AS_OF: dated & (subjects.time("last_used") != NO_TIME),
+            Reason.LAST_USE_UNKNOWN: dated,
+        },
+        Reason.AGE_UNKNOWN,
+    )
+    # A key that was never used fails at any age: its user's creation tells nothing of it.
+    blank = used.no & ~dated
+    keys = Ruling(
+        fails,
+        reason,
+        np.where(blank, -1, made.basis).astype(np.int8),
+        np.where(blank, NO_TIME, made.earliest),
+        is_key,
+        passwords.concerned,
+    )
+    return _where(is_key, keys, passwords)
+
+
+def _where(first: Flags, one: Ruling, other: Ruling) -> Ruling:
+    """Return `one` where `first` holds, and `other` elsewhere."""
+    return Ruling(
+        Truth(np.where(first, one.fails.yes, other.fails.yes), np.where(first, one.fails.no, other.fails.no)),
+        np.where(first, one.reason, other.reason),
+        np.where(first, one.basis, other.basis),
+        np.where(first, one.time, other.time),
+        np.where(first, one.aged, other.aged),
+        np.where(first, one.concerned, other.concerned),
+    )
+
+
+def old(subjects: Subjects, max_age_days: int) -> Ruling:
+    """Fail what is older than the limit: `every 90 days or less` allows exactly as old."""
+    made = subjects.age
+    return _from(subjects, made.at_least(max_age_days * DAY + 1, subjects.as_of), made, aged=True)
+
+
+def initial_key(subjects: Subjects, together_minutes: int) -> Ruling:
+    """Fail keys made together with their user, who has a console password, and never used."""
+    password = subjects.user.flag("password_enabled")
+    made, created, used = subjects.time("last_changed"), subjects.time("user_creation_time"), subjects.was_used
+    known = (made != NO_TIME) & (created != NO_TIME)
+    near = np.abs(np.where(known, made, 0) - np.where(known, created, 0)) <= together_minutes * _MINUTE
+    together = Truth(known & near, known & ~near)
+    reason = first_that_holds(
+        {
+            Reason.CREATED_AFTER_AS_OF: subjects.age.because(Reason.CREATED_AFTER_AS_OF),
+            Reason.ACTIVE_UNKNOWN: subjects.age.because(Reason.ACTIVE_UNKNOWN),
+            Reason.LAST_USED: used.yes,
+            Reason.LAST_CHANGED: together.no,
+            Reason.PASSWORD_UNKNOWN: password.unknown,
+            Reason.AGE_UNKNOWN: together.unknown,
+            Reason.NEVER_USED: used.no,
+            Reason.USED_AFTER_AS_OF: subjects.time("last_used") != NO_TIME,
+        },
+        Reason.LAST_USE_UNKNOWN,
+    )
+    by_use = reason == REASONS.index(Reason.LAST_USED)
+    time = np.where(by_use, subjects.time("last_used"), made)
+    basis = np.where(by_use, slot_basis(subjects.slot, "last_used"), slot_basis(subjects.slot, "last_changed"))
+    undated = np.isin(reason, [REASONS.index(Reason.CREATED_AFTER_AS_OF), REASONS.index(Reason.ACTIVE_UNKNOWN)])
+    time = np.where(undated, NO_TIME, time)
+    return Ruling(
+        password & together & ~used,
+        reason,
+        np.where(time != NO_TIME, basis, -1).astype(np.int8),
+        time,
+        ~by_use,
+        ~password.no,
+    )
+
+
+def expired(subjects: Subjects) -> Ruling:
+    """Fail passwords whose next rotation lies at or before the reference instant."""
+    column = "password_next_rotation"
+    due = subjects.user.time(column)
+    shown = due != NO_TIME
+    is_due = shown & (due <= subjects.as_of)
+    changed = subjects.time("last_changed")
+    # Changed since, or nobody knows when: the password of that time may have expired.
+    renewed = (changed == NO_TIME) | (changed > subjects.as_of)
+    reason = first_that_holds(
+        {
+            Reason.CREATED_AFTER_AS_OF: subjects.made_later,
+            Reason.ACTIVE_UNKNOWN: subjects.flag("active").unknown,
+            Reason.EXPIRED: is_due,
+            Reason.AGE_UNKNOWN: shown & renewed,
+            Reason.NOT_EXPIRED: shown,
+        },
+        Reason.EXPIRY_UNKNOWN,
+    )
+    dated = np.isin(reason, [REASONS.index(Reason.EXPIRED), REASONS.index(Reason.NOT_EXPIRED)])
+    return Ruling(
+        Truth(is_due, shown & ~is_due & ~renewed),
+        reason,
+        np.where(dated, BASES.index(column), -1).astype(np.int8),
+        np.where(dated, due, NO_TIME),
+        ~subjects.nothing,
+        ~subjects.user.state(column, State.NOT_APPLICABLE),
+    )
+
+
+def active_certificate(subjects: Subjects, max_age_days: int) -> Ruling:
+    """Fail active certificates of the given age or older (0: of any)."""
+    made, active = subjects.age, subjects.flag("active")
+    ruling = _from(subjects, active & made.at_least(max_age_days * DAY, subjects.as_of), made, aged=True)
+    inactive = active.no & ~made.because(Reason.CREATED_AFTER_AS_OF)
+    return replace(ruling, reason=np.where(inactive, REASONS.index(Reason.INACTIVE), ruling.reason).astype(np.int8))
+
+
+# --- users -----------------------------------------------------------------------------------------------------------
+
+
+def two_keys(subjects: Subjects) -> Ruling:
+    """Fail users both of whose keys are active; what a slot held before a later key was made in it is not known."""
+    first, second = (subjects.flag(slot.active) for slot in _KEYS)
+    later = [subjects.time(slot.last_changed) > subjects.as_of for slot in _KEYS]
+    fails = first.unless(later[0]) & second.unless(later[1])
+    reason = first_that_holds(
+        {
+            Reason.CREATED_AFTER_AS_OF: subjects.made_later,
+            Reason.TWO_ACTIVE_KEYS: fails.yes,
+            Reason.ONE_ACTIVE_KEY: fails.no,
+        },
+        Reason.ACTIVE_UNKNOWN,
+    )
+    return _by_flags(subjects, fails, reason, ~(first.no & second.no))
+
+
+def console_without_mfa(subjects: Subjects) -> Ruling:
+    """Fail users with a console password and without MFA."""
+    password, mfa = subjects.flag("password_enabled"), subjects.flag("mfa_active")
+    fails = password & ~mfa
+    reason = first_that_holds(
+        {
+            Reason.CREATED_AFTER_AS_OF: subjects.made_later,
+            Reason.MFA_ACTIVE: mfa.yes,
+            Reason.PASSWORD_UNKNOWN: password.unknown,
+            Reason.MFA_NOT_ACTIVE: mfa.no,
+        },
+        Reason.MFA_UNKNOWN,
+    )
+    return _by_flags(subjects, fails, reason, ~password.no)
+
+
+def without_mfa(subjects: Subjects) -> Ruling:
+    """Fail users without MFA."""
+    mfa = subjects.flag("mfa_active")
+    reason = first_that_holds(
+        {
+            Reason.CREATED_AFTER_AS_OF: subjects.made_later,
+            Reason.MFA_ACTIVE: mfa.yes,
+            Reason.MFA_NOT_ACTIVE: mfa.no,
+        },
+        Reason.MFA_UNKNOWN,
+    )
+    return _by_flags(subjects, ~mfa, reason)
+
+
+def more_credentials(subjects: Subjects) -> Ruling:
+    """Fail rows whose further credentials the report only names; rows of reports without that column are not judged."""
+    column = "additional_credentials_info"
+    named = Truth(subjects.state(column, State.VALUE), subjects.state(column, State.NOT_APPLICABLE))
+    later = subjects.made_later & ~true_where(arrow_of(subjects.column("is_root")))
+    reason = first_that_holds(
+        {
+            Reason.CREATED_AFTER_AS_OF: later,
+            Reason.MORE_CREDENTIALS: named.yes,
+            Reason.NO_MORE_CREDENTIALS: named.no,
+        },
+        Reason.MORE_CREDENTIALS_UNKNOWN,
+    )
+    return _by_flags(subjects, named, reason, ~subjects.state(column, State.MISSING))
+
+
+# --- root ------------------------------------------------------------------------------------------------------------
+
+
+def root_key(subjects: Subjects, inactive_keys_count: int) -> Ruling:
+    """Fail accounts whose root has an active key; with `inactive_keys_count`, also where an inactive one is there."""
+    made = [subjects.time(slot.last_changed) for slot in _KEYS]
+    # What a slot held before a later key was made in it is not known.
+    later = [time > subjects.as_of for time in made]
+    first, second = (subjects.flag(slot.active).unless(hidden) for slot, hidden in zip(_KEYS, later, strict=True))
+    active = first | second
+    there = [_holds_key(subjects, slot).unless(hidden) for slot, hidden in zip(_KEYS, later, strict=True)]
+    either = there[0] | there[1]
+    fails = active | either if inactive_keys_count else active
+    reason = first_that_holds(
+        {
+            Reason.KEY_EXISTS: active.yes,
+            Reason.INACTIVE: either.yes & ~fails.unknown,
+            Reason.NO_KEY: fails.no,
+        },
+        Reason.ACTIVE_UNKNOWN,
+    )
+    # The key that is spoken of: an active one before an inactive one, the first before the second.
+    of_second = np.select([first.yes, second.yes, there[0].yes], [False, True, False], default=there[1].yes)
+    time = np.where(of_second, made[1], made[0])
+    of_key = np.isin(reason, [REASONS.index(Reason.KEY_EXISTS), REASONS.index(Reason.INACTIVE)])
+    of_key &= (time != NO_TIME) & (time <= subjects.as_of)
+    bases = [BASES.index(slot.last_changed) for slot in _KEYS]
+    return Ruling(
+        fails,
+        reason,
+        np.where(of_key, np.where(of_second, bases[1], bases[0]), -1).astype(np.int8),
+        np.where(of_key, time, NO_TIME),
+        ~subjects.nothing,
+        ~subjects.nothing,
+    )
+
+
+def root_without_mfa(subjects: Subjects) -> Ruling:
+    """Fail accounts whose root has a password and no MFA."""
+    flag, mfa = subjects.flag("password_enabled"), subjects.flag("mfa_active")
+    # Reports up to about 2024 say not_supported of root's password: it always had one, but in GovCloud (US).
+    no_console = (subjects.column("partition") == _GOVCLOUD).to_numpy() & flag.unknown
+    password = Truth(flag.yes | subjects.state("password_enabled", State.NOT_SUPPORTED), flag.no)
+    reason = first_that_holds(
+        {
+            Reason.NO_CONSOLE_ACCESS: no_console,
+            Reason.MFA_ACTIVE: mfa.yes,
+            Reason.NO_PASSWORD: password.no,
+            Reason.PASSWORD_UNKNOWN: password.unknown,
+            Reason.MFA_NOT_ACTIVE: mfa.no,
+        },
+        Reason.MFA_UNKNOWN,
+    )
+    return _by_flags(subjects, password & ~mfa, reason)
+
+
+def root_without_hardware_mfa(subjects: Subjects) -> Ruling:
+    """Fail as `root_without_mfa`; the report cannot show that the device is hardware, so nothing passes."""
+    ruling = root_without_mfa(subjects)
+    active = ruling.reason == REASONS.index(Reason.MFA_ACTIVE)
+    return replace(
+        ruling,
+        fails=Truth(ruling.fails.yes, subjects.nothing),
+        reason=np.where(active, REASONS.index(Reason.MFA_KIND_UNKNOWN), ruling.reason).astype(np.int8),
+    )
+
+
+def root_in_use(subjects: Subjects, min_idle_days: int) -> Ruling:
+    """Fail accounts whose root was used less than the given days ago, by its password or a key.
+
+    A report that is more than a day older than the reference instant cannot show that there was no use since.
+    """
+    newest = np.full(len(subjects), NO_TIME)
+    basis = np.full(len(subjects), -1, np.int8)
+    recent, later = Truth.certain(subjects.nothing), subjects.nothing
+    columns = {"password_last_used": subjects.nothing} | {
+        str(slot.last_used): _is_empty(subjects, slot) for slot in _KEYS
+    }
+    for column, empty in columns.items():
+        used = subjects.time(column)
+        by_then = (used != NO_TIME) & (used <= subjects.as_of + TOLERANCE)
+        lately = by_then & (subjects.as_of - np.where(by_then, used, subjects.as_of) < min_idle_days * DAY)
+        not_lately = (by_then & ~lately) | subjects.state(column, *_NEVER) | ((used == NO_TIME) & empty)
+        later = later | ((used != NO_TIME) & ~by_then)
+        recent = recent | Truth(lately, not_lately)
+        newer = by_then & (used > newest)
+        newest = np.where(newer, used, newest)
+        basis = np.where(newer, BASES.index(column), basis).astype(np.int8)
+    captured = subjects.time("captured_at")
+    older = (captured != NO_TIME) & (captured < subjects.as_of - DAY)
+    fails = Truth(recent.yes, recent.no & ~older)
+    reason = first_that_holds(
+        {
+            Reason.LAST_USED: ~fails.unknown & (newest != NO_TIME),
+            Reason.NEVER_USED: fails.no,
+            Reason.REPORT_OLDER: recent.no,
+            Reason.USED_AFTER_AS_OF: later,
+        },
+        Reason.LAST_USE_UNKNOWN,
+    )
+    known = reason == REASONS.index(Reason.LAST_USED)
+    return Ruling(
+        fails,
+        reason,
+        np.where(known, basis, -1).astype(np.int8),
+        np.where(known, newest, NO_TIME),
+        subjects.nothing,
+        ~subjects.nothing,
+    )
+
+
+def _holds_key(subjects: Subjects, slot: Slot) -> Truth:
+    """Whether a slot holds a key, active or not: its date says so, and only a sentinel says that there is none."""
+    filled = subjects.state(slot.last_changed, *_FILLED) | subjects.state(str(slot.last_used), *_FILLED)
+    return Truth(filled, ~filled & subjects.state(slot.last_changed, *_SENTINELS))
+
+
+def _is_empty(subjects: Subjects, slot: Slot) -> Flags:
+    """Where a slot is known to hold no key."""
+    return subjects.flag(slot.active).no & subjects.state(slot.last_changed, *_SENTINELS)
+
+
+RULES: Final[Mapping[str, Callable[..., Ruling]]] = {
+    rule.__name__: rule
+    for rule in (
+        idle,
+        idle_console,
+        old,
+        initial_key,
+        expired,
+        active_certificate,
+        two_keys,
+        console_without_mfa,
+        without_mfa,
+        more_credentials,
+        root_key,
+        root_without_mfa,
+        root_without_hardware_mfa,
+        root_in_use,
+    )
+}

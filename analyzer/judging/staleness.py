@@ -1,0 +1,198 @@
+"""How long each credential lay idle, or has been there, at the reference instant, and what is certain of it.
+
+The rule is the CIS AWS Foundations Benchmark's (1.12 in v1.4-4.0.1, 1.11 in v5.0, 2.11 in v6.0 and v7.0, "credentials
+unused for 45 days or more"): a password counts from `password_last_used`, or from `password_last_changed` where it was
+never used; an access key from `access_key_n_last_used_date`, or from `access_key_n_last_rotated`.
+
+Where the report does not give an instant, it is bounded: not before `earliest`, not after `latest`. Whether a span has
+passed since is then certain, certainly not so, or unknown: an unknown never becomes a pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from analyzer.controls.vocabulary import Reason
+from analyzer.judging.truth import Truth
+from analyzer.reading.columns import NO_TIME, column_of, microseconds
+from analyzer.reading.layout import SLOTS, TIMESTAMP_COLUMNS, Kind, State
+from analyzer.reading.times import DAY, GRANULARITY, MICROSECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+    import pandas as pd
+
+    Flags = npt.NDArray[np.bool_]
+    Micros = npt.NDArray[np.int64]
+
+TOLERANCE: Final = GRANULARITY // MICROSECOND
+"""Microseconds by which AWS's clock may be cut: a use so little after an instant was not after it."""
+
+REASONS: Final = list(Reason)
+EXACT: Final = (Reason.LAST_USED, Reason.NEVER_USED)
+"""With these reasons the idle time is known."""
+BASES: Final = sorted(TIMESTAMP_COLUMNS)
+"""The columns an instant may come from."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """An instant for each row, in microseconds: not before `earliest` (`NO_TIME`: not known), not after `latest`.
+
+    `reason` and `basis` are codes of `REASONS` and `BASES`: how it is known, and the AWS column `earliest` is from (-1:
+    none).
+    """
+
+    earliest: Micros
+    latest: Micros
+    reason: npt.NDArray[np.int8]
+    basis: npt.NDArray[np.int8]
+
+    def because(self, *reasons: Reason) -> Flags:
+        """Where one of `reasons` holds."""
+        return np.isin(self.reason, [REASONS.index(one) for one in reasons])
+
+    def at_least(self, span: int, as_of: Micros) -> Truth:
+        """Whether `span` microseconds or more have passed since the instant."""
+        longest, shortest = self._longest(as_of), np.maximum(as_of - self.latest, 0)
+        return Truth(shortest >= span, (self.earliest != NO_TIME) & (longest < span))
+
+    def days(self, as_of: Micros) -> npt.NDArray[np.int32]:
+        """Return the whole days since `earliest`; 0 where that is not known."""
+        return (self._longest(as_of) // DAY).astype(np.int32)
+
+    def _longest(self, as_of: Micros) -> Micros:
+        known = self.earliest != NO_TIME
+        return np.where(known, np.maximum(as_of - np.where(known, self.earliest, as_of), 0), 0)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Evidence:
+        """Return the evidence of some rows."""
+        return Evidence(self.earliest[rows], self.latest[rows], self.reason[rows], self.basis[rows])
+
+
+def last_use(credentials: pd.DataFrame, as_of: Micros) -> Evidence:
+    """Return when each credential was last used before `as_of` (microseconds), by the benchmark's fallbacks.
+
+    `credentials` as `reading.normalizing` makes them.
+    """
+    used, changed, created, is_key = _columns(credentials)
+    state = credentials["last_used_state"]
+    never = state.isin([State.NOT_APPLICABLE, State.NO_INFORMATION]).to_numpy()
+    has_use = used != NO_TIME
+    reason = first_that_holds(
+        {
+            Reason.CREATED_AFTER_AS_OF: _made_later(changed, created, as_of, is_key),
+            Reason.ACTIVE_UNKNOWN: _active_unknown(credentials),
+            Reason.LAST_USED: has_use & (used <= as_of + TOLERANCE),
+            Reason.USED_AFTER_AS_OF: has_use,
+            Reason.NEVER_USED: never & (changed != NO_TIME) & (changed <= as_of),
+            Reason.AGE_UNKNOWN: never,
+        },
+        Reason.LAST_USE_UNKNOWN,
+    )
+    # A password may have been made anew at any time of its user's life; a key is as old as its slot says.
+    unknown_use = _is(reason, Reason.USED_AFTER_AS_OF, Reason.LAST_USE_UNKNOWN)
+    by_use = _is(reason, Reason.LAST_USED)
+    by_change = _is(reason, Reason.NEVER_USED) | (unknown_use & is_key)
+    by_user = _is(reason, Reason.AGE_UNKNOWN) | (unknown_use & ~is_key)
+    earliest = np.select([by_use, by_change, by_user], [used, changed, created], default=NO_TIME)
+    latest = np.where(_is(reason, *EXACT), earliest, as_of)
+    slot = codes_of(credentials["credential"])
+    basis = np.select(
+        [by_use, by_change, by_user],
+        [slot_basis(slot, "last_used"), slot_basis(slot, "last_changed"), USER_CREATION],
+        default=-1,
+    )
+    return Evidence(earliest, latest, reason, np.where(earliest != NO_TIME, basis, -1).astype(np.int8))
+
+
+def age(credentials: pd.DataFrame, as_of: Micros) -> Evidence:
+    """Return when each credential was last changed (a key or certificate: made) before `as_of` (microseconds).
+
+    Where the report does not tell, it was not before its user was made, and a key not after it was used.
+    """
+    used, changed, created, is_key = _columns(credentials)
+    lasting = is_key | (credentials["kind"] == Kind.CERTIFICATE).to_numpy()
+    known = (changed != NO_TIME) & (changed <= as_of)
+    reason = first_that_holds(
+        {
+            Reason.CREATED_AFTER_AS_OF: _made_later(changed, created, as_of, lasting),
+            Reason.ACTIVE_UNKNOWN: _active_unknown(credentials),
+            Reason.LAST_CHANGED: known,
+        },
+        Reason.AGE_UNKNOWN,
+    )
+    was_used = is_key & (used != NO_TIME) & (used <= as_of + TOLERANCE)
+    # Uses are cut to the minute: a key may have been made so much later than it seems to have been used.
+    bound = np.where(was_used, np.minimum(np.where(was_used, used, 0) + TOLERANCE, as_of), as_of)
+    by_change, by_user = _is(reason, Reason.LAST_CHANGED), _is(reason, Reason.AGE_UNKNOWN)
+    earliest = np.select([by_change, by_user], [changed, created], default=NO_TIME)
+    slot = codes_of(credentials["credential"])
+    basis = np.where(by_change, slot_basis(slot, "last_changed"), USER_CREATION)
+    return Evidence(
+        earliest,
+        np.where(by_change, changed, bound),
+        reason,
+        np.where(earliest != NO_TIME, basis, -1).astype(np.int8),
+    )
+
+
+USER_CREATION: Final = BASES.index("user_creation_time")
+
+
+def _columns(credentials: pd.DataFrame) -> tuple[Micros, Micros, Micros, Flags]:
+    """Return last use, last change, the user's creation, and whether it is an access key."""
+    used, changed, created = (
+        microseconds(credentials[column]) for column in ("last_used", "last_changed", "user_creation_time")
+    )
+    return used, changed, created, (credentials["kind"] == Kind.ACCESS_KEY).to_numpy()
+
+
+def _made_later(changed: Micros, created: Micros, as_of: Micros, lasting: Flags) -> Flags:
+    """Where a credential, or its user, was made after the reference instant; `lasting` ones are never changed."""
+    return (lasting & (changed > as_of)) | (created > as_of)
+
+
+def _active_unknown(credentials: pd.DataFrame) -> Flags:
+    return credentials["active"].isna().to_numpy(dtype=bool)
+
+
+def first_that_holds(conditions: Mapping[Reason, Flags], otherwise: Reason) -> npt.NDArray[np.int8]:
+    """Return for each row the code of the first reason whose condition holds."""
+    codes = [REASONS.index(reason) for reason in conditions]
+    return np.select(list(conditions.values()), codes, default=REASONS.index(otherwise)).astype(np.int8)
+
+
+def _is(reason: npt.NDArray[np.int8], *reasons: Reason) -> Flags:
+    return np.isin(reason, [REASONS.index(one) for one in reasons])
+
+
+def slot_basis(slot: npt.NDArray[np.int8], attribute: str) -> npt.NDArray[np.int8]:
+    """Return the code in `BASES` of each slot's column (`slot`: positions in `SLOTS`); -1 where it has none."""
+    columns = [getattr(slot, attribute) for slot in SLOTS]
+    codes = np.array([BASES.index(column) if column else -1 for column in columns], np.int8)
+    return codes[slot]
+
+
+def codes_of(column: pd.Series[Any]) -> npt.NDArray[np.int8]:
+    """Return the codes of a category of a few values."""
+    return column.cat.codes.to_numpy().astype(np.int8, copy=False)
+
+
+def days_since(time: Micros, as_of: Micros) -> npt.NDArray[np.int32]:
+    """Return the whole days from each instant until `as_of`; 0 where it is not known, or lies ahead."""
+    return (np.maximum(as_of - np.where(time != NO_TIME, time, as_of), 0) // DAY).astype(np.int32)
+
+
+def age_days(credentials: pd.DataFrame, as_of: Micros) -> pd.Series[Any]:
+    """Return the whole days since each credential was last changed (a key: created), int32; NA where not known."""
+    changed = microseconds(credentials["last_changed"])
+    unknown = (changed == NO_TIME) | (changed > as_of) | (as_of == NO_TIME)
+    elapsed = as_of - np.where(unknown, as_of, changed)
+    return column_of(pa.array((elapsed // DAY).astype(np.int32), mask=unknown))

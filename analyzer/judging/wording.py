@@ -1,0 +1,159 @@
+"""Reasons in words: `never used; created 2024-01-02, 692 days`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.controls.vocabulary import BOUNDED, Reason
+from analyzer.reading.columns import times_from
+from analyzer.reading.layout import Kind
+from analyzer.reading.times import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from analyzer.judging.verdicts import Verdicts
+
+_PASSWORD, _KEY, _CERTIFICATE = Kind.PASSWORD, Kind.ACCESS_KEY, Kind.CERTIFICATE
+WORDS: Final[Mapping[Reason, str | Mapping[Kind, str]]] = {
+    Reason.LAST_USED: "last used {when}",
+    Reason.NEVER_USED: {
+        _PASSWORD: "never used; set {when}",
+        _KEY: "never used; created {when}",
+        _CERTIFICATE: "never used; uploaded {when}",
+    },
+    Reason.USED_AFTER_AS_OF: {
+        _PASSWORD: "used after the reference date, use before it not known; user created {when}",
+        _KEY: "used after the reference date, use before it not known; created {when}",
+    },
+    Reason.LAST_USE_UNKNOWN: {
+        _PASSWORD: "last use not known; user created {when}",
+        _KEY: "last use not known; created {when}",
+    },
+    Reason.LAST_CHANGED: {
+        _PASSWORD: "last changed {when}",
+        _KEY: "created {when}",
+        _CERTIFICATE: "uploaded {when}",
+    },
+    Reason.AGE_UNKNOWN: "never used, age not known; user created {when}",
+    Reason.CREATED_AFTER_AS_OF: "created after the reference date",
+    Reason.ACTIVE_UNKNOWN: "not known whether it is active",
+    Reason.INACTIVE: "inactive",
+    Reason.TWO_ACTIVE_KEYS: "two active access keys",
+    Reason.ONE_ACTIVE_KEY: "at most one active access key",
+    Reason.KEY_EXISTS: "root has an active access key; created {when}",
+    Reason.NO_KEY: "root has no active access key",
+    Reason.MFA_ACTIVE: "MFA is active",
+    Reason.MFA_NOT_ACTIVE: "no MFA device is active",
+    Reason.MFA_UNKNOWN: "not known whether MFA is active",
+    Reason.MFA_KIND_UNKNOWN: "MFA is active; whether by a hardware device is not in the report",
+    Reason.NO_PASSWORD: "root has no password",
+    Reason.PASSWORD_UNKNOWN: "not known whether there is a console password",
+    Reason.EXPIRED: "expired {when}",
+    Reason.NOT_EXPIRED: "expires {date}",
+    Reason.EXPIRY_UNKNOWN: "not known when it expires",
+    Reason.REPORT_OLDER: "no use lately as far as the report goes; it is older than the reference date",
+    Reason.NO_CONSOLE_ACCESS: "root of GovCloud (US) has no console access",
+    Reason.MORE_CREDENTIALS_UNKNOWN: "the report gives no information on further credentials",
+    Reason.MORE_CREDENTIALS: "has credentials of which the report shows nothing else",
+    Reason.NO_MORE_CREDENTIALS: "none but those in the report",
+    Reason.ROOT_NOT_IN_REPORT: "the report has no row of root",
+    Reason.COLUMN_NOT_IN_REPORT: "the report has no column additional_credentials_info",
+}
+_UNDATED: Final = {
+    # Where the text above asks for a date and none is known.
+    Reason.USED_AFTER_AS_OF: "used after the reference date, use before it not known, nor when it was created",
+    Reason.LAST_USE_UNKNOWN: "neither last use nor creation known",
+    Reason.AGE_UNKNOWN: "age not known, nor when the user was created",
+    Reason.KEY_EXISTS: "root has an active access key",
+    Reason.INACTIVE: "an inactive access key of root exists",
+    Reason.NEVER_USED: "never used, creation not known",
+}
+_PLACES: Final = ("{when}", "{date}")
+
+
+def messages(
+    verdicts: Verdicts, days: npt.NDArray[np.int32], own: Sequence[Mapping[Reason, str | Mapping[Kind, str]]]
+) -> pa.ChunkedArray:
+    """Return the reason of each verdict in words.
+
+    `days` are the whole days since the verdict's time. `own` are the words of each control that judges, where the
+    common ones do not fit.
+    """
+    texts, places = [pa.array([], pa.string())], [np.zeros(0, np.int64)]
+    for number, words in enumerate(own):
+        here = np.flatnonzero(verdicts.chosen == number)
+        first, which = _alike(verdicts, days, here)
+        places.append(here)
+        texts.append(_explain(verdicts.take(first), days[first], words).take(pa.array(which)))
+    together, place = pa.chunked_array(texts), np.concatenate(places)
+    if (np.diff(place) == 1).all():
+        return together
+    back = np.empty(len(place), np.int64)
+    back[place] = np.arange(len(place))
+    return together.take(pa.array(back))
+
+
+def _alike(
+    verdicts: Verdicts, days: npt.NDArray[np.int32], rows: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the first of those rows whose words are alike, and for each row which of them it is like."""
+    key = (verdicts.time[rows] // DAY) * len(Reason) + verdicts.reason[rows]
+    key = (key * len(Kind) + verdicts.kind[rows]) * _MOST_DAYS + days[rows]
+    which, distinct = pd.factorize(key)
+    first = np.empty(len(distinct), np.int64)
+    first[which[::-1]] = rows[::-1]
+    return first, which
+
+
+_MOST_DAYS: Final = 1 << 22
+"""More days than there are between any two times."""
+
+
+def _explain(
+    verdicts: Verdicts, days: npt.NDArray[np.int32], own: Mapping[Reason, str | Mapping[Kind, str]]
+) -> pa.Array:
+    """Return the reasons of one control's verdicts."""
+    reasons, kinds, reason = list(Reason), list(Kind), verdicts.reason
+    texts = [[_text(one, of, own) for of in kinds] for one in reasons]
+    flat = [text for row in texts for text in row]
+    place = reason.astype(np.int64) * len(kinds) + verdicts.kind
+    heads, tails, dated, counted = (
+        pa.array(column).take(pa.array(place)) for column in zip(*map(_split, flat), strict=True)
+    )
+    bounded = np.isin(reason, [reasons.index(one) for one in BOUNDED])
+    time = times_from(verdicts.time).cast(pa.date32()).cast(pa.string())
+    spans = pc.binary_join_element_wise(
+        pa.array([", ", ", at most "]).take(pa.array(bounded.astype(np.int8))),
+        pa.array(days).cast(pa.string()),
+        pa.array([" days", " day"]).take(pa.array((days == 1).astype(np.int8))),
+        "",
+    )
+    with_date = pc.binary_join_element_wise(heads, time, pc.if_else(counted, spans, ""), tails, "")
+    undated = pa.array([_UNDATED.get(one, "") for one in reasons]).take(pa.array(reason))
+    return pc.if_else(dated, pc.coalesce(with_date, undated), heads)
+
+
+def _text(reason: Reason, kind: Kind, own: Mapping[Reason, str | Mapping[Kind, str]]) -> str:
+    for words in (own.get(reason, {}), WORDS[reason]):
+        if isinstance(words, str):
+            return words
+        if kind in words:
+            return words[kind]
+    return ""
+
+
+def _split(text: str) -> tuple[str, str, bool, bool]:
+    """Return what stands before and after the date, whether there is one, and whether the days follow it."""
+    for place in _PLACES:
+        if place in text:
+            head, _, tail = text.partition(place)
+            return head, tail, True, place == "{when}"
+    return text, "", False, False

@@ -1,1 +1,0 @@
-"""Many snapshots of the same accounts: kept, compared, and followed over time."""
