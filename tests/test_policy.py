@@ -251,7 +251,7 @@ def covered(result: Audit) -> dict[tuple[str, str], str]:
 def notes(result: Audit) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for row in result.issues.to_dict("records"):
-        if row["code"].startswith("exception_"):
+        if row["code"].startswith("waiver_"):
             found.setdefault(row["code"], []).append(row["line"])
     return found
 
@@ -365,7 +365,7 @@ def test_thousands_of_exceptions_and_long_reasons_take_no_longer_than_they_must(
     assert time.monotonic() - started < 30, "neither the rows nor the lines are gone through for each waiver"
 
 
-def test_each_finding_sees_an_exception_from_its_own_instant(tmp_path: Path) -> None:
+def test_each_finding_sees_an_waiver_from_its_own_instant(tmp_path: Path) -> None:
     early = write(tmp_path / "2026-06-30_111122223333.csv", csv_of(user("a", **key(rotated=OLD))))
     late_row = user("a", account="123456789012", **key(rotated=OLD))
     late = write(tmp_path / "2026-10-31_123456789012.csv", csv_of(late_row))

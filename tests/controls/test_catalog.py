@@ -157,7 +157,7 @@ def test_json_is_the_same_as_data() -> None:
 def test_listing_loads_nothing_heavy() -> None:
     code = (
         "import sys; sys.argv = ['credreport', 'controls', 'root-mfa']\n"
-        "from analyzer.cli import main\n"
+        "from analyzer.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
         "assert not {'pandas', 'numpy', 'pyarrow', 'matplotlib'} & set(sys.modules), 'heavy'\n"
     )

@@ -672,7 +672,7 @@ def test_equal_bytes_and_no_remarks_under_the_readers_matplotlibrc(
 ) -> None:
     # A fresh process without a font cache, and with settings that matplotlib has something to say about.
     program = (
-        "import sys; from datetime import datetime; from pathlib import Path; from analyzer.outputs import charts\n"
+        "import sys; from datetime import datetime; from pathlib import Path; from analyzer.rendering.pictures import audit as charts\n"
         "from analyzer.pipeline import audit; from analyzer.result import Settings\n"
         "result = audit([sys.argv[1]], Settings(as_of=datetime.fromisoformat(sys.argv[2])))\n"
         "charts.write(result, Path(sys.argv[3])); assert 'matplotlib.pyplot' not in sys.modules"

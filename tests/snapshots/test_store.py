@@ -411,7 +411,7 @@ KILLER = """
     import json, os, random, shutil, signal, sys, time
     from pathlib import Path
     import pyarrow.parquet
-    from analyzer import swapping
+    from analyzer.evidence import folder as swapping
     from tests.snapshots.test_store import ingest, state
 
     folder, exchange = Path(sys.argv[1]), sys.argv[2] == "exchange"
