@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 
 from analyzer.controls.control import Severity
 from analyzer.errors import PolicyError
-from analyzer.pipeline import audit
 from analyzer.planning import make_plan
 from analyzer.policy import Policy, read_policy
-from analyzer.result import Audit, Settings
 from tests.reports import csv_of, key, password, root, unused, user, write
+from tests.running import Audit, Settings, audit
 from tests.test_cli import run
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)

@@ -22,11 +22,11 @@ from matplotlib.patches import Rectangle
 from analyzer import drawing
 from analyzer.outputs import history_charts as charts
 from analyzer.planning import Plan, make_plan
-from analyzer.result import Settings
 from analyzer.snapshots.record import COVERAGE, LIFETIMES, TREND, History
 from analyzer.tables import to_pandas
 from tests.outputs.test_charts import assert_readable, texts
 from tests.reports import unused
+from tests.running import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analyzer.outputs import remediation
-from analyzer.pipeline import audit
 from analyzer.planning import make_plan
 from analyzer.policy import Exemption, Policy
-from analyzer.result import Audit, Settings
 from tests.outputs.conftest import AS_OF
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, user, write
+from tests.running import Audit, Settings, audit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

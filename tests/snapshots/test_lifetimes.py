@@ -10,9 +10,9 @@ import pytest
 
 from analyzer.errors import InputError
 from analyzer.planning import make_plan
-from analyzer.result import Settings
 from analyzer.tracking import history
 from tests.reports import csv_of, key, password, root, unused, user, write
+from tests.running import Settings
 from tests.snapshots.simulator import expected_lifetimes, simulate
 
 if TYPE_CHECKING:
