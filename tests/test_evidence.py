@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from analyzer import swapping, tables
+from analyzer.choices import FORMATS, TABLES
 from analyzer.errors import OutputError
-from analyzer.evidence import folder as swapping
-from analyzer.evidence import output as evidence
-from analyzer.evidence import schema as tables
-from analyzer.evidence import writer as parquet
-from analyzer.evidence.result import Audit, Settings
-from analyzer.pipeline import audit
-from analyzer.rendering.registry import FORMATS, TABLES
+from analyzer.outputs import parquet
+from tests import running
 from tests.reports import csv_of, key, root, unused, user, write
+from tests.running import Audit, Settings, Written, audit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +40,8 @@ def whole(folder: Path) -> dict[str, str]:
     return digests
 
 
-def make(result: Audit, folder: Path, formats: Sequence[str] = ("parquet",)) -> evidence.Written:
-    return evidence.write(result, folder, formats, ["findings", "issues"])
+def make(result: Audit, folder: Path, formats: Sequence[str] = ("parquet",)) -> Written:
+    return running.write(result, folder, formats, ["findings", "issues"])
 
 
 @pytest.mark.parametrize("exchange", [True, False])

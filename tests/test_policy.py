@@ -16,9 +16,10 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.controls.control import Severity
 from analyzer.controls.policy import Policy, read_policy
 from analyzer.errors import PolicyError
-from analyzer.evidence.result import Audit, Settings
-from analyzer.pipeline import audit
+from analyzer.planning import make_plan
+from analyzer.policy import Policy, read_policy
 from tests.reports import csv_of, key, password, root, unused, user, write
+from tests.running import Audit, Settings, audit
 from tests.test_cli import run
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)

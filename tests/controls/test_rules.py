@@ -11,23 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.controls.catalog import BY_ID, CONTROLS
-from analyzer.controls.checklist import make_checklist
-from analyzer.controls.policy import ControlPolicy, Policy
-from analyzer.controls.vocabulary import Status
-from analyzer.evidence.result import Settings
-from analyzer.judging.rules import RULES
-from analyzer.pipeline import audit
+from analyzer.controls.rules import RULES
+from analyzer.planning import make_plan
+from analyzer.policy import ControlPolicy, Policy
 from analyzer.reading.layout import COLUMNS
+from analyzer.verdicts import Status
 from tests.control_oracle import SLOT_ORDER, Verdict, judge_controls
 from tests.controls.fixtures import CASES, Case
 from tests.reports import csv_of, key, password, root, user, write
+from tests.running import Settings, audit
 from tests.strategies import Report, as_ofs, reports
 from tests.test_laws import run_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
 EVERY_CASE = [(control, case) for control, cases in CASES.items() for case in cases]

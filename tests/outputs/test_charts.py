@@ -19,26 +19,25 @@ from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from analyzer.controls.checklist import Checklist, make_checklist
-from analyzer.controls.frameworks import BENCHMARKS
-from analyzer.controls.policy import read_policy
-from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
-from analyzer.evidence.result import Settings
-from analyzer.judging.staleness import EXACT
-from analyzer.pipeline import audit
+from analyzer import drawing
+from analyzer.controls.benchmarks import BENCHMARKS
+from analyzer.outputs import charts
+from analyzer.planning import Plan, make_plan
+from analyzer.policy import read_policy
 from analyzer.reading.layout import Kind
-from analyzer.rendering.pictures import audit as charts
-from analyzer.rendering.pictures import canvas as drawing
+from analyzer.staleness import EXACT
+from analyzer.verdicts import Status
 from tests.outputs.conftest import AS_OF, ODD
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, unused, user, write
+from tests.running import JUDGED_KINDS, Outcome, Settings, audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from matplotlib.figure import Figure
 
-    from analyzer.controls.policy import Policy
-    from analyzer.evidence.result import Audit
+    from analyzer.policy import Policy
+    from tests.running import Audit
 
 DASH = "\N{EN DASH}"
 OLD_KEY = key(rotated="2026-01-01T00:00:00Z")
@@ -672,8 +671,8 @@ def test_equal_bytes_and_no_remarks_under_the_readers_matplotlibrc(
 ) -> None:
     # A fresh process without a font cache, and with settings that matplotlib has something to say about.
     program = (
-        "import sys; from datetime import datetime; from pathlib import Path; from analyzer.rendering.pictures import audit as charts\n"
-        "from analyzer.pipeline import audit; from analyzer.result import Settings\n"
+        "import sys; from datetime import datetime; from pathlib import Path; from analyzer.outputs import charts\n"
+        "from tests.running import Settings, audit\n"
         "result = audit([sys.argv[1]], Settings(as_of=datetime.fromisoformat(sys.argv[2])))\n"
         "charts.write(result, Path(sys.argv[3])); assert 'matplotlib.pyplot' not in sys.modules"
     )
@@ -686,6 +685,7 @@ def test_equal_bytes_and_no_remarks_under_the_readers_matplotlibrc(
     (tmp_path / "here").mkdir()
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", program, tmp_path / "in", AS_OF.isoformat(), tmp_path / "there"],
+        cwd=Path(__file__).resolve().parents[2],
         env=os.environ | {"MPLCONFIGDIR": str(tmp_path / "settings"), "PYTHONHASHSEED": "7", "LC_ALL": "C"},
         capture_output=True,
         text=True,

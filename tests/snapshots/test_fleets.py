@@ -18,7 +18,11 @@ from analyzer.history import store as module
 from analyzer.history.store import by_accounts, load, span
 from analyzer.history.tracking import compare, compare_stored, history, history_stored, ingest
 from analyzer.reading.issues import IssueLog
+from analyzer.snapshots import store as module
+from analyzer.snapshots.store import by_accounts, load, span
+from analyzer.tracking import compare, compare_stored, history, history_stored, ingest
 from tests.reports import write
+from tests.running import Settings
 from tests.snapshots.simulator import simulate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

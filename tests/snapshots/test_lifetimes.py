@@ -10,9 +10,10 @@ import pytest
 
 from analyzer.controls.checklist import make_checklist
 from analyzer.errors import InputError
-from analyzer.evidence.result import Settings
-from analyzer.history.tracking import history
+from analyzer.planning import make_plan
+from analyzer.tracking import history
 from tests.reports import csv_of, key, password, root, unused, user, write
+from tests.running import Settings
 from tests.snapshots.simulator import expected_lifetimes, simulate
 
 if TYPE_CHECKING:
