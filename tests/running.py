@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pyarrow import parquet
 
-from analyzer import distributing, evidence, pipeline
-from analyzer.evidence import Written
-from analyzer.outputs.parquet import GrowingTables
-from analyzer.result import JUDGED_KINDS, Audit, Outcome, Settings, Streamed, Summary
-from analyzer.tables import TABLES
+from analyzer import distributing, pipeline
+from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome
+from analyzer.evidence import output as evidence
+from analyzer.evidence.output import Written
+from analyzer.evidence.result import Audit, Settings, Streamed, Summary
+from analyzer.evidence.schema import TABLES
+from analyzer.evidence.writer import GrowingTables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +45,7 @@ __all__ = [
     "write_on_engine",
 ]
 
-JUDGE: Final = "analyzer.parts.judge_sources"
+JUDGE: Final = "analyzer.batch.judge_sources"
 """The function that judges the reports of a batch, by the name under which a test can put another in its place."""
 
 

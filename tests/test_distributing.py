@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from analyzer import engine
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.policy import read_policy
 from analyzer.errors import AnalyzerError, EngineError, InputError, OutputError
-from analyzer.planning import make_plan
-from analyzer.policy import read_policy
-from analyzer.tables import TABLES, to_arrow
+from analyzer.evidence.schema import TABLES, to_arrow
 from tests.reports import csv_of, user, write
 from tests.running import Audit, Settings, Summary, audit, audit_on_engine, write_on_engine
 from tests.test_parts import ACCOUNTS, AS_OF, POLICY, fleet, fleets

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from analyzer import swapping, tables
-from analyzer.choices import FORMATS, TABLES
 from analyzer.errors import OutputError
-from analyzer.outputs import parquet
+from analyzer.evidence import folder as swapping
+from analyzer.evidence import schema as tables
+from analyzer.evidence import writer as parquet
+from analyzer.rendering.registry import FORMATS, TABLES
 from tests import running
 from tests.reports import csv_of, key, root, unused, user, write
 from tests.running import Audit, Settings, Written, audit

@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.policy import read_policy
 from analyzer.errors import InputError
-from analyzer.planning import make_plan
-from analyzer.policy import read_policy
-from analyzer.tables import TABLES, to_arrow
+from analyzer.evidence.schema import TABLES, to_arrow
 from tests import running
 from tests.reports import csv_of, key, root, user, write
 from tests.running import JUDGE, Audit, Settings, Streamed, Summary, audit, audit_in_batches, write_in_batches

@@ -16,8 +16,6 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.controls.control import Severity
 from analyzer.controls.policy import Policy, read_policy
 from analyzer.errors import PolicyError
-from analyzer.planning import make_plan
-from analyzer.policy import Policy, read_policy
 from tests.reports import csv_of, key, password, root, unused, user, write
 from tests.running import Audit, Settings, audit
 from tests.test_cli import run

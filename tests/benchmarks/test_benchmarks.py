@@ -10,7 +10,7 @@ import openpyxl
 import polars as pl
 import pytest
 
-from analyzer.tables import TABLES
+from analyzer.evidence.schema import TABLES
 from tests import running
 from tests.benchmarks.__main__ import (
     PEERS_OF_AUDIT,

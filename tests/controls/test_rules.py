@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.controls.catalog import BY_ID, CONTROLS
-from analyzer.controls.rules import RULES
-from analyzer.planning import make_plan
-from analyzer.policy import ControlPolicy, Policy
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.policy import ControlPolicy, Policy
+from analyzer.controls.vocabulary import Status
+from analyzer.judging.rules import RULES
 from analyzer.reading.layout import COLUMNS
-from analyzer.verdicts import Status
 from tests.control_oracle import SLOT_ORDER, Verdict, judge_controls
 from tests.controls.fixtures import CASES, Case
 from tests.reports import csv_of, key, password, root, user, write

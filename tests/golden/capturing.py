@@ -23,7 +23,7 @@ from unittest import mock
 from openpyxl import load_workbook
 from pyarrow import parquet
 
-from analyzer.cli import app
+from analyzer.cli.main import app
 from analyzer.errors import AnalyzerError
 from tests.golden.fleets import ACCOUNTS, FLEETS, MULTI_DAY, drawn
 

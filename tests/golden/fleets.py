@@ -569,7 +569,7 @@ severity = "high"
 [controls.mfa-every-user]
 enabled = false
 
-[exceptions.in-force]
+[waivers.in-force]
 account = "111122223333"
 control = "unused-credentials"
 reason = "being moved to roles"
@@ -577,26 +577,26 @@ owner = "security@example.com"
 expires = 2027-10-30
 ticket = "SEC-123"
 
-[exceptions.expiring]
+[waivers.expiring]
 user = "*a*"
 credential = "password"
 reason = "new tokens are on their way"
 owner = "=owner"
 expires = 2026-11-10
 
-[exceptions.expired]
+[waivers.expired]
 user = "c*"
 reason = "was agreed on"
 owner = "o"
 expires = 2026-10-30
 
-[exceptions.unmatched]
+[waivers.unmatched]
 user = "nobody-of-this-name"
 reason = "r"
 owner = "o"
 expires = 2027-10-30
 
-[exceptions.other-account]
+[waivers.other-account]
 account = "999988887777"
 reason = "r"
 owner = "o"
@@ -606,7 +606,7 @@ expires = 2027-10-30
 
 @_fleet
 def policy(dice: Random) -> Fleet:
-    """A policy with exceptions in force, expiring, expired, and of nothing."""
+    """A policy with waivers in force, expiring, expired, and of nothing."""
     files = {f"in/2026-10-31/{who}.csv": _text(_rows(dice, who, least=8)).encode() for who in ACCOUNTS[:3]}
     return Fleet(files | {"policy.toml": POLICY.encode()}, [*POLICY_ARGS, *ALL])
 

@@ -19,14 +19,14 @@ from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from analyzer import drawing
-from analyzer.controls.benchmarks import BENCHMARKS
-from analyzer.outputs import charts
-from analyzer.planning import Plan, make_plan
-from analyzer.policy import read_policy
+from analyzer.controls.checklist import Checklist, make_checklist
+from analyzer.controls.frameworks import BENCHMARKS
+from analyzer.controls.policy import read_policy
+from analyzer.controls.vocabulary import Status
+from analyzer.judging.staleness import EXACT
 from analyzer.reading.layout import Kind
-from analyzer.staleness import EXACT
-from analyzer.verdicts import Status
+from analyzer.rendering.pictures import audit as charts
+from analyzer.rendering.pictures import canvas as drawing
 from tests.outputs.conftest import AS_OF, ODD
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, unused, user, write
 from tests.running import JUDGED_KINDS, Outcome, Settings, audit
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from analyzer.policy import Policy
+    from analyzer.controls.policy import Policy
     from tests.running import Audit
 
 DASH = "\N{EN DASH}"

@@ -19,11 +19,11 @@ from matplotlib.collections import PolyCollection
 from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 
-from analyzer import drawing
-from analyzer.outputs import history_charts as charts
-from analyzer.planning import Plan, make_plan
-from analyzer.snapshots.record import COVERAGE, LIFETIMES, TREND, History
-from analyzer.tables import to_pandas
+from analyzer.controls.checklist import Checklist, make_checklist
+from analyzer.evidence.record import COVERAGE, LIFETIMES, TREND, History
+from analyzer.evidence.schema import to_pandas
+from analyzer.rendering.pictures import canvas as drawing
+from analyzer.rendering.pictures import history as charts
 from tests.outputs.test_charts import assert_readable, texts
 from tests.reports import unused
 from tests.running import Settings

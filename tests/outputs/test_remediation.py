@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from analyzer.outputs import remediation
-from analyzer.planning import make_plan
-from analyzer.policy import Exemption, Policy
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.policy import Policy, Waiver
+from analyzer.rendering import remediation
 from tests.outputs.conftest import AS_OF
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, user, write
 from tests.running import Audit, Settings, audit

@@ -12,15 +12,11 @@ import pytest
 from pyarrow import parquet
 
 from analyzer.controls.checklist import make_checklist
-from analyzer.evidence.result import Settings
 from analyzer.history import following
 from analyzer.history import store as module
 from analyzer.history.store import by_accounts, load, span
 from analyzer.history.tracking import compare, compare_stored, history, history_stored, ingest
 from analyzer.reading.issues import IssueLog
-from analyzer.snapshots import store as module
-from analyzer.snapshots.store import by_accounts, load, span
-from analyzer.tracking import compare, compare_stored, history, history_stored, ingest
 from tests.reports import write
 from tests.running import Settings
 from tests.snapshots.simulator import simulate

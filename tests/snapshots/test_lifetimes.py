@@ -10,8 +10,7 @@ import pytest
 
 from analyzer.controls.checklist import make_checklist
 from analyzer.errors import InputError
-from analyzer.planning import make_plan
-from analyzer.tracking import history
+from analyzer.history.tracking import history
 from tests.reports import csv_of, key, password, root, unused, user, write
 from tests.running import Settings
 from tests.snapshots.simulator import expected_lifetimes, simulate
