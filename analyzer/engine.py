@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from analyzer import __version__
 from analyzer.errors import EngineError
@@ -27,6 +27,29 @@ Result = TypeVar("Result")
 _PATIENCE: Final = 30
 """Seconds to wait for a scheduler, and for its first worker."""
 _NO_PAGES: Final[dict[str, list[str]]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+
+
+class Progress(Protocol):
+    """What shows how far a run is: its stages, one after the other."""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """Begin a stage of so many steps; the one before is finished."""
+
+    def advance(self, count: int = 1) -> None:
+        """Count steps of the stage that were done."""
+
+
+class _Silent:
+    """Shows nothing."""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        pass
+
+    def advance(self, count: int = 1) -> None:
+        pass
+
+
+SILENT: Final[Progress] = _Silent()
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
