@@ -78,6 +78,7 @@ CREDENTIALS: Final = pa.schema(
         "captured_at": TIME,
         "source": FEW,
         "line": pa.int32(),
+        "outcome": FEW,
     }
 )
 
@@ -86,7 +87,26 @@ USERS: Final = pa.schema(
     | {"account_id": FEW, "partition": FEW, "path": FEW, "is_root": pa.bool_()}
     | {"captured_at": TIME, "source": FEW, "line": pa.int32()}
     | {f"{column}_state": FEW for column in TIMESTAMP_COLUMNS}
+    | {"password_enabled_state": FEW, "additional_credentials_info_state": FEW}
 )
+
+TALLIES: Final = pa.schema(
+    {
+        "tally": FEW,
+        "control": FEW,
+        "requirement": FEW,
+        "account_id": FEW,
+        "kind": FEW,
+        "status": FEW,
+        "reason": FEW,
+        "waiver": FEW,
+        "age_days": pa.int32(),
+        "idle_days": pa.int32(),
+        "count": pa.int64(),
+        "latest": TIME,
+    }
+)
+"""What is counted (see `analyzer.evidence.tally`); columns that do not belong to a tally are null."""
 
 ISSUES: Final = pa.schema(
     {"source": FEW, "line": pa.int32(), "column": FEW, "value": TEXT, "code": FEW, "message": TEXT}

@@ -20,11 +20,11 @@ from analyzer.history.events import changes
 from analyzer.history.lifetimes import trend
 from analyzer.history.stacking import IN_MEMORY, stack
 from analyzer.judging.judge import verdicts
+from analyzer.judging.snapshots import Selection
 from analyzer.judging.waivers import apply_waivers
 from analyzer.reading.columns import NO_TIME, coded, microseconds
 from analyzer.reading.normalizing import Tables, unpivot
 from analyzer.reading.times import since_epoch
-from analyzer.survey.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
