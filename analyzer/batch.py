@@ -28,7 +28,8 @@ from analyzer.survey.entry import ChangedError, Facts
 from analyzer.survey.files import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     import pyarrow as pa
 
@@ -70,31 +71,13 @@ class Judging:
 
     def of(self, batch: Batch) -> Result:
         """Read and judge a batch."""
-        log = IssueLog()
-        result = Result(len(batch.reports) + len(batch.counted), issues=log.rows)
-        with Reader() as reader:
-            result.inputs += count(batch.counted, reader, self.settings.account_id, result.corrections)
-            read = _read(batch.reports, reader, log, result.corrections)
-        if not read or result.corrections:
-            return result
-        reports = [one for one, _ in read]
-        sources = [source for _, source in read]
+        settings, log = self.settings, IssueLog()
+        # Nobody looks at some columns unless they are shown.
         leave_out = () if {"users", "credentials"} & set(self.wanted) else SHOWN_ONLY
-        tables = normalize(parse(sources, log, leave_out=leave_out), sources, log, self.settings.account_id)
-        pairs, of_row = accounts_in(tables.users)
-        rejected = tables.reports.groupby("source")["rejected"].sum()
-        result.corrections |= _corrections(read, pairs, rejected)
-        if result.corrections:
+        result = Result(issues=log.rows)
+        tables = read(batch, settings.account_id, settings.as_of, log, result, leave_out)
+        if tables is None:
             return result
-        owned = zip(pairs["owner"], pairs["account"], strict=True)
-        judged = np.array([account in reports[owner].judged for owner, account in owned], bool)
-        result.inputs += _inputs(read, tables, pairs.assign(judged=judged), self.settings)
-        self._judge(_only(tables, judged[of_row]), log, result)
-        return result
-
-    def _judge(self, tables: Tables, log: IssueLog, result: Result) -> None:
-        """Judge the rows of `tables`."""
-        settings = self.settings
         users = tables.users
         captured = microseconds(users["captured_at"])
         as_of = captured if settings.as_of is None else np.full(len(users), since_epoch(settings.as_of))
@@ -105,9 +88,57 @@ class Judging:
         result.tallies = tallies_of(users, credentials, findings, covered, settings.checklist)
         frames = {"findings": findings, "credentials": credentials, "users": users}
         result.tables = {name: to_arrow(frames[name], TABLES[name]) for name in self.wanted if name in frames}
+        return result
 
 
-def _read(
+@dataclass(frozen=True)
+class Inspecting:
+    """How a batch is inspected: nothing is judged."""
+
+    account_id: str | None = None
+
+    def of(self, batch: Batch) -> Result:
+        """Read a batch."""
+        log = IssueLog()
+        result = Result(issues=log.rows)
+        tables = read(batch, self.account_id, None, log, result)
+        if tables is not None:
+            note_users_found_twice(tables.users[list(IDENTITY)], log, by_capture=True)
+        return result
+
+
+def read(  # noqa: PLR0913 - what is read, and where it goes
+    batch: Batch,
+    account_id: str | None,
+    as_of: datetime | None,
+    log: IssueLog,
+    result: Result,
+    leave_out: Collection[str] = (),
+) -> Tables | None:
+    """Return the rows of a batch that are judged; what there is of inputs and corrections goes to `result`.
+
+    None where there is nothing to judge, or where a report is not what the survey took it for.
+    """
+    result.reports = len(batch.reports) + len(batch.counted)
+    with Reader() as reader:
+        result.inputs += count(batch.counted, reader, account_id, result.corrections)
+        found = _sources(batch.reports, reader, log, result.corrections)
+    if not found or result.corrections:
+        return None
+    sources = [source for _, source in found]
+    tables = normalize(parse(sources, log, leave_out=leave_out), sources, log, account_id)
+    pairs, of_row = accounts_in(tables.users)
+    rejected = tables.reports.groupby("source")["rejected"].sum()
+    result.corrections |= _corrections(found, pairs, rejected)
+    if result.corrections:
+        return None
+    owned = zip(pairs["owner"], pairs["account"], strict=True)
+    judged = np.array([account in found[owner][0].judged for owner, account in owned], bool)
+    result.inputs += _inputs(found, tables, pairs.assign(judged=judged), as_of)
+    return _only(tables, judged[of_row])
+
+
+def _sources(
     reports: Iterable[Selected], reader: Reader, log: IssueLog, corrections: dict[str, Entry | None]
 ) -> list[tuple[Selected, Source]]:
     """Return the reports, each with its source; those that have changed go to `corrections`."""
@@ -189,7 +220,7 @@ def _only(tables: Tables, judged: np.typing.NDArray[np.bool_]) -> Tables:
 
 
 def _inputs(
-    read: Sequence[tuple[Selected, Source]], tables: Tables, pairs: pd.DataFrame, settings: Settings
+    read: Sequence[tuple[Selected, Source]], tables: Tables, pairs: pd.DataFrame, as_of: datetime | None
 ) -> list[Input]:
     """Return the inputs of reports that were parsed."""
     of_source = tables.reports.groupby("source")
@@ -214,7 +245,7 @@ def _inputs(
             source.captured_at,
             source.captured_from,
             _instant(int(newest_of[place])),
-            settings.as_of or source.captured_at,
+            as_of or source.captured_at,
             tuple(sorted(parts[place], key=lambda part: part.account_id or "")),
         )
         for place, (_, source) in enumerate(read)

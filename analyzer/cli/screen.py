@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analyzer.controls.checklist import Check, Checklist
+    from analyzer.evidence.comparison import Comparison
+    from analyzer.evidence.history import History
     from analyzer.evidence.output import Written
-    from analyzer.evidence.record import Comparison, History, Ingest, Stored
     from analyzer.evidence.result import Inspection, Summary, WithIssues
+    from analyzer.history.kept import Ingest, Stored
 
 _WORST: Final = 10
 _MOST_ACCOUNTS: Final = 20

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
+from analyzer.evidence.plain import plain_rows
 from analyzer.reading.columns import TIME, column_of
 
 if TYPE_CHECKING:
@@ -74,6 +75,12 @@ def inputs_frame(inputs: Iterable[Input]) -> pd.DataFrame:
     for name in _TIMES:
         columns[name] = column_of(pa.array(columns[name], TIME))
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
+
+
+def input_facts(inputs: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the table of inputs as plain data: what a manifest keeps."""
+    plain = plain_rows(inputs.drop(columns="accounts"))
+    return [{**row, "accounts": accounts} for row, accounts in zip(plain, inputs["accounts"], strict=True)]
 
 
 def inputs_of_facts(facts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

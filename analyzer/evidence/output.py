@@ -23,7 +23,8 @@ from analyzer.survey.files import is_url
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from analyzer.evidence.record import Comparison, History
+    from analyzer.evidence.comparison import Comparison
+    from analyzer.evidence.history import History
     from analyzer.evidence.result import Audit, Summary
 
 IN_PARTS: Final = frozenset({"parquet", "charts"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from analyzer.controls.catalog import BY_ID
@@ -11,6 +11,7 @@ from analyzer.controls.checklist import Check, Checklist, make_checklist
 from analyzer.controls.control import Severity
 from analyzer.controls.frameworks import BENCHMARKS
 from analyzer.controls.policy import parse_policy
+from analyzer.evidence.plain import iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,8 +80,3 @@ class Settings:
             facts["every_snapshot"],
             facts["account_id"],
         )
-
-
-def iso(instant: datetime | None) -> str | None:
-    """Return an instant as ISO 8601 in UTC, with microseconds only where there are any."""
-    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

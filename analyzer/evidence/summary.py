@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status, counted
-from analyzer.evidence.settings import Settings, iso
+from analyzer.evidence.plain import iso, plain_rows
 from analyzer.evidence.tally import Tally, counts_of, covered_of
 from analyzer.judging.waivers import describe_waivers
-from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, IssueLog, Level
 from analyzer.reading.layout import Kind
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.settings import Settings
+    from analyzer.judging.waivers import Covered
 
 UNKNOWN_ACCOUNT: Final = "unknown"
 """How rows of no known account are named where they are counted."""
@@ -199,9 +200,14 @@ class Summary(WithIssues):
         return self.by_control[self.checklist.checks.index(self.checklist.unused)]
 
     @cached_property
+    def covered(self) -> Covered:
+        """What the waivers of the policy cover and match."""
+        return covered_of(self.tallies, self.checklist)
+
+    @cached_property
     def waivers(self) -> pd.DataFrame:
         """A row per waiver of the policy (columns: `judging.waivers.describe_waivers`)."""
-        return describe_waivers(covered_of(self.tallies, self.checklist), self.checklist, self.accounts, IssueLog())
+        return describe_waivers(self.covered, self.checklist, self.accounts, IssueLog())
 
     # --- credentials --------------------------------------------------------------------------------------------------
 
@@ -326,14 +332,6 @@ def _counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[
 
 def _whole_numbers(counts: pd.DataFrame) -> list[dict[str, int]]:
     return [{str(name): int(count) for name, count in row.items()} for row in counts.to_dict("records")]
-
-
-def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a small table as JSON can hold them: times are ISO 8601."""
-    return [
-        {key: iso(value) if isinstance(value, pd.Timestamp) else value for key, value in row.items()}
-        for row in records(frame)
-    ]
 
 
 def answer(summary: Summary) -> str:

@@ -11,9 +11,10 @@ import pandas as pd
 
 from analyzer.controls.vocabulary import Status
 from analyzer.errors import InputError
+from analyzer.evidence.comparison import Comparison
+from analyzer.evidence.history import History
 from analyzer.evidence.inputs import inputs_table
-from analyzer.evidence.record import EVENTS, LIFETIMES, Comparison, History
-from analyzer.evidence.schema import USERS, issues_table, stacked, to_arrow
+from analyzer.evidence.schema import EVENTS, LIFETIMES, USERS, issues_table, stacked, to_arrow
 from analyzer.history import lifetimes
 from analyzer.history.calendar import Calendar, Timeline
 from analyzer.history.events import changes

@@ -30,17 +30,17 @@ class Batch:
     counted: tuple[Entry, ...] = ()
 
 
-def plan(selected: Sequence[Selected], size: int, *, every_snapshot: bool) -> list[Batch]:
+def plan(selected: Sequence[Selected], size: int, *, cuts_groups: bool) -> list[Batch]:
     """Return the batches of a run, each of about `size` bytes of CSV or of one snapshot, in the order of the tables.
 
     Reports that share an account are a group. Groups stand by their smallest account, those without one last; the
     reports of a group by capture time and name. No batch ends within a snapshot: it ends between groups, or where
-    every snapshot is judged, between two capture times of a group. What is not judged, and was not read whole by the
-    survey, is counted in batches of its own.
+    `cuts_groups` says that each capture time is a snapshot of its own, between two of them. What is not judged, and
+    was not read whole by the survey, is counted in batches of its own.
     """
     pieces: list[list[Selected]] = []
     for group in _groups([one for one in selected if one.is_read]):
-        if every_snapshot:
+        if cuts_groups:
             pieces += [list(part) for _, part in groupby(group, key=lambda one: one.entry.captured_at)]
         else:
             pieces.append(group)

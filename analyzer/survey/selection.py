@@ -59,6 +59,11 @@ def select(entries: Sequence[Entry], log: IssueLog, *, as_of: datetime | None, e
     return selected
 
 
+def everything(entries: Sequence[Entry], log: IssueLog) -> list[Selected]:  # noqa: ARG001 - as `select` is called
+    """Choose every report whole, whatever else there is of its accounts."""
+    return [Selected(entry, entry.accounts) for entry in entries]
+
+
 def _chosen_instants(entries: Iterable[Entry], as_of: datetime | None) -> dict[Account, datetime]:
     """Return the capture time of the snapshot of each account that is judged."""
     captured: defaultdict[Account, set[datetime]] = defaultdict(set)

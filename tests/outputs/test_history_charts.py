@@ -20,8 +20,8 @@ from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 
 from analyzer.controls.checklist import Checklist, make_checklist
-from analyzer.evidence.record import COVERAGE, LIFETIMES, TREND, History
-from analyzer.evidence.schema import to_pandas
+from analyzer.evidence.history import History
+from analyzer.evidence.schema import COVERAGE, LIFETIMES, TREND, to_pandas
 from analyzer.rendering.pictures import canvas as drawing
 from analyzer.rendering.pictures import history as charts
 from tests.outputs.test_charts import assert_readable, texts

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from analyzer.controls.checklist import Checklist
-    from analyzer.evidence.record import History
+    from analyzer.evidence.history import History
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNT = "111122223333"

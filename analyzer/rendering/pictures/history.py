@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from analyzer.evidence.record import History
+    from analyzer.evidence.history import History
     from analyzer.evidence.survival import Curve
 
     Whole = npt.NDArray[np.int64]
