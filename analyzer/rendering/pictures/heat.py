@@ -26,6 +26,14 @@ _HEAT: Final = ("#FCE0CC", "#F0A36B", FAIL, "#7A3400")
 """The colours of few to many failures."""
 SOME: Final = _HEAT[1]
 """The colour of failures in a legend."""
+_CELL: Final = (0.94, 0.88)
+"""How much of a column and a row a cell takes."""
+_ROOM: Final = 0.82
+"""How much of a column's width a text may take."""
+_SWATCH: Final = (0.026, 0.036)
+"""How much of the figure an example in the legend takes."""
+_BORDER: Final = 0.6
+"""Of hatched cells, in points."""
 
 
 class Look(NamedTuple):
@@ -62,20 +70,6 @@ class Columns(NamedTuple):
     """Of each, as a part of the figure's."""
 
 
-class Measures(NamedTuple):
-    """Sizes of cells, as parts of a column and a row, and of the legend, as parts of the figure."""
-
-    cell: tuple[float, float]
-    border: float
-    """Of hatched cells, in points."""
-    room: float
-    """The most that a text may take of a column's width."""
-    swatch: float
-    """The height of an example in the legend; the meaning begins `indent` right of it, and the next `gap` after it."""
-    indent: float
-    gap: float
-
-
 def shades(most: int) -> Callable[[int], str]:
     """Return what gives the colour of a number of failures, of which a cell has `most`."""
     from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex  # noqa: PLC0415
@@ -90,7 +84,6 @@ def draw_cells(  # noqa: PLR0913 - what is drawn, where, and how
     axes: Axes,
     cells: Iterable[Cell],
     columns: Columns,
-    measures: Measures,
     *,
     letters: float,
     filled: bool = True,
@@ -105,7 +98,7 @@ def draw_cells(  # noqa: PLR0913 - what is drawn, where, and how
         look, x = cell.look, columns.at + cell.column
         used.add(look)
         if filled and not look.bare:
-            _draw_area(axes, x, cell, measures)
+            _draw_area(axes, x, cell)
         if not cell.text:
             continue
         text = axes.text(x, cell.row, cell.text, ha="center", va="center", fontsize=letters)
@@ -114,14 +107,14 @@ def draw_cells(  # noqa: PLR0913 - what is drawn, where, and how
             text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
         texts.append(text)
     if texts:
-        fit(figure, texts, columns.width * measures.room)
+        fit(figure, texts, columns.width * _ROOM)
     return used
 
 
-def _draw_area(axes: Axes, x: float, cell: Cell, measures: Measures) -> None:
+def _draw_area(axes: Axes, x: float, cell: Cell) -> None:
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
-    width, height = measures.cell
+    width, height = _CELL
     axes.add_patch(
         Rectangle(
             (x - width / 2, cell.row - height / 2),
@@ -130,32 +123,32 @@ def _draw_area(axes: Axes, x: float, cell: Cell, measures: Measures) -> None:
             facecolor=cell.fill,
             edgecolor=HATCH_COLOR if cell.look.hatched else "none",
             hatch=HATCH if cell.look.hatched else None,
-            linewidth=measures.border if cell.look.hatched else 0,
+            linewidth=_BORDER if cell.look.hatched else 0,
         )
     )
 
 
-def draw_legend(figure: Figure, looks: Iterable[Look], y: float, measures: Measures) -> None:
+def draw_legend(figure: Figure, looks: Iterable[Look], y: float) -> None:
     """Write at the height `y` of the figure what looks mean, one beside the other."""
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
-    at = LEFT
+    at, (width, height) = LEFT, _SWATCH
     for look in looks:
         figure.add_artist(
             Rectangle(
-                (at, y - measures.swatch / 2),
-                0.026,
-                measures.swatch,
+                (at, y - height / 2),
+                width,
+                height,
                 transform=figure.transFigure,
                 facecolor=look.fill,
                 edgecolor=HATCH_COLOR if look.hatched or look.bare else "none",
                 hatch=HATCH if look.hatched else None,
-                linewidth=0.6,
+                linewidth=_BORDER,
             )
         )
         if look.example:
-            example = figure.text(at + 0.013, y, look.example, ha="center", va="center", fontsize=8)
+            example = figure.text(at + width / 2, y, look.example, ha="center", va="center", fontsize=8)
             if look.hatched:
                 example.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
-        meaning = figure.text(at + measures.indent, y, look.meaning, va="center", fontsize=8.5, color=MUTED)
-        at += measures.indent + widest(figure, [meaning]) + measures.gap
+        meaning = figure.text(at + width + 0.005, y, look.meaning, va="center", fontsize=8.5, color=MUTED)
+        at += width + 0.005 + widest(figure, [meaning]) + 0.012

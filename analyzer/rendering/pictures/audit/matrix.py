@@ -37,7 +37,6 @@ _WAIVED: Final = Look("waived only", "(9)", "white", hatched=True)
 _PASS: Final = Look("all pass", "0", PASS_AREA)
 _NOTHING: Final = Look("nothing to judge", DASH, "white", bare=True, ink=MUTED)
 _LOOKS: Final = (_FAIL, _BOTH, _UNSURE, _WAIVED, _PASS, _NOTHING)
-_MEASURES: Final = heat.Measures((0.94, 0.88), border=0.6, room=0.82, swatch=0.036, indent=0.031, gap=0.012)
 
 
 class _Findings(NamedTuple):
@@ -85,7 +84,7 @@ def draw(audit: Summary) -> Figure:
         sums = Columns(-beside / width / 2 - 0.5, beside)
         used |= _draw_cells(figure, axes, total, sums, filled=False)
         _write_heads(figure, axes, [f"all\n{len(accounts):,}"], sums)
-    heat.draw_legend(figure, [look for look in _LOOKS if look in used], bottom - 0.036, _MEASURES)
+    heat.draw_legend(figure, [look for look in _LOOKS if look in used], bottom - 0.036)
     return figure
 
 
@@ -105,7 +104,7 @@ def _worst_first(audit: Summary) -> tuple[list[str], _Findings]:
 def _draw_cells(figure: Figure, axes: Axes, findings: _Findings, columns: Columns, *, filled: bool = True) -> set[Look]:
     """Draw a cell for each control and account, and return the looks in use."""
     letters = letters_for(len(findings.failing))
-    return heat.draw_cells(figure, axes, _cells(findings), columns, _MEASURES, letters=letters, filled=filled)
+    return heat.draw_cells(figure, axes, _cells(findings), columns, letters=letters, filled=filled)
 
 
 def _cells(findings: _Findings) -> Iterator[Cell]:

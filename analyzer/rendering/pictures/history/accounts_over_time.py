@@ -31,7 +31,6 @@ _SOME: Final = Look("open failures (darker: more)", "9", heat.SOME)
 _NONE: Final = Look("none open", "0", PASS_AREA, ink=MUTED)
 _MISSING: Final = Look("no snapshot", "", "white", hatched=True)
 _LOOKS: Final = (_SOME, _NONE, _MISSING)
-_MEASURES: Final = heat.Measures((0.96, 0.92), border=0, room=0.86, swatch=0.032, indent=0.032, gap=0.014)
 
 
 def draw(history: History) -> Figure:
@@ -60,9 +59,9 @@ def draw(history: History) -> Figure:
     axes.set_xlim(-0.5, most - 0.5)
     hide_frame(axes)
     columns = Columns(0, (LEFT + WIDTH - left) / most)
-    used = heat.draw_cells(figure, axes, _cells(counts[shown], blank[shown]), columns, _MEASURES, letters=8.5)
+    used = heat.draw_cells(figure, axes, _cells(counts[shown], blank[shown]), columns, letters=8.5)
     spans.write_below(figure, axes)
-    heat.draw_legend(figure, [look for look in _LOOKS if look in used], bottom - 0.105, _MEASURES)
+    heat.draw_legend(figure, [look for look in _LOOKS if look in used], bottom - 0.105)
     return figure
 
 
