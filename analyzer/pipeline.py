@@ -13,14 +13,14 @@ from analyzer.batch import Part
 from analyzer.engine import ahead
 from analyzer.errors import InputError
 from analyzer.evidence.inputs import inputs_table
-from analyzer.evidence.result import Inspection
+from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.schema import issues_table, public_tables
+from analyzer.judging.snapshots import note_users_found_twice
 from analyzer.reading.columns import NO_TIME
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import normalize
 from analyzer.reading.parsing import parse
 from analyzer.survey.files import find_files, is_read_once, note_empty_folders, once_each, read_sources, sources_in
-from analyzer.survey.selection import note_users_found_twice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from analyzer.evidence.result import Audit, Settings, Summary
+    from analyzer.evidence.result import Audit
+    from analyzer.evidence.settings import Settings
+    from analyzer.evidence.summary import Summary
     from analyzer.evidence.writer import GrowingTables
     from analyzer.reading.normalizing import Tables
     from analyzer.reading.source import Source

@@ -14,8 +14,10 @@ from analyzer import distributing, pipeline
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome
 from analyzer.evidence import output as evidence
 from analyzer.evidence.output import Written
-from analyzer.evidence.result import Audit, Settings, Streamed, Summary
+from analyzer.evidence.result import Audit, Streamed
 from analyzer.evidence.schema import TABLES
+from analyzer.evidence.settings import Settings
+from analyzer.evidence.summary import Summary
 from analyzer.evidence.writer import GrowingTables
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
     from analyzer.controls.policy import Policy
     from analyzer.evidence.output import Written
-    from analyzer.evidence.result import Settings, Summary
+    from analyzer.evidence.settings import Settings
+    from analyzer.evidence.summary import Summary
 
 NOTHING_PRODUCED: Final = 2
 
@@ -229,7 +230,7 @@ def audit(  # noqa: PLR0913 - one parameter an option
     from analyzer import pipeline  # noqa: PLC0415 - pandas loads here, not for --help
     from analyzer.cli import screen as console  # noqa: PLC0415 - pandas loads here, not for --help
     from analyzer.evidence import output as evidence  # noqa: PLC0415 - pandas loads here, not for --help
-    from analyzer.evidence.result import Settings  # noqa: PLC0415
+    from analyzer.evidence.settings import Settings  # noqa: PLC0415
     from analyzer.reading.issues import Level  # noqa: PLC0415
 
     evidence.check(output)
@@ -337,7 +338,7 @@ def compare(  # noqa: PLR0913 - one parameter an option
 
     from analyzer.cli import screen as console  # noqa: PLC0415
     from analyzer.evidence import output as evidence  # noqa: PLC0415
-    from analyzer.evidence.result import Settings  # noqa: PLC0415
+    from analyzer.evidence.settings import Settings  # noqa: PLC0415
     from analyzer.history import tracking  # noqa: PLC0415
 
     evidence.check_folder(output)
@@ -407,7 +408,7 @@ def history(  # noqa: PLR0913 - one parameter an option
 
     from analyzer.cli import screen as console  # noqa: PLC0415
     from analyzer.evidence import output as evidence  # noqa: PLC0415
-    from analyzer.evidence.result import Settings  # noqa: PLC0415
+    from analyzer.evidence.settings import Settings  # noqa: PLC0415
     from analyzer.history import tracking  # noqa: PLC0415
 
     evidence.check_folder(output)

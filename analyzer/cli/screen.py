@@ -14,7 +14,8 @@ from rich.text import Text
 
 from analyzer.cli.streams import printable, silence
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
-from analyzer.evidence.result import FURTHER, GRAVE, MOST_SHOWN, UNUSED_FIRST, Notable, answer, overall, scope, told_of
+from analyzer.evidence.result import FURTHER, GRAVE, MOST_SHOWN, UNUSED_FIRST, Notable
+from analyzer.evidence.summary import answer, overall, scope, told_of
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.layout import Kind
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Check, Checklist
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
+    from analyzer.evidence.inspection import Inspection
     from analyzer.evidence.output import Written
-    from analyzer.evidence.result import Inspection, Summary, WithIssues
+    from analyzer.evidence.summary import Summary, WithIssues
     from analyzer.history.kept import Ingest, Stored
 
 _WORST: Final = 10

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
-    from analyzer.evidence.result import Audit, Summary
+    from analyzer.evidence.result import Audit
+    from analyzer.evidence.summary import Summary
 
 IN_PARTS: Final = frozenset({"parquet", "charts"})
 """Formats that need no table whole."""
@@ -46,7 +47,7 @@ def write(audit: Audit, folder: Path, formats: Sequence[str], tables: Sequence[s
     Raises OutputError where `folder` cannot be written, or holds files that are not credreport's.
     """
     from analyzer.rendering import remediation  # noqa: PLC0415 - Parquet alone needs none of them
-    from analyzer.rendering.pictures import audit as charts  # noqa: PLC0415 - Parquet alone needs none of them
+    from analyzer.rendering.pictures import render as charts  # noqa: PLC0415 - Parquet alone needs none of them
     from analyzer.rendering.workbook import book as excel  # noqa: PLC0415 - Parquet alone needs none of them
 
     writers = {"parquet": partial(parquet.write, audit, tables=tables)} | {
@@ -72,7 +73,7 @@ def write_in_parts(
             raise
 
     def write_charts(staging: Path) -> list[Path]:
-        from analyzer.rendering.pictures import audit as charts  # noqa: PLC0415
+        from analyzer.rendering.pictures import render as charts  # noqa: PLC0415
 
         return charts.write(found[0], staging)
 
@@ -127,13 +128,13 @@ def check_url(url: str) -> None:
 
 def write_history(history: History, folder: Path, formats: Sequence[str]) -> Written:
     """Write what `history` found, as `write` does."""
-    from analyzer.rendering.pictures import history as history_charts  # noqa: PLC0415
+    from analyzer.rendering.pictures import render as charts  # noqa: PLC0415
     from analyzer.rendering.workbook import book as excel  # noqa: PLC0415
 
     writers = {
         "parquet": partial(parquet.write_tables, history.tables),
         "excel": partial(excel.write_tables, history.title, history.lines, history.method, history.tables),
-        "charts": partial(history_charts.write, history),
+        "charts": partial(charts.write_history, history),
     }
     return _write(folder, formats, writers, partial(manifest.describe, history.facts))
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from analyzer.evidence.result import Settings
+    from analyzer.evidence.settings import Settings
     from analyzer.history.lifetimes import Lives
     from analyzer.reading.issues import IssueLog
     from analyzer.reading.source import Source

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
-    from analyzer.evidence.result import Settings
+    from analyzer.evidence.settings import Settings
     from analyzer.pipeline import Progress
     from analyzer.reading.source import Source
 

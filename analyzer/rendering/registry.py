@@ -52,7 +52,7 @@ FORMATS: Final = (
     ),
     Format(
         "charts",
-        "analyzer.rendering.pictures",
+        "analyzer.rendering.pictures.render",
         MappingProxyType({"audit": (), "history": ("lifetimes", "trend", "coverage", "issues")}),
         is_default=True,
         doing="drawing",
