@@ -12,6 +12,7 @@ from analyzer import engine
 from analyzer.batch import Part
 from analyzer.engine import ahead
 from analyzer.errors import InputError
+from analyzer.evidence import verify as verifying
 from analyzer.evidence.inputs import inputs_table
 from analyzer.evidence.result import Inspection
 from analyzer.evidence.schema import issues_table, public_tables
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analyzer.evidence.result import Audit, Settings, Summary
+    from analyzer.evidence.verify import Verification
     from analyzer.evidence.writer import GrowingTables
     from analyzer.reading.normalizing import Tables
     from analyzer.reading.source import Source
@@ -155,3 +157,11 @@ def require_reports(found: Sequence[object], log: IssueLog) -> None:
             "no credential report could be read" + "".join(seen) + more,
             "give CSV files from `aws iam get-credential-report` or the IAM console, or a folder or archive with them",
         )
+
+
+def verify(folder: Path, inputs: Sequence[str] = ()) -> Verification:
+    """Compare an evidence set with its manifest, and `inputs` with what was read, byte for byte.
+
+    Raises InputError where `folder` holds no evidence set of this version, or one of `inputs` does not exist.
+    """
+    return verifying.verify(folder, inputs)

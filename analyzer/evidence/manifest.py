@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer import __version__
 from analyzer.evidence.result import iso, plain_rows
+from analyzer.evidence.seal import MANIFEST, PROGRAM, SCHEMA_VERSION, digest_of, seal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,20 +15,22 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.result import Summary
 
-NAME: Final = "manifest.json"
 _NOT_READ: Final = ("unreadable_file", "not_a_report", "not_followed", "duplicate_input")
 _LIBRARIES: Final = ("pandas", "pyarrow", "matplotlib", "XlsxWriter")
 
 
 def write(audit: Summary, folder: Path, outputs: Sequence[Path]) -> Path:
     """Write the manifest of `outputs` (files in `folder`) and return its path."""
-    return describe(facts_of(audit), folder, outputs)
+    return describe("audit", facts_of(audit), folder, outputs)
 
 
-def describe(facts: Mapping[str, Any], folder: Path, outputs: Sequence[Path]) -> Path:
-    """Write a manifest with `facts`, and the digests of `outputs` (files in `folder`); return its path."""
-    path = folder / NAME
-    path.write_bytes(text(facts, [_output(one, folder) for one in outputs]))
+def describe(kind: str, facts: Mapping[str, Any], folder: Path, outputs: Sequence[Path]) -> Path:
+    """Write the manifest of a `kind` of evidence with `facts`, and the digests of `outputs` (files in `folder`).
+
+    Returns its path.
+    """
+    path = folder / MANIFEST
+    path.write_bytes(text(kind, facts, [_output(one, folder) for one in outputs]))
     return path
 
 
@@ -44,23 +45,22 @@ def facts_of(audit: Summary) -> dict[str, Any]:
     }
 
 
-def text(facts: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return a manifest with `facts`, and `outputs`: for each file `name, sha256, bytes`."""
-    manifest = {
-        "program": "credreport",
-        "schema_version": 1,
-        "versions": {"credreport": __version__} | {name.lower(): version(name) for name in _LIBRARIES},
-        **facts,
-        "outputs": list(outputs),
-    }
-    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
+def text(kind: str, facts: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return the manifest of a `kind` of evidence (audit, comparison, history) with `facts`.
+
+    `outputs` has `name, sha256, bytes` for each file.
+    """
+    return seal(
+        {
+            "program": PROGRAM,
+            "kind": kind,
+            "schema_version": SCHEMA_VERSION,
+            "versions": {"credreport": __version__} | {name.lower(): version(name) for name in _LIBRARIES},
+            **facts,
+            "outputs": list(outputs),
+        }
+    )
 
 
 def _output(path: Path, folder: Path) -> dict[str, Any]:
     return {"name": path.relative_to(folder).as_posix(), "sha256": digest_of(path), "bytes": path.stat().st_size}
-
-
-def digest_of(path: Path) -> str:
-    """Return a file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
