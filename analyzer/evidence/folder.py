@@ -17,16 +17,19 @@ import secrets
 import shutil
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
-from analyzer.errors import OutputError
+from analyzer.errors import InputError, OutputError
 from analyzer.evidence.seal import MANIFEST, RENDERED, DamagedSealError, digest_of, find_document, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+
+Looked = TypeVar("Looked")
 
 _NAMED: Final = 3
 """Files that an error names."""
@@ -34,6 +37,8 @@ _SETTLED: Final = 2 * 10**9
 """Nanoseconds after which a new change of a file surely shows in its time, on any file system."""
 _TRIES: Final = 5
 """How often a swap is tried while other runs put their own sets into the same place."""
+_LOOKS: Final = 50
+"""How often a folder is looked at that other runs replace meanwhile."""
 _BYSTANDER: Final = re.compile(r"\.DS_Store|(?i:Thumbs\.db|desktop\.ini)|~\$.*|\.~lock\..*#", re.DOTALL)
 
 
@@ -80,6 +85,38 @@ class Standing:
 
 def _raise(error: OSError) -> NoReturn:
     raise error
+
+
+def in_one_state(folder: Path, look: Callable[[], Looked]) -> Looked:
+    """Return what `look` finds in `folder`; it looks again where another run has replaced the folder meanwhile."""
+    for left in reversed(range(_LOOKS)):
+        before = folder.stat()
+        with _kept(folder):
+            try:
+                found = look()
+            except (OSError, InputError):
+                if not left or _is_still(folder, before):
+                    raise
+            else:
+                if not left or _is_still(folder, before):
+                    return found
+    raise AssertionError("the last look returns or raises")
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[None]:
+    """Have the system not give the number of a folder to another one, should it be removed."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # Windows opens no folders
+            stack.callback(os.close, os.open(folder, os.O_RDONLY))
+        yield
+
+
+def _is_still(folder: Path, before: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(folder.stat(), before)
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -154,14 +191,20 @@ def check(folder: Path, owner: Owner = EVIDENCE) -> None:
         if not folder.is_dir():
             raise OutputError(f"not a folder: {folder}", owner.elsewhere)
         _require_elsewhere(folder, owner)
-        found = Standing.of(folder)
-        claims = owner.claims(folder, found)
+        found, claims = in_one_state(folder, partial(_look, folder, owner))
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not os.path.lexists(folder):  # another run is replacing it
+            return
         raise cannot_write(folder, error, owner) from error
     filled = {parent.as_posix() for name in found.files | found.others for parent in Path(name).parents}
     added = (found.files | found.others) - set(claims.listed)
     added |= {f"{name}/" for name in found.folders - set(claims.folders) - filled}
     _require_known(folder, owner, claims, sorted(added))
+
+
+def _look(folder: Path, owner: Owner) -> tuple[Standing, Claims]:
+    found = Standing.of(folder)
+    return found, owner.claims(folder, found)
 
 
 def _require_known(folder: Path, owner: Owner, claims: Claims, added: list[str]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import InputError
-from analyzer.evidence.folder import Standing
+from analyzer.evidence.folder import Standing, in_one_state
 from analyzer.evidence.seal import (
     MANIFEST,
     RENDERED,
@@ -22,7 +23,7 @@ from analyzer.evidence.seal import (
 from analyzer.survey.digests import digests_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from analyzer.survey.digests import Digested
@@ -95,83 +96,86 @@ def verify(folder: Path, inputs: Sequence[str] = ()) -> Verification:
     Every byte is read. Raises InputError where `folder` holds no evidence set of this version, or an input that was
     given does not exist. A manifest that was changed is the only difference shown: what it lists cannot be trusted.
     """
+    if not folder.is_dir():
+        read_manifest(folder)  # which says that there is none
+    given = list(digests_of(inputs, leave_out=folder)) if inputs else None
     try:
-        manifest = read_manifest(folder)
-    except DamagedSealError as error:
-        return _result(folder, [Difference("manifest", MANIFEST, error.why)], [], [], {"manifest": 1})
-    try:
-        found = Standing.of(folder)
-        return _compared(folder, found, manifest, inputs)
+        return in_one_state(folder, partial(_verified, folder, given))
     except OSError as error:
         raise InputError(
             f"cannot read {folder}: {error.strerror or error}", "check permissions and the disk"
         ) from error
 
 
-def _compared(folder: Path, found: Standing, manifest: Mapping[str, Any], inputs: Sequence[str]) -> Verification:
-    changed, missing, extra = list[Difference](), list[Difference](), list[Difference]()
-    checked = {"manifest": 1}
-    rendered: Mapping[str, Any] | None = None
-    listed = {MANIFEST, RENDERED}
+def _verified(folder: Path, given: Sequence[Digested] | None) -> Verification:
+    """Compare a set with its manifest, and the files that were `given` (None: not to be checked) with its inputs."""
+    work = _Work(folder, Standing.of(folder))
+    work.checked["manifest"] = 1
     try:
-        rendered = read_rendered(folder)
+        manifest = read_manifest(folder)
     except DamagedSealError as error:
-        changed.append(Difference("manifest", RENDERED, error.why))
-        listed |= found.files  # what it listed is not known
-    if RENDERED in found.files:
-        checked["manifest"] += 1
-    if rendered is None and not changed:
-        listed.discard(RENDERED)
-    if rendered is not None and rendered.get("manifest") != manifest["digest"]:
-        changed.append(Difference("manifest", RENDERED, f"was rendered from another evidence set: see its {MANIFEST}"))
-    for kind, document in (("table", manifest), ("rendering", rendered)):
+        work.changed.append(Difference("manifest", MANIFEST, error.why))
+        return work.result()
+    work.compare("table", manifest)
+    unlisted = set(work.standing.files) - names_of(manifest).keys() - {MANIFEST}
+    if RENDERED in unlisted:
+        unlisted = work.compare_rendered(manifest, unlisted)
+    work.extra += [Difference("file", name, f"neither {MANIFEST} nor {RENDERED} lists it") for name in unlisted]
+    if given is not None:
+        work.checked["input"] = len({_file_of(row["name"]) for row in manifest["inputs"]})
+        changed, missing = _compare_inputs(manifest["inputs"], given)
+        work.changed += changed
+        work.missing += missing
+    return work.result()
+
+
+class _Work:
+    """What is found while a set is compared with its manifest."""
+
+    def __init__(self, folder: Path, standing: Standing) -> None:
+        self.folder, self.standing = folder, standing
+        self.changed: list[Difference] = []
+        self.missing: list[Difference] = []
+        self.extra = [Difference("file", name, "is no regular file") for name in standing.others]
+        self.checked: dict[str, int] = {}
+
+    def compare(self, kind: str, document: Mapping[str, Any]) -> None:
+        """Compare the files that a document lists with their digests."""
         names = names_of(document)
-        listed |= names.keys()
-        checked[kind] = len(names)
+        self.checked[kind] = len(names)
         for name, digest in names.items():
-            _compare(kind, folder, found, name, digest, changed, missing)
-    extra += [Difference("file", name, f"no {MANIFEST} or {RENDERED} lists it") for name in found.files - listed]
-    extra += [Difference("file", name, "a link, or no regular file") for name in found.others - listed]
-    if inputs:
-        checked["input"] = len({_file_of(row["name"]) for row in manifest["inputs"]})
-        wrong, absent = _compare_inputs(manifest["inputs"], list(digests_of(inputs, leave_out=folder)))
-        changed += wrong
-        missing += absent
-    return _result(folder, changed, missing, extra, checked)
+            if name in self.standing.files:
+                self._compare_file(kind, name, digest)
+            else:
+                self.missing.append(Difference(kind, name, "is not in the folder"))
 
-
-def _result(
-    folder: Path,
-    changed: Iterable[Difference],
-    missing: Iterable[Difference],
-    extra: Iterable[Difference],
-    checked: Mapping[str, int],
-) -> Verification:
-    return Verification(str(folder), *(tuple(sorted(one)) for one in (changed, missing, extra)), checked=checked)
-
-
-def _compare(  # noqa: PLR0913 - one file, and where what is found of it goes
-    kind: str,
-    folder: Path,
-    found: Standing,
-    name: str,
-    digest: str,
-    changed: list[Difference],
-    missing: list[Difference],
-) -> None:
-    """Compare an output with its digest."""
-    if name in found.others or name in found.folders:
-        changed.append(Difference(kind, name, "is no regular file any more"))
-    elif name not in found.files:
-        missing.append(Difference(kind, name, "is not in the folder"))
-    else:
+    def _compare_file(self, kind: str, name: str, digest: str) -> None:
         try:
-            same = digest_of(folder / name) == digest
+            if digest_of(self.folder / name) != digest:
+                self.changed.append(Difference(kind, name, "has other bytes than were written"))
         except OSError as error:
-            changed.append(Difference(kind, name, f"cannot be read: {error.strerror or error}"))
-        else:
-            if not same:
-                changed.append(Difference(kind, name, "was changed: it does not fit its digest"))
+            self.changed.append(Difference(kind, name, f"cannot be read: {error.strerror or error}"))
+
+    def compare_rendered(self, manifest: Mapping[str, Any], unlisted: Collection[str]) -> set[str]:
+        """Compare the renderings; return which files, of those that the manifest does not list, are none."""
+        try:
+            rendered = read_rendered(self.folder)
+        except DamagedSealError as error:
+            self.checked["manifest"] += 1
+            self.changed.append(Difference("manifest", RENDERED, error.why))
+            return set()  # what it had listed is not known, nor what it had not
+        if rendered is None:
+            return set(unlisted)
+        self.checked["manifest"] += 1
+        if rendered.get("manifest") != manifest["digest"]:
+            self.changed.append(Difference("manifest", RENDERED, f"was not rendered from this {MANIFEST}"))
+        self.compare("rendering", rendered)
+        return set(unlisted) - names_of(rendered).keys() - {RENDERED}
+
+    def result(self) -> Verification:
+        """Return all of it, sorted."""
+        changed, missing, extra = (tuple(sorted(one)) for one in (self.changed, self.missing, self.extra))
+        return Verification(str(self.folder), changed, missing, extra, self.checked)
 
 
 # --- inputs -----------------------------------------------------------------------------------------------------------

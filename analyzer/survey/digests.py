@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections import Counter
 from io import BytesIO
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
 
 from analyzer.reading.containers import LARGEST, is_gzip, is_zip
@@ -20,7 +21,6 @@ from analyzer.survey.files import file_system, find_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from analyzer.survey.files import File
 
@@ -48,7 +48,7 @@ def digests_of(paths: Sequence[str], leave_out: Path | None = None) -> Iterator[
     """
     seen = set[object]()
     for file in find_files(paths, IssueLog(), leave_out=leave_out):
-        key = file.path.resolve() if hasattr(file.path, "resolve") else file.path
+        key = file.path.resolve() if isinstance(file.path, Path) else file.path
         if key not in seen:
             seen.add(key)
             try:
