@@ -17,6 +17,8 @@ from analyzer.errors import OutputError
 from analyzer.evidence import manifest
 from analyzer.evidence import writer as parquet
 from analyzer.evidence.folder import flush, swap
+from analyzer.evidence.schema import TABLES, public_tables
+from analyzer.evidence.tables import TablesInMemory
 from analyzer.rendering.registry import FORMATS
 from analyzer.survey.files import is_url
 
@@ -48,9 +50,11 @@ def write(audit: Audit, folder: Path, formats: Sequence[str], tables: Sequence[s
     from analyzer.rendering.pictures import audit as charts  # noqa: PLC0415 - Parquet alone needs none of them
     from analyzer.rendering.workbook import book as excel  # noqa: PLC0415 - Parquet alone needs none of them
 
-    writers = {"parquet": partial(parquet.write, audit, tables=tables)} | {
-        name: partial(module.write, audit)
-        for name, module in (("excel", excel), ("charts", charts), ("remediation", remediation))
+    writers = {
+        "parquet": partial(parquet.write, audit, tables=tables),
+        "excel": lambda staging: excel.write(audit, TablesInMemory(public_tables(audit, list(TABLES))), staging),
+        "charts": partial(charts.write, audit),
+        "remediation": partial(remediation.write, audit),
     }
     return _write(folder, formats, writers, partial(manifest.write, audit))
 
@@ -127,11 +131,10 @@ def check_url(url: str) -> None:
 def write_history(history: History, folder: Path, formats: Sequence[str]) -> Written:
     """Write what `history` found, as `write` does."""
     from analyzer.rendering.pictures import history as history_charts  # noqa: PLC0415
-    from analyzer.rendering.workbook import book as excel  # noqa: PLC0415
 
     writers = {
         "parquet": partial(parquet.write_tables, history.tables),
-        "excel": partial(excel.write_tables, history.title, history.lines, history.method, history.tables),
+        "excel": partial(_write_workbook, history),
         "charts": partial(history_charts.write, history),
     }
     return _write(folder, formats, writers, partial(manifest.describe, history.facts))
@@ -139,13 +142,18 @@ def write_history(history: History, folder: Path, formats: Sequence[str]) -> Wri
 
 def write_comparison(comparison: Comparison, folder: Path, formats: Sequence[str]) -> Written:
     """Write what `compare` found, as `write` does; there are no charts of it."""
-    from analyzer.rendering.workbook import book as excel  # noqa: PLC0415
-
     writers = {
         "parquet": partial(parquet.write_tables, comparison.tables),
-        "excel": partial(excel.write_tables, comparison.title, comparison.lines, comparison.method, comparison.tables),
+        "excel": partial(_write_workbook, comparison),
     }
     return _write(folder, formats, writers, partial(manifest.describe, comparison.facts))
+
+
+def _write_workbook(found: History | Comparison, folder: Path) -> list[Path]:
+    from analyzer.rendering.workbook import book as excel  # noqa: PLC0415
+
+    tables = found.tables
+    return excel.write_tables(found.title, found.lines, found.method, TablesInMemory(tables), list(tables), folder)
 
 
 def _write(

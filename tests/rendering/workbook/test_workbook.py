@@ -17,9 +17,11 @@ from xlsxwriter.exceptions import FileCreateError
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import read_policy
 from analyzer.controls.vocabulary import BOUNDED, Reason, Status
-from analyzer.evidence.schema import CREDENTIALS, FEW, FINDINGS, ISSUES, to_arrow
+from analyzer.evidence.schema import CREDENTIALS, FINDINGS, ISSUES, TABLES, USERS, public_tables, to_arrow
+from analyzer.evidence.tables import TablesInMemory
 from analyzer.judging.staleness import EXACT
 from analyzer.rendering.workbook import book as excel
+from analyzer.rendering.workbook.tables import READING_ORDER, USERS_READ
 from tests.outputs.conftest import ODD
 from tests.reports import key, user
 
@@ -32,12 +34,17 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.result import Audit
 
-SHEETS = ["Summary", "Findings", "Credentials", "Data issues", "Method", "Provenance"]
+SHEETS = ["Summary", "Findings", "Credentials", "Users", "Data issues", "Method", "Provenance"]
 
 
-def written(audit: Audit, folder: Path, **options: int) -> Workbook:
-    (path,) = excel.write(audit, folder, **options)
-    return load_workbook(path)
+def write(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: int) -> Path:
+    tables = TablesInMemory(public_tables(audit, list(TABLES)), batch_rows)
+    (path,) = excel.write(audit, tables, folder, **options)
+    return path
+
+
+def written(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: int) -> Workbook:
+    return load_workbook(write(audit, folder, batch_rows, **options))
 
 
 def expected(table: pa.Table) -> list[list[object]]:
@@ -56,8 +63,9 @@ def expected(table: pa.Table) -> list[list[object]]:
 
 def data_of(audit: Audit) -> dict[str, pa.Table]:
     return {
-        "Findings": to_arrow(audit.worst_first, FINDINGS).select(excel.READING_ORDER),
-        "Credentials": to_arrow(audit.credentials, CREDENTIALS.append(pa.field("outcome", FEW))),
+        "Findings": to_arrow(audit.worst_first, FINDINGS).select(READING_ORDER),
+        "Credentials": to_arrow(audit.credentials, CREDENTIALS),
+        "Users": to_arrow(audit.users, USERS).select(USERS_READ),
         "Data issues": to_arrow(audit.issues, ISSUES),
     }
 
@@ -69,7 +77,7 @@ def with_users(audit: Audit, names: list[str]) -> Audit:
 
 
 def column_of(sheet: Worksheet, name: str) -> list[object]:
-    at = excel.READING_ORDER.index(name)
+    at = READING_ORDER.index(name)
     return [row[at] for row in sheet.iter_rows(min_row=2, values_only=True)]
 
 
@@ -156,13 +164,13 @@ def test_a_disk_error_is_an_os_error(
 
     monkeypatch.setattr(xlsxwriter.Workbook, "close", full)
     with pytest.raises(OSError, match="no space left"):
-        excel.write(audit_of([]), tmp_path)
+        write(audit_of([]), tmp_path)
 
 
 def test_nothing_but_the_workbook_is_left_in_the_folder(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    assert excel.write(audit_of(ODD), out) == [out / "workbook.xlsx"]
+    assert write(audit_of(ODD), out) == out / "workbook.xlsx"
     assert [path.name for path in out.iterdir()] == ["workbook.xlsx"]
 
 
@@ -233,9 +241,9 @@ def test_control_characters_and_long_texts_are_kept_or_cut_visibly(
 
 def test_equal_bytes(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     result = audit_of(ODD, many=100)
-    (first,) = excel.write(result, tmp_path)
+    first = write(result, tmp_path)
     kept = first.read_bytes()
-    (second,) = excel.write(result, tmp_path)
+    second = write(result, tmp_path)
     assert kept == second.read_bytes()
     with zipfile.ZipFile(second) as archive:  # the two writes may have fallen into one second
         assert set(re.findall(rb"\d{4}-\d\d-\d\dT[^<]*", archive.read("docProps/core.xml"))) == {
@@ -334,6 +342,6 @@ def test_exceptions_stand_apart(by_policy: Audit, tmp_path: Path) -> None:
 
 def test_lines_above_tables_have_the_height_that_they_take(tmp_path: Path) -> None:
     lines = ["accounts " * 20, "short", "gaps in which snapshots are missing " * 6]
-    (path,) = excel.write_tables("Title", lines, ["method"], {}, tmp_path)
+    (path,) = excel.write_tables("Title", lines, ["method"], TablesInMemory({}), [], tmp_path)
     sheet = load_workbook(path)["Summary"]
     assert [sheet.row_dimensions[row].height for row in range(3, 8)] == [47.25, None, 30, None, None]
