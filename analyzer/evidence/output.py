@@ -50,7 +50,7 @@ def write(audit: Audit, folder: Path, formats: Sequence[str], tables: Sequence[s
     from analyzer.rendering.pictures import audit as charts  # noqa: PLC0415 - Parquet alone needs none of them
     from analyzer.rendering.workbook import book as excel  # noqa: PLC0415 - Parquet alone needs none of them
 
-    writers = {
+    writers: dict[str, Callable[[Path], list[Path]]] = {
         "parquet": partial(parquet.write, audit, tables=tables),
         "excel": lambda staging: excel.write(audit, TablesInMemory(public_tables(audit, list(TABLES))), staging),
         "charts": partial(charts.write, audit),

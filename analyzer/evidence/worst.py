@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
-from analyzer.controls.vocabulary import Outcome, Status
+from analyzer.controls.vocabulary import Outcome
 from analyzer.reading.issues import CODES
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Whole = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
 
-_STATUS_ORDER: Final = {Status.FAIL: 0, Status.NOT_CHECKED: 2, Status.NOT_APPLICABLE: 4, Status.PASS: 6}
+_STATUS_ORDER: Final[Mapping[str, int]] = {"fail": 0, "not_checked": 2, "not_applicable": 4, "pass": 6}
 _WAIVED: Final = 3
 """What is waived stands between what is open and what does not apply or passes."""
 _MOST_DAYS: Final = 1 << 32
@@ -149,7 +149,8 @@ def _lowest(ranks: Whole, count: int) -> Whole:
 
 def _gathered(tables: Tables, name: str, positions: Whole, columns: Sequence[str] | None) -> pa.Table:
     """Return the rows at these positions, which are in stored order."""
-    found, start = [], 0
+    found: list[pa.Table] = []
+    start = 0
     for batch in tables.batches(name, columns):
         first, last = np.searchsorted(positions, (start, start + batch.num_rows))
         if last > first or not found:  # at least one, for the columns
@@ -174,7 +175,8 @@ def worst_first(checklist: Checklist) -> Rank:
         waived = findings["waiver"].is_valid().to_numpy()
         group = np.where(waived, _WAIVED, _numbers(findings["status"], _STATUS_ORDER))
         first = (group * len(severities) + _numbers(findings["severity"], severities)) * len(checks) + check
-        return first * (2 * _MOST_DAYS) + _MOST_DAYS + np.where(latest_first[check], days, -days)
+        ranks: Whole = first * (2 * _MOST_DAYS) + _MOST_DAYS + np.where(latest_first[check], days, -days)
+        return ranks
 
     needs = ("control", "requirement", "status", "severity", "waiver", "idle_days", "age_days")
     return Rank(needs, rank)
