@@ -74,13 +74,14 @@ class Look:
 
     One too wide to be read on one printed page names its `leading` column: it is printed `pages_wide` pages wide, with
     the columns up to that one on each. Texts of the columns `wrapped` are broken into lines. The lines of `preface`
-    stand above the header.
+    stand above the header. The first `frozen` columns stay where they are when a reader scrolls.
     """
 
     leading: str | None = None
     pages_wide: int = 2
     wrapped: tuple[str, ...] = ()
     preface: tuple[tuple[str, Format], ...] = ()
+    frozen: int = 0
 
     @property
     def top(self) -> int:
@@ -138,7 +139,7 @@ class Book:
         for row, (line, style) in enumerate(look.preface):
             sheet.set_row(row, LINE_HEIGHT + 9 if style is self.styles.title else LINE_HEIGHT)
             sheet.write_string(row, 0, line, style)
-        sheet.freeze_panes(top + 1, 1 if top else 0)
+        sheet.freeze_panes(top + 1, look.frozen)
         sheet.set_row(top, LINE_HEIGHT + 3)
         sheet.repeat_rows(top)
         sheet.autofilter(top, 0, last, len(columns) - 1)

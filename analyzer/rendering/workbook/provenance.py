@@ -56,7 +56,7 @@ def provenance(book: Book, summary: Summary) -> None:
         for line in textwrap.wrap(text, _PREFACE_WIDTH, subsequent_indent="    ")
     ]
     preface = (("Provenance", book.styles.title), *((line, book.styles.text) for line in lines))
-    book.table("Provenance", Rows.of(inputs), Look(preface=preface))
+    book.table("Provenance", Rows.of(inputs), Look(preface=preface, frozen=1))
 
 
 def _settings(summary: Summary) -> list[str]:
