@@ -3,7 +3,7 @@
 One place for what Parquet, the workbook and the tests agree on. In memory the tables are pandas frames: texts are
 Arrow strings, texts with few values are categories, times are `timestamp[us, UTC]`, whole numbers are int32, flags are
 Arrow booleans; a missing value is NA/NaT everywhere. A frame may carry further columns for the program's own use
-(`credentials.outcome`, `findings.chosen`); only the columns named here are written.
+(`findings.chosen`); only the columns named here are written.
 """
 
 from __future__ import annotations

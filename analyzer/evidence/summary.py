@@ -303,6 +303,9 @@ class Summary(WithIssues):
             "reports_judged": int(self.inputs["judged"].sum()),
             "rows": int(self.inputs["rows"].sum()),
             "rows_rejected": int(self.inputs["rejected"].sum()),
+            "rows_not_judged": sum(
+                part["rows"] for parts in self.inputs["accounts"] for part in parts if part["role"] == "not_judged"
+            ),
             "users": self.rows,
             "root_rows": self.root_rows,
             "issues": self.issue_counts,

@@ -39,7 +39,7 @@ FORMATS: Final = (
     ),
     Format(
         "excel",
-        "analyzer.rendering.workbook",
+        "analyzer.rendering.workbook.book",
         MappingProxyType(
             {
                 "audit": ("findings", "credentials", "users", "issues"),

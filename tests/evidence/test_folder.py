@@ -21,7 +21,8 @@ from analyzer.evidence import schema as tables
 from analyzer.evidence import seal as sealing
 from analyzer.evidence import writer as parquet
 from analyzer.evidence.folder import check, locked, replaced, staged, swap, tidy
-from analyzer.evidence.result import Audit, Settings
+from analyzer.evidence.result import Audit
+from analyzer.evidence.settings import Settings
 from analyzer.evidence.seal import seal
 from analyzer.pipeline import audit
 from analyzer.rendering.registry import FORMATS, TABLES

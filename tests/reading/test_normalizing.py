@@ -170,7 +170,7 @@ def test_the_tables_have_the_public_columns_and_types(tmp_path: Path) -> None:
     rows = [root(), user("a", **key(rotated="2026-01-01T00:00:00Z"), **password(changed="2026-01-01T00:00:00Z"))]
     tables, _ = read(write(tmp_path / "2026-10-31.csv", csv_of(*rows)))
     assert to_arrow(tables.users, USERS).schema == USERS
-    days = tables.credentials.assign(age_days=None, idle_days=None)
+    days = tables.credentials.assign(age_days=None, idle_days=None, outcome=None)
     assert to_arrow(days, CREDENTIALS).schema == CREDENTIALS
     assert tables.credentials[["credential", "kind", "line"]].to_numpy().tolist() == [
         ["password", "password", 2],

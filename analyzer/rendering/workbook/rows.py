@@ -1,7 +1,4 @@
-"""Rows of a worksheet, made from whole columns: by the cell, most of a large workbook's time goes into calls.
-
-The rows are put into the sheet as XlsxWriter itself does in constant-memory mode; what of it is not public stands here.
-"""
+"""Rows of a worksheet as XML (ECMA-376), made from whole columns: by the cell, most of the time goes into calls."""
 
 from __future__ import annotations
 
@@ -17,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
-    from xlsxwriter.format import Format
-    from xlsxwriter.worksheet import Worksheet
 
 _CONTROL: Final = r"[\x00-\x08\x0b-\x1f]|_x[0-9a-fA-F]{4}_|[\x{FFFE}\x{FFFF}]"
 """What a cell can only hold written out (ECMA-376, ST_Xstring), and what would be taken for that."""
@@ -29,52 +24,49 @@ _WRITTEN_OUT: Final = re.compile(r"(_x[0-9a-fA-F]{4}_)|([\x00-\x08\x0b-\x1f\ufff
 class Cells:
     """The cells of a column: texts, or numbers as texts; null for an empty cell.
 
-    Those in `others` (a mask) have the style `other`. Where a cell is empty, that of `instead` stands there.
+    `style` is a style's number in the workbook. Cells in `others` (a mask) have the style `other`. Where a cell is
+    empty, that of `instead` stands there.
     """
 
     values: pa.Array
-    style: Format
+    style: int
     is_number: bool = False
     others: npt.NDArray[np.bool_] | None = None
-    other: Format | None = None
+    other: int | None = None
     instead: Cells | None = None
 
 
-def put(sheet: Worksheet, first: int, columns: Sequence[Cells], heights: Sequence[int | None] | None = None) -> None:
-    """Write rows from row `first` on, below all that was written before; `heights` in points, where not the usual."""
+def rows_xml(first: int, columns: Sequence[Cells], heights: npt.NDArray[np.int64] | None = None) -> memoryview:
+    """Return rows from row `first` (0 is the top one) on; `heights` in points, 0 for the usual one."""
     count = len(columns[0].values)
     if not count:
-        return
+        return memoryview(b"")
     number = pa.array(np.arange(first + 1, first + count + 1)).cast(pa.string())
-    cells = [_cells(column, _letters(place), number) for place, column in enumerate(columns)]
+    cells = [_cells(column, letters(place), number) for place, column in enumerate(columns)]
     tall: pa.Array | str = ""
     if heights is not None:
-        points = pa.array(heights, pa.int32()).cast(pa.string())
+        points = pa.array(heights, mask=heights == 0).cast(pa.string())
         tall = pc.coalesce(pc.binary_join_element_wise(' ht="', points, '" customHeight="1"', ""), "")
     rows = pc.binary_join_element_wise('<row r="', number, '"', tall, ">", *cells, "</row>", "")
-    text = "".join(rows.to_pylist())
-    last = first + count - 1
-    for row, column in ((first, 0), (last, len(columns) - 1)):
-        if sheet._check_dimensions(row, column):  # noqa: SLF001
-            raise ValueError(f"row {row} cannot be written after row {sheet.previous_row}")
-    sheet._write_single_row(first)  # noqa: SLF001 - the row before, which waits
-    sheet.fh.write(text)
-    sheet.previous_row = last
+    # The texts of an Arrow array stand one behind the other.
+    _, offsets, texts = rows.buffers()
+    start, end = np.frombuffer(offsets, np.int32)[[rows.offset, rows.offset + count]]
+    return memoryview(texts)[start:end]
 
 
-def _cells(column: Cells, letters: str, number: pa.Array) -> pa.Array:
+def _cells(column: Cells, place: str, number: pa.Array) -> pa.Array:
     """Return the cells of a column as XML; an empty one is nothing."""
-    style: pa.Array | str = str(column.style._get_xf_index())  # noqa: SLF001
+    style: pa.Array | str = str(column.style)
     if column.others is not None and column.other is not None:
-        style = pc.if_else(pa.array(column.others), str(column.other._get_xf_index()), style)  # noqa: SLF001
+        style = pc.if_else(pa.array(column.others), str(column.other), style)
     if column.is_number:
         before, after = '"><v>', "</v></c>"
         values = column.values
     else:
         before, after = '" t="inlineStr"><is><t', "</t></is></c>"
         values = _escaped(column.values)
-    cells = pc.binary_join_element_wise(f'<c r="{letters}', number, '" s="', style, before, values, after, "")
-    return pc.coalesce(cells, "" if column.instead is None else _cells(column.instead, letters, number))
+    cells = pc.binary_join_element_wise(f'<c r="{place}', number, '" s="', style, before, values, after, "")
+    return pc.coalesce(cells, "" if column.instead is None else _cells(column.instead, place, number))
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
@@ -89,21 +81,21 @@ def _escaped(texts: pa.Array) -> pa.Array:
         texts = pc.replace_with_mask(texts, pa.array(mask), pa.array(written_out, pa.string()))
     for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         texts = pc.replace_substring(texts, sign, entity)
-    # Blanks at the ends of a text, and line breaks, are kept only where that is said.
+    # Blanks at the ends of a text, and line breaks, are kept only where the element says so.
     blank = pc.match_substring_regex(texts, r"^\s|\s$|\n")
     return pc.binary_join_element_wise(pc.if_else(blank, ' xml:space="preserve">', ">"), texts, "")
 
 
-def _code(found: re.Match[str]) -> str:
-    literal, sign = found.groups()
+def _code(match: re.Match[str]) -> str:
+    literal, sign = match.groups()
     return f"_x005F{literal}" if literal else f"_x{ord(sign):04X}_"
 
 
-def _letters(column: int) -> str:
+def letters(column: int) -> str:
     """Return the letters of a column: A, B, …, Z, AA."""
-    letters = ""
+    name = ""
     column += 1
     while column:
         column, rest = divmod(column - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
+        name = chr(ord("A") + rest) + name
+    return name

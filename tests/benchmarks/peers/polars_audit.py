@@ -40,6 +40,7 @@ FEW: Final = pl.Enum(
     sorted(
         {
             *("unused-credentials", "2.11", "medium", "fail", "pass", "last_used", "never_used"),
+            *("root", "inactive"),
             *("value", "not_applicable", "no_information", "not_supported", "missing"),
             *(slot.name for slot in SLOTS),
             *(kind.value for kind in Kind),
@@ -136,6 +137,16 @@ def described(credentials: pl.LazyFrame) -> pl.LazyFrame:
         _days_since("changed").alias("age_days"),
         _days_since("counted_from").alias("idle_days"),
         *("captured_at", "source", "line"),
+        pl.when(pl.col("user") == ROOT_USER)
+        .then(_few("root"))
+        .when(is_certificate)
+        .then(_few("certificate"))
+        .when(~pl.col("active"))
+        .then(_few("inactive"))
+        .when(pl.col("captured_at") - _time("counted_from") >= LIMIT)
+        .then(_few("fail"))
+        .otherwise(_few("pass"))
+        .alias("outcome"),
     )
 
 

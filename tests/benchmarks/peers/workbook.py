@@ -18,9 +18,11 @@ def by_pandas(findings: Path, out: Path) -> None:
 
 def by_credreport(findings: Path, out: Path) -> None:
     """Write as `credreport` does, with what it does to the sheet."""
-    from analyzer.rendering.workbook import book as excel  # noqa: PLC0415 - not for pandas
+    from analyzer.evidence.tables import TablesInMemory  # noqa: PLC0415 - not for pandas
+    from analyzer.rendering.workbook import book as excel  # noqa: PLC0415
 
-    excel.write_tables("Findings", ["Findings"], [], {"findings": parquet.read_table(findings)}, out)
+    tables = TablesInMemory({"findings": parquet.read_table(findings)})
+    excel.write_tables("Findings", ["Findings"], [], tables, ["findings"], out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import zipfile
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,9 +18,13 @@ from xlsxwriter.exceptions import FileCreateError
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import read_policy
 from analyzer.controls.vocabulary import BOUNDED, Reason, Status
-from analyzer.evidence.schema import CREDENTIALS, FEW, FINDINGS, ISSUES, to_arrow
+from analyzer.evidence.schema import CREDENTIALS, FINDINGS, ISSUES, TABLES, USERS, public_tables, to_arrow
+from analyzer.evidence.tables import TablesInMemory
 from analyzer.judging.staleness import EXACT
+from analyzer.reading.issues import CODES
 from analyzer.rendering.workbook import book as excel
+from analyzer.rendering.workbook import engine
+from analyzer.rendering.workbook.tables import READING_ORDER, USERS_READ
 from tests.outputs.conftest import ODD
 from tests.reports import key, user
 
@@ -32,12 +37,17 @@ if TYPE_CHECKING:
 
     from tests.running import Audit
 
-SHEETS = ["Summary", "Findings", "Credentials", "Data issues", "Method", "Provenance"]
+SHEETS = ["Summary", "Findings", "Credentials", "Users", "Data issues", "Method", "Provenance"]
 
 
-def written(audit: Audit, folder: Path, **options: int) -> Workbook:
-    (path,) = excel.write(audit, folder, **options)
-    return load_workbook(path)
+def write(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: int) -> Path:
+    tables = TablesInMemory(public_tables(audit, list(TABLES)), batch_rows)
+    (path,) = excel.write(audit, tables, folder, **options)
+    return path
+
+
+def written(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: int) -> Workbook:
+    return load_workbook(write(audit, folder, batch_rows, **options))
 
 
 def expected(table: pa.Table) -> list[list[object]]:
@@ -56,8 +66,9 @@ def expected(table: pa.Table) -> list[list[object]]:
 
 def data_of(audit: Audit) -> dict[str, pa.Table]:
     return {
-        "Findings": to_arrow(audit.worst_first, FINDINGS).select(excel.READING_ORDER),
-        "Credentials": to_arrow(audit.credentials, CREDENTIALS.append(pa.field("outcome", FEW))),
+        "Findings": to_arrow(audit.worst_first, FINDINGS).select(READING_ORDER),
+        "Credentials": to_arrow(audit.credentials, CREDENTIALS),
+        "Users": to_arrow(audit.users, USERS).select(USERS_READ),
         "Data issues": to_arrow(audit.issues, ISSUES),
     }
 
@@ -69,7 +80,7 @@ def with_users(audit: Audit, names: list[str]) -> Audit:
 
 
 def column_of(sheet: Worksheet, name: str) -> list[object]:
-    at = excel.READING_ORDER.index(name)
+    at = READING_ORDER.index(name)
     return [row[at] for row in sheet.iter_rows(min_row=2, values_only=True)]
 
 
@@ -156,13 +167,13 @@ def test_a_disk_error_is_an_os_error(
 
     monkeypatch.setattr(xlsxwriter.Workbook, "close", full)
     with pytest.raises(OSError, match="no space left"):
-        excel.write(audit_of([]), tmp_path)
+        write(audit_of([]), tmp_path)
 
 
 def test_nothing_but_the_workbook_is_left_in_the_folder(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    assert excel.write(audit_of(ODD), out) == [out / "workbook.xlsx"]
+    assert write(audit_of(ODD), out) == out / "workbook.xlsx"
     assert [path.name for path in out.iterdir()] == ["workbook.xlsx"]
 
 
@@ -233,9 +244,9 @@ def test_control_characters_and_long_texts_are_kept_or_cut_visibly(
 
 def test_equal_bytes(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     result = audit_of(ODD, many=100)
-    (first,) = excel.write(result, tmp_path)
+    first = write(result, tmp_path)
     kept = first.read_bytes()
-    (second,) = excel.write(result, tmp_path)
+    second = write(result, tmp_path)
     assert kept == second.read_bytes()
     with zipfile.ZipFile(second) as archive:  # the two writes may have fallen into one second
         assert set(re.findall(rb"\d{4}-\d\d-\d\dT[^<]*", archive.read("docProps/core.xml"))) == {
@@ -334,6 +345,100 @@ def test_exceptions_stand_apart(by_policy: Audit, tmp_path: Path) -> None:
 
 def test_lines_above_tables_have_the_height_that_they_take(tmp_path: Path) -> None:
     lines = ["accounts " * 20, "short", "gaps in which snapshots are missing " * 6]
-    (path,) = excel.write_tables("Title", lines, ["method"], {}, tmp_path)
+    (path,) = excel.write_tables("Title", lines, ["method"], TablesInMemory({}), [], tmp_path)
     sheet = load_workbook(path)["Summary"]
     assert [sheet.row_dimensions[row].height for row in range(3, 8)] == [47.25, None, 30, None, None]
+
+
+def all_texts(book: Workbook, sheet: str) -> list[str]:
+    return [str(cell) for row in book[sheet].iter_rows(values_only=True) for cell in row if cell is not None]
+
+
+@pytest.mark.parametrize("batch_rows", [7, 100_000])
+def test_a_sheet_holds_so_many_rows_what_matters_first_and_says_what_is_left_out(
+    audit_of: Callable[..., Audit], tmp_path: Path, batch_rows: int
+) -> None:
+    result = audit_of([*ODD, user("late", arn="no arn")], many=200)
+    book = written(result, tmp_path, batch_rows, most_rows=20)
+    data = data_of(result)
+    assert min(table.num_rows for name, table in data.items() if name != "Data issues") > 20
+    outcomes = result.credentials["outcome"].astype("str")
+    order = sorted(range(len(outcomes)), key=lambda at: {"fail": 0, "not_checked": 1}.get(outcomes.iloc[at], 2))
+    data["Credentials"] = data["Credentials"].take(order)
+    summary = all_texts(book, "Summary")
+    assert "Left out of this workbook, whose sheets hold 20 rows of a table at most" in summary
+    for name, file in (("Findings", "findings"), ("Credentials", "credentials"), ("Users", "users")):
+        rows = [list(row) for row in book[name].iter_rows(values_only=True)]
+        note = f"{data[name].num_rows - 20:,} further rows are in {file}.parquet"
+        assert str(rows[0][0]).endswith(f"; {note}."), name
+        assert note in summary
+        assert rows[2:] == expected(data[name].slice(0, 20)), name
+        assert book[name].freeze_panes == "A4"
+        assert book[name].auto_filter.ref.startswith("A3:")
+        assert book[name].auto_filter.ref.endswith("23")
+        assert book[name].print_title_rows == "$3:$3"
+        assert book[name].dimensions.endswith("23")
+    assert [list(row) for row in book["Data issues"].iter_rows(values_only=True)] == expected(data["Data issues"])
+    assert not any("issues.parquet" in text for text in summary)
+
+
+def test_the_gravest_issues_stay_where_issues_are_cut(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    result = audit_of(ODD, many=40)
+    levels = [-CODES[code].level for code in result.issues["code"]]
+    assert len(levels) > 2
+    book = written(result, tmp_path, most_rows=2)
+    codes = [row[4] for row in book["Data issues"].iter_rows(min_row=4, values_only=True)]
+    assert [-CODES[str(code)].level for code in codes] == sorted(levels)[:2]
+    assert f"{len(levels) - 2:,} further row" in all_texts(book, "Data issues")[0]
+
+
+def test_one_row_that_is_left_out_is_one(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    result = audit_of([user(f"u{n}", **key(rotated="2026-01-01T00:00:00Z")) for n in range(11)])
+    note = "1 further row is in findings.parquet"
+    assert note in all_texts(written(result, tmp_path, most_rows=10), "Summary")
+    assert note not in all_texts(written(result, tmp_path, most_rows=11), "Summary")
+
+
+def test_what_is_cut_goes_on_in_further_sheets_too(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    result = audit_of(ODD, many=200)
+    book = written(result, tmp_path, 7, most_rows=20, row_limit=12)
+    sheets = [name for name in book.sheetnames if name.startswith("Findings")]
+    assert len(sheets) == 3
+    rows = [list(row) for name in sheets for row in book[name].iter_rows(min_row=4, values_only=True)]
+    assert rows == expected(data_of(result)["Findings"].slice(0, 20))[1:]
+
+
+def test_the_bytes_do_not_depend_on_batches_or_blocks(
+    audit_of: Callable[..., Audit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = audit_of(ODD, many=100)
+    kept = write(result, tmp_path).read_bytes()
+    assert write(result, tmp_path, 3).read_bytes() == kept
+    monkeypatch.setattr(engine, "_BLOCK", 7)
+    assert write(result, tmp_path, 50).read_bytes() == kept
+    monkeypatch.setattr(engine, "_BLOCK", 1000)
+    monkeypatch.setattr(engine, "_BLOCK_BYTES", 300)
+    assert write(result, tmp_path, 50).read_bytes() == kept
+
+
+def test_the_method_says_what_the_sheets_hold(by_policy: Audit, tmp_path: Path) -> None:
+    method = all_texts(written(by_policy, tmp_path, most_rows=1234), "Method")
+    assert any("at most 1,234 rows" in text for text in method)
+    assert any("<column>_state of users.parquet" in text for text in method)
+    assert not any(text.endswith("_state") for text in all_texts(written(by_policy, tmp_path), "Users"))
+
+
+def test_a_long_reason_is_shown_whole(tmp_path: Path, audit_of: Callable[..., Audit]) -> None:
+    sentence = "These keys lie in a sealed envelope in the safe of the data centre, and are looked at each quarter. "
+    reason = (sentence * 2)[:188].strip()
+    policy = f'[waivers.sealed]\nuser = "+1"\nreason = "{reason}"\nowner = "somebody"\nexpires = 2026-12-31\n'
+    (tmp_path / "policy.toml").write_text(policy)
+    result = audit_of(ODD, checklist=make_checklist(policy=read_policy(tmp_path / "policy.toml")))
+    sheet = written(result, tmp_path)["Waivers"]
+    assert sheet["F2"].value == reason
+    assert sheet["F2"].alignment.wrap_text
+    needed = len(textwrap.wrap(reason, int(sheet.column_dimensions["F"].width)))
+    height = sheet.row_dimensions[2].height
+    assert needed == 4
+    assert height is not None
+    assert height >= 15 * needed

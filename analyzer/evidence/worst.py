@@ -1,0 +1,284 @@
+"""The rows of a stored table that matter most, found in one pass over a few columns and gathered in a second.
+
+Memory is bounded by the number of rows asked for, whatever the size of the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.controls.control import Severity
+from analyzer.controls.vocabulary import Outcome, Reason, Status
+from analyzer.reading.issues import CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.tables import Tables
+
+    Whole = npt.NDArray[np.int64]
+    Flags = npt.NDArray[np.bool_]
+
+_STATUS_ORDER: Final[Mapping[str, int]] = {"fail": 0, "not_checked": 2, "not_applicable": 4, "pass": 6}
+_WAIVED: Final = 3
+"""What is waived stands between what is open and what does not apply or passes."""
+_MOST_DAYS: Final = 1 << 32
+"""More days than there are in any number of days."""
+
+
+@dataclass(frozen=True)
+class Rank:
+    """How the rows of a table are ordered: `of` returns a number for each row of a batch, the lowest for the first.
+
+    A batch has the columns `needs`, and those that a choice of rows needs.
+    """
+
+    needs: tuple[str, ...]
+    of: Callable[[pa.Table], Whole]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which rows count: `of` returns a flag for each row of a batch, made from the columns `needs`."""
+
+    needs: tuple[str, ...]
+    of: Callable[[pa.Table], Flags]
+
+
+EVERY_ROW: Final = Choice((), lambda batch: np.ones(batch.num_rows, bool))
+
+
+def worst_rows(
+    tables: Tables,
+    checklist: Checklist,
+    count: int,
+    *,
+    where: Choice = EVERY_ROW,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """Return the worst `count` findings that `where` chooses, worst first (see `worst_first`); equal ones as stored.
+
+    With the chosen `columns`, or all. Raises ValueError where a finding is of no check of the checklist.
+    """
+    return first_rows(tables, "findings", count, worst_first(checklist), where=where, columns=columns)
+
+
+def first_rows(  # noqa: PLR0913 - a table, an order, and what of it
+    tables: Tables,
+    name: str,
+    count: int,
+    rank: Rank,
+    *,
+    where: Choice = EVERY_ROW,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """Return the first `count` rows of the table `name` in the order of `rank`; equal ones as stored."""
+    return first_of_groups(tables, name, count, rank, {"": where}, columns=columns)[""][0]
+
+
+def first_of_groups(  # noqa: PLR0913 - a table, an order, and what of it
+    tables: Tables,
+    name: str,
+    count: int,
+    rank: Rank,
+    groups: Mapping[str, Choice],
+    *,
+    columns: Sequence[str] | None = None,
+) -> dict[str, tuple[pa.Table, int]]:
+    """Return for each group its first `count` rows in the order of `rank`, and how many rows the group has.
+
+    All groups are found in the same pass over the table, and gathered in the same second one.
+    """
+    needs = list(dict.fromkeys([*rank.needs, *(column for choice in groups.values() for column in choice.needs)]))
+    lowest = {group: _Lowest(count) for group in groups}
+    start = 0
+    for batch in tables.batches(name, needs):
+        ranks = rank.of(batch)
+        for group, choice in groups.items():
+            here = np.flatnonzero(choice.of(batch))
+            lowest[group].add(ranks[here], here + start)
+        start += batch.num_rows
+    positions = {group: found.positions() for group, found in lowest.items()}
+    every = np.unique(np.concatenate([np.array([], np.int64), *positions.values()]))
+    rows = _gathered(tables, name, every, columns)
+    return {
+        group: (rows.take(pa.array(np.searchsorted(every, some))), lowest[group].seen)
+        for group, some in positions.items()
+    }
+
+
+UNUSED, GRAVE, FURTHER = "unused", "grave", "further"
+"""Groups of notable findings: of `unused-credentials`; critical and high ones of other controls; the rest that fails.
+
+Without `unused-credentials`, all that is open is in the first.
+"""
+MOST_SHOWN: Final = 10
+"""Findings of a group that are shown."""
+
+
+def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, int]]:
+    """Return by group the findings that need a look, the worst of them, and how many there are."""
+    needs = ("control", "status", "severity", "waiver", "reason")
+
+    def is_open(batch: pa.Table) -> Flags:
+        undecided_or_fails = _is_in(batch["status"], (Status.FAIL, Status.NOT_CHECKED))
+        return undecided_or_fails & batch["waiver"].is_null().to_numpy()
+
+    def is_main(batch: pa.Table) -> Flags:
+        if checklist.unused is None:
+            return np.ones(batch.num_rows, bool)
+        first = checklist.unused
+        return _is_in(batch["control"], (first.control.id,)) & _of_requirement(batch, first.requirement)
+
+    def is_grave(batch: pa.Table) -> Flags:
+        # That the kind of a device is not in the report holds for every account: it is said once, below the controls.
+        said_elsewhere = _is_in(batch["reason"], (Reason.MFA_KIND_UNKNOWN,))
+        return _is_in(batch["severity"], (Severity.CRITICAL, Severity.HIGH)) & ~said_elsewhere
+
+    def fails(batch: pa.Table) -> Flags:
+        return _is_in(batch["status"], (Status.FAIL,))
+
+    groups = {
+        UNUSED: Choice((*needs, "requirement"), lambda batch: is_open(batch) & is_main(batch)),
+        GRAVE: Choice(needs, lambda batch: is_open(batch) & ~is_main(batch) & is_grave(batch)),
+        FURTHER: Choice(needs, lambda batch: is_open(batch) & ~is_main(batch) & ~is_grave(batch) & fails(batch)),
+    }
+    return first_of_groups(tables, "findings", MOST_SHOWN, worst_first(checklist), groups)
+
+
+def _is_in(column: pa.ChunkedArray, texts: Sequence[str]) -> Flags:
+    codes, known = coded(column)
+    found: Flags = np.array([*(text in texts for text in known), False])[codes]
+    return found
+
+
+def _of_requirement(batch: pa.Table, requirement: str | None) -> Flags:
+    found: Flags = (
+        batch["requirement"].is_null().to_numpy() if requirement is None else _is_in(batch["requirement"], (requirement,))
+    )
+    return found
+
+
+class _Lowest:
+    """The positions of the `count` lowest ranks among all that were added, in stored order; of equal ones the first."""
+
+    def __init__(self, count: int) -> None:
+        self.seen = 0
+        self._count = count
+        self._ranks = np.array([], np.int64)
+        self._positions = np.array([], np.int64)
+
+    def add(self, ranks: Whole, positions: Whole) -> None:
+        """Add rows that stand behind all that were added before."""
+        self.seen += len(ranks)
+        ranks, positions = np.concatenate([self._ranks, ranks]), np.concatenate([self._positions, positions])
+        kept = _lowest(ranks, self._count)
+        self._ranks, self._positions = ranks[kept], positions[kept]
+
+    def positions(self) -> Whole:
+        """Return the positions by rank, equal ones as stored."""
+        return self._positions[np.argsort(self._ranks, kind="stable")]
+
+
+def _lowest(ranks: Whole, count: int) -> Whole:
+    """Return where the `count` lowest ranks are, in order of place; of those equal to the last one, the first."""
+    if len(ranks) <= count:
+        return np.arange(len(ranks))
+    if count == 0:
+        return np.array([], np.int64)
+    last = np.partition(ranks, count - 1)[count - 1]
+    below, equal = np.flatnonzero(ranks < last), np.flatnonzero(ranks == last)
+    return np.sort(np.concatenate([below, equal[: count - len(below)]]))
+
+
+def _gathered(tables: Tables, name: str, positions: Whole, columns: Sequence[str] | None) -> pa.Table:
+    """Return the rows at these positions, which are in stored order."""
+    found: list[pa.Table] = []
+    start = 0
+    for batch in tables.batches(name, columns):
+        first, last = np.searchsorted(positions, (start, start + batch.num_rows))
+        if last > first or not found:  # at least one, for the columns
+            found.append(batch.take(pa.array(positions[first:last] - start)))
+        start += batch.num_rows
+    return pa.concat_tables(found).unify_dictionaries().combine_chunks()
+
+
+def worst_first(checklist: Checklist) -> Rank:
+    """Return the order of findings: failures, not checked, what is waived, not applicable, passes.
+
+    Within each the gravest severity first, then by check, then the longest time first; where use itself is what fails
+    (`min_idle_days`), the latest first.
+    """
+    checks = {(one.control.id, one.requirement): at for at, one in enumerate(checklist.checks)}
+    latest_first = np.array(["min_idle_days" in one.parameters for one in checklist.checks])
+    severities = {severity.value: at for at, severity in enumerate(Severity)}
+
+    def rank(findings: pa.Table) -> Whole:
+        check = _checks(findings, checks)
+        days = pc.fill_null(pc.coalesce(findings["idle_days"], findings["age_days"]).cast(pa.int64()), -1).to_numpy()
+        waived = findings["waiver"].is_valid().to_numpy()
+        group = np.where(waived, _WAIVED, _numbers(findings["status"], _STATUS_ORDER))
+        first = (group * len(severities) + _numbers(findings["severity"], severities)) * len(checks) + check
+        ranks: Whole = first * (2 * _MOST_DAYS) + _MOST_DAYS + np.where(latest_first[check], days, -days)
+        return ranks
+
+    needs = ("control", "requirement", "status", "severity", "waiver", "idle_days", "age_days")
+    return Rank(needs, rank)
+
+
+def open_credentials_first() -> Rank:
+    """Return the order of credentials in which those that fail come first, then those that could not be decided."""
+    order = {outcome.value: 2 for outcome in Outcome} | {Outcome.FAIL.value: 0, Outcome.NOT_CHECKED.value: 1}
+    return Rank(("outcome",), lambda credentials: _numbers(credentials["outcome"], order, missing=2))
+
+
+def gravest_first() -> Rank:
+    """Return the order of data issues in which those that take most from the evidence come first."""
+    order = {code: -int(known.level) for code, known in CODES.items()}
+    return Rank(("code",), lambda issues: _numbers(issues["code"], order))
+
+
+def _checks(findings: pa.Table, checks: Mapping[tuple[str, str | None], int]) -> Whole:
+    """Return for each finding the position of its check: control and requirement name it."""
+    if not findings.num_rows:
+        return np.array([], np.int64)
+    control, controls = coded(findings["control"])
+    requirement, requirements = coded(findings["requirement"])
+    # The last column stands for no requirement, whose code is -1.
+    position = np.array([[checks.get((one, number), -1) for number in [*requirements, None]] for one in controls])
+    found: Whole = position[control, requirement].astype(np.int64)
+    if (found < 0).any():
+        at = int(np.flatnonzero(found < 0)[0])
+        raise ValueError(f"a finding is of no check of the checklist: {findings.slice(at, 1).to_pylist()[0]}")
+    return found
+
+
+def _numbers(column: pa.ChunkedArray, numbers: Mapping[str, int], missing: int | None = None) -> Whole:
+    """Return the number of each text of a few. Raises ValueError for others, and for none unless `missing` is given."""
+    codes, texts = coded(column)
+    # The last place stands for no text, whose code is -1.
+    of_code = [numbers.get(text) for text in texts] + [missing]
+    unknown = np.array([number is None for number in of_code])
+    if unknown[codes].any():
+        texts_and_none = [*texts, None]
+        raise ValueError(f"not known here: {texts_and_none[codes[unknown[codes]][0]]}")
+    found: Whole = np.array([number or 0 for number in of_code], np.int64)[codes]
+    return found
+
+
+def coded(column: pa.ChunkedArray) -> tuple[Whole, list[Any]]:
+    """Return a column of few texts as codes, -1 for none, and the texts that the codes stand for."""
+    values = column.unify_dictionaries().combine_chunks()
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    return pc.fill_null(values.indices, -1).to_numpy(zero_copy_only=False).astype(
+        np.int64
+    ), values.dictionary.to_pylist()

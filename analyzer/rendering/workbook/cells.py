@@ -1,0 +1,98 @@
+"""Columns of a table as cells of a sheet.
+
+Texts come from reports that others can write into, so nothing in them may act: formulas and links are never made of
+data, and a text that a spreadsheet would evaluate once somebody edits its cell is marked as text (quote prefix).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.rendering.workbook.rows import Cells
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_TEXT_LIMIT: Final = 32_767
+_CUT: Final = " … [cut: longer than a cell can hold]"
+_EVALUATED: Final = r"^[=+\-@\t\r]"
+"""First characters that make a spreadsheet take an edited text for a formula (OWASP, CSV injection)."""
+_SECONDS_BEFORE_1970: Final = 25_569 * 86_400
+"""From Excel's day 0 to 1970."""
+_FIRST_DAY: Final = 61
+"""1900-03-01: before it Excel counts a day that never was."""
+_LAST_DAY: Final = 2_958_465
+"""9999-12-31."""
+
+
+class StyleNumbers(NamedTuple):
+    """Under which number a workbook knows the styles of a table's cells (see `Styles.of_cells`)."""
+
+    text: int
+    guarded: int
+    wrapped: int
+    wrapped_guarded: int
+    number: int
+    time: int
+
+
+def cells(column: pa.Array, styles: StyleNumbers, *, is_wrapped: bool) -> Cells:
+    """Return the cells of a column; texts of a wrapped one are broken into lines."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return _times(column, styles)
+    if pa.types.is_boolean(kind):
+        return Cells(pc.if_else(column, "true", "false"), styles.text)
+    if pa.types.is_integer(kind):
+        return Cells(column.cast(pa.string()), styles.number, is_number=True)
+    plain, guarded = (styles.wrapped, styles.wrapped_guarded) if is_wrapped else (styles.text, styles.guarded)
+    if pa.types.is_dictionary(kind):
+        texts = pa.DictionaryArray.from_arrays(column.indices, _fitted(column.dictionary))
+        evaluated = pc.match_substring_regex(texts.dictionary, _EVALUATED).take(texts.indices)
+    else:
+        texts = _fitted(column.cast(pa.string()))
+        evaluated = pc.match_substring_regex(texts, _EVALUATED)
+    return Cells(texts, plain, others=_true(evaluated), other=guarded)
+
+
+def _times(column: pa.Array, styles: StyleNumbers) -> Cells:
+    """Return times as Excel's day numbers, cut to the second: the last microsecond of a day must stay that day.
+
+    Times that Excel cannot hold, or counts wrongly (before 1900-03-01), are written as text.
+    """
+    micros = np.asarray(pc.fill_null(column.cast(pa.int64()), 0))
+    seconds = np.floor_divide(micros, 1_000_000)
+    days = (seconds + _SECONDS_BEFORE_1970) / 86_400
+    known = np.asarray(column.is_valid())
+    held = (days >= _FIRST_DAY) & (days < _LAST_DAY + 1)
+    instead = None
+    if (known & ~held).any():
+        times = pa.array(seconds, mask=~known | held).cast(pa.timestamp("s"))
+        instead = Cells(pc.strftime(times, "%Y-%m-%dT%H:%M:%SZ"), styles.text)
+    numbers = pa.array(days, mask=~(known & held)).cast(pa.string())
+    return Cells(numbers, styles.time, is_number=True, instead=instead)
+
+
+def _true(mask: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(pc.fill_null(mask, fill_value=False))
+
+
+def _fitted(texts: pa.Array) -> pa.Array:
+    """Return texts, those cut that are longer than a cell can hold."""
+    long = _true(pc.greater(pc.binary_length(texts), _TEXT_LIMIT))
+    if not long.any():
+        return texts
+    cut = [_fitting(text) for text in texts.filter(pa.array(long)).to_pylist()]
+    return pc.replace_with_mask(texts, pa.array(long), pa.array(cut, pa.string()))
+
+
+def _fitting(text: str) -> str:
+    """Return `text`, cut with a mark where it is longer than a cell can hold; Excel counts UTF-16 units."""
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * _TEXT_LIMIT:
+        return text
+    return units[: 2 * (_TEXT_LIMIT - len(_CUT))].decode("utf-16-le", errors="ignore") + _CUT

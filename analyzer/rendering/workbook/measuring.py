@@ -1,0 +1,79 @@
+"""How wide and how high texts are when they are shown: programs fit neither columns nor heights of rows by themselves.
+
+Widths are in characters (of the width of a digit, as Excel counts), heights in points.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy.typing as npt
+
+LINE_HEIGHT: Final = 15
+MOST_LINES: Final = 27
+"""Excel allows no row higher than 409 points."""
+
+_WIDEST: Final = {"sha256": 66, "message": 100, "value": 40, "last_used_service": 20}
+"""Columns are as wide as their longest text, up to this many characters, or `_WIDEST_TEXT`."""
+_WIDEST_TEXT: Final = 60
+_ROOM: Final = 2
+_FILTER_ARROW: Final = 4
+_TIME_WIDTH: Final = 22
+_FILLED: Final = 0.85
+"""How much of a line is filled: words seldom end at the edge, and capitals are wider than digits."""
+_TWO_WIDE: Final = (
+    r"[\x{1100}-\x{115F}\x{2E80}-\x{D7FF}\x{F900}-\x{FAFF}\x{FE30}-\x{FE4F}\x{FF00}-\x{FF60}\x{1F300}-\x{1FAFF}]"
+)
+"""Signs of East Asia, and pictures: as wide as two."""
+
+
+def measured(batches: Iterable[pa.Table]) -> tuple[pa.Schema, list[int]]:
+    """Return the columns of a table, and the width of each at which its header and cells can be read."""
+    longest: dict[str, int] = {}
+    schema = pa.schema([])
+    for batch in batches:
+        schema = batch.schema
+        longest = {name: max(longest.get(name, 0), _longest(batch[name])) for name in batch.column_names}
+    return schema, [_width(field, longest[field.name]) for field in schema]
+
+
+def _width(field: pa.Field, longest: int) -> int:
+    if pa.types.is_timestamp(field.type):
+        return _TIME_WIDTH
+    return max(len(field.name) + _FILTER_ARROW, min(longest, _WIDEST.get(field.name, _WIDEST_TEXT)) + _ROOM)
+
+
+def _longest(column: pa.ChunkedArray) -> int:
+    if pa.types.is_timestamp(column.type):
+        return 0
+    return max((int(pc.max(shown_width(chunk)).as_py() or 0) for chunk in column.chunks), default=0)
+
+
+def shown_width(texts: pa.Array) -> pa.Array:
+    """Return the width of each text, or value written as one."""
+    if pa.types.is_dictionary(texts.type):
+        return shown_width(texts.dictionary).take(texts.indices)
+    texts = texts.cast(pa.string())
+    return pc.add(pc.utf8_length(texts), pc.count_substring_regex(texts, _TWO_WIDE))
+
+
+def lines(texts: pa.Array, width: int) -> npt.NDArray[np.int64]:
+    """Return how many lines each text takes when it is broken in a column of this width; an empty one takes one."""
+    shown = np.asarray(pc.fill_null(shown_width(texts), 0)).astype(np.int64)
+    broken = np.asarray(pc.fill_null(pc.count_substring(texts.cast(pa.string()), "\n"), 0))
+    needed = np.where(shown <= width - _ROOM, 1, np.ceil(shown / (width * _FILLED)).astype(np.int64))
+    found: npt.NDArray[np.int64] = np.minimum(needed + broken, MOST_LINES)
+    return found
+
+
+def height(text: str, width: int, line_height: int = LINE_HEIGHT) -> int:
+    """Return the height of a row with one text that is broken at this width."""
+    return line_height * min(sum(max(len(textwrap.wrap(line, width)), 1) for line in text.split("\n")), MOST_LINES)

@@ -1,0 +1,75 @@
+"""The sheet Provenance: what made the workbook, with which settings, and every input with its digest."""
+
+from __future__ import annotations
+
+import textwrap
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer import __version__
+from analyzer.evidence.plain import iso
+from analyzer.evidence.schema import TEXT, to_arrow
+from analyzer.reading.columns import TIME
+from analyzer.rendering.workbook.engine import Look, Rows
+
+if TYPE_CHECKING:
+    from analyzer.evidence.summary import Summary
+    from analyzer.rendering.workbook.engine import Book
+
+_PREFACE_WIDTH: Final = 150
+_INPUTS: Final = pa.schema(
+    {
+        "name": TEXT,
+        "sha256": TEXT,
+        "bytes": pa.int64(),
+        "rows": pa.int64(),
+        "rejected": pa.int64(),
+        "account_id": TEXT,
+        "captured_at": TIME,
+        "captured_from": TEXT,
+        "newest_time": TIME,
+        "judged": pa.bool_(),
+        "as_of": TIME,
+        "container": TEXT,
+        "encoding": TEXT,
+        "layout": TEXT,
+    }
+)
+
+
+def provenance(book: Book, summary: Summary) -> None:
+    """Write the sheet."""
+    inputs = to_arrow(summary.inputs, _INPUTS)
+    judged = inputs.column_names.index("judged")
+    inputs = inputs.set_column(judged, "judged", pc.if_else(inputs["judged"], "yes", "no"))
+    programs = [
+        f"credreport {__version__}",
+        *(f"{name} {version(name)}" for name in ("pandas", "pyarrow", "XlsxWriter")),
+    ]
+    # A line that is too long would make the printed table small.
+    lines = [
+        line
+        for text in (f"Made by {', '.join(programs)}", *_settings(summary))
+        for line in textwrap.wrap(text, _PREFACE_WIDTH, subsequent_indent="    ")
+    ]
+    preface = (("Provenance", book.styles.title), *((line, book.styles.text) for line in lines))
+    book.table("Provenance", Rows.of(inputs), Look(preface=preface, frozen=1))
+
+
+def _settings(summary: Summary) -> list[str]:
+    """Return what was chosen, a line each."""
+    settings, checklist = summary.settings, summary.checklist
+    policy = checklist.policy
+    return [
+        f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
+        f"controls: {', '.join(dict.fromkeys(one.control.id for one in checklist.checks))}",
+        f"benchmark: {checklist.benchmark.id if checklist.benchmark else 'none chosen'}",
+        f"set otherwise: {', '.join(checklist.changes) or 'nothing'}",
+        f"switched off: {', '.join(checklist.left_out) or 'nothing'}",
+        f"policy: {f'{policy.name}, sha256 {policy.sha256}' if policy else 'none'}",
+        f"every-snapshot: {'yes' if settings.every_snapshot else 'no'}",
+        f"account-id: {settings.account_id or 'none given'}",
+    ]

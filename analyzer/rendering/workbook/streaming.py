@@ -1,0 +1,115 @@
+"""Long tables in a workbook without holding it: XlsxWriter writes the book, and the rows are put into it afterwards.
+
+XlsxWriter writes each table's sheet with everything around the rows (columns, filter, frozen header, print set-up), and
+in place of the rows one *marker row* of empty cells, a cell for each style. The marker row in the sheet's XML shows
+under which number the book knows each style. Then the book is copied, and rows made by `rows.rows_xml` take the place
+of the marker row as they come. Only public functions of XlsxWriter, and the file format (ECMA-376), are relied on.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Final
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from analyzer.rendering.workbook.rows import letters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
+
+_PIECE: Final = 1 << 20
+_MADE: Final = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip can hold: equal contents give equal bytes."""
+_UNIX: Final = 3
+_MOST_BYTES: Final = (1 << 31) - 1
+"""More than that in one part needs a form of zip that not every program reads."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where rows go: from row `first` (0 is the top one) of a sheet to `last`, `columns` wide.
+
+    `rows` makes them, as pieces of XML, from the numbers of the marked styles.
+    """
+
+    first: int
+    last: int
+    columns: int
+    rows: Callable[[Sequence[int]], Iterable[bytes | memoryview]]
+
+
+def mark(sheet: Worksheet, row: int, styles: Iterable[Format]) -> None:
+    """Write the marker row, into whose place rows are put later."""
+    for column, style in enumerate(styles):
+        sheet.write_blank(row, column, None, style)
+
+
+def part_of(sheet: int) -> str:
+    """Return the name of a sheet's part in the book, by the number of the sheet (1 is the first)."""
+    return f"xl/worksheets/sheet{sheet}.xml"
+
+
+def fill(book: IO[bytes], path: Path, places: Mapping[str, Place]) -> None:
+    """Copy a book to `path`, with rows put into the `places` (by part). Raises OSError where they cannot be written."""
+    with ZipFile(book) as source, ZipFile(path, "w", ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            entry = ZipInfo(name, _MADE)
+            entry.compress_type = ZIP_DEFLATED
+            entry.create_system = _UNIX  # else the bytes would depend on the system
+            with source.open(name) as old, target.open(entry, "w") as new:
+                if name in places:
+                    _fill_part(old.read(), new, places[name])
+                else:
+                    shutil.copyfileobj(old, new, _PIECE)
+
+
+def _fill_part(marked: bytes, out: IO[bytes], place: Place) -> None:
+    """Write a sheet with rows in the place of its marker row."""
+    before, styles, after = _split(marked, place.first + 1)
+    whole = f'<dimension ref="A1:{letters(place.columns - 1)}{place.last + 1}"/>'.encode()
+    even = _EvenPieces(out)
+    even.write(re.sub(rb'<dimension ref="[^"]*"/>', whole, before, count=1))
+    for piece in place.rows(styles):
+        even.write(piece)
+    even.write(after)
+    even.close()
+
+
+def _split(sheet: bytes, row: int) -> tuple[bytes, list[int], bytes]:
+    """Return what stands before the marker row (1 is the top one), the styles of its cells, and what follows it."""
+    found = re.search(rb'<row r="%d"[^>]*>((?:<c r="[A-Z]+%d" s="\d+"/>)+)</row>' % (row, row), sheet)
+    if found is None:
+        raise ValueError(f"no marker row {row} in the sheet")
+    styles = [int(number) for number in re.findall(rb' s="(\d+)"', found[1])]
+    return sheet[: found.start()], styles, sheet[found.end() :]
+
+
+class _EvenPieces:
+    """Writes pieces of one size, whatever comes: what a compressor makes of them may depend on where they are cut."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
+        self._waiting = bytearray()
+        self._size = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._waiting += data
+        whole = len(self._waiting) // _PIECE * _PIECE
+        for start in range(0, whole, _PIECE):
+            self._put(bytes(self._waiting[start : start + _PIECE]))
+        del self._waiting[:whole]
+
+    def close(self) -> None:
+        self._put(bytes(self._waiting))
+
+    def _put(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > _MOST_BYTES:
+            raise OSError("a sheet would take more than 2 GiB; fewer rows (--workbook-rows) make it smaller")
+        self._out.write(piece)

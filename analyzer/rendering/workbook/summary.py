@@ -1,0 +1,159 @@
+"""The sheet Summary: the answer, what was judged, and the counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
+from analyzer.evidence.summary import answer, overall, scope
+from analyzer.reading.issues import CODES
+from analyzer.reading.layout import Kind
+from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xlsxwriter.worksheet import Worksheet
+
+    from analyzer.evidence.summary import Summary
+    from analyzer.rendering.workbook.engine import Book
+    from analyzer.rendering.workbook.tables import Cut
+
+TITLE: Final = "Credential report audit"
+_LAST: Final = 7
+"""The last column of the sheet."""
+_WIDTHS: Final = (30, *(15 for _ in range(_LAST)))
+_LEAD_WIDTH: Final = sum(_WIDTHS) * 3 // 4
+"""How many of the larger characters of the answer fit in a line across all columns."""
+_LINE_WIDTH: Final = sum(_WIDTHS) * 9 // 10
+
+
+def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut], other_snapshots: int) -> None:
+    """Write the sheet.
+
+    `cuts` say how much of each table the workbook holds; `other_snapshots` counts credentials that were not judged
+    because their snapshot was not.
+    """
+    sheet = book.sheet("Summary")
+    for column, width in enumerate(_WIDTHS):
+        sheet.set_column(column, column, width)
+    sheet.set_row(0, 24)
+    sheet.write_string(0, 0, TITLE, book.styles.title)
+    sheet.set_row(1, height(answer(summary), _LEAD_WIDTH, LINE_HEIGHT + 2))
+    sheet.merge_range(1, 0, 1, _LAST, answer(summary), book.styles.lead)
+    sheet.set_row(2, height(scope(summary), _LINE_WIDTH))
+    sheet.merge_range(2, 0, 2, _LAST, scope(summary), book.styles.wrapped)
+    row, is_one = 4, len(summary.checklist.checks) == 1
+    if summary.checklist.unused:
+        row = _grid(book, sheet, row, "unused-credentials, by kind of credential", *_by_kind(summary)) + 1
+    if not is_one:
+        row = _grid(book, sheet, row, overall(summary), *_by_control(summary)) + 1
+    row = _pairs(book, sheet, row, "What was judged", _facts(summary, other_snapshots)) + 1
+    left_out = [[f"Sheet {cut.sheet}", cut.note] for cut in cuts if cut.left_out]
+    if left_out:
+        title = f"Left out of this workbook, whose sheets hold {cuts[0].most:,} rows of a table at most"
+        row = _pairs(book, sheet, row, title, left_out) + 1
+    issues = [[code, count, CODES[code].title] for code, count in summary.issue_counts.items()]
+    row = _grid(book, sheet, row, "Data issues, gravest first (sheet Data issues)", ["code", "count", ""], issues) + 1
+    title = f"By account, most failures first{'' if is_one else ' (by control: sheet Matrix)'}"
+    _grid(book, sheet, row, title, *_by_account(summary))
+
+
+def _words(values: Sequence[str]) -> list[str]:
+    return [str(value).replace("_", " ") for value in values]
+
+
+def _by_kind(summary: Summary) -> tuple[list[str], list[list[Any]]]:
+    shown = [*Status, Outcome.INACTIVE]
+    names = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys"}
+    rows: list[list[Any]] = [
+        [
+            names[kind],
+            sum(summary.count(kind, outcome) for outcome in (Outcome.PASS, Outcome.FAIL, Outcome.NOT_CHECKED)),
+            *(summary.count(kind, outcome) for outcome in shown),
+        ]
+        for kind in JUDGED_KINDS
+    ]
+    rows.append(["all", *(sum(column) for column in list(zip(*rows, strict=True))[1:])])
+    return ["", "judged", *_words(shown)], rows
+
+
+def _by_control(summary: Summary) -> tuple[list[str], list[list[Any]]]:
+    checklist = summary.checklist
+    columns = ["fail", "not_checked", "pass", *(["waived"] if summary.totals["waived"] else [])]
+    rows = []
+    for one, counts in zip(checklist.checks, summary.by_control, strict=True):
+        changed = " *" if checklist.is_changed(one) else ""
+        limit = f"{one.limit_days:,} days{changed}" if one.limit_days else changed.strip()
+        shown = [counts[name] if counts["judged"] else "-" for name in columns]
+        rows.append([one.control.id, one.requirement or "-", one.severity.value, limit, *shown])
+    return ["control", checklist.numbers_of.label, "severity", "limit", *_words(columns)], rows
+
+
+def _by_account(summary: Summary) -> tuple[list[str], list[list[Any]]]:
+    columns = [*Status, *(["waived"] if summary.totals["waived"] else [])]
+    every = zip(summary.by_account.index, summary.by_account[columns].to_numpy(), strict=True)
+    return ["account_id", *_words(columns)], [[account, *(int(count) for count in counts)] for account, counts in every]
+
+
+def _facts(summary: Summary) -> list[list[Any]]:
+    counts, checklist = summary.facts, summary.checklist
+    instants, number = counts["as_of"], len(checklist.checks)
+    when = "none" if not instants else instants[0] if len(instants) == 1 else f"{instants[0]} to {instants[-1]}"
+    own = "" if summary.settings.as_of else " (each report at its own capture time)"
+    limit = f"{checklist.unused.limit_days:,} days or more" if checklist.unused else ""
+    optional = {
+        "Unused: fails when idle for": limit,
+        "Policy": checklist.policy.name if checklist.policy else "",
+        "* set otherwise": ", ".join(checklist.changes),
+        "Switched off by the policy": ", ".join(checklist.left_out),
+    }
+    return [
+        ["Controls", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number],
+        ["Reference instant (UTC)", when + own],
+        *([name, value] for name, value in optional.items() if value),
+        ["Reports read", counts["reports"]],
+        ["Reports judged", counts["reports_judged"]],
+        ["Rows in them", counts["rows"]],
+        ["Rows rejected", counts["rows_rejected"]],
+        ["Rows of snapshots that are not judged", counts["rows_not_judged"]],
+        ["Rows of IAM users", counts["users"] - counts["root_rows"]],
+        ["Rows of root", counts["root_rows"]],
+        ["Times in this workbook", "UTC, cut to the second"],
+    ]
+
+
+def _put(book: Book, sheet: Worksheet, row: int, column: int, value: str | int) -> None:
+    if isinstance(value, str):
+        sheet.write_string(row, column, value, book.styles.text)
+    else:
+        sheet.write_number(row, column, value, book.styles.number)
+
+
+def _title(book: Book, sheet: Worksheet, row: int, title: str) -> None:
+    for column in range(_LAST + 1):
+        sheet.write_string(row, column, title if column == 0 else "", book.styles.section)
+
+
+def _grid(  # noqa: PLR0913 - a table and its place
+    book: Book, sheet: Worksheet, row: int, title: str, header: list[str], rows: list[list[Any]]
+) -> int:
+    """Write a titled table of words and counts; return the row behind it."""
+    _title(book, sheet, row, title)
+    for column, name in enumerate(header):
+        is_number = any(isinstance(cells[column], int) for cells in rows if len(cells) > column)
+        style = book.styles.number_header if is_number else book.styles.header
+        sheet.write_string(row + 1, column, name, style)
+    for below, cells in enumerate(rows or [["none"]], start=row + 2):
+        for column, value in enumerate(cells):
+            _put(book, sheet, below, column, value)
+    return row + 2 + max(len(rows), 1)
+
+
+def _pairs(book: Book, sheet: Worksheet, row: int, title: str, pairs: list[list[Any]]) -> int:
+    """Write a titled list of names with their values; return the row behind it."""
+    _title(book, sheet, row, title)
+    for below, (name, value) in enumerate(pairs, start=row + 1):
+        sheet.write_string(below, 0, name, book.styles.text)
+        _put(book, sheet, below, 1, value)
+    return row + 1 + len(pairs)

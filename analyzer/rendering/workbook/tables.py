@@ -1,0 +1,126 @@
+"""The sheets that show tables row by row: Findings, Waivers, Credentials, Users, Data issues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from analyzer.evidence.schema import TEXT
+from analyzer.evidence.worst import first_rows, gravest_first, open_credentials_first, worst_rows
+from analyzer.reading.layout import COLUMNS
+from analyzer.rendering.workbook.engine import Look, Rows
+
+if TYPE_CHECKING:
+    from xlsxwriter.format import Format
+
+    from analyzer.evidence.summary import Summary
+    from analyzer.evidence.tables import Tables
+    from analyzer.evidence.worst import Rank
+    from analyzer.rendering.workbook.engine import Book
+
+READING_ORDER: Final = (
+    *("control", "requirement", "severity", "status", "waiver", "account_id", "user", "arn", "credential", "basis"),
+    *("basis_time", "idle_days", "age_days", "limit_days", "as_of", "reason", "message", "captured_at"),
+    *("source", "line"),
+)
+"""The columns of findings in the order in which they are read."""
+USERS_READ: Final = (
+    *("account_id", *COLUMNS, "is_root", "partition", "path"),
+    *("captured_at", "source", "line"),
+)
+"""The same of users: AWS's columns in AWS's order. Why a time is not there (`<column>_state`) is left out."""
+
+_WAIVERS: Final = pa.schema(
+    {
+        "id": TEXT,
+        "state": TEXT,
+        "failing": pa.int64(),
+        "not_checked": pa.int64(),
+        "scope": TEXT,
+        "reason": TEXT,
+        "owner": TEXT,
+        "expires": TEXT,
+        "ticket": TEXT,
+        "line": pa.int64(),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A table as far as it is in the workbook: at most `most` of its rows."""
+
+    sheet: str
+    table: str
+    rows: int
+    most: int
+
+    @property
+    def left_out(self) -> int:
+        """How many rows are not in the workbook."""
+        return max(self.rows - self.most, 0)
+
+    @property
+    def note(self) -> str:
+        """In words, how many rows are left out, and where they are."""
+        rows = f"{self.left_out:,} further {'row is' if self.left_out == 1 else 'rows are'}"
+        return f"{rows} in {self.table}.parquet"
+
+
+SHEETS: Final = {
+    "findings": "Findings",
+    "credentials": "Credentials",
+    "users": "Users",
+    "issues": "Data issues",
+}
+"""The sheets that hold at most a number of rows, by the table they show."""
+
+
+def cuts(tables: Tables, most: int) -> dict[str, Cut]:
+    """Return for each table that the workbook shows how much of it."""
+    return {table: Cut(sheet, table, tables.rows(table), most) for table, sheet in SHEETS.items()}
+
+
+def findings(book: Book, summary: Summary, tables: Tables, cut: Cut) -> None:
+    """Write the sheet Findings, worst first."""
+    rows = worst_rows(tables, summary.checklist, cut.most, columns=READING_ORDER)
+    preface = _preface(book, cut, "The worst findings stand here, worst first")
+    book.table(cut.sheet, Rows.of(rows), Look(leading="user", pages_wide=3, preface=preface))
+
+
+def waivers(book: Book, summary: Summary) -> None:
+    """Write the policy's waivers, and what each covers."""
+    table = pa.Table.from_pandas(summary.waivers, schema=_WAIVERS, preserve_index=False)
+    book.table("Waivers", Rows.of(table), Look(wrapped=("scope", "reason")))
+
+
+def credentials(book: Book, tables: Tables, cut: Cut) -> None:
+    """Write the sheet Credentials."""
+    preface = _preface(book, cut, "Those that fail or could not be checked stand first")
+    book.table(cut.sheet, _rows(tables, cut, open_credentials_first()), Look(leading="user", preface=preface))
+
+
+def users(book: Book, tables: Tables, cut: Cut) -> None:
+    """Write the sheet Users: the rows of the reports, as they were read."""
+    rows = Rows.stored(tables, "users", USERS_READ, cut.most)
+    preface = _preface(book, cut, "The first rows stand here")
+    book.table(cut.sheet, rows, Look(leading="user", pages_wide=4, preface=preface))
+
+
+def issues(book: Book, tables: Tables, cut: Cut) -> None:
+    """Write the sheet Data issues."""
+    preface = _preface(book, cut, "The gravest issues stand here")
+    book.table(cut.sheet, _rows(tables, cut, gravest_first()), Look(wrapped=("message",), preface=preface))
+
+
+def _rows(tables: Tables, cut: Cut, rank: Rank) -> Rows:
+    """Return all rows as stored where they fit, else those that matter most."""
+    if not cut.left_out:
+        return Rows.stored(tables, cut.table)
+    return Rows.of(first_rows(tables, cut.table, cut.most, rank))
+
+
+def _preface(book: Book, cut: Cut, which: str) -> tuple[tuple[str, Format], ...]:
+    return ((f"{which}; {cut.note}.", book.styles.text),) if cut.left_out else ()

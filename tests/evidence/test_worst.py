@@ -1,0 +1,136 @@
+"""The worst rows of a stored table are the first of a plain sort, however the table is cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.controls.checklist import Checklist, make_checklist
+from analyzer.evidence.schema import CREDENTIALS, FINDINGS, ISSUES
+from analyzer.evidence.tables import TablesInMemory
+from analyzer.evidence.worst import (
+    Choice,
+    first_of_groups,
+    first_rows,
+    gravest_first,
+    open_credentials_first,
+    worst_first,
+    worst_rows,
+)
+from analyzer.reading.issues import CODES
+
+CHECKLIST = make_checklist()
+DAYS = st.none() | st.integers(0, 400) | st.just(2**31 - 1)
+
+
+@st.composite
+def a_finding(draw: st.DrawFn) -> dict[str, Any]:
+    check = draw(st.sampled_from(CHECKLIST.checks))
+    return {
+        "control": check.control.id,
+        "requirement": check.requirement,
+        "status": draw(st.sampled_from(["fail", "not_checked", "not_applicable", "pass"])),
+        "severity": draw(st.sampled_from(["critical", "high", "medium", "low"])),
+        "waiver": draw(st.none() | st.just("sealed")),
+        "idle_days": draw(DAYS),
+        "age_days": draw(DAYS),
+        "reason": draw(st.sampled_from(["last_used", "mfa_kind_unknown"])),
+    }
+
+
+FINDINGS_DRAWN = st.lists(a_finding(), max_size=30)
+
+
+def table_of(rows: list[dict[str, Any]]) -> pa.Table:
+    """Return findings, each known by its line."""
+    return pa.Table.from_pylist([row | {"line": line} for line, row in enumerate(rows)], schema=FINDINGS)
+
+
+def stored(name: str, table: pa.Table, batch_rows: int) -> TablesInMemory:
+    """Return tables whose batches have dictionaries of their own, as those of Parquet have."""
+
+    class Stored(TablesInMemory):
+        def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+            for batch in super().batches(name, columns):
+                plain = [pa.string() if pa.types.is_dictionary(kind.type) else kind.type for kind in batch.schema]
+                flat = batch.cast(pa.schema(list(zip(batch.column_names, plain, strict=True))))
+                yield flat.cast(batch.schema)
+
+    return Stored({name: table}, batch_rows)
+
+
+def plain_order(row: dict[str, Any], checklist: Checklist) -> tuple[int, ...]:
+    """Return by what a finding stands where it does: the rule in other words."""
+    names = [(one.control.id, one.requirement) for one in checklist.checks]
+    at = names.index((row["control"], row["requirement"]))
+    group = {"fail": 0, "not_checked": 1, "not_applicable": 3, "pass": 4}[row["status"]] if not row["waiver"] else 2
+    days = next((row[name] for name in ("idle_days", "age_days") if row[name] is not None), -1)
+    latest_first = "min_idle_days" in checklist.checks[at].parameters
+    return group, ["critical", "high", "medium", "low"].index(row["severity"]), at, days if latest_first else -days
+
+
+@given(FINDINGS_DRAWN, st.integers(0, 32), st.integers(1, 9))
+def test_the_worst_are_the_first_of_a_plain_sort(rows: list[dict[str, Any]], count: int, batch_rows: int) -> None:
+    tables = stored("findings", table_of(rows), batch_rows)
+    found = worst_rows(tables, CHECKLIST, count)
+    expected = sorted(range(len(rows)), key=lambda line: plain_order(rows[line], CHECKLIST))[:count]
+    assert found["line"].to_pylist() == expected
+    assert found.schema == FINDINGS
+    assert found.to_pylist() == table_of(rows).take(pa.array(expected, pa.int64())).to_pylist()
+    few = worst_rows(tables, CHECKLIST, count, columns=("line", "control"))
+    assert few.column_names == ["line", "control"]
+    assert few["line"].to_pylist() == expected
+
+
+@given(FINDINGS_DRAWN, st.integers(1, 9))
+def test_groups_are_found_in_one_pass_and_counted(rows: list[dict[str, Any]], batch_rows: int) -> None:
+    groups = {
+        "fails": Choice(("status",), lambda batch: pc.equal(batch["status"], "fail").to_numpy()),
+        "of a reason": Choice(("reason",), lambda batch: pc.equal(batch["reason"], "last_used").to_numpy()),
+        "none": Choice((), lambda batch: np.zeros(batch.num_rows, bool)),
+    }
+    found = first_of_groups(
+        stored("findings", table_of(rows), batch_rows), "findings", 3, worst_first(CHECKLIST), groups
+    )
+    order = sorted(range(len(rows)), key=lambda line: plain_order(rows[line], CHECKLIST))
+    for name, (column, value) in {"fails": ("status", "fail"), "of a reason": ("reason", "last_used")}.items():
+        expected = [line for line in order if rows[line][column] == value]
+        table, seen = found[name]
+        assert (table["line"].to_pylist(), seen) == (expected[:3], len(expected))
+    assert (found["none"][0].num_rows, found["none"][1]) == (0, 0)
+
+
+@given(st.lists(st.none() | st.sampled_from(["fail", "not_checked", "pass", "inactive", "root"])), st.integers(0, 9))
+def test_credentials_that_fail_come_first(outcomes: list[str | None], count: int) -> None:
+    rows = [{"outcome": outcome, "line": line} for line, outcome in enumerate(outcomes)]
+    table = pa.Table.from_pylist(rows, schema=CREDENTIALS)
+    found = first_rows(stored("credentials", table, 4), "credentials", count, open_credentials_first())
+    order = {"fail": 0, "not_checked": 1}
+    assert found["line"].to_pylist() == sorted(range(len(rows)), key=lambda n: order.get(str(outcomes[n]), 2))[:count]
+
+
+@given(st.lists(st.sampled_from(sorted(CODES))), st.integers(0, 9))
+def test_the_gravest_issues_come_first(codes: list[str], count: int) -> None:
+    table = pa.Table.from_pylist([{"code": code, "line": line} for line, code in enumerate(codes)], schema=ISSUES)
+    found = first_rows(stored("issues", table, 4), "issues", count, gravest_first())
+    assert found["line"].to_pylist() == sorted(range(len(codes)), key=lambda n: -CODES[codes[n]].level)[:count]
+
+
+def test_a_finding_of_another_checklist_is_an_error() -> None:
+    row = {"control": "root-mfa", "requirement": "9.9", "status": "fail", "severity": "high"}
+    with pytest.raises(ValueError, match="of no check of the checklist"):
+        worst_rows(TablesInMemory({"findings": table_of([row])}), CHECKLIST, 1)
+
+
+def test_a_word_that_is_no_status_is_an_error() -> None:
+    one = CHECKLIST.checks[0]
+    row = {"control": one.control.id, "requirement": one.requirement, "status": "perhaps", "severity": "high"}
+    with pytest.raises(ValueError, match="not known here: perhaps"):
+        worst_rows(TablesInMemory({"findings": table_of([row])}), CHECKLIST, 1)
