@@ -28,12 +28,8 @@ _LEAD_WIDTH: Final = sum(_WIDTHS) * 3 // 4
 _LINE_WIDTH: Final = sum(_WIDTHS) * 9 // 10
 
 
-def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut], other_snapshots: int) -> None:
-    """Write the sheet.
-
-    `cuts` say how much of each table the workbook holds; `other_snapshots` counts credentials that were not judged
-    because their snapshot was not.
-    """
+def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut]) -> None:
+    """Write the sheet; `cuts` say how much of each table the workbook holds."""
     sheet = book.sheet("Summary")
     for column, width in enumerate(_WIDTHS):
         sheet.set_column(column, column, width)
@@ -48,7 +44,7 @@ def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut], other_snaps
         row = _grid(book, sheet, row, "unused-credentials, by kind of credential", *_by_kind(summary)) + 1
     if not is_one:
         row = _grid(book, sheet, row, overall(summary), *_by_control(summary)) + 1
-    row = _pairs(book, sheet, row, "What was judged", _facts(summary, other_snapshots)) + 1
+    row = _pairs(book, sheet, row, "What was judged", _facts(summary)) + 1
     left_out = [[f"Sheet {cut.sheet}", cut.note] for cut in cuts if cut.left_out]
     if left_out:
         title = f"Left out of this workbook, whose sheets hold {cuts[0].most:,} rows of a table at most"
