@@ -22,8 +22,9 @@ from analyzer.history.stacking import IN_MEMORY, stack
 from analyzer.judging.judge import verdicts
 from analyzer.judging.waivers import apply_waivers
 from analyzer.reading.columns import NO_TIME, coded, microseconds
-from analyzer.reading.normalizing import Tables, unpivot
+from analyzer.reading.normalizing import Tables
 from analyzer.reading.times import since_epoch
+from analyzer.reading.unpivot import unpivot
 from analyzer.survey.selection import Selection
 
 if TYPE_CHECKING:
