@@ -41,9 +41,22 @@ def frame_of(columns: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _in_frame(values: object) -> object:
+    if isinstance(values, pa.ChunkedArray) and pa.types.is_dictionary(values.type):
+        values = values.unify_dictionaries().combine_chunks()
     if isinstance(values, pa.DictionaryArray):
         return coded(codes_in(values), values.dictionary.to_pylist())
     return column_of(values) if isinstance(values, pa.Array | pa.ChunkedArray) else values
+
+
+def table_of(frame: pd.DataFrame, names: Sequence[str]) -> pa.Table:
+    """Return some columns of such a frame as Arrow has them: `frame_of` the other way."""
+    return pa.table({name: _in_table(frame[name]) for name in names})
+
+
+def _in_table(column: pd.Series[Any]) -> pa.Array | pa.ChunkedArray:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return few_texts(column.cat.codes.to_numpy(), column.cat.categories.tolist())
+    return arrow_of(column)
 
 
 def few_texts(codes: npt.NDArray[Any], texts: Sequence[str | None]) -> pa.DictionaryArray:
@@ -102,7 +115,12 @@ def is_among(column: pd.Series[Any], texts: Collection[str]) -> npt.NDArray[np.b
 
 def lowered(texts: pd.Series[Any]) -> pa.StringArray:
     """Return texts in lower case."""
-    values = arrow_of(texts).combine_chunks()
+    return lower_case(arrow_of(texts))
+
+
+def lower_case(texts: pa.ChunkedArray) -> pa.StringArray:
+    """Return Arrow's texts in lower case."""
+    values = texts.combine_chunks()
     is_ascii = pc.all(pc.string_is_ascii(values)).as_py()
     return pc.ascii_lower(values) if is_ascii else pc.utf8_lower(values)
 
