@@ -48,10 +48,10 @@ def write(audit: Audit, folder: Path, formats: Sequence[str], tables: Sequence[s
     from analyzer.rendering.pictures import audit as charts  # noqa: PLC0415 - Parquet alone needs none of them
     from analyzer.rendering.workbook import book as excel  # noqa: PLC0415 - Parquet alone needs none of them
 
-    writers = {"parquet": partial(parquet.write, audit, tables=tables)} | {
-        name: partial(module.write, audit)
-        for name, module in (("excel", excel), ("charts", charts), ("remediation", remediation))
-    }
+    writers = {
+        "parquet": partial(parquet.write, audit, tables=tables),
+        "remediation": partial(remediation.write_audit, audit),
+    } | {name: partial(module.write, audit) for name, module in (("excel", excel), ("charts", charts))}
     return _write(folder, formats, writers, partial(manifest.write, audit))
 
 
