@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analyzer.controls.checklist import Checklist, make_checklist
+from analyzer.controls.control import Severity
 from analyzer.controls.policy import Policy, Waiver
 from analyzer.controls.vocabulary import Outcome, Reason, Status
 from analyzer.evidence import schema
@@ -85,7 +86,7 @@ def test_tables_are_in_the_public_columns_and_types(read: tuple[Tables, Selectio
 
 
 def test_codes_are_positions() -> None:
-    for texts in (Kind, State, Status, Reason, Outcome):
+    for texts in (Kind, State, Status, Reason, Outcome, Severity):
         assert [one.code for one in texts] == list(range(len(texts)))
         assert [str(one) for one in texts] == [one.value for one in texts]
 

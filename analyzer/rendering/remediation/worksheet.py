@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from analyzer.rendering.remediation.tasks import Task
 
-_SEVERITIES: Final = list(Severity)
 _COLUMNS: Final = (
     *("account_id", "user", "arn", "credential", "controls", "severity", "action", "why"),
     *("last_changed", "last_used", "captured_at", "source", "line"),
@@ -39,7 +38,7 @@ def _cells(task: Task) -> list[str]:
     return [
         *(facts[column] or "" for column in ("account_id", "user", "arn", "credential")),
         "; ".join(dict.fromkeys(fact["control"] for fact in findings)),
-        min((fact["severity"] for fact in findings), key=_SEVERITIES.index),
+        min((fact["severity"] for fact in findings), key=lambda severity: Severity(severity).code),
         task.action,
         " | ".join(f"{fact['control']}: {fact['message']}" for fact in findings),
         *(iso(facts[column]) or "" for column in ("last_changed", "last_used", "captured_at")),
