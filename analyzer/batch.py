@@ -12,17 +12,18 @@ import numpy as np
 import pandas as pd
 
 from analyzer.evidence.inputs import Input, OfAccount
-from analyzer.evidence.schema import TABLES, to_arrow
+from analyzer.evidence.schema import TABLES, public, to_arrow
 from analyzer.evidence.tally import tallies_of
 from analyzer.judging.judge import judge
-from analyzer.judging.snapshots import IDENTITY, Selection, note_users_found_twice
-from analyzer.judging.waivers import cover
+from analyzer.judging.snapshots import IDENTITY, note_users_found_twice
+from analyzer.judging.waivers import cover_table
 from analyzer.reading.columns import NO_TIME, microseconds
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.layout import SHOWN_ONLY, layout_name
-from analyzer.reading.normalizing import Tables, normalize, unpivot
+from analyzer.reading.normalizing import Tables, normalize
 from analyzer.reading.parsing import parse
 from analyzer.reading.times import since_epoch
+from analyzer.reading.unpivot import unpivot
 from analyzer.survey.accounts import accounts_in, rows_by_account
 from analyzer.survey.entry import ChangedError, Facts
 from analyzer.survey.files import Reader
@@ -54,7 +55,7 @@ class Result:
     """
 
     reports: int = 0
-    tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
     tallies: pa.Table | None = None
     inputs: list[Input] = field(default_factory=list)
     issues: list[Row] = field(default_factory=list)
@@ -81,13 +82,14 @@ class Judging:
         users = tables.users
         captured = microseconds(users["captured_at"])
         as_of = captured if settings.as_of is None else np.full(len(users), since_epoch(settings.as_of))
-        selection = Selection(np.ones(len(users), bool), as_of, settings.every_snapshot)
-        findings, credentials = judge(tables, selection, settings.checklist)
-        findings, covered = cover(findings, settings.checklist)
+        findings, credentials = judge(tables, as_of, settings.checklist, by_capture=settings.every_snapshot)
+        findings, covered = cover_table(findings, settings.checklist)
         note_users_found_twice(users[list(IDENTITY)], log, by_capture=settings.every_snapshot)
         result.tallies = tallies_of(users, credentials, findings, covered, settings.checklist)
-        frames = {"findings": findings, "credentials": credentials, "users": users}
-        result.tables = {name: to_arrow(frames[name], TABLES[name]) for name in self.wanted if name in frames}
+        made = {"findings": findings, "credentials": credentials}
+        result.tables = {name: public(made[name], TABLES[name]) for name in self.wanted if name in made}
+        if "users" in self.wanted:
+            result.tables["users"] = to_arrow(users, TABLES["users"])
         return result
 
 

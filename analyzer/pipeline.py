@@ -5,8 +5,6 @@ paths -> survey -> run plan -> judge, batch by batch -> evidence set -> render
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Result, input_of
 from analyzer.engine import SILENT
 from analyzer.evidence import folder as folders
 from analyzer.evidence import storage
+from analyzer.evidence import verify as verifying
 from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest, rendered
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from analyzer.engine import Map, Progress
     from analyzer.evidence.inputs import Input
     from analyzer.evidence.settings import Settings
+    from analyzer.evidence.verify import Verification
     from analyzer.evidence.writer import Output, Writer
     from analyzer.reading.issues import Row
     from analyzer.survey.entry import Entry
@@ -95,6 +95,10 @@ class Engine:
         else:
             yield engine.local
 
+    def writer(self, place: str, tables: Sequence[str]) -> Writer:
+        """Return where the tables of judged batches go."""
+        return Parts(place, tables) if self.writes_parts else GrowingFiles(Path(place), tables)
+
 
 LOCAL: Final = Engine()
 
@@ -114,7 +118,73 @@ class Run:
     issues: pa.Table | None = None
 
 
-# --- audit ------------------------------------------------------------------------------------------------------------
+# --- every report, once -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Gathered:
+    """What all batches of a run have given, but for tables that were written as they came."""
+
+    inputs: list[Input] = field(default_factory=list)
+    issues: list[Row] = field(default_factory=list)
+    tallies: list[pa.Table] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Road:
+    """How reports are looked at and read: `run` maps tasks, `size` is about how many bytes of CSV are one."""
+
+    looking: Looking
+    run: Map
+    size: int = BATCH
+    progress: Progress = SILENT
+
+    def survey(self, paths: Sequence[str], leave_out: Path | None = None) -> Survey:
+        """Look at the inputs."""
+        return Survey.of(paths, self.looking, self.run, leave_out=leave_out, progress=self.progress)
+
+    def gather(
+        self,
+        survey: Survey,
+        choose: Callable[[Sequence[Entry], IssueLog], list[Selected]],
+        task: Callable[[Batch], Result],
+        writer: Writer | None = None,
+        *,
+        cuts_groups: bool,
+    ) -> _Gathered:
+        """Run a task over the batches of the reports that are chosen; again, where a report is not what it seemed."""
+        while True:
+            log = IssueLog([*survey.issues, *survey.copies])
+            selected = choose(survey.entries, log)
+            found = _Gathered(issues=log.rows)
+            found.inputs += [input_of(one.entry) for one in selected if not one.is_read and one.entry.facts]
+            corrections = self._gather(plan(selected, self.size, cuts_groups=cuts_groups), task, writer, found)
+            if not corrections:
+                return found
+            survey = survey.corrected(corrections, self.looking, self.run)
+            if writer is not None:
+                writer.restart()
+
+    def _gather(
+        self, todo: Sequence[Batch], task: Callable[[Batch], Result], writer: Writer | None, found: _Gathered
+    ) -> dict[str, Entry | None]:
+        """Run a task over batches; what comes of them goes to `found` and `writer`. Return the corrections."""
+        self.progress.stage("judging", sum(len(one.reports) + len(one.counted) for one in todo))
+        corrections: dict[str, Entry | None] = {}
+        for result in self.run(task, todo):
+            corrections |= result.corrections
+            if writer is not None and not corrections:
+                writer.put(result.tables)
+            found.inputs += result.inputs
+            found.issues += result.issues
+            found.outputs += result.outputs
+            found.tallies += [] if result.tallies is None else [result.tallies]
+            self.progress.advance(result.reports)
+        return corrections
+
+
+# --- audit -----------------------------------------------------------------------------------------------------------
 
 
 def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
@@ -128,62 +198,48 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     where: Engine = LOCAL,
     progress: Progress = SILENT,
 ) -> Run:
-    """Read the reports under `paths`, judge them, and leave the evidence in `output` (a folder, or the URL of a new one).
+    """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
 
     `tables` are left whatever the formats. Raises InputError where nothing is left to judge or a reference instant is
     missing, and OutputError where `output` cannot be written or holds what credreport did not write.
     """
-    wanted = tuple(name for name in TABLES if name in {"findings", "issues", *tables, *tables_needed("audit", formats)})
+    wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     with _place(output) as place, where.started() as run:
-        looking = Looking(Spool(f"{place}/{SPOOL}"), settings.account_id)
-        survey = Survey.of(paths, looking, run, leave_out=_left_out(output), progress=progress)
-        writer: Writer = Parts(place, wanted) if where.writes_parts else GrowingFiles(Path(place), wanted)
+        road = _Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.size, progress)
+        survey = road.survey(paths, _left_out(output))
+        writer = where.writer(place, [name for name in TABLES if name in wanted])
         try:
-            evidence = _write_evidence(survey, settings, writer, looking, run, where.size, place, tables, progress)
+            evidence = _judged(road, survey, settings, writer, place, tables)
         except BaseException:
             writer.abandon()
             raise
         storage.remove_folder(place, SPOOL)
         files = _finish(evidence, place, formats, options, progress)
-        found = Run(
-            output,
-            files,
-            evidence.summary,
-            notable(evidence, settings.checklist),
-            evidence.table("issues"),
-        )
+        worst = notable(evidence, settings.checklist)
+        found = Run(output, files, evidence.summary, worst, evidence.table("issues"))
         _remove_unlisted(evidence)
     return found
 
 
-def _write_evidence(  # noqa: PLR0913 - what is judged, how, and where it goes
-    survey: Survey,
-    settings: Settings,
-    writer: Writer,
-    looking: Looking,
-    run: Map,
-    size: int,
-    place: str,
-    tables: Sequence[str],
-    progress: Progress,
+def _judged(  # noqa: PLR0913 - what is judged, how, and where it goes
+    road: _Road, survey: Survey, settings: Settings, writer: Writer, place: str, tables: Sequence[str]
 ) -> EvidenceSet:
     """Judge the reports of a survey and write their tables; return the set, with the manifest that describes it."""
-    task = partial(_judge_and_write, Judging(settings, tuple(name for name in JUDGED_TABLES if name in writer.tables)), writer)
+    judging = Judging(settings, tuple(name for name in JUDGED_TABLES if name in writer.tables))
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
-    judged = _run_all(survey, choose, task, looking, run, size, writer, settings.every_snapshot, progress)
-    log = IssueLog(judged.issues)
-    tallies = joined(judged.tallies)
-    counted = Summary(settings, inputs_frame(judged.inputs), tallies)
+    task = partial(_judge_and_write, judging, writer)
+    found = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)
+    log = IssueLog(found.issues)
+    counted = Summary(settings, inputs_frame(found.inputs), joined(found.tallies))
     describe_waivers(counted.covered, settings.checklist, counted.accounts, log)
     writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
-    tallies = joined([tallies, of_issues(log.rows)])
-    outputs = writer.close(judged.outputs) + put_tables(place, {"tallies": tallies})
+    tallies = joined([counted.tallies, of_issues(log.rows)])
+    outputs = writer.close(found.outputs) + put_tables(place, {"tallies": tallies})
     summary = Summary(settings, counted.inputs, tallies)
     listed = [one for one in outputs if _table_of(one) in {*tables, "tallies"}]
-    document = manifest("audit", audit_facts(summary, log.rows), listed)
-    storage.put(place, MANIFEST, data := seal(document))
-    extra = [one["name"] for one in outputs if one not in listed]
-    return EvidenceSet.of(place, unseal(data), extra)
+    data = seal(manifest("audit", audit_facts(summary, log.rows), listed))
+    storage.put(place, MANIFEST, data)
+    return EvidenceSet.of(place, unseal(data), [one["name"] for one in outputs if one not in listed])
 
 
 def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
@@ -193,54 +249,7 @@ def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
     return result
 
 
-@dataclass
-class _Gathered:
-    """What all batches of a run have given, but for tables that were written as they came."""
-
-    inputs: list[Input] = field(default_factory=list)
-    issues: list[Row] = field(default_factory=list)
-    tallies: list[pa.Table] = field(default_factory=list)
-    outputs: list[Output] = field(default_factory=list)
-
-
-def _run_all(  # noqa: PLR0913 - a run plan, and what is done with it
-    survey: Survey,
-    choose: Callable[[Sequence[Entry], IssueLog], list[Selected]],
-    task: Callable[[Batch], Result],
-    looking: Looking,
-    run: Map,
-    size: int,
-    writer: Writer | None,
-    cuts_groups: bool,
-    progress: Progress,
-) -> _Gathered:
-    """Run a task over all batches of the reports that are chosen; where a report is not what it seemed, run again."""
-    while True:
-        log = IssueLog([*survey.issues, *survey.copies])
-        selected = choose(survey.entries, log)
-        todo = plan(selected, size, cuts_groups=cuts_groups)
-        progress.stage("judging", sum(len(one.reports) + len(one.counted) for one in todo))
-        found = _Gathered(issues=log.rows)
-        found.inputs += [input_of(one.entry) for one in selected if not one.is_read and one.entry.facts]
-        corrections: dict[str, Entry | None] = {}
-        for result in run(task, todo):
-            corrections |= result.corrections
-            if writer is not None and not corrections:
-                writer.put(result.tables)
-            found.inputs += result.inputs
-            found.issues += result.issues
-            found.outputs += result.outputs
-            if result.tallies is not None:
-                found.tallies.append(result.tallies)
-            progress.advance(result.reports)
-        if not corrections:
-            return found
-        survey = survey.corrected(corrections, looking, run)
-        if writer is not None:
-            writer.restart()
-
-
-# --- the place of the evidence ----------------------------------------------------------------------------------------
+# --- the place of the evidence ---------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -301,14 +310,20 @@ def _table_of(output: Mapping[str, Any]) -> str:
     return str(output["name"]).partition("/")[0].removesuffix(".parquet")
 
 
-# --- inspect ----------------------------------------------------------------------------------------------------------
+# --- inspect, verify, render ------------------------------------------------------------------------------------------
 
 
 def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Progress = SILENT) -> Inspection:
     """Return what is in the reports under `paths`, unjudged. Raises InputError where there is none."""
     with tempfile.TemporaryDirectory() as folder:
-        looking = Looking(Spool(f"{folder}/{SPOOL}"), account_id)
-        survey = Survey.of(paths, looking, engine.local, progress=progress)
-        task = Inspecting(account_id).of
-        found = _run_all(survey, everything, task, looking, engine.local, BATCH, None, True, progress)
+        road = _Road(Looking(Spool(f"{folder}/{SPOOL}"), account_id), engine.local, progress=progress)
+        found = road.gather(road.survey(paths), everything, Inspecting(account_id).of, cuts_groups=True)
     return Inspection(inputs_frame(found.inputs), issues_table(IssueLog(found.issues)))
+
+
+def verify(folder: Path, inputs: Sequence[str] = ()) -> Verification:
+    """Compare an evidence set with its manifest, and `inputs` with what was read, byte for byte.
+
+    Raises InputError where `folder` holds no evidence set of this version, or one of `inputs` does not exist.
+    """
+    return verifying.verify(folder, inputs)

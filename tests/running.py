@@ -8,12 +8,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from analyzer.evidence.output import Written
 from pyarrow import parquet
 
 from analyzer import distributing, pipeline
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome
 from analyzer.evidence import output as evidence
-from analyzer.evidence.output import Written
 from analyzer.evidence.result import Audit, Streamed
 from analyzer.evidence.schema import TABLES
 from analyzer.evidence.settings import Settings

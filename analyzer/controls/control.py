@@ -8,6 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from analyzer.reading.layout import CodedEnum
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,7 +25,7 @@ def _view(mapping: dict[object, object]) -> MappingProxyType[object, object]:
 copyreg.pickle(MappingProxyType, lambda view: (_view, (dict(view),)))
 
 
-class Severity(StrEnum):
+class Severity(CodedEnum):
     """How much a failure matters; in this order."""
 
     CRITICAL = "critical"
@@ -67,7 +69,7 @@ class Control:
     severity: Severity
     whose: Whose
     rule: str
-    """The function of `analyzer.controls.rules` that decides it."""
+    """The function of `analyzer.judging.rules` that decides it."""
     applies_to: str
     """In words, what is judged."""
     fails_when: str
@@ -83,7 +85,7 @@ class Control:
     inactive_too: bool = False
     """Whether inactive credentials are judged as well."""
     messages: Mapping[Reason, str | Mapping[Kind, str]] = field(default_factory=lambda: MappingProxyType({}))
-    """How a finding of this control says its reason, where the common words (`analyzer.wording`) do not fit."""
+    """How a finding of this control says its reason, where the common words (`analyzer.judging.wording`) do not fit."""
     absent: Reason | None = None
     """Where an account has nothing that could be judged: the reason of the one finding (not_checked) that says so."""
 

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.control import Control, Severity
 from analyzer.errors import PolicyError, did_you_mean
-from analyzer.reading.layout import SLOTS
+from analyzer.reading.layout import ACCOUNT_ID, SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -211,7 +211,7 @@ class _Reader:
 
     def _check_matching(self, path: tuple[str, ...], texts: dict[str, str]) -> None:
         account = texts.get("account")
-        if account is not None and not re.fullmatch(r"\d{12}", account, re.ASCII):
+        if account is not None and not re.fullmatch(ACCOUNT_ID, account):
             self._wrong((*path, "account"), account, _ACCOUNT)
         for key, names in (("credential", CREDENTIALS), ("control", tuple(BY_ID))):
             if key in texts and texts[key] not in names:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final
 
-from analyzer.reading.layout import Kind
+from analyzer.reading.layout import CodedEnum, Kind
 
 
-class Status(StrEnum):
+class Status(CodedEnum):
     """What a control says of one subject."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a secret
@@ -17,7 +16,7 @@ class Status(StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
-class Reason(StrEnum):
+class Reason(CodedEnum):
     """What a verdict rests on: the evidence that decided it, or what is missing."""
 
     LAST_USED = "last_used"
@@ -64,7 +63,7 @@ JUDGED_KINDS: Final = (Kind.PASSWORD, Kind.ACCESS_KEY)
 """The kinds that `unused-credentials` is about; the report does not say when a certificate was used."""
 
 
-class Outcome(StrEnum):
+class Outcome(CodedEnum):
     """What became of one credential: what `unused-credentials` says of it, else why it was not judged."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a secret
@@ -74,7 +73,6 @@ class Outcome(StrEnum):
     INACTIVE = "inactive"
     ROOT = "root"
     CERTIFICATE = "certificate"
-    OTHER_SNAPSHOT = "other_snapshot"
 
 
 def counted(count: int, word: str) -> str:

@@ -248,9 +248,9 @@ def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False).replace_schema_metadata(None)
 
 
-def public_tables(frames: object, names: Sequence[str]) -> dict[str, pa.Table]:
-    """Return the public tables of these names, of an object that has them as frames."""
-    return {name: to_arrow(getattr(frames, name), TABLES[name]) for name in names}
+def public(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return the columns of `table` that `schema` names, in its order and types."""
+    return table.select(schema.names).cast(schema)
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status
 from analyzer.evidence.schema import TALLIES
 from analyzer.judging.staleness import EXACT
 from analyzer.judging.waivers import Covered
-from analyzer.reading.columns import NO_TIME, microseconds, times_from
+from analyzer.reading.columns import NO_TIME, codes_and_texts, micros_of, times_from
 from analyzer.reading.layout import Kind, State
 
 if TYPE_CHECKING:
@@ -55,14 +55,15 @@ class Tally(StrEnum):
 
 
 def tallies_of(
-    users: pd.DataFrame, credentials: pd.DataFrame, findings: pd.DataFrame, covered: Covered, checklist: Checklist
+    users: pd.DataFrame, credentials: pa.Table, findings: pa.Table, covered: Covered, checklist: Checklist
 ) -> pa.Table:
     """Return the tallies of judged tables, in which `covered` is what the waivers of the policy match."""
+    chosen = findings["chosen"].to_numpy().astype(np.int64)
     position = -1 if checklist.unused is None else checklist.checks.index(checklist.unused)
-    unused = findings[["reason", "credential", "status", "idle_days"]][(findings["chosen"] == position).to_numpy()]
+    unused = findings.select(["reason", "credential", "status", "idle_days"]).filter(pa.array(chosen == position))
     return joined(
         [
-            _of_findings(findings, checklist),
+            _of_findings(findings, chosen, checklist),
             _table(Tally.CREDENTIALS, _of_credentials(credentials)),
             _table(Tally.USERS, _of_users(users)),
             _table(Tally.IDLE, _of_idle(unused)),
@@ -110,20 +111,17 @@ def _table(tally: Tally, counted: pd.DataFrame) -> pa.Table:
     return pa.table(arrays, schema=TALLIES)
 
 
-def _of_findings(findings: pd.DataFrame, checklist: Checklist) -> pa.Table:
-    chosen = findings["chosen"].to_numpy().astype(np.int64)
-    columns = {name: findings[name].cat for name in ("account_id", "status", "reason", "waiver")}
+def _of_findings(findings: pa.Table, chosen: Whole, checklist: Checklist) -> pa.Table:
+    columns = {name: codes_and_texts(findings[name]) for name in ("account_id", "status", "reason", "waiver")}
     number = chosen
-    for column in columns.values():
+    for codes, texts in columns.values():
         # The last place answers for what is missing.
-        size = len(column.categories) + 1
-        number = number * size + column.codes.to_numpy().astype(np.int64) % size
-    values, counts, latest = _grouped(number, microseconds(findings["as_of"]))
+        number = number * (len(texts) + 1) + codes % (len(texts) + 1)
+    values, counts, latest = _grouped(number, micros_of(findings["as_of"]))
     keys: dict[str, list[str | None]] = {}
-    for name, column in reversed(columns.items()):
-        texts = [*column.categories, None]
-        values, code = np.divmod(values, len(texts))
-        keys[name] = [texts[one] for one in code]
+    for name, (_, texts) in reversed(columns.items()):
+        values, code = np.divmod(values, len(texts) + 1)
+        keys[name] = [[*texts, None][one] for one in code]
     checks = [checklist.checks[one] for one in values.tolist()]
     keys |= {"control": [one.control.id for one in checks], "requirement": [one.requirement for one in checks]}
     table = _table(Tally.FINDINGS, pd.DataFrame(keys, dtype="object").assign(count=counts))
@@ -138,23 +136,31 @@ def _grouped(number: Whole, instant: Whole) -> tuple[Whole, Whole, Whole]:
     return values, np.bincount(codes, minlength=len(values)), latest
 
 
-def _counted(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return how many rows there are of each combination of values."""
-    return rows.groupby(list(rows), dropna=False, observed=True).size().rename("count").reset_index()
+def _counted(**columns: tuple[Whole, Sequence[Any]]) -> pd.DataFrame:
+    """Return how many rows there are of each combination of values; columns are codes and the values they stand for."""
+    size = len(next(iter(columns.values()))[0])
+    number = np.zeros(size, np.int64)
+    for codes, values in columns.values():
+        number = number * len(values) + codes
+    found, counts = np.unique(number, return_counts=True)
+    table: dict[str, Any] = {"count": counts}
+    for name, (_, values) in reversed(columns.items()):
+        found, code = np.divmod(found, len(values))
+        table[name] = [values[one] for one in code]
+    return pd.DataFrame(table)
 
 
-def _of_credentials(credentials: pd.DataFrame) -> pd.DataFrame:
-    kind, outcome = credentials["kind"].cat, credentials["outcome"].cat
-    known = (outcome.codes >= 0).to_numpy() & credentials["kind"].isin(list(JUDGED_KINDS)).to_numpy()
-    flat = kind.codes.to_numpy()[known].astype(np.int64) * len(outcome.categories) + outcome.codes.to_numpy()[known]
-    values, counts = np.unique(flat, return_counts=True)
-    return pd.DataFrame(
-        {
-            "kind": [kind.categories[one] for one in values // len(outcome.categories)],
-            "status": [outcome.categories[one] for one in values % len(outcome.categories)],
-            "count": counts,
-        }
-    )
+def _days(column: pa.ChunkedArray) -> tuple[Whole, Sequence[int]]:
+    """Return days as codes and the values that these stand for."""
+    days = column.to_numpy().astype(np.int64)
+    return days, range(int(days.max(initial=0)) + 1)
+
+
+def _of_credentials(credentials: pa.Table) -> pd.DataFrame:
+    kind, kinds = codes_and_texts(credentials["kind"])
+    outcome, outcomes = codes_and_texts(credentials["outcome"])
+    known = (outcome >= 0) & np.array([*(one in JUDGED_KINDS for one in kinds), False])[kind]
+    return _counted(kind=(kind[known], kinds), status=(outcome[known], outcomes))
 
 
 def _of_users(users: pd.DataFrame) -> pd.DataFrame:
@@ -172,33 +178,31 @@ def _of_users(users: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _of_idle(unused: pd.DataFrame) -> pd.DataFrame:
-    exact = unused["reason"].isin(list(EXACT)) & unused["idle_days"].notna()
-    idle = pd.DataFrame(
-        {
-            "kind": np.where(unused["credential"] == "password", Kind.PASSWORD.value, Kind.ACCESS_KEY.value),
-            "status": unused["status"].to_numpy(),
-            "idle_days": np.where(exact, unused["idle_days"].fillna(-1), -1).astype(np.int64),
-        }
-    )
-    counted = _counted(idle)
-    return counted.assign(idle_days=counted["idle_days"].where(counted["idle_days"] >= 0).astype("Int64"))
+def _of_idle(unused: pa.Table) -> pd.DataFrame:
+    reason, reasons = codes_and_texts(unused["reason"])
+    slot, slots = codes_and_texts(unused["credential"])
+    exact = np.array([*(one in EXACT for one in reasons), False])[reason] & unused["idle_days"].is_valid().to_numpy()
+    days = np.where(exact, pc.fill_null(unused["idle_days"], 0).to_numpy().astype(np.int64) + 1, 0)
+    is_key = np.array([*(one != Kind.PASSWORD for one in slots), False])[slot].astype(np.int64)
+    return _counted(
+        kind=(is_key, [Kind.PASSWORD.value, Kind.ACCESS_KEY.value]),
+        status=codes_and_texts(unused["status"]),
+        idle_days=(days, [None, *range(int(days.max(initial=0)))]),
+    ).astype({"idle_days": "Int64"})
 
 
-def _of_keys(credentials: pd.DataFrame) -> pd.DataFrame:
-    judged = credentials["outcome"].isin([Outcome.PASS, Outcome.FAIL]) & (credentials["kind"] == Kind.ACCESS_KEY)
+def _of_keys(credentials: pa.Table) -> pd.DataFrame:
+    kind, outcome, used = (credentials[name].cast(pa.string()) for name in ("kind", "outcome", "last_used_state"))
+    judged = pc.and_(pc.equal(kind, Kind.ACCESS_KEY.value), pc.is_in(outcome, pa.array([Outcome.PASS, Outcome.FAIL])))
     # `idle_days` is there only where it is exact.
-    known = (judged & credentials["age_days"].notna() & credentials["idle_days"].notna()).to_numpy()
-    some = credentials[["age_days", "idle_days", "last_used_state"]][known]
-    used = (some["last_used_state"] == State.VALUE).to_numpy()
-    keys = pd.DataFrame(
-        {
-            "age_days": some["age_days"].to_numpy(dtype=np.int64),
-            "idle_days": some["idle_days"].to_numpy(dtype=np.int64),
-            "reason": np.where(used, Reason.LAST_USED.value, Reason.NEVER_USED.value),
-        }
+    known = pc.and_(judged, pc.and_(credentials["age_days"].is_valid(), credentials["idle_days"].is_valid()))
+    some = credentials.select(["age_days", "idle_days"]).filter(known)
+    never = pc.not_equal(used, State.VALUE.value).filter(known).to_numpy(zero_copy_only=False).astype(np.int64)
+    return _counted(
+        age_days=_days(some["age_days"]),
+        idle_days=_days(some["idle_days"]),
+        reason=(never, [Reason.LAST_USED.value, Reason.NEVER_USED.value]),
     )
-    return _counted(keys)
 
 
 def _of_waivers(covered: Covered, checklist: Checklist) -> pd.DataFrame:

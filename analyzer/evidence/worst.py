@@ -6,7 +6,7 @@ Memory is bounded by the number of rows asked for, whatever the size of the tabl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import Outcome, Reason, Status
+from analyzer.reading.columns import codes_and_texts
 from analyzer.reading.issues import CODES
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, i
     needs = ("control", "status", "severity", "waiver", "reason")
 
     def is_open(batch: pa.Table) -> Flags:
-        undecided_or_fails = _is_in(batch["status"], (Status.FAIL, Status.NOT_CHECKED))
-        return undecided_or_fails & batch["waiver"].is_null().to_numpy()
+        not_waived: Flags = np.asarray(batch["waiver"].is_null(), bool)
+        return not_waived & _is_in(batch["status"], (Status.FAIL, Status.NOT_CHECKED))
 
     def is_main(batch: pa.Table) -> Flags:
         if checklist.unused is None:
@@ -155,16 +156,15 @@ def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, i
 
 
 def _is_in(column: pa.ChunkedArray, texts: Sequence[str]) -> Flags:
-    codes, known = coded(column)
+    codes, known = codes_and_texts(column)
     found: Flags = np.array([*(text in texts for text in known), False])[codes]
     return found
 
 
 def _of_requirement(batch: pa.Table, requirement: str | None) -> Flags:
-    found: Flags = (
-        batch["requirement"].is_null().to_numpy() if requirement is None else _is_in(batch["requirement"], (requirement,))
-    )
-    return found
+    if requirement is None:
+        return np.asarray(batch["requirement"].is_null())
+    return _is_in(batch["requirement"], (requirement,))
 
 
 class _Lowest:
@@ -250,8 +250,8 @@ def _checks(findings: pa.Table, checks: Mapping[tuple[str, str | None], int]) ->
     """Return for each finding the position of its check: control and requirement name it."""
     if not findings.num_rows:
         return np.array([], np.int64)
-    control, controls = coded(findings["control"])
-    requirement, requirements = coded(findings["requirement"])
+    control, controls = codes_and_texts(findings["control"])
+    requirement, requirements = codes_and_texts(findings["requirement"])
     # The last column stands for no requirement, whose code is -1.
     position = np.array([[checks.get((one, number), -1) for number in [*requirements, None]] for one in controls])
     found: Whole = position[control, requirement].astype(np.int64)
@@ -263,7 +263,7 @@ def _checks(findings: pa.Table, checks: Mapping[tuple[str, str | None], int]) ->
 
 def _numbers(column: pa.ChunkedArray, numbers: Mapping[str, int], missing: int | None = None) -> Whole:
     """Return the number of each text of a few. Raises ValueError for others, and for none unless `missing` is given."""
-    codes, texts = coded(column)
+    codes, texts = codes_and_texts(column)
     # The last place stands for no text, whose code is -1.
     of_code = [numbers.get(text) for text in texts] + [missing]
     unknown = np.array([number is None for number in of_code])
@@ -272,13 +272,3 @@ def _numbers(column: pa.ChunkedArray, numbers: Mapping[str, int], missing: int |
         raise ValueError(f"not known here: {texts_and_none[codes[unknown[codes]][0]]}")
     found: Whole = np.array([number or 0 for number in of_code], np.int64)[codes]
     return found
-
-
-def coded(column: pa.ChunkedArray) -> tuple[Whole, list[Any]]:
-    """Return a column of few texts as codes, -1 for none, and the texts that the codes stand for."""
-    values = column.unify_dictionaries().combine_chunks()
-    if not pa.types.is_dictionary(values.type):
-        values = values.dictionary_encode()
-    return pc.fill_null(values.indices, -1).to_numpy(zero_copy_only=False).astype(
-        np.int64
-    ), values.dictionary.to_pylist()

@@ -28,7 +28,7 @@ class Writer(Protocol):
 
     tables: tuple[str, ...]
 
-    def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[Mapping[str, pa.Table], list[Output]]:
+    def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], list[Output]]:
         """Write, where tasks can, the tables of a batch; return what is left to `put`, and what was written."""
 
     def put(self, tables: Mapping[str, pa.Table]) -> None:
@@ -54,9 +54,9 @@ class GrowingFiles:
         self._writers: dict[str, parquet.ParquetWriter] = {}
         self.restart()
 
-    def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[Mapping[str, pa.Table], list[Output]]:  # noqa: ARG002
+    def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], list[Output]]:  # noqa: ARG002
         """Leave all tables to `put`: rows of one file are written one after the other."""
-        return tables, []
+        return dict(tables), []
 
     def put(self, tables: Mapping[str, pa.Table]) -> None:
         """Append rows to tables."""
@@ -98,7 +98,7 @@ class Parts:
         storage.make_folders(place, [f"{name}.parquet" for name in tables])
         self._put: list[Output] = []
 
-    def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[Mapping[str, pa.Table], list[Output]]:
+    def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], list[Output]]:
         """Write a part of each table."""
         return {}, [self._part(name, number, table) for name, table in tables.items()]
 

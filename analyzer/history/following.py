@@ -24,8 +24,9 @@ from analyzer.judging.judge import verdicts
 from analyzer.judging.snapshots import Selection
 from analyzer.judging.waivers import apply_waivers
 from analyzer.reading.columns import NO_TIME, coded, microseconds
-from analyzer.reading.normalizing import Tables, unpivot
+from analyzer.reading.normalizing import Tables
 from analyzer.reading.times import since_epoch
+from analyzer.reading.unpivot import unpivot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

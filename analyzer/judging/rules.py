@@ -6,27 +6,16 @@ and why. `RULES` has them by name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
 from analyzer.controls.vocabulary import Reason
-from analyzer.judging.staleness import (
-    BASES,
-    REASONS,
-    TOLERANCE,
-    Evidence,
-    age,
-    codes_of,
-    first_that_holds,
-    last_use,
-    slot_basis,
-)
+from analyzer.judging.staleness import BASIS_CODES, TOLERANCE, first_that_holds, is_because, slot_basis
+from analyzer.judging.subjects import NEVER, Ruling
 from analyzer.judging.truth import Truth
-from analyzer.reading.columns import NO_TIME, arrow_of, microseconds, true_where
+from analyzer.reading.columns import NO_TIME
 from analyzer.reading.layout import SLOTS, Kind, State
 from analyzer.reading.times import DAY
 
@@ -35,130 +24,18 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from analyzer.judging.staleness import Flags, Micros
+    from analyzer.judging.staleness import Evidence
+    from analyzer.judging.subjects import Subjects
+    from analyzer.judging.truth import Flags
     from analyzer.reading.layout import Slot
-
-    Rows = npt.NDArray[np.int64]
 
 _MINUTE: Final = 60_000_000
 _KEYS: Final = tuple(slot for slot in SLOTS if slot.kind is Kind.ACCESS_KEY)
 _FILLED: Final = (State.VALUE, State.INVALID)
 """A cell with one of these holds something: what is unreadable is still there."""
-_NEVER: Final = (State.NOT_APPLICABLE, State.NO_INFORMATION)
-_SENTINELS: Final = (*_NEVER, State.NOT_SUPPORTED)
+_SENTINELS: Final = (*NEVER, State.NOT_SUPPORTED)
 """A cell with one of these says that there is nothing; a blank one says nothing."""
 _GOVCLOUD: Final = "aws-us-gov"
-
-
-@dataclass(frozen=True)
-class Ruling:
-    """What a rule says of each row: whether the control fails there, and what that rests on.
-
-    `reason` and `basis` are codes of `staleness.REASONS` and `staleness.BASES` (-1: no column); `time` is the instant
-    in microseconds that the basis gives; `aged` says where the days since then are an age and not an idle time. Rows
-    that are not `concerned` are no subjects of the control.
-    """
-
-    fails: Truth
-    reason: npt.NDArray[np.int8]
-    basis: npt.NDArray[np.int8]
-    time: Micros
-    aged: Flags
-    concerned: Flags
-
-
-class Instants:
-    """When each of `credentials` was last used and made; `as_of` is the instant of each in microseconds."""
-
-    def __init__(self, credentials: pd.DataFrame, as_of: Micros) -> None:
-        self._credentials, self._as_of = credentials, as_of
-
-    @cached_property
-    def last_use(self) -> Evidence:
-        """When each was last used."""
-        return last_use(self._credentials, self._as_of)
-
-    @cached_property
-    def age(self) -> Evidence:
-        """When each was made or last changed."""
-        return age(self._credentials, self._as_of)
-
-
-class Subjects:
-    """Rows a control may be about: those at the positions `rows` of `users`, or of `credentials`.
-
-    `as_of` is the instant of each in microseconds. For credentials, `user` has the users they are of and `instants`
-    when they were used and made. Columns are taken one by one, as rules ask for them.
-    """
-
-    def __init__(
-        self,
-        frame: pd.DataFrame,
-        rows: Rows,
-        as_of: Micros,
-        *,
-        user: Subjects | None = None,
-        instants: Instants | None = None,
-    ) -> None:
-        self._frame, self._rows, self.as_of = frame, rows, as_of
-        self.user = self if user is None else user
-        self._instants = instants
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def column(self, name: str) -> pd.Series[Any]:
-        """Return a column."""
-        return pd.Series(self._frame[name].array.take(self._rows), copy=False)
-
-    def flag(self, name: str) -> Truth:
-        """Return a true/false column."""
-        return Truth.of(self.column(name))
-
-    def time(self, name: str) -> Micros:
-        """Return a time column in microseconds."""
-        return microseconds(self.column(name))
-
-    def state(self, name: str, *states: State) -> Flags:
-        """Where a time column is in one of `states`."""
-        return self.column(f"{name}_state").isin(list(states)).to_numpy()
-
-    @cached_property
-    def slot(self) -> npt.NDArray[np.int8]:
-        """The slot of each credential, as a position in `SLOTS`."""
-        return codes_of(self.column("credential"))
-
-    @cached_property
-    def last_use(self) -> Evidence:
-        """When each credential was last used."""
-        return self._known_instants.last_use.take(self._rows)
-
-    @cached_property
-    def age(self) -> Evidence:
-        """When each credential was made or last changed."""
-        return self._known_instants.age.take(self._rows)
-
-    @property
-    def _known_instants(self) -> Instants:
-        if self._instants is None:
-            raise TypeError("users have no instant of use; ask their credentials")
-        return self._instants
-
-    @cached_property
-    def was_used(self) -> Truth:
-        """Whether each credential was used by the reference instant."""
-        used = self.time("last_used")
-        return Truth((used != NO_TIME) & (used <= self.as_of + TOLERANCE), self.state("last_used", *_NEVER))
-
-    @cached_property
-    def made_later(self) -> Flags:
-        """Where the user was made after the reference instant."""
-        return self.time("user_creation_time") > self.as_of
-
-    @property
-    def nothing(self) -> Flags:
-        """No row."""
-        return np.zeros(len(self), bool)
 
 
 def _from(subjects: Subjects, fails: Truth, evidence: Evidence, *, aged: bool) -> Ruling:
@@ -193,7 +70,7 @@ def idle(subjects: Subjects, max_idle_days: int) -> Ruling:
 def idle_console(subjects: Subjects, max_idle_days: int) -> Ruling:
     """Fail passwords as `idle` does, and keys that are as old as the limit or were never used."""
     passwords = idle(subjects, max_idle_days)
-    is_key = (subjects.column("kind") == Kind.ACCESS_KEY).to_numpy()
+    is_key = subjects.among("kind", Kind.ACCESS_KEY)
     made, used = subjects.age, subjects.was_used
     old = made.at_least(max_idle_days * DAY, subjects.as_of)
     fails = old | ~used
@@ -260,10 +137,10 @@ def initial_key(subjects: Subjects, together_minutes: int) -> Ruling:
         },
         Reason.LAST_USE_UNKNOWN,
     )
-    by_use = reason == REASONS.index(Reason.LAST_USED)
+    by_use = reason == Reason.LAST_USED.code
     time = np.where(by_use, subjects.time("last_used"), made)
     basis = np.where(by_use, slot_basis(subjects.slot, "last_used"), slot_basis(subjects.slot, "last_changed"))
-    undated = np.isin(reason, [REASONS.index(Reason.CREATED_AFTER_AS_OF), REASONS.index(Reason.ACTIVE_UNKNOWN)])
+    undated = is_because(reason, Reason.CREATED_AFTER_AS_OF, Reason.ACTIVE_UNKNOWN)
     time = np.where(undated, NO_TIME, time)
     return Ruling(
         password & together & ~used,
@@ -294,11 +171,11 @@ def expired(subjects: Subjects) -> Ruling:
         },
         Reason.EXPIRY_UNKNOWN,
     )
-    dated = np.isin(reason, [REASONS.index(Reason.EXPIRED), REASONS.index(Reason.NOT_EXPIRED)])
+    dated = is_because(reason, Reason.EXPIRED, Reason.NOT_EXPIRED)
     return Ruling(
         Truth(is_due, shown & ~is_due & ~renewed),
         reason,
-        np.where(dated, BASES.index(column), -1).astype(np.int8),
+        np.where(dated, BASIS_CODES[column], -1).astype(np.int8),
         np.where(dated, due, NO_TIME),
         ~subjects.nothing,
         ~subjects.user.state(column, State.NOT_APPLICABLE),
@@ -310,7 +187,7 @@ def active_certificate(subjects: Subjects, max_age_days: int) -> Ruling:
     made, active = subjects.age, subjects.flag("active")
     ruling = _from(subjects, active & made.at_least(max_age_days * DAY, subjects.as_of), made, aged=True)
     inactive = active.no & ~made.because(Reason.CREATED_AFTER_AS_OF)
-    return replace(ruling, reason=np.where(inactive, REASONS.index(Reason.INACTIVE), ruling.reason).astype(np.int8))
+    return replace(ruling, reason=np.where(inactive, Reason.INACTIVE.code, ruling.reason).astype(np.int8))
 
 
 # --- users -----------------------------------------------------------------------------------------------------------
@@ -366,7 +243,7 @@ def more_credentials(subjects: Subjects) -> Ruling:
     """Fail rows whose further credentials the report only names; rows of reports without that column are not judged."""
     column = "additional_credentials_info"
     named = Truth(subjects.state(column, State.VALUE), subjects.state(column, State.NOT_APPLICABLE))
-    later = subjects.made_later & ~true_where(arrow_of(subjects.column("is_root")))
+    later = subjects.made_later & ~subjects.flag("is_root").yes
     reason = first_that_holds(
         {
             Reason.CREATED_AFTER_AS_OF: later,
@@ -402,9 +279,9 @@ def root_key(subjects: Subjects, inactive_keys_count: int) -> Ruling:
     # The key that is spoken of: an active one before an inactive one, the first before the second.
     of_second = np.select([first.yes, second.yes, there[0].yes], [False, True, False], default=there[1].yes)
     time = np.where(of_second, made[1], made[0])
-    of_key = np.isin(reason, [REASONS.index(Reason.KEY_EXISTS), REASONS.index(Reason.INACTIVE)])
+    of_key = is_because(reason, Reason.KEY_EXISTS, Reason.INACTIVE)
     of_key &= (time != NO_TIME) & (time <= subjects.as_of)
-    bases = [BASES.index(slot.last_changed) for slot in _KEYS]
+    bases = [BASIS_CODES[slot.last_changed] for slot in _KEYS]
     return Ruling(
         fails,
         reason,
@@ -419,7 +296,7 @@ def root_without_mfa(subjects: Subjects) -> Ruling:
     """Fail accounts whose root has a password and no MFA."""
     flag, mfa = subjects.flag("password_enabled"), subjects.flag("mfa_active")
     # Reports up to about 2024 say not_supported of root's password: it always had one, but in GovCloud (US).
-    no_console = (subjects.column("partition") == _GOVCLOUD).to_numpy() & flag.unknown
+    no_console = subjects.among("partition", _GOVCLOUD) & flag.unknown
     password = Truth(flag.yes | subjects.state("password_enabled", State.NOT_SUPPORTED), flag.no)
     reason = first_that_holds(
         {
@@ -437,11 +314,11 @@ def root_without_mfa(subjects: Subjects) -> Ruling:
 def root_without_hardware_mfa(subjects: Subjects) -> Ruling:
     """Fail as `root_without_mfa`; the report cannot show that the device is hardware, so nothing passes."""
     ruling = root_without_mfa(subjects)
-    active = ruling.reason == REASONS.index(Reason.MFA_ACTIVE)
+    active = ruling.reason == Reason.MFA_ACTIVE.code
     return replace(
         ruling,
         fails=Truth(ruling.fails.yes, subjects.nothing),
-        reason=np.where(active, REASONS.index(Reason.MFA_KIND_UNKNOWN), ruling.reason).astype(np.int8),
+        reason=np.where(active, Reason.MFA_KIND_UNKNOWN.code, ruling.reason).astype(np.int8),
     )
 
 
@@ -460,12 +337,12 @@ def root_in_use(subjects: Subjects, min_idle_days: int) -> Ruling:
         used = subjects.time(column)
         by_then = (used != NO_TIME) & (used <= subjects.as_of + TOLERANCE)
         lately = by_then & (subjects.as_of - np.where(by_then, used, subjects.as_of) < min_idle_days * DAY)
-        not_lately = (by_then & ~lately) | subjects.state(column, *_NEVER) | ((used == NO_TIME) & empty)
+        not_lately = (by_then & ~lately) | subjects.state(column, *NEVER) | ((used == NO_TIME) & empty)
         later = later | ((used != NO_TIME) & ~by_then)
         recent = recent | Truth(lately, not_lately)
         newer = by_then & (used > newest)
         newest = np.where(newer, used, newest)
-        basis = np.where(newer, BASES.index(column), basis).astype(np.int8)
+        basis = np.where(newer, BASIS_CODES[column], basis).astype(np.int8)
     captured = subjects.time("captured_at")
     older = (captured != NO_TIME) & (captured < subjects.as_of - DAY)
     fails = Truth(recent.yes, recent.no & ~older)
@@ -478,7 +355,7 @@ def root_in_use(subjects: Subjects, min_idle_days: int) -> Ruling:
         },
         Reason.LAST_USE_UNKNOWN,
     )
-    known = reason == REASONS.index(Reason.LAST_USED)
+    known = reason == Reason.LAST_USED.code
     return Ruling(
         fails,
         reason,

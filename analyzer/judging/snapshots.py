@@ -1,8 +1,7 @@
-"""Which rows are judged, at which instants, and which of them are of one snapshot."""
+"""Which rows are of one snapshot."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,16 +17,6 @@ if TYPE_CHECKING:
 
 IDENTITY: Final = ("account_id", "captured_at", "source", "line", "user")
 """Columns of `users` that say whose row it is, and of which snapshot."""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """For each row of `users`: whether its snapshot is judged, and the reference instant in microseconds."""
-
-    judged: npt.NDArray[np.bool_]
-    as_of: npt.NDArray[np.int64]
-    every_snapshot: bool = False
-    """Whether several snapshots of an account may be judged."""
 
 
 def snapshot_of(users: pd.DataFrame, *, by_capture: bool) -> npt.NDArray[np.int64]:

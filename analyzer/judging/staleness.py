@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from analyzer.controls.vocabulary import Reason
 from analyzer.judging.truth import Truth
-from analyzer.reading.columns import NO_TIME, column_of, microseconds
+from analyzer.reading.columns import NO_TIME
 from analyzer.reading.layout import SLOTS, TIMESTAMP_COLUMNS, Kind, State
 from analyzer.reading.times import DAY, GRANULARITY, MICROSECOND
 
@@ -28,24 +28,27 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from analyzer.judging.facts import Facts
+
     Flags = npt.NDArray[np.bool_]
     Micros = npt.NDArray[np.int64]
 
 TOLERANCE: Final = GRANULARITY // MICROSECOND
 """Microseconds by which AWS's clock may be cut: a use so little after an instant was not after it."""
 
-REASONS: Final = list(Reason)
 EXACT: Final = (Reason.LAST_USED, Reason.NEVER_USED)
 """With these reasons the idle time is known."""
+SLOT_NAMES: Final = [slot.name for slot in SLOTS]
 BASES: Final = sorted(TIMESTAMP_COLUMNS)
 """The columns an instant may come from."""
+BASIS_CODES: Final = {column: code for code, column in enumerate(BASES)}
 
 
 @dataclass(frozen=True)
 class Evidence:
     """An instant for each row, in microseconds: not before `earliest` (`NO_TIME`: not known), not after `latest`.
 
-    `reason` and `basis` are codes of `REASONS` and `BASES`: how it is known, and the AWS column `earliest` is from (-1:
+    `reason` and `basis` are codes of `Reason` and `BASES`: how it is known, and the AWS column `earliest` is from (-1:
     none).
     """
 
@@ -56,7 +59,7 @@ class Evidence:
 
     def because(self, *reasons: Reason) -> Flags:
         """Where one of `reasons` holds."""
-        return np.isin(self.reason, [REASONS.index(one) for one in reasons])
+        return is_because(self.reason, *reasons)
 
     def at_least(self, span: int, as_of: Micros) -> Truth:
         """Whether `span` microseconds or more have passed since the instant."""
@@ -76,19 +79,18 @@ class Evidence:
         return Evidence(self.earliest[rows], self.latest[rows], self.reason[rows], self.basis[rows])
 
 
-def last_use(credentials: pd.DataFrame, as_of: Micros) -> Evidence:
+def last_use(credentials: Facts, as_of: Micros) -> Evidence:
     """Return when each credential was last used before `as_of` (microseconds), by the benchmark's fallbacks.
 
-    `credentials` as `reading.normalizing` makes them.
+    `credentials` are those that `reading.unpivot` makes.
     """
     used, changed, created, is_key = _columns(credentials)
-    state = credentials["last_used_state"]
-    never = state.isin([State.NOT_APPLICABLE, State.NO_INFORMATION]).to_numpy()
+    never = credentials.among("last_used_state", State.NOT_APPLICABLE, State.NO_INFORMATION)
     has_use = used != NO_TIME
     reason = first_that_holds(
         {
             Reason.CREATED_AFTER_AS_OF: _made_later(changed, created, as_of, is_key),
-            Reason.ACTIVE_UNKNOWN: _active_unknown(credentials),
+            Reason.ACTIVE_UNKNOWN: credentials.flag("active").unknown,
             Reason.LAST_USED: has_use & (used <= as_of + TOLERANCE),
             Reason.USED_AFTER_AS_OF: has_use,
             Reason.NEVER_USED: never & (changed != NO_TIME) & (changed <= as_of),
@@ -97,13 +99,13 @@ def last_use(credentials: pd.DataFrame, as_of: Micros) -> Evidence:
         Reason.LAST_USE_UNKNOWN,
     )
     # A password may have been made anew at any time of its user's life; a key is as old as its slot says.
-    unknown_use = _is(reason, Reason.USED_AFTER_AS_OF, Reason.LAST_USE_UNKNOWN)
-    by_use = _is(reason, Reason.LAST_USED)
-    by_change = _is(reason, Reason.NEVER_USED) | (unknown_use & is_key)
-    by_user = _is(reason, Reason.AGE_UNKNOWN) | (unknown_use & ~is_key)
+    unknown_use = is_because(reason, Reason.USED_AFTER_AS_OF, Reason.LAST_USE_UNKNOWN)
+    by_use = is_because(reason, Reason.LAST_USED)
+    by_change = is_because(reason, Reason.NEVER_USED) | (unknown_use & is_key)
+    by_user = is_because(reason, Reason.AGE_UNKNOWN) | (unknown_use & ~is_key)
     earliest = np.select([by_use, by_change, by_user], [used, changed, created], default=NO_TIME)
-    latest = np.where(_is(reason, *EXACT), earliest, as_of)
-    slot = codes_of(credentials["credential"])
+    latest = np.where(is_because(reason, *EXACT), earliest, as_of)
+    slot = credentials.codes("credential", SLOT_NAMES)
     basis = np.select(
         [by_use, by_change, by_user],
         [slot_basis(slot, "last_used"), slot_basis(slot, "last_changed"), USER_CREATION],
@@ -112,18 +114,18 @@ def last_use(credentials: pd.DataFrame, as_of: Micros) -> Evidence:
     return Evidence(earliest, latest, reason, np.where(earliest != NO_TIME, basis, -1).astype(np.int8))
 
 
-def age(credentials: pd.DataFrame, as_of: Micros) -> Evidence:
+def age(credentials: Facts, as_of: Micros) -> Evidence:
     """Return when each credential was last changed (a key or certificate: made) before `as_of` (microseconds).
 
     Where the report does not tell, it was not before its user was made, and a key not after it was used.
     """
     used, changed, created, is_key = _columns(credentials)
-    lasting = is_key | (credentials["kind"] == Kind.CERTIFICATE).to_numpy()
+    lasting = is_key | credentials.among("kind", Kind.CERTIFICATE)
     known = (changed != NO_TIME) & (changed <= as_of)
     reason = first_that_holds(
         {
             Reason.CREATED_AFTER_AS_OF: _made_later(changed, created, as_of, lasting),
-            Reason.ACTIVE_UNKNOWN: _active_unknown(credentials),
+            Reason.ACTIVE_UNKNOWN: credentials.flag("active").unknown,
             Reason.LAST_CHANGED: known,
         },
         Reason.AGE_UNKNOWN,
@@ -131,9 +133,9 @@ def age(credentials: pd.DataFrame, as_of: Micros) -> Evidence:
     was_used = is_key & (used != NO_TIME) & (used <= as_of + TOLERANCE)
     # Uses are cut to the minute: a key may have been made so much later than it seems to have been used.
     bound = np.where(was_used, np.minimum(np.where(was_used, used, 0) + TOLERANCE, as_of), as_of)
-    by_change, by_user = _is(reason, Reason.LAST_CHANGED), _is(reason, Reason.AGE_UNKNOWN)
+    by_change, by_user = is_because(reason, Reason.LAST_CHANGED), is_because(reason, Reason.AGE_UNKNOWN)
     earliest = np.select([by_change, by_user], [changed, created], default=NO_TIME)
-    slot = codes_of(credentials["credential"])
+    slot = credentials.codes("credential", SLOT_NAMES)
     basis = np.where(by_change, slot_basis(slot, "last_changed"), USER_CREATION)
     return Evidence(
         earliest,
@@ -143,15 +145,13 @@ def age(credentials: pd.DataFrame, as_of: Micros) -> Evidence:
     )
 
 
-USER_CREATION: Final = BASES.index("user_creation_time")
+USER_CREATION: Final = BASIS_CODES["user_creation_time"]
 
 
-def _columns(credentials: pd.DataFrame) -> tuple[Micros, Micros, Micros, Flags]:
+def _columns(credentials: Facts) -> tuple[Micros, Micros, Micros, Flags]:
     """Return last use, last change, the user's creation, and whether it is an access key."""
-    used, changed, created = (
-        microseconds(credentials[column]) for column in ("last_used", "last_changed", "user_creation_time")
-    )
-    return used, changed, created, (credentials["kind"] == Kind.ACCESS_KEY).to_numpy()
+    used, changed, created = map(credentials.time, ("last_used", "last_changed", "user_creation_time"))
+    return used, changed, created, credentials.among("kind", Kind.ACCESS_KEY)
 
 
 def _made_later(changed: Micros, created: Micros, as_of: Micros, lasting: Flags) -> Flags:
@@ -159,24 +159,21 @@ def _made_later(changed: Micros, created: Micros, as_of: Micros, lasting: Flags)
     return (lasting & (changed > as_of)) | (created > as_of)
 
 
-def _active_unknown(credentials: pd.DataFrame) -> Flags:
-    return credentials["active"].isna().to_numpy(dtype=bool)
-
-
 def first_that_holds(conditions: Mapping[Reason, Flags], otherwise: Reason) -> npt.NDArray[np.int8]:
     """Return for each row the code of the first reason whose condition holds."""
-    codes = [REASONS.index(reason) for reason in conditions]
-    return np.select(list(conditions.values()), codes, default=REASONS.index(otherwise)).astype(np.int8)
+    codes = [reason.code for reason in conditions]
+    return np.select(list(conditions.values()), codes, default=otherwise.code).astype(np.int8)
 
 
-def _is(reason: npt.NDArray[np.int8], *reasons: Reason) -> Flags:
-    return np.isin(reason, [REASONS.index(one) for one in reasons])
+def is_because(codes: npt.NDArray[np.int8], *reasons: Reason) -> Flags:
+    """Where one of `reasons` holds; `codes` are those of `Reason`."""
+    return np.isin(codes, [one.code for one in reasons])
 
 
 def slot_basis(slot: npt.NDArray[np.int8], attribute: str) -> npt.NDArray[np.int8]:
     """Return the code in `BASES` of each slot's column (`slot`: positions in `SLOTS`); -1 where it has none."""
     columns = [getattr(slot, attribute) for slot in SLOTS]
-    codes = np.array([BASES.index(column) if column else -1 for column in columns], np.int8)
+    codes = np.array([BASIS_CODES[column] if column else -1 for column in columns], np.int8)
     return codes[slot]
 
 
@@ -190,9 +187,9 @@ def days_since(time: Micros, as_of: Micros) -> npt.NDArray[np.int32]:
     return (np.maximum(as_of - np.where(time != NO_TIME, time, as_of), 0) // DAY).astype(np.int32)
 
 
-def age_days(credentials: pd.DataFrame, as_of: Micros) -> pd.Series[Any]:
+def age_days(credentials: Facts, as_of: Micros) -> pa.Array:
     """Return the whole days since each credential was last changed (a key: created), int32; NA where not known."""
-    changed = microseconds(credentials["last_changed"])
+    changed = credentials.time("last_changed")
     unknown = (changed == NO_TIME) | (changed > as_of) | (as_of == NO_TIME)
     elapsed = as_of - np.where(unknown, as_of, changed)
-    return column_of(pa.array((elapsed // DAY).astype(np.int32), mask=unknown))
+    return pa.array((elapsed // DAY).astype(np.int32), mask=unknown)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-from analyzer.reading.columns import arrow_of, true_where
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
-    import pandas as pd
 
     Flags = npt.NDArray[np.bool_]
 
@@ -22,14 +18,6 @@ class Truth:
 
     yes: Flags
     no: Flags
-
-    @classmethod
-    def of(cls, flag: pd.Series[Any]) -> Truth:
-        """Return a true/false column as it stands; NA is unknown."""
-        values = arrow_of(flag)
-        known = np.asarray(values.is_valid())
-        yes = true_where(values)
-        return cls(yes, known & ~yes)
 
     @classmethod
     def certain(cls, yes: Flags) -> Truth:
@@ -47,6 +35,10 @@ class Truth:
     def __invert__(self) -> Truth:
         """Deny it."""
         return Truth(self.no, self.yes)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Truth:
+        """Return the statement of some rows."""
+        return Truth(self.yes[rows], self.no[rows])
 
     def unless(self, unknown: Flags) -> Truth:
         """Return the statement with the rows of `unknown` not known."""

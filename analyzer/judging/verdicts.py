@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from analyzer.controls.vocabulary import OF_ACCOUNT, Reason
+from analyzer.controls.vocabulary import OF_ACCOUNT
 from analyzer.reading.layout import SLOTS
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Verdicts:
     @property
     def on_accounts(self) -> npt.NDArray[np.bool_]:
         """Where verdicts are on an account as a whole."""
-        return np.isin(self.reason, [list(Reason).index(one) for one in OF_ACCOUNT])
+        return np.isin(self.reason, [one.code for one in OF_ACCOUNT])
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Verdicts:
         """Return some of the verdicts."""

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.reading.columns import NO_TIME, coded, lowered, microseconds, true_where
+from analyzer.reading.columns import NO_TIME, codes_in, few_texts, frame_of, lower_case, micros_of, table_of, true_where
 from analyzer.reading.times import DAY, since_epoch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -27,6 +28,10 @@ _SOON: Final = 30
 """Days before its end from which a waiver is reported."""
 _NOWHERE: Final = -2
 """A code that no row has."""
+_MATCHED: Final = ("account_id", "credential", "control")
+"""Columns of few texts that a waiver may name a value of."""
+_FEW: Final = (*_MATCHED, "status")
+_LOOKED_AT: Final = (*_FEW, "user", "as_of", "waiver")
 _COUNTED: Final = ["failing", "not_checked", "bare", "last"]
 _COLUMNS: Final = ("id", "state", "failing", "not_checked", "scope", "reason", "owner", "expires", "ticket", "line")
 
@@ -60,17 +65,26 @@ def apply_waivers(
 
 
 def cover(findings: pd.DataFrame, checklist: Checklist) -> tuple[pd.DataFrame, Covered]:
+    """Return `findings` with `waiver` filled in, and what the checklist's waivers cover (see `cover_table`)."""
+    table, covered = cover_table(table_of(findings, _LOOKED_AT), checklist)
+    return (findings.assign(waiver=frame_of({"": table["waiver"]})[""]) if checklist.waivers else findings), covered
+
+
+def cover_table(findings: pa.Table, checklist: Checklist) -> tuple[pa.Table, Covered]:
     """Return `findings` with `waiver` filled in, and what the checklist's waivers cover.
 
     A waiver covers what fails or could not be decided; the status stays. It counts to the end of its last day, as
     seen from each finding's own reference instant; where two match, the first one in the policy counts.
     """
     waivers = checklist.waivers
-    newest = int(microseconds(findings["as_of"]).max()) if waivers and len(findings) else NO_TIME
+    newest = int(micros_of(findings["as_of"]).max()) if waivers and len(findings) else NO_TIME
     if not waivers:
         return findings, Covered(pd.DataFrame([], columns=_COUNTED, dtype="int64"), newest)
-    open_rows = np.flatnonzero(findings["status"].isin([Status.FAIL, Status.NOT_CHECKED]).to_numpy())
-    found = _Found(findings.take(open_rows))
+    texts = {name: _one_chunk(findings[name]) for name in _FEW}
+    status = codes_in(texts["status"])
+    fail, not_checked = (_code(texts["status"], one) for one in (Status.FAIL, Status.NOT_CHECKED))
+    open_rows = np.flatnonzero((status == fail) | (status == not_checked))
+    found = _Found(findings, texts, open_rows)
     covering = np.full(len(open_rows), -1, np.int32)
     matches = []
     for number, one in enumerate(waivers):
@@ -78,15 +92,15 @@ def cover(findings: pd.DataFrame, checklist: Checklist) -> tuple[pd.DataFrame, C
         matches.append(matched)
         free = matched[covering[matched] < 0]
         covering[free[found.as_of[free] <= since_epoch(one.end)]] = number
-    failing = (found.status == Status.FAIL).to_numpy()
+    failing = status[open_rows] == fail
     fails, undecided = (np.bincount(covering[kind] + 1, minlength=len(waivers) + 1)[1:] for kind in (failing, ~failing))
     bare = [int((covering[matched] < 0).sum()) for matched in matches]
     last = [int(found.as_of[matched].max(initial=NO_TIME)) for matched in matches]
     codes = np.full(len(findings), -1, np.int32)
     codes[open_rows] = covering
-    named = coded(codes, [one.id for one in waivers])
+    named = few_texts(codes, [one.id for one in waivers])
     counts = pd.DataFrame(dict(zip(_COUNTED, (fails, undecided, bare, last), strict=True)))
-    return findings.assign(waiver=named), Covered(counts, newest)
+    return findings.set_column(findings.column_names.index("waiver"), "waiver", named), Covered(counts, newest)
 
 
 def describe_waivers(covered: Covered, checklist: Checklist, accounts: Collection[str], log: IssueLog) -> pd.DataFrame:
@@ -108,19 +122,15 @@ def describe_waivers(covered: Covered, checklist: Checklist, accounts: Collectio
 
 
 class _Found:
-    """Findings that waivers may cover, made ready to be matched many times."""
+    """Findings that waivers may cover, at some rows of a table, made ready to be matched many times."""
 
-    def __init__(self, findings: pd.DataFrame) -> None:
-        self.as_of = microseconds(findings["as_of"])
-        self.status = findings["status"]
-        self._codes = {
-            column: (
-                {name: code for code, name in enumerate(findings[column].cat.categories)},
-                findings[column].cat.codes.to_numpy(),
-            )
-            for column in ("account_id", "credential", "control")
-        }
-        names = lowered(findings["user"]).dictionary_encode()
+    def __init__(
+        self, findings: pa.Table, texts: Mapping[str, pa.DictionaryArray], rows: npt.NDArray[np.int64]
+    ) -> None:
+        self.as_of = micros_of(findings["as_of"])[rows]
+        self._texts = texts
+        self._codes = {column: codes_in(texts[column])[rows] for column in _MATCHED}
+        names = lower_case(findings["user"].take(pa.array(rows))).dictionary_encode()
         self._users = names.dictionary
         self._user = pc.fill_null(names.indices, -1).to_numpy()
 
@@ -129,13 +139,22 @@ class _Found:
         matched = np.ones(len(self.as_of), bool)
         for column, wanted in (("account_id", one.account), ("credential", one.credential), ("control", one.control)):
             if wanted is not None:
-                codes, values = self._codes[column]
-                matched &= values == codes.get(wanted, _NOWHERE)
+                matched &= self._codes[column] == _code(self._texts[column], wanted)
         if one.user is not None:
             # Each distinct name is looked at once; a finding on an account as a whole has no user.
             hit = true_where(pc.match_substring_regex(self._users, _pattern(one.user.lower())))
             matched &= np.append(hit, False)[self._user]
         return np.flatnonzero(matched)
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    return column.unify_dictionaries().combine_chunks()
+
+
+def _code(column: pa.DictionaryArray, text: str) -> int:
+    """Return the code of `text` in a column of few texts; one that no row has where it is not among them."""
+    place = pc.index(column.dictionary, text).as_py()
+    return _NOWHERE if place < 0 else int(place)
 
 
 def _pattern(glob: str) -> str:

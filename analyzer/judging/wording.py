@@ -128,7 +128,7 @@ def _explain(
     heads, tails, dated, counted = (
         pa.array(column).take(pa.array(place)) for column in zip(*map(_split, flat), strict=True)
     )
-    bounded = np.isin(reason, [reasons.index(one) for one in BOUNDED])
+    bounded = np.isin(reason, [one.code for one in BOUNDED])
     time = times_from(verdicts.time).cast(pa.date32()).cast(pa.string())
     spans = pc.binary_join_element_wise(
         pa.array([", ", ", at most "]).take(pa.array(bounded.astype(np.int8))),

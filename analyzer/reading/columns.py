@@ -1,4 +1,7 @@
-"""Columns in the project's in-memory types (see `analyzer.tables`), made from Arrow and numpy without a copy."""
+"""Columns in the project's in-memory types, made from Arrow and numpy without a copy.
+
+Code that computes works on Arrow and numpy; `frame_of` makes a pandas frame of what it found, in one place.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -32,6 +35,50 @@ def arrow_of(column: pd.Series[Any]) -> pa.ChunkedArray:
     return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
 
 
+def frame_of(columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return Arrow columns as a frame: dictionaries become categories, the rest stays Arrow; numpy stays numpy."""
+    return pd.DataFrame({name: _in_frame(values) for name, values in columns.items()}, copy=False)
+
+
+def _in_frame(values: object) -> object:
+    if isinstance(values, pa.ChunkedArray) and pa.types.is_dictionary(values.type):
+        values = values.unify_dictionaries().combine_chunks()
+    if isinstance(values, pa.DictionaryArray):
+        return coded(codes_in(values), values.dictionary.to_pylist())
+    return column_of(values) if isinstance(values, pa.Array | pa.ChunkedArray) else values
+
+
+def table_of(frame: pd.DataFrame, names: Sequence[str]) -> pa.Table:
+    """Return some columns of such a frame as Arrow has them: `frame_of` the other way."""
+    return pa.table({name: _in_table(frame[name]) for name in names})
+
+
+def _in_table(column: pd.Series[Any]) -> pa.Array | pa.ChunkedArray:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return few_texts(column.cat.codes.to_numpy(), column.cat.categories.tolist())
+    return arrow_of(column)
+
+
+def few_texts(codes: npt.NDArray[Any], texts: Sequence[str | None]) -> pa.DictionaryArray:
+    """Return a column of few texts from codes, their positions in `texts`; -1 is null."""
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes, pa.int32(), mask=codes < 0), pa.array(texts, pa.string()), safe=False
+    )
+
+
+def codes_in(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+    """Return the codes of a column of few texts; -1 where it has none."""
+    return np.asarray(pc.fill_null(column.indices, -1), np.int32)
+
+
+def codes_and_texts(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return a column of few texts as codes, -1 for none, and the texts that the codes stand for."""
+    values = column.unify_dictionaries().combine_chunks()
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    return codes_in(values).astype(np.int64), values.dictionary.to_pylist()
+
+
 def coded(codes: npt.NDArray[Any], categories: Sequence[str]) -> pd.Series[Any]:
     """Return a category column from codes; -1 is NA."""
     dtype = _category(tuple(categories))
@@ -43,8 +90,8 @@ def _category(categories: tuple[str, ...]) -> pd.CategoricalDtype:
     return pd.CategoricalDtype(pd.Index(list(categories), dtype="str"))
 
 
-def category_of(values: pa.Array | pa.ChunkedArray, of_row: npt.NDArray[np.int64] | None = None) -> pd.Series[Any]:
-    """Return few-valued texts as a category, its values sorted so that they do not depend on the order of rows.
+def few_texts_of(values: pa.Array | pa.ChunkedArray, of_row: npt.NDArray[np.int64] | None = None) -> pa.DictionaryArray:
+    """Return few-valued texts as a dictionary, its values sorted so that they do not depend on the order of rows.
 
     `of_row` says where in `values` the text of each row is; without it, they are those of the rows.
     """
@@ -59,12 +106,29 @@ def category_of(values: pa.Array | pa.ChunkedArray, of_row: npt.NDArray[np.int64
     rank = np.full(len(order) + 1, -1, np.int32)  # the last place answers for code -1
     rank[order] = np.arange(len(order))
     codes = rank[pc.fill_null(encoded.indices, -1).to_numpy()]
-    return coded(codes if of_row is None else codes[of_row], encoded.dictionary.take(pa.array(order)).to_pylist())
+    return few_texts(codes if of_row is None else codes[of_row], encoded.dictionary.take(pa.array(order)))
+
+
+def category_of(values: pa.Array | pa.ChunkedArray) -> pd.Series[Any]:
+    """Return the same as a category of pandas."""
+    found = few_texts_of(values)
+    return coded(codes_in(found), found.dictionary.to_pylist())
+
+
+def is_among(column: pd.Series[Any], texts: Collection[str]) -> npt.NDArray[np.bool_]:
+    """Where a category has one of `texts`; False where it is NA."""
+    hits = np.array([*(text in texts for text in column.cat.categories), False])  # the last place answers for code -1
+    return hits[column.cat.codes.to_numpy()]
 
 
 def lowered(texts: pd.Series[Any]) -> pa.StringArray:
     """Return texts in lower case."""
-    values = arrow_of(texts).combine_chunks()
+    return lower_case(arrow_of(texts))
+
+
+def lower_case(texts: pa.ChunkedArray) -> pa.StringArray:
+    """Return Arrow's texts in lower case."""
+    values = texts.combine_chunks()
     is_ascii = pc.all(pc.string_is_ascii(values)).as_py()
     return pc.ascii_lower(values) if is_ascii else pc.utf8_lower(values)
 
@@ -76,7 +140,12 @@ def true_where(mask: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
 
 def microseconds(times: pd.Series[Any]) -> npt.NDArray[np.int64]:
     """Return times as microseconds since 1970, UTC; `NO_TIME` where there is none."""
-    return np.asarray(pc.fill_null(arrow_of(times).cast(pa.int64()), NO_TIME), np.int64)
+    return micros_of(arrow_of(times))
+
+
+def micros_of(times: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Return Arrow's times as microseconds since 1970, UTC; `NO_TIME` where there is none."""
+    return np.asarray(pc.fill_null(times.cast(pa.int64()), NO_TIME), np.int64)
 
 
 def times_from(micros: npt.NDArray[np.int64]) -> pa.Array:

@@ -20,7 +20,7 @@ from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from analyzer.reading.layout import COLUMNS
+from analyzer.reading.layout import ARN_BEGINNING, COLUMNS
 from analyzer.reading.times import parse_instant
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _ASCII_PAIRS: Final = re.compile(
     "[" + "".join(f"\\u{high:02x}20-\\u{high:02x}7e" for high in range(0x20, 0x7F)) + "]{4}"
 )
 """What UTF-8 text looks like when it is read as UTF-16: a character for each two letters."""
-_ROWS: Final = re.compile(rb"arn:aws[a-z-]*:iam::\d{12}:(?:root|user/[^,;\n]*)\"?(?:[,;][^,;\n]*){10}")
+_ROWS: Final = re.compile(rf'{ARN_BEGINNING}(?:root|user/[^,;\n]*)"?(?:[,;][^,;\n]*){{10}}'.encode())
 """A report's row, cut off from its header."""
 _REFUSED: Final = re.compile(rb"An error occurred \(\w+\) when calling the (?:Get|Generate)CredentialReport operation")
 _BOTO3: Final = re.compile(r"'Content': (b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\")")

@@ -72,7 +72,7 @@ Row = tuple[str, int | None, str | None, str | None, str, str]
 
 @dataclass
 class IssueLog:
-    """Issues in the making; `bookkeeping` turns them into the `issues` table, sorted by source and line."""
+    """Issues in the making; `evidence.schema.issues_table` makes the table `issues` of them."""
 
     rows: list[Row] = field(default_factory=list)
 

@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Kind(StrEnum):
+class CodedEnum(StrEnum):
+    """Texts of which each has a number, `code`: its position. Columns of few texts are kept as such numbers."""
+
+    code: int
+
+    def __new__(cls, value: str) -> Self:
+        """Return a member with the next number."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.code = len(cls.__members__)
+        return member
+
+
+class Kind(CodedEnum):
     """The kinds of credential an IAM user can hold in the report."""
 
     PASSWORD = "password"  # noqa: S105 - a kind, not a secret
@@ -22,7 +35,7 @@ class Kind(StrEnum):
     CERTIFICATE = "certificate"
 
 
-class State(StrEnum):
+class State(CodedEnum):
     """Why a timestamp is, or is not, there."""
 
     VALUE = "value"
@@ -84,6 +97,15 @@ SLOTS: Final = (
 """In the order of the report's columns: also the order of findings within one row."""
 
 ROOT_USER: Final = "<root_account>"
+
+ACCOUNT_ID: Final = "[0-9]{12}"
+"""An AWS account id, as a regular expression (Python's `re` and Arrow's RE2 alike)."""
+PARTITION: Final = "[a-z][a-z0-9-]*"
+"""A partition of AWS, such as `aws` or `aws-us-gov`: any name that may be one, since AWS adds new ones."""
+ARN_BEGINNING: Final = rf"arn:(?P<partition>{PARTITION}):iam::(?P<account>{ACCOUNT_ID}):"
+"""What stands in an ARN before the name of the user."""
+ARN: Final = rf"{ARN_BEGINNING}(?:root|user(?P<path>/(?:[!-~]*/)?)(?P<name>[^/]+))"
+"""The whole ARN of root, or of a user: path and name are those of a user. A path is printable ASCII without blanks."""
 
 COLUMNS: Final = (
     "user",

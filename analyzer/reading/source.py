@@ -1,4 +1,4 @@
-"""One report, out of its container."""
+"""A report file out of its container, and the reports (nearly always one) that stand in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from analyzer.reading.containers import FoundHeader
+    import numpy as np
+    import numpy.typing as npt
+
+    from analyzer.reading.containers import FoundHeader, Header
 
 
 @dataclass(frozen=True)
@@ -29,3 +32,18 @@ class Source:
     captured_at: datetime | None
     captured_from: str
     account_hint: str | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report: a header and the rows below it, in one source (which may hold several, one after the other).
+
+    `lines` are the 1-based physical lines of its rows; `rejected` counts further lines that could not be read.
+    """
+
+    source: int
+    header: Header
+    body: bytes | memoryview
+    lines: npt.NDArray[np.int32]
+    rejected: int = 0
+    may_have_long_lines: bool = False

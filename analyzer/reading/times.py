@@ -7,6 +7,8 @@ from datetime import UTC, datetime, time, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 
+from analyzer.reading.layout import ACCOUNT_ID
+
 MICROSECOND: Final = timedelta(microseconds=1)
 DAY: Final = 86_400_000_000
 """Microseconds in a day of elapsed time; no calendar or time zone changes it."""
@@ -31,7 +33,7 @@ _DATE_IN_NAME: Final = re.compile(
 )
 _MINUTE: Final = re.compile(r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d", re.ASCII)
 """A minute such as 202610310800, which is no account."""
-_ACCOUNT_IN_NAME: Final = re.compile(r"(?<!\d)\d{12}(?!\d)", re.ASCII)
+_ACCOUNT_IN_NAME: Final = re.compile(rf"(?<!\d){ACCOUNT_ID}(?!\d)", re.ASCII)
 
 
 def since_epoch(instant: datetime) -> int:

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from analyzer.errors import InputError
 from analyzer.evidence import output as evidence
-from analyzer.evidence.settings import Settings
 from analyzer.evidence.seal import digest_of, seal, unseal
+from analyzer.evidence.settings import Settings
 from analyzer.pipeline import audit, verify
 from analyzer.survey import digests
 from tests.evidence.test_folder import BYSTANDERS

@@ -51,6 +51,20 @@ def test_unknown_and_repeated_columns_are_left_out_with_a_notice(tmp_path: Path)
     assert [(row[2], row[4]) for row in log.rows] == [("note", "unknown_column"), ("user", "duplicate_column")]
 
 
+def test_each_report_of_one_header_has_its_own_remarks_in_the_order_of_the_columns(tmp_path: Path) -> None:
+    columns = (*(column for column in COLUMNS_22 if column not in {"arn", "mfa_active"}), "note", "user", "note")
+    for name in ("a", "b"):
+        write(tmp_path / f"2026-10-31-{name}.csv", csv_of({**user(name), "note": "x"}, columns=columns))
+    write(tmp_path / "2026-10-31-c.csv", csv_of(user("c")))
+    _, log = read(tmp_path, account_id="111122223333")
+    of_each = [
+        *(("note", "unknown_column"), ("user", "duplicate_column"), ("note", "unknown_column")),
+        *(("arn", "missing_column"), ("mfa_active", "missing_column")),
+    ]
+    found = [(Path(row[0]).stem[-1], row[2], row[4]) for row in log.rows]
+    assert found == [(name, *remark) for name in ("a", "b") for remark in of_each]
+
+
 def test_a_deleted_column_is_an_issue_and_known_layouts_are_not(tmp_path: Path) -> None:
     without_mfa = tuple(column for column in COLUMNS_22 if column != "mfa_active")
     _, log = rows(tmp_path, csv_of(user("a"), columns=without_mfa))

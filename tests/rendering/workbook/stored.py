@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from analyzer.evidence.result import Streamed
-from analyzer.evidence.summary import Summary
 from analyzer.evidence.schema import TABLES, public_tables
+from analyzer.evidence.summary import Summary
 from analyzer.rendering.workbook import book
 
 if TYPE_CHECKING:

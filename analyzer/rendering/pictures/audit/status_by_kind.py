@@ -83,7 +83,5 @@ def _notes(audit: Summary) -> list[str]:
         notes.append("Not applicable: made after the reference date.")
     if any(audit.count(kind, Outcome.INACTIVE) for kind in JUDGED_KINDS):
         notes.append("Inactive ones are not judged.")
-    words = {Outcome.ROOT: "of root", Outcome.OTHER_SNAPSHOT: "in other snapshots"}
-    counts = {text: sum(audit.count(kind, outcome) for kind in JUDGED_KINDS) for outcome, text in words.items()}
-    parts = [f"{count:,} {text}" for text, count in counts.items() if count]
-    return [*notes, f"Not shown: {', '.join(parts)}."] if parts else notes
+    of_root = sum(audit.count(kind, Outcome.ROOT) for kind in JUDGED_KINDS)
+    return [*notes, f"Not shown: {of_root:,} of root."] if of_root else notes

@@ -1,0 +1,99 @@
+"""Verdicts as the table `findings`: a row each, by row of the report, then credential, then control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.controls.vocabulary import Reason, Status
+from analyzer.judging.staleness import BASES, TOLERANCE, days_since
+from analyzer.judging.verdicts import SUBJECTS
+from analyzer.judging.wording import messages
+from analyzer.reading.columns import NO_TIME, TIME, few_texts, table_of, times_from
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+    import pandas as pd
+
+    from analyzer.controls.checklist import Check
+    from analyzer.judging.facts import Micros
+    from analyzer.judging.verdicts import Verdicts
+
+FINDINGS: Final = (
+    *("control", "status", "account_id", "user", "arn", "credential", "basis", "basis_time", "idle_days"),
+    *("limit_days", "as_of", "reason", "message", "captured_at", "source", "line", "requirement", "severity"),
+    *("age_days", "waiver"),
+    "chosen",
+)
+"""The public columns, in their order, and `chosen`: the position of the check in the checklist (int16)."""
+
+
+def findings_table(users: pd.DataFrame, as_of: Micros, checks: Sequence[Check], verdicts: Verdicts) -> pa.Table:
+    """Return the verdicts as a table of the columns `FINDINGS`; `waiver` is null everywhere.
+
+    `verdicts` are on rows of `users`, `as_of` is the reference instant of each of these rows in microseconds.
+    """
+    instant = as_of[verdicts.user_row]
+    days = days_since(verdicts.time, instant)
+    message = messages(verdicts, days, [one.control.messages for one in checks])
+    # Stable: within a credential, controls stay in the order of the checklist.
+    order = np.argsort(verdicts.user_row * len(SUBJECTS) + verdicts.subject, kind="stable")
+    verdicts, instant, days = verdicts.take(order), instant[order], days[order]
+    columns = {
+        **_of_reports(users, verdicts),
+        **_of_checks(checks, verdicts.chosen),
+        **_of_verdicts(verdicts, instant, days),
+        "as_of": pa.array(instant).cast(TIME),
+        "message": message.take(pa.array(order)),
+        "waiver": few_texts(np.full(len(order), -1), []),
+        "chosen": pa.array(verdicts.chosen),
+    }
+    return pa.table({name: columns[name] for name in FINDINGS})
+
+
+def _of_reports(users: pd.DataFrame, verdicts: Verdicts) -> dict[str, pa.ChunkedArray]:
+    """Return what the reports say of each verdict's row."""
+    rows = table_of(users, ("account_id", "captured_at", "source", "user", "arn", "line"))
+    found = rows.take(pa.array(verdicts.user_row))
+    # A finding on an account as a whole is none on the row at which it stands.
+    whole = pa.array(verdicts.on_accounts)
+    return {name: found[name] for name in ("account_id", "captured_at", "source")} | {
+        name: pc.if_else(whole, pa.scalar(None, found[name].type), found[name]) for name in ("user", "arn", "line")
+    }
+
+
+def _of_checks(checks: Sequence[Check], chosen: npt.NDArray[np.int16]) -> dict[str, pa.Array]:
+    """Return what is the same for all findings of a check."""
+    limits = pa.array([one.limit_days for one in checks], pa.int32())
+    return {
+        "control": _few([one.control.id for one in checks], chosen),
+        "requirement": _few([one.requirement for one in checks], chosen),
+        "severity": _few([one.severity for one in checks], chosen),
+        "limit_days": limits.take(pa.array(chosen)),
+    }
+
+
+def _few(texts: Sequence[str | None], chosen: npt.NDArray[np.int16]) -> pa.DictionaryArray:
+    distinct = sorted({text for text in texts if text is not None})
+    codes = np.array([-1 if text is None else distinct.index(text) for text in texts], np.int32)
+    return few_texts(codes[chosen], distinct)
+
+
+def _of_verdicts(verdicts: Verdicts, instant: Micros, days: npt.NDArray[np.int32]) -> Mapping[str, pa.Array]:
+    """Return what a verdict says and rests on; `instant` is the reference instant, `days` those since its time."""
+    # What lies ahead (the expiry of a password) has no days behind it.
+    counted = (verdicts.time != NO_TIME) & (verdicts.time <= instant + TOLERANCE)
+    return {
+        "status": few_texts(verdicts.status, list(Status)),
+        "credential": few_texts(verdicts.subject, SUBJECTS),
+        "basis": few_texts(verdicts.basis, BASES),
+        "basis_time": times_from(verdicts.time),
+        "reason": few_texts(verdicts.reason, list(Reason)),
+        "idle_days": pa.array(days, mask=~(counted & ~verdicts.aged)),
+        "age_days": pa.array(days, mask=~(counted & verdicts.aged)),
+    }

@@ -1,0 +1,141 @@
+"""What rules are given, rows and what is known of them, and what they give back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from analyzer.judging.staleness import SLOT_NAMES, TOLERANCE, Evidence, age, last_use
+from analyzer.judging.truth import Truth
+from analyzer.reading.columns import NO_TIME
+from analyzer.reading.layout import Kind, State
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from analyzer.judging.facts import Facts, Micros
+    from analyzer.judging.truth import Flags
+
+    Rows = npt.NDArray[np.int64]
+
+NEVER: Final = (State.NOT_APPLICABLE, State.NO_INFORMATION)
+"""What a time of last use says of a credential that was never used."""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What a rule says of each row: whether the control fails there, and what that rests on.
+
+    `reason` and `basis` are codes of `Reason` and of `staleness.BASES` (-1: no column); `time` is the instant
+    in microseconds that the basis gives; `aged` says where the days since then are an age and not an idle time. Rows
+    that are not `concerned` are no subjects of the control.
+    """
+
+    fails: Truth
+    reason: npt.NDArray[np.int8]
+    basis: npt.NDArray[np.int8]
+    time: Micros
+    aged: Flags
+    concerned: Flags
+
+
+class Instants:
+    """When each of `credentials` was last used and made; `as_of` is the instant of each in microseconds."""
+
+    def __init__(self, credentials: Facts, as_of: Micros) -> None:
+        self._credentials, self._as_of = credentials, as_of
+
+    @cached_property
+    def last_use(self) -> Evidence:
+        """When each was last used."""
+        return last_use(self._credentials, self._as_of)
+
+    @cached_property
+    def age(self) -> Evidence:
+        """When each was made or last changed."""
+        return age(self._credentials, self._as_of)
+
+
+class Subjects:
+    """Rows a control may be about: those at the positions `rows` of `users`, or of `credentials`.
+
+    `as_of` is the instant of each in microseconds. For credentials, `user` has the users they are of and `instants`
+    when they were used and made.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        rows: Rows,
+        as_of: Micros,
+        *,
+        user: Subjects | None = None,
+        instants: Instants | None = None,
+    ) -> None:
+        self._facts, self._rows, self.as_of = facts, rows, as_of
+        self.user = self if user is None else user
+        self._instants = instants
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def flag(self, name: str) -> Truth:
+        """Return a true/false column."""
+        return self._facts.flag(name).take(self._rows)
+
+    def time(self, name: str) -> Micros:
+        """Return a time column in microseconds."""
+        return self._facts.time(name)[self._rows]
+
+    def state(self, name: str, *states: State) -> Flags:
+        """Where a time column is in one of `states`."""
+        return self.among(f"{name}_state", *states)
+
+    def among(self, name: str, *texts: str) -> Flags:
+        """Where a column of few texts has one of `texts`."""
+        return self._facts.among(name, *texts)[self._rows]
+
+    @cached_property
+    def slot(self) -> npt.NDArray[np.int8]:
+        """The slot of each credential, as a position in `SLOTS`."""
+        return self._facts.codes("credential", SLOT_NAMES)[self._rows]
+
+    @cached_property
+    def kind(self) -> npt.NDArray[np.int8]:
+        """The kind of each credential, as a code of `Kind`."""
+        return self._facts.codes("kind", list(Kind))[self._rows]
+
+    @cached_property
+    def last_use(self) -> Evidence:
+        """When each credential was last used."""
+        return self._known_instants.last_use.take(self._rows)
+
+    @cached_property
+    def age(self) -> Evidence:
+        """When each credential was made or last changed."""
+        return self._known_instants.age.take(self._rows)
+
+    @property
+    def _known_instants(self) -> Instants:
+        if self._instants is None:
+            raise TypeError("users have no instant of use; ask their credentials")
+        return self._instants
+
+    @cached_property
+    def was_used(self) -> Truth:
+        """Whether each credential was used by the reference instant."""
+        used = self.time("last_used")
+        return Truth((used != NO_TIME) & (used <= self.as_of + TOLERANCE), self.state("last_used", *NEVER))
+
+    @cached_property
+    def made_later(self) -> Flags:
+        """Where the user was made after the reference instant."""
+        return self.time("user_creation_time") > self.as_of
+
+    @property
+    def nothing(self) -> Flags:
+        """No row."""
+        return np.zeros(len(self), bool)

@@ -1,0 +1,153 @@
+"""What is to be done about each credential, or user, that fails."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer.evidence.plain import iso
+from analyzer.reading.columns import records
+from analyzer.reading.layout import SLOTS, Kind, State
+from analyzer.rendering.remediation.failures import failures_by_account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from analyzer.controls.checklist import Check
+    from analyzer.evidence.summary import Summary
+    from analyzer.evidence.tables import Tables
+    from analyzer.rendering.remediation.failures import Fact
+
+_KINDS: Final = {slot.name: slot.kind for slot in SLOTS}
+_ORDER: Final = [*_KINDS, "user"]
+_NEVER: Final = (State.NOT_APPLICABLE, State.NO_INFORMATION)
+_USER_NAME: Final = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
+"""What IAM allows. The script prints commands with names in them as they are: none of these needs quoting."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a function of the script does, in the words of the worksheet, and as the script counts it."""
+
+    in_worksheet: str
+    noun: str
+    to_do: str
+
+
+ACTIONS: Final = {
+    "make_inactive": Action("make inactive", "key", "to make inactive"),
+    "delete_never_used": Action("delete (never used)", "never-used key", "to delete"),
+    "remove_password": Action("remove password (delete login profile)", "password", "to remove"),
+}
+"""The functions of the script, by name."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done about one credential, or about a user as such."""
+
+    findings: list[Fact]
+    """Why: its failures that no waiver covers, in the order of the checklist."""
+    action: str
+    call: tuple[str, ...] = ()
+    """The line of the script, if it has one: a function and its arguments."""
+
+    @property
+    def facts(self) -> Fact:
+        """What is the same in each of its findings."""
+        return self.findings[0]
+
+
+def newest_capture(summary: Summary) -> dict[str, datetime | None]:
+    """Return for each account when the newest report of it that was read was captured; None: of unknown date."""
+    newest: dict[str, datetime | None] = {}
+    inputs = summary.inputs
+    for captured, parts in zip(records(inputs[["captured_at"]]), inputs["accounts"], strict=True):
+        time = captured["captured_at"]
+        for part in parts:
+            if part["account_id"] is not None:
+                known = newest.get(part["account_id"])
+                newest[part["account_id"]] = time if known is None else known if time is None else max(known, time)
+    return newest
+
+
+def tasks_of(summary: Summary, tables: Tables, newest: Mapping[str, datetime | None]) -> Iterator[Task]:
+    """Yield what is to be done, by account (unknown ones last), user and credential.
+
+    `newest` is when the newest report of each account was captured (see `newest_capture`).
+    """
+    checks = summary.checklist.checks
+    for failures in failures_by_account(tables, checks, newest):
+        failures.sort(key=lambda fact: (*_subject(fact), fact["chosen"]))
+        for _, group in groupby(failures, key=_subject):
+            findings = list(group)
+            open_ones = [fact for fact in findings if fact["waiver"] is None]
+            if open_ones:
+                yield _task(checks, open_ones, [fact for fact in findings if fact["waiver"] is not None])
+
+
+def _subject(fact: Fact) -> tuple[Any, ...]:
+    user = fact["user"] or ""
+    return user.lower(), user, _ORDER.index(fact["credential"]), fact["source"], fact["line"]
+
+
+def _task(checks: Sequence[Check], findings: list[Fact], waived: Iterable[Fact]) -> Task:
+    """Return what is to be done about the subject of some failures, and of some that are waived."""
+    failed = [checks[fact["chosen"]] for fact in findings]
+    remedies = " ".join(dict.fromkeys(one.say(one.control.remediation) for one in failed))
+    if not any(is_unused(fact) for fact in findings):
+        # What is in use, or may be, goes by hand: no check tells who would miss it.
+        is_old = any(one.control.id == "access-key-rotation" for one in failed)
+        return Task(findings, "rotate" if is_old else f"by hand: {remedies}")
+    # Two controls may ask whether it is unused: a waiver from one of them says that it is meant to stay.
+    kept = next((f"waiver {fact['waiver']} covers it in part" for fact in waived if is_unused(fact)), None)
+    if obstacle := kept or _obstacle(findings[0]):
+        return Task(findings, f"by hand, since {obstacle}: {remedies}")
+    call = _call(findings[0])
+    return Task(findings, ACTIONS[call[0]].in_worksheet, call)
+
+
+def is_unused(fact: Fact) -> bool:
+    """Whether a failure says that nobody uses it; the console's procedure fails keys in use and new ones as well."""
+    return fact["control"] in {"unused-credentials", "no-initial-access-keys"} or (
+        fact["control"] == "unused-credentials-console" and _kind(fact) is Kind.PASSWORD
+    )
+
+
+def _kind(fact: Fact) -> Kind | None:
+    return _KINDS.get(fact["credential"])
+
+
+def _obstacle(fact: Fact) -> str | None:
+    """Return why the script cannot be sure to act on the right credential, if so."""
+    user, arn, is_password = fact["user"] or "", fact["arn"], _kind(fact) is Kind.PASSWORD
+    obstacles = {
+        "the account is not known": fact["account_id"] is None,
+        "IAM allows no such user name": not _USER_NAME.fullmatch(user),
+        "the ARN is of another user": arn is not None and not arn.endswith(f"/{user}"),
+        "this is not known to be the newest report of the account": fact["older"],
+        "the user stands more than once in the reports of the account": fact["twice"],
+        "the report does not say when the user was created": is_password and fact["user_creation_time"] is None,
+        f"the report does not say when it was {'set' if is_password else 'created'}": fact["last_changed"] is None,
+        "the report does not say whether it was ever used": fact["last_used"] is None
+        and fact["last_used_state"] not in _NEVER,
+    }
+    return next((obstacle for obstacle, is_so in obstacles.items() if is_so), None)
+
+
+def _call(fact: Fact) -> tuple[str, ...]:
+    """Return the script's line for an unused credential."""
+    who, changed, used = (fact["account_id"], fact["user"]), _second(fact["last_changed"]), fact["last_used"]
+    if _kind(fact) is Kind.PASSWORD:
+        created = _second(fact["user_creation_time"])
+        return ("remove_password", *who, created, changed, _second(used) if used else "never")
+    if used:
+        return ("make_inactive", *who, fact["credential"], changed, _second(used))
+    return ("delete_never_used", *who, fact["credential"], changed)
+
+
+def _second(instant: datetime) -> str:
+    return str(iso(instant.replace(microsecond=0)))
