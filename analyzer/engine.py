@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from analyzer import __version__
 from analyzer.errors import EngineError
@@ -165,3 +165,25 @@ def _check_workers(client: Any, where: str) -> None:  # noqa: ANN401 - a distrib
 
 def _version() -> str:
     return __version__
+
+
+class Progress(Protocol):
+    """What a long run says of itself while it works. Both functions may be called from any thread."""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """Begin a stage of `total` steps (None: nobody knows how many); the stage before it is finished."""
+
+    def advance(self, count: int = 1) -> None:
+        """Count steps of the stage as done."""
+
+
+class _Silent:
+    def stage(self, name: str, total: int | None = None) -> None:
+        pass
+
+    def advance(self, count: int = 1) -> None:
+        pass
+
+
+SILENT: Final[Progress] = _Silent()
+"""Progress that nobody sees."""
