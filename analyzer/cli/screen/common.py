@@ -18,7 +18,7 @@ from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import pandas as pd
 
@@ -29,6 +29,8 @@ _WIDE: Final = 120
 """Columns where the output is no terminal that would know better."""
 _INDENT: Final = 2
 """Columns before a table."""
+_SHORTEST: Final = 20
+"""Columns to which a line is broken at least."""
 _ENDLESS: Final = 10_000
 """Columns where there is room for everything."""
 WAIVER_CODES: Final = ("waiver_expired", "waiver_unmatched", "waiver_expiring")
@@ -63,9 +65,33 @@ def open_console() -> Console:
     return console
 
 
-def print_line(console: Console, text: str | Text, style: str = "") -> None:
-    """Print a line, however long: what is cut into columns cannot be searched or copied."""
-    console.print(Text(printable(text), style=style) if isinstance(text, str) else text, soft_wrap=True)
+def print_line(console: Console, text: str | Text, style: str = "", *, hang: int | None = None) -> None:
+    """Print a line: on a terminal broken between words, and elsewhere whole, so that it can be searched and copied.
+
+    What is broken off is indented by `hang` columns, or as the line is.
+    """
+    whole = Text(printable(text), style=style) if isinstance(text, str) else text
+    for part in _broken(whole, console.width, hang) if console.is_terminal else [whole]:
+        console.print(part, soft_wrap=True)
+
+
+def _broken(text: Text, width: int, hang: int | None = None) -> Iterator[Text]:
+    """Yield a text in lines, broken between words. A word that is longer than a line stays whole."""
+    own = " " * (len(text.plain) - len(text.plain.lstrip(" ")))
+    indent = own if hang is None else " " * hang
+    end = 0
+    for line in textwrap.wrap(
+        text.plain,
+        max(width, _SHORTEST),
+        subsequent_indent=indent,
+        replace_whitespace=False,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        words = line.strip(" ")
+        start = text.plain.index(words, end)
+        end = start + len(words)
+        yield Text(indent if start > len(own) else own) + text[start:end]
 
 
 def print_answer(console: Console, lines: Iterable[str]) -> None:
@@ -75,9 +101,9 @@ def print_answer(console: Console, lines: Iterable[str]) -> None:
 
 
 def print_note(console: Console, text: str) -> None:
-    """Print what explains a table, broken at the width of the terminal."""
-    for part in textwrap.wrap(text, max(console.width - 2, 20), break_on_hyphens=False):
-        print_line(console, f"  {part}", "dim")
+    """Print what explains a table, broken at the width of the terminal or page."""
+    for line in _broken(Text(f"  {text}", style="dim"), console.width):
+        console.print(line, soft_wrap=True)
 
 
 def print_rest(console: Console, shown: int, count: int, where: str, what: str = "") -> None:
@@ -131,7 +157,7 @@ def show_issues(console: Console, found: WithIssues) -> None:
         text = Text(f"  {count:>5,}  ")
         text.append(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level])
         text.append(printable(f" ({'e.g. ' if count > 1 else ''}{place}): {row['message']}"))
-        print_line(console, text)
+        print_line(console, text, hang=9)
 
 
 def show_files(console: Console, written: Written, title: str = "Evidence") -> None:
