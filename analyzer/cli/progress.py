@@ -33,7 +33,9 @@ def progress(*, shown: bool) -> Iterator[Progress]:
     columns = (
         TextColumn("{task.description}"),
         # Colours by name: where there are only sixteen, an empty and a full bar must not look the same.
-        BarColumn(bar_width=20, style="bright_black", complete_style="cyan", finished_style="green", pulse_style="cyan"),
+        BarColumn(
+            bar_width=20, style="bright_black", complete_style="cyan", finished_style="green", pulse_style="cyan"
+        ),
         TextColumn("{task.fields[steps]}"),
         TimeElapsedColumn(),
     )
