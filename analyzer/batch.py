@@ -1,165 +1,256 @@
-"""A batch of reports, judged; and what is kept of each batch when an audit is put together from many."""
+"""One batch of reports: from the entries of the run plan to tables, tallies and corrections.
+
+The same function judges a batch in threads of this process and in tasks on a cluster.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
-from analyzer.evidence.inputs import inputs_table
-from analyzer.evidence.result import Audit, Charted, Digest, Settings, Streamed
-from analyzer.evidence.schema import TABLES, issues_table, public_tables
+from analyzer.evidence.inputs import Input, OfAccount
+from analyzer.evidence.schema import TABLES, to_arrow
+from analyzer.evidence.tally import tallies_of
 from analyzer.judging.judge import judge
-from analyzer.judging.waivers import Covered, cover, describe_waivers
+from analyzer.judging.snapshots import IDENTITY, Selection, note_users_found_twice
+from analyzer.judging.waivers import cover
+from analyzer.reading.columns import NO_TIME, microseconds
 from analyzer.reading.issues import IssueLog
-from analyzer.reading.layout import SHOWN_ONLY
-from analyzer.reading.normalizing import normalize
+from analyzer.reading.layout import SHOWN_ONLY, layout_name
+from analyzer.reading.normalizing import Tables, normalize, unpivot
 from analyzer.reading.parsing import parse
-from analyzer.survey.selection import IDENTITY, note_users_found_twice, select
+from analyzer.reading.times import since_epoch
+from analyzer.survey.accounts import accounts_in, rows_by_account
+from analyzer.survey.entry import ChangedError, Facts
+from analyzer.survey.files import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     import pyarrow as pa
 
+    from analyzer.evidence.settings import Settings
     from analyzer.reading.issues import Row
     from analyzer.reading.source import Source
+    from analyzer.survey.accounts import Account
+    from analyzer.survey.entry import Entry
+    from analyzer.survey.plan import Batch
+    from analyzer.survey.selection import Selected
 
-Item = TypeVar("Item")
+JUDGED_TABLES: Final = ("findings", "credentials", "users")
 
-BATCH: Final = 16_000_000
-"""Bytes of CSV that are judged in one go, unless it is said otherwise."""
+
+@dataclass
+class Result:
+    """What is made of a batch.
+
+    `tables` are the public tables that were wanted, but for issues; `tallies` count them (None: there was nothing to
+    judge). `corrections` has by name each report that is not what the survey took it for: what it is, or None where it
+    has changed. With corrections, nothing else counts. `outputs` are files that were written already.
+    """
+
+    reports: int = 0
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    tallies: pa.Table | None = None
+    inputs: list[Input] = field(default_factory=list)
+    issues: list[Row] = field(default_factory=list)
+    corrections: dict[str, Entry | None] = field(default_factory=dict)
+    outputs: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The tables of some reports (see `Audit`), and what the waivers of the policy cover of them."""
+class Judging:
+    """How a batch is judged: only the tables `wanted` are made."""
 
     settings: Settings
-    inputs: pd.DataFrame
-    users: pd.DataFrame
-    credentials: pd.DataFrame
-    findings: pd.DataFrame
-    accounts: tuple[str, ...]
-    covered: Covered
+    wanted: tuple[str, ...] = JUDGED_TABLES
 
-    def whole(self, log: IssueLog) -> Audit:
-        """Return them as an audit of their own."""
-        waivers = describe_waivers(self.covered, self.settings.checklist, self.accounts, log)
-        return Audit(
-            settings=self.settings,
-            inputs=self.inputs,
-            users=self.users,
-            credentials=self.credentials,
-            findings=self.findings,
-            issues=issues_table(log),
-            waivers=waivers,
-            accounts=self.accounts,
-        )
-
-    def arrow(self, tables: Sequence[str]) -> dict[str, pa.Table]:
-        """Return the public tables that are wanted, but for `issues`."""
-        return public_tables(self, [name for name in tables if name != "issues"])
-
-
-def judge_sources(
-    sources: Sequence[Source], settings: Settings, log: IssueLog, wanted: Collection[str] = tuple(TABLES)
-) -> Judged:
-    """Read and judge `sources`. Raises InputError where a reference instant is missing.
-
-    Only the tables `wanted` are whole: columns that no control looks at may be left out of others.
-    """
-    leave_out = () if {"users", "credentials"} & set(wanted) else SHOWN_ONLY
-    tables = normalize(parse(sources, log, leave_out=leave_out), sources, log, settings.account_id)
-    selection = select(tables, sources, log, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
-    findings, credentials = judge(tables, selection, settings.checklist)
-    findings, covered = cover(findings, settings.checklist)
-    judged = tables.users[list(IDENTITY)].take(np.flatnonzero(selection.judged))
-    note_users_found_twice(judged, log, by_capture=settings.every_snapshot)
-    return Judged(
-        settings,
-        inputs_table(sources, tables, selection.judged, selection.as_of),
-        tables.users,
-        credentials,
-        findings,
-        tuple(sorted(judged["account_id"].drop_duplicates().astype("str").fillna("unknown"))),
-        covered,
-    )
+    def of(self, batch: Batch) -> Result:
+        """Read and judge a batch."""
+        settings, log = self.settings, IssueLog()
+        # Nobody looks at some columns unless they are shown.
+        leave_out = () if {"users", "credentials"} & set(self.wanted) else SHOWN_ONLY
+        result = Result(issues=log.rows)
+        tables = read(batch, settings.account_id, settings.as_of, log, result, leave_out)
+        if tables is None:
+            return result
+        users = tables.users
+        captured = microseconds(users["captured_at"])
+        as_of = captured if settings.as_of is None else np.full(len(users), since_epoch(settings.as_of))
+        selection = Selection(np.ones(len(users), bool), as_of, settings.every_snapshot)
+        findings, credentials = judge(tables, selection, settings.checklist)
+        findings, covered = cover(findings, settings.checklist)
+        note_users_found_twice(users[list(IDENTITY)], log, by_capture=settings.every_snapshot)
+        result.tallies = tallies_of(users, credentials, findings, covered, settings.checklist)
+        frames = {"findings": findings, "credentials": credentials, "users": users}
+        result.tables = {name: to_arrow(frames[name], TABLES[name]) for name in self.wanted if name in frames}
+        return result
 
 
 @dataclass(frozen=True)
-class Part:
-    """What is kept of a batch after its tables were written.
+class Inspecting:
+    """How a batch is inspected: nothing is judged."""
 
-    `first` and `last` are the names of its first and last report; `own` is what no other part may have: its snapshots
-    (account, and with `every_snapshot` the capture time) and its reports. `undated` says whether it has a report of
-    unknown capture time.
+    account_id: str | None = None
+
+    def of(self, batch: Batch) -> Result:
+        """Read a batch."""
+        log = IssueLog()
+        result = Result(issues=log.rows)
+        tables = read(batch, self.account_id, None, log, result)
+        if tables is not None:
+            note_users_found_twice(tables.users[list(IDENTITY)], log, by_capture=True)
+        return result
+
+
+def read(  # noqa: PLR0913 - what is read, and where it goes
+    batch: Batch,
+    account_id: str | None,
+    as_of: datetime | None,
+    log: IssueLog,
+    result: Result,
+    leave_out: Collection[str] = (),
+) -> Tables | None:
+    """Return the rows of a batch that are judged; what there is of inputs and corrections goes to `result`.
+
+    None where there is nothing to judge, or where a report is not what the survey took it for.
     """
-
-    digest: Digest
-    charted: Charted | None
-    covered: Covered
-    inputs: pd.DataFrame
-    accounts: tuple[str, ...]
-    issues: Sequence[Row]
-    first: str
-    last: str
-    own: frozenset[object]
-    undated: bool
-
-    @classmethod
-    def of(cls, judged: Judged, sources: Sequence[Source], log: IssueLog, *, drawn: bool = False) -> Part:
-        """Keep what is needed of a batch; also for pictures, where they are to be `drawn`."""
-        settings, users = judged.settings, judged.users
-        digest = Digest.of(users, judged.credentials, judged.findings, settings.checklist)
-        own: set[object] = {*digest.known, *(source.identity for source in sources)}
-        if settings.every_snapshot:
-            pairs = users[["account_id", "captured_at"]].dropna(subset="account_id").drop_duplicates().astype("object")
-            own = set(pairs.itertuples(index=False, name=None))
-            own |= {(*source.identity, source.captured_at) for source in sources}
-        return cls(
-            digest,
-            Charted.of(judged.credentials, judged.findings, settings.checklist) if drawn else None,
-            judged.covered,
-            judged.inputs,
-            judged.accounts,
-            log.rows,
-            sources[0].name,
-            sources[-1].name,
-            frozenset(own),
-            any(source.captured_at is None for source in sources),
-        )
+    result.reports = len(batch.reports) + len(batch.counted)
+    with Reader() as reader:
+        result.inputs += count(batch.counted, reader, account_id, result.corrections)
+        found = _sources(batch.reports, reader, log, result.corrections)
+    if not found or result.corrections:
+        return None
+    sources = [source for _, source in found]
+    tables = normalize(parse(sources, log, leave_out=leave_out), sources, log, account_id)
+    pairs, of_row = accounts_in(tables.users)
+    rejected = tables.reports.groupby("source")["rejected"].sum()
+    result.corrections |= _corrections(found, pairs, rejected)
+    if result.corrections:
+        return None
+    owned = zip(pairs["owner"], pairs["account"], strict=True)
+    judged = np.array([account in found[owner][0].judged for owner, account in owned], bool)
+    result.inputs += _inputs(found, tables, pairs.assign(judged=judged), as_of)
+    return _only(tables, judged[of_row])
 
 
-def batches(items: Iterable[Item], size: int, size_of: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """Yield the items in batches of about `size`, as `size_of` counts it."""
-    batch: list[Item] = []
-    held = 0
-    for item in items:
-        batch.append(item)
-        held += size_of(item)
-        if held >= size:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch
+def _sources(
+    reports: Iterable[Selected], reader: Reader, log: IssueLog, corrections: dict[str, Entry | None]
+) -> list[tuple[Selected, Source]]:
+    """Return the reports, each with its source; those that have changed go to `corrections`."""
+    found = []
+    for one in reports:
+        try:
+            found.append((one, one.entry.source(reader, log)))
+        except ChangedError:
+            corrections[one.entry.name] = None
+    return found
 
 
-def joined(parts: Sequence[Part], settings: Settings, log: IssueLog) -> Streamed:
-    """Return an audit of all parts; `log` has the issues that are of none of them."""
-    every = IssueLog([*log.rows, *(row for part in parts for row in part.issues)])
-    accounts = tuple(sorted({account for part in parts for account in part.accounts}))
-    charted = [part.charted for part in parts if part.charted is not None]
-    covered = Covered.joined([part.covered for part in parts])
-    waivers = describe_waivers(covered, settings.checklist, accounts, every)
-    return Streamed(
-        settings=settings,
-        inputs=pd.concat([part.inputs for part in parts]).sort_values("name", kind="stable", ignore_index=True),
-        issues=issues_table(every),
-        waivers=waivers,
-        accounts=accounts,
-        kept=Digest.joined([part.digest for part in parts], settings.checklist),
-        drawn=Charted.joined(charted) if charted else None,
+def count(
+    entries: Iterable[Entry], reader: Reader, account_id: str | None, corrections: dict[str, Entry | None]
+) -> list[Input]:
+    """Return the inputs of reports that are not judged: they are read for digest, lines and accounts alone."""
+    found = []
+    for entry in entries:
+        try:
+            source = entry.source(reader, IssueLog())
+        except ChangedError:
+            corrections[entry.name] = None
+            continue
+        rows, rejected = rows_by_account(source, account_id)
+        if rows.keys() != entry.accounts:
+            corrections[entry.name] = _known(entry, source, rows, rejected)
+        found.append(input_of(_known(entry, source, rows, rejected)))
+    return found
+
+
+def input_of(entry: Entry) -> Input:
+    """Return what is known of a report that is not judged."""
+    facts = entry.facts
+    if facts is None:
+        raise ValueError(f"not read whole: {entry.name}")
+    return Input(
+        entry.name,
+        facts.sha256,
+        facts.size,
+        facts.container,
+        facts.encoding,
+        layout_name(entry.header.columns),
+        sum(facts.rows.values()) + facts.rejected,
+        facts.rejected,
+        entry.captured_at,
+        entry.captured_from,
+        None,
+        None,
+        tuple(OfAccount(number or None, rows, "not_judged") for (_, number), rows in sorted(facts.rows.items())),
     )
+
+
+def _known(entry: Entry, source: Source, rows: Mapping[Account, int], rejected: int) -> Entry:
+    """Return an entry with what reading the report whole has shown."""
+    facts = Facts(source.sha256, source.size, source.digest, source.container, source.encoding, rows, rejected)
+    return replace(entry, accounts=frozenset(rows), facts=facts)
+
+
+def _corrections(
+    read: Sequence[tuple[Selected, Source]], pairs: pd.DataFrame, rejected: pd.Series[Any]
+) -> dict[str, Entry | None]:
+    """Return the reports that hold other accounts than the survey took for granted, as they are."""
+    rows: list[dict[Account, int]] = [{} for _ in read]
+    for owner, account, number in zip(pairs["owner"], pairs["account"], pairs["rows"], strict=True):
+        rows[owner][account] = int(number)
+    return {
+        one.entry.name: _known(one.entry, source, mine, int(rejected.get(place, 0)))
+        for place, ((one, source), mine) in enumerate(zip(read, rows, strict=True))
+        if mine.keys() != one.entry.accounts
+    }
+
+
+def _only(tables: Tables, judged: np.typing.NDArray[np.bool_]) -> Tables:
+    """Return the tables with the judged rows alone."""
+    if judged.all():
+        return tables
+    users = tables.users[judged].reset_index(drop=True)
+    return Tables(users, unpivot(users), tables.reports)
+
+
+def _inputs(
+    read: Sequence[tuple[Selected, Source]], tables: Tables, pairs: pd.DataFrame, as_of: datetime | None
+) -> list[Input]:
+    """Return the inputs of reports that were parsed."""
+    of_source = tables.reports.groupby("source")
+    layouts = of_source["layout"].agg(lambda kinds: ", ".join(dict.fromkeys(kinds)))
+    totals = of_source[["rows", "rejected"]].sum()
+    newest = microseconds(tables.reports["newest_time"])
+    newest_of = pd.Series(newest).groupby(tables.reports["source"].to_numpy()).max()
+    parts: list[list[OfAccount]] = [[] for _ in read]
+    columns = (pairs[name] for name in ("owner", "account", "rows", "judged"))
+    for owner, (_, number), rows, judged in zip(*columns, strict=True):
+        parts[owner].append(OfAccount(number or None, int(rows), "judged" if judged else "not_judged"))
+    return [
+        Input(
+            source.name,
+            source.sha256,
+            source.size,
+            source.container,
+            source.encoding,
+            str(layouts[place]),
+            int(totals["rows"][place]),
+            int(totals["rejected"][place]),
+            source.captured_at,
+            source.captured_from,
+            _instant(int(newest_of[place])),
+            as_of or source.captured_at,
+            tuple(sorted(parts[place], key=lambda part: part.account_id or "")),
+        )
+        for place, (_, source) in enumerate(read)
+    ]
+
+
+def _instant(micros: int) -> Any:  # noqa: ANN401 - a pandas time, or None
+    return None if micros == NO_TIME else pd.Timestamp(micros, unit="us", tz="UTC").to_pydatetime()

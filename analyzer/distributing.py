@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analyzer.engine import Map
-    from analyzer.evidence.result import Settings, Summary
+    from analyzer.evidence.settings import Settings
+    from analyzer.evidence.summary import Summary
     from analyzer.pipeline import Progress
     from analyzer.reading.issues import Row
     from analyzer.survey.files import File

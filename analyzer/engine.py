@@ -29,6 +29,29 @@ _PATIENCE: Final = 30
 _NO_PAGES: Final[dict[str, list[str]]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 
 
+class Progress(Protocol):
+    """What shows how far a run is: its stages, one after the other."""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """Begin a stage of so many steps; the one before is finished."""
+
+    def advance(self, count: int = 1) -> None:
+        """Count steps of the stage that were done."""
+
+
+class _Silent:
+    """Shows nothing."""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        pass
+
+    def advance(self, count: int = 1) -> None:
+        pass
+
+
+SILENT: Final[Progress] = _Silent()
+
+
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
     """Yield the items; while one is worked on, a thread makes the next."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only long runs need it
@@ -165,25 +188,3 @@ def _check_workers(client: Any, where: str) -> None:  # noqa: ANN401 - a distrib
 
 def _version() -> str:
     return __version__
-
-
-class Progress(Protocol):
-    """What a long run says of itself while it works. Both functions may be called from any thread."""
-
-    def stage(self, name: str, total: int | None = None) -> None:
-        """Begin a stage of `total` steps (None: nobody knows how many); the stage before it is finished."""
-
-    def advance(self, count: int = 1) -> None:
-        """Count steps of the stage as done."""
-
-
-class _Silent:
-    def stage(self, name: str, total: int | None = None) -> None:
-        pass
-
-    def advance(self, count: int = 1) -> None:
-        pass
-
-
-SILENT: Final[Progress] = _Silent()
-"""Progress that nobody sees."""

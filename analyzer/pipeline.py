@@ -1,157 +1,314 @@
-"""Audits as short lists of stages; no printing, no exit codes."""
+"""What the commands do, as short lists of stages; no printing, no exit codes. This is the public Python API as well.
+
+paths -> survey -> run plan -> judge, batch by batch -> evidence set -> render
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-from analyzer import batch as parts
 from analyzer import engine
-from analyzer.batch import Part
-from analyzer.engine import ahead
-from analyzer.errors import InputError
-from analyzer.evidence.inputs import inputs_table
-from analyzer.evidence.result import Inspection
-from analyzer.evidence.schema import issues_table, public_tables
-from analyzer.reading.columns import NO_TIME
+from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Result, input_of
+from analyzer.engine import SILENT
+from analyzer.evidence import folder as folders
+from analyzer.evidence import storage
+from analyzer.evidence.inputs import inputs_frame
+from analyzer.evidence.inspection import Inspection
+from analyzer.evidence.manifest import audit_facts, manifest, rendered
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.schema import ISSUES, issues_table, to_arrow
+from analyzer.evidence.seal import MANIFEST, RENDERED, seal, unseal
+from analyzer.evidence.summary import Summary
+from analyzer.evidence.tally import joined, of_issues
+from analyzer.evidence.worst import notable
+from analyzer.evidence.writer import GrowingFiles, Parts, put_tables
+from analyzer.judging.waivers import describe_waivers
 from analyzer.reading.issues import IssueLog
-from analyzer.reading.normalizing import normalize
-from analyzer.reading.parsing import parse
-from analyzer.survey.files import find_files, is_read_once, note_empty_folders, once_each, read_sources, sources_in
-from analyzer.survey.selection import note_users_found_twice
+from analyzer.rendering.registry import TABLES, default_formats, tables_needed
+from analyzer.rendering.render import Options
+from analyzer.rendering.render import render as render_formats
+from analyzer.survey.files import is_url
+from analyzer.survey.look import Looking
+from analyzer.survey.plan import plan
+from analyzer.survey.selection import everything, select
+from analyzer.survey.spool import NAME as SPOOL
+from analyzer.survey.spool import Spool
+from analyzer.survey.survey import Survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
-    from analyzer.evidence.result import Audit, Settings, Summary
-    from analyzer.evidence.writer import GrowingTables
-    from analyzer.reading.normalizing import Tables
-    from analyzer.reading.source import Source
+    from analyzer.engine import Map, Progress
+    from analyzer.evidence.inputs import Input
+    from analyzer.evidence.settings import Settings
+    from analyzer.evidence.writer import Output, Writer
+    from analyzer.reading.issues import Row
+    from analyzer.survey.entry import Entry
+    from analyzer.survey.plan import Batch
+    from analyzer.survey.selection import Selected
 
-    Progress = Callable[[int, int], None]
+BATCH: Final = 16_000_000
+"""Bytes of CSV that are judged together in threads of this process."""
+TASK: Final = 32_000_000
+"""The same of a task on a cluster."""
 
-_NAMED: int = 5
-"""Issues that an error spells out when nothing could be read."""
 
+@dataclass(frozen=True)
+class Engine:
+    """Where batches run: `name` is local (threads) or dask, at `scheduler` or on a cluster of this machine.
 
-def audit(
-    paths: Sequence[str], settings: Settings, *, leave_out: Path | None = None, progress: Progress | None = None
-) -> Audit:
-    """Read the reports under `paths` and judge them.
-
-    `leave_out` is a folder not to walk into (the output folder); `progress` is told files read and files found.
-    Raises InputError where nothing is left to judge, or where a reference instant is missing.
+    `run`, where it is given, maps tasks instead of a cluster; `batch` is about how many bytes of CSV are a batch.
     """
-    log = IssueLog()
-    sources = read_all(paths, log, leave_out, progress)
-    return parts.judge_sources(sources, settings, log).whole(log)
+
+    name: str = "local"
+    scheduler: str | None = None
+    batch: int | None = None
+    run: Map | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of CSV are judged together."""
+        return self.batch or (TASK if self.writes_parts else BATCH)
+
+    @property
+    def writes_parts(self) -> bool:
+        """Whether tasks write parts of the tables, since they may run elsewhere."""
+        return self.name == "dask"
+
+    @contextmanager
+    def started(self) -> Iterator[Map]:
+        """Yield what maps tasks over items, in their order."""
+        if self.run is not None:
+            yield self.run
+        elif self.writes_parts:
+            with engine.dask(self.scheduler) as run:
+                yield run
+        else:
+            yield engine.local
 
 
-def audit_in_parts(  # noqa: PLR0913 - what is read, and how it is written
+LOCAL: Final = Engine()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left: the evidence set in `folder` (a path or URL), and `files` in it, in the order of their making.
+
+    `summary` is what every output shows; `notable` has by group the findings that need a look, worst first, and how
+    many there are of them.
+    """
+
+    folder: str
+    files: list[str]
+    summary: Summary
+    notable: Mapping[str, tuple[pa.Table, int]] = field(default_factory=dict)
+    issues: pa.Table | None = None
+
+
+# --- audit ------------------------------------------------------------------------------------------------------------
+
+
+def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     paths: Sequence[str],
     settings: Settings,
-    out: GrowingTables,
+    output: str,
     *,
-    batch: int = parts.BATCH,
-    drawn: bool = False,
-    leave_out: Path | None = None,
-    progress: Progress | None = None,
-) -> Summary:
-    """Do the same and hold a few batches of reports at a time: their tables go to `out` as they come.
+    formats: Sequence[str] = default_formats("audit"),
+    tables: Sequence[str] = TABLES,
+    options: Options = Options(),  # noqa: B008 - frozen
+    where: Engine = LOCAL,
+    progress: Progress = SILENT,
+) -> Run:
+    """Read the reports under `paths`, judge them, and leave the evidence in `output` (a folder, or the URL of a new one).
 
-    `batch` is about how many bytes of CSV are judged in one go; `drawn` says that pictures will be wanted of it.
-
-    Where batches depend on each other (an account that stands in two of them, reports out of order), or on the user
-    (an error), all is judged in one.
+    `tables` are left whatever the formats. Raises InputError where nothing is left to judge or a reference instant is
+    missing, and OutputError where `output` cannot be written or holds what credreport did not write.
     """
-    if not any(is_read_once(path) for path in paths):
-        with suppress(_DependentError, InputError):
-            return _in_parts(paths, settings, out, batch, drawn, leave_out, progress)
-        out.restart()
-    whole = audit(paths, settings, leave_out=leave_out, progress=progress)
-    out.put(public_tables(whole, out.tables))
-    return whole
+    wanted = tuple(name for name in TABLES if name in {"findings", "issues", *tables, *tables_needed("audit", formats)})
+    with _place(output) as place, where.started() as run:
+        looking = Looking(Spool(f"{place}/{SPOOL}"), settings.account_id)
+        survey = Survey.of(paths, looking, run, leave_out=_left_out(output), progress=progress)
+        writer: Writer = Parts(place, wanted) if where.writes_parts else GrowingFiles(Path(place), wanted)
+        try:
+            evidence = _write_evidence(survey, settings, writer, looking, run, where.size, place, tables, progress)
+        except BaseException:
+            writer.abandon()
+            raise
+        storage.remove_folder(place, SPOOL)
+        files = _finish(evidence, place, formats, options, progress)
+        found = Run(
+            output,
+            files,
+            evidence.summary,
+            notable(evidence, settings.checklist),
+            evidence.table("issues"),
+        )
+        _remove_unlisted(evidence)
+    return found
 
 
-class _DependentError(Exception):
-    """Batches depend on each other."""
-
-
-def _in_parts(  # noqa: PLR0913 - as it is called
-    paths: Sequence[str],
+def _write_evidence(  # noqa: PLR0913 - what is judged, how, and where it goes
+    survey: Survey,
     settings: Settings,
-    out: GrowingTables,
-    batch: int,
-    drawn: bool,
-    leave_out: Path | None,
-    progress: Progress | None,
-) -> Summary:
-    log = IssueLog()
-    done: list[Part] = []
-    last, owned = "", set[object]()
+    writer: Writer,
+    looking: Looking,
+    run: Map,
+    size: int,
+    place: str,
+    tables: Sequence[str],
+    progress: Progress,
+) -> EvidenceSet:
+    """Judge the reports of a survey and write their tables; return the set, with the manifest that describes it."""
+    task = partial(_judge_and_write, Judging(settings, tuple(name for name in JUDGED_TABLES if name in writer.tables)), writer)
+    choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
+    judged = _run_all(survey, choose, task, looking, run, size, writer, settings.every_snapshot, progress)
+    log = IssueLog(judged.issues)
+    tallies = joined(judged.tallies)
+    counted = Summary(settings, inputs_frame(judged.inputs), tallies)
+    describe_waivers(counted.covered, settings.checklist, counted.accounts, log)
+    writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
+    tallies = joined([tallies, of_issues(log.rows)])
+    outputs = writer.close(judged.outputs) + put_tables(place, {"tallies": tallies})
+    summary = Summary(settings, counted.inputs, tallies)
+    listed = [one for one in outputs if _table_of(one) in {*tables, "tallies"}]
+    document = manifest("audit", audit_facts(summary, log.rows), listed)
+    storage.put(place, MANIFEST, data := seal(document))
+    extra = [one["name"] for one in outputs if one not in listed]
+    return EvidenceSet.of(place, unseal(data), extra)
 
-    names: list[str] = []
 
-    def judge(found: Sequence[Source]) -> tuple[Part, dict[str, pa.Table]]:
-        names.extend(source.name for source in found)
-        issues = IssueLog()
-        sources = once_each(found, issues)
-        judged = parts.judge_sources(sources, settings, issues, out.tables)
-        return Part.of(judged, sources, issues, drawn=drawn), judged.arrow(out.tables)
-
-    found = sources_in(find_files(paths, log, leave_out=leave_out), log, progress)
-    for part, tables in engine.local(judge, ahead(parts.batches(found, batch, lambda source: len(source.csv)))):
-        # With every snapshot, an undated report may be a copy of a dated one in another batch.
-        unsure = settings.every_snapshot and part.undated
-        if part.first <= last or unsure or not owned.isdisjoint(part.own):
-            raise _DependentError
-        last = part.last
-        owned |= part.own
-        out.put(tables)
-        done.append(part)
-    note_empty_folders(paths, names, log)
-    if not done:
-        raise _DependentError
-    result = parts.joined(done, settings, log)
-    out.put(public_tables(result, [name for name in out.tables if name == "issues"]))
+def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
+    """Judge a batch, and write its tables where tasks do: what runs in threads, or in tasks of a cluster."""
+    result = judging.of(batch)
+    result.tables, result.outputs = writer.write_in_task(batch.number, result.tables)
     return result
 
 
-def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Progress | None = None) -> Inspection:
-    """Return what is in the reports under `paths`, unjudged."""
-    log = IssueLog()
-    sources, tables = read_tables(paths, log, account_id, None, progress)
-    note_users_found_twice(tables.users, log, by_capture=True)
-    count = len(tables.users)
-    return Inspection(inputs_table(sources, tables, np.zeros(count, bool), np.full(count, NO_TIME)), issues_table(log))
+@dataclass
+class _Gathered:
+    """What all batches of a run have given, but for tables that were written as they came."""
+
+    inputs: list[Input] = field(default_factory=list)
+    issues: list[Row] = field(default_factory=list)
+    tallies: list[pa.Table] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
 
 
-def read_tables(
-    paths: Sequence[str], log: IssueLog, account_id: str | None, leave_out: Path | None, progress: Progress | None
-) -> tuple[list[Source], Tables]:
-    """Return the reports under `paths`, and their tables. Raises InputError as `read_all` does."""
-    sources = read_all(paths, log, leave_out, progress)
-    return sources, normalize(parse(sources, log), sources, log, account_id)
+def _run_all(  # noqa: PLR0913 - a run plan, and what is done with it
+    survey: Survey,
+    choose: Callable[[Sequence[Entry], IssueLog], list[Selected]],
+    task: Callable[[Batch], Result],
+    looking: Looking,
+    run: Map,
+    size: int,
+    writer: Writer | None,
+    cuts_groups: bool,
+    progress: Progress,
+) -> _Gathered:
+    """Run a task over all batches of the reports that are chosen; where a report is not what it seemed, run again."""
+    while True:
+        log = IssueLog([*survey.issues, *survey.copies])
+        selected = choose(survey.entries, log)
+        todo = plan(selected, size, cuts_groups=cuts_groups)
+        progress.stage("judging", sum(len(one.reports) + len(one.counted) for one in todo))
+        found = _Gathered(issues=log.rows)
+        found.inputs += [input_of(one.entry) for one in selected if not one.is_read and one.entry.facts]
+        corrections: dict[str, Entry | None] = {}
+        for result in run(task, todo):
+            corrections |= result.corrections
+            if writer is not None and not corrections:
+                writer.put(result.tables)
+            found.inputs += result.inputs
+            found.issues += result.issues
+            found.outputs += result.outputs
+            if result.tallies is not None:
+                found.tallies.append(result.tallies)
+            progress.advance(result.reports)
+        if not corrections:
+            return found
+        survey = survey.corrected(corrections, looking, run)
+        if writer is not None:
+            writer.restart()
 
 
-def read_all(paths: Sequence[str], log: IssueLog, leave_out: Path | None, progress: Progress | None) -> list[Source]:
-    """Return the reports under `paths`. Raises InputError where there is none."""
-    sources = read_sources(paths, log, leave_out=leave_out, progress=progress)
-    require_reports(sources, log)
-    return sources
+# --- the place of the evidence ----------------------------------------------------------------------------------------
 
 
-def require_reports(found: Sequence[object], log: IssueLog) -> None:
-    """Raise InputError where nothing was found; `log` says why."""
-    if not found:
-        seen = [f"\n  {source}: {message}" for source, *_, message in log.rows[:_NAMED]]
-        more = f"\n  and {len(log.rows) - _NAMED} more" if len(log.rows) > _NAMED else ""
-        raise InputError(
-            "no credential report could be read" + "".join(seen) + more,
-            "give CSV files from `aws iam get-credential-report` or the IAM console, or a folder or archive with them",
-        )
+@contextmanager
+def _place(output: str) -> Iterator[str]:
+    """Yield the place where a set is made: a folder that is swapped in as a whole, or a URL that must hold nothing."""
+    if not is_url(output):
+        with folders.replaced(Path(output)) as staging:
+            yield str(staging)
+        return
+    storage.require_empty(output)
+    try:
+        yield output
+    except OSError as error:
+        raise folders.cannot_write(output, error) from error
+
+
+def _left_out(output: str) -> Path | None:
+    return None if is_url(output) else Path(output)
+
+
+def _finish(
+    evidence: EvidenceSet, place: str, formats: Sequence[str], options: Options, progress: Progress
+) -> list[str]:
+    """Render the formats beside the tables; return the names of all files of the set, in the order of their making."""
+    listed = [str(one["name"]) for one in evidence.manifest["outputs"]]
+    outputs = _render_at(place, evidence, formats, options, progress)
+    return [*listed, MANIFEST, *(str(one["name"]) for one in outputs), *([RENDERED] if outputs else [])]
+
+
+def _render_at(
+    place: str, evidence: EvidenceSet, formats: Sequence[str], options: Options, progress: Progress
+) -> list[Output]:
+    """Render formats at a path or URL, and describe them in `rendered.json`."""
+    if is_url(place):
+        with tempfile.TemporaryDirectory() as folder:
+            outputs = render_formats(evidence, Path(folder), formats, options, progress)
+            for one in outputs:
+                storage.put(place, one["name"], (Path(folder) / one["name"]).read_bytes())
+    else:
+        outputs = render_formats(evidence, Path(place), formats, options, progress)
+    if outputs:
+        storage.put(place, RENDERED, seal(rendered(str(evidence.manifest["digest"]), options.facts, outputs)))
+    return outputs
+
+
+def _remove_unlisted(evidence: EvidenceSet) -> None:
+    """Remove tables that formats needed and nobody asked for."""
+    listed = {str(one["name"]) for one in evidence.manifest["outputs"]}
+    for files in evidence.files.values():
+        for name in files:
+            if name not in listed:
+                storage.remove(evidence.place, name)
+                if "/" in name:
+                    storage.remove_folder(evidence.place, name.partition("/")[0])
+
+
+def _table_of(output: Mapping[str, Any]) -> str:
+    return str(output["name"]).partition("/")[0].removesuffix(".parquet")
+
+
+# --- inspect ----------------------------------------------------------------------------------------------------------
+
+
+def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Progress = SILENT) -> Inspection:
+    """Return what is in the reports under `paths`, unjudged. Raises InputError where there is none."""
+    with tempfile.TemporaryDirectory() as folder:
+        looking = Looking(Spool(f"{folder}/{SPOOL}"), account_id)
+        survey = Survey.of(paths, looking, engine.local, progress=progress)
+        task = Inspecting(account_id).of
+        found = _run_all(survey, everything, task, looking, engine.local, BATCH, None, True, progress)
+    return Inspection(inputs_frame(found.inputs), issues_table(IssueLog(found.issues)))

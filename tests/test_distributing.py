@@ -25,14 +25,10 @@ from pyarrow import parquet
 from analyzer import engine
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import read_policy
-from analyzer.distributing import Job
-from analyzer.distributing import audit as audit_by
 from analyzer.errors import AnalyzerError, EngineError, InputError, OutputError
-from analyzer.evidence import output as evidence
-from analyzer.evidence.result import Audit, Settings, Summary
 from analyzer.evidence.schema import TABLES, to_arrow
-from analyzer.pipeline import audit
 from tests.reports import csv_of, user, write
+from tests.running import Audit, Settings, Summary, audit, audit_on_engine, write_on_engine
 from tests.test_parts import ACCOUNTS, AS_OF, POLICY, fleet, fleets
 
 Result = TypeVar("Result")
@@ -75,8 +71,8 @@ def test_parts_give_what_one_go_gives(files: dict[str, str], every: bool, own_ca
             make_checklist(policy=read_policy(policy)), None if own_capture else AS_OF, every_snapshot=every
         )
         paths, out = [str(Path(folder) / "in")], Path(folder) / "out"
-        job = Job(settings, tuple(TABLES), str(out))
-        whole, told = (of(lambda: audit(paths, settings)), of(lambda: audit_by(paths, job, by_itself, batch=batch)))
+        whole = of(lambda: audit(paths, settings))
+        told = of(lambda: audit_on_engine(paths, settings, out, by_itself, batch=batch))
         if isinstance(whole, InputError) or isinstance(told, InputError):
             assert str(told) == str(whole)
         else:
@@ -98,8 +94,9 @@ def test_reports_and_evidence_may_be_at_urls(tmp_path: Path) -> None:
     settings = Settings(as_of=AS_OF)
     memory = fsspec.filesystem("memory")
     memory.put(str(tmp_path / "in"), "/fleet", recursive=True)
-    job = Job(settings, ("findings",), "memory://evidence")
-    told, outputs = audit_by(["memory://fleet"], job, by_itself, batch=1)
+    told, outputs = audit_on_engine(
+        ["memory://fleet"], settings, "memory://evidence", by_itself, batch=1, wanted=("findings",)
+    )
     assert len(outputs) == len(ACCOUNTS)
     found = pa.concat_tables(parquet.read_table(memory.open(f"/evidence/{one['name']}")) for one in outputs)
     whole = audit([str(tmp_path / "in")], settings)
@@ -119,7 +116,7 @@ def test_parts_that_are_not_to_be_seen_here_are_an_error(tmp_path: Path) -> None
         next((tmp_path / "out/findings.parquet").iterdir()).unlink()
 
     with pytest.raises(OutputError, match="1 of 4 parts that workers wrote are not in"):
-        audit_by(paths, Job(Settings(as_of=AS_OF), ("findings",), str(tmp_path / "out")), elsewhere, batch=1)
+        audit_on_engine(paths, Settings(as_of=AS_OF), tmp_path / "out", elsewhere, batch=1, wanted=("findings",))
 
 
 def test_a_task_that_is_done_again_late_adds_nothing(tmp_path: Path) -> None:
@@ -137,7 +134,7 @@ def test_a_task_that_is_done_again_late_adds_nothing(tmp_path: Path) -> None:
             (out / "users.parquet/.part-00000.parquet.0123456789abcdef").write_text("of a worker that died")
         return iter(results)
 
-    told, outputs = audit_by(paths, Job(settings, tuple(TABLES), str(out)), late, batch=1)
+    told, outputs = audit_on_engine(paths, settings, out, late, batch=1)
     assert len(rounds) == 2
     assert_the_same(told, out, outputs, audit(paths, settings))
 
@@ -147,7 +144,7 @@ def test_an_undated_copy_of_a_dated_report_is_no_report_of_its_own(tmp_path: Pat
     text = (tmp_path / f"in/2026-10-31/{ACCOUNTS[0]}.csv").read_text()
     write(tmp_path / "in/copy.csv", text)
     paths, settings, out = [str(tmp_path / "in")], Settings(), tmp_path / "out"
-    told, outputs = audit_by(paths, Job(settings, tuple(TABLES), str(out)), by_itself, batch=1)
+    told, outputs = audit_on_engine(paths, settings, out, by_itself, batch=1)
     assert_the_same(told, out, outputs, audit(paths, settings))
 
 
@@ -156,8 +153,7 @@ def test_what_is_passed_over_at_a_url_is_said(tmp_path: Path) -> None:
     write(tmp_path / "in/.hidden.csv", "x")
     write(tmp_path / "empty/notes.txt", "x")
     urls = [f"file://{tmp_path}/{name}" for name in ("in", "empty")]
-    job = Job(Settings(as_of=AS_OF), ("issues",), str(tmp_path / "out"))
-    told, _ = audit_by(urls, job, by_itself)
+    told, _ = audit_on_engine(urls, Settings(as_of=AS_OF), tmp_path / "out", by_itself, wanted=("issues",))
     assert told.exit_code == 3
     found = dict(zip(told.issues["code"], told.issues["source"], strict=True))
     assert found["not_followed"] == f"{urls[0]}/.hidden.csv"
@@ -167,15 +163,10 @@ def test_what_is_passed_over_at_a_url_is_said(tmp_path: Path) -> None:
 def test_a_url_keeps_nothing_of_a_run_that_failed(tmp_path: Path) -> None:
     fleet(tmp_path / "in", ACCOUNTS)
     write(tmp_path / "in/undated.csv", csv_of(user("auditor")))
-    place, tables = f"file://{tmp_path}/out", list(TABLES)
+    place = f"file://{tmp_path}/out"
 
     def run(settings: Settings, to: str) -> Summary:
-        def into(folder: str) -> tuple[Summary, list[dict[str, Any]]]:
-            job = Job(settings, tuple(tables), folder)
-            return audit_by([str(tmp_path / "in")], job, by_itself, batch=1)
-
-        evidence.check(to)
-        return evidence.write_parts(to, tables, into)[0]
+        return write_on_engine([str(tmp_path / "in")], settings, to, by_itself, batch=1)
 
     with pytest.raises(InputError, match=r"undated\.csv"):
         run(Settings(), place)
@@ -223,14 +214,13 @@ def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
                 workers[0].wait()
             seen.append(done)
 
-        job = Job(settings, tuple(TABLES), str(tmp_path / "out"))
-        told, outputs = audit_by(paths, job, run, batch=1, progress=progress)
+        told, outputs = audit_on_engine(paths, settings, tmp_path / "out", run, batch=1, progress=progress)
         assert workers[0].poll() == -signal.SIGKILL
         assert workers[1].poll() is None
         # Data at fault is said as it is on one machine.
         write(tmp_path / "undated/a.csv", csv_of(user("auditor")))
         with pytest.raises(InputError, match="not known when this report was captured") as error:
-            audit_by([str(tmp_path / "undated")], Job(Settings(), ("findings",), str(tmp_path / "other")), run)
+            audit_on_engine([str(tmp_path / "undated")], Settings(), tmp_path / "other", run, wanted=("findings",))
         assert "--as-of" in error.value.hint
     assert seen[-1] == len(accounts) + 1
     assert len([output for output in outputs if output["name"].startswith("findings")]) == len(accounts)

@@ -13,10 +13,9 @@ import pandas as pd
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analyzer.evidence.result import Audit, Settings
-from analyzer.pipeline import audit
 from tests.oracle import Verdict, judge
 from tests.reports import ACCOUNT, csv_of, unused, user
+from tests.running import Audit, Settings, audit
 from tests.strategies import Report, as_ofs, containers, reports
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import zipfile
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -20,16 +19,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from analyzer import batch as parts
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import read_policy
 from analyzer.errors import InputError
-from analyzer.evidence import output as evidence
-from analyzer.evidence.result import Audit, Settings, Streamed, Summary
 from analyzer.evidence.schema import TABLES, to_arrow
-from analyzer.evidence.writer import GrowingTables
-from analyzer.pipeline import audit, audit_in_parts
+from tests import running
 from tests.reports import csv_of, key, root, user, write
+from tests.running import JUDGE, Audit, Settings, Streamed, Summary, audit, audit_in_batches, write_in_batches
 from tests.strategies import reports
 
 CREDREPORT = Path(sys.executable).with_name("credreport")
@@ -54,19 +50,6 @@ reason = "r"
 owner = "o"
 expires = 2027-10-30
 """
-
-
-def in_parts(
-    paths: list[str], settings: Settings, out: Path, batch: int = 1, wanted: tuple[str, ...] = tuple(TABLES)
-) -> tuple[Summary, dict[str, pa.Table]]:
-    """Return what is told of an audit in batches, and the tables that it wrote."""
-    out.mkdir()
-    growing = GrowingTables(out, wanted)
-    try:
-        told = audit_in_parts(paths, settings, growing, batch=batch, drawn=True)
-    finally:
-        files = growing.close()
-    return told, {file.stem: parquet.read_table(file) for file in files}
 
 
 def assert_the_same(told: Summary, tables: dict[str, pa.Table], whole: Audit) -> None:
@@ -127,7 +110,7 @@ def test_batches_give_what_one_go_gives(
             make_checklist(policy=read_policy(policy)), None if own_capture else AS_OF, every_snapshot=every
         )
         given_paths = [str(Path(folder) / "in")]
-        told, tables = in_parts(given_paths, settings, Path(folder) / "out", batch, wanted)
+        told, tables = audit_in_batches(given_paths, settings, Path(folder) / "out", batch=batch, wanted=wanted)
         assert_the_same(told, tables, audit(given_paths, settings))
 
 
@@ -141,7 +124,7 @@ def fleet(folder: Path, accounts: list[str], day: str = "2026-10-31") -> list[st
 
 def test_each_batch_is_written_and_let_go(tmp_path: Path) -> None:
     paths, settings = fleet(tmp_path / "in", ACCOUNTS), Settings(as_of=AS_OF)
-    told, tables = in_parts(paths, settings, tmp_path / "out")
+    told, tables = audit_in_batches(paths, settings, tmp_path / "out")
     assert isinstance(told, Streamed)
     assert parquet.ParquetFile(tmp_path / "out/findings.parquet").num_row_groups == len(ACCOUNTS)
     assert_the_same(told, tables, audit(paths, settings))
@@ -160,7 +143,7 @@ def test_batches_that_depend_on_each_other_are_judged_in_one(tmp_path: Path, cas
         (tmp_path / f"in/2026-10-31/{ACCOUNTS[-1]}.csv").unlink()
     else:
         write(tmp_path / ("in/2026-10-31/zz.csv" if case == "copy" else "in/aa.csv"), text)
-    told, tables = in_parts(paths, settings, tmp_path / "out")
+    told, tables = audit_in_batches(paths, settings, tmp_path / "out")
     assert isinstance(told, Audit)
     assert_the_same(told, tables, audit(paths, settings))
 
@@ -170,12 +153,12 @@ def test_every_snapshot_of_an_account_may_stand_in_a_batch_of_its_own(tmp_path: 
     for day in ("2026-10-01", "2026-10-02"):
         fleet(tmp_path / "in", ACCOUNTS[:2], day)
     settings = Settings(every_snapshot=True)
-    told, tables = in_parts(paths, settings, tmp_path / "out")
+    told, tables = audit_in_batches(paths, settings, tmp_path / "out")
     # The same bytes on several days are several snapshots: they are told apart by their days.
     assert isinstance(told, Streamed)
     assert_the_same(told, tables, audit(paths, settings))
     write(tmp_path / "in/undated.csv", (tmp_path / f"in/2026-10-31/{ACCOUNTS[-1]}.csv").read_text())
-    told, tables = in_parts(paths, settings, tmp_path / "again")
+    told, tables = audit_in_batches(paths, settings, tmp_path / "again")
     assert isinstance(told, Audit)
     assert_the_same(told, tables, audit(paths, settings))
 
@@ -186,7 +169,7 @@ def test_an_error_is_the_same_and_names_all_reports(tmp_path: Path) -> None:
     with pytest.raises(InputError) as whole:
         audit([str(tmp_path / "in")], Settings())
     with pytest.raises(InputError) as told:
-        in_parts([str(tmp_path / "in")], Settings(), tmp_path / "out")
+        audit_in_batches([str(tmp_path / "in")], Settings(), tmp_path / "out")
     assert str(told.value) == str(whole.value)
     assert all(account in str(told.value) for account in ACCOUNTS)
 
@@ -194,36 +177,35 @@ def test_an_error_is_the_same_and_names_all_reports(tmp_path: Path) -> None:
 def test_no_report_at_all_is_the_same_error(tmp_path: Path) -> None:
     write(tmp_path / "in/notes.txt", "nothing")
     with pytest.raises(InputError, match="no credential report could be read"):
-        in_parts([str(tmp_path / "in")], Settings(), tmp_path / "out")
+        audit_in_batches([str(tmp_path / "in")], Settings(), tmp_path / "out")
 
 
 def test_pictures_of_batches_are_the_same(tmp_path: Path) -> None:
     paths, whole, told = fleet(tmp_path / "in", ACCOUNTS), tmp_path / "whole", tmp_path / "told"
     settings = Settings(as_of=AS_OF)
-    evidence.write(audit(paths, settings), whole, ["charts"], [])
-    run = partial(audit_in_parts, paths, settings, batch=1, drawn=True)
-    result, written = evidence.write_in_parts(told, ["charts"], list(TABLES), run)
+    running.write(audit(paths, settings), whole, ["charts"], [])
+    result, written = write_in_batches(paths, settings, told, ["charts"], list(TABLES))
     assert isinstance(result, Streamed)
     assert [name for name in written.files if not name.startswith("charts/")] == ["manifest.json"]
     for name in written.files:
         if name.startswith("charts/"):
             assert (told / name).read_bytes() == (whole / name).read_bytes()
     with pytest.raises(LookupError, match="nothing was counted for pictures"):
-        evidence.write_in_parts(tmp_path / "not", ["charts"], [], partial(run, drawn=False))
+        write_in_batches(paths, settings, tmp_path / "not", ["charts"], [], drawn=False)
     assert not (tmp_path / "not").exists()
 
 
 def test_a_fault_of_the_program_is_not_hidden(tmp_path: Path) -> None:
     paths = fleet(tmp_path / "in", ACCOUNTS)
-    with mock.patch.object(parts, "judge_sources", side_effect=MemoryError), pytest.raises(MemoryError):
-        in_parts(paths, Settings(as_of=AS_OF), tmp_path / "out")
+    with mock.patch(JUDGE, side_effect=MemoryError), pytest.raises(MemoryError):
+        audit_in_batches(paths, Settings(as_of=AS_OF), tmp_path / "out")
 
 
 def test_a_folder_with_nothing_but_a_copy_is_not_empty(tmp_path: Path) -> None:
     fleet(tmp_path / "a", ACCOUNTS[:1])
     fleet(tmp_path / "b", ACCOUNTS[:1])
     paths, settings = [str(tmp_path / "a"), str(tmp_path / "b")], Settings(as_of=AS_OF)
-    told, tables = in_parts(paths, settings, tmp_path / "out", batch=10_000)
+    told, tables = audit_in_batches(paths, settings, tmp_path / "out", batch=10_000)
     assert isinstance(told, Streamed)
     assert told.exit_code == 1
     assert_the_same(told, tables, audit(paths, settings))
@@ -250,7 +232,7 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     writer.stdin.write(csv_of(user("auditor")).encode())
     writer.stdin.close()
     with pytest.raises(InputError, match="not known when this report was captured"):
-        in_parts([str(pipe)], Settings(), tmp_path / "out")
+        audit_in_batches([str(pipe)], Settings(), tmp_path / "out")
     assert writer.wait(10) == 0
 
 

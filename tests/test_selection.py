@@ -4,9 +4,8 @@ from pathlib import Path
 import pytest
 
 from analyzer.errors import InputError
-from analyzer.evidence.result import Audit, Settings
-from analyzer.pipeline import audit
 from tests.reports import csv_of, key, root, unused, user, write
+from tests.running import Audit, Settings, audit
 
 OTHER = "123456789012"
 

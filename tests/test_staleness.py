@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from analyzer.evidence.result import Settings
-from analyzer.pipeline import audit
 from tests.reports import COLUMNS_16, COLUMNS_22, csv_of, key, password, root, unused, user, write
+from tests.running import Settings, audit
 
 T = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 FAR = "2026-01-01T00:00:00Z"  # 327 days before T

@@ -17,7 +17,7 @@ import typer
 
 from analyzer.cli import values
 from analyzer.errors import UsageError, known
-from analyzer.rendering.registry import DEFAULT_FORMATS, ENGINES, FORMATS, TABLES
+from analyzer.rendering.registry import ENGINES, TABLES, default_formats, formats_of
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
@@ -144,7 +144,7 @@ class Evidence:
 class AuditEvidence(Evidence):
     """The evidence of an audit."""
 
-    names: ClassVar[tuple[str, ...]] = FORMATS
+    names: ClassVar[tuple[str, ...]] = formats_of("audit")
 
     output: Annotated[
         str,
@@ -158,9 +158,11 @@ class AuditEvidence(Evidence):
     formats: Annotated[
         list[str],
         typer.Option(
-            "--format", metavar="NAME", help=f"What to write: {', '.join(FORMATS)}. Repeat, or separate by commas."
+            "--format",
+            metavar="NAME",
+            help=f"What to write: {', '.join(formats_of('audit'))}. Repeat, or separate by commas.",
         ),
-    ] = field(default_factory=lambda: list(DEFAULT_FORMATS))
+    ] = field(default_factory=lambda: list(default_formats("audit")))
     tables: Annotated[
         list[str], typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}.")
     ] = field(default_factory=lambda: list(TABLES))
@@ -172,22 +174,22 @@ class AuditEvidence(Evidence):
 
 @dataclass(frozen=True)
 class ComparisonEvidence(Evidence):
-    """The evidence of a comparison; there are no pictures of it."""
+    """The evidence of a comparison."""
 
-    names: ClassVar[tuple[str, ...]] = ("parquet", "excel")
+    names: ClassVar[tuple[str, ...]] = formats_of("comparison")
 
     output: Folder = "credreport-compare"
-    formats: Formats = field(default_factory=lambda: ["parquet", "excel"])
+    formats: Formats = field(default_factory=lambda: list(default_formats("comparison")))
 
 
 @dataclass(frozen=True)
 class HistoryEvidence(Evidence):
     """The evidence of a history."""
 
-    names: ClassVar[tuple[str, ...]] = ("parquet", "excel", "charts")
+    names: ClassVar[tuple[str, ...]] = formats_of("history")
 
     output: Folder = "credreport-history"
-    formats: Formats = field(default_factory=lambda: ["parquet", "excel", "charts"])
+    formats: Formats = field(default_factory=lambda: list(default_formats("history")))
 
 
 @dataclass(frozen=True)

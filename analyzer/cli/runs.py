@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from analyzer import distributing
     from analyzer.controls.checklist import Checklist
     from analyzer.engine import Progress
+    from analyzer.evidence.comparison import Comparison
+    from analyzer.evidence.history import History as FoundHistory
+    from analyzer.evidence.inspection import Inspection
     from analyzer.evidence.output import Written
-    from analyzer.evidence.record import Comparison, Ingest, Stored
-    from analyzer.evidence.record import History as FoundHistory
-    from analyzer.evidence.result import Inspection, Settings, Summary
+    from analyzer.evidence.settings import Settings
+    from analyzer.evidence.summary import Summary
+    from analyzer.history.kept import Ingest, Stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +101,7 @@ def run_audit(request: Audit, progress: Progress) -> tuple[Summary, Written]:
         )
     from analyzer import pipeline  # noqa: PLC0415
     from analyzer.evidence import output as evidence  # noqa: PLC0415
-    from analyzer.evidence.result import Settings  # noqa: PLC0415
+    from analyzer.evidence.settings import Settings  # noqa: PLC0415
 
     evidence.check(request.output)
     settings = Settings(request.checklist, request.as_of, request.every_snapshot, request.account_id)
@@ -138,7 +141,7 @@ def _audit_on_cluster(request: Audit, settings: Settings, progress: Progress) ->
 def run_compare(request: Compare, progress: Progress) -> tuple[Comparison, Written]:
     """Compare two snapshots of each account, and write the evidence."""
     from analyzer.evidence import output as evidence  # noqa: PLC0415
-    from analyzer.evidence.result import Settings  # noqa: PLC0415
+    from analyzer.evidence.settings import Settings  # noqa: PLC0415
     from analyzer.history import tracking  # noqa: PLC0415
 
     folder = Path(request.output)
@@ -157,7 +160,7 @@ def run_compare(request: Compare, progress: Progress) -> tuple[Comparison, Writt
 def run_history(request: History, progress: Progress) -> tuple[FoundHistory, Written]:
     """Follow failures through many snapshots, and write the evidence."""
     from analyzer.evidence import output as evidence  # noqa: PLC0415
-    from analyzer.evidence.result import Settings  # noqa: PLC0415
+    from analyzer.evidence.settings import Settings  # noqa: PLC0415
     from analyzer.history import tracking  # noqa: PLC0415
 
     folder = Path(request.output)
@@ -193,7 +196,7 @@ def run_inspect(paths: Sequence[str], account_id: str | None, progress: Progress
     """Return what is in the reports under `paths`, unjudged."""
     from analyzer import pipeline  # noqa: PLC0415
 
-    return pipeline.inspect(paths, account_id=account_id, progress=_reading(progress, "looking"))
+    return pipeline.inspect(paths, account_id=account_id, progress=progress)
 
 
 def run_render(

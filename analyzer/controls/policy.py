@@ -92,6 +92,8 @@ class Policy:
     name: str
     """The file as it was given."""
     sha256: str
+    text: str = ""
+    """What is in the file."""
     controls: Mapping[str, ControlPolicy] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
 
@@ -119,6 +121,11 @@ def read_policy(path: Path) -> Policy:
         raise PolicyError(
             f"cannot read the policy {path}: {error.strerror or error}", "check the path given with --policy"
         ) from error
+    return parse_policy(str(path), data)
+
+
+def parse_policy(path: str, data: bytes) -> Policy:
+    """Return the policy that the bytes of a file are. Raises PolicyError as `read_policy` does."""
     try:
         text = data.decode("utf-8-sig")
         document = tomllib.loads(text)
@@ -133,7 +140,7 @@ def read_policy(path: Path) -> Policy:
             f"{path}{f':{place[1]}' if place else ''}: not TOML: {message}",
             'write keys as `name = "text"`, dates as 2027-01-31 without quotes; see https://toml.io',
         ) from error
-    return _Reader(str(path), text).read(document, hashlib.sha256(data).hexdigest())
+    return _Reader(path, text).read(document, hashlib.sha256(data).hexdigest(), data.decode())
 
 
 class _Reader:
@@ -143,7 +150,7 @@ class _Reader:
         self._name = name
         self._lines = dict(_lines(text))
 
-    def read(self, document: dict[str, Any], sha256: str) -> Policy:
+    def read(self, document: dict[str, Any], sha256: str, text: str) -> Policy:
         if "exceptions" in document:
             self._fail(("exceptions",), "exceptions are called waivers", "write [waivers.NAME] for [exceptions.NAME]")
         self._only((), document, ("controls", "waivers"))
@@ -152,6 +159,7 @@ class _Reader:
         return Policy(
             self._name,
             sha256,
+            text,
             {name: self._control(name, controls) for name in controls},
             tuple(self._waiver(name, waivers) for name in waivers),
         )

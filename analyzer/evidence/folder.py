@@ -1,27 +1,458 @@
-"""A folder that takes the place of another in one step: a reader, or a crash, sees the old one or the new one."""
+"""A folder that is made beside its place and then takes it in one step: a reader, or a crash, sees the old or the new.
+
+    .NAME.HEX16       a staging folder: locked while its run lives, so one whose lock is free is left over
+    .NAME.HEX16.old   what stood at NAME, for the moment between two renames, where folders cannot be exchanged
+    .NAME.lock        the lock of a store, which stays
+
+What stands at NAME is replaced as a whole. So it must be `Owner`'s: all of it as the owner wrote it, and nothing else.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import re
+import secrets
 import shutil
 import sys
-from typing import TYPE_CHECKING
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
+
+from analyzer.errors import InputError, OutputError
+from analyzer.evidence.seal import MANIFEST, RENDERED, DamagedSealError, digest_of, find_document, names_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Collection, Iterator
+
+Looked = TypeVar("Looked")
+
+_NAMED: Final = 3
+"""Files that an error names."""
+_SETTLED: Final = 2 * 10**9
+"""Nanoseconds after which a new change of a file surely shows in its time, on any file system."""
+_TRIES: Final = 5
+"""How often a swap is tried while other runs put their own sets into the same place."""
+_LOOKS: Final = 50
+"""How often a folder is looked at that other runs replace meanwhile."""
+_BYSTANDER: Final = re.compile(r"\.DS_Store|(?i:Thumbs\.db|desktop\.ini)|~\$.*|\.~lock\..*#", re.DOTALL)
+
+
+def is_bystander(name: str) -> bool:
+    """Whether a file of this name is a note of a desktop or office program: nobody's concern, and nobody's loss."""
+    return _BYSTANDER.fullmatch(name.rpartition("/")[2]) is not None
+
+
+# --- what stands in a folder, and whose it is ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands in a folder, by names relative to it with `/`; without bystanders."""
+
+    files: frozenset[str]
+    folders: frozenset[str]
+    others: frozenset[str]
+    """Links, pipes, devices: nothing that credreport writes."""
+
+    @classmethod
+    def of(cls, folder: Path) -> Standing:
+        """Return what stands in `folder`; links are not followed. Raises OSError where it cannot be listed."""
+        files, folders, others = set[str](), set[str](), set[str]()
+        for place, names, plain in os.walk(folder, onerror=_raise):
+            for name in (*names, *plain):
+                path = Path(place, name)
+                shown = path.relative_to(folder).as_posix()
+                if path.is_symlink():
+                    others.add(shown)
+                elif path.is_dir():
+                    folders.add(shown)
+                elif not path.is_file():
+                    others.add(shown)
+                elif not is_bystander(name):
+                    files.add(shown)
+        return cls(frozenset(files), frozenset(folders), frozenset(others))
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing stands in it."""
+        return not (self.files or self.folders or self.others)
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
+
+
+def in_one_state(folder: Path, look: Callable[[], Looked]) -> Looked:
+    """Return what `look` finds in `folder`; it looks again where another run has replaced the folder meanwhile."""
+    for left in reversed(range(_LOOKS)):
+        before = folder.stat()
+        with _kept(folder):
+            try:
+                found = look()
+            except (OSError, InputError):
+                if not left or _is_still(folder, before):
+                    raise
+            else:
+                if not left or _is_still(folder, before):
+                    return found
+    raise AssertionError("the last look returns or raises")
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[None]:
+    """Have the system not give the number of a folder to another one, should it be removed."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # Windows opens no folders
+            stack.callback(os.close, os.open(folder, os.O_RDONLY))
+        yield
+
+
+def _is_still(folder: Path, before: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(folder.stat(), before)
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What of a folder is its owner's: `listed` (files) and `folders`, of which `changed` are not as it wrote them.
+
+    `known` is False where nothing shows that the folder was ever the owner's.
+    """
+
+    known: bool
+    listed: Collection[str] = ()
+    folders: Collection[str] = ()
+    changed: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who replaces folders: `claims` says which files in one are its own; the rest is how errors speak of it."""
+
+    what: str
+    elsewhere: str
+    mark: str
+    claims: Callable[[Path, Standing], Claims]
+
+
+def _claims_of_evidence(folder: Path, found: Standing) -> Claims:
+    documents = []
+    try:
+        for name in (MANIFEST, RENDERED):
+            document = find_document(folder, name)
+            if document is not None:
+                documents.append((name, document))
+    except DamagedSealError as error:
+        # What else is ours cannot be known then, nor that it is not.
+        return Claims(known=True, listed=found.files, folders=found.folders, changed=[error.file])
+    if documents and documents[0][0] != MANIFEST:
+        return Claims(known=True, listed=found.files, folders=found.folders, changed=[MANIFEST])
+    digests = names_of(*(document for _, document in documents))
+    changed = [name for name in digests if name in found.files and _remembered_digest(folder / name) != digests[name]]
+    # A link or a folder where a file was is a change too.
+    changed += [name for name in digests if name in found.others or name in found.folders]
+    folders = {parent.as_posix() for name in digests for parent in Path(name).parents}
+    return Claims(bool(documents), {*digests, *(name for name, _ in documents)}, folders | set(changed), changed)
+
+
+_digests: dict[tuple[int, ...], str] = {}
+
+
+def _remembered_digest(path: Path) -> str:
+    """Return a file's SHA-256, read once while nothing shows that it changed: an old set may have many gigabytes."""
+    state = path.stat()
+    key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    if key in _digests:
+        return _digests[key]
+    started = time.time_ns()
+    digest = digest_of(path)
+    if started - state.st_mtime_ns > _SETTLED:  # else it may change again and its time stay the same
+        _digests[key] = digest
+    return digest
+
+
+EVIDENCE: Final = Owner("output folder", "choose another folder with -o", MANIFEST, _claims_of_evidence)
+"""The evidence sets of audits, comparisons and histories."""
+
+
+def check(folder: Path, owner: Owner = EVIDENCE) -> None:
+    """Raise OutputError unless `folder` is absent, empty, or what `owner` left there and nothing else."""
+    try:
+        if not os.path.lexists(folder):
+            _require_writable(folder)
+            return
+        if not folder.is_dir():
+            raise OutputError(f"not a folder: {folder}", owner.elsewhere)
+        _require_elsewhere(folder, owner)
+        found, claims = in_one_state(folder, partial(_look, folder, owner))
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not os.path.lexists(folder):  # another run is replacing it
+            return
+        raise cannot_write(folder, error, owner) from error
+    filled = {parent.as_posix() for name in found.files | found.others for parent in Path(name).parents}
+    added = (found.files | found.others) - set(claims.listed)
+    added |= {f"{name}/" for name in found.folders - set(claims.folders) - filled}
+    _require_known(folder, owner, claims, sorted(added))
+
+
+def _look(folder: Path, owner: Owner) -> tuple[Standing, Claims]:
+    found = Standing.of(folder)
+    return found, owner.claims(folder, found)
+
+
+def _require_known(folder: Path, owner: Owner, claims: Claims, added: list[str]) -> None:
+    changed = sorted(claims.changed)
+    if not changed and not added:
+        return
+    if not claims.known:
+        raise OutputError(
+            f"the folder {folder} was not made by credreport (it has no {owner.mark} of credreport) and holds "
+            f"{_some(added)}",
+            owner.elsewhere,
+        )
+    found = []
+    if changed:
+        was, it = ("was", "it") if len(changed) == 1 else ("were", "them")
+        found.append(f"{_some(changed)} in {folder} {was} changed since credreport wrote {it}")
+    if added:
+        found.append(
+            f"something was added to the {owner.what} {folder}, which its {owner.mark} does not describe: "
+            f"{_some(added)}"
+        )
+    kept = " and ".join(word for word, names in (("changed", changed), ("added", added)) if names)
+    raise OutputError(
+        "; ".join(found),
+        f"the folder is replaced as a whole: to keep what was {kept}, move the folder (or these files) away; or "
+        f"{owner.elsewhere}",
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _require_elsewhere(folder: Path, owner: Owner) -> None:
+    """Raise OutputError where the shell, or whoever started this run, stands in `folder`."""
+    try:
+        here = Path.cwd()
+    except OSError:  # the current folder was removed
+        return
+    if here.is_relative_to(folder.resolve()):
+        raise OutputError(
+            f"the {owner.what} would be the current one, or one around it: the current folder cannot be replaced as a "
+            "whole",
+            f"{owner.elsewhere}, or work from outside of it",
+        )
+
+
+def _require_writable(folder: Path) -> None:
+    """Raise OSError unless `folder` can be made: better now than after hours of work."""
+    above = next(one for one in folder.absolute().parents if os.path.lexists(one))
+    if not above.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{above} is not a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, f"{above} cannot be written to")
+
+
+def cannot_write(folder: Path | str, error: OSError, owner: Owner = EVIDENCE) -> OutputError:
+    """Return the error of a folder that the system does not let us write."""
+    return OutputError(
+        f"cannot write {folder}: {error.strerror or error}",
+        f"check permissions and free space, or {owner.elsewhere}",
+    )
+
+
+# --- staging ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def replaced(folder: Path, owner: Owner = EVIDENCE) -> Iterator[Path]:
+    """Yield a fresh folder (mode 0700) beside `folder`; on success it takes that place, on failure it goes.
+
+    Raises OutputError as `check` does, before and after, and where the system refuses.
+    """
+    try:
+        check(folder, owner)
+        target = folder.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with staged(target) as staging:
+            yield staging
+            put_in_place(staging, target, owner)
+    except OSError as error:
+        raise cannot_write(folder, error, owner) from error
+
+
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """Yield a fresh folder beside `target` and keep it locked; what is in it at the end goes. Tidies up first."""
+    tidy(target)
+    # Named before it is made: a run that is told to stop at any moment from then on finds it and takes it away.
+    staging, lock = _staging_of(target), None
+    try:
+        while True:
+            staging.mkdir(mode=0o700)
+            lock = _lock(staging)
+            if lock is not None:
+                break
+            staging = _staging_of(target)  # another run took it for a leftover before it was locked
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        _unlock(lock)
+
+
+def put_in_place(staging: Path, target: Path, owner: Owner) -> None:
+    """Let `staging` take the place of `target`, which must still be the owner's (see `check`)."""
+    flush(staging)
+    check(target, owner)
+    swap(staging, target)
+
+
+def tidy(target: Path) -> None:
+    """Clear away what runs that were killed left beside `target`; what they had set aside is put back."""
+    left = re.compile(rf"(?P<staging>\.{re.escape(target.name)}\.[0-9a-f]{{16}})(?P<aside>\.old)?")
+    try:
+        beside = sorted(entry.name for entry in os.scandir(target.parent))
+    except OSError:  # no such folder yet, or one that may be written to and not listed
+        return
+    for match in filter(None, map(left.fullmatch, beside)):
+        staging, path = target.with_name(match["staging"]), target.with_name(match[0])
+        if match["aside"] and not (staging.exists() and _is_locked(staging)):
+            _put_back(path, target)
+        elif not match["aside"]:
+            lock = _lock(path)
+            if lock is not None and lock != _NO_LOCKS:
+                shutil.rmtree(path, ignore_errors=True)
+            _unlock(lock)
+
+
+def _put_back(aside: Path, target: Path) -> None:
+    """Put what a run had set aside back where nothing has come into its place since; else remove it."""
+    with suppress(OSError):  # another run may do the same at this moment
+        if not target.exists():
+            aside.rename(target)
+        elif target.is_dir() and Standing.of(target).empty:
+            shutil.rmtree(target)
+            aside.rename(target)
+        elif target.is_dir():
+            shutil.rmtree(aside)
+
+
+def _staging_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+
+
+# --- locks ------------------------------------------------------------------------------------------------------------
+
+_NO_LOCKS: Final = -1
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a staging folder itself, and return what `_unlock` needs; None where another holds it, or took it away.
+
+    The lock goes with the process, however it ends. `_NO_LOCKS` where the system cannot lock folders (Windows, some
+    network drives): there, leftovers stay, since nobody can tell them from the folder of a run that lives.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return _NO_LOCKS
+    try:
+        held = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return _NO_LOCKS
+    lock: int | None = held
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not folder.exists():  # whoever removed it held the lock until it was gone; no name is used twice
+            lock = None
+    except BlockingIOError:
+        lock = None
+    except OSError:
+        lock = _NO_LOCKS
+    if lock != held:
+        os.close(held)
+    return lock
+
+
+def _is_locked(folder: Path) -> bool:
+    lock = _lock(folder)
+    _unlock(lock)
+    return lock is None
+
+
+def _unlock(lock: int | None) -> None:
+    if lock is not None and lock != _NO_LOCKS:
+        os.close(lock)
+
+
+@contextmanager
+def locked(target: Path) -> Iterator[None]:
+    """Hold the lock of `target`, a file beside it that stays; wait for it while another run holds it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_name(f".{target.name}.lock").open("ab") as file:
+        _wait_for(file.fileno())
+        yield
+
+
+def _wait_for(file: int) -> None:
+    """Lock an open file until it is closed."""
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 - only on Windows
+
+        while True:
+            try:
+                msvcrt.locking(file, msvcrt.LK_LOCK, 1)
+            except OSError as error:
+                if error.errno != errno.EDEADLK:  # what it says after ten seconds of waiting
+                    raise
+            else:
+                return
+    else:
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+# --- the swap ---------------------------------------------------------------------------------------------------------
 
 
 def flush(folder: Path) -> None:
     """Have the files on the disk before the folder takes its place."""
+    # Windows flushes only what is open for writing; elsewhere that would fail on files that are read-only.
+    how = os.O_RDWR if os.name == "nt" else os.O_RDONLY
     for path in folder.rglob("*"):
         if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+            file = os.open(path, how)
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
 
 
 def swap(staging: Path, target: Path) -> None:
     """Put `staging` in the place of `target`; what stood there is in `staging` afterwards, if anything did."""
+    for left in reversed(range(_TRIES)):
+        try:
+            _swap_once(staging, target)
+        except OSError:  # another run may have put its own there, or taken one away, since we looked
+            if not left or not staging.exists():
+                raise
+        else:
+            return
+
+
+def _swap_once(staging: Path, target: Path) -> None:
     if not target.exists():
         staging.rename(target)
     elif not _exchange(staging, target):
@@ -31,9 +462,10 @@ def swap(staging: Path, target: Path) -> None:
         try:
             staging.rename(target)
         except OSError:
-            old.rename(target)
+            _put_back(old, target)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        with suppress(OSError):  # another run saw it lie there and took it away
+            old.rename(staging)
 
 
 def _exchange(one: Path, other: Path) -> bool:

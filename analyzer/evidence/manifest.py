@@ -1,66 +1,73 @@
-"""`manifest.json`: what was read, how it was judged, and what was written, with the digests that tie them together."""
+"""What `manifest.json` and `rendered.json` say: what was judged and how, and what was written and rendered from it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer import __version__
-from analyzer.evidence.result import iso, plain_rows
+from analyzer.evidence.inputs import input_facts
+from analyzer.evidence.plain import iso, plain_rows
+from analyzer.evidence.seal import PROGRAM, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from analyzer.evidence.result import Summary
+    from analyzer.evidence.comparison import Comparison
+    from analyzer.evidence.history import History
+    from analyzer.evidence.summary import Summary
+    from analyzer.evidence.writer import Output
+    from analyzer.reading.issues import Row
 
-NAME: Final = "manifest.json"
 _NOT_READ: Final = ("unreadable_file", "not_a_report", "not_followed", "duplicate_input")
-_LIBRARIES: Final = ("pandas", "pyarrow", "matplotlib", "XlsxWriter")
+_TABLES: Final = ("pandas", "pyarrow")
+"""Libraries by which tables are made."""
+_RENDERINGS: Final = (*_TABLES, "matplotlib", "XlsxWriter")
 
 
-def write(audit: Summary, folder: Path, outputs: Sequence[Path]) -> Path:
-    """Write the manifest of `outputs` (files in `folder`) and return its path."""
-    return describe(facts_of(audit), folder, outputs)
-
-
-def describe(facts: Mapping[str, Any], folder: Path, outputs: Sequence[Path]) -> Path:
-    """Write a manifest with `facts`, and the digests of `outputs` (files in `folder`); return its path."""
-    path = folder / NAME
-    path.write_bytes(text(facts, [_output(one, folder) for one in outputs]))
-    return path
-
-
-def facts_of(audit: Summary) -> dict[str, Any]:
-    """Return what the manifest tells of an audit."""
+def audit_facts(summary: Summary, issues: Sequence[Row]) -> dict[str, Any]:
+    """Return what the manifest says of an audit; `issues` are those of its table."""
     return {
-        "as_of": iso(audit.settings.as_of),
-        "settings": audit.settings.facts,
-        "counts": audit.summary,
-        "inputs": plain_rows(audit.inputs),
-        "not_read": plain_rows(audit.issues.loc[audit.issues["code"].isin(_NOT_READ), ["source", "code", "message"]]),
+        "as_of": iso(summary.settings.as_of),
+        "settings": summary.settings.facts,
+        "counts": summary.facts,
+        "inputs": input_facts(summary.inputs),
+        "not_read": [
+            {"source": source, "code": code, "message": message}
+            for source, *_, code, message in sorted(issues, key=lambda row: (row[0], row[4], row[5]))
+            if code in _NOT_READ
+        ],
     }
 
 
-def text(facts: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return a manifest with `facts`, and `outputs`: for each file `name, sha256, bytes`."""
-    manifest = {
-        "program": "credreport",
-        "schema_version": 1,
-        "versions": {"credreport": __version__} | {name.lower(): version(name) for name in _LIBRARIES},
+def found_facts(found: History | Comparison) -> dict[str, Any]:
+    """Return what the manifest says of a history or a comparison."""
+    return {**found.facts, "inputs": plain_rows(found.inputs)}
+
+
+def manifest(kind: str, facts: Mapping[str, Any], outputs: Sequence[Output]) -> dict[str, Any]:
+    """Return a manifest, without its digest: `kind` of evidence, its facts, and the files of its tables."""
+    return {
+        "program": PROGRAM,
+        "kind": kind,
+        "schema_version": SCHEMA_VERSION,
+        "versions": _versions(_TABLES),
         **facts,
         "outputs": list(outputs),
     }
-    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _output(path: Path, folder: Path) -> dict[str, Any]:
-    return {"name": path.relative_to(folder).as_posix(), "sha256": digest_of(path), "bytes": path.stat().st_size}
+def rendered(manifest_digest: str, settings: Mapping[str, Any], outputs: Sequence[Output]) -> dict[str, Any]:
+    """Return a list of renderings (`outputs`, each with its `format`), and from what and how they were made."""
+    return {
+        "program": PROGRAM,
+        "schema_version": SCHEMA_VERSION,
+        "manifest": manifest_digest,
+        "settings": dict(settings),
+        "versions": _versions(_RENDERINGS),
+        "outputs": list(outputs),
+    }
 
 
-def digest_of(path: Path) -> str:
-    """Return a file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _versions(libraries: Sequence[str]) -> dict[str, str]:
+    return {PROGRAM: __version__} | {name.lower(): version(name) for name in libraries}

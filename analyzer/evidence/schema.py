@@ -78,6 +78,7 @@ CREDENTIALS: Final = pa.schema(
         "captured_at": TIME,
         "source": FEW,
         "line": pa.int32(),
+        "outcome": FEW,
     }
 )
 
@@ -86,11 +87,153 @@ USERS: Final = pa.schema(
     | {"account_id": FEW, "partition": FEW, "path": FEW, "is_root": pa.bool_()}
     | {"captured_at": TIME, "source": FEW, "line": pa.int32()}
     | {f"{column}_state": FEW for column in TIMESTAMP_COLUMNS}
+    | {"password_enabled_state": FEW, "additional_credentials_info_state": FEW}
 )
+
+TALLIES: Final = pa.schema(
+    {
+        "tally": FEW,
+        "control": FEW,
+        "requirement": FEW,
+        "account_id": FEW,
+        "kind": FEW,
+        "status": FEW,
+        "reason": FEW,
+        "waiver": FEW,
+        "age_days": pa.int32(),
+        "idle_days": pa.int32(),
+        "count": pa.int64(),
+        "latest": TIME,
+    }
+)
+"""What is counted (see `analyzer.evidence.tally`); columns that do not belong to a tally are null."""
 
 ISSUES: Final = pa.schema(
     {"source": FEW, "line": pa.int32(), "column": FEW, "value": TEXT, "code": FEW, "message": TEXT}
 )
+
+# --- histories and comparisons ---------------------------------------------------------------------------------------
+
+LIFETIMES: Final = pa.schema(
+    {
+        "control": FEW,
+        "requirement": FEW,
+        "severity": FEW,
+        "account_id": FEW,
+        "user": TEXT,
+        "arn": TEXT,
+        "credential": FEW,
+        "kind": FEW,
+        "key_created": TIME,
+        "first_seen": TIME,
+        "last_seen": TIME,
+        "state": FEW,
+        "closed_at": TIME,
+        "closed_by": FEW,
+        "days_open": pa.int32(),
+        "reopened": pa.int32(),
+        "censored_left": pa.bool_(),
+        "censored_right": pa.bool_(),
+        "message": TEXT,
+        "source": FEW,
+        "line": pa.int32(),
+        "waiver": FEW,
+    }
+)
+"""One row for each unbroken run of snapshots in which a subject fails a control.
+
+`state`: `open` (fails in the account's newest snapshot), `closed` (the next snapshot shows that it no longer fails:
+`closed_at` is its time, `closed_by` how: deleted, deactivated, used, changed, mfa_enabled or other), or `lost_sight`
+(the next snapshot cannot tell, or snapshots are missing before it: no fix is claimed). `days_open` are whole days from
+`first_seen` to `closed_at`, else to `last_seen`. `censored_left`: it failed in the account's oldest snapshot, so it is
+older than it seems. `reopened`: how often the subject had failed and been closed before. `message`, `source` and `line`
+are of the last failing finding. `waiver` is the policy's waiver that covers an open failure."""
+
+TREND: Final = pa.schema(
+    {
+        "date": pa.date32(),
+        "control": FEW,
+        "open": pa.int64(),
+        "opened": pa.int64(),
+        "closed": pa.int64(),
+        "accounts": pa.int64(),
+    }
+)
+"""By day (UTC) on which something was captured and by control: failures open at its end, by each account's newest
+snapshot until then; how many were first seen, and how many were seen closed, on that day; accounts seen so far."""
+
+COVERAGE: Final = pa.schema(
+    {
+        "account_id": FEW,
+        "first": TIME,
+        "last": TIME,
+        "snapshots": pa.int64(),
+        "usual_days": pa.float64(),
+        "gap_from": TIME,
+        "gap_to": TIME,
+    }
+)
+"""A row per account, and further ones for each further gap: an interval between two snapshots longer than 1.5 times the
+account's usual one (its median, a day at least), or that long a time until the newest snapshot of all (`gap_to` is null
+then). `gap_from` is null where there is no gap."""
+
+
+EVENTS: Final = pa.schema(
+    {
+        "event": FEW,
+        "account_id": FEW,
+        "user": TEXT,
+        "credential": FEW,
+        "kind": FEW,
+        "key_created": TIME,
+        "was": TIME,
+        "is_now": TIME,
+        "control": FEW,
+        "requirement": FEW,
+        "severity": FEW,
+        "how": FEW,
+        "message": TEXT,
+        "old_captured_at": TIME,
+        "new_captured_at": TIME,
+        "old_source": FEW,
+        "old_line": pa.int32(),
+        "new_source": FEW,
+        "new_line": pa.int32(),
+        "waiver": FEW,
+    }
+)
+"""What happened between two snapshots of an account. Events of users and credentials have `was` and `is_now` where an
+instant changed; those of findings (`fixed`, `new_failure`, `regressed`, `still_failing`, `not_known`) have the control,
+and for `fixed` how: deleted, deactivated, used, changed, mfa_enabled or other. `waiver` is that of the policy which
+covers a failure of the newer snapshot."""
+
+KINDS_OF_EVENTS: Final = (
+    *("user_created", "user_deleted", "user_recreated"),
+    *("password_enabled", "password_disabled", "password_changed", "password_used", "mfa_enabled", "mfa_disabled"),
+    *("key_created", "key_deleted", "key_rotated", "key_activated", "key_deactivated", "key_used", "key_moved"),
+    *("certificate_created", "certificate_deleted", "certificate_activated", "certificate_deactivated"),
+    *("fixed", "new_failure", "regressed", "still_failing", "not_known"),
+)
+"""What may happen, in the order in which it is told."""
+
+MEASURES: Final = pa.schema(
+    {
+        "control": FEW,
+        "open": pa.int64(),
+        "waived": pa.int64(),
+        "closed": pa.int64(),
+        "lost_sight": pa.int64(),
+        "reopened": pa.int64(),
+        "of_unknown_beginning": pa.int64(),
+        "median_days": pa.int64(),
+        "p90_days": pa.int64(),
+        "within_sla": pa.float64(),
+    }
+)
+"""A row per control: see `measure`."""
+
+NEW_FAILURES: Final = ("new_failure", "regressed")
+"""The events that are failures which were not there before."""
 
 TABLES: Final[Mapping[str, pa.Schema]] = {
     "findings": FINDINGS,

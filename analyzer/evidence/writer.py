@@ -1,50 +1,70 @@
-"""The public tables as Parquet (zstd)."""
+"""The tables of an evidence set as Parquet (zstd): whole, growing batch by batch, or as parts that tasks write."""
 
 from __future__ import annotations
 
-import secrets
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from analyzer.evidence.schema import TABLES, to_arrow
+from analyzer.errors import OutputError
+from analyzer.evidence import storage
+from analyzer.evidence.schema import TABLES
 from analyzer.reading.columns import TIME
-from analyzer.survey.files import file_system
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
     from pyarrow import parquet
 
-    from analyzer.evidence.result import Audit
+Output = dict[str, Any]
+"""`name` (relative to the evidence set, with `/`), `sha256` and `bytes` of a file, as manifests have it."""
 
 
-def write(audit: Audit, folder: Path, tables: Sequence[str] = tuple(TABLES)) -> list[Path]:
-    """Write `<table>.parquet` for each of `tables` into `folder` and return their paths."""
+class Writer(Protocol):
+    """Where judged tables go, batch by batch in their order; `tables` are those that are wanted."""
 
-    def write_one(name: str) -> Path:
-        return _write(to_arrow(getattr(audit, name), TABLES[name]), folder / f"{name}.parquet")
+    tables: tuple[str, ...]
 
-    with ThreadPoolExecutor(max_workers=2) as threads:
-        return list(threads.map(write_one, tables))
+    def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[Mapping[str, pa.Table], list[Output]]:
+        """Write, where tasks can, the tables of a batch; return what is left to `put`, and what was written."""
+
+    def put(self, tables: Mapping[str, pa.Table]) -> None:
+        """Append rows to tables."""
+
+    def restart(self) -> None:
+        """Begin anew, with empty tables."""
+
+    def close(self, written: Sequence[Output]) -> list[Output]:
+        """Finish, with what tasks have `written`; return the files of all tables, by name."""
+
+    def abandon(self) -> None:
+        """Let go of the files as they are: the run has failed."""
 
 
-class GrowingTables:
-    """The public tables as files in a folder that grow batch by batch, a row group (or more) each."""
+class GrowingFiles:
+    """A file for each table, in a folder of this machine, that grows by a row group (or more) a batch."""
 
     def __init__(self, folder: Path, tables: Sequence[str]) -> None:
-        self.tables = tables
+        self.tables = tuple(tables)
         self._folder = folder
         self._threads = ThreadPoolExecutor(max_workers=2)
         self._writers: dict[str, parquet.ParquetWriter] = {}
         self.restart()
 
+    def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[Mapping[str, pa.Table], list[Output]]:  # noqa: ARG002
+        """Leave all tables to `put`: rows of one file are written one after the other."""
+        return tables, []
+
+    def put(self, tables: Mapping[str, pa.Table]) -> None:
+        """Append rows to tables."""
+        list(self._threads.map(lambda name: self._writers[name].write_table(tables[name]), tables))
+
     def restart(self) -> None:
         """Begin anew, with empty tables."""
-        from pyarrow import parquet  # noqa: PLC0415 - only this format needs it
+        from pyarrow import parquet  # noqa: PLC0415 - only runs that write need it
 
         self._finish()
         self._writers = {
@@ -52,33 +72,83 @@ class GrowingTables:
             for name in self.tables
         }
 
-    def put(self, tables: Mapping[str, pa.Table]) -> None:
-        """Append rows to the tables."""
-        list(self._threads.map(lambda name: self._writers[name].write_table(tables[name]), tables))
+    def close(self, written: Sequence[Output]) -> list[Output]:  # noqa: ARG002 - tasks write nothing here
+        """Finish the files and return them."""
+        self._finish()
+        self._threads.shutdown()
+        return [output_of(self._folder, f"{name}.parquet") for name in sorted(self.tables)]
 
     def abandon(self) -> None:
-        """Let go of the files as they are: the run has failed."""
+        """Let go of the files as they are."""
         self._threads.shutdown()
         for writer in self._writers.values():
             writer.is_open = False  # else it would try to finish its file, and complain when it cannot
-
-    def close(self) -> list[Path]:
-        """Finish the files and return their paths."""
-        self._finish()
-        self._threads.shutdown()
-        return [self._folder / f"{name}.parquet" for name in self.tables]
 
     def _finish(self) -> None:
         for writer in self._writers.values():
             writer.close()
 
 
-def write_tables(tables: Mapping[str, pa.Table], folder: Path) -> list[Path]:
-    """Write `<name>.parquet` for each table into `folder` and return their paths."""
-    return [_write(table, folder / f"{name}.parquet") for name, table in tables.items()]
+class Parts:
+    """A folder of parts for each table, at a path or URL that tasks and driver see; a task may run twice."""
+
+    def __init__(self, place: str, tables: Sequence[str]) -> None:
+        self.tables = tuple(tables)
+        self._place = place
+        storage.make_folders(place, [f"{name}.parquet" for name in tables])
+        self._put: list[Output] = []
+
+    def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[Mapping[str, pa.Table], list[Output]]:
+        """Write a part of each table."""
+        return {}, [self._part(name, number, table) for name, table in tables.items()]
+
+    def put(self, tables: Mapping[str, pa.Table]) -> None:
+        """Write the first part of tables that are of no batch."""
+        self._put += [self._part(name, 0, table) for name, table in tables.items()]
+
+    def restart(self) -> None:
+        """Forget what was put; parts that tasks have written are strays, which `close` removes."""
+        self._put = []
+
+    def close(self, written: Sequence[Output]) -> list[Output]:
+        """Remove what tasks left that were done again; check that the rest is to be seen, and return it."""
+        outputs = sorted([*written, *self._put], key=lambda output: str(output["name"]))
+        sizes = storage.sizes(self._place)
+        wanted = {str(output["name"]): output["bytes"] for output in outputs}
+        for name in sizes.keys() - wanted.keys():
+            if name.partition("/")[0].removesuffix(".parquet") in self.tables:
+                storage.remove(self._place, name)
+        missing = sorted(name for name, size in wanted.items() if sizes.get(name) != size)
+        if missing:
+            raise OutputError(
+                f"{len(missing)} of {len(outputs)} parts that workers wrote are not in {self._place} as seen from "
+                f"here: {missing[0]}",
+                "choose an output folder with -o that this machine and all workers see, as a shared disk or a bucket",
+            )
+        return outputs
+
+    def abandon(self) -> None:
+        """Remove what was written, as far as that goes."""
+        for name in self.tables:
+            storage.remove_folder(self._place, f"{name}.parquet")
+
+    def _part(self, table: str, number: int, content: pa.Table) -> Output:
+        """Write a part. Its name has its digest: a task that is done again, late, leaves what was there or a stray."""
+        data = to_bytes(content)
+        sha256 = hashlib.sha256(data).hexdigest()
+        name = f"{table}.parquet/part-{number:05d}-{sha256[:8]}.parquet"
+        storage.put(self._place, name, data)
+        return {"name": name, "sha256": sha256, "bytes": len(data)}
 
 
-# --- parts, at a path or URL that workers and driver see -------------------------------------------------------------
+def put_tables(place: str, tables: Mapping[str, pa.Table]) -> list[Output]:
+    """Write `<name>.parquet` for each table at `place` and return the files."""
+    outputs = []
+    for name, table in tables.items():
+        data = to_bytes(table)
+        storage.put(place, f"{name}.parquet", data)
+        outputs.append({"name": f"{name}.parquet", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)})
+    return outputs
 
 
 def to_bytes(table: pa.Table) -> bytes:
@@ -90,53 +160,11 @@ def to_bytes(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def make_folders(place: str, tables: Sequence[str]) -> None:
-    """Make the folder of each table at `place`."""
-    system, root = file_system(place)
-    for name in tables:
-        system.makedirs(f"{root}/{name}.parquet", exist_ok=True)
-
-
-def put(place: str, name: str, data: bytes) -> None:
-    """Write the file `name` at `place` so that it is there whole or not at all, also where two do it at once."""
-    system, root = file_system(place)
-    if "file" in system.protocol:
-        path = Path(root) / name
-        staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        staged.write_bytes(data)
-        staged.replace(path)
-    else:
-        system.pipe_file(f"{root}/{name}", data)
-
-
-def remove(place: str, name: str) -> None:
-    """Remove the file `name` at `place`."""
-    system, root = file_system(place)
-    system.rm_file(f"{root}/{name}")
-
-
-def clear(place: str, tables: Sequence[str]) -> None:
-    """Remove the folders of tables at `place`, as far as that goes."""
-    system, root = file_system(place)
-    for name in tables:
-        with suppress(OSError):
-            system.rm(f"{root}/{name}.parquet", recursive=True)
-
-
-def sizes(place: str) -> dict[str, int]:
-    """Return the size of each file at `place`, by its name."""
-    system, root = file_system(place)
-    system.invalidate_cache()
-    prefix = root.rstrip("/") + "/"
-    return {path.removeprefix(prefix): facts["size"] for path, facts in system.find(root, detail=True).items()}
-
-
-def _write(table: pa.Table, path: Path) -> Path:
-    from pyarrow import parquet  # noqa: PLC0415 - only this format needs it
-
-    with path.open("wb") as file:
-        parquet.write_table(table, file, **_options(table.schema))
-    return path
+def output_of(folder: Path, name: str) -> Output:
+    """Return the facts of a file that was written into a folder."""
+    path = folder / name
+    with path.open("rb") as file:
+        return {"name": name, "sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
 
 
 def _options(schema: pa.Schema) -> dict[str, Any]:

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analyzer.evidence.record import EVENTS
-from analyzer.evidence.schema import to_pandas
+from analyzer.evidence.schema import EVENTS, to_pandas
 from analyzer.history.calendar import Timeline
 from analyzer.history.compare import compare
 from analyzer.history.lifetimes import follow

@@ -11,20 +11,21 @@ import pandas as pd
 
 from analyzer.controls.vocabulary import Status
 from analyzer.errors import InputError
+from analyzer.evidence.comparison import Comparison
+from analyzer.evidence.history import History
 from analyzer.evidence.inputs import inputs_table
-from analyzer.evidence.record import EVENTS, LIFETIMES, Comparison, History
-from analyzer.evidence.schema import USERS, issues_table, stacked, to_arrow
+from analyzer.evidence.schema import EVENTS, LIFETIMES, USERS, issues_table, stacked, to_arrow
 from analyzer.history import lifetimes
 from analyzer.history.calendar import Calendar, Timeline
 from analyzer.history.events import changes
 from analyzer.history.lifetimes import trend
 from analyzer.history.stacking import IN_MEMORY, stack
 from analyzer.judging.judge import verdicts
+from analyzer.judging.snapshots import Selection
 from analyzer.judging.waivers import apply_waivers
 from analyzer.reading.columns import NO_TIME, coded, microseconds
 from analyzer.reading.normalizing import Tables, unpivot
 from analyzer.reading.times import since_epoch
-from analyzer.survey.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from analyzer.evidence.result import Settings
+    from analyzer.evidence.settings import Settings
     from analyzer.history.lifetimes import Lives
     from analyzer.reading.issues import IssueLog
     from analyzer.reading.source import Source

@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import Status
-from analyzer.evidence.record import TREND
-from analyzer.evidence.schema import to_pandas
+from analyzer.evidence.schema import TREND, to_pandas
 from analyzer.history.calendar import GAP, Calendar
 from analyzer.judging.staleness import codes_of, days_since
 from analyzer.judging.verdicts import SUBJECTS, Verdicts

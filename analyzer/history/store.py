@@ -14,17 +14,13 @@ one step, under a lock: a crash leaves the old state or the new one.
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 import shutil
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC
 from functools import reduce
-from itertools import islice
 from operator import and_
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -33,7 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.errors import InputError, OutputError
-from analyzer.evidence.folder import flush, swap
+from analyzer.evidence.folder import Claims, Owner, check, locked, put_in_place, staged
 from analyzer.evidence.schema import FEW, ISSUES, USERS, issues_table, to_arrow
 from analyzer.history.calendar import Calendar
 from analyzer.reading.columns import TIME, category_of, coded, column_of, microseconds, numbered, times_from
@@ -43,10 +39,12 @@ from analyzer.reading.layout import State
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     import numpy.typing as npt
     from pyarrow import parquet
 
+    from analyzer.evidence.folder import Standing
     from analyzer.reading.normalizing import Tables
     from analyzer.reading.source import Source
 
@@ -99,8 +97,6 @@ _STATES: Final = {state.value: code for code, state in enumerate(State)}
 _NOTES: Final = "_schema.json"
 _PART: Final = re.compile(r"(?:snapshots|reports|issues)/month=\d{4}-\d\d/part-0\.parquet")
 _FOLDER: Final = re.compile(r"(?:snapshots|reports|issues)(?:/month=\d{4}-\d\d)?")
-_NAMED: Final = 3
-"""Foreign files that an error names."""
 
 _UNDATED: Final = "undated_snapshot"
 _UNOWNED: Final = "unowned_snapshot"
@@ -148,16 +144,12 @@ def add(folder: Path, sources: Sequence[Source], tables: Tables, log: IssueLog) 
     new = _new_rows(sources, tables, log, refused)
     target = folder.resolve()
     try:
-        with _locked(target):
-            _tidy(target)
-            check_folder(folder)
-            with _staged(target) as staging:
-                done = _merge_months(folder, staging, new, log)
-                if done.changed:
-                    _complete(staging, target)
-                    check_folder(folder)
-                    flush(staging)
-                    swap(staging, target)
+        with locked(target), staged(target) as staging:
+            check(folder, STORE)
+            done = _merge_months(folder, staging, new, log)
+            if done.changed:
+                _complete(staging, target)
+                put_in_place(staging, target, STORE)
     except OSError as error:
         raise OutputError(
             f"cannot write the store {folder}: {error.strerror or error}", "check permissions and free space"
@@ -167,33 +159,16 @@ def add(folder: Path, sources: Sequence[Source], tables: Tables, log: IssueLog) 
 
 def check_folder(folder: Path) -> None:
     """Raise OutputError unless `folder` is absent, empty, or holds a store and nothing else."""
-    if not os.path.lexists(folder):
-        return
-    if not folder.is_dir():
-        raise OutputError(f"not a folder: {folder}", "choose another folder for the store")
-    if folder.resolve() == Path.cwd():
-        raise OutputError(
-            "the store would be the current folder, which is replaced as a whole",
-            "choose another folder, or work from outside it",
-        )
-    foreign = sorted(islice(_foreign(folder), _NAMED + 1))
-    if foreign:
-        more = " and more" if len(foreign) > _NAMED else ""
-        raise OutputError(
-            f"the folder {folder} holds what is not of a snapshot store: {', '.join(foreign[:_NAMED])}{more}",
-            "choose another folder, or move these away: the store is replaced as a whole",
-        )
+    check(folder, STORE)
 
 
-def _foreign(folder: Path) -> Iterator[str]:
-    for place, names, files in os.walk(folder):
-        for name in sorted((*names, *files)):
-            path = Path(place, name)
-            shown = path.relative_to(folder).as_posix()
-            is_folder = path.is_dir()
-            own = _FOLDER.fullmatch(shown) if is_folder else _PART.fullmatch(shown) or shown == _NOTES
-            if path.is_symlink() or not own:
-                yield f"{shown}/" if is_folder else shown
+def _claims(_: Path, found: Standing) -> Claims:
+    """Return what of a folder is of a store, by its name: whether a part is sound shows where it is read."""
+    files = {name for name in found.files if name == _NOTES or _PART.fullmatch(name)}
+    return Claims(bool(files), files, {name for name in found.folders if _FOLDER.fullmatch(name)})
+
+
+STORE: Final = Owner("store", "choose another folder for the store", _NOTES, _claims)
 
 
 # --- what is new -----------------------------------------------------------------------------------------------------
@@ -409,41 +384,6 @@ def _groups(account: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 # --- the folder ------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _locked(target: Path) -> Iterator[None]:
-    """Hold the lock of the store, a file beside it that stays; wait for it where another ingest holds it."""
-    try:
-        import fcntl  # noqa: PLC0415 - not on Windows
-    except ImportError as error:
-        raise OutputError("this system cannot lock a store", "ingest on Linux or macOS") from error
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.with_name(f".{target.name}.lock").open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _tidy(target: Path) -> None:
-    """Clear away what an ingest that was killed left behind; the lock must be held."""
-    left = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{16}}(?P<old>\.old)?")
-    for path in sorted(target.parent.iterdir()):
-        match = left.fullmatch(path.name)
-        if match and match["old"] and not (target.exists() and any(target.iterdir())):
-            path.rename(target)  # killed between two renames, where folders cannot be exchanged in one step
-        elif match:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-@contextmanager
-def _staged(target: Path) -> Iterator[Path]:
-    """Yield a fresh folder beside `target`; whatever is in it at the end goes."""
-    staging = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-    try:
-        staging.mkdir(mode=0o700)
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _complete(staging: Path, target: Path) -> None:

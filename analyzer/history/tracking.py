@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analyzer.engine import ahead
-from analyzer.evidence.record import Ingest, Stored
 from analyzer.evidence.schema import issues_table
 from analyzer.history import following, store
 from analyzer.history.following import Sides
+from analyzer.history.kept import Ingest, Stored
 from analyzer.pipeline import read_tables
 from analyzer.reading.issues import IssueLog
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from analyzer.evidence.record import Comparison, History
-    from analyzer.evidence.result import Settings
+    from analyzer.evidence.comparison import Comparison
+    from analyzer.evidence.history import History
+    from analyzer.evidence.settings import Settings
     from analyzer.pipeline import Progress
     from analyzer.reading.source import Source
 

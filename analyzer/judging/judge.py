@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 from analyzer.controls.control import Whose
 from analyzer.controls.vocabulary import JUDGED_KINDS, NOT_APPLICABLE, Outcome, Reason, Status
 from analyzer.judging.rules import RULES, Instants, Ruling, Subjects
+from analyzer.judging.snapshots import snapshot_of
 from analyzer.judging.staleness import BASES, EXACT, REASONS, TOLERANCE, age_days, codes_of, days_since
 from analyzer.judging.truth import Truth
 from analyzer.judging.verdicts import SUBJECTS, Verdicts
 from analyzer.judging.wording import messages
 from analyzer.reading.columns import NO_TIME, TIME, arrow_of, coded, column_of, numbered, times_from, true_where
 from analyzer.reading.layout import Kind
-from analyzer.survey.selection import snapshot_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from analyzer.controls.checklist import Check, Checklist
     from analyzer.controls.control import Control
+    from analyzer.judging.snapshots import Selection
     from analyzer.judging.staleness import Flags, Micros
     from analyzer.reading.normalizing import Tables
-    from analyzer.survey.selection import Selection
 
     Rows = npt.NDArray[np.int64]
 

@@ -154,7 +154,7 @@ def read_contents(data: bytes) -> list[Content | DamagedError]:
     An envelope that cannot be opened beside others stands in the list as its error. Raises NotAReportError where
     nothing in `data` is a report, DamagedError where something is and cannot be opened.
     """
-    csv_text, encoding = _to_utf8(data)
+    csv_text, encoding = to_utf8(data)
     if not csv_text.strip():
         raise NotAReportError("the file is empty")
     found = find_header(csv_text)
@@ -166,7 +166,7 @@ def read_contents(data: bytes) -> list[Content | DamagedError]:
     return [replace(one, encoding=encoding) if isinstance(one, Content) else one for one in opened]
 
 
-def _to_utf8(data: bytes) -> tuple[bytes, str]:
+def to_utf8(data: bytes) -> tuple[bytes, str]:
     """Return `data` as UTF-8 with LF line ends and without byte order mark, and what it was."""
     encoding = "utf-8"
     if data.startswith(b"\xef\xbb\xbf"):
@@ -336,7 +336,7 @@ def _decoded(text: object, container: str) -> Content:
             raise DamagedError(f"Content is not base64 ({error}); download the report again") from error
     if not isinstance(data, bytes):
         raise DamagedError("Content is no text of a report")
-    data, _ = _to_utf8(data)
+    data, _ = to_utf8(data)
     found = find_header(data)
     if found is None:
         raise DamagedError("Content does not begin with the header of a credential report; download it again")

@@ -29,8 +29,3 @@ class Source:
     captured_at: datetime | None
     captured_from: str
     account_hint: str | None
-
-    @property
-    def identity(self) -> tuple[str, str | None]:
-        """What tells one report from another: its CSV, and its account where only the file's name tells that."""
-        return self.digest, None if "arn" in self.header.header.columns else self.account_hint

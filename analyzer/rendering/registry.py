@@ -1,8 +1,87 @@
-"""The names a user can choose from, where the command line (which loads nothing heavy) and the writers see them."""
+"""The formats that an evidence set can be rendered in: one entry each. The command line reads this list as well."""
 
-from typing import Final
+from __future__ import annotations
 
-FORMATS: Final = ("parquet", "excel", "charts", "remediation")
-DEFAULT_FORMATS: Final = ("parquet", "excel", "charts")
-TABLES: Final = ("findings", "credentials", "users", "issues")
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+KINDS: Final = ("audit", "comparison", "history")
+"""The kinds of evidence."""
 ENGINES: Final = ("local", "dask")
+TABLES: Final = ("findings", "credentials", "users", "issues")
+"""The tables of an audit that one can choose from."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format: `module` has `render(evidence, folder, options) -> list[Path]`; None: nothing is rendered.
+
+    `needs` has for each kind of evidence that it takes the tables that it reads. `doing` is what the progress says.
+    """
+
+    name: str
+    module: str | None
+    needs: Mapping[str, Sequence[str]]
+    is_default: bool
+    doing: str = ""
+
+
+FORMATS: Final = (
+    Format(
+        "parquet",
+        None,
+        MappingProxyType(dict.fromkeys(KINDS, ())),
+        is_default=True,
+    ),
+    Format(
+        "excel",
+        "analyzer.rendering.workbook",
+        MappingProxyType(
+            {
+                "audit": ("findings", "credentials", "users", "issues"),
+                "comparison": ("events", "issues"),
+                "history": ("measures", "lifetimes", "trend", "coverage", "issues"),
+            }
+        ),
+        is_default=True,
+        doing="writing the workbook",
+    ),
+    Format(
+        "charts",
+        "analyzer.rendering.pictures.render",
+        MappingProxyType({"audit": (), "history": ("lifetimes", "trend", "coverage", "issues")}),
+        is_default=True,
+        doing="drawing",
+    ),
+    Format(
+        "remediation",
+        "analyzer.rendering.remediation",
+        MappingProxyType({"audit": ("findings", "credentials", "users")}),
+        is_default=False,
+        doing="writing the remediation",
+    ),
+)
+
+
+def formats_of(kind: str) -> tuple[str, ...]:
+    """Return the names of the formats that a kind of evidence can be rendered in."""
+    return tuple(one.name for one in FORMATS if kind in one.needs)
+
+
+def default_formats(kind: str) -> tuple[str, ...]:
+    """Return the names of the formats that are rendered unless others are chosen."""
+    return tuple(one.name for one in FORMATS if kind in one.needs and one.is_default)
+
+
+def chosen(kind: str, names: Sequence[str]) -> list[Format]:
+    """Return the formats of these names that a kind of evidence can be rendered in, in the order of the list."""
+    return [one for one in FORMATS if one.name in names and kind in one.needs]
+
+
+def tables_needed(kind: str, names: Sequence[str]) -> set[str]:
+    """Return the tables that the formats of these names read."""
+    return {table for one in chosen(kind, names) for table in one.needs[kind]}

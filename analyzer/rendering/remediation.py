@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.evidence.result import iso, reference
+from analyzer.evidence.plain import iso
+from analyzer.evidence.summary import reference
 from analyzer.reading.columns import arrow_of, microseconds
 from analyzer.reading.layout import SLOTS, Kind, State
 

@@ -10,9 +10,8 @@ import openpyxl
 import polars as pl
 import pytest
 
-from analyzer import pipeline
-from analyzer.evidence.result import Settings
 from analyzer.evidence.schema import TABLES
+from tests import running
 from tests.benchmarks.__main__ import (
     PEERS_OF_AUDIT,
     audit,
@@ -35,7 +34,7 @@ def test_the_fleet_reads_without_an_issue_and_is_the_same_again(tmp_path: Path) 
     assert sizes[0] == sizes[1]
     texts = [sorted(path.read_bytes() for path in (tmp_path / name).rglob("*.csv")) for name in ("a", "b")]
     assert texts[0] == texts[1]
-    found = pipeline.audit([str(tmp_path / "a")], Settings(unused()))
+    found = running.audit([str(tmp_path / "a")], running.Settings(unused()))
     assert found.issues.empty
     assert len(found.users) == 3 * 41
     assert {"pass", "fail"} <= set(found.findings["status"])

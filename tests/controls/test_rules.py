@@ -14,20 +14,19 @@ from analyzer.controls.catalog import BY_ID, CONTROLS
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import ControlPolicy, Policy
 from analyzer.controls.vocabulary import Status
-from analyzer.evidence.result import Settings
 from analyzer.judging.rules import RULES
-from analyzer.pipeline import audit
 from analyzer.reading.layout import COLUMNS
 from tests.control_oracle import SLOT_ORDER, Verdict, judge_controls
 from tests.controls.fixtures import CASES, Case
 from tests.reports import csv_of, key, password, root, user, write
+from tests.running import Settings, audit
 from tests.strategies import Report, as_ofs, reports
 from tests.test_laws import run_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
 EVERY_CASE = [(control, case) for control, cases in CASES.items() for case in cases]

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from analyzer.evidence.result import Audit, Settings
-from analyzer.pipeline import audit
 from tests.reports import csv_of, key, password, root, unused, user, write
+from tests.running import Audit, Settings, audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from openpyxl.workbook import Workbook
     from openpyxl.worksheet.worksheet import Worksheet
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 SHEETS = ["Summary", "Findings", "Credentials", "Data issues", "Method", "Provenance"]
 

@@ -11,7 +11,7 @@ from analyzer.evidence.schema import TABLES, to_arrow
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 
 def test_the_tables_come_back_cell_by_cell(any_audit: Audit, tmp_path: Path) -> None:

@@ -14,11 +14,10 @@ import pytest
 
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import Policy, Waiver
-from analyzer.evidence.result import Audit, Settings
-from analyzer.pipeline import audit
 from analyzer.rendering import remediation
 from tests.outputs.conftest import AS_OF
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, user, write
+from tests.running import Audit, Settings, audit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

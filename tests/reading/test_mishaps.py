@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.evidence.result import Audit, Settings
-from analyzer.pipeline import audit
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, root, unused, user, write
+from tests.running import Audit, Settings, audit
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, UTC)
 OTHER = "123456789012"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.survey.selection import note_users_found_twice
+from analyzer.judging.snapshots import note_users_found_twice
 from tests.reports import COLUMNS_22, csv_of, read, user, write
 
 ACCOUNT, OTHER = "111122223333", "444455556666"

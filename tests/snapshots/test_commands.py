@@ -9,7 +9,7 @@ import pytest
 from openpyxl import load_workbook
 from pyarrow import parquet
 
-from analyzer.evidence.record import COVERAGE, EVENTS, LIFETIMES, TREND
+from analyzer.evidence.schema import COVERAGE, EVENTS, LIFETIMES, TREND
 from tests.cli.running import run
 from tests.reports import csv_of, key, password, root, user, write
 

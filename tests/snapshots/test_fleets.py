@@ -12,13 +12,13 @@ import pytest
 from pyarrow import parquet
 
 from analyzer.controls.checklist import make_checklist
-from analyzer.evidence.result import Settings
 from analyzer.history import following
 from analyzer.history import store as module
 from analyzer.history.store import by_accounts, load, span
 from analyzer.history.tracking import compare, compare_stored, history, history_stored, ingest
 from analyzer.reading.issues import IssueLog
 from tests.reports import write
+from tests.running import Settings
 from tests.snapshots.simulator import simulate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

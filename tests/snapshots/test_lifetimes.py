@@ -10,16 +10,16 @@ import pytest
 
 from analyzer.controls.checklist import make_checklist
 from analyzer.errors import InputError
-from analyzer.evidence.result import Settings
 from analyzer.history.tracking import history
 from tests.reports import csv_of, key, password, root, unused, user, write
+from tests.running import Settings
 from tests.snapshots.simulator import expected_lifetimes, simulate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from analyzer.controls.checklist import Checklist
-    from analyzer.evidence.record import History
+    from analyzer.evidence.history import History
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNT = "111122223333"

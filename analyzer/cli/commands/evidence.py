@@ -12,7 +12,7 @@ from analyzer.cli.ending import end, show
 from analyzer.cli.options import ROWS_OF_A_SHEET, AsJson, Showing, WorkbookRows
 from analyzer.rendering.registry import FORMATS
 
-_RENDERED = tuple(name for name in FORMATS if name != "parquet")
+_RENDERED = tuple(one.name for one in FORMATS if one.module is not None)
 """What is made of the Parquet tables."""
 
 

@@ -21,7 +21,8 @@ from analyzer.cli.screen.common import (
 )
 from analyzer.cli.screen.findings import show_findings
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
-from analyzer.evidence.result import FURTHER, GRAVE, MOST_SHOWN, UNUSED_FIRST, answer, overall, scope, told_of
+from analyzer.evidence.result import FURTHER, GRAVE, MOST_SHOWN, UNUSED_FIRST
+from analyzer.evidence.summary import answer, overall, scope, told_of
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from analyzer.controls.checklist import Check, Checklist
     from analyzer.evidence.output import Written
-    from analyzer.evidence.result import Summary
+    from analyzer.evidence.summary import Summary
 
 _ACCOUNT: Final = 14
 """Columns that an account's number takes."""

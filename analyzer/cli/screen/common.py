@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analyzer.evidence.output import Written
-    from analyzer.evidence.result import WithIssues
+    from analyzer.evidence.summary import WithIssues
 
 _WIDE: Final = 120
 """Columns where the output is no terminal that would know better."""

@@ -9,7 +9,7 @@ from analyzer.controls.vocabulary import counted
 from analyzer.reading.columns import records
 
 if TYPE_CHECKING:
-    from analyzer.evidence.result import Inspection
+    from analyzer.evidence.inspection import Inspection
 
 
 def show_inspection(found: Inspection) -> None:

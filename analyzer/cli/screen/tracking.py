@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from analyzer.evidence.comparison import Comparison
+    from analyzer.evidence.history import History
     from analyzer.evidence.output import Written
-    from analyzer.evidence.record import Comparison, History, Ingest, Stored
+    from analyzer.history.kept import Ingest, Stored
 
 _MOST_ACCOUNTS: Final = 20
 """Accounts of a store that are shown, and gaps."""

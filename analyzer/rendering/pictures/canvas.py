@@ -1,4 +1,4 @@
-"""What pictures share: their size, colours and style, titles and notes that fit, colours one can read.
+"""The one canvas of all pictures: size, colours and style, titles and notes that fit, colours one can read.
 
 Colours are from the palette of Okabe and Ito ("Color Universal Design", 2008), which colour-blind readers can tell
 apart. Equal inputs give equal bytes, whatever the reader's own settings of matplotlib.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
@@ -26,11 +27,18 @@ LEFT, WIDTH = 0.03, 0.94
 """Where titles and notes begin, and how much of the figure's width they may take."""
 INK, MUTED, RULE = "#222222", "#666666", "#CCCCCC"
 PASS, FAIL = "#56B4E9", "#D55E00"
+PASS_AREA, FAIL_AREA = "#DDF0FB", "#FCF3ED"
+"""The same, paler, for areas on which something lies."""
+UNSURE, UNSURE_AREA = "#F0E442", "#FAF5B5"
+"""The colours of what could not be decided."""
+OTHER: Final = "#999999"
+"""The colour of what is neither, and of the rest of many."""
 FAIL_TEXT: Final = "#A84A00"
 """The colour of failures, darker where small letters are to be read."""
-HEAT: Final = ("#FCE0CC", "#F0A36B", FAIL, "#7A3400")
-"""The colours of few to many failures."""
-HATCHING: Final = "#BBBBBB"
+HATCH, HATCH_COLOR = "/////", "#BBBBBB"
+"""How it is hatched where failures are waived, or snapshots are missing; the colour is that of hatches on white."""
+SHARE_TICKS: Final = ([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+"""Where a scale of shares has marks, and what stands there."""
 
 
 def save(pictures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path]:
@@ -118,6 +126,19 @@ def say_nothing(figure: Figure, why: str) -> Figure:
     """Say on the picture why there is nothing to show."""
     figure.text(0.5, 0.45, why, fontsize=13, color=MUTED, ha="center", va="center")
     return figure
+
+
+def hide_scale(axes: Axes, side: Literal["left", "bottom"]) -> None:
+    """Leave out the scale of counts on one side: each count stands beside its bar."""
+    (axes.set_yticks if side == "left" else axes.set_xticks)([])
+    axes.spines[side].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def hide_frame(axes: Axes) -> None:
+    """Leave out all four lines around the axes."""
+    for spine in axes.spines.values():
+        spine.set_visible(False)
 
 
 def readable_on(fill: str) -> str:

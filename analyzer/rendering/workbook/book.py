@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 
 from analyzer import __version__
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
-from analyzer.evidence.result import answer, iso, overall, scope
+from analyzer.evidence.plain import iso
 from analyzer.evidence.schema import CREDENTIALS, FEW, FINDINGS, ISSUES, TEXT, to_arrow
+from analyzer.evidence.summary import answer, overall, scope
 from analyzer.reading.columns import TIME
 from analyzer.reading.issues import CODES
 from analyzer.reading.layout import Kind

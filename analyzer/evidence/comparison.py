@@ -1,0 +1,129 @@
+"""What a comparison found: events between two snapshots, and the counts that every output shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from analyzer.controls.vocabulary import counted
+from analyzer.evidence.history import IDENTITY
+from analyzer.evidence.plain import frame_of_rows, plain_rows
+from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
+from analyzer.evidence.settings import Settings
+from analyzer.evidence.summary import WithIssues, issue_codes, told_of
+from analyzer.reading.issues import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    import pyarrow as pa
+
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True)
+class Comparison(WithIssues):
+    """Events between an older and a newer snapshot of each account (columns: `EVENTS`)."""
+
+    settings: Settings
+    inputs: pd.DataFrame
+    events: pd.DataFrame
+    issues: pd.DataFrame
+    accounts: tuple[str, ...] = ()
+    """Accounts with a snapshot on both sides."""
+    only_old: tuple[str, ...] = ()
+    only_new: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Comparison:
+        """Return the comparison whose `facts` a manifest keeps, and whose tables are these."""
+        return cls(
+            settings=Settings.of_facts(facts["settings"]),
+            inputs=frame_of_rows(facts["inputs"]),
+            events=to_pandas(tables["events"]),
+            issues=to_pandas(tables["issues"]),
+            accounts=tuple(facts["accounts"]),
+            only_old=tuple(facts["only_old"]),
+            only_new=tuple(facts["only_new"]),
+        )
+
+    @property
+    def _issues_by_code(self) -> dict[str, int]:
+        return issue_codes(self.issues["code"].astype("str"))
+
+    title: ClassVar[str] = "What changed between two snapshots"
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Events by their word, in the order of `KINDS_OF_EVENTS`."""
+        counts = self.events["event"].astype("str").value_counts()
+        return {name: int(counts[name]) for name in KINDS_OF_EVENTS if name in counts}
+
+    @cached_property
+    def closings(self) -> dict[str, int]:
+        """What was fixed, by how; the most frequent first."""
+        counts = self.events["how"][(self.events["event"] == "fixed").to_numpy()].astype("str").value_counts()
+        return {str(how): int(count) for how, count in counts.items()}
+
+    @cached_property
+    def new_failures(self) -> pd.DataFrame:
+        """The events that are failures which were not there before, without those that a waiver covers."""
+        is_new = self.events["event"].isin(list(NEW_FAILURES)).to_numpy()
+        return self.events[is_new & self.events["waiver"].isna().to_numpy()]
+
+    @cached_property
+    def tables(self) -> dict[str, pa.Table]:
+        """The tables as they are written, by name."""
+        return {"events": to_arrow(self.events, EVENTS), "issues": to_arrow(self.issues, ISSUES)}
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The answer in lines."""
+        counts = {name: self.counts.get(name, 0) for name in KINDS_OF_EVENTS}
+        how = ", ".join(f"{count:,} {how.replace('_', ' ')}" for how, count in self.closings.items())
+        bad = sum(counts[name] for name in NEW_FAILURES)
+        waived = f", {bad - len(self.new_failures):,} of them waived" if bad > len(self.new_failures) else ""
+        again = f" ({counts['regressed']:,} had been fixed before{waived})" if bad else ""
+        lines = [f"{counted(bad, 'new failure')}{again}; {counts['fixed']:,} fixed{f' ({how})' if how else ''}."]
+        unknown = f"; of {counts['not_known']:,} it is not known" if counts["not_known"] else ""
+        lines.append(f"{counts['still_failing']:,} still failing{unknown}.")
+        lines.append(f"{counted(len(self.accounts), 'account')} compared.")
+        for side, accounts in (("older", self.only_old), ("newer", self.only_new)):
+            if accounts:
+                more = f" and {len(accounts) - _NAMED:,} more" if len(accounts) > _NAMED else ""
+                lines.append(f"Not compared, on the {side} side only: {', '.join(accounts[:_NAMED])}{more}.")
+        return lines + told_of(self.settings.checklist)
+
+    @property
+    def method(self) -> list[str]:
+        """How it was found, in lines."""
+        return [
+            "Of each account the newest snapshots of the two sides are compared, each judged at its own capture time.",
+            IDENTITY,
+            "What is unknown in either snapshot is no change.",
+            "new_failure: it did not fail before. fixed: how says by what. not_known: the newer snapshot cannot tell.",
+            "regressed: it had failed in an older snapshot, was fixed, and fails again.",
+        ]
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What the manifest keeps, and `--json` prints."""
+        return {
+            "settings": self.settings.facts,
+            "events": self.counts,
+            "fixed_by": self.closings,
+            "accounts": list(self.accounts),
+            "only_old": list(self.only_old),
+            "only_new": list(self.only_new),
+            "issues": self.issue_counts,
+            "inputs": plain_rows(self.inputs),
+        }
+
+    @property
+    def exit_code(self) -> int:
+        """0: no new failures but what is waived; 1: some; 3: some input was not read."""
+        if self.has_issues(Level.REJECTED):
+            return 3
+        return 1 if len(self.new_failures) else 0

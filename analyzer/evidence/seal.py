@@ -1,0 +1,198 @@
+"""`manifest.json` and `rendered.json`: their form, and the digest by which each shows that it is as it was written.
+
+    manifest.json   what was judged, and the tables that came of it; never rewritten
+    rendered.json   what was rendered from them: workbook, pictures, scripts
+
+Each holds `digest`, the SHA-256 of its own bytes with those 64 digits as zeros. That finds accidents: whoever changes a
+file on purpose can put a new digest into it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+MANIFEST: Final = "manifest.json"
+RENDERED: Final = "rendered.json"
+PROGRAM: Final = "credreport"
+SCHEMA_VERSION: Final = 2
+"""Of the evidence set: of both files and of the tables."""
+
+_BLANK: Final = "0" * 64
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_DIGEST_LINE: Final = re.compile(rb'^  "digest": "([0-9a-f]{64})",?$', re.MULTILINE)
+"""The line of `digest` in a sealed file. Text cannot look like it: within strings there are no line ends."""
+_OUR_NAME: Final = f'"{PROGRAM}"'.encode()
+
+
+class DamagedSealError(InputError):
+    """A manifest.json or rendered.json of credreport that is not as credreport wrote it; `file` is its name."""
+
+    def __init__(self, folder: Path, file: str, why: str) -> None:
+        super().__init__(
+            f"{file} in {folder} {why}", "take the evidence set from where it was stored first, or run credreport again"
+        )
+        self.folder = folder
+        self.file = file
+        self.why = why
+
+    def __reduce__(self) -> tuple[type[DamagedSealError], tuple[Path, str, str]]:  # type: ignore[override]
+        """Let it pass from one process to another."""
+        return type(self), (self.folder, self.file, self.why)
+
+
+# --- writing and reading one file -------------------------------------------------------------------------------------
+
+
+def seal(document: Mapping[str, Any]) -> bytes:
+    """Return `document` as indented JSON (UTF-8) with its own `digest`, after `schema_version` or else first."""
+    sealed: dict[str, Any] = {} if "schema_version" in document else {"digest": _BLANK}
+    for key, value in document.items():
+        if key != "digest":
+            sealed[key] = value
+        if key == "schema_version":
+            sealed["digest"] = _BLANK
+    blank = (json.dumps(sealed, indent=2, ensure_ascii=False) + "\n").encode()
+    start, end = _digits(blank)
+    return blank[:start] + hashlib.sha256(blank).hexdigest().encode() + blank[end:]
+
+
+def unseal(data: bytes) -> dict[str, Any]:
+    """Return the document that `seal` made `data` of; ValueError where any byte of it has changed since."""
+    start, end = _digits(data)
+    blank = data[:start] + _BLANK.encode() + data[end:]
+    if hashlib.sha256(blank).hexdigest().encode() != data[start:end]:
+        raise ValueError("was changed since it was written: it does not fit its own digest")
+    document: dict[str, Any] = json.loads(data)
+    return document
+
+
+def _digits(data: bytes) -> tuple[int, int]:
+    """Return where the digest of a sealed file begins and ends; ValueError where it has none, or more than one."""
+    found = list(_DIGEST_LINE.finditer(data))
+    if len(found) != 1:
+        raise ValueError("was changed since it was written: it has no digest of its own")
+    return found[0].span(1)
+
+
+def digest_of(path: Path) -> str:
+    """Return a file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- reading those of a folder ----------------------------------------------------------------------------------------
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of the evidence set in `folder`.
+
+    Raises InputError where there is none, or one of another version, and DamagedSealError where it was changed.
+    """
+    found = find_document(folder, MANIFEST)
+    if found is None:
+        raise InputError(
+            f"no evidence set: {folder} has no {MANIFEST} of {PROGRAM}",
+            "give the folder that `credreport audit -o DIR`, `compare` or `history` has written",
+        )
+    _require_version(found, folder)
+    _require_rows(found.get("inputs"), folder, MANIFEST)
+    return found
+
+
+def read_rendered(folder: Path) -> dict[str, Any] | None:
+    """Return what tells of the renderings in `folder`, None where nothing does; raises as `read_manifest` does."""
+    found = find_document(folder, RENDERED)
+    if found is not None:
+        _require_version(found, folder)
+    return found
+
+
+def find_document(folder: Path, name: str) -> dict[str, Any] | None:
+    """Return `name` (MANIFEST or RENDERED) of `folder`, of whatever version; None where it is missing or not ours.
+
+    Each of its `outputs` has at least `name`, which stays within the folder, and `sha256`. Raises DamagedSealError
+    where it is ours and was changed, and InputError where it cannot be read.
+    """
+    path = folder / name
+    if path.is_symlink() or not path.is_file():
+        return None
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}", "check permissions and the disk") from error
+    if _OUR_NAME not in data and not _DIGEST_LINE.search(data):
+        return None
+    try:
+        found = _plain_of_first_version(data) or unseal(data)
+    except (ValueError, RecursionError) as error:
+        why = str(error) if type(error) is ValueError else "was changed since it was written: it is no JSON any more"
+        raise DamagedSealError(folder, name, why) from error
+    if found.get("program") != PROGRAM:
+        return None
+    _require_rows(found.get("outputs"), folder, name)
+    for row in found["outputs"]:
+        if not _stays_within(row["name"]):
+            raise DamagedSealError(folder, name, f"names a file outside of the folder: {row['name']!r}")
+    return found
+
+
+def _plain_of_first_version(data: bytes) -> dict[str, Any] | None:
+    """Return a manifest as credreport 0.1 wrote it, without a digest; None where `data` is none."""
+    if _DIGEST_LINE.search(data):
+        return None
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    is_first = isinstance(found, dict) and found.get("program") == PROGRAM and found.get("schema_version") == 1
+    return found if is_first and "digest" not in found else None
+
+
+def _require_version(document: Mapping[str, Any], folder: Path) -> None:
+    version = document.get("schema_version")
+    if version == SCHEMA_VERSION:
+        return
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        hint = "update credreport"
+    else:
+        hint = "run the command again with this version, or use credreport 0.1 for this set"
+    raise InputError(
+        f"the evidence set {folder} has schema version {version}, this credreport knows {SCHEMA_VERSION}", hint
+    )
+
+
+def _require_rows(rows: object, folder: Path, name: str) -> None:
+    """Raise DamagedSealError unless `rows` are a list of what has a `name` and a `sha256`."""
+    if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
+        raise DamagedSealError(folder, name, "lacks the names and digests of files")
+
+
+def _is_row(row: object) -> bool:
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("name"), str)
+        and isinstance(digest := row.get("sha256"), str)
+        and _SHA256.fullmatch(digest) is not None
+    )
+
+
+def _stays_within(name: str) -> bool:
+    """Whether a name is that of a file in the folder, below it, with `/` between folders."""
+    parts = name.split("/")
+    odd = "\\" in name or "\0" in name or re.match(r"[A-Za-z]:", name)
+    return not odd and all(part not in {"", ".", ".."} for part in parts) and name not in {MANIFEST, RENDERED}
+
+
+def names_of(*documents: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the digest of each output that the documents list, by its name."""
+    rows: Iterable[Mapping[str, Any]] = (row for one in documents if one is not None for row in one["outputs"])
+    return {row["name"]: row["sha256"] for row in rows}

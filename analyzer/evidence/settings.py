@@ -1,0 +1,82 @@
+"""How reports are judged, as data that a manifest keeps without loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from analyzer.controls.catalog import BY_ID
+from analyzer.controls.checklist import Check, Checklist, make_checklist
+from analyzer.controls.control import Severity
+from analyzer.controls.frameworks import BENCHMARKS
+from analyzer.controls.policy import parse_policy
+from analyzer.evidence.plain import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How reports are judged. Nothing here depends on the machine, the clock or the output folder."""
+
+    checklist: Checklist = field(default_factory=make_checklist)
+    """What is judged: controls, limits, waivers."""
+    as_of: datetime | None = None
+    """The reference instant (UTC); None: each report at its own `captured_at`."""
+    every_snapshot: bool = False
+    """Judge every snapshot of an account, not the newest one only."""
+    account_id: str | None = None
+    """The account of rows that neither their ARN nor their file name says."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same as plain data, without loss: `Settings.of_facts` makes equal settings of it."""
+        checklist = self.checklist
+        policy = checklist.policy
+        return {
+            "as_of": iso(self.as_of),
+            "benchmark": checklist.benchmark.id if checklist.benchmark else None,
+            "controls": [
+                {
+                    "control": one.control.id,
+                    "title": one.title,
+                    "requirement": one.requirement,
+                    "severity": one.severity.value,
+                    "parameters": dict(one.parameters),
+                    "set_by": dict(one.set_by),
+                }
+                for one in checklist.checks
+            ],
+            "switched_off": list(checklist.left_out),
+            "policy": {"name": policy.name, "sha256": policy.sha256, "text": policy.text} if policy else None,
+            "every_snapshot": self.every_snapshot,
+            "account_id": self.account_id,
+        }
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> Settings:
+        """Return the settings that gave some facts."""
+        checks = tuple(
+            Check(
+                BY_ID[one["control"]],
+                one["requirement"],
+                Severity(one["severity"]),
+                one["parameters"],
+                one["set_by"],
+            )
+            for one in facts["controls"]
+        )
+        policy = facts["policy"]
+        return cls(
+            Checklist(
+                checks,
+                BENCHMARKS[facts["benchmark"]] if facts["benchmark"] else None,
+                parse_policy(policy["name"], policy["text"].encode()) if policy else None,
+                tuple(facts["switched_off"]),
+            ),
+            None if facts["as_of"] is None else datetime.fromisoformat(facts["as_of"]),
+            facts["every_snapshot"],
+            facts["account_id"],
+        )

@@ -1,0 +1,92 @@
+"""Files of an evidence set, at a path or at a URL that fsspec knows."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analyzer.errors import OutputError
+from analyzer.survey.files import file_system, is_url
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NAMED = 3
+
+
+def put(place: str, name: str, data: bytes) -> None:
+    """Write the file `name` at `place` so that it is there whole or not at all, also where two do it at once."""
+    if is_url(place):
+        system, root = file_system(place)
+        if "file" not in system.protocol:
+            system.pipe_file(f"{root}/{name}", data)
+            return
+        place = root
+    path = Path(place) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    staged.write_bytes(data)
+    staged.replace(path)
+
+
+def get(place: str, name: str) -> bytes:
+    """Return the bytes of the file `name` at `place`."""
+    if not is_url(place):
+        return (Path(place) / name).read_bytes()
+    system, root = file_system(place)
+    return bytes(system.cat_file(f"{root}/{name}"))
+
+
+def opened(place: str, name: str) -> Any:  # noqa: ANN401 - a path, or a file object of fsspec
+    """Return what a reader of Parquet can open."""
+    if not is_url(place):
+        return Path(place) / name
+    system, root = file_system(place)
+    return system.open(f"{root}/{name}", "rb")
+
+
+def make_folders(place: str, names: Sequence[str]) -> None:
+    """Make folders at `place`."""
+    system, root = file_system(place)
+    for name in names:
+        system.makedirs(f"{root}/{name}", exist_ok=True)
+
+
+def remove(place: str, name: str) -> None:
+    """Remove the file `name` at `place`."""
+    system, root = file_system(place)
+    system.rm_file(f"{root}/{name}")
+
+
+def remove_folder(place: str, name: str) -> None:
+    """Remove a folder at `place`, with what is in it, as far as that goes."""
+    system, root = file_system(place)
+    with suppress(OSError):
+        system.rm(f"{root}/{name}", recursive=True)
+
+
+def sizes(place: str) -> dict[str, int]:
+    """Return the size of each file at `place`, by its name."""
+    system, root = file_system(place)
+    system.invalidate_cache()
+    prefix = root.rstrip("/") + "/"
+    return {path.removeprefix(prefix): facts["size"] for path, facts in system.find(root, detail=True).items()}
+
+
+def require_empty(url: str) -> None:
+    """Raise OutputError where something stands at a URL: there, nothing is replaced."""
+    try:
+        found = sorted(sizes(url))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(
+            f"cannot look at {url}: {error.strerror or error}", "check the URL and your permissions"
+        ) from error
+    if found:
+        raise OutputError(
+            f"the output folder {url} is not empty: {', '.join(found[:_NAMED])}",
+            "choose another URL with -o, or remove what is there: at a URL nothing is replaced",
+        )

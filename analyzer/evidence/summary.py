@@ -1,0 +1,415 @@
+"""What every output shows of an audit: a pure function of its settings, its inputs and its tallies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status, counted
+from analyzer.evidence.plain import iso, plain_rows
+from analyzer.evidence.tally import Tally, counts_of, covered_of
+from analyzer.judging.waivers import describe_waivers
+from analyzer.reading.issues import CODES, IssueLog, Level
+from analyzer.reading.layout import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.settings import Settings
+    from analyzer.judging.waivers import Covered
+
+UNKNOWN_ACCOUNT: Final = "unknown"
+"""How rows of no known account are named where they are counted."""
+_SHOWN_OUTCOMES: Final = (*Status, Outcome.INACTIVE)
+
+
+class WithIssues:
+    """Data issues, counted by code."""
+
+    @cached_property
+    def issue_counts(self) -> dict[str, int]:
+        """Data issues by code, the gravest level first, most frequent first within it."""
+        counts = self._issues_by_code
+        codes = sorted(counts, key=lambda code: (-CODES[code].level, -counts[code], code))
+        return {code: counts[code] for code in codes}
+
+    @property
+    def _issues_by_code(self) -> dict[str, int]:
+        raise NotImplementedError
+
+    def has_issues(self, level: Level) -> bool:
+        """Whether there are issues of `level` or graver."""
+        return any(CODES[code].level >= level for code in self.issue_counts)
+
+
+def issue_codes(codes: Iterable[str]) -> dict[str, int]:
+    """Return how often each code stands there."""
+    counts = pd.Series(list(codes), dtype="str").value_counts()
+    return {str(code): int(count) for code, count in counts.items()}
+
+
+@dataclass(frozen=True)
+class Summary(WithIssues):
+    """What every output shows of an audit.
+
+    `inputs` has a row per report: see `analyzer.evidence.inputs`; `tallies` has the columns of `schema.TALLIES`.
+    """
+
+    settings: Settings
+    inputs: pd.DataFrame
+    tallies: pa.Table
+
+    @property
+    def checklist(self) -> Checklist:
+        """What was judged."""
+        return self.settings.checklist
+
+    # --- what was read ------------------------------------------------------------------------------------------------
+
+    @property
+    def _issues_by_code(self) -> dict[str, int]:
+        issues = counts_of(self.tallies, Tally.ISSUES)
+        return {str(code): int(count) for code, count in zip(issues["reason"], issues["count"], strict=True)}
+
+    @cached_property
+    def _users(self) -> pd.DataFrame:
+        return counts_of(self.tallies, Tally.USERS)
+
+    @property
+    def rows(self) -> int:
+        """How many rows of reports were judged, root included."""
+        return int(self._users["count"].sum())
+
+    @property
+    def root_rows(self) -> int:
+        """How many of them are of root."""
+        return int(self._users["count"][self._users["kind"] == "root"].sum())
+
+    @property
+    def known_accounts(self) -> int:
+        """How many accounts the judged rows are known to be of."""
+        return int(self._users["account_id"].nunique())
+
+    @property
+    def some_unknown(self) -> bool:
+        """Whether there are judged rows of no known account."""
+        return bool(self._users["account_id"].isna().any())
+
+    @cached_property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts of the judged rows, also those with nothing to judge; `unknown` for rows of no known one."""
+        return tuple(sorted(set(self._users["account_id"].fillna(UNKNOWN_ACCOUNT))))
+
+    @cached_property
+    def reference_instants(self) -> list[pd.Timestamp]:
+        """The distinct instants at which reports were judged, oldest first."""
+        judged = self.inputs.loc[self.inputs["judged"].astype(bool), "as_of"]
+        return sorted(judged.dropna().unique())
+
+    # --- findings -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def tally(self) -> pd.DataFrame:
+        """Findings counted by `chosen` (position of the check), `account_id`, `status`, `reason` and `waived`."""
+        found = counts_of(self.tallies, Tally.FINDINGS)
+        place = {(one.control.id, one.requirement): number for number, one in enumerate(self.checklist.checks)}
+        keys = zip(found["control"], found["requirement"], strict=True)
+        return found[["status", "reason", "count"]].assign(
+            chosen=np.array([place[key] for key in keys], np.int64),
+            account_id=found["account_id"].fillna(UNKNOWN_ACCOUNT),
+            waived=found["waiver"].notna(),
+        )
+
+    @cached_property
+    def _open_tally(self) -> pd.DataFrame:
+        tally = self.tally
+        return tally[(tally["status"].isin([Status.FAIL, Status.NOT_CHECKED]) & ~tally["waived"]).to_numpy()]
+
+    @property
+    def accounts_of_unknown_device(self) -> int:
+        """Of how many accounts nobody knows the kind of root's MFA device, and no waiver covers it."""
+        some = self._open_tally
+        return int(some["count"][some["reason"] == Reason.MFA_KIND_UNKNOWN].sum())
+
+    @property
+    def made_later(self) -> int:
+        """How many findings are about what was made after the reference instant."""
+        return int(self.tally["count"][self.tally["reason"] == Reason.CREATED_AFTER_AS_OF].sum())
+
+    @cached_property
+    def by_control(self) -> list[dict[str, int]]:
+        """For each check its findings by status.
+
+        And `judged`, their sum without those not applicable; `waived`; `open`: failing or undecided, not waived.
+        """
+        return _whole_numbers(self._sums("chosen").reindex(range(len(self.checklist.checks)), fill_value=0))
+
+    @cached_property
+    def by_account(self) -> pd.DataFrame:
+        """The same by account (index; `unknown` where no account is known), most failures first."""
+        counts = self._sums("account_id")
+        counts = counts.reindex(counts.index.union(list(self.accounts)), fill_value=0)
+        counts.index.name = "account_id"
+        return (
+            counts.reset_index()
+            .sort_values([Status.FAIL, Status.NOT_CHECKED, "account_id"], ascending=[False, False, True])
+            .set_index("account_id")
+        )
+
+    @cached_property
+    def matrix(self) -> dict[Status, pd.DataFrame]:
+        """For each status the findings by check (rows, positions) and account (columns, most failures first)."""
+        return {status: self._crossed(self.tally, status) for status in Status}
+
+    @cached_property
+    def open_matrix(self) -> dict[Status, pd.DataFrame]:
+        """The same of what fails or could not be decided and is not waived."""
+        return {status: self._crossed(self._open_tally, status) for status in (Status.FAIL, Status.NOT_CHECKED)}
+
+    def _crossed(self, tally: pd.DataFrame, status: Status) -> pd.DataFrame:
+        some = tally[(tally["status"] == status).to_numpy()]
+        return _counted_by(some["chosen"], some["account_id"], some["count"]).reindex(
+            index=range(len(self.checklist.checks)), columns=list(self.by_account.index), fill_value=0
+        )
+
+    def _sums(self, by: str) -> pd.DataFrame:
+        tally = self.tally
+        sums = _counted_by(tally[by], tally["status"], tally["count"]).reindex(columns=list(Status), fill_value=0)
+        for name, some in (("waived", tally[tally["waived"].to_numpy(dtype=bool)]), ("open", self._open_tally)):
+            sums[name] = some.groupby(by)["count"].sum().reindex(sums.index, fill_value=0)
+        return sums.assign(judged=sums[list(Status)].sum(axis=1) - sums[Status.NOT_APPLICABLE])
+
+    @cached_property
+    def totals(self) -> dict[str, int]:
+        """Findings by status; `judged`, their sum without those not applicable; `waived`; and `open`."""
+        return {name: sum(counts[name] for counts in self.by_control) for name in self.by_control[0]}
+
+    @cached_property
+    def unused(self) -> dict[str, int] | None:
+        """The same for `unused-credentials` alone; None where it was not judged."""
+        if self.checklist.unused is None:
+            return None
+        return self.by_control[self.checklist.checks.index(self.checklist.unused)]
+
+    @cached_property
+    def covered(self) -> Covered:
+        """What the waivers of the policy cover and match."""
+        return covered_of(self.tallies, self.checklist)
+
+    @cached_property
+    def waivers(self) -> pd.DataFrame:
+        """A row per waiver of the policy (columns: `judging.waivers.describe_waivers`)."""
+        return describe_waivers(self.covered, self.checklist, self.accounts, IssueLog())
+
+    # --- credentials --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def counts(self) -> pd.DataFrame:
+        """Credentials by kind (password, access_key) and outcome (all of `Outcome`), as whole numbers."""
+        found = counts_of(self.tallies, Tally.CREDENTIALS)
+        return _counted_by(found["kind"], found["status"], found["count"]).reindex(
+            index=list(JUDGED_KINDS), columns=list(Outcome), fill_value=0
+        )
+
+    def count(self, kind: Kind, outcome: Outcome | Status) -> int:
+        """Return how many credentials of `kind` came to `outcome`."""
+        return int(self.counts.to_numpy()[JUDGED_KINDS.index(kind), list(Outcome).index(Outcome(outcome))])
+
+    @cached_property
+    def idle(self) -> pd.DataFrame:
+        """Findings of `unused-credentials` by `is_password`, `status` (position in `Status`) and `days` idle.
+
+        `days` is -1 where they are not exactly known; `count` says how many are so.
+        """
+        found = counts_of(self.tallies, Tally.IDLE)
+        statuses = list(Status)
+        frame = pd.DataFrame(
+            {
+                "is_password": (found["kind"] == Kind.PASSWORD).to_numpy(),
+                "status": np.array([statuses.index(one) for one in found["status"]], np.int64),
+                "days": found["idle_days"].fillna(-1).to_numpy(np.int64),
+                "count": found["count"].to_numpy(np.int64),
+            }
+        )
+        return frame.sort_values(["is_password", "status", "days"], ignore_index=True)
+
+    @cached_property
+    def keys(self) -> pd.DataFrame:
+        """Access keys that pass or fail by `age` and `idle` (days, both known) and `never` (used); `count` of each."""
+        found = counts_of(self.tallies, Tally.KEYS)
+        frame = pd.DataFrame(
+            {
+                "age": found["age_days"].to_numpy(np.int64),
+                "idle": found["idle_days"].to_numpy(np.int64),
+                "never": (found["reason"] == Reason.NEVER_USED).to_numpy(),
+                "count": found["count"].to_numpy(np.int64),
+            }
+        )
+        return frame.sort_values(["age", "idle", "never"], ignore_index=True)
+
+    # --- the answer ---------------------------------------------------------------------------------------------------
+
+    @property
+    def exit_code(self) -> int:
+        """0: all pass or are waived; 1: some fail or could not be decided; 3: some input was not read."""
+        if self.has_issues(Level.REJECTED):
+            return 3
+        return 1 if self.totals["open"] else 0
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """The counts as plain data: what `--json` prints and the manifest keeps."""
+        failing = self._failing_controls()
+        return {
+            "benchmark": self.checklist.benchmark.id if self.checklist.benchmark else None,
+            "requirements_of": self.checklist.numbers_of.id,
+            "policy": {"name": self.checklist.policy.name, "sha256": self.checklist.policy.sha256}
+            if self.checklist.policy
+            else None,
+            "switched_off": list(self.checklist.left_out),
+            "as_of": [iso(instant) for instant in self.reference_instants],
+            **self.totals,
+            "by_control": [
+                {
+                    "control": one.control.id,
+                    "requirement": one.requirement,
+                    "severity": one.severity.value,
+                    "parameters": dict(one.parameters),
+                    "set_by": dict(one.set_by),
+                    **counts,
+                }
+                for one, counts in zip(self.checklist.checks, self.by_control, strict=True)
+            ],
+            "by_kind": {
+                kind: {outcome: int(self.counts.loc[kind, outcome]) for outcome in _SHOWN_OUTCOMES}
+                for kind in JUDGED_KINDS
+            }
+            if self.checklist.unused
+            else {},
+            "by_account": {
+                str(account): {**counts, "failing": failing[str(account)]}
+                for account, counts in zip(self.by_account.index, _whole_numbers(self.by_account), strict=True)
+            },
+            "waivers": plain_rows(self.waivers),
+            "reports": len(self.inputs),
+            "reports_judged": int(self.inputs["judged"].sum()),
+            "rows": int(self.inputs["rows"].sum()),
+            "rows_rejected": int(self.inputs["rejected"].sum()),
+            "users": self.rows,
+            "root_rows": self.root_rows,
+            "issues": self.issue_counts,
+        }
+
+    def _failing_controls(self) -> dict[str, list[dict[str, Any]]]:
+        """Return for each account how often each control fails there, where it does."""
+        failing = self.matrix[Status.FAIL]
+        return {
+            str(account): [
+                {"control": one.control.id, "requirement": one.requirement, "fail": int(count)}
+                for one, count in zip(self.checklist.checks, column, strict=True)
+                if count
+            ]
+            for account, column in zip(failing.columns, failing.to_numpy().T, strict=True)
+        }
+
+
+def _counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[Any]) -> pd.DataFrame:
+    """Return sums of counts as a table."""
+    row, row_names = pd.factorize(rows, sort=True)
+    column, column_names = pd.factorize(columns, sort=True)
+    sums = np.zeros((len(row_names), len(column_names)), np.int64)
+    np.add.at(sums, (row, column), count.to_numpy())
+    return pd.DataFrame(sums, index=row_names, columns=column_names)
+
+
+def _whole_numbers(counts: pd.DataFrame) -> list[dict[str, int]]:
+    return [{str(name): int(count) for name, count in row.items()} for row in counts.to_dict("records")]
+
+
+def answer(summary: Summary) -> str:
+    """Return the answer in a sentence: on unused credentials where they were judged, else on all findings."""
+    unused = summary.unused
+    if unused is None:
+        return overall(summary)
+    judged = unused["judged"]
+    if not judged:
+        return "No active password or access key to judge."
+    limit = counted(summary.checklist.unused.limit_days or 0, "day") if summary.checklist.unused else ""
+    return (
+        f"{unused[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more; "
+        f"{unused[Status.NOT_CHECKED]:,} could not be decided; {unused[Status.PASS]:,} pass{_waived(unused)}."
+    )
+
+
+def overall(summary: Summary) -> str:
+    """Return in a sentence what all controls say."""
+    totals = summary.totals
+    controls, findings = counted(len(summary.checklist.checks), "control"), counted(totals["judged"], "finding")
+    return (
+        f"{controls}: {totals[Status.FAIL]:,} of {findings} fail; "
+        f"{totals[Status.NOT_CHECKED]:,} could not be decided; {totals[Status.PASS]:,} pass{_waived(totals)}."
+    )
+
+
+def _waived(counts: dict[str, int]) -> str:
+    """Return what is added where waivers cover some of what fails or could not be decided."""
+    count = counts["waived"]
+    if not count:
+        return ""
+    return f"; {count:,} of those that fail or could not be decided {'is' if count == 1 else 'are'} waived"
+
+
+def told_of(checklist: Checklist) -> list[str]:
+    """Return by what it was judged, where that is not the default: a line each."""
+    lines = []
+    if checklist.benchmark:
+        lines.append(f"Benchmark: {checklist.benchmark.title}.")
+    if checklist.policy:
+        off = f"; switched off: {', '.join(checklist.left_out)}" if checklist.left_out else ""
+        lines.append(f"Policy: {checklist.policy.name}, {counted(len(checklist.policy.waivers), 'waiver')}{off}.")
+    if checklist.changes:
+        lines.append(f"* Set otherwise: {', '.join(checklist.changes)}.")
+    return lines
+
+
+def scope(summary: Summary) -> str:
+    """Return in a line what was judged, and as of when."""
+    reports = f"{int(summary.inputs['judged'].sum()):,} of {counted(len(summary.inputs), 'report')} judged"
+    return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}."
+
+
+def accounts_of(summary: Summary) -> tuple[int, bool]:
+    """Return how many accounts the reports are known to be of, and whether there are rows that tell none."""
+    return summary.known_accounts, summary.some_unknown
+
+
+def accounts_in_words(summary: Summary) -> str:
+    """Return the number of accounts as a reader needs it."""
+    known, some_unknown = accounts_of(summary)
+    if some_unknown:
+        return f"{counted(known, 'account')} and at least one unknown" if known else "account unknown"
+    return counted(known, "account") if known else "no accounts"
+
+
+def reference(summary: Summary) -> str:
+    """Return in words the instant, or the instants, at which reports were judged."""
+    if summary.settings.as_of is not None:
+        return f"As of {spoken(summary.settings.as_of)}"
+    instants = summary.reference_instants
+    if not instants:
+        return "Nothing judged"
+    first, last = f"{instants[0]:%Y-%m-%d}", f"{instants[-1]:%Y-%m-%d}"
+    return f"Each report as of its own capture, {first if first == last else f'{first} to {last}'}"
+
+
+def spoken(instant: datetime) -> str:
+    """Return an instant for readers: the last microsecond of a day, which stands for a date, as the end of that day."""
+    return f"the end of {instant:%Y-%m-%d}, UTC" if instant.microsecond == 999_999 else str(iso(instant))

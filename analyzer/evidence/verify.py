@@ -1,0 +1,257 @@
+"""Whether an evidence set, and what it was made of, is still as the manifest has it: byte for byte."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from analyzer.controls.vocabulary import counted
+from analyzer.errors import InputError
+from analyzer.evidence.folder import Standing, in_one_state
+from analyzer.evidence.seal import (
+    MANIFEST,
+    RENDERED,
+    DamagedSealError,
+    digest_of,
+    names_of,
+    read_manifest,
+    read_rendered,
+)
+from analyzer.survey.digests import digests_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from analyzer.survey.digests import Digested
+
+_PART_OF_FILE: Final = re.compile(r"#\d+$")
+"""What follows the name of a file that holds several reports; all of them have the digest of the file."""
+_STANDARD_INPUT: Final = "-"
+
+
+class Difference(NamedTuple):
+    """A file that is not as the manifest has it.
+
+    `kind` is `manifest` (manifest.json and rendered.json), `table`, `rendering`, `input`, or `file` (that nothing
+    lists); `name` is relative to the set, an input's as the manifest has it.
+    """
+
+    kind: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What became of an evidence set: `checked` counts the files that were looked at, by kind."""
+
+    folder: str
+    changed: tuple[Difference, ...]
+    missing: tuple[Difference, ...]
+    extra: tuple[Difference, ...]
+    checked: Mapping[str, int]
+
+    @property
+    def holds(self) -> bool:
+        """Whether all is as it was written, and nothing is missing or was added."""
+        return not (self.changed or self.missing or self.extra)
+
+    @property
+    def exit_code(self) -> int:
+        """0 where all holds, else 1."""
+        return 0 if self.holds else 1
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same as plain data: what `--json` prints."""
+        differences = {"changed": self.changed, "missing": self.missing, "extra": self.extra}
+        return {
+            "folder": self.folder,
+            "holds": self.holds,
+            "checked": dict(self.checked),
+            **{name: [one._asdict() for one in found] for name, found in differences.items()},
+        }
+
+    @property
+    def lines(self) -> list[str]:
+        """The same for people, the answer first."""
+        counts = ", ".join(counted(count, kind) for kind, count in self.checked.items() if count)
+        answer = "holds: all is as it was written" if self.holds else "does not hold"
+        found = [
+            f"{word}: {one.name} ({one.kind}): {one.why}"
+            for word, differences in (("changed", self.changed), ("missing", self.missing), ("extra", self.extra))
+            for one in differences
+        ]
+        left_out = [] if "input" in self.checked else ["inputs were not checked: give them with --inputs"]
+        return [f"{self.folder} {answer}", *found, f"checked: {counts}", *left_out]
+
+
+def verify(folder: Path, inputs: Sequence[str] = ()) -> Verification:
+    """Compare the evidence set in `folder` with its manifest, and `inputs` (files, folders, archives) with its inputs.
+
+    Every byte is read. Raises InputError where `folder` holds no evidence set of this version, or an input that was
+    given does not exist. A manifest that was changed is the only difference shown: what it lists cannot be trusted.
+    """
+    if not folder.is_dir():
+        read_manifest(folder)  # which says that there is none
+    given = list(digests_of(inputs, leave_out=folder)) if inputs else None
+    try:
+        return in_one_state(folder, partial(_verified, folder, given))
+    except OSError as error:
+        raise InputError(
+            f"cannot read {folder}: {error.strerror or error}", "check permissions and the disk"
+        ) from error
+
+
+def _verified(folder: Path, given: Sequence[Digested] | None) -> Verification:
+    """Compare a set with its manifest, and the files that were `given` (None: not to be checked) with its inputs."""
+    work = _Work(folder, Standing.of(folder))
+    work.checked["manifest"] = 1
+    try:
+        manifest = read_manifest(folder)
+    except DamagedSealError as error:
+        work.changed.append(Difference("manifest", MANIFEST, error.why))
+        return work.result()
+    work.compare("table", manifest)
+    unlisted = set(work.standing.files) - names_of(manifest).keys() - {MANIFEST}
+    if RENDERED in unlisted:
+        unlisted = work.compare_rendered(manifest, unlisted)
+    work.extra += [Difference("file", name, f"neither {MANIFEST} nor {RENDERED} lists it") for name in unlisted]
+    if given is not None:
+        work.checked["input"] = len({_file_of(row["name"]) for row in manifest["inputs"]})
+        changed, missing = _compare_inputs(manifest["inputs"], given)
+        work.changed += changed
+        work.missing += missing
+    return work.result()
+
+
+class _Work:
+    """What is found while a set is compared with its manifest."""
+
+    def __init__(self, folder: Path, standing: Standing) -> None:
+        self.folder, self.standing = folder, standing
+        self.changed: list[Difference] = []
+        self.missing: list[Difference] = []
+        self.extra = [Difference("file", name, "is no regular file") for name in standing.others]
+        self.checked: dict[str, int] = {}
+
+    def compare(self, kind: str, document: Mapping[str, Any]) -> None:
+        """Compare the files that a document lists with their digests."""
+        names = names_of(document)
+        self.checked[kind] = len(names)
+        for name, digest in names.items():
+            if name in self.standing.files:
+                self._compare_file(kind, name, digest)
+            else:
+                self.missing.append(Difference(kind, name, "is not in the folder"))
+
+    def _compare_file(self, kind: str, name: str, digest: str) -> None:
+        try:
+            if digest_of(self.folder / name) != digest:
+                self.changed.append(Difference(kind, name, "has other bytes than were written"))
+        except OSError as error:
+            self.changed.append(Difference(kind, name, f"cannot be read: {error.strerror or error}"))
+
+    def compare_rendered(self, manifest: Mapping[str, Any], unlisted: Collection[str]) -> set[str]:
+        """Compare the renderings; return which files, of those that the manifest does not list, are none."""
+        try:
+            rendered = read_rendered(self.folder)
+        except DamagedSealError as error:
+            self.checked["manifest"] += 1
+            self.changed.append(Difference("manifest", RENDERED, error.why))
+            return set()  # what it had listed is not known, nor what it had not
+        if rendered is None:
+            return set(unlisted)
+        self.checked["manifest"] += 1
+        if rendered.get("manifest") != manifest["digest"]:
+            self.changed.append(Difference("manifest", RENDERED, f"was not rendered from this {MANIFEST}"))
+        self.compare("rendering", rendered)
+        return set(unlisted) - names_of(rendered).keys() - {RENDERED}
+
+    def result(self) -> Verification:
+        """Return all of it, sorted."""
+        changed, missing, extra = (tuple(sorted(one)) for one in (self.changed, self.missing, self.extra))
+        return Verification(str(self.folder), changed, missing, extra, self.checked)
+
+
+# --- inputs -----------------------------------------------------------------------------------------------------------
+
+
+def _file_of(name: str) -> str:
+    """Return the name of the file in which an input stands."""
+    return _PART_OF_FILE.sub("", name)
+
+
+def _compare_inputs(
+    rows: Sequence[Mapping[str, Any]], given: Sequence[Digested]
+) -> tuple[list[Difference], list[Difference]]:
+    """Return which inputs of a manifest were changed and which are missing among the files that were `given`.
+
+    An input is found by its digest, whatever its name is now: as many files of a digest as there were. What is not
+    found so is looked for by name: one with the same name and other bytes is that input, changed.
+    """
+    expected: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        expected[row["sha256"]].add(_file_of(row["name"]))
+    with_digest: dict[str | None, list[str]] = defaultdict(list)
+    for one in given:
+        with_digest[one.sha256].append(one.name)
+    lost = [name for digest, names in expected.items() for name in _unmatched(names, with_digest.get(digest, []))]
+    others = [one for one in given if one.sha256 not in expected]
+    changed, missing = [], []
+    files = {_tail(one.name, 1): one for one in others}
+    for name, same_name in _by_name(sorted(lost), others):
+        # An archive that was damaged may show no member.
+        other = same_name or next((files[part] for part in name.split("/")[:-1] if part in files), None)
+        if other is None:
+            why = "was read from standard input; give the same bytes as a file" if name == _STANDARD_INPUT else _ABSENT
+            missing.append(Difference("input", name, why))
+        elif other.sha256 is None:
+            changed.append(Difference("input", name, f"{other.name} cannot be read"))
+        else:
+            changed.append(Difference("input", name, f"{other.name} has other bytes than were read"))
+    return changed, missing
+
+
+_ABSENT: Final = "no file with its digest or its name was given"
+
+
+def _unmatched(names: set[str], given: Sequence[str]) -> list[str]:
+    """Return which of the inputs of one digest are left over when each of the files `given` stands for one of them."""
+    left = len(names) - len(given)
+    if left <= 0:
+        return []
+    tails = {_tail(one, depth) for one in given for depth in range(1, one.count("/") + 2)}
+
+    def likeness(name: str) -> int:
+        return max((depth for depth in range(1, name.count("/") + 2) if _tail(name, depth) in tails), default=0)
+
+    return sorted(names, key=lambda name: (likeness(name), name))[:left]
+
+
+def _by_name(names: Sequence[str], given: Sequence[Digested]) -> Iterator[tuple[str, Digested | None]]:
+    """Yield each name with the given file that is most like it, by how many of their last parts agree; each file once.
+
+    Folders may have been copied to another place since, so names need not agree from their beginning.
+    """
+    waiting, unused = dict.fromkeys(names), dict.fromkeys(given)
+    deepest = max((name.count("/") + 1 for name in (*names, *(one.name for one in given))), default=0)
+    for depth in range(deepest, 0, -1):
+        of_tail: dict[str, list[Digested]] = defaultdict(list)
+        for one in reversed(unused):
+            of_tail[_tail(one.name, depth)].append(one)
+        for name in list(waiting):
+            if name.count("/") + 1 >= depth and (found := of_tail.get(_tail(name, depth))):
+                other = found.pop()
+                del waiting[name], unused[other]
+                yield name, other
+    for name in waiting:
+        yield name, None
+
+
+def _tail(name: str, parts: int) -> str:
+    return "/".join(name.split("/")[-parts:])

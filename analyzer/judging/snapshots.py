@@ -1,0 +1,62 @@
+"""Which rows are judged, at which instants, and which of them are of one snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from analyzer.reading.columns import lowered, microseconds, numbered, records
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from analyzer.reading.issues import IssueLog
+
+IDENTITY: Final = ("account_id", "captured_at", "source", "line", "user")
+"""Columns of `users` that say whose row it is, and of which snapshot."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """For each row of `users`: whether its snapshot is judged, and the reference instant in microseconds."""
+
+    judged: npt.NDArray[np.bool_]
+    as_of: npt.NDArray[np.int64]
+    every_snapshot: bool = False
+    """Whether several snapshots of an account may be judged."""
+
+
+def snapshot_of(users: pd.DataFrame, *, by_capture: bool) -> npt.NDArray[np.int64]:
+    """Return for each row of `users` a number that rows of the same snapshot share.
+
+    `by_capture`: an account's snapshots are told apart by their capture times; else all its rows are of one. Nothing
+    tells whether two files of unknown accounts belong together: each is one by itself.
+    """
+    account = users["account_id"].cat.codes.to_numpy().astype(np.int64)
+    source = users["source"].cat.codes.to_numpy().astype(np.int64)
+    owner = np.where(account < 0, -2 - source, account)
+    if not by_capture:
+        return owner
+    return numbered(owner, microseconds(users["captured_at"]))
+
+
+def note_users_found_twice(users: pd.DataFrame, log: IssueLog, *, by_capture: bool) -> None:
+    """Note users that stand twice in one snapshot (see `snapshot_of`): a name is unique, whatever its case."""
+    names = lowered(users["user"]).dictionary_encode()
+    named = np.flatnonzero(np.asarray(names.indices.is_valid()))
+    name = names.indices.take(pa.array(named)).to_numpy()
+    key = snapshot_of(users, by_capture=by_capture)[named] * len(names.dictionary) + name
+    twice = named[pd.Series(key).duplicated(keep=False).to_numpy()]
+    for row in records(users[["source", "line", "user"]].iloc[twice]):
+        log.add(
+            "duplicate_user",
+            "the user stands more than once in this snapshot of the account, and each row counts; remove the copy",
+            source=row["source"],
+            line=row["line"],
+            column="user",
+            value=row["user"],
+        )

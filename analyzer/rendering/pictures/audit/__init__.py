@@ -1,0 +1,1 @@
+"""Pictures of an audit: one file a picture, each with its finding as the title."""

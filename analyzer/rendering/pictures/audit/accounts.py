@@ -1,0 +1,104 @@
+"""The accounts with the most failing findings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analyzer.controls.vocabulary import Status, counted
+from analyzer.evidence.summary import accounts_of
+from analyzer.rendering.pictures.audit.shared import (
+    SHOWN_ACCOUNTS,
+    has_findings,
+    show_nothing,
+    start_figure,
+    undecided_too,
+    waived_by,
+)
+from analyzer.rendering.pictures.canvas import FAIL, HATCH, hide_scale, widest
+from analyzer.rendering.pictures.words import UNKNOWN_IS_ONE, is_unused_only, not_shown
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from analyzer.evidence.summary import Summary
+
+    Counts = npt.NDArray[np.int64]
+
+
+def draw(audit: Summary) -> Figure:
+    """Draw the accounts with the most failing findings."""
+    failing = audit.by_account[audit.by_account[Status.FAIL] > 0]
+    shown = failing.head(SHOWN_ACCOUNTS)
+    figure = start_figure(audit, _title(audit, failing[Status.FAIL]), _notes(audit, failing[Status.FAIL]))
+    if failing.empty:
+        what = "credential" if is_unused_only(audit.checklist) else "control"
+        return show_nothing(figure, audit, f"No {what} fails in any account{undecided_too(audit.totals)}.")
+
+    counts = shown[Status.FAIL].to_numpy()
+    waived = waived_by(audit, Status.FAIL).sum().reindex(shown.index, fill_value=0).to_numpy()
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.15, right=0.97, top=0.81, bottom=0.08)
+    _draw_bars(axes, counts - waived, waived)
+    _write_counts(figure, axes, counts, waived, shown[Status.NOT_CHECKED].to_numpy())
+    hide_scale(axes, "bottom")
+    axes.spines["left"].set_bounds(-0.5, len(shown) - 0.5)
+    axes.set_yticks(range(len(shown)), [str(account) for account in shown.index])
+    axes.xaxis.set_label_position("top")
+    axes.set_xlabel(f"number of {_failing(audit)}s{'; hatched: waived' if waived.any() else ''}", loc="left")
+    return figure
+
+
+def _draw_bars(axes: Axes, counts: Counts, waived: Counts) -> None:
+    """Draw a bar for each account, hatched where failures are `waived`."""
+    rows = range(len(counts))
+    axes.barh(rows, counts, color=FAIL, height=0.66)
+    if waived.any():
+        axes.barh(rows, waived, left=counts, color=FAIL, edgecolor="white", hatch=HATCH, linewidth=0, height=0.66)
+    # A lone account gets a bar, not a wall.
+    axes.set_ylim(max(len(counts), 6) - 0.4, -0.6)
+
+
+def _write_counts(figure: Figure, axes: Axes, counts: Counts, waived: Counts, unsure: Counts) -> None:
+    """Write beside the bars how long they are, and scale the axes so that there is room for it."""
+    texts = []
+    for place, (count, covered, undecided) in enumerate(np.column_stack([counts, waived, unsure]).tolist()):
+        more = [f"{covered:,} waived"] if covered else []
+        more += [f"and {undecided:,} not checked"] if undecided else []
+        remark = f"  ({', '.join(more)})" if more else ""
+        texts.append(axes.text(count, place, f"  {count:,}{remark}", va="center"))
+    width = axes.get_position().width
+    rest = 1 - np.array([widest(figure, [text]) for text in texts]) / width
+    axes.set_xlim(0, max(1.3 * int(counts.max()), *(counts / np.maximum(rest, 0.1)).tolist()))
+
+
+def _failing(audit: Summary) -> str:
+    """Return what is counted by account, in the singular."""
+    return "failing credential" if is_unused_only(audit.checklist) else "failing finding"
+
+
+def _title(audit: Summary, failing: pd.Series[int]) -> str:
+    """Return how many accounts have failing findings (`failing`: how many each has, most first)."""
+    if not has_findings(audit):
+        what = "credentials" if is_unused_only(audit.checklist) else "anything"
+        return f"No account with {what} to judge"
+    known, some_unknown = accounts_of(audit)
+    verb = "has" if 1 in {len(failing), known + some_unknown} else "have"
+    what = f"a {_failing(audit)}" if failing.sum() == 1 else f"{_failing(audit)}s"
+    title = f"{len(failing):,} of {counted(known + some_unknown, 'account')} {verb} {what}"
+    if len(failing) <= SHOWN_ACCOUNTS:
+        return title
+    shown = failing.head(SHOWN_ACCOUNTS)
+    return f"{title}; these {SHOWN_ACCOUNTS} hold {shown.sum():,} of {failing.sum():,}"
+
+
+def _notes(audit: Summary, failing: pd.Series[int]) -> list[str]:
+    rest = failing.iloc[SHOWN_ACCOUNTS:]
+    notes = not_shown(len(rest), counted(int(rest.sum()), _failing(audit)))
+    if accounts_of(audit)[1]:
+        notes.append(UNKNOWN_IS_ONE)
+    return notes

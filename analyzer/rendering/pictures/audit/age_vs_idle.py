@@ -1,0 +1,145 @@
+"""The age of access keys against their idle time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from analyzer.controls.vocabulary import Status, counted
+from analyzer.reading.layout import Kind
+from analyzer.rendering.pictures.audit.shared import limit_days, limit_in_words, show_nothing, start_figure
+from analyzer.rendering.pictures.canvas import FAIL, FAIL_AREA, FAIL_TEXT, INK, PASS, RULE
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from analyzer.evidence.summary import Summary
+
+    Whole = npt.NDArray[np.int64]
+
+_SCATTER: Final = 2_000
+"""Points up to which each one is drawn; beyond, their density is."""
+_EVEN_DAYS: Final = 10
+"""The scales of age and idle time are even up to this day, and by powers beyond."""
+
+
+class _Keys(NamedTuple):
+    """Access keys of known age and idle time: for each `age` and `idle` time in days, and use, how many there are."""
+
+    age: Whole
+    idle: Whole
+    never: npt.NDArray[np.bool_]
+    """Whether they were never used."""
+    number: Whole
+
+
+def draw(audit: Summary) -> Figure:
+    """Draw the age of each judged access key against its idle time; never-used keys lie on the diagonal."""
+    keys = _Keys(*(audit.keys[column].to_numpy() for column in ("age", "idle", "never", "count")))
+    total = int(keys.number.sum())
+    judged = sum(audit.count(Kind.ACCESS_KEY, outcome) for outcome in (Status.PASS, Status.FAIL, Status.NOT_CHECKED))
+    title = f"{int(keys.number[keys.never].sum()):,} of {counted(judged, 'active access key')} never used"
+    notes = ["On the diagonal: idle for as long as the key exists, as every never-used key is."] if total else []
+    if judged > total:
+        notes.append(f"Not shown: {counted(judged - total, 'key')} whose age or last use is not known.")
+    figure = start_figure(audit, title if total else "No access key to show", notes, unused_only=True)
+    if not total:
+        unknown = "No active access key has both a known age and a known idle time."
+        without = "No IAM user in the judged reports has an active access key."
+        return show_nothing(figure, audit, unknown if judged else without, unused_only=True)
+
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.09, right=0.97, top=0.765, bottom=0.165)
+    limit, in_words = limit_days(audit), limit_in_words(audit)
+    reach = max(int(keys.age.max()), int(keys.idle.max()), 2 * limit, 2 * _EVEN_DAYS) * 1.3
+    _scale_days(axes, reach)
+    axes.axhspan(limit, reach, color=FAIL_AREA, linewidth=0, zorder=0)
+    axes.plot([0, reach], [0, reach], color=RULE, linewidth=1, zorder=0.5)
+    axes.axhline(limit, color=INK, linewidth=1.2, linestyle="--", zorder=1)
+    few = total <= _SCATTER
+    if not few:
+        _draw_density(figure, axes, keys)
+    _draw_groups(axes, keys, _groups(keys, limit, in_words), few=few)
+    # Above the diagonal there is no key: it cannot lie idle for longer than it exists.
+    axes.text(-1.2, limit * 1.06, f"fails from {in_words} idle", color=FAIL_TEXT, va="bottom", fontsize=9)
+    axes.set_xlabel("age of the key in days (since access_key_n_last_rotated)")
+    axes.set_ylabel("idle time in days")
+    return figure
+
+
+def _scale_days(axes: Axes, reach: float) -> None:
+    """Scale both axes for days from none to thousands: even up to ten, by powers beyond."""
+    ticks = [day for day in (0, 10, 30, 90, 365, 1_000, 3_000, 10_000, 30_000) if day <= reach]
+    for set_scale, set_limits, set_ticks in (
+        (axes.set_xscale, axes.set_xlim, axes.set_xticks),
+        (axes.set_yscale, axes.set_ylim, axes.set_yticks),
+    ):
+        set_scale("symlog", linthresh=_EVEN_DAYS, linscale=0.5)
+        set_limits(-1.5, reach)
+        set_ticks(ticks, [f"{day:,}" for day in ticks])
+        set_ticks([], minor=True)
+
+
+class _Group(NamedTuple):
+    """Keys that are drawn alike."""
+
+    label: str
+    chosen: npt.NDArray[np.bool_]
+    marker: str
+    color: str
+
+
+def _groups(keys: _Keys, limit: int, in_words: str) -> list[_Group]:
+    """Return the groups of which there are keys."""
+    late, never = keys.idle >= limit, keys.never
+    groups = (
+        _Group("used within the limit", ~never & ~late, "o", PASS),
+        _Group(f"used, but {in_words} ago or more", ~never & late, "o", FAIL),
+        _Group(f"never used, younger than {in_words}", never & ~late, "^", PASS),
+        _Group(f"never used, {in_words} old or more", never & late, "^", FAIL),
+    )
+    return [group for group in groups if group.chosen.any()]
+
+
+def _draw_groups(axes: Axes, keys: _Keys, groups: list[_Group], *, few: bool) -> None:
+    """Draw each key as a point where there are `few`, and a legend that counts the groups."""
+    for label, chosen, marker, color in groups:
+        # Where the density is drawn, the legend only counts: no point and no mark beside its words.
+        drawn = chosen & few
+        axes.scatter(
+            np.repeat(keys.age[drawn], keys.number[drawn]),
+            np.repeat(keys.idle[drawn], keys.number[drawn]),
+            s=42 if few else 0,
+            marker=marker,
+            color=color,
+            edgecolors=INK,
+            linewidths=0.5,
+            alpha=0.85,
+            label=f"{int(keys.number[chosen].sum()):,} {label}",
+        )
+    marks: dict[str, Any] = {} if few else {"handlelength": 0, "handletextpad": 0}
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=9, borderaxespad=0.2, **marks)
+
+
+def _draw_density(figure: Figure, axes: Axes, keys: _Keys) -> None:
+    """Draw how many keys share each cell."""
+    from matplotlib.colors import LogNorm  # noqa: PLC0415
+
+    # Cells of whole days, so that no cell is empty only because no whole number falls into it.
+    even = np.arange(_EVEN_DAYS + 1) - 0.5
+    longest = max(int(keys.age.max()), int(keys.idle.max()), 2 * _EVEN_DAYS) + 1
+    growing = np.round(np.geomspace(_EVEN_DAYS, longest, 46)) + 0.5
+    edges = np.unique(np.concatenate([even, growing]))
+    counts, _, _ = np.histogram2d(keys.age, keys.idle, bins=(edges, edges), weights=keys.number)
+    most = max(int(counts.max()), 2)
+    mesh = axes.pcolormesh(
+        edges, edges, np.ma.masked_equal(counts.T, 0), cmap="cividis_r", norm=LogNorm(1, most), zorder=0.8
+    )
+    bar = figure.colorbar(mesh, ax=axes, pad=0.015, aspect=30)
+    ticks = [10**power for power in range(len(str(most)))]
+    bar.set_ticks(ticks, labels=[f"{tick:,}" for tick in ticks])
+    bar.minorticks_off()
+    bar.set_label("number of keys in a cell")

@@ -1,0 +1,95 @@
+"""How long credentials lay idle, by kind, with the limit marked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analyzer.controls.vocabulary import JUDGED_KINDS, Status, counted
+from analyzer.rendering.pictures.audit.shared import (
+    NOUNS,
+    counts_of_unused,
+    limit_days,
+    limit_in_words,
+    show_nothing,
+    start_figure,
+    undecided_too,
+    waived_too,
+)
+from analyzer.rendering.pictures.canvas import FAIL, FAIL_AREA, FAIL_TEXT, INK, PASS, hide_scale
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from analyzer.evidence.summary import Summary
+
+_EDGES: Final = (0, 1, 8, 15, 30, 45, 90, 180, 365, 730, 1_460)
+"""Days at which the bins of idle time begin; the limit in force joins them."""
+
+
+def draw(audit: Summary) -> Figure:
+    """Draw how long credentials lay idle, by kind, with the limit marked."""
+    idle, counts = audit.idle, counts_of_unused(audit)
+    known = idle[idle["days"] >= 0]
+    notes = [*_left_out(idle[idle["days"] < 0]), *waived_too(counts)]
+    judged = counted(counts["judged"], "active credential")
+    title = f"{counts[Status.FAIL]:,} of {judged} idle for {limit_in_words(audit)} or more{undecided_too(counts)}"
+    figure = start_figure(audit, title if len(known) else "No idle time to show", notes, unused_only=True)
+    if known.empty:
+        why = "No active password or access key has a known idle time."
+        return show_nothing(figure, audit, why, unused_only=True)
+
+    limit = limit_days(audit)
+    edges = sorted({*_EDGES, limit})
+    at_limit = edges.index(limit) - 0.5
+    days, number, is_password = (known[column].to_numpy() for column in ("days", "count", "is_password"))
+    panels = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.16})
+    figure.subplots_adjust(left=0.13, right=0.97, top=0.785, bottom=0.195)
+    for axes, kind, chosen in zip(panels, JUDGED_KINDS, (is_password, ~is_password), strict=True):
+        heights, _ = np.histogram(days[chosen], bins=[*edges, np.iinfo(np.int64).max], weights=number[chosen])
+        _draw_panel(axes, heights, edges, limit)
+        amount, noun = counted(int(heights.sum()), NOUNS[kind]).split(" ", 1)
+        axes.set_ylabel(f"{amount}\n{noun}", rotation=0, ha="right", va="center", labelpad=8)
+    top: dict[str, Any] = {"y": 1.03, "va": "bottom", "fontsize": 9, "transform": panels[0].get_xaxis_transform()}
+    panels[0].text(at_limit - 0.08, s="within\nthe limit", ha="right", **top)
+    panels[0].text(at_limit + 0.08, s=f"fails from\n{limit_in_words(audit)}", ha="left", color=FAIL_TEXT, **top)
+    spans = [_span(low, high) for low, high in zip(edges, [*edges[1:], None], strict=True)]
+    panels[-1].set_xticks(range(len(edges)), spans, fontsize=9)
+    panels[-1].set_xlabel("days idle (spans of unequal length); number of credentials above each bar")
+    return figure
+
+
+def _draw_panel(axes: Axes, heights: npt.NDArray[np.int64], edges: list[int], limit: int) -> None:
+    """Draw a bar for each span of days: the i-th begins on day `edges[i]`; `limit` is one of them."""
+    at_limit = edges.index(limit) - 0.5
+    axes.axvspan(at_limit, len(edges) - 0.4, color=FAIL_AREA, linewidth=0)
+    axes.bar(range(len(edges)), heights, width=0.86, color=[FAIL if low >= limit else PASS for low in edges])
+    for place in np.flatnonzero(heights).tolist():
+        axes.text(place, heights[place], f"{heights[place]:,}", ha="center", va="bottom", fontsize=9)
+    axes.axvline(at_limit, color=INK, linewidth=1.2, linestyle="--")
+    axes.set_xlim(-0.6, len(edges) - 0.4)
+    axes.set_ylim(0, max(int(heights.max()), 1) * 1.25)
+    hide_scale(axes, "left")
+
+
+def _left_out(idle: pd.DataFrame) -> list[str]:
+    """Return in words how many findings (of no exact idle time) are not shown, by what became of them."""
+    words = {
+        Status.PASS: "pass though their idle time is known only to be within the limit",
+        Status.FAIL: "fail though their idle time is known only to be beyond the limit",
+        Status.NOT_CHECKED: "could not be decided",
+        Status.NOT_APPLICABLE: "made after the reference date",
+    }
+    counts = {status: int(idle["count"][idle["status"] == place].sum()) for place, status in enumerate(Status)}
+    parts = [f"{counts[status]:,} {became}" for status, became in words.items() if counts[status]]
+    return [f"Not shown: {', '.join(parts)}."] if parts else []
+
+
+def _span(low: int, high: int | None) -> str:
+    if high is None:
+        return f"{low:,}\nor more"
+    return f"{low:,}" if high == low + 1 else f"{low:,} to\n{high - 1:,}"

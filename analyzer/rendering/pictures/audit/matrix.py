@@ -1,0 +1,168 @@
+"""How often each control fails in each account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from analyzer.controls.vocabulary import Status, counted
+from analyzer.evidence.summary import accounts_of
+from analyzer.rendering.pictures import heat
+from analyzer.rendering.pictures.audit.control_rows import DASH, bottom_of, letters_for, write_controls
+from analyzer.rendering.pictures.audit.shared import SHOWN_ACCOUNTS, show_nothing, start_figure, waived_by
+from analyzer.rendering.pictures.canvas import LEFT, MUTED, PASS_AREA, UNSURE_AREA, WIDTH, fit, hide_frame
+from analyzer.rendering.pictures.heat import Cell, Columns, Look
+from analyzer.rendering.pictures.words import UNKNOWN_IS_ONE, account_in_words, not_shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy.typing as npt
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from analyzer.evidence.summary import Summary
+
+    Counts = npt.NDArray[np.int64]
+
+_SUM_WIDTH: Final = 0.07
+"""How much of the figure's width the column takes for all accounts together."""
+_WIDE: Final = 0.09
+"""The width of a column above which an account's number has room in one line."""
+_FAIL: Final = Look("failing findings (darker: more)", "9", heat.SOME)
+_BOTH: Final = Look("failing, some not checked", "9?", heat.SOME)
+_UNSURE: Final = Look("some not checked", "?", UNSURE_AREA)
+_WAIVED: Final = Look("waived only", "(9)", "white", hatched=True)
+_PASS: Final = Look("all pass", "0", PASS_AREA)
+_NOTHING: Final = Look("nothing to judge", DASH, "white", bare=True, ink=MUTED)
+_LOOKS: Final = (_FAIL, _BOTH, _UNSURE, _WAIVED, _PASS, _NOTHING)
+
+
+class _Findings(NamedTuple):
+    """Findings by control (rows, by position in the checklist) and account (columns, worst first)."""
+
+    failing: Counts
+    """Those not waived."""
+    undecided: Counts
+    """Those not waived."""
+    waived: Counts
+    passing: Counts
+
+    def each(self, change: Callable[[Counts], Counts]) -> _Findings:
+        """Return the same with each of the four changed."""
+        return _Findings(*(change(counts) for counts in self))
+
+
+def draw(audit: Summary) -> Figure:
+    """Draw how often each control fails in each account."""
+    accounts, every = _worst_first(audit)
+    heads = accounts[:SHOWN_ACCOUNTS]
+    shown = every.each(lambda counts: counts[:, : len(heads)])
+    figure = start_figure(audit, _title(audit, accounts, every), _notes(audit, every))
+    if not any(counts.any() for counts in every):
+        return show_nothing(figure, audit, "There is nothing to judge.")
+
+    axes = figure.subplots()
+    bottom = bottom_of(audit.checklist, 0.76, 0.12)
+    figure.subplots_adjust(right=LEFT + WIDTH, top=0.76, bottom=bottom)
+    begin = write_controls(figure, axes, audit.checklist) + 0.015
+    figure.subplots_adjust(left=begin)
+    # Where there are several accounts, a column on the left holds all of them together. Few get cells, not walls.
+    beside = _SUM_WIDTH if len(accounts) > 1 else 0
+    most = max(len(heads), 5)
+    width = (LEFT + WIDTH - begin - beside) / most
+    axes.set_xlim(-beside / width - 0.5, most - 0.5)
+    axes.set_xticks([])
+    hide_frame(axes)
+    columns = Columns(0, width)
+    used = _draw_cells(figure, axes, shown, columns)
+    _write_heads(figure, axes, heads if width > _WIDE else [_in_lines(head) for head in heads], columns)
+    if beside:
+        # Those not shown are in it too.
+        total = every.each(lambda counts: counts.sum(axis=1, keepdims=True))
+        sums = Columns(-beside / width / 2 - 0.5, beside)
+        used |= _draw_cells(figure, axes, total, sums, filled=False)
+        _write_heads(figure, axes, [f"all\n{len(accounts):,}"], sums)
+    heat.draw_legend(figure, [look for look in _LOOKS if look in used], bottom - 0.036)
+    return figure
+
+
+def _worst_first(audit: Summary) -> tuple[list[str], _Findings]:
+    """Return all accounts, those with most failures first, and their findings."""
+    findings = _Findings(
+        audit.open_matrix[Status.FAIL].to_numpy(),
+        audit.open_matrix[Status.NOT_CHECKED].to_numpy(),
+        (waived_by(audit, Status.FAIL) + waived_by(audit, Status.NOT_CHECKED)).to_numpy(),
+        audit.matrix[Status.PASS].to_numpy(),
+    )
+    accounts = [str(account) for account in audit.matrix[Status.PASS].columns]
+    order = np.lexsort((accounts, -findings.undecided.sum(axis=0), -findings.failing.sum(axis=0)))
+    return [accounts[place] for place in order], findings.each(lambda counts: counts[:, order])
+
+
+def _draw_cells(figure: Figure, axes: Axes, findings: _Findings, columns: Columns, *, filled: bool = True) -> set[Look]:
+    """Draw a cell for each control and account, and return the looks in use."""
+    letters = letters_for(len(findings.failing))
+    return heat.draw_cells(figure, axes, _cells(findings), columns, letters=letters, filled=filled)
+
+
+def _cells(findings: _Findings) -> Iterator[Cell]:
+    shade = heat.shades(int(findings.failing.max()))
+    numbers = np.stack(findings)
+    for row, column in np.ndindex(findings.failing.shape):
+        failing, undecided, waived, passing = numbers[:, row, column].tolist()
+        if failing:
+            look, text = (_BOTH, f"{failing:,}?") if undecided else (_FAIL, f"{failing:,}")
+        elif undecided:
+            look, text = _UNSURE, _UNSURE.example
+        elif waived:
+            look, text = _WAIVED, f"({waived:,})"
+        else:
+            look = _PASS if passing else _NOTHING
+            text = look.example
+        yield Cell(row, column, look, text, shade(failing) if failing else look.fill)
+
+
+def _write_heads(figure: Figure, axes: Axes, heads: list[str], columns: Columns) -> None:
+    """Write above columns whose they are."""
+    style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 8.5}
+    texts = [axes.text(columns.at + place, -0.65, head, **style) for place, head in enumerate(heads)]
+    fit(figure, texts, columns.width * 0.92)
+
+
+def _in_lines(account: str) -> str:
+    """Return an account's number in three lines of four digits."""
+    return "\n".join((account[:4], account[4:8], account[8:])) if len(account) == 12 else account
+
+
+def _title(audit: Summary, names: list[str], findings: _Findings) -> str:
+    fails = findings.failing > 0
+    failing, controls = int(fails.any(axis=1).sum()), len(fails)
+    known, some_unknown = accounts_of(audit)
+    accounts = known + some_unknown
+    if not fails.size:
+        return "Nothing to judge"
+    place = account_in_words(names[0]) if accounts == 1 else f"any of {accounts:,} accounts"
+    if not failing:
+        unsure = int((findings.undecided > 0).any(axis=1).sum())
+        return f"No control fails in {place}{f', {unsure:,} undecided somewhere' if unsure else ''}"
+    title = f"{failing:,} of {counted(controls, 'control')} {'fails' if failing == 1 else 'fail'} in"
+    if accounts == 1:
+        return f"{title} {place}"
+    if failing == 1:
+        return f"{title} {int(fails.any(axis=0).sum()):,} of {accounts:,} accounts"
+    everywhere = int((fails.sum(axis=1) == accounts).sum())
+    return f"{title} at least one of {accounts:,} accounts, {everywhere or 'none'} of them in all"
+
+
+def _notes(audit: Summary, findings: _Findings) -> list[str]:
+    notes = []
+    waived = int(findings.waived.sum())
+    if waived:
+        notes.append(f"Not counted: {counted(waived, 'waived finding')}.")
+    rest = findings.failing[:, SHOWN_ACCOUNTS:]
+    notes += not_shown(rest.shape[1], counted(int(rest.sum()), "failing finding"))
+    if accounts_of(audit)[1]:
+        notes.append(UNKNOWN_IS_ONE)
+    return notes

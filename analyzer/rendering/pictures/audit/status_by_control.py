@@ -1,0 +1,150 @@
+"""What became of the findings of each control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from analyzer.controls.vocabulary import Status, counted
+from analyzer.rendering.pictures.audit.control_rows import bottom_of, letters_for, write_controls, write_counts
+from analyzer.rendering.pictures.audit.shared import show_nothing, start_figure, waived_by
+from analyzer.rendering.pictures.canvas import FAIL, HATCH, MUTED, PASS, RULE, SHARE_TICKS, UNSURE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from analyzer.evidence.summary import Summary
+
+    Counts = npt.NDArray[np.int64]
+    """For each control."""
+
+
+class _Segment(NamedTuple):
+    """A part of each control's bar."""
+
+    label: str
+    counts: Counts
+    color: str
+    hatched: bool = False
+
+
+def draw(audit: Summary) -> Figure:
+    """Draw the parts of each control's findings that fail, could not be decided and pass, with the counts beside."""
+    counts = {name: np.array([one[name] for one in audit.by_control]) for name in audit.by_control[0]}
+    segments = _segments(audit, counts)
+    judged = counts["judged"]
+    figure = start_figure(audit, _title(audit, segments), _notes(audit))
+    if not judged.any():
+        return show_nothing(figure, audit, "There is nothing to judge.")
+
+    axes = figure.subplots()
+    figure.subplots_adjust(top=0.77, bottom=bottom_of(audit.checklist, 0.77, 0.15))
+    begin = write_controls(figure, axes, audit.checklist)
+    columns = {"fail": counts[Status.FAIL], "not checked": counts[Status.NOT_CHECKED], "pass": counts[Status.PASS]}
+    end = write_counts(figure, axes, columns | {"judged": judged}, judged, counts["waived"])
+    figure.subplots_adjust(left=begin + 0.02, right=end - 0.02)
+    _draw_segments(axes, segments, judged)
+    _draw_scale(axes)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        loc="center left",
+        bbox_to_anchor=(begin + 0.015, 0.83),
+        ncols=len(handles),
+        frameon=False,
+        fontsize=9,
+        handlelength=1.2,
+        columnspacing=1.4,
+        borderpad=0,
+    )
+    return figure
+
+
+def _segments(audit: Summary, counts: dict[str, Counts]) -> list[_Segment]:
+    """Return the parts of the bars, from the left."""
+    segments = []
+    for label, status, color in (("fail", Status.FAIL, FAIL), ("not checked", Status.NOT_CHECKED, UNSURE)):
+        waived = waived_by(audit, status).sum(axis=1).to_numpy()
+        segments.append(_Segment(label, counts[status] - waived, color))
+        segments.append(_Segment(f"{label}, waived", waived, color, hatched=True))
+    return [*segments, _Segment("pass", counts[Status.PASS], PASS)]
+
+
+def _draw_segments(axes: Axes, segments: Sequence[_Segment], judged: Counts) -> None:
+    """Draw each as its share of what was judged, one after the other."""
+    start = np.zeros(len(judged))
+    for segment in segments:
+        share = segment.counts / np.maximum(judged, 1)
+        some = np.flatnonzero(segment.counts)
+        if not len(some):
+            continue
+        axes.barh(
+            some,
+            share[some],
+            left=start[some],
+            color=segment.color,
+            edgecolor="white" if segment.hatched else segment.color,
+            hatch=HATCH if segment.hatched else None,
+            linewidth=0,
+            height=0.62,
+            label=segment.label,
+        )
+        start += share
+    for place in np.flatnonzero(judged == 0).tolist():
+        text = axes.text(0.012, place, "nothing to judge", color=MUTED, va="center", fontsize=letters_for(len(judged)))
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
+
+
+def _draw_scale(axes: Axes) -> None:
+    axes.set_xlim(0, 1)
+    axes.set_xticks(*SHARE_TICKS, fontsize=9)
+    axes.set_xlabel("share of what the control judged", fontsize=9)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(length=0)
+    axes.grid(axis="x", color=RULE, linewidth=0.6)
+
+
+def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
+    """Return how many controls fail somewhere, and what became of the others."""
+    fail, waived, unsure, _, _ = (segment.counts > 0 for segment in segments)
+    judged = np.array([one["judged"] for one in audit.by_control]) > 0
+    any_waived = np.array([one["waived"] for one in audit.by_control]) > 0
+    if not judged.any():
+        return "Nothing to judge"
+    failing, total = int((fail | waived).sum()), len(judged)
+    title = f"{failing:,} of {counted(total, 'control')} {'fails' if 1 in {failing, total} else 'fail'} somewhere"
+    only = int((waived & ~fail).sum())
+    if only:
+        title += f" ({only:,} only where waived)"
+    rest = ~fail & ~waived
+    groups = {
+        "undecided somewhere": rest & unsure,
+        "undecided only where waived": rest & ~unsure & any_waived,
+        "pass": rest & judged & ~unsure & ~any_waived,
+        "have nothing to judge": ~judged,
+    }
+    numbers = {words: int(group.sum()) for words, group in groups.items()}
+    texts = [
+        f"{count:,} {_ONE.get(words, words) if count == 1 else words}" for words, count in numbers.items() if count
+    ]
+    return "; ".join([title, *texts])
+
+
+_ONE: Final = {"pass": "passes", "have nothing to judge": "has nothing to judge"}
+"""The same of one control."""
+
+
+def _notes(audit: Summary) -> list[str]:
+    notes = []
+    if audit.totals["waived"]:
+        notes.append("Waived findings, in brackets, are among those that fail or could not be decided.")
+    later = audit.made_later
+    if later:
+        notes.append(f"Not shown: {counted(later, 'finding')} on what was made after the reference date.")
+    return notes

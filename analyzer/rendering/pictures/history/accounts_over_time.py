@@ -1,0 +1,111 @@
+"""How many failures were open in each account over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from analyzer.controls.vocabulary import counted
+from analyzer.rendering.pictures import heat
+from analyzer.rendering.pictures.canvas import LEFT, MUTED, PASS_AREA, WIDTH, fit, hide_frame, say_nothing
+from analyzer.rendering.pictures.heat import Cell, Columns, Look
+from analyzer.rendering.pictures.history.coverage import Coverage, OpenFailures
+from analyzer.rendering.pictures.history.shared import NO_SNAPSHOTS, not_covered, start_figure
+from analyzer.rendering.pictures.history.spans import Spans
+from analyzer.rendering.pictures.words import UNKNOWN, UNKNOWN_IS_ONE, account_in_words, is_or_are, not_shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+    from matplotlib.figure import Figure
+
+    from analyzer.evidence.history import History
+
+    Whole = npt.NDArray[np.int64]
+    Flags = npt.NDArray[np.bool_]
+
+_SHOWN_ACCOUNTS: Final = 20
+_SOME: Final = Look("open failures (darker: more)", "9", heat.SOME)
+_NONE: Final = Look("none open", "0", PASS_AREA, ink=MUTED)
+_MISSING: Final = Look("no snapshot", "", "white", hatched=True)
+_LOOKS: Final = (_SOME, _NONE, _MISSING)
+
+
+def draw(history: History) -> Figure:
+    """Draw how many failures were open in each account at the end of each span of time."""
+    coverage = Coverage(history)
+    if not coverage.accounts:
+        return say_nothing(start_figure(history, "No account to show"), NO_SNAPSHOTS)
+    spans = Spans.of(coverage)
+    counts, blank = _counts(coverage, spans)
+    newest = counts[np.arange(len(counts)), counts.shape[1] - 1 - np.argmin(blank[:, ::-1], axis=1)]
+    order = np.lexsort((coverage.accounts, -np.where(blank, 0, counts).sum(axis=1), -newest))
+    shown = order[:_SHOWN_ACCOUNTS]
+    notes = _notes(coverage, spans, newest[order[_SHOWN_ACCOUNTS:]])
+    figure = start_figure(history, _title(coverage.accounts[int(order[0])], newest), notes)
+    axes = figure.subplots()
+    # Few accounts get rows, and few spans columns, not walls.
+    bottom = max(0.81 - 0.14 * len(shown), 0.21)
+    figure.subplots_adjust(right=LEFT + WIDTH, top=0.81, bottom=bottom)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    names = [coverage.accounts[place] for place in shown]
+    axes.set_yticks(range(len(shown)), names, fontsize=9 if len(shown) < 15 else 8)
+    axes.tick_params(length=0)
+    left = LEFT + 0.012 + fit(figure, axes.get_yticklabels(), 0.2)
+    figure.subplots_adjust(left=left)
+    most = max(len(spans), 8)
+    axes.set_xlim(-0.5, most - 0.5)
+    hide_frame(axes)
+    columns = Columns(0, (LEFT + WIDTH - left) / most)
+    used = heat.draw_cells(figure, axes, _cells(counts[shown], blank[shown]), columns, letters=8.5)
+    spans.write_below(figure, axes)
+    heat.draw_legend(figure, [look for look in _LOOKS if look in used], bottom - 0.105)
+    return figure
+
+
+def _counts(coverage: Coverage, spans: Spans) -> tuple[Whole, Flags]:
+    """Return for each account and span the failures open at its end, and whether no snapshot tells."""
+    ends = np.minimum(spans.edges[1:] - 1, coverage.last)
+    failures = OpenFailures.of(coverage)
+    counts = failures.count(failures.account, len(coverage.accounts), ends)
+    blank = ends[None, :] < coverage.by_account["first"].to_numpy()[:, None]
+    starts = spans.edges[:-1]
+    for place, since, until in coverage.missing[["place", "since", "until"]].itertuples(index=False):
+        blank[place] |= (starts > since) & (ends < until)
+    return counts, blank
+
+
+def _cells(counts: Whole, blank: Flags) -> Iterator[Cell]:
+    shade = heat.shades(int(np.where(blank, 0, counts).max()))
+    for row, column in np.ndindex(counts.shape):
+        count = int(counts[row, column])
+        if blank[row, column]:
+            yield Cell(row, column, _MISSING, "", _MISSING.fill)
+        else:
+            text = f"{count:,}" if count < 10_000 else f"{count // 1000:,}k"
+            yield Cell(row, column, _SOME if count else _NONE, text, shade(count) if count else _NONE.fill)
+
+
+def _title(worst: str, newest: Whole) -> str:
+    """Return where failures are open (`newest`: how many in each account), and how many in the worst account."""
+    total, accounts, most = int(newest.sum()), len(newest), int(newest.max())
+    one = account_in_words(worst)
+    if not total:
+        return f"No failure is open in {one if accounts == 1 else f'any of {accounts:,} accounts'}"
+    if accounts == 1:
+        return f"{counted(total, 'failure')} {is_or_are(total)} open in {one}"
+    open_in = int((newest > 0).sum())
+    if open_in == 1:
+        return f"1 of {accounts:,} accounts has open failures: {one}, {total:,}"
+    return f"{open_in:,} of {accounts:,} accounts have open failures; {one} has {most:,} of {total:,}"
+
+
+def _notes(coverage: Coverage, spans: Spans, rest: Whole) -> list[str]:
+    """Return the notes; `rest` are the open failures of accounts for which there is no room."""
+    notes = [f"Open at the end of each {spans.unit}; worst accounts, by their newest snapshots, first."]
+    notes += not_shown(len(rest), counted(int(rest.sum()), "open failure"))
+    if UNKNOWN in coverage.accounts:
+        notes.append(UNKNOWN_IS_ONE)
+    return notes + not_covered(coverage.history)

@@ -1,0 +1,144 @@
+"""When there were snapshots of each account, and how many failures were open on each day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from analyzer.reading.columns import NO_TIME, microseconds
+from analyzer.reading.times import DAY
+from analyzer.rendering.pictures.words import UNKNOWN
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from analyzer.evidence.history import History
+
+    Whole = npt.NDArray[np.int64]
+
+_NEVER: Final = int(np.iinfo(np.int32).max)
+"""The day on which what is open ends."""
+
+
+def days_of(times: pd.Series[Any]) -> Whole:
+    """Return the days of times; one after all others where there is no time."""
+    micros = microseconds(times)
+    return np.where(micros == NO_TIME, _NEVER, micros // DAY)
+
+
+def _names(accounts: pd.Series[Any]) -> npt.NDArray[np.object_]:
+    return accounts.astype(object).where(accounts.notna(), UNKNOWN).to_numpy(dtype=object)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """When there were snapshots of each account."""
+
+    history: History
+
+    @cached_property
+    def by_account(self) -> pd.DataFrame:
+        """For each account (index, in its order) the days `first` and `last`, `usual` days and `snapshots`."""
+        rows = self.history.coverage
+        frame = pd.DataFrame(
+            {
+                "account": _names(rows["account_id"]),
+                "first": days_of(rows["first"]),
+                "last": days_of(rows["last"]),
+                "usual": rows["usual_days"].astype("float64").fillna(1).clip(lower=1).to_numpy(),
+                "snapshots": rows["snapshots"].to_numpy(dtype=np.int64),
+            }
+        )
+        return frame.drop_duplicates("account").set_index("account").sort_index()
+
+    @cached_property
+    def accounts(self) -> list[str]:
+        """The accounts, in their order."""
+        return [str(account) for account in self.by_account.index]
+
+    @property
+    def snapshots(self) -> int:
+        """How many snapshots there are of all accounts."""
+        return int(self.by_account["snapshots"].sum())
+
+    @property
+    def first(self) -> int:
+        """The day of the oldest snapshot."""
+        return int(self.by_account["first"].min())
+
+    @property
+    def last(self) -> int:
+        """The day of the newest snapshot."""
+        return int(self.by_account["last"].max())
+
+    @cached_property
+    def dates(self) -> Whole:
+        """The days of the trend's rows."""
+        return self.history.trend["date"].to_numpy(dtype="datetime64[D]").astype(np.int64)
+
+    @cached_property
+    def missing(self) -> pd.DataFrame:
+        """Rows `place` (of the account), `since`, `until`: between these days there was no snapshot, but should be."""
+        rows = self.history.coverage
+        until = days_of(rows["gap_to"])
+        gaps = pd.DataFrame(
+            {
+                "place": self.places(rows["account_id"]),
+                "since": days_of(rows["gap_from"]),
+                "until": np.where(until == _NEVER, self.last + 1, until),
+            }
+        )
+        return gaps[(gaps["since"] != _NEVER).to_numpy()].reset_index(drop=True)
+
+    def places(self, accounts: pd.Series[Any]) -> Whole:
+        """Return the position of each account among the `accounts`."""
+        return self.by_account.index.get_indexer(pd.Index(_names(accounts))).astype(np.int64)
+
+    def missing_on(self, days: Whole) -> Whole:
+        """Return for how many accounts snapshots are missing on each day."""
+        since, until = np.sort(self.missing["since"].to_numpy()), np.sort(self.missing["until"].to_numpy())
+        return (np.searchsorted(since, days, "left") - np.searchsorted(until, days, "right")).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class OpenFailures:
+    """From which day on each failure is open, and the first day at whose end it no longer is."""
+
+    since: Whole
+    until: Whole
+    account: Whole
+    """Positions in `Coverage.accounts`."""
+
+    @classmethod
+    def of(cls, coverage: Coverage) -> OpenFailures:
+        """Return that of all failures.
+
+        What was lost sight of is open until the account's next snapshot: the one after the gap, or after the usual
+        interval.
+        """
+        rows = coverage.history.lifetimes
+        account = coverage.places(rows["account_id"])
+        last = days_of(rows["last_seen"])
+        usual = np.maximum(np.rint(np.append(coverage.by_account["usual"].to_numpy(), 1.0)), 1).astype(np.int64)
+        lost = pd.DataFrame({"place": account, "since": last})
+        gaps = coverage.missing.drop_duplicates(["place", "since"])
+        after_gap = lost.merge(gaps, how="left", on=["place", "since"])["until"].to_numpy(dtype=np.float64)
+        lost_until = np.where(np.isnan(after_gap), last + usual[account], after_gap).astype(np.int64)
+        state = rows["state"].astype("str")
+        until = np.select(
+            [(state == "closed").to_numpy(), (state == "lost_sight").to_numpy()],
+            [days_of(rows["closed_at"]), lost_until],
+            default=_NEVER,
+        )
+        return cls(days_of(rows["first_seen"]), until, account)
+
+    def count(self, group: Whole, groups: int, days: Whole) -> Whole:
+        """Return how many are open at the end of each day (columns, ascending), by group (rows)."""
+        changes = np.zeros((groups, len(days) + 1), dtype=np.int64)
+        np.add.at(changes, (group, np.searchsorted(days, self.since)), 1)
+        np.add.at(changes, (group, np.searchsorted(days, self.until)), -1)
+        return changes.cumsum(axis=1)[:, :-1]

@@ -1,0 +1,43 @@
+"""Days and months counted from 1970, in words and on scales."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from matplotlib.axes import Axes
+
+    Whole = npt.NDArray[np.int64]
+
+
+def iso(day: int) -> str:
+    """Return a day as YYYY-MM-DD."""
+    return str(np.datetime64(day, "D"))
+
+
+def month_of(day: int) -> int:
+    """Return the number of a day's month, counted from 1970."""
+    return int(np.datetime64(day, "D").astype("datetime64[M]").astype(np.int64))
+
+
+def first_days_of(months: Whole) -> Whole:
+    """Return the first day of each month."""
+    return np.asarray(months.astype("datetime64[M]").astype("datetime64[D]"), dtype=np.int64)
+
+
+def write_days(axes: Axes, first: int, after: int) -> None:
+    """Write dates below the days from `first` until `after`."""
+    days = after - first
+    step = next((step for step in (1, 2, 7, 14) if days <= 8 * step), None)
+    if step is not None:
+        ticks = np.arange(first, after, step)
+        axes.set_xticks(ticks, [iso(day) for day in ticks.tolist()], fontsize=9)
+        return
+    step = next(step for step in (1, 2, 3, 6, 12, 24, 60, 120, 600, 1200) if days <= 8 * 30.4 * step)
+    low, high = month_of(first), month_of(after)
+    ticks = first_days_of(np.arange(-(-low // step) * step, high + 1, step))
+    inside = (ticks >= first) & (ticks < after)
+    axes.set_xticks(ticks[inside], [iso(day)[:7] for day in ticks[inside].tolist()], fontsize=9)

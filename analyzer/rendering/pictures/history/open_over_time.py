@@ -1,0 +1,264 @@
+"""How many failures were open over time."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analyzer.controls.vocabulary import counted
+from analyzer.reading.layout import Kind
+from analyzer.rendering.pictures.canvas import (
+    FAIL,
+    HATCH,
+    HATCH_COLOR,
+    INK,
+    LEFT,
+    MUTED,
+    OTHER,
+    PASS,
+    RULE,
+    UNSURE,
+    WIDTH,
+    fit,
+    say_nothing,
+)
+from analyzer.rendering.pictures.history.coverage import Coverage, OpenFailures
+from analyzer.rendering.pictures.history.days import iso, write_days
+from analyzer.rendering.pictures.history.shared import NO_SNAPSHOTS, not_covered, round_step, start_figure
+from analyzer.rendering.pictures.words import is_unused_only
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from analyzer.evidence.history import History
+
+    Whole = npt.NDArray[np.int64]
+
+_BANDS: Final = (FAIL, PASS, "#E69F00", "#0072B2", UNSURE, "#009E73", "#CC79A7")
+"""The colours of areas that lie on each other, the largest first."""
+_EDGED: Final = 100
+"""Dates up to which areas have white edges; of more, nothing else would be left."""
+_RIGHT: Final = 0.74
+"""Where the axes end, as a part of the figure's width: beside them stand labels."""
+_KINDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys"}
+
+
+def draw(history: History) -> Figure:
+    """Draw how many failures were open, by control; of `unused-credentials` alone, by kind of credential."""
+    coverage = Coverage(history)
+    dates = np.unique(coverage.dates)
+    if not len(dates):
+        return say_nothing(start_figure(history, "No open failures to show"), NO_SNAPSHOTS)
+    first, after = int(dates[0]), int(dates[-1]) + 1
+    by_kind = is_unused_only(history.settings.checklist)
+    counts = _by_kind(coverage, dates) if by_kind else _by_control(coverage, dates)
+    seen = pd.Series(history.trend["accounts"].to_numpy(dtype=np.int64)).groupby(coverage.dates).max().to_numpy()
+    missing = coverage.missing_on(np.arange(first, after))
+    total = counts.sum().to_numpy()
+    figure = start_figure(history, _title(dates, total, seen), _notes(history, missing))
+    if not total.any():
+        return say_nothing(figure, "No failure was open in any snapshot.")
+
+    with_accounts = bool(missing.any()) or len(set(seen.tolist())) > 1
+    if with_accounts:
+        axes, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [6, 1], "hspace": 0.16})
+        _draw_accounts(below, dates, seen, missing)
+    else:
+        axes = below = figure.subplots()
+    figure.subplots_adjust(left=0.08, right=_RIGHT, top=0.83, bottom=0.14)
+    # A lone day gets a bar, not a wall.
+    room = max(7 - (after - first), 0) / 2 if len(dates) == 1 else 0
+    axes.set_xlim(first - room, after + room)
+    _scale_counts(axes, int(total.max()))
+    axes.tick_params(axis="x", labelbottom=not with_accounts)
+    if len(dates) == 1:
+        below.set_xticks([first + 0.5], [iso(first)], fontsize=9)
+    else:
+        write_days(below, first, after)
+    labels = _draw_areas(axes, dates, counts)
+    _shade(axes, missing, first, len(coverage.accounts))
+    _write_labels(figure, axes, labels)
+    return figure
+
+
+def _by_kind(coverage: Coverage, dates: Whole) -> pd.DataFrame:
+    """Return how many failures were open at the end of each date (columns), by kind of credential."""
+    kind = coverage.history.lifetimes["kind"].astype("str").map({one.value: n for n, one in enumerate(_KINDS)})
+    known = np.asarray(kind.fillna(0), dtype=np.int64)
+    counts = OpenFailures.of(coverage).count(known, len(_KINDS), dates)
+    return _largest(pd.DataFrame(counts, index=list(_KINDS.values())), "kinds")
+
+
+def _by_control(coverage: Coverage, dates: Whole) -> pd.DataFrame:
+    """Return the same by control."""
+    rows = coverage.history.trend
+    trend = pd.DataFrame(
+        {
+            "control": rows["control"].astype("str").to_numpy(),
+            "date": coverage.dates,
+            "open": rows["open"].to_numpy(dtype=np.int64),
+        }
+    )
+    counts = trend.pivot_table(index="control", columns="date", values="open", aggfunc="sum", fill_value=0)
+    return _largest(counts.reindex(columns=dates, fill_value=0), "controls")
+
+
+def _largest(counts: pd.DataFrame, noun: str) -> pd.DataFrame:
+    """Return the rows of which any is open, those with most of the area first; many small ones as one row."""
+    some = counts[(counts > 0).any(axis=1)]
+    sums = dict(zip(some.index, some.sum(axis=1).tolist(), strict=True))
+    some = some.loc[sorted(some.index, key=lambda name: (-sums[name], name))]
+    if len(some) <= len(_BANDS):
+        return some
+    rest = some.iloc[len(_BANDS) :]
+    together = rest.sum().to_frame(f"{len(rest)} further {noun}" if len(rest) > 1 else str(rest.index[0])).T
+    return pd.concat([some.iloc[: len(_BANDS)], together])
+
+
+def _title(dates: Whole, total: Whole, seen: Whole) -> str:
+    if not total.any():
+        return "No open failures to show"
+    if len(dates) == 1:
+        return f"{counted(int(total[-1]), 'failure')} open on {iso(int(dates[-1]))}"
+    texts = []
+    for at in (-1, 0):
+        failures = f"{counted(int(total[at]), 'failure')} open" if at else f"{total[at]:,}"
+        where = f" in {counted(int(seen[at]), 'account')}" if seen[0] != seen[-1] else ""
+        texts.append(f"{failures} on {iso(int(dates[at]))}{where}")
+    return ", ".join(texts)
+
+
+def _notes(history: History, missing: Whole) -> list[str]:
+    notes = ["At the end of each day, by each account's newest snapshot until then."]
+    if missing.any():
+        notes.append("Hatched: snapshots of some accounts (below) are missing; their failures stand as last seen.")
+    return notes + not_covered(history)
+
+
+def _scale_counts(axes: Axes, most: int) -> None:
+    """Scale the left side from 0 to a count (1 or more), with lines at few round whole numbers."""
+    axes.set_ylim(0, most * 1.06)
+    ticks = range(0, int(most * 1.06) + 1, round_step(most, 6))
+    axes.set_yticks(list(ticks), [f"{tick:,}" for tick in ticks], fontsize=9)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.set_ylabel("open failures", fontsize=9)
+
+
+def _draw_accounts(axes: Axes, dates: Whole, seen: Whole, missing: Whole) -> None:
+    """Draw how many accounts were seen until each day, and of how many of them snapshots are missing."""
+    days = np.arange(int(dates[0]), int(dates[-1]) + 1)
+    known = seen[np.searchsorted(dates, days, "right") - 1]
+    places = np.append(days, days[-1] + 1)
+    known, present = (np.append(heights, heights[-1]) for heights in (known, known - missing))
+    axes.fill_between(places, 0, present, step="post", color=HATCH_COLOR, linewidth=0, label="seen")
+    if missing.any():
+        axes.fill_between(
+            places,
+            present,
+            known,
+            step="post",
+            facecolor="white",
+            edgecolor=MUTED,
+            hatch=HATCH,
+            linewidth=0,
+            label="missing",
+        )
+    most = int(known.max())
+    axes.set_ylim(0, most * 1.15)
+    axes.set_yticks([0, most], ["0", f"{most:,}"], fontsize=9)
+    axes.set_ylabel("accounts", fontsize=9)
+
+
+class _Label(NamedTuple):
+    """What stands beside an area, and where the middle of its right end is."""
+
+    text: str
+    at: float
+    color: str
+    strong: bool
+
+
+def _draw_areas(axes: Axes, dates: Whole, counts: pd.DataFrame) -> list[_Label]:
+    """Draw the `counts` of each date (columns) as areas, the first row on top; return their labels from below."""
+    places, low = np.append(dates, dates[-1] + 1), np.zeros(len(dates), dtype=np.int64)
+    labels = []
+    for band in reversed(range(len(counts))):
+        name, height = counts.index[band], counts.iloc[band].to_numpy()
+        color = OTHER if band == len(_BANDS) else _BANDS[band]
+        axes.fill_between(
+            places,
+            np.append(low, low[-1]),
+            np.append(low + height, low[-1] + height[-1]),
+            step="post",
+            facecolor=color,
+            edgecolor="white",
+            linewidth=0.4 if len(dates) <= _EDGED else 0,
+            label=str(name),
+        )
+        labels.append(_Label(f"{name}  {height[-1]:,}", float(low[-1] + height[-1] / 2), color, bool(height[-1])))
+        low = low + height
+    return labels
+
+
+def _shade(axes: Axes, missing: Whole, first: int, accounts: int) -> None:
+    """Hatch the days on which snapshots are missing; the more so, the more accounts it is."""
+    edges = [0, *(np.flatnonzero(np.diff(missing)) + 1).tolist(), len(missing)]
+    for start, end in pairwise(edges):
+        share = missing[start] / accounts
+        if not share:
+            continue
+        axes.axvspan(first + start, first + end, color="white", alpha=0.15 + 0.45 * share, linewidth=0, zorder=2.5)
+        axes.axvspan(
+            first + start,
+            first + end,
+            facecolor="none",
+            edgecolor=MUTED,
+            alpha=0.2 + 0.7 * share,
+            hatch=HATCH,
+            linewidth=0,
+            zorder=2.6,
+        )
+
+
+def _write_labels(figure: Figure, axes: Axes, labels: list[_Label]) -> None:
+    """Write labels to the right of the axes (given from below), none on another, each with a line to its area."""
+    from matplotlib.transforms import blended_transform_factory  # noqa: PLC0415
+
+    beside = blended_transform_factory(axes.transAxes, axes.transData)
+    texts = [
+        axes.text(1.055, 0, one.text, transform=beside, va="center", color=INK if one.strong else MUTED, fontsize=9)
+        for one in labels
+    ]
+    fit(figure, texts, LEFT + WIDTH - _RIGHT - 0.035)
+    low, high = axes.get_ylim()
+    step = 1.25 * max(text.get_window_extent().height for text in texts) / axes.get_window_extent().height
+    wanted = [(one.at - low) / (high - low) for one in labels]
+    for one, text, place in zip(labels, texts, _apart(wanted, step), strict=True):
+        y = low + place * (high - low)
+        text.set_y(y)
+        axes.plot(
+            [1.004, 1.02, 1.035, 1.049],
+            [one.at, one.at, y, y],
+            transform=beside,
+            color=one.color,
+            linewidth=2,
+            clip_on=False,
+            solid_capstyle="butt",
+        )
+
+
+def _apart(wanted: list[float], step: float) -> list[float]:
+    """Return ascending places near those wanted (from 0 to 1, ascending), no two closer than `step`."""
+    places: list[float] = []
+    for place in wanted:
+        places.append(max(place, places[-1] + step) if places else place)
+    most = max(1.0, step * (len(wanted) - 1))
+    for at in reversed(range(len(places))):
+        places[at] = min(places[at], most)
+        most = places[at] - step
+    return places

@@ -1,0 +1,139 @@
+"""How many failures opened, and how many closed, in each span of time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analyzer.controls.vocabulary import counted
+from analyzer.rendering.pictures.canvas import (
+    FAIL,
+    FAIL_TEXT,
+    HATCH,
+    HATCH_COLOR,
+    INK,
+    MUTED,
+    PASS,
+    fit,
+    hide_frame,
+    say_nothing,
+)
+from analyzer.rendering.pictures.history.coverage import Coverage, days_of
+from analyzer.rendering.pictures.history.shared import NO_SNAPSHOTS, is_in_state, is_older, start_figure
+from analyzer.rendering.pictures.history.spans import Spans
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from analyzer.evidence.history import History
+
+    Whole = npt.NDArray[np.int64]
+    Flags = npt.NDArray[np.bool_]
+
+_PASS_TEXT: Final = "#1F6E9C"  # noqa: S105 - a colour
+
+
+def draw(history: History) -> Figure:
+    """Draw how many failures were first seen, and how many were seen closed, in each span of time."""
+    coverage = Coverage(history)
+    opened = days_of(history.lifetimes["first_seen"])[~is_older(history)]
+    closed = days_of(history.lifetimes["closed_at"])[is_in_state(history, "closed")]
+    notes = _notes(history)
+    if not len(opened) and not len(closed):
+        figure = start_figure(history, "No failure opened or closed", notes)
+        return say_nothing(figure, "No snapshot shows a change." if coverage.accounts else NO_SNAPSHOTS)
+
+    spans = Spans.of(coverage)
+    unseen = _unseen(coverage, spans)
+    notes.append("Dated by the first snapshot that shows it.")
+    if unseen.any():
+        notes.append("Hatched: no snapshot.")
+    title = f"{counted(len(opened), 'failure')} opened, {len(closed):,} closed: {_net(len(opened) - len(closed))}"
+    figure = start_figure(history, title, notes)
+    up, down = (np.histogram(days, spans.edges)[0] for days in (opened, closed))
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.1, right=0.93, top=0.83, bottom=0.18)
+    _draw_bars(figure, axes, up, down)
+    for place in np.flatnonzero(unseen).tolist():
+        axes.axvspan(place - 0.5, place + 0.5, facecolor="none", edgecolor=HATCH_COLOR, hatch=HATCH, linewidth=0)
+    _draw_net(axes, up - down, unseen)
+    axes.set_yticks([])
+    axes.tick_params(length=0)
+    hide_frame(axes)
+    spans.write_below(figure, axes)
+    return figure
+
+
+def _notes(history: History) -> list[str]:
+    """Return the notes on failures that stand in no bar."""
+    older, lost = int(is_older(history).sum()), int(is_in_state(history, "lost_sight").sum())
+    notes = []
+    if older:
+        were, their = ("was", "its") if older == 1 else ("were", "their")
+        notes.append(
+            f"Not among the opened: {counted(older, 'failure')} that {were} there in the oldest snapshot of {their} "
+            "account already."
+        )
+    if lost:
+        notes.append(f"Not among the closed: {counted(lost, 'failure')} lost sight of.")
+    return notes
+
+
+def _unseen(coverage: Coverage, spans: Spans) -> Flags:
+    """Return in which spans snapshots are missing and there is none at all."""
+    dates = np.histogram(coverage.dates, spans.edges)[0]
+    return np.asarray((dates == 0) & (coverage.missing_on(spans.edges[:-1]) > 0), dtype=np.bool_)
+
+
+def _net(count: int) -> str:
+    return f"{count:+,} net".replace("-", "\N{MINUS SIGN}") if count else "no net change"
+
+
+def _draw_bars(figure: Figure, axes: Axes, up: Whole, down: Whole) -> None:
+    """Draw for each span a bar up and one down, with their numbers at the ends, and say on the left what they are."""
+    count = len(up)
+    most_up, most_down = max(int(up.max()), 1), max(int(down.max()), 1)
+    reach = most_up + most_down
+    axes.set_ylim(-most_down - 0.1 * reach, most_up + 0.1 * reach)
+    # Few spans get bars, not walls.
+    spare = max(8 - count, 0) / 2
+    axes.set_xlim(-0.6 - spare, count - 0.4 + spare)
+    axes.bar(range(count), up, width=0.8, color=FAIL, label="opened")
+    axes.bar(range(count), -down, width=0.8, color=PASS, label="closed")
+    axes.axhline(0, color=MUTED, linewidth=0.8)
+    texts = []
+    for counts, sign, align in ((up, 1, "bottom"), (down, -1, "top")):
+        for place in np.flatnonzero(counts).tolist():
+            y = sign * (counts[place] + 0.022 * reach)
+            texts.append(axes.text(place, y, f"{counts[place]:,}", ha="center", va=align, fontsize=9))
+    low, high = axes.get_xlim()
+    fit(figure, texts, 0.82 * axes.get_position().width / (high - low))
+    side: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 9.5, "transform": axes.get_yaxis_transform()}
+    axes.text(-0.012, most_up / 2, "opened", color=FAIL_TEXT, **side)
+    axes.text(-0.012, -most_down / 2, "closed", color=_PASS_TEXT, **side)
+
+
+def _draw_net(axes: Axes, net: Whole, unseen: Flags) -> None:
+    """Draw a line through what opened less what closed; it stops where nothing was seen."""
+    axes.plot(
+        range(len(net)),
+        np.where(unseen, np.nan, net),
+        color=INK,
+        linewidth=1.3,
+        marker="o",
+        markersize=3.5,
+        label="net",
+    )
+    low, high = axes.get_xlim()
+    axes.text(
+        (len(net) - 1 + 0.55 - low) / (high - low),
+        float(net[-1]),
+        "net",
+        transform=axes.get_yaxis_transform(),
+        va="center",
+        fontsize=9.5,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+    )

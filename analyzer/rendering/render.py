@@ -1,0 +1,53 @@
+"""An evidence set -> the chosen formats, one after the other, each from its tables and its manifest alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from analyzer.engine import SILENT
+from analyzer.evidence.writer import output_of
+from analyzer.rendering.registry import chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from analyzer.engine import Progress
+    from analyzer.evidence.opened import EvidenceSet
+    from analyzer.evidence.writer import Output
+
+
+@dataclass(frozen=True)
+class Options:
+    """What changes renderings and no table: `workbook_rows` are the most rows that a sheet of the workbook holds."""
+
+    workbook_rows: int = 100_000
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return asdict(self)
+
+
+class Renderer(Protocol):
+    """What the module of a format offers."""
+
+    def render(self, evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
+        """Write the format into `folder` and return the files."""
+
+
+def render(
+    evidence: EvidenceSet, folder: Path, formats: Sequence[str], options: Options, progress: Progress = SILENT
+) -> list[Output]:
+    """Render an evidence set into `folder`, in the formats of these names that its kind has; return the files."""
+    outputs: list[Output] = []
+    for one in chosen(evidence.kind, formats):
+        if one.module is None:
+            continue
+        progress.stage(one.doing)
+        renderer = cast("Renderer", import_module(one.module))
+        paths = renderer.render(evidence, folder, options)
+        outputs += [{**output_of(folder, path.relative_to(folder).as_posix()), "format": one.name} for path in paths]
+    return outputs

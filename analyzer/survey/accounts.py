@@ -1,0 +1,102 @@
+"""Which accounts the rows of a report are of, as its ARNs say, else its file's name."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from analyzer.reading.issues import IssueLog
+
+Account = tuple[str, str]
+"""Partition and number of an account."""
+
+UNKNOWN: Final[Account] = ("", "")
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    from analyzer.reading.source import Source
+
+DEFAULT_PARTITION: Final = "aws"
+"""The partition of rows without an ARN: nearly all accounts are there."""
+_ARN: Final = re.compile(rb"arn:([a-z][a-z0-9-]*):iam::(\d{12}):(?:root|user/)")
+_MARK: Final = b":iam::"
+
+
+def accounts_at_start(csv: bytes) -> frozenset[Account]:
+    """Return the accounts of the ARNs in the beginning of a CSV."""
+    return frozenset((partition.decode(), number.decode()) for partition, number in set(_ARN.findall(csv)))
+
+
+def rows_by_account(source: Source, account_id: str | None) -> tuple[Mapping[Account, int], int]:
+    """Return how many rows of a report are of which account, as reading it whole says, and how many are rejected.
+
+    `account_id` is the account of rows whose account neither an ARN nor the file's name says.
+    """
+    if "arn" in source.header.header.columns and (lone := _lone_account(source)) is not None:
+        return lone, 0
+    return _read(source, account_id)
+
+
+def _lone_account(source: Source) -> Mapping[Account, int] | None:
+    """Return the account and the lines of a report in which every line has one ARN, all of one account; else None."""
+    text = source.csv[source.header.end + 1 :]
+    lines = text.count(b"\n") + (1 if text and not text.endswith(b"\n") else 0)
+    if not lines:
+        return {}
+    first = _ARN.search(text)
+    if first is None:
+        return None
+    partition, number = first[1], first[2]
+    same = text.count(b"arn:" + partition + _MARK + number + b":")
+    if same != lines or text.count(_MARK) != lines:
+        return None
+    return {(partition.decode(), number.decode()): lines}
+
+
+def _read(source: Source, account_id: str | None) -> tuple[Mapping[Account, int], int]:
+    """Return the same by reading the report as it is read to be judged."""
+    from analyzer.reading.normalizing import normalize  # noqa: PLC0415 - few reports need it
+    from analyzer.reading.parsing import parse  # noqa: PLC0415
+
+    log = IssueLog()
+    tables = normalize(parse([source], log), [source], log, account_id)
+    pairs, _ = accounts_in(tables.users)
+    rows = {pair: int(count) for pair, count in zip(pairs["account"], pairs["rows"], strict=True)}
+    return rows, int(tables.reports["rejected"].sum())
+
+
+def accounts_in(users: pd.DataFrame) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+    """Return a row per report and account (`owner, account, rows`), and for each row of `users` the position there.
+
+    `owner` is the code of the row's source, `account` an `Account`. Rows of unknown account have partition and number
+    empty: nothing says which of them belong together.
+    """
+    import numpy as np  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+
+    numbers = [*users["account_id"].cat.categories, UNKNOWN[1]]
+    # An account given by a file name has no partition.
+    partitions = [*users["partition"].cat.categories, DEFAULT_PARTITION]
+    number, partition = (users[column].cat.codes.to_numpy() for column in ("account_id", "partition"))
+    owner = users["source"].cat.codes.to_numpy().astype(np.int64)
+    # The last entries answer for the unknown, whose code is -1. One number a triple: rows come in long runs of it.
+    number = number.astype(np.int64) % len(numbers)
+    partition = np.where(number == len(numbers) - 1, 0, partition.astype(np.int64) % len(partitions))
+    key, which = np.unique((owner * len(numbers) + number) * len(partitions) + partition, return_inverse=True)
+    accounts = [
+        (str(partitions[one % len(partitions)]), str(numbers[one // len(partitions) % len(numbers)]))
+        for one in key.tolist()
+    ]
+    pairs = pd.DataFrame(
+        {
+            "owner": key // len(partitions) // len(numbers),
+            "account": pd.Series([pair if pair[1] else UNKNOWN for pair in accounts], dtype="object"),
+            "rows": np.bincount(which, minlength=len(key)),
+        }
+    )
+    return pairs, which

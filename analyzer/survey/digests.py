@@ -1,0 +1,123 @@
+"""The digest of each file under paths and of each member of an archive, named as the manifest names inputs.
+
+Whatever is in them: a report that was changed may not look like one any more.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import sys
+import zipfile
+import zlib
+from collections import Counter
+from io import BytesIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
+
+from analyzer.reading.containers import LARGEST, is_gzip, is_zip
+from analyzer.reading.issues import IssueLog
+from analyzer.survey.files import file_system, find_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from analyzer.survey.files import File
+
+_DEEPEST: Final = 5
+"""Layers of gzip, and archives inside archives, that are opened."""
+_MAGIC: Final = 4
+"""Bytes by which gzip and zip are known."""
+
+
+class Digested(NamedTuple):
+    """A file, or a member of an archive (`archive.zip/member.csv`), with the SHA-256 of its bytes as they are.
+
+    `sha256` is None where they cannot be read.
+    """
+
+    name: str
+    sha256: str | None
+
+
+def digests_of(paths: Sequence[str], leave_out: Path | None = None) -> Iterator[Digested]:
+    """Yield each file under `paths` (files, folders, archives, URLs, `-`) once, an archive before its members.
+
+    `leave_out` is a folder that is not walked into. Raises InputError where a path does not exist. Of an archive that
+    cannot be opened there are no members.
+    """
+    seen = set[object]()
+    for file in find_files(paths, IssueLog(), leave_out=leave_out):
+        key = file.path.resolve() if isinstance(file.path, Path) else file.path
+        if key not in seen:
+            seen.add(key)
+            try:
+                stream = _opened(file)
+            except OSError:
+                yield Digested(file.name, None)
+                continue
+            with stream:
+                yield from _digests(file.name, stream, 0)
+
+
+def _opened(file: File) -> IO[bytes]:
+    if file.path is None:
+        return BytesIO(sys.stdin.buffer.read())
+    if isinstance(file.path, str):
+        system, place = file_system(file.path)
+        return cast("IO[bytes]", system.open(place, "rb"))
+    opened = file.path.open("rb")
+    if opened.seekable():
+        return opened
+    with opened:  # a pipe
+        return BytesIO(opened.read())
+
+
+def _digests(name: str, stream: IO[bytes], depth: int) -> Iterator[Digested]:
+    """Yield what is in a stream that can be read again from its beginning: itself, and what it holds as an archive."""
+    try:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+    except OSError:
+        yield Digested(name, None)
+        return
+    yield Digested(name, digest)
+    try:
+        inner = _without_gzip(stream)
+        if depth < _DEEPEST and is_zip(_beginning(inner)):
+            archive = inner if inner is stream else BytesIO(inner.read(LARGEST))
+            yield from _members(name, archive, depth + 1)
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return
+
+
+def _without_gzip(stream: IO[bytes]) -> IO[bytes]:
+    for _ in range(_DEEPEST):
+        if not is_gzip(_beginning(stream)):
+            break
+        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+    return stream
+
+
+def _beginning(stream: IO[bytes]) -> bytes:
+    stream.seek(0)
+    beginning = stream.read(_MAGIC)
+    stream.seek(0)
+    return beginning
+
+
+def _members(name: str, archive: IO[bytes], depth: int) -> Iterator[Digested]:
+    """Yield the members of a zip archive, by name; those that share a name are numbered from the second on."""
+    opened = zipfile.ZipFile(archive)
+    seen = Counter[str]()
+    for member in sorted((one for one in opened.infolist() if not one.is_dir()), key=lambda one: one.filename):
+        seen[member.filename] += 1
+        again = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
+        try:
+            data = opened.read(member) if member.file_size <= LARGEST else None
+        except Exception:  # noqa: BLE001 - passwords, unknown methods, and each codec's own errors
+            data = None
+        inner = f"{name}/{member.filename}{again}"
+        if data is None:
+            yield Digested(inner, None)
+        else:
+            yield from _digests(inner, BytesIO(data), depth)

@@ -1,0 +1,169 @@
+"""A report among the inputs, as far as the survey knows it, and how to read it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from analyzer.reading.containers import (
+    Content,
+    DamagedError,
+    FoundHeader,
+    Header,
+    NotAReportError,
+    find_header,
+    read_contents,
+)
+from analyzer.reading.source import Source
+from analyzer.survey.unpack import gunzipped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from analyzer.reading.issues import IssueLog
+    from analyzer.survey.accounts import Account
+    from analyzer.survey.files import File, Reader
+
+_START: Final = 512
+"""Bytes of a CSV by which a report is recognised again: more than the header and the beginning of its first row."""
+
+
+class ChangedError(Exception):
+    """A report is not what the survey saw."""
+
+
+@dataclass(frozen=True)
+class Contained:
+    """A report that cannot be read at random: its CSV was put aside, the rest stands here (see `Source`)."""
+
+    sha256: str
+    size: int
+    container: str
+    encoding: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a report once all of it was read: see `Source`; `rows` counts its rows by account."""
+
+    sha256: str
+    size: int
+    digest: str
+    container: str
+    encoding: str
+    rows: Mapping[Account, int]
+    rejected: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A report among the inputs.
+
+    `file` is where it stands, or where its CSV was put aside (`contained`). `size` is about how many bytes of CSV it
+    has. `start` is a digest of the beginning of the CSV. `accounts` are those of its ARNs, as far as they were seen;
+    `facts` is None unless all of it was read, and then `accounts` are all.
+    """
+
+    name: str
+    file: File
+    size: int
+    start: str
+    header: Header
+    captured_at: datetime | None
+    captured_from: str
+    account_hint: str | None
+    accounts: frozenset[Account]
+    contained: Contained | None = None
+    facts: Facts | None = None
+
+    @property
+    def has_arns(self) -> bool:
+        """Whether its rows say by themselves of which account they are."""
+        return "arn" in self.header.columns
+
+    @property
+    def identity(self) -> tuple[str | None, str | None]:
+        """What distinguishes one report from another: its CSV, and its account where only the file's name says it."""
+        return self.facts.digest if self.facts else None, None if self.has_arns else self.account_hint
+
+    def source(self, reader: Reader, log: IssueLog) -> Source:
+        """Return the report, read whole. Raises ChangedError where it is not what the survey saw."""
+        content, sha256, size = self._content(reader)
+        if start_of(content.csv) != self.start or (self.facts and self.facts.sha256 != sha256):
+            raise ChangedError(self.name)
+        return self.source_of(content, sha256, size, log)
+
+    def source_of(self, content: Content, sha256: str, size: int, log: IssueLog) -> Source:
+        """Return the report of this content; characters that are not UTF-8 go to `log`."""
+        csv = content.csv
+        digest = hashlib.sha256(csv).hexdigest()
+        if not csv.isascii():
+            csv = _valid_utf8(csv, self.name, log)
+        # Characters that were replaced move what follows them.
+        header: FoundHeader = content.header if csv is content.csv else find_header(csv) or content.header
+        return Source(
+            name=self.name,
+            sha256=sha256,
+            size=size,
+            digest=digest,
+            csv=csv,
+            header=header,
+            container=content.container,
+            encoding=content.encoding,
+            captured_at=self.captured_at,
+            captured_from=self.captured_from,
+            account_hint=self.account_hint,
+        )
+
+    def _content(self, reader: Reader) -> tuple[Content, str, int]:
+        """Return the content, and digest and size of the file it came in."""
+        try:
+            data = reader.read(self.file)
+            if self.contained is not None:
+                found = find_header(data)
+                if found is None:
+                    raise ChangedError(self.name)
+                one = self.contained
+                return Content(data, found, one.container, one.encoding), one.sha256, one.size
+            sha256, (inner, layers) = hashlib.sha256(data).hexdigest(), gunzipped(data)
+            contents = read_contents(inner)
+        except (OSError, DamagedError, NotAReportError) as error:
+            raise ChangedError(self.name) from error
+        content = contents[0]
+        if len(contents) != 1 or isinstance(content, DamagedError) or not self._is_of_that_time(content):
+            raise ChangedError(self.name)
+        wrapping = ("zip, " if self.file.member is not None else "") + "gzip, " * layers
+        return Content(content.csv, content.header, wrapping + content.container, content.encoding), sha256, len(data)
+
+    def _is_of_that_time(self, content: Content) -> bool:
+        """Whether an envelope still says the time that the survey saw."""
+        if content.generated_at is None:
+            return self.captured_from != "envelope"
+        return content.generated_at == self.captured_at
+
+
+def start_of(csv: bytes) -> str:
+    """Return a digest of the beginning of a CSV."""
+    return hashlib.sha256(csv[:_START]).hexdigest()[:16]
+
+
+def _valid_utf8(csv: bytes, name: str, log: IssueLog) -> bytes:
+    try:
+        csv.decode()
+    except UnicodeDecodeError:
+        pass
+    else:
+        return csv
+    lines = [line.decode("utf-8", errors="replace") for line in csv.split(b"\n")]
+    for number, line in enumerate(lines, start=1):
+        if "\ufffd" in line:
+            log.add(
+                "bad_encoding",
+                "characters that are not UTF-8 were read as U+FFFD; save the file as UTF-8",
+                source=name,
+                line=number,
+                value=line[:200],
+            )
+    return "\n".join(lines).encode()

@@ -1,0 +1,184 @@
+"""The inputs of a run: files looked at, copies left out, and what the look took for granted corrected."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from analyzer.engine import SILENT, Progress
+from analyzer.errors import InputError
+from analyzer.reading.issues import IssueLog
+from analyzer.survey.accounts import UNKNOWN
+from analyzer.survey.files import find_files, note_empty_folders
+from analyzer.survey.plan import cut
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from analyzer.engine import Map
+    from analyzer.reading.issues import Row
+    from analyzer.survey.accounts import Account
+    from analyzer.survey.entry import Entry
+    from analyzer.survey.files import File
+    from analyzer.survey.look import Looked, Looking
+
+_FILES: Final = 256
+"""Files that are looked at together."""
+_NAMED: Final = 5
+"""Issues that an error spells out when nothing could be read."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The reports among the inputs, by name, and what was passed over; copies are among `issues` alone.
+
+    `every` has copies too: which of them are left out depends on all of them.
+    """
+
+    paths: tuple[str, ...]
+    every: tuple[Entry, ...]
+    entries: tuple[Entry, ...]
+    issues: tuple[Row, ...]
+    """Of the files; without those on copies."""
+    copies: tuple[Row, ...]
+    exact: frozenset[str] = field(default_factory=frozenset)
+    """Names of the reports that were corrected once: what is known of them now is certain."""
+
+    @classmethod
+    def of(
+        cls,
+        paths: Sequence[str],
+        looking: Looking,
+        run: Map,
+        *,
+        leave_out: Path | None = None,
+        progress: Progress = SILENT,
+    ) -> Survey:
+        """Look at the files under `paths`. Raises InputError where there is no report among them."""
+        log = IssueLog()
+        files = find_files(paths, log, leave_out=leave_out)
+        progress.stage("surveying", len(files))
+        entries: list[Entry] = []
+        for looked, count in _looks(looking, files, run):
+            entries += looked.entries
+            log.rows += looked.issues
+            progress.advance(count)
+        note_empty_folders(paths, [entry.name for entry in entries], log)
+        _require_reports(entries, log)
+        return cls._without_copies(tuple(paths), entries, log.rows, looking, run)
+
+    @classmethod
+    def _without_copies(  # noqa: PLR0913 - as it is put together
+        cls,
+        paths: tuple[str, ...],
+        entries: Iterable[Entry],
+        issues: Iterable[Row],
+        looking: Looking,
+        run: Map,
+        exact: frozenset[str] = frozenset(),
+    ) -> Survey:
+        every = sorted(entries, key=lambda entry: entry.name)
+        unsure = {entry.name for entry in _not_told_apart(every) if entry.facts is None}
+        files = [entry.file for entry in every if entry.name in unsure]
+        issues = list(issues)
+        again: list[Entry] = []
+        for looked, _ in _looks(replace(looking, whole=True), files, run):
+            again += looked.entries
+            issues += looked.issues
+        every = sorted([*(one for one in every if one.name not in unsure), *again], key=lambda entry: entry.name)
+        log = IssueLog()
+        kept = once_each(every, log)
+        return cls(paths, tuple(every), tuple(kept), tuple(issues), tuple(log.rows), exact)
+
+    def corrected(self, corrections: Mapping[str, Entry | None], looking: Looking, run: Map) -> Survey:
+        """Return the survey with what reading reports has shown.
+
+        `corrections` has by name what a report is, or None where it is not what it was: its file is looked at again.
+        Raises InputError where a report was corrected before: it changes while it is read.
+        """
+        changed = sorted(self.exact & corrections.keys())
+        if changed:
+            raise InputError(
+                f"changed while it was read: {', '.join(changed[:_NAMED])}",
+                "wait until nothing writes into the reports, or copy them, and run again",
+            )
+        lost = {entry.file for entry in self.every if corrections.get(entry.name, entry) is None}
+        kept = [corrections.get(entry.name) or entry for entry in self.every if entry.file not in lost]
+        names = {file.name for file in lost}
+        issues = [row for row in self.issues if row[0] not in names]
+        files = sorted(lost, key=lambda file: file.name)
+        for looked, _ in _looks(replace(looking, whole=True), files, run):
+            kept += looked.entries
+            issues += looked.issues
+        _require_reports(kept, IssueLog(issues))
+        exact = self.exact | corrections.keys() | {entry.name for entry in kept if entry.file in lost}
+        return self._without_copies(self.paths, kept, issues, looking, run, exact)
+
+
+def _looks(looking: Looking, files: Sequence[File], run: Map) -> Iterator[tuple[Looked, int]]:
+    groups = list(cut(files, _FILES, lambda _: 1))
+    yield from zip(run(partial(_look, looking), groups), (len(group) for group in groups), strict=True)
+
+
+def _look(looking: Looking, files: Sequence[File]) -> Looked:
+    return looking.at(files)
+
+
+def _not_told_apart(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the reports that share an account with another one of the same capture time, or of none."""
+    by_account: defaultdict[Account, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        for account in entry.accounts or {UNKNOWN}:
+            by_account[account].append(entry)
+    found: dict[str, Entry] = {}
+    for group in by_account.values():
+        by_time: defaultdict[datetime | None, list[Entry]] = defaultdict(list)
+        for entry in group:
+            by_time[entry.captured_at].append(entry)
+        for alike in [group] if None in by_time and len(group) > 1 else by_time.values():
+            if len(alike) > 1:
+                found |= {entry.name: entry for entry in alike}
+    return list(found.values())
+
+
+def once_each(entries: Sequence[Entry], log: IssueLog) -> list[Entry]:
+    """Return `entries` (by name) without those that repeat another's CSV of the same capture time, or of none.
+
+    A quiet account gives the same bytes on two days: with two capture times known, those are two snapshots. What was
+    not read whole is no copy.
+    """
+    first_of: dict[tuple[object, ...], Entry] = {}
+    dated: dict[object, Entry] = {}
+    for entry in entries:
+        if entry.captured_at is not None and entry.facts is not None:
+            dated.setdefault(entry.identity, entry)
+    kept = []
+    for entry in entries:
+        if entry.facts is None:
+            kept.append(entry)
+            continue
+        key = (entry.identity, entry.captured_at)
+        other = first_of.get(key)
+        if other is None and entry.captured_at is None:
+            other = dated.get(entry.identity)
+        if other is None:
+            first_of[key] = entry
+            kept.append(entry)
+        else:
+            log.add("duplicate_input", f"the same report as {other.name}; counted once", source=entry.name)
+    return kept
+
+
+def _require_reports(entries: Sequence[Entry], log: IssueLog) -> None:
+    """Raise InputError where nothing was found; `log` says why."""
+    if not entries:
+        seen = [f"\n  {source}: {message}" for source, *_, message in log.rows[:_NAMED]]
+        more = f"\n  and {len(log.rows) - _NAMED} more" if len(log.rows) > _NAMED else ""
+        raise InputError(
+            "no credential report could be read" + "".join(seen) + more,
+            "give CSV files from `aws iam get-credential-report` or the IAM console, or a folder or archive with them",
+        )

@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import random
+import shutil
+import threading
+import zipfile
+from base64 import b64encode
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.errors import InputError
+from analyzer.evidence import output as evidence
+from analyzer.evidence.result import Settings
+from analyzer.evidence.seal import digest_of, seal, unseal
+from analyzer.pipeline import audit, verify
+from analyzer.survey import digests
+from tests.evidence.test_folder import BYSTANDERS
+from tests.reports import csv_of, key, root, unused, user, write
+
+if TYPE_CHECKING:
+    from analyzer.evidence.verify import Verification
+
+EVERY: dict[str, list[str]] = {"changed": [], "missing": [], "extra": []}
+
+
+def row(folder: Path, name: str) -> dict[str, Any]:
+    return {"name": name, "sha256": digest_of(folder / name), "bytes": (folder / name).stat().st_size}
+
+
+def make(folder: Path, inputs: list[dict[str, Any]] | None = None) -> Path:
+    """Write a set with tables (one in parts) and renderings into `folder`."""
+    tables = ["findings.parquet/part-0.parquet", "findings.parquet/part-1.parquet", "issues.parquet"]
+    renderings = ["workbook.xlsx", "charts/status.png"]
+    for name in (*tables, *renderings):
+        write(folder / name, f"the bytes of {name}")
+    facts = {"program": "credreport", "kind": "audit", "schema_version": 2, "inputs": inputs or []}
+    sealed = seal({**facts, "outputs": [row(folder, name) for name in tables]})
+    (folder / "manifest.json").write_bytes(sealed)
+    rendered = {"program": "credreport", "schema_version": 2, "manifest": unseal(sealed)["digest"]}
+    (folder / "rendered.json").write_bytes(seal({**rendered, "outputs": [row(folder, name) for name in renderings]}))
+    return folder
+
+
+def found(verification: Verification) -> dict[str, list[str]]:
+    """Return the names of what does not hold."""
+    facts = json.loads(json.dumps(verification.facts))
+    assert facts["holds"] is verification.holds is not any(facts[word] for word in EVERY)
+    assert verification.exit_code == (0 if verification.holds else 1)
+    for one in (*verification.changed, *verification.missing, *verification.extra):
+        assert any(one.name in line and one.why in line for line in verification.lines)
+    return {word: [one["name"] for one in facts[word]] for word in EVERY}
+
+
+def test_a_set_as_it_was_written_holds(tmp_path: Path) -> None:
+    out = make(tmp_path / "out")
+    verification = verify(out)
+    assert found(verification) == EVERY
+    assert verification.checked == {"manifest": 2, "table": 3, "rendering": 2}
+    assert verification.lines == [
+        f"{out} holds: all is as it was written",
+        "checked: 2 manifests, 3 tables, 2 renderings",
+        "inputs were not checked: give them with --inputs",
+    ]
+
+
+def test_what_an_audit_writes_holds(tmp_path: Path) -> None:
+    name = write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z"))))
+    result = audit([name], Settings(unused()))
+    evidence.write(result, tmp_path / "out", ["parquet", "excel", "charts"], ["findings", "issues"])
+    assert found(verify(tmp_path / "out", [str(tmp_path)])) == EVERY
+    assert verify(tmp_path / "out", [name]).checked["input"] == 1
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("sets") / "out")
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_every_changed_byte_of_every_file_is_found(sets: Path, data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from(sorted(path for path in sets.rglob("*") if path.is_file())))
+    before = path.read_bytes()
+    after = bytearray(before)
+    after[data.draw(st.integers(0, len(before) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        path.write_bytes(after)
+        wrong = found(verify(sets))
+    finally:
+        path.write_bytes(before)
+    assert wrong == {**EVERY, "changed": [path.relative_to(sets).as_posix()]}
+    assert found(verify(sets)) == EVERY
+
+
+def test_every_single_byte_of_the_two_manifests_is_found(sets: Path) -> None:
+    chance = random.Random(5)  # noqa: S311 - which bit
+    for name in ("manifest.json", "rendered.json"):
+        before = (sets / name).read_bytes()
+        for place in range(len(before)):
+            after = bytearray(before)
+            after[place] ^= 1 << chance.randrange(8)
+            (sets / name).write_bytes(after)
+            assert found(verify(sets)) == {**EVERY, "changed": [name]}, (name, place)
+        (sets / name).write_bytes(before)
+
+
+def test_missing_and_extra_files(tmp_path: Path) -> None:
+    out = make(tmp_path / "out")
+    (out / "issues.parquet").unlink()
+    (out / "charts/status.png").unlink()
+    write(out / "charts/mine.png", "")
+    write(out / "findings.parquet/part-2.parquet", "")
+    (out / "link").symlink_to(out / "workbook.xlsx")
+    (out / "empty").mkdir()
+    wrong = found(verify(out))
+    assert sorted(wrong["missing"]) == ["charts/status.png", "issues.parquet"]
+    assert sorted(wrong["extra"]) == ["charts/mine.png", "findings.parquet/part-2.parquet", "link"]
+    assert wrong["changed"] == []
+
+
+def test_a_folder_or_link_is_no_file(tmp_path: Path) -> None:
+    out = make(tmp_path / "out")
+    (out / "issues.parquet").rename(tmp_path / "issues")
+    (out / "issues.parquet").symlink_to(tmp_path / "issues")
+    (out / "workbook.xlsx").unlink()
+    (out / "workbook.xlsx").mkdir()
+    assert found(verify(out)) == {**EVERY, "missing": ["workbook.xlsx", "issues.parquet"], "extra": ["issues.parquet"]}
+
+
+@pytest.mark.parametrize("name", BYSTANDERS)
+def test_notes_of_desktop_and_office_programs_do_not_count(tmp_path: Path, name: str) -> None:
+    out = make(tmp_path / "out")
+    write(out / name, "x")
+    assert found(verify(out)) == EVERY
+
+
+def test_a_set_that_was_never_rendered(tmp_path: Path) -> None:
+    out = make(tmp_path / "out")
+    (out / "rendered.json").unlink()
+    assert sorted(found(verify(out))["extra"]) == ["charts/status.png", "workbook.xlsx"]
+    shutil.rmtree(out / "charts")
+    (out / "workbook.xlsx").unlink()
+    assert found(verify(out)) == EVERY
+    write(out / "rendered.json", "{}")
+    assert found(verify(out)) == {**EVERY, "extra": ["rendered.json"]}
+
+
+def test_renderings_of_another_set(tmp_path: Path) -> None:
+    out = make(tmp_path / "out")
+    other = make(tmp_path / "other", [{"name": "x", "sha256": "0" * 64}])
+    shutil.copy(other / "rendered.json", out / "rendered.json")
+    assert found(verify(out)) == {**EVERY, "changed": ["rendered.json"]}
+    assert any("was not rendered from this manifest.json" in line for line in verify(out).lines)
+
+
+def test_where_no_set_of_this_version_is(tmp_path: Path) -> None:
+    write(tmp_path / "file", "")
+    for name in ("file", "nowhere", ""):
+        with pytest.raises(InputError, match="no evidence set"):
+            verify(tmp_path / name)
+    out = make(tmp_path / "out")
+    write(out / "manifest.json", json.dumps({"program": "credreport", "schema_version": 1, "outputs": []}))
+    with pytest.raises(InputError, match="schema version 1") as caught:
+        verify(out)
+    assert "credreport 0.1" in caught.value.hint
+    with pytest.raises(InputError, match="no such file"):
+        verify(make(tmp_path / "out2"), [str(tmp_path / "gone")])
+
+
+# --- inputs ----------------------------------------------------------------------------------------------------------
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def audited(tmp_path: Path) -> Path:
+    """Write reports in several containers below `in`, audit them into `out`, and return `tmp_path`."""
+    days = [csv_of(root(), user("a", **key(rotated=f"2026-01-0{day}T00:00:00Z"))).encode() for day in range(1, 8)]
+    inputs = tmp_path / "in"
+    for place, data in {
+        "2026-10-01/plain.csv": days[0],
+        "2026-10-02/plain.csv": days[1],
+        "2026-10-03/packed.csv.gz": gzip.compress(days[2], mtime=0),
+        "2026-10-04/several.zip": zipped({"x/one.csv": days[3], "x/two.csv.gz": gzip.compress(days[4], mtime=0)}),
+        "2026-10-05/deep.zip.gz": gzip.compress(zipped({"inner.zip": zipped({"leaf.csv": days[5]})}), mtime=0),
+        "2026-10-06/plain.csv": days[0],
+    }.items():
+        (inputs / place).parent.mkdir(parents=True, exist_ok=True)
+        (inputs / place).write_bytes(data)
+    envelope = json.dumps({"Content": b64encode(days[6]).decode(), "ReportFormat": "text/csv"})
+    write(inputs / "2026-10-07/two.json", envelope + "\n" + envelope.replace("text/csv", "text/csv "))
+    result = audit([str(inputs)], Settings(unused(), every_snapshot=True))
+    evidence.write(result, tmp_path / "out", ["parquet"], ["findings"])
+    return tmp_path
+
+
+def names(folder: Path) -> list[str]:
+    return [row["name"] for row in json.loads((folder / "out/manifest.json").read_text())["inputs"]]
+
+
+def of_inputs(folder: Path, *given: Path) -> dict[str, list[str]]:
+    return found(verify(folder / "out", [str(one) for one in given]))
+
+
+def test_inputs_as_they_were_hold_wherever_they_are_now(audited: Path) -> None:
+    assert len(names(audited)) >= 7
+    assert of_inputs(audited, audited / "in") == EVERY
+    assert of_inputs(audited, audited) == EVERY, "the set itself is not walked into"
+    (audited / "in").rename(audited / "moved")
+    assert of_inputs(audited, audited / "moved") == EVERY
+    assert of_inputs(audited, *sorted((audited / "moved").iterdir())) == EVERY
+    for number, path in enumerate(sorted((audited / "moved").glob("*/*.csv"))):
+        path.rename(audited / f"{number}.csv")
+    assert of_inputs(audited, audited / "moved", *audited.glob("*.csv")) == EVERY
+    with zipfile.ZipFile(audited / "all.zip", "w") as archive:
+        for path in sorted([*(audited / "moved").rglob("*"), *audited.glob("*.csv")]):
+            archive.write(path, path.name if path.is_dir() else str(path.relative_to(audited)))
+    assert of_inputs(audited, audited / "all.zip") == EVERY
+
+
+def test_each_input_that_was_changed_is_found_by_its_name(audited: Path) -> None:
+    for path in sorted(path for path in (audited / "in").rglob("*") if path.is_file() and path.suffix != ".zip"):
+        before = path.read_bytes()
+        path.write_bytes(before[:-2] + bytes([before[-2] ^ 1]) + before[-1:])
+        wrong = of_inputs(audited, audited / "in")
+        assert wrong["changed"], path
+        assert all(name.startswith(path.as_posix()) for name in wrong["changed"])
+        assert not wrong["missing"]
+        path.write_bytes(before)
+    assert of_inputs(audited, audited / "in") == EVERY
+
+
+def test_a_changed_member_of_an_archive_is_found(audited: Path) -> None:
+    path = audited / "in/2026-10-04/several.zip"
+    with zipfile.ZipFile(path) as archive:
+        members = {one.filename: archive.read(one) for one in archive.infolist()}
+    path.write_bytes(zipped({**members, "x/one.csv": members["x/one.csv"] + b"\n"}))
+    assert of_inputs(audited, audited / "in") == {**EVERY, "changed": [f"{path}/x/one.csv"]}
+    path.write_bytes(zipped({"other name": members["x/two.csv.gz"], "x/one.csv": members["x/one.csv"]}))
+    assert of_inputs(audited, audited / "in") == EVERY
+    damaged = bytearray(zipped(members))
+    damaged[damaged.index(members["x/one.csv"]) + 5] ^= 1
+    path.write_bytes(damaged)
+    assert of_inputs(audited, audited / "in") == {**EVERY, "changed": [f"{path}/x/one.csv"]}, "its checksum fails"
+    path.write_bytes(b"no archive any more")
+    changed = of_inputs(audited, audited / "in")["changed"]
+    assert changed == [f"{path}/x/one.csv", f"{path}/x/two.csv.gz"]
+
+
+def test_inputs_that_are_not_given_are_missing(audited: Path) -> None:
+    given = audited / "in/2026-10-01/plain.csv"
+    wrong = of_inputs(audited, given)
+    assert not wrong["changed"]
+    assert str(given) not in wrong["missing"]
+    assert audited.joinpath("in/2026-10-06/plain.csv").as_posix() in wrong["missing"], "one file is not two"
+    assert len(wrong["missing"]) == len({name.partition("#")[0] for name in names(audited)}) - 1
+    wrong = of_inputs(audited, given, given)
+    assert audited.joinpath("in/2026-10-06/plain.csv").as_posix() in wrong["missing"], "given twice it is still one"
+    (audited / "in/2026-10-01/plain.csv").unlink()
+    assert of_inputs(audited, audited / "in") == {**EVERY, "missing": [str(given)]}
+
+
+def test_changed_files_with_one_basename_are_told_apart_by_their_folders(audited: Path) -> None:
+    shutil.copytree(audited / "in", audited / "elsewhere/copy")
+    for day in ("01", "02"):
+        write(audited / f"elsewhere/copy/2026-10-{day}/plain.csv", f"changed {day}")
+    verification = verify(audited / "out", [str(audited / "elsewhere")])
+    assert {one.name[-20:]: one.why.split(" has ")[0][-20:] for one in verification.changed} == {
+        f"2026-10-{day}/plain.csv": f"2026-10-{day}/plain.csv" for day in ("01", "02")
+    }
+
+
+def test_standard_input_and_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "in/a.csv", "a")
+    write(tmp_path / "in/b.csv", "b")
+    sha256 = digest_of(tmp_path / "in/a.csv")
+    out = make(tmp_path / "out", [{"name": "-", "sha256": sha256}, {"name": "in/b.csv", "sha256": "0" * 64}])
+    assert found(verify(out, [str(tmp_path / "in/a.csv")]))["missing"] == ["in/b.csv"]
+    wrong = verify(out, [str(tmp_path / "in/b.csv")])
+    assert [one.name for one in wrong.missing] == ["-"]
+    assert "standard input" in wrong.missing[0].why
+
+    def fail(*_: object) -> IO[bytes]:
+        raise PermissionError(13, "not allowed")
+
+    monkeypatch.setattr(digests, "_opened", fail)
+    wrong = verify(out, [str(tmp_path / "in")])
+    assert [(one.name, one.why) for one in wrong.changed] == [("in/b.csv", f"{tmp_path}/in/b.csv cannot be read")]
+
+
+def test_a_pipe_may_be_given(tmp_path: Path) -> None:
+    write(tmp_path / "in/a.csv", "a")
+    out = make(tmp_path / "out", [{"name": "in/a.csv", "sha256": digest_of(tmp_path / "in/a.csv")}])
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=("a",))
+    writer.start()
+    assert found(verify(out, [str(tmp_path / "pipe")])) == EVERY
+    writer.join()

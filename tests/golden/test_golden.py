@@ -1,0 +1,37 @@
+"""Whole outputs, by their digests: what a change of the program's inside must leave as it is.
+
+Where a change of an output is meant: `python -m tests.golden --dump DIR` before and after it, `diff -r` of the two, and
+then `python -m tests.golden --write`.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.golden.__main__ import KEPT
+from tests.golden.capturing import RUNS, capture, digests
+from tests.golden.fleets import FLEETS, MULTI_DAY, drawn
+
+DIGESTS: dict[str, dict[str, str]] = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+
+
+def test_every_run_has_its_digests() -> None:
+    assert list(DIGESTS) == list(RUNS)
+
+
+def test_there_are_thirty_fleets_and_each_is_the_same_again() -> None:
+    assert (len(FLEETS), len(MULTI_DAY)) == (30, 6)
+    for name in FLEETS:
+        assert drawn(name) == drawn(name)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_run_says_and_writes_what_it_did(run: str) -> None:
+    kept, made = DIGESTS.get(run, {}), digests(capture(run))
+    changed = [f"  changed: {name}" for name in kept if name in made and made[name] != kept[name]]
+    changed += [f"  gone:    {name}" for name in kept if name not in made]
+    changed += [f"  new:     {name}" for name in made if name not in kept]
+    if changed:
+        pytest.fail("\n".join([f"{run}: not what it was", *changed]), pytrace=False)

@@ -1,0 +1,65 @@
+"""The picture of the worst accounts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analyzer.controls.vocabulary import Status
+from analyzer.evidence.result import Audit
+from analyzer.evidence.settings import Settings
+from analyzer.pipeline import audit
+from analyzer.rendering.pictures.audit import accounts
+from tests.outputs.conftest import AS_OF, ODD
+from tests.rendering.pictures.figures import (
+    OLD_KEY,
+    bars,
+    drawn,
+    texts,
+    title,
+)
+from tests.reports import COLUMNS_22, csv_of, unused, user, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def test_the_accounts_are_those_with_the_most_failures(audit_of: Callable[..., Audit]) -> None:
+    result = audit_of(ODD, many=3000)
+    figure = accounts.draw(result)
+    failing = result.by_account["fail"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == list(failing.index[:15])
+    assert [bar.get_width() for bar in bars(figure, 0)] == failing.head(15).tolist()
+    rest = failing.iloc[15:]
+    assert title(result, "accounts").endswith(f"these 15 hold {failing.head(15).sum():,} of {failing.sum():,}")
+    left_out = f"Not shown: {(rest > 0).sum()} further accounts with {rest.sum():,} failing credentials."
+    assert any(left_out in text for text in texts(figure))
+
+
+def test_an_unknown_account_is_said(tmp_path: Path) -> None:
+    no_arn = tuple(column for column in COLUMNS_22 if column != "arn")
+    write(tmp_path / "reports" / "2026-10-31.csv", csv_of(user("a", **OLD_KEY), columns=no_arn))
+    nowhere = audit([str(tmp_path / "reports")], Settings(unused(), as_of=AS_OF))
+    assert "account unknown" in accounts.draw(nowhere).texts[1].get_text()
+    assert title(nowhere, "accounts") == "1 of 1 account has a failing credential"
+    write(tmp_path / "reports" / "more" / "2026-10-31.csv", csv_of(user("a", **OLD_KEY)))
+    figure = accounts.draw(audit([str(tmp_path / "reports")], Settings(unused(), as_of=AS_OF)))
+    assert "1 account and at least one unknown" in figure.texts[1].get_text()
+    assert figure.texts[0].get_text() == "2 of 2 accounts have failing credentials"
+    assert "unknown" in [label.get_text() for label in figure.axes[0].get_yticklabels()]
+
+
+def test_accounts_are_ranked_by_all_findings_and_exceptions_are_hatched(planned: Callable[..., Audit]) -> None:
+    result = planned("policy", ODD, 700)
+    figure = drawn(result, "accounts")
+    failing = result.by_account["fail"].head(15)
+    found = result.findings[result.findings["status"] == "fail"]
+    covered = found[found["waiver"].notna()]["account_id"].value_counts().to_dict()
+    rows = {account: [0.0, 0.0] for account in failing.index}
+    for bar in bars(figure, 0):
+        rows[failing.index[round(bar.get_y() + bar.get_height() / 2)]][bar.get_hatch() is not None] = bar.get_width()
+    assert rows == {account: [count - covered[account], covered[account]] for account, count in failing.items()}
+    assert title(result, "accounts").endswith(
+        f"failing findings; these 15 hold {failing.sum():,} of {result.totals[Status.FAIL]:,}"
+    )
+    assert "number of failing findings; hatched: waived" in texts(figure)

@@ -1,0 +1,184 @@
+"""What holds of every picture of an audit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from analyzer.controls.checklist import Checklist, make_checklist
+from analyzer.controls.frameworks import BENCHMARKS
+from analyzer.rendering.pictures import render
+from analyzer.rendering.pictures.audit import accounts, age_vs_idle, idle_days, matrix, status
+from tests.outputs.conftest import ODD
+from tests.rendering.pictures.figures import (
+    MANY,
+    OLD_KEY,
+    PLANS,
+    assert_readable,
+    bars,
+    drawn,
+    policy_in,
+    subtitle,
+    texts,
+    title,
+    with_limit,
+)
+from tests.reports import ACCOUNT, key, password, user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from analyzer.evidence.result import Audit
+
+
+@pytest.mark.parametrize("name", render.AUDIT)
+def test_every_text_is_readable(any_audit: Audit, name: str) -> None:
+    assert_readable(drawn(any_audit, name))
+
+
+@pytest.mark.parametrize("users", [8, 50, MANY])
+@pytest.mark.parametrize("name", render.AUDIT)
+def test_every_text_is_readable_at_any_size(sized: Callable[[int], Audit], users: int, name: str) -> None:
+    assert_readable(drawn(sized(users), name))
+
+
+@pytest.mark.parametrize("limit", [1, 10, 1_461, 36_500])
+@pytest.mark.parametrize("name", ["idle_days", "age_vs_idle"])
+@pytest.mark.parametrize("users", [50, MANY])
+def test_every_text_is_readable_at_any_limit(sized: Callable[[int], Audit], users: int, name: str, limit: int) -> None:
+    assert_readable(drawn(with_limit(sized(users), limit), name))
+
+
+@pytest.mark.parametrize("checklist", PLANS)
+@pytest.mark.parametrize(("rows", "many"), [([], 0), (ODD[:1], 0), (ODD, 0), (ODD, 700)])
+def test_every_text_of_several_controls_is_readable(
+    planned: Callable[..., Audit], checklist: str, rows: list[dict[str, str]], many: int
+) -> None:
+    result = planned(checklist, rows, many)
+    for name in render.wanted(result.checklist):
+        assert_readable(drawn(result, name))
+
+
+@pytest.mark.parametrize("name", ["status", "matrix", "accounts"])
+def test_long_names_big_numbers_and_more_controls_are_readable(planned: Callable[..., Audit], name: str) -> None:
+    result = planned("policy", ODD, 200)
+    long = [
+        replace(one, control=replace(one.control, id=f"{one.control.id}-{'x' * 40}")) for one in result.checklist.checks
+    ]
+    for checklist in (Checklist(tuple(long)), Checklist((*long, *long))):
+        assert_readable(drawn(replace(result, settings=replace(result.settings, checklist=checklist)), name))
+    big = replace(result)
+    big.__dict__["by_control"] = [{n: c * 123_456 for n, c in counts.items()} for counts in big.by_control]
+    big.__dict__["matrix"] = {status: counts * 123_456 for status, counts in big.matrix.items()}
+    big.__dict__["by_account"] = big.by_account * 123_456
+    assert_readable(drawn(big, name))
+
+
+@pytest.mark.parametrize("name", render.AUDIT)
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ([], "There is no IAM user in these reports."),
+        ([user("a")], "No IAM user in the judged reports has an active password or access key."),
+    ],
+)
+def test_without_data_the_picture_says_why(
+    audit_of: Callable[..., Audit], rows: list[dict[str, str]], why: str, name: str
+) -> None:
+    figure = render.AUDIT[name].draw(audit_of(rows))
+    assert not figure.axes
+    assert why in texts(figure)
+
+
+@pytest.mark.parametrize("name", render.AUDIT)
+def test_without_any_finding_the_picture_says_why(planned: Callable[..., Audit], name: str) -> None:
+    result = planned("all", [])
+    empty = {
+        table: getattr(result, table).iloc[:0] for table in ("inputs", "users", "credentials", "findings", "issues")
+    }
+    figure = drawn(replace(result, **empty), name)
+    assert not figure.axes
+    assert "There is no IAM user in these reports." in texts(figure)
+    if name in {"idle_days", "age_vs_idle"}:
+        assert "There is no IAM user in these reports." in texts(drawn(result, name))
+
+
+def test_what_no_picture_can_show_is_said(audit_of: Callable[..., Audit]) -> None:
+    result = audit_of([user("a", **key(rotated="2020-01-01T00:00:00Z", used=""))])
+    assert texts(idle_days.draw(result))[-1] == "No active password or access key has a known idle time."
+    assert "Not shown: 1 could not be decided." in texts(idle_days.draw(result))
+    assert texts(accounts.draw(result))[-1] == "No credential fails in any account, 1 could not be decided."
+    assert "Not shown: 1 key whose age or last use is not known." in texts(age_vs_idle.draw(result))
+
+
+def test_one_is_singular_and_fails(audit_of: Callable[..., Audit]) -> None:
+    result = audit_of([user("a", **OLD_KEY)])
+    assert title(result, "idle_days") == "1 of 1 active credential idle for 45 days or more"
+    assert title(result, "status") == "1 of 1 active credential fails"
+    assert title(result, "accounts").endswith("has a failing credential")
+    assert title(result, "age_vs_idle") == "1 of 1 active access key never used"
+    assert "1 day idle" in " ".join(texts(age_vs_idle.draw(with_limit(result, 1))))
+    assert {"1 access key", "0 passwords"} <= set(texts(status.draw(result)))
+
+
+def test_none_of_one_fails(audit_of: Callable[..., Audit]) -> None:
+    result = audit_of([user("a", **password(changed="2026-10-30T00:00:00Z", used="2026-10-31T00:00:00Z"))])
+    assert title(result, "status") == "0 of 1 active credential fails"
+    assert title(result, "accounts") == "0 of 1 account has failing credentials"
+    assert texts(age_vs_idle.draw(result))[-1] == "No IAM user in the judged reports has an active access key."
+
+
+@pytest.mark.parametrize(
+    ("controls", "excluded"),
+    [
+        (["unused-credentials"], True),
+        (["unused-credentials", "console-mfa"], True),
+        (["unused-credentials", "root-mfa"], False),
+        (["unused-credentials", "active-certificates"], False),
+    ],
+)
+def test_root_is_called_excluded_only_where_it_is(
+    audit_of: Callable[..., Audit], controls: list[str], excluded: bool
+) -> None:
+    result = audit_of(ODD, checklist=make_checklist(controls=controls))
+    for name in render.wanted(result.checklist):
+        # Of idle time, root has none that counts, whatever else is judged.
+        told = excluded or name in {"idle_days", "age_vs_idle"}
+        assert ("root excluded" in subtitle(result, name)) == told
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_the_benchmark_is_named(planned: Callable[..., Audit], benchmark: str) -> None:
+    result = planned(benchmark, ODD)
+    for name in render.wanted(result.checklist):
+        assert subtitle(result, name).startswith(f"{BENCHMARKS[benchmark].title} · ")
+    assert BENCHMARKS[benchmark].label in " ".join(texts(status.draw(result)))
+    assert "Benchmark" not in subtitle(planned("all", ODD), "status")
+
+
+def test_what_fails_only_where_excepted_is_said(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    checklist = make_checklist(
+        policy=policy_in(tmp_path), controls=["mfa-every-user", "root-hardware-mfa", "console-mfa"]
+    )
+    result = audit_of([user("a")], checklist=checklist)
+    assert title(result, "status") == "2 of 3 controls fail somewhere (2 only where waived); 1 has nothing to judge"
+    assert title(result, "matrix") == f"No control fails in account {ACCOUNT}"
+    assert "Not counted: 2 waived findings." in texts(matrix.draw(result))
+    assert title(result, "accounts") == "1 of 1 account has failing findings"
+    assert [(bar.get_width(), bar.get_hatch() is not None) for bar in bars(accounts.draw(result), 0)] == [
+        (0, False),
+        (2, True),
+    ]
+
+
+def test_exceptions_are_told_where_no_picture_tells_them_apart(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    checklist = make_checklist(controls=["unused-credentials"], policy=policy_in(tmp_path))
+    result = audit_of([user("7", **OLD_KEY), user("a", **OLD_KEY)], checklist=checklist)
+    for name in ("idle_days", "status"):
+        note = "1 of those that fail or could not be decided is waived."
+        assert note in " ".join(texts(render.AUDIT[name].draw(result)))
+    assert title(result, "status") == "2 of 2 active credentials fail"
+    assert "  2  (1 waived)" in texts(accounts.draw(result))

@@ -1,0 +1,119 @@
+"""The picture of controls by account."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import pytest
+from matplotlib.patches import Rectangle
+
+from analyzer.evidence.result import Audit
+from analyzer.evidence.settings import Settings
+from analyzer.pipeline import audit
+from analyzer.rendering.pictures import canvas
+from tests.outputs.conftest import AS_OF, ODD
+from tests.rendering.pictures.figures import (
+    DASH,
+    OLD_KEY,
+    assert_readable,
+    by_account_and_control,
+    drawn,
+    numbers,
+    texts,
+)
+from tests.reports import ACCOUNT, COLUMNS_22, csv_of, root, user, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+
+def in_a_cell(counts: dict[str, int]) -> str:
+    if counts.get("failing"):
+        return f"{counts['failing']:,}{'?' if counts.get('undecided') else ''}"
+    if counts.get("undecided"):
+        return "?"
+    if counts.get("waived"):
+        return f"({counts['waived']:,})"
+    return "0" if counts.get("pass") else DASH
+
+
+def cells_of(figure: Figure) -> dict[tuple[float, float], Text]:
+    """The texts in the cells of a matrix, by column and row; the column of all accounts is the only negative one."""
+    return {text.get_position(): text for text in figure.axes[0].texts if text.get_horizontalalignment() == "center"}
+
+
+@pytest.mark.parametrize("checklist", ["all", "policy", "security-hub", "root's"])
+@pytest.mark.parametrize("many", [0, 700])
+def test_the_numbers_of_the_matrix_are_the_counts(planned: Callable[..., Audit], checklist: str, many: int) -> None:
+    result = planned(checklist, ODD, many)
+    figure = drawn(result, "matrix")
+    found = by_account_and_control(result)
+    sums = {account: [0, 0] for account, _ in found}
+    for (account, _), counts in found.items():
+        sums[account][0] -= counts.get("failing", 0)
+        sums[account][1] -= counts.get("undecided", 0)
+    order = sorted(sums, key=lambda account: (*sums[account], account))
+    shown = order[:15]
+    texts_at = cells_of(figure)
+    heads = [texts_at.pop((place, -0.65)).get_text().replace("\n", "") for place in range(len(shown))]
+    assert heads == shown
+    for row in range(len(result.checklist.checks)):
+        for place, account in enumerate(shown):
+            assert texts_at.pop((place, row)).get_text() == in_a_cell(found.get((account, row), {}))
+    if len(order) == 1:
+        assert not texts_at
+        return
+    total = {at[1]: text.get_text() for at, text in texts_at.items()}
+    assert {at[0] < -0.5 for at in texts_at} == {True}
+    assert total.pop(-0.65) == f"all\n{len(order)}"
+    for row in range(len(result.checklist.checks)):
+        names = {name for cell in found.values() for name in cell}
+        whole = {name: sum(c.get(name, 0) for (_, at), c in found.items() if at == row) for name in names}
+        assert total.pop(row) == in_a_cell(whole)
+    assert not total
+    rest = -sum(sums[account][0] for account in order[15:])
+    assert f"Not shown: {len(order) - 15} further accounts with {rest:,} failing findings." in " ".join(texts(figure))
+
+
+def test_cells_are_told_apart_and_their_numbers_stand_out(planned: Callable[..., Audit]) -> None:
+    fills: dict[str, set[str]] = {}
+    for many in (0, 700):
+        figure = drawn(planned("policy", ODD, many), "matrix")
+        heat: dict[int, float] = {}
+        patches = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
+        filled = {(round(patch.get_x() + 0.47), round(patch.get_y() + 0.44)): patch for patch in patches}
+        for (x, y), text in cells_of(figure).items():
+            said = text.get_text()
+            if y < 0 or x < 0:
+                continue
+            patch = filled.get((round(x), round(y)))
+            assert (patch is None) == (said == DASH)
+            if patch is None:
+                continue
+            fill = mpl.colors.to_hex(patch.get_facecolor())
+            assert canvas.contrast(mpl.colors.to_hex(text.get_color()), fill) >= 4.5
+            assert (patch.get_hatch() is not None) == said.startswith("(")
+            if said in {"0", "?"} or said.startswith("("):
+                fills.setdefault(said[0], set()).add(fill)
+            else:
+                heat[numbers(said)[0]] = canvas.contrast("white", fill)
+                fills.setdefault("1", set()).add(fill)
+        assert [heat[count] for count in sorted(heat)] == sorted(set(heat.values()))
+        assert len(heat) >= 3
+    assert {look: len(of) for look, of in fills.items() if look != "1"} == {"0": 1, "?": 1, "(": 1}
+    assert len(set().union(*fills.values())) == sum(map(len, fills.values()))
+
+
+def test_an_unknown_account_has_a_column(tmp_path: Path) -> None:
+    no_arn = tuple(column for column in COLUMNS_22 if column != "arn")
+    write(tmp_path / "reports" / "2026-10-31.csv", csv_of(user("a", **OLD_KEY), columns=no_arn))
+    write(tmp_path / "reports" / "more" / "2026-10-31.csv", csv_of(root(), user("a", **OLD_KEY)))
+    result = audit([str(tmp_path / "reports")], Settings(as_of=AS_OF))
+    figure = drawn(result, "matrix")
+    assert_readable(figure)
+    assert {"unknown", ACCOUNT, "Reports that tell no account are counted as one account."} <= set(texts(figure))

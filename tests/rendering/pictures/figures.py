@@ -1,0 +1,122 @@
+"""What tests of pictures share: drawn figures, and what stands in them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+
+from analyzer.controls.frameworks import BENCHMARKS
+from analyzer.controls.policy import read_policy
+from analyzer.rendering.pictures import canvas, render
+from tests.reports import key, unused
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from analyzer.controls.policy import Policy
+    from analyzer.evidence.result import Audit
+
+
+DASH = "\N{EN DASH}"
+
+
+OLD_KEY = key(rotated="2026-01-01T00:00:00Z")
+
+
+MANY = 20_000
+
+
+POLICY = """
+[controls.single-active-access-key]
+enabled = false
+[waivers.device]
+control = "root-hardware-mfa"
+reason = "seen"
+owner = "somebody"
+expires = 2026-12-31
+[waivers.robots]
+account = "111122223333"
+control = "mfa-every-user"
+reason = "robots"
+owner = "somebody"
+expires = 2026-12-31
+[waivers.some]
+user = "*7*"
+reason = "known"
+owner = "somebody"
+expires = 2026-12-31
+"""
+
+
+PLANS = ("all", "policy", "lone", "root's", *BENCHMARKS)
+
+
+def policy_in(folder: Path) -> Policy:
+    (folder / "policy.toml").write_text(POLICY)
+    return read_policy(folder / "policy.toml")
+
+
+def drawn(audit: Audit, name: str) -> Figure:
+    with canvas.own_style():
+        figure = render.AUDIT[name].draw(audit)
+        figure.draw_without_rendering()
+    return figure
+
+
+def visible(figure: Figure) -> list[Text]:
+    return [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_visible() and text.get_text()]
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in visible(figure)]
+
+
+def title(audit: Audit, name: str) -> str:
+    return render.AUDIT[name].draw(audit).texts[0].get_text()
+
+
+def bars(figure: Figure, panel: int) -> list[Rectangle]:
+    """The bars of a panel: its rectangles without the area beyond the limit, which is as high as the panel."""
+    return [bar for container in figure.axes[panel].containers for bar in container if isinstance(bar, Rectangle)]
+
+
+def subtitle(audit: Audit, name: str) -> str:
+    return render.AUDIT[name].draw(audit).texts[1].get_text()
+
+
+def numbers(text: str) -> list[int]:
+    return [int(found.replace(",", "")) for found in re.findall(r"\d[\d,]*", text)]
+
+
+def with_limit(audit: Audit, days: int) -> Audit:
+    return replace(audit, settings=replace(audit.settings, checklist=unused(days)))
+
+
+def assert_readable(figure: Figure) -> None:
+    """Nothing is cut off by the edge of the picture, and no text lies on another."""
+    boxes = [(text.get_text(), text.get_window_extent()) for text in visible(figure)]
+    for text, box in boxes:
+        inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+        assert inside, text
+    for (one, box), (other, beside) in combinations(boxes, 2):
+        apart = box.x1 <= beside.x0 or beside.x1 <= box.x0 or box.y1 <= beside.y0 or beside.y1 <= box.y0
+        assert apart, (one, other)
+
+
+def by_account_and_control(audit: Audit) -> dict[tuple[str, int], dict[str, int]]:
+    """Count again, one finding at a time; `failing` and `undecided` are without what is waived."""
+    counts: dict[tuple[str, int], dict[str, int]] = {}
+    columns = ["account_id", "chosen", "status", "waiver"]
+    for row in audit.findings[columns].astype(object).to_dict("records"):
+        account = row["account_id"] if isinstance(row["account_id"], str) else "unknown"
+        covered = isinstance(row["waiver"], str)
+        name = {"fail": "failing", "not_checked": "undecided"}.get(row["status"], row["status"])
+        cell = counts.setdefault((account, int(row["chosen"])), {})
+        cell["waived" if covered else name] = cell.get("waived" if covered else name, 0) + 1
+    return counts

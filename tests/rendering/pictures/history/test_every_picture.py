@@ -1,0 +1,135 @@
+"""What holds of every picture of a history."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from analyzer.controls.checklist import make_checklist
+from analyzer.rendering.pictures import render
+from tests.rendering.pictures.figures import assert_readable, texts
+from tests.rendering.pictures.history.worlds import (
+    ONE,
+    WORLDS,
+    Subject,
+    World,
+    all_of,
+    bars,
+    cells_of,
+    drawn,
+    drew,
+    history_of,
+    iso,
+    lived,
+    made,
+    title,
+)
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("name", render.HISTORY)
+def test_every_text_is_readable(name: str, world: str) -> None:
+    figure = drawn(made(world)[1], name)
+    assert_readable(figure)
+    assert bool(figure.axes) == (world in drew(name))
+
+
+@pytest.mark.parametrize("name", render.HISTORY)
+def test_large_numbers_have_smaller_letters(name: str) -> None:
+    history = made("many")[1]
+    times = 40
+    trend = history.trend.assign(**{one: history.trend[one] * times for one in ("open", "opened", "closed")})
+    lifetimes = pd.concat([history.lifetimes] * times, ignore_index=True)
+    assert_readable(drawn(replace(history, trend=trend, lifetimes=lifetimes), name))
+
+
+@pytest.mark.parametrize("length", [2, 31, 32, 217, 230, 950, 3_000, 13_000])
+@pytest.mark.parametrize("every", [1, 30])
+def test_bins_are_few_at_any_length(length: int, every: int) -> None:
+    days = list(range(0, length, max(every, length // 200)))
+    chance = random.Random(3)  # noqa: S311 - no secret
+    world = World({ONE: days}, [Subject(ONE, lived(chance, len(days))) for _ in range(30)])
+    history = history_of(world)
+    figure = drawn(history, "accounts_over_time")
+    assert_readable(figure)
+    assert 1 <= len(cells_of(figure)) <= 31
+    figure = drawn(history, "opened_closed")
+    assert_readable(figure)
+    if figure.axes:
+        new = history.lifetimes[~history.lifetimes["censored_left"].astype(bool)]
+        assert sum(bars(figure, "opened")) == len(new)
+        assert len(bars(figure, "opened")) <= 31
+    assert_readable(drawn(history, "open_over_time"))
+
+
+@pytest.mark.parametrize("name", render.HISTORY)
+def test_without_snapshots_the_picture_says_so(name: str) -> None:
+    figure = drawn(made("nothing")[1], name)
+    assert not figure.axes
+    assert texts(figure)[-1] == "There are no snapshots."
+
+
+def test_without_failures_the_picture_says_so() -> None:
+    history = made("no failure")[1]
+    assert texts(drawn(history, "open_over_time"))[-1] == "No failure was open in any snapshot."
+    assert texts(drawn(history, "opened_closed"))[-1] == "No snapshot shows a change."
+    assert texts(drawn(history, "survival"))[-1] == "There are no failures."
+    assert title(history, "accounts_over_time") == f"No failure is open in account {ONE}"
+
+
+def test_one_is_singular() -> None:
+    history = made("one")[1]
+    assert title(history, "open_over_time") == f"0 failures open on {iso(3)}, 0 on {iso(0)}"
+    assert title(history, "opened_closed") == "1 failure opened, 1 closed: no net change"
+    assert title(history, "survival") == "One failure: closed after 2 days"
+    history = made("one open")[1]
+    assert title(history, "open_over_time") == f"1 failure open on {iso(30)}, 0 on {iso(0)}"
+    assert title(history, "survival") == "No failure observed for a day or longer"
+    seen_twice = history_of(World({ONE: [0, 1, 2]}, [Subject(ONE, "PFF")]))
+    assert title(seen_twice, "survival") == "One failure: open when last seen, after 1 day"
+    assert title(history, "accounts_over_time") == f"1 failure is open in account {ONE}"
+    history = made("unknown")[1]
+    assert title(history, "accounts_over_time") == f"1 of 2 accounts has open failures: account {ONE}, 1"
+    assert "Reports that tell no account are counted as one account." in all_of(drawn(history, "accounts_over_time"))
+
+
+@pytest.mark.parametrize("name", render.HISTORY)
+def test_the_line_below_the_title_says_of_what(name: str) -> None:
+    below = drawn(made("many")[1], name).texts[1].get_text()
+    assert below == f"9,423 snapshots, {iso(0)} to {iso(199)} · 60 accounts"
+    below = drawn(history_of(made("one")[0], make_checklist(benchmark="cis-7.0")), name).texts[1].get_text()
+    assert below.startswith("CIS ")
+    assert drawn(made("one date")[1], name).texts[1].get_text() == f"1 snapshot, {iso(0)} · 1 account"
+    below = drawn(made("one")[1], name).texts[1].get_text()
+    assert below.startswith("unused-credentials · ")
+    assert below.endswith(" · root excluded")
+
+
+def test_reference_dates_without_a_snapshot_are_told() -> None:
+    pairs = (("2024-11-30", "a"), ("2024-12-31", "a"), ("2024-11-30", "b"))
+    history = replace(made("a dozen")[1], not_covered=pairs)
+    for name in ("open_over_time", "accounts_over_time"):
+        assert "No snapshot of 2 accounts for 2 reference dates." in all_of(drawn(history, name))
+
+
+@pytest.mark.parametrize("world", ["nothing", "one", "a month"])
+def test_equal_bytes_whatever_the_readers_settings(world: str, tmp_path: Path) -> None:
+    history = made(world)[1]
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    first = render.write_history(history, tmp_path / "a")
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "savefig.dpi": 30, "path.sketch": (1, 100, 2)}):
+        before = dict(mpl.rcParams)
+        second = render.write_history(history, tmp_path / "b")
+        assert dict(mpl.rcParams) == before
+    assert first == [tmp_path / "a" / "charts" / f"{name}.png" for name in render.HISTORY]
+    for one, other in zip(first, second, strict=True):
+        assert imread(one).shape[:2] == (896, 1600)
+        assert b"Software" not in one.read_bytes()
+        assert one.read_bytes() == other.read_bytes()

@@ -1,0 +1,111 @@
+"""The picture of open failures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from matplotlib.collections import PolyCollection
+from matplotlib.patches import Rectangle
+
+from analyzer.controls.checklist import make_checklist
+from tests.rendering.pictures.figures import texts
+from tests.rendering.pictures.history.worlds import (
+    ALL,
+    ONE,
+    Subject,
+    World,
+    all_of,
+    dates_of,
+    drawn,
+    history_of,
+    is_missing,
+    iso,
+    made,
+    number,
+    title,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def areas(axes: Axes) -> dict[str, PolyCollection]:
+    found = [one for one in axes.collections if isinstance(one, PolyCollection)]
+    return {str(one.get_label()): one for one in found}
+
+
+def height(area: PolyCollection, x: float) -> float:
+    """How high an area is at `x`."""
+    corners = np.concatenate([np.asarray(path.vertices) for path in area.get_paths()])
+    one, other = corners[:-1], corners[1:]
+    crossed = (one[:, 0] - x) * (other[:, 0] - x) < 0
+    levels = one[crossed, 1]
+    return float(levels.max() - levels.min())
+
+
+@pytest.mark.parametrize("world", ["one date of many", "weekly", "two years"])
+def test_areas_are_the_open_failures_by_kind(world: str) -> None:
+    truth, history = made(world)
+    shown = areas(drawn(history, "open_over_time").axes[0])
+    assert set(shown) == {"passwords", "access keys"}
+    for label, kind in (("passwords", "password"), ("access keys", "access_key")):
+        for day in dates_of(truth)[:: 1 + len(dates_of(truth)) // 60]:
+            assert height(shown[label], number(day) + 0.5) == truth.open_on(day, kind=kind)
+
+
+@pytest.mark.parametrize("world", ["one date", "a month", "many"])
+def test_areas_are_the_open_failures_by_control(world: str) -> None:
+    truth, history = made(world)
+    figure = drawn(history, "open_over_time")
+    shown = areas(figure.axes[0])
+    named = [label for label in shown if label in ALL]
+    sums = history.trend.groupby("control", observed=True)["open"].sum()
+    largest = sorted(sums[sums > 0].index, key=lambda name: (-sums[name], name))
+    assert sorted(named) == sorted(largest[:7])
+    rest = [label for label in shown if label not in ALL]
+    assert rest == ([f"{len(largest) - 7} further controls"] if len(largest) > 7 else [])
+    every = dates_of(truth)
+    for day in [every[0], *every[:: 1 + len(every) // 8], every[-1]]:
+        counts = {name: truth.open_on(day, control=name) for name in largest}
+        assert {name: height(shown[name], number(day) + 0.5) for name in named} == {n: counts[n] for n in named}
+        for label in rest:
+            assert height(shown[label], number(day) + 0.5) == sum(counts[name] for name in largest[7:])
+    # Beside each area stands how high it is at the end.
+    last = {name: truth.open_on(every[-1], control=name) for name in named}
+    assert {f"{name}  {count:,}" for name, count in last.items()} <= set(texts(figure))
+    assert title(history, "open_over_time").startswith(
+        f"{truth.open_on(every[-1]):,} failures open on {iso(every[-1])}"
+    )
+
+
+def test_the_last_of_eight_controls_has_its_name() -> None:
+    subjects = [Subject(ONE, "F", control) for control in ALL[:8]]
+    figure = drawn(history_of(World({ONE: [0]}, subjects), make_checklist()), "open_over_time")
+    assert set(areas(figure.axes[0])) == set(ALL[:8])
+
+
+def test_accounts_seen_and_missing_are_shown_below() -> None:
+    truth, history = made("a month")
+    figure = drawn(history, "open_over_time")
+    below = areas(figure.axes[1])
+    for day in range(31):
+        seen = sum(days[0] <= day for days in truth.days.values())
+        missing = sum(is_missing(days, day, 30) for days in truth.days.values())
+        present = height(below["seen"], number(day) + 0.5)
+        assert present == seen - missing
+        if missing:
+            assert height(below["missing"], number(day) + 0.5) == missing
+    assert "Hatched: snapshots of some accounts (below) are missing" in all_of(figure)
+    assert f" in 3 accounts, {truth.open_on(0)} on {iso(0)} in 1 account" in title(history, "open_over_time")
+    for whole in ("two years", "one"):
+        figure = drawn(made(whole)[1], "open_over_time")
+        assert len(figure.axes) == 1
+        assert "Hatched" not in all_of(figure)
+
+
+def test_days_without_snapshots_are_hatched() -> None:
+    figure = drawn(made("weekly")[1], "open_over_time")
+    hatched = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle) and patch.get_hatch()]
+    assert [(patch.get_x(), patch.get_width()) for patch in hatched] == [(number(63) + 1, 105 - 63 - 1)]

@@ -1,0 +1,76 @@
+"""The picture of what opened and closed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tests.rendering.pictures.history.worlds import (
+    ONE,
+    UNITS,
+    Subject,
+    World,
+    all_of,
+    at,
+    bars,
+    dates_of,
+    drawn,
+    history_of,
+    lifetimes_of,
+    line,
+    made,
+    spans,
+    title,
+)
+
+
+@pytest.mark.parametrize(
+    ("world", "unit"),
+    [
+        ("one", "day"),
+        ("a month", "day"),
+        ("weekly", "week"),
+        ("many", "week"),
+        ("a dozen", "month"),
+        ("two years", "month"),
+    ],
+)
+def test_bars_are_what_opened_and_closed(world: str, unit: str) -> None:
+    truth, history = made(world)
+    figure = drawn(history, "opened_closed")
+    rows = [row for number in range(len(truth.subjects)) for row in lifetimes_of(truth, number)]
+    opened = Counter(UNITS[unit](row["first_seen"]) for row in rows if not row["censored_left"])
+    closed = Counter(UNITS[unit](row["closed_at"]) for row in rows if row["closed_at"])
+    labels = spans(truth, unit)
+    assert bars(figure, "opened") == [opened[label] for label in labels]
+    assert bars(figure, "closed") == [-closed[label] for label in labels]
+    net = np.asarray(line(figure, "net").get_ydata())
+    for value, label in zip(net.tolist(), labels, strict=True):
+        assert np.isnan(value) or value == opened[label] - closed[label]
+    assert title(history, "opened_closed").startswith(f"{opened.total():,} failure")
+    ticks = [(label.get_text(), label.get_position()[0]) for label in figure.axes[0].get_xticklabels()]
+    assert [labels[round(x)] for _, x in ticks] == [text for text, _ in ticks]
+    older, lost = (
+        sum(one) for one in zip(*((r["censored_left"], r["state"] == "lost_sight") for r in rows), strict=True)
+    )
+    assert not older or f"Not among the opened: {older:,} failure" in all_of(figure)
+    assert not lost or f"Not among the closed: {lost:,} failure" in all_of(figure)
+
+
+def test_what_the_first_snapshot_shows_is_no_wave() -> None:
+    world = World({ONE: [0, 1, 2]}, [*[Subject(ONE, "FFF")] * 500, Subject(ONE, "PFF")])
+    figure = drawn(history_of(world), "opened_closed")
+    assert bars(figure, "opened") == [0, 1, 0]
+    said = "Not among the opened: 500 failures that were there in the oldest snapshot of their account already."
+    assert said in all_of(figure)
+
+
+def test_the_net_line_stops_where_there_is_no_snapshot() -> None:
+    truth, history = made("weekly")
+    figure = drawn(history, "opened_closed")
+    seen = {UNITS["week"](at(day)) for day in dates_of(truth)}
+    net = np.asarray(line(figure, "net").get_ydata())
+    assert np.isnan(net).tolist() == [label not in seen for label in spans(truth, "week")]
+    assert "Hatched: no snapshot." in all_of(figure)

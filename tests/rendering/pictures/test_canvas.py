@@ -1,0 +1,100 @@
+"""The canvas of all pictures, whatever the reader's settings are."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import pytest
+
+from analyzer.controls.checklist import make_checklist
+from analyzer.rendering.pictures import canvas, render
+from tests.outputs.conftest import AS_OF, ODD
+from tests.rendering.pictures.figures import (
+    OLD_KEY,
+    assert_readable,
+    drawn,
+    policy_in,
+    texts,
+)
+from tests.reports import user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from analyzer.evidence.result import Audit
+
+
+@pytest.mark.parametrize("name", render.AUDIT)
+def test_a_line_that_would_not_fit_has_smaller_letters(audit_of: Callable[..., Audit], name: str) -> None:
+    result = audit_of(ODD, many=800)
+    result = replace(result, settings=replace(result.settings, as_of=None))
+    result.__dict__["by_control"] = [
+        {status: count * 12_345_678 for status, count in counts.items()} for counts in result.by_control
+    ]
+    for counts in ("unused", "totals"):
+        result.__dict__.pop(counts, None)
+    result.__dict__["by_account"] = result.by_account * 12_345_678
+    assert_readable(drawn(result, name))
+
+
+def test_dollar_signs_are_no_formulas(audit_of: Callable[..., Audit]) -> None:
+    result = audit_of([user("a", **OLD_KEY)])
+    result.__dict__["by_account"] = result.by_account.rename(index=lambda _: r"$\frac{1$")
+    assert r"$\frac{1$" in texts(drawn(result, "accounts"))
+
+
+def test_equal_bytes_whatever_the_readers_settings(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    result = audit_of(ODD, many=40, checklist=make_checklist(policy=policy_in(tmp_path)))
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    first = [path.read_bytes() for path in render.write(result, tmp_path / "a")]
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "savefig.dpi": 30, "path.sketch": (1, 100, 2)}):
+        before = dict(mpl.rcParams)
+        second = [path.read_bytes() for path in render.write(result, tmp_path / "b")]
+        assert dict(mpl.rcParams) == before
+    assert first == second
+
+
+def test_equal_bytes_and_no_remarks_under_the_readers_matplotlibrc(
+    audit_of: Callable[..., Audit], tmp_path: Path
+) -> None:
+    # A fresh process without a font cache, and with settings that matplotlib has something to say about.
+    program = (
+        "import sys; from datetime import datetime; from pathlib import Path\n"
+        "from analyzer.evidence.result import Settings; from analyzer.pipeline import audit\n"
+        "from analyzer.rendering.pictures import render\n"
+        "result = audit([sys.argv[1]], Settings(as_of=datetime.fromisoformat(sys.argv[2])))\n"
+        "render.write(result, Path(sys.argv[3])); assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    result = audit_of(ODD, many=40, checklist=make_checklist())
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings" / "matplotlibrc").write_text(
+        "font.size: 31\nno.such.key: 1\naxes.grid: True\nsavefig.dpi: x\n"
+    )
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here").mkdir()
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, tmp_path / "in", AS_OF.isoformat(), tmp_path / "there"],
+        env=os.environ | {"MPLCONFIGDIR": str(tmp_path / "settings"), "PYTHONHASHSEED": "7", "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    here = render.write(result, tmp_path / "here")
+    assert all(path.read_bytes() == (tmp_path / "there" / "charts" / path.name).read_bytes() for path in here)
+
+
+def test_the_log_is_as_loud_afterwards_as_before() -> None:
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    with canvas.own_style():
+        assert log.getEffectiveLevel() == logging.ERROR
+    assert log.level == level

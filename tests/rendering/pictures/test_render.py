@@ -1,0 +1,75 @@
+"""Which pictures there are, and their files."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+from matplotlib.image import imread
+
+from analyzer.controls.checklist import make_checklist
+from analyzer.rendering.pictures import audit as audit_pictures
+from analyzer.rendering.pictures import history as history_pictures
+from analyzer.rendering.pictures import render
+from tests.outputs.conftest import ODD
+from tests.rendering.pictures.figures import (
+    MANY,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
+    from analyzer.evidence.result import Audit
+
+
+@pytest.mark.parametrize("users", [0, 1, 50, MANY])
+def test_the_files_of_one_control(sized: Callable[[int], Audit], users: int, tmp_path: Path) -> None:
+    assert_written(sized(users), tmp_path, ["idle_days", "status", "accounts", "age_vs_idle"])
+
+
+@pytest.mark.parametrize(
+    ("controls", "names"),
+    [
+        ([], ["idle_days", "status", "matrix", "accounts", "age_vs_idle"]),
+        (["unused-credentials"], ["idle_days", "status", "accounts", "age_vs_idle"]),
+        (["root-mfa"], ["status", "accounts"]),
+        (["root-mfa", "console-mfa"], ["status", "matrix", "accounts"]),
+    ],
+)
+def test_there_is_a_picture_of_what_was_judged_only(
+    audit_of: Callable[..., Audit], controls: list[str], names: list[str], tmp_path: Path
+) -> None:
+    assert_written(audit_of(ODD, checklist=make_checklist(controls=controls)), tmp_path / "out", names)
+
+
+def assert_written(audit: Audit, folder: Path, names: list[str]) -> None:
+    folder.mkdir(exist_ok=True)
+    made = render.write(audit, folder)
+    assert made == [folder / "charts" / f"{name}.png" for name in names]
+    for path in made:
+        assert imread(path).shape[:2] == (896, 1600)
+        assert b"Software" not in path.read_bytes()
+    assert sorted(made) == sorted(folder.rglob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("package", "listed"),
+    [
+        (audit_pictures, {name: picture.draw for name, picture in render.AUDIT.items()}),
+        (history_pictures, dict(render.HISTORY)),
+    ],
+)
+def test_every_picture_has_a_file_of_its_name_and_stands_in_the_list(
+    package: ModuleType, listed: dict[str, Callable[..., Figure]]
+) -> None:
+    modules = {one.name: import_module(f"{package.__name__}.{one.name}") for one in iter_modules(package.__path__)}
+    assert {name: modules[name].draw for name in listed} == listed
+    # `status` is one of two, by what was judged.
+    parts = {"status_by_control", "status_by_kind"} & set(modules)
+    assert {name for name, module in modules.items() if hasattr(module, "draw")} == set(listed) | parts
