@@ -10,8 +10,8 @@ from openpyxl import load_workbook
 from pyarrow import parquet
 
 from analyzer.evidence.schema import COVERAGE, EVENTS, LIFETIMES, TREND
+from tests.cli.running import run
 from tests.reports import csv_of, key, password, root, user, write
-from tests.test_cli import run
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_reports"
 OLD = "2026-01-01T00:00:00Z"

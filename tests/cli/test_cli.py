@@ -1,4 +1,4 @@
-"""The program as a user meets it: its console script in a process of its own."""
+"""The program as a user meets it: answers, exit codes, messages; and its console script in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,36 +15,17 @@ import pytest
 from pyarrow import parquet
 
 from analyzer.controls.catalog import BY_ID
+from tests.cli.running import SCRIPT, Ran, run, run_script
 from tests.reports import COLUMNS_22, csv_of, key, password, root, user, write
 
-SAMPLES = Path(__file__).resolve().parent.parent / "sample_reports"
-SCRIPT = Path(sys.executable).with_name("credreport")
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_reports"
 OLD, YOUNG = "2026-01-01T00:00:00Z", "2026-10-30T00:00:00Z"
 ONLY_UNUSED = ["--control", "unused-credentials"]
 PASSING = csv_of(root(), user("a", **key(rotated=YOUNG)))
 FAILING = csv_of(root(), user("a", **key(rotated=OLD)), user("b", **password(changed=YOUNG)))
 
 
-def run(
-    *arguments: str | Path, cwd: Path | None = None, stdin: bytes = b"", **environment: str
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [SCRIPT, *map(str, arguments)],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "140", **environment},
-        timeout=120,
-    )
-    result = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
-    assert "Traceback" not in result.stderr
-    return result
-
-
-def audit(
-    folder: Path, content: str | bytes, *options: str | Path, name: str = "2026-10-31.csv"
-) -> subprocess.CompletedProcess[str]:
+def audit(folder: Path, content: str | bytes, *options: str | Path, name: str = "2026-10-31.csv") -> Ran:
     path = write(folder / "in" / name, content)
     return run("audit", path, "-o", folder / "out", "--format", "parquet", *ONLY_UNUSED, *options, cwd=folder)
 
@@ -179,7 +160,7 @@ def test_python_dash_m_is_the_same_program(tmp_path: Path) -> None:
         arguments = ["audit", "2026-10-31.csv", "-o", "out", "--format", "parquet"]
         outputs.append(subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, check=False).stdout)
     assert outputs[0] == outputs[1]
-    assert run("--version").stdout.startswith("credreport 0.")
+    assert run_script("--version").stdout.startswith("credreport 0.")
 
 
 @pytest.mark.parametrize("command", [[], ["audit"], ["inspect"], ["controls"]])
@@ -242,16 +223,20 @@ def test_a_narrow_terminal_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_terminal_without_utf8_costs_nothing(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("caf\u00e9", **key(rotated=OLD))))
-    done = run("audit", path, "-o", tmp_path / "out", "--format", "parquet", PYTHONIOENCODING="ascii")
+    done = run_script("audit", path, "-o", tmp_path / "out", "--format", "parquet", PYTHONIOENCODING="ascii")
     assert done.returncode == 1
     assert "caf?" in done.stdout
-    assert run("inspect", path, PYTHONIOENCODING="ascii").returncode == 0
+    assert run_script("inspect", path, PYTHONIOENCODING="ascii").returncode == 0
 
 
 def test_shell_completion(tmp_path: Path) -> None:
-    shown = run("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1", HOME=str(tmp_path))
+    shown = run_script(
+        "--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1", HOME=str(tmp_path)
+    )
     assert "_CREDREPORT_COMPLETE" in shown.stdout
-    words = run(_CREDREPORT_COMPLETE="complete_bash", COMP_WORDS="credreport au", COMP_CWORD="1", HOME=str(tmp_path))
+    words = run_script(
+        _CREDREPORT_COMPLETE="complete_bash", COMP_WORDS="credreport au", COMP_CWORD="1", HOME=str(tmp_path)
+    )
     assert words.stdout.strip() == "audit"
 
 
@@ -394,7 +379,9 @@ def test_equal_bytes_in_another_zone_locale_folder_and_hash_seed(tmp_path: Path)
     for name, zone, locale, seed in (("a", "UTC", "C", "0"), ("b/c", "America/St_Johns", "C.UTF-8", "4711")):
         here = tmp_path / name
         shutil.copytree(SAMPLES, here / "sample_reports")
-        done = run("audit", "sample_reports", "-q", cwd=here, TZ=zone, LC_ALL=locale, PYTHONHASHSEED=seed, LANG=locale)
+        done = run_script(
+            "audit", "sample_reports", "-q", cwd=here, TZ=zone, LC_ALL=locale, PYTHONHASHSEED=seed, LANG=locale
+        )
         assert done.returncode == 1, done.stderr
         made.append(snapshot(here / "credreport-out"))
     assert made[0].keys() == made[1].keys()

@@ -1,0 +1,1 @@
+"""The commands, by family: options -> run -> screen. Each returns its exit code."""

@@ -1,0 +1,79 @@
+"""The command audit."""
+
+# Typer reads annotations when the program runs: no `from __future__ import annotations` here.
+
+from typing import Annotated
+
+import typer
+
+from analyzer.cli import runs, values
+from analyzer.cli.ending import end
+from analyzer.cli.options import AuditEvidence, Engine, ExitZero, Judging, Paths, Showing
+
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHEN",
+        help="Judge at this instant: a date (the end of that day, UTC), a date-time (UTC unless it has an offset), "
+        "or the word now. Without it, each report is judged at the time it was captured.",
+        show_default=False,
+    ),
+]
+EverySnapshot = Annotated[
+    bool, typer.Option("--every-snapshot", help="Judge every snapshot of an account, not only one.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Exit 3 also for repaired rows, unreadable cells and doubtful reports.")
+]
+
+
+def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
+    paths: Paths,
+    *,
+    as_of: AsOf = None,
+    evidence: AuditEvidence,
+    judging: Judging,
+    every_snapshot: EverySnapshot = False,
+    engine: Engine,
+    strict: Strict = False,
+    exit_zero: ExitZero = False,
+    showing: Showing,
+) -> int:
+    """Judge which credentials lay unused, and what else the reports can decide, and write the evidence.
+
+    The main control is CIS AWS Foundations Benchmark "credentials unused for 45 days or more": 1.12 in v1.4 to v4.0.1,
+    1.11 in v5.0, 2.11 in v6.0 and v7.0; `credreport controls` lists all. One snapshot an account is judged: the newest,
+    or with --as-of the newest at or before that instant.
+
+    \b
+    Examples:
+      credreport audit reports/
+      credreport audit reports/ --as-of 2026-10-31 -o evidence
+      credreport audit reports/ --control unused-credentials
+      credreport audit reports/ --benchmark cis-5.0 --policy policy.toml
+      aws iam get-credential-report | credreport audit - --format parquet
+      credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
+    """  # noqa: D301 - \b keeps the examples' lines
+    request = runs.Audit(
+        paths=paths,
+        as_of=values.instant(as_of),
+        formats=evidence.chosen(),
+        tables=evidence.chosen_tables(),
+        account_id=judging.account(),
+        on_cluster=engine.is_cluster(paths, evidence.output),
+        scheduler=engine.scheduler,
+        checklist=judging.checklist(),
+        every_snapshot=every_snapshot,
+        output=evidence.output,
+        workbook_rows=evidence.workbook_rows,
+    )
+
+    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.screen.audit import show_audit  # noqa: PLC0415
+    from analyzer.reading.issues import Level  # noqa: PLC0415
+
+    with progress(shown=showing.progress) as bars:
+        found, written = runs.run_audit(request, bars)
+    code = 3 if strict and found.has_issues(Level.REPAIRED) else found.exit_code
+    draw = lambda: show_audit(found, written)  # noqa: E731 - not to be drawn before
+    return end(code, found.summary, written, draw, showing, exit_zero=exit_zero)

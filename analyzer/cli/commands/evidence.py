@@ -1,0 +1,92 @@
+"""The commands on evidence that is there already: render and verify."""
+
+# Typer reads annotations when the program runs: no `from __future__ import annotations` here.
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analyzer.cli import runs, values
+from analyzer.cli.ending import end, show
+from analyzer.cli.options import ROWS_OF_A_SHEET, AsJson, Showing, WorkbookRows
+from analyzer.rendering.registry import FORMATS
+
+_RENDERED = tuple(one.name for one in FORMATS if one.module is not None)
+"""What is made of the Parquet tables."""
+
+
+def render(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="An evidence set: what audit, compare or history wrote.")
+    ],
+    *,
+    formats: Annotated[
+        list[str],
+        typer.Option(
+            "--format", metavar="NAME", help=f"What to make: {', '.join(_RENDERED)}. Repeat, or separate by commas."
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Folder for it. Without this option, it goes into the evidence set.",
+            show_default=False,
+        ),
+    ] = None,
+    workbook_rows: WorkbookRows = ROWS_OF_A_SHEET,
+    showing: Showing,
+) -> int:
+    """Make a workbook, pictures and the like of an evidence set, without reading or judging any report.
+
+    The set is checked first: its tables must be those that its manifest describes.
+
+    \b
+    Examples:
+      credreport render credreport-out --format excel,charts
+      credreport render credreport-out --format excel --workbook-rows 1000000 -o workbook
+    """  # noqa: D301 - \b keeps the examples' lines
+    chosen = values.choices("--format", formats, _RENDERED)
+
+    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.screen.evidence import show_rendered  # noqa: PLC0415
+
+    with progress(shown=showing.progress) as bars:
+        written = runs.run_render(folder, chosen, output, workbook_rows, bars)
+    return end(0, {}, written, lambda: show_rendered(written), showing)
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The evidence set.")],
+    *,
+    inputs: Annotated[
+        list[str],
+        typer.Option(
+            "--inputs",
+            metavar="PATH",
+            help="Check the reports under this path as well: files, folders, archives. Repeat for more.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
+    as_json: AsJson = False,
+) -> int:
+    """Say whether an evidence set is as it was written: what was changed, is missing, or was added.
+
+    Every file is compared with the digest that the set has of it. Exits 0 if all of them hold, 1 if not.
+
+    \b
+    Examples:
+      credreport verify credreport-out
+      credreport verify credreport-out --inputs reports/ --json
+    """  # noqa: D301 - \b keeps the examples' lines
+    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.screen.evidence import show_verified  # noqa: PLC0415
+
+    showing = Showing(as_json=as_json)
+    with progress(shown=showing.progress) as bars:
+        found = runs.run_verify(folder, inputs, bars)
+    show(found.facts, lambda: show_verified(found), showing)
+    return 0 if found.holds else 1

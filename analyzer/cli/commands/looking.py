@@ -1,0 +1,73 @@
+"""The commands that judge nothing: inspect and controls."""
+
+# Typer reads annotations when the program runs: no `from __future__ import annotations` here.
+
+from typing import Annotated
+
+import typer
+
+from analyzer.cli import runs, values
+from analyzer.cli.ending import show
+from analyzer.cli.options import AccountId, AsJson, Paths, Showing
+from analyzer.errors import known
+
+
+def inspect(paths: Paths, *, account_id: AccountId = None, as_json: AsJson = False) -> int:
+    """Say what is in these files, without judging them.
+
+    For each report: container, layout, account, rows, when it was captured and how that is known, and data issues.
+
+    Exits 0; 3 if some input was not read; 2 if none could be.
+
+    \b
+    Examples:
+      credreport inspect reports/
+      credreport inspect credential_report.csv.gz --json
+    """  # noqa: D301 - \b keeps the examples' lines
+    account = values.account(account_id)
+
+    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.screen.inspection import show_inspection  # noqa: PLC0415
+    from analyzer.reading.issues import Level  # noqa: PLC0415
+
+    showing = Showing(as_json=as_json)
+    with progress(shown=showing.progress) as bars:
+        found = runs.run_inspect(paths, account, bars)
+    show(found.summary, lambda: show_inspection(found), showing)
+    return 3 if found.has_issues(Level.REJECTED) else 0
+
+
+def list_controls(
+    control: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", help="Control to explain; without it, all are listed.", show_default=False),
+    ] = None,
+    *,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="List what this benchmark asks for, by its numbers and limits.", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """List the controls, or explain one: what is compared, limits, evidence, caveats, mapping, remediation.
+
+    \b
+    Examples:
+      credreport controls
+      credreport controls unused-credentials
+      credreport controls --benchmark cis-5.0
+    """  # noqa: D301 - \b keeps the examples' lines
+    from analyzer.cli import explain as explaining  # noqa: PLC0415
+    from analyzer.controls.catalog import BY_ID  # noqa: PLC0415
+    from analyzer.controls.checklist import make_checklist  # noqa: PLC0415
+
+    checklist = make_checklist(benchmark=benchmark, controls=[known("controls", control, BY_ID)] if control else [])
+    if as_json:
+        typer.echo(explaining.as_json(checklist))
+    elif control:
+        typer.echo(explaining.explain(checklist))
+    else:
+        typer.echo(explaining.list_all(checklist))
+    return 0

@@ -1,0 +1,187 @@
+"""The commands that follow snapshots through time: compare, history, and the store: ingest and store."""
+
+# Typer reads annotations when the program runs: no `from __future__ import annotations` here.
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analyzer.cli import runs, values
+from analyzer.cli.ending import end, show
+from analyzer.cli.options import (
+    AccountId,
+    AsJson,
+    ComparisonEvidence,
+    ExitZero,
+    HistoryEvidence,
+    Judging,
+    Paths,
+    Showing,
+    StoreFolder,
+)
+from analyzer.errors import UsageError
+
+Old = Annotated[
+    str, typer.Argument(metavar="OLD", help="The older reports or evidence set: a file, folder or archive.")
+]
+New = Annotated[str, typer.Argument(metavar="NEW", help="The newer ones.")]
+Since = Annotated[
+    str | None,
+    typer.Option("--from", metavar="WHEN", help="With --store: the newest snapshots by then are the older ones."),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--to", metavar="WHEN", help="With --store: the newest snapshots by then are the newer ones."),
+]
+PathsOfManyDates = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH", help="Credential reports of many dates: files, folders, archives.", show_default=False
+    ),
+]
+AsOfSeries = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATES",
+        help="Judge at these dates (2026-01-31,2026-02-28 or monthly), each account by its newest snapshot until "
+        "then. Without it, each snapshot is judged at its own capture time.",
+        show_default=False,
+    ),
+]
+SlaDays = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Say what share of failures was fixed in so many days.", show_default=False),
+]
+
+
+def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
+    old: Old = "",
+    new: New = "",
+    *,
+    store: StoreFolder = None,
+    since: Since = None,
+    until: Until = None,
+    evidence: ComparisonEvidence,
+    judging: Judging,
+    exit_zero: ExitZero = False,
+    showing: Showing,
+) -> int:
+    """Say what changed between two snapshots of accounts: users, credentials, and what fails.
+
+    Of each account the newest snapshot on either side is compared. Exits 1 if something fails that did not before.
+
+    \b
+    Examples:
+      credreport compare 2026-09-30/ 2026-10-31/
+      credreport compare --store history --from 2026-09-30 --to 2026-10-31
+    """  # noqa: D301 - \b keeps the examples' lines
+    formats = evidence.chosen()
+    times = values.two_instants(since, until) if store is not None else None
+    if (store is None) == (not (old and new)):
+        raise UsageError("give OLD and NEW, or --store with --from and --to", "see credreport compare --help")
+    request = runs.Compare(
+        old=old,
+        new=new,
+        store=store,
+        times=times,
+        account_id=judging.account(),
+        checklist=judging.checklist(),
+        output=evidence.output,
+        formats=formats,
+        workbook_rows=evidence.workbook_rows,
+    )
+
+    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.screen.tracking import show_comparison  # noqa: PLC0415
+
+    with progress(shown=showing.progress) as bars:
+        found, written = runs.run_compare(request, bars)
+    draw = lambda: show_comparison(found, written)  # noqa: E731 - not to be drawn before
+    return end(found.exit_code, found.facts, written, draw, showing, exit_zero=exit_zero)
+
+
+def history(  # noqa: PLR0913 - one parameter an option, or a block of them
+    paths: PathsOfManyDates = [],  # noqa: B006 - Typer copies it
+    *,
+    store: StoreFolder = None,
+    as_of_series: AsOfSeries = None,
+    sla_days: SlaDays = None,
+    evidence: HistoryEvidence,
+    judging: Judging,
+    exit_zero: ExitZero = False,
+    showing: Showing,
+) -> int:
+    """Follow failures through many snapshots: how long each stayed open, what closed it, what came back.
+
+    A failure lives while its subject fails in each snapshot; no fix is claimed across missing snapshots. Exits 1 if
+    something is open in the newest snapshots.
+
+    \b
+    Examples:
+      credreport history reports/ --sla-days 30
+      credreport history --store history --as-of-series monthly
+    """  # noqa: D301 - \b keeps the examples' lines
+    formats = evidence.chosen()
+    if (store is None) == (not paths):
+        raise UsageError("give reports, or --store", "see credreport history --help")
+    request = runs.History(
+        paths=paths,
+        store=store,
+        account_id=judging.account(),
+        checklist=judging.checklist(),
+        series=values.series(as_of_series),
+        sla_days=sla_days,
+        output=evidence.output,
+        formats=formats,
+        workbook_rows=evidence.workbook_rows,
+    )
+
+    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.screen.tracking import show_history  # noqa: PLC0415
+
+    with progress(shown=showing.progress) as bars:
+        found, written = runs.run_history(request, bars)
+    draw = lambda: show_history(found, written)  # noqa: E731 - not to be drawn before
+    return end(found.exit_code, found.facts, written, draw, showing, exit_zero=exit_zero)
+
+
+def ingest(
+    paths: Paths,
+    *,
+    store: Annotated[Path, typer.Option("--store", metavar="DIR", help="The store; made if it is not there.")],
+    account_id: AccountId = None,
+    showing: Showing,
+) -> int:
+    """Keep snapshots in a store: a Parquet dataset by month that history and compare read, and others can.
+
+    The same report twice is kept once. A run that is cut short leaves the store as it was. Reports of unknown date or
+    account are refused. Exits 0; 3 if some input was not kept.
+
+    \b
+    Examples:
+      credreport ingest reports/2026-10-31 --store history
+    """  # noqa: D301 - \b keeps the examples' lines
+    account = values.account(account_id)
+
+    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.screen.tracking import show_ingest  # noqa: PLC0415
+
+    with progress(shown=showing.progress) as bars:
+        kept = runs.run_ingest(paths, store, account, bars)
+    show(kept.facts, lambda: show_ingest(kept, str(store)), showing)
+    return kept.exit_code
+
+
+def show_store(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The store.")], *, as_json: AsJson = False
+) -> int:
+    """Show what a store holds: accounts, snapshots, and where some are missing.
+
+    Exits 0; 3 if a part of it is damaged.
+    """
+    from analyzer.cli.screen import tracking as screen  # noqa: PLC0415 - pandas loads here, not for --help
+
+    found = runs.run_store(folder)
+    show(found.facts, lambda: screen.show_store(found, str(folder)), Showing(as_json=as_json))
+    return 3 if found.damaged else 0

@@ -1,0 +1,285 @@
+"""The options that commands share, each written once; blocks of them; and how a command takes a block.
+
+A block is a frozen dataclass whose annotated fields are Typer options. A command that has a parameter of such a type,
+wrapped in `with_blocks`, has all options of the block and gets them as one object.
+"""
+
+# Typer reads annotations when the program runs: no `from __future__ import annotations` here.
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
+
+import typer
+
+from analyzer.cli import values
+from analyzer.errors import UsageError, known
+from analyzer.rendering.registry import ENGINES, TABLES, default_formats, formats_of
+
+if TYPE_CHECKING:
+    from analyzer.controls.checklist import Checklist
+
+Paths = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH",
+        help="Credential reports: files, folders (searched throughout), zip and gzip files, or - for standard input.",
+        show_default=False,
+    ),
+]
+AccountId = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ID",
+        help="12-digit account of rows whose account neither their ARN nor the name of their file tells.",
+        show_default=False,
+    ),
+]
+StoreFolder = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="Take the snapshots from this store (see ingest).", show_default=False),
+]
+Folder = Annotated[
+    str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the evidence; an earlier run's is replaced.")
+]
+Formats = Annotated[
+    list[str], typer.Option("--format", metavar="NAME", help="What to write. Repeat, or separate by commas.")
+]
+WorkbookRows = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=1_048_575,
+        help="Rows that a sheet of the workbook holds at most; the rest is in the Parquet tables.",
+    ),
+]
+ROWS_OF_A_SHEET: int = 100_000
+ExitZero = Annotated[
+    bool, typer.Option("--exit-zero", help="Exit 0 instead of 1 when credentials fail or could not be decided.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON on standard output, and nothing else.")]
+
+
+@dataclass(frozen=True)
+class Judging:
+    """By what reports are judged."""
+
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Judge the controls of this benchmark, by its numbers and limits; credreport controls lists them. "
+            "Without it, every control is judged, and the numbers of the newest CIS version are shown.",
+            show_default=False,
+        ),
+    ] = None
+    controls: Annotated[
+        list[str],
+        typer.Option(
+            "--control",
+            metavar="ID",
+            help="Judge this control only. Repeat, or separate by commas.",
+            show_default=False,
+        ),
+    ] = field(default_factory=list)
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Policy with limits, severities, controls switched off and waivers (TOML). Without it, "
+            "credreport.toml in the current folder is used if it is there.",
+            show_default=False,
+        ),
+    ] = None
+    no_policy: Annotated[bool, typer.Option("--no-policy", help="Use no policy, not even credreport.toml.")] = False
+    max_idle_days: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=36_500,
+            help="Idle for this many days or more fails. [default: 45, or what the policy or benchmark says]",
+            show_default=False,
+        ),
+    ] = None
+    account_id: AccountId = None
+
+    def account(self) -> str | None:
+        """Return the account of rows that do not tell it. Raises UsageError unless it is 12 digits."""
+        return values.account(self.account_id)
+
+    def checklist(self) -> "Checklist":
+        """Return what is judged, with which limits. Raises UsageError, or PolicyError for the policy."""
+        from analyzer.controls.checklist import make_checklist  # noqa: PLC0415 - not for --help
+
+        return make_checklist(
+            benchmark=self.benchmark,
+            controls=values.controls(self.controls),
+            policy=values.policy(self.policy, unwanted=self.no_policy),
+            max_idle_days=self.max_idle_days,
+        )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Where the evidence goes, and in which formats. A subclass for each kind of evidence sets the defaults."""
+
+    names: ClassVar[tuple[str, ...]]
+    """The formats there are of this kind."""
+
+    output: Folder
+    formats: Formats
+    workbook_rows: WorkbookRows = ROWS_OF_A_SHEET
+
+    def chosen(self) -> list[str]:
+        """Return the chosen formats in their own order. Raises UsageError for names that are none."""
+        return values.choices("--format", self.formats, self.names)
+
+
+@dataclass(frozen=True)
+class AuditEvidence(Evidence):
+    """The evidence of an audit."""
+
+    names: ClassVar[tuple[str, ...]] = formats_of("audit")
+
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Folder for the evidence; an earlier run's is replaced. With --engine dask also the URL of a new one.",
+        ),
+    ] = "credreport-out"
+    formats: Annotated[
+        list[str],
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help=f"What to write: {', '.join(formats_of('audit'))}. Repeat, or separate by commas.",
+        ),
+    ] = field(default_factory=lambda: list(default_formats("audit")))
+    tables: Annotated[
+        list[str], typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}.")
+    ] = field(default_factory=lambda: list(TABLES))
+
+    def chosen_tables(self) -> list[str]:
+        """Return the chosen tables in their own order. Raises UsageError for names that are none."""
+        return values.choices("--tables", self.tables, TABLES)
+
+
+@dataclass(frozen=True)
+class ComparisonEvidence(Evidence):
+    """The evidence of a comparison."""
+
+    names: ClassVar[tuple[str, ...]] = formats_of("comparison")
+
+    output: Folder = "credreport-compare"
+    formats: Formats = field(default_factory=lambda: list(default_formats("comparison")))
+
+
+@dataclass(frozen=True)
+class HistoryEvidence(Evidence):
+    """The evidence of a history."""
+
+    names: ClassVar[tuple[str, ...]] = formats_of("history")
+
+    output: Folder = "credreport-history"
+    formats: Formats = field(default_factory=lambda: list(default_formats("history")))
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where batches of reports are judged."""
+
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Where batches of reports are judged: local (threads of this process) or dask (a cluster; by itself, "
+            "processes of this machine). Dask writes each table as a folder of parts. [default: local]",
+            show_default=False,
+        ),
+    ] = None
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Scheduler of a running Dask cluster, such as tcp://host:8786; it and all its workers must see the "
+            "reports and the output folder.",
+            show_default=False,
+        ),
+    ] = None
+
+    def is_cluster(self, paths: list[str], output: str) -> bool:
+        """Whether a cluster judges what is at `paths`. Raises UsageError where it, or this process, cannot."""
+        default = "local" if self.scheduler is None else "dask"
+        if known("--engine", self.engine or default, ENGINES) == "local":
+            if self.scheduler is not None:
+                raise UsageError("--scheduler with --engine local", "leave one of them out")
+            if urls := [place for place in (*paths, output) if "://" in place]:
+                raise UsageError(f"a URL: {urls[0]}", "read and write at URLs with --engine dask")
+            return False
+        from analyzer.survey.files import is_read_once  # noqa: PLC0415 - pandas loads here, not for --help
+
+        if pipes := [path for path in paths if is_read_once(path)]:
+            pipe = "standard input" if pipes[0] == "-" else f"a pipe ({pipes[0]})"
+            raise UsageError(f"{pipe} cannot be read by the engine dask", "name files, folders or URLs")
+        return True
+
+
+@dataclass(frozen=True)
+class Showing:
+    """What is printed."""
+
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False
+    as_json: AsJson = False
+
+    @property
+    def progress(self) -> bool:
+        """Whether progress may be shown."""
+        return not (self.quiet or self.as_json)
+
+
+def with_blocks(command: Callable[..., int]) -> Callable[..., int]:
+    """Return a command as Typer reads it: in place of a parameter that is a block stand the options of that block."""
+    signature = inspect.signature(command, eval_str=True)
+    blocks: dict[str, Any] = {
+        name: one.annotation for name, one in signature.parameters.items() if is_dataclass(one.annotation)
+    }
+    parameters = [
+        option
+        for one in signature.parameters.values()
+        for option in (
+            _options_of(blocks[one.name]) if one.name in blocks else [one.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+        )
+    ]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> int:  # noqa: ANN401 - options of any type
+        for name, block in blocks.items():
+            given[name] = block(**{one.name: given.pop(one.name) for one in fields(block)})
+        return command(**given)
+
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
+
+
+def _options_of(block: type[Any]) -> Iterator[inspect.Parameter]:
+    """Yield the fields of a block as parameters."""
+    hints = get_type_hints(block, include_extras=True)
+    for one in fields(block):
+        yield inspect.Parameter(
+            one.name, inspect.Parameter.KEYWORD_ONLY, default=_default(one), annotation=hints[one.name]
+        )
+
+
+def _default(one: "Field[Any]") -> Any:  # noqa: ANN401 - of any type
+    if one.default_factory is not MISSING:
+        return one.default_factory()
+    return inspect.Parameter.empty if one.default is MISSING else one.default

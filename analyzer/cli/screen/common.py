@@ -1,0 +1,180 @@
+"""What all screens are made of: the console, tables, texts of one line, data issues, and the list of files."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from analyzer.cli.streams import printable, silence
+from analyzer.controls.vocabulary import Status, counted
+from analyzer.reading.columns import records
+from analyzer.reading.issues import CODES, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pandas as pd
+
+    from analyzer.evidence.output import Written
+    from analyzer.evidence.summary import WithIssues
+
+_WIDE: Final = 120
+"""Columns where the output is no terminal that would know better."""
+_INDENT: Final = 2
+"""Columns before a table."""
+_SHORTEST: Final = 20
+"""Columns to which a line is broken at least."""
+_ENDLESS: Final = 10_000
+"""Columns where there is room for everything."""
+WAIVER_CODES: Final = ("waiver_expired", "waiver_unmatched", "waiver_expiring")
+"""Issues that stand among the waivers, not among data issues."""
+STYLES: Final[dict[str, str]] = {
+    Status.PASS: "green",
+    Status.FAIL: "bold red",
+    Status.NOT_CHECKED: "yellow",
+    Status.NOT_APPLICABLE: "dim",
+}
+_LEVEL_STYLES: Final[dict[Level, str]] = {
+    Level.REJECTED: "bold red",
+    Level.UNREADABLE: "yellow",
+    Level.REPAIRED: "yellow",
+    Level.NOTICE: "dim",
+}
+_NOUNS: Final = {"charts/": "picture"}
+
+
+class _Console(Console):
+    """A console whose reader may leave early, as `head` does: the exit code still tells the outcome."""
+
+    def on_broken_pipe(self) -> None:
+        silence()
+
+
+def open_console() -> Console:
+    """Return the console of standard output. Where that is no terminal and COLUMNS is not set, lines are long."""
+    console = _Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _WIDE
+    return console
+
+
+def print_line(console: Console, text: str | Text, style: str = "", *, hang: int | None = None) -> None:
+    """Print a line: on a terminal broken between words, and elsewhere whole, so that it can be searched and copied.
+
+    What is broken off is indented by `hang` columns, or as the line is.
+    """
+    whole = Text(printable(text), style=style) if isinstance(text, str) else text
+    for part in _broken(whole, console.width, hang) if console.is_terminal else [whole]:
+        console.print(part, soft_wrap=True)
+
+
+def _broken(text: Text, width: int, hang: int | None = None) -> Iterator[Text]:
+    """Yield a text in lines, broken between words. A word that is longer than a line stays whole."""
+    own = " " * (len(text.plain) - len(text.plain.lstrip(" ")))
+    indent = own if hang is None else " " * hang
+    end = 0
+    for line in textwrap.wrap(
+        text.plain,
+        max(width, _SHORTEST),
+        subsequent_indent=indent,
+        replace_whitespace=False,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        words = line.strip(" ")
+        start = text.plain.index(words, end)
+        end = start + len(words)
+        yield Text(indent if start > len(own) else own) + text[start:end]
+
+
+def print_answer(console: Console, lines: Iterable[str]) -> None:
+    """Print an answer; its first line stands out."""
+    for number, text in enumerate(lines):
+        print_line(console, text, "bold" if number == 0 else "dim")
+
+
+def print_note(console: Console, text: str) -> None:
+    """Print what explains a table, broken at the width of the terminal or page."""
+    for line in _broken(Text(f"  {text}", style="dim"), console.width):
+        console.print(line, soft_wrap=True)
+
+
+def print_rest(console: Console, shown: int, count: int, where: str, what: str = "") -> None:
+    """Say where the others of `count` things are to be found, where only the first `shown` were printed."""
+    if count > shown:
+        print_line(console, f"  and {count - shown:,} more{what}: {where}", "dim")
+
+
+def new_table(*, numbers: Iterable[str] = (), left: Iterable[str] = ("",)) -> Table:
+    """Return an empty table: names of columns with texts, then of columns with numbers. No cell of it is cut."""
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    for name in left:
+        table.add_column(name, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def width_of(console: Console, table: Table) -> int:
+    """Return how many columns of the terminal a table needs, with its indent."""
+    return _INDENT + Measurement.get(console, console.options.update(width=_ENDLESS), table).maximum
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table."""
+    console.print(Padding(table, (0, 0, 0, _INDENT), expand=False))
+
+
+def count_cell(count: int, style: str = "") -> Text:
+    """Return a count; nothing stands out of which there is none."""
+    return Text(f"{count:,}", style=style if count else "dim")
+
+
+def time_in_words(instant: pd.Timestamp) -> str:
+    """Return a time to the second; the last microsecond of a day, which stands for a date, as that date."""
+    return f"{instant:%Y-%m-%d}" if instant.microsecond == 999_999 else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def show_issues(console: Console, found: WithIssues) -> None:
+    """Print the data issues by code: how many, and one of them in full."""
+    counts = {code: count for code, count in found.issue_counts.items() if code not in WAIVER_CODES}
+    if not counts:
+        return
+    console.print()
+    print_line(console, "Data issues", "bold")
+    first = {row["code"]: row for row in records(found.issues.drop_duplicates("code"))}
+    for code, count in counts.items():
+        row = first[code]
+        place = row["source"] + (f":{row['line']}" if row["line"] else "")
+        place += f" {row['column']}" if row["column"] else ""
+        text = Text(f"  {count:>5,}  ")
+        text.append(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level])
+        text.append(printable(f" ({'e.g. ' if count > 1 else ''}{place}): {row['message']}"))
+        print_line(console, text, hang=9)
+
+
+def show_files(console: Console, written: Written, title: str = "Evidence") -> None:
+    """Print where the files are."""
+    console.print()
+    folder = printable(str(written.folder).rstrip("/"))
+    print_line(console, Text.assemble((f"{title} ", "bold"), f"in {folder}/"))
+    print_line(console, f"  {_file_list(written.files)}")
+
+
+def _file_list(files: list[str]) -> str:
+    """Return the files in a line, those of a subfolder together."""
+    folders: dict[str, int] = {}
+    for file in files:
+        head, _, rest = file.partition("/")
+        folders[f"{head}/" if rest else head] = folders.get(f"{head}/" if rest else head, 0) + 1
+    return ", ".join(
+        f"{name} ({counted(count, _NOUNS.get(name, 'file'))})" if name.endswith("/") else name
+        for name, count in folders.items()
+    )

@@ -1,0 +1,71 @@
+"""The worst findings, or events that are some, each with why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from analyzer.cli.screen.common import STYLES, new_table, print_line, print_table
+from analyzer.cli.streams import printable
+from analyzer.controls.vocabulary import Status
+from analyzer.reading.columns import records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from analyzer.evidence.result import Notable
+
+_LEAST: Final = 24
+"""Columns that the reasons need in a table, so that they are not torn to shreds."""
+_GAPS: Final = 2 * 5
+"""Columns between those of the table, and before it."""
+
+
+def show_findings(console: Console, title: str, found: Notable, *, control: bool = False, mark: str = "status") -> None:
+    """Print the worst findings, in a table where there is room, else in two lines each.
+
+    `control` says that each is named by its control; `mark` is the column that says what each is.
+    """
+    shown = found.findings
+    if shown.empty:
+        return
+    console.print()
+    count = "" if len(shown) == found.count else f", {len(shown)} of {found.count:,}"
+    print_line(console, f"{title}{count}", "bold")
+    rows = [_cells(row, control=control, mark=mark) for row in records(shown)]
+    header = ("account", "user", "control" if control else "credential", mark)
+    if _room_for_reasons(console.width, [header, *(row[:-1] for row in rows)]) < min(
+        _LEAST, max(cell_len(row[-1]) for row in rows)
+    ):
+        for *names, said, why in rows:
+            print_line(console, f"  {' '.join(names)}")
+            print_line(console, Text("    ") + _marked(said) + Text(f": {why}"))
+        return
+    table = new_table(left=header)
+    table.add_column("why", overflow="fold")
+    for *names, said, why in rows:
+        table.add_row(*names, _marked(said), why)
+    print_table(console, table)
+
+
+def _cells(row: dict[str, Any], *, control: bool, mark: str) -> tuple[str, ...]:
+    """Return account, user, control or credential, what it is, and why."""
+    # A finding on the account as a whole has no user.
+    user = row["user"] or ("-" if row.get("line") is None else "(no name)")
+    if control and row["credential"] != "user":
+        user = f"{user} {row['credential']}"
+    what = row["control"] if control else row["credential"]
+    return row["account_id"] or "unknown", printable(user), what, row[mark].replace("_", " "), printable(row["message"])
+
+
+def _marked(said: str) -> Text:
+    return Text(said, style=STYLES.get(said.replace(" ", "_"), STYLES[Status.FAIL]))
+
+
+def _room_for_reasons(width: int, rows: Sequence[Sequence[str]]) -> int:
+    """Return how many columns the other ones leave."""
+    return width - sum(max(map(cell_len, column)) for column in zip(*rows, strict=True)) - _GAPS

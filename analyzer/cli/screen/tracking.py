@@ -1,0 +1,157 @@
+"""What history, compare, ingest and store show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.text import Text
+
+from analyzer.cli.screen.common import (
+    count_cell,
+    new_table,
+    open_console,
+    print_answer,
+    print_line,
+    print_note,
+    print_rest,
+    print_table,
+    show_files,
+    show_issues,
+    time_in_words,
+    width_of,
+)
+from analyzer.cli.screen.findings import show_findings
+from analyzer.controls.vocabulary import counted
+from analyzer.evidence.result import MOST_SHOWN, Notable
+from analyzer.reading.columns import records
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from analyzer.evidence.comparison import Comparison
+    from analyzer.evidence.history import History
+    from analyzer.evidence.output import Written
+    from analyzer.history.kept import Ingest, Stored
+
+_MOST_ACCOUNTS: Final = 20
+"""Accounts of a store that are shown, and gaps."""
+_FEW_ACCOUNTS: Final = 3
+"""Accounts that stand beside one another in a table that is as wide as a terminal."""
+
+
+def show_history(history: History, written: Written) -> None:
+    """Print how failures were opened and closed, what is measured of them, and where the files are."""
+    console = open_console()
+    print_answer(console, history.lines)
+    console.print()
+    _show_measures(console, history)
+    print_note(console, "lost: sight was lost of them, no fix is claimed; back: failed again after a fix.")
+    print_note(
+        console,
+        "median, 90%: days until so many were fixed, by Kaplan and Meier; -: not reached. What failed in an account's "
+        "oldest snapshot began at an unknown time and is left out of these days.",
+    )
+    show_issues(console, history)
+    show_files(console, written)
+
+
+def _show_measures(console: Console, history: History) -> None:
+    """Print a row per control, or where there is no room a line."""
+    counts = {"open": "open", "closed": "closed", "lost": "lost_sight", "back": "reopened"}
+    if any(one["waived"] for one in history.measures):
+        counts = {"open": "open", "waived": "waived"} | counts
+    days = {"median": "median_days", "90%": "p90_days"}
+    within = f"in {history.sla_days} d"
+    table = new_table(numbers=(*counts, *days, *([] if history.sla_days is None else [within])))
+    lines = []
+    for one in history.measures:
+        times = {name: "-" if one[key] is None else f"{one[key]:,}" for name, key in days.items()}
+        if history.sla_days is not None:
+            times[within] = "-" if one["within_sla"] is None else f"{one['within_sla']:.0%}"
+        table.add_row(one["control"], *(count_cell(one[key]) for key in counts.values()), *map(Text, times.values()))
+        lines.append(_in_a_line(one, counts, times))
+    if width_of(console, table) <= console.width:
+        print_table(console, table)
+        return
+    for line in lines:
+        print_line(console, line)
+
+
+def _in_a_line(one: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
+    """Return what is measured of a control: what there is none of, and what is not known, is left out."""
+    words = [f"{one[key]:,} {name}" for name, key in counts.items() if one[key]]
+    words += [f"{text} {name}" if "%" in text else f"{name} {text} days" for name, text in times.items() if text != "-"]
+    return f"  {one['control']}: {', '.join(words) or 'no failure'}"
+
+
+def show_comparison(comparison: Comparison, written: Written) -> None:
+    """Print what changed, by account, what fails that did not before, and where the files are."""
+    console = open_console()
+    print_answer(console, comparison.lines)
+    console.print()
+    few = comparison.accounts if 1 < len(comparison.accounts) <= _FEW_ACCOUNTS else ()
+    table = _events(comparison, few)
+    print_table(console, table if width_of(console, table) <= console.width else _events(comparison, ()))
+    several = len(comparison.settings.checklist.checks) > 1
+    new = comparison.new_failures
+    show_findings(console, "New failures", Notable(new.head(MOST_SHOWN), len(new)), control=several, mark="event")
+    show_issues(console, comparison)
+    show_files(console, written)
+
+
+def _events(comparison: Comparison, accounts: tuple[str, ...]) -> Table:
+    """Return how often what happened, in all and in each of some accounts."""
+    by_account = {account: comparison.events["account_id"] == account for account in accounts}
+    table = new_table(numbers=("all" if accounts else "", *accounts))
+    table.show_header = bool(accounts)
+    for event, count in comparison.counts.items():
+        is_event = comparison.events["event"] == event
+        cells = [count_cell(int((is_event & here).sum())) for here in by_account.values()]
+        table.add_row(event.replace("_", " "), count_cell(count), *cells)
+    return table
+
+
+def show_ingest(kept: Ingest, folder: str) -> None:
+    """Print what became of the reports."""
+    console = open_console()
+    added = kept.added
+    text = f"{counted(added.added, 'report')} added to {folder}, {counted(added.rows, 'row')}; "
+    text += f"{added.known:,} were there already; {added.refused:,} refused."
+    print_line(console, text, "bold")
+    show_issues(console, kept)
+
+
+def show_store(found: Stored, folder: str) -> None:
+    """Print what a store holds."""
+    console = open_console()
+    snapshots = int(found.accounts["snapshots"].sum())
+    text = f"{folder}: {counted(snapshots, 'snapshot')} of {counted(len(found.accounts), 'account')}."
+    print_line(console, text, "bold")
+    _show_accounts(console, found)
+    for row in records(found.gaps.head(_MOST_ACCOUNTS)):
+        missing = f"  missing: {row['account_id']}, about {counted(row['missing'], 'snapshot')} between "
+        print_line(console, f"{missing}{time_in_words(row['after'])} and {time_in_words(row['before'])}")
+    print_rest(console, _MOST_ACCOUNTS, len(found.gaps), "--json", " gaps")
+    for part, reason in found.damaged:
+        print_line(console, f"  damaged: {part}: {reason}", "bold red")
+
+
+def _show_accounts(console: Console, found: Stored) -> None:
+    """Print a row per account of a store, or where there is no room a line."""
+    table = new_table(left=("account",), numbers=("snapshots", "rows"))
+    for name in ("first", "last"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("gaps", justify="right", no_wrap=True)
+    lines = []
+    for row in records(found.accounts.head(_MOST_ACCOUNTS)):
+        first, last = time_in_words(row["first"]), time_in_words(row["last"])
+        table.add_row(row["account_id"], f"{row['snapshots']:,}", f"{row['rows']:,}", first, last, f"{row['gaps']:,}")
+        counts = ", ".join(counted(row[f"{what}s"], what) for what in ("snapshot", "row", "gap"))
+        lines.append(f"  {row['account_id']}: {counts}; {first if first == last else f'{first} to {last}'}")
+    if width_of(console, table) <= console.width:
+        print_table(console, table)
+    else:
+        for line in lines:
+            print_line(console, line)
+    print_rest(console, _MOST_ACCOUNTS, len(found.accounts), "--json")

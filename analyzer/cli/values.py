@@ -1,0 +1,97 @@
+"""What the values of options mean: dates, accounts, names, and the policy to use. Each error names its option."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analyzer.errors import UsageError, known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from analyzer.controls.policy import Policy
+
+
+def instant(text: str | None, option: str = "--as-of") -> datetime | None:
+    """Return the instant that a date, a date-time or the word now stands for; None where the option was not given."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from analyzer.reading.times import parse_reference  # noqa: PLC0415
+
+    if text is None:
+        return None
+    if text.strip().lower() == "now":
+        return datetime.now(UTC)
+    found = parse_reference(text.strip())
+    if found is None:
+        raise UsageError(
+            f"{option}: not a date or date-time: {text!r}",
+            "write 2026-10-31 (the end of that day, UTC), 2026-10-31T08:00:00Z, or now",
+        )
+    return found
+
+
+def two_instants(since: str | None, until: str | None) -> tuple[datetime, datetime]:
+    """Return the instants of --from and --to, which must both be given, the earlier one first."""
+    if since is None or until is None:
+        raise UsageError("--store needs --from and --to", "such as --from 2026-09-30 --to 2026-10-31")
+    first, last = instant(since, "--from"), instant(until, "--to")
+    if first is None or last is None or first >= last:
+        raise UsageError("--from must be earlier than --to", "such as --from 2026-09-30 --to 2026-10-31")
+    return first, last
+
+
+def series(text: str | None) -> list[datetime] | str:
+    """Return the dates of --as-of-series, oldest first; `monthly` as it is."""
+    if text is None:
+        return []
+    if text.strip().lower() == "monthly":
+        return "monthly"
+    found = [instant(part, "--as-of-series") for part in split([text])]
+    if not found:
+        raise UsageError("--as-of-series: no date", "write 2026-01-31,2026-02-28 or monthly")
+    return sorted({one for one in found if one is not None})
+
+
+def account(text: str | None) -> str | None:
+    """Return the account of --account-id. Raises UsageError unless it is 12 digits."""
+    if text is not None and not re.fullmatch(r"\d{12}", text, re.ASCII):
+        raise UsageError(f"--account-id: not an AWS account: {text!r}", "an account is 12 digits, such as 111122223333")
+    return text
+
+
+def policy(path: Path | None, *, unwanted: bool) -> Policy | None:
+    """Return the policy given, else the one that stands in the current folder; None with --no-policy (`unwanted`)."""
+    from analyzer.controls.policy import DEFAULT_NAME, read_policy  # noqa: PLC0415 - only judging needs it
+
+    if path is not None and unwanted:
+        raise UsageError("--policy and --no-policy exclude each other", "give one of them")
+    # Whatever stands under that name is meant as the policy: what cannot be read must not be passed over.
+    if path is None and not unwanted and os.path.lexists(DEFAULT_NAME):
+        path = Path(DEFAULT_NAME)
+    return None if path is None else read_policy(path)
+
+
+def controls(given: list[str]) -> list[str]:
+    """Return the controls of --control. An option that names none is an error: it does not ask for all of them."""
+    names = split(given)
+    if given and not names:
+        raise UsageError("--control: nothing chosen", "name a control, or leave the option out to judge all of them")
+    return names
+
+
+def choices(option: str, given: Iterable[str], names: tuple[str, ...]) -> list[str]:
+    """Return which of `names` were given, in the order of `names`. Raises UsageError for others, and for none."""
+    chosen = {known(option, name, names) for name in split(given)}
+    if not chosen:
+        raise UsageError(f"{option}: nothing chosen", f"choose from {', '.join(names)}")
+    return [name for name in names if name in chosen]
+
+
+def split(given: Iterable[str]) -> list[str]:
+    """Return the values of a repeatable option, each of which may hold several, separated by commas."""
+    return [name.strip() for value in given for name in value.split(",") if name.strip()]
