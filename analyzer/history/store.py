@@ -391,7 +391,7 @@ def _complete(staging: Path, target: Path) -> None:
     (staging / _NOTES).write_text(_notes(), encoding="utf-8")
     if target.exists():
         shutil.copymode(target, staging)  # whoever was allowed to read the store still is
-    for path in sorted(target.glob("*/*/*")):
+    for path in sorted(target.glob("*/month=*/part-0.parquet")):
         new = staging / path.relative_to(target)
         if not new.exists():
             new.parent.mkdir(parents=True, exist_ok=True)

@@ -156,6 +156,9 @@ def test_a_killed_run_leaves_the_old_set_or_the_new_one(result: Audit, tmp_path:
         process.wait()
         assert list(whole(out)) == list(sets[0])
         assert whole(out)["findings.parquet"] in {one["findings.parquet"] for one in sets}
+    subprocess.run([*map(str, command), "--max-idle-days", "45"], check=False)
+    assert whole(out) == sets[0]
+    assert beside(out) == ["in", "out"], "what was killed is cleared away"
 
 
 # --- a small set, made without an audit ------------------------------------------------------------------------------

@@ -376,6 +376,40 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, name: str) -> N
     assert state(store) == before
 
 
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "snapshots/desktop.ini", "reports/month=2026-09/.DS_Store"])
+def test_notes_of_desktop_programs_in_a_store_are_nobodys_concern(tmp_path: Path, name: str) -> None:
+    names, store = fleet(tmp_path / "in"), tmp_path / "store"
+    ingest(store, *names[:2])
+    write(store / name, "")
+    ingest(store, *names)
+    ingest(tmp_path / "once", *names)
+    assert state(store) == state(tmp_path / "once")
+
+
+def test_a_store_with_other_files_and_a_folder_that_is_no_store_are_told_apart(tmp_path: Path) -> None:
+    names, store = fleet(tmp_path / "in"), tmp_path / "store"
+    ingest(store, *names[:2])
+    for number in range(5):
+        write(store / f"note{number}", "")
+    with pytest.raises(
+        OutputError, match=r"something was added to the store .*: note0, note1, note2 and 2 more$"
+    ) as found:
+        ingest(store, *names)
+    assert "to keep what was added" in found.value.hint
+    write(tmp_path / "other/note", "")
+    with pytest.raises(OutputError, match=r"not made by credreport .* holds note$"):
+        ingest(tmp_path / "other", *names)
+    assert state(tmp_path / "other") == {"note": b""}
+
+
+def test_what_a_killed_ingest_left_goes_with_the_next(tmp_path: Path) -> None:
+    names, store = fleet(tmp_path / "in"), tmp_path / "store"
+    for number in range(3):
+        write(tmp_path / f".store.{number:016x}/reports/x", "")
+    ingest(store, *names[:1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".store.lock", "in", "store"]
+
+
 def test_places_where_no_store_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "2026-10-01.csv", report("2026-10-01"))
     with pytest.raises(OutputError, match="not a folder"):
