@@ -13,7 +13,7 @@ from analyzer.controls.vocabulary import Status
 from analyzer.errors import InputError
 from analyzer.evidence.comparison import Comparison
 from analyzer.evidence.history import History
-from analyzer.evidence.inputs import inputs_table
+from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.schema import EVENTS, LIFETIMES, USERS, issues_table, stacked, to_arrow
 from analyzer.history import lifetimes
 from analyzer.history.calendar import Calendar, Timeline
