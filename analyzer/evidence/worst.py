@@ -198,8 +198,8 @@ def _checks(findings: pa.Table, checks: Mapping[tuple[str, str | None], int]) ->
     """Return for each finding the position of its check: control and requirement name it."""
     if not findings.num_rows:
         return np.array([], np.int64)
-    control, controls = coded(findings["control"])
-    requirement, requirements = coded(findings["requirement"])
+    control, controls = codes_of(findings["control"])
+    requirement, requirements = codes_of(findings["requirement"])
     # The last column stands for no requirement, whose code is -1.
     position = np.array([[checks.get((one, number), -1) for number in [*requirements, None]] for one in controls])
     found: Whole = position[control, requirement].astype(np.int64)
@@ -211,7 +211,7 @@ def _checks(findings: pa.Table, checks: Mapping[tuple[str, str | None], int]) ->
 
 def _numbers(column: pa.ChunkedArray, numbers: Mapping[str, int], missing: int | None = None) -> Whole:
     """Return the number of each text of a few. Raises ValueError for others, and for none unless `missing` is given."""
-    codes, texts = coded(column)
+    codes, texts = codes_of(column)
     # The last place stands for no text, whose code is -1.
     of_code = [numbers.get(text) for text in texts] + [missing]
     unknown = np.array([number is None for number in of_code])
@@ -222,7 +222,7 @@ def _numbers(column: pa.ChunkedArray, numbers: Mapping[str, int], missing: int |
     return found
 
 
-def coded(column: pa.ChunkedArray) -> tuple[Whole, list[Any]]:
+def codes_of(column: pa.ChunkedArray) -> tuple[Whole, list[Any]]:
     """Return a column of few texts as codes, -1 for none, and the texts that the codes stand for."""
     values = column.unify_dictionaries().combine_chunks()
     if not pa.types.is_dictionary(values.type):
