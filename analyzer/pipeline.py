@@ -5,6 +5,7 @@ paths -> survey -> run plan -> judge, batch by batch -> evidence set -> render
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from analyzer import engine
 from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Result, input_of
 from analyzer.engine import SILENT
+from analyzer.errors import InputError
 from analyzer.evidence import folder as folders
 from analyzer.evidence import storage
 from analyzer.evidence import verify as verifying
@@ -22,15 +24,16 @@ from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest, rendered
 from analyzer.evidence.opened import EvidenceSet
-from analyzer.evidence.schema import ISSUES, issues_table, to_arrow
-from analyzer.evidence.seal import MANIFEST, RENDERED, seal, unseal
+from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
+from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered, seal, unseal
+from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import joined, of_issues
 from analyzer.evidence.worst import notable
 from analyzer.evidence.writer import GrowingFiles, Parts, put_tables
 from analyzer.judging.waivers import describe_waivers
 from analyzer.reading.issues import IssueLog
-from analyzer.rendering.registry import TABLES, default_formats, tables_needed
+from analyzer.rendering.registry import TABLES, default_formats, formats_of, tables_needed
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
 from analyzer.survey.files import is_url
@@ -41,14 +44,16 @@ from analyzer.survey.spool import NAME as SPOOL
 from analyzer.survey.spool import Spool
 from analyzer.survey.survey import Survey
 
+__all__ = ["LOCAL", "Engine", "Left", "Options", "Run", "Settings", "audit", "inspect", "render", "verify"]
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    import pandas as pd
     import pyarrow as pa
 
     from analyzer.engine import Map, Progress
     from analyzer.evidence.inputs import Input
-    from analyzer.evidence.settings import Settings
     from analyzer.evidence.verify import Verification
     from analyzer.evidence.writer import Output, Writer
     from analyzer.reading.issues import Row
@@ -104,18 +109,24 @@ LOCAL: Final = Engine()
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a run left: the evidence set in `folder` (a path or URL), and `files` in it, in the order of their making.
-
-    `summary` is what every output shows; `notable` has by group the findings that need a look, worst first, and how
-    many there are of them.
-    """
+class Left:
+    """What a run left in `folder` (a path or URL): `files` are relative to it, in the order of their making."""
 
     folder: str
     files: list[str]
+
+
+@dataclass(frozen=True)
+class Run(Left):
+    """An audit that is done.
+
+    `summary` is what every output shows; `issues` has the columns of `ISSUES`; `notable` has by group the findings that
+    need a look, worst first, and how many there are of them.
+    """
+
     summary: Summary
-    notable: Mapping[str, tuple[pa.Table, int]] = field(default_factory=dict)
-    issues: pa.Table | None = None
+    issues: pd.DataFrame
+    notable: Mapping[str, tuple[pa.Table, int]]
 
 
 # --- every report, once -----------------------------------------------------------------------------------------------
@@ -216,7 +227,7 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
         storage.remove_folder(place, SPOOL)
         files = _finish(evidence, place, formats, options, progress)
         worst = notable(evidence, settings.checklist)
-        found = Run(output, files, evidence.summary, worst, evidence.table("issues"))
+        found = Run(output, files, evidence.summary, to_pandas(evidence.table("issues")), worst)
         _remove_unlisted(evidence)
     return found
 
@@ -290,9 +301,14 @@ def _render_at(
                 storage.put(place, one["name"], (Path(folder) / one["name"]).read_bytes())
     else:
         outputs = render_formats(evidence, Path(place), formats, options, progress)
+    _describe_renderings(place, evidence, options, outputs)
+    return outputs
+
+
+def _describe_renderings(place: str, evidence: EvidenceSet, options: Options, outputs: Sequence[Output]) -> None:
+    """Write `rendered.json`, where anything was rendered."""
     if outputs:
         storage.put(place, RENDERED, seal(rendered(str(evidence.manifest["digest"]), options.facts, outputs)))
-    return outputs
 
 
 def _remove_unlisted(evidence: EvidenceSet) -> None:
@@ -321,9 +337,76 @@ def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Pr
     return Inspection(inputs_frame(found.inputs), issues_table(IssueLog(found.issues)))
 
 
-def verify(folder: Path, inputs: Sequence[str] = ()) -> Verification:
+def verify(folder: Path, inputs: Sequence[str] = (), *, progress: Progress = SILENT) -> Verification:
     """Compare an evidence set with its manifest, and `inputs` with what was read, byte for byte.
 
     Raises InputError where `folder` holds no evidence set of this version, or one of `inputs` does not exist.
     """
+    progress.stage("verifying")
     return verifying.verify(folder, inputs)
+
+
+def render(
+    folder: Path,
+    formats: Sequence[str],
+    output: Path | None = None,
+    *,
+    options: Options = Options(),  # noqa: B008 - frozen
+    progress: Progress = SILENT,
+) -> Left:
+    """Render an evidence set in formats, beside what was rendered before, or into `output`, a copy of the set.
+
+    Raises InputError where `folder` holds no evidence set of this version, where its tables are not those of its
+    manifest, or where a table that a format needs was left out.
+    """
+    evidence = EvidenceSet.of(str(folder), read_manifest(folder))
+    _require_whole(evidence, folder, formats)
+    kept = [] if output else _renderings(folder, formats)
+    stays = [MANIFEST, *(str(one["name"]) for one in (*evidence.manifest["outputs"], *kept))]
+    with folders.replaced(output or folder) as staging:
+        for name in stays:
+            _bring_along(folder / name, staging / name, moves=output is None)
+        outputs = render_formats(evidence, staging, formats, options, progress)
+        _describe_renderings(str(staging), evidence, options, [*kept, *outputs])
+    return Left(str(output or folder), [*(str(one["name"]) for one in outputs), RENDERED])
+
+
+def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> None:
+    """Raise InputError unless the tables of a set are as they were written, and those that formats need are there."""
+    for one in formats:
+        if one not in formats_of(evidence.kind):
+            raise InputError(
+                f"there is no format {one} of this kind of evidence: {evidence.kind}",
+                f"choose from {', '.join(formats_of(evidence.kind))}",
+            )
+    missing = sorted(tables_needed(evidence.kind, formats) - evidence.files.keys())
+    if missing:
+        raise InputError(
+            f"the evidence set {folder} was written without {', '.join(missing)} (option --tables)",
+            "run the audit again without --tables, or choose a format that does not need them",
+        )
+    changed = verifying.changed_tables(folder, evidence.manifest)
+    if changed:
+        raise InputError(
+            f"not as it was written: {', '.join(changed)} in {folder}",
+            "see `credreport verify`; render from a copy that holds, or run credreport again",
+        )
+
+
+def _renderings(folder: Path, formats: Sequence[str]) -> list[Output]:
+    """Return what was rendered before into a set, in other formats than these."""
+    found = read_rendered(folder)
+    return [one for one in found["outputs"] if one["format"] not in formats] if found else []
+
+
+def _bring_along(path: Path, target: Path, *, moves: bool) -> None:
+    """Put a file into another folder; without a copy, where it `moves` and the file system can do that."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if moves:
+        try:
+            target.hardlink_to(path)
+        except OSError:
+            pass
+        else:
+            return
+    shutil.copyfile(path, target)

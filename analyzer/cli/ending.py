@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from analyzer.cli.options import Showing
-    from analyzer.evidence.output import Written
+    from analyzer.pipeline import Left
 
 
 def show(facts: dict[str, Any], draw: Callable[[], None], showing: Showing) -> None:
@@ -25,7 +25,7 @@ def show(facts: dict[str, Any], draw: Callable[[], None], showing: Showing) -> N
 def end(  # noqa: PLR0913 - what was found, and how it is shown
     code: int,
     facts: dict[str, Any],
-    written: Written,
+    left: Left,
     draw: Callable[[], None],
     showing: Showing,
     *,
@@ -36,9 +36,9 @@ def end(  # noqa: PLR0913 - what was found, and how it is shown
     With `exit_zero` it is 0 where it would be 1.
     """
     code = 0 if exit_zero and code == 1 else code
-    output = str(written.folder)
+    output = left.folder
     try:
-        show({**facts, "output": output, "files": written.files, "exit_code": code}, draw, showing)
+        show({**facts, "output": output, "files": left.files, "exit_code": code}, draw, showing)
     except (Exception, Interrupted) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
         silence()
         complain(f"the summary could not be shown: {error}", f"the evidence is complete in {output}")

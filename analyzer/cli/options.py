@@ -215,21 +215,21 @@ class Engine:
         ),
     ] = None
 
-    def is_cluster(self, paths: list[str], output: str) -> bool:
-        """Whether a cluster judges what is at `paths`. Raises UsageError where it, or this process, cannot."""
+    def chosen(self, paths: list[str], output: str) -> tuple[str, str | None]:
+        """Return the name of the engine and its scheduler. Raises UsageError where it cannot read or write there."""
         default = "local" if self.scheduler is None else "dask"
         if known("--engine", self.engine or default, ENGINES) == "local":
             if self.scheduler is not None:
                 raise UsageError("--scheduler with --engine local", "leave one of them out")
             if urls := [place for place in (*paths, output) if "://" in place]:
                 raise UsageError(f"a URL: {urls[0]}", "read and write at URLs with --engine dask")
-            return False
+            return "local", None
         from analyzer.survey.files import is_read_once  # noqa: PLC0415 - pandas loads here, not for --help
 
         if pipes := [path for path in paths if is_read_once(path)]:
             pipe = "standard input" if pipes[0] == "-" else f"a pipe ({pipes[0]})"
             raise UsageError(f"{pipe} cannot be read by the engine dask", "name files, folders or URLs")
-        return True
+        return "dask", self.scheduler
 
 
 @dataclass(frozen=True)

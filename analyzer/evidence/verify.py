@@ -107,6 +107,13 @@ def verify(folder: Path, inputs: Sequence[str] = ()) -> Verification:
         ) from error
 
 
+def changed_tables(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Return the tables of a set, by file, that are not as its manifest describes them."""
+    work = _Work(folder, Standing.of(folder))
+    work.compare("table", manifest)
+    return sorted(one.name for one in (*work.changed, *work.missing))
+
+
 def _verified(folder: Path, given: Sequence[Digested] | None) -> Verification:
     """Compare a set with its manifest, and the files that were `given` (None: not to be checked) with its inputs."""
     work = _Work(folder, Standing.of(folder))

@@ -13,7 +13,6 @@ from analyzer.controls.vocabulary import Status
 from analyzer.errors import InputError
 from analyzer.evidence.comparison import Comparison
 from analyzer.evidence.history import History
-from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.schema import EVENTS, LIFETIMES, USERS, issues_table, stacked, to_arrow
 from analyzer.history import lifetimes
 from analyzer.history.calendar import Calendar, Timeline
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from analyzer.evidence.settings import Settings
     from analyzer.history.lifetimes import Lives
     from analyzer.reading.issues import IssueLog
-    from analyzer.reading.source import Source
 
     Rows = npt.NDArray[np.int64]
 
@@ -319,11 +317,3 @@ def of_store(users: pd.DataFrame) -> pd.DataFrame:
     first = np.unique(users["report"].to_numpy(), return_index=True)[1]
     reports = users[["source", "report_sha256", "account_id", "captured_at"]].take(first)
     return reports.rename(columns={"source": "name", "report_sha256": "sha256"}).reset_index(drop=True)
-
-
-def of_sources(sources: Sequence[Source], tables: Tables, rows: Rows | None = None) -> pd.DataFrame:
-    """Return the table of inputs of reports that were followed, or of which `rows` were compared."""
-    captured = microseconds(tables.users["captured_at"])
-    judged = np.zeros(len(captured), bool)
-    judged[rows if rows is not None else captured != NO_TIME] = True
-    return inputs_table(sources, tables, judged, np.where(judged, captured, NO_TIME))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from analyzer.cli import runs, values
+from analyzer.cli import values
 from analyzer.cli.ending import end
 from analyzer.cli.options import AuditEvidence, Engine, ExitZero, Judging, Paths, Showing
 
@@ -54,26 +54,25 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       aws iam get-credential-report | credreport audit - --format parquet
       credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
     """  # noqa: D301 - \b keeps the examples' lines
-    request = runs.Audit(
-        paths=paths,
-        as_of=values.instant(as_of),
-        formats=evidence.chosen(),
-        tables=evidence.chosen_tables(),
-        account_id=judging.account(),
-        on_cluster=engine.is_cluster(paths, evidence.output),
-        scheduler=engine.scheduler,
-        checklist=judging.checklist(),
-        every_snapshot=every_snapshot,
-        output=evidence.output,
-        workbook_rows=evidence.workbook_rows,
-    )
+    instant, formats, tables = values.instant(as_of), evidence.chosen(), evidence.chosen_tables()
+    account, where = judging.account(), engine.chosen(paths, evidence.output)
+    checklist = judging.checklist()
 
-    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.audit import show_audit  # noqa: PLC0415
     from analyzer.reading.issues import Level  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
-        found, written = runs.run_audit(request, bars)
-    code = 3 if strict and found.has_issues(Level.REPAIRED) else found.exit_code
-    draw = lambda: show_audit(found, written)  # noqa: E731 - not to be drawn before
-    return end(code, found.summary, written, draw, showing, exit_zero=exit_zero)
+        run = pipeline.audit(
+            paths,
+            pipeline.Settings(checklist, instant, every_snapshot, account),
+            evidence.output,
+            formats=formats,
+            tables=tables,
+            options=pipeline.Options(evidence.workbook_rows),
+            where=pipeline.Engine(*where),
+            progress=bars,
+        )
+    code = 3 if strict and run.summary.has_issues(Level.REPAIRED) else run.summary.exit_code
+    return end(code, run.summary.facts, run, lambda: show_audit(run), showing, exit_zero=exit_zero)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from analyzer.cli import runs, values
+from analyzer.cli import values
 from analyzer.cli.ending import end, show
 from analyzer.cli.options import ROWS_OF_A_SHEET, AsJson, Showing, WorkbookRows
 from analyzer.rendering.registry import FORMATS
@@ -51,12 +51,13 @@ def render(
     """  # noqa: D301 - \b keeps the examples' lines
     chosen = values.choices("--format", formats, _RENDERED)
 
-    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.evidence import show_rendered  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
-        written = runs.run_render(folder, chosen, output, workbook_rows, bars)
-    return end(0, {}, written, lambda: show_rendered(written), showing)
+        left = pipeline.render(folder, chosen, output, options=pipeline.Options(workbook_rows), progress=bars)
+    return end(0, {}, left, lambda: show_rendered(left), showing)
 
 
 def verify(
@@ -82,11 +83,12 @@ def verify(
       credreport verify credreport-out
       credreport verify credreport-out --inputs reports/ --json
     """  # noqa: D301 - \b keeps the examples' lines
-    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.evidence import show_verified  # noqa: PLC0415
 
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
-        found = runs.run_verify(folder, inputs, bars)
+        found = pipeline.verify(folder, inputs, progress=bars)
     show(found.facts, lambda: show_verified(found), showing)
     return 0 if found.holds else 1

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from analyzer.cli import runs, values
+from analyzer.cli import values
 from analyzer.cli.ending import show
 from analyzer.cli.options import AccountId, AsJson, Paths, Showing
 from analyzer.errors import known
@@ -26,14 +26,15 @@ def inspect(paths: Paths, *, account_id: AccountId = None, as_json: AsJson = Fal
     """  # noqa: D301 - \b keeps the examples' lines
     account = values.account(account_id)
 
-    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.inspection import show_inspection  # noqa: PLC0415
     from analyzer.reading.issues import Level  # noqa: PLC0415
 
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
-        found = runs.run_inspect(paths, account, bars)
-    show(found.summary, lambda: show_inspection(found), showing)
+        found = pipeline.inspect(paths, account_id=account, progress=bars)
+    show(found.facts, lambda: show_inspection(found), showing)
     return 3 if found.has_issues(Level.REJECTED) else 0
 
 

@@ -21,8 +21,9 @@ from analyzer.cli.screen.common import (
 )
 from analyzer.cli.screen.findings import show_findings
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
-from analyzer.evidence.result import FURTHER, GRAVE, MOST_SHOWN, UNUSED_FIRST
+from analyzer.evidence.schema import to_pandas
 from analyzer.evidence.summary import answer, overall, scope, told_of
+from analyzer.evidence.worst import FURTHER, GRAVE, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
 
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from analyzer.controls.checklist import Check, Checklist
-    from analyzer.evidence.output import Written
     from analyzer.evidence.summary import Summary
+    from analyzer.pipeline import Run
 
 _ACCOUNT: Final = 14
 """Columns that an account's number takes."""
@@ -47,9 +48,9 @@ _OUTCOMES: Final = {
 _STATUSES: Final = {"fail": Status.FAIL, "not checked": Status.NOT_CHECKED, "pass": Status.PASS}
 
 
-def show_audit(audit: Summary, written: Written) -> None:
+def show_audit(run: Run) -> None:
     """Print the answer: the counts, the worst findings and why, data issues, and where the files are."""
-    console = open_console()
+    console, audit = open_console(), run.summary
     print_line(console, _headline(audit))
     for line in (scope(audit), *told_of(audit.checklist)):
         print_line(console, line, "dim")
@@ -58,10 +59,10 @@ def show_audit(audit: Summary, written: Written) -> None:
         _show_kinds(console, audit)
     if len(audit.checklist.checks) > 1:
         _show_controls(console, audit)
-    _show_worst(console, audit)
-    _show_waivers(console, audit)
-    show_issues(console, audit)
-    show_files(console, written)
+    _show_worst(console, run)
+    _show_waivers(console, run)
+    show_issues(console, audit, run.issues)
+    show_files(console, run)
 
 
 def _headline(audit: Summary) -> Text:
@@ -147,24 +148,26 @@ def _number(one: Check, checklist: Checklist) -> str:
     return (one.requirement or "-") + ("*" if checklist.is_changed(one) else "")
 
 
-def _show_worst(console: Console, audit: Summary) -> None:
+def _show_worst(console: Console, run: Run) -> None:
     """Print what needs a look: of the main control the worst, and of others what is grave."""
-    notable, several = audit.digest.notable, len(audit.checklist.checks) > 1
-    if audit.checklist.unused is None:
-        show_findings(console, "Worst first", notable[UNUSED_FIRST], control=several)
+    checklist, several = run.summary.checklist, len(run.summary.checklist.checks) > 1
+    worst = {group: (to_pandas(rows), count) for group, (rows, count) in run.notable.items()}
+    if checklist.unused is None:
+        show_findings(console, "Worst first", worst[UNUSED], control=several)
         return
-    show_findings(console, "Unused, worst first" if several else "Worst first", notable[UNUSED_FIRST])
-    show_findings(console, "Critical and high", notable[GRAVE], control=True)
-    rest = notable[FURTHER].count
+    show_findings(console, "Unused, worst first" if several else "Worst first", worst[UNUSED])
+    show_findings(console, "Critical and high", worst[GRAVE], control=True)
+    rest = worst[FURTHER][1]
     if rest:
         console.print()
         where = "in findings.parquet, and on the sheet Findings of the workbook"
         print_line(console, f"{rest:,} more that fail, medium and low, stand {where}.", "dim")
 
 
-def _show_waivers(console: Console, audit: Summary) -> None:
+def _show_waivers(console: Console, run: Run) -> None:
     """Print one by one the waivers that need a look, and those that cover something."""
-    wanting = [row for row in records(audit.issues) if row["code"] in WAIVER_CODES]
+    audit = run.summary
+    wanting = records(run.issues[run.issues["code"].isin(WAIVER_CODES).to_numpy()])
     if wanting:
         console.print()
         print_line(console, f"Waivers that need a look: {len(wanting):,}", "bold")

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from analyzer.evidence.output import Written
     from analyzer.evidence.summary import WithIssues
+    from analyzer.pipeline import Left
 
 _WIDE: Final = 120
 """Columns where the output is no terminal that would know better."""
@@ -142,14 +142,14 @@ def time_in_words(instant: pd.Timestamp) -> str:
     return f"{instant:%Y-%m-%d}" if instant.microsecond == 999_999 else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def show_issues(console: Console, found: WithIssues) -> None:
+def show_issues(console: Console, found: WithIssues, issues: pd.DataFrame) -> None:
     """Print the data issues by code: how many, and one of them in full."""
     counts = {code: count for code, count in found.issue_counts.items() if code not in WAIVER_CODES}
     if not counts:
         return
     console.print()
     print_line(console, "Data issues", "bold")
-    first = {row["code"]: row for row in records(found.issues.drop_duplicates("code"))}
+    first = {row["code"]: row for row in records(issues.drop_duplicates("code"))}
     for code, count in counts.items():
         row = first[code]
         place = row["source"] + (f":{row['line']}" if row["line"] else "")
@@ -160,12 +160,12 @@ def show_issues(console: Console, found: WithIssues) -> None:
         print_line(console, text, hang=9)
 
 
-def show_files(console: Console, written: Written, title: str = "Evidence") -> None:
+def show_files(console: Console, left: Left, title: str = "Evidence") -> None:
     """Print where the files are."""
     console.print()
-    folder = printable(str(written.folder).rstrip("/"))
+    folder = printable(str(left.folder).rstrip("/"))
     print_line(console, Text.assemble((f"{title} ", "bold"), f"in {folder}/"))
-    print_line(console, f"  {_file_list(written.files)}")
+    print_line(console, f"  {_file_list(left.files)}")
 
 
 def _file_list(files: list[str]) -> str:

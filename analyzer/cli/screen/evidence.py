@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from analyzer.cli.screen.common import open_console, print_answer, show_files
 
 if TYPE_CHECKING:
-    from analyzer.cli.runs import Verified
-    from analyzer.evidence.output import Written
+    from analyzer.evidence.verify import Verification
+    from analyzer.pipeline import Left
 
 
-def show_rendered(written: Written) -> None:
+def show_rendered(left: Left) -> None:
     """Print what was made, and where it is."""
-    show_files(open_console(), written, "Rendered")
+    show_files(open_console(), left, "Rendered")
 
 
-def show_verified(found: Verified) -> None:
+def show_verified(found: Verification) -> None:
     """Print whether the evidence holds, and what does not."""
     print_answer(open_console(), found.lines)

@@ -15,9 +15,9 @@ from analyzer.reading.columns import records
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from rich.console import Console
 
-    from analyzer.evidence.result import Notable
 
 _LEAST: Final = 24
 """Columns that the reasons need in a table, so that they are not torn to shreds."""
@@ -25,17 +25,20 @@ _GAPS: Final = 2 * 5
 """Columns between those of the table, and before it."""
 
 
-def show_findings(console: Console, title: str, found: Notable, *, control: bool = False, mark: str = "status") -> None:
+def show_findings(
+    console: Console, title: str, found: tuple[pd.DataFrame, int], *, control: bool = False, mark: str = "status"
+) -> None:
     """Print the worst findings, in a table where there is room, else in two lines each.
 
-    `control` says that each is named by its control; `mark` is the column that says what each is.
+    `found` has them, and how many there are, of which they are the worst. `control` says that each is named by its
+    control; `mark` is the column that says what each is.
     """
-    shown = found.findings
+    shown, count = found
     if shown.empty:
         return
     console.print()
-    count = "" if len(shown) == found.count else f", {len(shown)} of {found.count:,}"
-    print_line(console, f"{title}{count}", "bold")
+    some = "" if len(shown) == count else f", {len(shown)} of {count:,}"
+    print_line(console, f"{title}{some}", "bold")
     rows = [_cells(row, control=control, mark=mark) for row in records(shown)]
     header = ("account", "user", "control" if control else "credential", mark)
     if _room_for_reasons(console.width, [header, *(row[:-1] for row in rows)]) < min(

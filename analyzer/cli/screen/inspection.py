@@ -17,7 +17,7 @@ def show_inspection(found: Inspection) -> None:
     console = open_console()
     rows = int(found.inputs["rows"].sum())
     print_line(console, f"{counted(len(found.inputs), 'report')}, {counted(rows, 'row')}", "bold")
-    for row in records(found.inputs):
+    for row in records(found.inputs.drop(columns="accounts")):
         captured = "at an unknown time"
         if row["captured_at"]:
             captured = f"{time_in_words(row['captured_at'])} ({row['captured_from']})"
@@ -31,4 +31,4 @@ def show_inspection(found: Inspection) -> None:
         ]
         print_line(console, row["name"])
         print_line(console, "    " + " · ".join(facts), "dim")
-    show_issues(console, found)
+    show_issues(console, found, found.issues)

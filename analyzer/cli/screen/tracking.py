@@ -22,7 +22,7 @@ from analyzer.cli.screen.common import (
 )
 from analyzer.cli.screen.findings import show_findings
 from analyzer.controls.vocabulary import counted
-from analyzer.evidence.result import MOST_SHOWN, Notable
+from analyzer.evidence.worst import MOST_SHOWN
 from analyzer.reading.columns import records
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
-    from analyzer.evidence.output import Written
     from analyzer.history.kept import Ingest, Stored
+    from analyzer.pipeline import Left
 
 _MOST_ACCOUNTS: Final = 20
 """Accounts of a store that are shown, and gaps."""
@@ -40,7 +40,7 @@ _FEW_ACCOUNTS: Final = 3
 """Accounts that stand beside one another in a table that is as wide as a terminal."""
 
 
-def show_history(history: History, written: Written) -> None:
+def show_history(history: History, left: Left) -> None:
     """Print how failures were opened and closed, what is measured of them, and where the files are."""
     console = open_console()
     print_answer(console, history.lines)
@@ -52,8 +52,8 @@ def show_history(history: History, written: Written) -> None:
         "median, 90%: days until so many were fixed, by Kaplan and Meier; -: not reached. What failed in an account's "
         "oldest snapshot began at an unknown time and is left out of these days.",
     )
-    show_issues(console, history)
-    show_files(console, written)
+    show_issues(console, history, history.issues)
+    show_files(console, left)
 
 
 def _show_measures(console: Console, history: History) -> None:
@@ -85,7 +85,7 @@ def _in_a_line(one: dict[str, Any], counts: dict[str, str], times: dict[str, str
     return f"  {one['control']}: {', '.join(words) or 'no failure'}"
 
 
-def show_comparison(comparison: Comparison, written: Written) -> None:
+def show_comparison(comparison: Comparison, left: Left) -> None:
     """Print what changed, by account, what fails that did not before, and where the files are."""
     console = open_console()
     print_answer(console, comparison.lines)
@@ -95,9 +95,9 @@ def show_comparison(comparison: Comparison, written: Written) -> None:
     print_table(console, table if width_of(console, table) <= console.width else _events(comparison, ()))
     several = len(comparison.settings.checklist.checks) > 1
     new = comparison.new_failures
-    show_findings(console, "New failures", Notable(new.head(MOST_SHOWN), len(new)), control=several, mark="event")
-    show_issues(console, comparison)
-    show_files(console, written)
+    show_findings(console, "New failures", (new.head(MOST_SHOWN), len(new)), control=several, mark="event")
+    show_issues(console, comparison, comparison.issues)
+    show_files(console, left)
 
 
 def _events(comparison: Comparison, accounts: tuple[str, ...]) -> Table:
@@ -119,7 +119,7 @@ def show_ingest(kept: Ingest, folder: str) -> None:
     text = f"{counted(added.added, 'report')} added to {folder}, {counted(added.rows, 'row')}; "
     text += f"{added.known:,} were there already; {added.refused:,} refused."
     print_line(console, text, "bold")
-    show_issues(console, kept)
+    show_issues(console, kept, kept.issues)
 
 
 def show_store(found: Stored, folder: str) -> None:

@@ -46,9 +46,10 @@ def measured(batches: Iterable[pa.Table]) -> tuple[pa.Schema, list[int]]:
 
 
 def _width(field: pa.Field, longest: int) -> int:
+    header = len(field.name) + _FILTER_ARROW
     if pa.types.is_timestamp(field.type):
-        return _TIME_WIDTH
-    return max(len(field.name) + _FILTER_ARROW, min(longest, _WIDEST.get(field.name, _WIDEST_TEXT)) + _ROOM)
+        return max(header, _TIME_WIDTH)
+    return max(header, min(longest, _WIDEST.get(field.name, _WIDEST_TEXT)) + _ROOM)
 
 
 def _longest(column: pa.ChunkedArray) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from analyzer.rendering.workbook.engine import Book
 
 _WIDTHS: Final = (70, 40, 18, 22)
-_PARAGRAPH: Final = 135
+_PARAGRAPH: Final = 150
 """How many characters of a paragraph surely fit in a line across all columns."""
 
 

@@ -86,7 +86,7 @@ def cuts(tables: Tables, most: int) -> dict[str, Cut]:
 def findings(book: Book, summary: Summary, tables: Tables, cut: Cut) -> None:
     """Write the sheet Findings, worst first."""
     rows = worst_rows(tables, summary.checklist, cut.most, columns=READING_ORDER)
-    preface = _preface(book, cut, "The worst findings stand here, worst first")
+    preface = _preface(book, cut, "the worst are here, worst first")
     book.table(cut.sheet, Rows.of(rows), Look(leading="user", pages_wide=3, preface=preface))
 
 
@@ -98,20 +98,20 @@ def waivers(book: Book, summary: Summary) -> None:
 
 def credentials(book: Book, tables: Tables, cut: Cut) -> None:
     """Write the sheet Credentials."""
-    preface = _preface(book, cut, "Those that fail or could not be checked stand first")
+    preface = _preface(book, cut, "those that fail or could not be checked are here first")
     book.table(cut.sheet, _rows(tables, cut, open_credentials_first()), Look(leading="user", preface=preface))
 
 
 def users(book: Book, tables: Tables, cut: Cut) -> None:
     """Write the sheet Users: the rows of the reports, as they were read."""
     rows = Rows.stored(tables, "users", USERS_READ, cut.most)
-    preface = _preface(book, cut, "The first rows stand here")
+    preface = _preface(book, cut, "the first ones are here")
     book.table(cut.sheet, rows, Look(leading="user", pages_wide=4, preface=preface))
 
 
 def issues(book: Book, tables: Tables, cut: Cut) -> None:
     """Write the sheet Data issues."""
-    preface = _preface(book, cut, "The gravest issues stand here")
+    preface = _preface(book, cut, "the gravest are here")
     book.table(cut.sheet, _rows(tables, cut, gravest_first()), Look(wrapped=("message",), preface=preface))
 
 
@@ -123,4 +123,5 @@ def _rows(tables: Tables, cut: Cut, rank: Rank) -> Rows:
 
 
 def _preface(book: Book, cut: Cut, which: str) -> tuple[tuple[str, Format], ...]:
-    return ((f"{which}; {cut.note}.", book.styles.text),) if cut.left_out else ()
+    # The count comes first: it can be read on every printed page, also where columns to the right are not repeated.
+    return ((f"{cut.note}; {which}.", book.styles.text),) if cut.left_out else ()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.reading.columns import TIME
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, MOST_LINES, height, lines, measured, shown_width
 
 WORDS = st.lists(st.text("abcdefgh", min_size=1, max_size=8), max_size=60).map(" ".join)
@@ -47,3 +48,8 @@ def test_a_column_is_as_wide_as_what_is_in_it_in_whatever_batch() -> None:
     assert schema.names == ["name", "n", "few"]
     assert found == [32, 15, 52]
     assert measured([short.slice(0, 0)])[1] == [8, 5, 7]
+
+
+def test_a_time_has_room_and_so_has_the_name_above_it() -> None:
+    times = {name: pa.array([None], TIME) for name in ("as_of", "access_key_1_last_used_date")}
+    assert measured([pa.table(times)])[1] == [22, len("access_key_1_last_used_date") + 4]
