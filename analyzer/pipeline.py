@@ -224,7 +224,7 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
         except BaseException:
             writer.abandon()
             raise
-        storage.remove_folder(place, SPOOL)
+        storage.remove(place, SPOOL)
         files = _finish(evidence, place, formats, options, progress)
         worst = notable(evidence, settings.checklist)
         found = Run(output, files, evidence.summary, to_pandas(evidence.table("issues")), worst)
@@ -313,13 +313,9 @@ def _describe_renderings(place: str, evidence: EvidenceSet, options: Options, ou
 
 def _remove_unlisted(evidence: EvidenceSet) -> None:
     """Remove tables that formats needed and nobody asked for."""
-    listed = {str(one["name"]) for one in evidence.manifest["outputs"]}
-    for files in evidence.files.values():
-        for name in files:
-            if name not in listed:
-                storage.remove(evidence.place, name)
-                if "/" in name:
-                    storage.remove_folder(evidence.place, name.partition("/")[0])
+    listed = {_table_of(one) for one in evidence.manifest["outputs"]}
+    for table in evidence.files.keys() - listed:
+        storage.remove(evidence.place, f"{table}.parquet")
 
 
 def _table_of(output: Mapping[str, Any]) -> str:

@@ -27,8 +27,7 @@ from analyzer.history.store import Added, add, by_accounts, contents, load
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import Tables, normalize
 from analyzer.reading.parsing import parse
-from analyzer.survey.files import read_sources
-from tests.reports import ACCOUNT, COLUMNS_16, COLUMNS_22, codes, csv_of, key, password, root, user, write
+from tests.reports import ACCOUNT, COLUMNS_16, COLUMNS_22, codes, csv_of, key, password, read_sources, root, user, write
 from tests.strategies import Report, reports
 
 OTHER = "444455556666"
