@@ -44,7 +44,20 @@ from analyzer.survey.spool import NAME as SPOOL
 from analyzer.survey.spool import Spool
 from analyzer.survey.survey import Survey
 
-__all__ = ["LOCAL", "Engine", "Left", "Options", "Run", "Settings", "audit", "inspect", "render", "verify"]
+__all__ = [
+    "LOCAL",
+    "Engine",
+    "Left",
+    "Options",
+    "Road",
+    "Run",
+    "Settings",
+    "audit",
+    "inspect",
+    "judge_reports",
+    "render",
+    "verify",
+]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -143,7 +156,7 @@ class _Gathered:
 
 
 @dataclass(frozen=True)
-class _Road:
+class Road:
     """How reports are looked at and read: `run` maps tasks, `size` is about how many bytes of CSV are one."""
 
     looking: Looking
@@ -216,15 +229,16 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     with _place(output) as place, where.started() as run:
-        road = _Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.size, progress)
+        road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.size, progress)
         survey = road.survey(paths, _left_out(output))
         writer = where.writer(place, [name for name in TABLES if name in wanted])
         try:
-            evidence = _judged(road, survey, settings, writer, place, tables)
+            judged = judge_reports(road, survey, settings, writer)
         except BaseException:
             writer.abandon()
             raise
         storage.remove(place, SPOOL)
+        evidence = _evidence(place, *judged, tables)
         files = _finish(evidence, place, formats, options, progress)
         worst = notable(evidence, settings.checklist)
         found = Run(output, files, evidence.summary, to_pandas(evidence.table("issues")), worst)
@@ -232,10 +246,10 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     return found
 
 
-def _judged(  # noqa: PLR0913 - what is judged, how, and where it goes
-    road: _Road, survey: Survey, settings: Settings, writer: Writer, place: str, tables: Sequence[str]
-) -> EvidenceSet:
-    """Judge the reports of a survey and write their tables; return the set, with the manifest that describes it."""
+def judge_reports(
+    road: Road, survey: Survey, settings: Settings, writer: Writer
+) -> tuple[Summary, list[Row], list[Output]]:
+    """Judge the reports of a survey; return the summary, the data issues, and the files of the tables."""
     judging = Judging(settings, tuple(name for name in JUDGED_TABLES if name in writer.tables))
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
     task = partial(_judge_and_write, judging, writer)
@@ -243,12 +257,20 @@ def _judged(  # noqa: PLR0913 - what is judged, how, and where it goes
     log = IssueLog(found.issues)
     counted = Summary(settings, inputs_frame(found.inputs), joined(found.tallies))
     describe_waivers(counted.covered, settings.checklist, counted.accounts, log)
-    writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
+    if "issues" in writer.tables:
+        writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
     tallies = joined([counted.tallies, of_issues(log.rows)])
-    outputs = writer.close(found.outputs) + put_tables(place, {"tallies": tallies})
-    summary = Summary(settings, counted.inputs, tallies)
+    return Summary(settings, counted.inputs, tallies), log.rows, writer.close(found.outputs)
+
+
+def _evidence(
+    place: str, summary: Summary, issues: Sequence[Row], outputs: Sequence[Output], tables: Sequence[str]
+) -> EvidenceSet:
+    """Write the tallies, and the manifest of those tables that are to be left; return the set with all tables."""
+    outputs = [*outputs, *put_tables(place, {"tallies": summary.tallies})]
+    outputs.sort(key=lambda one: ([*TABLES, "tallies"].index(_table_of(one)), one["name"]))
     listed = [one for one in outputs if _table_of(one) in {*tables, "tallies"}]
-    data = seal(manifest("audit", audit_facts(summary, log.rows), listed))
+    data = seal(manifest("audit", audit_facts(summary, issues), listed))
     storage.put(place, MANIFEST, data)
     return EvidenceSet.of(place, unseal(data), [one["name"] for one in outputs if one not in listed])
 
@@ -328,7 +350,7 @@ def _table_of(output: Mapping[str, Any]) -> str:
 def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Progress = SILENT) -> Inspection:
     """Return what is in the reports under `paths`, unjudged. Raises InputError where there is none."""
     with tempfile.TemporaryDirectory() as folder:
-        road = _Road(Looking(Spool(f"{folder}/{SPOOL}"), account_id), engine.local, progress=progress)
+        road = Road(Looking(Spool(f"{folder}/{SPOOL}"), account_id), engine.local, progress=progress)
         found = road.gather(road.survey(paths), everything, Inspecting(account_id).of, cuts_groups=True)
     return Inspection(inputs_frame(found.inputs), issues_table(IssueLog(found.issues)))
 

@@ -18,12 +18,14 @@ from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome
 from analyzer.engine import SILENT
 from analyzer.evidence import storage
 from analyzer.evidence.opened import EvidenceSet
-from analyzer.evidence.schema import TABLES, to_arrow, to_pandas
+from analyzer.evidence.schema import TABLES, stacked, to_arrow, to_pandas
 from analyzer.evidence.seal import MANIFEST, unseal
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import Summary
 from analyzer.evidence.tables import TablesInMemory
 from analyzer.evidence.worst import notable, worst_rows
+from analyzer.survey.look import Looking
+from analyzer.survey.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,22 +62,14 @@ class Audit(Summary):
     issues: pd.DataFrame
 
     @classmethod
-    def of(cls, evidence: EvidenceSet) -> Audit:
-        """Return the evidence set of an audit, read whole; tables that were not left are empty."""
-        frames = {
-            name: to_pandas(evidence.table(name) if name in evidence.files else schema.empty_table())
-            for name, schema in TABLES.items()
-        }
-        summary = evidence.summary
+    def of(cls, summary: Summary, frames: Mapping[str, pd.DataFrame]) -> Audit:
+        """Return an audit of these tables."""
         place = {(one.control.id, one.requirement): n for n, one in enumerate(summary.checklist.checks)}
         found = frames["findings"]
-        keys = zip(
-            found["control"],
-            found["requirement"].astype("object").where(found["requirement"].notna(), None),
-            strict=True,
-        )
-        frames["findings"] = found.assign(chosen=pd.Series([place[key] for key in keys], dtype="int64"))
-        return cls(summary.settings, summary.inputs, summary.tallies, **frames)
+        requirements = found["requirement"].astype("object").where(found["requirement"].notna(), None)
+        chosen = [place[key] for key in zip(found["control"], requirements, strict=True)]
+        findings = found.assign(chosen=pd.Series(chosen, dtype="int64"))
+        return cls(summary.settings, summary.inputs, summary.tallies, **{**frames, "findings": findings})
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -105,13 +99,37 @@ class InBatches(NamedTuple):
     tables: dict[str, pa.Table]
 
 
+class _Kept:
+    """Keeps judged tables in memory, where the program writes them."""
+
+    def __init__(self) -> None:
+        self.tables = tuple(TABLES)
+        self.restart()
+
+    def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], list[Any]]:  # noqa: ARG002
+        return dict(tables), []
+
+    def put(self, tables: Mapping[str, pa.Table]) -> None:
+        for name, table in tables.items():
+            self.kept[name].append(table)
+
+    def restart(self) -> None:
+        self.kept: dict[str, list[pa.Table]] = {name: [schema.empty_table()] for name, schema in TABLES.items()}
+
+    def close(self, written: Sequence[Any]) -> list[Any]:  # noqa: ARG002
+        return []
+
+    def abandon(self) -> None:
+        pass
+
+
 def audit(paths: Sequence[str], settings: Settings, *, progress: Progress = SILENT) -> Audit:
-    """Audit the reports under `paths` in one go."""
+    """Audit the reports under `paths` in one batch; nothing is written."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "out"
-        where = pipeline.Engine(batch=_ONE_GO)
-        pipeline.audit(paths, settings, str(out), formats=["parquet"], where=where, progress=progress)
-        return opened(out)
+        looking = Looking(Spool(f"{folder}/reports"), settings.account_id)
+        road, kept = pipeline.Road(looking, map, _ONE_GO, progress), _Kept()
+        summary, _, _ = pipeline.judge_reports(road, road.survey(paths), settings, kept)
+        return Audit.of(summary, {name: stacked(tables) for name, tables in kept.kept.items()})
 
 
 def opened(folder: Path | str) -> Audit:
@@ -153,4 +171,7 @@ def audit_on_engine(
 
 def _read(out: Path | str) -> InBatches:
     evidence = EvidenceSet.of(str(out), unseal(storage.get(str(out), MANIFEST)))
-    return InBatches(Audit.of(evidence), {name: evidence.table(name) for name in evidence.files})
+    tables = {name: evidence.table(name) for name in evidence.files}
+    # Tables that were not left are empty.
+    frames = {name: to_pandas(tables.get(name, schema.empty_table())) for name, schema in TABLES.items()}
+    return InBatches(Audit.of(evidence.summary, frames), tables)
