@@ -266,13 +266,12 @@ def judge_reports(
 def _evidence(
     place: str, summary: Summary, issues: Sequence[Row], outputs: Sequence[Output], tables: Sequence[str]
 ) -> EvidenceSet:
-    """Write the tallies, and the manifest of those tables that are to be left; return the set with all tables."""
+    """Write the tallies; return the set of all tables, with the manifest of those that are to be left."""
     outputs = [*outputs, *put_tables(place, {"tallies": summary.tallies})]
     outputs.sort(key=lambda one: ([*TABLES, "tallies"].index(_table_of(one)), one["name"]))
     listed = [one for one in outputs if _table_of(one) in {*tables, "tallies"}]
-    data = seal(manifest("audit", audit_facts(summary, issues), listed))
-    storage.put(place, MANIFEST, data)
-    return EvidenceSet.of(place, unseal(data), [one["name"] for one in outputs if one not in listed])
+    document = unseal(seal(manifest("audit", audit_facts(summary, issues), listed)))
+    return EvidenceSet.of(place, document, [one["name"] for one in outputs if one not in listed])
 
 
 def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
@@ -295,8 +294,11 @@ def _place(output: str) -> Iterator[str]:
     storage.require_empty(output)
     try:
         yield output
-    except OSError as error:
-        raise folders.cannot_write(output, error) from error
+    except BaseException as error:
+        storage.clear(output)
+        if isinstance(error, OSError):
+            raise folders.cannot_write(output, error) from error
+        raise
 
 
 def _left_out(output: str) -> Path | None:
@@ -309,6 +311,8 @@ def _finish(
     """Render the formats beside the tables; return the names of all files of the set, in the order of their making."""
     listed = [str(one["name"]) for one in evidence.manifest["outputs"]]
     outputs = _render_at(place, evidence, formats, options, progress)
+    # Last: at a URL, a set without its manifest is one that was not finished.
+    storage.put(place, MANIFEST, seal(evidence.manifest))
     return [*listed, MANIFEST, *(str(one["name"]) for one in outputs), *([RENDERED] if outputs else [])]
 
 

@@ -61,6 +61,14 @@ def remove(place: str, name: str) -> None:
         system.rm(f"{root}/{name}", recursive=True)
 
 
+def clear(place: str) -> None:
+    """Remove all that stands at `place`, as far as that goes."""
+    with suppress(Exception):  # each kind of storage has errors of its own
+        system, root = file_system(place)
+        for path in system.ls(root, detail=False):
+            system.rm(path, recursive=True)
+
+
 def sizes(place: str) -> dict[str, int]:
     """Return the size of each file at `place`, by its name."""
     system, root = file_system(place)
