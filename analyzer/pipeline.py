@@ -82,6 +82,8 @@ BATCH: Final = 16_000_000
 """Bytes of CSV that are judged together in threads of this process."""
 TASK: Final = 32_000_000
 """The same of a task on a cluster."""
+KEPT: Final = 4_000_000
+"""The same of reports that are read to be kept in a store; the rows of a month are in memory beside them."""
 
 
 @dataclass(frozen=True)
@@ -372,7 +374,7 @@ def ingest(
     folder: Path,
     *,
     account_id: str | None = None,
-    batch: int = TASK,
+    batch: int = KEPT,
     progress: Progress = SILENT,
 ) -> Ingest:
     """Keep the reports under `paths` in the store in `folder`; about `batch` bytes of CSV are read together.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from analyzer.batch import Result, parsed
 from analyzer.history.store.rows import rows_to_keep
 from analyzer.reading.issues import IssueLog
@@ -45,4 +47,6 @@ class Keeping:
             sources = [source for _, source in found.reports]
             noted = [row for source in sources for row in self.noted.get(source.name, ())]
             result.tables = rows_to_keep(sources, found.tables, log, noted)
+            del sources, found
+            pa.default_memory_pool().release_unused()  # of this thread: it would keep what the batch has taken
         return result

@@ -37,7 +37,7 @@ LATE = "2026-10-31/late.csv"
 
 
 def ingest(
-    store: Path, *paths: str | Path, account_id: str | None = None, batch: int = pipeline.TASK
+    store: Path, *paths: str | Path, account_id: str | None = None, batch: int = pipeline.KEPT
 ) -> tuple[Added, IssueLog]:
     found = pipeline.ingest([str(path) for path in paths], store, account_id=account_id, batch=batch)
     return found.added, IssueLog(list(found.issues.itertuples(index=False, name=None)))
@@ -551,7 +551,7 @@ def test_two_ingests_at_once_follow_each_other(tmp_path: Path) -> None:
     names = fleet(tmp_path / "in")
     store, once = tmp_path / "store", tmp_path / "once"
     with (tmp_path / ".store.lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # both have read their reports and wait when it is given up
+        fcntl.flock(lock, fcntl.LOCK_EX)  # both wait until it is given up
         processes = [run(INGEST, store, *names[:5]), run(INGEST, store, *names[3:])]
         with pytest.raises(subprocess.TimeoutExpired):
             processes[0].wait(timeout=2.5)

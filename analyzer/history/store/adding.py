@@ -130,11 +130,9 @@ class Adding:
             if name == "snapshots":
                 names = merged.rows["source"].filter(pa.array(merged.fresh)).cast(pa.string())
                 added = pc.count_distinct(names).as_py()
-                self.added, self.known, self.rows = (
-                    self.added + added,
-                    self.known + given - added,
-                    self.rows + len(names),
-                )
+                self.added += added
+                self.known += given - added
+                self.rows += len(names)
 
     def _note(self, error: DamagedError) -> None:
         if error.part not in self._damaged:
@@ -175,18 +173,34 @@ def _merge(name: str, old: pa.Table | None, new: pa.Table) -> _Merged:
     itself, so that one that was lost is filled again by another ingest of its reports.
     """
     count = 0 if old is None else old.num_rows
-    rows = (new if old is None else pa.concat_tables([old, new])).combine_chunks()
-    del old, new  # a month may be large
+    tables = [new] if old is None else [old, new]
+    del old, new
+    rows = _as_one(tables)
+    pa.default_memory_pool().release_unused()  # it would keep what the tables have taken
     is_new = np.arange(rows.num_rows) >= count
     preference = 2 * rank(rows, "source") + is_new
     reports = pd.DataFrame({column: rank(rows, column) for column in IDENTITY})
     of_report = reports.assign(preference=preference, is_new=is_new).groupby(list(IDENTITY), sort=False)
     kept = preference == of_report["preference"].transform("min").to_numpy()
     fresh = kept & of_report["is_new"].transform("min").to_numpy()
+    del reports, of_report, preference
     if (kept != is_new).all():
         return _Merged(rows, None, fresh)
     order = np.lexsort([rank(rows, column) for column in reversed(ORDER[name])])
     return _Merged(rows, order[kept[order]], fresh)
+
+
+def _as_one(tables: list[pa.Table]) -> pa.Table:
+    """Return tables as one without chunks, a column at a time: what came in goes meanwhile, since it may be large."""
+    schema = tables[0].schema
+    columns = {name: [table[name] for table in tables] for name in schema.names}
+    tables.clear()
+    found = []
+    for name, kind in zip(schema.names, schema.types, strict=True):
+        chunks = [chunk for column in columns.pop(name) for chunk in column.chunks]
+        found.append(pa.chunked_array(chunks, kind).unify_dictionaries().combine_chunks())
+        del chunks
+    return pa.table(found, schema=schema)
 
 
 def _complete(staging: Path, target: Path) -> None:
