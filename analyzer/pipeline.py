@@ -53,11 +53,13 @@ __all__ = [
     "Engine",
     "Left",
     "Options",
+    "Road",
     "Run",
     "Settings",
     "audit",
     "ingest",
     "inspect",
+    "judge_reports",
     "render",
     "stored",
     "verify",
@@ -173,7 +175,7 @@ class _Taker(Protocol):
 
 
 @dataclass(frozen=True)
-class _Road:
+class Road:
     """How reports are looked at and read: `run` maps tasks, `size` is about how many bytes of CSV are one.
 
     `stage` is the name of the stage in which they are read.
@@ -256,15 +258,16 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     with _place(output) as place, where.started() as run:
-        road = _Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.size, progress)
+        road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.size, progress)
         survey = road.survey(paths, _left_out(output))
         writer = where.writer(place, [name for name in TABLES if name in wanted])
         try:
-            evidence = _judged(road, survey, settings, writer, place, tables)
+            judged = judge_reports(road, survey, settings, writer)
         except BaseException:
             writer.abandon()
             raise
-        storage.remove_folder(place, SPOOL)
+        storage.remove(place, SPOOL)
+        evidence = _evidence(place, *judged, tables)
         files = _finish(evidence, place, formats, options, progress)
         worst = notable(evidence, settings.checklist)
         found = Run(output, files, evidence.summary, to_pandas(evidence.table("issues")), worst)
@@ -272,10 +275,10 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     return found
 
 
-def _judged(  # noqa: PLR0913 - what is judged, how, and where it goes
-    road: _Road, survey: Survey, settings: Settings, writer: Writer, place: str, tables: Sequence[str]
-) -> EvidenceSet:
-    """Judge the reports of a survey and write their tables; return the set, with the manifest that describes it."""
+def judge_reports(
+    road: Road, survey: Survey, settings: Settings, writer: Writer
+) -> tuple[Summary, list[Row], list[Output]]:
+    """Judge the reports of a survey; return the summary, the data issues, and the files of the tables."""
     judging = Judging(settings, tuple(name for name in JUDGED_TABLES if name in writer.tables))
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
     task = partial(_judge_and_write, judging, writer)
@@ -283,12 +286,20 @@ def _judged(  # noqa: PLR0913 - what is judged, how, and where it goes
     log = IssueLog(found.issues)
     counted = Summary(settings, inputs_frame(found.inputs), joined(found.tallies))
     describe_waivers(counted.covered, settings.checklist, counted.accounts, log)
-    writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
+    if "issues" in writer.tables:
+        writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
     tallies = joined([counted.tallies, of_issues(log.rows)])
-    outputs = writer.close(found.outputs) + put_tables(place, {"tallies": tallies})
-    summary = Summary(settings, counted.inputs, tallies)
+    return Summary(settings, counted.inputs, tallies), log.rows, writer.close(found.outputs)
+
+
+def _evidence(
+    place: str, summary: Summary, issues: Sequence[Row], outputs: Sequence[Output], tables: Sequence[str]
+) -> EvidenceSet:
+    """Write the tallies, and the manifest of those tables that are to be left; return the set with all tables."""
+    outputs = [*outputs, *put_tables(place, {"tallies": summary.tallies})]
+    outputs.sort(key=lambda one: ([*TABLES, "tallies"].index(_table_of(one)), one["name"]))
     listed = [one for one in outputs if _table_of(one) in {*tables, "tallies"}]
-    data = seal(manifest("audit", audit_facts(summary, log.rows), listed))
+    data = seal(manifest("audit", audit_facts(summary, issues), listed))
     storage.put(place, MANIFEST, data)
     return EvidenceSet.of(place, unseal(data), [one["name"] for one in outputs if one not in listed])
 
@@ -353,13 +364,9 @@ def _describe_renderings(place: str, evidence: EvidenceSet, options: Options, ou
 
 def _remove_unlisted(evidence: EvidenceSet) -> None:
     """Remove tables that formats needed and nobody asked for."""
-    listed = {str(one["name"]) for one in evidence.manifest["outputs"]}
-    for files in evidence.files.values():
-        for name in files:
-            if name not in listed:
-                storage.remove(evidence.place, name)
-                if "/" in name:
-                    storage.remove_folder(evidence.place, name.partition("/")[0])
+    listed = {_table_of(one) for one in evidence.manifest["outputs"]}
+    for table in evidence.files.keys() - listed:
+        storage.remove(evidence.place, f"{table}.parquet")
 
 
 def _table_of(output: Mapping[str, Any]) -> str:
@@ -385,7 +392,7 @@ def ingest(
     keeping = Keeping(account_id)
     with adding(folder) as new:
         looking = Looking(Spool(f"{new.staging}/{SPOOL}"), account_id)
-        road = _Road(looking, engine.local, batch, progress, "reading")
+        road = Road(looking, engine.local, batch, progress, "reading")
         found = road.gather(road.survey(paths, folder), keeping.choose, keeping.of, new, by_month=True)
         progress.stage("storing")
         shutil.rmtree(new.staging / SPOOL, ignore_errors=True)
@@ -405,7 +412,7 @@ def stored(folder: Path) -> Stored:
 def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Progress = SILENT) -> Inspection:
     """Return what is in the reports under `paths`, unjudged. Raises InputError where there is none."""
     with tempfile.TemporaryDirectory() as folder:
-        road = _Road(Looking(Spool(f"{folder}/{SPOOL}"), account_id), engine.local, progress=progress)
+        road = Road(Looking(Spool(f"{folder}/{SPOOL}"), account_id), engine.local, progress=progress)
         found = road.gather(road.survey(paths), everything, Inspecting(account_id).of, cuts_groups=True)
     return Inspection(inputs_frame(found.inputs), issues_table(IssueLog(found.issues)))
 

@@ -6,16 +6,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analyzer import engine
 from analyzer.controls.checklist import Checklist, make_checklist
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.layout import COLUMNS, LAST_USED_COLUMNS, ROOT_USER
 from analyzer.reading.normalizing import Tables, normalize
 from analyzer.reading.parsing import parse
-from analyzer.survey.files import Reader
+from analyzer.survey.files import Reader, find_files, note_empty_folders
 from analyzer.survey.look import Looking
 from analyzer.survey.spool import Spool
-from analyzer.survey.survey import Survey
+from analyzer.survey.survey import without_copies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,10 +93,11 @@ def write(path: Path, content: str | bytes) -> str:
 def read_sources(paths: Sequence[str], log: IssueLog, leave_out: Path | None = None) -> list[Source]:
     """Return the reports under `paths` as the program reads them, by name, without copies."""
     with tempfile.TemporaryDirectory() as folder:
-        survey = Survey.of(paths, Looking(Spool(f"{folder}/reports")), engine.local, leave_out=leave_out)
-        log.rows += [*survey.issues, *survey.copies]
+        looked = Looking(Spool(f"{folder}/reports"), whole=True).at(find_files(paths, log, leave_out=leave_out))
+        log.rows += looked.issues
+        note_empty_folders(paths, [entry.name for entry in looked.entries], log)
         with Reader() as reader:
-            return [entry.source(reader, log) for entry in survey.entries]
+            return [entry.source(reader, log) for entry in without_copies(looked.entries, log)]
 
 
 def read(*paths: str | Path, account_id: str | None = None) -> tuple[Tables, IssueLog]:

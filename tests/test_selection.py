@@ -61,14 +61,18 @@ def test_only_later_snapshots_are_judged_with_an_issue(snapshots: Path) -> None:
 
 def test_every_snapshot(snapshots: Path) -> None:
     result = run(snapshots, every_snapshot=True)
-    assert judged(result) == ["2026-08-31"] * 2 + ["2026-09-30"] * 2 + ["2026-10-31"] * 2
+    assert judged(result) == ["2026-08-31", "2026-09-30", "2026-10-31"] * 2
+    assert result.findings["account_id"].astype("str").tolist() == ["111122223333"] * 3 + [OTHER] * 3
     assert issues(result) == []
 
 
-def test_all_rows_are_kept_whatever_is_judged(snapshots: Path) -> None:
+def test_every_row_is_accounted_for_whatever_is_judged(snapshots: Path) -> None:
     result = run(snapshots)
-    assert len(result.users) == int(result.inputs["rows"].sum()) == 12
-    assert result.credentials["outcome"].value_counts()["other_snapshot"] == 8
+    assert int(result.inputs["rows"].sum()) == 12
+    assert len(result.users) == 4
+    parts = [(part["role"], part["rows"]) for accounts in result.inputs["accounts"] for part in accounts]
+    assert sorted(parts) == [("judged", 2)] * 2 + [("not_judged", 2)] * 4
+    assert result.facts["rows_not_judged"] == 8
 
 
 def test_parts_of_one_snapshot_are_all_judged(tmp_path: Path) -> None:

@@ -92,10 +92,10 @@ class Policy:
     name: str
     """The file as it was given."""
     sha256: str
-    text: str = ""
-    """What is in the file."""
     controls: Mapping[str, ControlPolicy] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
+    text: str = ""
+    """What is in the file."""
 
     def enabled(self, control: str) -> bool:
         """Whether the policy leaves a control switched on."""
@@ -159,9 +159,9 @@ class _Reader:
         return Policy(
             self._name,
             sha256,
-            text,
             {name: self._control(name, controls) for name in controls},
             tuple(self._waiver(name, waivers) for name in waivers),
+            text,
         )
 
     def _control(self, name: str, controls: dict[str, Any]) -> ControlPolicy:

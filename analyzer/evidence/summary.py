@@ -313,7 +313,7 @@ class Summary(WithIssues):
 
     def _failing_controls(self) -> dict[str, list[dict[str, Any]]]:
         """Return for each account how often each control fails there, where it does."""
-        failing = self.matrix[Status.FAIL]
+        failing = self._crossed(self.tally, Status.FAIL)
         return {
             str(account): [
                 {"control": one.control.id, "requirement": one.requirement, "fail": int(count)}

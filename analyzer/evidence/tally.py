@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status
 from analyzer.evidence.schema import TALLIES
 from analyzer.judging.staleness import EXACT
-from analyzer.judging.waivers import Covered
+from analyzer.judging.waivers import Covered, nothing_covered
 from analyzer.reading.columns import NO_TIME, codes_and_texts, micros_of, times_from
 from analyzer.reading.layout import Kind, State
 
@@ -104,7 +104,10 @@ def _table(tally: Tally, counted: pd.DataFrame) -> pa.Table:
     """Return counts (columns of `TALLIES`, as far as they belong to the tally) as tallies."""
     rows = len(counted)
     given: dict[str, Any] = {"tally": pa.array([tally.value] * rows, pa.string())}
-    given |= {str(name): pa.array(counted[name], from_pandas=True) for name in counted}
+    for name in counted:
+        kind = TALLIES.field(name).type
+        plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+        given[str(name)] = pa.array(counted[name], plain, from_pandas=True)
     arrays = [
         given[field.name].cast(field.type) if field.name in given else pa.nulls(rows, field.type) for field in TALLIES
     ]
@@ -219,20 +222,17 @@ def _of_waivers(covered: Covered, checklist: Checklist) -> pd.DataFrame:
 
 def covered_of(tallies: pa.Table, checklist: Checklist) -> Covered:
     """Return what the waivers of a checklist cover and match, as it was counted."""
+    if not checklist.waivers:
+        return nothing_covered()
+    names = {Status.FAIL.value: "failing", Status.NOT_CHECKED.value: "not_checked", None: "bare"}
+    rows = {one.id: {"failing": 0, "not_checked": 0, "bare": 0, "last": NO_TIME} for one in checklist.waivers}
     found = counts_of(tallies, Tally.WAIVERS)
-    found = found.assign(status=found["status"].fillna("bare"), latest=_micros(found["latest"]))
-    order = [one.id for one in checklist.waivers]
-    counts = found.pivot_table("count", "waiver", "status", aggfunc="sum", fill_value=0).reindex(order, fill_value=0)
-    last = found.groupby("waiver")["latest"].max().reindex(order, fill_value=NO_TIME)
-    columns = {"failing": Status.FAIL.value, "not_checked": Status.NOT_CHECKED.value, "bare": "bare"}
-    numbers = {
-        name: counts.get(status, pd.Series(0, counts.index)).to_numpy(np.int64) for name, status in columns.items()
-    }
-    findings = _micros(counts_of(tallies, Tally.FINDINGS)["latest"])
-    return Covered(
-        pd.DataFrame({**numbers, "last": last.to_numpy(np.int64)}),
-        int(findings.max(initial=NO_TIME)) if order else NO_TIME,
-    )
+    columns = found["waiver"], found["status"], found["count"].tolist(), _micros(found["latest"]).tolist()
+    for waiver, status, count, latest in zip(*columns, strict=True):
+        rows[waiver][names[status]] += count
+        rows[waiver]["last"] = max(rows[waiver]["last"], latest)
+    newest = _micros(counts_of(tallies, Tally.FINDINGS)["latest"]).max(initial=NO_TIME)
+    return Covered(pd.DataFrame(list(rows.values()), dtype="int64"), int(newest))
 
 
 def _micros(times: pd.Series[Any]) -> Whole:

@@ -16,7 +16,7 @@ from analyzer.reading.columns import NO_TIME, codes_in, few_texts, frame_of, low
 from analyzer.reading.times import DAY, since_epoch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     import numpy.typing as npt
 
@@ -48,12 +48,10 @@ class Covered:
     counts: pd.DataFrame
     newest: int
 
-    @classmethod
-    def joined(cls, parts: Sequence[Covered]) -> Covered:
-        """Return what is covered of the findings of all parts."""
-        every = pd.concat([part.counts for part in parts]).groupby(level=0)
-        sums = every[["failing", "not_checked", "bare"]].sum()
-        return cls(sums.assign(last=every["last"].max()), max(part.newest for part in parts))
+
+def nothing_covered() -> Covered:
+    """Return what no waivers cover."""
+    return Covered(pd.DataFrame([], columns=_COUNTED, dtype="int64"), NO_TIME)
 
 
 def apply_waivers(
@@ -77,9 +75,9 @@ def cover_table(findings: pa.Table, checklist: Checklist) -> tuple[pa.Table, Cov
     seen from each finding's own reference instant; where two match, the first one in the policy counts.
     """
     waivers = checklist.waivers
-    newest = int(micros_of(findings["as_of"]).max()) if waivers and len(findings) else NO_TIME
     if not waivers:
-        return findings, Covered(pd.DataFrame([], columns=_COUNTED, dtype="int64"), newest)
+        return findings, nothing_covered()
+    newest = int(micros_of(findings["as_of"]).max(initial=NO_TIME))
     texts = {name: _one_chunk(findings[name]) for name in _FEW}
     status = codes_in(texts["status"])
     fail, not_checked = (_code(texts["status"], one) for one in (Status.FAIL, Status.NOT_CHECKED))

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from analyzer.reading.times import EPOCH
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
 
     from analyzer.survey.entry import Entry
     from analyzer.survey.selection import Selected
@@ -20,6 +17,8 @@ Item = TypeVar("Item")
 
 _LAST: Final = "~"
 """A text that comes after every account and month."""
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+"""Reports of unknown capture time stand behind those of a known one."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def _groups(selected: Sequence[Selected]) -> list[list[Selected]]:
         mine = numbers[position]
         # A report of unknown accounts is a group by itself.
         group = _root(roots, mine[0]) if mine else f"{_LAST}{entry.name}"
-        return group, entry.captured_at or EPOCH, entry.name
+        return group, entry.captured_at or _NEVER, entry.name
 
     order = sorted(range(len(selected)), key=place)
     return [[selected[one] for one in group] for _, group in groupby(order, key=lambda one: place(one)[0])]

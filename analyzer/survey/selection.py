@@ -118,7 +118,7 @@ def _note_snapshots(
 
 def _note_distance(entry: Entry, account: Account, captured: datetime, as_of: datetime, log: IssueLog) -> None:
     """Note a report that is judged long after it was captured, or before."""
-    if captured < as_of - _CURRENT:
+    if as_of - captured > _CURRENT:
         age = (as_of - captured) // _CURRENT
         log.add(
             "older_report",

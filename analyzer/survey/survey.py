@@ -69,10 +69,10 @@ class Survey:
             progress.advance(count)
         note_empty_folders(paths, [entry.name for entry in entries], log)
         _require_reports(entries, log)
-        return cls._without_copies(tuple(paths), entries, log.rows, looking, run)
+        return cls._of(tuple(paths), entries, log.rows, looking, run)
 
     @classmethod
-    def _without_copies(  # noqa: PLR0913 - as it is put together
+    def _of(  # noqa: PLR0913 - as it is put together
         cls,
         paths: tuple[str, ...],
         entries: Iterable[Entry],
@@ -91,7 +91,7 @@ class Survey:
             issues += looked.issues
         every = sorted([*(one for one in every if one.name not in unsure), *again], key=lambda entry: entry.name)
         log = IssueLog()
-        kept = once_each(every, log)
+        kept = without_copies(every, log)
         return cls(paths, tuple(every), tuple(kept), tuple(issues), tuple(log.rows), exact)
 
     def corrected(self, corrections: Mapping[str, Entry | None], looking: Looking, run: Map) -> Survey:
@@ -116,7 +116,7 @@ class Survey:
             issues += looked.issues
         _require_reports(kept, IssueLog(issues))
         exact = self.exact | corrections.keys() | {entry.name for entry in kept if entry.file in lost}
-        return self._without_copies(self.paths, kept, issues, looking, run, exact)
+        return self._of(self.paths, kept, issues, looking, run, exact)
 
 
 def _looks(looking: Looking, files: Sequence[File], run: Map) -> Iterator[tuple[Looked, int]]:
@@ -145,14 +145,15 @@ def _not_told_apart(entries: Sequence[Entry]) -> list[Entry]:
     return list(found.values())
 
 
-def once_each(entries: Sequence[Entry], log: IssueLog) -> list[Entry]:
-    """Return `entries` (by name) without those that repeat another's CSV of the same capture time, or of none.
+def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
+    """Return `entries` by name, without those that repeat another's CSV of the same capture time, or of none.
 
     A quiet account gives the same bytes on two days: with two capture times known, those are two snapshots. What was
     not read whole is no copy.
     """
     first_of: dict[tuple[object, ...], Entry] = {}
     dated: dict[object, Entry] = {}
+    entries = sorted(entries, key=lambda entry: entry.name)
     for entry in entries:
         if entry.captured_at is not None and entry.facts is not None:
             dated.setdefault(entry.identity, entry)

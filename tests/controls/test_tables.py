@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from analyzer.controls.checklist import Checklist, make_checklist
@@ -13,16 +14,11 @@ from analyzer.controls.policy import Policy, Waiver
 from analyzer.controls.vocabulary import Outcome, Reason, Status
 from analyzer.evidence import schema
 from analyzer.judging.findings import FINDINGS
-from analyzer.judging.judge import _OUTCOME_OF_STATUS, CREDENTIALS, judge, judge_tables
-from analyzer.judging.snapshots import Selection
-from analyzer.judging.waivers import cover, cover_table
-from analyzer.reading.issues import IssueLog
+from analyzer.judging.judge import _OUTCOME_OF_STATUS, CREDENTIALS, judge
+from analyzer.judging.waivers import cover_table
 from analyzer.reading.layout import Kind, State
-from analyzer.reading.normalizing import Tables, normalize
-from analyzer.reading.parsing import parse
-from analyzer.survey.files import read_sources
-from analyzer.survey.selection import select
-from tests.reports import csv_of, key, password, root, unused, user, write
+from analyzer.reading.times import since_epoch
+from tests.reports import csv_of, key, password, read, root, unused, user, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,35 +44,15 @@ LISTS = {
 }
 
 
-@pytest.fixture(params=["rows", "no rows", "two snapshots"])
-def read(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Tables, Selection]:
-    rows = ROWS if request.param != "no rows" else []
-    names = ["2026-10-31.csv", *(["2026-09-30.csv"] if request.param == "two snapshots" else [])]
-    paths = [write(tmp_path / name, csv_of(*rows)) for name in names]
-    log = IssueLog()
-    sources = read_sources(paths, log)
-    tables = normalize(parse(sources, log), sources, log)
-    return tables, select(tables, sources, log, as_of=AS_OF, every_snapshot=False)
-
-
+@pytest.mark.parametrize("rows", [ROWS, []], ids=["rows", "no rows"])
 @pytest.mark.parametrize("checklist", LISTS.values(), ids=LISTS)
-def test_tables_and_frames_say_the_same(read: tuple[Tables, Selection], checklist: Checklist) -> None:
-    tables, selection = read
-    frames, found = judge(tables, selection, checklist), judge_tables(tables, selection, checklist)
-    covered = [cover(frames[0], checklist), cover_table(found[0], checklist)]
-    assert covered[0][1].counts.equals(covered[1][1].counts)
-    assert covered[0][1].newest == covered[1][1].newest
-    expected = schema.to_arrow(covered[0][0], schema.FINDINGS)
-    assert covered[1][0].select(schema.FINDINGS.names).to_pylist() == expected.to_pylist()
-    assert covered[1][0]["chosen"].to_pylist() == frames[0]["chosen"].tolist()
-    expected = schema.to_arrow(frames[1], schema.CREDENTIALS)
-    assert found[1].select(expected.column_names).to_pylist() == expected.to_pylist()
-    outcome = frames[1]["outcome"].astype("object")
-    assert found[1]["outcome"].to_pylist() == [None if one != one else one for one in outcome]  # noqa: PLR0124 - NaN
-
-
-def test_tables_are_in_the_public_columns_and_types(read: tuple[Tables, Selection]) -> None:
-    findings, credentials = judge_tables(*read, make_checklist())
+def test_tables_are_in_the_public_columns_and_types(
+    rows: list[dict[str, str]], checklist: Checklist, tmp_path: Path
+) -> None:
+    tables, _ = read(write(tmp_path / "2026-10-31.csv", csv_of(*rows)))
+    as_of = np.full(len(tables.users), since_epoch(AS_OF))
+    findings, credentials = judge(tables, as_of, checklist, by_capture=False)
+    findings, _ = cover_table(findings, checklist)
     public = [name for name in FINDINGS if name != "chosen"]
     assert public == schema.FINDINGS.names
     assert findings.column_names == list(FINDINGS)
