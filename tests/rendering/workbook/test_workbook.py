@@ -25,7 +25,7 @@ from analyzer.reading.issues import CODES
 from analyzer.rendering.workbook import book as excel
 from analyzer.rendering.workbook import engine
 from analyzer.rendering.workbook.tables import READING_ORDER, USERS_READ
-from tests.outputs.conftest import ODD
+from tests.audits import ODD
 from tests.reports import key, user
 
 if TYPE_CHECKING:
