@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 import pandas as pd
-import polars
+import polars as pl
 import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
@@ -125,6 +125,6 @@ def test_other_programs_read_the_same_cells(reports: list[str], tmp_path: Path, 
         types = [DUCKDB.get(plain(field.type), "TIMESTAMP WITH TIME ZONE") for field in TABLES[name]]
         assert [str(kind) for kind in found.types] == types
         assert found.arrow().read_all().to_pylist() == expected
-    assert polars.read_parquet(path).to_arrow().to_pylist() == expected
+    assert pl.read_parquet(path).to_arrow().to_pylist() == expected
     frame = pd.read_parquet(path, dtype_backend="pyarrow")
     assert pa.Table.from_pandas(frame, preserve_index=False).to_pylist() == expected

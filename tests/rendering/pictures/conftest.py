@@ -13,7 +13,6 @@ from tests.rendering.pictures.figures import (
     policy_in,
 )
 
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
