@@ -415,7 +415,7 @@ def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) 
 
 
 def _renderings(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> list[Output]:
-    """Return what was rendered before into a set, in other formats than these."""
+    """Return what was rendered before into a set, in other formats than these, each with how it was made."""
     found = read_rendered(folder)
     if found is None:
         return []
@@ -423,7 +423,8 @@ def _renderings(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> 
         raise InputError(
             f"{RENDERED} in {folder} is not of the set beside it", "see `credreport verify`, or choose a folder with -o"
         )
-    return [one for one in found["outputs"] if one["format"] not in formats]
+    made_by = {"settings": found["settings"], "versions": found["versions"]}
+    return [{**made_by, **one} for one in found["outputs"] if one["format"] not in formats]
 
 
 def _bring_along(path: Path, target: Path, *, moves: bool) -> None:

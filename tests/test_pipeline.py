@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -162,6 +163,24 @@ def test_rendered_json_says_from_what_and_how(fleet: list[str], tmp_path: Path) 
     assert list(dict.fromkeys(one["format"] for one in rendered["outputs"])) == list(FORMATS)
 
 
+def test_rendered_json_says_how_each_was_made_that_was_made_before(fleet: list[str], tmp_path: Path) -> None:
+    leave(fleet, tmp_path, ["excel"], options=Options(workbook_rows=7))
+    for others in (["charts"], ["remediation"]):
+        pipeline.render(tmp_path, others)
+        rendered = read_rendered(tmp_path)
+        assert rendered is not None
+        assert rendered["settings"] == {"workbook_rows": 100_000}
+        for one in rendered["outputs"]:
+            assert one.get("settings") == ({"workbook_rows": 7} if one["format"] == "excel" else None)
+            assert "versions" not in one, "those of now"
+    pipeline.render(tmp_path, ["charts"], options=Options(workbook_rows=7))
+    rendered = read_rendered(tmp_path)
+    assert rendered is not None
+    assert rendered["settings"] == {"workbook_rows": 7}
+    of_format = {one["format"]: one.get("settings") for one in rendered["outputs"]}
+    assert of_format == {"excel": None, "charts": None, "remediation": {"workbook_rows": 100_000}}
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
@@ -185,8 +204,7 @@ def test_a_changed_byte_of_any_table_or_of_the_manifest_is_refused(
         for at in (0, len(data) // 2, len(data) - 1):
             changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
             (out / name).write_bytes(changed)
-            file = MANIFEST if name == MANIFEST else name
-            assert_refused(out, tmp_path / "other", file, "")
+            assert_refused(out, tmp_path / "other", re.escape(name), "")
         (out / name).write_bytes(data)
     assert pipeline.verify(out).holds
 
@@ -285,7 +303,7 @@ def test_rows_in_are_rows_out_and_rejected_and_not_judged(fleet: list[str], tmp_
 
 
 def test_the_manifest_lists_the_tables_alone(fleet: list[str], tmp_path: Path) -> None:
-    files = leave(fleet, tmp_path, FORMATS, tables=["findings"])
+    files = leave(fleet, tmp_path / "out", FORMATS, tables=["findings"])
     manifest = unseal(files[MANIFEST])
     assert [one["name"] for one in manifest["outputs"]] == ["findings.parquet", "tallies.parquet"]
     assert manifest["kind"] == "audit"
