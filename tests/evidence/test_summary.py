@@ -36,6 +36,9 @@ from tests.running import audit
 from tests.strategies import reports
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from analyzer.controls.checklist import Checklist
     from analyzer.controls.policy import Policy, Waiver
     from analyzer.evidence.summary import Summary
     from tests.running import Audit
@@ -127,7 +130,7 @@ def audited(folder: str, files: dict[str, str], settings: Settings) -> Audit:
     return audit([f"{folder}/in"], settings)
 
 
-CHECKLISTS: Final = {
+CHECKLISTS: Final[Mapping[str, Callable[[], Checklist]]] = {
     "all": make_checklist,
     "policy": lambda: make_checklist(policy=policy()),
     "benchmark and policy": lambda: make_checklist(benchmark="security-hub", policy=policy()),
@@ -303,8 +306,8 @@ def test_what_is_shown_is_what_python_counts(files: dict[str, str], checklist: s
             assert {account: count for account, count in shown_counts.items() if count} == by_account
     users = rows_of(found, "users")
     assert set(found.by_account.index) == set(found.accounts) == {row["account_id"] or UNKNOWN_ACCOUNT for row in users}
-    for account, counts in found.by_account.to_dict("index").items():
-        assert counts == by_hand([row for row in findings if (row["account_id"] or UNKNOWN_ACCOUNT) == account])
+    for account, sums in found.by_account.to_dict("index").items():
+        assert sums == by_hand([row for row in findings if (row["account_id"] or UNKNOWN_ACCOUNT) == account])
     assert found.totals == by_hand(findings)
     assert (found.rows, found.root_rows) == (len(users), sum(row["is_root"] for row in users))
     outcomes = Counter((row["kind"], row["outcome"]) for row in rows_of(found, "credentials") if row["outcome"])

@@ -720,10 +720,10 @@ def test_a_dry_run_checks_never_used_keys_as_well(aws: Aws, tmp_path: Path) -> N
 
 @dataclass
 class Pieces:
-    """The public tables of an audit's judged rows, `rows` at a time; texts are `plain` ones, or in dictionaries."""
+    """The public tables of an audit, `size` rows at a time; texts are `plain` ones, or in dictionaries."""
 
     audit: Audit
-    rows: int
+    size: int
     plain: bool = False
 
     def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -733,8 +733,11 @@ class Pieces:
         if self.plain:
             types = [(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in table.schema]
             table = table.cast(pa.schema(types))
-        for start in range(0, table.num_rows, self.rows):
-            yield table.slice(start, self.rows)
+        for start in range(0, table.num_rows, self.size):
+            yield table.slice(start, self.size)
+
+    def rows(self, name: str) -> int:
+        return len(getattr(self.audit, name))
 
 
 @pytest.mark.parametrize(("rows", "plain"), [(1, False), (7, True), (10**6, False)])
@@ -783,7 +786,7 @@ def test_the_newest_report_counts_whether_it_was_judged_or_not(tmp_path: Path) -
 def test_an_account_whose_newest_report_is_not_known_is_left_to_people(tmp_path: Path) -> None:
     found = audited(tmp_path, user("ann", **USED_KEY))
     assert len(items(written(found, tmp_path)[1])) == 1
-    unknown = [[{**part, "account_id": None} for part in parts] for parts in found.inputs["accounts"]]
+    unknown = found.inputs["accounts"].map(lambda parts: [{**part, "account_id": None} for part in parts])
     script = written(replace(found, inputs=found.inputs.assign(accounts=unknown)), tmp_path)[1]
     assert items(script) == []
 
