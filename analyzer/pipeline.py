@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from analyzer import engine
 from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Result, input_of
@@ -31,6 +31,10 @@ from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import joined, of_issues
 from analyzer.evidence.worst import notable
 from analyzer.evidence.writer import GrowingFiles, Parts, put_tables
+from analyzer.history.keeping import Keeping
+from analyzer.history.kept import Ingest, Stored
+from analyzer.history.store.adding import Added, adding
+from analyzer.history.store.contents import contents
 from analyzer.judging.waivers import describe_waivers
 from analyzer.reading.issues import IssueLog
 from analyzer.rendering.registry import TABLES, default_formats, formats_of, tables_needed
@@ -38,7 +42,7 @@ from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
 from analyzer.survey.files import is_url
 from analyzer.survey.look import Looking
-from analyzer.survey.plan import plan
+from analyzer.survey.plan import plan, plan_by_month
 from analyzer.survey.selection import everything, select
 from analyzer.survey.spool import NAME as SPOOL
 from analyzer.survey.spool import Spool
@@ -53,9 +57,11 @@ __all__ = [
     "Run",
     "Settings",
     "audit",
+    "ingest",
     "inspect",
     "judge_reports",
     "render",
+    "stored",
     "verify",
 ]
 
@@ -78,6 +84,8 @@ BATCH: Final = 16_000_000
 """Bytes of CSV that are judged together in threads of this process."""
 TASK: Final = 32_000_000
 """The same of a task on a cluster."""
+KEPT: Final = 4_000_000
+"""The same of reports that are read to be kept in a store; the rows of a month are in memory beside them."""
 
 
 @dataclass(frozen=True)
@@ -153,37 +161,57 @@ class _Gathered:
     issues: list[Row] = field(default_factory=list)
     tallies: list[pa.Table] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
+    reports: int = 0
+
+
+class _Taker(Protocol):
+    """Takes the tables of batches as they come."""
+
+    def put(self, tables: Mapping[str, pa.Table]) -> None:
+        """Take rows of tables."""
+
+    def restart(self) -> None:
+        """Forget all that was put."""
 
 
 @dataclass(frozen=True)
 class Road:
-    """How reports are looked at and read: `run` maps tasks, `size` is about how many bytes of CSV are one."""
+    """How reports are looked at and read: `run` maps tasks, `size` is about how many bytes of CSV are one.
+
+    `stage` is the name of the stage in which they are read.
+    """
 
     looking: Looking
     run: Map
     size: int = BATCH
     progress: Progress = SILENT
+    stage: str = "judging"
 
     def survey(self, paths: Sequence[str], leave_out: Path | None = None) -> Survey:
         """Look at the inputs."""
         return Survey.of(paths, self.looking, self.run, leave_out=leave_out, progress=self.progress)
 
-    def gather(
+    def gather(  # noqa: PLR0913 - what is read, and where it goes
         self,
         survey: Survey,
         choose: Callable[[Sequence[Entry], IssueLog], list[Selected]],
         task: Callable[[Batch], Result],
-        writer: Writer | None = None,
+        writer: _Taker | None = None,
         *,
-        cuts_groups: bool,
+        cuts_groups: bool = False,
+        by_month: bool = False,
     ) -> _Gathered:
-        """Run a task over the batches of the reports that are chosen; again, where a report is not what it seemed."""
+        """Run a task over the batches of the reports that are chosen; again, where a report is not what it seemed.
+
+        Batches are those of `plan`, or of `plan_by_month`.
+        """
+        planned = plan_by_month if by_month else partial(plan, cuts_groups=cuts_groups)
         while True:
             log = IssueLog([*survey.issues, *survey.copies])
             selected = choose(survey.entries, log)
             found = _Gathered(issues=log.rows)
             found.inputs += [input_of(one.entry) for one in selected if not one.is_read and one.entry.facts]
-            corrections = self._gather(plan(selected, self.size, cuts_groups=cuts_groups), task, writer, found)
+            corrections = self._gather(planned(selected, self.size), task, writer, found)
             if not corrections:
                 return found
             survey = survey.corrected(corrections, self.looking, self.run)
@@ -191,10 +219,10 @@ class Road:
                 writer.restart()
 
     def _gather(
-        self, todo: Sequence[Batch], task: Callable[[Batch], Result], writer: Writer | None, found: _Gathered
+        self, todo: Sequence[Batch], task: Callable[[Batch], Result], writer: _Taker | None, found: _Gathered
     ) -> dict[str, Entry | None]:
         """Run a task over batches; what comes of them goes to `found` and `writer`. Return the corrections."""
-        self.progress.stage("judging", sum(len(one.reports) + len(one.counted) for one in todo))
+        self.progress.stage(self.stage, sum(len(one.reports) + len(one.counted) for one in todo))
         corrections: dict[str, Entry | None] = {}
         for result in self.run(task, todo):
             corrections |= result.corrections
@@ -204,6 +232,7 @@ class Road:
             found.issues += result.issues
             found.outputs += result.outputs
             found.tallies += [] if result.tallies is None else [result.tallies]
+            found.reports += result.reports
             self.progress.advance(result.reports)
         return corrections
 
@@ -266,13 +295,12 @@ def judge_reports(
 def _evidence(
     place: str, summary: Summary, issues: Sequence[Row], outputs: Sequence[Output], tables: Sequence[str]
 ) -> EvidenceSet:
-    """Write the tallies, and the manifest of those tables that are to be left; return the set with all tables."""
+    """Write the tallies; return the set of all tables, with the manifest of those that are to be left."""
     outputs = [*outputs, *put_tables(place, {"tallies": summary.tallies})]
     outputs.sort(key=lambda one: ([*TABLES, "tallies"].index(_table_of(one)), one["name"]))
     listed = [one for one in outputs if _table_of(one) in {*tables, "tallies"}]
-    data = seal(manifest("audit", audit_facts(summary, issues), listed))
-    storage.put(place, MANIFEST, data)
-    return EvidenceSet.of(place, unseal(data), [one["name"] for one in outputs if one not in listed])
+    document = unseal(seal(manifest("audit", audit_facts(summary, issues), listed)))
+    return EvidenceSet.of(place, document, [one["name"] for one in outputs if one not in listed])
 
 
 def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
@@ -295,8 +323,11 @@ def _place(output: str) -> Iterator[str]:
     storage.require_empty(output)
     try:
         yield output
-    except OSError as error:
-        raise folders.cannot_write(output, error) from error
+    except BaseException as error:
+        storage.clear(output)
+        if isinstance(error, OSError):
+            raise folders.cannot_write(output, error) from error
+        raise
 
 
 def _left_out(output: str) -> Path | None:
@@ -309,6 +340,8 @@ def _finish(
     """Render the formats beside the tables; return the names of all files of the set, in the order of their making."""
     listed = [str(one["name"]) for one in evidence.manifest["outputs"]]
     outputs = _render_at(place, evidence, formats, options, progress)
+    # Last: at a URL, a set without its manifest is one that was not finished.
+    storage.put(place, MANIFEST, seal(evidence.manifest))
     return [*listed, MANIFEST, *(str(one["name"]) for one in outputs), *([RENDERED] if outputs else [])]
 
 
@@ -342,6 +375,39 @@ def _remove_unlisted(evidence: EvidenceSet) -> None:
 
 def _table_of(output: Mapping[str, Any]) -> str:
     return str(output["name"]).partition("/")[0].removesuffix(".parquet")
+
+
+# --- ingest, store ----------------------------------------------------------------------------------------------------
+
+
+def ingest(
+    paths: Sequence[str],
+    folder: Path,
+    *,
+    account_id: str | None = None,
+    batch: int = KEPT,
+    progress: Progress = SILENT,
+) -> Ingest:
+    """Keep the reports under `paths` in the store in `folder`; about `batch` bytes of CSV are read together.
+
+    Those of unknown date or account are refused, and those of a month that is damaged; the rest is added. Raises
+    InputError where there is no report, and OutputError where `folder` cannot be written or holds other files.
+    """
+    keeping = Keeping(account_id)
+    with adding(folder) as new:
+        looking = Looking(Spool(f"{new.staging}/{SPOOL}"), account_id)
+        road = Road(looking, engine.local, batch, progress, "reading")
+        found = road.gather(road.survey(paths, folder), keeping.choose, keeping.of, new, by_month=True)
+        progress.stage("storing")
+        shutil.rmtree(new.staging / SPOOL, ignore_errors=True)
+        new.finish()
+    kept = Added(new.added, new.known, found.reports - new.added - new.known, new.rows)
+    return Ingest(kept, issues_table(IssueLog([*found.issues, *new.log.rows])))
+
+
+def stored(folder: Path) -> Stored:
+    """Return what the store in `folder` holds. Raises InputError where it is no store, or one of a newer version."""
+    return Stored.of(contents(folder))
 
 
 # --- inspect, verify, render ------------------------------------------------------------------------------------------

@@ -275,3 +275,28 @@ def test_errors_pass_between_processes() -> None:
     assert (str(error), error.hint) == ("message", "hint")
     settings = Settings(as_of=datetime(2026, 10, 31, tzinfo=UTC))
     assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301
+
+
+def test_workers_elsewhere_find_reports_of_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet(tmp_path / "in", ACCOUNTS)
+    (tmp_path / "elsewhere").mkdir()
+
+    def elsewhere(task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        results = [task(item) for item in items]
+        monkeypatch.chdir(tmp_path)
+        return iter(results)
+
+    monkeypatch.chdir(tmp_path)
+    found, _ = audit_on_engine(["in"], Settings(as_of=AS_OF), "out", elsewhere, batch=1)
+    assert found.inputs["name"].tolist() == [f"in/2026-10-31/{account}.csv" for account in sorted(ACCOUNTS)]
+
+
+def test_a_url_keeps_nothing_of_a_run_whose_rendering_failed(tmp_path: Path) -> None:
+    paths, place = fleet(tmp_path / "in", ACCOUNTS), f"file://{tmp_path}/out"
+    with (
+        mock.patch("analyzer.rendering.workbook.book.render", side_effect=OSError("no space")),
+        pytest.raises(OutputError, match="cannot write file://"),
+    ):
+        audit_on_engine(paths, Settings(as_of=AS_OF), place, by_itself, formats=["excel"])
+    assert list((tmp_path / "out").iterdir()) == []

@@ -399,3 +399,14 @@ def test_a_full_disk_is_said_without_a_traceback(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[0].startswith("error: cannot write out: ")
     assert len(done.stderr.splitlines()) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_run_on_this_machine_needs_no_extra(tmp_path: Path) -> None:
+    fleet(tmp_path / "in", ACCOUNTS)
+    code = (
+        "import sys\nfor name in ('fsspec', 'distributed', 'dask'):\n    sys.modules[name] = None\n"
+        "from analyzer.cli.main import run\n"
+        "sys.exit(run(['audit', 'in', '--as-of', '2026-10-31', '--format', 'parquet,excel,charts,remediation', '-q']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,20 +50,41 @@ def opened(place: str, name: str) -> Any:  # noqa: ANN401 - a path, or a file ob
 
 def make_folders(place: str, names: Sequence[str]) -> None:
     """Make folders at `place`."""
-    system, root = file_system(place)
     for name in names:
-        system.makedirs(f"{root}/{name}", exist_ok=True)
+        if is_url(place):
+            system, root = file_system(place)
+            system.makedirs(f"{root}/{name}", exist_ok=True)
+        else:
+            (Path(place) / name).mkdir(parents=True, exist_ok=True)
 
 
 def remove(place: str, name: str) -> None:
     """Remove a file at `place`, or a folder with what is in it, if it is there."""
-    system, root = file_system(place)
-    with suppress(FileNotFoundError):
-        system.rm(f"{root}/{name}", recursive=True)
+    if is_url(place):
+        system, root = file_system(place)
+        with suppress(FileNotFoundError):
+            system.rm(f"{root}/{name}", recursive=True)
+        return
+    path = Path(place) / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def clear(url: str) -> None:
+    """Remove all that stands at a URL, as far as that goes."""
+    with suppress(Exception):  # each kind of storage has errors of its own
+        system, root = file_system(url)
+        for path in system.ls(root, detail=False):
+            system.rm(path, recursive=True)
 
 
 def sizes(place: str) -> dict[str, int]:
     """Return the size of each file at `place`, by its name."""
+    if not is_url(place):
+        files = (path for path in Path(place).rglob("*") if path.is_file())
+        return {path.relative_to(place).as_posix(): path.stat().st_size for path in files}
     system, root = file_system(place)
     system.invalidate_cache()
     prefix = root.rstrip("/") + "/"

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analyzer.engine import ahead
-from analyzer.evidence.schema import issues_table
 from analyzer.history import following, store
 from analyzer.history.following import Sides
-from analyzer.history.kept import Ingest, Stored
 from analyzer.pipeline import read_tables
 from analyzer.reading.issues import IssueLog
 
@@ -68,21 +66,6 @@ def compare(
     # Older snapshots on the older side tell what had failed before.
     sides = Sides(newest[0], newest[1], earlier=everything[0])
     return following.side_by_side([sides], log, settings, inputs=pd.concat(inputs, ignore_index=True))
-
-
-def ingest(
-    paths: Sequence[str], folder: Path, *, account_id: str | None = None, progress: Progress | None = None
-) -> Ingest:
-    """Keep the snapshots under `paths` in the store in `folder`."""
-    log = IssueLog()
-    sources, tables = read_tables(paths, log, account_id, folder, progress)
-    added = store.add(folder, sources, tables, log)
-    return Ingest(added, issues_table(log))
-
-
-def stored(folder: Path) -> Stored:
-    """Return what the store in `folder` holds."""
-    return Stored.of(store.contents(folder))
 
 
 def history_stored(

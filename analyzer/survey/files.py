@@ -69,9 +69,9 @@ def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterat
                 "check the path; quote names that contain spaces",
             )
         if is_folder:
-            yield from _walk(path, _name(given).rstrip("/") or "/", log, leave_out and leave_out.resolve())
+            yield from _walk(path.absolute(), _name(given).rstrip("/") or "/", log, leave_out and leave_out.resolve())
         else:
-            yield File(_name(given), path, named=True, size=_size(path))
+            yield File(_name(given), path.absolute(), named=True, size=_size(path))
 
 
 def is_read_once(given: str) -> bool:

@@ -13,10 +13,11 @@ from pyarrow import parquet
 
 from analyzer.controls.checklist import make_checklist
 from analyzer.history import following
-from analyzer.history import store as module
-from analyzer.history.store import by_accounts, load, span
-from analyzer.history.tracking import compare, compare_stored, history, history_stored, ingest
+from analyzer.history.store import by_accounts, parts, span
+from analyzer.history.tracking import compare, compare_stored, history, history_stored
+from analyzer.pipeline import ingest
 from analyzer.reading.issues import IssueLog
+from tests.history.loading import load
 from tests.reports import write
 from tests.running import Settings
 from tests.snapshots.simulator import simulate
@@ -38,7 +39,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
             instant = START + timedelta(days=day)
             write(folder / f"{day}/{instant:%Y-%m-%dT%H-%M-%SZ}_{account}.csv", life.report(instant))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_ROW_GROUP", 1)  # batches are of whole row groups
+        patch.setattr(parts, "ROW_GROUP", 1)  # batches are of whole row groups
         ingest([str(folder / str(day)) for day in DAYS], folder / "store")
     return folder
 
@@ -93,10 +94,10 @@ def test_compare_is_the_same_from_the_store_and_from_reports(fleet: Path) -> Non
 
 
 def test_row_groups_hold_whole_accounts_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_ROW_GROUP", 10)
+    monkeypatch.setattr(parts, "ROW_GROUP", 10)
     account = np.repeat([0, 1, 2, 3, 4], [4, 5, 3, 25, 1])
-    assert list(module._groups(account)) == [(0, 9), (9, 12), (12, 22), (22, 32), (32, 38)]  # noqa: SLF001
-    assert list(module._groups(np.zeros(0, np.int64))) == []  # noqa: SLF001
+    assert list(parts.row_groups(account)) == [(0, 9), (9, 12), (12, 22), (22, 32), (32, 38)]
+    assert list(parts.row_groups(np.zeros(0, np.int64))) == []
 
 
 def test_what_is_damaged_of_a_part_is_named_once_and_the_rest_followed(fleet: Path, tmp_path: Path) -> None:
