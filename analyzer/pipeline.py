@@ -445,14 +445,17 @@ def render(
     """
     evidence = EvidenceSet.of(str(folder), read_manifest(folder))
     _require_whole(evidence, folder, formats)
-    kept = [] if output else _renderings(folder, formats)
+    if output is not None and output.resolve() == folder.resolve():
+        output = None
+    kept = [] if output else _renderings(evidence, folder, formats)
     stays = [MANIFEST, *(str(one["name"]) for one in (*evidence.manifest["outputs"], *kept))]
     with folders.replaced(output or folder) as staging:
         for name in stays:
             _bring_along(folder / name, staging / name, moves=output is None)
         outputs = render_formats(evidence, staging, formats, options, progress)
         _describe_renderings(str(staging), evidence, options, [*kept, *outputs])
-    return Left(str(output or folder), [*(str(one["name"]) for one in outputs), RENDERED])
+    described = [RENDERED] if kept or outputs else []
+    return Left(str(output or folder), [*(str(one["name"]) for one in outputs), *described])
 
 
 def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> None:
@@ -477,10 +480,17 @@ def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) 
         )
 
 
-def _renderings(folder: Path, formats: Sequence[str]) -> list[Output]:
-    """Return what was rendered before into a set, in other formats than these."""
+def _renderings(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> list[Output]:
+    """Return what was rendered before into a set, in other formats than these, each with how it was made."""
     found = read_rendered(folder)
-    return [one for one in found["outputs"] if one["format"] not in formats] if found else []
+    if found is None:
+        return []
+    if found.get("manifest") != evidence.manifest["digest"]:
+        raise InputError(
+            f"{RENDERED} in {folder} is not of the set beside it", "see `credreport verify`, or choose a folder with -o"
+        )
+    made_by = {"settings": found["settings"], "versions": found["versions"]}
+    return [{**made_by, **one} for one in found["outputs"] if one["format"] not in formats]
 
 
 def _bring_along(path: Path, target: Path, *, moves: bool) -> None:

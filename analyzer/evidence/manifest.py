@@ -58,14 +58,19 @@ def manifest(kind: str, facts: Mapping[str, Any], outputs: Sequence[Output]) -> 
 
 
 def rendered(manifest_digest: str, settings: Mapping[str, Any], outputs: Sequence[Output]) -> dict[str, Any]:
-    """Return a list of renderings (`outputs`, each with its `format`), and from what and how they were made."""
+    """Return a list of renderings (`outputs`, each with its `format`), and from what and how they were made.
+
+    An output that was made before has `settings` and `versions` of its own, where they are others than now.
+    """
+    made_by: dict[str, Any] = {"settings": dict(settings), "versions": _versions(_RENDERINGS)}
     return {
         "program": PROGRAM,
         "schema_version": SCHEMA_VERSION,
         "manifest": manifest_digest,
-        "settings": dict(settings),
-        "versions": _versions(_RENDERINGS),
-        "outputs": list(outputs),
+        **made_by,
+        "outputs": [
+            {key: value for key, value in one.items() if key not in made_by or made_by[key] != value} for one in outputs
+        ],
     }
 
 

@@ -366,7 +366,8 @@ def test_every_option_of_reading_in_one_run(tmp_path: Path) -> None:
         "findings",
     )
     assert done.returncode == 1
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["findings.parquet", "manifest.json"]
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert left == ["findings.parquet", "manifest.json", "tallies.parquet"]
     assert parquet.read_table(tmp_path / "out/findings.parquet")["account_id"].to_pylist() == ["123456789012"]
 
 
@@ -387,7 +388,9 @@ def test_equal_bytes_in_another_zone_locale_folder_and_hash_seed(tmp_path: Path)
     assert made[0].keys() == made[1].keys()
     for name in made[0]:
         assert made[0][name] == made[1][name], name
-    assert len(made[0]) == 11
+    tables = {"findings.parquet", "credentials.parquet", "users.parquet", "issues.parquet", "tallies.parquet"}
+    assert {*tables, "manifest.json", "workbook.xlsx", "rendered.json"} < made[0].keys()
+    assert len(made[0]) == 13
 
 
 def test_equal_bytes_whatever_the_order_of_arguments(tmp_path: Path) -> None:

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 import typer.main
-from analyzer.evidence.output import Written
 
 from analyzer import pipeline
-from analyzer.cli import runs
 from analyzer.cli.main import app
+from analyzer.pipeline import Left, Options, Settings
 from tests.cli.running import run, run_script
 from tests.reports import csv_of, key, root, user, write
 
@@ -121,9 +120,9 @@ def test_verify(monkeypatch: pytest.MonkeyPatch, holds: bool) -> None:
 def test_render(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[object, ...]] = []
 
-    def render(folder: Path, formats: Sequence[str], out: Path | None, *, workbook_rows: int, **_: object) -> Written:
-        asked.append((folder, formats, out, workbook_rows))
-        return Written(out or folder, ["workbook.xlsx", "charts/a.png", "charts/b.png"])
+    def render(folder: Path, formats: Sequence[str], out: Path | None, *, options: Options, **_: object) -> Left:
+        asked.append((folder, formats, out, options.workbook_rows))
+        return Left(str(out or folder), ["workbook.xlsx", "charts/a.png", "charts/b.png"])
 
     monkeypatch.setattr(pipeline, "render", render, raising=False)
     done = run("render", "set", "--format", "charts,excel", "-o", "new", "--workbook-rows", "5")
@@ -150,15 +149,16 @@ def test_render_needs_a_format(options: list[str], message: str) -> None:
 
 
 def test_options_reach_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked: list[runs.Audit] = []
+    asked: list[tuple[Sequence[str], Settings, str, dict[str, Any]]] = []
 
-    def run_audit(request: runs.Audit, _: object) -> None:
-        asked.append(request)
+    def audit(paths: Sequence[str], settings: Settings, output: str, **options: object) -> None:
+        asked.append((paths, settings, output, options))
         raise KeyError
 
-    monkeypatch.setattr(runs, "run_audit", run_audit)
+    monkeypatch.setattr(pipeline, "audit", audit)
     options = ["--engine", "dask", "--format", "excel,parquet", "--tables", "users", "--workbook-rows", "7"]
     assert run("audit", "x", "-o", "s3://y", "--every-snapshot", *options, cwd=tmp_path).returncode == 2
-    (request,) = asked
-    assert (request.formats, request.tables, request.workbook_rows) == (["parquet", "excel"], ["users"], 7)
-    assert (request.on_cluster, request.output, request.every_snapshot) == (True, "s3://y", True)
+    ((paths, settings, output, given),) = asked
+    assert (given["formats"], given["tables"], given["options"]) == (["parquet", "excel"], ["users"], Options(7))
+    assert (given["where"].name, output, settings.every_snapshot) == ("dask", "s3://y", True)
+    assert paths == ["x"]

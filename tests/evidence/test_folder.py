@@ -14,78 +14,85 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from analyzer import pipeline
 from analyzer.errors import OutputError
 from analyzer.evidence import folder as swapping
-from analyzer.evidence import output as evidence
 from analyzer.evidence import schema as tables
 from analyzer.evidence import seal as sealing
-from analyzer.evidence import writer as parquet
 from analyzer.evidence.folder import check, locked, replaced, staged, swap, tidy
 from analyzer.evidence.seal import seal
 from analyzer.evidence.settings import Settings
-from analyzer.rendering.registry import FORMATS, TABLES
+from analyzer.rendering.registry import TABLES, formats_of
 from tests.reports import csv_of, key, root, unused, user, write
-from tests.running import Audit, audit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from analyzer.pipeline import Run
+
 
 @pytest.fixture
-def result(tmp_path: Path) -> Audit:
-    name = write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z"))))
-    return audit([name], Settings(unused()))
+def report(tmp_path: Path) -> str:
+    return write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z"))))
 
 
 def whole(folder: Path) -> dict[str, str]:
-    """Return the digests of a complete set of outputs; fail where it is not the one its manifest describes."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    digests = {output["name"]: output["sha256"] for output in manifest["outputs"]}
+    """Return the digests of a complete set of outputs; fail where it is not the one its manifests describe."""
+    documents = [name for name in ("manifest.json", "rendered.json") if (folder / name).exists()]
+    assert documents[:1] == ["manifest.json"]
+    digests = {
+        output["name"]: output["sha256"]
+        for name in documents
+        for output in json.loads((folder / name).read_text(encoding="utf-8"))["outputs"]
+    }
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert files == {*digests, "manifest.json"}
+    assert files == {*digests, *documents}
     for name, digest in digests.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     return digests
 
 
-def make(result: Audit, folder: Path, formats: Sequence[str] = ("parquet",)) -> evidence.Written:
-    return evidence.write(result, folder, formats, ["findings", "issues"])
+def make(report: str, folder: Path, formats: Sequence[str] = ("parquet",)) -> Run:
+    return pipeline.audit([report], Settings(unused()), str(folder), formats=formats, tables=["findings", "issues"])
 
 
 @pytest.mark.parametrize("exchange", [True, False])
 def test_a_set_is_replaced_as_a_whole(
-    result: Audit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, exchange: bool
+    report: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, exchange: bool
 ) -> None:
     if not exchange:
         monkeypatch.setattr(swapping, "_exchange", lambda *_: False)
     out = tmp_path / "deep/er/out"
-    written = make(result, out, ("parquet", "charts"))
+    written = make(report, out, ("parquet", "charts"))
     assert written.files == [
         "findings.parquet",
         "issues.parquet",
-        *(f"charts/{name}.png" for name in ("idle_days", "status", "accounts", "age_vs_idle")),
+        "tallies.parquet",
         "manifest.json",
+        *(f"charts/{name}.png" for name in ("idle_days", "status", "accounts", "age_vs_idle")),
+        "rendered.json",
     ]
     assert out.stat().st_mode & 0o777 == 0o700
-    assert len(whole(out)) == 6
-    make(result, out)
-    assert len(whole(out)) == 2
+    assert len(whole(out)) == 7
+    make(report, out)
+    assert len(whole(out)) == 3
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
+@pytest.mark.parametrize("place", ["GrowingFiles.put", "GrowingFiles.close", "put_tables", "render_formats"])
 def test_what_fails_leaves_the_old_set_and_nothing_else(
-    result: Audit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    report: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     out = tmp_path / "out"
-    make(result, out)
+    make(report, out)
     before = whole(out)
 
     def full(*_: object, **__: object) -> list[Path]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(parquet, "write", full)
+    monkeypatch.setattr(f"analyzer.pipeline.{place}", full)
     with pytest.raises(OutputError, match="No space left on device"):
-        make(result, out)
+        make(report, out)
     assert before == whole(out)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
@@ -94,55 +101,53 @@ def test_the_names_to_choose_from_are_the_tables() -> None:
     assert tuple(tables.TABLES) == TABLES
 
 
-def test_folders_and_links_of_others_are_refused(
-    result: Audit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_and_links_of_others_are_refused(report: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
-    make(result, out)
+    make(report, out)
     (out / "mine").mkdir()
     with pytest.raises(OutputError, match="does not describe: mine/"):
-        make(result, out)
+        make(report, out)
     (out / "mine").rmdir()
     (out / "link").symlink_to(tmp_path / "in")
     with pytest.raises(OutputError, match="does not describe: link"):
-        make(result, out)
+        make(report, out)
     (out / "link").unlink()
     write(out / "findings.parquet", "mine now")
     with pytest.raises(OutputError, match=r"^findings\.parquet in .*/out was changed since credreport wrote it$"):
-        make(result, out)
+        make(report, out)
     assert (out / "findings.parquet").read_text(encoding="utf-8") == "mine now"
     (out / "findings.parquet").unlink()
     monkeypatch.chdir(out)
     with pytest.raises(OutputError, match="the current one"):
-        make(result, Path())
+        make(report, Path())
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "charts/mine.png", "manifest.json"])
-def test_a_folder_with_other_files_is_refused(result: Audit, tmp_path: Path, name: str) -> None:
+def test_a_folder_with_other_files_is_refused(report: str, tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
     if name != "manifest.json":
-        make(result, out)
+        make(report, out)
     write(out / name, "{}")
     message = "does not describe" if name != "manifest.json" else r"not made by credreport .* holds manifest\.json"
     with pytest.raises(OutputError, match=message):
-        make(result, out)
+        make(report, out)
     assert (out / name).read_text(encoding="utf-8") == "{}"
 
 
-def test_an_empty_folder_is_used(result: Audit, tmp_path: Path) -> None:
+def test_an_empty_folder_is_used(report: str, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    make(result, tmp_path / "out")
+    make(report, tmp_path / "out")
     assert whole(tmp_path / "out")
 
 
-def test_a_killed_run_leaves_the_old_set_or_the_new_one(result: Audit, tmp_path: Path) -> None:
+def test_a_killed_run_leaves_the_old_set_or_the_new_one(report: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    make(result, out, FORMATS)
+    make(report, out, formats_of("audit"))
     sets = [whole(out)]
     chance = random.Random(7)  # noqa: S311 - moments to kill at
     command = [
         *(sys.executable, "-m", "analyzer", "audit", tmp_path / "in", "-q", "-o", out),
-        *("--tables", "findings,issues", "--format", ",".join(FORMATS), "--control", "unused-credentials"),
+        *("--tables", "findings,issues", "--format", ",".join(formats_of("audit")), "--control", "unused-credentials"),
     ]
     started = time.monotonic()
     subprocess.run([*map(str, command), "--max-idle-days", "400"], check=False)

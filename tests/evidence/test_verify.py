@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer import pipeline
 from analyzer.errors import InputError
-from analyzer.evidence import output as evidence
 from analyzer.evidence.seal import digest_of, seal, unseal
 from analyzer.evidence.settings import Settings
+from analyzer.pipeline import verify
 from analyzer.survey import digests
 from tests.evidence.test_folder import BYSTANDERS
 from tests.reports import csv_of, key, root, unused, user, write
-from tests.running import audit, verify
 
 if TYPE_CHECKING:
     from analyzer.evidence.verify import Verification
@@ -73,8 +73,7 @@ def test_a_set_as_it_was_written_holds(tmp_path: Path) -> None:
 
 def test_what_an_audit_writes_holds(tmp_path: Path) -> None:
     name = write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z"))))
-    result = audit([name], Settings(unused()))
-    evidence.write(result, tmp_path / "out", ["parquet", "excel", "charts"], ["findings", "issues"])
+    pipeline.audit([name], Settings(unused()), str(tmp_path / "out"), tables=["findings", "issues"])
     assert found(verify(tmp_path / "out", [str(tmp_path)])) == EVERY
     assert verify(tmp_path / "out", [name]).checked["input"] == 1
 
@@ -203,8 +202,8 @@ def audited(tmp_path: Path) -> Path:
         (inputs / place).write_bytes(data)
     envelope = json.dumps({"Content": b64encode(days[6]).decode(), "ReportFormat": "text/csv"})
     write(inputs / "2026-10-07/two.json", envelope + "\n" + envelope.replace("text/csv", "text/csv "))
-    result = audit([str(inputs)], Settings(unused(), every_snapshot=True))
-    evidence.write(result, tmp_path / "out", ["parquet"], ["findings"])
+    settings = Settings(unused(), every_snapshot=True)
+    pipeline.audit([str(inputs)], settings, str(tmp_path / "out"), formats=["parquet"], tables=["findings"])
     return tmp_path
 
 

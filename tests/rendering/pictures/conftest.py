@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analyzer.controls.checklist import Checklist, make_checklist
-from tests.outputs.conftest import ODD, any_audit, audit_of
+from tests.audits import ODD
 from tests.rendering.pictures.figures import (
     policy_in,
 )
-
-__all__ = ["any_audit", "audit_of"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable

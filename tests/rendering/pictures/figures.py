@@ -8,15 +8,22 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+from analyzer.controls.checklist import Checklist
 from analyzer.controls.frameworks import BENCHMARKS
 from analyzer.controls.policy import read_policy
+from analyzer.evidence.schema import FEW
+from analyzer.evidence.tally import joined
 from analyzer.rendering.pictures import canvas, render
 from tests.reports import key, unused
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.figure import Figure
 
     from analyzer.controls.policy import Policy
@@ -96,6 +103,23 @@ def numbers(text: str) -> list[int]:
 
 def with_limit(audit: Audit, days: int) -> Audit:
     return replace(audit, settings=replace(audit.settings, checklist=unused(days)))
+
+
+def with_long_names(audit: Audit, endings: Sequence[str]) -> Audit:
+    """Return an audit of longer names: for each ending all controls with that ending, and their findings anew."""
+    checks = [
+        replace(one, control=replace(one.control, id=f"{one.control.id}-{ending}"))
+        for ending in endings
+        for one in audit.checklist.checks
+    ]
+    has_control = audit.tallies["control"].is_valid()
+    found = audit.tallies.filter(has_control)
+    tallies = [audit.tallies.filter(pc.invert(has_control))]
+    for ending in endings:
+        named = pc.binary_join_element_wise(found["control"].cast(pa.string()), ending, "-").cast(FEW)
+        tallies.append(found.set_column(found.column_names.index("control"), "control", named))
+    settings = replace(audit.settings, checklist=Checklist(tuple(checks)))
+    return replace(audit, settings=settings, tallies=joined(tallies))
 
 
 def assert_readable(figure: Figure) -> None:

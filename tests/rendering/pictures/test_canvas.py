@@ -15,7 +15,7 @@ import pytest
 
 from analyzer.controls.checklist import make_checklist
 from analyzer.rendering.pictures import canvas, render
-from tests.outputs.conftest import AS_OF, ODD
+from tests.audits import AS_OF, ODD
 from tests.rendering.pictures.figures import (
     OLD_KEY,
     assert_readable,

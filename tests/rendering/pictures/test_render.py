@@ -15,7 +15,7 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.rendering.pictures import audit as audit_pictures
 from analyzer.rendering.pictures import history as history_pictures
 from analyzer.rendering.pictures import render
-from tests.outputs.conftest import ODD
+from tests.audits import ODD
 from tests.rendering.pictures.figures import (
     MANY,
 )

@@ -18,14 +18,14 @@ from xlsxwriter.exceptions import FileCreateError
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import read_policy
 from analyzer.controls.vocabulary import BOUNDED, Reason, Status
-from analyzer.evidence.schema import CREDENTIALS, FINDINGS, ISSUES, TABLES, USERS, public_tables, to_arrow
+from analyzer.evidence.schema import CREDENTIALS, FINDINGS, ISSUES, TABLES, USERS, to_arrow
 from analyzer.evidence.tables import TablesInMemory
 from analyzer.judging.staleness import EXACT
 from analyzer.reading.issues import CODES
 from analyzer.rendering.workbook import book as excel
 from analyzer.rendering.workbook import engine
 from analyzer.rendering.workbook.tables import READING_ORDER, USERS_READ
-from tests.outputs.conftest import ODD
+from tests.audits import ODD
 from tests.reports import key, user
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ SHEETS = ["Summary", "Findings", "Credentials", "Users", "Data issues", "Method"
 
 
 def write(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: int) -> Path:
-    tables = TablesInMemory(public_tables(audit, list(TABLES)), batch_rows)
+    tables = TablesInMemory({name: to_arrow(getattr(audit, name), TABLES[name]) for name in TABLES}, batch_rows)
     (path,) = excel.write(audit, tables, folder, **options)
     return path
 

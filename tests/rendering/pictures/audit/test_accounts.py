@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from analyzer.controls.vocabulary import Status
 from analyzer.evidence.settings import Settings
 from analyzer.rendering.pictures.audit import accounts
-from tests.outputs.conftest import AS_OF, ODD
+from tests.audits import AS_OF, ODD
 from tests.rendering.pictures.figures import (
     OLD_KEY,
     bars,

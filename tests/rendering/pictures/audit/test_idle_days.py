@@ -12,7 +12,7 @@ import pytest
 from analyzer.controls.vocabulary import Status
 from analyzer.judging.staleness import EXACT
 from analyzer.rendering.pictures.audit import idle_days
-from tests.outputs.conftest import ODD
+from tests.audits import ODD
 from tests.rendering.pictures.figures import (
     MANY,
     bars,

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from analyzer.evidence.settings import Settings
 from analyzer.rendering.pictures import canvas
-from tests.outputs.conftest import AS_OF, ODD
+from tests.audits import AS_OF, ODD
 from tests.rendering.pictures.figures import (
     DASH,
     OLD_KEY,

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
 from analyzer.rendering.pictures.audit import status
-from tests.outputs.conftest import AS_OF, ODD
+from tests.audits import AS_OF, ODD
 from tests.rendering.pictures.figures import (
     DASH,
     MANY,

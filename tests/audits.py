@@ -42,13 +42,13 @@ def audit_of(tmp_path: Path) -> Callable[..., Audit]:
         write(folder / "2026-10-31.csv", csv_of(root(), *rows))
         for account in range(40 if many else 0):
             number = f"{111122223333 + account}"
-            write(folder / f"{number}.csv", csv_of(*(_made_up(n, number) for n in range(account, many, 40))))
+            write(folder / f"{number}.csv", csv_of(*(made_up(n, number) for n in range(account, many, 40))))
         return audit([str(folder)], Settings(checklist or unused(), as_of=AS_OF))
 
     return make
 
 
-def _made_up(number: int, account: str) -> dict[str, str]:
+def made_up(number: int, account: str) -> dict[str, str]:
     age = timedelta(days=number * 37 % 2900, seconds=number)
     idle = age * (number % 11) / 10 if number % 11 < 10 else age
     times = [(AS_OF - ago).strftime("%Y-%m-%dT%H:%M:%SZ") for ago in (age, idle)]

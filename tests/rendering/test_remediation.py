@@ -20,7 +20,7 @@ from analyzer.evidence.schema import TABLES, to_arrow
 from analyzer.evidence.settings import Settings
 from analyzer.rendering import remediation
 from analyzer.rendering.remediation.tasks import newest_capture
-from tests.outputs.conftest import AS_OF
+from tests.audits import AS_OF
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, user, write
 from tests.running import Audit, audit
 
@@ -130,8 +130,12 @@ def audited(
     return audit([report], Settings(make_checklist(policy=policy, controls=controls), as_of=AS_OF))
 
 
+def written(found: Audit, folder: Path) -> list[Path]:
+    return remediation.write(found, found.tables, folder)
+
+
 def script_of(folder: Path, *rows: dict[str, str], **options: Sequence[str]) -> Path:
-    return remediation.write_audit(audited(folder, *rows, **options), folder)[1]  # type: ignore[arg-type]
+    return written(audited(folder, *rows, **options), folder)[1]  # type: ignore[arg-type]
 
 
 def items(script: Path) -> list[str]:
@@ -140,7 +144,7 @@ def items(script: Path) -> list[str]:
 
 
 def worksheet(found: Audit, folder: Path) -> list[dict[str, str]]:
-    with remediation.write_audit(found, folder)[0].open(encoding="utf-8", newline="") as file:
+    with written(found, folder)[0].open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -204,7 +208,7 @@ def test_a_second_option_deletes_them(aws: Aws, hostile: Path) -> None:
 def test_nothing_in_a_report_is_run(aws: Aws, tmp_path: Path) -> None:
     rows = csv_of(root(), *HOSTILE)
     report = write(tmp_path / "2026-10-31" / "r\ntouch pwned\u2028;$(touch pwned).csv", rows)
-    script = remediation.write_audit(audit([report], Settings(as_of=AS_OF)), tmp_path)[1]
+    script = written(audit([report], Settings(as_of=AS_OF)), tmp_path)[1]
     assert len(items(script)) == 3
     aws.run(script, "--apply", "--delete-never-used")
     assert not list(tmp_path.rglob("pwned"))
@@ -213,7 +217,7 @@ def test_nothing_in_a_report_is_run(aws: Aws, tmp_path: Path) -> None:
 def test_names_that_iam_does_not_allow_get_no_item(tmp_path: Path) -> None:
     rows = [user(name, **USED_KEY) for name in ("a b", "$(x)", "x;y", "ü", "'", "a" * 129)]
     found = audited(tmp_path, root(), *rows)
-    assert items(remediation.write_audit(found, tmp_path)[1]) == []
+    assert items(written(found, tmp_path)[1]) == []
     told = [action for (_, credential), action in actions(found, tmp_path).items() if credential == "access_key_1"]
     assert len(told) == len(rows)
     assert all(action.startswith("by hand, since IAM allows no such user name: ") for action in told)
@@ -506,7 +510,7 @@ def test_what_may_be_in_use_is_for_people(tmp_path: Path) -> None:
         user("certificate", cert_1_active="true", cert_1_last_rotated=OLD),
         user("inactive", **key(active="false", rotated=OLD)),
     )
-    assert items(remediation.write_audit(found, tmp_path)[1]) == []
+    assert items(written(found, tmp_path)[1]) == []
     told = actions(found, tmp_path)
     assert told["rotation", "access_key_1"] == "rotate"
     assert told["console", "access_key_1"].startswith("by hand: Keys: make them inactive, or delete them; ")
@@ -544,20 +548,20 @@ def exempt(**matching: str) -> Waiver:
 def test_what_is_excepted_is_not_to_be_done(tmp_path: Path) -> None:
     rows = [user("ann", **NEW_KEY), user("bob", **NEW_KEY)]
     found = audited(tmp_path, *rows, waivers=(exempt(user="ann"),))
-    assert [line.split()[2] for line in items(remediation.write_audit(found, tmp_path)[1])] == ["bob"]
+    assert [line.split()[2] for line in items(written(found, tmp_path)[1])] == ["bob"]
     assert {name for name, _ in actions(found, tmp_path)} == {"bob"}
 
 
 def test_an_exception_from_one_of_two_like_controls_keeps_the_script_away(tmp_path: Path) -> None:
     rows = [user("ann", **NEW_KEY), user("bob", **PASSWORD)]
     found = audited(tmp_path, *rows, waivers=(exempt(control="unused-credentials"),))
-    assert items(remediation.write_audit(found, tmp_path)[1]) == []
+    assert items(written(found, tmp_path)[1]) == []
     told = {row["credential"]: row for row in worksheet(found, tmp_path)}
     assert told["access_key_1"]["controls"] == "unused-credentials-console; access-key-rotation"
     assert told["access_key_1"]["action"] == "rotate"
     assert told["password"]["action"].startswith("by hand, since waiver sealed covers it in part: ")
     found = audited(tmp_path, user("ann", **NEW_KEY), waivers=(exempt(control="access-key-rotation"),))
-    assert len(items(remediation.write_audit(found, tmp_path)[1])) == 1
+    assert len(items(written(found, tmp_path)[1])) == 1
 
 
 @pytest.mark.parametrize(
@@ -571,7 +575,7 @@ def test_an_exception_from_one_of_two_like_controls_keeps_the_script_away(tmp_pa
 )
 def test_without_the_evidence_it_is_done_by_hand(tmp_path: Path, row: dict[str, str], why: str) -> None:
     found = audited(tmp_path, row, controls=["unused-credentials"])
-    assert items(remediation.write_audit(found, tmp_path)[1]) == []
+    assert items(written(found, tmp_path)[1]) == []
     (action,) = actions(found, tmp_path).values()
     assert action.startswith(f"by hand, since {why}: Make used keys inactive")
 
@@ -579,7 +583,7 @@ def test_without_the_evidence_it_is_done_by_hand(tmp_path: Path, row: dict[str, 
 def test_a_use_that_is_not_known_is_not_none(tmp_path: Path) -> None:
     found = audited(tmp_path, user("ann", **NEW_KEY), controls=["unused-credentials"])
     found = replace(found, credentials=found.credentials.assign(last_used_state="missing"))
-    assert items(remediation.write_audit(found, tmp_path)[1]) == []
+    assert items(written(found, tmp_path)[1]) == []
     (action,) = actions(found, tmp_path).values()
     assert action.startswith("by hand, since the report does not say whether it was ever used: ")
 
@@ -588,14 +592,14 @@ def test_a_row_of_no_known_account_is_done_by_hand(tmp_path: Path) -> None:
     no_arn = tuple(column for column in COLUMNS_22 if column != "arn")
     report = write(tmp_path / "2026-10-31.csv", csv_of(user("ann", **USED_KEY), columns=no_arn))
     found = audit([report], Settings(as_of=AS_OF))
-    assert items(remediation.write_audit(found, tmp_path)[1]) == []
+    assert items(written(found, tmp_path)[1]) == []
     told = actions(found, tmp_path)["ann", "access_key_1"]
     assert told.startswith("by hand, since the account is not known: ")
 
 
 def test_a_user_found_twice_is_done_by_hand(tmp_path: Path) -> None:
     found = audited(tmp_path, user("ann", **USED_KEY), user("Ann"), user("bob", **USED_KEY))
-    assert [line.split()[2] for line in items(remediation.write_audit(found, tmp_path)[1])] == ["bob"]
+    assert [line.split()[2] for line in items(written(found, tmp_path)[1])] == ["bob"]
     told = actions(found, tmp_path)["ann", "access_key_1"]
     assert told.startswith("by hand, since the user stands more than once in the reports of the account: ")
 
@@ -607,7 +611,7 @@ def test_only_the_newest_report_of_an_account_is_acted_on(tmp_path: Path, every:
     as_of = None if every else datetime(2026, 10, 30, 23, 59, 59, tzinfo=UTC)
     checklist = make_checklist(controls=["unused-credentials"])
     found = audit([str(tmp_path / "in")], Settings(checklist, as_of=as_of, every_snapshot=every))
-    lines = items(remediation.write_audit(found, tmp_path)[1])
+    lines = items(written(found, tmp_path)[1])
     assert [line.split()[2] for line in lines] == (["ann"] if every else [])
     told = [row["action"] for row in worksheet(found, tmp_path) if row["captured_at"].startswith("2026-10-30")]
     assert len(told) == 2
@@ -681,7 +685,7 @@ def test_a_spreadsheet_finds_no_formula(tmp_path: Path, name: str) -> None:
 
 
 def test_lines_end_in_lf_and_commas_are_quoted(tmp_path: Path) -> None:
-    data = remediation.write_audit(audited(tmp_path, user("a,b", **NEW_KEY)), tmp_path)[0].read_bytes()
+    data = written(audited(tmp_path, user("a,b", **NEW_KEY)), tmp_path)[0].read_bytes()
     assert b"\r" not in data
     assert data.endswith(b"\n")
     assert b'"a,b"' in data
@@ -699,8 +703,7 @@ def test_every_failure_stands_in_the_worksheet(any_audit: Audit, tmp_path: Path)
 
 def test_equal_inputs_give_equal_bytes(any_audit: Audit, tmp_path: Path) -> None:
     first, second = (
-        [path.read_bytes() for path in remediation.write_audit(any_audit, folder)]
-        for folder in (tmp_path, tmp_path / "in")
+        [path.read_bytes() for path in written(any_audit, folder)] for folder in (tmp_path, tmp_path / "in")
     )
     assert first == second
 
@@ -717,25 +720,24 @@ def test_a_dry_run_checks_never_used_keys_as_well(aws: Aws, tmp_path: Path) -> N
 
 @dataclass
 class Pieces:
-    """The public tables of an audit's judged rows, `rows` at a time; texts are `plain` ones, or in dictionaries."""
+    """The public tables of an audit, `size` rows at a time; texts are `plain` ones, or in dictionaries."""
 
     audit: Audit
-    rows: int
+    size: int
     plain: bool = False
 
     def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        frame = getattr(self.audit, name)
-        if name == "users":
-            judged = self.audit.inputs["name"][self.audit.inputs["judged"]]
-            frame = frame[frame["source"].isin(judged)]
-        table = to_arrow(frame, TABLES[name])
+        table = to_arrow(getattr(self.audit, name), TABLES[name])
         if columns is not None:
             table = table.select(list(columns))
         if self.plain:
             types = [(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in table.schema]
             table = table.cast(pa.schema(types))
-        for start in range(0, table.num_rows, self.rows):
-            yield table.slice(start, self.rows)
+        for start in range(0, table.num_rows, self.size):
+            yield table.slice(start, self.size)
+
+    def rows(self, name: str) -> int:
+        return len(getattr(self.audit, name))
 
 
 @pytest.mark.parametrize(("rows", "plain"), [(1, False), (7, True), (10**6, False)])
@@ -743,14 +745,13 @@ def test_pieces_of_the_tables_give_the_same_bytes(any_audit: Audit, tmp_path: Pa
     if len(any_audit.findings) > 1000:
         rows = max(rows, 100)
     (tmp_path / "pieces").mkdir()
-    whole = [path.read_bytes() for path in remediation.write_audit(any_audit, tmp_path)]
+    whole = [path.read_bytes() for path in written(any_audit, tmp_path)]
     pieces = remediation.write(any_audit, Pieces(any_audit, rows, plain), tmp_path / "pieces")
     assert [path.relative_to(tmp_path / "pieces") for path in pieces] == [
         Path("remediation/worksheet.csv"),
         Path("remediation/remediate.sh"),
     ]
-    if not any_audit.inputs.empty:  # else no input says which report is the newest
-        assert [path.read_bytes() for path in pieces] == whole
+    assert [path.read_bytes() for path in pieces] == whole
 
 
 @pytest.mark.parametrize("every", [False, True])
@@ -764,7 +765,7 @@ def test_pieces_say_which_report_is_the_newest_and_who_stands_twice(
     write(tmp_path / "in" / "2026-07-31-b.csv", csv_of(user("ann", account="444455556666", **USED_KEY)))
     found = audit([str(tmp_path / "in")], Settings(as_of=as_of, every_snapshot=every))
     (tmp_path / "pieces").mkdir()
-    whole = [path.read_bytes() for path in remediation.write_audit(found, tmp_path)]
+    whole = [path.read_bytes() for path in written(found, tmp_path)]
     pieces = [path.read_bytes() for path in remediation.write(found, Pieces(found, 2), tmp_path / "pieces")]
     assert pieces == whole
     # The last row of hers: with every snapshot, that of the newest one.
@@ -784,8 +785,9 @@ def test_the_newest_report_counts_whether_it_was_judged_or_not(tmp_path: Path) -
 
 def test_an_account_whose_newest_report_is_not_known_is_left_to_people(tmp_path: Path) -> None:
     found = audited(tmp_path, user("ann", **USED_KEY))
-    inputs = found.inputs.assign(account_id=None)
-    script = remediation.write(replace(found, inputs=inputs), Pieces(found, 10), tmp_path)[1]
+    assert len(items(written(found, tmp_path)[1])) == 1
+    unknown = found.inputs["accounts"].map(lambda parts: [{**part, "account_id": None} for part in parts])
+    script = written(replace(found, inputs=found.inputs.assign(accounts=unknown)), tmp_path)[1]
     assert items(script) == []
 
 

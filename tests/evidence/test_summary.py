@@ -1,0 +1,326 @@
+"""Laws of what outputs show: it survives writing and reading, settings do so too, and tallies count as Python does."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from datetime import UTC, datetime, timedelta, timezone
+from fnmatch import fnmatchcase
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer import pipeline
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.frameworks import BENCHMARKS
+from analyzer.controls.policy import parse_policy, read_policy
+from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
+from analyzer.evidence import storage
+from analyzer.evidence.manifest import audit_facts, manifest
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.seal import MANIFEST, read_manifest, seal
+from analyzer.evidence.settings import Settings
+from analyzer.evidence.summary import UNKNOWN_ACCOUNT
+from analyzer.evidence.tally import Tally
+from analyzer.evidence.writer import put_tables
+from analyzer.judging.staleness import EXACT
+from analyzer.reading.issues import CODES, Level
+from tests.audits import AS_OF
+from tests.reports import write
+from tests.running import audit
+from tests.strategies import reports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from analyzer.controls.checklist import Checklist
+    from analyzer.controls.policy import Policy, Waiver
+    from analyzer.evidence.summary import Summary
+    from tests.running import Audit
+
+ACCOUNTS: Final = ("111122223333", "444455556666", "777788889999")
+POLICY: Final = """# What is known, and until when.
+[controls.unused-credentials]
+max_idle_days = 60
+severity = "high"
+
+[controls.console-mfa]
+enabled = false
+
+[waivers.one]   # of a whole account
+account = "111122223333"
+reason = "r"
+owner = "o"
+expires = 2026-11-20
+
+[waivers.two]
+user = "*a*"
+reason = "with a ü, and a \\"quote\\""
+owner = "o"
+expires = 2026-10-30
+ticket = "T-1"
+
+[waivers.three]
+user = "nobody-of-this-name"
+control = "access-key-rotation"
+credential = "access_key_1"
+reason = "r"
+owner = "o"
+expires = 2027-10-30
+"""
+
+
+def policy() -> Policy:
+    return parse_policy("policy.toml", POLICY.encode())
+
+
+def shown(summary: Summary) -> dict[str, Any]:
+    """Return all that outputs show of an audit, as plain data."""
+    rows = {
+        name: getattr(summary, name).astype("object").where(getattr(summary, name).notna(), None).to_dict("records")
+        for name in ("waivers", "idle", "keys", "tally", "inputs")
+    }
+    crossed = {
+        name: {status.value: table.to_dict("split") for status, table in getattr(summary, name).items()}
+        for name in ("matrix", "open_matrix")
+    }
+    numbers = {
+        name: getattr(summary, name)
+        for name in (
+            *("facts", "by_control", "totals", "unused", "issue_counts", "exit_code", "accounts", "known_accounts"),
+            *("some_unknown", "rows", "root_rows", "made_later", "accounts_of_unknown_device", "reference_instants"),
+        )
+    }
+    tables = {name: getattr(summary, name).to_dict("split") for name in ("by_account", "counts")}
+    covered = {"counts": summary.covered.counts.to_dict("split"), "newest": summary.covered.newest}
+    return {**rows, **crossed, **numbers, **tables, "covered": covered, "settings": summary.settings}
+
+
+def written_and_opened(found: Audit, folder: Path) -> EvidenceSet:
+    """Write the evidence set of an audit into `folder` and open it."""
+    columns = ["source", "line", "column", "value", "code", "message"]
+    issues = found.issues[columns].astype("object")
+    rows = [tuple(row) for row in issues.where(issues.notna(), None).itertuples(index=False)]
+    outputs = put_tables(str(folder), {"tallies": found.tallies})
+    storage.put(str(folder), MANIFEST, seal(manifest("audit", audit_facts(found, rows), outputs)))
+    return EvidenceSet.of(str(folder), read_manifest(folder))
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> dict[str, str]:
+    """Draw reports of some accounts, of one day or two, whole or damaged, by the names of their files."""
+    files = {}
+    for number, account in enumerate(draw(st.lists(st.sampled_from(ACCOUNTS), min_size=1, max_size=3))):
+        text = draw(reports(account=account, drop_column=True)).to_csv()
+        damage = draw(st.sampled_from(["", "", "\nbroken,row\n"]))
+        day = draw(st.sampled_from(["2026-10-30", "2026-10-31", "2026-11-01"]))
+        hint = draw(st.sampled_from([account, "report"]))
+        files[f"{day}/{number}-{hint}.csv"] = text + damage
+    return files
+
+
+def audited(folder: str, files: dict[str, str], settings: Settings) -> Audit:
+    for name, text in files.items():
+        write(Path(folder) / "in" / name, text)
+    return audit([f"{folder}/in"], settings)
+
+
+CHECKLISTS: Final[Mapping[str, Callable[[], Checklist]]] = {
+    "all": make_checklist,
+    "policy": lambda: make_checklist(policy=policy()),
+    "benchmark and policy": lambda: make_checklist(benchmark="security-hub", policy=policy()),
+    "others": lambda: make_checklist(controls=["root-mfa", "access-key-rotation"]),
+}
+
+
+@given(fleets(), st.sampled_from(list(CHECKLISTS)), st.booleans(), st.booleans())
+def test_a_summary_survives_writing_and_reading(
+    files: dict[str, str], checklist: str, every: bool, own_capture: bool
+) -> None:
+    settings = Settings(CHECKLISTS[checklist](), None if own_capture else AS_OF, every_snapshot=every)
+    with tempfile.TemporaryDirectory() as folder:
+        found = audited(folder, files, settings)
+        (Path(folder) / "set").mkdir()
+        again = written_and_opened(found, Path(folder) / "set").summary
+        assert again.tallies.equals(found.tallies)
+        assert shown(again) == shown(found)
+        assert json.dumps(again.facts) == json.dumps(found.facts)
+        left = pipeline.audit([f"{folder}/in"], settings, f"{folder}/out", formats=["parquet"])
+        opened = EvidenceSet.of(f"{folder}/out", read_manifest(Path(folder) / "out"))
+        assert shown(left.summary) == shown(opened.summary) == shown(found)
+        assert json.loads(json.dumps(found.facts)) == opened.manifest["counts"]
+        assert opened.settings == settings
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+POLICIES: Final = {
+    "none": None,
+    "plain": POLICY.encode(),
+    "with a mark": b"\xef\xbb\xbf" + POLICY.encode(),
+    "of Windows": POLICY.replace("\n", "\r\n").encode(),
+    "comments": b"# nothing but\n# comments\n",
+    "empty": b"",
+}
+INSTANTS: Final = {
+    "none": None,
+    "end of a day": AS_OF,
+    "a microsecond": datetime(2026, 10, 31, 1, 2, 3, 4, tzinfo=UTC),
+    "a second": datetime(2026, 10, 31, 1, 2, 3, tzinfo=UTC),
+    "elsewhere": datetime(2026, 10, 31, 1, 2, 3, 999_999, tzinfo=timezone(timedelta(hours=5, minutes=30))),
+}
+
+
+@pytest.mark.parametrize("text", POLICIES)
+@pytest.mark.parametrize("benchmark", [None, *BENCHMARKS])
+def test_settings_survive_the_manifest(tmp_path: Path, benchmark: str | None, text: str) -> None:
+    data = POLICIES[text]
+    known = None
+    if data is not None:
+        (tmp_path / "politique é.toml").write_bytes(data)
+        known = read_policy(tmp_path / "politique é.toml")
+    for instant, (every, account, idle) in product(INSTANTS, ((False, None, None), (True, "123456789012", 30))):
+        checklist = make_checklist(benchmark=benchmark, policy=known, max_idle_days=idle)
+        settings = Settings(checklist, INSTANTS[instant], every, account)
+        again = Settings.of_facts(json.loads(json.dumps(settings.facts)))
+        assert again == settings
+        assert json.dumps(again.facts) == json.dumps(settings.facts)
+        assert again.checklist.changes == settings.checklist.changes
+        assert [one.title for one in again.checklist.checks] == [one.title for one in settings.checklist.checks]
+        assert again.checklist.waivers == settings.checklist.waivers
+        assert again.checklist.policy == known
+
+
+@pytest.mark.parametrize("controls", [["root-mfa"], ["unused-credentials", "console-mfa"]])
+def test_chosen_controls_survive_the_manifest(controls: list[str]) -> None:
+    settings = Settings(make_checklist(controls=controls, policy=policy()))
+    again = Settings.of_facts(json.loads(json.dumps(settings.facts)))
+    assert again == settings
+    assert [one.control.id for one in again.checklist.checks] == [one.control.id for one in settings.checklist.checks]
+
+
+# --- tallies against plain counting -----------------------------------------------------------------------------------
+
+KEYS: Final = (
+    *("tally", "control", "requirement", "account_id", "kind", "status", "reason", "waiver", "age_days", "idle_days"),
+)
+Counts = Counter[tuple[Any, ...]]
+
+
+def keyed(tally: Tally, **keys: object) -> tuple[Any, ...]:
+    return tuple({**keys, "tally": tally.value}.get(name) for name in KEYS)
+
+
+def rows_of(found: Audit, table: str) -> list[dict[str, Any]]:
+    return [row for batch in found.tables.batches(table) for row in batch.to_pylist()]
+
+
+def counted_by_hand(found: Audit) -> Counts:
+    """Count the tables of an audit a row at a time."""
+    counts: Counts = Counter()
+    unused = found.checklist.unused
+    for row in rows_of(found, "findings"):
+        columns = ("control", "requirement", "account_id", "status", "reason", "waiver")
+        counts[keyed(Tally.FINDINGS, **{name: row[name] for name in columns})] += 1
+        if unused and (row["control"], row["requirement"]) == (unused.control.id, unused.requirement):
+            kind = "password" if row["credential"] == "password" else "access_key"
+            days = row["idle_days"] if row["reason"] in EXACT else None
+            counts[keyed(Tally.IDLE, kind=kind, status=row["status"], idle_days=days)] += 1
+    for row in rows_of(found, "credentials"):
+        if row["kind"] in JUDGED_KINDS and row["outcome"] is not None:
+            counts[keyed(Tally.CREDENTIALS, kind=row["kind"], status=row["outcome"])] += 1
+        days = {name: row[name] for name in ("age_days", "idle_days")}
+        if row["kind"] == "access_key" and row["outcome"] in {"pass", "fail"} and None not in days.values():
+            reason = "last_used" if row["last_used_state"] == "value" else "never_used"
+            counts[keyed(Tally.KEYS, **days, reason=reason)] += 1
+    for row in rows_of(found, "users"):
+        kind = "root" if row["is_root"] else "user"
+        counts[keyed(Tally.USERS, account_id=row["account_id"], kind=kind)] += 1
+    for row in rows_of(found, "issues"):
+        counts[keyed(Tally.ISSUES, reason=row["code"])] += 1
+    return counts + waivers_by_hand(found)
+
+
+def matched_by(waiver: Waiver, finding: dict[str, Any]) -> bool:
+    named = (("account_id", waiver.account), ("credential", waiver.credential), ("control", waiver.control))
+    if any(wanted not in {None, finding[name]} for name, wanted in named):
+        return False
+    return waiver.user is None or fnmatchcase((finding["user"] or "").lower(), waiver.user)
+
+
+def waivers_by_hand(found: Audit) -> Counts:
+    """Count what waivers cover, and what they match and nothing covers."""
+    counts: Counts = Counter()
+    for row in rows_of(found, "findings"):
+        if row["status"] not in {"fail", "not_checked"}:
+            assert row["waiver"] is None
+            continue
+        matching = [one for one in found.checklist.waivers if matched_by(one, row)]
+        covering = next((one.id for one in matching if row["as_of"] <= one.end), None)
+        assert row["waiver"] == covering
+        for one in matching:
+            if covering is None:
+                counts[keyed(Tally.WAIVERS, waiver=one.id)] += 1
+        if covering is not None:
+            counts[keyed(Tally.WAIVERS, waiver=covering, status=row["status"])] += 1
+    return counts
+
+
+@given(fleets(), st.sampled_from(list(CHECKLISTS)), st.booleans())
+def test_tallies_are_what_python_counts(files: dict[str, str], checklist: str, own_capture: bool) -> None:
+    settings = Settings(CHECKLISTS[checklist](), None if own_capture else AS_OF, every_snapshot=own_capture)
+    with tempfile.TemporaryDirectory() as folder:
+        found = audited(folder, files, settings)
+    told = found.tallies.to_pylist()
+    counts = Counter({tuple(row[name] for name in KEYS): row["count"] for row in told})
+    assert len(counts) == len(told), "each key stands there once"
+    # A waiver that matches something is told of also where it covers nothing of a status.
+    assert +counts == counted_by_hand(found)
+    latest: dict[tuple[Any, ...], Any] = {}
+    for row in rows_of(found, "findings"):
+        columns = ("control", "requirement", "account_id", "status", "reason", "waiver")
+        at = keyed(Tally.FINDINGS, **{name: row[name] for name in columns})
+        latest[at] = max(latest.get(at, row["as_of"]), row["as_of"])
+    assert {tuple(row[name] for name in KEYS): row["latest"] for row in told if row["tally"] == "findings"} == latest
+
+
+@given(fleets(), st.sampled_from(list(CHECKLISTS)))
+def test_what_is_shown_is_what_python_counts(files: dict[str, str], checklist: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        found = audited(folder, files, Settings(CHECKLISTS[checklist](), AS_OF))
+    findings, checks = rows_of(found, "findings"), found.checklist.checks
+    for check, counts, place in zip(checks, found.by_control, range(len(checks)), strict=True):
+        mine = [
+            row for row in findings if (row["control"], row["requirement"]) == (check.control.id, check.requirement)
+        ]
+        assert counts == by_hand(mine)
+        for status in Status:
+            by_account = Counter(row["account_id"] or UNKNOWN_ACCOUNT for row in mine if row["status"] == status)
+            shown_counts = found.matrix[status].loc[place].to_dict()
+            assert {account: count for account, count in shown_counts.items() if count} == by_account
+    users = rows_of(found, "users")
+    assert set(found.by_account.index) == set(found.accounts) == {row["account_id"] or UNKNOWN_ACCOUNT for row in users}
+    for account, sums in found.by_account.to_dict("index").items():
+        assert sums == by_hand([row for row in findings if (row["account_id"] or UNKNOWN_ACCOUNT) == account])
+    assert found.totals == by_hand(findings)
+    assert (found.rows, found.root_rows) == (len(users), sum(row["is_root"] for row in users))
+    outcomes = Counter((row["kind"], row["outcome"]) for row in rows_of(found, "credentials") if row["outcome"])
+    for kind in JUDGED_KINDS:
+        for outcome in Outcome:
+            assert found.count(kind, outcome) == outcomes[kind, outcome]
+    levels = [CODES[row["code"]].level for row in rows_of(found, "issues")]
+    assert found.exit_code == (3 if Level.REJECTED in levels else 1 if found.totals["open"] else 0)
+
+
+def by_hand(findings: list[dict[str, Any]]) -> dict[str, int]:
+    counts: dict[str, int] = {status.value: sum(row["status"] == status for row in findings) for status in Status}
+    is_open = [row["status"] in {"fail", "not_checked"} and row["waiver"] is None for row in findings]
+    waived = sum(row["waiver"] is not None for row in findings)
+    judged = len(findings) - counts["not_applicable"]
+    return {**counts, "waived": waived, "open": sum(is_open), "judged": judged}

@@ -1,0 +1,310 @@
+"""Evidence first, formats from it: what `render` makes of a set, when it refuses one, and what the manifest says."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from pyarrow import parquet
+
+from analyzer import pipeline
+from analyzer.controls.checklist import make_checklist
+from analyzer.errors import InputError, OutputError
+from analyzer.evidence.schema import TABLES
+from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered, seal, unseal
+from analyzer.pipeline import Engine, Options
+from analyzer.reading.issues import CODES, Level
+from tests.audits import AS_OF, ODD, made_up
+from tests.rendering.sets import settings
+from tests.reports import ACCOUNT, csv_of, key, root, user, write
+from tests.running import Settings
+from tests.test_road import by_itself
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FORMATS: Final = ("excel", "charts", "remediation")
+ENGINES: Final = {"local": Engine(batch=1), "dask": Engine("dask", batch=1, run=by_itself)}
+OTHER: Final = "444455556666"
+MANY: Final = "777788889999"
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return the path of reports of several accounts and days; of damaged, merged, repeated and unreadable ones."""
+    folder = tmp_path_factory.mktemp("fleet")
+    write(folder / "2026-10-31/odd.csv", csv_of(root(), *ODD) + "\nbroken,row\n")
+    for day in ("2026-10-29", "2026-10-30"):
+        write(folder / day / f"{ACCOUNT}.csv", csv_of(root(), *ODD[:3]) + "\nbroken,row,again\n")
+    many = csv_of(root(MANY), *(made_up(number, MANY) for number in range(60)))
+    for day in ("2026-10-20", "2026-10-31"):
+        write(folder / day / f"{MANY}.csv", many)
+    # Two accounts in one file: of one of them it is the newest report, of the other it is not.
+    merged = [user(name, account=account, **key(rotated="2025-01-01T00:00:00Z")) for name, account in (("z", MANY),)]
+    old = user("ci-deploy", account=OTHER, **key(rotated="2026-01-01T00:00:00Z"))
+    write(folder / "2026-10-25/merged.csv", csv_of(root(OTHER), old, *merged))
+    write(folder / "2026-10-31/copy.csv", many)
+    write(folder / "2026-10-31/notes.txt", "nothing")
+    write(folder / "2026-10-31/empty.csv", "")
+    return [str(folder)]
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def leave(
+    fleet: list[str],
+    folder: Path,
+    formats: Sequence[str] = ("parquet",),
+    tables: Sequence[str] = tuple(TABLES),
+    options: Options = Options(),  # noqa: B008 - frozen
+    where: Engine = ENGINES["local"],
+) -> dict[str, bytes]:
+    """Audit the fleet into a folder; return all files of it."""
+    left = pipeline.audit(fleet, settings(), str(folder), formats=formats, tables=tables, options=options, where=where)
+    files = files_in(folder)
+    assert sorted(left.files) == sorted(files)
+    return files
+
+
+def formats_in(folder: Path) -> dict[str, str]:
+    """Return the format of each rendering that `rendered.json` lists."""
+    found = read_rendered(folder)
+    return {one["name"]: one["format"] for one in found["outputs"]} if found else {}
+
+
+# --- render gives what audit gives ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("rows", [3, 100_000])
+def test_render_gives_the_very_bytes_of_audit(fleet: list[str], tmp_path: Path, engine: str, rows: int) -> None:
+    options, where = Options(workbook_rows=rows), ENGINES[engine]
+    at_once = leave(fleet, tmp_path / "at once", FORMATS, options=options, where=where)
+    alone = leave(fleet, tmp_path / "later", where=where)
+    assert (engine == "dask") == any(name.startswith("findings.parquet/part-") for name in alone)
+    assert RENDERED not in alone
+    left = pipeline.render(tmp_path / "later", FORMATS, tmp_path / "elsewhere", options=options)
+    assert files_in(tmp_path / "later") == alone, "a set that is rendered elsewhere stays as it is"
+    assert files_in(tmp_path / "elsewhere") == at_once
+    assert sorted([*left.files, *alone]) == sorted(at_once)
+    left = pipeline.render(tmp_path / "later", FORMATS, options=options)
+    assert files_in(tmp_path / "later") == at_once
+    assert sorted([*left.files, *alone]) == sorted(at_once)
+    for name in ("at once", "elsewhere", "later"):
+        assert pipeline.verify(tmp_path / name, fleet).holds
+
+
+def test_renderings_of_both_engines_are_the_same_bytes(fleet: list[str], tmp_path: Path) -> None:
+    for engine, where in ENGINES.items():
+        leave(fleet, tmp_path / engine, FORMATS, where=where)
+    names = formats_in(tmp_path / "local")
+    assert names == formats_in(tmp_path / "dask")
+    for name in names:
+        assert (tmp_path / "local" / name).read_bytes() == (tmp_path / "dask" / name).read_bytes(), name
+
+
+def test_one_format_after_the_other_gives_the_same_renderings(fleet: list[str], tmp_path: Path) -> None:
+    at_once = leave(fleet, tmp_path / "at once", FORMATS)
+    out = tmp_path / "out"
+    alone = leave(fleet, out)
+    for place, one in enumerate(FORMATS):
+        pipeline.render(out, [one])
+        assert set(formats_in(out).values()) == set(FORMATS[: place + 1])
+        assert pipeline.verify(out).holds
+    found = files_in(out)
+    assert found.keys() == at_once.keys()
+    assert {name for name in at_once if at_once[name] != found[name]} <= {RENDERED}
+    assert {name: found[name] for name in alone} == alone, "tables and manifest are never rewritten"
+
+
+def test_other_renderings_stay_and_the_same_format_is_made_anew(fleet: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    before = leave(fleet, out, ("charts", "excel"))
+    pipeline.render(out, ["excel"], options=Options(workbook_rows=3))
+    after = files_in(out)
+    assert after.keys() == before.keys()
+    assert {name for name in before if before[name] != after[name]} == {"workbook.xlsx", RENDERED}
+    pipeline.render(out, ["charts"], out)
+    assert files_in(out).keys() == before.keys(), "its own folder by name is the set itself"
+    copy = tmp_path / "copy"
+    pipeline.render(out, ["remediation"], copy)
+    assert set(formats_in(copy).values()) == {"remediation"}
+    assert files_in(out).keys() == before.keys()
+    for folder in (out, copy):
+        assert pipeline.verify(folder).holds
+
+
+def test_nothing_to_render_leaves_the_set_as_it_is(fleet: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    before = leave(fleet, out)
+    left = pipeline.render(out, ["parquet"])
+    assert left.files == []
+    assert files_in(out) == before
+    pipeline.render(out, ["charts"])
+    before = files_in(out)
+    assert pipeline.render(out, ["parquet"]).files == [RENDERED]
+    assert files_in(out) == before
+
+
+def test_rendered_json_says_from_what_and_how(fleet: list[str], tmp_path: Path) -> None:
+    leave(fleet, tmp_path, FORMATS, options=Options(workbook_rows=7))
+    rendered, manifest = read_rendered(tmp_path), read_manifest(tmp_path)
+    assert rendered is not None
+    assert rendered["manifest"] == manifest["digest"]
+    assert rendered["settings"] == {"workbook_rows": 7}
+    assert {"credreport", "pandas", "pyarrow", "matplotlib", "xlsxwriter"} == rendered["versions"].keys()
+    assert {"credreport", "pandas", "pyarrow"} == manifest["versions"].keys()
+    assert "workbook_rows" not in json.dumps(manifest), "the manifest has only what changes the tables"
+    assert list(dict.fromkeys(one["format"] for one in rendered["outputs"])) == list(FORMATS)
+
+
+def test_rendered_json_says_how_each_was_made_that_was_made_before(fleet: list[str], tmp_path: Path) -> None:
+    leave(fleet, tmp_path, ["excel"], options=Options(workbook_rows=7))
+    for others in (["charts"], ["remediation"]):
+        pipeline.render(tmp_path, others)
+        rendered = read_rendered(tmp_path)
+        assert rendered is not None
+        assert rendered["settings"] == {"workbook_rows": 100_000}
+        for one in rendered["outputs"]:
+            assert one.get("settings") == ({"workbook_rows": 7} if one["format"] == "excel" else None)
+            assert "versions" not in one, "those of now"
+    pipeline.render(tmp_path, ["charts"], options=Options(workbook_rows=7))
+    rendered = read_rendered(tmp_path)
+    assert rendered is not None
+    assert rendered["settings"] == {"workbook_rows": 7}
+    of_format = {one["format"]: one.get("settings") for one in rendered["outputs"]}
+    assert of_format == {"excel": None, "charts": None, "remediation": {"workbook_rows": 100_000}}
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+def assert_refused(folder: Path, out: Path, match: str, hint: str, formats: Sequence[str] = FORMATS) -> None:
+    """Neither the set itself nor another folder gets a rendering, and nothing is changed."""
+    before = files_in(folder)
+    for place in (None, out):
+        with pytest.raises(InputError, match=match) as error:
+            pipeline.render(folder, formats, place)
+        assert hint in error.value.hint
+    assert files_in(folder) == before
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_changed_byte_of_any_table_or_of_the_manifest_is_refused(
+    fleet: list[str], tmp_path: Path, engine: str
+) -> None:
+    out = tmp_path / "out"
+    for name, data in leave(fleet, out, where=ENGINES[engine]).items():
+        for at in (0, len(data) // 2, len(data) - 1):
+            changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+            (out / name).write_bytes(changed)
+            assert_refused(out, tmp_path / "other", re.escape(name), "")
+        (out / name).write_bytes(data)
+    assert pipeline.verify(out).holds
+
+
+def test_a_table_that_is_gone_is_refused(fleet: list[str], tmp_path: Path) -> None:
+    leave(fleet, tmp_path / "out")
+    (tmp_path / "out/findings.parquet").unlink()
+    assert_refused(tmp_path / "out", tmp_path / "other", r"findings\.parquet", "credreport verify")
+
+
+def test_a_set_of_another_version_is_refused_with_what_to_do(fleet: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    leave(fleet, out)
+    known = read_manifest(out)
+    first = {name: value for name, value in known.items() if name != "digest"} | {"schema_version": 1}
+    write(out / MANIFEST, json.dumps(first, indent=2))
+    assert_refused(out, tmp_path / "other", "has schema version 1, this credreport knows 2", "run the command again")
+    (out / MANIFEST).write_bytes(seal(known | {"schema_version": 3}))
+    assert_refused(out, tmp_path / "other", "has schema version 3, this credreport knows 2", "update credreport")
+
+
+def test_what_is_no_set_is_refused(fleet: list[str], tmp_path: Path) -> None:
+    assert_refused(Path(fleet[0]), tmp_path / "other", "no evidence set", "credreport audit -o DIR")
+
+
+@pytest.mark.parametrize("tables", [("issues",), ("findings", "users", "issues"), ()])
+def test_a_set_without_a_table_that_is_needed_names_the_option(
+    fleet: list[str], tmp_path: Path, tables: tuple[str, ...]
+) -> None:
+    out = tmp_path / "out"
+    leave(fleet, out, tables=tables)
+    missing = ", ".join(sorted(TABLES.keys() - set(tables)))
+    assert_refused(out, tmp_path / "other", rf"without {missing} \(option --tables\)", "without --tables")
+    pipeline.render(out, ["charts"], tmp_path / "drawn")  # which needs none of them
+    assert pipeline.verify(tmp_path / "drawn").holds
+
+
+def test_a_workbook_that_a_person_changed_is_not_replaced(fleet: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    leave(fleet, out, ["excel"])
+    write(out / "workbook.xlsx", "mine")
+    with pytest.raises(OutputError, match=r"workbook\.xlsx in .* was changed"):
+        pipeline.render(out, ["charts"])
+    assert (out / "workbook.xlsx").read_text() == "mine"
+    pipeline.render(out, ["excel"], tmp_path / "other")
+    assert pipeline.verify(tmp_path / "other").holds
+
+
+def test_renderings_of_another_set_are_not_taken_for_those_of_this_one(fleet: list[str], tmp_path: Path) -> None:
+    leave(fleet, tmp_path / "out", ["excel"])
+    rendered = read_rendered(tmp_path / "out")
+    assert rendered is not None
+    (tmp_path / "out" / RENDERED).write_bytes(seal(rendered | {"manifest": "0" * 64}))
+    with pytest.raises(InputError, match=rf"{RENDERED} in .* is not of the set beside it"):
+        pipeline.render(tmp_path / "out", ["charts"])
+
+
+# --- the manifest -----------------------------------------------------------------------------------------------------
+
+
+def rows_of(folder: Path, table: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = parquet.read_table(folder / f"{table}.parquet").to_pylist()
+    return rows
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_rows_in_are_rows_out_and_rejected_and_not_judged(fleet: list[str], tmp_path: Path, every: bool) -> None:
+    out = tmp_path / "out"
+    pipeline.audit(
+        fleet, Settings(make_checklist(), AS_OF, every), str(out), formats=["parquet"], where=Engine(batch=1)
+    )
+    manifest, users = read_manifest(out), rows_of(out, "users")
+    rejected = [row for row in rows_of(out, "issues") if CODES[row["code"]].level >= Level.REJECTED and row["line"]]
+    roles = set()
+    for one in manifest["inputs"]:
+        parts = one["accounts"]
+        roles |= {part["role"] for part in parts}
+        assert one["rows"] == sum(part["rows"] for part in parts) + one["rejected"], one["name"]
+        # In the file a line each, below the header.
+        assert one["rows"] == len(Path(one["name"]).read_text().strip().splitlines()) - 1
+        left = [row for row in users if row["source"] == one["name"]]
+        of_account = {part["account_id"]: part["rows"] for part in parts if part["role"] == "judged"}
+        assert one["judged"] == bool(of_account)
+        for account, rows in of_account.items():
+            assert sum(row["account_id"] == account for row in left) == rows
+        assert len(left) == sum(of_account.values())
+        if {part["role"] for part in parts} == {"judged"}:
+            lines = [row["line"] for row in left] + [row["line"] for row in rejected if row["source"] == one["name"]]
+            assert sorted(lines) == list(range(2, one["rows"] + 2)), "each row is out, or rejected by its line"
+    assert roles == ({"judged"} if every else {"judged", "not_judged"})
+    counts = manifest["counts"]
+    assert counts["users"] == len(users)
+    assert counts["rows"] == counts["users"] + counts["rows_rejected"] + counts["rows_not_judged"]
+    assert counts["rows_rejected"] == sum(one["rejected"] for one in manifest["inputs"]) > 0
+    assert {Path(one["source"]).name for one in manifest["not_read"]} == {"copy.csv", "notes.txt", "empty.csv"}
+
+
+def test_the_manifest_lists_the_tables_alone(fleet: list[str], tmp_path: Path) -> None:
+    files = leave(fleet, tmp_path / "out", FORMATS, tables=["findings"])
+    manifest = unseal(files[MANIFEST])
+    assert [one["name"] for one in manifest["outputs"]] == ["findings.parquet", "tallies.parquet"]
+    assert manifest["kind"] == "audit"
+    assert manifest == unseal(leave(fleet, tmp_path / "again", tables=["findings"])[MANIFEST])
