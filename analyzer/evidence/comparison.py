@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.history import IDENTITY
-from analyzer.evidence.plain import frame_of_rows, plain_rows
+from analyzer.evidence.inputs import input_facts, inputs_of_facts
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import WithIssues, issue_codes, told_of
@@ -41,7 +41,7 @@ class Comparison(WithIssues):
         """Return the comparison whose `facts` a manifest keeps, and whose tables are these."""
         return cls(
             settings=Settings.of_facts(facts["settings"]),
-            inputs=frame_of_rows(facts["inputs"]),
+            inputs=inputs_of_facts(facts["inputs"]),
             events=to_pandas(tables["events"]),
             issues=to_pandas(tables["issues"]),
             accounts=tuple(facts["accounts"]),
@@ -118,7 +118,7 @@ class Comparison(WithIssues):
             "only_old": list(self.only_old),
             "only_new": list(self.only_new),
             "issues": self.issue_counts,
-            "inputs": plain_rows(self.inputs),
+            "inputs": input_facts(self.inputs),
         }
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from analyzer.controls.vocabulary import counted
-from analyzer.evidence.plain import frame_of_rows, plain_rows
+from analyzer.evidence.inputs import input_facts, inputs_of_facts
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import WithIssues, issue_codes, told_of
@@ -52,7 +52,7 @@ class History(WithIssues):
         frames = {name: to_pandas(tables[name]) for name in ("lifetimes", "trend", "coverage", "issues")}
         return cls(
             settings=Settings.of_facts(facts["settings"]),
-            inputs=frame_of_rows(facts["inputs"]),
+            inputs=inputs_of_facts(facts["inputs"]),
             **frames,
             sla_days=facts["sla_days"],
             series=tuple(datetime.fromisoformat(date) for date in facts["series"]),
@@ -136,7 +136,7 @@ class History(WithIssues):
             "measures": self.measures,
             "not_covered": [list(pair) for pair in self.not_covered],
             "issues": self.issue_counts,
-            "inputs": plain_rows(self.inputs),
+            "inputs": input_facts(self.inputs),
         }
 
     @property

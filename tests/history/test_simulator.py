@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.oracle import judge, read_time
-from tests.snapshots.simulator import (
+from tests.history.simulator import (
     CERTIFICATE,
     EVENTS,
     KEY,
