@@ -6,7 +6,7 @@ The same function judges a batch in threads of this process and in tasks on a cl
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -131,17 +131,21 @@ class Making:
         return result
 
 
-def read(  # noqa: PLR0913 - what is read, and where it goes
-    batch: Batch,
-    account_id: str | None,
-    as_of: datetime | None,
-    log: IssueLog,
-    result: Result,
-    leave_out: Collection[str] = (),
-) -> Tables | None:
-    """Return the rows of a batch that are judged; what there is of inputs and corrections goes to `result`.
+class Parsed(NamedTuple):
+    """Reports with their rows: `pairs` of report and account, and each row's position there (see `accounts_in`)."""
 
-    None where there is nothing to judge, or where a report is not what the survey took it for.
+    reports: list[tuple[Selected, Source]]
+    tables: Tables
+    pairs: pd.DataFrame
+    of_row: np.typing.NDArray[np.int64]
+
+
+def parsed(
+    batch: Batch, account_id: str | None, log: IssueLog, result: Result, leave_out: Collection[str] = ()
+) -> Parsed | None:
+    """Return the reports of a batch, read whole; what is counted, and corrections, go to `result`.
+
+    None where there is nothing to read, or where a report is not what the survey took it for.
     """
     result.reports = len(batch.reports) + len(batch.counted)
     with Reader() as reader:
@@ -154,11 +158,28 @@ def read(  # noqa: PLR0913 - what is read, and where it goes
     pairs, of_row = accounts_in(tables.users)
     rejected = tables.reports.groupby("source")["rejected"].sum()
     result.corrections |= _corrections(found, pairs, rejected)
-    if result.corrections:
+    return None if result.corrections else Parsed(found, tables, pairs, of_row)
+
+
+def read(  # noqa: PLR0913 - what is read, and where it goes
+    batch: Batch,
+    account_id: str | None,
+    as_of: datetime | None,
+    log: IssueLog,
+    result: Result,
+    leave_out: Collection[str] = (),
+) -> Tables | None:
+    """Return the rows of a batch that are judged; what there is of inputs and corrections goes to `result`.
+
+    None where there is nothing to judge, or where a report is not what the survey took it for.
+    """
+    found = parsed(batch, account_id, log, result, leave_out)
+    if found is None:
         return None
+    reports, tables, pairs, of_row = found
     owned = zip(pairs["owner"], pairs["account"], strict=True)
-    judged = np.array([account in found[owner][0].judged for owner, account in owned], bool)
-    result.inputs += _inputs(found, tables, pairs.assign(judged=judged), as_of)
+    judged = np.array([account in reports[owner][0].judged for owner, account in owned], bool)
+    result.inputs += _inputs(reports, tables, pairs.assign(judged=judged), as_of)
     return _only(tables, judged[of_row])
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from analyzer import engine
 from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Making, Result, input_of
@@ -36,6 +36,10 @@ from analyzer.evidence.writer import GrowingFiles, Parts, put_tables
 from analyzer.history.audits import audits_at, compare_audits
 from analyzer.history.compare import Comparing
 from analyzer.history.follow import Following
+from analyzer.history.keeping import Keeping
+from analyzer.history.kept import Ingest, Stored
+from analyzer.history.store.adding import Added, adding
+from analyzer.history.store.contents import contents
 from analyzer.judging.waivers import describe_waivers
 from analyzer.reading.issues import IssueLog
 from analyzer.rendering.registry import TABLES, default_formats, formats_of, tables_needed
@@ -43,7 +47,7 @@ from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
 from analyzer.survey.files import is_url
 from analyzer.survey.look import Looking
-from analyzer.survey.plan import plan
+from analyzer.survey.plan import plan, plan_by_month
 from analyzer.survey.selection import everything, select
 from analyzer.survey.spool import NAME as SPOOL
 from analyzer.survey.spool import Spool
@@ -59,8 +63,10 @@ __all__ = [
     "audit",
     "compare",
     "history",
+    "ingest",
     "inspect",
     "render",
+    "stored",
     "verify",
 ]
 
@@ -162,38 +168,58 @@ class _Gathered:
     tallies: list[pa.Table] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
     found: list[Any] = field(default_factory=list)
+    reports: int = 0
+
+
+class _Taker(Protocol):
+    """Takes the tables of batches as they come."""
+
+    def put(self, tables: Mapping[str, pa.Table]) -> None:
+        """Take rows of tables."""
+
+    def restart(self) -> None:
+        """Forget all that was put."""
 
 
 @dataclass(frozen=True)
 class _Road:
-    """How reports are looked at and read: `run` maps tasks, `size` is about how many bytes of CSV are one."""
+    """How reports are looked at and read: `run` maps tasks, `size` is about how many bytes of CSV are one.
+
+    `stage` is the name of the stage in which they are read.
+    """
 
     looking: Looking
     run: Map
     size: int = BATCH
     progress: Progress = SILENT
+    stage: str = "judging"
 
     def survey(self, paths: Sequence[str], leave_out: Path | None = None, side: int = 0) -> Survey:
         """Look at the inputs; `side` is 1 for the newer side of a comparison."""
         looking = replace(self.looking, side=side)
         return Survey.of(paths, looking, self.run, leave_out=leave_out, progress=self.progress)
 
-    def gather(
+    def gather(  # noqa: PLR0913 - what is read, and where it goes
         self,
         survey: Survey | Both,
         choose: Callable[[Sequence[Entry], IssueLog], list[Selected]],
         task: Callable[[Batch], Result],
-        writer: Writer | None = None,
+        writer: _Taker | None = None,
         *,
-        cuts_groups: bool,
+        cuts_groups: bool = False,
+        by_month: bool = False,
     ) -> _Gathered:
-        """Run a task over the batches of the reports that are chosen; again, where a report is not what it seemed."""
+        """Run a task over the batches of the reports that are chosen; again, where a report is not what it seemed.
+
+        Batches are those of `plan`, or of `plan_by_month`.
+        """
+        planned = plan_by_month if by_month else partial(plan, cuts_groups=cuts_groups)
         while True:
             log = IssueLog([*survey.issues, *survey.copies])
             selected = choose(survey.entries, log)
             found = _Gathered(issues=log.rows)
             found.inputs += [input_of(one.entry) for one in selected if not one.is_read and one.entry.facts]
-            corrections = self._gather(plan(selected, self.size, cuts_groups=cuts_groups), task, writer, found)
+            corrections = self._gather(planned(selected, self.size), task, writer, found)
             if not corrections:
                 return found
             survey = survey.corrected(corrections, self.looking, self.run)
@@ -201,10 +227,10 @@ class _Road:
                 writer.restart()
 
     def _gather(
-        self, todo: Sequence[Batch], task: Callable[[Batch], Result], writer: Writer | None, found: _Gathered
+        self, todo: Sequence[Batch], task: Callable[[Batch], Result], writer: _Taker | None, found: _Gathered
     ) -> dict[Key, Entry | None]:
         """Run a task over batches; what comes of them goes to `found` and `writer`. Return the corrections."""
-        self.progress.stage("judging", sum(len(one.reports) + len(one.counted) for one in todo))
+        self.progress.stage(self.stage, sum(len(one.reports) + len(one.counted) for one in todo))
         corrections: dict[Key, Entry | None] = {}
         for result in self.run(task, todo):
             corrections |= result.corrections
@@ -215,6 +241,7 @@ class _Road:
             found.outputs += result.outputs
             found.found += [] if result.found is None else [result.found]
             found.tallies += [] if result.tallies is None else [result.tallies]
+            found.reports += result.reports
             self.progress.advance(result.reports)
         return corrections
 
@@ -437,6 +464,39 @@ def _remove_unlisted(evidence: EvidenceSet) -> None:
 
 def _table_of(output: Mapping[str, Any]) -> str:
     return str(output["name"]).partition("/")[0].removesuffix(".parquet")
+
+
+# --- ingest, store ----------------------------------------------------------------------------------------------------
+
+
+def ingest(
+    paths: Sequence[str],
+    folder: Path,
+    *,
+    account_id: str | None = None,
+    batch: int = TASK,
+    progress: Progress = SILENT,
+) -> Ingest:
+    """Keep the reports under `paths` in the store in `folder`; about `batch` bytes of CSV are read together.
+
+    Those of unknown date or account are refused, and those of a month that is damaged; the rest is added. Raises
+    InputError where there is no report, and OutputError where `folder` cannot be written or holds other files.
+    """
+    keeping = Keeping(account_id)
+    with adding(folder) as new:
+        looking = Looking(Spool(f"{new.staging}/{SPOOL}"), account_id)
+        road = _Road(looking, engine.local, batch, progress, "reading")
+        found = road.gather(road.survey(paths, folder), keeping.choose, keeping.of, new, by_month=True)
+        progress.stage("storing")
+        shutil.rmtree(new.staging / SPOOL, ignore_errors=True)
+        new.finish()
+    kept = Added(new.added, new.known, found.reports - new.added - new.known, new.rows)
+    return Ingest(kept, issues_table(IssueLog([*found.issues, *new.log.rows])))
+
+
+def stored(folder: Path) -> Stored:
+    """Return what the store in `folder` holds. Raises InputError where it is no store, or one of a newer version."""
+    return Stored.of(contents(folder))
 
 
 # --- inspect, verify, render ------------------------------------------------------------------------------------------

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from analyzer import engine
 from analyzer.controls.checklist import Checklist, make_checklist
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.layout import COLUMNS, LAST_USED_COLUMNS, ROOT_USER
 from analyzer.reading.normalizing import Tables, normalize
 from analyzer.reading.parsing import parse
-from analyzer.survey.files import read_sources
+from analyzer.survey.files import Reader
+from analyzer.survey.look import Looking
+from analyzer.survey.spool import Spool
+from analyzer.survey.survey import Survey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analyzer.reading.source import Source
 
 ACCOUNT = "111122223333"
 COLUMNS_22 = COLUMNS[:22]
@@ -78,6 +89,15 @@ def write(path: Path, content: str | bytes) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return str(path)
+
+
+def read_sources(paths: Sequence[str], log: IssueLog, leave_out: Path | None = None) -> list[Source]:
+    """Return the reports under `paths` as the program reads them, by name, without copies."""
+    with tempfile.TemporaryDirectory() as folder:
+        survey = Survey.of(paths, Looking(Spool(f"{folder}/reports")), engine.local, leave_out=leave_out)
+        log.rows += [*survey.issues, *survey.copies]
+        with Reader() as reader:
+            return [entry.source(reader, log) for entry in survey.entries]
 
 
 def read(*paths: str | Path, account_id: str | None = None) -> tuple[Tables, IssueLog]:

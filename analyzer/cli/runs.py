@@ -98,16 +98,16 @@ def run_history(request: History, progress: Progress) -> tuple[FoundHistory, Wri
 
 def run_ingest(paths: Sequence[str], store: Path, account_id: str | None, progress: Progress) -> Ingest:
     """Keep the snapshots under `paths` in a store."""
-    from analyzer.history import tracking  # noqa: PLC0415
+    from analyzer import pipeline  # noqa: PLC0415
 
-    return tracking.ingest(paths, store, account_id=account_id, progress=_reading(progress, "keeping"))
+    return pipeline.ingest(paths, store, account_id=account_id, progress=progress)
 
 
 def run_store(folder: Path) -> Stored:
     """Return what a store holds."""
-    from analyzer.history import tracking  # noqa: PLC0415
+    from analyzer import pipeline  # noqa: PLC0415
 
-    return tracking.stored(folder)
+    return pipeline.stored(folder)
 
 
 def _reading(progress: Progress, then: str, name: str = "reading", times: int = 1) -> Callable[[int, int], None]:

@@ -12,7 +12,8 @@ from analyzer.reading.issues import Level
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analyzer.history.store import Added, Contents
+    from analyzer.history.store.adding import Added
+    from analyzer.history.store.contents import Contents
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _LAST: Final = "~"
-"""A text that comes after every account."""
+"""A text that comes after every account and month."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,20 @@ def plan(selected: Sequence[Selected], size: int, *, cuts_groups: bool) -> list[
     rest = [one.entry for one in selected if not one.is_read and one.entry.facts is None]
     counted = cut(rest, size, lambda entry: entry.size)
     return batches + [Batch(number, (), tuple(batch)) for number, batch in enumerate(counted, start=len(batches))]
+
+
+def plan_by_month(selected: Sequence[Selected], size: int) -> list[Batch]:
+    """Return batches of about `size` bytes of CSV, by the month (UTC) of capture and then by name; undated ones last.
+
+    Every report is read, whatever else there is of its snapshot.
+    """
+
+    def place(one: Selected) -> tuple[str, str]:
+        captured = one.entry.captured_at
+        return captured.astimezone(UTC).isoformat()[:7] if captured else _LAST, one.entry.name
+
+    batches = cut(sorted(selected, key=place), size, lambda one: one.entry.size)
+    return [Batch(number, tuple(batch)) for number, batch in enumerate(batches)]
 
 
 def cut(items: Iterable[Item], size: int, size_of: Callable[[Item], int]) -> Iterator[list[Item]]:

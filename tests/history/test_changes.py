@@ -10,8 +10,8 @@ import pytest
 from analyzer.history.changes import changes
 from analyzer.reading.columns import NO_TIME
 from analyzer.reading.issues import IssueLog
-from tests.reports import codes, csv_of, key, password, read, root, user, write
 from tests.history.simulator import Expected, expected_events, simulate
+from tests.reports import codes, csv_of, key, password, read, root, user, write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,15 +12,15 @@ import pytest
 from pyarrow import parquet
 
 from analyzer.controls.checklist import make_checklist
-from analyzer.history import store as module
-from analyzer.history.store import by_accounts, load, span
 from analyzer.history.follow import Following, months
 from analyzer.history.snapshots import STORED_COLUMNS
-from analyzer.pipeline import Settings
+from analyzer.history.store import by_accounts, parts, span
+from analyzer.pipeline import Settings, ingest
 from analyzer.reading.issues import IssueLog
-from tests.reports import write
+from tests.history.loading import load
 from tests.history.running import compare, compare_stored, history
 from tests.history.simulator import simulate
+from tests.reports import write
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = (20, 50, 80)
@@ -39,7 +39,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
             instant = START + timedelta(days=day)
             write(folder / f"{day}/{instant:%Y-%m-%dT%H-%M-%SZ}_{account}.csv", life.report(instant))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_ROW_GROUP", 1)  # batches are of whole row groups
+        patch.setattr(parts, "ROW_GROUP", 1)  # batches are of whole row groups
         ingest([str(folder / str(day)) for day in DAYS], folder / "store")
     return folder
 
@@ -92,10 +92,10 @@ def test_compare_is_the_same_from_the_store_and_from_reports(fleet: Path) -> Non
 
 
 def test_row_groups_hold_whole_accounts_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_ROW_GROUP", 10)
+    monkeypatch.setattr(parts, "ROW_GROUP", 10)
     account = np.repeat([0, 1, 2, 3, 4], [4, 5, 3, 25, 1])
-    assert list(module._groups(account)) == [(0, 9), (9, 12), (12, 22), (22, 32), (32, 38)]  # noqa: SLF001
-    assert list(module._groups(np.zeros(0, np.int64))) == []  # noqa: SLF001
+    assert list(parts.row_groups(account)) == [(0, 9), (9, 12), (12, 22), (22, 32), (32, 38)]
+    assert list(parts.row_groups(np.zeros(0, np.int64))) == []
 
 
 def test_what_is_damaged_of_a_part_is_named_once_and_the_rest_followed(fleet: Path, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from analyzer.controls.checklist import make_checklist
 from analyzer.errors import InputError
 from analyzer.pipeline import Settings
-from tests.reports import csv_of, key, password, root, unused, user, write
 from tests.history.running import history
 from tests.history.simulator import expected_lifetimes, simulate
+from tests.reports import csv_of, key, password, root, unused, user, write
 
 if TYPE_CHECKING:
     from pathlib import Path

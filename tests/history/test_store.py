@@ -19,27 +19,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import dataset, parquet
 
+from analyzer import pipeline
 from analyzer.errors import InputError, OutputError
 from analyzer.evidence import folder as swapping
 from analyzer.evidence.schema import ISSUES
-from analyzer.history import store as module
-from analyzer.history.store import Added, add, by_accounts, contents, load
+from analyzer.history.store import by_accounts, parts
+from analyzer.history.store.adding import Added
+from analyzer.history.store.contents import contents
+from analyzer.history.store.layout import SNAPSHOTS
 from analyzer.reading.issues import IssueLog
-from analyzer.reading.normalizing import Tables, normalize
-from analyzer.reading.parsing import parse
-from analyzer.survey.files import read_sources
-from tests.reports import ACCOUNT, COLUMNS_16, COLUMNS_22, codes, csv_of, key, password, root, user, write
+from tests.history.loading import load
+from tests.reports import ACCOUNT, COLUMNS_16, COLUMNS_22, codes, csv_of, key, password, read, root, user, write
 from tests.strategies import Report, reports
 
 OTHER = "444455556666"
 LATE = "2026-10-31/late.csv"
 
 
-def ingest(store: Path, *paths: str | Path, account_id: str | None = None) -> tuple[Added, Tables, IssueLog]:
-    log = IssueLog()
-    sources = read_sources([str(path) for path in paths], log)
-    tables = normalize(parse(sources, log), sources, log, account_id)
-    return add(store, sources, tables, log), tables, log
+def ingest(
+    store: Path, *paths: str | Path, account_id: str | None = None, batch: int = pipeline.TASK
+) -> tuple[Added, IssueLog]:
+    found = pipeline.ingest([str(path) for path in paths], store, account_id=account_id, batch=batch)
+    return found.added, IssueLog(list(found.issues.itertuples(index=False, name=None)))
 
 
 def state(folder: Path) -> dict[str, bytes]:
@@ -79,7 +80,8 @@ def in_order(frame: pd.DataFrame) -> pd.DataFrame:
 
 def test_reports_of_several_accounts_and_months_are_kept_once(tmp_path: Path) -> None:
     names, store = fleet(tmp_path / "in"), tmp_path / "deep/er/store"
-    first, tables, log = ingest(store, tmp_path / "in")
+    first, log = ingest(store, tmp_path / "in")
+    tables, _ = read(tmp_path / "in")
     assert first == Added(added=8, known=0, refused=0, rows=32)
     before = state(store)
     assert set(before) == {"_schema.json"} | {
@@ -88,7 +90,7 @@ def test_reports_of_several_accounts_and_months_are_kept_once(tmp_path: Path) ->
         for month in ("09", "10")
     }
     inode = store.stat().st_ino
-    again, *_ = ingest(store, tmp_path / "in")
+    again, _ = ingest(store, tmp_path / "in")
     assert again == Added(added=0, known=8, refused=0, rows=0)
     assert state(store) == before
     assert store.stat().st_ino == inode, "nothing to do, and nothing done"
@@ -128,7 +130,8 @@ def test_what_is_stored_comes_back(tmp_path_factory: pytest.TempPathFactory, dat
         write(tmp_path / f"in/2026-{9 + number % 3:02}-0{number + 1}/{ACCOUNT}.csv", drawn_report.to_csv())
         for number, drawn_report in enumerate(drawn)
     ]
-    _, tables, log = ingest(tmp_path / "whole", tmp_path / "in")
+    _, log = ingest(tmp_path / "whole", tmp_path / "in")
+    tables, _ = read(tmp_path / "in")
     assert not [row for row in log.rows if "not stored" in row[5]]
     for name in data.draw(st.permutations(names)):
         ingest(tmp_path / "piecewise", name)
@@ -143,7 +146,7 @@ def test_a_quiet_account_has_a_snapshot_each_day(tmp_path: Path) -> None:
     text = csv_of(root(), user("a"))
     for day in ("2026-10-01", "2026-10-02"):
         write(tmp_path / "in" / f"{day}.csv", text)
-    done, *_ = ingest(tmp_path / "store", tmp_path / "in")
+    done, _ = ingest(tmp_path / "store", tmp_path / "in")
     assert done == Added(added=2, known=0, refused=0, rows=4)
 
 
@@ -151,10 +154,10 @@ def test_the_same_report_under_two_names_and_in_two_containers_is_one(tmp_path: 
     text, store = report("2026-10-01"), tmp_path / "store"
     ingest(store, write(tmp_path / "b/2026-10-01.csv", text))
     one = load(store)
-    done, *_ = ingest(store, write(tmp_path / "c/2026-10-01.csv.gz", gzip.compress(text.encode())))
+    done, _ = ingest(store, write(tmp_path / "c/2026-10-01.csv.gz", gzip.compress(text.encode())))
     assert done == Added(added=0, known=1, refused=0, rows=0)
     pd.testing.assert_frame_equal(load(store), one)
-    done, *_ = ingest(store, write(tmp_path / "a/2026-10-01.csv", text))
+    done, _ = ingest(store, write(tmp_path / "a/2026-10-01.csv", text))
     assert done == Added(added=0, known=1, refused=0, rows=0)
     assert load(store)["source"].unique().tolist() == [f"{tmp_path}/a/2026-10-01.csv"]
     assert len(parquet.read_table(store / "reports/month=2026-10/part-0.parquet")) == 1
@@ -165,7 +168,7 @@ def test_one_csv_of_two_accounts_known_by_name_alone_is_two_reports(tmp_path: Pa
     text = csv_of({**root(), "mfa_active": "?"}, columns=tuple(c for c in COLUMNS_22 if c != "arn"))
     for account in (ACCOUNT, OTHER):
         write(tmp_path / f"in/2026-10-01/{account}.csv", text)
-    done, *_ = ingest(tmp_path / "store", tmp_path / "in")
+    done, _ = ingest(tmp_path / "store", tmp_path / "in")
     assert done == Added(added=2, known=0, refused=0, rows=2)
     assert sorted(load(tmp_path / "store")["account_id"]) == [ACCOUNT, OTHER]
     issues = parquet.read_table(tmp_path / "store/issues/month=2026-10/part-0.parquet").to_pandas()
@@ -174,7 +177,7 @@ def test_one_csv_of_two_accounts_known_by_name_alone_is_two_reports(tmp_path: Pa
 
 def test_a_file_of_two_accounts_is_one_file_and_two_reports(tmp_path: Path) -> None:
     text = report("2026-10-01") + "\n" + report("2026-10-01", OTHER)
-    done, *_ = ingest(tmp_path / "store", write(tmp_path / "2026-10-01.csv", text))
+    done, _ = ingest(tmp_path / "store", write(tmp_path / "2026-10-01.csv", text))
     assert done == Added(added=1, known=0, refused=0, rows=8)
     ledger = parquet.read_table(tmp_path / "store/reports/month=2026-10/part-0.parquet").to_pandas()
     assert ledger[["account_id", "rows"]].to_numpy().tolist() == [[ACCOUNT, 4], [OTHER, 4]]
@@ -189,17 +192,17 @@ def test_what_cannot_be_placed_is_refused_whole_and_the_rest_is_stored(tmp_path:
     write(tmp_path / "in/2026-10-03.csv", no_arn)
     write(tmp_path / "in/2026-10-04.csv", ",".join(COLUMNS_22))
     store = tmp_path / "store"
-    done, _, log = ingest(store, tmp_path / "in")
+    done, log = ingest(store, tmp_path / "in")
     assert done == Added(added=1, known=0, refused=3, rows=4)
     said = {Path(row[0]).name: row[5] for row in log.rows if "not stored" in row[5]}
     assert said.keys() == {"undated.csv", "2026-10-03.csv"}
-    done, *_ = ingest(store, tmp_path / "in", account_id=ACCOUNT)
+    done, _ = ingest(store, tmp_path / "in", account_id=ACCOUNT)
     assert done == Added(added=1, known=1, refused=2, rows=2)
     assert load(store)["captured_at"].dt.day.unique().tolist() == [2, 3]
 
 
 def test_nothing_to_store_makes_no_store(tmp_path: Path) -> None:
-    done, *_ = ingest(tmp_path / "store", write(tmp_path / "undated.csv", report("2026-10-01")))
+    done, _ = ingest(tmp_path / "store", write(tmp_path / "undated.csv", report("2026-10-01")))
     assert done == Added(added=0, known=0, refused=1, rows=0)
     assert not (tmp_path / "store").exists()
 
@@ -239,14 +242,14 @@ def test_other_programs_read_it_as_it_is(tmp_path: Path) -> None:
     found = dataset.dataset(tmp_path / "store/snapshots", partitioning="hive")
     table = found.to_table(filter=(pc.field("month") == "2026-10") & (pc.field("account_id") == OTHER))
     assert table.num_rows == 8
-    assert set(module.SNAPSHOTS.names) < set(table.column_names)
+    assert set(SNAPSHOTS.names) < set(table.column_names)
     plain = pd.read_parquet(tmp_path / "store/snapshots")
     assert len(plain) == 32
     metadata = parquet.read_schema(tmp_path / "store/snapshots/month=2026-10/part-0.parquet").metadata
     assert metadata[b"schema_version"] == b"1"
     notes = json.loads((tmp_path / "store/_schema.json").read_text(encoding="utf-8"))
     assert notes["schema_version"] == 1
-    assert list(notes["tables"]["snapshots"]) == module.SNAPSHOTS.names
+    assert list(notes["tables"]["snapshots"]) == SNAPSHOTS.names
     assert set(ISSUES.names) < set(notes["tables"]["issues"])
 
 
@@ -321,12 +324,12 @@ def test_a_damaged_part_is_named_and_the_rest_works(tmp_path: Path, kind: str) -
     assert set(found.snapshots["captured_at"].dt.month) == {10}
 
     write(tmp_path / "in" / LATE, report("2026-10-31"))
-    done, _, log = ingest(store, tmp_path / "in")
+    done, log = ingest(store, tmp_path / "in")
     assert done == Added(added=1, known=4, refused=4, rows=4)
     assert [row[0] for row in log.rows if "not stored" in row[5]] == [str(part)]
     (tmp_path / "in" / LATE).unlink()
     part.unlink()
-    done, *_ = ingest(store, tmp_path / "in")
+    done, _ = ingest(store, tmp_path / "in")
     assert done == Added(added=4, known=4, refused=0, rows=16), "the reports of the lost part come back"
     mended = state(store)
     assert {name: mended[name] for name in mended if "2026-09" in name} == {n: sound[n] for n in sound if "-09" in n}
@@ -344,7 +347,7 @@ def test_a_file_that_is_no_part_is_damage(tmp_path: Path) -> None:
 def test_a_newer_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fleet(tmp_path / "in")
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_METADATA", {"program": "credreport", "schema_version": "2"})
+        patch.setattr(parts, "METADATA", {"program": "credreport", "schema_version": "2"})
         ingest(tmp_path / "store", tmp_path / "in")
     before = state(tmp_path / "store")
     for action in (load, contents, lambda store: ingest(store, tmp_path / "in")):
@@ -446,7 +449,7 @@ KILLER = """
     from pathlib import Path
     import pyarrow.parquet
     from analyzer.evidence import folder as swapping
-    from tests.snapshots.test_store import ingest, state
+    from tests.history.test_store import ingest, state
 
     folder, exchange = Path(sys.argv[1]), sys.argv[2] == "exchange"
     stride = int(sys.argv[3])
@@ -519,7 +522,7 @@ KILLER = """
 """
 
 
-STRIDE = 7
+STRIDE = 5
 """Of this many steps about one is tried; 1 tries them all."""
 
 
@@ -538,7 +541,7 @@ def test_a_killed_ingest_leaves_the_old_state_or_the_new_one(tmp_path: Path, beg
 INGEST = """
     import sys
     from pathlib import Path
-    from tests.snapshots.test_store import ingest
+    from tests.history.test_store import ingest
 
     print(ingest(Path(sys.argv[1]), *sys.argv[2:])[0].added)
 """
@@ -561,7 +564,7 @@ def test_two_ingests_at_once_follow_each_other(tmp_path: Path) -> None:
 
 def test_a_reader_sees_one_state_while_an_ingest_replaces_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names, store = fleet(tmp_path / "in"), tmp_path / "store"
-    monkeypatch.setattr(module, "_ROW_GROUP", 1)  # batches are of whole row groups
+    monkeypatch.setattr(parts, "ROW_GROUP", 1)  # batches are of whole row groups
     ingest(store, *names[:5])
     before = load(store)
     batches = by_accounts(store, log=IssueLog(), rows=1)

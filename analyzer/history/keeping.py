@@ -1,0 +1,48 @@
+"""A batch of reports, on its way into a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from analyzer.batch import Result, parsed
+from analyzer.history.store.rows import rows_to_keep
+from analyzer.reading.issues import IssueLog
+from analyzer.survey.selection import everything
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analyzer.reading.issues import Row
+    from analyzer.survey.entry import Entry
+    from analyzer.survey.plan import Batch
+    from analyzer.survey.selection import Selected
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How a batch becomes rows of a store, in threads of this process.
+
+    `account_id` is the account of rows that say none; `noted` has by report what the survey noted of it.
+    """
+
+    account_id: str | None
+    noted: dict[str, list[Row]] = field(default_factory=dict)
+
+    def choose(self, entries: Sequence[Entry], log: IssueLog) -> list[Selected]:
+        """Choose every report; `log` has what the survey noted of them."""
+        self.noted.clear()
+        for row in log.rows:
+            self.noted.setdefault(row[0], []).append(row)
+        return everything(entries, log)
+
+    def of(self, batch: Batch) -> Result:
+        """Read a batch and make the rows of it that are to be kept."""
+        log = IssueLog()
+        result = Result(issues=log.rows)
+        found = parsed(batch, self.account_id, log, result)
+        if found is not None:
+            sources = [source for _, source in found.reports]
+            noted = [row for source in sources for row in self.noted.get(source.name, ())]
+            result.tables = rows_to_keep(sources, found.tables, log, noted)
+        return result

@@ -1,0 +1,177 @@
+"""A store as it is read: some accounts at a time, each with all its snapshots, in the types that tables have in memory.
+
+An ingest may replace the store meanwhile: all parts are opened at once, so that two states do not mix.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.errors import InputError
+from analyzer.history.store.layout import DAMAGED, REMEDY, SNAPSHOTS, month_of
+from analyzer.history.store.parts import DamagedError, SnapshotsPart, schema_of
+from analyzer.reading.columns import TIME, category_of, coded, column_of, microseconds, numbered
+from analyzer.reading.layout import State
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from analyzer.reading.issues import IssueLog
+
+_BATCH: Final = 1 << 18
+"""Rows of whole accounts that are worked on together: what bounds the memory of a long history."""
+_REPORT: Final = ("source", "captured_at", "account_id", "report_sha256")
+"""What `report` numbers, in this order."""
+_STATES: Final = {state.value: code for code, state in enumerate(State)}
+
+
+def by_accounts(
+    folder: Path,
+    *,
+    until: datetime | None = None,
+    columns: Collection[str] | None = None,
+    log: IssueLog,
+    rows: int = _BATCH,
+) -> Iterator[pd.DataFrame]:
+    """Yield the users in the store (see `frame_of_snapshots`), some accounts at a time in their order.
+
+    Each account comes with all its snapshots, captured at `until` or before; its rows are in the order of months,
+    names, creation times and capture times. `columns` are all unless given. A batch has up to about `rows` rows, or the
+    accounts of one row group. What cannot be read of a part is noted in `log`, once, and left out. Raises InputError
+    where `folder` is no store, or one of a newer version.
+    """
+    needed = columns_needed(columns)
+    with opened(folder, ["snapshots"]) as files:
+        parts: dict[str, SnapshotsPart] = {}
+        damaged: set[str] = set()
+
+        def note(error: DamagedError) -> None:
+            if error.part not in damaged:
+                damaged.add(error.part)
+                message = f"{error}; what cannot be read of it is left out: {REMEDY}"
+                log.add(DAMAGED, message, source=f"{folder}/{error.part}")
+
+        for name, file in _until(files, until).items():
+            try:
+                parts[name] = SnapshotsPart.of(file, name)
+            except DamagedError as error:
+                note(error)
+        for low, high in _ranges(list(parts.values()), rows):
+            found = [table for part in parts.values() for table in part.accounts(low, high, needed, note)]
+            table = pa.concat_tables([schema_of(needed).empty_table(), *found])
+            if until is not None:
+                table = table.filter(pc.field("captured_at") <= pa.scalar(until, TIME))
+            if table.num_rows:
+                yield frame_of_snapshots(table, columns)
+
+
+def span(folder: Path) -> tuple[datetime, datetime] | None:
+    """Return the instants of the oldest and of the newest snapshot, of the parts that can be read."""
+    found = []
+    with opened(folder, ["snapshots"]) as files:
+        for part, file in files.items():
+            with suppress(DamagedError):
+                found += SnapshotsPart.of(file, part).bounds("captured_at")
+    return (min(low for low, _ in found), max(high for _, high in found)) if found else None
+
+
+def _until(files: Mapping[str, pa.NativeFile], until: datetime | None) -> dict[str, pa.NativeFile]:
+    """Return the parts that may have snapshots of an instant or before."""
+    last = None if until is None else until.astimezone(UTC).isoformat()[:7]
+    return {part: file for part, file in files.items() if last is None or month_of(part) <= last}
+
+
+def _ranges(parts: Sequence[SnapshotsPart], rows: int) -> Iterator[tuple[str, str]]:
+    """Yield ranges of accounts, the lower bound excluded, that have up to about `rows` rows in all parts."""
+    ends: dict[str, int] = {}
+    for part in parts:
+        for (_, high), count in zip(part.owners, part.rows, strict=True):
+            ends[high] = ends.get(high, 0) + count
+    low = high = ""
+    count = 0
+    for end in sorted(ends):
+        if count and count + ends[end] > rows:
+            yield low, high
+            low, count = high, 0
+        high, count = end, count + ends[end]
+    if count:
+        yield low, high
+
+
+@contextmanager
+def opened(folder: Path, tables: Collection[str]) -> Iterator[dict[str, pa.NativeFile]]:
+    """Open all parts of `tables`, by name, at once: an ingest meanwhile cannot mix its state with the one read.
+
+    Raises InputError where `folder` is no store, or cannot be read.
+    """
+    with ExitStack() as stack:
+        try:
+            while True:
+                state = folder.stat().st_ino
+                found = sorted(path for name in tables for path in folder.glob(f"{name}/month=*/part-0.parquet"))
+                try:
+                    files = {
+                        path.relative_to(folder).as_posix(): stack.enter_context(pa.OSFile(str(path))) for path in found
+                    }
+                except FileNotFoundError:
+                    if folder.stat().st_ino == state:
+                        raise
+                else:
+                    if folder.stat().st_ino == state:
+                        break
+        except FileNotFoundError:
+            files = {}
+        except OSError as error:
+            raise InputError(
+                f"cannot read the store {folder}: {error.strerror or error}", "check permissions"
+            ) from error
+        if not any(part.startswith("snapshots/") for part in files):
+            raise InputError(
+                f"no snapshot store: {folder}", "check the path; `credreport ingest PATH… --store DIR` makes a store"
+            )
+        yield files
+
+
+def columns_needed(columns: Collection[str] | None) -> list[str]:
+    """Return the columns of `snapshots` to read for those that are wanted (all: None)."""
+    if columns is None:
+        return list(SNAPSHOTS.names)
+    found = dict.fromkeys((*columns, *(_REPORT if "report" in columns else ())))
+    return [column for column in found if column != "report"]
+
+
+def frame_of_snapshots(table: pa.Table, columns: Collection[str] | None) -> pd.DataFrame:
+    """Return rows of `snapshots` in the types of `Tables.users`; `columns` are all, and `report`, unless given.
+
+    The codes of `source` are positions in the sorted sources of these rows, `report` numbers the reports of the same
+    source, capture time, account and CSV.
+    """
+    frame = pd.DataFrame({field.name: _column(table[field.name], field) for field in table.schema}, copy=False)
+    if columns is None or "report" in columns:
+        frame["report"] = numbered(
+            *(
+                microseconds(frame[name]) if name == "captured_at" else frame[name].cat.codes.to_numpy()
+                for name in _REPORT
+            )
+        ).astype(np.int32)
+    return frame if columns is None else frame[list(columns)]
+
+
+def _column(values: pa.ChunkedArray, field: pa.Field) -> pd.Series[Any]:
+    if not pa.types.is_dictionary(field.type):
+        return column_of(values)
+    column = category_of(values)
+    if not field.name.endswith("_state"):
+        return column
+    # States are all of them in their own order, whichever occur.
+    code = np.array([*(_STATES[text] for text in column.cat.categories), -1], np.int8)
+    return coded(code[column.cat.codes.to_numpy()], list(_STATES))
