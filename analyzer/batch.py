@@ -51,8 +51,8 @@ class Result:
 
     `tables` are the public tables that were wanted, but for issues; `tallies` count them (None: there was nothing to
     judge). `corrections` has each report that is not what the survey took it for: what it is, or None where it has
-    changed. With corrections, nothing else counts. `outputs` are files that were written already; `found` is what a task
-    makes of a batch that makes no public tables.
+    changed. With corrections, nothing else counts. `outputs` are files that were written already; `found` is what a
+    task makes that makes no public tables.
     """
 
     reports: int = 0

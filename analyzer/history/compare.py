@@ -36,10 +36,11 @@ from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import Tables
 from analyzer.reading.times import since_epoch
 from analyzer.reading.unpivot import unpivot
+from analyzer.survey.accounts import UNKNOWN
 from analyzer.survey.selection import Selected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -124,29 +125,31 @@ class Comparing:
         for entry in entries:
             if entry.captured_at is not None:
                 mine = newest[entry.side]
-                for _, number in entry.accounts:
+                for _, number in entry.accounts - {UNKNOWN}:
                     mine[number] = max(mine.get(number, entry.captured_at), entry.captured_at)
-        for side in newest:
-            side.pop("", None)  # rows of unknown account
         self.accounts = Accounts()
         compared = frozenset(self.accounts.add(*newest, log))
 
         def judged(entry: Entry) -> frozenset[Account]:
             mine = (one for one in entry.accounts if one[1] in compared)
-            return frozenset(one for one in mine if not entry.side or newest[1][one[1]] == entry.captured_at)
+            chosen = frozenset(one for one in mine if not entry.side or newest[1][one[1]] == entry.captured_at)
+            # Rows of unknown account are noted when they are read.
+            return chosen | (entry.accounts & {UNKNOWN})
 
-        chosen = [Selected(entry, frozenset() if entry.captured_at is None else judged(entry)) for entry in entries]
-        return _once_without_rows(chosen)
+        return _once(Selected(entry, judged(entry) if entry.captured_at else frozenset()) for entry in entries)
 
     def of(self, tables: Tables, log: IssueLog) -> pa.Table | None:
         """Return the events (columns: `EVENTS`) of accounts whose newest snapshot is that of the newer side."""
-        users = tables.users
-        if not len(users):
+        rows = dated_rows(tables.users)
+        if not len(rows):
             return None
-        account, captured, rows = accounts_of(users), micros_captured(users), np.arange(len(users))
-        last = newest_by(account, captured, rows, int(captured.max()))
-        is_new = _flags(len(users), last)
-        is_old = _flags(len(users), newest_by(account, captured, np.flatnonzero(~is_new), int(captured.max())))
+        if len(rows) < len(tables.users):
+            users = tables.users.take(rows).reset_index(drop=True)
+            tables = Tables(users, unpivot(users), tables.reports)
+        account, captured = accounts_of(tables.users), micros_captured(tables.users)
+        last = int(captured.max())
+        is_new = _flags(len(rows), newest_by(account, captured, np.arange(len(rows)), last))
+        is_old = _flags(len(rows), newest_by(account, captured, np.flatnonzero(~is_new), last))
         return self.between(tables, is_old, is_new, log)
 
     def between(self, tables: Tables, is_old: Flags, is_new: Flags, log: IssueLog) -> pa.Table:
@@ -209,16 +212,27 @@ class Comparing:
         return self.between(Tables(users, unpivot(users), pd.DataFrame()), is_old[wanted], is_new[wanted], log)
 
 
-def _once_without_rows(chosen: Sequence[Selected]) -> list[Selected]:
-    """Return what is chosen; a report that shows no rows, on both sides, is read once to say why."""
-    seen: set[str] = set()
+def _once(chosen: Iterable[Selected]) -> list[Selected]:
+    """Return what is chosen; a report that stands on both sides is read once, and counted on the other side.
+
+    As long as it stays the same, none is needed on both: it is read to say why it has no rows of known account.
+    """
+    read: set[str] = set()
     kept = []
     for one in chosen:
-        if not one.entry.accounts:
-            if one.entry.name in seen:
-                continue
-            seen.add(one.entry.name)
-        kept.append(one)
+        entry = one.entry
+        if not one.is_read:
+            kept.append(one)
+        elif entry.name not in read:
+            read.add(entry.name)
+            kept.append(one)
+        elif one.judged - {UNKNOWN}:
+            raise InputError(
+                f"changed while it was read: {entry.name}",
+                "wait until nothing writes into the reports, or copy them, and run again",
+            )
+        elif entry.accounts:
+            kept.append(Selected(entry, frozenset()))
     return kept
 
 

@@ -36,7 +36,6 @@ from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import Tables
 from analyzer.reading.times import since_epoch
 from analyzer.reading.unpivot import unpivot
-from analyzer.survey.accounts import UNKNOWN
 from analyzer.survey.selection import Selected
 
 if TYPE_CHECKING:
@@ -85,14 +84,11 @@ class Following:
         self.dates: Sequence[datetime] = () if isinstance(self.series, str) else self.series
 
     def choose(self, entries: Sequence[Entry], log: IssueLog) -> list[Selected]:
-        """Choose every report whose capture time is known, for all the accounts that it names."""
+        """Choose every report whose capture time is known; rows of unknown account are noted when they are read."""
         note_undated([entry.name for entry in entries if entry.captured_at is None], log)
         captured = [entry.captured_at for entry in entries if entry.captured_at is not None]
         self._set_dates((min(captured), max(captured)) if captured else None)
-        return [
-            Selected(entry, frozenset() if entry.captured_at is None else entry.accounts - {UNKNOWN})
-            for entry in entries
-        ]
+        return [Selected(entry, frozenset() if entry.captured_at is None else entry.accounts) for entry in entries]
 
     def _set_dates(self, span: tuple[datetime, datetime] | None) -> None:
         """Set the dates of a monthly series, from the first and the last snapshot."""
