@@ -275,7 +275,7 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
         except BaseException:
             writer.abandon()
             raise
-        storage.remove_folder(place, SPOOL)
+        storage.remove(place, SPOOL)
         files = _finish(evidence, place, formats, options, progress)
         worst = notable(evidence, settings.checklist)
         found = Run(output, files, evidence.summary, to_pandas(evidence.table("issues")), worst)
@@ -394,7 +394,7 @@ def _leave(  # noqa: PLR0913 - what was found, and how it is left
     progress: Progress,
 ) -> list[str]:
     """Write what was found as an evidence set, and render it; return the names of all files."""
-    storage.remove_folder(place, SPOOL)
+    storage.remove(place, SPOOL)
     data = seal(manifest(kind, found.facts, put_tables(place, found.tables)))
     storage.put(place, MANIFEST, data)
     return _finish(EvidenceSet.of(place, unseal(data)), place, formats, options, progress)
@@ -453,13 +453,9 @@ def _describe_renderings(place: str, evidence: EvidenceSet, options: Options, ou
 
 def _remove_unlisted(evidence: EvidenceSet) -> None:
     """Remove tables that formats needed and nobody asked for."""
-    listed = {str(one["name"]) for one in evidence.manifest["outputs"]}
-    for files in evidence.files.values():
-        for name in files:
-            if name not in listed:
-                storage.remove(evidence.place, name)
-                if "/" in name:
-                    storage.remove_folder(evidence.place, name.partition("/")[0])
+    listed = {_table_of(one) for one in evidence.manifest["outputs"]}
+    for table in evidence.files.keys() - listed:
+        storage.remove(evidence.place, f"{table}.parquet")
 
 
 def _table_of(output: Mapping[str, Any]) -> str:

@@ -1,143 +1,156 @@
-"""The one place through which tests run an audit: in one go, in batches, or on an engine; and write what it found.
+"""The one place through which tests run an audit: in one go, in batches, or on an engine.
 
 Whatever the modules behind it are called, tests ask for an audit here, and annotate with the types named here.
 """
 
 from __future__ import annotations
 
-from functools import partial
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from analyzer.evidence.output import Written
-from pyarrow import parquet
+import pandas as pd
 
-from analyzer import distributing, pipeline
+from analyzer import pipeline
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome
-from analyzer.evidence import output as evidence
-from analyzer.evidence.result import Audit, Streamed
-from analyzer.evidence.schema import TABLES
+from analyzer.engine import SILENT
+from analyzer.evidence import storage
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.schema import TABLES, to_arrow, to_pandas
+from analyzer.evidence.seal import MANIFEST, unseal
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import Summary
-from analyzer.evidence.writer import GrowingTables
+from analyzer.evidence.tables import TablesInMemory
+from analyzer.evidence.worst import notable, worst_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
-    from analyzer.engine import Map
+    from analyzer.engine import Map, Progress
 
 __all__ = [
     "JUDGE",
     "JUDGED_KINDS",
     "Audit",
-    "InBatches",
-    "OnEngine",
     "Outcome",
     "Settings",
-    "Streamed",
     "Summary",
-    "Written",
     "audit",
     "audit_in_batches",
     "audit_on_engine",
-    "write",
-    "write_in_batches",
-    "write_on_engine",
 ]
 
-JUDGE: Final = "analyzer.batch.judge_sources"
+JUDGE: Final = "analyzer.batch.Judging.of"
 """The function that judges the reports of a batch, by the name under which a test can put another in its place."""
+_ONE_GO: Final = 1 << 40
+"""Bytes of a batch that holds everything."""
+
+
+@dataclass(frozen=True)
+class Audit(Summary):
+    """What an audit left: its summary, and its tables as frames."""
+
+    findings: pd.DataFrame
+    credentials: pd.DataFrame
+    users: pd.DataFrame
+    issues: pd.DataFrame
+
+    @classmethod
+    def of(cls, evidence: EvidenceSet) -> Audit:
+        """Return the evidence set of an audit, read whole; tables that were not left are empty."""
+        frames = {
+            name: to_pandas(evidence.table(name) if name in evidence.files else schema.empty_table())
+            for name, schema in TABLES.items()
+        }
+        summary = evidence.summary
+        place = {(one.control.id, one.requirement): n for n, one in enumerate(summary.checklist.checks)}
+        found = frames["findings"]
+        keys = zip(
+            found["control"],
+            found["requirement"].astype("object").where(found["requirement"].notna(), None),
+            strict=True,
+        )
+        frames["findings"] = found.assign(chosen=pd.Series([place[key] for key in keys], dtype="int64"))
+        return cls(summary.settings, summary.inputs, summary.tallies, **frames)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The counts as plain data."""
+        return self.facts
+
+    @cached_property
+    def tables(self) -> TablesInMemory:
+        """The tables as those of an evidence set are read."""
+        return TablesInMemory({name: to_arrow(getattr(self, name), schema) for name, schema in TABLES.items()})
+
+    @cached_property
+    def worst_first(self) -> pd.DataFrame:
+        """All findings, worst first."""
+        return to_pandas(worst_rows(self.tables, self.checklist, len(self.findings)))
+
+    @cached_property
+    def notable(self) -> Mapping[str, tuple[pa.Table, int]]:
+        """The findings that need a look, by group."""
+        return notable(self.tables, self.checklist)
 
 
 class InBatches(NamedTuple):
-    """What is told of an audit in batches, and the tables that it wrote."""
+    """An audit in batches, and the tables that it wrote."""
 
-    told: Summary
+    told: Audit
     tables: dict[str, pa.Table]
 
 
-class OnEngine(NamedTuple):
-    """What is told of an audit on an engine, and for each file that it wrote `name, sha256, bytes`."""
-
-    told: Summary
-    outputs: list[dict[str, Any]]
-
-
-def audit(
-    paths: Sequence[str],
-    settings: Settings,
-    *,
-    leave_out: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Audit:
+def audit(paths: Sequence[str], settings: Settings, *, progress: Progress = SILENT) -> Audit:
     """Audit the reports under `paths` in one go."""
-    return pipeline.audit(paths, settings, leave_out=leave_out, progress=progress)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out"
+        where = pipeline.Engine(batch=_ONE_GO)
+        pipeline.audit(paths, settings, str(out), formats=["parquet"], where=where, progress=progress)
+        return opened(out)
+
+
+def opened(folder: Path | str) -> Audit:
+    """Return the audit whose evidence set stands in a folder."""
+    return _read(folder).told
 
 
 def audit_in_batches(
-    paths: Sequence[str], settings: Settings, out: Path, *, batch: int = 1, wanted: Sequence[str] = tuple(TABLES)
+    paths: Sequence[str],
+    settings: Settings,
+    out: Path,
+    *,
+    batch: int = 1,
+    wanted: Sequence[str] = tuple(TABLES),
+    formats: Sequence[str] = ("parquet",),
 ) -> InBatches:
-    """Audit in batches of about so many bytes, and write the tables `wanted` into the new folder `out`."""
-    out.mkdir()
-    growing = GrowingTables(out, wanted)
-    try:
-        told = pipeline.audit_in_parts(paths, settings, growing, batch=batch, drawn=True)
-    finally:
-        files = growing.close()
-    return InBatches(told, {file.stem: parquet.read_table(file) for file in files})
+    """Audit in batches of about so many bytes, and leave the tables `wanted`, and the formats, in the folder `out`."""
+    where = pipeline.Engine(batch=batch)
+    pipeline.audit(paths, settings, str(out), formats=formats, tables=wanted, where=where)
+    return _read(out)
 
 
 def audit_on_engine(
     paths: Sequence[str],
     settings: Settings,
-    place: str | Path,
+    out: Path | str,
     run: Map,
     *,
     batch: int | None = None,
     wanted: Sequence[str] = tuple(TABLES),
-    progress: Callable[[int, int], None] | None = None,
-) -> OnEngine:
-    """Audit by means of an engine, which puts the tables `wanted` at `place`: a path or a URL."""
-    job = distributing.Job(settings, tuple(wanted), str(place))
-    size = distributing.BATCH if batch is None else batch
-    return OnEngine(*distributing.audit(paths, job, run, batch=size, progress=progress))
+    formats: Sequence[str] = ("parquet",),
+    progress: Progress = SILENT,
+) -> InBatches:
+    """Audit by means of an engine, and leave the tables `wanted`, and the formats, at `out`: a path or a URL."""
+    where = pipeline.Engine("dask", batch=batch, run=run)
+    pipeline.audit(paths, settings, str(out), formats=formats, tables=wanted, where=where, progress=progress)
+    return _read(out)
 
 
-def write(found: Audit, folder: Path, formats: Sequence[str], tables: Sequence[str]) -> Written:
-    """Write the evidence of an audit in one go."""
-    return evidence.write(found, folder, formats, tables)
-
-
-def write_in_batches(
-    paths: Sequence[str],
-    settings: Settings,
-    folder: Path,
-    formats: Sequence[str],
-    tables: Sequence[str] = tuple(TABLES),
-    *,
-    batch: int = 1,
-    drawn: bool = True,
-) -> tuple[Summary, Written]:
-    """Audit in batches and write the evidence; `drawn` says that pictures will be wanted of it."""
-    run = partial(pipeline.audit_in_parts, paths, settings, batch=batch, drawn=drawn)
-    return evidence.write_in_parts(folder, formats, tables, run)
-
-
-def write_on_engine(
-    paths: Sequence[str],
-    settings: Settings,
-    place: str,
-    run: Map,
-    *,
-    batch: int | None = None,
-    tables: Sequence[str] = tuple(TABLES),
-) -> Summary:
-    """Audit by means of an engine and write the evidence at `place`: a path or a URL, where nothing may stand yet."""
-
-    def into(folder: str) -> tuple[Summary, list[dict[str, Any]]]:
-        return audit_on_engine(paths, settings, folder, run, batch=batch, wanted=tables)
-
-    evidence.check(place)
-    return evidence.write_parts(place, tables, into)[0]
+def _read(out: Path | str) -> InBatches:
+    evidence = EvidenceSet.of(str(out), unseal(storage.get(str(out), MANIFEST)))
+    return InBatches(Audit.of(evidence), {name: evidence.table(name) for name in evidence.files})

@@ -55,15 +55,9 @@ def make_folders(place: str, names: Sequence[str]) -> None:
 
 
 def remove(place: str, name: str) -> None:
-    """Remove the file `name` at `place`."""
+    """Remove a file at `place`, or a folder with what is in it, if it is there."""
     system, root = file_system(place)
-    system.rm_file(f"{root}/{name}")
-
-
-def remove_folder(place: str, name: str) -> None:
-    """Remove a folder at `place`, with what is in it, as far as that goes."""
-    system, root = file_system(place)
-    with suppress(OSError):
+    with suppress(FileNotFoundError):
         system.rm(f"{root}/{name}", recursive=True)
 
 

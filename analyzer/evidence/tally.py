@@ -104,7 +104,10 @@ def _table(tally: Tally, counted: pd.DataFrame) -> pa.Table:
     """Return counts (columns of `TALLIES`, as far as they belong to the tally) as tallies."""
     rows = len(counted)
     given: dict[str, Any] = {"tally": pa.array([tally.value] * rows, pa.string())}
-    given |= {str(name): pa.array(counted[name], from_pandas=True) for name in counted}
+    for name in counted:
+        kind = TALLIES.field(name).type
+        plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+        given[str(name)] = pa.array(counted[name], plain, from_pandas=True)
     arrays = [
         given[field.name].cast(field.type) if field.name in given else pa.nulls(rows, field.type) for field in TALLIES
     ]

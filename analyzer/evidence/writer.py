@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -130,7 +131,8 @@ class Parts:
     def abandon(self) -> None:
         """Remove what was written, as far as that goes."""
         for name in self.tables:
-            storage.remove_folder(self._place, f"{name}.parquet")
+            with suppress(Exception):  # each kind of storage has errors of its own
+                storage.remove(self._place, f"{name}.parquet")
 
     def _part(self, table: str, number: int, content: pa.Table) -> Output:
         """Write a part. Its name has its digest: a task that is done again, late, leaves what was there or a stray."""

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import typer.main
+from analyzer.evidence.output import Written
 
 from analyzer import pipeline
 from analyzer.cli import runs
 from analyzer.cli.main import app
-from analyzer.evidence.output import Written
 from tests.cli.running import run, run_script
 from tests.reports import csv_of, key, root, user, write
 

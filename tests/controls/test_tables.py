@@ -20,9 +20,8 @@ from analyzer.reading.issues import IssueLog
 from analyzer.reading.layout import Kind, State
 from analyzer.reading.normalizing import Tables, normalize
 from analyzer.reading.parsing import parse
-from analyzer.survey.files import read_sources
 from analyzer.survey.selection import select
-from tests.reports import csv_of, key, password, root, unused, user, write
+from tests.reports import csv_of, key, password, read_sources, root, unused, user, write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,12 +21,11 @@ from analyzer.evidence import schema as tables
 from analyzer.evidence import seal as sealing
 from analyzer.evidence import writer as parquet
 from analyzer.evidence.folder import check, locked, replaced, staged, swap, tidy
-from analyzer.evidence.result import Audit
 from analyzer.evidence.seal import seal
 from analyzer.evidence.settings import Settings
-from analyzer.pipeline import audit
 from analyzer.rendering.registry import FORMATS, TABLES
 from tests.reports import csv_of, key, root, unused, user, write
+from tests.running import Audit, audit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

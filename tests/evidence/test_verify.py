@@ -20,10 +20,10 @@ from analyzer.errors import InputError
 from analyzer.evidence import output as evidence
 from analyzer.evidence.seal import digest_of, seal, unseal
 from analyzer.evidence.settings import Settings
-from analyzer.pipeline import audit, verify
 from analyzer.survey import digests
 from tests.evidence.test_folder import BYSTANDERS
 from tests.reports import csv_of, key, root, unused, user, write
+from tests.running import audit, verify
 
 if TYPE_CHECKING:
     from analyzer.evidence.verify import Verification

@@ -14,7 +14,6 @@ from pyarrow import parquet
 from analyzer import batch, pipeline
 from analyzer.controls.checklist import make_checklist
 from analyzer.errors import InputError, UsageError
-from analyzer.evidence.comparison import Comparison
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.seal import MANIFEST, read_manifest, unseal
 from analyzer.history import compare as module
@@ -25,6 +24,7 @@ from tests.reports import csv_of, key, password, root, unused, user, write
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from analyzer.evidence.comparison import Comparison
     from analyzer.reading.source import Source
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_reports"
@@ -82,8 +82,8 @@ def test_what_is_not_needed_is_not_parsed_and_the_rest_is_judged_once(
     for side, days in (("old", ("2026-06-01", "2026-07-01")), ("new", ("2026-08-01", "2026-09-01"))):
         for day in days:
             write(tmp_path / f"{side}/{day}_{A}.csv", report(A, of(A, **IDLE)))
-            only = report(B if side == "old" else C, of(A, **IDLE))
-            write(tmp_path / f"{side}/{day}_{B if side == 'old' else C}.csv", only)
+            other = B if side == "old" else C
+            write(tmp_path / f"{side}/{day}_{other}.csv", report(other, of(other, **IDLE)))
     parsed: list[str] = []
     judged: list[int] = []
     parse, verdicts = batch.parse, module.verdicts
@@ -109,8 +109,8 @@ def test_what_is_not_needed_is_not_parsed_and_the_rest_is_judged_once(
 def test_one_file_of_several_accounts_is_compared_account_by_account(tmp_path: Path) -> None:
     both = "\n".join([report(A, of(A, **IDLE)), *report(B, of(B, **IDLE)).splitlines()[1:]])
     old = write(tmp_path / "old/2026-08-31.csv", both)
-    later = write(tmp_path / "old/2026-09-02.csv", report(B, of(B, **USED)))
-    new = write(tmp_path / "new/2026-09-30.csv", both.replace("N/A,N/A,N/A,false", "N/A,N/A,N/A,false"))
+    later = write(tmp_path / "old/2026-09-02.csv", report(B, of(B, **key(rotated=OLD, used="2026-09-01T00:00:00Z"))))
+    new = write(tmp_path / "new/2026-09-30.csv", both)
     found = compare([old, later], [new], ONLY)
     assert found.accounts == (A, B)
     assert told(found) == [("regressed", B, "a"), ("still_failing", A, "a")]
@@ -155,7 +155,7 @@ def test_an_error_says_why_nothing_is_compared_of_many(tmp_path: Path) -> None:
         f"{names} and 2 more is the same on both sides; the newest snapshot of account {B} is earlier on the newer side"
     )
     assert "undated.csv: not known when it was captured" in rest[0]
-    with pytest.raises(InputError, match="no account has a snapshot on both sides$"):
+    with pytest.raises(InputError, match=r"no account has a snapshot on both sides$"):
         compare([str(tmp_path / "day/2026-11-30")], [str(tmp_path / "day/2026-10-31")], SETTINGS)
 
 
@@ -322,7 +322,7 @@ def test_what_was_wrong_with_the_reports_of_audits_stays_known(tmp_path: Path) -
     settings = Settings(unused(), as_of=datetime(2026, 10, 31, tzinfo=UTC))
     write(tmp_path / "undated.csv", report(B, of(B)))
     pipeline.audit([str(tmp_path / "undated.csv")], settings, str(tmp_path / "undated"), formats=[])
-    with pytest.raises(InputError, match="undated.csv: not known when it was captured: left out"):
+    with pytest.raises(InputError, match=r"undated.csv: not known when it was captured: left out"):
         compare(sets[:1], [str(tmp_path / "undated")], ONLY)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from analyzer.evidence.schema import TALLIES
 from tests.reports import csv_of, key, password, root, unused, user, write
 from tests.running import Audit, Settings, audit
 
@@ -61,5 +62,5 @@ def any_audit(request: pytest.FixtureRequest, audit_of: Callable[..., Audit]) ->
     result = audit_of(rows.get(request.param, []), many=3000 if request.param == "many" else 0)
     if request.param == "none":
         empty = {table: getattr(result, table).iloc[:0] for table in ("inputs", "users", "credentials", "issues")}
-        return replace(result, **empty)
+        return replace(result, tallies=TALLIES.empty_table(), **empty)
     return result

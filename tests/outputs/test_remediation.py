@@ -16,14 +16,13 @@ import pytest
 
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import Policy, Waiver
-from analyzer.evidence.result import Audit
 from analyzer.evidence.schema import TABLES, to_arrow
 from analyzer.evidence.settings import Settings
-from analyzer.pipeline import audit
 from analyzer.rendering import remediation
 from analyzer.rendering.remediation.tasks import newest_capture
 from tests.outputs.conftest import AS_OF
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, user, write
+from tests.running import Audit, audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

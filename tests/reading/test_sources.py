@@ -11,8 +11,7 @@ import pytest
 from analyzer.errors import InputError
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.source import Source
-from analyzer.survey.files import read_sources
-from tests.reports import codes, csv_of, user, write
+from tests.reports import codes, csv_of, read_sources, user, write
 
 REPORT = csv_of(user("billing-reader"), user("ci-deployer"))
 GENERATED = "2026-10-31T08:00:00+00:00"

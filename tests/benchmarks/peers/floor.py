@@ -11,7 +11,6 @@ from pyarrow import csv, parquet
 
 from analyzer import pipeline  # noqa: F401 - as the program does
 from analyzer.cli.screen import audit as screen  # noqa: F401 - as the program does
-from analyzer.evidence import output as evidence  # noqa: F401 - as the program does
 from analyzer.evidence.writer import to_bytes
 from analyzer.reading.layout import COLUMNS, SHOWN_ONLY
 

@@ -18,7 +18,7 @@ __all__ = ["any_audit", "audit_of"]
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 
 _MADE: dict[int, Audit] = {}

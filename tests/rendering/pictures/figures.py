@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from analyzer.controls.policy import Policy
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 
 DASH = "\N{EN DASH}"

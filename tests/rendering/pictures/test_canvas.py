@@ -28,7 +28,7 @@ from tests.reports import user
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 
 @pytest.mark.parametrize("name", render.AUDIT)
@@ -68,7 +68,7 @@ def test_equal_bytes_and_no_remarks_under_the_readers_matplotlibrc(
     # A fresh process without a font cache, and with settings that matplotlib has something to say about.
     program = (
         "import sys; from datetime import datetime; from pathlib import Path\n"
-        "from analyzer.evidence.result import Settings; from analyzer.pipeline import audit\n"
+        "from tests.running import Settings; from tests.running import audit\n"
         "from analyzer.rendering.pictures import render\n"
         "result = audit([sys.argv[1]], Settings(as_of=datetime.fromisoformat(sys.argv[2])))\n"
         "render.write(result, Path(sys.argv[3])); assert 'matplotlib.pyplot' not in sys.modules"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 
 @pytest.mark.parametrize("users", [0, 1, 50, MANY])

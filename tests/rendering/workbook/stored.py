@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from analyzer.evidence.result import Streamed
 from analyzer.evidence.schema import TABLES, public_tables
 from analyzer.evidence.summary import Summary
 from analyzer.rendering.workbook import book
+from tests.running import Streamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 
 class StoredTables:

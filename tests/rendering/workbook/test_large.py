@@ -21,7 +21,7 @@ from tests.rendering.workbook.stored import write_many
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 pytestmark = pytest.mark.slow
 

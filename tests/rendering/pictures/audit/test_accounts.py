@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.controls.vocabulary import Status
-from analyzer.evidence.result import Audit
 from analyzer.evidence.settings import Settings
-from analyzer.pipeline import audit
 from analyzer.rendering.pictures.audit import accounts
 from tests.outputs.conftest import AS_OF, ODD
 from tests.rendering.pictures.figures import (
@@ -19,6 +17,7 @@ from tests.rendering.pictures.figures import (
     title,
 )
 from tests.reports import COLUMNS_22, csv_of, unused, user, write
+from tests.running import Audit, audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from tests.rendering.pictures.figures import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 
 @pytest.mark.parametrize("users", [50, MANY])

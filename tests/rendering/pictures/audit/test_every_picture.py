@@ -31,7 +31,7 @@ from tests.reports import ACCOUNT, key, password, user
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 
 @pytest.mark.parametrize("name", render.AUDIT)

@@ -27,7 +27,7 @@ from tests.rendering.pictures.figures import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 
 def test_the_bins_of_idle_time_hold_all_that_is_exact(sized: Callable[[int], Audit]) -> None:

@@ -9,9 +9,7 @@ import matplotlib as mpl
 import pytest
 from matplotlib.patches import Rectangle
 
-from analyzer.evidence.result import Audit
 from analyzer.evidence.settings import Settings
-from analyzer.pipeline import audit
 from analyzer.rendering.pictures import canvas
 from tests.outputs.conftest import AS_OF, ODD
 from tests.rendering.pictures.figures import (
@@ -24,6 +22,7 @@ from tests.rendering.pictures.figures import (
     texts,
 )
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, root, user, write
+from tests.running import Audit, audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from analyzer.evidence.result import Audit
+    from tests.running import Audit
 
 
 def beside(figure: Figure, row: int) -> list[str]:

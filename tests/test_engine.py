@@ -2,89 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from unittest import mock
 
-import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pyarrow import parquet
 
 from analyzer import engine
-from analyzer.controls.checklist import make_checklist
-from analyzer.controls.policy import read_policy
 from analyzer.errors import AnalyzerError, EngineError, InputError, OutputError
 from analyzer.evidence.schema import TABLES, to_arrow
 from tests.reports import csv_of, user, write
-from tests.running import Audit, Settings, Summary, audit, audit_on_engine, write_on_engine
-from tests.test_parts import ACCOUNTS, AS_OF, POLICY, fleet, fleets
+from tests.running import Audit, Settings, audit, audit_on_engine, opened
+from tests.test_road import ACCOUNTS, AS_OF, by_itself, fleet, padded
+from tests.test_road import assert_the_same as assert_same_content
 
-Result = TypeVar("Result")
 CREDREPORT = Path(sys.executable).with_name("credreport")
+LEFT = [*(f"{name}.parquet" for name in TABLES), "tallies.parquet"]
 
 
-def by_itself(task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-    """Do what an engine does, and let task, items and results pass as between processes; the last item first."""
-    task = pickle.loads(pickle.dumps(task))  # noqa: S301 - made here
-    results = [pickle.dumps(task(pickle.loads(pickle.dumps(item)))) for item in items[::-1]]  # noqa: S301
-    return iter([pickle.loads(result) for result in results[::-1]])  # noqa: S301
-
-
-def assert_the_same(told: Summary, place: Path, outputs: list[dict[str, Any]], whole: Audit) -> None:
-    assert told.summary == whole.summary
-    assert told.exit_code == whole.exit_code
-    assert told.inputs.astype("object").to_dict("list") == whole.inputs.astype("object").to_dict("list")
-    for name in ("findings", "credentials", "users", "issues"):
-        expected = to_arrow(getattr(whole, name), TABLES[name])
-        files = [str(place / output["name"]) for output in outputs if output["name"].startswith(name)]
-        found = [parquet.read_table(file, schema=expected.schema) for file in files]
-        assert rows(pa.concat_tables(found)) == rows(expected)
-    assert {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()} == {
-        output["name"] for output in outputs
-    }
-
-
-def rows(table: pa.Table) -> list[str]:
-    return sorted(map(repr, table.to_pylist()))
-
-
-@given(fleets(), st.booleans(), st.booleans(), st.sampled_from([1, 1, 600, 10_000]))
-def test_parts_give_what_one_go_gives(files: dict[str, str], every: bool, own_capture: bool, batch: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        for name, text in files.items():
-            write(Path(folder) / "in" / name, text)
-        policy = Path(folder) / "policy.toml"
-        policy.write_text(POLICY)
-        settings = Settings(
-            make_checklist(policy=read_policy(policy)), None if own_capture else AS_OF, every_snapshot=every
-        )
-        paths, out = [str(Path(folder) / "in")], Path(folder) / "out"
-        whole = of(lambda: audit(paths, settings))
-        told = of(lambda: audit_on_engine(paths, settings, out, by_itself, batch=batch))
-        if isinstance(whole, InputError) or isinstance(told, InputError):
-            assert str(told) == str(whole)
-        else:
-            assert_the_same(told[0], out, told[1], whole)
-
-
-def of(run: Callable[[], Result]) -> Result | InputError:
-    """Return what a run gives, or its error."""
-    try:
-        return run()
-    except InputError as error:
-        return error
+def assert_the_same(out: Path, whole: Audit) -> None:
+    """Whether an evidence set has the content of an audit, and its folder nothing else."""
+    found = opened(out)
+    assert_same_content(found, {name: to_arrow(getattr(found, name), TABLES[name]) for name in TABLES}, whole)
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    outputs = json.loads((out / "manifest.json").read_bytes())["outputs"]
+    assert files == {"manifest.json", *(one["name"] for one in outputs)}
 
 
 def test_reports_and_evidence_may_be_at_urls(tmp_path: Path) -> None:
@@ -94,14 +47,23 @@ def test_reports_and_evidence_may_be_at_urls(tmp_path: Path) -> None:
     settings = Settings(as_of=AS_OF)
     memory = fsspec.filesystem("memory")
     memory.put(str(tmp_path / "in"), "/fleet", recursive=True)
-    told, outputs = audit_on_engine(
-        ["memory://fleet"], settings, "memory://evidence", by_itself, batch=1, wanted=("findings",)
+    told, tables = audit_on_engine(
+        ["memory://fleet"],
+        settings,
+        "memory://evidence",
+        by_itself,
+        batch=1,
+        wanted=("findings",),
+        formats=("parquet", "excel", "charts"),
     )
-    assert len(outputs) == len(ACCOUNTS)
-    found = pa.concat_tables(parquet.read_table(memory.open(f"/evidence/{one['name']}")) for one in outputs)
+    files = memory.find("/evidence")
+    assert len([file for file in files if "/findings.parquet/" in file]) == len(ACCOUNTS)
+    assert {file.split("/")[2] for file in files} == {
+        *("findings.parquet", "tallies.parquet", "manifest.json", "rendered.json", "workbook.xlsx", "charts")
+    }
     whole = audit([str(tmp_path / "in")], settings)
     expected = to_arrow(whole.findings, TABLES["findings"])
-    assert rows(found.drop_columns("source")) == rows(expected.drop_columns("source"))
+    assert tables["findings"].drop_columns("source").to_pylist() == expected.drop_columns("source").to_pylist()
     assert sorted(told.inputs["name"]) == [f"memory://fleet/2026-10-31/{account}.csv" for account in sorted(ACCOUNTS)]
     memory.rm("/fleet", recursive=True)
     memory.rm("/evidence", recursive=True)
@@ -113,30 +75,35 @@ def test_parts_that_are_not_to_be_seen_here_are_an_error(tmp_path: Path) -> None
     def elsewhere(task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
         for item in items:
             yield task(item)
-        next((tmp_path / "out/findings.parquet").iterdir()).unlink()
+        for part in tmp_path.glob(".out.*/findings.parquet/part-00000*"):
+            part.unlink()
 
-    with pytest.raises(OutputError, match="1 of 4 parts that workers wrote are not in"):
+    with pytest.raises(OutputError, match="1 of 5 parts that workers wrote are not in"):
         audit_on_engine(paths, Settings(as_of=AS_OF), tmp_path / "out", elsewhere, batch=1, wanted=("findings",))
 
 
 def test_a_task_that_is_done_again_late_adds_nothing(tmp_path: Path) -> None:
-    fleet(tmp_path / "in", ACCOUNTS)
-    fleet(tmp_path / "in", ACCOUNTS[:1], "2026-10-01")
-    paths, settings, out = [str(tmp_path / "in")], Settings(as_of=AS_OF), tmp_path / "out"
+    one, other = ACCOUNTS[:2]
+    # A second account far down: the first round of batches is corrected by a second one.
+    write(tmp_path / f"in/2026-10-31/{one}.csv", padded(one, other))
+    fleet(tmp_path / "in", [other], "2026-10-30")
+    paths, settings = [str(tmp_path / "in")], Settings(as_of=AS_OF)
     rounds: list[tuple[Callable[[Any], Any], Sequence[Any]]] = []
 
     def late(task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
         results = [task(item) for item in items]
-        rounds.append((task, items))
-        if len(rounds) > 1:  # after the batches that depend on each other were done again as one
-            for item in rounds[0][1]:
-                rounds[0][0](item)
-            (out / "users.parquet/.part-00000.parquet.0123456789abcdef").write_text("of a worker that died")
+        if "_judge_and_write" in repr(task):
+            rounds.append((task, items))
+            if len(rounds) > 1:
+                for item in rounds[0][1]:
+                    rounds[0][0](item)
+                (folder,) = tmp_path.glob(".out.*/users.parquet")
+                (folder / ".part-00000.parquet.0123456789abcdef").write_text("of a worker that died")
         return iter(results)
 
-    told, outputs = audit_on_engine(paths, settings, out, late, batch=1)
+    audit_on_engine(paths, settings, tmp_path / "out", late, batch=1)
     assert len(rounds) == 2
-    assert_the_same(told, out, outputs, audit(paths, settings))
+    assert_the_same(tmp_path / "out", audit(paths, settings))
 
 
 def test_an_undated_copy_of_a_dated_report_is_no_report_of_its_own(tmp_path: Path) -> None:
@@ -144,8 +111,8 @@ def test_an_undated_copy_of_a_dated_report_is_no_report_of_its_own(tmp_path: Pat
     text = (tmp_path / f"in/2026-10-31/{ACCOUNTS[0]}.csv").read_text()
     write(tmp_path / "in/copy.csv", text)
     paths, settings, out = [str(tmp_path / "in")], Settings(), tmp_path / "out"
-    told, outputs = audit_on_engine(paths, settings, out, by_itself, batch=1)
-    assert_the_same(told, out, outputs, audit(paths, settings))
+    audit_on_engine(paths, settings, out, by_itself, batch=1)
+    assert_the_same(out, audit(paths, settings))
 
 
 def test_what_is_passed_over_at_a_url_is_said(tmp_path: Path) -> None:
@@ -165,13 +132,13 @@ def test_a_url_keeps_nothing_of_a_run_that_failed(tmp_path: Path) -> None:
     write(tmp_path / "in/undated.csv", csv_of(user("auditor")))
     place = f"file://{tmp_path}/out"
 
-    def run(settings: Settings, to: str) -> Summary:
-        return write_on_engine([str(tmp_path / "in")], settings, to, by_itself, batch=1)
+    def run(settings: Settings, to: str) -> Audit:
+        return audit_on_engine([str(tmp_path / "in")], settings, to, by_itself, batch=1).told
 
     with pytest.raises(InputError, match=r"undated\.csv"):
         run(Settings(), place)
     assert run(Settings(as_of=AS_OF), place).exit_code == 1
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*(f"{t}.parquet" for t in TABLES), "manifest.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*LEFT, "manifest.json"}
     with pytest.raises(OutputError, match="is not empty"):
         run(Settings(as_of=AS_OF), place)
     with pytest.raises(OutputError, match="cannot write file:///proc/nope/x"):
@@ -192,8 +159,6 @@ def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.P
             assert started[0].poll() is None
             time.sleep(0.05)
         started += [subprocess.Popen([dask, *worker], **common) for _ in range(workers)]  # type: ignore[call-overload]
-        import json  # noqa: PLC0415
-
         yield json.loads(address.read_text())["address"], started[1:]
     finally:
         for process in started[::-1]:
@@ -208,13 +173,21 @@ def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
     with cluster(tmp_path / "dask", workers=2) as (address, workers), engine.dask(address) as run:
         seen: list[int] = []
 
-        def progress(done: int, _: int) -> None:
-            if not seen:
-                os.kill(workers[0].pid, signal.SIGKILL)
-                workers[0].wait()
-            seen.append(done)
+        class Killing:
+            """Kills a worker at the first result of judging."""
 
-        told, outputs = audit_on_engine(paths, settings, tmp_path / "out", run, batch=1, progress=progress)
+            def stage(self, name: str, total: int | None = None) -> None:
+                stages.append((name, total))
+
+            def advance(self, count: int = 1) -> None:
+                if stages[-1][0] == "judging":
+                    if not seen:
+                        os.kill(workers[0].pid, signal.SIGKILL)
+                        workers[0].wait()
+                    seen.append(count)
+
+        stages: list[tuple[str, int | None]] = []
+        audit_on_engine(paths, settings, tmp_path / "out", run, batch=1, progress=Killing())
         assert workers[0].poll() == -signal.SIGKILL
         assert workers[1].poll() is None
         # Data at fault is said as it is on one machine.
@@ -222,14 +195,15 @@ def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="not known when this report was captured") as error:
             audit_on_engine([str(tmp_path / "undated")], Settings(), tmp_path / "other", run, wanted=("findings",))
         assert "--as-of" in error.value.hint
-    assert seen[-1] == len(accounts) + 1
-    assert len([output for output in outputs if output["name"].startswith("findings")]) == len(accounts)
-    assert_the_same(told, tmp_path / "out", outputs, audit(paths, settings))
+    assert stages[:2] == [("surveying", len(accounts) + 1), ("judging", len(accounts))]
+    assert sum(seen) == len(accounts)
+    assert len(list((tmp_path / "out/findings.parquet").iterdir())) >= len(accounts)
+    assert_the_same(tmp_path / "out", audit(paths, settings))
 
 
 def test_a_cluster_of_this_machine_by_the_command_line(tmp_path: Path) -> None:
     fleet(tmp_path / "in", ACCOUNTS)
-    command = [str(CREDREPORT), "audit", "in", "--as-of", "2026-10-31", "--engine", "dask", "--format", "parquet"]
+    command = [str(CREDREPORT), "audit", "in", "--as-of", "2026-10-31", "--engine", "dask", "--format", "excel"]
     for _ in range(2):  # the second run takes the place of the first
         done = subprocess.run([*command, "-o", "out"], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 1, done.stderr
@@ -239,15 +213,14 @@ def test_a_cluster_of_this_machine_by_the_command_line(tmp_path: Path) -> None:
     whole = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
     assert found.num_rows == len(whole.findings)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        *(f"{name}.parquet" for name in TABLES),
-        "manifest.json",
+        *LEFT,
+        *("manifest.json", "rendered.json", "workbook.xlsx"),
     }
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--engine", "dask"], "the engine dask writes Parquet alone"),
         (["--engine", "dusk"], "did you mean 'dask'?"),
         (["--engine", "local", "--scheduler", "tcp://127.0.0.1:1"], "--scheduler with --engine local"),
         (["--format", "parquet", "-o", "s3://bucket/out"], "a URL: s3://bucket/out"),
