@@ -22,12 +22,12 @@ from analyzer.evidence import storage
 from analyzer.evidence import verify as verifying
 from analyzer.evidence.comparison import Comparison
 from analyzer.evidence.history import History
-from analyzer.evidence.inputs import inputs_frame
+from analyzer.evidence.inputs import input_facts, inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest, rendered
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
-from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered, seal, unseal
+from analyzer.evidence.seal import MANIFEST, RENDERED, digest_in, read_manifest, read_rendered, seal, unseal
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import joined, of_issues
@@ -90,6 +90,8 @@ BATCH: Final = 16_000_000
 """Bytes of CSV that are judged together in threads of this process."""
 TASK: Final = 32_000_000
 """The same of a task on a cluster."""
+FOLLOWED: Final = 6_000_000
+"""The same of what is followed or compared: more is made of a snapshot while others stand beside it."""
 Answer = TypeVar("Answer", Summary, History, Comparison)
 """What a run found, as every output shows it."""
 
@@ -339,14 +341,19 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
             progress.stage("judging")
             found = following.stored(store)
         else:
-            road = _Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.size, progress)
-            survey = road.survey(paths, _left_out(output))
-            done = road.gather(
-                survey, following.choose, Making(settings.account_id, following.of).of, cuts_groups=False
+            road = _Road(
+                Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or FOLLOWED, progress
             )
-            found = following.joined(done.found, inputs_frame(done.inputs), IssueLog(done.issues))
+            found = _followed(road, paths, _left_out(output), following)
         files = _leave("history", found, place, formats, options, progress)
     return Run(output, files, found, found.issues)
+
+
+def _followed(road: _Road, paths: Sequence[str], leave_out: Path | None, following: Following) -> History:
+    """Read reports batch by batch and follow them; what is known of each file is let go of."""
+    task = Making(following.settings.account_id, following.of).of
+    done = road.gather(road.survey(paths, leave_out), following.choose, task)
+    return following.joined(done.found, input_facts(inputs_frame(done.inputs)), IssueLog(done.issues))
 
 
 def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
@@ -377,12 +384,22 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
             progress.stage("judging")
             found = compare_audits(comparing, sets, run)
         else:
-            road = _Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.size, progress)
-            both = Both((road.survey(old, _left_out(output)), road.survey(new, _left_out(output), side=1)))
-            done = road.gather(both, comparing.choose, Making(settings.account_id, comparing.of).of, cuts_groups=False)
-            found = comparing.joined(done.found, inputs_frame(done.inputs), IssueLog(done.issues))
+            road = _Road(
+                Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or FOLLOWED, progress
+            )
+            found = _compared(road, old, new, _left_out(output), comparing)
         files = _leave("comparison", found, place, formats, options, progress)
     return Run(output, files, found, found.issues)
+
+
+def _compared(
+    road: _Road, old: Sequence[str], new: Sequence[str], leave_out: Path | None, comparing: Comparing
+) -> Comparison:
+    """Read the reports of both sides batch by batch and compare them."""
+    task = Making(comparing.settings.account_id, comparing.of).of
+    both = (road.survey(old, leave_out), road.survey(new, leave_out, side=1))
+    done = road.gather(Both(both), comparing.choose, task)
+    return comparing.joined(done.found, input_facts(inputs_frame(done.inputs)), IssueLog(done.issues))
 
 
 def _leave(  # noqa: PLR0913 - what was found, and how it is left
@@ -395,9 +412,12 @@ def _leave(  # noqa: PLR0913 - what was found, and how it is left
 ) -> list[str]:
     """Write what was found as an evidence set, and render it; return the names of all files."""
     storage.remove(place, SPOOL)
-    data = seal(manifest(kind, found.facts, put_tables(place, found.tables)))
+    described = manifest(kind, found.facts, put_tables(place, found.tables))
+    data = seal(described)
     storage.put(place, MANIFEST, data)
-    return _finish(EvidenceSet.of(place, unseal(data)), place, formats, options, progress)
+    evidence = EvidenceSet.of(place, {**described, "digest": digest_in(data)})
+    del data  # as long as its inputs are many
+    return _finish(evidence, place, formats, options, progress)
 
 
 # --- the place of the evidence ---------------------------------------------------------------------------------------

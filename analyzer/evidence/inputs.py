@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from analyzer.evidence.plain import frame_of_rows, plain_rows
+from analyzer.evidence.plain import plain_rows
 from analyzer.reading.columns import TIME, column_of
 
 if TYPE_CHECKING:
@@ -78,17 +78,13 @@ def inputs_frame(inputs: Iterable[Input]) -> pd.DataFrame:
 
 
 def input_facts(inputs: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the table of inputs as plain data: what a manifest keeps. That of a store has no column `accounts`."""
-    if "accounts" not in inputs:
-        return plain_rows(inputs)
+    """Return the table of inputs as plain data: what a manifest keeps."""
     plain = plain_rows(inputs.drop(columns="accounts"))
     return [{**row, "accounts": accounts} for row, accounts in zip(plain, inputs["accounts"], strict=True)]
 
 
 def inputs_of_facts(facts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the table of inputs that a manifest keeps."""
-    if not all("accounts" in one for one in facts):
-        return frame_of_rows(facts)
     return inputs_frame(
         Input(
             **{name: _value(name, one[name]) for name in Input._fields if name != "accounts"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.errors import InputError, UsageError
-from analyzer.evidence.inputs import inputs_of_facts
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.schema import USERS, to_pandas
 from analyzer.evidence.seal import MANIFEST, find_document, read_manifest
@@ -163,10 +162,10 @@ class Audits:
         is_new, is_last = side[kept] == 1, (captured == last)[kept]
         return Tables(users, unpivot(users), pd.DataFrame()), ~is_new & is_last, is_new
 
-    def inputs(self) -> pd.DataFrame:
+    def inputs(self) -> list[dict[str, Any]]:
         """Return the reports of both audits, each as of its own capture time."""
-        found = pd.concat([inputs_of_facts(one.manifest["inputs"]) for one in self.sets], ignore_index=True)
-        return found.assign(as_of=found["captured_at"].where(found["judged"]))
+        rows = [row for one in self.sets for row in one.manifest["inputs"]]
+        return [{**row, "as_of": row["captured_at"] if row["judged"] else None} for row in rows]
 
     def note_issues(self, log: IssueLog) -> None:
         """Note what was found wrong with the reports, and those that stand nowhere in time."""

@@ -6,7 +6,7 @@ What had failed in an earlier snapshot, was fixed and fails again is `regressed`
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -174,7 +174,7 @@ class Comparing:
         events = events_between(pair.users, pair.credentials, kept, checks, is_new[both], log)
         return to_arrow(_with_regressions(events, lives), EVENTS)
 
-    def joined(self, events: Sequence[pa.Table | None], inputs: pd.DataFrame, log: IssueLog) -> Comparison:
+    def joined(self, events: Sequence[pa.Table | None], inputs: list[dict[str, Any]], log: IssueLog) -> Comparison:
         """Return the comparison, of the events of all batches. Raises InputError where nothing was compared."""
         accounts, settings = self.accounts, self.settings
         if not accounts.compared:
@@ -194,11 +194,12 @@ class Comparing:
     def stored(self, folder: Path, since: datetime, until: datetime) -> Comparison:
         """Compare each account's newest snapshot in a store by `since` with that by `until`."""
         log = IssueLog()
-        events, reports = [], []
+        events: list[pa.Table | None] = []
+        reports: list[dict[str, Any]] = []
         for users in store.by_accounts(folder, until=until, columns=STORED_COLUMNS, log=log):
-            reports.append(inputs_of_store(users))
+            reports += inputs_of_store(users)
             events.append(self._of_stored(users, since_epoch(since), since_epoch(until), log))
-        return self.joined(events, pd.concat(reports, ignore_index=True) if reports else pd.DataFrame(), log)
+        return self.joined(events, reports, log)
 
     def _of_stored(self, users: pd.DataFrame, since: int, until: int, log: IssueLog) -> pa.Table | None:
         account, captured, rows = accounts_of(users), micros_captured(users), dated_rows(users)

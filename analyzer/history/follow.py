@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -99,7 +99,7 @@ class Following:
         """Return what becomes of the failures in the snapshots of whole accounts."""
         return _follow(tables, self.settings, self.dates)
 
-    def joined(self, every: Sequence[Followed], inputs: pd.DataFrame, log: IssueLog) -> History:
+    def joined(self, every: Sequence[Followed], inputs: list[dict[str, Any]], log: IssueLog) -> History:
         """Return the history of all batches; `inputs` has a row per report. InputError where nothing was followed."""
         missing = tuple(sorted(pair for one in every for pair in one.missing))
         lives = [one.lifetimes for one in every if one.lifetimes is not None]
@@ -135,11 +135,11 @@ class Following:
     def of_users(self, batches: Iterator[pd.DataFrame], log: IssueLog) -> History:
         """Return the history of users in a store (columns: `STORED_COLUMNS`), in batches of whole accounts."""
         followed: list[Followed] = []
-        reports: list[pd.DataFrame] = []
+        reports: list[dict[str, Any]] = []
         for users in ahead(batches):
-            reports.append(inputs_of_store(users))
+            reports += inputs_of_store(users)
             followed.append(self.of(Tables(users, unpivot(users), pd.DataFrame()), log))
-        return self.joined(followed, pd.concat(reports, ignore_index=True) if reports else pd.DataFrame(), log)
+        return self.joined(followed, reports, log)
 
 
 def _follow(tables: Tables, settings: Settings, series: Sequence[datetime]) -> Followed:

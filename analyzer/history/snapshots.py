@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analyzer.controls.vocabulary import Status
+from analyzer.evidence.plain import plain_rows
 from analyzer.evidence.schema import USERS
 from analyzer.judging.waivers import apply_waivers
 from analyzer.reading.columns import coded, microseconds
@@ -56,11 +57,11 @@ def newest_of(users: pd.DataFrame, rows: Rows) -> dict[str, pd.Timestamp]:
     return {str(name): time for name, time in times.items()}
 
 
-def inputs_of_store(users: pd.DataFrame) -> pd.DataFrame:
+def inputs_of_store(users: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the reports that users in a store came from, a row each: `name, sha256, account_id, captured_at`."""
     first = np.unique(users["report"].to_numpy(), return_index=True)[1]
     reports = users[["source", "report_sha256", "account_id", "captured_at"]].take(first)
-    return reports.rename(columns={"source": "name", "report_sha256": "sha256"}).reset_index(drop=True)
+    return plain_rows(reports.rename(columns={"source": "name", "report_sha256": "sha256"}))
 
 
 def by_account(frame: pd.DataFrame) -> pd.DataFrame:

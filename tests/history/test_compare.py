@@ -67,8 +67,7 @@ def test_the_newest_of_either_side_are_compared_and_earlier_ones_say_what_had_fa
     write(tmp_path / "new/2026-09-15.csv", report(A, of(A, **key(rotated=OLD, used="2026-06-29T00:00:00Z"))))
     found = compare([str(tmp_path / "old")], [str(tmp_path / "new")], ONLY)
     assert told(found) == [("regressed", A, "a")]
-    judged = found.inputs.set_index("name")["judged"]
-    assert {Path(str(name)).name: bool(was) for name, was in judged.items()} == {
+    assert {Path(one["name"]).name: one["judged"] for one in found.inputs} == {
         "2026-06-01.csv": True,
         "2026-07-01.csv": True,
         "2026-07-15.csv": False,
@@ -103,7 +102,7 @@ def test_what_is_not_needed_is_not_parsed_and_the_rest_is_judged_once(
     assert sorted(parsed) == [f"2026-06-01_{A}.csv", f"2026-07-01_{A}.csv", f"2026-09-01_{A}.csv"]
     assert judged == [6], "two rows a snapshot, each once"
     assert len(found.inputs) == 8
-    assert int(found.inputs["judged"].sum()) == 3
+    assert sum(one["judged"] for one in found.inputs) == 3
 
 
 def test_one_file_of_several_accounts_is_compared_account_by_account(tmp_path: Path) -> None:
@@ -118,7 +117,7 @@ def test_one_file_of_several_accounts_is_compared_account_by_account(tmp_path: P
     found = compare([old], [write(tmp_path / "one/2026-09-30.csv", report(B, of(B, **USED)))], ONLY)
     assert (found.accounts, found.only_old) == ((B,), (A,))
     assert told(found) == [("fixed", B, "a")]
-    roles = {part["account_id"]: part["role"] for part in found.inputs["accounts"].iloc[0]}
+    roles = {part["account_id"]: part["role"] for part in found.inputs[0]["accounts"]}
     assert roles == {A: "not_judged", B: "judged"}
 
 
@@ -293,7 +292,8 @@ def test_two_audits_say_the_same_as_their_reports(tmp_path: Path) -> None:
     assert found.issue_counts == of_reports.issue_counts
     for facts in ("accounts", "only_old", "only_new", "events", "settings"):
         assert found.facts[facts] == of_reports.facts[facts], facts
-    assert sorted(found.inputs["sha256"]) == sorted(of_reports.inputs["sha256"])
+    sides_of = [sorted((one["sha256"], one["as_of"]) for one in each.inputs) for each in (found, of_reports)]
+    assert sides_of[0] == sides_of[1]
 
 
 def test_audits_are_compared_some_accounts_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
