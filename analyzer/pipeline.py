@@ -8,29 +8,34 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from analyzer import engine
-from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Result, input_of
+from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Making, Result, input_of
 from analyzer.engine import SILENT
 from analyzer.errors import InputError
 from analyzer.evidence import folder as folders
 from analyzer.evidence import storage
 from analyzer.evidence import verify as verifying
-from analyzer.evidence.inputs import inputs_frame
+from analyzer.evidence.comparison import Comparison
+from analyzer.evidence.history import History
+from analyzer.evidence.inputs import input_facts, inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest, rendered
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
-from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered, seal, unseal
+from analyzer.evidence.seal import MANIFEST, RENDERED, digest_in, read_manifest, read_rendered, seal, unseal
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import joined, of_issues
 from analyzer.evidence.worst import notable
 from analyzer.evidence.writer import GrowingFiles, Parts, put_tables
+from analyzer.history.audits import audits_at, compare_audits
+from analyzer.history.compare import Comparing
+from analyzer.history.follow import Following
 from analyzer.history.keeping import Keeping
 from analyzer.history.kept import Ingest, Stored
 from analyzer.history.store.adding import Added, adding
@@ -46,7 +51,7 @@ from analyzer.survey.plan import plan, plan_by_month
 from analyzer.survey.selection import everything, select
 from analyzer.survey.spool import NAME as SPOOL
 from analyzer.survey.spool import Spool
-from analyzer.survey.survey import Survey
+from analyzer.survey.survey import Both, Survey
 
 __all__ = [
     "LOCAL",
@@ -57,6 +62,8 @@ __all__ = [
     "Run",
     "Settings",
     "audit",
+    "compare",
+    "history",
     "ingest",
     "inspect",
     "judge_reports",
@@ -67,6 +74,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     import pandas as pd
     import pyarrow as pa
@@ -76,7 +84,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.verify import Verification
     from analyzer.evidence.writer import Output, Writer
     from analyzer.reading.issues import Row
-    from analyzer.survey.entry import Entry
+    from analyzer.survey.entry import Entry, Key
     from analyzer.survey.plan import Batch
     from analyzer.survey.selection import Selected
 
@@ -86,6 +94,10 @@ TASK: Final = 32_000_000
 """The same of a task on a cluster."""
 KEPT: Final = 4_000_000
 """The same of reports that are read to be kept in a store; the rows of a month are in memory beside them."""
+FOLLOWED: Final = 6_000_000
+"""The same of what is followed or compared: more is made of a snapshot while others stand beside it."""
+Answer = TypeVar("Answer", Summary, History, Comparison)
+"""What a run found, as every output shows it."""
 
 
 @dataclass(frozen=True)
@@ -138,16 +150,16 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Run(Left):
-    """An audit that is done.
+class Run(Left, Generic[Answer]):
+    """An audit, a history or a comparison that is done.
 
-    `summary` is what every output shows; `issues` has the columns of `ISSUES`; `notable` has by group the findings that
-    need a look, worst first, and how many there are of them.
+    `summary` is what every output shows; `issues` has the columns of `ISSUES`; `notable` has by group the findings of
+    an audit that need a look, worst first, and how many there are of them.
     """
 
-    summary: Summary
+    summary: Answer
     issues: pd.DataFrame
-    notable: Mapping[str, tuple[pa.Table, int]]
+    notable: Mapping[str, tuple[pa.Table, int]] = field(default_factory=dict)
 
 
 # --- every report, once -----------------------------------------------------------------------------------------------
@@ -161,6 +173,7 @@ class _Gathered:
     issues: list[Row] = field(default_factory=list)
     tallies: list[pa.Table] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
+    found: list[Any] = field(default_factory=list)
     reports: int = 0
 
 
@@ -187,13 +200,14 @@ class Road:
     progress: Progress = SILENT
     stage: str = "judging"
 
-    def survey(self, paths: Sequence[str], leave_out: Path | None = None) -> Survey:
-        """Look at the inputs."""
-        return Survey.of(paths, self.looking, self.run, leave_out=leave_out, progress=self.progress)
+    def survey(self, paths: Sequence[str], leave_out: Path | None = None, side: int = 0) -> Survey:
+        """Look at the inputs; `side` is 1 for the newer side of a comparison."""
+        looking = replace(self.looking, side=side)
+        return Survey.of(paths, looking, self.run, leave_out=leave_out, progress=self.progress)
 
     def gather(  # noqa: PLR0913 - what is read, and where it goes
         self,
-        survey: Survey,
+        survey: Survey | Both,
         choose: Callable[[Sequence[Entry], IssueLog], list[Selected]],
         task: Callable[[Batch], Result],
         writer: _Taker | None = None,
@@ -220,10 +234,10 @@ class Road:
 
     def _gather(
         self, todo: Sequence[Batch], task: Callable[[Batch], Result], writer: _Taker | None, found: _Gathered
-    ) -> dict[str, Entry | None]:
+    ) -> dict[Key, Entry | None]:
         """Run a task over batches; what comes of them goes to `found` and `writer`. Return the corrections."""
         self.progress.stage(self.stage, sum(len(one.reports) + len(one.counted) for one in todo))
-        corrections: dict[str, Entry | None] = {}
+        corrections: dict[Key, Entry | None] = {}
         for result in self.run(task, todo):
             corrections |= result.corrections
             if writer is not None and not corrections:
@@ -231,6 +245,7 @@ class Road:
             found.inputs += result.inputs
             found.issues += result.issues
             found.outputs += result.outputs
+            found.found += [] if result.found is None else [result.found]
             found.tallies += [] if result.tallies is None else [result.tallies]
             found.reports += result.reports
             self.progress.advance(result.reports)
@@ -250,7 +265,7 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     options: Options = Options(),  # noqa: B008 - frozen
     where: Engine = LOCAL,
     progress: Progress = SILENT,
-) -> Run:
+) -> Run[Summary]:
     """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
 
     `tables` are left whatever the formats. Raises InputError where nothing is left to judge or a reference instant is
@@ -308,6 +323,109 @@ def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
     result = judging.of(batch)
     result.tables, result.outputs = writer.write_in_task(batch.number, result.tables)
     return result
+
+
+# --- histories and comparisons ---------------------------------------------------------------------------------------
+
+
+def history(  # noqa: PLR0913 - what is read, how it is followed, and what is left
+    paths: Sequence[str],
+    settings: Settings,
+    output: str,
+    *,
+    store: Path | None = None,
+    series: Sequence[datetime] | str = (),
+    sla_days: int | None = None,
+    formats: Sequence[str] = default_formats("history"),
+    options: Options = Options(),  # noqa: B008 - frozen
+    where: Engine = LOCAL,
+    progress: Progress = SILENT,
+) -> Run[History]:
+    """Follow the failures of the reports under `paths`, or of a store, and leave the evidence in `output`.
+
+    `series` are the dates at which it is judged, or `monthly`; without, each snapshot at its own capture time.
+    `sla_days` is a deadline for fixes that is asked about. Raises InputError where nothing can be followed, and
+    OutputError as `audit` does.
+    """
+    following = Following(settings, series, sla_days)
+    with _place(output) as place, where.started() as run:
+        if store is not None:
+            progress.stage("judging")
+            found = following.stored(store)
+        else:
+            road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or FOLLOWED, progress)
+            found = _followed(road, paths, _left_out(output), following)
+        files = _leave("history", found, place, formats, options, progress)
+    return Run(output, files, found, found.issues)
+
+
+def _followed(road: Road, paths: Sequence[str], leave_out: Path | None, following: Following) -> History:
+    """Read reports batch by batch and follow them; what is known of each file is let go of."""
+    task = Making(following.settings.account_id, following.of).of
+    done = road.gather(road.survey(paths, leave_out), following.choose, task)
+    return following.joined(done.found, input_facts(inputs_frame(done.inputs)), IssueLog(done.issues))
+
+
+def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
+    old: Sequence[str],
+    new: Sequence[str],
+    settings: Settings,
+    output: str,
+    *,
+    store: Path | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    formats: Sequence[str] = default_formats("comparison"),
+    options: Options = Options(),  # noqa: B008 - frozen
+    where: Engine = LOCAL,
+    progress: Progress = SILENT,
+) -> Run[Comparison]:
+    """Compare the newest snapshot of each account on two sides, and leave the evidence in `output`.
+
+    The sides are reports under `old` and `new`; the evidence sets of two audits; or, of a store, what it had by
+    `since` and by `until`. Raises InputError where nothing can be compared, and OutputError as `audit` does.
+    """
+    comparing = Comparing(settings)
+    with _place(output) as place, where.started() as run:
+        if store is not None and since is not None and until is not None:
+            progress.stage("judging")
+            found = comparing.stored(store, since, until)
+        elif (sets := audits_at(old, new)) is not None:
+            progress.stage("judging")
+            found = compare_audits(comparing, sets, run)
+        else:
+            road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or FOLLOWED, progress)
+            found = _compared(road, old, new, _left_out(output), comparing)
+        files = _leave("comparison", found, place, formats, options, progress)
+    return Run(output, files, found, found.issues)
+
+
+def _compared(
+    road: Road, old: Sequence[str], new: Sequence[str], leave_out: Path | None, comparing: Comparing
+) -> Comparison:
+    """Read the reports of both sides batch by batch and compare them."""
+    task = Making(comparing.settings.account_id, comparing.of).of
+    both = (road.survey(old, leave_out), road.survey(new, leave_out, side=1))
+    done = road.gather(Both(both), comparing.choose, task)
+    return comparing.joined(done.found, input_facts(inputs_frame(done.inputs)), IssueLog(done.issues))
+
+
+def _leave(  # noqa: PLR0913 - what was found, and how it is left
+    kind: str,
+    found: History | Comparison,
+    place: str,
+    formats: Sequence[str],
+    options: Options,
+    progress: Progress,
+) -> list[str]:
+    """Write what was found as an evidence set, and render it; return the names of all files."""
+    storage.remove(place, SPOOL)
+    described = manifest(kind, found.facts, put_tables(place, found.tables))
+    data = seal(described)
+    storage.put(place, MANIFEST, data)
+    evidence = EvidenceSet.of(place, {**described, "digest": digest_in(data)})
+    del data  # as long as its inputs are many
+    return _finish(evidence, place, formats, options, progress)
 
 
 # --- the place of the evidence ---------------------------------------------------------------------------------------

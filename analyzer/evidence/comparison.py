@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.history import IDENTITY
-from analyzer.evidence.plain import frame_of_rows, plain_rows
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import WithIssues, issue_codes, told_of
@@ -28,7 +27,9 @@ class Comparison(WithIssues):
     """Events between an older and a newer snapshot of each account (columns: `EVENTS`)."""
 
     settings: Settings
-    inputs: pd.DataFrame
+    inputs: list[dict[str, Any]]
+    """What was read, as a manifest keeps it: see `inputs.input_facts`; of a store `name, sha256, account_id,
+    captured_at`."""
     events: pd.DataFrame
     issues: pd.DataFrame
     accounts: tuple[str, ...] = ()
@@ -41,7 +42,7 @@ class Comparison(WithIssues):
         """Return the comparison whose `facts` a manifest keeps, and whose tables are these."""
         return cls(
             settings=Settings.of_facts(facts["settings"]),
-            inputs=frame_of_rows(facts["inputs"]),
+            inputs=facts["inputs"],
             events=to_pandas(tables["events"]),
             issues=to_pandas(tables["issues"]),
             accounts=tuple(facts["accounts"]),
@@ -118,7 +119,7 @@ class Comparison(WithIssues):
             "only_old": list(self.only_old),
             "only_new": list(self.only_new),
             "issues": self.issue_counts,
-            "inputs": plain_rows(self.inputs),
+            "inputs": self.inputs,
         }
 
     @property

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 
 from analyzer.controls.vocabulary import counted
-from analyzer.evidence.plain import frame_of_rows, plain_rows
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import WithIssues, issue_codes, told_of
@@ -34,7 +33,9 @@ class History(WithIssues):
     """Lifetimes of failures over many snapshots (columns: `LIFETIMES`, `TREND`, `COVERAGE`)."""
 
     settings: Settings
-    inputs: pd.DataFrame
+    inputs: list[dict[str, Any]]
+    """What was read, as a manifest keeps it: see `inputs.input_facts`; of a store `name, sha256, account_id,
+    captured_at`."""
     lifetimes: pd.DataFrame
     trend: pd.DataFrame
     coverage: pd.DataFrame
@@ -52,7 +53,7 @@ class History(WithIssues):
         frames = {name: to_pandas(tables[name]) for name in ("lifetimes", "trend", "coverage", "issues")}
         return cls(
             settings=Settings.of_facts(facts["settings"]),
-            inputs=frame_of_rows(facts["inputs"]),
+            inputs=facts["inputs"],
             **frames,
             sla_days=facts["sla_days"],
             series=tuple(datetime.fromisoformat(date) for date in facts["series"]),
@@ -136,7 +137,7 @@ class History(WithIssues):
             "measures": self.measures,
             "not_covered": [list(pair) for pair in self.not_covered],
             "issues": self.issue_counts,
-            "inputs": plain_rows(self.inputs),
+            "inputs": self.inputs,
         }
 
     @property

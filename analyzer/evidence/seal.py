@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.errors import InputError
@@ -30,6 +31,7 @@ _BLANK: Final = "0" * 64
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _DIGEST_LINE: Final = re.compile(rb'^  "digest": "([0-9a-f]{64})",?$', re.MULTILINE)
 """The line of `digest` in a sealed file. Text cannot look like it: within strings there are no line ends."""
+_PIECES: Final = 10_000
 _OUR_NAME: Final = f'"{PROGRAM}"'.encode()
 
 
@@ -60,9 +62,20 @@ def seal(document: Mapping[str, Any]) -> bytes:
             sealed[key] = value
         if key == "schema_version":
             sealed["digest"] = _BLANK
-    blank = (json.dumps(sealed, indent=2, ensure_ascii=False) + "\n").encode()
-    start, end = _digits(blank)
-    return blank[:start] + hashlib.sha256(blank).hexdigest().encode() + blank[end:]
+    # Piece by piece: a manifest of many inputs is long, and every copy of it counts.
+    pieces, found = json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(sealed), bytearray()
+    while some := "".join(islice(pieces, _PIECES)):
+        found += some.encode()
+    found += b"\n"
+    start, end = _digits(found)
+    found[start:end] = hashlib.sha256(found).hexdigest().encode()
+    return bytes(found)
+
+
+def digest_in(data: bytes) -> str:
+    """Return the digest that a sealed file holds."""
+    start, end = _digits(data)
+    return data[start:end].decode()
 
 
 def unseal(data: bytes) -> dict[str, Any]:
@@ -75,7 +88,7 @@ def unseal(data: bytes) -> dict[str, Any]:
     return document
 
 
-def _digits(data: bytes) -> tuple[int, int]:
+def _digits(data: bytes | bytearray) -> tuple[int, int]:
     """Return where the digest of a sealed file begins and ends; ValueError where it has none, or more than one."""
     found = list(_DIGEST_LINE.finditer(data))
     if len(found) != 1:

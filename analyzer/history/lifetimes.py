@@ -21,7 +21,18 @@ from analyzer.history.calendar import GAP, Calendar
 from analyzer.judging.staleness import codes_of, days_since
 from analyzer.judging.verdicts import SUBJECTS, Verdicts
 from analyzer.judging.wording import messages
-from analyzer.reading.columns import NO_TIME, arrow_of, coded, column_of, microseconds, numbered, times_from
+from analyzer.reading.columns import (
+    NO_TIME,
+    arrow_of,
+    coded,
+    codes_in,
+    column_of,
+    few_texts_of,
+    lower_case,
+    microseconds,
+    numbered,
+    times_from,
+)
 from analyzer.reading.layout import SLOTS, Kind
 from analyzer.reading.times import DAY
 
@@ -46,7 +57,7 @@ _KINDS: Final = [*Kind, "user"]
 class Lives:
     """The failures of some accounts.
 
-    `lifetimes` has the columns of `record.LIFETIMES`, and `user_row`, where each was last seen; `failing` how many
+    `lifetimes` has the columns of `LIFETIMES`, and `user_row`, where each was last seen; `failing` how many
     there are by control that judges and snapshot of the calendar.
     """
 
@@ -79,7 +90,7 @@ def follow(
 ) -> Lives:
     """Return the failures among `verdicts`, one control's after the other, on snapshots of whole accounts.
 
-    They stand by account, control, subject and first appearance.
+    They stand by account, control, name of the user, credential and first appearance.
     """
     subjects = _Subjects(users, credentials, timeline)
     place, snapshots = timeline.place, len(timeline.calendar.instants)
@@ -190,8 +201,9 @@ class _Subjects:
 
     def __init__(self, users: pd.DataFrame, credentials: pd.DataFrame, timeline: Timeline) -> None:
         self._timeline = timeline
-        name = pc.utf8_lower(arrow_of(users["user"])).combine_chunks().dictionary_encode().indices
-        of_name = numbered(timeline.account, np.asarray(pc.fill_null(name, -1)))
+        # By rank, so that the order of users depends on their names alone, and not on which rows come first.
+        name = codes_in(few_texts_of(lower_case(arrow_of(users["user"]))))
+        of_name = numbered(timeline.account, name)
         made = _known_before(microseconds(users["user_creation_time"]), of_name, timeline.order)
         self._user = numbered(of_name, made)
         self._count = int(self._user.max(initial=-1)) + 1
@@ -307,7 +319,7 @@ class _Lookup:
 
 
 def trend(failing: Whole, found: pd.DataFrame, chosen: Sequence[Check], calendar: Calendar) -> pd.DataFrame:
-    """Return `record.TREND`: by day and control the failures open at its end, first seen, and seen closed.
+    """Return `TREND`: by day and control the failures open at its end, first seen, and seen closed.
 
     `failing` has how many there are by control that judges and snapshot of the calendar.
     """
