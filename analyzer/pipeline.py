@@ -27,7 +27,7 @@ from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest, rendered
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
-from analyzer.evidence.seal import MANIFEST, RENDERED, digest_in, read_manifest, read_rendered, seal, unseal
+from analyzer.evidence.seal import MANIFEST, RENDERED, own_digest, read_manifest, read_rendered, seal
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import joined, of_issues
@@ -88,8 +88,8 @@ if TYPE_CHECKING:
     from analyzer.survey.plan import Batch
     from analyzer.survey.selection import Selected
 
-BATCH: Final = 16_000_000
-"""Bytes of CSV that are judged together in threads of this process."""
+BATCH: Final = 6_000_000
+"""Bytes of CSV that are judged together in threads of this process: more take more memory, and hardly less time."""
 TASK: Final = 32_000_000
 """The same of a task on a cluster."""
 KEPT: Final = 4_000_000
@@ -274,16 +274,17 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     with _place(output) as place, where.started() as run:
         road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.size, progress)
-        survey = road.survey(paths, _left_out(output))
         writer = where.writer(place, [name for name in TABLES if name in wanted])
         try:
-            judged = judge_reports(road, survey, settings, writer)
+            # What is known of tens of thousands of reports goes as soon as it is written down.
+            evidence, manifested = _evidence(
+                place, *judge_reports(road, road.survey(paths, _left_out(output)), settings, writer), tables
+            )
         except BaseException:
             writer.abandon()
             raise
         storage.remove(place, SPOOL)
-        evidence = _evidence(place, *judged, tables)
-        files = _finish(evidence, place, formats, options, progress)
+        files = _finish(evidence, manifested, place, formats, options, progress)
         worst = notable(evidence, settings.checklist)
         found = Run(output, files, evidence.summary, to_pandas(evidence.table("issues")), worst)
         _remove_unlisted(evidence)
@@ -298,6 +299,7 @@ def judge_reports(
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
     task = partial(_judge_and_write, judging, writer)
     found = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)
+    del survey  # it is large where reports are many, and no longer needed
     log = IssueLog(found.issues)
     counted = Summary(settings, inputs_frame(found.inputs), joined(found.tallies))
     describe_waivers(counted.covered, settings.checklist, counted.accounts, log)
@@ -309,13 +311,16 @@ def judge_reports(
 
 def _evidence(
     place: str, summary: Summary, issues: Sequence[Row], outputs: Sequence[Output], tables: Sequence[str]
-) -> EvidenceSet:
-    """Write the tallies; return the set of all tables, with the manifest of those that are to be left."""
+) -> tuple[EvidenceSet, bytes]:
+    """Write the tallies; return the set of all tables, and the bytes of the manifest of those that are to be left."""
     outputs = [*outputs, *put_tables(place, {"tallies": summary.tallies})]
     outputs.sort(key=lambda one: ([*TABLES, "tallies"].index(_table_of(one)), one["name"]))
     listed = [one for one in outputs if _table_of(one) in {*tables, "tallies"}]
-    document = unseal(seal(manifest("audit", audit_facts(summary, issues), listed)))
-    return EvidenceSet.of(place, document, [one["name"] for one in outputs if one not in listed])
+    document = manifest("audit", audit_facts(summary, issues), listed)
+    data = seal(document)
+    known = {**document, "digest": own_digest(data), "inputs": []}
+    others = [one["name"] for one in outputs if one not in listed]
+    return EvidenceSet.of(place, known, others, summary.inputs), data
 
 
 def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
@@ -423,7 +428,7 @@ def _leave(  # noqa: PLR0913 - what was found, and how it is left
     described = manifest(kind, found.facts, put_tables(place, found.tables))
     data = seal(described)
     storage.put(place, MANIFEST, data)
-    evidence = EvidenceSet.of(place, {**described, "digest": digest_in(data)})
+    evidence = EvidenceSet.of(place, {**described, "digest": own_digest(data)})
     del data  # as long as its inputs are many
     return _finish(evidence, place, formats, options, progress)
 
@@ -452,14 +457,19 @@ def _left_out(output: str) -> Path | None:
     return None if is_url(output) else Path(output)
 
 
-def _finish(
-    evidence: EvidenceSet, place: str, formats: Sequence[str], options: Options, progress: Progress
+def _finish(  # noqa: PLR0913 - what is rendered, and how
+    evidence: EvidenceSet,
+    manifested: bytes,
+    place: str,
+    formats: Sequence[str],
+    options: Options,
+    progress: Progress,
 ) -> list[str]:
     """Render the formats beside the tables; return the names of all files of the set, in the order of their making."""
     listed = [str(one["name"]) for one in evidence.manifest["outputs"]]
     outputs = _render_at(place, evidence, formats, options, progress)
     # Last: at a URL, a set without its manifest is one that was not finished.
-    storage.put(place, MANIFEST, seal(evidence.manifest))
+    storage.put(place, MANIFEST, manifested)
     return [*listed, MANIFEST, *(str(one["name"]) for one in outputs), *([RENDERED] if outputs else [])]
 
 

@@ -19,6 +19,7 @@ from analyzer.evidence.summary import Summary
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import pandas as pd
     from pyarrow import parquet
 
 _BATCH: Final = 100_000
@@ -30,20 +31,28 @@ class EvidenceSet:
     """The tables at `place` (a path or URL), and the manifest that describes them.
 
     `files` has for each table its Parquet files, in the order of their rows: also tables that the manifest does not
-    list, while the set is being made.
+    list, while the set is being made. `inputs` is the table of inputs where it is at hand: the manifest of a run over
+    many reports is large, and need not be read back to render what was just judged.
     """
 
     place: str
     manifest: Mapping[str, Any]
     files: Mapping[str, tuple[str, ...]]
+    inputs: pd.DataFrame | None = None
 
     @classmethod
-    def of(cls, place: str, manifest: Mapping[str, Any], extra: Sequence[str] = ()) -> EvidenceSet:
+    def of(
+        cls,
+        place: str,
+        manifest: Mapping[str, Any],
+        extra: Sequence[str] = (),
+        inputs: pd.DataFrame | None = None,
+    ) -> EvidenceSet:
         """Return the set that a manifest describes; `extra` are files beside those that it lists."""
         files: dict[str, list[str]] = {}
         for name in sorted([*(output["name"] for output in manifest["outputs"]), *extra]):
             files.setdefault(name.partition("/")[0].removesuffix(".parquet"), []).append(name)
-        return cls(place, manifest, {table: tuple(names) for table, names in files.items()})
+        return cls(place, manifest, {table: tuple(names) for table, names in files.items()}, inputs)
 
     @property
     def kind(self) -> str:
@@ -58,7 +67,8 @@ class EvidenceSet:
     @cached_property
     def summary(self) -> Summary:
         """What is counted of an audit."""
-        return Summary(self.settings, inputs_of_facts(self.manifest["inputs"]), self.table("tallies"))
+        inputs = inputs_of_facts(self.manifest["inputs"]) if self.inputs is None else self.inputs
+        return Summary(self.settings, inputs, self.table("tallies"))
 
     @cached_property
     def history(self) -> History:

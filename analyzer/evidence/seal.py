@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from itertools import islice
+from collections.abc import Iterator
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.errors import InputError
@@ -31,7 +32,6 @@ _BLANK: Final = "0" * 64
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _DIGEST_LINE: Final = re.compile(rb'^  "digest": "([0-9a-f]{64})",?$', re.MULTILINE)
 """The line of `digest` in a sealed file. Text cannot look like it: within strings there are no line ends."""
-_PIECES: Final = 10_000
 _OUR_NAME: Final = f'"{PROGRAM}"'.encode()
 
 
@@ -55,45 +55,71 @@ class DamagedSealError(InputError):
 
 
 def seal(document: Mapping[str, Any]) -> bytes:
-    """Return `document` as indented JSON (UTF-8) with its own `digest`, after `schema_version` or else first."""
+    """Return `document` as JSON (UTF-8) with its own `digest`, after `schema_version` or else first.
+
+    It is indented, but for a list of objects: that has an object a line, since there are as many inputs as reports.
+    Such a list may be an iterator.
+    """
     sealed: dict[str, Any] = {} if "schema_version" in document else {"digest": _BLANK}
     for key, value in document.items():
         if key != "digest":
             sealed[key] = value
         if key == "schema_version":
             sealed["digest"] = _BLANK
-    # Piece by piece: a manifest of many inputs is long, and every copy of it counts.
-    pieces, found = json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(sealed), bytearray()
-    while some := "".join(islice(pieces, _PIECES)):
-        found += some.encode()
-    found += b"\n"
-    start, end = _digits(found)
-    found[start:end] = hashlib.sha256(found).hexdigest().encode()
-    return bytes(found)
+    made = BytesIO()
+    made.writelines(text.encode() for text in _as_json(sealed))
+    data = made.getvalue()
+    start, _ = _digits(data)
+    made.seek(start)
+    made.write(hashlib.sha256(data).hexdigest().encode())
+    return made.getvalue()
 
 
-def digest_in(data: bytes) -> str:
-    """Return the digest that a sealed file holds."""
-    start, end = _digits(data)
-    return data[start:end].decode()
+def _as_json(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the text of a document piece by piece: whole, it would be in memory several times."""
+    before = "{\n"
+    for key, value in document.items():
+        yield f"{before}  {json.dumps(key, ensure_ascii=False)}: "
+        if isinstance(value, Iterator) or (isinstance(value, list) and all(isinstance(one, dict) for one in value)):
+            yield from _rows_as_json(value)
+        else:
+            yield json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+        before = ",\n"
+    yield "\n}\n"
+
+
+def _rows_as_json(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    before, after = "[\n    ", "[]"
+    for row in rows:
+        yield before + json.dumps(row, ensure_ascii=False)
+        before, after = ",\n    ", "\n  ]"
+    yield after
 
 
 def unseal(data: bytes) -> dict[str, Any]:
     """Return the document that `seal` made `data` of; ValueError where any byte of it has changed since."""
     start, end = _digits(data)
-    blank = data[:start] + _BLANK.encode() + data[end:]
-    if hashlib.sha256(blank).hexdigest().encode() != data[start:end]:
+    blank, whole = hashlib.sha256(), memoryview(data)  # no copy of what may be large
+    for part in (whole[:start], _BLANK.encode(), whole[end:]):
+        blank.update(part)
+    if blank.hexdigest().encode() != data[start:end]:
         raise ValueError("was changed since it was written: it does not fit its own digest")
     document: dict[str, Any] = json.loads(data)
     return document
 
 
-def _digits(data: bytes | bytearray) -> tuple[int, int]:
+def _digits(data: bytes) -> tuple[int, int]:
     """Return where the digest of a sealed file begins and ends; ValueError where it has none, or more than one."""
     found = list(_DIGEST_LINE.finditer(data))
     if len(found) != 1:
         raise ValueError("was changed since it was written: it has no digest of its own")
     return found[0].span(1)
+
+
+def own_digest(data: bytes) -> str:
+    """Return the digest that a sealed file holds."""
+    start, end = _digits(data)
+    return data[start:end].decode()
 
 
 def digest_of(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from analyzer.reading.issues import IssueLog
@@ -29,7 +30,19 @@ _MARK: Final = b":iam::"
 
 def accounts_at_start(csv: bytes) -> frozenset[Account]:
     """Return the accounts of the ARNs in the beginning of a CSV."""
-    return frozenset((partition.decode(), number.decode()) for partition, number in set(_ARN.findall(csv)))
+    return shared(tuple(_account(partition, number) for partition, number in set(_ARN.findall(csv))))
+
+
+@lru_cache(maxsize=1 << 16)
+def shared(accounts: tuple[Account, ...]) -> frozenset[Account]:
+    """Return some accounts as a set, the same one every time."""
+    return frozenset(accounts)
+
+
+@lru_cache(maxsize=1 << 16)
+def _account(partition: bytes, number: bytes) -> Account:
+    """Return an account; a year of daily reports names each 365 times, and all share one."""
+    return partition.decode(), number.decode()
 
 
 def rows_by_account(source: Source, account_id: str | None) -> tuple[Mapping[Account, int], int]:
@@ -55,7 +68,7 @@ def _lone_account(source: Source) -> Mapping[Account, int] | None:
     same = text.count(b"arn:" + partition + _MARK + number + b":")
     if same != lines or text.count(_MARK) != lines:
         return None
-    return {(partition.decode(), number.decode()): lines}
+    return {_account(partition, number): lines}
 
 
 def _read(source: Source, account_id: str | None) -> tuple[Mapping[Account, int], int]:

@@ -47,7 +47,7 @@ class Contained:
     encoding: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a report once all of it was read: see `Source`; `rows` counts its rows by account."""
 
@@ -60,7 +60,7 @@ class Facts:
     rejected: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A report among the inputs.
 

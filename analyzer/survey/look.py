@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from analyzer.reading.containers import Content, DamagedError, NotAReportError, find_header, is_gzip, is_zip, to_utf8
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.times import account_in_name, instant_in_name, parse_instant
-from analyzer.survey.accounts import accounts_at_start, rows_by_account
+from analyzer.survey.accounts import accounts_at_start, rows_by_account, shared
 from analyzer.survey.entry import Contained, Entry, Facts, start_of
 from analyzer.survey.files import Reader, why
 from analyzer.survey.unpack import Opened, members_in, note_no_member, note_no_report, reports_in
@@ -168,7 +168,7 @@ class _File:
         source = entry.source_of(content, one.sha256, one.size, IssueLog())
         rows, rejected = rows_by_account(source, self.how.account_id)
         facts = Facts(one.sha256, one.size, source.digest, content.container, content.encoding, rows, rejected)
-        entry = replace(entry, accounts=frozenset(rows), facts=facts)
+        entry = replace(entry, accounts=shared(tuple(rows)), facts=facts)
         if not put_aside:
             return entry
         contained = Contained(one.sha256, one.size, content.container, content.encoding)

@@ -24,7 +24,7 @@ _NAMED: Final = 5
 """Files that an error names before it only counts the rest."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Selected:
     """A report, and the accounts for which it is judged: none where others are judged for all of its accounts."""
 
@@ -54,7 +54,7 @@ def select(entries: Sequence[Entry], log: IssueLog, *, as_of: datetime | None, e
             for account in entry.accounts
             if every_snapshot or entry.captured_at is None or account == UNKNOWN or chosen[account] == entry.captured_at
         )
-        selected.append(Selected(entry, judged))
+        selected.append(Selected(entry, entry.accounts if judged == entry.accounts else judged))
     _note_snapshots(selected, chosen.keys(), log, as_of)
     return selected
 

@@ -170,6 +170,10 @@ def users(rows: pl.LazyFrame) -> pl.LazyFrame:
         (pl.col("user") == ROOT_USER).alias("is_root"),
         *("captured_at", "source", "line"),
         *(_state(column).alias(f"{column}_state") for column in TIMESTAMP_COLUMNS),
+        pl.when((pl.col("user") == ROOT_USER) & (pl.col("password_enabled") == "not_supported"))
+        .then(_few("not_supported"))
+        .alias("password_enabled_state"),
+        _few("missing").alias("additional_credentials_info_state"),
     )
 
 
