@@ -412,7 +412,7 @@ def _compared(
     task = Making(comparing.settings.account_id, comparing.of).of
     both = (road.survey(old, leave_out), road.survey(new, leave_out, side=1))
     done = road.gather(Both(both), comparing.choose, task)
-    return comparing.joined(done.found, input_facts(inputs_frame(done.inputs)), IssueLog(done.issues))
+    return comparing.joined(done.found, list(input_facts(inputs_frame(done.inputs))), IssueLog(done.issues))
 
 
 def _leave(  # noqa: PLR0913 - what was found, and how it is left
@@ -427,10 +427,8 @@ def _leave(  # noqa: PLR0913 - what was found, and how it is left
     storage.remove(place, SPOOL)
     described = manifest(kind, found.facts, put_tables(place, found.tables))
     data = seal(described)
-    storage.put(place, MANIFEST, data)
     evidence = EvidenceSet.of(place, {**described, "digest": own_digest(data)})
-    del data  # as long as its inputs are many
-    return _finish(evidence, place, formats, options, progress)
+    return _finish(evidence, data, place, formats, options, progress)
 
 
 # --- the place of the evidence ---------------------------------------------------------------------------------------
