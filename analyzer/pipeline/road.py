@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from analyzer import engine
 from analyzer.batch import Result, input_of
 from analyzer.engine import SILENT
+from analyzer.evidence.inputs import input_facts, inputs_frame
 from analyzer.evidence.writer import GrowingFiles, Parts
 from analyzer.reading.issues import IssueLog
 from analyzer.survey.plan import plan, plan_by_month
@@ -37,7 +38,7 @@ TASK: Final = 32_000_000
 """The same of a task on a cluster."""
 KEPT: Final = 4_000_000
 """The same of reports that are read to be kept in a store; the rows of a month are in memory beside them."""
-FOLLOWED: Final = 6_000_000
+FOLLOWED: Final = 4_000_000
 """The same of what is followed or compared: more is made of a snapshot while others stand beside it."""
 
 
@@ -92,6 +93,12 @@ class Gathered:
     outputs: list[Output] = field(default_factory=list)
     found: list[Any] = field(default_factory=list)
     reports: int = 0
+
+    def take_inputs(self) -> list[dict[str, Any]]:
+        """Return the inputs as a manifest keeps them, and let go of them here: there may be very many."""
+        frame = inputs_frame(self.inputs)
+        self.inputs.clear()
+        return list(input_facts(frame))
 
 
 class Taker(Protocol):

@@ -9,7 +9,6 @@ from analyzer import engine
 from analyzer.batch import Making
 from analyzer.engine import SILENT
 from analyzer.evidence import storage
-from analyzer.evidence.inputs import input_facts, inputs_frame
 from analyzer.evidence.manifest import manifest
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.schema import issues_table
@@ -66,11 +65,12 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
     with evidence_place(output) as place, where.started() as run:
         if store is not None:
             progress.stage("judging")
-            found = following.stored(store)
+            made = _written("history", following.stored(store), place)
         else:
             road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or FOLLOWED, progress)
-            found = _followed(road, paths, left_out(output), following)
-        files = _leave("history", found, place, formats, options, progress)
+            made = _written("history", _followed(road, paths, left_out(output), following), place)
+        files = finish(*made, place, formats, options, progress)
+        found = made[0].history
     return Run(output, files, found, found.issues)
 
 
@@ -78,7 +78,7 @@ def _followed(road: Road, paths: Sequence[str], leave_out: Path | None, followin
     """Read reports batch by batch and follow them; what is known of each file is let go of."""
     task = Making(following.settings.account_id, following.of).of
     done = road.gather(road.survey(paths, leave_out), following.choose, task)
-    return following.joined(done.found, list(input_facts(inputs_frame(done.inputs))), IssueLog(done.issues))
+    return following.joined(done.found, done.take_inputs(), IssueLog(done.issues))
 
 
 def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
@@ -104,14 +104,15 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     with evidence_place(output) as place, where.started() as run:
         if store is not None and since is not None and until is not None:
             progress.stage("judging")
-            found = comparing.stored(store, since, until)
+            made = _written("comparison", comparing.stored(store, since, until), place)
         elif (sets := audits_at(old, new)) is not None:
             progress.stage("judging")
-            found = compare_audits(comparing, sets, run)
+            made = _written("comparison", compare_audits(comparing, sets, run), place)
         else:
             road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or FOLLOWED, progress)
-            found = _compared(road, old, new, left_out(output), comparing)
-        files = _leave("comparison", found, place, formats, options, progress)
+            made = _written("comparison", _compared(road, old, new, left_out(output), comparing), place)
+        files = finish(*made, place, formats, options, progress)
+        found = made[0].comparison
     return Run(output, files, found, found.issues)
 
 
@@ -122,23 +123,18 @@ def _compared(
     task = Making(comparing.settings.account_id, comparing.of).of
     both = (road.survey(old, leave_out), road.survey(new, leave_out, side=1))
     done = road.gather(Both(both), comparing.choose, task)
-    return comparing.joined(done.found, list(input_facts(inputs_frame(done.inputs))), IssueLog(done.issues))
+    return comparing.joined(done.found, done.take_inputs(), IssueLog(done.issues))
 
 
-def _leave(  # noqa: PLR0913 - what was found, and how it is left
-    kind: str,
-    found: History | Comparison,
-    place: str,
-    formats: Sequence[str],
-    options: Options,
-    progress: Progress,
-) -> list[str]:
-    """Write what was found as an evidence set, and render it; return the names of all files."""
+def _written(kind: str, found: History | Comparison, place: str) -> tuple[EvidenceSet, bytes]:
+    """Write the tables of what was found; return the evidence set, and the bytes of its manifest.
+
+    What was found is then made of the set again, as it is when the set is opened later.
+    """
     storage.remove(place, SPOOL)
     described = manifest(kind, found.facts, put_tables(place, found.tables))
     data = seal(described)
-    evidence = EvidenceSet.of(place, {**described, "digest": own_digest(data)})
-    return finish(evidence, data, place, formats, options, progress)
+    return EvidenceSet.of(place, {**described, "digest": own_digest(data)}), data
 
 
 def ingest(

@@ -37,7 +37,7 @@ class ChangedError(Exception):
     """A report is not what the survey saw."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Contained:
     """A report that cannot be read at random: its CSV was put aside, the rest stands here (see `Source`)."""
 
