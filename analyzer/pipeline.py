@@ -90,7 +90,7 @@ BATCH: Final = 16_000_000
 """Bytes of CSV that are judged together in threads of this process."""
 TASK: Final = 32_000_000
 """The same of a task on a cluster."""
-FOLLOWED: Final = 6_000_000
+FOLLOWED: Final = 4_000_000
 """The same of what is followed or compared: more is made of a snapshot while others stand beside it."""
 Answer = TypeVar("Answer", Summary, History, Comparison)
 """What a run found, as every output shows it."""
@@ -171,6 +171,12 @@ class _Gathered:
     outputs: list[Output] = field(default_factory=list)
     found: list[Any] = field(default_factory=list)
     reports: int = 0
+
+    def take_inputs(self) -> list[dict[str, Any]]:
+        """Return the inputs as a manifest keeps them, and let go of them here: there may be very many."""
+        frame = inputs_frame(self.inputs)
+        self.inputs.clear()
+        return input_facts(frame)
 
 
 class _Taker(Protocol):
@@ -339,21 +345,20 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
     with _place(output) as place, where.started() as run:
         if store is not None:
             progress.stage("judging")
-            found = following.stored(store)
+            evidence = _written("history", following.stored(store), place)
         else:
-            road = _Road(
-                Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or FOLLOWED, progress
-            )
-            found = _followed(road, paths, _left_out(output), following)
-        files = _leave("history", found, place, formats, options, progress)
-    return Run(output, files, found, found.issues)
+            looking = Looking(Spool(f"{place}/{SPOOL}"), settings.account_id)
+            road = _Road(looking, run, where.batch or FOLLOWED, progress)
+            evidence = _written("history", _followed(road, paths, _left_out(output), following), place)
+        files = _finish(evidence, place, formats, options, progress)
+        return Run(output, files, evidence.history, evidence.history.issues)
 
 
 def _followed(road: _Road, paths: Sequence[str], leave_out: Path | None, following: Following) -> History:
     """Read reports batch by batch and follow them; what is known of each file is let go of."""
     task = Making(following.settings.account_id, following.of).of
     done = road.gather(road.survey(paths, leave_out), following.choose, task)
-    return following.joined(done.found, input_facts(inputs_frame(done.inputs)), IssueLog(done.issues))
+    return following.joined(done.found, done.take_inputs(), IssueLog(done.issues))
 
 
 def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
@@ -379,17 +384,17 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     with _place(output) as place, where.started() as run:
         if store is not None and since is not None and until is not None:
             progress.stage("judging")
-            found = comparing.stored(store, since, until)
+            evidence = _written("comparison", comparing.stored(store, since, until), place)
         elif (sets := audits_at(old, new)) is not None:
             progress.stage("judging")
-            found = compare_audits(comparing, sets, run)
+            evidence = _written("comparison", compare_audits(comparing, sets, run), place)
         else:
             road = _Road(
                 Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or FOLLOWED, progress
             )
-            found = _compared(road, old, new, _left_out(output), comparing)
-        files = _leave("comparison", found, place, formats, options, progress)
-    return Run(output, files, found, found.issues)
+            evidence = _written("comparison", _compared(road, old, new, _left_out(output), comparing), place)
+        files = _finish(evidence, place, formats, options, progress)
+        return Run(output, files, evidence.comparison, evidence.comparison.issues)
 
 
 def _compared(
@@ -399,25 +404,20 @@ def _compared(
     task = Making(comparing.settings.account_id, comparing.of).of
     both = (road.survey(old, leave_out), road.survey(new, leave_out, side=1))
     done = road.gather(Both(both), comparing.choose, task)
-    return comparing.joined(done.found, input_facts(inputs_frame(done.inputs)), IssueLog(done.issues))
+    return comparing.joined(done.found, done.take_inputs(), IssueLog(done.issues))
 
 
-def _leave(  # noqa: PLR0913 - what was found, and how it is left
-    kind: str,
-    found: History | Comparison,
-    place: str,
-    formats: Sequence[str],
-    options: Options,
-    progress: Progress,
-) -> list[str]:
-    """Write what was found as an evidence set, and render it; return the names of all files."""
+def _written(kind: str, found: History | Comparison, place: str) -> EvidenceSet:
+    """Write what was found as an evidence set, and return that."""
+    import pyarrow as pa  # noqa: PLC0415
+
     storage.remove(place, SPOOL)
     described = manifest(kind, found.facts, put_tables(place, found.tables))
     data = seal(described)
     storage.put(place, MANIFEST, data)
+    pa.default_memory_pool().release_unused()  # what batches and tables needed
     evidence = EvidenceSet.of(place, {**described, "digest": digest_in(data)})
-    del data  # as long as its inputs are many
-    return _finish(evidence, place, formats, options, progress)
+    return replace(evidence, found=found)
 
 
 # --- the place of the evidence ---------------------------------------------------------------------------------------

@@ -80,7 +80,16 @@ def inputs_frame(inputs: Iterable[Input]) -> pd.DataFrame:
 def input_facts(inputs: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the table of inputs as plain data: what a manifest keeps."""
     plain = plain_rows(inputs.drop(columns="accounts"))
-    return [{**row, "accounts": accounts} for row, accounts in zip(plain, inputs["accounts"], strict=True)]
+    kept: dict[str, str] = {}
+
+    def once(row: dict[str, Any]) -> dict[str, Any]:
+        # Of many reports most texts are the same, and this is held until the end.
+        return {key: kept.setdefault(value, value) if isinstance(value, str) else value for key, value in row.items()}
+
+    return [
+        {**once(row), "accounts": [once(part) for part in accounts]}
+        for row, accounts in zip(plain, inputs["accounts"], strict=True)
+    ]
 
 
 def inputs_of_facts(facts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -30,12 +30,14 @@ class EvidenceSet:
     """The tables at `place` (a path or URL), and the manifest that describes them.
 
     `files` has for each table its Parquet files, in the order of their rows: also tables that the manifest does not
-    list, while the set is being made.
+    list, while the set is being made. `found` is what the run that made it has found, where it has it still: else it
+    is made of tables and manifest.
     """
 
     place: str
     manifest: Mapping[str, Any]
     files: Mapping[str, tuple[str, ...]]
+    found: History | Comparison | None = None
 
     @classmethod
     def of(cls, place: str, manifest: Mapping[str, Any], extra: Sequence[str] = ()) -> EvidenceSet:
@@ -63,11 +65,15 @@ class EvidenceSet:
     @cached_property
     def history(self) -> History:
         """What a history found."""
+        if isinstance(self.found, History):
+            return self.found
         return History.of(self.manifest, {name: self.table(name) for name in self.files})
 
     @cached_property
     def comparison(self) -> Comparison:
         """What a comparison found."""
+        if isinstance(self.found, Comparison):
+            return self.found
         return Comparison.of(self.manifest, {name: self.table(name) for name in self.files})
 
     def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:

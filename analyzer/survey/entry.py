@@ -37,7 +37,7 @@ class ChangedError(Exception):
     """A report is not what the survey saw."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Contained:
     """A report that cannot be read at random: its CSV was put aside, the rest stands here (see `Source`)."""
 
@@ -47,7 +47,7 @@ class Contained:
     encoding: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a report once all of it was read: see `Source`; `rows` counts its rows by account."""
 
@@ -60,7 +60,7 @@ class Facts:
     rejected: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A report among the inputs.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STDIN: Final = "-"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class File:
     """A file to read: at a path, at a URL (fsspec), or standard input, which has neither.
 
