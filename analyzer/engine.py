@@ -134,7 +134,12 @@ def dask(scheduler: str | None = None) -> Iterator[Map]:
         yield partial(_on_cluster, client, at)
 
 
-def _on_cluster(client: Any, at: str, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:  # noqa: ANN401 - a distributed.Client, which may not be there
+def _on_cluster(
+    client: Any,  # noqa: ANN401 - a distributed.Client, which may not be there
+    at: str,
+    task: Callable[[Item], Result],
+    items: Sequence[Item],
+) -> Iterator[Result]:
     """Yield what `task` makes of each item, in their order. Raises EngineError where workers or scheduler die of it."""
     from distributed import KilledWorker  # noqa: PLC0415 - an extra
 
