@@ -11,7 +11,7 @@ from analyzer.errors import first_few
 from analyzer.evidence.history import IDENTITY
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.summary import WithIssues, issue_codes, told_of
+from analyzer.evidence.summary import WithIssues, issue_codes, checklist_in_words
 from analyzer.reading.issues import Level
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Comparison(WithIssues):
         for side, accounts in (("older", self.only_old), ("newer", self.only_new)):
             if accounts:
                 lines.append(f"Not compared, on the {side} side only: {first_few(accounts)}.")
-        return lines + told_of(self.settings.checklist)
+        return lines + checklist_in_words(self.settings.checklist)
 
     @property
     def method(self) -> list[str]:

@@ -14,7 +14,7 @@ from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.summary import WithIssues, issue_codes, told_of
+from analyzer.evidence.summary import WithIssues, issue_codes, checklist_in_words
 from analyzer.evidence.survival import kaplan_meier
 from analyzer.reading.issues import Level
 
@@ -106,7 +106,7 @@ class History(WithIssues):
         if self.not_covered:
             pairs = first_few([f"{account} at {date}" for date, account in self.not_covered])
             lines.append(f"Not covered, without a snapshot by then: {pairs}.")
-        return lines + told_of(self.settings.checklist)
+        return lines + checklist_in_words(self.settings.checklist)
 
     @property
     def method(self) -> list[str]:
