@@ -11,7 +11,7 @@ from analyzer.errors import first_few
 from analyzer.evidence.history import IDENTITY
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.summary import WithIssues, issue_codes, checklist_in_words
+from analyzer.evidence.summary import WithIssues, checklist_in_words, issue_codes
 from analyzer.reading.issues import Level
 
 if TYPE_CHECKING:

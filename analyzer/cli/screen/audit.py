@@ -22,7 +22,7 @@ from analyzer.cli.screen.common import (
 from analyzer.cli.screen.findings import show_findings
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
 from analyzer.evidence.schema import to_pandas
-from analyzer.evidence.summary import answer, overall, scope, checklist_in_words
+from analyzer.evidence.summary import answer, checklist_in_words, overall, scope
 from analyzer.evidence.worst import FURTHER, GRAVE, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
