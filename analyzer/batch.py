@@ -29,7 +29,7 @@ from analyzer.survey.entry import ChangedError, Facts
 from analyzer.survey.files import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from analyzer.reading.issues import Row
     from analyzer.reading.source import Source
     from analyzer.survey.accounts import Account
-    from analyzer.survey.entry import Entry
+    from analyzer.survey.entry import Entry, Key
     from analyzer.survey.plan import Batch
     from analyzer.survey.selection import Selected
 
@@ -50,8 +50,9 @@ class Result:
     """What is made of a batch.
 
     `tables` are the public tables that were wanted, but for issues; `tallies` count them (None: there was nothing to
-    judge). `corrections` has by name each report that is not what the survey took it for: what it is, or None where it
-    has changed. With corrections, nothing else counts. `outputs` are files that were written already.
+    judge). `corrections` has each report that is not what the survey took it for: what it is, or None where it has
+    changed. With corrections, nothing else counts. `outputs` are files that were written already; `found` is what a
+    task makes that makes no public tables.
     """
 
     reports: int = 0
@@ -59,8 +60,9 @@ class Result:
     tallies: pa.Table | None = None
     inputs: list[Input] = field(default_factory=list)
     issues: list[Row] = field(default_factory=list)
-    corrections: dict[str, Entry | None] = field(default_factory=dict)
+    corrections: dict[Key, Entry | None] = field(default_factory=dict)
     outputs: list[dict[str, Any]] = field(default_factory=list)
+    found: Any = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,26 @@ class Inspecting:
         tables = read(batch, self.account_id, None, log, result)
         if tables is not None:
             note_users_found_twice(tables.users[list(IDENTITY)], log, by_capture=True)
+        return result
+
+
+@dataclass(frozen=True)
+class Making:
+    """How something else is made of a batch: `make` takes the tables of what is judged, and a log for issues.
+
+    Columns that no control looks at are left out.
+    """
+
+    account_id: str | None
+    make: Callable[[Tables, IssueLog], Any]
+
+    def of(self, batch: Batch) -> Result:
+        """Read a batch and make of it what is `found`."""
+        log = IssueLog()
+        result = Result(issues=log.rows)
+        tables = read(batch, self.account_id, None, log, result, SHOWN_ONLY)
+        if tables is not None:
+            result.found = self.make(tables, log)
         return result
 
 
@@ -162,7 +184,7 @@ def read(  # noqa: PLR0913 - what is read, and where it goes
 
 
 def _sources(
-    reports: Iterable[Selected], reader: Reader, log: IssueLog, corrections: dict[str, Entry | None]
+    reports: Iterable[Selected], reader: Reader, log: IssueLog, corrections: dict[Key, Entry | None]
 ) -> list[tuple[Selected, Source]]:
     """Return the reports, each with its source; those that have changed go to `corrections`."""
     found = []
@@ -170,12 +192,12 @@ def _sources(
         try:
             found.append((one, one.entry.source(reader, log)))
         except ChangedError:
-            corrections[one.entry.name] = None
+            corrections[one.entry.key] = None
     return found
 
 
 def count(
-    entries: Iterable[Entry], reader: Reader, account_id: str | None, corrections: dict[str, Entry | None]
+    entries: Iterable[Entry], reader: Reader, account_id: str | None, corrections: dict[Key, Entry | None]
 ) -> list[Input]:
     """Return the inputs of reports that are not judged: they are read for digest, lines and accounts alone."""
     found = []
@@ -183,11 +205,11 @@ def count(
         try:
             source = entry.source(reader, IssueLog())
         except ChangedError:
-            corrections[entry.name] = None
+            corrections[entry.key] = None
             continue
         rows, rejected = rows_by_account(source, account_id)
         if rows.keys() != entry.accounts:
-            corrections[entry.name] = _known(entry, source, rows, rejected)
+            corrections[entry.key] = _known(entry, source, rows, rejected)
         found.append(input_of(_known(entry, source, rows, rejected)))
     return found
 
@@ -222,13 +244,13 @@ def _known(entry: Entry, source: Source, rows: Mapping[Account, int], rejected: 
 
 def _corrections(
     read: Sequence[tuple[Selected, Source]], pairs: pd.DataFrame, rejected: pd.Series[Any]
-) -> dict[str, Entry | None]:
+) -> dict[Key, Entry | None]:
     """Return the reports that hold other accounts than the survey took for granted, as they are."""
     rows: list[dict[Account, int]] = [{} for _ in read]
     for owner, account, number in zip(pairs["owner"], pairs["account"], pairs["rows"], strict=True):
         rows[owner][account] = int(number)
     return {
-        one.entry.name: _known(one.entry, source, mine, int(rejected.get(place, 0)))
+        one.entry.key: _known(one.entry, source, mine, int(rejected.get(place, 0)))
         for place, ((one, source), mine) in enumerate(zip(read, rows, strict=True))
         if mine.keys() != one.entry.accounts
     }

@@ -344,7 +344,7 @@ def test_a_table_that_only_a_format_needs_is_not_left(tmp_path: Path) -> None:
     for run, name in ((audit_in_batches, "batches"), (audit_on_engine, "parts")):
         options: dict[str, Any] = {"run": by_itself} if name == "parts" else {}
         out = tmp_path / name
-        run(paths, settings, out, wanted=["issues"], formats=["excel"], **options)  # type: ignore[operator]
+        run(paths, settings, out, wanted=["issues"], formats=["excel"], **options)
         assert {path.name for path in out.iterdir()} == {
             *("issues.parquet", "tallies.parquet", "manifest.json", "rendered.json", "workbook.xlsx")
         }

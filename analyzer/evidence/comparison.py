@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from analyzer.controls.vocabulary import counted
+from analyzer.errors import first_few
 from analyzer.evidence.history import IDENTITY
-from analyzer.evidence.plain import frame_of_rows, plain_rows
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.summary import WithIssues, issue_codes, told_of
+from analyzer.evidence.summary import WithIssues, checklist_in_words, issue_codes
 from analyzer.reading.issues import Level
 
 if TYPE_CHECKING:
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-_NAMED: Final = 5
-
 
 @dataclass(frozen=True)
 class Comparison(WithIssues):
     """Events between an older and a newer snapshot of each account (columns: `EVENTS`)."""
 
     settings: Settings
-    inputs: pd.DataFrame
+    inputs: list[dict[str, Any]]
+    """What was read, as a manifest keeps it: see `inputs.input_facts`; of a store `name, sha256, account_id,
+    captured_at`."""
     events: pd.DataFrame
     issues: pd.DataFrame
     accounts: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Comparison(WithIssues):
         """Return the comparison whose `facts` a manifest keeps, and whose tables are these."""
         return cls(
             settings=Settings.of_facts(facts["settings"]),
-            inputs=frame_of_rows(facts["inputs"]),
+            inputs=facts["inputs"],
             events=to_pandas(tables["events"]),
             issues=to_pandas(tables["issues"]),
             accounts=tuple(facts["accounts"]),
@@ -92,9 +92,8 @@ class Comparison(WithIssues):
         lines.append(f"{counted(len(self.accounts), 'account')} compared.")
         for side, accounts in (("older", self.only_old), ("newer", self.only_new)):
             if accounts:
-                more = f" and {len(accounts) - _NAMED:,} more" if len(accounts) > _NAMED else ""
-                lines.append(f"Not compared, on the {side} side only: {', '.join(accounts[:_NAMED])}{more}.")
-        return lines + told_of(self.settings.checklist)
+                lines.append(f"Not compared, on the {side} side only: {first_few(accounts)}.")
+        return lines + checklist_in_words(self.settings.checklist)
 
     @property
     def method(self) -> list[str]:
@@ -118,7 +117,7 @@ class Comparison(WithIssues):
             "only_old": list(self.only_old),
             "only_new": list(self.only_new),
             "issues": self.issue_counts,
-            "inputs": plain_rows(self.inputs),
+            "inputs": self.inputs,
         }
 
     @property

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from analyzer.controls.vocabulary import counted
-from analyzer.evidence.plain import frame_of_rows, plain_rows
+from analyzer.errors import first_few
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.summary import WithIssues, issue_codes, told_of
+from analyzer.evidence.summary import WithIssues, checklist_in_words, issue_codes
 from analyzer.evidence.survival import kaplan_meier
 from analyzer.reading.issues import Level
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from analyzer.controls.checklist import Check
 
-_NAMED: Final = 5
 IDENTITY: Final = "A user is known by account, name and creation; a key by its user and creation, not by its slot."
 
 
@@ -34,7 +33,9 @@ class History(WithIssues):
     """Lifetimes of failures over many snapshots (columns: `LIFETIMES`, `TREND`, `COVERAGE`)."""
 
     settings: Settings
-    inputs: pd.DataFrame
+    inputs: list[dict[str, Any]]
+    """What was read, as a manifest keeps it: see `inputs.input_facts`; of a store `name, sha256, account_id,
+    captured_at`."""
     lifetimes: pd.DataFrame
     trend: pd.DataFrame
     coverage: pd.DataFrame
@@ -52,7 +53,7 @@ class History(WithIssues):
         frames = {name: to_pandas(tables[name]) for name in ("lifetimes", "trend", "coverage", "issues")}
         return cls(
             settings=Settings.of_facts(facts["settings"]),
-            inputs=frame_of_rows(facts["inputs"]),
+            inputs=facts["inputs"],
             **frames,
             sla_days=facts["sla_days"],
             series=tuple(datetime.fromisoformat(date) for date in facts["series"]),
@@ -97,17 +98,15 @@ class History(WithIssues):
         with_gaps = self.coverage["account_id"][self.coverage["gap_from"].notna().to_numpy()].astype("str").unique()
         missing = f"{counted(gaps, 'gap')} in which snapshots are missing"
         if gaps:
-            more = f" and {len(with_gaps) - _NAMED:,} more" if len(with_gaps) > _NAMED else ""
-            missing += f" ({', '.join(with_gaps[:_NAMED])}{more})"
+            missing += f" ({first_few(list(with_gaps))})"
         lines = [
             f"{counted(totals['open'], 'failure')} open{waived}; {came_back}; {sight}.",
             f"{counted(snapshots, 'snapshot')} of {counted(accounts, 'account')}{span}; {missing}.",
         ]
         if self.not_covered:
-            pairs = ", ".join(f"{account} at {date}" for date, account in self.not_covered[:_NAMED])
-            more = f" and {len(self.not_covered) - _NAMED:,} more" if len(self.not_covered) > _NAMED else ""
-            lines.append(f"Not covered, without a snapshot by then: {pairs}{more}.")
-        return lines + told_of(self.settings.checklist)
+            pairs = first_few([f"{account} at {date}" for date, account in self.not_covered])
+            lines.append(f"Not covered, without a snapshot by then: {pairs}.")
+        return lines + checklist_in_words(self.settings.checklist)
 
     @property
     def method(self) -> list[str]:
@@ -136,7 +135,7 @@ class History(WithIssues):
             "measures": self.measures,
             "not_covered": [list(pair) for pair in self.not_covered],
             "issues": self.issue_counts,
-            "inputs": plain_rows(self.inputs),
+            "inputs": self.inputs,
         }
 
     @property

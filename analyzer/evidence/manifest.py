@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer import __version__
 from analyzer.evidence.inputs import input_facts
-from analyzer.evidence.plain import iso, plain_rows
+from analyzer.evidence.plain import iso
 from analyzer.evidence.seal import PROGRAM, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analyzer.evidence.comparison import Comparison
-    from analyzer.evidence.history import History
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.writer import Output
     from analyzer.reading.issues import Row
@@ -40,13 +38,11 @@ def audit_facts(summary: Summary, issues: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def found_facts(found: History | Comparison) -> dict[str, Any]:
-    """Return what the manifest says of a history or a comparison."""
-    return {**found.facts, "inputs": plain_rows(found.inputs)}
-
-
 def manifest(kind: str, facts: Mapping[str, Any], outputs: Sequence[Output]) -> dict[str, Any]:
-    """Return a manifest, without its digest: `kind` of evidence, its facts, and the files of its tables."""
+    """Return a manifest, without its digest: `kind` of evidence, its facts, and the files of its tables.
+
+    The facts are `audit_facts`, or those of a history or a comparison.
+    """
     return {
         "program": PROGRAM,
         "kind": kind,

@@ -95,7 +95,7 @@ class Calendar:
         return np.flatnonzero(~last), owner
 
     def coverage(self) -> pd.DataFrame:
-        """Return `record.COVERAGE`: what is known of each account, and where snapshots of it are missing."""
+        """Return `COVERAGE`, by account: what is known of each account, and where snapshots of it are missing."""
         counts = np.diff(self.starts)
         seen = np.flatnonzero(counts > 0)
         last = self.starts[seen + 1] - 1
@@ -107,11 +107,12 @@ class Calendar:
         account = np.concatenate([owner, seen[stopped], whole])
         begins = np.concatenate([begins, last[stopped], np.full(len(whole), -1)])
         ends = np.concatenate([ends, np.full(len(account) - len(owner), -1)])
-        order = np.lexsort((begins, account))
+        names = sorted(set(self.accounts))
+        place = {name: number for number, name in enumerate(names)}
+        code = np.array([place[name] for name in self.accounts], np.int32)
+        order = np.lexsort((begins, code[account]))
         account, begins, ends = account[order], begins[order], ends[order]
         padded = np.append(self.instants, NO_TIME)
-        names = sorted(set(self.accounts))
-        code = np.array([names.index(name) for name in self.accounts], np.int32)
         return pd.DataFrame(
             {
                 "account_id": coded(code[account], names),

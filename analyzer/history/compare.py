@@ -1,298 +1,269 @@
-"""What happened between two snapshots of an account: users and credentials that came, went or changed.
+"""Two sides of snapshots compared: of each account the newest on either side, judged once with the earlier ones.
 
-A user is known by account, name (any case) and creation; a key or certificate by its user and the instant of its
-creation, never by its slot, which a rotation may change. Two that share an instant are told apart by slot. What is
-unknown in either snapshot is no change.
+What had failed in an earlier snapshot, was fixed and fails again is `regressed`, and not new.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
-from analyzer.judging.staleness import TOLERANCE
-from analyzer.reading.columns import NO_TIME, arrow_of, microseconds
-from analyzer.reading.layout import Kind, State
+from analyzer.controls.vocabulary import counted
+from analyzer.errors import InputError, first_few
+from analyzer.evidence.comparison import Comparison
+from analyzer.evidence.schema import EVENTS, issues_table, stacked, to_arrow
+from analyzer.history import lifetimes, store
+from analyzer.history.calendar import Timeline
+from analyzer.history.events import events_between
+from analyzer.history.snapshots import (
+    STORED_COLUMNS,
+    accounts_of,
+    by_account,
+    dated_rows,
+    inputs_of_store,
+    micros_captured,
+    newest_by,
+    newest_of,
+    note_undated,
+    undated,
+    with_waivers,
+)
+from analyzer.judging.judge import verdicts
+from analyzer.reading.issues import IssueLog
+from analyzer.reading.normalizing import Tables
+from analyzer.reading.times import since_epoch
+from analyzer.reading.unpivot import unpivot
+from analyzer.survey.accounts import UNKNOWN
+from analyzer.survey.selection import Selected
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
 
-    from analyzer.reading.issues import IssueLog
+    import pyarrow as pa
 
-_UNKNOWN: Final = -1
-_BLIND: Final = 28 * 3_600_000_000
-"""Microseconds before its capture time of which a snapshot may know nothing: AWS hands out a report for four hours, and
-one that is dated by its day may be of any time of it."""
-_WHO: Final = ["account_id", "name"]
-_SHOWN: Final = (State.VALUE, State.NOT_APPLICABLE, State.NO_INFORMATION)
-"""States in which a cell of last use says something: a time, or that there was none."""
-_WORDS: Final = {Kind.ACCESS_KEY: "key", Kind.CERTIFICATE: "certificate"}
-COLUMNS: Final = (
-    *("event", "account_id", "user", "credential", "kind", "made", "was", "is_now"),
-    *("old_row", "new_row"),
-)
-"""Of the events: `made` is the creation of the key or certificate, `was` and `is_now` what changed (instants in
-microseconds, `NO_TIME` where there is none), `old_row` and `new_row` positions in the two tables of users, or -1."""
+    from analyzer.evidence.settings import Settings
+    from analyzer.history.snapshots import Flags
+    from analyzer.judging.verdicts import Verdicts
+    from analyzer.survey.accounts import Account
+    from analyzer.survey.entry import Entry
+
+_FAILING: Final = ("new_failure", "regressed", "still_failing")
 
 
-def compare(
-    old: pd.DataFrame, old_credentials: pd.DataFrame, new: pd.DataFrame, new_credentials: pd.DataFrame, log: IssueLog
-) -> pd.DataFrame:
-    """Return the events between two tables of users with one snapshot an account, and their credentials.
+@dataclass
+class Accounts:
+    """Which accounts are compared, and why the others are not.
 
-    Columns: `COLUMNS`; by account, user, and then as the words stand in the docstring of this module. Sequences that
-    cannot be (a use that went backwards) go to `log`.
+    `unmoved` have the same newest snapshot on both sides, `backwards` an older one on the newer side.
     """
-    before, after = _users(old), _users(new)
-    pairs = before.merge(after, on=_WHO, how="outer", suffixes=("_old", "_new"), indicator="where")
-    came, gone = pairs["where"] == "right_only", pairs["where"] == "left_only"
-    known = (pairs["made_old"] != NO_TIME) & (pairs["made_new"] != NO_TIME)
-    again = ~came & ~gone & known & (pairs["made_old"] != pairs["made_new"])
-    same = ~came & ~gone & ~again
-    events = [
-        _of_users(pairs[came], "user_created"),
-        _of_users(pairs[gone], "user_deleted"),
-        _of_users(pairs[again], "user_recreated"),
-        *_of_mfa(pairs[same]),
-        _of_passwords(pairs[(came | again) & (pairs["enabled_new"] == 1)], "password_enabled"),
-        _of_passwords(pairs[gone & (pairs["enabled_old"] == 1)], "password_disabled"),
-        *_password_changes(pairs[same], log),
-    ]
-    captured = before.groupby("account_id")["captured"].max()
-    new_users = pairs[came | again]
-    _note_missed(new_users.assign(made=new_users["made_new"], what="the user itself"), captured, log)
-    first, second = _credentials(old_credentials, before), _credentials(new_credentials, after)
-    for kind, word in _WORDS.items():
-        held, holds = first[first["kind"] == kind], second[second["kind"] == kind]
-        events += [
-            _of_credentials(_those_of(holds, pairs[came | again]), f"{word}_created", new=True),
-            _of_credentials(_those_of(held, pairs[gone]), f"{word}_deleted", new=False),
-            *_credential_changes(_those_of(held, pairs[same]), _those_of(holds, pairs[same]), kind, captured, log),
-        ]
-    found = pd.concat([event for event in events if len(event)] or events[:1], ignore_index=True)
-    order = found.assign(user=found["user"].str.lower()).sort_values(
-        ["account_id", "user", "made", "credential", "event"], kind="stable", na_position="first"
+
+    compared: list[str] = field(default_factory=list)
+    only_old: list[str] = field(default_factory=list)
+    only_new: list[str] = field(default_factory=list)
+    unmoved: list[str] = field(default_factory=list)
+    backwards: list[str] = field(default_factory=list)
+
+    def add(self, first: Mapping[str, datetime], last: Mapping[str, datetime], log: IssueLog) -> list[str]:
+        """Sort accounts in, by the instants of their newest snapshots on either side; return those to compare."""
+        both = sorted(first.keys() & last.keys())
+        compared = [account for account in both if last[account] > first[account]]
+        unmoved = [account for account in both if last[account] == first[account]]
+        self.compared += compared
+        self.unmoved += unmoved
+        # A snapshot that is the newest on both sides has nothing newer to be compared with.
+        self.only_old += [*(first.keys() - last.keys()), *unmoved]
+        self.only_new += last.keys() - first.keys()
+        for account in both:
+            if last[account] < first[account]:
+                self.backwards.append(account)
+                log.add(
+                    "older_side",
+                    f"the newer side's snapshot of account {account}, {last[account]:%Y-%m-%dT%H:%M:%SZ}, is not later "
+                    "than the older side's: not compared; give OLD and NEW the other way round, or other snapshots",
+                    source=account,
+                )
+        return compared
+
+    def error(self, log: IssueLog) -> InputError:
+        """Return why nothing is compared."""
+        why = []
+        if self.unmoved:
+            why.append(f"the newest snapshot of {_named(self.unmoved)} is the same on both sides")
+        if self.backwards:
+            why.append(f"the newest snapshot of {_named(self.backwards)} is earlier on the newer side")
+        hint = "compare reports of the same account of two dates, which their names tell, the older one first"
+        if not why:
+            return InputError("no account has a snapshot on both sides" + undated(log), hint)
+        message = f"no account has a snapshot on both sides that can be compared: {'; '.join(why)}"
+        return InputError(message + undated(log), hint)
+
+
+def _named(accounts: Sequence[str]) -> str:
+    return (
+        f"{'account ' if len(accounts) == 1 else counted(len(accounts), 'account') + ': '}{first_few(sorted(accounts))}"
     )
-    return found.loc[order.index].reset_index(drop=True)
 
 
-def _users(users: pd.DataFrame) -> pd.DataFrame:
-    """Return what is compared of users, the first row of each: a name found twice is an issue of its own."""
-    last_use = "password_last_used"
-    frame = pd.DataFrame(
-        {
-            "account_id": users["account_id"].astype("str").to_numpy(),
-            "name": pc.utf8_lower(arrow_of(users["user"])).to_pandas().to_numpy(),
-            "user": arrow_of(users["user"]).to_pandas().to_numpy(),
-            "made": microseconds(users["user_creation_time"]),
-            "mfa": _flag(users["mfa_active"]),
-            "enabled": _flag(users["password_enabled"]),
-            "changed": microseconds(users["password_last_changed"]),
-            "used": microseconds(users[last_use]),
-            "told": users[f"{last_use}_state"].isin(list(_SHOWN)).to_numpy(),
-            "captured": microseconds(users["captured_at"]),
-            "row": np.arange(len(users)),
-        }
-    )
-    return frame[frame["name"].notna()].drop_duplicates(_WHO)
+@dataclass
+class Comparing:
+    """How two sides are compared, and which accounts; what is compared is known once the reports are chosen."""
 
+    settings: Settings
+    accounts: Accounts = field(default_factory=Accounts)
 
-def _flag(column: pd.Series[Any]) -> npt.NDArray[np.int8]:
-    """Return 1, 0 or -1 for true, false and unknown."""
-    return np.asarray(pc.fill_null(arrow_of(column).cast("int8"), _UNKNOWN), np.int8)
+    def choose(self, entries: Sequence[Entry], log: IssueLog) -> list[Selected]:
+        """Choose for each account that is compared its snapshots on the older side, and the newest on the newer one."""
+        note_undated([entry.name for entry in entries if entry.captured_at is None], log)
+        newest: tuple[dict[str, datetime], dict[str, datetime]] = ({}, {})
+        for entry in entries:
+            if entry.captured_at is not None:
+                mine = newest[entry.side]
+                for _, number in entry.accounts - {UNKNOWN}:
+                    mine[number] = max(mine.get(number, entry.captured_at), entry.captured_at)
+        self.accounts = Accounts()
+        compared = frozenset(self.accounts.add(*newest, log))
 
+        def judged(entry: Entry) -> frozenset[Account]:
+            mine = (one for one in entry.accounts if one[1] in compared)
+            chosen = frozenset(one for one in mine if not entry.side or newest[1][one[1]] == entry.captured_at)
+            # Rows of unknown account are noted when they are read.
+            return chosen | (entry.accounts & {UNKNOWN})
 
-def _credentials(credentials: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
-    """Return what is compared of keys and certificates, of the rows that `users` kept."""
-    frame = pd.DataFrame(
-        {
-            "row": credentials["user_row"].to_numpy(),
-            "credential": credentials["credential"].astype("str").to_numpy(),
-            "kind": credentials["kind"].astype("str").to_numpy(),
-            "slot": credentials["credential"].cat.codes.to_numpy(),
-            "made": microseconds(credentials["last_changed"]),
-            "used": microseconds(credentials["last_used"]),
-            "told": credentials["last_used_state"].isin(list(_SHOWN)).to_numpy(),
-            "active": _flag(credentials["active"]),
-        }
-    )
-    return frame.merge(users[[*_WHO, "user", "captured", "row"]], on="row")
+        return _once(Selected(entry, judged(entry) if entry.captured_at else frozenset()) for entry in entries)
 
+    def of(self, tables: Tables, log: IssueLog) -> pa.Table | None:
+        """Return the events (columns: `EVENTS`) of accounts whose newest snapshot is that of the newer side."""
+        rows = dated_rows(tables.users)
+        if not len(rows):
+            return None
+        if len(rows) < len(tables.users):
+            users = tables.users.take(rows).reset_index(drop=True)
+            tables = Tables(users, unpivot(users), tables.reports)
+        account, captured = accounts_of(tables.users), micros_captured(tables.users)
+        last = int(captured.max())
+        is_new = _flags(len(rows), newest_by(account, captured, np.arange(len(rows)), last))
+        is_old = _flags(len(rows), newest_by(account, captured, np.flatnonzero(~is_new), last))
+        return self.between(tables, is_old, is_new, log)
 
-def _those_of(credentials: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
-    return credentials.merge(users[_WHO], on=_WHO)
+    def between(self, tables: Tables, is_old: Flags, is_new: Flags, log: IssueLog) -> pa.Table:
+        """Return the events of accounts; rows that are of neither side are of other snapshots before the newer one."""
+        users, checks = tables.users, self.settings.checklist.checks
+        captured = micros_captured(users)
+        said = verdicts(tables, captured, self.settings.checklist)
+        both = is_old | is_new
+        if both.all():
+            events = events_between(users, tables.credentials, list(said), checks, is_new, log)
+            return to_arrow(events, EVENTS)
+        pair = _Part(tables, both)
+        kept: list[Verdicts] = []
 
+        def watched() -> Iterator[Verdicts]:
+            for one in said:
+                kept.append(pair.of(one))
+                yield one
 
-# --- users and passwords ---------------------------------------------------------------------------------------------
+        timeline = Timeline.of(users, captured)
+        lives = lifetimes.follow(users, tables.credentials, watched(), checks, timeline).lifetimes
+        events = events_between(pair.users, pair.credentials, kept, checks, is_new[both], log)
+        return to_arrow(_with_regressions(events, lives), EVENTS)
 
-
-def _events(event: str, rows: pd.DataFrame, **columns: Any) -> pd.DataFrame:  # noqa: ANN401 - columns of any kind
-    """Return events of one kind, a row for each of `rows`."""
-    frame = pd.DataFrame({"account_id": rows["account_id"], **columns}).assign(event=event)
-    for name, nothing in (
-        ("credential", None),
-        ("kind", None),
-        ("made", NO_TIME),
-        ("was", NO_TIME),
-        ("is_now", NO_TIME),
-    ):
-        if name not in frame:
-            frame[name] = nothing
-    for name in ("old_row", "new_row"):
-        frame[name] = frame[name].fillna(-1).astype("int64") if name in frame else -1
-    for name in ("made", "was", "is_now"):
-        frame[name] = frame[name].fillna(NO_TIME).astype("int64")
-    return frame[list(COLUMNS)]
-
-
-def _of_users(pairs: pd.DataFrame, event: str, **columns: Any) -> pd.DataFrame:  # noqa: ANN401
-    user = pairs["user_new"].where(pairs["user_new"].notna(), pairs["user_old"])
-    return _events(event, pairs, user=user, old_row=pairs["row_old"], new_row=pairs["row_new"], **columns)
-
-
-def _of_mfa(pairs: pd.DataFrame) -> list[pd.DataFrame]:
-    was, now = pairs["mfa_old"], pairs["mfa_new"]
-    return [
-        _of_users(pairs[(was == 0) & (now == 1)], "mfa_enabled"),
-        _of_users(pairs[(was == 1) & (now == 0)], "mfa_disabled"),
-    ]
-
-
-def _of_passwords(pairs: pd.DataFrame, event: str, was: str = "", now: str = "") -> pd.DataFrame:
-    times = {"was": pairs[was], "is_now": pairs[now]} if was else {}
-    return _of_users(pairs, event, credential="password", kind=Kind.PASSWORD.value, **times)
-
-
-def _password_changes(pairs: pd.DataFrame, log: IssueLog) -> list[pd.DataFrame]:
-    was, now = pairs["enabled_old"], pairs["enabled_new"]
-    dated = (pairs["changed_old"] != NO_TIME) & (pairs["changed_new"] != NO_TIME)
-    changed = (was == 1) & (now == 1) & dated & (pairs["changed_new"] != pairs["changed_old"])
-    told = pairs["told_old"].astype(bool) & pairs["told_new"].astype(bool)
-    used = told & (pairs["used_new"] > pairs["used_old"])
-    _note_backwards(pairs[told & _earlier(pairs, "used")], "password", "password_last_used", log)
-    _note_backwards(pairs[changed & _earlier(pairs, "changed")], "password", "password_last_changed", log)
-    return [
-        _of_passwords(pairs[(was == 0) & (now == 1)], "password_enabled", "changed_old", "changed_new"),
-        _of_passwords(pairs[(was == 1) & (now == 0)], "password_disabled"),
-        _of_passwords(pairs[changed], "password_changed", "changed_old", "changed_new"),
-        _of_passwords(pairs[used], "password_used", "used_old", "used_new"),
-    ]
-
-
-def _earlier(pairs: pd.DataFrame, what: str) -> pd.Series[Any]:
-    """Where a time went backwards by more than AWS's clock is cut; a time that is gone went nowhere."""
-    was, now = pairs[f"{what}_old"], pairs[f"{what}_new"]
-    return (now != NO_TIME) & (was != NO_TIME) & (now < was - TOLERANCE)
-
-
-# --- keys and certificates -------------------------------------------------------------------------------------------
-
-
-def _of_credentials(rows: pd.DataFrame, event: str, *, new: bool) -> pd.DataFrame:
-    side = "new_row" if new else "old_row"
-    columns = {name: rows[name] for name in ("user", "credential", "kind", "made")}
-    return _events(event, rows, **columns, **{side: rows["row"]})
-
-
-def _credential_changes(
-    held: pd.DataFrame, holds: pd.DataFrame, kind: Kind, captured: pd.Series[Any], log: IssueLog
-) -> list[pd.DataFrame]:
-    """Return the events of the keys, or certificates, of users that stand in both snapshots."""
-    word = _WORDS[kind]
-    instant = [*_WHO, "made"]
-    # Two with one instant, in either snapshot, are told apart by their slots.
-    counts = pd.concat([side.groupby(instant).size() for side in (held, holds)])
-    shared = counts[counts > 1].index
-    sides = [side.assign(tie=np.where(_is_in(side, instant, shared), side["slot"], -1)) for side in (held, holds)]
-    dated = [side[side["made"] != NO_TIME] for side in sides]
-    joined = dated[0].merge(dated[1], on=[*instant, "tie"], how="outer", suffixes=("_old", "_new"), indicator="where")
-    both = joined[joined["where"] == "both"]
-    # A key without a known creation may be any of those that seem to have gone, or to have come.
-    nameless = [side.loc[side["made"] == NO_TIME, _WHO] for side in sides]
-    lost = _without(joined[joined["where"] == "left_only"], nameless[1])
-    fresh = _without(joined[joined["where"] == "right_only"], nameless[0])
-    _note_missed(fresh.assign(what=fresh["credential_new"]), captured, log)
-    told = both["told_old"].astype(bool) & both["told_new"].astype(bool)
-    _note_backwards(both[told & _earlier(both, "used")], "credential_new", "last_used_date", log)
-    events = [
-        _changed(both[(both["active_old"] == 0) & (both["active_new"] == 1)], f"{word}_activated"),
-        _changed(both[(both["active_old"] == 1) & (both["active_new"] == 0)], f"{word}_deactivated"),
-    ]
-    if kind is Kind.ACCESS_KEY:
-        events += [
-            _changed(both[told & (both["used_new"] > both["used_old"])], "key_used", "used_old", "used_new"),
-            _changed(both[both["slot_old"] != both["slot_new"]], "key_moved"),
-        ]
-        lost, fresh, rotated = _rotations(lost, fresh, held)
-        events.append(_changed(rotated, "key_rotated", "replaced", "made"))
-    return [
-        *events,
-        _one_sided(fresh, f"{word}_created", "new"),
-        _one_sided(lost, f"{word}_deleted", "old"),
-    ]
-
-
-def _is_in(rows: pd.DataFrame, columns: list[str], index: pd.Index[Any]) -> npt.NDArray[np.bool_]:
-    return pd.MultiIndex.from_frame(rows[columns]).isin(index)
-
-
-def _without(rows: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
-    return rows[~_is_in(rows, _WHO, pd.MultiIndex.from_frame(users))]
-
-
-def _rotations(
-    lost: pd.DataFrame, fresh: pd.DataFrame, held: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return the lost and fresh keys that are left, and the fresh ones that replace a lost one, oldest by oldest."""
-    captured = held.drop_duplicates(_WHO)[[*_WHO, "captured"]]
-    since = fresh.reset_index(names="at").merge(captured, on=_WHO)
-    since = since[since["made"] > since["captured"] - _BLIND].sort_values(["made", "slot_new"])
-    old = lost.reset_index(names="at").sort_values(["made", "slot_old"])
-    pairs = old.assign(rank=old.groupby(_WHO).cumcount())[[*_WHO, "rank", "at", "made", "row_old"]].merge(
-        since.assign(rank=since.groupby(_WHO).cumcount()), on=[*_WHO, "rank"], suffixes=("_lost", "")
-    )
-    rotated = pairs.assign(replaced=pairs["made_lost"], row_old=pairs["row_old_lost"])
-    return lost.drop(index=pairs["at_lost"].tolist()), fresh.drop(index=pairs["at"].tolist()), rotated
-
-
-def _changed(rows: pd.DataFrame, event: str, was: str = "", now: str = "") -> pd.DataFrame:
-    columns = {"user": rows["user_new"], "credential": rows["credential_new"], "kind": rows["kind_new"]}
-    times = {"was": rows[was], "is_now": rows[now]} if was else {}
-    return _events(event, rows, **columns, made=rows["made"], old_row=rows["row_old"], new_row=rows["row_new"], **times)
-
-
-def _one_sided(rows: pd.DataFrame, event: str, side: str) -> pd.DataFrame:
-    columns = {name: rows[f"{name}_{side}"] for name in ("user", "credential", "kind")}
-    return _events(event, rows, **columns, made=rows["made"], **{f"{side}_row": rows[f"row_{side}"]})
-
-
-def _note_backwards(rows: pd.DataFrame, credential: str, column: str, log: IssueLog) -> None:
-    """Note times that are earlier in the newer snapshot (usually none)."""
-    for row in rows.to_dict("records"):
-        what = row.get(credential, credential)
-        log.add(
-            "went_backwards",
-            f"{column} of {row['user_new']} ({what}) is earlier than in the older snapshot: one of the two is not what "
-            "it says; check their dates and accounts",
-            source=str(row["account_id"]),
-            value=str(row["user_new"]),
+    def joined(self, events: Sequence[pa.Table | None], inputs: list[dict[str, Any]], log: IssueLog) -> Comparison:
+        """Return the comparison, of the events of all batches. Raises InputError where nothing was compared."""
+        accounts, settings = self.accounts, self.settings
+        if not accounts.compared:
+            raise accounts.error(log)
+        found = by_account(stacked([one for one in events if one is not None]))
+        fails = found["event"].isin(_FAILING).to_numpy()
+        return Comparison(
+            settings=settings,
+            inputs=inputs,
+            events=with_waivers(found, fails, found["new_captured_at"], settings, accounts.compared, log),
+            issues=issues_table(log),
+            accounts=tuple(sorted(accounts.compared)),
+            only_old=tuple(sorted(accounts.only_old)),
+            only_new=tuple(sorted(accounts.only_new)),
         )
 
+    def stored(self, folder: Path, since: datetime, until: datetime) -> Comparison:
+        """Compare each account's newest snapshot in a store by `since` with that by `until`."""
+        log = IssueLog()
+        events: list[pa.Table | None] = []
+        reports: list[dict[str, Any]] = []
+        for users in store.by_accounts(folder, until=until, columns=STORED_COLUMNS, log=log):
+            reports += inputs_of_store(users)
+            events.append(self._of_stored(users, since_epoch(since), since_epoch(until), log))
+        return self.joined(events, reports, log)
 
-def _note_missed(rows: pd.DataFrame, captured: pd.Series[Any], log: IssueLog) -> None:
-    """Note what came, but was made before the older snapshot of its account was `captured` (usually nothing)."""
-    limit = captured.reindex(rows["account_id"], fill_value=NO_TIME).to_numpy()
-    missed = rows[(rows["made"] != NO_TIME) & (limit != NO_TIME) & (rows["made"] < limit - _BLIND)]
-    for row in missed.to_dict("records"):
-        made = datetime.fromtimestamp(row["made"] / 1_000_000, UTC)
-        log.add(
-            "missed_before",
-            f"{row['what']} of {row['user_new']} was made on {made:%Y-%m-%d}, but the older snapshot, of later, is "
-            "without it: one of the two is not whole, or not what it says; check their dates and accounts",
-            source=str(row["account_id"]),
-            value=str(row["user_new"]),
-        )
+    def _of_stored(self, users: pd.DataFrame, since: int, until: int, log: IssueLog) -> pa.Table | None:
+        account, captured, rows = accounts_of(users), micros_captured(users), dated_rows(users)
+        sides = [newest_by(account, captured, rows, instant) for instant in (since, until)]
+        compared = self.accounts.add(newest_of(users, sides[0]), newest_of(users, sides[1]), log)
+        if not compared:
+            return None
+        is_old, is_new = (_flags(len(users), side) for side in sides)
+        wanted = _flags(len(users), rows) & users["account_id"].isin(compared).to_numpy()
+        users = users[wanted].reset_index(drop=True)
+        return self.between(Tables(users, unpivot(users), pd.DataFrame()), is_old[wanted], is_new[wanted], log)
+
+
+def _once(chosen: Iterable[Selected]) -> list[Selected]:
+    """Return what is chosen; a report that stands on both sides is read once, and counted on the other side.
+
+    As long as it stays the same, none is needed on both: it is read to say why it has no rows of known account.
+    """
+    read: set[str] = set()
+    kept = []
+    for one in chosen:
+        entry = one.entry
+        if not one.is_read:
+            kept.append(one)
+        elif entry.name not in read:
+            read.add(entry.name)
+            kept.append(one)
+        elif one.judged - {UNKNOWN}:
+            raise InputError(
+                f"changed while it was read: {entry.name}",
+                "wait until nothing writes into the reports, or copy them, and run again",
+            )
+        elif entry.accounts:
+            kept.append(Selected(entry, frozenset()))
+    return kept
+
+
+def _flags(count: int, rows: np.typing.NDArray[np.int64]) -> Flags:
+    found = np.zeros(count, bool)
+    found[rows] = True
+    return found
+
+
+class _Part:
+    """Some rows of tables, and the verdicts on them."""
+
+    def __init__(self, tables: Tables, rows: Flags) -> None:
+        held = rows[tables.credentials["user_row"].to_numpy()]
+        self._user, self._credential = (np.where(one, np.cumsum(one) - 1, -1) for one in (rows, held))
+        self._rows = rows
+        self.users = tables.users[rows].reset_index(drop=True)
+        credentials = tables.credentials[held].reset_index(drop=True)
+        self.credentials = credentials.assign(user_row=self._user[credentials["user_row"].to_numpy()])
+
+    def of(self, verdicts: Verdicts) -> Verdicts:
+        """Return the verdicts on these rows, which they name by their positions here."""
+        mine = verdicts.take(self._rows[verdicts.user_row])
+        credential_row = np.where(mine.credential_row >= 0, np.append(self._credential, -1)[mine.credential_row], -1)
+        return replace(mine, user_row=self._user[mine.user_row], credential_row=credential_row)
+
+
+def _with_regressions(events: pd.DataFrame, lives: pd.DataFrame) -> pd.DataFrame:
+    """Return events in which a new failure is a regression, where it had lived before and was closed since."""
+    again = lives[(lives["reopened"] > 0).to_numpy() & lives["censored_right"].to_numpy(dtype=bool)]
+    keys = ["control", "requirement", "account_id", "user", "credential"]
+    known = pd.MultiIndex.from_frame(again[keys].astype("str").fillna(""))
+    mine = pd.MultiIndex.from_frame(events[keys].astype("str").fillna(""))
+    regressed = mine.isin(known) & (events["event"] == "new_failure").to_numpy()
+    return events.assign(event=events["event"].astype("str").where(~regressed, "regressed"))

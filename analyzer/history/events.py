@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from analyzer.evidence.schema import EVENTS, to_pandas
 from analyzer.history.calendar import Timeline
-from analyzer.history.compare import compare
+from analyzer.history.changes import changes
 from analyzer.history.lifetimes import follow
 from analyzer.reading.columns import column_of, microseconds, times_from
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analyzer.reading.issues import IssueLog
 
 
-def changes(  # noqa: PLR0913 - two sides, and how they were judged
+def events_between(  # noqa: PLR0913 - two sides, and how they were judged
     users: pd.DataFrame,
     credentials: pd.DataFrame,
     verdicts: Iterable[Verdicts],
@@ -43,7 +43,7 @@ def changes(  # noqa: PLR0913 - two sides, and how they were judged
         place[rows] = np.arange(len(rows))
         held = credentials[np.isin(credentials["user_row"].to_numpy(), rows)]
         sides.append((users.take(rows), held.assign(user_row=place[held["user_row"].to_numpy()])))
-    found = compare(*sides[0], *sides[1], log)
+    found = changes(*sides[0], *sides[1], log)
     old_row = np.where(found["old_row"] >= 0, np.append(old_rows, -1)[found["old_row"]], -1)
     new_row = np.where(found["new_row"] >= 0, np.append(new_rows, -1)[found["new_row"]], -1)
     plain = _table(

@@ -21,7 +21,18 @@ from analyzer.history.calendar import GAP, Calendar
 from analyzer.judging.staleness import codes_of, days_since
 from analyzer.judging.verdicts import SUBJECTS, Verdicts
 from analyzer.judging.wording import messages
-from analyzer.reading.columns import NO_TIME, arrow_of, coded, column_of, microseconds, numbered, times_from
+from analyzer.reading.columns import (
+    NO_TIME,
+    arrow_of,
+    coded,
+    codes_in,
+    column_of,
+    few_texts_of,
+    lower_case,
+    microseconds,
+    numbered,
+    times_from,
+)
 from analyzer.reading.layout import SLOTS, Kind
 from analyzer.reading.times import DAY
 
@@ -46,7 +57,7 @@ _KINDS: Final = [*Kind, "user"]
 class Lives:
     """The failures of some accounts.
 
-    `lifetimes` has the columns of `record.LIFETIMES`, and `user_row`, where each was last seen; `failing` how many
+    `lifetimes` has the columns of `LIFETIMES`, and `user_row`, where each was last seen; `failing` how many
     there are by control that judges and snapshot of the calendar.
     """
 
@@ -79,7 +90,7 @@ def follow(
 ) -> Lives:
     """Return the failures among `verdicts`, one control's after the other, on snapshots of whole accounts.
 
-    They stand by account, control, subject and first appearance.
+    They stand by account, control, name of the user, credential and first appearance.
     """
     subjects = _Subjects(users, credentials, timeline)
     place, snapshots = timeline.place, len(timeline.calendar.instants)
@@ -132,23 +143,16 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
     # A use does not make anything younger.
     aged = np.array(["max_age_days" in one.parameters for one in chosen])[which]
     closing = subjects.closing(users, credentials, end, runs.last + 1, aged)
-    whole = pa.array(end.on_accounts)
-    take = pa.array(end.user_row)
     words = messages(end, days_since(end.time, last), [one.control.messages for one in chosen])
     kind = np.where(end.credential_row >= 0, end.kind, _KINDS.index("user")).astype(np.int8)
-
-    def of_row(column: str) -> pd.Series[Any]:
-        values = arrow_of(users[column]).take(take)
-        return column_of(pc.if_else(whole, pa.scalar(None, values.type), values))
-
     result = pd.DataFrame(
         {
             "control": _of_plan([one.control.id for one in chosen], which),
             "requirement": _of_plan([one.requirement for one in chosen], which),
             "severity": _of_plan([one.severity.value for one in chosen], which),
             "account_id": pd.Series(users["account_id"].array.take(end.user_row)),
-            "user": of_row("user"),
-            "arn": of_row("arn"),
+            "user": _of_row(users["user"], end),
+            "arn": _of_row(users["arn"], end),
             "credential": coded(end.subject, SUBJECTS),
             "kind": coded(kind, _KINDS),
             "key_created": column_of(times_from(subjects.made_of(end))),
@@ -163,7 +167,7 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
             "censored_right": column_of(pa.array(~ended)),
             "message": column_of(words),
             "source": pd.Series(users["source"].array.take(end.user_row)),
-            "line": of_row("line"),
+            "line": _of_row(users["line"], end),
             "waiver": coded(np.full(len(end), -1, np.int8), []),
             "user_row": end.user_row,
         },
@@ -171,6 +175,12 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
     )
     order = np.lexsort((first, runs.subject, which, account))
     return result.take(order).reset_index(drop=True)
+
+
+def _of_row(values: pd.Series[Any], end: Verdicts) -> pd.Series[Any]:
+    """Return the values of the rows of users that fail; failures of whole accounts have none."""
+    taken = arrow_of(values).take(pa.array(end.user_row))
+    return column_of(pc.if_else(pa.array(end.on_accounts), pa.scalar(None, taken.type), taken))
 
 
 def _of_plan(values: Sequence[str | None], which: Whole) -> pd.Series[Any]:
@@ -190,8 +200,9 @@ class _Subjects:
 
     def __init__(self, users: pd.DataFrame, credentials: pd.DataFrame, timeline: Timeline) -> None:
         self._timeline = timeline
-        name = pc.utf8_lower(arrow_of(users["user"])).combine_chunks().dictionary_encode().indices
-        of_name = numbered(timeline.account, np.asarray(pc.fill_null(name, -1)))
+        # By rank, so that the order of users depends on their names alone, and not on which rows come first.
+        name = codes_in(few_texts_of(lower_case(arrow_of(users["user"]))))
+        of_name = numbered(timeline.account, name)
         made = _known_before(microseconds(users["user_creation_time"]), of_name, timeline.order)
         self._user = numbered(of_name, made)
         self._count = int(self._user.max(initial=-1)) + 1
@@ -307,7 +318,7 @@ class _Lookup:
 
 
 def trend(failing: Whole, found: pd.DataFrame, chosen: Sequence[Check], calendar: Calendar) -> pd.DataFrame:
-    """Return `record.TREND`: by day and control the failures open at its end, first seen, and seen closed.
+    """Return `TREND`: by day and control the failures open at its end, first seen, and seen closed.
 
     `failing` has how many there are by control that judges and snapshot of the calendar.
     """

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from analyzer.survey.accounts import Account
     from analyzer.survey.files import File, Reader
 
+Key = tuple[int, str]
+"""Side and name of a report: see `Entry.key`."""
+
 _START: Final = 512
 """Bytes of a CSV by which a report is recognised again: more than the header and the beginning of its first row."""
 
@@ -34,7 +37,7 @@ class ChangedError(Exception):
     """A report is not what the survey saw."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Contained:
     """A report that cannot be read at random: its CSV was put aside, the rest stands here (see `Source`)."""
 
@@ -63,7 +66,8 @@ class Entry:
 
     `file` is where it stands, or where its CSV was put aside (`contained`). `size` is about how many bytes of CSV it
     has. `start` is a digest of the beginning of the CSV. `accounts` are those of its ARNs, as far as they were seen;
-    `facts` is None unless all of it was read, and then `accounts` are all.
+    `facts` is None unless all of it was read, and then `accounts` are all. `side` is 1 for the newer side of a
+    comparison, else 0.
     """
 
     name: str
@@ -77,6 +81,12 @@ class Entry:
     accounts: frozenset[Account]
     contained: Contained | None = None
     facts: Facts | None = None
+    side: int = 0
+
+    @property
+    def key(self) -> Key:
+        """What it is known by in a run: the same name may stand on both sides of a comparison."""
+        return self.side, self.name
 
     @property
     def has_arns(self) -> bool:

@@ -51,12 +51,14 @@ class Looked:
 class Looking:
     """How files are looked at.
 
-    `account_id` is the account of rows that say none; `whole` reads every file to its end.
+    `account_id` is the account of rows that say none; `whole` reads every file to its end; the reports that are found
+    are on this `side` (see `Entry`).
     """
 
     spool: Spool
     account_id: str | None = None
     whole: bool = False
+    side: int = 0
 
     def at(self, files: Sequence[File]) -> Looked:
         """Return what is in some files."""
@@ -161,6 +163,7 @@ class _File:
             captured_from=captured_from,
             account_hint=_account_hint(one.name),
             accounts=frozenset(),
+            side=self.how.side,
         )
         source = entry.source_of(content, one.sha256, one.size, IssueLog())
         rows, rejected = rows_by_account(source, self.how.account_id)
@@ -217,6 +220,7 @@ class _File:
             captured_from=captured_from,
             account_hint=_account_hint(self.file.name),
             accounts=accounts,
+            side=self.how.side,
         )
 
 

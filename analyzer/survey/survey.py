@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from analyzer.engine import SILENT, Progress
-from analyzer.errors import InputError
+from analyzer.errors import InputError, first_few
 from analyzer.reading.issues import IssueLog
 from analyzer.survey.accounts import UNKNOWN
 from analyzer.survey.files import find_files, note_empty_folders
@@ -22,13 +22,12 @@ if TYPE_CHECKING:
     from analyzer.engine import Map
     from analyzer.reading.issues import Row
     from analyzer.survey.accounts import Account
-    from analyzer.survey.entry import Entry
+    from analyzer.survey.entry import Entry, Key
     from analyzer.survey.files import File
     from analyzer.survey.look import Looked, Looking
 
 _FILES: Final = 256
 """Files that are looked at together."""
-_NAMED: Final = 5
 """Issues that an error spells out when nothing could be read."""
 
 
@@ -45,8 +44,8 @@ class Survey:
     issues: tuple[Row, ...]
     """Of the files; without those on copies."""
     copies: tuple[Row, ...]
-    exact: frozenset[str] = field(default_factory=frozenset)
-    """Names of the reports that were corrected once: what is known of them now is certain."""
+    exact: frozenset[Key] = field(default_factory=frozenset)
+    """The reports that were corrected once: what is known of them now is certain."""
 
     @classmethod
     def of(
@@ -79,7 +78,7 @@ class Survey:
         issues: Iterable[Row],
         looking: Looking,
         run: Map,
-        exact: frozenset[str] = frozenset(),
+        exact: frozenset[Key] = frozenset(),
     ) -> Survey:
         every = sorted(entries, key=lambda entry: entry.name)
         unsure = {entry.name for entry in _not_told_apart(every) if entry.facts is None}
@@ -94,20 +93,20 @@ class Survey:
         kept = without_copies(every, log)
         return cls(paths, tuple(every), tuple(kept), tuple(issues), tuple(log.rows), exact)
 
-    def corrected(self, corrections: Mapping[str, Entry | None], looking: Looking, run: Map) -> Survey:
+    def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> Survey:
         """Return the survey with what reading reports has shown.
 
-        `corrections` has by name what a report is, or None where it is not what it was: its file is looked at again.
+        `corrections` has what a report is, or None where it is not what it was: its file is looked at again.
         Raises InputError where a report was corrected before: it changes while it is read.
         """
         changed = sorted(self.exact & corrections.keys())
         if changed:
             raise InputError(
-                f"changed while it was read: {', '.join(changed[:_NAMED])}",
+                f"changed while it was read: {first_few([name for _, name in changed])}",
                 "wait until nothing writes into the reports, or copy them, and run again",
             )
-        lost = {entry.file for entry in self.every if corrections.get(entry.name, entry) is None}
-        kept = [corrections.get(entry.name) or entry for entry in self.every if entry.file not in lost]
+        lost = {entry.file for entry in self.every if corrections.get(entry.key, entry) is None}
+        kept = [corrections.get(entry.key) or entry for entry in self.every if entry.file not in lost]
         names = {file.name for file in lost}
         issues = [row for row in self.issues if row[0] not in names]
         files = sorted(lost, key=lambda file: file.name)
@@ -115,8 +114,35 @@ class Survey:
             kept += looked.entries
             issues += looked.issues
         _require_reports(kept, IssueLog(issues))
-        exact = self.exact | corrections.keys() | {entry.name for entry in kept if entry.file in lost}
+        exact = self.exact | corrections.keys() | {entry.key for entry in kept if entry.file in lost}
         return self._of(self.paths, kept, issues, looking, run, exact)
+
+
+@dataclass(frozen=True)
+class Both:
+    """The surveys of an older and a newer side, whose reports are planned together; copies are found on each side."""
+
+    sides: tuple[Survey, Survey]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The reports of both, each with its `side`."""
+        return tuple(entry for one in self.sides for entry in one.entries)
+
+    @property
+    def issues(self) -> tuple[Row, ...]:
+        """What was passed over; without copies."""
+        return tuple(row for one in self.sides for row in one.issues)
+
+    @property
+    def copies(self) -> tuple[Row, ...]:
+        """The copies that were left out."""
+        return tuple(row for one in self.sides for row in one.copies)
+
+    def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> Both:
+        """Return both with what reading reports has shown: see `Survey.corrected`."""
+        old, new = (one.corrected(corrections, replace(looking, side=side), run) for side, one in enumerate(self.sides))
+        return Both((old, new))
 
 
 def _looks(looking: Looking, files: Sequence[File], run: Map) -> Iterator[tuple[Looked, int]]:
@@ -177,9 +203,7 @@ def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
 def _require_reports(entries: Sequence[Entry], log: IssueLog) -> None:
     """Raise InputError where nothing was found; `log` says why."""
     if not entries:
-        seen = [f"\n  {source}: {message}" for source, *_, message in log.rows[:_NAMED]]
-        more = f"\n  and {len(log.rows) - _NAMED} more" if len(log.rows) > _NAMED else ""
         raise InputError(
-            "no credential report could be read" + "".join(seen) + more,
+            f"no credential report could be read{log.first_few()}",
             "give CSV files from `aws iam get-credential-report` or the IAM console, or a folder or archive with them",
         )

@@ -28,6 +28,7 @@ from tests.reports import csv_of, key, root, unused, user, write
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from analyzer.evidence.summary import Summary
     from analyzer.pipeline import Run
 
 
@@ -52,7 +53,7 @@ def whole(folder: Path) -> dict[str, str]:
     return digests
 
 
-def make(report: str, folder: Path, formats: Sequence[str] = ("parquet",)) -> Run:
+def make(report: str, folder: Path, formats: Sequence[str] = ("parquet",)) -> Run[Summary]:
     return pipeline.audit([report], Settings(unused()), str(folder), formats=formats, tables=["findings", "issues"])
 
 

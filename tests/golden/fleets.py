@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tests.snapshots.simulator import simulate
+from tests.history.simulator import simulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -27,6 +27,7 @@ from analyzer.history.store import by_accounts, parts
 from analyzer.history.store.adding import Added
 from analyzer.history.store.contents import contents
 from analyzer.history.store.layout import SNAPSHOTS
+from analyzer.pipeline import road
 from analyzer.reading.issues import IssueLog
 from tests.history.loading import load
 from tests.reports import ACCOUNT, COLUMNS_16, COLUMNS_22, codes, csv_of, key, password, read, root, user, write
@@ -37,7 +38,7 @@ LATE = "2026-10-31/late.csv"
 
 
 def ingest(
-    store: Path, *paths: str | Path, account_id: str | None = None, batch: int = pipeline.KEPT
+    store: Path, *paths: str | Path, account_id: str | None = None, batch: int = road.KEPT
 ) -> tuple[Added, IssueLog]:
     found = pipeline.ingest([str(path) for path in paths], store, account_id=account_id, batch=batch)
     return found.added, IssueLog(list(found.issues.itertuples(index=False, name=None)))

@@ -75,7 +75,7 @@ def comparison(folder: Path) -> None:
     ]
     found = Comparison(
         settings=settings(),
-        inputs=frame([], ISSUES),
+        inputs=[],
         events=frame(events, EVENTS),
         issues=frame([], ISSUES),
         accounts=(ACCOUNT,),

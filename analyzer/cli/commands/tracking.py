@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from analyzer.cli import runs, values
+from analyzer.cli import values
 from analyzer.cli.ending import end, show
 from analyzer.cli.options import (
     AccountId,
@@ -80,25 +80,27 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     times = values.two_instants(since, until) if store is not None else None
     if (store is None) == (not (old and new)):
         raise UsageError("give OLD and NEW, or --store with --from and --to", "see credreport compare --help")
-    request = runs.Compare(
-        old=old,
-        new=new,
-        store=store,
-        times=times,
-        account_id=judging.account(),
-        checklist=judging.checklist(),
-        output=evidence.output,
-        formats=formats,
-        workbook_rows=evidence.workbook_rows,
-    )
+    checklist, account = judging.checklist(), judging.account()
 
-    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.tracking import show_comparison  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
-        found, written = runs.run_compare(request, bars)
-    draw = lambda: show_comparison(found, written)  # noqa: E731 - not to be drawn before
-    return end(found.exit_code, found.facts, written, draw, showing, exit_zero=exit_zero)
+        run = pipeline.compare(
+            [old] if old else [],
+            [new] if new else [],
+            pipeline.Settings(checklist, account_id=account),
+            evidence.output,
+            store=store,
+            since=times and times[0],
+            until=times and times[1],
+            formats=formats,
+            options=pipeline.Options(evidence.workbook_rows),
+            progress=bars,
+        )
+    found = run.summary
+    return end(found.exit_code, found.facts, run, lambda: show_comparison(found, run), showing, exit_zero=exit_zero)
 
 
 def history(  # noqa: PLR0913 - one parameter an option, or a block of them
@@ -125,25 +127,26 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     formats = evidence.chosen()
     if (store is None) == (not paths):
         raise UsageError("give reports, or --store", "see credreport history --help")
-    request = runs.History(
-        paths=paths,
-        store=store,
-        account_id=judging.account(),
-        checklist=judging.checklist(),
-        series=values.series(as_of_series),
-        sla_days=sla_days,
-        output=evidence.output,
-        formats=formats,
-        workbook_rows=evidence.workbook_rows,
-    )
+    checklist, account, series = judging.checklist(), judging.account(), values.series(as_of_series)
 
-    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.tracking import show_history  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
-        found, written = runs.run_history(request, bars)
-    draw = lambda: show_history(found, written)  # noqa: E731 - not to be drawn before
-    return end(found.exit_code, found.facts, written, draw, showing, exit_zero=exit_zero)
+        run = pipeline.history(
+            paths,
+            pipeline.Settings(checklist, every_snapshot=True, account_id=account),
+            evidence.output,
+            store=store,
+            series=series,
+            sla_days=sla_days,
+            formats=formats,
+            options=pipeline.Options(evidence.workbook_rows),
+            progress=bars,
+        )
+    found = run.summary
+    return end(found.exit_code, found.facts, run, lambda: show_history(found, run), showing, exit_zero=exit_zero)
 
 
 def ingest(
@@ -164,11 +167,12 @@ def ingest(
     """  # noqa: D301 - \b keeps the examples' lines
     account = values.account(account_id)
 
-    from analyzer.cli.progress import progress  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.tracking import show_ingest  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
-        kept = runs.run_ingest(paths, store, account, bars)
+        kept = pipeline.ingest(paths, store, account_id=account, progress=bars)
     show(kept.facts, lambda: show_ingest(kept, str(store)), showing)
     return kept.exit_code
 
@@ -180,8 +184,9 @@ def show_store(
 
     Exits 0; 3 if a part of it is damaged.
     """
-    from analyzer.cli.screen import tracking as screen  # noqa: PLC0415 - pandas loads here, not for --help
+    from analyzer import pipeline  # noqa: PLC0415 - pandas loads here, not for --help
+    from analyzer.cli.screen import tracking as screen  # noqa: PLC0415
 
-    found = runs.run_store(folder)
+    found = pipeline.stored(folder)
     show(found.facts, lambda: screen.show_store(found, str(folder)), Showing(as_json=as_json))
     return 3 if found.damaged else 0

@@ -22,7 +22,7 @@ from analyzer.cli.screen.common import (
 from analyzer.cli.screen.findings import show_findings
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
 from analyzer.evidence.schema import to_pandas
-from analyzer.evidence.summary import answer, overall, scope, told_of
+from analyzer.evidence.summary import answer, checklist_in_words, overall, scope
 from analyzer.evidence.worst import FURTHER, GRAVE, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
@@ -48,11 +48,11 @@ _OUTCOMES: Final = {
 _STATUSES: Final = {"fail": Status.FAIL, "not checked": Status.NOT_CHECKED, "pass": Status.PASS}
 
 
-def show_audit(run: Run) -> None:
+def show_audit(run: Run[Summary]) -> None:
     """Print the answer: the counts, the worst findings and why, data issues, and where the files are."""
     console, audit = open_console(), run.summary
     print_line(console, _headline(audit))
-    for line in (scope(audit), *told_of(audit.checklist)):
+    for line in (scope(audit), *checklist_in_words(audit.checklist)):
         print_line(console, line, "dim")
     if audit.checklist.unused:
         console.print()
@@ -148,7 +148,7 @@ def _number(one: Check, checklist: Checklist) -> str:
     return (one.requirement or "-") + ("*" if checklist.is_changed(one) else "")
 
 
-def _show_worst(console: Console, run: Run) -> None:
+def _show_worst(console: Console, run: Run[Summary]) -> None:
     """Print what needs a look: of the main control the worst, and of others what is grave."""
     checklist, several = run.summary.checklist, len(run.summary.checklist.checks) > 1
     worst = {group: (to_pandas(rows), count) for group, (rows, count) in run.notable.items()}
@@ -164,7 +164,7 @@ def _show_worst(console: Console, run: Run) -> None:
         print_line(console, f"{rest:,} more that fail, medium and low, stand {where}.", "dim")
 
 
-def _show_waivers(console: Console, run: Run) -> None:
+def _show_waivers(console: Console, run: Run[Summary]) -> None:
     """Print one by one the waivers that need a look, and those that cover something."""
     audit = run.summary
     wanting = records(run.issues[run.issues["code"].isin(WAIVER_CODES).to_numpy()])

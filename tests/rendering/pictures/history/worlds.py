@@ -167,7 +167,7 @@ def history_of(world: World, checklist: Checklist | None = None, **more: Any) ->
     rows = [row for number in range(len(world.subjects)) for row in lifetimes_of(world, number)]
     return History(
         settings=Settings(checklist),
-        inputs=pd.DataFrame(),
+        inputs=[],
         lifetimes=frame(rows, LIFETIMES),
         trend=frame(trend_of(world, rows, [one.control.id for one in checklist.checks]), TREND),
         coverage=frame(coverage_of(world), COVERAGE),

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from analyzer.history.compare import compare
+from analyzer.history.changes import changes
 from analyzer.reading.columns import NO_TIME
 from analyzer.reading.issues import IssueLog
+from tests.history.simulator import Expected, expected_events, simulate
 from tests.reports import codes, csv_of, key, password, read, root, user, write
-from tests.snapshots.simulator import Expected, expected_events, simulate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def events_of(
     names = [f"{side}/{day}_{ACCOUNT}.csv" for side, day in zip(("old", "new"), days, strict=True)]
     sides = [read(write(folder / name, text))[0] for name, text in zip(names, (old, new), strict=True)]
     log = IssueLog()
-    return compare(sides[0].users, sides[0].credentials, sides[1].users, sides[1].credentials, log), log
+    return changes(sides[0].users, sides[0].credentials, sides[1].users, sides[1].credentials, log), log
 
 
 def as_expected(events: pd.DataFrame) -> set[Expected]:

@@ -12,15 +12,15 @@ import pytest
 from pyarrow import parquet
 
 from analyzer.controls.checklist import make_checklist
-from analyzer.history import following
+from analyzer.history.follow import Following, months
+from analyzer.history.snapshots import STORED_COLUMNS
 from analyzer.history.store import by_accounts, parts, span
-from analyzer.history.tracking import compare, compare_stored, history, history_stored
-from analyzer.pipeline import ingest
+from analyzer.pipeline import Settings, ingest
 from analyzer.reading.issues import IssueLog
 from tests.history.loading import load
+from tests.history.running import compare, compare_stored, history
+from tests.history.simulator import simulate
 from tests.reports import write
-from tests.running import Settings
-from tests.snapshots.simulator import simulate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = (20, 50, 80)
@@ -66,18 +66,16 @@ def test_batches_hold_whole_accounts_and_lose_nothing(fleet: Path, rows: int) ->
 @pytest.mark.parametrize("series", [(), "monthly"])
 def test_history_is_the_same_from_the_store_and_from_reports(fleet: Path, series: tuple[()] | str) -> None:
     from_reports = history([str(fleet / str(day)) for day in DAYS], SETTINGS, series=series)
-    from_store = history_stored(fleet / "store", SETTINGS, series=series)
+    from_store = history([], SETTINGS, store=fleet / "store", series=series)
     assert len(from_store.lifetimes) > len(ACCOUNTS)
     for name in ("lifetimes", "trend", "coverage"):
         assert plain(getattr(from_store, name)) == plain(getattr(from_reports, name)), name
     assert from_store.not_covered == from_reports.not_covered
     assert from_store.measures == from_reports.measures
-    small = following.follow(
-        by_accounts(fleet / "store", columns=following.COLUMNS, log=IssueLog(), rows=30),
-        IssueLog(),
-        SETTINGS,
-        series=[] if series == () else following.months(START, START + timedelta(days=DAYS[-1])),
-    )
+    dates = [] if series == () else months(START, START + timedelta(days=DAYS[-1]))
+    log = IssueLog()
+    batches = by_accounts(fleet / "store", columns=STORED_COLUMNS, log=log, rows=30)
+    small = Following(SETTINGS, dates).of_users(batches, log)
     pd.testing.assert_frame_equal(small.trend, from_store.trend)
     assert plain(small.lifetimes) == plain(from_store.lifetimes)
 
@@ -110,8 +108,8 @@ def test_what_is_damaged_of_a_part_is_named_once_and_the_rest_followed(fleet: Pa
     content[at] ^= 0xFF
     path.unlink()  # the fixture has the same file
     path.write_bytes(content)
-    found = history_stored(tmp_path / "store", SETTINGS)
-    whole = history_stored(fleet / "store", SETTINGS)
+    found = history([], SETTINGS, store=tmp_path / "store")
+    whole = history([], SETTINGS, store=fleet / "store")
     assert found.exit_code == 3
     assert found.issue_counts["damaged_part"] == 1
     assert part in str(found.issues["source"].iloc[0])
@@ -123,4 +121,4 @@ def test_what_is_damaged_of_a_part_is_named_once_and_the_rest_followed(fleet: Pa
     closed = found.lifetimes[(found.lifetimes["account_id"] == account).to_numpy()]["closed_at"].dropna()
     assert (closed.dt.month != 2).all()
     path.write_bytes(b"nothing")
-    assert history_stored(tmp_path / "store", SETTINGS).coverage["snapshots"].max() == len(DAYS) - 1
+    assert history([], SETTINGS, store=tmp_path / "store").coverage["snapshots"].max() == len(DAYS) - 1

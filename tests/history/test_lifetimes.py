@@ -10,10 +10,10 @@ import pytest
 
 from analyzer.controls.checklist import make_checklist
 from analyzer.errors import InputError
-from analyzer.history.tracking import history
+from analyzer.pipeline import Settings
+from tests.history.running import history
+from tests.history.simulator import expected_lifetimes, simulate
 from tests.reports import csv_of, key, password, root, unused, user, write
-from tests.running import Settings
-from tests.snapshots.simulator import expected_lifetimes, simulate
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.oracle import judge, read_time
-from tests.snapshots.simulator import (
+from tests.history.simulator import (
     CERTIFICATE,
     EVENTS,
     KEY,
@@ -35,6 +34,7 @@ from tests.snapshots.simulator import (
     matched,
     simulate,
 )
+from tests.oracle import judge, read_time
 from tests.strategies import COLUMNS_22, ROOT
 
 ACCOUNT = "111122223333"

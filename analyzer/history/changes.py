@@ -1,0 +1,298 @@
+"""What happened between two snapshots of an account: users and credentials that came, went or changed.
+
+A user is known by account, name (any case) and creation; a key or certificate by its user and the instant of its
+creation, never by its slot, which a rotation may change. Two that share an instant are told apart by slot. What is
+unknown in either snapshot is no change.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from analyzer.judging.staleness import TOLERANCE
+from analyzer.reading.columns import NO_TIME, arrow_of, microseconds
+from analyzer.reading.layout import Kind, State
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from analyzer.reading.issues import IssueLog
+
+_UNKNOWN: Final = -1
+_BLIND: Final = 28 * 3_600_000_000
+"""Microseconds before its capture time of which a snapshot may know nothing: AWS hands out a report for four hours, and
+one that is dated by its day may be of any time of it."""
+_WHO: Final = ["account_id", "name"]
+_SHOWN: Final = (State.VALUE, State.NOT_APPLICABLE, State.NO_INFORMATION)
+"""States in which a cell of last use says something: a time, or that there was none."""
+_WORDS: Final = {Kind.ACCESS_KEY: "key", Kind.CERTIFICATE: "certificate"}
+COLUMNS: Final = (
+    *("event", "account_id", "user", "credential", "kind", "made", "was", "is_now"),
+    *("old_row", "new_row"),
+)
+"""Of the events: `made` is the creation of the key or certificate, `was` and `is_now` what changed (instants in
+microseconds, `NO_TIME` where there is none), `old_row` and `new_row` positions in the two tables of users, or -1."""
+
+
+def changes(
+    old: pd.DataFrame, old_credentials: pd.DataFrame, new: pd.DataFrame, new_credentials: pd.DataFrame, log: IssueLog
+) -> pd.DataFrame:
+    """Return the events between two tables of users with one snapshot an account, and their credentials.
+
+    Columns: `COLUMNS`; by account, user, and then as the words stand in the docstring of this module. Sequences that
+    cannot be (a use that went backwards) go to `log`.
+    """
+    before, after = _users(old), _users(new)
+    pairs = before.merge(after, on=_WHO, how="outer", suffixes=("_old", "_new"), indicator="where")
+    came, gone = pairs["where"] == "right_only", pairs["where"] == "left_only"
+    known = (pairs["made_old"] != NO_TIME) & (pairs["made_new"] != NO_TIME)
+    again = ~came & ~gone & known & (pairs["made_old"] != pairs["made_new"])
+    same = ~came & ~gone & ~again
+    events = [
+        _of_users(pairs[came], "user_created"),
+        _of_users(pairs[gone], "user_deleted"),
+        _of_users(pairs[again], "user_recreated"),
+        *_of_mfa(pairs[same]),
+        _of_passwords(pairs[(came | again) & (pairs["enabled_new"] == 1)], "password_enabled"),
+        _of_passwords(pairs[gone & (pairs["enabled_old"] == 1)], "password_disabled"),
+        *_password_changes(pairs[same], log),
+    ]
+    captured = before.groupby("account_id")["captured"].max()
+    new_users = pairs[came | again]
+    _note_missed(new_users.assign(made=new_users["made_new"], what="the user itself"), captured, log)
+    first, second = _credentials(old_credentials, before), _credentials(new_credentials, after)
+    for kind, word in _WORDS.items():
+        held, holds = first[first["kind"] == kind], second[second["kind"] == kind]
+        events += [
+            _of_credentials(_those_of(holds, pairs[came | again]), f"{word}_created", new=True),
+            _of_credentials(_those_of(held, pairs[gone]), f"{word}_deleted", new=False),
+            *_credential_changes(_those_of(held, pairs[same]), _those_of(holds, pairs[same]), kind, captured, log),
+        ]
+    found = pd.concat([event for event in events if len(event)] or events[:1], ignore_index=True)
+    order = found.assign(user=found["user"].str.lower()).sort_values(
+        ["account_id", "user", "made", "credential", "event"], kind="stable", na_position="first"
+    )
+    return found.loc[order.index].reset_index(drop=True)
+
+
+def _users(users: pd.DataFrame) -> pd.DataFrame:
+    """Return what is compared of users, the first row of each: a name found twice is an issue of its own."""
+    last_use = "password_last_used"
+    frame = pd.DataFrame(
+        {
+            "account_id": users["account_id"].astype("str").to_numpy(),
+            "name": pc.utf8_lower(arrow_of(users["user"])).to_pandas().to_numpy(),
+            "user": arrow_of(users["user"]).to_pandas().to_numpy(),
+            "made": microseconds(users["user_creation_time"]),
+            "mfa": _flag(users["mfa_active"]),
+            "enabled": _flag(users["password_enabled"]),
+            "changed": microseconds(users["password_last_changed"]),
+            "used": microseconds(users[last_use]),
+            "known": users[f"{last_use}_state"].isin(list(_SHOWN)).to_numpy(),
+            "captured": microseconds(users["captured_at"]),
+            "row": np.arange(len(users)),
+        }
+    )
+    return frame[frame["name"].notna()].drop_duplicates(_WHO)
+
+
+def _flag(column: pd.Series[Any]) -> npt.NDArray[np.int8]:
+    """Return 1, 0 or -1 for true, false and unknown."""
+    return np.asarray(pc.fill_null(arrow_of(column).cast("int8"), _UNKNOWN), np.int8)
+
+
+def _credentials(credentials: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
+    """Return what is compared of keys and certificates, of the rows that `users` kept."""
+    frame = pd.DataFrame(
+        {
+            "row": credentials["user_row"].to_numpy(),
+            "credential": credentials["credential"].astype("str").to_numpy(),
+            "kind": credentials["kind"].astype("str").to_numpy(),
+            "slot": credentials["credential"].cat.codes.to_numpy(),
+            "made": microseconds(credentials["last_changed"]),
+            "used": microseconds(credentials["last_used"]),
+            "known": credentials["last_used_state"].isin(list(_SHOWN)).to_numpy(),
+            "active": _flag(credentials["active"]),
+        }
+    )
+    return frame.merge(users[[*_WHO, "user", "captured", "row"]], on="row")
+
+
+def _those_of(credentials: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
+    return credentials.merge(users[_WHO], on=_WHO)
+
+
+# --- users and passwords ---------------------------------------------------------------------------------------------
+
+
+def _events(event: str, rows: pd.DataFrame, **columns: Any) -> pd.DataFrame:  # noqa: ANN401 - columns of any kind
+    """Return events of one kind, a row for each of `rows`."""
+    frame = pd.DataFrame({"account_id": rows["account_id"], **columns}).assign(event=event)
+    for name, nothing in (
+        ("credential", None),
+        ("kind", None),
+        ("made", NO_TIME),
+        ("was", NO_TIME),
+        ("is_now", NO_TIME),
+    ):
+        if name not in frame:
+            frame[name] = nothing
+    for name in ("old_row", "new_row"):
+        frame[name] = frame[name].fillna(-1).astype("int64") if name in frame else -1
+    for name in ("made", "was", "is_now"):
+        frame[name] = frame[name].fillna(NO_TIME).astype("int64")
+    return frame[list(COLUMNS)]
+
+
+def _of_users(pairs: pd.DataFrame, event: str, **columns: Any) -> pd.DataFrame:  # noqa: ANN401
+    user = pairs["user_new"].where(pairs["user_new"].notna(), pairs["user_old"])
+    return _events(event, pairs, user=user, old_row=pairs["row_old"], new_row=pairs["row_new"], **columns)
+
+
+def _of_mfa(pairs: pd.DataFrame) -> list[pd.DataFrame]:
+    was, now = pairs["mfa_old"], pairs["mfa_new"]
+    return [
+        _of_users(pairs[(was == 0) & (now == 1)], "mfa_enabled"),
+        _of_users(pairs[(was == 1) & (now == 0)], "mfa_disabled"),
+    ]
+
+
+def _of_passwords(pairs: pd.DataFrame, event: str, was: str = "", now: str = "") -> pd.DataFrame:
+    times = {"was": pairs[was], "is_now": pairs[now]} if was else {}
+    return _of_users(pairs, event, credential="password", kind=Kind.PASSWORD.value, **times)
+
+
+def _password_changes(pairs: pd.DataFrame, log: IssueLog) -> list[pd.DataFrame]:
+    was, now = pairs["enabled_old"], pairs["enabled_new"]
+    dated = (pairs["changed_old"] != NO_TIME) & (pairs["changed_new"] != NO_TIME)
+    changed = (was == 1) & (now == 1) & dated & (pairs["changed_new"] != pairs["changed_old"])
+    known = pairs["known_old"].astype(bool) & pairs["known_new"].astype(bool)
+    used = known & (pairs["used_new"] > pairs["used_old"])
+    _note_backwards(pairs[known & _earlier(pairs, "used")], "password", "password_last_used", log)
+    _note_backwards(pairs[changed & _earlier(pairs, "changed")], "password", "password_last_changed", log)
+    return [
+        _of_passwords(pairs[(was == 0) & (now == 1)], "password_enabled", "changed_old", "changed_new"),
+        _of_passwords(pairs[(was == 1) & (now == 0)], "password_disabled"),
+        _of_passwords(pairs[changed], "password_changed", "changed_old", "changed_new"),
+        _of_passwords(pairs[used], "password_used", "used_old", "used_new"),
+    ]
+
+
+def _earlier(pairs: pd.DataFrame, what: str) -> pd.Series[Any]:
+    """Where a time went backwards by more than AWS's clock is cut; a time that is gone went nowhere."""
+    was, now = pairs[f"{what}_old"], pairs[f"{what}_new"]
+    return (now != NO_TIME) & (was != NO_TIME) & (now < was - TOLERANCE)
+
+
+# --- keys and certificates -------------------------------------------------------------------------------------------
+
+
+def _of_credentials(rows: pd.DataFrame, event: str, *, new: bool) -> pd.DataFrame:
+    side = "new_row" if new else "old_row"
+    columns = {name: rows[name] for name in ("user", "credential", "kind", "made")}
+    return _events(event, rows, **columns, **{side: rows["row"]})
+
+
+def _credential_changes(
+    held: pd.DataFrame, holds: pd.DataFrame, kind: Kind, captured: pd.Series[Any], log: IssueLog
+) -> list[pd.DataFrame]:
+    """Return the events of the keys, or certificates, of users that stand in both snapshots."""
+    word = _WORDS[kind]
+    instant = [*_WHO, "made"]
+    # Two with one instant, in either snapshot, are told apart by their slots.
+    counts = pd.concat([side.groupby(instant).size() for side in (held, holds)])
+    shared = counts[counts > 1].index
+    sides = [side.assign(tie=np.where(_is_in(side, instant, shared), side["slot"], -1)) for side in (held, holds)]
+    dated = [side[side["made"] != NO_TIME] for side in sides]
+    joined = dated[0].merge(dated[1], on=[*instant, "tie"], how="outer", suffixes=("_old", "_new"), indicator="where")
+    both = joined[joined["where"] == "both"]
+    # A key without a known creation may be any of those that seem to have gone, or to have come.
+    nameless = [side.loc[side["made"] == NO_TIME, _WHO] for side in sides]
+    lost = _without(joined[joined["where"] == "left_only"], nameless[1])
+    fresh = _without(joined[joined["where"] == "right_only"], nameless[0])
+    _note_missed(fresh.assign(what=fresh["credential_new"]), captured, log)
+    known = both["known_old"].astype(bool) & both["known_new"].astype(bool)
+    _note_backwards(both[known & _earlier(both, "used")], "credential_new", "last_used_date", log)
+    events = [
+        _changed(both[(both["active_old"] == 0) & (both["active_new"] == 1)], f"{word}_activated"),
+        _changed(both[(both["active_old"] == 1) & (both["active_new"] == 0)], f"{word}_deactivated"),
+    ]
+    if kind is Kind.ACCESS_KEY:
+        events += [
+            _changed(both[known & (both["used_new"] > both["used_old"])], "key_used", "used_old", "used_new"),
+            _changed(both[both["slot_old"] != both["slot_new"]], "key_moved"),
+        ]
+        lost, fresh, rotated = _rotations(lost, fresh, held)
+        events.append(_changed(rotated, "key_rotated", "replaced", "made"))
+    return [
+        *events,
+        _one_sided(fresh, f"{word}_created", "new"),
+        _one_sided(lost, f"{word}_deleted", "old"),
+    ]
+
+
+def _is_in(rows: pd.DataFrame, columns: list[str], index: pd.Index[Any]) -> npt.NDArray[np.bool_]:
+    return pd.MultiIndex.from_frame(rows[columns]).isin(index)
+
+
+def _without(rows: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
+    return rows[~_is_in(rows, _WHO, pd.MultiIndex.from_frame(users))]
+
+
+def _rotations(
+    lost: pd.DataFrame, fresh: pd.DataFrame, held: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return the lost and fresh keys that are left, and the fresh ones that replace a lost one, oldest by oldest."""
+    captured = held.drop_duplicates(_WHO)[[*_WHO, "captured"]]
+    since = fresh.reset_index(names="at").merge(captured, on=_WHO)
+    since = since[since["made"] > since["captured"] - _BLIND].sort_values(["made", "slot_new"])
+    old = lost.reset_index(names="at").sort_values(["made", "slot_old"])
+    pairs = old.assign(rank=old.groupby(_WHO).cumcount())[[*_WHO, "rank", "at", "made", "row_old"]].merge(
+        since.assign(rank=since.groupby(_WHO).cumcount()), on=[*_WHO, "rank"], suffixes=("_lost", "")
+    )
+    rotated = pairs.assign(replaced=pairs["made_lost"], row_old=pairs["row_old_lost"])
+    return lost.drop(index=pairs["at_lost"].tolist()), fresh.drop(index=pairs["at"].tolist()), rotated
+
+
+def _changed(rows: pd.DataFrame, event: str, was: str = "", now: str = "") -> pd.DataFrame:
+    columns = {"user": rows["user_new"], "credential": rows["credential_new"], "kind": rows["kind_new"]}
+    times = {"was": rows[was], "is_now": rows[now]} if was else {}
+    return _events(event, rows, **columns, made=rows["made"], old_row=rows["row_old"], new_row=rows["row_new"], **times)
+
+
+def _one_sided(rows: pd.DataFrame, event: str, side: str) -> pd.DataFrame:
+    columns = {name: rows[f"{name}_{side}"] for name in ("user", "credential", "kind")}
+    return _events(event, rows, **columns, made=rows["made"], **{f"{side}_row": rows[f"row_{side}"]})
+
+
+def _note_backwards(rows: pd.DataFrame, credential: str, column: str, log: IssueLog) -> None:
+    """Note times that are earlier in the newer snapshot (usually none)."""
+    for row in rows.to_dict("records"):
+        what = row.get(credential, credential)
+        log.add(
+            "went_backwards",
+            f"{column} of {row['user_new']} ({what}) is earlier than in the older snapshot: one of the two is not what "
+            "it says; check their dates and accounts",
+            source=str(row["account_id"]),
+            value=str(row["user_new"]),
+        )
+
+
+def _note_missed(rows: pd.DataFrame, captured: pd.Series[Any], log: IssueLog) -> None:
+    """Note what came, but was made before the older snapshot of its account was `captured` (usually nothing)."""
+    limit = captured.reindex(rows["account_id"], fill_value=NO_TIME).to_numpy()
+    missed = rows[(rows["made"] != NO_TIME) & (limit != NO_TIME) & (rows["made"] < limit - _BLIND)]
+    for row in missed.to_dict("records"):
+        made = datetime.fromtimestamp(row["made"] / 1_000_000, UTC)
+        log.add(
+            "missed_before",
+            f"{row['what']} of {row['user_new']} was made on {made:%Y-%m-%d}, but the older snapshot, of later, is "
+            "without it: one of the two is not whole, or not what it says; check their dates and accounts",
+            source=str(row["account_id"]),
+            value=str(row["user_new"]),
+        )

@@ -1,0 +1,187 @@
+"""Failures followed through many snapshots: each is judged at its own time, or at reference dates.
+
+Accounts do not depend on each other: a batch has whole accounts, and what is found of batches is put together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from analyzer.engine import ahead
+from analyzer.errors import InputError
+from analyzer.evidence.history import History
+from analyzer.evidence.schema import LIFETIMES, issues_table, stacked, to_arrow
+from analyzer.history import lifetimes, store
+from analyzer.history.calendar import Calendar, Timeline
+from analyzer.history.lifetimes import trend
+from analyzer.history.snapshots import (
+    STORED_COLUMNS,
+    accounts_of,
+    by_account,
+    dated_rows,
+    inputs_of_store,
+    micros_captured,
+    newest_by,
+    note_undated,
+    undated,
+    with_waivers,
+)
+from analyzer.judging.judge import verdicts
+from analyzer.reading.issues import IssueLog
+from analyzer.reading.normalizing import Tables
+from analyzer.reading.times import since_epoch
+from analyzer.reading.unpivot import unpivot
+from analyzer.survey.selection import Selected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from analyzer.evidence.settings import Settings
+    from analyzer.history.snapshots import Rows
+    from analyzer.survey.entry import Entry
+
+    Missing = list[tuple[str, str]]
+    """Dates of a series, each with an account that has no snapshot by then."""
+
+MONTHLY = "monthly"
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What is found of the accounts of a batch.
+
+    `lifetimes` has the columns of `LIFETIMES`; `failing` counts failures by check and snapshot of the calendar. Both
+    are None where no snapshot is to be followed.
+    """
+
+    lifetimes: pa.Table | None
+    failing: Rows | None
+    calendar: Calendar | None
+    missing: Missing
+
+
+@dataclass
+class Following:
+    """How a history is found; `series` are the dates at which it judges (none: each snapshot at its own time).
+
+    The dates of a monthly series are known once the reports are chosen.
+    """
+
+    settings: Settings
+    series: Sequence[datetime] | str = ()
+    sla_days: int | None = None
+
+    def __post_init__(self) -> None:
+        """Take over the dates that were given."""
+        self.dates: Sequence[datetime] = () if isinstance(self.series, str) else self.series
+
+    def choose(self, entries: Sequence[Entry], log: IssueLog) -> list[Selected]:
+        """Choose every report whose capture time is known; rows of unknown account are noted when they are read."""
+        note_undated([entry.name for entry in entries if entry.captured_at is None], log)
+        captured = [entry.captured_at for entry in entries if entry.captured_at is not None]
+        self._set_dates((min(captured), max(captured)) if captured else None)
+        return [Selected(entry, frozenset() if entry.captured_at is None else entry.accounts) for entry in entries]
+
+    def _set_dates(self, span: tuple[datetime, datetime] | None) -> None:
+        """Set the dates of a monthly series, from the first and the last snapshot."""
+        if self.series == MONTHLY:
+            self.dates = months(*span) if span else ()
+
+    def of(self, tables: Tables, log: IssueLog) -> Followed:  # noqa: ARG002 - as `batch.Making` calls it
+        """Return what becomes of the failures in the snapshots of whole accounts."""
+        return _follow(tables, self.settings, self.dates)
+
+    def joined(self, every: Sequence[Followed], inputs: list[dict[str, Any]], log: IssueLog) -> History:
+        """Return the history of all batches; `inputs` has a row per report. InputError where nothing was followed."""
+        missing = tuple(sorted(pair for one in every for pair in one.missing))
+        lives = [one.lifetimes for one in every if one.lifetimes is not None]
+        if not lives:
+            raise InputError(
+                "no snapshot of a known account and time to follow" + undated(log),
+                "put the date and the account into the names of files or folders, as in 2026-10-31/…_111122223333.csv",
+            )
+        settings = self.settings
+        calendar = Calendar.joined([one.calendar for one in every if one.calendar is not None])
+        failing = np.concatenate([one.failing for one in every if one.failing is not None], axis=1)
+        found = by_account(stacked(lives))
+        is_open = (found["state"] == "open").to_numpy()
+        found = with_waivers(found, is_open, found["last_seen"], settings, calendar.accounts, log)
+        return History(
+            settings=settings,
+            inputs=inputs,
+            lifetimes=found,
+            trend=trend(failing, found, settings.checklist.checks, calendar),
+            coverage=calendar.coverage(),
+            issues=issues_table(log),
+            sla_days=self.sla_days,
+            series=tuple(self.dates),
+            not_covered=missing,
+        )
+
+    def stored(self, folder: Path) -> History:
+        """Return the history of the snapshots in a store. Raises InputError likewise."""
+        log = IssueLog()
+        self._set_dates(store.span(folder))
+        return self.of_users(store.by_accounts(folder, columns=STORED_COLUMNS, log=log), log)
+
+    def of_users(self, batches: Iterator[pd.DataFrame], log: IssueLog) -> History:
+        """Return the history of users in a store (columns: `STORED_COLUMNS`), in batches of whole accounts."""
+        followed: list[Followed] = []
+        reports: list[dict[str, Any]] = []
+        for users in ahead(batches):
+            reports += inputs_of_store(users)
+            followed.append(self.of(Tables(users, unpivot(users), pd.DataFrame()), log))
+        return self.joined(followed, reports, log)
+
+
+def _follow(tables: Tables, settings: Settings, series: Sequence[datetime]) -> Followed:
+    """Return the failures of some accounts, and the dates of the series at which one has no snapshot."""
+    users = tables.users
+    rows, instants = dated_rows(users), micros_captured(users)
+    missing: Missing = []
+    if series:
+        rows, instants, missing = _of_series(users, rows, instants, series)
+    else:
+        instants = instants[rows]
+    if not len(rows):
+        return Followed(None, None, None, missing)
+    if series or len(rows) < len(users):
+        users = users.take(rows).reset_index(drop=True)
+        tables = Tables(users, unpivot(users), tables.reports)
+    said = verdicts(tables, instants, settings.checklist)
+    timeline = Timeline.of(users, instants)
+    lives = lifetimes.follow(users, tables.credentials, said, settings.checklist.checks, timeline)
+    return Followed(to_arrow(lives.lifetimes, LIFETIMES), lives.failing, lives.calendar, missing)
+
+
+def _of_series(
+    users: pd.DataFrame, rows: Rows, captured: Rows, series: Sequence[datetime]
+) -> tuple[Rows, Rows, Missing]:
+    """Return for each date the rows of the newest snapshots by then, their dates, and what has none."""
+    accounts = users["account_id"].cat.categories
+    account = accounts_of(users)
+    chosen, dates, missing = [], [], []
+    for date in series:
+        instant = since_epoch(date)
+        found = newest_by(account, captured, rows, instant)
+        chosen.append(found)
+        dates.append(np.full(len(found), instant))
+        seen = set(account[found].tolist())
+        missing += [(f"{date:%Y-%m-%d}", str(name)) for code, name in enumerate(accounts) if code not in seen]
+    return np.concatenate(chosen), np.concatenate(dates), missing
+
+
+def months(first: datetime, last: datetime) -> list[datetime]:
+    """Return the ends of the months from that of `first` to that of `last`, both included."""
+    count = (last.year - first.year) * 12 + last.month - first.month
+    starts = [divmod(first.month + number, 12) for number in range(count + 1)]
+    ends = [datetime(first.year + years, month + 1, 1, tzinfo=UTC) for years, month in starts]
+    return [end - timedelta(microseconds=1) for end in ends]

@@ -1,0 +1,31 @@
+"""What the commands do, as short lists of stages; no printing, no exit codes. This is the public Python API as well.
+
+paths -> survey -> run plan -> judge, batch by batch -> evidence set -> render
+"""
+
+from analyzer.evidence.settings import Settings
+from analyzer.pipeline.audits import audit, inspect, judge_reports
+from analyzer.pipeline.leaving import Left, Run
+from analyzer.pipeline.road import LOCAL, Engine, Road
+from analyzer.pipeline.sets import render, verify
+from analyzer.pipeline.snapshots import compare, history, ingest, stored
+from analyzer.rendering.render import Options
+
+__all__ = [
+    "LOCAL",
+    "Engine",
+    "Left",
+    "Options",
+    "Road",
+    "Run",
+    "Settings",
+    "audit",
+    "compare",
+    "history",
+    "ingest",
+    "inspect",
+    "judge_reports",
+    "render",
+    "stored",
+    "verify",
+]

@@ -1,0 +1,125 @@
+"""Audits, from reports to evidence; and inspecting reports without judging them."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from typing import TYPE_CHECKING
+
+from analyzer import engine
+from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Result
+from analyzer.engine import SILENT
+from analyzer.evidence import storage
+from analyzer.evidence.inputs import inputs_frame
+from analyzer.evidence.inspection import Inspection
+from analyzer.evidence.manifest import audit_facts, manifest
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
+from analyzer.evidence.seal import own_digest, seal
+from analyzer.evidence.summary import Summary
+from analyzer.evidence.tally import joined, of_issues
+from analyzer.evidence.worst import notable
+from analyzer.evidence.writer import put_tables
+from analyzer.judging.waivers import describe_waivers
+from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out, remove_unlisted, table_of
+from analyzer.pipeline.road import LOCAL, Engine, Road
+from analyzer.reading.issues import IssueLog
+from analyzer.rendering.registry import TABLES, default_formats, tables_needed
+from analyzer.rendering.render import Options
+from analyzer.survey.look import Looking
+from analyzer.survey.selection import everything, select
+from analyzer.survey.spool import NAME as SPOOL
+from analyzer.survey.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analyzer.engine import Progress
+    from analyzer.evidence.settings import Settings
+    from analyzer.evidence.writer import Output, Writer
+    from analyzer.reading.issues import Row
+    from analyzer.survey.plan import Batch
+    from analyzer.survey.survey import Survey
+
+
+def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
+    paths: Sequence[str],
+    settings: Settings,
+    output: str,
+    *,
+    formats: Sequence[str] = default_formats("audit"),
+    tables: Sequence[str] = TABLES,
+    options: Options = Options(),  # noqa: B008 - frozen
+    where: Engine = LOCAL,
+    progress: Progress = SILENT,
+) -> Run[Summary]:
+    """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
+
+    `tables` are left whatever the formats. Raises InputError where nothing is left to judge or a reference instant is
+    missing, and OutputError where `output` cannot be written or holds what credreport did not write.
+    """
+    wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
+    with evidence_place(output) as place, where.started() as run:
+        road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.size, progress)
+        writer = where.writer(place, [name for name in TABLES if name in wanted])
+        try:
+            # What is known of tens of thousands of reports goes as soon as it is written down.
+            evidence, manifested = _evidence(
+                place, *judge_reports(road, road.survey(paths, left_out(output)), settings, writer), tables
+            )
+        except BaseException:
+            writer.abandon()
+            raise
+        storage.remove(place, SPOOL)
+        files = finish(evidence, manifested, place, formats, options, progress)
+        worst = notable(evidence, settings.checklist)
+        found = Run(output, files, evidence.summary, to_pandas(evidence.table("issues")), worst)
+        remove_unlisted(evidence)
+    return found
+
+
+def judge_reports(
+    road: Road, survey: Survey, settings: Settings, writer: Writer
+) -> tuple[Summary, list[Row], list[Output]]:
+    """Judge the reports of a survey; return the summary, the data issues, and the files of the tables."""
+    judging = Judging(settings, tuple(name for name in JUDGED_TABLES if name in writer.tables))
+    choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
+    task = partial(_judge_and_write, judging, writer)
+    found = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)
+    del survey  # it is large where reports are many, and no longer needed
+    log = IssueLog(found.issues)
+    counted = Summary(settings, inputs_frame(found.inputs), joined(found.tallies))
+    describe_waivers(counted.covered, settings.checklist, counted.accounts, log)
+    if "issues" in writer.tables:
+        writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
+    tallies = joined([counted.tallies, of_issues(log.rows)])
+    return Summary(settings, counted.inputs, tallies), log.rows, writer.close(found.outputs)
+
+
+def _evidence(
+    place: str, summary: Summary, issues: Sequence[Row], outputs: Sequence[Output], tables: Sequence[str]
+) -> tuple[EvidenceSet, bytes]:
+    """Write the tallies; return the set of all tables, and the bytes of the manifest of those that are to be left."""
+    outputs = [*outputs, *put_tables(place, {"tallies": summary.tallies})]
+    outputs.sort(key=lambda one: ([*TABLES, "tallies"].index(table_of(one)), one["name"]))
+    listed = [one for one in outputs if table_of(one) in {*tables, "tallies"}]
+    document = manifest("audit", audit_facts(summary, issues), listed)
+    data = seal(document)
+    known = {**document, "digest": own_digest(data), "inputs": []}
+    others = [one["name"] for one in outputs if one not in listed]
+    return EvidenceSet.of(place, known, others, summary.inputs), data
+
+
+def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
+    """Judge a batch, and write its tables where tasks do: what runs in threads, or in tasks of a cluster."""
+    result = judging.of(batch)
+    result.tables, result.outputs = writer.write_in_task(batch.number, result.tables)
+    return result
+
+
+def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Progress = SILENT) -> Inspection:
+    """Return what is in the reports under `paths`, unjudged. Raises InputError where there is none."""
+    with tempfile.TemporaryDirectory() as folder:
+        road = Road(Looking(Spool(f"{folder}/{SPOOL}"), account_id), engine.local, progress=progress)
+        found = road.gather(road.survey(paths), everything, Inspecting(account_id).of, cuts_groups=True)
+    return Inspection(inputs_frame(found.inputs), issues_table(IssueLog(found.issues)))

@@ -1,0 +1,126 @@
+"""What a run leaves: the place of an evidence set, the formats beside its tables, and what callers get."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from analyzer.evidence import folder as folders
+from analyzer.evidence import storage
+from analyzer.evidence.comparison import Comparison
+from analyzer.evidence.history import History
+from analyzer.evidence.manifest import rendered
+from analyzer.evidence.seal import MANIFEST, RENDERED, seal
+from analyzer.evidence.summary import Summary
+from analyzer.rendering.render import Options
+from analyzer.rendering.render import render as render_formats
+from analyzer.survey.files import is_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from analyzer.engine import Progress
+    from analyzer.evidence.opened import EvidenceSet
+    from analyzer.evidence.writer import Output
+
+
+Answer = TypeVar("Answer", Summary, History, Comparison)
+"""What a run found, as every output shows it."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a run left in `folder` (a path or URL): `files` are relative to it, in the order of their making."""
+
+    folder: str
+    files: list[str]
+
+
+@dataclass(frozen=True)
+class Run(Left, Generic[Answer]):
+    """An audit, a history or a comparison that is done.
+
+    `summary` is what every output shows; `issues` has the columns of `ISSUES`; `notable` has by group the findings of
+    an audit that need a look, worst first, and how many there are of them.
+    """
+
+    summary: Answer
+    issues: pd.DataFrame
+    notable: Mapping[str, tuple[pa.Table, int]] = field(default_factory=dict)
+
+
+@contextmanager
+def evidence_place(output: str) -> Iterator[str]:
+    """Yield the place where a set is made: a folder that is swapped in as a whole, or a URL that must hold nothing."""
+    if not is_url(output):
+        with folders.replaced(Path(output)) as staging:
+            yield str(staging)
+        return
+    storage.require_empty(output)
+    try:
+        yield output
+    except BaseException as error:
+        storage.clear(output)
+        if isinstance(error, OSError):
+            raise folders.cannot_write(output, error) from error
+        raise
+
+
+def left_out(output: str) -> Path | None:
+    """Return the folder that is not searched for reports: the output of an earlier run."""
+    return None if is_url(output) else Path(output)
+
+
+def finish(  # noqa: PLR0913 - what is rendered, and how
+    evidence: EvidenceSet,
+    manifested: bytes,
+    place: str,
+    formats: Sequence[str],
+    options: Options,
+    progress: Progress,
+) -> list[str]:
+    """Render the formats beside the tables; return the names of all files of the set, in the order of their making."""
+    listed = [str(one["name"]) for one in evidence.manifest["outputs"]]
+    outputs = render_at(place, evidence, formats, options, progress)
+    # Last: at a URL, a set without its manifest is one that was not finished.
+    storage.put(place, MANIFEST, manifested)
+    return [*listed, MANIFEST, *(str(one["name"]) for one in outputs), *([RENDERED] if outputs else [])]
+
+
+def render_at(
+    place: str, evidence: EvidenceSet, formats: Sequence[str], options: Options, progress: Progress
+) -> list[Output]:
+    """Render formats at a path or URL, and describe them in `rendered.json`."""
+    if is_url(place):
+        with tempfile.TemporaryDirectory() as folder:
+            outputs = render_formats(evidence, Path(folder), formats, options, progress)
+            for one in outputs:
+                storage.put(place, one["name"], (Path(folder) / one["name"]).read_bytes())
+    else:
+        outputs = render_formats(evidence, Path(place), formats, options, progress)
+    describe_renderings(place, evidence, options, outputs)
+    return outputs
+
+
+def describe_renderings(place: str, evidence: EvidenceSet, options: Options, outputs: Sequence[Output]) -> None:
+    """Write `rendered.json`, where anything was rendered."""
+    if outputs:
+        storage.put(place, RENDERED, seal(rendered(str(evidence.manifest["digest"]), options.facts, outputs)))
+
+
+def remove_unlisted(evidence: EvidenceSet) -> None:
+    """Remove tables that formats needed and nobody asked for."""
+    listed = {table_of(one) for one in evidence.manifest["outputs"]}
+    for table in evidence.files.keys() - listed:
+        storage.remove(evidence.place, f"{table}.parquet")
+
+
+def table_of(output: Mapping[str, Any]) -> str:
+    """Return the table that a file of Parquet, or a part of one, is of."""
+    return str(output["name"]).partition("/")[0].removesuffix(".parquet")

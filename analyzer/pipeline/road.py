@@ -1,0 +1,176 @@
+"""How reports are read: the engine that maps tasks over batches, and the road that every report goes once."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from analyzer import engine
+from analyzer.batch import Result, input_of
+from analyzer.engine import SILENT
+from analyzer.evidence.inputs import input_facts, inputs_frame
+from analyzer.evidence.writer import GrowingFiles, Parts
+from analyzer.reading.issues import IssueLog
+from analyzer.survey.plan import plan, plan_by_month
+from analyzer.survey.survey import Both, Survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from analyzer.engine import Map, Progress
+    from analyzer.evidence.inputs import Input
+    from analyzer.evidence.writer import Output, Writer
+    from analyzer.reading.issues import Row
+    from analyzer.survey.entry import Entry, Key
+    from analyzer.survey.look import Looking
+    from analyzer.survey.plan import Batch
+    from analyzer.survey.selection import Selected
+
+
+BATCH: Final = 6_000_000
+"""Bytes of CSV that are judged together in threads of this process: more take more memory, and hardly less time."""
+TASK: Final = 32_000_000
+"""The same of a task on a cluster."""
+KEPT: Final = 4_000_000
+"""The same of reports that are read to be kept in a store; the rows of a month are in memory beside them."""
+FOLLOWED: Final = 4_000_000
+"""The same of what is followed or compared: more is made of a snapshot while others stand beside it."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where batches run: `name` is local (threads) or dask, at `scheduler` or on a cluster of this machine.
+
+    `run`, where it is given, maps tasks instead of a cluster; `batch` is about how many bytes of CSV are a batch.
+    """
+
+    name: str = "local"
+    scheduler: str | None = None
+    batch: int | None = None
+    run: Map | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of CSV are judged together."""
+        return self.batch or (TASK if self.writes_parts else BATCH)
+
+    @property
+    def writes_parts(self) -> bool:
+        """Whether tasks write parts of the tables, since they may run elsewhere."""
+        return self.name == "dask"
+
+    @contextmanager
+    def started(self) -> Iterator[Map]:
+        """Yield what maps tasks over items, in their order."""
+        if self.run is not None:
+            yield self.run
+        elif self.writes_parts:
+            with engine.dask(self.scheduler) as run:
+                yield run
+        else:
+            yield engine.local
+
+    def writer(self, place: str, tables: Sequence[str]) -> Writer:
+        """Return where the tables of judged batches go."""
+        return Parts(place, tables) if self.writes_parts else GrowingFiles(Path(place), tables)
+
+
+LOCAL: Final = Engine()
+
+
+@dataclass
+class Gathered:
+    """What all batches of a run have given, but for tables that were written as they came."""
+
+    inputs: list[Input] = field(default_factory=list)
+    issues: list[Row] = field(default_factory=list)
+    tallies: list[pa.Table] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    found: list[Any] = field(default_factory=list)
+    reports: int = 0
+
+    def take_inputs(self) -> list[dict[str, Any]]:
+        """Return the inputs as a manifest keeps them, and let go of them here: there may be very many."""
+        frame = inputs_frame(self.inputs)
+        self.inputs.clear()
+        return list(input_facts(frame))
+
+
+class Taker(Protocol):
+    """Takes the tables of batches as they come."""
+
+    def put(self, tables: Mapping[str, pa.Table]) -> None:
+        """Take rows of tables."""
+
+    def restart(self) -> None:
+        """Forget all that was put."""
+
+
+@dataclass(frozen=True)
+class Road:
+    """How reports are looked at and read: `run` maps tasks, `size` is about how many bytes of CSV are one.
+
+    `stage` is the name of the stage in which they are read.
+    """
+
+    looking: Looking
+    run: Map
+    size: int = BATCH
+    progress: Progress = SILENT
+    stage: str = "judging"
+
+    def survey(self, paths: Sequence[str], leave_out: Path | None = None, side: int = 0) -> Survey:
+        """Look at the inputs; `side` is 1 for the newer side of a comparison."""
+        looking = replace(self.looking, side=side)
+        return Survey.of(paths, looking, self.run, leave_out=leave_out, progress=self.progress)
+
+    def gather(  # noqa: PLR0913 - what is read, and where it goes
+        self,
+        survey: Survey | Both,
+        choose: Callable[[Sequence[Entry], IssueLog], list[Selected]],
+        task: Callable[[Batch], Result],
+        writer: Taker | None = None,
+        *,
+        cuts_groups: bool = False,
+        by_month: bool = False,
+    ) -> Gathered:
+        """Run a task over the batches of the reports that are chosen; again, where a report is not what it seemed.
+
+        Batches are those of `plan`, or of `plan_by_month`.
+        """
+        planned = plan_by_month if by_month else partial(plan, cuts_groups=cuts_groups)
+        while True:
+            log = IssueLog([*survey.issues, *survey.copies])
+            selected = choose(survey.entries, log)
+            found = Gathered(issues=log.rows)
+            found.inputs += [input_of(one.entry) for one in selected if not one.is_read and one.entry.facts]
+            corrections = self._gather(planned(selected, self.size), task, writer, found)
+            if not corrections:
+                return found
+            survey = survey.corrected(corrections, self.looking, self.run)
+            if writer is not None:
+                writer.restart()
+
+    def _gather(
+        self, todo: Sequence[Batch], task: Callable[[Batch], Result], writer: Taker | None, found: Gathered
+    ) -> dict[Key, Entry | None]:
+        """Run a task over batches; what comes of them goes to `found` and `writer`. Return the corrections."""
+        self.progress.stage(self.stage, sum(len(one.reports) + len(one.counted) for one in todo))
+        corrections: dict[Key, Entry | None] = {}
+        for result in self.run(task, todo):
+            corrections |= result.corrections
+            if writer is not None and not corrections:
+                writer.put(result.tables)
+            found.inputs += result.inputs
+            found.issues += result.issues
+            found.outputs += result.outputs
+            found.found += [] if result.found is None else [result.found]
+            found.tallies += [] if result.tallies is None else [result.tallies]
+            found.reports += result.reports
+            self.progress.advance(result.reports)
+        return corrections

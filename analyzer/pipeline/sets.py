@@ -1,0 +1,110 @@
+"""Evidence sets that are there already: rendered in other formats, and verified."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from analyzer.engine import SILENT
+from analyzer.errors import InputError
+from analyzer.evidence import folder as folders
+from analyzer.evidence import verify as verifying
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered
+from analyzer.pipeline.leaving import Left, describe_renderings
+from analyzer.rendering.registry import formats_of, tables_needed
+from analyzer.rendering.render import Options
+from analyzer.rendering.render import render as render_formats
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from analyzer.engine import Progress
+    from analyzer.evidence.verify import Verification
+    from analyzer.evidence.writer import Output
+
+
+def verify(folder: Path, inputs: Sequence[str] = (), *, progress: Progress = SILENT) -> Verification:
+    """Compare an evidence set with its manifest, and `inputs` with what was read, byte for byte.
+
+    Raises InputError where `folder` holds no evidence set of this version, or one of `inputs` does not exist.
+    """
+    progress.stage("verifying")
+    return verifying.verify(folder, inputs)
+
+
+def render(
+    folder: Path,
+    formats: Sequence[str],
+    output: Path | None = None,
+    *,
+    options: Options = Options(),  # noqa: B008 - frozen
+    progress: Progress = SILENT,
+) -> Left:
+    """Render an evidence set in formats, beside what was rendered before, or into `output`, a copy of the set.
+
+    Raises InputError where `folder` holds no evidence set of this version, where its tables are not those of its
+    manifest, or where a table that a format needs was left out.
+    """
+    evidence = EvidenceSet.of(str(folder), read_manifest(folder))
+    _require_whole(evidence, folder, formats)
+    if output is not None and output.resolve() == folder.resolve():
+        output = None
+    kept = [] if output else _renderings(evidence, folder, formats)
+    stays = [MANIFEST, *(str(one["name"]) for one in (*evidence.manifest["outputs"], *kept))]
+    with folders.replaced(output or folder) as staging:
+        for name in stays:
+            _bring_along(folder / name, staging / name, moves=output is None)
+        outputs = render_formats(evidence, staging, formats, options, progress)
+        describe_renderings(str(staging), evidence, options, [*kept, *outputs])
+    described = [RENDERED] if kept or outputs else []
+    return Left(str(output or folder), [*(str(one["name"]) for one in outputs), *described])
+
+
+def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> None:
+    """Raise InputError unless the tables of a set are as they were written, and those that formats need are there."""
+    for one in formats:
+        if one not in formats_of(evidence.kind):
+            raise InputError(
+                f"there is no format {one} of this kind of evidence: {evidence.kind}",
+                f"choose from {', '.join(formats_of(evidence.kind))}",
+            )
+    missing = sorted(tables_needed(evidence.kind, formats) - evidence.files.keys())
+    if missing:
+        raise InputError(
+            f"the evidence set {folder} was written without {', '.join(missing)} (option --tables)",
+            "run the audit again without --tables, or choose a format that does not need them",
+        )
+    changed = verifying.changed_tables(folder, evidence.manifest)
+    if changed:
+        raise InputError(
+            f"not as it was written: {', '.join(changed)} in {folder}",
+            "see `credreport verify`; render from a copy that holds, or run credreport again",
+        )
+
+
+def _renderings(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> list[Output]:
+    """Return what was rendered before into a set, in other formats than these, each with how it was made."""
+    found = read_rendered(folder)
+    if found is None:
+        return []
+    if found.get("manifest") != evidence.manifest["digest"]:
+        raise InputError(
+            f"{RENDERED} in {folder} is not of the set beside it", "see `credreport verify`, or choose a folder with -o"
+        )
+    made_by = {"settings": found["settings"], "versions": found["versions"]}
+    return [{**made_by, **one} for one in found["outputs"] if one["format"] not in formats]
+
+
+def _bring_along(path: Path, target: Path, *, moves: bool) -> None:
+    """Put a file into another folder; without a copy, where it `moves` and the file system can do that."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if moves:
+        try:
+            target.hardlink_to(path)
+        except OSError:
+            pass
+        else:
+            return
+    shutil.copyfile(path, target)

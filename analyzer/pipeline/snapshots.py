@@ -1,0 +1,167 @@
+"""Many snapshots: histories, comparisons, and the store."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from analyzer import engine
+from analyzer.batch import Making
+from analyzer.engine import SILENT
+from analyzer.evidence import storage
+from analyzer.evidence.manifest import manifest
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.schema import issues_table
+from analyzer.evidence.seal import own_digest, seal
+from analyzer.evidence.writer import put_tables
+from analyzer.history.audits import audits_at, compare_audits
+from analyzer.history.compare import Comparing
+from analyzer.history.follow import Following
+from analyzer.history.keeping import Keeping
+from analyzer.history.kept import Ingest, Stored
+from analyzer.history.store.adding import Added, adding
+from analyzer.history.store.contents import contents
+from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out
+from analyzer.pipeline.road import FOLLOWED, KEPT, LOCAL, Engine, Road
+from analyzer.reading.issues import IssueLog
+from analyzer.rendering.registry import default_formats
+from analyzer.rendering.render import Options
+from analyzer.survey.look import Looking
+from analyzer.survey.spool import NAME as SPOOL
+from analyzer.survey.spool import Spool
+from analyzer.survey.survey import Both
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from analyzer.engine import Progress
+    from analyzer.evidence.comparison import Comparison
+    from analyzer.evidence.history import History
+    from analyzer.evidence.settings import Settings
+
+
+def history(  # noqa: PLR0913 - what is read, how it is followed, and what is left
+    paths: Sequence[str],
+    settings: Settings,
+    output: str,
+    *,
+    store: Path | None = None,
+    series: Sequence[datetime] | str = (),
+    sla_days: int | None = None,
+    formats: Sequence[str] = default_formats("history"),
+    options: Options = Options(),  # noqa: B008 - frozen
+    where: Engine = LOCAL,
+    progress: Progress = SILENT,
+) -> Run[History]:
+    """Follow the failures of the reports under `paths`, or of a store, and leave the evidence in `output`.
+
+    `series` are the dates at which it is judged, or `monthly`; without, each snapshot at its own capture time.
+    `sla_days` is a deadline for fixes that is asked about. Raises InputError where nothing can be followed, and
+    OutputError as `audit` does.
+    """
+    following = Following(settings, series, sla_days)
+    with evidence_place(output) as place, where.started() as run:
+        if store is not None:
+            progress.stage("judging")
+            made = _written("history", following.stored(store), place)
+        else:
+            road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or FOLLOWED, progress)
+            made = _written("history", _followed(road, paths, left_out(output), following), place)
+        files = finish(*made, place, formats, options, progress)
+        found = made[0].history
+    return Run(output, files, found, found.issues)
+
+
+def _followed(road: Road, paths: Sequence[str], leave_out: Path | None, following: Following) -> History:
+    """Read reports batch by batch and follow them; what is known of each file is let go of."""
+    task = Making(following.settings.account_id, following.of).of
+    done = road.gather(road.survey(paths, leave_out), following.choose, task)
+    return following.joined(done.found, done.take_inputs(), IssueLog(done.issues))
+
+
+def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
+    old: Sequence[str],
+    new: Sequence[str],
+    settings: Settings,
+    output: str,
+    *,
+    store: Path | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    formats: Sequence[str] = default_formats("comparison"),
+    options: Options = Options(),  # noqa: B008 - frozen
+    where: Engine = LOCAL,
+    progress: Progress = SILENT,
+) -> Run[Comparison]:
+    """Compare the newest snapshot of each account on two sides, and leave the evidence in `output`.
+
+    The sides are reports under `old` and `new`; the evidence sets of two audits; or, of a store, what it had by
+    `since` and by `until`. Raises InputError where nothing can be compared, and OutputError as `audit` does.
+    """
+    comparing = Comparing(settings)
+    with evidence_place(output) as place, where.started() as run:
+        if store is not None and since is not None and until is not None:
+            progress.stage("judging")
+            made = _written("comparison", comparing.stored(store, since, until), place)
+        elif (sets := audits_at(old, new)) is not None:
+            progress.stage("judging")
+            made = _written("comparison", compare_audits(comparing, sets, run), place)
+        else:
+            road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or FOLLOWED, progress)
+            made = _written("comparison", _compared(road, old, new, left_out(output), comparing), place)
+        files = finish(*made, place, formats, options, progress)
+        found = made[0].comparison
+    return Run(output, files, found, found.issues)
+
+
+def _compared(
+    road: Road, old: Sequence[str], new: Sequence[str], leave_out: Path | None, comparing: Comparing
+) -> Comparison:
+    """Read the reports of both sides batch by batch and compare them."""
+    task = Making(comparing.settings.account_id, comparing.of).of
+    both = (road.survey(old, leave_out), road.survey(new, leave_out, side=1))
+    done = road.gather(Both(both), comparing.choose, task)
+    return comparing.joined(done.found, done.take_inputs(), IssueLog(done.issues))
+
+
+def _written(kind: str, found: History | Comparison, place: str) -> tuple[EvidenceSet, bytes]:
+    """Write the tables of what was found; return the evidence set, and the bytes of its manifest.
+
+    What was found is then made of the set again, as it is when the set is opened later.
+    """
+    storage.remove(place, SPOOL)
+    described = manifest(kind, found.facts, put_tables(place, found.tables))
+    data = seal(described)
+    return EvidenceSet.of(place, {**described, "digest": own_digest(data)}), data
+
+
+def ingest(
+    paths: Sequence[str],
+    folder: Path,
+    *,
+    account_id: str | None = None,
+    batch: int = KEPT,
+    progress: Progress = SILENT,
+) -> Ingest:
+    """Keep the reports under `paths` in the store in `folder`; about `batch` bytes of CSV are read together.
+
+    Those of unknown date or account are refused, and those of a month that is damaged; the rest is added. Raises
+    InputError where there is no report, and OutputError where `folder` cannot be written or holds other files.
+    """
+    keeping = Keeping(account_id)
+    with adding(folder) as new:
+        looking = Looking(Spool(f"{new.staging}/{SPOOL}"), account_id)
+        road = Road(looking, engine.local, batch, progress, "reading")
+        found = road.gather(road.survey(paths, folder), keeping.choose, keeping.of, new, by_month=True)
+        progress.stage("storing")
+        shutil.rmtree(new.staging / SPOOL, ignore_errors=True)
+        new.finish()
+    kept = Added(new.added, new.known, found.reports - new.added - new.known, new.rows)
+    return Ingest(kept, issues_table(IssueLog([*found.issues, *new.log.rows])))
+
+
+def stored(folder: Path) -> Stored:
+    """Return what the store in `folder` holds. Raises InputError where it is no store, or one of a newer version."""
+    return Stored.of(contents(folder))
