@@ -81,12 +81,28 @@ def of_issues(issues: Iterable[Row]) -> pa.Table:
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:
     """Return tallies of several tables as one, in the order of their keys."""
-    every = pa.concat_tables([TALLIES.empty_table(), *tables])
-    plain = [column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column for column in every.columns]
-    grouped = pa.table(plain, names=every.column_names).group_by(_KEYS)
-    summed = grouped.aggregate([("count", "sum"), ("latest", "max")])
+    every = pa.concat_tables([TALLIES.empty_table(), *tables]).unify_dictionaries()
+    # By number, not as texts: there may be a million rows.
+    texts: dict[str, pa.Array] = {}
+    for number, field in enumerate(TALLIES):
+        if pa.types.is_dictionary(field.type):
+            codes, texts[field.name] = _in_order(every[field.name].combine_chunks())
+            every = every.set_column(number, field.name, codes)
+    summed = every.group_by(_KEYS).aggregate([("count", "sum"), ("latest", "max")])
     summed = summed.rename_columns([*_KEYS, "count", "latest"])
-    return summed.sort_by([(name, "ascending") for name in _KEYS]).select(TALLIES.names).cast(TALLIES)
+    summed = summed.sort_by([(name, "ascending") for name in _KEYS]).select(TALLIES.names)
+    for number, field in enumerate(TALLIES):
+        if field.name in texts:
+            codes = summed[field.name].combine_chunks()
+            summed = summed.set_column(number, field, pa.DictionaryArray.from_arrays(codes, texts[field.name]))
+    return summed.cast(TALLIES)
+
+
+def _in_order(column: pa.DictionaryArray) -> tuple[pa.Array, pa.Array]:
+    """Return numbers that sort as the texts of a column do, and the texts by number."""
+    order = pc.sort_indices(column.dictionary)
+    numbers = pc.sort_indices(order).cast(pa.int32())
+    return numbers.take(column.indices), column.dictionary.take(order)
 
 
 def counts_of(tallies: pa.Table, tally: Tally) -> pd.DataFrame:

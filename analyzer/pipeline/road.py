@@ -12,6 +12,7 @@ from analyzer import engine
 from analyzer.batch import Result, input_of
 from analyzer.engine import SILENT
 from analyzer.evidence.inputs import input_facts, inputs_frame
+from analyzer.evidence.tally import joined
 from analyzer.evidence.writer import GrowingFiles, Parts
 from analyzer.reading.issues import IssueLog
 from analyzer.survey.plan import plan, plan_by_month
@@ -40,6 +41,8 @@ KEPT: Final = 4_000_000
 """The same of reports that are read to be kept in a store; the rows of a month are in memory beside them."""
 FOLLOWED: Final = 4_000_000
 """The same of what is followed or compared: more is made of a snapshot while others stand beside it."""
+_TALLIES: Final = 200_000
+"""Rows of tallies that are kept before they are summed up."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,20 @@ class Gathered:
     outputs: list[Output] = field(default_factory=list)
     found: list[Any] = field(default_factory=list)
     reports: int = 0
+    _sums_up_at: int = _TALLIES
+
+    def add(self, result: Result) -> None:
+        """Add what a batch has given; tallies are summed up now and then, since many batches count the same keys."""
+        self.inputs += result.inputs
+        self.issues += result.issues
+        self.outputs += result.outputs
+        self.found += [] if result.found is None else [result.found]
+        self.reports += result.reports
+        if result.tallies is not None:
+            self.tallies.append(result.tallies)
+            if sum(table.num_rows for table in self.tallies) > self._sums_up_at:
+                self.tallies = [joined(self.tallies)]
+                self._sums_up_at = 2 * self.tallies[0].num_rows + _TALLIES
 
     def take_inputs(self) -> list[dict[str, Any]]:
         """Return the inputs as a manifest keeps them, and let go of them here: there may be very many."""
@@ -166,11 +183,6 @@ class Road:
             corrections |= result.corrections
             if writer is not None and not corrections:
                 writer.put(result.tables)
-            found.inputs += result.inputs
-            found.issues += result.issues
-            found.outputs += result.outputs
-            found.found += [] if result.found is None else [result.found]
-            found.tallies += [] if result.tallies is None else [result.tallies]
-            found.reports += result.reports
+            found.add(result)
             self.progress.advance(result.reports)
         return corrections

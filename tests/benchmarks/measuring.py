@@ -60,8 +60,8 @@ def in_turn(
 
 
 def table(found: Mapping[str, Sequence[Run]], own: str) -> str:
-    """Return medians as a Markdown table; the last column has the ratio of wall times, run by run."""
-    lines = ["| | wall | CPU | peak memory | the first to this |", "|---|--:|--:|--:|--:|"]
+    """Return medians as a Markdown table; the last column has the wall time of `own` as a multiple of each row's."""
+    lines = ["| | wall | CPU | peak memory | relative time |", "|---|--:|--:|--:|--:|"]
     for name, runs in found.items():
         wall, cpu, memory = (median(getattr(run, what) for run in runs) for what in ("wall", "cpu", "memory"))
         ratio = median(mine.wall / other.wall for mine, other in zip(found[own], runs, strict=True))
