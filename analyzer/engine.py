@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from analyzer import __version__
@@ -97,12 +98,13 @@ def dask(scheduler: str | None = None) -> Iterator[Map]:
     """
     try:
         from dask import config  # noqa: PLC0415 - an extra
-        from distributed import Client, KilledWorker, LocalCluster  # noqa: PLC0415
+        from distributed import Client, LocalCluster  # noqa: PLC0415
     except ImportError as error:
         raise EngineError(
             f"the engine dask is not installed: {error}", "install credreport with the extra [cluster]"
         ) from error
 
+    at = scheduler or "this machine"
     with ExitStack() as stack:
         where: Any = scheduler
         if scheduler is None:
@@ -128,28 +130,33 @@ def dask(scheduler: str | None = None) -> Iterator[Map]:
                 f"no Dask scheduler at {scheduler}: {error}",
                 "check the address, as in tcp://host:8786, and the network",
             ) from error
-        _check_workers(client, scheduler or "this machine")
+        _check_workers(client, at)
+        yield partial(_on_cluster, client, at)
 
-        def run(task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-            futures = client.map(task, list(items), pure=False)
-            try:
-                for future in futures:
-                    yield future.result()
-            except KilledWorker as error:
-                raise EngineError(
-                    f"workers died again and again at the same task: {error}",
-                    "look at the workers' logs; give them more memory, or fewer threads each",
-                ) from error
-            except CancelledError as error:
-                raise EngineError(
-                    f"the scheduler at {scheduler or 'this machine'} was lost: {error}",
-                    "see whether it runs; run again",
-                ) from error
-            finally:
-                with suppress(Exception):  # where the scheduler has gone, there is nothing to cancel
-                    client.cancel(futures)
 
-        yield run
+def _on_cluster(
+    client: Any,  # noqa: ANN401 - a distributed.Client, which may not be there
+    at: str,
+    task: Callable[[Item], Result],
+    items: Sequence[Item],
+) -> Iterator[Result]:
+    """Yield what `task` makes of each item, in their order. Raises EngineError where workers or scheduler die of it."""
+    from distributed import KilledWorker  # noqa: PLC0415 - an extra
+
+    futures = client.map(task, list(items), pure=False)
+    try:
+        for future in futures:
+            yield future.result()
+    except KilledWorker as error:
+        raise EngineError(
+            f"workers died again and again at the same task: {error}",
+            "look at the workers' logs; give them more memory, or fewer threads each",
+        ) from error
+    except CancelledError as error:
+        raise EngineError(f"the scheduler at {at} was lost: {error}", "see whether it runs; run again") from error
+    finally:
+        with suppress(Exception):  # where the scheduler has gone, there is nothing to cancel
+            client.cancel(futures)
 
 
 @contextmanager

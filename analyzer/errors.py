@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class AnalyzerError(Exception):
@@ -57,3 +57,14 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(name, list(choices), n=1)
     return f"; did you mean {str(close[0])!r}?" if close else ""
+
+
+def first_few(texts: Sequence[str], *, most: int = 5) -> str:
+    """Return the first texts, and how many more there are: what a message has room for."""
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most:,} more" if len(texts) > most else "")
+
+
+def first_few_lines(texts: Sequence[str], *, most: int = 5) -> str:
+    """Return the same for the end of a message, each text on a line of its own."""
+    more = [f"and {len(texts) - most:,} more"] if len(texts) > most else []
+    return "".join(f"\n  {text}" for text in (*texts[:most], *more))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from analyzer.controls.vocabulary import counted
+from analyzer.errors import first_few
 from analyzer.evidence.history import IDENTITY
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.summary import WithIssues, issue_codes, told_of
+from analyzer.evidence.summary import WithIssues, checklist_in_words, issue_codes
 from analyzer.reading.issues import Level
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import pyarrow as pa
-
-_NAMED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,8 @@ class Comparison(WithIssues):
         lines.append(f"{counted(len(self.accounts), 'account')} compared.")
         for side, accounts in (("older", self.only_old), ("newer", self.only_new)):
             if accounts:
-                more = f" and {len(accounts) - _NAMED:,} more" if len(accounts) > _NAMED else ""
-                lines.append(f"Not compared, on the {side} side only: {', '.join(accounts[:_NAMED])}{more}.")
-        return lines + told_of(self.settings.checklist)
+                lines.append(f"Not compared, on the {side} side only: {first_few(accounts)}.")
+        return lines + checklist_in_words(self.settings.checklist)
 
     @property
     def method(self) -> list[str]:

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
-from analyzer.errors import InputError, OutputError
+from analyzer.errors import InputError, OutputError, first_few
 from analyzer.evidence.seal import MANIFEST, RENDERED, DamagedSealError, digest_of, find_document, names_of
 
 if TYPE_CHECKING:
@@ -214,17 +214,17 @@ def _require_known(folder: Path, owner: Owner, claims: Claims, added: list[str])
     if not claims.known:
         raise OutputError(
             f"the folder {folder} was not made by credreport (it has no {owner.mark} of credreport) and holds "
-            f"{_some(added)}",
+            f"{first_few(added, most=_NAMED)}",
             owner.elsewhere,
         )
     found = []
     if changed:
         was, it = ("was", "it") if len(changed) == 1 else ("were", "them")
-        found.append(f"{_some(changed)} in {folder} {was} changed since credreport wrote {it}")
+        found.append(f"{first_few(changed, most=_NAMED)} in {folder} {was} changed since credreport wrote {it}")
     if added:
         found.append(
             f"something was added to the {owner.what} {folder}, which its {owner.mark} does not describe: "
-            f"{_some(added)}"
+            f"{first_few(added, most=_NAMED)}"
         )
     kept = " and ".join(word for word, names in (("changed", changed), ("added", added)) if names)
     raise OutputError(
@@ -232,11 +232,6 @@ def _require_known(folder: Path, owner: Owner, claims: Claims, added: list[str])
         f"the folder is replaced as a whole: to keep what was {kept}, move the folder (or these files) away; or "
         f"{owner.elsewhere}",
     )
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _require_elsewhere(folder: Path, owner: Owner) -> None:

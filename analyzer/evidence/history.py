@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from analyzer.controls.vocabulary import counted
+from analyzer.errors import first_few
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.summary import WithIssues, issue_codes, told_of
+from analyzer.evidence.summary import WithIssues, checklist_in_words, issue_codes
 from analyzer.evidence.survival import kaplan_meier
 from analyzer.reading.issues import Level
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from analyzer.controls.checklist import Check
 
-_NAMED: Final = 5
 IDENTITY: Final = "A user is known by account, name and creation; a key by its user and creation, not by its slot."
 
 
@@ -98,17 +98,15 @@ class History(WithIssues):
         with_gaps = self.coverage["account_id"][self.coverage["gap_from"].notna().to_numpy()].astype("str").unique()
         missing = f"{counted(gaps, 'gap')} in which snapshots are missing"
         if gaps:
-            more = f" and {len(with_gaps) - _NAMED:,} more" if len(with_gaps) > _NAMED else ""
-            missing += f" ({', '.join(with_gaps[:_NAMED])}{more})"
+            missing += f" ({first_few(list(with_gaps))})"
         lines = [
             f"{counted(totals['open'], 'failure')} open{waived}; {came_back}; {sight}.",
             f"{counted(snapshots, 'snapshot')} of {counted(accounts, 'account')}{span}; {missing}.",
         ]
         if self.not_covered:
-            pairs = ", ".join(f"{account} at {date}" for date, account in self.not_covered[:_NAMED])
-            more = f" and {len(self.not_covered) - _NAMED:,} more" if len(self.not_covered) > _NAMED else ""
-            lines.append(f"Not covered, without a snapshot by then: {pairs}{more}.")
-        return lines + told_of(self.settings.checklist)
+            pairs = first_few([f"{account} at {date}" for date, account in self.not_covered])
+            lines.append(f"Not covered, without a snapshot by then: {pairs}.")
+        return lines + checklist_in_words(self.settings.checklist)
 
     @property
     def method(self) -> list[str]:

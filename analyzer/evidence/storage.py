@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analyzer.errors import OutputError
+from analyzer.errors import OutputError, first_few
 from analyzer.survey.files import file_system, is_url
 
 if TYPE_CHECKING:
@@ -103,6 +103,6 @@ def require_empty(url: str) -> None:
         ) from error
     if found:
         raise OutputError(
-            f"the output folder {url} is not empty: {', '.join(found[:_NAMED])}",
+            f"the output folder {url} is not empty: {first_few(found, most=_NAMED)}",
             "choose another URL with -o, or remove what is there: at a URL nothing is replaced",
         )

@@ -370,8 +370,8 @@ def _waived(counts: dict[str, int]) -> str:
     return f"; {count:,} of those that fail or could not be decided {'is' if count == 1 else 'are'} waived"
 
 
-def told_of(checklist: Checklist) -> list[str]:
-    """Return by what it was judged, where that is not the default: a line each."""
+def checklist_in_words(checklist: Checklist) -> list[str]:
+    """Return the benchmark, the policy and the changed limits where there are any, a line each."""
     lines = []
     if checklist.benchmark:
         lines.append(f"Benchmark: {checklist.benchmark.title}.")

@@ -93,7 +93,7 @@ def _users(users: pd.DataFrame) -> pd.DataFrame:
             "enabled": _flag(users["password_enabled"]),
             "changed": microseconds(users["password_last_changed"]),
             "used": microseconds(users[last_use]),
-            "told": users[f"{last_use}_state"].isin(list(_SHOWN)).to_numpy(),
+            "known": users[f"{last_use}_state"].isin(list(_SHOWN)).to_numpy(),
             "captured": microseconds(users["captured_at"]),
             "row": np.arange(len(users)),
         }
@@ -116,7 +116,7 @@ def _credentials(credentials: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame
             "slot": credentials["credential"].cat.codes.to_numpy(),
             "made": microseconds(credentials["last_changed"]),
             "used": microseconds(credentials["last_used"]),
-            "told": credentials["last_used_state"].isin(list(_SHOWN)).to_numpy(),
+            "known": credentials["last_used_state"].isin(list(_SHOWN)).to_numpy(),
             "active": _flag(credentials["active"]),
         }
     )
@@ -171,9 +171,9 @@ def _password_changes(pairs: pd.DataFrame, log: IssueLog) -> list[pd.DataFrame]:
     was, now = pairs["enabled_old"], pairs["enabled_new"]
     dated = (pairs["changed_old"] != NO_TIME) & (pairs["changed_new"] != NO_TIME)
     changed = (was == 1) & (now == 1) & dated & (pairs["changed_new"] != pairs["changed_old"])
-    told = pairs["told_old"].astype(bool) & pairs["told_new"].astype(bool)
-    used = told & (pairs["used_new"] > pairs["used_old"])
-    _note_backwards(pairs[told & _earlier(pairs, "used")], "password", "password_last_used", log)
+    known = pairs["known_old"].astype(bool) & pairs["known_new"].astype(bool)
+    used = known & (pairs["used_new"] > pairs["used_old"])
+    _note_backwards(pairs[known & _earlier(pairs, "used")], "password", "password_last_used", log)
     _note_backwards(pairs[changed & _earlier(pairs, "changed")], "password", "password_last_changed", log)
     return [
         _of_passwords(pairs[(was == 0) & (now == 1)], "password_enabled", "changed_old", "changed_new"),
@@ -216,15 +216,15 @@ def _credential_changes(
     lost = _without(joined[joined["where"] == "left_only"], nameless[1])
     fresh = _without(joined[joined["where"] == "right_only"], nameless[0])
     _note_missed(fresh.assign(what=fresh["credential_new"]), captured, log)
-    told = both["told_old"].astype(bool) & both["told_new"].astype(bool)
-    _note_backwards(both[told & _earlier(both, "used")], "credential_new", "last_used_date", log)
+    known = both["known_old"].astype(bool) & both["known_new"].astype(bool)
+    _note_backwards(both[known & _earlier(both, "used")], "credential_new", "last_used_date", log)
     events = [
         _changed(both[(both["active_old"] == 0) & (both["active_new"] == 1)], f"{word}_activated"),
         _changed(both[(both["active_old"] == 1) & (both["active_new"] == 0)], f"{word}_deactivated"),
     ]
     if kind is Kind.ACCESS_KEY:
         events += [
-            _changed(both[told & (both["used_new"] > both["used_old"])], "key_used", "used_old", "used_new"),
+            _changed(both[known & (both["used_new"] > both["used_old"])], "key_used", "used_old", "used_new"),
             _changed(both[both["slot_old"] != both["slot_new"]], "key_moved"),
         ]
         lost, fresh, rotated = _rotations(lost, fresh, held)

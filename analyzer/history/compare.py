@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analyzer.controls.vocabulary import counted
-from analyzer.errors import InputError
+from analyzer.errors import InputError, first_few
 from analyzer.evidence.comparison import Comparison
 from analyzer.evidence.schema import EVENTS, issues_table, stacked, to_arrow
 from analyzer.history import lifetimes, store
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from analyzer.survey.entry import Entry
 
 _FAILING: Final = ("new_failure", "regressed", "still_failing")
-_NAMED: Final = 5
 
 
 @dataclass
@@ -105,9 +104,8 @@ class Accounts:
 
 
 def _named(accounts: Sequence[str]) -> str:
-    more = f" and {len(accounts) - _NAMED:,} more" if len(accounts) > _NAMED else ""
-    return f"{'account ' if len(accounts) == 1 else counted(len(accounts), 'account') + ': '}" + (
-        ", ".join(sorted(accounts)[:_NAMED]) + more
+    return (
+        f"{'account ' if len(accounts) == 1 else counted(len(accounts), 'account') + ': '}{first_few(sorted(accounts))}"
     )
 
 

@@ -143,23 +143,16 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
     # A use does not make anything younger.
     aged = np.array(["max_age_days" in one.parameters for one in chosen])[which]
     closing = subjects.closing(users, credentials, end, runs.last + 1, aged)
-    whole = pa.array(end.on_accounts)
-    take = pa.array(end.user_row)
     words = messages(end, days_since(end.time, last), [one.control.messages for one in chosen])
     kind = np.where(end.credential_row >= 0, end.kind, _KINDS.index("user")).astype(np.int8)
-
-    def of_row(column: str) -> pd.Series[Any]:
-        values = arrow_of(users[column]).take(take)
-        return column_of(pc.if_else(whole, pa.scalar(None, values.type), values))
-
     result = pd.DataFrame(
         {
             "control": _of_plan([one.control.id for one in chosen], which),
             "requirement": _of_plan([one.requirement for one in chosen], which),
             "severity": _of_plan([one.severity.value for one in chosen], which),
             "account_id": pd.Series(users["account_id"].array.take(end.user_row)),
-            "user": of_row("user"),
-            "arn": of_row("arn"),
+            "user": _of_row(users["user"], end),
+            "arn": _of_row(users["arn"], end),
             "credential": coded(end.subject, SUBJECTS),
             "kind": coded(kind, _KINDS),
             "key_created": column_of(times_from(subjects.made_of(end))),
@@ -174,7 +167,7 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
             "censored_right": column_of(pa.array(~ended)),
             "message": column_of(words),
             "source": pd.Series(users["source"].array.take(end.user_row)),
-            "line": of_row("line"),
+            "line": _of_row(users["line"], end),
             "waiver": coded(np.full(len(end), -1, np.int8), []),
             "user_row": end.user_row,
         },
@@ -182,6 +175,12 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
     )
     order = np.lexsort((first, runs.subject, which, account))
     return result.take(order).reset_index(drop=True)
+
+
+def _of_row(values: pd.Series[Any], end: Verdicts) -> pd.Series[Any]:
+    """Return the values of the rows of users that fail; failures of whole accounts have none."""
+    taken = arrow_of(values).take(pa.array(end.user_row))
+    return column_of(pc.if_else(pa.array(end.on_accounts), pa.scalar(None, taken.type), taken))
 
 
 def _of_plan(values: Sequence[str | None], which: Whole) -> pd.Series[Any]:

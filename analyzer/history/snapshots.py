@@ -30,7 +30,6 @@ COLUMNS: Final = tuple(column for column in USERS.names if column not in SHOWN_O
 STORED_COLUMNS: Final = (*COLUMNS, "report_sha256", "report")
 """The same of users in a store."""
 _STATUSES: Final = list(Status)
-_NAMED: Final = 3
 
 
 def accounts_of(users: pd.DataFrame) -> Rows:
@@ -84,8 +83,7 @@ def note_undated(names: Iterable[str], log: IssueLog) -> None:
 
 def undated(log: IssueLog) -> str:
     """Return which reports stand nowhere in time, a line for each of the first: the end of an error."""
-    found = [f"\n  {source}: {message}" for source, *_, code, message in log.rows if code == "undated_snapshot"]
-    return "".join(found[:_NAMED]) + (f"\n  and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
+    return log.first_few("undated_snapshot", most=3)
 
 
 def with_waivers(  # noqa: PLR0913 - what fails when, and what is known of it

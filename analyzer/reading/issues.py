@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
+from analyzer.errors import first_few_lines
+
 
 class Level(IntEnum):
     """How much an issue takes from the evidence."""
@@ -90,3 +92,8 @@ class IssueLog:
         if code not in CODES:
             raise KeyError(code)
         self.rows.append((source, line, column, value, code, message))
+
+    def first_few(self, code: str | None = None, *, most: int = 5) -> str:
+        """Return the first issues (of one code, where it is given), each on a line of its own: the end of an error."""
+        rows = [f"{source}: {message}" for source, *_, of, message in self.rows if code in {None, of}]
+        return first_few_lines(rows, most=most)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from analyzer.errors import InputError
+from analyzer.errors import InputError, first_few
 from analyzer.reading.times import DAY, MICROSECOND
 from analyzer.survey.accounts import UNKNOWN
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _CURRENT: Final = DAY * MICROSECOND
 """A report this much older than the reference instant, or less, speaks for it."""
-_NAMED: Final = 5
 """Files that an error names before it only counts the rest."""
 
 
@@ -82,10 +81,9 @@ def require_capture_times(unknown: Sequence[str]) -> None:
     """Raise InputError where it is not known of some reports, by name, when they were captured."""
     if not unknown:
         return
-    more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
     raise InputError(
         f"not known when {'this report was' if len(unknown) == 1 else 'these reports were'} captured: "
-        f"{', '.join(unknown[:_NAMED])}{more}",
+        f"{first_few(unknown)}",
         "give the reference instant with --as-of, such as --as-of 2026-10-31 (the end of that day, UTC), or put the "
         "date of the download into the file's or its folder's name",
     )

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from analyzer.engine import SILENT, Progress
-from analyzer.errors import InputError
+from analyzer.errors import InputError, first_few
 from analyzer.reading.issues import IssueLog
 from analyzer.survey.accounts import UNKNOWN
 from analyzer.survey.files import find_files, note_empty_folders
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _FILES: Final = 256
 """Files that are looked at together."""
-_NAMED: Final = 5
 """Issues that an error spells out when nothing could be read."""
 
 
@@ -103,7 +102,7 @@ class Survey:
         changed = sorted(self.exact & corrections.keys())
         if changed:
             raise InputError(
-                f"changed while it was read: {', '.join(name for _, name in changed[:_NAMED])}",
+                f"changed while it was read: {first_few([name for _, name in changed])}",
                 "wait until nothing writes into the reports, or copy them, and run again",
             )
         lost = {entry.file for entry in self.every if corrections.get(entry.key, entry) is None}
@@ -204,9 +203,7 @@ def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
 def _require_reports(entries: Sequence[Entry], log: IssueLog) -> None:
     """Raise InputError where nothing was found; `log` says why."""
     if not entries:
-        seen = [f"\n  {source}: {message}" for source, *_, message in log.rows[:_NAMED]]
-        more = f"\n  and {len(log.rows) - _NAMED} more" if len(log.rows) > _NAMED else ""
         raise InputError(
-            "no credential report could be read" + "".join(seen) + more,
+            f"no credential report could be read{log.first_few()}",
             "give CSV files from `aws iam get-credential-report` or the IAM console, or a folder or archive with them",
         )

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks audit|growth|daily|start|workbook|history`: measure, and print Markdown tables."""
+"""`python -m tests.benchmarks WHAT`: measure, and print Markdown tables; `--help` lists what can be measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polars import selectors
 from analyzer.evidence.schema import TABLES
 from tests.benchmarks import peers
 from tests.benchmarks.fleet import Fleet, write_day
-from tests.benchmarks.measuring import in_turn, measure, table
+from tests.benchmarks.measuring import Run, in_turn, measure, table
 from tests.benchmarks.peers import duckdb_audit, duckdb_history, loop_audit, polars_audit
 from tests.benchmarks.peers import floor as floors
 from tests.benchmarks.peers import workbook as books
@@ -28,6 +28,7 @@ PROGRAM = Path(sys.executable).with_name("credreport")
 A_MONTH = 31
 LARGE, SMALL_FILES, LARGER, USUAL = (200, 5000), (2000, 50), (2000, 5000), (10_000, 12)
 """Fleets: accounts, and users of each."""
+A_WEEK, A_YEAR, YEARLY = 7, 365, (200, 50)
 ROWS_OF_WORKBOOK = 100_000
 PEERS_OF_AUDIT: Final = {"Polars": polars_audit, "DuckDB": duckdb_audit, "a loop over `csv`": loop_audit}
 CUT_AND_GREP: Final = Path(peers.__path__[0]) / "cut_grep.sh"
@@ -97,6 +98,59 @@ def daily(folder: Path, runs: int, fleet: tuple[int, int] = USUAL) -> str:
     name = "{:,} reports of {:,} users".format(*fleet)
     commands = {name: judge, f"{name}, --engine dask": [*judge, "--engine", "dask"]}
     return table(in_turn(commands, Path.cwd(), runs), name)
+
+
+def default(folder: Path, runs: int, fleet: tuple[int, int] = LARGE) -> str:
+    """Judge all controls with the default formats, and with tables alone."""
+    judge = [str(PROGRAM), "audit", str(_reports(folder, *fleet)), "-q"]
+    name = "{:,} reports of {:,} users".format(*fleet)
+    commands = {
+        f"{name}, the default formats": [*judge, "-o", str(folder / "default")],
+        f"{name}, --format parquet": [*judge, "--format", "parquet", "-o", str(folder / "default-tables")],
+    }
+    return table(in_turn(commands, Path.cwd(), runs), next(iter(commands)))
+
+
+def year(folder: Path, runs: int, fleet: tuple[int, int] = YEARLY, days: int = A_YEAR) -> str:
+    """Run every command on a folder with daily reports; return the measures."""
+    (accounts, users), found = fleet, runs_on_a_year(folder, runs, fleet, days)
+    title = f"{accounts * days:,} reports: a daily one of {accounts:,} accounts of {users:,} users, for {days} days."
+    return f"{title}\n`compare` takes the last {A_WEEK} days and those before.\n\n" + table(found, "audit")
+
+
+def runs_on_a_year(
+    folder: Path, runs: int, fleet: tuple[int, int] = YEARLY, days: int = A_YEAR
+) -> dict[str, list[Run]]:
+    """Run every command on a folder with daily reports, with its default formats."""
+    reports, out = folder / "year-{}x{}x{}".format(*fleet, days), folder / "year-out"
+    if not reports.exists():
+        _write_days(reports, fleet, days)
+    commands = {
+        "audit": ["audit", str(reports), "-o", str(out)],
+        "audit --every-snapshot": ["audit", str(reports), "--every-snapshot", "-o", str(out)],
+        "inspect": ["inspect", str(reports), "-o", str(out)],
+        "ingest": ["ingest", str(reports), "--store", str(out)],
+        "history": ["history", str(reports), "-o", str(out)],
+        "compare": ["compare", str(reports / BEFORE), str(reports / AFTER), "-o", str(out)],
+    }
+    found: dict[str, list[Run]] = {name: [] for name in commands}
+    for _ in range(runs):
+        for name, command in commands.items():
+            shutil.rmtree(out, ignore_errors=True)
+            found[name].append(measure([str(PROGRAM), *command, "-q"], Path.cwd()))
+    return found
+
+
+BEFORE, AFTER = "before", "after"
+
+
+def _write_days(reports: Path, size: tuple[int, int], days: int) -> None:
+    """Write daily reports, the last week of them into a folder of its own."""
+    with tempfile.TemporaryDirectory(dir=reports.parent) as part:  # what is not whole must not pass for the reports
+        fleet = Fleet(*size)
+        for number in range(days):
+            write_day(fleet, Path(part) / "reports" / (BEFORE if number < days - A_WEEK else AFTER))
+        (Path(part) / "reports").rename(reports)
 
 
 def start(folder: Path, runs: int) -> str:
@@ -219,16 +273,19 @@ def _sorted(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     return pl.read_parquet(path).select(columns).with_columns(texts).sort(columns)
 
 
+MEASURES: Final = {one.__name__: one for one in (audit, default, year, growth, daily, start, workbook)}
+
+
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("what", choices=["audit", "growth", "daily", "start", "workbook", "history"])
+    parser.add_argument("what", choices=[*MEASURES, "history"])
     parser.add_argument("--accounts", type=int, default=50, help="of history")
     parser.add_argument("--users", type=int, default=400, help="of each account of history")
     parser.add_argument("--days", type=int, default=365, help="of history")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument(
-        "--write", type=Path, metavar="FILE", help="put the measures between its marks, as in README.md"
+        "--write", type=Path, metavar="FILE", help="put the measures between its marks, as in BENCHMARKS.md"
     )
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "credreport-benchmarks")
     given = parser.parse_args()
@@ -236,9 +293,7 @@ def main() -> None:
     if given.what == "history":
         told = history(given.folder, given.accounts, given.users, given.days, given.runs)
     else:
-        told = {"audit": audit, "growth": growth, "daily": daily, "start": start, "workbook": workbook}[given.what](
-            given.folder, given.runs
-        )
+        told = MEASURES[given.what](given.folder, given.runs)
     print(told, end="")  # noqa: T201
     if given.write:
         put_between(given.write, given.what, told)

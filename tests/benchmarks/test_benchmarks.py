@@ -16,13 +16,16 @@ from tests.benchmarks.__main__ import (
     PEERS_OF_AUDIT,
     audit,
     daily,
+    default,
     growth,
     history,
     put_between,
+    runs_on_a_year,
     same_rows,
     start,
     workbook,
     write_reports,
+    year,
 )
 from tests.benchmarks.fleet import Fleet, write_day
 from tests.benchmarks.measuring import measure
@@ -65,10 +68,20 @@ def test_growth_start_and_workbook_are_measured(tmp_path: Path) -> None:
     write_reports(tmp_path / "reports-200x5000", 2, 20)
     assert growth(tmp_path, runs=1, fleets=[(1, 5), (2, 5)]).count(" s |") == 8
     assert daily(tmp_path, runs=1, fleet=(3, 5)).count(" s |") == 4
+    assert default(tmp_path, runs=1, fleet=(3, 5)).count(" s |") == 4
+    told = year(tmp_path, runs=1, fleet=(2, 5), days=9)
+    assert "18 reports: a daily one of 2 accounts of 5 users, for 9 days" in told
+    assert told.count(" s |") == 12
     assert start(tmp_path, runs=1).count(" s |") == 12
     assert workbook(tmp_path, runs=1, rows=20).count(" s |") == 4
     books = [openpyxl.load_workbook(tmp_path / who / "workbook.xlsx")["Findings"] for who in ("credreport", "pandas")]
     assert [book.max_row for book in books] == [21, 21]
+
+
+@pytest.mark.slow
+def test_every_command_takes_a_year_of_daily_reports_in_bounded_memory(tmp_path: Path) -> None:
+    found = runs_on_a_year(tmp_path, runs=1)
+    assert {name: runs for name, runs in found.items() if runs[0].memory > 700_000_000} == {}
 
 
 def _columns_of(path: Path) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from analyzer.cli.screen.common import (
 from analyzer.cli.screen.findings import show_findings
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
 from analyzer.evidence.schema import to_pandas
-from analyzer.evidence.summary import answer, overall, scope, told_of
+from analyzer.evidence.summary import answer, checklist_in_words, overall, scope
 from analyzer.evidence.worst import FURTHER, GRAVE, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
@@ -52,7 +52,7 @@ def show_audit(run: Run[Summary]) -> None:
     """Print the answer: the counts, the worst findings and why, data issues, and where the files are."""
     console, audit = open_console(), run.summary
     print_line(console, _headline(audit))
-    for line in (scope(audit), *told_of(audit.checklist)):
+    for line in (scope(audit), *checklist_in_words(audit.checklist)):
         print_line(console, line, "dim")
     if audit.checklist.unused:
         console.print()

@@ -1,0 +1,27 @@
+"""The shape of the program stays one that a newcomer can find the way in: few names, and none of them large."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "analyzer"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+A_DOZEN, MOST_LINES_OF_A_MODULE, MOST_LINES_OF_A_FUNCTION = 12, 500, 50
+
+
+def test_the_first_level_has_at_most_a_dozen_names() -> None:
+    names = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert {"pipeline", "survey", "judging", "evidence", "rendering", "history"} <= names
+    assert len(names - {"__init__", "__main__"}) <= A_DOZEN
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_module_and_no_function_is_large(module: Path) -> None:
+    text = module.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MOST_LINES_OF_A_MODULE
+    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
+    lengths = {one.name: (one.end_lineno or one.lineno) - one.lineno + 1 for one in functions}
+    assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES_OF_A_FUNCTION} == {}
