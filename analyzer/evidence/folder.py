@@ -146,7 +146,7 @@ def _claims_of_evidence(folder: Path, found: Standing) -> Claims:
     documents = []
     try:
         for name in (MANIFEST, RENDERED):
-            document = find_document(folder, name)
+            document = find_document(folder, name, without="inputs")
             if document is not None:
                 documents.append((name, document))
     except DamagedSealError as error:

@@ -96,16 +96,27 @@ def _rows_as_json(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     yield after
 
 
-def unseal(data: bytes) -> dict[str, Any]:
-    """Return the document that `seal` made `data` of; ValueError where any byte of it has changed since."""
+def unseal(data: bytes, *, without: str | None = None) -> dict[str, Any]:
+    """Return the document that `seal` made `data` of; ValueError where any byte of it has changed since.
+
+    `without` names a list of objects that is not needed, and may be large: it is returned as an empty one.
+    """
     start, end = _digits(data)
     blank, whole = hashlib.sha256(), memoryview(data)  # no copy of what may be large
     for part in (whole[:start], _BLANK.encode(), whole[end:]):
         blank.update(part)
     if blank.hexdigest().encode() != data[start:end]:
         raise ValueError("was changed since it was written: it does not fit its own digest")
-    document: dict[str, Any] = json.loads(data)
+    document: dict[str, Any] = json.loads(_without_rows(data, without) if without else data)
     return document
+
+
+def _without_rows(data: bytes, key: str) -> bytes:
+    """Return a sealed file without the objects of a list: each stands on a line of its own."""
+    head = f'\n  "{key}": ['.encode()
+    start = data.find(head + b"\n")
+    end = data.find(b"\n  ]", start)
+    return data if start < 0 else data[: start + len(head)] + data[end + len(b"\n  ") :]
 
 
 def _digits(data: bytes) -> tuple[int, int]:
@@ -155,9 +166,10 @@ def read_rendered(folder: Path) -> dict[str, Any] | None:
     return found
 
 
-def find_document(folder: Path, name: str) -> dict[str, Any] | None:
+def find_document(folder: Path, name: str, *, without: str | None = None) -> dict[str, Any] | None:
     """Return `name` (MANIFEST or RENDERED) of `folder`, of whatever version; None where it is missing or not ours.
 
+    `without`: as in `unseal`.
     Each of its `outputs` has at least `name`, which stays within the folder, and `sha256`. Raises DamagedSealError
     where it is ours and was changed, and InputError where it cannot be read.
     """
@@ -171,7 +183,7 @@ def find_document(folder: Path, name: str) -> dict[str, Any] | None:
     if _OUR_NAME not in data and not _DIGEST_LINE.search(data):
         return None
     try:
-        found = _plain_of_first_version(data) or unseal(data)
+        found = _plain_of_first_version(data) or unseal(data, without=without)
     except (ValueError, RecursionError) as error:
         why = str(error) if type(error) is ValueError else "was changed since it was written: it is no JSON any more"
         raise DamagedSealError(folder, name, why) from error

@@ -46,7 +46,7 @@ _OF_THE_AUDIT: Final = frozenset(
 
 def is_set(given: str) -> bool:
     """Whether a path is an evidence set, of whatever kind and version."""
-    return not is_url(given) and find_document(Path(given), MANIFEST) is not None
+    return not is_url(given) and find_document(Path(given), MANIFEST, without="inputs") is not None
 
 
 def audits_at(old: Sequence[str], new: Sequence[str]) -> tuple[EvidenceSet, EvidenceSet] | None:

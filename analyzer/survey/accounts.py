@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from analyzer.reading.issues import IssueLog
+from analyzer.reading.layout import ARN_BEGINNING
 
 Account = tuple[str, str]
 """Partition and number of an account."""
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PARTITION: Final = "aws"
 """The partition of rows without an ARN: nearly all accounts are there."""
-_ARN: Final = re.compile(rb"arn:([a-z][a-z0-9-]*):iam::(\d{12}):(?:root|user/)")
+_ARN: Final = re.compile(rf"{ARN_BEGINNING}(?:root|user/)".encode())
 _MARK: Final = b":iam::"
 
 

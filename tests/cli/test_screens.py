@@ -73,3 +73,15 @@ def test_the_rest_of_a_long_list_is_counted(tmp_path: Path) -> None:
     write(tmp_path / "credreport.toml", "\n".join(waivers))
     done = run("audit", "2026-10-31.csv", *PARQUET, "--control", "unused-credentials", cwd=tmp_path)
     assert "  and 2 more waivers: see the workbook, or --json\n" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--format", "parquet"], "stand in findings.parquet.\n"),
+        (["--format", "parquet,excel"], "stand in findings.parquet, and on the sheet Findings of the workbook.\n"),
+        (["--format", "parquet", "--tables", "users"], "more that fail, medium and low.\n"),
+    ],
+)
+def test_findings_are_said_to_stand_where_they_were_written(tmp_path: Path, options: list[str], said: str) -> None:
+    assert said in run("audit", SAMPLES, "--as-of", "2026-10-31", *options, cwd=tmp_path).stdout

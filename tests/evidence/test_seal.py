@@ -42,6 +42,15 @@ def test_a_sealed_document_comes_back_with_the_digest_of_its_own_bytes(document:
     assert names.index("digest") == (names.index("schema_version") + 1 if "schema_version" in names else 0)
 
 
+@given(
+    documents, st.lists(st.dictionaries(st.sampled_from(["inputs", '\n  "inputs": [\n', "\n  ]"]), values), min_size=1)
+)
+def test_a_list_of_objects_can_be_left_out(document: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    data = seal({**document, "inputs": rows, "outputs": [OUTPUT]})
+    assert unseal(data, without="inputs") == {**unseal(data), "inputs": []}
+    assert unseal(data, without="no such list") == unseal(data)
+
+
 def test_the_form_of_a_sealed_document() -> None:
     data = seal({"program": "credreport", "schema_version": 2, "names": ["Jürgen"]})
     text = re.sub("[0-9a-f]{64}", "…", data.decode())

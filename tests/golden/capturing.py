@@ -240,7 +240,7 @@ def _folder(folder: Path) -> Iterator[tuple[str, str]]:
             yield from ((f"{name} ({part})", text) for part, text in _table(path))
         elif path.suffix == ".xlsx":
             yield from ((f"{name} ({sheet})", text) for sheet, text in _sheets(path))
-        elif name == "manifest.json":
+        elif name in {"manifest.json", "rendered.json"}:
             yield name, _manifest(path)
         elif path.suffix != ".png":
             yield name, path.read_bytes().decode()
@@ -281,7 +281,8 @@ def _without_versions(cell: object) -> object:
 
 def _manifest(path: Path) -> str:
     kept = json.loads(path.read_bytes())
-    del kept["versions"]
+    for name in ("versions", "digest", "manifest"):  # the digests are of the versions as well
+        kept.pop(name, None)
     for output in kept["outputs"]:
         if Path(output["name"]).suffix in _BINARY:
             del output["sha256"], output["bytes"]

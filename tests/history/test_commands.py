@@ -79,8 +79,9 @@ def test_history_writes_its_tables(store: Path, tmp_path: Path) -> None:
     run("history", SAMPLES, *options, "-o", tmp_path / "b", "-q")
     tables = [parquet.read_table(tmp_path / name / "lifetimes.parquet").drop_columns("source") for name in "ab"]
     assert sorted(tables[0].to_pylist(), key=str) == sorted(tables[1].to_pylist(), key=str)
-    manifest = json.loads((tmp_path / "a/manifest.json").read_text())
-    assert {output["name"] for output in manifest["outputs"]} >= {"lifetimes.parquet", "workbook.xlsx"}
+    listed = [json.loads((tmp_path / "a" / name).read_text())["outputs"] for name in ("manifest.json", "rendered.json")]
+    names = {output["name"] for outputs in listed for output in outputs}
+    assert names >= {"lifetimes.parquet", "workbook.xlsx"}
 
 
 def test_exit_codes(tmp_path: Path) -> None:

@@ -148,6 +148,10 @@ def _number(one: Check, checklist: Checklist) -> str:
     return (one.requirement or "-") + ("*" if checklist.is_changed(one) else "")
 
 
+_FINDINGS: Final = {"findings.parquet": "in findings.parquet", "workbook.xlsx": "on the sheet Findings of the workbook"}
+"""Files with all findings, and in words where these are."""
+
+
 def _show_worst(console: Console, run: Run[Summary]) -> None:
     """Print what needs a look: of the main control the worst, and of others what is grave."""
     checklist, several = run.summary.checklist, len(run.summary.checklist.checks) > 1
@@ -160,8 +164,9 @@ def _show_worst(console: Console, run: Run[Summary]) -> None:
     rest = worst[FURTHER][1]
     if rest:
         console.print()
-        where = "in findings.parquet, and on the sheet Findings of the workbook"
-        print_line(console, f"{rest:,} more that fail, medium and low, stand {where}.", "dim")
+        written = [words for file, words in _FINDINGS.items() if any(name.startswith(file) for name in run.files)]
+        where = f", stand {', and '.join(written)}" if written else ""
+        print_line(console, f"{rest:,} more that fail, medium and low{where}.", "dim")
 
 
 def _show_waivers(console: Console, run: Run[Summary]) -> None:

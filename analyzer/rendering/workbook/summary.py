@@ -112,7 +112,7 @@ def _facts(summary: Summary) -> list[list[Any]]:
         ["Reports judged", counts["reports_judged"]],
         ["Rows in them", counts["rows"]],
         ["Rows rejected", counts["rows_rejected"]],
-        ["Rows of snapshots that are not judged", counts["rows_not_judged"]],
+        ["Rows not judged (other snapshots)", counts["rows_not_judged"]],
         ["Rows of IAM users", counts["users"] - counts["root_rows"]],
         ["Rows of root", counts["root_rows"]],
         ["Times in this workbook", "UTC, cut to the second"],
