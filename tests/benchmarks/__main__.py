@@ -128,7 +128,7 @@ def runs_on_a_year(
     commands = {
         "audit": ["audit", str(reports), "-o", str(out)],
         "audit --every-snapshot": ["audit", str(reports), "--every-snapshot", "-o", str(out)],
-        "inspect": ["inspect", str(reports), "-o", str(out)],
+        "inspect": ["inspect", str(reports)],
         "ingest": ["ingest", str(reports), "--store", str(out)],
         "history": ["history", str(reports), "-o", str(out)],
         "compare": ["compare", str(reports / BEFORE), str(reports / AFTER), "-o", str(out)],
@@ -137,7 +137,7 @@ def runs_on_a_year(
     for _ in range(runs):
         for name, command in commands.items():
             shutil.rmtree(out, ignore_errors=True)
-            found[name].append(measure([str(PROGRAM), *command, "-q"], Path.cwd()))
+            found[name].append(measure([str(PROGRAM), *command], Path.cwd()))
     return found
 
 
