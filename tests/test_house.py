@@ -25,3 +25,8 @@ def test_no_module_and_no_function_is_large(module: Path) -> None:
     functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
     lengths = {one.name: (one.end_lineno or one.lineno) - one.lineno + 1 for one in functions}
     assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES_OF_A_FUNCTION} == {}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_every_room_and_module_says_what_it_is_for(module: Path) -> None:
+    assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
