@@ -68,10 +68,9 @@ def seal(document: Mapping[str, Any]) -> bytes:
             sealed["digest"] = _BLANK
     made = BytesIO()
     made.writelines(text.encode() for text in _as_json(sealed))
-    data = made.getvalue()
-    start, _ = _digits(data)
-    made.seek(start)
-    made.write(hashlib.sha256(data).hexdigest().encode())
+    with made.getbuffer() as data:  # no copy of what may be large
+        start, end = _digits(data)
+        data[start:end] = hashlib.sha256(data).hexdigest().encode()
     return made.getvalue()
 
 
@@ -102,7 +101,7 @@ def unseal(data: bytes, *, without: str | None = None) -> dict[str, Any]:
     `without` names a list of objects that is not needed, and may be large: it is returned as an empty one.
     """
     start, end = _digits(data)
-    blank, whole = hashlib.sha256(), memoryview(data)  # no copy of what may be large
+    blank, whole = hashlib.sha256(), memoryview(data)
     for part in (whole[:start], _BLANK.encode(), whole[end:]):
         blank.update(part)
     if blank.hexdigest().encode() != data[start:end]:
@@ -119,7 +118,7 @@ def _without_rows(data: bytes, key: str) -> bytes:
     return data if start < 0 else data[: start + len(head)] + data[end + len(b"\n  ") :]
 
 
-def _digits(data: bytes) -> tuple[int, int]:
+def _digits(data: bytes | memoryview) -> tuple[int, int]:
     """Return where the digest of a sealed file begins and ends; ValueError where it has none, or more than one."""
     found = list(_DIGEST_LINE.finditer(data))
     if len(found) != 1:

@@ -89,6 +89,7 @@ def judge_reports(
     del survey  # it is large where reports are many, and no longer needed
     log = IssueLog(found.issues)
     counted = Summary(settings, inputs_frame(found.inputs), joined(found.tallies))
+    found.inputs.clear()  # as is this: it is in the table now
     describe_waivers(counted.covered, settings.checklist, counted.accounts, log)
     if "issues" in writer.tables:
         writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
