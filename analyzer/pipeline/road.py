@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from analyzer.survey.selection import Selected
 
 
-BATCH: Final = 6_000_000
+BATCH: Final = 4_000_000
 """Bytes of CSV that are judged together in threads of this process: more take more memory, and hardly less time."""
 TASK: Final = 32_000_000
 """The same of a task on a cluster."""
