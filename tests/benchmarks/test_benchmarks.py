@@ -64,15 +64,30 @@ def test_the_peers_of_audit_find_the_same(tmp_path: Path) -> None:
     assert len([line for line in filtered if not line.startswith("user,")]) == 3 * 30
 
 
-def test_growth_start_and_workbook_are_measured(tmp_path: Path) -> None:
-    write_reports(tmp_path / "reports-200x5000", 2, 20)
+# One test for each: the workers of pytest share them.
+
+
+def test_growth_is_measured(tmp_path: Path) -> None:
     assert growth(tmp_path, runs=1, fleets=[(1, 5), (2, 5)]).count(" s |") == 8
+
+
+def test_daily_and_default_are_measured(tmp_path: Path) -> None:
     assert daily(tmp_path, runs=1, fleet=(3, 5)).count(" s |") == 4
     assert default(tmp_path, runs=1, fleet=(3, 5)).count(" s |") == 4
+
+
+def test_a_year_is_measured(tmp_path: Path) -> None:
     told = year(tmp_path, runs=1, fleet=(2, 5), days=9)
     assert "18 reports: a daily one of 2 accounts of 5 users, for 9 days" in told
     assert told.count(" s |") == 12
+
+
+def test_start_is_measured(tmp_path: Path) -> None:
     assert start(tmp_path, runs=1).count(" s |") == 12
+
+
+def test_the_workbook_is_measured(tmp_path: Path) -> None:
+    write_reports(tmp_path / "reports-200x5000", 2, 20)
     assert workbook(tmp_path, runs=1, rows=20).count(" s |") == 4
     books = [openpyxl.load_workbook(tmp_path / who / "workbook.xlsx")["Findings"] for who in ("credreport", "pandas")]
     assert [book.max_row for book in books] == [21, 21]
