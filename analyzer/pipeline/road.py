@@ -34,13 +34,9 @@ if TYPE_CHECKING:
 
 
 BATCH: Final = 4_000_000
-"""Bytes of CSV that are judged together in threads of this process: more take more memory, and hardly less time."""
+"""Bytes of CSV that are read and judged together in threads of this process: more take more memory, and hardly less time."""
 TASK: Final = 32_000_000
 """The same of a task on a cluster."""
-KEPT: Final = 4_000_000
-"""The same of reports that are read to be kept in a store; the rows of a month are in memory beside them."""
-FOLLOWED: Final = 4_000_000
-"""The same of what is followed or compared: more is made of a snapshot while others stand beside it."""
 _TALLIES: Final = 200_000
 """Rows of tallies that are kept before they are summed up."""
 

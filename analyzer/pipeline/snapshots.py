@@ -22,7 +22,7 @@ from analyzer.history.kept import Ingest, Stored
 from analyzer.history.store.adding import Added, adding
 from analyzer.history.store.contents import contents
 from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out
-from analyzer.pipeline.road import FOLLOWED, KEPT, LOCAL, Engine, Road
+from analyzer.pipeline.road import BATCH, LOCAL, Engine, Road
 from analyzer.reading.issues import IssueLog
 from analyzer.rendering.registry import default_formats
 from analyzer.rendering.render import Options
@@ -67,7 +67,7 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
             progress.stage("judging")
             made = _written("history", following.stored(store), place)
         else:
-            road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or FOLLOWED, progress)
+            road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or BATCH, progress)
             made = _written("history", _followed(road, paths, left_out(output), following), place)
         files = finish(*made, place, formats, options, progress)
         found = made[0].history
@@ -109,7 +109,7 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
             progress.stage("judging")
             made = _written("comparison", compare_audits(comparing, sets, run), place)
         else:
-            road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or FOLLOWED, progress)
+            road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or BATCH, progress)
             made = _written("comparison", _compared(road, old, new, left_out(output), comparing), place)
         files = finish(*made, place, formats, options, progress)
         found = made[0].comparison
@@ -142,7 +142,7 @@ def ingest(
     folder: Path,
     *,
     account_id: str | None = None,
-    batch: int = KEPT,
+    batch: int = BATCH,
     progress: Progress = SILENT,
 ) -> Ingest:
     """Keep the reports under `paths` in the store in `folder`; about `batch` bytes of CSV are read together.
