@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 BATCH: Final = 4_000_000
-"""Bytes of CSV that are read and judged together in threads of this process: more take more memory, and hardly less time."""
+"""Bytes of CSV that threads of this process read together: more take more memory, and hardly less time."""
 TASK: Final = 32_000_000
 """The same of a task on a cluster."""
 _TALLIES: Final = 200_000
