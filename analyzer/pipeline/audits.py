@@ -13,15 +13,13 @@ from analyzer.evidence import storage
 from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest
-from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
-from analyzer.evidence.seal import own_digest, seal
 from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import joined, of_issues
 from analyzer.evidence.worst import notable
 from analyzer.evidence.writer import put_tables
 from analyzer.judging.waivers import describe_waivers
-from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out, remove_unlisted, table_of
+from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out, remove_unlisted, sealed, table_of
 from analyzer.pipeline.road import LOCAL, Engine, Road
 from analyzer.reading.issues import IssueLog
 from analyzer.rendering.registry import TABLES, default_formats, tables_needed
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from analyzer.engine import Progress
+    from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.settings import Settings
     from analyzer.evidence.writer import Output, Writer
     from analyzer.reading.issues import Row
@@ -103,12 +102,10 @@ def _evidence(
     """Write the tallies; return the set of all tables, and the bytes of the manifest of those that are to be left."""
     outputs = [*outputs, *put_tables(place, {"tallies": summary.tallies})]
     outputs.sort(key=lambda one: ([*TABLES, "tallies"].index(table_of(one)), one["name"]))
-    listed = [one for one in outputs if table_of(one) in {*tables, "tallies"}]
-    document = manifest("audit", audit_facts(summary, issues), listed)
-    data = seal(document)
-    known = {**document, "digest": own_digest(data), "inputs": []}
-    others = [one["name"] for one in outputs if one not in listed]
-    return EvidenceSet.of(place, known, others, summary.inputs), data
+    left = {*tables, "tallies"}
+    document = manifest("audit", audit_facts(summary, issues), [one for one in outputs if table_of(one) in left])
+    others = [one["name"] for one in outputs if table_of(one) not in left]
+    return sealed(place, document, others, summary.inputs)
 
 
 def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:

@@ -13,7 +13,8 @@ from analyzer.evidence import storage
 from analyzer.evidence.comparison import Comparison
 from analyzer.evidence.history import History
 from analyzer.evidence.manifest import rendered
-from analyzer.evidence.seal import MANIFEST, RENDERED, seal
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.seal import MANIFEST, RENDERED, own_digest, seal
 from analyzer.evidence.summary import Summary
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analyzer.engine import Progress
-    from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.writer import Output
 
 
@@ -75,6 +75,21 @@ def evidence_place(output: str) -> Iterator[str]:
 def left_out(output: str) -> Path | None:
     """Return the folder that is not searched for reports: the output of an earlier run."""
     return None if is_url(output) else Path(output)
+
+
+def sealed(
+    place: str, document: Mapping[str, Any], others: Sequence[str] = (), inputs: pd.DataFrame | None = None
+) -> tuple[EvidenceSet, bytes]:
+    """Return the evidence set that a manifest describes, and the bytes of the manifest.
+
+    `others` are files beside those that it lists. Where the table of `inputs` is given, the set holds it in place of
+    the manifest's own list, which may be an iterator and is used up by writing it.
+    """
+    data = seal(document)
+    known = {**document, "digest": own_digest(data)}
+    if inputs is not None:
+        known["inputs"] = []
+    return EvidenceSet.of(place, known, others, inputs), data
 
 
 def finish(  # noqa: PLR0913 - what is rendered, and how

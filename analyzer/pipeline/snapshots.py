@@ -10,9 +10,7 @@ from analyzer.batch import Making
 from analyzer.engine import SILENT
 from analyzer.evidence import storage
 from analyzer.evidence.manifest import manifest
-from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.schema import issues_table
-from analyzer.evidence.seal import own_digest, seal
 from analyzer.evidence.writer import put_tables
 from analyzer.history.audits import audits_at, compare_audits
 from analyzer.history.compare import Comparing
@@ -21,7 +19,7 @@ from analyzer.history.keeping import Keeping
 from analyzer.history.kept import Ingest, Stored
 from analyzer.history.store.adding import Added, adding
 from analyzer.history.store.contents import contents
-from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out
+from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out, sealed
 from analyzer.pipeline.road import BATCH, LOCAL, Engine, Road
 from analyzer.reading.issues import IssueLog
 from analyzer.rendering.registry import default_formats
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
     from analyzer.engine import Progress
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
+    from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.settings import Settings
 
 
@@ -132,9 +131,7 @@ def _written(kind: str, found: History | Comparison, place: str) -> tuple[Eviden
     What was found is then made of the set again, as it is when the set is opened later.
     """
     storage.remove(place, SPOOL)
-    described = manifest(kind, found.facts, put_tables(place, found.tables))
-    data = seal(described)
-    return EvidenceSet.of(place, {**described, "digest": own_digest(data)}), data
+    return sealed(place, manifest(kind, found.facts, put_tables(place, found.tables)))
 
 
 def ingest(

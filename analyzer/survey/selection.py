@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _CURRENT: Final = DAY * MICROSECOND
 """A report this much older than the reference instant, or less, speaks for it."""
-"""Files that an error names before it only counts the rest."""
 
 
 @dataclass(frozen=True, slots=True)

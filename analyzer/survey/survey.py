@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _FILES: Final = 256
 """Files that are looked at together."""
-"""Issues that an error spells out when nothing could be read."""
 
 
 @dataclass(frozen=True)
