@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -39,6 +40,8 @@ _TRIES: Final = 5
 """How often a swap is tried while other runs put their own sets into the same place."""
 _LOOKS: Final = 50
 """How often a folder is looked at that other runs replace meanwhile."""
+_BETWEEN_RENAMES: Final = 0.001
+"""Seconds to wait for a folder that another run is replacing in two renames."""
 _BYSTANDER: Final = re.compile(r"\.DS_Store|(?i:Thumbs\.db|desktop\.ini)|~\$.*|\.~lock\..*#", re.DOTALL)
 
 
@@ -90,7 +93,13 @@ def _raise(error: OSError) -> NoReturn:
 def in_one_state(folder: Path, look: Callable[[], Looked]) -> Looked:
     """Return what `look` finds in `folder`; it looks again where another run has replaced the folder meanwhile."""
     for left in reversed(range(_LOOKS)):
-        before = folder.stat()
+        try:
+            before = folder.stat()
+        except FileNotFoundError:  # perhaps it is between two renames
+            if not left:
+                raise
+            time.sleep(_BETWEEN_RENAMES)
+            continue
         with _kept(folder):
             try:
                 found = look()
@@ -185,10 +194,11 @@ EVIDENCE: Final = Owner("output folder", "choose another folder with -o", MANIFE
 def check(folder: Path, owner: Owner = EVIDENCE) -> None:
     """Raise OutputError unless `folder` is absent, empty, or what `owner` left there and nothing else."""
     try:
-        if not os.path.lexists(folder):
+        mode = _mode_of(folder)
+        if mode is None:
             _require_writable(folder)
             return
-        if not folder.is_dir():
+        if not stat.S_ISDIR(mode):
             raise OutputError(f"not a folder: {folder}", owner.elsewhere)
         _require_elsewhere(folder, owner)
         found, claims = in_one_state(folder, partial(_look, folder, owner))
@@ -200,6 +210,14 @@ def check(folder: Path, owner: Owner = EVIDENCE) -> None:
     added = (found.files | found.others) - set(claims.listed)
     added |= {f"{name}/" for name in found.folders - set(claims.folders) - filled}
     _require_known(folder, owner, claims, sorted(added))
+
+
+def _mode_of(folder: Path) -> int | None:
+    """Return the type and permissions of what stands there, by one look; None where nothing does."""
+    try:
+        return folder.stat().st_mode
+    except FileNotFoundError:
+        return folder.lstat().st_mode if folder.is_symlink() else None
 
 
 def _look(folder: Path, owner: Owner) -> tuple[Standing, Claims]:
