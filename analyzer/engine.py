@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from analyzer import __version__
@@ -65,25 +65,10 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
             yield cast("Item", item)
 
 
-@lru_cache(maxsize=1)
-def save_memory() -> None:
-    """Let Arrow return free memory to the system sooner: a run takes some 100 MB less, and no more time.
-
-    jemalloc does that better than what Arrow takes by itself; not every build of Arrow has it, and whoever names a pool
-    in Arrow's own variable keeps that.
-    """
-    import pyarrow as pa  # noqa: PLC0415 - the command line loads this module
-
-    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
-        with suppress(NotImplementedError):
-            pa.set_memory_pool(pa.jemalloc_memory_pool())
-
-
 def local(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Yield what `task` makes of each item, in their order; not many more items are held than there are processors."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only long runs need it
 
-    save_memory()
     count = _processors()
     running: deque[Future[Result]] = deque()
     threads = ThreadPoolExecutor(count)

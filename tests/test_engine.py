@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
@@ -301,22 +300,3 @@ def test_a_url_keeps_nothing_of_a_run_whose_rendering_failed(tmp_path: Path) -> 
     ):
         audit_on_engine(paths, Settings(as_of=AS_OF), place, by_itself, formats=["excel"])
     assert list((tmp_path / "out").iterdir()) == []
-
-
-@pytest.mark.parametrize(("chosen", "used"), [(None, "jemalloc"), ("system", "system")])
-def test_memory_is_returned_to_the_system_unless_another_pool_is_chosen(
-    monkeypatch: pytest.MonkeyPatch, chosen: str | None, used: str
-) -> None:
-    if "jemalloc" not in pa.supported_memory_backends():
-        pytest.skip("this build of Arrow has no jemalloc")
-    before = pa.default_memory_pool()
-    monkeypatch.delenv("ARROW_DEFAULT_MEMORY_POOL", raising=False)
-    if chosen is not None:
-        monkeypatch.setenv("ARROW_DEFAULT_MEMORY_POOL", chosen)
-        pa.set_memory_pool(pa.system_memory_pool())
-    try:
-        engine.save_memory.cache_clear()
-        assert list(engine.local(str, [1, 2])) == ["1", "2"]
-        assert pa.default_memory_pool().backend_name == used
-    finally:
-        pa.set_memory_pool(before)

@@ -71,7 +71,17 @@ def main() -> NoReturn:
     """Run the program with the arguments of this process, and exit."""
     streams.prepare()
     signals.listen()
+    _save_memory()
     sys.exit(run(sys.argv[1:]))
+
+
+def _save_memory() -> None:
+    """Have Arrow, which is not loaded yet, return free memory to the system sooner: runs take less, and no more time.
+
+    On Linux, all common builds of Arrow have jemalloc. Whoever names another pool in Arrow's variable keeps that.
+    """
+    if sys.platform == "linux":
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -216,7 +216,7 @@ def _mode_of(folder: Path) -> int | None:
     """Return the type and permissions of what stands there, by one look; None where nothing does."""
     try:
         return folder.stat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return folder.lstat().st_mode if folder.is_symlink() else None
 
 

@@ -6,7 +6,6 @@ import tempfile
 from functools import partial
 from typing import TYPE_CHECKING
 
-from analyzer import engine
 from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Result
 from analyzer.engine import SILENT
 from analyzer.evidence import storage
@@ -20,14 +19,12 @@ from analyzer.evidence.worst import notable
 from analyzer.evidence.writer import put_tables
 from analyzer.judging.waivers import describe_waivers
 from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out, remove_unlisted, sealed, table_of
-from analyzer.pipeline.road import LOCAL, Engine, Road
+from analyzer.pipeline.road import LOCAL, Engine, Road, judged_together
 from analyzer.reading.issues import IssueLog
 from analyzer.rendering.registry import TABLES, default_formats, tables_needed
 from analyzer.rendering.render import Options
-from analyzer.survey.look import Looking
 from analyzer.survey.selection import everything, select
 from analyzer.survey.spool import NAME as SPOOL
-from analyzer.survey.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,8 +55,11 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     missing, and OutputError where `output` cannot be written or holds what credreport did not write.
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
-    with evidence_place(output) as place, where.started() as run:
-        road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.size, progress)
+    size = judged_together(len(settings.checklist.checks))
+    with (
+        evidence_place(output) as place,
+        where.road(place, settings.account_id, progress, size=size) as road,
+    ):
         writer = where.writer(place, [name for name in TABLES if name in wanted])
         try:
             # What is known of tens of thousands of reports goes as soon as it is written down.
@@ -117,7 +117,6 @@ def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
 
 def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Progress = SILENT) -> Inspection:
     """Return what is in the reports under `paths`, unjudged. Raises InputError where there is none."""
-    with tempfile.TemporaryDirectory() as folder:
-        road = Road(Looking(Spool(f"{folder}/{SPOOL}"), account_id), engine.local, progress=progress)
+    with tempfile.TemporaryDirectory() as folder, LOCAL.road(folder, account_id, progress) as road:
         found = road.gather(road.survey(paths), everything, Inspecting(account_id).of, cuts_groups=True)
     return Inspection(inputs_frame(found.inputs), issues_table(IssueLog(found.issues)))

@@ -15,7 +15,10 @@ from analyzer.evidence.inputs import input_facts, inputs_frame
 from analyzer.evidence.tally import joined
 from analyzer.evidence.writer import GrowingFiles, Parts
 from analyzer.reading.issues import IssueLog
+from analyzer.survey.look import Looking
 from analyzer.survey.plan import plan, plan_by_month
+from analyzer.survey.spool import NAME as SPOOL
+from analyzer.survey.spool import Spool
 from analyzer.survey.survey import Both, Survey
 
 if TYPE_CHECKING:
@@ -28,15 +31,16 @@ if TYPE_CHECKING:
     from analyzer.evidence.writer import Output, Writer
     from analyzer.reading.issues import Row
     from analyzer.survey.entry import Entry, Key
-    from analyzer.survey.look import Looking
     from analyzer.survey.plan import Batch
     from analyzer.survey.selection import Selected
 
 
-BATCH: Final = 4_000_000
+READ: Final = 4_000_000
 """Bytes of CSV that threads of this process read together: more take more memory, and hardly less time."""
+JUDGED: Final = 16_000_000
+"""The same where they are judged by a single control; each further control makes as many findings again."""
 TASK: Final = 32_000_000
-"""The same of a task on a cluster."""
+"""The least of a task on a cluster."""
 _TALLIES: Final = 200_000
 """Rows of tallies that are kept before they are summed up."""
 
@@ -54,17 +58,28 @@ class Engine:
     run: Map | None = None
 
     @property
-    def size(self) -> int:
-        """About how many bytes of CSV are judged together."""
-        return self.batch or (TASK if self.writes_parts else BATCH)
-
-    @property
     def writes_parts(self) -> bool:
         """Whether tasks write parts of the tables, since they may run elsewhere."""
         return self.name == "dask"
 
     @contextmanager
-    def started(self) -> Iterator[Map]:
+    def road(
+        self,
+        place: str,
+        account_id: str | None,
+        progress: Progress,
+        *,
+        size: int = READ,
+        stage: str = "judging",
+    ) -> Iterator[Road]:
+        """Yield the road of a run that is made at `place`; threads read about `size` bytes of CSV together."""
+        looking = Looking(Spool(f"{place}/{SPOOL}"), account_id)
+        at_once = self.batch or (max(size, TASK) if self.writes_parts else size)
+        with self._started() as run:
+            yield Road(looking, run, at_once, progress, stage)
+
+    @contextmanager
+    def _started(self) -> Iterator[Map]:
         """Yield what maps tasks over items, in their order."""
         if self.run is not None:
             yield self.run
@@ -80,6 +95,12 @@ class Engine:
 
 
 LOCAL: Final = Engine()
+
+
+def judged_together(checks: int) -> int:
+    """Return about how many bytes of CSV threads judge together by so many checks, 1 or more."""
+    # Memory and time are weighed here: with all controls, a third of the bytes; with one, all of them.
+    return 8 * JUDGED // (7 + checks)
 
 
 @dataclass
@@ -105,7 +126,7 @@ class Gathered:
             self.tallies.append(result.tallies)
             if sum(table.num_rows for table in self.tallies) > self._sums_up_at:
                 self.tallies = [joined(self.tallies)]
-                self._sums_up_at = 2 * self.tallies[0].num_rows + _TALLIES
+                self._sums_up_at = self.tallies[0].num_rows + _TALLIES
 
     def take_inputs(self) -> list[dict[str, Any]]:
         """Return the inputs as a manifest keeps them, and let go of them here: there may be very many."""
@@ -133,7 +154,7 @@ class Road:
 
     looking: Looking
     run: Map
-    size: int = BATCH
+    size: int = READ
     progress: Progress = SILENT
     stage: str = "judging"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from analyzer import engine
 from analyzer.batch import Making
 from analyzer.engine import SILENT
 from analyzer.evidence import storage
@@ -20,13 +19,11 @@ from analyzer.history.kept import Ingest, Stored
 from analyzer.history.store.adding import Added, adding
 from analyzer.history.store.contents import contents
 from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out, sealed
-from analyzer.pipeline.road import BATCH, LOCAL, Engine, Road
+from analyzer.pipeline.road import LOCAL, READ, Engine
 from analyzer.reading.issues import IssueLog
 from analyzer.rendering.registry import default_formats
 from analyzer.rendering.render import Options
-from analyzer.survey.look import Looking
 from analyzer.survey.spool import NAME as SPOOL
-from analyzer.survey.spool import Spool
 from analyzer.survey.survey import Both
 
 if TYPE_CHECKING:
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.history import History
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.settings import Settings
+    from analyzer.pipeline.road import Road
 
 
 def history(  # noqa: PLR0913 - what is read, how it is followed, and what is left
@@ -61,12 +59,11 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
     OutputError as `audit` does.
     """
     following = Following(settings, series, sla_days)
-    with evidence_place(output) as place, where.started() as run:
+    with evidence_place(output) as place, where.road(place, settings.account_id, progress) as road:
         if store is not None:
             progress.stage("judging")
             made = _written("history", following.stored(store), place)
         else:
-            road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or BATCH, progress)
             made = _written("history", _followed(road, paths, left_out(output), following), place)
         files = finish(*made, place, formats, options, progress)
         found = made[0].history
@@ -100,15 +97,14 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     `since` and by `until`. Raises InputError where nothing can be compared, and OutputError as `audit` does.
     """
     comparing = Comparing(settings)
-    with evidence_place(output) as place, where.started() as run:
+    with evidence_place(output) as place, where.road(place, settings.account_id, progress) as road:
         if store is not None and since is not None and until is not None:
             progress.stage("judging")
             made = _written("comparison", comparing.stored(store, since, until), place)
         elif (sets := audits_at(old, new)) is not None:
             progress.stage("judging")
-            made = _written("comparison", compare_audits(comparing, sets, run), place)
+            made = _written("comparison", compare_audits(comparing, sets, road.run), place)
         else:
-            road = Road(Looking(Spool(f"{place}/{SPOOL}"), settings.account_id), run, where.batch or BATCH, progress)
             made = _written("comparison", _compared(road, old, new, left_out(output), comparing), place)
         files = finish(*made, place, formats, options, progress)
         found = made[0].comparison
@@ -139,7 +135,7 @@ def ingest(
     folder: Path,
     *,
     account_id: str | None = None,
-    batch: int = BATCH,
+    batch: int = READ,
     progress: Progress = SILENT,
 ) -> Ingest:
     """Keep the reports under `paths` in the store in `folder`; about `batch` bytes of CSV are read together.
@@ -148,9 +144,10 @@ def ingest(
     InputError where there is no report, and OutputError where `folder` cannot be written or holds other files.
     """
     keeping = Keeping(account_id)
-    with adding(folder) as new:
-        looking = Looking(Spool(f"{new.staging}/{SPOOL}"), account_id)
-        road = Road(looking, engine.local, batch, progress, "reading")
+    with (
+        adding(folder) as new,
+        LOCAL.road(str(new.staging), account_id, progress, size=batch, stage="reading") as road,
+    ):
         found = road.gather(road.survey(paths, folder), keeping.choose, keeping.of, new, by_month=True)
         progress.stage("storing")
         shutil.rmtree(new.staging / SPOOL, ignore_errors=True)

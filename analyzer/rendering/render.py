@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from analyzer.engine import SILENT, save_memory
+from analyzer.engine import SILENT
 from analyzer.evidence.writer import output_of
 from analyzer.rendering.registry import chosen
 
@@ -42,7 +42,6 @@ def render(
     evidence: EvidenceSet, folder: Path, formats: Sequence[str], options: Options, progress: Progress = SILENT
 ) -> list[Output]:
     """Render an evidence set into `folder`, in the formats of these names that its kind has; return the files."""
-    save_memory()
     outputs: list[Output] = []
     for one in chosen(evidence.kind, formats):
         if one.module is None:

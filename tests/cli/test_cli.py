@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
@@ -419,3 +420,29 @@ def test_no_network_is_needed(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert done.stderr == b""
     assert (tmp_path / "out/workbook.xlsx").exists()
+
+
+POOL = """
+import atexit, sys
+
+@atexit.register
+def show():
+    import pyarrow
+    print(pyarrow.default_memory_pool().backend_name)
+
+from analyzer.cli.main import main
+sys.argv = ["credreport", "--version"]
+main()
+"""
+
+
+@pytest.mark.parametrize(("chosen", "used"), [(None, "jemalloc"), ("system", "system")])
+def test_memory_is_returned_to_the_system_unless_another_pool_is_chosen(chosen: str | None, used: str) -> None:
+    if sys.platform != "linux" or "jemalloc" not in pa.supported_memory_backends():
+        pytest.skip("no jemalloc here")
+    others = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    environment = others if chosen is None else {**others, "ARROW_DEFAULT_MEMORY_POOL": chosen}
+    done = subprocess.run(
+        [sys.executable, "-c", POOL], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1] == used
