@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 OPTION: Final = "--max-file-size"
 
 _PIECE: Final = 1_000_000
-"""Bytes that are looked at or unpacked together. No line of a CSV is as long: a row of AWS has some 500 bytes."""
+"""Bytes that are unpacked together."""
+_LINE: Final = 16_000_000
+"""Bytes of a line past which a file is not read at all. A row of AWS has some 500; a longer one is rejected alone."""
 _SUSPECT: Final = 64_000_000
 """Unpacked bytes from which it counts how many times smaller they were when packed."""
 _PACKED: Final = 200
@@ -86,8 +88,8 @@ def check_together(size: int, packed: int) -> None:
 def check_lines(data: bytes) -> None:
     """Raise LimitError where a text has a line far longer than any of a report."""
     start = 0
-    while len(data) - start > _PIECE:
-        end = max(data.rfind(mark, start, start + _PIECE + 1) for mark in (b"\n", b"\r"))
+    while len(data) - start > _LINE:
+        end = max(data.rfind(mark, start, start + _LINE + 1) for mark in (b"\n", b"\r"))
         if end < 0:
             raise _long_line()
         start = end + 1
@@ -96,16 +98,16 @@ def check_lines(data: bytes) -> None:
 def check_lines_of(stream: IO[bytes]) -> None:
     """Do the same for a file, which is not kept in memory: it may hold lines that are up to twice as long."""
     for piece in _pieces(stream):
-        if len(piece) == _PIECE and b"\n" not in piece and b"\r" not in piece:
+        if len(piece) == _LINE and b"\n" not in piece and b"\r" not in piece:
             raise _long_line()
 
 
 def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    while piece := stream.read(_PIECE):
+    while piece := stream.read(_LINE):
         yield piece
 
 
 def _long_line() -> LimitError:
     return LimitError(
-        f"a line of it has more than {_PIECE:,} bytes, the limit of a line; no report has such a line: look what it is"
+        f"a line of it has more than {_LINE:,} bytes, the limit of a line; no report has such a line: look what it is"
     )

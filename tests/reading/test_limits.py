@@ -176,7 +176,7 @@ def test_a_merged_file_of_many_users_meets_no_limit() -> None:
 def test_a_line_is_too_long_from_the_limit_on(lengths: list[int], end: bytes) -> None:
     data = end.join(b"x" * length for length in lengths)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limits, "_PIECE", 20)
+        patch.setattr(limits, "_LINE", 20)
         if max(lengths, default=0) > 20:
             with pytest.raises(LimitError):
                 check_lines(data)
