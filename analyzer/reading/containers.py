@@ -10,14 +10,11 @@ import ast
 import base64
 import binascii
 import csv
-import gzip
 import json
 import re
-import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.reading.layout import ARN_BEGINNING, COLUMNS
@@ -25,9 +22,6 @@ from analyzer.reading.times import parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-LARGEST: Final = 2**31
-"""Bytes past which a compressed file is taken for damage (or malice) and not unpacked further."""
 
 DELIMITERS: Final = ",;\t"
 _ENOUGH_COLUMNS: Final = 3
@@ -134,18 +128,6 @@ def is_gzip(data: bytes) -> bool:
 def is_zip(data: bytes) -> bool:
     """Whether `data` begins as a zip archive does (an empty one included)."""
     return data.startswith((b"PK\x03\x04", b"PK\x05\x06"))
-
-
-def gunzip(data: bytes) -> bytes:
-    """Return the unpacked bytes; DamagedError where the stream is cut, corrupt or unreasonably large."""
-    try:
-        with gzip.GzipFile(fileobj=BytesIO(data)) as stream:
-            unpacked = stream.read(LARGEST + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DamagedError(f"the gzip file cannot be unpacked ({error}); copy or download it again") from error
-    if len(unpacked) > LARGEST:
-        raise DamagedError(f"the gzip file unpacks to more than {LARGEST:,} bytes, far more than any report")
-    return unpacked
 
 
 def read_contents(data: bytes) -> list[Content | DamagedError]:

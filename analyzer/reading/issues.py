@@ -65,6 +65,7 @@ CODES: Final = {
     "no_rows": Code(Level.REJECTED, "report without rows"),
     "rejected_row": Code(Level.REJECTED, "row not read"),
     "unreadable_file": Code(Level.REJECTED, "file not read"),
+    "over_limit": Code(Level.REJECTED, "file past a limit of size, not read"),
 }
 
 

@@ -15,6 +15,7 @@ from analyzer.reading.containers import (
     find_header,
     read_contents,
 )
+from analyzer.reading.limits import UNLIMITED, LimitError
 from analyzer.reading.source import Source
 from analyzer.survey.unpack import gunzipped
 
@@ -137,9 +138,9 @@ class Entry:
                     raise ChangedError(self.name)
                 one = self.contained
                 return Content(data, found, one.container, one.encoding), one.sha256, one.size
-            sha256, (inner, layers) = hashlib.sha256(data).hexdigest(), gunzipped(data)
+            sha256, (inner, layers) = hashlib.sha256(data).hexdigest(), gunzipped(data, UNLIMITED)
             contents = read_contents(inner)
-        except (OSError, DamagedError, NotAReportError) as error:
+        except (OSError, DamagedError, NotAReportError, LimitError) as error:
             raise ChangedError(self.name) from error
         content = contents[0]
         if len(contents) != 1 or isinstance(content, DamagedError) or not self._is_of_that_time(content):
