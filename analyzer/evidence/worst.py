@@ -141,7 +141,7 @@ def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, i
 
     def is_grave(batch: pa.Table) -> Flags:
         # That the kind of a device is not in the report holds for every account: it is said once, below the controls.
-        said_elsewhere = _is_in(batch["reason"], (Reason.MFA_KIND_UNKNOWN,))
+        said_elsewhere = _is_in(batch["reason"], (Reason.MANUAL,))
         return _is_in(batch["severity"], (Severity.CRITICAL, Severity.HIGH)) & ~said_elsewhere
 
     def fails(batch: pa.Table) -> Flags:
