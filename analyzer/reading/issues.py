@@ -56,6 +56,8 @@ CODES: Final = {
     "missing_user": Code(Level.UNREADABLE, "row without a user name"),
     "missing_column": Code(Level.UNREADABLE, "column missing from a report"),
     "duplicate_column": Code(Level.UNREADABLE, "column found twice, the first one read"),
+    "bad_account": Code(Level.UNREADABLE, "unreadable account number"),
+    "account_mismatch": Code(Level.UNREADABLE, "account number beside an ARN of another account"),
     "account_unknown": Code(Level.UNREADABLE, "account not known"),
     "duplicate_user": Code(Level.UNREADABLE, "user found twice in one snapshot"),
     "impossible_order": Code(Level.UNREADABLE, "key last used before it was created"),

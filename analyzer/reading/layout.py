@@ -167,6 +167,13 @@ SHOWN_ONLY: Final = frozenset({column for slot in SLOTS for column in (slot.regi
 OPTIONAL_COLUMNS: Final = frozenset({*LAST_USED_COLUMNS, "additional_credentials_info"})
 """Columns whose absence is a known layout and not damage."""
 
+ACCOUNT: Final = "account_id"
+"""The column, none of AWS's, in which collectors name the account of a row: so called here, whatever a report calls it.
+"""
+_ACCOUNT_NAMES: Final = ("accountid", "awsaccountid", "accountnumber", "awsaccountnumber", "account")
+"""What it is called, without case, blanks, `_` and `-`. Where there are several, the first of these counts."""
+_NO_LETTERS: Final = str.maketrans("", "", " _-")
+
 SENTINELS: Final = {
     "": State.MISSING,
     "n/a": State.NOT_APPLICABLE,
@@ -174,6 +181,14 @@ SENTINELS: Final = {
     "not_supported": State.NOT_SUPPORTED,
 }
 """Texts that stand where a value would, in lower case, with what each of them says."""
+
+
+def account_column(columns: Iterable[str]) -> str | None:
+    """Return which column of a report names the account of each row; None where none does."""
+    named: dict[str, str] = {}
+    for column in columns:
+        named.setdefault(column.lower().translate(_NO_LETTERS), column)
+    return next((named[name] for name in _ACCOUNT_NAMES if name in named), None)
 
 
 def layout_name(columns: Iterable[str]) -> str:

@@ -100,7 +100,9 @@ def _further_headers(body: bytes, header: Header) -> Iterator[tuple[int, int, in
         if whole is not None and all(name in COLUMNS or name in header.columns for name in whole.columns[:2]):
             yield start, start, end, whole
             continue
-        fused = _FUSED.search(line)
+        # A report run together with one of its own kind has the same header again, whatever that begins with.
+        own = re.search(rb"(?i)(?:\xef\xbb\xbf)?" + re.escape(header.delimiter.join(header.columns).encode()), line)
+        fused = own if own and own.end() == len(line) else _FUSED.search(line)
         found = fused and parse_header(fused[0].removeprefix(b"\xef\xbb\xbf"))
         if fused and found:
             yield start, start + fused.start(), end, found

@@ -89,14 +89,9 @@ class Entry:
         return self.side, self.name
 
     @property
-    def has_arns(self) -> bool:
-        """Whether its rows say by themselves of which account they are."""
-        return "arn" in self.header.columns
-
-    @property
-    def identity(self) -> tuple[str | None, str | None]:
-        """What distinguishes one report from another: its CSV, and its account where only the file's name says it."""
-        return self.facts.digest if self.facts else None, None if self.has_arns else self.account_hint
+    def identity(self) -> tuple[str | None, frozenset[Account]]:
+        """What distinguishes one report from another: its CSV, and its accounts, which the file's name may tell."""
+        return self.facts.digest if self.facts else None, self.accounts
 
     def source(self, reader: Reader, log: IssueLog) -> Source:
         """Return the report, read whole. Raises ChangedError where it is not what the survey saw."""
