@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from analyzer.reading.columns import true_where
+from analyzer.reading.endings import note_endings
 from analyzer.reading.layout import ACCOUNT, COLUMNS, OPTIONAL_COLUMNS, account_column
 from analyzer.reading.repairs import LONGEST_LINE, line_numbers, take_apart
 from analyzer.reading.source import Report
@@ -67,6 +68,7 @@ def parse(sources: Sequence[Source], log: IssueLog, *, leave_out: Collection[str
         ]
         tables = _parse_alike(reports, leave_out)
     _note_columns(reports, sources, log)
+    note_endings(sources, {report.source: report.header for report in reports}, suspect, log)
     return _assemble(reports, tables)
 
 

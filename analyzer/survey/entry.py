@@ -102,12 +102,13 @@ class Entry:
 
     def source_of(self, content: Content, sha256: str, size: int, log: IssueLog) -> Source:
         """Return the report of this content; characters that are not UTF-8 go to `log`."""
-        csv = content.csv
+        csv = whole = _without_padding(content.csv, self.name, log)
         digest = hashlib.sha256(csv).hexdigest()
         if not csv.isascii():
             csv = _valid_utf8(csv, self.name, log)
-        # Characters that were replaced move what follows them.
-        header: FoundHeader = content.header if csv is content.csv else find_header(csv) or content.header
+        header: FoundHeader = content.header
+        if csv is not whole or header.end > len(csv):  # characters that were replaced move what follows them
+            header = find_header(csv) or header
         return Source(
             name=self.name,
             sha256=sha256,
@@ -152,6 +153,15 @@ class Entry:
 def start_of(csv: bytes) -> str:
     """Return a digest of the beginning of a CSV."""
     return hashlib.sha256(csv[:_START]).hexdigest()[:16]
+
+
+def _without_padding(csv: bytes, name: str, log: IssueLog) -> bytes:
+    if not csv.endswith(b"\0"):
+        return csv
+    whole = csv.rstrip(b"\0")
+    count = len(csv) - len(whole)
+    log.add("padding", f"the file ends in {count:,} NULs: padding, and no part of the report; left out", source=name)
+    return whole
 
 
 def _valid_utf8(csv: bytes, name: str, log: IssueLog) -> bytes:
