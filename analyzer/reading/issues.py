@@ -48,6 +48,7 @@ CODES: Final = {
     "went_backwards": Code(Level.UNREADABLE, "time earlier than in an older snapshot"),
     "missed_before": Code(Level.UNREADABLE, "made before the older snapshot, but not in it"),
     "split_report": Code(Level.REPAIRED, "further report in one file, split apart"),
+    "split_row": Code(Level.REPAIRED, "rows of several reports on one line, split apart"),
     "repaired_row": Code(Level.REPAIRED, "row of the wrong width, repaired"),
     "bad_encoding": Code(Level.UNREADABLE, "characters that are not UTF-8"),
     "bad_timestamp": Code(Level.UNREADABLE, "unreadable time"),
