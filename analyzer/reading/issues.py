@@ -62,7 +62,7 @@ CODES: Final = {
     "account_mismatch": Code(Level.UNREADABLE, "account number beside an ARN of another account"),
     "account_unknown": Code(Level.UNREADABLE, "account not known"),
     "duplicate_user": Code(Level.UNREADABLE, "user found twice in one snapshot"),
-    "impossible_order": Code(Level.UNREADABLE, "key last used before it was created"),
+    "impossible_order": Code(Level.UNREADABLE, "time that cannot be before another one of its row"),
     "captured_before_content": Code(Level.UNREADABLE, "report dated before its own content"),
     "suspicious_length": Code(Level.UNREADABLE, "report of a length at which programs cut texts"),
     "undated_report": Code(Level.UNREADABLE, "report of unknown date beside dated ones"),

@@ -28,6 +28,7 @@ from analyzer.reading.columns import (
 from analyzer.reading.layout import (
     BOOLEAN_COLUMNS,
     COLUMNS,
+    NEVER_BEFORE,
     ROOT_USER,
     SENTINELS,
     TIMESTAMP_COLUMNS,
@@ -36,7 +37,7 @@ from analyzer.reading.layout import (
 )
 from analyzer.reading.places import Places
 from analyzer.reading.times import GRANULARITY, MICROSECOND, parse_instant, since_epoch
-from analyzer.reading.unpivot import note_impossible, unpivot
+from analyzer.reading.unpivot import unpivot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,6 +65,9 @@ _SURE_TIME: Final = (
     r"(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1\d|2[0-3]):?[0-5]\d)$"
 )
 """Texts that are certain to be times; anything else is looked at one distinct text at a time."""
+
+_NOT_OF_ROOT: Final = ("password_last_changed", "user_creation_time")
+"""Accounts were once made for a login of Amazon's shop, whose password is older."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +121,9 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     columns |= _origin(raw, sources)
     columns["report"] = raw.report
     users = frame_of(columns)
-    credentials = unpivot(users)
-    note_impossible(credentials, place)
-    return Tables(users, credentials, _reports(raw, columns, sources, log))
+    times = {column: micros_of(columns[column]) for column in TIMESTAMP_COLUMNS}
+    _note_impossible(times, np.asarray(is_root), place)
+    return Tables(users, unpivot(users), _reports(raw, times, sources, log))
 
 
 def _blank_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -230,6 +234,22 @@ def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.Ch
     return pc.if_else(pa.array(is_odd), chosen, times)
 
 
+def _note_impossible(times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.NDArray[np.bool_], place: Places) -> None:
+    """Note times that are earlier than their row allows: each once, and with the clock's granularity let pass."""
+    slack = GRANULARITY // MICROSECOND
+    floors = {
+        name: np.maximum(times[name], NO_TIME + slack) - slack for names in NEVER_BEFORE.values() for name in names
+    }
+    for column, bounds in NEVER_BEFORE.items():
+        early = np.zeros(len(is_root), bool)
+        for bound, why in bounds.items():
+            before = (times[column] < floors[bound]) & (times[column] > NO_TIME) & ~early
+            if (column, bound) == _NOT_OF_ROOT:
+                before &= ~is_root
+            early |= before
+            place.note("impossible_order", f"earlier than {bound}: {why}", np.flatnonzero(before), column)
+
+
 # --- flags -----------------------------------------------------------------------------------------------------------
 
 
@@ -272,7 +292,7 @@ def _origin(raw: RawTable, sources: Sequence[Source]) -> dict[str, Any]:
 
 
 def _reports(
-    raw: RawTable, columns: Mapping[str, pa.ChunkedArray], sources: Sequence[Source], log: IssueLog
+    raw: RawTable, times: Mapping[str, npt.NDArray[np.int64]], sources: Sequence[Source], log: IssueLog
 ) -> pd.DataFrame:
     """Return a row per report; `newest_time` is the latest time in it, a lower bound of when it was generated.
 
@@ -282,7 +302,7 @@ def _reports(
     filled = np.flatnonzero(np.diff(starts) > 0)
     newest = np.full(len(raw.reports), NO_TIME)
     # A next rotation lies ahead by its nature.
-    times = {column: micros_of(columns[column]) for column in TIMESTAMP_COLUMNS if column != "password_next_rotation"}
+    times = {name: column for name, column in times.items() if name != "password_next_rotation"}
     for column in times.values():
         if len(filled):
             newest[filled] = np.maximum(newest[filled], np.maximum.reduceat(column, starts[filled]))
