@@ -15,7 +15,7 @@ from analyzer.evidence.inputs import Input, OfAccount
 from analyzer.evidence.schema import TABLES, public, to_arrow
 from analyzer.evidence.tally import tallies_of
 from analyzer.judging.judge import judge
-from analyzer.judging.snapshots import IDENTITY, note_users_found_twice
+from analyzer.judging.snapshots import IDENTITY, note_root_alone, note_users_found_twice
 from analyzer.judging.waivers import cover_table
 from analyzer.reading.columns import NO_TIME, microseconds
 from analyzer.reading.issues import IssueLog
@@ -108,6 +108,7 @@ class Inspecting:
         tables = read(batch, self.account_id, None, log, result)
         if tables is not None:
             note_users_found_twice(tables.users[list(IDENTITY)], log, by_capture=True)
+            note_root_alone(tables.users, log)
         return result
 
 

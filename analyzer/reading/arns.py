@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from analyzer.reading.places import Places
     from analyzer.reading.source import Source
 
+_ROOT_BY_ITS_LETTERS: Final = ("root", "rootaccount", "ltrootaccountgt")
+"""What is left of root's name, also where HTML wrote its angle brackets, in small letters."""
 _PATTERN: Final = f"^{ARN}$"
 _ODD: Final = rf"^arn:(?P<partition>{PARTITION}):[^:]*:[^:]*:(?P<account>{ACCOUNT_ID})(?:[:/]|$)"
 """An ARN of any other form: of it, the account is sure."""
@@ -57,12 +59,15 @@ class FewTexts:
 
 @dataclass(frozen=True)
 class Names:
-    """What the ARNs tell, each as long as the table; null where they do not."""
+    """What the ARNs tell, each as long as the table; null where they do not.
 
+    `user` is the name as the report has it, mended where another program changed it, or the ARN's where it is blank.
+    """
+
+    user: pa.ChunkedArray | pa.StringArray
     partition: FewTexts
     account: FewTexts
     path: FewTexts
-    name: pa.StringArray
     is_root: npt.NDArray[np.bool_]
 
 
@@ -79,18 +84,19 @@ def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place:
     )
     expected = pc.binary_join_element_wise(_beginning(samples).take(pa.array(raw.report)), user, "")
     others = np.flatnonzero(~true_where(pc.equal(arn, expected)))
-    arn_there, user_there = arn.take(pa.array(others)), user.take(pa.array(others))
-    found = _match_arns(arn_there, user_there)
+    arn_there, as_found = arn.take(pa.array(others)), user.take(pa.array(others))
+    found = _match_arns(arn_there, as_found)
+    user_there = _mended_names(as_found, found, others, place)
     rest = np.zeros(len(arn), bool)
     rest[others] = True
     is_root = np.zeros(len(arn), bool)
     is_root[others] = np.asarray(_is_root(found))
     of_row = raw.report.astype(np.int64)
     names = Names(
+        pc.replace_with_mask(user, pa.array(rest), pc.coalesce(user_there, found["name"])),
         FewTexts(samples["partition"], of_row).replaced(others, found["partition"]),
         FewTexts(samples["account"], of_row).replaced(others, found["account"]),
         FewTexts(pa.array(["/"]), np.zeros_like(of_row)).replaced(others, found["path"]),
-        pc.replace_with_mask(user, pa.array(rest), found["name"]),
         is_root,
     )
     _note_arns(arn_there, user_there, found, others, place)
@@ -123,6 +129,36 @@ def _match_arns(arn: pa.StringArray, user: pa.StringArray) -> dict[str, pa.Array
         "name": pc.if_else(own, user, found["name"]),
         "whole": pc.or_(own, match.is_valid()),
     }
+
+
+def _mended_names(
+    user: pa.StringArray, found: dict[str, pa.Array], rows: npt.NDArray[np.int64], place: Places
+) -> pa.StringArray:
+    """Return names as AWS writes them; what other programs made of some is noted, for the `rows` that they are of.
+
+    No name in IAM begins with an apostrophe or holds angle brackets; whatever else is root's name, its ARN must say it.
+    """
+    bare = pc.if_else(pc.match_substring_regex(user, "^'."), pc.utf8_slice_codeunits(user, 1), user)
+    agrees = pc.fill_null(pc.equal(bare, found["name"]), fill_value=True)
+    without = pc.and_(pc.not_equal(bare, user), agrees)
+    place.note(
+        "mended_name",
+        "a spreadsheet's apostrophe stands before the name: read without it; use the report as AWS made it",
+        rows[true_where(without)],
+        "user",
+    )
+    names = pc.if_else(pc.fill_null(without, fill_value=False), bare, user)
+    letters = pc.replace_substring_regex(pc.ascii_lower(names), "[^a-z]+", "")
+    like_root = pc.and_(pc.is_in(letters, pa.array(_ROOT_BY_ITS_LETTERS)), pc.not_equal(names, ROOT_USER))
+    sure = pc.or_(_is_root(found), pc.and_(found["name"].is_null(), pc.match_substring_regex(names, "[<>&]")))
+    renamed = pc.fill_null(pc.and_(like_root, sure), fill_value=False)
+    place.note(
+        "mended_name",
+        f"AWS writes {ROOT_USER}: read as root's row; use the report as AWS made it",
+        rows[true_where(renamed)],
+        "user",
+    )
+    return pc.if_else(renamed, ROOT_USER, names)
 
 
 def _is_root(found: dict[str, pa.Array]) -> pa.BooleanArray:

@@ -32,6 +32,7 @@ class Code:
 
 CODES: Final = {
     "not_a_report": Code(Level.NOTICE, "file passed over: no credential report"),
+    "root_alone": Code(Level.NOTICE, "report of an account without IAM users"),
     "not_followed": Code(Level.NOTICE, "hidden file, link or special file passed over"),
     "duplicate_input": Code(Level.NOTICE, "report given more than once, counted once"),
     "padding": Code(Level.NOTICE, "NULs at the end of a file, left out"),
@@ -50,6 +51,7 @@ CODES: Final = {
     "split_report": Code(Level.REPAIRED, "further report in one file, split apart"),
     "split_row": Code(Level.REPAIRED, "rows of several reports on one line, split apart"),
     "repaired_row": Code(Level.REPAIRED, "row of the wrong width, repaired"),
+    "mended_name": Code(Level.REPAIRED, "user name that another program changed, mended"),
     "bad_encoding": Code(Level.UNREADABLE, "characters that are not UTF-8"),
     "bad_timestamp": Code(Level.UNREADABLE, "unreadable time"),
     "bad_boolean": Code(Level.UNREADABLE, "unreadable true/false"),

@@ -97,8 +97,7 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     user = _blank_to_null(raw.cells["user"])
     arn = _blank_to_null(raw.cells["arn"])
     names = read_arns(arn, user, raw, place)
-    if user.null_count:
-        user = pc.coalesce(user, names.name)
+    user = names.user
     is_root = pa.array(names.is_root | true_where(pc.equal(user, ROOT_USER)))
     for column in COLUMNS:
         cells = raw.cells[column]

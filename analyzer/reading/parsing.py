@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     """Code and message of an issue, and the column that it is about."""
 
 _READ: Final = frozenset({*COLUMNS, ACCOUNT})
+_NO_ROWS: Final = (
+    "a header without rows: even an account without users has the row of root (in aws-cn alone it has none); download "
+    "the report again"
+)
 _BLOCK: Final = 1 << 24
 """The most bytes that Arrow parses in one go."""
 
@@ -209,7 +213,7 @@ def _note_columns(reports: Iterable[Report], sources: Sequence[Source], log: Iss
         for code, message, column in remarks[header]:
             log.add(code, message, source=name, column=column)
         if not len(report.lines) and not report.rejected:
-            log.add("no_rows", "a header without rows; a real report always has the root account's row", source=name)
+            log.add("no_rows", _NO_ROWS, source=name)
 
 
 def _remarks(columns: Sequence[str]) -> Iterator[_Remark]:
