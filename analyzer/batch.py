@@ -15,7 +15,7 @@ from analyzer.evidence.inputs import Input, OfAccount
 from analyzer.evidence.schema import TABLES, public, to_arrow
 from analyzer.evidence.tally import tallies_of
 from analyzer.judging.judge import judge
-from analyzer.judging.snapshots import IDENTITY, note_root_alone, note_users_found_twice
+from analyzer.judging.snapshots import IDENTITY, note_users_found_twice
 from analyzer.judging.waivers import cover_table
 from analyzer.reading.columns import NO_TIME, microseconds
 from analyzer.reading.issues import IssueLog
@@ -108,8 +108,21 @@ class Inspecting:
         tables = read(batch, self.account_id, None, log, result)
         if tables is not None:
             note_users_found_twice(tables.users[list(IDENTITY)], log, by_capture=True)
-            note_root_alone(tables.users, log)
+            _note_root_alone(tables.users, log)
         return result
+
+
+def _note_root_alone(users: pd.DataFrame, log: IssueLog) -> None:
+    """Note the sources that hold no row but root's: nothing is wrong with them."""
+    sources = users["source"].cat
+    rows = np.bincount(sources.codes, minlength=len(sources.categories))
+    roots = np.bincount(sources.codes[users["is_root"].to_numpy(bool)], minlength=len(sources.categories))
+    for place in np.flatnonzero((rows > 0) & (rows == roots)).tolist():
+        log.add(
+            "root_alone",
+            "the row of root alone: an account without IAM users; nothing is missing",
+            source=sources.categories[place],
+        )
 
 
 @dataclass(frozen=True)

@@ -60,14 +60,13 @@ _STATE_BY_LENGTH[[len(text) for text in _SENTINEL_TEXTS.to_pylist()]] = _SENTINE
 _STATE_BY_LENGTH[[len("2026-10-31T08:00:00Z"), len("2026-10-31T08:00:00+00:00")]] = State.VALUE.code
 _YEAR_1: Final = since_epoch(datetime.min.replace(tzinfo=UTC))
 _YEAR_10000: Final = since_epoch(datetime.max.replace(microsecond=0, tzinfo=UTC)) + 1_000_000
+_NOT_OF_ROOT: Final = ("password_last_changed", "user_creation_time")
+"""Accounts were once made for a login of Amazon's shop, whose password is older."""
 _SURE_TIME: Final = (
     r"^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
     r"(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1\d|2[0-3]):?[0-5]\d)$"
 )
 """Texts that are certain to be times; anything else is looked at one distinct text at a time."""
-
-_NOT_OF_ROOT: Final = ("password_last_changed", "user_creation_time")
-"""Accounts were once made for a login of Amazon's shop, whose password is older."""
 
 
 @dataclass(frozen=True)
@@ -233,22 +232,6 @@ def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.Ch
     return pc.if_else(pa.array(is_odd), chosen, times)
 
 
-def _note_impossible(times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.NDArray[np.bool_], place: Places) -> None:
-    """Note times that are earlier than their row allows: each once, and with the clock's granularity let pass."""
-    slack = GRANULARITY // MICROSECOND
-    floors = {
-        name: np.maximum(times[name], NO_TIME + slack) - slack for names in NEVER_BEFORE.values() for name in names
-    }
-    for column, bounds in NEVER_BEFORE.items():
-        early = np.zeros(len(is_root), bool)
-        for bound, why in bounds.items():
-            before = (times[column] < floors[bound]) & (times[column] > NO_TIME) & ~early
-            if (column, bound) == _NOT_OF_ROOT:
-                before &= ~is_root
-            early |= before
-            place.note("impossible_order", f"earlier than {bound}: {why}", np.flatnonzero(before), column)
-
-
 # --- flags -----------------------------------------------------------------------------------------------------------
 
 
@@ -330,3 +313,19 @@ def _reports(
             "newest_time": times_from(newest),
         }
     )
+
+
+def _note_impossible(times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.NDArray[np.bool_], place: Places) -> None:
+    """Note times that are earlier than their row allows: each once, and with the clock's granularity let pass."""
+    slack = GRANULARITY // MICROSECOND
+    floors = {
+        name: np.maximum(times[name], NO_TIME + slack) - slack for names in NEVER_BEFORE.values() for name in names
+    }
+    for column, bounds in NEVER_BEFORE.items():
+        early = np.zeros(len(is_root), bool)
+        for bound, why in bounds.items():
+            before = (times[column] < floors[bound]) & (times[column] > NO_TIME) & ~early
+            if (column, bound) == _NOT_OF_ROOT:
+                before &= ~is_root
+            early |= before
+            place.note("impossible_order", f"earlier than {bound}: {why}", np.flatnonzero(before), column)

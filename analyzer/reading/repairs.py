@@ -49,8 +49,8 @@ _ARN: Final = re.compile(ARN)
 _ARN_BEGINNING: Final = re.compile(ARN_BEGINNING)
 _NAME_IN_REPAIR: Final = re.compile(r"[!-~]+")
 """The only names that a repair may put together: IAM allows no others, so another one is a sign of a wrong guess."""
-_NAME_IN_IAM: Final = re.compile(rf"[A-Za-z0-9_+=,.@-]+|{re.escape(ROOT_USER)}")
 _FLAGS: Final = frozenset({"true", "false"})
+_NAME_IN_IAM: Final = re.compile(rf"[A-Za-z0-9_+=,.@-]+|{re.escape(ROOT_USER)}")
 
 
 def take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:

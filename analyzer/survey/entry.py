@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from analyzer.reading.containers import (
@@ -102,13 +102,13 @@ class Entry:
 
     def source_of(self, content: Content, sha256: str, size: int, log: IssueLog) -> Source:
         """Return the report of this content; characters that are not UTF-8 go to `log`."""
-        csv = whole = _without_padding(content.csv, self.name, log)
+        content = _without_padding(content, self.name, log)
+        csv = content.csv
         digest = hashlib.sha256(csv).hexdigest()
         if not csv.isascii():
             csv = _valid_utf8(csv, self.name, log)
-        header: FoundHeader = content.header
-        if csv is not whole or header.end > len(csv):  # characters that were replaced move what follows them
-            header = find_header(csv) or header
+        # Characters that were replaced move what follows them.
+        header: FoundHeader = content.header if csv is content.csv else find_header(csv) or content.header
         return Source(
             name=self.name,
             sha256=sha256,
@@ -155,13 +155,14 @@ def start_of(csv: bytes) -> str:
     return hashlib.sha256(csv[:_START]).hexdigest()[:16]
 
 
-def _without_padding(csv: bytes, name: str, log: IssueLog) -> bytes:
-    if not csv.endswith(b"\0"):
-        return csv
-    whole = csv.rstrip(b"\0")
-    count = len(csv) - len(whole)
+def _without_padding(content: Content, name: str, log: IssueLog) -> Content:
+    csv = content.csv.rstrip(b"\0")
+    count = len(content.csv) - len(csv)
+    if not count:
+        return content
     log.add("padding", f"the file ends in {count:,} NULs: padding, and no part of the report; left out", source=name)
-    return whole
+    header = content.header if content.header.end <= len(csv) else find_header(csv) or content.header
+    return replace(content, csv=csv, header=header)
 
 
 def _valid_utf8(csv: bytes, name: str, log: IssueLog) -> bytes:
