@@ -73,6 +73,13 @@ def test_a_number_that_lost_digits_is_said_and_not_guessed(tmp_path: Path, cell:
     assert [row[1:5] for row in log.rows if row[4] != "missing_column"] == [(3, "account_id", cell, "bad_account")]
 
 
+def test_nobody_is_told_to_remove_rows_of_accounts_that_are_not_known(tmp_path: Path) -> None:
+    path = write(tmp_path / "2026-10-31.csv", rows_of(("a", "12345678901"), ("a", "22345678901")))
+    ran = run("inspect", path)
+    assert "remove none before their accounts are known" in ran.stdout
+    assert "remove the copy" not in ran.stdout
+
+
 def test_a_number_without_its_zeros_is_the_account_that_the_name_tells(tmp_path: Path) -> None:
     text = rows_of(("a", "12345678901"))
     for path, option in ((f"{THIRD}.csv", None), ("2026-10-31.csv", THIRD)):
