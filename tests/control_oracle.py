@@ -148,9 +148,12 @@ def is_root(row: Row) -> bool:
 
 
 def user_name(row: Row) -> str | None:
-    """Return the user's name, from the end of the ARN where the cell is blank."""
-    if row.get("user"):
-        return row["user"]
+    """Return the user's name, from the end of the ARN where the cell is blank; root's as AWS writes it."""
+    name = row.get("user", "")
+    if is_root(row) and re.sub(r"[^a-z]", "", name.lower()) in {"root", "rootaccount"}:
+        return "<root_account>"
+    if name:
+        return name
     match = USER_ARN.fullmatch(row.get("arn", ""))
     return match["name"] if match else None
 

@@ -372,12 +372,19 @@ def answer(summary: Summary) -> str:
         return overall(summary)
     judged = unused["judged"]
     if not judged:
-        return "No active password or access key to judge."
+        return f"{_nobody(summary)}No active password or access key to judge."
     limit = counted(summary.checklist.unused.limit_days or 0, "day") if summary.checklist.unused else ""
     return (
         f"{unused[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more; "
         f"{unused[Status.NOT_CHECKED]:,} could not be decided; {unused[Status.PASS]:,} pass{_waived(unused)}."
     )
+
+
+def _nobody(summary: Summary) -> str:
+    """Return what is said where no row of a user was judged."""
+    if not summary.rows:
+        return "No row was judged. "
+    return "Root alone: no IAM users. " if summary.rows == summary.root_rows else ""
 
 
 def overall(summary: Summary) -> str:

@@ -140,8 +140,11 @@ def read_contents(data: bytes) -> list[Content | DamagedError]:
     if not csv_text.strip():
         raise NotAReportError("the file is empty")
     found = find_header(csv_text)
+    # NULs at the end are padding. Behind a CSV they are left out when it is read, with an issue.
+    inside = csv_text.rstrip(b"\0")
+    csv_text = csv_text if found else inside
     if found is not None:
-        if b"\0" in csv_text or (encoding.startswith("utf-16") and _ASCII_PAIRS.search(csv_text.decode())):
+        if b"\0" in inside or (encoding.startswith("utf-16") and _ASCII_PAIRS.search(inside.decode())):
             raise DamagedError("two encodings in one file: reports of both were run together; split them apart")
         return [Content(csv_text, found, "csv", encoding)]
     opened = _open_envelopes(csv_text.strip())

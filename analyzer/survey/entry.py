@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from analyzer.reading.containers import (
@@ -90,14 +90,9 @@ class Entry:
         return self.side, self.name
 
     @property
-    def has_arns(self) -> bool:
-        """Whether its rows say by themselves of which account they are."""
-        return "arn" in self.header.columns
-
-    @property
-    def identity(self) -> tuple[str | None, str | None]:
-        """What distinguishes one report from another: its CSV, and its account where only the file's name says it."""
-        return self.facts.digest if self.facts else None, None if self.has_arns else self.account_hint
+    def identity(self) -> tuple[str | None, frozenset[Account]]:
+        """What distinguishes one report from another: its CSV, and its accounts, which the file's name may tell."""
+        return self.facts.digest if self.facts else None, self.accounts
 
     def source(self, reader: Reader, log: IssueLog) -> Source:
         """Return the report, read whole. Raises ChangedError where it is not what the survey saw."""
@@ -108,6 +103,7 @@ class Entry:
 
     def source_of(self, content: Content, sha256: str, size: int, log: IssueLog) -> Source:
         """Return the report of this content; characters that are not UTF-8 go to `log`."""
+        content = _without_padding(content, self.name, log)
         csv = content.csv
         digest = hashlib.sha256(csv).hexdigest()
         if not csv.isascii():
@@ -158,6 +154,16 @@ class Entry:
 def start_of(csv: bytes) -> str:
     """Return a digest of the beginning of a CSV."""
     return hashlib.sha256(csv[:_START]).hexdigest()[:16]
+
+
+def _without_padding(content: Content, name: str, log: IssueLog) -> Content:
+    csv = content.csv.rstrip(b"\0")
+    count = len(content.csv) - len(csv)
+    if not count:
+        return content
+    log.add("padding", f"the file ends in {count:,} NULs: padding, and no part of the report; left out", source=name)
+    header = content.header if content.header.end <= len(csv) else find_header(csv) or content.header
+    return replace(content, csv=csv, header=header)
 
 
 def _valid_utf8(csv: bytes, name: str, log: IssueLog) -> bytes:
