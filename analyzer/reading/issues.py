@@ -37,6 +37,10 @@ CODES: Final = {
     "unknown_column": Code(Level.NOTICE, "unknown column left out"),
     "other_snapshot": Code(Level.NOTICE, "older or newer snapshot of an account, not judged"),
     "older_report": Code(Level.UNREADABLE, "report more than a day older than the reference instant"),
+    "undated_evidence_older": Code(Level.UNREADABLE, "report of unknown age, its evidence a week or more old"),
+    "undated_evidence_newer": Code(
+        Level.UNREADABLE, "report of unknown age, with evidence after the reference instant"
+    ),
     "waiver_expired": Code(Level.NOTICE, "waiver that has expired"),
     "waiver_unmatched": Code(Level.NOTICE, "waiver that matches nothing"),
     "waiver_expiring": Code(Level.NOTICE, "waiver that expires within 30 days"),
@@ -61,6 +65,13 @@ CODES: Final = {
     "impossible_order": Code(Level.UNREADABLE, "key last used before it was created"),
     "captured_before_content": Code(Level.UNREADABLE, "report dated before its own content"),
     "undated_report": Code(Level.UNREADABLE, "report of unknown date beside dated ones"),
+    "undated_beside_dated": Code(Level.REJECTED, "report of unknown date beside dated ones, not judged"),
+    "order_unknown": Code(Level.REJECTED, "reports of one account in unknown order, nothing decided"),
+    "account_contradicts_name": Code(
+        Level.REJECTED, "report of another account than its name says, whose own is missing"
+    ),
+    "account_named_otherwise": Code(Level.UNREADABLE, "report of another account than its name says"),
+    "blank_cells": Code(Level.UNREADABLE, "report with blank cells where AWS writes N/A"),
     "only_newer_snapshot": Code(Level.UNREADABLE, "no snapshot at or before the reference date"),
     "no_rows": Code(Level.REJECTED, "report without rows"),
     "rejected_row": Code(Level.REJECTED, "row not read"),
