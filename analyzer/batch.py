@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analyzer.evidence.inputs import Input, OfAccount
+from analyzer.controls.vocabulary import counted
+from analyzer.evidence.inputs import Input, OfAccount, evidence_of_unknown_age
 from analyzer.evidence.schema import TABLES, public, to_arrow
 from analyzer.evidence.tally import tallies_of
 from analyzer.judging.judge import judge
-from analyzer.judging.snapshots import IDENTITY, note_users_found_twice
+from analyzer.judging.snapshots import APART, ORDER_UNKNOWN, note_users_found_twice
 from analyzer.judging.waivers import cover_table
 from analyzer.reading.columns import NO_TIME, microseconds
 from analyzer.reading.issues import IssueLog
@@ -81,12 +82,13 @@ class Judging:
         tables = read(batch, settings.account_id, settings.as_of, log, result, leave_out)
         if tables is None:
             return result
+        _note_evidence_of_unknown_age(result.inputs, settings.as_of, log)
         users = tables.users
         captured = microseconds(users["captured_at"])
         as_of = captured if settings.as_of is None else np.full(len(users), since_epoch(settings.as_of))
         findings, credentials = judge(tables, as_of, settings.checklist, by_capture=settings.every_snapshot)
         findings, covered = cover_table(findings, settings.checklist)
-        note_users_found_twice(users[list(IDENTITY)], log, by_capture=settings.every_snapshot)
+        note_users_found_twice(users, log, by_capture=settings.every_snapshot)
         result.tallies = tallies_of(users, credentials, findings, covered, settings.checklist)
         made = {"findings": findings, "credentials": credentials}
         result.tables = {name: public(made[name], TABLES[name]) for name in self.wanted if name in made}
@@ -107,7 +109,7 @@ class Inspecting:
         result = Result(issues=log.rows)
         tables = read(batch, self.account_id, None, log, result)
         if tables is not None:
-            note_users_found_twice(tables.users[list(IDENTITY)], log, by_capture=True)
+            note_users_found_twice(tables.users, log, by_capture=True)
             _note_root_alone(tables.users, log)
         return result
 
@@ -194,7 +196,21 @@ def read(  # noqa: PLR0913 - what is read, and where it goes
     owned = zip(pairs["owner"], pairs["account"], strict=True)
     judged = np.array([account in reports[owner][0].judged for owner, account in owned], bool)
     result.inputs += _inputs(reports, tables, pairs.assign(judged=judged), as_of)
-    return _only(tables, judged[of_row])
+    return _only(_told_apart(found), judged[of_row])
+
+
+def _told_apart(found: Parsed) -> Tables:
+    """Return the tables, with the columns that tell snapshots apart where their capture times do not."""
+    selected = [one for one, _ in found.reports]
+    if not any(one.in_doubt or one.entry.month for one in selected):
+        return found.tables
+    months = sorted({one.entry.month for one in selected if one.entry.month})
+    month = np.array([months.index(one.entry.month) - len(months) if one.entry.month else 0 for one in selected])
+    owner, accounts = found.pairs["owner"].to_numpy(), found.pairs["account"]
+    in_doubt = np.array([one in selected[of].in_doubt for of, one in zip(owner, accounts, strict=True)], bool)
+    apart = np.where(in_doubt, owner + 1, month[owner])
+    users = found.tables.users.assign(**{APART: apart[found.of_row], ORDER_UNKNOWN: in_doubt[found.of_row]})
+    return replace(found.tables, users=users)
 
 
 def _sources(
@@ -309,6 +325,29 @@ def _inputs(
         )
         for place, (_, source) in enumerate(read)
     ]
+
+
+def _note_evidence_of_unknown_age(inputs: Iterable[Input], as_of: datetime | None, log: IssueLog) -> None:
+    """Note judged reports of unknown capture time whose newest time lies long before the reference instant, or after.
+
+    The newest time in a report is the least that is known of when it was captured.
+    """
+    for one in inputs:
+        found = evidence_of_unknown_age(one, as_of)
+        if found is None:
+            continue
+        code, days = found
+        far = counted(days, "day") if days else "less than a day"
+        which, then = {
+            "undated_evidence_older": ("before", "what was used, changed or removed since then may not be in it"),
+            "undated_evidence_newer": ("after", "it was captured later, and may hide what was true then"),
+        }[code]
+        log.add(
+            code,
+            f"not known when it was captured; the newest time in it is {one.newest_time:%Y-%m-%dT%H:%M:%SZ}, {far} "
+            f"{which} the reference instant: {then}; give its capture time with --captured-at, or another report",
+            source=one.name,
+        )
 
 
 def _instant(micros: int) -> Any:  # noqa: ANN401 - a pandas time, or None

@@ -42,7 +42,7 @@ def audit_of(tmp_path: Path) -> Callable[..., Audit]:
         write(folder / "2026-10-31.csv", csv_of(root(), *rows))
         for account in range(40 if many else 0):
             number = f"{111122223333 + account}"
-            write(folder / f"{number}.csv", csv_of(*(made_up(n, number) for n in range(account, many, 40))))
+            write(folder / f"2026-10-31/{number}.csv", csv_of(*(made_up(n, number) for n in range(account, many, 40))))
         return audit([str(folder)], Settings(checklist or unused(), as_of=AS_OF))
 
     return make

@@ -126,7 +126,7 @@ class _Kept:
 def audit(paths: Sequence[str], settings: Settings, *, progress: Progress = SILENT) -> Audit:
     """Audit the reports under `paths` in one batch; nothing is written."""
     with tempfile.TemporaryDirectory() as folder:
-        looking = Looking(Spool(f"{folder}/reports"), settings.account_id)
+        looking = Looking(Spool(f"{folder}/reports"), settings.account_id, captured_at=settings.captured_at)
         road, kept = pipeline.Road(looking, map, _ONE_GO, progress), _Kept()
         summary, _, _ = pipeline.judge_reports(road, road.survey(paths), settings, kept)
         return Audit.of(summary, {name: stacked(tables) for name, tables in kept.kept.items()})

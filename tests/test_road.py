@@ -185,8 +185,9 @@ def test_what_depends_on_more_than_one_file_is_the_same_in_batches(tmp_path: Pat
         write(tmp_path / "in/a.zip.csv", csv_of(user("auditor", account="210987654321")))
         (tmp_path / f"in/2026-10-31/{ACCOUNTS[-1]}.csv").unlink()
     elif case == "parts far apart":  # two parts of one snapshot, with others between: one has root, one user is in both
-        rows = [user(name, account=ACCOUNTS[0]) for name in ("ci-deploy", "auditor")]
-        write(tmp_path / "in/2026-10-31/zz.csv", csv_of(*rows))
+        for file, others in (("00", ["analyst", "backup"]), ("zz", ["auditor"])):
+            rows = [user(name, account=ACCOUNTS[0]) for name in ("relay", *others)]
+            write(tmp_path / f"in/2026-10-31/{file}.csv", csv_of(*rows))
     else:
         write(tmp_path / ("in/2026-10-31/zz.csv" if case == "copy" else "in/aa.csv"), text)
     found, tables = audit_in_batches(paths, settings, tmp_path / "out")

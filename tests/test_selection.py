@@ -81,10 +81,14 @@ def test_parts_of_one_snapshot_are_all_judged(tmp_path: Path) -> None:
     assert judged(run(tmp_path)) == ["a", "b"]
 
 
-def test_undated_files_are_parts_of_what_is_judged(tmp_path: Path) -> None:
+def test_an_undated_file_beside_dated_ones_is_not_judged(tmp_path: Path) -> None:
     for name in ("2026-09-30", "2026-10-31", "undated"):
         write(tmp_path / f"{name}.csv", csv_of(user(name, **key(rotated="2026-01-01T00:00:00Z"))))
-    assert judged(run(tmp_path, as_of=datetime(2026, 11, 1, tzinfo=UTC))) == ["2026-10-31", "undated"]
+    for as_of in (None, datetime(2026, 11, 1, tzinfo=UTC)):
+        result = run(tmp_path, as_of=as_of)
+        assert judged(result) == ["2026-10-31"]
+        assert result.exit_code == 3
+        assert sorted(issues(result)) == ["other_snapshot", "undated_beside_dated"]
 
 
 def test_without_any_capture_time_the_files_are_named(tmp_path: Path) -> None:
@@ -97,7 +101,7 @@ def test_without_any_capture_time_the_files_are_named(tmp_path: Path) -> None:
 def test_a_user_found_twice_in_a_snapshot_is_an_issue_and_judged_twice(tmp_path: Path) -> None:
     row = key(rotated="2026-01-01T00:00:00Z")
     write(tmp_path / "2026-10-31/a.csv", csv_of(user("Build", **row), user("x")))
-    write(tmp_path / "2026-10-31/b.csv", csv_of(user("build", **row)))
+    write(tmp_path / "2026-10-31/b.csv", csv_of(user("build", **row), user("y")))
     result = run(tmp_path)
     assert judged(result) == ["Build", "build"]
     assert issues(result) == ["duplicate_user"] * 2

@@ -21,6 +21,7 @@ from analyzer.rendering.registry import ENGINES, TABLES, default_formats, format
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
+    from analyzer.survey.names import GivenTime
 
 Paths = Annotated[
     list[str],
@@ -35,6 +36,17 @@ AccountId = Annotated[
     typer.Option(
         metavar="ID",
         help="12-digit account of rows whose account neither their ARN nor the name of their file tells.",
+        show_default=False,
+    ),
+]
+CapturedAt = Annotated[
+    list[str],
+    typer.Option(
+        "--captured-at",
+        metavar="[PATTERN=]WHEN",
+        help="When reports were captured whose envelope and name do not tell: a date (the end of that day, UTC) or a "
+        "date-time. With PATTERN, only those whose names it fits (*/old/*.csv=2026-09-30); the first that fits counts. "
+        "Repeat for others.",
         show_default=False,
     ),
 ]
@@ -107,10 +119,15 @@ class Judging:
         ),
     ] = None
     account_id: AccountId = None
+    captured_at: CapturedAt = field(default_factory=list)
 
     def account(self) -> str | None:
         """Return the account of rows that do not tell it. Raises UsageError unless it is 12 digits."""
         return values.account(self.account_id)
+
+    def times(self) -> "tuple[GivenTime, ...]":
+        """Return the capture times of reports that have none. Raises UsageError where one is no time."""
+        return values.captured_at(self.captured_at)
 
     def checklist(self) -> "Checklist":
         """Return what is judged, with which limits. Raises UsageError, or PolicyError for the policy."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from analyzer.controls.control import Severity
     from analyzer.controls.policy import Policy
+    from analyzer.survey.names import GivenTime
 
 
 def instant(text: str | None, option: str = "--as-of") -> datetime | None:
@@ -34,6 +35,19 @@ def instant(text: str | None, option: str = "--as-of") -> datetime | None:
             "write 2026-10-31 (the end of that day, UTC), 2026-10-31T08:00:00Z, or now",
         )
     return found
+
+
+def captured_at(given: list[str]) -> tuple[GivenTime, ...]:
+    """Return what --captured-at says, in its order. A pattern may have an = in it, a time has none."""
+    from analyzer.survey.names import GivenTime  # noqa: PLC0415
+
+    found = []
+    for text in given:
+        pattern, _, when = text.rpartition("=")
+        at = instant(when, "--captured-at")
+        if at is not None:
+            found.append(GivenTime(pattern or "*", at))
+    return tuple(found)
 
 
 def two_instants(since: str | None, until: str | None) -> tuple[datetime, datetime]:

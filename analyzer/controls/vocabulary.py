@@ -53,6 +53,7 @@ class Reason(CodedEnum):
     MORE_CREDENTIALS_UNKNOWN = "more_credentials_unknown"
     ROOT_NOT_IN_REPORT = "root_not_in_report"
     COLUMN_NOT_IN_REPORT = "column_not_in_report"
+    ORDER_UNKNOWN = "order_unknown"
 
 
 BOUNDED = (Reason.USED_AFTER_AS_OF, Reason.LAST_USE_UNKNOWN, Reason.AGE_UNKNOWN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from analyzer.evidence.plain import plain_rows
 from analyzer.reading.columns import TIME, column_of
+from analyzer.reading.times import GRANULARITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,10 +48,28 @@ class Input(NamedTuple):
     accounts: tuple[OfAccount, ...]
 
 
+def evidence_of_unknown_age(one: Input, as_of: datetime | None) -> tuple[str, int] | None:
+    """Return the code of the issue and the days between the newest time in a judged report and the reference instant.
+
+    None where its capture time is known, or where nothing in it is a week older than the instant, or later.
+    """
+    if as_of is None or one.captured_at is not None or one.newest_time is None:
+        return None
+    if all(part.role == "not_judged" for part in one.accounts):
+        return None
+    if one.newest_time > as_of + GRANULARITY:
+        return "undated_evidence_newer", (one.newest_time - as_of) // _DAY
+    days = (as_of - one.newest_time) // _DAY
+    return ("undated_evidence_older", days) if days >= _OLD else None
+
+
 COLUMNS: Final = (
     *("name", "sha256", "bytes", "container", "encoding", "layout", "rows", "rejected", "account_id"),
     *("captured_at", "captured_from", "newest_time", "judged", "as_of", "accounts"),
 )
+_DAY: Final = timedelta(days=1)
+_OLD: Final = 7
+"""Days from which on evidence of unknown age is noted."""
 _TEXTS: Final = ("name", "sha256", "container", "encoding", "layout", "captured_from")
 _TIMES: Final = ("captured_at", "newest_time", "as_of")
 _ROWS: Final = 1_000

@@ -12,6 +12,7 @@ from analyzer.controls.control import Severity
 from analyzer.controls.frameworks import BENCHMARKS
 from analyzer.controls.policy import parse_policy
 from analyzer.evidence.plain import iso
+from analyzer.survey.names import GivenTime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,8 @@ class Settings:
     """Judge every snapshot of an account, not the newest one only."""
     account_id: str | None = None
     """The account of rows that neither their ARN nor their file name says."""
+    captured_at: tuple[GivenTime, ...] = ()
+    """When reports were captured whose envelope and name do not tell; the first whose pattern fits counts."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -53,7 +56,11 @@ class Settings:
             "policy": {"name": policy.name, "sha256": policy.sha256, "text": policy.text} if policy else None,
             "every_snapshot": self.every_snapshot,
             "account_id": self.account_id,
-        }
+        } | ({"captured_at": self._given_times} if self.captured_at else {})
+
+    @property
+    def _given_times(self) -> list[dict[str, Any]]:
+        return [{"pattern": one.pattern, "at": iso(one.at)} for one in self.captured_at]
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> Settings:
@@ -79,4 +86,5 @@ class Settings:
             None if facts["as_of"] is None else datetime.fromisoformat(facts["as_of"]),
             facts["every_snapshot"],
             facts["account_id"],
+            tuple(GivenTime(one["pattern"], datetime.fromisoformat(one["at"])) for one in facts.get("captured_at", ())),
         )

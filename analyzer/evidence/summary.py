@@ -424,6 +424,22 @@ def scope(summary: Summary) -> str:
     return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}."
 
 
+def unknown_age(summary: Summary) -> str:
+    """Return in a line how many judged reports, of unknown capture time, hold times far from the reference instant."""
+    older, newer = (summary.issue_counts.get(f"undated_evidence_{which}", 0) for which in ("older", "newer"))
+    said = []
+    if older and summary.settings.as_of is not None:
+        inputs = summary.inputs[summary.inputs["judged"].astype(bool) & summary.inputs["captured_at"].isna()]
+        days = (pd.Timestamp(summary.settings.as_of) - inputs["newest_time"].dropna().min()).days
+        least = "the newest time in it is" if older == 1 else "the newest times in them are up to"
+        said.append(
+            f"{counted(older, 'report')} of unknown age: {least} {counted(days, 'day')} before the reference instant"
+        )
+    if newer:
+        said.append(f"{counted(newer, 'report')} of unknown age with times after the reference instant")
+    return f"{'; '.join(said)}." if said else ""
+
+
 def accounts_of(summary: Summary) -> tuple[int, bool]:
     """Return how many accounts the reports are known to be of, and whether there are rows that tell none."""
     return summary.known_accounts, summary.some_unknown

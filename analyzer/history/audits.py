@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 _ROWS: Final = 1 << 17
 """Rows of users that are compared together, of both sides."""
 _OF_THE_AUDIT: Final = frozenset(
-    {"other_snapshot", "older_report", "undated_report", "only_newer_snapshot", "duplicate_user"}
+    {
+        *("other_snapshot", "older_report", "undated_report", "only_newer_snapshot", "duplicate_user"),
+        *("undated_beside_dated", "order_unknown", "undated_evidence_older", "undated_evidence_newer"),
+    }
 )
 """Issues that tell which snapshots were judged, and how; others, but those of waivers, are of the reports."""
 

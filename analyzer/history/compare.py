@@ -37,7 +37,7 @@ from analyzer.reading.normalizing import Tables
 from analyzer.reading.times import since_epoch
 from analyzer.reading.unpivot import unpivot
 from analyzer.survey.accounts import UNKNOWN
-from analyzer.survey.selection import Selected
+from analyzer.survey.selection import Selected, without_unknown_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -97,9 +97,9 @@ class Accounts:
         if self.backwards:
             why.append(f"the newest snapshot of {_named(self.backwards)} is earlier on the newer side")
         hint = "compare reports of the same account of two dates, which their names tell, the older one first"
-        if not why:
-            return InputError("no account has a snapshot on both sides" + undated(log), hint)
-        message = f"no account has a snapshot on both sides that can be compared: {'; '.join(why)}"
+        if self.backwards and not self.unmoved:
+            hint = "give OLD and NEW the other way round: the older one comes first"
+        message = f"nothing to compare: {'; '.join(why)}" if why else "no account has a snapshot on both sides"
         return InputError(message + undated(log), hint)
 
 
@@ -123,7 +123,8 @@ class Comparing:
         for entry in entries:
             if entry.captured_at is not None:
                 mine = newest[entry.side]
-                for _, number in entry.accounts - {UNKNOWN}:
+                # Of two reports of one time, mostly of the same users, nobody knows which is the newer one.
+                for _, number in entry.accounts - {UNKNOWN, *(entry.rivals or ())}:
                     mine[number] = max(mine.get(number, entry.captured_at), entry.captured_at)
         self.accounts = Accounts()
         compared = frozenset(self.accounts.add(*newest, log))
@@ -134,7 +135,8 @@ class Comparing:
             # Rows of unknown account are noted when they are read.
             return chosen | (entry.accounts & {UNKNOWN})
 
-        return _once(Selected(entry, judged(entry) if entry.captured_at else frozenset()) for entry in entries)
+        selected = [Selected(entry, judged(entry) if entry.captured_at else frozenset()) for entry in entries]
+        return _once(without_unknown_order(selected, log))
 
     def of(self, tables: Tables, log: IssueLog) -> pa.Table | None:
         """Return the events (columns: `EVENTS`) of accounts whose newest snapshot is that of the newer side."""

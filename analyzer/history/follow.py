@@ -36,7 +36,7 @@ from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import Tables
 from analyzer.reading.times import since_epoch
 from analyzer.reading.unpivot import unpivot
-from analyzer.survey.selection import Selected
+from analyzer.survey.selection import Selected, without_unknown_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,7 +88,8 @@ class Following:
         note_undated([entry.name for entry in entries if entry.captured_at is None], log)
         captured = [entry.captured_at for entry in entries if entry.captured_at is not None]
         self._set_dates((min(captured), max(captured)) if captured else None)
-        return [Selected(entry, frozenset() if entry.captured_at is None else entry.accounts) for entry in entries]
+        selected = [Selected(entry, frozenset() if entry.captured_at is None else entry.accounts) for entry in entries]
+        return without_unknown_order(selected, log)
 
     def _set_dates(self, span: tuple[datetime, datetime] | None) -> None:
         """Set the dates of a monthly series, from the first and the last snapshot."""

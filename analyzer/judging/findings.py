@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import Reason, Status
+from analyzer.judging.snapshots import ORDER_UNKNOWN
 from analyzer.judging.staleness import BASES, TOLERANCE, days_since
 from analyzer.judging.verdicts import SUBJECTS
 from analyzer.judging.wording import messages
@@ -38,6 +39,9 @@ def findings_table(users: pd.DataFrame, as_of: Micros, checks: Sequence[Check], 
 
     `verdicts` are on rows of `users`, `as_of` is the reference instant of each of these rows in microseconds.
     """
+    told = verdicts
+    if ORDER_UNKNOWN in users:
+        verdicts = told.undecided(users[ORDER_UNKNOWN].to_numpy())
     instant = as_of[verdicts.user_row]
     days = days_since(verdicts.time, instant)
     message = messages(verdicts, days, [one.control.messages for one in checks])
@@ -45,7 +49,7 @@ def findings_table(users: pd.DataFrame, as_of: Micros, checks: Sequence[Check], 
     order = np.argsort(verdicts.user_row * len(SUBJECTS) + verdicts.subject, kind="stable")
     verdicts, instant, days = verdicts.take(order), instant[order], days[order]
     columns = {
-        **_of_reports(users, verdicts),
+        **_of_reports(users, verdicts.user_row, told.on_accounts[order]),
         **_of_checks(checks, verdicts.chosen),
         **_of_verdicts(verdicts, instant, days),
         "as_of": pa.array(instant).cast(TIME),
@@ -56,12 +60,14 @@ def findings_table(users: pd.DataFrame, as_of: Micros, checks: Sequence[Check], 
     return pa.table({name: columns[name] for name in FINDINGS})
 
 
-def _of_reports(users: pd.DataFrame, verdicts: Verdicts) -> dict[str, pa.ChunkedArray]:
+def _of_reports(
+    users: pd.DataFrame, user_row: npt.NDArray[np.int64], on_accounts: npt.NDArray[np.bool_]
+) -> dict[str, pa.ChunkedArray]:
     """Return what the reports say of each verdict's row."""
     rows = table_of(users, ("account_id", "captured_at", "source", "user", "arn", "line"))
-    found = rows.take(pa.array(verdicts.user_row))
+    found = rows.take(pa.array(user_row))
     # A finding on an account as a whole is none on the row at which it stands.
-    whole = pa.array(verdicts.on_accounts)
+    whole = pa.array(on_accounts)
     return {name: found[name] for name in ("account_id", "captured_at", "source")} | {
         name: pc.if_else(whole, pa.scalar(None, found[name].type), found[name]) for name in ("user", "arn", "line")
     }

@@ -14,7 +14,7 @@ from analyzer.controls.vocabulary import JUDGED_KINDS, NOT_APPLICABLE, Outcome, 
 from analyzer.judging.facts import Facts
 from analyzer.judging.findings import findings_table
 from analyzer.judging.rules import RULES, where_root_is
-from analyzer.judging.snapshots import snapshot_of
+from analyzer.judging.snapshots import ORDER_UNKNOWN, snapshot_of
 from analyzer.judging.staleness import EXACT, age_days, is_because
 from analyzer.judging.subjects import Instants, Ruling, Subjects
 from analyzer.judging.truth import Truth
@@ -55,6 +55,8 @@ def judge(tables: Tables, as_of: Micros, checklist: Checklist, *, by_capture: bo
     bench = _Bench(tables, as_of, by_capture=by_capture)
     each = [bench.judge(number, one) for number, one in enumerate(checklist.checks)]
     unused = next((v for one, v in zip(checklist.checks, each, strict=True) if one is checklist.unused), None)
+    if unused is not None and ORDER_UNKNOWN in tables.users:
+        unused = unused.undecided(tables.users[ORDER_UNKNOWN].to_numpy())
     findings = findings_table(tables.users, as_of, checklist.checks, Verdicts.joined(each))
     days = bench.days_and_outcome(unused)
     known = table_of(tables.credentials, [name for name in CREDENTIALS if name not in days])

@@ -24,15 +24,24 @@ _TWICE_SOMEWHERE: Final = (
 )
 
 
+APART: Final = "apart"
+"""A column of `users`, there where it is needed: a number that tells snapshots of one capture time, or none, apart."""
+ORDER_UNKNOWN: Final = "order_unknown"
+"""A column of `users`, there where it is needed: whether another report has the same claim to be judged."""
+
+
 def snapshot_of(users: pd.DataFrame, *, by_capture: bool) -> npt.NDArray[np.int64]:
     """Return for each row of `users` a number that rows of the same snapshot share.
 
-    `by_capture`: an account's snapshots are told apart by their capture times; else all its rows are of one. Nothing
-    tells whether two files of unknown accounts belong together: each is one by itself.
+    `by_capture`: an account's snapshots are told apart by their capture times; else all its rows are of one, but for
+    those that `APART` tells apart. Nothing tells whether two files of unknown accounts belong together: each is one by
+    itself.
     """
     account = users["account_id"].cat.codes.to_numpy().astype(np.int64)
     source = users["source"].cat.codes.to_numpy().astype(np.int64)
     owner = np.where(account < 0, -2 - source, account)
+    if APART in users:
+        owner = numbered(owner, users[APART].to_numpy())
     if not by_capture:
         return owner
     return numbered(owner, microseconds(users["captured_at"]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from analyzer.controls.vocabulary import OF_ACCOUNT
+from analyzer.controls.vocabulary import OF_ACCOUNT, Reason, Status
+from analyzer.reading.columns import NO_TIME
 from analyzer.reading.layout import SLOTS
 
 if TYPE_CHECKING:
@@ -54,6 +55,18 @@ class Verdicts:
     def on_accounts(self) -> npt.NDArray[np.bool_]:
         """Where verdicts are on an account as a whole."""
         return np.isin(self.reason, [one.code for one in OF_ACCOUNT])
+
+    def undecided(self, rows: npt.NDArray[np.bool_]) -> Verdicts:
+        """Return the verdicts, those of some rows of `users` turned into: not checked, the order is unknown."""
+        here = rows[self.user_row]
+        return replace(
+            self,
+            status=np.where(here, Status.NOT_CHECKED.code, self.status).astype(np.int8),
+            reason=np.where(here, Reason.ORDER_UNKNOWN.code, self.reason).astype(np.int8),
+            basis=np.where(here, -1, self.basis).astype(np.int8),
+            time=np.where(here, NO_TIME, self.time),
+            aged=self.aged & ~here,
+        )
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Verdicts:
         """Return some of the verdicts."""

@@ -68,6 +68,7 @@ WORDS: Final[Mapping[Reason, str | Mapping[Kind, str]]] = {
     Reason.NO_MORE_CREDENTIALS: "none but those in the report",
     Reason.ROOT_NOT_IN_REPORT: "the report has no row of root",
     Reason.COLUMN_NOT_IN_REPORT: "the report has no column additional_credentials_info",
+    Reason.ORDER_UNKNOWN: "another report has mostly the same users, and which of the two is newer is not known",
 }
 _UNDATED: Final = {
     # Where the text above asks for a date and none is known.

@@ -23,7 +23,7 @@ from analyzer.pipeline.road import LOCAL, Engine, Road, judged_together
 from analyzer.reading.issues import IssueLog
 from analyzer.rendering.registry import TABLES, default_formats, tables_needed
 from analyzer.rendering.render import Options
-from analyzer.survey.selection import everything, select
+from analyzer.survey.selection import everything_in_order, select
 from analyzer.survey.spool import NAME as SPOOL
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.settings import Settings
     from analyzer.evidence.writer import Output, Writer
     from analyzer.reading.issues import Row
+    from analyzer.survey.names import GivenTime
     from analyzer.survey.plan import Batch
     from analyzer.survey.survey import Survey
 
@@ -58,7 +59,7 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     size = judged_together(len(settings.checklist.checks))
     with (
         evidence_place(output) as place,
-        where.road(place, settings.account_id, progress, size=size) as road,
+        where.road(place, settings.account_id, progress, captured_at=settings.captured_at, size=size) as road,
     ):
         writer = where.writer(place, [name for name in TABLES if name in wanted])
         try:
@@ -115,8 +116,17 @@ def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
     return result
 
 
-def inspect(paths: Sequence[str], *, account_id: str | None = None, progress: Progress = SILENT) -> Inspection:
+def inspect(
+    paths: Sequence[str],
+    *,
+    account_id: str | None = None,
+    captured_at: tuple[GivenTime, ...] = (),
+    progress: Progress = SILENT,
+) -> Inspection:
     """Return what is in the reports under `paths`, unjudged. Raises InputError where there is none."""
-    with tempfile.TemporaryDirectory() as folder, LOCAL.road(folder, account_id, progress) as road:
-        found = road.gather(road.survey(paths), everything, Inspecting(account_id).of, cuts_groups=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LOCAL.road(folder, account_id, progress, captured_at=captured_at) as road,
+    ):
+        found = road.gather(road.survey(paths), everything_in_order, Inspecting(account_id).of, cuts_groups=True)
     return Inspection(inputs_frame(found.inputs), issues_table(IssueLog(found.issues)))

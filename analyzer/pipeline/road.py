@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.writer import Output, Writer
     from analyzer.reading.issues import Row
     from analyzer.survey.entry import Entry, Key
+    from analyzer.survey.names import GivenTime
     from analyzer.survey.plan import Batch
     from analyzer.survey.selection import Selected
 
@@ -63,17 +64,21 @@ class Engine:
         return self.name == "dask"
 
     @contextmanager
-    def road(
+    def road(  # noqa: PLR0913 - what tasks are given
         self,
         place: str,
         account_id: str | None,
         progress: Progress,
         *,
+        captured_at: tuple[GivenTime, ...] = (),
         size: int = READ,
         stage: str = "judging",
     ) -> Iterator[Road]:
-        """Yield the road of a run that is made at `place`; threads read about `size` bytes of CSV together."""
-        looking = Looking(Spool(f"{place}/{SPOOL}"), account_id)
+        """Yield the road of a run that is made at `place`; threads read about `size` bytes of CSV together.
+
+        `account_id` and `captured_at` are for reports that do not tell theirs: see `Looking`.
+        """
+        looking = Looking(Spool(f"{place}/{SPOOL}"), account_id, captured_at=captured_at)
         at_once = self.batch or (max(size, TASK) if self.writes_parts else size)
         with self._started() as run:
             yield Road(looking, run, at_once, progress, stage)
@@ -179,7 +184,7 @@ class Road:
         """
         planned = plan_by_month if by_month else partial(plan, cuts_groups=cuts_groups)
         while True:
-            log = IssueLog([*survey.issues, *survey.copies])
+            log = IssueLog([*survey.issues, *survey.between])
             selected = choose(survey.entries, log)
             found = Gathered(issues=log.rows)
             found.inputs += [input_of(one.entry) for one in selected if not one.is_read and one.entry.facts]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.settings import Settings
     from analyzer.pipeline.road import Road
+    from analyzer.survey.names import GivenTime
 
 
 def history(  # noqa: PLR0913 - what is read, how it is followed, and what is left
@@ -59,7 +60,10 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
     OutputError as `audit` does.
     """
     following = Following(settings, series, sla_days)
-    with evidence_place(output) as place, where.road(place, settings.account_id, progress) as road:
+    with (
+        evidence_place(output) as place,
+        where.road(place, settings.account_id, progress, captured_at=settings.captured_at) as road,
+    ):
         if store is not None:
             progress.stage("judging")
             made = _written("history", following.stored(store), place)
@@ -97,7 +101,10 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     `since` and by `until`. Raises InputError where nothing can be compared, and OutputError as `audit` does.
     """
     comparing = Comparing(settings)
-    with evidence_place(output) as place, where.road(place, settings.account_id, progress) as road:
+    with (
+        evidence_place(output) as place,
+        where.road(place, settings.account_id, progress, captured_at=settings.captured_at) as road,
+    ):
         if store is not None and since is not None and until is not None:
             progress.stage("judging")
             made = _written("comparison", comparing.stored(store, since, until), place)
@@ -130,11 +137,12 @@ def _written(kind: str, found: History | Comparison, place: str) -> tuple[Eviden
     return sealed(place, manifest(kind, found.facts, put_tables(place, found.tables)))
 
 
-def ingest(
+def ingest(  # noqa: PLR0913 - what is read, and how
     paths: Sequence[str],
     folder: Path,
     *,
     account_id: str | None = None,
+    captured_at: tuple[GivenTime, ...] = (),
     batch: int = READ,
     progress: Progress = SILENT,
 ) -> Ingest:
@@ -146,7 +154,9 @@ def ingest(
     keeping = Keeping(account_id)
     with (
         adding(folder) as new,
-        LOCAL.road(str(new.staging), account_id, progress, size=batch, stage="reading") as road,
+        LOCAL.road(
+            str(new.staging), account_id, progress, captured_at=captured_at, size=batch, stage="reading"
+        ) as road,
     ):
         found = road.gather(road.survey(paths, folder), keeping.choose, keeping.of, new, by_month=True)
         progress.stage("storing")

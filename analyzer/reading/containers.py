@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.reading.layout import ARN_BEGINNING, COLUMNS
-from analyzer.reading.times import parse_instant
+from analyzer.reading.times import parse_generated_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -278,7 +278,7 @@ def _from_mapping(item: object, container: str) -> Content:
 def _dated(content: Content, generated: object) -> Content:
     if generated is None:
         return content
-    instant = parse_instant(str(generated).strip(), naive_is_utc=True)
+    instant = parse_generated_time(generated)
     return replace(content, generated_at=instant, bad_generated_time=None if instant else str(generated))
 
 

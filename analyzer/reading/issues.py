@@ -39,6 +39,10 @@ CODES: Final = {
     "unknown_column": Code(Level.NOTICE, "unknown column left out"),
     "other_snapshot": Code(Level.NOTICE, "older or newer snapshot of an account, not judged"),
     "older_report": Code(Level.UNREADABLE, "report more than a day older than the reference instant"),
+    "undated_evidence_older": Code(Level.UNREADABLE, "report of unknown age, its evidence a week or more old"),
+    "undated_evidence_newer": Code(
+        Level.UNREADABLE, "report of unknown age, with evidence after the reference instant"
+    ),
     "waiver_expired": Code(Level.NOTICE, "waiver that has expired"),
     "waiver_unmatched": Code(Level.NOTICE, "waiver that matches nothing"),
     "waiver_expiring": Code(Level.NOTICE, "waiver that expires within 30 days"),
@@ -68,6 +72,13 @@ CODES: Final = {
     "captured_before_content": Code(Level.UNREADABLE, "report dated before its own content"),
     "suspicious_length": Code(Level.UNREADABLE, "report of a length at which programs cut texts"),
     "undated_report": Code(Level.UNREADABLE, "report of unknown date beside dated ones"),
+    "undated_beside_dated": Code(Level.REJECTED, "report of unknown date beside dated ones, not judged"),
+    "order_unknown": Code(Level.REJECTED, "reports of one account in unknown order, nothing decided"),
+    "account_contradicts_name": Code(
+        Level.REJECTED, "report of another account than its name says, whose own is missing"
+    ),
+    "account_named_otherwise": Code(Level.UNREADABLE, "report of another account than its name says"),
+    "blank_cells": Code(Level.UNREADABLE, "report with blank cells where AWS writes N/A"),
     "only_newer_snapshot": Code(Level.UNREADABLE, "no snapshot at or before the reference date"),
     "cut_report": Code(Level.REJECTED, "report that ends in the middle of a row"),
     "no_rows": Code(Level.REJECTED, "report without rows"),

@@ -18,6 +18,7 @@ from analyzer.reading.columns import (
     NO_TIME,
     NULL_TEXT,
     TIME,
+    codes_in,
     few_texts,
     few_texts_of,
     frame_of,
@@ -67,6 +68,8 @@ _SURE_TIME: Final = (
     r"(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1\d|2[0-3]):?[0-5]\d)$"
 )
 """Texts that are certain to be times; anything else is looked at one distinct text at a time."""
+_OFFSETS: Final = ((r"(:\d\d(?:\.\d+)?) ?(?:UTC|GMT)$", r"\1Z"), (r"(:\d\d(?:\.\d+)?) ([Z+-][\d:]*)$", r"\1\2"))
+"""Offsets as query engines write them, and as they are read here."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     columns |= _origin(raw, sources)
     columns["report"] = raw.report
     users = frame_of(columns)
+    _note_blank_cells(raw, columns, sources, log)
     times = {column: micros_of(columns[column]) for column in TIMESTAMP_COLUMNS}
     _note_impossible(times, np.asarray(is_root), place)
     return Tables(users, unpivot(users), _reports(raw, times, sources, log))
@@ -209,6 +213,8 @@ def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.Ch
 
     Only texts that are not certain to be times are read in Python, and each distinct one once.
     """
+    for pattern, plain in _OFFSETS:
+        candidates = pc.replace_substring_regex(candidates, pattern, plain)
     sure = pc.match_substring_regex(candidates, _SURE_TIME)
     times = pc.if_else(sure, candidates, NULL_TEXT).cast(TIME)
     rows = np.flatnonzero(pc.fill_null(pc.invert(sure), fill_value=False).to_numpy())
@@ -230,6 +236,31 @@ def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.Ch
     is_odd = np.zeros(len(candidates), bool)
     is_odd[rows] = True
     return pc.if_else(pa.array(is_odd), chosen, times)
+
+
+def _note_blank_cells(raw: RawTable, columns: Mapping[str, Any], sources: Sequence[Source], log: IssueLog) -> None:
+    """Note once a source that cells are blank where AWS always writes something; a column may be missing instead."""
+    blank = {
+        column: (codes_in(columns[f"{column}_state"]) == State.MISSING.code) & raw.cells[column].is_valid().to_numpy()
+        for column in TIMESTAMP_COLUMNS
+        if raw.cells[column].null_count < len(raw.cells[column])
+    }
+    count = sum((rows.astype(np.int64) for rows in blank.values()), np.zeros(len(raw.report), np.int64))
+    if not count.any():
+        return
+    owner = np.array([report.source for report in raw.reports], np.int64)[raw.report]
+    totals = np.bincount(owner, count, minlength=len(sources)).astype(np.int64)
+    for of in np.flatnonzero(totals).tolist():
+        row = int(np.flatnonzero((owner == of) & (count > 0))[0])
+        said = "1 cell is" if totals[of] == 1 else f"{totals[of]:,} cells are"
+        log.add(
+            "blank_cells",
+            f"{said} blank where AWS writes N/A or a time, this one first: what they would say is not known, and what "
+            "depends on it is not_checked; use the report as AWS made it",
+            source=sources[of].name,
+            line=int(raw.line[row]),
+            column=next(column for column, rows in blank.items() if rows[row]),
+        )
 
 
 # --- flags -----------------------------------------------------------------------------------------------------------

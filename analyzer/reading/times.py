@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta, timezone
-from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from analyzer.reading.layout import ACCOUNT_ID
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MICROSECOND: Final = timedelta(microseconds=1)
 DAY: Final = 86_400_000_000
@@ -18,22 +18,17 @@ GRANULARITY: Final = timedelta(seconds=60)
 
 _INSTANT: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?"
-    r"(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?",
+    r"(?P<zone> ?(?:[Zz]|UTC|GMT|[+-]\d\d(?::?\d\d)?))?",
     re.ASCII,
 )
+_OFFSET: Final = re.compile(r"[+-]\d\d(?:[-:_]?\d\d)?", re.ASCII)
 
-_CLOCK: Final = r"(?P<H>\d\d)(?P<c>[-:._]?)(?P<M>\d\d)(?:(?P=c)(?P<S>\d\d))?(?P<zone>Z|[+-]\d\d[-:]?\d\d)?"
-_DATE_IN_NAME: Final = re.compile(
-    r"(?<!\d)(?P<y>20\d\d)(?P<s>[-_.]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d)"
-    # A counter or an account number may follow a date: without a T, only a full clock time counts as one.
-    rf"(?:[Tt]{_CLOCK}"
-    r"|[ _-]?(?P<H2>\d\d)(?P<c2>[-:._]?)(?P<M2>\d\d)(?P=c2)(?P<S2>\d\d)(?P<zone2>Z|[+-]\d\d[-:]?\d\d)?)?"
-    r"(?!\d)",
-    re.ASCII,
+MONTHS: Final = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    "|nov(?:ember)?|dec(?:ember)?"
 )
-_MINUTE: Final = re.compile(r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d", re.ASCII)
-"""A minute such as 202610310800, which is no account."""
-_ACCOUNT_IN_NAME: Final = re.compile(rf"(?<!\d){ACCOUNT_ID}(?!\d)", re.ASCII)
+"""The names of the months, whole and cut, in lower case, as a regular expression."""
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def since_epoch(instant: datetime) -> int:
@@ -58,51 +53,79 @@ def parse_instant(text: str, *, naive_is_utc: bool = False) -> datetime | None:
     micro = int((fraction or "").ljust(6, "0")[:6])
     try:
         local = datetime(
-            int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micro, _zone(match["zone"])
+            int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micro, zone_of(match["zone"])
         )
         return local.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def _zone(text: str | None) -> timezone:
-    """Return the offset `Z`, `+HH`, `+HHMM`, `+HH:MM` or `+HH-MM`; none means UTC. ValueError past 24 hours."""
-    if text is None or text in "Zz":
+def zone_of(text: str | None) -> timezone:
+    """Return the offset `Z`, `UTC`, `GMT`, `+HH`, `+HHMM`, `+HH:MM` or `+HH-MM`; none means UTC.
+
+    Raises ValueError for others, and past 24 hours.
+    """
+    text = (text or "").strip(" _")
+    if text.upper() in {"", "Z", "UTC", "GMT"}:
         return UTC
     digits = re.sub(r"\D", "", text).ljust(4, "0")
-    if int(digits[2:]) > 59:
+    if _OFFSET.fullmatch(text) is None or int(digits[2:]) > 59:
         raise ValueError(text)
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
     return timezone(-offset if text[0] == "-" else offset)
 
 
-@lru_cache(maxsize=1024)  # the reports of a day have the same folder
-def instant_in_name(name: str) -> datetime | None:
-    """Return the one date (end of that day) or date-time in a file or folder name; None for none, or for several."""
-    found = {instant for match in _DATE_IN_NAME.finditer(name) if (instant := _from_name(match)) is not None}
-    return found.pop() if len(found) == 1 else None
+def month_number(text: str) -> int:
+    """Return the number of a month, of digits or a name. Raises ValueError for others."""
+    return int(text) if text.isdecimal() else _MONTHS.index(text[:3].lower()) + 1
 
 
-def _from_name(match: re.Match[str]) -> datetime | None:
-    part = match.groupdict()
+_SINCE_EPOCH: Final = re.compile(
+    r"(?P<seconds>\d{10}(?:\.\d{1,9})?)|(?P<millis>\d{13})(?:\.0+)?|/Date\((?P<date>\d{12,13})(?:[+-]\d{4})?\)/",
+    re.ASCII,
+)
+"""Seconds or milliseconds since 1970, also as .NET writes them in JSON."""
+_HTTP_DATE: Final = re.compile(
+    rf"(?:[a-z]{{3}}, )?(?P<day>\d\d?) (?P<month>{MONTHS}) (?P<year>\d{{4}}) "
+    r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) (?P<zone>GMT|UTC|Z|[+-]\d{4})",
+    re.ASCII | re.IGNORECASE,
+)
+"""RFC 1123, as in the headers of HTTP."""
+_PARTS: Final = ("year", "month", "day", "hour", "minute", "second", "microsecond")
+_HOLDERS: Final = ("value", "$date")
+"""Keys under which JSON of other programs (PowerShell, MongoDB) holds a time."""
+
+
+def parse_generated_time(value: object) -> datetime | None:
+    """Return the GeneratedTime of an envelope in UTC, as programs write it; None where it is not certain.
+
+    Beside the texts that `parse_instant` reads (UTC without an offset) these are seconds and milliseconds since 1970,
+    `/Date(...)/`, RFC 1123, and a mapping of year, month and so on.
+    """
+    if isinstance(value, dict):
+        if value.get("__class__") == "datetime":
+            return _from_parts(value)
+        held = [value[key] for key in _HOLDERS if key in value]
+        return parse_generated_time(held[0]) if len(held) == 1 and not isinstance(held[0], dict) else None
+    text = str(value).strip()
+    if (match := _SINCE_EPOCH.fullmatch(text)) is not None:
+        if match["seconds"]:
+            whole, _, fraction = match["seconds"].partition(".")
+            return EPOCH + timedelta(seconds=int(whole), microseconds=int(fraction.ljust(6, "0")[:6]))
+        return EPOCH + timedelta(milliseconds=int(match["millis"] or match["date"]))
+    if (match := _HTTP_DATE.fullmatch(text)) is not None:
+        return _from_parts({**match.groupdict(), "month": month_number(match["month"])})
+    return parse_instant(text, naive_is_utc=True)
+
+
+def _from_parts(parts: Mapping[str, object]) -> datetime | None:
+    """Return the instant that parts of a time give, `zone` or `tzinfo` among them (none: UTC)."""
+    zone = parts.get("zone") or parts.get("tzinfo")
     try:
-        day = datetime(int(part["y"]), int(part["m"]), int(part["d"]), tzinfo=UTC)
-    except ValueError:
+        given = {name: int(str(parts[name])) for name in _PARTS if parts.get(name) is not None}
+        return datetime(**given, tzinfo=zone_of(str(zone) if zone else None)).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         return None
-    hour, minute, second, zone = (part[key] or part[f"{key}2"] for key in ("H", "M", "S", "zone"))
-    if hour is None:
-        return end_of_day(day)
-    try:
-        clock = time(int(hour), int(minute), int(second or 0), tzinfo=_zone(zone))
-        return datetime.combine(day.date(), clock).astimezone(UTC)
-    except ValueError:
-        return end_of_day(day)
-
-
-def account_in_name(name: str) -> str | None:
-    """Return the one 12-digit number, other than a minute, in a file or folder name; None for none, or for several."""
-    found = {number for number in _ACCOUNT_IN_NAME.findall(name) if not _MINUTE.fullmatch(number)}
-    return found.pop() if len(found) == 1 else None
 
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

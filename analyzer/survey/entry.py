@@ -68,7 +68,9 @@ class Entry:
     `file` is where it stands, or where its CSV was put aside (`contained`). `size` is about how many bytes of CSV it
     has. `start` is a digest of the beginning of the CSV. `accounts` are those of its ARNs, as far as they were seen;
     `facts` is None unless all of it was read, and then `accounts` are all. `side` is 1 for the newer side of a
-    comparison, else 0.
+    comparison, else 0. `month` is the first instant of a month, where no more is known of when it was captured.
+    `rivals` has for each account the name of another report that stands at no other time and has mostly the same users:
+    which of the two is the newer one is not known.
     """
 
     name: str
@@ -83,11 +85,18 @@ class Entry:
     contained: Contained | None = None
     facts: Facts | None = None
     side: int = 0
+    month: datetime | None = None
+    rivals: Mapping[Account, str] | None = None
 
     @property
     def key(self) -> Key:
         """What it is known by in a run: the same name may stand on both sides of a comparison."""
         return self.side, self.name
+
+    @property
+    def moment(self) -> datetime | None:
+        """What tells its snapshot from others of the account: when it was captured, or in which month."""
+        return self.captured_at or self.month
 
     @property
     def identity(self) -> tuple[str | None, frozenset[Account]]:

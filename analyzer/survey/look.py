@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Final
 from analyzer.reading.containers import Content, DamagedError, NotAReportError, find_header, is_gzip, is_zip, to_utf8
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, LimitError, Limits, check_lines_of
-from analyzer.reading.times import account_in_name, instant_in_name, parse_instant
+from analyzer.reading.times import parse_generated_time
 from analyzer.survey.accounts import accounts_at_start, rows_by_account, shared
 from analyzer.survey.entry import Contained, Entry, Facts, start_of
 from analyzer.survey.files import Reader, why
+from analyzer.survey.names import Captured, GivenTime, account_hint, captured
 from analyzer.survey.unpack import Opened, begins_as_csv, members_in, note_no_member, note_no_report, reports_in
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ _SIGN: Final = re.compile(rb"Content|dXNlcixhcm4|-----BEGIN|user_creation_time|a
 """What a report in another form than CSV shows near its beginning."""
 _PACKING: Final = 8
 """About how many times larger a CSV is than its gzip file."""
+_QUOTED: Final = 80
+"""Characters that are quoted of a time that cannot be read."""
 _CONTENT: Final = re.compile(rb'\{\s*"Content"\s*:\s*"([A-Za-z0-9+/]+)')
 _GENERATED: Final = re.compile(rb'"GeneratedTime"\s*:\s*"([^"]*)"')
 
@@ -59,7 +62,7 @@ class Looking:
     """How files are looked at.
 
     `account_id` is the account of rows that say none; `whole` reads every file to its end; the reports that are found
-    are on this `side` (see `Entry`).
+    are on this `side` (see `Entry`). `captured_at` are the capture times that the user gives to reports without one.
     """
 
     spool: Spool
@@ -67,6 +70,7 @@ class Looking:
     limits: Limits = DEFAULT
     whole: bool = False
     side: int = 0
+    captured_at: tuple[GivenTime, ...] = ()
 
     def at(self, files: Sequence[File]) -> Looked:
         """Return what is in some files."""
@@ -187,18 +191,19 @@ class _File:
 
     def _entry(self, one: Opened, *, put_aside: bool) -> Entry:
         content = one.content
-        captured_at, captured_from = self._captured(one.name, content)
+        when = self._captured(one.name, content)
         entry = Entry(
             name=one.name,
             file=self.file,
             size=len(content.csv),
             start=start_of(content.csv),
             header=content.header.header,
-            captured_at=captured_at,
-            captured_from=captured_from,
-            account_hint=_account_hint(one.name),
+            captured_at=when.at,
+            captured_from=when.known_from,
+            account_hint=account_hint(one.name),
             accounts=frozenset(),
             side=self.how.side,
+            month=when.month,
         )
         source = entry.source_of(content, one.sha256, one.size, IssueLog())
         rows, rejected = rows_by_account(source, self.how.account_id)
@@ -209,16 +214,17 @@ class _File:
         contained = Contained(one.sha256, one.size, content.container, content.encoding)
         return replace(entry, file=self.how.spool.put(one.name, content.csv), contained=contained)
 
-    def _captured(self, name: str, content: Content) -> tuple[datetime | None, str]:
+    def _captured(self, name: str, content: Content) -> Captured:
         if content.bad_generated_time is not None:
             self.log.add(
                 "bad_timestamp",
-                "GeneratedTime of the envelope cannot be read; give the reference instant with --as-of",
+                f"GeneratedTime of the envelope cannot be read: {content.bad_generated_time[:_QUOTED]}; give the "
+                "capture time with --captured-at, or the reference instant with --as-of",
                 source=name,
                 column="GeneratedTime",
                 value=content.bad_generated_time,
             )
-        return captured(name, content.generated_at)
+        return captured(name, content.generated_at, self.how.captured_at)
 
     # --- its first bytes ----------------------------------------------------------------------------------------------
 
@@ -230,10 +236,7 @@ class _File:
             if content := _CONTENT.match(text.lstrip()):
                 if packed or self.file.member is not None:
                     return None
-                ends = _GENERATED.findall(self.reader.tail(self.file, _TAIL))
-                generated = (
-                    parse_instant(ends[0].decode("utf-8", "replace"), naive_is_utc=True) if len(ends) == 1 else None
-                )
+                generated = _generated(self.reader.tail(self.file, _TAIL))
                 if generated is None:
                     return None
                 text = base64.b64decode(content[1][: len(content[1]) // 4 * 4])
@@ -244,25 +247,26 @@ class _File:
         accounts = accounts_at_start(csv[: csv.rfind(b"\n") + 1])
         if header is None or header.end >= len(csv) or len(accounts) != 1:
             return None
-        captured_at, captured_from = captured(self.file.name, generated)
+        when = captured(self.file.name, generated, self.how.captured_at)
         return Entry(
             name=self.file.name,
             file=self.file,
             size=self.file.size * (_PACKING if packed else 1),
             start=start_of(csv),
             header=header.header,
-            captured_at=captured_at,
-            captured_from=captured_from,
-            account_hint=_account_hint(self.file.name),
+            captured_at=when.at,
+            captured_from=when.known_from,
+            account_hint=account_hint(self.file.name),
             accounts=accounts,
             side=self.how.side,
+            month=when.month,
         )
 
 
 def _generated(tail: bytes) -> datetime | None:
     """Return the GeneratedTime of an envelope that ends with some bytes; None where there is no one such time."""
     found = _GENERATED.findall(tail)
-    return parse_instant(found[0].decode("utf-8", "replace"), naive_is_utc=True) if len(found) == 1 else None
+    return parse_generated_time(found[0].decode("utf-8", "replace")) if len(found) == 1 else None
 
 
 def _inflated(head: bytes) -> tuple[bytes, bool]:
@@ -271,26 +275,3 @@ def _inflated(head: bytes) -> tuple[bytes, bool]:
     while is_gzip(head):
         head, packed = zlib.decompressobj(wbits=31).decompress(head, HEAD), True
     return head, packed
-
-
-def captured(name: str, generated_at: datetime | None) -> tuple[datetime | None, str]:
-    """Return when a report was captured and how that is known. File times and the clock are never asked."""
-    if generated_at is not None:
-        return generated_at, "envelope"
-    file, *folders = _parts(name)
-    if (instant := instant_in_name(file)) is not None:
-        return instant, "file name"
-    for folder in folders:
-        if (instant := instant_in_name(folder)) is not None:
-            return instant, "folder name"
-    return None, "unknown"
-
-
-def _account_hint(name: str) -> str | None:
-    """Return the account that a name says."""
-    return next((found for part in _parts(name) if (found := account_in_name(part))), None)
-
-
-def _parts(name: str) -> list[str]:
-    """Return the parts of a name, the file's own first, then its folders and archives from the nearest outward."""
-    return name.split("/")[::-1]

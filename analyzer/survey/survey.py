@@ -11,8 +11,11 @@ from analyzer.engine import SILENT, Progress
 from analyzer.errors import InputError, first_few
 from analyzer.reading.issues import IssueLog
 from analyzer.survey.accounts import UNKNOWN
+from analyzer.survey.contradictions import note_contradicted_names
 from analyzer.survey.files import find_files, note_empty_folders
+from analyzer.survey.names import start_of_month
 from analyzer.survey.plan import cut
+from analyzer.survey.rivals import with_rivals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,7 +35,7 @@ _FILES: Final = 256
 
 @dataclass(frozen=True)
 class Survey:
-    """The reports among the inputs, by name, and what was passed over; copies are among `issues` alone.
+    """The reports among the inputs, by name, and what was passed over; copies are among `between` alone.
 
     `every` has copies too: which of them are left out depends on all of them.
     """
@@ -41,8 +44,9 @@ class Survey:
     every: tuple[Entry, ...]
     entries: tuple[Entry, ...]
     issues: tuple[Row, ...]
-    """Of the files; without those on copies."""
-    copies: tuple[Row, ...]
+    """Of the files, each by itself."""
+    between: tuple[Row, ...]
+    """What shows where all reports are known: copies, and names that contradict what is in a report."""
     exact: frozenset[Key] = field(default_factory=frozenset)
     """The reports that were corrected once: what is known of them now is certain."""
 
@@ -89,7 +93,8 @@ class Survey:
             issues += looked.issues
         every = sorted([*(one for one in every if one.name not in unsure), *again], key=lambda entry: entry.name)
         log = IssueLog()
-        kept = without_copies(every, log)
+        kept = with_rivals(without_copies(every, log), looking.account_id, run)
+        note_contradicted_names(every, log)
         return cls(paths, tuple(every), tuple(kept), tuple(issues), tuple(log.rows), exact)
 
     def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> Survey:
@@ -130,13 +135,13 @@ class Both:
 
     @property
     def issues(self) -> tuple[Row, ...]:
-        """What was passed over; without copies."""
+        """What was passed over, of the files each by itself."""
         return tuple(row for one in self.sides for row in one.issues)
 
     @property
-    def copies(self) -> tuple[Row, ...]:
-        """The copies that were left out."""
-        return tuple(row for one in self.sides for row in one.copies)
+    def between(self) -> tuple[Row, ...]:
+        """What shows where all reports of a side are known."""
+        return tuple(row for one in self.sides for row in one.between)
 
     def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> Both:
         """Return both with what reading reports has shown: see `Survey.corrected`."""
@@ -173,30 +178,35 @@ def _not_told_apart(entries: Sequence[Entry]) -> list[Entry]:
 def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
     """Return `entries` by name, without those that repeat another's CSV of the same capture time, or of none.
 
-    A quiet account gives the same bytes on two days: with two capture times known, those are two snapshots. What was
-    not read whole is no copy.
+    A quiet account gives the same bytes on two days: with two capture times known, those are two snapshots, and so they
+    are in two months. What was not read whole is no copy.
     """
     first_of: dict[tuple[object, ...], Entry] = {}
-    dated: dict[object, Entry] = {}
+    dated: defaultdict[object, list[Entry]] = defaultdict(list)
     entries = sorted(entries, key=lambda entry: entry.name)
     for entry in entries:
         if entry.captured_at is not None and entry.facts is not None:
-            dated.setdefault(entry.identity, entry)
+            dated[entry.identity].append(entry)
     kept = []
     for entry in entries:
         if entry.facts is None:
             kept.append(entry)
             continue
-        key = (entry.identity, entry.captured_at)
+        key = (entry.identity, entry.moment)
         other = first_of.get(key)
         if other is None and entry.captured_at is None:
-            other = dated.get(entry.identity)
+            other = next((one for one in dated[entry.identity] if _may_be_of(one.captured_at, entry.month)), None)
         if other is None:
             first_of[key] = entry
             kept.append(entry)
         else:
             log.add("duplicate_input", f"the same report as {other.name}; counted once", source=entry.name)
     return kept
+
+
+def _may_be_of(captured_at: datetime | None, month: datetime | None) -> bool:
+    """Whether a capture time may be that of a report of which the month is known, or nothing (None)."""
+    return captured_at is None or month is None or start_of_month(captured_at) == month
 
 
 def _require_reports(entries: Sequence[Entry], log: IssueLog) -> None:

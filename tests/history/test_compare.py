@@ -131,10 +131,11 @@ def test_one_file_of_several_accounts_is_compared_account_by_account(tmp_path: P
 def test_an_error_says_why_nothing_is_compared(tmp_path: Path, old: str, new: str, why: str) -> None:
     for day in (old, new):
         write(tmp_path / f"{day}.csv", report(A, of(A)))
-    with pytest.raises(InputError, match="no account has a snapshot on both sides that can be compared") as error:
+    with pytest.raises(InputError, match=r"^nothing to compare: ") as error:
         compare([str(tmp_path / f"{old}.csv")], [str(tmp_path / f"{new}.csv")], SETTINGS)
     assert error.value.message.endswith(why)
-    assert "the older one first" in error.value.hint
+    assert "older one" in error.value.hint
+    assert ("the other way round" in error.value.hint) == (new < old)
 
 
 def test_an_error_says_why_nothing_is_compared_of_many(tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_an_error_says_why_nothing_is_compared_of_many(tmp_path: Path) -> None:
     first, *rest = error.value.message.split("\n")
     names = ", ".join(f"{A[:-1]}{number}" for number in range(5))
     assert first == (
-        "no account has a snapshot on both sides that can be compared: the newest snapshot of 7 accounts: "
+        "nothing to compare: the newest snapshot of 7 accounts: "
         f"{names} and 2 more is the same on both sides; the newest snapshot of account {B} is earlier on the newer side"
     )
     assert "undated.csv: not known when it was captured" in rest[0]

@@ -2,7 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from analyzer.reading.times import account_in_name, instant_in_name, parse_instant, parse_reference
+from analyzer.reading.times import parse_instant, parse_reference
+from analyzer.survey.names import account_in_name, instant_in_name
 
 END = (23, 59, 59, 999999)
 
@@ -21,6 +22,10 @@ def utc(*parts: int) -> datetime:
         ("2026-10-31T08:00:00+02", utc(2026, 10, 31, 6)),
         ("2026-10-31T08:00z", utc(2026, 10, 31, 8)),
         ("2026-10-31T08:00:00.1239999Z", utc(2026, 10, 31, 8, 0, 0, 123999)),
+        ("2026-10-20 07:15:31.000 UTC", utc(2026, 10, 20, 7, 15, 31)),
+        ("2026-10-20 07:15:31 GMT", utc(2026, 10, 20, 7, 15, 31)),
+        ("2026-10-20 07:15:31.000 +0000", utc(2026, 10, 20, 7, 15, 31)),
+        ("2026-10-20 07:15:31 -08:00", utc(2026, 10, 20, 15, 15, 31)),
         ("2024-02-29T23:59:59Z", utc(2024, 2, 29, 23, 59, 59)),
     ],
 )
@@ -39,6 +44,9 @@ def test_certain_instants_are_read(text: str, expected: datetime) -> None:
         "2025-02-29T00:00:00Z",
         "2026-10-31T24:00:00Z",
         "2026-10-31T08:00:00+24:00",
+        "2026-10-31T08:00:00  Z",
+        "2026-10-31T08:00:00 CET",
+        "2026-10-31T08:00:00 utc",
         "2026-10-31T08:00:00+02:60",
         "03/04/2026 10:00",
         "45961.5",
@@ -89,7 +97,7 @@ def test_reference_instants(text: str, expected: datetime | None) -> None:
         ("credentialReport_202610311122.csv", None),
         ("2026-10-01_2026-10-31.csv", None),
         ("2026-13-01.csv", None),
-        ("31-10-2026.csv", None),
+        ("31-10-2026.csv", utc(2026, 10, 31, *END)),
         ("credential_report.csv", None),
     ],
 )

@@ -70,7 +70,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     """  # noqa: D301 - \b keeps the examples' lines
     instant, formats, tables = values.instant(as_of), evidence.chosen(), evidence.chosen_tables()
     account, where = judging.account(), engine.chosen(paths, evidence.output)
-    checklist, least = judging.checklist(), values.severity(fail_on)
+    checklist, least, times = judging.checklist(), values.severity(fail_on), judging.times()
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
@@ -79,7 +79,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     with progress(shown=showing.progress) as bars:
         run = pipeline.audit(
             paths,
-            pipeline.Settings(checklist, instant, every_snapshot, account),
+            pipeline.Settings(checklist, instant, every_snapshot, account, times),
             evidence.output,
             formats=formats,
             tables=tables,

@@ -8,11 +8,17 @@ import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import show
-from analyzer.cli.options import AccountId, AsJson, Paths, Showing
+from analyzer.cli.options import AccountId, AsJson, CapturedAt, Paths, Showing
 from analyzer.errors import known
 
 
-def inspect(paths: Paths, *, account_id: AccountId = None, as_json: AsJson = False) -> int:
+def inspect(
+    paths: Paths,
+    *,
+    account_id: AccountId = None,
+    captured_at: CapturedAt = [],  # noqa: B006 - Typer copies it
+    as_json: AsJson = False,
+) -> int:
     """Say what is in these files, without judging them.
 
     For each report: container, layout, account, rows, when it was captured and how that is known, and data issues.
@@ -24,7 +30,7 @@ def inspect(paths: Paths, *, account_id: AccountId = None, as_json: AsJson = Fal
       credreport inspect reports/
       credreport inspect credential_report.csv.gz --json
     """  # noqa: D301 - \b keeps the examples' lines
-    account = values.account(account_id)
+    account, times = values.account(account_id), values.captured_at(captured_at)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
@@ -33,7 +39,7 @@ def inspect(paths: Paths, *, account_id: AccountId = None, as_json: AsJson = Fal
 
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
-        found = pipeline.inspect(paths, account_id=account, progress=bars)
+        found = pipeline.inspect(paths, account_id=account, captured_at=times, progress=bars)
     show(found.facts, lambda: show_inspection(found), showing)
     return 3 if found.has_issues(Level.REJECTED) else 0
 

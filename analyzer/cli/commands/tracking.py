@@ -12,6 +12,7 @@ from analyzer.cli.ending import end, show
 from analyzer.cli.options import (
     AccountId,
     AsJson,
+    CapturedAt,
     ComparisonEvidence,
     ExitZero,
     HistoryEvidence,
@@ -80,7 +81,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     times = values.two_instants(since, until) if store is not None else None
     if (store is None) == (not (old and new)):
         raise UsageError("give OLD and NEW, or --store with --from and --to", "see credreport compare --help")
-    checklist, account = judging.checklist(), judging.account()
+    checklist, account, captured_at = judging.checklist(), judging.account(), judging.times()
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
@@ -90,7 +91,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
         run = pipeline.compare(
             [old] if old else [],
             [new] if new else [],
-            pipeline.Settings(checklist, account_id=account),
+            pipeline.Settings(checklist, account_id=account, captured_at=captured_at),
             evidence.output,
             store=store,
             since=times and times[0],
@@ -128,6 +129,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     if (store is None) == (not paths):
         raise UsageError("give reports, or --store", "see credreport history --help")
     checklist, account, series = judging.checklist(), judging.account(), values.series(as_of_series)
+    captured_at = judging.times()
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
@@ -136,7 +138,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     with progress(shown=showing.progress) as bars:
         run = pipeline.history(
             paths,
-            pipeline.Settings(checklist, every_snapshot=True, account_id=account),
+            pipeline.Settings(checklist, every_snapshot=True, account_id=account, captured_at=captured_at),
             evidence.output,
             store=store,
             series=series,
@@ -154,6 +156,7 @@ def ingest(
     *,
     store: Annotated[Path, typer.Option("--store", metavar="DIR", help="The store; made if it is not there.")],
     account_id: AccountId = None,
+    captured_at: CapturedAt = [],  # noqa: B006 - Typer copies it
     showing: Showing,
 ) -> int:
     """Keep snapshots in a store: a Parquet dataset by month that history and compare read, and others can.
@@ -165,14 +168,14 @@ def ingest(
     Examples:
       credreport ingest reports/2026-10-31 --store history
     """  # noqa: D301 - \b keeps the examples' lines
-    account = values.account(account_id)
+    account, times = values.account(account_id), values.captured_at(captured_at)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.tracking import show_ingest  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
-        kept = pipeline.ingest(paths, store, account_id=account, progress=bars)
+        kept = pipeline.ingest(paths, store, account_id=account, captured_at=times, progress=bars)
     show(kept.facts, lambda: show_ingest(kept, str(store)), showing)
     return kept.exit_code
 

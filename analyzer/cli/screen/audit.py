@@ -22,7 +22,7 @@ from analyzer.cli.screen.common import (
 from analyzer.cli.screen.findings import show_findings
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
 from analyzer.evidence.schema import to_pandas
-from analyzer.evidence.summary import answer, checklist_in_words, left_to_a_person, overall, scope
+from analyzer.evidence.summary import answer, checklist_in_words, left_to_a_person, overall, scope, unknown_age
 from analyzer.evidence.worst import FURTHER, GRAVE, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
@@ -54,6 +54,8 @@ def show_audit(run: Run[Summary]) -> None:
     print_line(console, _headline(audit))
     for line in (scope(audit), *checklist_in_words(audit.checklist)):
         print_line(console, line, "dim")
+    if age := unknown_age(audit):
+        print_line(console, age, STYLES[Status.NOT_CHECKED])
     if audit.checklist.unused:
         console.print()
         _show_kinds(console, audit)

@@ -92,7 +92,7 @@ def _described(one: Check) -> list[str]:
         f"Why: {control.rationale}",
         f"Remediation: {control.remediation}",
     ]
+
+
 def _shown(value: Value) -> str:
     return value if isinstance(value, str) else f"{value:,}"
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
-from analyzer.evidence.summary import answer, overall, scope
+from analyzer.evidence.summary import answer, overall, scope, unknown_age
 from analyzer.reading.issues import CODES
 from analyzer.reading.layout import Kind
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
@@ -40,6 +40,10 @@ def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut]) -> None:
     sheet.set_row(2, height(scope(summary), _LINE_WIDTH))
     sheet.merge_range(2, 0, 2, _LAST, scope(summary), book.styles.wrapped)
     row, is_one = 4, len(summary.checklist.checks) == 1
+    if age := unknown_age(summary):
+        sheet.set_row(3, height(age, _LINE_WIDTH))
+        sheet.merge_range(3, 0, 3, _LAST, age, book.styles.wrapped)
+        row += 1
     if summary.checklist.unused:
         row = _grid(book, sheet, row, "unused-credentials, by kind of credential", *_by_kind(summary)) + 1
     if not is_one:

@@ -1,0 +1,99 @@
+"""Reports that are named after one account and hold the rows of another: the named account's report is missing.
+
+A collector that cannot assume the role of an account saves the report of its own account once more, under that name.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from analyzer.survey.accounts import UNKNOWN
+from analyzer.survey.names import named_account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from analyzer.reading.issues import IssueLog
+    from analyzer.survey.entry import Entry
+
+_NAMED_AFTER_OTHERS: Final = frozenset({"aws-us-gov", "aws-cn"})
+"""Partitions whose files are often named after the account of partition `aws` to which theirs is linked."""
+
+
+class _Named(NamedTuple):
+    """A report that is named after an account of which it has no row; `folder` is the folder that has the name."""
+
+    entry: Entry
+    account: str
+    folder: str | None
+
+
+def note_contradicted_names(entries: Sequence[Entry], log: IssueLog) -> None:
+    """Note the reports whose names contradict their rows; copies are among `entries`.
+
+    It is an error where the report of the named account is missing, as far as the inputs tell.
+    """
+    suspects = list(_suspects(entries))
+    if not suspects:
+        return
+    of_folder = _accounts_of({one.folder for one in suspects if one.folder is not None}, entries)
+    named = {one.account for one in suspects}
+    bringing: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        for number in {number for _, number in entry.accounts} & named:
+            bringing[number].append(entry)
+    for one in suspects:
+        if one.folder is None or len(of_folder[one.folder]) == 1:
+            _note(one, bringing[one.account], log)
+
+
+def _suspects(entries: Iterable[Entry]) -> Iterator[_Named]:
+    """Yield the reports that are named after an account of which they have no row."""
+    for entry in entries:
+        numbers = {number for _, number in entry.accounts - {UNKNOWN}}
+        # The account of rows without an ARN is taken from the name.
+        if not numbers or entry.account_hint is None or entry.account_hint in numbers:
+            continue
+        found = named_account(entry.name)
+        if found is not None and found[0] not in numbers:
+            yield _Named(entry, *found)
+
+
+def _accounts_of(folders: set[str], entries: Iterable[Entry]) -> dict[str, set[str]]:
+    """Return the accounts of the reports below each of some folders."""
+    found: dict[str, set[str]] = {folder: set() for folder in folders}
+    if not found:
+        return found
+    for entry in entries:
+        numbers = {number for _, number in entry.accounts - {UNKNOWN}}
+        end = entry.name.find("/")
+        while end >= 0:
+            if (folder := entry.name[:end]) in found:
+                found[folder] |= numbers
+            end = entry.name.find("/", end + 1)
+    return found
+
+
+def _note(one: _Named, bringing: Iterable[Entry], log: IssueLog) -> None:
+    entry = one.entry
+    rows = ", ".join(sorted({number for _, number in entry.accounts - {UNKNOWN}}))
+    says = f"its name says {one.account}, its rows {rows}"
+    if any(_is_as_new(other, entry) for other in bringing):
+        message = f"{says}: correct the name; the report of {one.account} is among the inputs"
+        log.add("account_named_otherwise", message, source=entry.name)
+    elif any(partition in _NAMED_AFTER_OTHERS for partition, _ in entry.accounts):
+        message = f"{says}: in this partition files are often named after the linked account; if not, get the report"
+        log.add("account_named_otherwise", f"{message} of {one.account}", source=entry.name)
+    else:
+        log.add(
+            "account_contradicts_name",
+            f"{says}: the report of {one.account} is not here; get it again (a collector that could not assume the "
+            "role in an account saves the report of its own account)",
+            source=entry.name,
+        )
+
+
+def _is_as_new(other: Entry, entry: Entry) -> bool:
+    """Whether another report was not captured before this one, as far as their times are known."""
+    return other.captured_at is None or entry.captured_at is None or other.captured_at >= entry.captured_at

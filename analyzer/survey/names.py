@@ -1,0 +1,301 @@
+"""What the name of a report says: when it was captured, and of which account it is.
+
+A name is never guessed at: two different dates in one, or a date that can be read in two ways, give none.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, time, timedelta
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from analyzer.reading.layout import ACCOUNT_ID
+from analyzer.reading.times import EPOCH, MONTHS, end_of_day, month_number, zone_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_MONTH: Final = r"(?:0[1-9]|1[0-2])"
+_ZONE: Final = r"[ _]?(?:Z|UTC|GMT)|[ _]?[+-]\d\d[-:_]?\d\d"
+
+
+def _clock(number: int, *, needs_seconds: bool = False) -> str:
+    """Return the expression of a clock time: its groups are numbered, since an expression may have several of them."""
+    second = rf"(?P=c{number})(?P<S{number}>\d\d)(?:[.,](?P<F{number}>\d{{3,9}}))?"
+    return (
+        rf"(?P<H{number}>\d\d)(?P<c{number}>[-:._]?)(?P<M{number}>\d\d)"
+        rf"{second if needs_seconds else f'(?:{second})?'}(?P<zone{number}>{_ZONE})?"
+    )
+
+
+# A counter or an account number may follow a date: without a T, or UTC, only a full clock time counts as one.
+_THEN: Final = rf"(?:T{_clock(1)}|[ _-]?UTC[ _-]?{_clock(2)}|[ _-]?{_clock(3, needs_seconds=True)})?(?!\d)"
+_YEAR_FIRST: Final = re.compile(
+    rf"(?<!\d)(?P<y>20\d\d)(?P<s>[-_.]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d){_THEN}", re.ASCII | re.IGNORECASE
+)
+_YEAR_LAST: Final = re.compile(
+    rf"(?<!\d)(?P<a>\d\d)(?P<s>[-_. ])(?P<b>\d\d)(?P=s)(?P<y>20\d\d){_THEN}", re.ASCII | re.IGNORECASE
+)
+"""Day and month in either order."""
+_IN_WORDS: Final = tuple(
+    re.compile(f"{form}{_THEN}", re.ASCII | re.IGNORECASE)
+    for form in (
+        rf"(?<![a-z\d])(?P<d>\d\d?)(?:st|nd|rd|th)?[-_. ]?(?P<m>{MONTHS})[-_., ]{{0,2}}(?P<y>20\d\d)",
+        rf"(?<![a-z])(?P<m>{MONTHS})[-_. ]?(?P<d>\d\d?)(?:st|nd|rd|th)?[-_., ]{{1,2}}(?P<y>20\d\d)",
+        rf"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>{MONTHS})[-_. ]?(?P<d>\d\d?)",
+    )
+)
+"""Dates with the name of their month."""
+_SAID_TO_BE_TIMES: Final = re.compile(
+    r"(?:epoch|unix|timestamp|(?<![a-z])ts|generated|captured|created|downloaded|fetched)"
+    r"[-_=.: @]{0,2}(?:time|at|on)?[-_=.: @]{0,2}(?P<seconds>[12]\d{9})(?P<millis>\d{3})?(?!\d)",
+    re.ASCII | re.IGNORECASE,
+)
+"""Seconds since 1970 beside a word that says so; any other long number is none."""
+_MAY_HAVE_A_DATE: Final = re.compile(r"20\d\d")
+_WORD: Final = re.compile(MONTHS, re.IGNORECASE)
+
+
+def _key(letter: str) -> str:
+    """Return what may stand before a part of a date in a folder's name: `year=`, `month=`, `day=`."""
+    return rf"(?:{letter}[a-z]*=)?"
+
+
+_NESTED: Final = tuple(
+    re.compile(form, re.ASCII | re.IGNORECASE)
+    for form in (
+        rf"{_key('y')}(?P<y>20\d\d)/{_key('m')}(?P<m>\d\d?|{MONTHS})/{_key('d')}(?P<d>\d\d?)",
+        rf"(?:[a-z]+=)?(?P<y>20\d\d)[-_.]?(?P<m>\d\d|{MONTHS})/(?P<d>\d\d|d[a-z]*=\d\d?)",
+        rf"{_key('y')}(?P<y>20\d\d)/(?P<m>\d\d|{MONTHS})[-_.]?(?P<d>\d\d)",
+    )
+)
+"""Dates in two or three folders, one inside the other."""
+_NESTED_MONTH: Final = re.compile(
+    rf"{_key('y')}(?P<y>20\d\d)/{_key('m')}(?P<m>\d\d?|{MONTHS})", re.ASCII | re.IGNORECASE
+)
+_NO_DAY: Final = r"(?!\d)(?![-_. ]\d{1,2}(?!\d))"
+_MONTH_ALONE: Final = tuple(
+    re.compile(form, re.ASCII | re.IGNORECASE)
+    for form in (
+        rf"(?<!\d)(?<!\d[-_.])(?P<y>20\d\d)[-_.](?P<m>{_MONTH}){_NO_DAY}",
+        rf"(?<!\d)(?<!\d[-_.])(?P<m>{_MONTH})[-_.](?P<y>20\d\d){_NO_DAY}",
+        rf"(?<![a-z\d])(?<!\d[-_. ])(?P<m>{MONTHS})[-_. ]?(?P<y>20\d\d){_NO_DAY}",
+        rf"(?<!\d)(?<!\d[-_. ])(?P<y>20\d\d)[-_. ]?(?P<m>{MONTHS})(?![a-z]){_NO_DAY}",
+        rf"^(?:[a-z]+=)?(?P<y>20\d\d)(?P<m>{_MONTH})$",
+    )
+)
+"""A month and no day: enough to put the snapshots of an account in order, and no instant."""
+
+
+class Captured(NamedTuple):
+    """When a report was captured, and how that is known; `month` is the first instant of a month known without a day.
+
+    With a month alone, `at` is None.
+    """
+
+    at: datetime | None
+    known_from: str
+    month: datetime | None = None
+
+
+class GivenTime(NamedTuple):
+    """A capture time that the user gives to reports that have none, as far as their names match a pattern."""
+
+    pattern: str
+    at: datetime
+
+    def fits(self, name: str) -> bool:
+        """Whether the pattern fits a name, or the end of it behind a `/`."""
+        return fnmatchcase(name, self.pattern) or fnmatchcase(name, f"*/{self.pattern}")
+
+
+_ENCODED: Final = re.compile(r"%([2-7][0-9A-Fa-f])")
+"""A printable ASCII character in percent-encoding."""
+_UNKNOWN: Final = Captured(None, "unknown")
+
+
+def captured(name: str, generated_at: datetime | None, given: Sequence[GivenTime] = ()) -> Captured:
+    """Return when a report was captured: as its envelope says, else its name, else as the first fitting of `given`.
+
+    File times and the clock are never asked.
+    """
+    if generated_at is not None:
+        return Captured(generated_at, "envelope")
+    found = _in_path(_decoded(name))
+    if found.at is None:
+        return next((Captured(one.at, "option --captured-at") for one in given if one.fits(name)), found)
+    return found
+
+
+def _decoded(name: str) -> str:
+    """Return a name without percent-encoding, as in `T03%3A01%3A45`."""
+    return _ENCODED.sub(lambda match: chr(int(match[1], 16)), name) if "%" in name else name
+
+
+def _in_path(path: str) -> Captured:
+    folders, _, file = path.rpartition("/")
+    if (instant := instant_in_name(file)) is not None:
+        return Captured(instant, "file name")
+    month, outer = month_in_name(file), _in_folders(folders)
+    if month is None or (outer.at is not None and start_of_month(outer.at) == month):
+        return outer
+    return _of_month(month)
+
+
+@lru_cache(maxsize=1024)  # the reports of a day have the same folder
+def _in_folders(path: str) -> Captured:
+    """Return what folders say, the nearest first; a date further out counts only if it is of a nearer one's month."""
+    folders, month = path.split("/"), None
+    for end in range(len(folders), 0, -1):
+        instant = instant_in_name(folders[end - 1]) or _nested(folders[max(end - 3, 0) : end])
+        if instant is not None:
+            if month is None or start_of_month(instant) == month:
+                return Captured(instant, "folder name")
+            break
+        month = month or month_in_name(folders[end - 1]) or _nested_month(folders[max(end - 2, 0) : end])
+    return _UNKNOWN if month is None else _of_month(month)
+
+
+def _of_month(month: datetime) -> Captured:
+    return Captured(None, f"a name, which tells the month {month:%Y-%m} alone", month)
+
+
+def start_of_month(instant: datetime) -> datetime:
+    """Return the first instant of a month, UTC."""
+    return datetime(instant.year, instant.month, 1, tzinfo=UTC)
+
+
+def end_of_month(month: datetime) -> datetime:
+    """Return the last microsecond of the month that begins at an instant."""
+    return start_of_month(month + timedelta(days=31)) - timedelta(microseconds=1)
+
+
+# --- dates in a name --------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def instant_in_name(name: str) -> datetime | None:
+    """Return the one date (end of that day) or date-time in a file or folder name; None for none, or for several."""
+    found = set(_instants_in(name))
+    return found.pop() if len(found) == 1 else None
+
+
+def _instants_in(name: str) -> Iterator[datetime]:
+    if _MAY_HAVE_A_DATE.search(name):
+        for match in _YEAR_FIRST.finditer(name):
+            yield from _instant(match, match["m"], match["d"])
+        for match in _YEAR_LAST.finditer(name):
+            yield from _instant(match, match["a"], match["b"])
+            yield from _instant(match, match["b"], match["a"])
+        for form in _IN_WORDS if _WORD.search(name) else ():
+            for match in form.finditer(name):
+                yield from _instant(match, match["m"], match["d"])
+    for match in _SAID_TO_BE_TIMES.finditer(name):
+        yield EPOCH + timedelta(seconds=int(match["seconds"]), milliseconds=int(match["millis"] or 0))
+
+
+def _instant(match: re.Match[str], month: str, day: str) -> Iterator[datetime]:
+    """Yield the instant of a date and the clock time behind it; nothing where there is no such day."""
+    try:
+        date = datetime(int(match["y"]), month_number(month), int(day), tzinfo=UTC)
+    except ValueError:
+        return
+    number = next((one for one in (1, 2, 3) if match[f"H{one}"]), None)
+    if number is None:
+        yield end_of_day(date)
+        return
+    hour, minute, second, fraction, zone = (match[f"{part}{number}"] for part in ("H", "M", "S", "F", "zone"))
+    try:
+        micro = int((fraction or "").ljust(6, "0")[:6])
+        clock = time(int(hour), int(minute), int(second or 0), micro, zone_of(zone))
+        yield datetime.combine(date.date(), clock).astimezone(UTC)
+    except ValueError:
+        yield end_of_day(date)
+
+
+def _nested(folders: Sequence[str]) -> datetime | None:
+    """Return the date that the last two or three folders give together: `2026/11/01`, `year=2026/month=11/day=01`."""
+    for count in (2, 3):
+        path = "/".join(folders[-count:])
+        for form in _NESTED if len(folders) >= count else ():
+            if (match := form.fullmatch(path)) is not None:
+                return _day(match["y"], match["m"], match["d"].rpartition("=")[2])
+    return instant_in_name("-".join(folders)) if len(folders) == 3 and _YEAR_LAST.fullmatch("-".join(folders)) else None
+
+
+def _nested_month(folders: Sequence[str]) -> datetime | None:
+    match = _NESTED_MONTH.fullmatch("/".join(folders))
+    return match and _day(match["y"], match["m"], "1", whole=False)
+
+
+def month_in_name(name: str) -> datetime | None:
+    """Return the first instant of the one month that a name gives without a day; None for none, or for several."""
+    if _MAY_HAVE_A_DATE.search(name) is None:
+        return None
+    matches = [match for form in _MONTH_ALONE for match in form.finditer(name)]
+    found = {_day(match["y"], match["m"], "1", whole=False) for match in matches}
+    return found.pop() if len(found) == 1 else None
+
+
+def _day(year: str, month: str, day: str, *, whole: bool = True) -> datetime | None:
+    """Return a day's end, or its beginning unless it is meant as a `whole`; None where there is no such day."""
+    try:
+        date = datetime(int(year), month_number(month), int(day), tzinfo=UTC)
+    except ValueError:
+        return None
+    return end_of_day(date) if whole else date
+
+
+# --- accounts in a name -----------------------------------------------------------------------------------------------
+
+_NUMBER: Final = re.compile(rf"(?<!\d){ACCOUNT_ID}(?!\d)", re.ASCII)
+_APART: Final = re.compile(rf"(?<![0-9A-Za-z]){ACCOUNT_ID}(?![0-9A-Za-z])", re.ASCII)
+"""A number that stands alone between separators."""
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_Y, _D, _HM = r"20[0-4]\d", r"(?:0[1-9]|[12]\d|3[01])", r"(?:[01]\d|2[0-3])[0-5]\d"
+_TIME: Final = re.compile(
+    "|".join(
+        [
+            *(f"{date}{_HM}|{_HM}{date}" for date in (_Y + _MONTH + _D, _D + _MONTH + _Y, _MONTH + _D + _Y)),
+            rf"(?:1[4-9]|[23]\d){_MONTH}{_D}{_HM}[0-5]\d",
+        ]
+    ),
+    re.ASCII,
+)
+"""Twelve digits that are a time, such as 202610310800, and no account."""
+
+
+def account_in_name(name: str) -> str | None:
+    """Return the one 12-digit number, other than a time, in a file or folder name; None for none, or for several."""
+    return _only(_NUMBER.findall(_UUID.sub("", name)))
+
+
+def account_hint(name: str) -> str | None:
+    """Return the account that the parts of a name say, the file's own first, then its folders outward."""
+    return next((found for part in _parts(name) if (found := account_in_name(part))), None)
+
+
+def named_account(name: str) -> tuple[str, str | None] | None:
+    """Return the account after which a report is named beyond doubt, and the folder that has the name, with its path.
+
+    The folder is None where the file itself has the name. The nearest name with one such number counts.
+    """
+    path = name
+    while path:
+        path, _, part = path.rpartition("/")
+        if (found := _only(_APART.findall(_UUID.sub("", part)))) is not None:
+            folder = f"{path}/{part}" if path else part
+            return found, None if folder == name else folder
+    return None
+
+
+def _only(numbers: Sequence[str]) -> str | None:
+    found = {number for number in numbers if not _TIME.fullmatch(number)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _parts(name: str) -> list[str]:
+    """Return the parts of a name, the file's own first, then its folders and archives from the nearest outward."""
+    return _decoded(name).split("/")[::-1]

@@ -1,0 +1,123 @@
+"""Reports of an account that stand at one time, or at none: parts of a snapshot, or snapshots whose order is unknown.
+
+Parts have different users. Where two reports have mostly the same ones, they are two snapshots, and nothing tells which
+is the newer one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from functools import partial
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from analyzer.reading.issues import IssueLog
+from analyzer.survey.accounts import UNKNOWN, accounts_in
+from analyzer.survey.entry import ChangedError
+from analyzer.survey.files import Reader
+from analyzer.survey.plan import cut
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from analyzer.engine import Map
+    from analyzer.survey.accounts import Account
+    from analyzer.survey.entry import Entry
+
+_SIZE: Final = 4_000_000
+"""Bytes of CSV that are read together."""
+
+
+class Held(NamedTuple):
+    """What a report has of an account: its users, as sorted numbers made of their names, and whether root is there."""
+
+    users: npt.NDArray[np.uint64]
+    root: bool
+
+    @property
+    def size(self) -> int:
+        """How many users there are."""
+        return len(self.users)
+
+
+def with_rivals(entries: Sequence[Entry], account_id: str | None, run: Map) -> list[Entry]:
+    """Return `entries`, each with its rivals (see `Entry`); those that share account and time are read for that."""
+    together: defaultdict[tuple[Account, datetime | None], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        for account in entry.accounts - {UNKNOWN}:
+            together[account, entry.moment].append(entry)
+    groups = {key: group for key, group in together.items() if len(group) > 1}
+    if not groups:
+        return list(entries)
+    wanted = {entry.name: entry for group in groups.values() for entry in group}
+    held = _held([wanted[name] for name in sorted(wanted)], account_id, run)
+    found: defaultdict[str, dict[Account, str]] = defaultdict(dict)
+    for (account, _), group in groups.items():
+        here = {one.name: held[one.name][account] for one in group if account in held.get(one.name, {})}
+        for one, other in _rivals(here).items():
+            found[one][account] = other
+    return [replace(entry, rivals=found[entry.name]) if entry.name in found else entry for entry in entries]
+
+
+def _rivals(held: Mapping[str, Held]) -> dict[str, str]:
+    """Return for each of some reports of one account another one that has mostly the same users."""
+    found: dict[str, str] = {}
+    by_size = sorted(held, key=lambda name: (held[name].size, name))
+    for smaller, larger in combinations(by_size, 2):
+        # Where both have a rival already, nothing new would be learned.
+        if (smaller not in found or larger not in found) and _mostly_the_same(held[smaller], held[larger]):
+            found.setdefault(smaller, larger)
+            found.setdefault(larger, smaller)
+    return found
+
+
+def _mostly_the_same(smaller: Held, larger: Held) -> bool:
+    """Whether more than half of the users of the smaller report stand in the larger one; root counts where it is all.
+
+    A user's row in both is what `duplicate_user` is about, as long as most of them are different.
+    """
+    import numpy as np  # noqa: PLC0415 - few folders need it
+
+    if not smaller.size:
+        return smaller.root and larger.root
+    return len(np.intersect1d(smaller.users, larger.users, assume_unique=True)) * 2 > smaller.size
+
+
+def _held(entries: Sequence[Entry], account_id: str | None, run: Map) -> dict[str, Mapping[Account, Held]]:
+    batches = list(cut(entries, _SIZE, lambda entry: entry.size))
+    return {name: held for part in run(partial(_read, account_id), batches) for name, held in part.items()}
+
+
+def _read(account_id: str | None, entries: Sequence[Entry]) -> dict[str, Mapping[Account, Held]]:
+    """Return what each report has of its accounts; what has changed since the look is left to those who judge it."""
+    from analyzer.reading.normalizing import normalize  # noqa: PLC0415 - few folders need it
+    from analyzer.reading.parsing import parse  # noqa: PLC0415
+
+    found: dict[str, Mapping[Account, Held]] = {}
+    with Reader() as reader:
+        for entry in entries:
+            try:
+                source = entry.source(reader, IssueLog())
+            except ChangedError:
+                continue
+            log = IssueLog()
+            users = normalize(parse([source], log), [source], log, account_id).users
+            pairs, which = accounts_in(users)
+            found[entry.name] = {account: _of_rows(users[which == n]) for n, account in enumerate(pairs["account"])}
+    return found
+
+
+def _of_rows(users: Any) -> Held:  # noqa: ANN401 - a frame of pandas
+    import numpy as np  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+
+    from analyzer.reading.columns import lowered  # noqa: PLC0415
+
+    is_root = users["is_root"].to_numpy(dtype=bool)
+    names = lowered(users["user"][~is_root]).drop_null()
+    return Held(np.unique(pd.util.hash_array(np.array(names.to_pylist(), dtype=object))), bool(is_root.any()))
