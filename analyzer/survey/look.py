@@ -14,13 +14,13 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from analyzer.reading.containers import Content, DamagedError, NotAReportError, find_header, is_gzip, is_zip, to_utf8
+from analyzer.reading.containers import Content, DamagedError, find_header, is_gzip, is_zip, to_utf8
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.times import account_in_name, instant_in_name, parse_instant
 from analyzer.survey.accounts import accounts_at_start, rows_by_account, shared
 from analyzer.survey.entry import Contained, Entry, Facts, start_of
 from analyzer.survey.files import Reader, why
-from analyzer.survey.unpack import Opened, members_in, note_no_member, note_no_report, reports_in
+from analyzer.survey.unpack import Opened, is_office, members_in, note_no_member, note_no_report, reports_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -109,13 +109,14 @@ class _File:
         """Yield the reports in a zip archive, whose members are read one by one."""
         file, found = self.file, False
         try:
-            members = members_in(file, self.reader.members(file), 0)
+            archived = self.reader.members(file)
+            if is_office(archived):
+                yield from self._all_in(self.reader.read(file))
+                return
+            members = members_in(file, archived, 0)
         except (zipfile.BadZipFile, ValueError) as error:
             message = f"the zip archive cannot be opened ({error}); copy it again"
             self.log.add("unreadable_file", message, source=file.name)
-            return
-        except NotAReportError as error:
-            note_no_report(file, str(error), self.log)
             return
         for member, _ in members:
             before = len(self.log.rows)
@@ -161,7 +162,7 @@ class _File:
             header=content.header.header,
             captured_at=captured_at,
             captured_from=captured_from,
-            account_hint=_account_hint(one.name),
+            account_hint=content.account or _account_hint(one.name),
             accounts=frozenset(),
             side=self.how.side,
         )
