@@ -122,6 +122,7 @@ READ: dict[str, str | bytes] = {
     f"|  GeneratedTime  |  {GENERATED}  |\n|  ReportFormat  |  text/csv  |\n+----+----+\n",
     "--output text in another order": f"text/csv\t{GENERATED}\t{BASE64}\n",
     "yaml-stream": f"- Content: \n    {BASE64}\n  GeneratedTime: '{GENERATED}'\n  ReportFormat: text/csv\n",
+    "YAML of rows": "\n".join("- " + "\n  ".join(f"{name}: '{text}'" for name, text in row.items()) for row in DICTS),
     "Markdown": drawn("|" + "---|" * 22, "|"),
     "psql": drawn("----+----", " ") + "\n(3 rows)\n",
     "HTML": html(),
@@ -207,6 +208,61 @@ MARKED: dict[str, tuple[str | bytes, str]] = {
     "Powerpipe": (
         "User Name,User ARN,Password Enabled,MFA Active,Key 1 Last Rotated\nanna,x,true,true,\n",
         "Powerpipe",
+    ),
+    "Elastic cloudbeat": (
+        json.dumps(
+            {
+                "name": "anna",
+                "arn": "x",
+                "password_enabled": True,
+                "mfa_active": True,
+                "access_keys": [{"active": False, "has_used": False, "rotation_date": "N/A"}],
+            },
+            indent=1,
+        ),
+        "cloudbeat",
+    ),
+    "Fugue": (
+        json.dumps(
+            {
+                "report": [
+                    {
+                        "user": "anna",
+                        "password_enabled": True,
+                        "password_last_used": "N/A",
+                        "password_last_changed": "N/A",
+                        "mfa_active": True,
+                        "access_keys": [],
+                    }
+                ]
+            },
+            indent=1,
+        ),
+        "lists or mappings",
+    ),
+    "Shisho Cloud": (
+        json.dumps(
+            {
+                "credentialReport": {
+                    "contents": [
+                        {
+                            "user": "anna",
+                            "arn": "x",
+                            "passwordLastUsedAt": None,
+                            "passwordEnabled": True,
+                            "mfaActive": True,
+                            "accessKey1Active": True,
+                        }
+                    ]
+                }
+            },
+            indent=1,
+        ),
+        "Shisho",
+    ),
+    "cnquery": (
+        json.dumps({"aws.iam.credentialReport": [{"arn": "x", "createdAt": "y", "passwordEnabled": True}]}, indent=1),
+        "cnquery",
     ),
     "Panther": (json.dumps({"Resource": {"CredentialReport": {"UserName": "anna", "ARN": "x"}}}), "year 1"),
     "an empty ScoutSuite": (

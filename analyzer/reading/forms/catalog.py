@@ -14,7 +14,7 @@ READ: Final = (
     *("csv", "gzip", "zip", "tar"),
     *("json envelope", "yaml envelope", "text envelope", "table envelope", "xml envelope"),
     *("base64", "quoted base64", "pem armour", "bytes literal", "boto3 dump", "byte numbers", "ruby text"),
-    *("json text", "json rows", "json list of lines", "yaml rows", "lines of records"),
+    *("quoted text", "list of lines", "json rows", "yaml rows", "lines of records"),
     *("drawn table", "html table", "spreadsheet", "parquet"),
     *(one.name for one in PROGRAMS if not one.refused),
 )

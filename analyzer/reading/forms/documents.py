@@ -22,7 +22,8 @@ _KEY: Final = re.compile(
 )
 """A key of an envelope."""
 _YAML_KEY: Final = re.compile(
-    r"^(?:- |---\s*\n(?:- )?)?['\"]?(?:content|generated_?time|report_?format|state|description|code)['\"]?\s*:",
+    r"^(?:- |---\s*\n(?:- )?)?['\"]?"
+    r"(?:content|generated_?time|report_?format|state|description|code|user|arn|rows)['\"]?\s*:",
     re.IGNORECASE,
 )
 _ASSIGNED: Final = re.compile(r"\s*(?:(?:var|let|const)\s+)?[\w.$]+\s*=\s*(?=[{\[])")

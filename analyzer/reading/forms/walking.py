@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.reading.forms import answers
-from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened
+from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, OnlyMarksError, Opened
 from analyzer.reading.forms.headers import is_header, known_columns, parse_header, squeezed
 from analyzer.reading.forms.programs import ACCOUNT, ACCOUNT_NAMES, PROGRAMS, program_of
 from analyzer.reading.forms.values import bears_report, dated, decoded
@@ -102,7 +102,7 @@ def _units(values: Sequence[object]) -> Iterator[object]:
 def _open(value: object, way: _Way) -> Opened:
     """Return the reports in one value."""
     if isinstance(value, str):
-        form = "json text" if way.form != "json" or "\n" in value else "quoted base64"
+        form = "quoted text" if way.form != "json" or "\n" in value else "quoted base64"
         return [_with_account(decoded(value, form), way)]
     found = list(_found(value, way))
     if found:
@@ -125,7 +125,7 @@ def _found(value: object, way: _Way) -> Iterator[Opened]:
         elif _is_table(value):
             yield _table(value, way)
         elif _is_list_of_texts(value):
-            yield [_with_account(decoded(value, f"{way.form} list of lines"), way)]
+            yield [_with_account(decoded(value, "list of lines"), way)]
         else:
             for one in value:
                 yield from _found(one, way.to("", one))
@@ -143,6 +143,7 @@ def _in_mapping(value: Mapping[Any, Any], way: _Way) -> Iterator[Opened]:
     elif value and any(_is_row(one) for one in value.values()) and all(isinstance(one, dict) for one in value.values()):
         yield _rows(list(value.values()), way, len(value))
     else:
+        _refuse_nested(value)
         for key, one in value.items():
             below = way.to(key, one)
             if below.keys != way.keys:
@@ -273,6 +274,20 @@ def _is_columnar(value: Mapping[Any, Any]) -> bool:
     return len(known_columns(map(str, value))) >= _ENOUGH and all(
         isinstance(one, (dict, list)) for one in value.values()
     )
+
+
+def _refuse_nested(value: Mapping[Any, Any]) -> None:
+    """Raise DamagedError where a mapping is a row in a form that is not read, with values inside of values."""
+    names = [str(key) for key in value]
+    keys = value.get("access_keys")
+    if isinstance(keys, list) and keys and isinstance(keys[0], dict):
+        names += [f"access_keys.{key}" for key in keys[0]]
+    known = known_columns(names)
+    program = program_of(names)
+    if program and program.refused and len(known) > 2:
+        raise DamagedError(f"rows of {program.name}: {program.refused}")
+    if len(known) >= _ENOUGH and not _is_columnar(value):
+        raise OnlyMarksError("rows of a report whose cells are lists or mappings, as no known program writes them")
 
 
 def _refuse_empty(value: object, way: _Way) -> None:
