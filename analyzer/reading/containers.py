@@ -123,10 +123,12 @@ def read_contents(data: bytes) -> list[Content | DamagedError]:
         raise NotAReportError("the file is empty")
     found = find_header(csv_text)
     if found is not None:
-        if b"\0" in csv_text or (encoding.startswith("utf-16") and _ASCII_PAIRS.search(csv_text.decode())):
+        # NULs at the end are padding, which is left out, with an issue, when the report is read.
+        inside = csv_text.rstrip(b"\0")
+        if b"\0" in inside or (encoding.startswith("utf-16") and _ASCII_PAIRS.search(inside.decode())):
             raise DamagedError("two encodings in one file: reports of both were run together; split them apart")
         return [Content(csv_text, found, "csv", encoding)]
-    opened = _open(csv_text)
+    opened = _open(csv_text.rstrip(b"\0 \t\n"))
     return [replace(one, encoding=encoding) if isinstance(one, Content) else one for one in opened]
 
 

@@ -49,8 +49,8 @@ _ARN: Final = re.compile(ARN)
 _ARN_BEGINNING: Final = re.compile(ARN_BEGINNING)
 _NAME_IN_REPAIR: Final = re.compile(r"[!-~]+")
 """The only names that a repair may put together: IAM allows no others, so another one is a sign of a wrong guess."""
-_TITLE: Final = re.compile(r"sep=.|[=#*_+~-]+|[^,;\t]*[^,;\t\w+=.@-][^,;\t]*")
-"""A line between two reports: without delimiters, and with a character that no user's name has."""
+_TITLE: Final = re.compile(r"sep=.|[=#*_+~-]+|[^,;\t\"]*[ #*:()\[\]!|/~{}][^,;\t\"]*")
+"""A line between two reports: without delimiters and quotes, and with a character that no user's name has."""
 _FLAGS: Final = frozenset({"true", "false"})
 
 
@@ -77,13 +77,13 @@ def take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
             line=line,
         )
         header, start, first = found, min(line_end + 1, len(body)), line + 1
-    last = Report(report.source, header, body[start:], line_numbers(first, 0))
+    last = Report(report.source, header, _without_title(body[start:], first, source, log), line_numbers(first, 0))
     parts.append(_widths_mended(last, first, source, log))
     return parts
 
 
 def _without_title(body: bytes, first: int, source: Source, log: IssueLog) -> bytes:
-    """Return what stands above a further header without the lines between the reports, such as `=== 111122223333 ===`.
+    """Return a report without the lines that stand below it, such as `=== 111122223333 ===` above the next one.
 
     Only what cannot be the beginning of a row is left out: a name may hold no blank.
     """

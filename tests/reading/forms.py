@@ -141,6 +141,10 @@ READ: dict[str, str | bytes] = {
     "jq without -r": json.dumps(REPORT),
     "literal line ends": REPORT.replace("\n", "\\n"),
     "lines in quotes": "\n".join(f'"{line}"' for line in LINES),
+    "lines around JSON": f"Generating the report...\ndone\n{envelope()}\nwritten to a file\n",
+    "file names with a colon": "\n".join(f"C:\\reports\\a.csv:{line}" for line in LINES),
+    "a line below": f"{REPORT}\n\n2 users (root aside).\n",
+    "padding behind an envelope": envelope() + "\0\0\0",
     "wrapped at 80 columns": "\n".join(wrapped(line, 80) for line in LINES),
     "pprint of boto3": f"{{'Content': {REPORT[:90].encode()!r}\n            {REPORT[90:].encode()!r},\n "
     "'GeneratedTime': datetime.datetime(2026, 10, 31, 8, 0, tzinfo=tzlocal()),\n 'ReportFormat': 'text/csv'}",

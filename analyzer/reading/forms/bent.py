@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from analyzer.reading.forms.content import Content, DamagedError, Opened, Remark
+from analyzer.reading.forms.content import Content, DamagedError, Opened, Remark, left_out_lines
 from analyzer.reading.forms.headers import (
     DELIMITERS,
     HEADER_LENGTH,
@@ -19,7 +19,6 @@ from analyzer.reading.forms.headers import (
     split_line,
 )
 from analyzer.reading.forms.programs import program_of
-from analyzer.reading.forms.texts import left_out_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -122,7 +121,9 @@ def _without_prefixes(text: str) -> tuple[str, str] | None:
         for said, prefix in _PREFIXES:
             if prefix.fullmatch(line[: start.start()]) is None:
                 continue
-            matches = [prefix.match(one) for one in lines]
+            literal = line[: start.start()]
+            same = all(one.startswith(literal) for one in lines if one.strip())
+            matches = [re.compile(re.escape(literal)).match(one) if same else prefix.match(one) for one in lines]
             if all(match or not one.strip() for match, one in zip(matches, lines, strict=True)):
                 stripped = [one[match.end() :] if match else one for match, one in zip(matches, lines, strict=True)]
                 return "\n".join(stripped), f"{said} before each line"

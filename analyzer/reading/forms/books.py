@@ -7,9 +7,15 @@ from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened, OwnOutputError
+from analyzer.reading.forms.content import (
+    Content,
+    DamagedError,
+    NotAReportError,
+    Opened,
+    OwnOutputError,
+    left_out_lines,
+)
 from analyzer.reading.forms.headers import is_header, known_columns
-from analyzer.reading.forms.texts import left_out_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from analyzer.reading.forms.headers import FoundHeader
@@ -65,3 +66,16 @@ class Content:
 
 Opened = list[Content | DamagedError]
 """The reports in a file, in their order; one that cannot be opened beside others stands there as its error."""
+
+_MOST: Final = 20
+
+
+def left_out_lines(lines: Sequence[tuple[int, str]]) -> tuple[Remark, ...]:
+    """Return the issues on lines (their numbers and texts) that stand outside of a report."""
+    said = "no line of the report: left out; keep the report alone in its file"
+    shown = [Remark("line_left_out", said, number, value=text[:200]) for number, text in lines[:_MOST]]
+    if len(lines) > _MOST:
+        number, text = lines[_MOST]
+        many = f"this and {len(lines) - _MOST - 1:,} further lines are no lines of the report: left out"
+        shown.append(Remark("line_left_out", many, number, value=text[:200]))
+    return tuple(shown)

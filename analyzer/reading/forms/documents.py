@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.reading.forms import answers
-from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened
-from analyzer.reading.forms.texts import left_out_lines
+from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened, left_out_lines
 from analyzer.reading.forms.values import BEGINNING, dated, decoded
 from analyzer.reading.forms.walking import reports_in_values
 
@@ -47,11 +46,14 @@ def open_json(text: str) -> Opened | None:
         above, whole = whole[: start.start()], whole[start.start() :]
         if not _JSON.match(whole):
             return None
-    opened = reports_in_values([*_answer(above), *_values(whole)], "json")
-    if above and isinstance(opened[-1], Content) and not list(_answer(above)):
-        lines = [(number, line) for number, line in enumerate(above.split("\n"), start=1) if line.strip()]
-        opened = [replace(one, remarks=left_out_lines(lines)) if isinstance(one, Content) else one for one in opened]
-    return opened
+    first = text.count("\n", 0, len(text) - len(text.lstrip())) + above.count("\n") + 1
+    noise: list[tuple[int, str]] = []
+    answered = list(_answer(above))
+    if above and not answered:
+        noise += [(number, line) for number, line in enumerate(above.split("\n"), first - above.count("\n")) if line]
+    opened = reports_in_values([*answered, *_values(whole, first, noise)], "json")
+    remarks = left_out_lines(noise)
+    return [replace(one, remarks=one.remarks + remarks) if isinstance(one, Content) else one for one in opened]
 
 
 def _answer(text: str) -> Iterator[DamagedError]:
@@ -62,8 +64,11 @@ def _answer(text: str) -> Iterator[DamagedError]:
         yield answer
 
 
-def _values(text: str) -> Iterator[Any]:
-    """Yield the JSON values that follow each other in `text`; what stands between those of reports is damage."""
+def _values(text: str, first: int, noise: list[tuple[int, str]]) -> Iterator[Any]:
+    """Yield the JSON values that follow each other in `text`, which begins on line `first` of its file.
+
+    A value that is cut is yielded as its error, and so is AWS's refusal in the place of one; other lines go to `noise`.
+    """
     decoder, position = json.JSONDecoder(), 0
     is_marked: bool | None = None
     while position < len(text):
@@ -75,7 +80,13 @@ def _values(text: str) -> Iterator[Any]:
                 raise NotAReportError("neither a credential report nor an envelope of one") from error
             newline = text.find("\n", position)
             following = _NEXT.search(text, newline) if newline >= 0 else None
-            yield _between(text[position : following.start() if following else len(text)], error)
+            between = text[position : following.start() if following else len(text)]
+            damage = _between(between, error)
+            if damage is not None:
+                yield damage
+            else:
+                number = first + text.count("\n", 0, position)
+                noise += [(n, line) for n, line in enumerate(between.split("\n"), number) if line.strip()]
             position = following.end() if following else len(text)
             continue
         yield value
@@ -87,13 +98,13 @@ def _is_marked(text: str) -> bool:
     return BEGINNING in text or _KEY.search(text) is not None or _ROW_MARK.search(text) is not None
 
 
-def _between(text: str, error: Exception) -> DamagedError:
-    """Return what is wrong with a text between JSON values."""
+def _between(text: str, error: Exception) -> DamagedError | None:
+    """Return what is wrong with a text between JSON values; None where it was never meant to be one."""
     for answer in _answer(text):
         return answer
     if text.lstrip().startswith(("{", "[", '"')):
         return DamagedError(f"the JSON envelope is cut or corrupt ({error}); download it again")
-    return DamagedError(f"no JSON: {text.strip()[:80]!r}; download this report again")
+    return None
 
 
 def open_yaml(text: str) -> Opened | None:

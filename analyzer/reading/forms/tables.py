@@ -7,9 +7,8 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Final
 
-from analyzer.reading.forms.content import Content, DamagedError, Opened
+from analyzer.reading.forms.content import Content, DamagedError, Opened, left_out_lines
 from analyzer.reading.forms.headers import canonical, is_header, known_columns
-from analyzer.reading.forms.texts import left_out_lines
 from analyzer.reading.forms.values import dated, decoded
 from analyzer.reading.layout import ROOT_USER
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened, Remark
+from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened, left_out_lines
 from analyzer.reading.forms.encodings import to_utf8
 from analyzer.reading.forms.headers import find_header
 from analyzer.reading.forms.values import BEGINNING, dated, decoded
@@ -114,17 +114,3 @@ def _whole(text: str) -> bytes | None:
         return None
     first, _, last = data.rstrip(b"\n").rpartition(b"\n")
     return data if last.count(b",") >= first.partition(b"\n")[0].count(b",") else None
-
-
-_MOST: Final = 20
-
-
-def left_out_lines(lines: list[tuple[int, str]]) -> tuple[Remark, ...]:
-    """Return the issues on lines (their numbers and texts) that stand outside of a report."""
-    said = "no line of the report: left out; keep the report alone in its file"
-    shown = [Remark("line_left_out", said, number, value=text[:200]) for number, text in lines[:_MOST]]
-    if len(lines) > _MOST:
-        number, text = lines[_MOST]
-        many = f"this and {len(lines) - _MOST - 1:,} further lines are no lines of the report: left out"
-        shown.append(Remark("line_left_out", many, number, value=text[:200]))
-    return tuple(shown)

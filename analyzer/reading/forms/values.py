@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from analyzer.reading.forms.content import Content, DamagedError, NotAReportError
+from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, left_out_lines
 from analyzer.reading.forms.encodings import to_utf8
 from analyzer.reading.forms.headers import find_header, find_header_below
 from analyzer.reading.times import parse_instant
@@ -23,6 +23,7 @@ _LITERAL: Final = re.compile(r"b(['\"])")
 _NUMBERS: Final = re.compile(
     r"\[?\s*(?:0x[0-9a-f]{2}|\d{1,3})(?:[\s,]+(?:0x[0-9a-f]{2}|\d{1,3}))+\s*\]?", re.IGNORECASE
 )
+_TEXT: Final = re.compile(r"^(?!sep=.$).*[^\s\ufeff]")
 _DATA_URL: Final = re.compile(r"data:[\w/;=-]*base64,")
 
 
@@ -32,7 +33,9 @@ def decoded(value: object, container: str) -> Content:
     for _ in range(_DEEPEST):
         found = find_header(data) or find_header_below(data)
         if found is not None:
-            return Content(data, found, container, encoding)
+            above = data[: found.start].decode("utf-8", errors="replace").split("\n")
+            left_out = [(number, line) for number, line in enumerate(above, 1) if _TEXT.search(line)]
+            return Content(data, found, container, encoding, remarks=left_out_lines(left_out))
         try:
             data, encoding = to_utf8(_bytes_in(data.decode()))
         except (DamagedError, UnicodeDecodeError):
