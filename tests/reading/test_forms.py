@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.reading.containers import DamagedError, read_contents
 from analyzer.reading.forms import catalog
 from tests.cli.running import Ran, run
 from tests.reading.forms import (
@@ -87,6 +89,15 @@ def test_what_is_no_report_is_passed_over(tmp_path: Path, name: str) -> None:
     tables, log = read(tmp_path)
     assert len(tables.users) == 2
     assert codes(log) == ["not_a_report"]
+
+
+@pytest.mark.parametrize("form", [form for form in READ if not form.startswith(("tar", "xlsx"))])
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+def test_a_file_that_is_cut_is_never_passed_over(form: str, part: float) -> None:
+    whole = READ[form]
+    data = whole if isinstance(whole, bytes) else whole.encode()
+    with contextlib.suppress(DamagedError):
+        assert read_contents(data[: int(len(data) * part)])
 
 
 def test_the_manual_lists_the_forms_that_are_read_and_refused() -> None:

@@ -82,7 +82,8 @@ def find_foreign(text: bytes) -> tuple[str, bytes] | None:
 def open_bent(text: bytes) -> Opened | None:
     """Return the report in a CSV whose lines were changed; DamagedError where what they were is not certain."""
     opened = _straight(text, (_without_prefixes, _with_line_ends, _unwrapped))
-    if opened is None and is_cut_header(text.lstrip(b"\n").partition(b"\n")[0]):
+    ends = (text.lstrip(b"\n").partition(b"\n")[0], text.rpartition(b"\n")[2])
+    if opened is None and find_header_below(text) is None and any(is_cut_header(line) for line in ends):
         raise DamagedError("the header of a report that ends in the middle of a name; download the report again")
     return opened
 

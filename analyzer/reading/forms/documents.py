@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.reading.forms import answers
 from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened, left_out_lines
+from analyzer.reading.forms.headers import known_columns
 from analyzer.reading.forms.values import BEGINNING, dated, decoded
-from analyzer.reading.forms.walking import reports_in_values
+from analyzer.reading.forms.walking import ENOUGH, cut_row, reports_in_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ _JSON: Final = re.compile(r"\{\s*[\"}]|\[|\"|-?\d+\s*$|null\s*$")
 """How JSON begins; Go, JavaScript and Python begin their prints with a bare name or a single quote."""
 _NEXT: Final = re.compile(r"^[ \t]*(?=[{\[])", re.MULTILINE)
 _ROW_MARK: Final = re.compile(r'"(?:password_?enabled|access_?key_?1_?active|mfa_?active)"', re.IGNORECASE)
-_XML: Final = re.compile(r"<(?:\w+:)?(Content|GeneratedTime)>\s*(?:<!\[CDATA\[)?([^<\]]*)")
+_XML: Final = re.compile(r"<(?:\w+:)?(Content|GeneratedTime)>\s*(?:<!\[CDATA\[)?([^<\]]*)(?:\]\]>)?</")
 
 
 def open_json(text: str) -> Opened | None:
@@ -117,10 +118,16 @@ def open_yaml(text: str) -> Opened | None:
         # BaseLoader: every scalar stays the text it is, GeneratedTime included.
         values = list(yaml.load_all(text, Loader=yaml.BaseLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if _KEY.search(text) or BEGINNING in text:
+        if _KEY.search(text) or BEGINNING in text or _has_row_keys(text):
             raise DamagedError("the YAML envelope is cut or corrupt; download it again") from error
         return None
-    return reports_in_values(values, "yaml")
+    rows = values[0] if len(values) == 1 and isinstance(values[0], list) else values
+    opened = reports_in_values(values, "yaml")
+    return opened + cut_row(rows)
+
+
+def _has_row_keys(text: str) -> bool:
+    return len(known_columns(re.findall(r"^[ -]*['\"]?([\w -]+?)['\"]?:", text, re.MULTILINE))) >= ENOUGH
 
 
 def open_xml(text: str) -> Opened | None:
@@ -139,4 +146,6 @@ def open_xml(text: str) -> Opened | None:
             opened[-1] = dated(opened[-1], value.strip())
     if len(opened) == 1 and isinstance(opened[0], DamagedError):
         raise opened[0]
+    if len(opened) < len(re.findall(r"<(?:\w+:)?Content>", text)):
+        opened.append(DamagedError("the XML is cut in the middle of Content; get the report again"))
     return opened or None

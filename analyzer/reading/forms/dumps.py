@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened
 from analyzer.reading.forms.values import BEGINNING, dated, dated_by_parts, decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _START: Final = r"\[\s*117[,\s]+115[,\s]+101[,\s]+114[,\s]+44\b"
 _BYTES: Final = re.compile(rf"(?P<bytes>{_START}[\d,\s]*\])")
@@ -92,24 +95,30 @@ def open_dump(text: str) -> Opened | None:
     mentions = re.search(r"Content\b|content\b|inner|HeapByteBuffer|MemoryStream|Buffer|&?\{\[117 ", text[:65_536])
     if mentions is None:
         return None
-    time = _GENERATED.search(text)
-    opened: Opened = []
-    for found in _BYTES.finditer(text):
-        opened.append(_dated_dump(found["bytes"], "byte numbers", time))
-    for found in _HEX.finditer(text):
-        opened.append(_dated_dump([*bytes.fromhex(found[1])] if len(found[1]) % 2 == 0 else "", "byte numbers", time))
-    for found in _RUBY.finditer(text):
-        value = found[1][1:-1].replace("\\n", "\n").replace('\\"', '"')
-        if value.startswith(("user,", BEGINNING)):
-            opened.append(_dated_dump(value, "ruby text", time))
+    opened = list(_prints(text))
     if any(isinstance(one, Content) for one in opened):
         return opened
+    if not opened and re.search(_START, text):
+        raise DamagedError("the bytes of a report as numbers, cut before their end; write Content itself into the file")
     for lost in LOST:
         if lost.pattern.search(text) and re.search(r"GeneratedTime|ReportFormat|generated_time", text):
             raise DamagedError(f"{lost.name}: it does not hold the rows of the report; {lost.way_out}, or get it again")
     if opened and isinstance(opened[0], DamagedError):
         raise opened[0]
     return None
+
+
+def _prints(text: str) -> Iterator[Content | DamagedError]:
+    """Yield the reports whose bytes stand in a print: as decimal numbers, as hex, or as Ruby's text."""
+    time = _GENERATED.search(text)
+    for found in _BYTES.finditer(text):
+        yield _dated_dump(found["bytes"], "byte numbers", time)
+    for found in _HEX.finditer(text):
+        yield _dated_dump([*bytes.fromhex(found[1])] if len(found[1]) % 2 == 0 else "", "byte numbers", time)
+    for found in _RUBY.finditer(text):
+        value = found[1][1:-1].replace("\\n", "\n").replace('\\"', '"')
+        if value.startswith(("user,", BEGINNING)):
+            yield _dated_dump(value, "ruby text", time)
 
 
 def _dated_dump(value: object, form: str, time: re.Match[str] | None) -> Content | DamagedError:

@@ -10,6 +10,7 @@ from typing import Final
 from analyzer.reading.forms.content import Content, DamagedError, Opened, left_out_lines
 from analyzer.reading.forms.headers import canonical, is_header, known_columns
 from analyzer.reading.forms.values import dated, decoded
+from analyzer.reading.forms.walking import cut_row
 from analyzer.reading.layout import ROOT_USER
 
 _RULE: Final = re.compile(r"[\s|+:=\-─━│┼├┤┌┐└┘┬┴]+")
@@ -70,7 +71,7 @@ def open_records(text: str) -> Opened | None:
         return None
     from analyzer.reading.forms import grids  # noqa: PLC0415 - few forms need Arrow
 
-    return grids.from_mappings(rows, "lines of records")
+    return grids.from_mappings(rows, "lines of records") + cut_row(rows)
 
 
 def open_html(text: str) -> Opened | None:
@@ -81,13 +82,15 @@ def open_html(text: str) -> Opened | None:
     page.feed(text)
     names: list[str] = []
     rows = []
+    if page.rows and "</table" not in text[text.lower().rfind("<tr") :].lower():
+        page.rows.append(["cut"])
     for cells in page.rows:
         if names and len(cells) == len(names):
             rows.append(cells)
         elif not names and is_header(cells) and len(known_columns(cells)) >= _ENOUGH:
             names = cells
         elif names and any(cells):
-            raise DamagedError(f"an HTML table with a row of {len(cells)} cells, not {len(names)}; use the CSV")
+            raise DamagedError(f"an HTML table that is cut, or has a row of {len(cells)} cells, not {len(names)}")
     return _opened(names, rows, "html table", []) if names else None
 
 

@@ -20,7 +20,7 @@ _DEEPEST: Final = 12
 """Values in values past which nothing is looked for."""
 _AWS_KEYS: Final = frozenset({"Content", "GeneratedTime", "ReportFormat"})
 _SQUEEZED: Final = frozenset(squeezed(key) for key in _AWS_KEYS)
-_ENOUGH: Final = 5
+ENOUGH: Final = 5
 """AWS's column names that make a mapping a row, or a line the header of a table."""
 _CUSTODIAN: Final = "c7n:credential-report"
 _SLOTS: Final = {
@@ -211,7 +211,7 @@ def _is_row(value: object) -> bool:
     columns = [names.get(str(key).lower(), str(key)) for key in value]
     if program and program.refused:
         return any(column.lower().startswith(("user", "arn", "name")) for column in columns)
-    return is_header(columns) and len(known_columns(columns)) >= (3 if program else _ENOUGH)
+    return is_header(columns) and len(known_columns(columns)) >= (3 if program else ENOUGH)
 
 
 def _rows(rows: Sequence[Mapping[Any, Any]], way: _Way, count: int) -> Opened:
@@ -231,6 +231,20 @@ def _rows(rows: Sequence[Mapping[Any, Any]], way: _Way, count: int) -> Opened:
     return opened
 
 
+def cut_row(rows: object) -> list[DamagedError]:
+    """Return the damage of rows, as mappings, whose last one ends before its last column; none where they are whole.
+
+    Only for forms that can be read up to where they are cut.
+    """
+    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows) or len(rows) < 2:
+        return []
+    if len(rows[-1]) < min(len(one) for one in rows[:-1]):
+        return [
+            DamagedError("the last row ends before its last column: rows after it are missing; get the report again")
+        ]
+    return []
+
+
 def _from_custodian(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row that Cloud Custodian keeps as lists of slots: a slot that is not there was empty."""
     row = {name: value for name, value in report.items() if name not in _SLOTS}
@@ -247,7 +261,7 @@ def _is_table(value: object) -> bool:
     if not isinstance(value, list) or not value or not isinstance(value[0], list):
         return False
     first = value[0]
-    return all(isinstance(one, str) for one in first) and is_header(first) and len(known_columns(first)) >= _ENOUGH
+    return all(isinstance(one, str) for one in first) and is_header(first) and len(known_columns(first)) >= ENOUGH
 
 
 def _table(value: Sequence[Any], way: _Way) -> Opened:
@@ -267,11 +281,11 @@ def _is_list_of_texts(value: object) -> bool:
 def _names_columns(value: object) -> bool:
     """Whether a value lists the columns of a report, as Steampipe does beside its rows."""
     names = [str(one.get("name")) for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-    return program_of(names) is not None or len(known_columns(names)) >= _ENOUGH
+    return program_of(names) is not None or len(known_columns(names)) >= ENOUGH
 
 
 def _is_columnar(value: Mapping[Any, Any]) -> bool:
-    return len(known_columns(map(str, value))) >= _ENOUGH and all(
+    return len(known_columns(map(str, value))) >= ENOUGH and all(
         isinstance(one, (dict, list)) for one in value.values()
     )
 
@@ -286,7 +300,7 @@ def _refuse_nested(value: Mapping[Any, Any]) -> None:
     program = program_of(names)
     if program and program.refused and len(known) > 2:
         raise DamagedError(f"rows of {program.name}: {program.refused}")
-    if len(known) >= _ENOUGH and not _is_columnar(value):
+    if len(known) >= ENOUGH and not _is_columnar(value):
         raise OnlyMarksError("rows of a report whose cells are lists or mappings, as no known program writes them")
 
 
