@@ -52,6 +52,14 @@ CODES: Final = {
     "older_side": Code(Level.UNREADABLE, "newer side not later than the older one, not compared"),
     "went_backwards": Code(Level.UNREADABLE, "time earlier than in an older snapshot"),
     "missed_before": Code(Level.UNREADABLE, "made before the older snapshot, but not in it"),
+    "own_output": Code(Level.NOTICE, "output of credreport passed over"),
+    "line_left_out": Code(Level.REPAIRED, "line that is not of the report, left out"),
+    "form_straightened": Code(
+        Level.REPAIRED, "report whose lines were changed on the way, read in the only way that fits"
+    ),
+    "lossy_form": Code(Level.UNREADABLE, "form of another program, which lost part of the report"),
+    "filtered_form": Code(Level.UNREADABLE, "form of another program, which may hold some of the users only"),
+    "unopened_archive": Code(Level.REJECTED, "archive not read"),
     "split_report": Code(Level.REPAIRED, "further report in one file, split apart"),
     "split_row": Code(Level.REPAIRED, "rows of several reports on one line, split apart"),
     "repaired_row": Code(Level.REPAIRED, "row of the wrong width, repaired"),

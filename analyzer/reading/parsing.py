@@ -17,7 +17,7 @@ from pyarrow import csv as arrow_csv
 
 from analyzer.reading.columns import true_where
 from analyzer.reading.endings import note_endings
-from analyzer.reading.layout import ACCOUNT, COLUMNS, OPTIONAL_COLUMNS, account_column
+from analyzer.reading.layout import ACCOUNT, COLUMNS, LAST_USED_COLUMNS, OPTIONAL_COLUMNS, account_column
 from analyzer.reading.repairs import LONGEST_LINE, line_numbers, take_apart
 from analyzer.reading.source import Report
 
@@ -228,8 +228,10 @@ def _remarks(columns: Sequence[str]) -> Iterator[_Remark]:
         elif column in seen:
             yield "duplicate_column", "the column stands twice; only the first one was read", column
         seen.add(column)
+    # Reports of 2014 and 2015 have none of these six; where some are there, the others were dropped or renamed.
+    optional = OPTIONAL_COLUMNS if seen.isdisjoint(LAST_USED_COLUMNS) else OPTIONAL_COLUMNS - {*LAST_USED_COLUMNS}
     for column in COLUMNS:
-        if column not in seen and column not in OPTIONAL_COLUMNS:
+        if column not in seen and column not in optional:
             why = "the report has no such column: what depends on it is not checked; use the report as AWS made it"
             yield "missing_column", why, column
 

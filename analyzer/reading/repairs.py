@@ -49,6 +49,8 @@ _ARN: Final = re.compile(ARN)
 _ARN_BEGINNING: Final = re.compile(ARN_BEGINNING)
 _NAME_IN_REPAIR: Final = re.compile(r"[!-~]+")
 """The only names that a repair may put together: IAM allows no others, so another one is a sign of a wrong guess."""
+_TITLE: Final = re.compile(r"sep=.|[=#*_+~-]+|[^,;\t\"]*[ #*:()\[\]!|/~{}][^,;\t\"]*")
+"""A line between two reports: without delimiters and quotes, and with a character that no user's name has."""
 _FLAGS: Final = frozenset({"true", "false"})
 _NAME_IN_IAM: Final = re.compile(rf"[A-Za-z0-9_+=,.@-]+|{re.escape(ROOT_USER)}")
 
@@ -64,7 +66,7 @@ def take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
     parts: list[Report] = []
     header, start, first = report.header, 0, offset
     for line_start, at, line_end, found in _further_headers(body, report.header):
-        before = body[start:at]
+        before = _without_title(body[start:at], first, source, log) if at == line_start else body[start:at]
         parts.append(_widths_mended(Report(report.source, header, before, line_numbers(first, 0)), first, source, log))
         line = offset + body.count(b"\n", 0, at)
         log.add(
@@ -76,9 +78,29 @@ def take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
             line=line,
         )
         header, start, first = found, min(line_end + 1, len(body)), line + 1
-    last = Report(report.source, header, body[start:], line_numbers(first, 0))
+    last = Report(report.source, header, _without_title(body[start:], first, source, log), line_numbers(first, 0))
     parts.append(_widths_mended(last, first, source, log))
     return parts
+
+
+def _without_title(body: bytes, first: int, source: Source, log: IssueLog) -> bytes:
+    """Return a report without the lines that stand below it, such as `=== 111122223333 ===` above the next one.
+
+    Only what cannot be the beginning of a row is left out: a name may hold no blank.
+    """
+    while True:
+        kept, _, last = body.rstrip(b"\n \t").rpartition(b"\n")
+        text = last.decode("utf-8", errors="replace").strip("\ufeff \t")
+        if not _TITLE.fullmatch(text) or "arn:" in text or text.startswith("<"):
+            return body
+        log.add(
+            "line_left_out",
+            "no line of the report: left out; keep each report alone in its file",
+            source=source.name,
+            line=first + kept.count(b"\n") + bool(kept),
+            value=text[:_SHOWN],
+        )
+        body = kept
 
 
 def line_numbers(first: int, count: int) -> npt.NDArray[np.int32]:

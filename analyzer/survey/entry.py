@@ -13,6 +13,7 @@ from analyzer.reading.containers import (
     Header,
     NotAReportError,
     find_header,
+    find_header_below,
     read_contents,
 )
 from analyzer.reading.limits import UNLIMITED, LimitError
@@ -118,7 +119,9 @@ class Entry:
         if not csv.isascii():
             csv = _valid_utf8(csv, self.name, log)
         # Characters that were replaced move what follows them.
-        header: FoundHeader = content.header if csv is content.csv else find_header(csv) or content.header
+        header: FoundHeader = (
+            content.header if csv is content.csv else find_header(csv) or find_header_below(csv) or content.header
+        )
         return Source(
             name=self.name,
             sha256=sha256,
@@ -138,7 +141,7 @@ class Entry:
         try:
             data = reader.read(self.file)
             if self.contained is not None:
-                found = find_header(data)
+                found = find_header(data) or find_header_below(data)
                 if found is None:
                     raise ChangedError(self.name)
                 one = self.contained

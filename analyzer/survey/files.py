@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from analyzer.reading.issues import IssueLog
 
 STDIN: Final = "-"
+_OWN: Final = frozenset({"manifest.json", "rendered.json", "_schema.json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,9 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
     except OSError as error:
         log.add("unreadable_file", f"the folder cannot be listed ({error.strerror}); allow reading it", source=name)
         return
+    if any(_is_own(entry) for entry in entries):
+        log.add("own_output", "a folder that credreport made: passed over; name a file in it to read that", source=name)
+        return
     for entry in entries:
         if leave_out is not None and _is_staging(entry, leave_out):
             continue
@@ -155,6 +159,17 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
             yield File(child, Path(entry.path), named=False, size=_size(entry))
         else:
             log.add("not_followed", f"{kind}; name it on the command line to have it read", source=child)
+
+
+def _is_own(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is the file by which an output or a store of credreport is known."""
+    if entry.name not in _OWN:
+        return False
+    try:
+        with Path(entry.path).open("rb") as stream:
+            return re.search(rb'"program"\s*:\s*"credreport"', stream.read(4096)) is not None
+    except OSError:  # reading it will tell
+        return False
 
 
 def _is_staging(entry: os.DirEntry[str], output: Path) -> bool:
@@ -246,6 +261,7 @@ class Reader:
         archive = self._archive(path)
         member = archive.infolist()[position]
         self._limits.check_packed(member.file_size, member.compress_size)
+        require_plain(member)
         try:
             with archive.open(member) as stream:
                 return take(stream)
@@ -253,6 +269,12 @@ class Reader:
             raise
         except Exception as error:  # passwords, unknown methods, and each codec's own errors
             raise OSError(str(error)) from error
+
+
+def require_plain(member: zipfile.ZipInfo) -> None:
+    """Raise OSError where a member of a zip archive is encrypted."""
+    if member.flag_bits & 1:
+        raise OSError("it is encrypted: unpack the archive with its password, and give the files")
 
 
 def _at_url(url: str, take: Callable[[Any, str], Any]) -> Any:  # noqa: ANN401 - what `take` returns

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from analyzer.reading.containers import Content, DamagedError, NotAReportError, find_header, is_gzip, is_zip, to_utf8
+from analyzer.reading.containers import Content, DamagedError, find_header, is_gzip, is_zip, to_utf8
+from analyzer.reading.forms.marks import refusal
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, LimitError, Limits, check_lines_of
 from analyzer.reading.times import parse_generated_time
@@ -23,7 +24,16 @@ from analyzer.survey.accounts import accounts_at_start, rows_by_account, shared
 from analyzer.survey.entry import Contained, Entry, Facts, start_of
 from analyzer.survey.files import Reader, why
 from analyzer.survey.names import Captured, GivenTime, account_hint, captured
-from analyzer.survey.unpack import Opened, begins_as_csv, members_in, note_no_member, note_no_report, reports_in
+from analyzer.survey.unpack import (
+    LOST,
+    Opened,
+    begins_as_csv,
+    is_office,
+    members_in,
+    note_no_member,
+    note_no_report,
+    reports_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,9 +48,6 @@ HEAD: Final = 65_536
 _TAIL: Final = 4_096
 _LONG: Final = 16_000_000
 """Bytes of a CSV from which its lines are looked at before it is read."""
-_LOST: Final = {"unreadable_file", "over_limit"}
-_SIGN: Final = re.compile(rb"Content|dXNlcixhcm4|-----BEGIN|user_creation_time|arn:aws")
-"""What a report in another form than CSV shows near its beginning."""
 _PACKING: Final = 8
 """About how many times larger a CSV is than its gzip file."""
 _QUOTED: Final = 80
@@ -128,7 +135,11 @@ class _File:
         """
         file, limits = self.file, self.how.limits
         is_csv = begins_as_csv(head)
-        if file.size > limits.other_forms and not file.named and not (is_csv or is_gzip(head) or _SIGN.search(head)):
+        if (
+            file.size > limits.other_forms
+            and not file.named
+            and not (is_csv or is_gzip(head) or isinstance(refusal(head), DamagedError))
+        ):
             return True
         limits.check(file.size, is_csv=is_csv or is_gzip(head))
         if is_csv and file.size > _LONG and isinstance(file.path, Path):
@@ -140,13 +151,14 @@ class _File:
         """Yield the reports in a zip archive, whose members are read one by one."""
         file, found = self.file, False
         try:
-            members = members_in(file, self.reader.members(file), 0, file.size)
+            archived = self.reader.members(file)
+            if is_office(archived):
+                yield from self._all_in(self.reader.read(file))
+                return
+            members = members_in(file, archived, 0, file.size)
         except (zipfile.BadZipFile, ValueError) as error:
             message = f"the zip archive cannot be opened ({error}); copy it again"
             self.log.add("unreadable_file", message, source=file.name)
-            return
-        except NotAReportError as error:
-            note_no_report(file, str(error), self.log)
             return
         for member, _ in members:
             before = len(self.log.rows)
@@ -160,7 +172,7 @@ class _File:
                 note_no_member(member, str(error), self.log)
                 found = True
                 continue
-            found = found or bool(entries) or any(row[4] in _LOST for row in self.log.rows[before:])
+            found = found or bool(entries) or any(row[4] in LOST for row in self.log.rows[before:])
             yield from entries
         if not found:
             note_no_report(file, "an archive without a credential report", self.log)
@@ -200,7 +212,7 @@ class _File:
             header=content.header.header,
             captured_at=when.at,
             captured_from=when.known_from,
-            account_hint=account_hint(one.name),
+            account_hint=content.account or account_hint(one.name),
             accounts=frozenset(),
             side=self.how.side,
             month=when.month,

@@ -69,6 +69,7 @@ class Survey:
             entries += looked.entries
             log.rows += looked.issues
             progress.advance(count)
+        _pass_over_archives(entries, log)
         note_empty_folders(paths, [entry.name for entry in entries], log)
         _require_reports(entries, log)
         return cls._of(tuple(paths), entries, log.rows, looking, run)
@@ -207,6 +208,14 @@ def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
 def _may_be_of(captured_at: datetime | None, month: datetime | None) -> bool:
     """Whether a capture time may be that of a report of which the month is known, or nothing (None)."""
     return captured_at is None or month is None or start_of_month(captured_at) == month
+
+
+def _pass_over_archives(entries: Iterable[Entry], log: IssueLog) -> None:
+    """Count an archive that is not read only where it lies among reports: elsewhere it may hold anything."""
+    folders = {entry.name.rpartition("/")[0] for entry in entries}
+    for place, (source, line, column, value, code, message) in enumerate(log.rows):
+        if code == "unopened_archive" and source.rpartition("/")[0] not in folders:
+            log.rows[place] = (source, line, column, value, "not_a_report", f"passed over: {message}")
 
 
 def _require_reports(entries: Sequence[Entry], log: IssueLog) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tarfile
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -14,13 +15,20 @@ from analyzer.reading.containers import (
     Content,
     DamagedError,
     NotAReportError,
+    OnlyMarksError,
+    OwnOutputError,
+    UnopenedArchiveError,
     find_header,
+    find_header_below,
     is_gzip,
+    is_tar,
     is_zip,
     read_contents,
     to_utf8,
 )
+from analyzer.reading.layout import COLUMNS
 from analyzer.reading.limits import DAMAGED, LimitError, Limits, check_lines, check_together
+from analyzer.survey.files import require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +38,12 @@ if TYPE_CHECKING:
 
 REPORT_SUFFIXES: Final = frozenset({".csv", ".json", ".yaml", ".yml", ".txt", ".b64", ".gz", ".zip"})
 """An empty file with one of these endings is a download that failed, not a bystander."""
+_PROGRAMS: Final = frozenset(
+    {".py", ".sh", ".bash", ".ps1", ".bat", ".sql", ".tf", ".go", ".rb", ".ts", ".java", ".pl", ".rs", ".ipynb"}
+)
+"""Endings of programs and queries: column names in them, or an example, are no report."""
+LOST: Final = frozenset({"unreadable_file", "over_limit"})
+"""Issues of files that hold a report, or may, and were not read."""
 DEEPEST: Final = 5
 """Archives in archives past which nothing is unpacked."""
 _HEAD: Final = 65_536
@@ -57,16 +71,22 @@ def reports_in(  # noqa: PLR0913 - what is opened, how far, and what was opened 
         inner, layers = gunzipped(data, limits)
         wrapping += "gzip, " * layers
         if is_zip(inner):
-            yield from _unzip(file, inner, log, limits, wrapping=f"{wrapping}zip, ", depth=depth)
+            yield from _unzip(file, inner, log, limits, wrapping=wrapping, depth=depth)
+        elif is_tar(inner):
+            yield from _untar(file, inner, log, limits, wrapping=f"{wrapping}tar, ", depth=depth)
         else:
             check_size(inner, limits)
             yield from _open(file, data, inner, log, wrapping)
+    except UnopenedArchiveError as error:
+        log.add("unreadable_file" if file.named else "unopened_archive", str(error), source=file.name)
+    except OwnOutputError as error:
+        log.add("own_output", f"passed over: {error}", source=file.name)
     except DamagedError as error:
         log.add("unreadable_file", str(error), source=file.name)
     except LimitError as error:
         log.add("over_limit", str(error), source=file.name)
     except NotAReportError as error:
-        note_no_report(file, str(error), log)
+        note_no_report(file, f"{error}{error.begins if file.named else ''}", log)
     except Exception as error:  # noqa: BLE001 - one odd file must not cost the others
         log.add("unreadable_file", f"cannot be read ({type(error).__name__}: {error})", source=file.name)
 
@@ -82,9 +102,10 @@ def note_no_report(file: File, why: str, log: IssueLog) -> None:
 def begins_as_csv(head: bytes) -> bool:
     """Whether the first bytes of a file hold the header of a report's CSV."""
     try:
-        return find_header(to_utf8(head[: len(head) // 4 * 4])[0]) is not None
+        text, _ = to_utf8(head[: len(head) // 4 * 4])
     except DamagedError:
         return False
+    return find_header(text) is not None or find_header_below(text) is not None
 
 
 def check_size(data: bytes, limits: Limits) -> None:
@@ -115,14 +136,75 @@ def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) 
     """Yield the reports in a file that is no archive; `inner` is `given` without its gzip layers."""
     if not inner.strip() and Path(file.name).suffix.lower() in REPORT_SUFFIXES:
         raise DamagedError("the file is empty: the download failed; download it again")
-    contents = read_contents(inner)
+    try:
+        contents = read_contents(inner)
+    except OnlyMarksError as error:
+        if file.named or not is_program(file.name, inner):
+            raise
+        raise NotAReportError(str(error)) from error
+    if not file.named and is_program(file.name, inner) and (remarked(contents) or not _is_plain(contents)):
+        raise NotAReportError("a program, in which a report may be an example")
     sha256 = hashlib.sha256(given).hexdigest()
     for number, content in enumerate(contents, start=1):
         name = file.name if len(contents) == 1 else f"{file.name}#{number}"
         if isinstance(content, DamagedError):
             log.add("unreadable_file", str(content), source=name)
             continue
+        note_remarks(name, content, log)
         yield Opened(name, sha256, len(given), replace(content, container=wrapping + content.container))
+
+
+def is_program(name: str, data: bytes) -> bool:
+    """Whether a file is a program or a query, and not data."""
+    return Path(name).suffix.lower() in _PROGRAMS or data.startswith(b"#!")
+
+
+def _is_plain(contents: Sequence[Content | DamagedError]) -> bool:
+    first = contents[0]
+    return isinstance(first, Content) and first.container == "csv" and first.header.header.columns[0] in COLUMNS
+
+
+def remarked(contents: Sequence[Content | DamagedError]) -> bool:
+    """Whether something stands around a report."""
+    return any(isinstance(one, Content) and one.remarks for one in contents)
+
+
+def note_remarks(name: str, content: Content, log: IssueLog) -> None:
+    """Note what was noticed in opening a report."""
+    for code, message, line, column, value in content.remarks:
+        log.add(code, message, source=name, line=line, column=column, value=value)
+
+
+def _untar(  # noqa: PLR0913 - as `reports_in`
+    archive: File, data: bytes, log: IssueLog, limits: Limits, *, wrapping: str, depth: int
+) -> Iterator[Opened]:
+    """Yield the reports in a tar archive, its members by name as if it were a folder."""
+    if depth >= DEEPEST:
+        raise DamagedError(f"archives inside archives, {DEEPEST} deep; unpack them by hand")
+    found = False
+    try:
+        with tarfile.open(fileobj=BytesIO(data), mode="r:") as opened:
+            members = sorted((one for one in opened.getmembers() if one.isfile()), key=lambda one: one.name)
+            for inner, member in zip(_named(archive, [one.name for one in members]), members, strict=True):
+                stream = opened.extractfile(member)
+                content = stream.read() if stream is not None else b""
+                before = len(log.rows)
+                reports = list(reports_in(inner, content, log, limits, wrapping=wrapping, depth=depth + 1))
+                found = found or bool(reports) or any(row[4] in LOST for row in log.rows[before:])
+                yield from reports
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise DamagedError(f"the tar archive is cut or corrupt ({error}); copy it again") from error
+    if not found:
+        raise NotAReportError("an archive without a credential report")
+
+
+def _named(archive: File, names: Sequence[str]) -> Iterator[File]:
+    """Yield the members of an archive as files; names that come again are numbered."""
+    seen: Counter[str] = Counter()
+    for name in names:
+        seen[name] += 1
+        again = f"#{seen[name]}" if seen[name] > 1 else ""
+        yield type(archive)(f"{archive.name}/{name.removeprefix('./')}{again}", archive.path, named=False)
 
 
 def _unzip(  # noqa: PLR0913 - as `reports_in`
@@ -133,10 +215,14 @@ def _unzip(  # noqa: PLR0913 - as `reports_in`
         opened = zipfile.ZipFile(BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise DamagedError(f"the zip archive cannot be opened ({error}); copy it again") from error
-    found = False
+    if is_office(opened.infolist()):
+        yield from _sheets(archive, data, log, wrapping)
+        return
+    found, wrapping = False, f"{wrapping}zip, "
     for inner, member in members_in(archive, opened.infolist(), depth, len(data)):
         try:
             limits.check_packed(member.file_size, member.compress_size)
+            require_plain(member)
             content = opened.read(member)
         except LimitError as error:
             found = True
@@ -153,18 +239,35 @@ def _unzip(  # noqa: PLR0913 - as `reports_in`
         raise NotAReportError("an archive without a credential report")
 
 
+def is_office(members: Sequence[zipfile.ZipInfo]) -> bool:
+    """Whether a zip archive is a spreadsheet or another office document."""
+    return any(member.filename in {"[Content_Types].xml", "mimetype"} for member in members)
+
+
+def _sheets(file: File, data: bytes, log: IssueLog, wrapping: str) -> Iterator[Opened]:
+    """Yield the reports in a spreadsheet, its sheets by name as if it were a folder."""
+    from analyzer.reading.forms.books import open_workbook  # noqa: PLC0415 - few inputs are spreadsheets
+
+    sha256 = hashlib.sha256(data).hexdigest()
+    for sheet, content in open_workbook(data):
+        name = f"{file.name}/{sheet.replace('/', '-')}"
+        if isinstance(content, DamagedError):
+            log.add("unreadable_file", str(content), source=name)
+            continue
+        note_remarks(name, content, log)
+        yield Opened(name, sha256, len(data), replace(content, container=wrapping + content.container))
+
+
 def members_in(
     archive: File, members: Sequence[zipfile.ZipInfo], depth: int, size: int
 ) -> list[tuple[File, zipfile.ZipInfo]]:
     """Return the members of a zip archive of `size` bytes by name, each as a file of its own.
 
-    Raises DamagedError where archives lie too deep in archives, NotAReportError where it is an office document, and
-    LimitError where its members together unpack to far more than reports do.
+    Raises DamagedError where archives lie too deep in archives, and LimitError where its members together unpack to
+    far more than reports do.
     """
     if depth >= DEEPEST:
         raise DamagedError(f"archives inside archives, {DEEPEST} deep; unpack them by hand")
-    if any(member.filename == "[Content_Types].xml" for member in members):
-        raise NotAReportError("a spreadsheet or office document; save the sheet as CSV and name that file")
     check_together(sum(member.file_size for member in members), size)
     places = sorted(
         (place for place, member in enumerate(members) if not member.is_dir()),

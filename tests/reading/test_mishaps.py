@@ -62,7 +62,6 @@ def test_one_bad_envelope_does_not_cost_the_good_ones(tmp_path: Path, content: s
         ("b.csv", "\n"),
         ("b.csv.gz", gzip.compress(b"", mtime=0)),
         ("b.json", json.dumps(BAD)),
-        ("b.csv", "Account 123456789012\n" + GOOD),
         ("b.csv", GOOD.partition("\n")[2]),
         ("b.csv", "An error occurred (ReportNotPresent) when calling the GetCredentialReport operation: gone"),
         ("b.csv", b"\xff\xfe" + GOOD.encode("utf-16-le") + GOOD.encode()),

@@ -1,0 +1,131 @@
+"""Spreadsheets and Parquet files: tables that other programs wrote as bytes."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer.reading.forms.content import (
+    Content,
+    DamagedError,
+    NotAReportError,
+    Opened,
+    OwnOutputError,
+    left_out_lines,
+)
+from analyzer.reading.forms.headers import is_header, known_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MAKER: Final = "credreport"
+_SHEET: Final = "xl/workbook"
+_PROPERTIES: Final = "docProps/core.xml"
+_LARGEST: Final = 200_000_000
+"""Bytes of a spreadsheet's sheets, unpacked, past which it is not read."""
+_ENOUGH: Final = 5
+
+
+def open_parquet(data: bytes) -> Opened:
+    """Return the reports in a Parquet file. Raises OwnOutputError where this program made it."""
+    import pyarrow as pa  # noqa: PLC0415 - few forms need Arrow
+    import pyarrow.compute as pc  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415
+
+    from analyzer.reading.forms import grids  # noqa: PLC0415
+
+    try:
+        file = parquet.ParquetFile(BytesIO(data))
+        names = file.schema_arrow.names
+        if _is_own(file.schema_arrow.metadata or {}, names):
+            raise OwnOutputError("a table that credreport made")
+        if not is_header(names) and len(known_columns(names)) < _ENOUGH:
+            raise NotAReportError("a Parquet file without the columns of a credential report")
+        table = file.read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DamagedError(f"the Parquet file cannot be read ({error}); copy or export it again") from error
+    columns = []
+    for column in table.columns:
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            column, kind = column.cast(kind.value_type), kind.value_type  # noqa: PLW2901
+        if pa.types.is_timestamp(kind):
+            zone = "Z" if kind.tz else ""
+            texts = pc.strftime(column.cast(pa.timestamp("us", kind.tz and "UTC")), f"%Y-%m-%dT%H:%M:%S{zone}")
+        elif pa.types.is_nested(kind) or pa.types.is_binary(kind):
+            texts = pa.nulls(len(column), pa.string())
+        else:
+            texts = column.cast(pa.string())
+        columns.append(texts)
+    return grids.from_table(names, columns, "parquet")
+
+
+def _is_own(metadata: dict[bytes, bytes], names: Sequence[str]) -> bool:
+    return b"credreport" in b" ".join([*metadata.keys(), *metadata.values()]) or {
+        "captured_at",
+        "source",
+        "line",
+    } <= set(names)
+
+
+def open_workbook(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
+    """Yield the reports in a spreadsheet, each with the name of its sheet.
+
+    Raises NotAReportError where no sheet holds a report, OwnOutputError where this program made it.
+    """
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        names = archive.namelist()
+        if _PROPERTIES in names and MAKER.encode() in archive.read(_PROPERTIES):
+            raise OwnOutputError("a workbook that credreport made")
+        if not any(name.startswith((_SHEET, "content.xml")) for name in names):
+            raise NotAReportError("an office document; save the sheet as CSV and name that file")
+        if sum(member.file_size for member in archive.infolist()) > _LARGEST:
+            raise DamagedError("a spreadsheet that is too large to be read; save the sheet as CSV and name that file")
+    yield from _sheets(data)
+
+
+def _sheets(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
+    from python_calamine import CalamineError, load_workbook  # noqa: PLC0415 - only spreadsheets need it
+
+    try:
+        book = load_workbook(BytesIO(data))
+        sheets = [(name, book.get_sheet_by_name(name).to_python(skip_empty_area=False)) for name in book.sheet_names]
+    except (CalamineError, OSError, ValueError) as error:
+        raise DamagedError(
+            f"the spreadsheet cannot be opened ({error}); save the sheet as CSV and name that"
+        ) from error
+    found = False
+    for name, rows in sheets:
+        texts = [[_cell(value) for value in row] for row in rows]
+        at = next((place for place, row in enumerate(texts) if is_header([cell or "" for cell in row])), None)
+        if at is None:
+            continue
+        found = True
+        try:
+            for one in _sheet(texts, at):
+                yield name, one
+        except (DamagedError, NotAReportError) as error:
+            yield name, DamagedError(str(error))
+    if not found:
+        raise NotAReportError("a spreadsheet without the header of a credential report in any sheet")
+
+
+def _sheet(texts: list[list[str | None]], at: int) -> Opened:
+    """Return the report in a sheet whose header stands in row `at`."""
+    from analyzer.reading.forms import grids  # noqa: PLC0415 - few forms need Arrow
+
+    above = [(n + 1, " ".join(filter(None, row))) for n, row in enumerate(texts[:at]) if any(row)]
+    opened = grids.from_cells([cell or "" for cell in texts[at]], texts[at + 1 :], "spreadsheet")
+    remarks = left_out_lines(above)
+    return [replace(one, remarks=one.remarks + remarks) if isinstance(one, Content) else one for one in opened]
+
+
+def _cell(value: Any) -> str | None:  # noqa: ANN401 - of any kind that spreadsheets have
+    """Return a cell as text; a date has lost its offset, and is written so that it is not taken for a time."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) or None

@@ -1,0 +1,34 @@
+"""The forms by name: those that are read, and those that are refused, with the way out.
+
+`analyzer/manual/reading.md` lists the same names, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from analyzer.reading.forms.dumps import LOST
+from analyzer.reading.forms.programs import PROGRAMS
+
+READ: Final = (
+    *("csv", "gzip", "zip", "tar"),
+    *("json envelope", "yaml envelope", "text envelope", "table envelope", "xml envelope"),
+    *("base64", "quoted base64", "pem armour", "bytes literal", "boto3 dump", "byte numbers", "ruby text"),
+    *("quoted text", "list of lines", "json rows", "yaml rows", "lines of records"),
+    *("drawn table", "html table", "spreadsheet", "parquet"),
+    *(one.name for one in PROGRAMS if not one.refused),
+)
+"""What `container` may say of a report, part by part."""
+
+REFUSED: Final = {
+    **{one.name: one.refused for one in PROGRAMS if one.refused},
+    **{one.name: one.way_out for one in LOST},
+    "7z": "unpack it and give the files",
+    "rar": "unpack it and give the files",
+    "pickle": "loading one runs code that is in it: write Content, or json.dumps(answer, default=str), into the file",
+    "old Excel workbook": "save the sheet as CSV and name that file",
+}
+
+ARCHIVES: Final = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar"}
+"""Archives that are not read, by how they begin."""
+OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

@@ -1,0 +1,161 @@
+"""Rows in another form than CSV -> the CSV that the reader reads: AWS's names, and its words where they are certain.
+
+What is null stays blank, and so counts as unknown, unless the program that made the form says what its nulls stand for.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from io import SEEK_END, BytesIO, StringIO
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened, Remark
+from analyzer.reading.forms.headers import FoundHeader, Header, canonical, is_header, squeezed
+from analyzer.reading.forms.programs import ACCOUNT_NAMES, program_of
+from analyzer.reading.forms.values import dated
+from analyzer.reading.layout import COLUMNS, ROOT_USER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from analyzer.reading.forms.programs import Program
+
+_YEAR_1: Final = "0001-01-01T00:00:00"
+"""What some programs write where there is no time."""
+_NULLS: Final = ("<null>",)
+_NO_ROWS: Final = "it holds no rows: that is no report of no users; get the report again"
+
+
+def from_mappings(rows: Sequence[Mapping[str, object]], shape: str, keys: Iterable[str] = ()) -> Opened:
+    """Return the reports in rows that are mappings of names to values."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = [pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in names]
+    return from_table(names, columns, shape, keys)
+
+
+def from_cells(names: Sequence[str], rows: Sequence[Sequence[str | None]], shape: str) -> Opened:
+    """Return the reports in rows of cells; all are as long as there are names."""
+    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(names))]
+    return from_table(names, columns, shape)
+
+
+def from_table(names: Sequence[str], columns: Sequence[Any], shape: str, keys: Iterable[str] = ()) -> Opened:
+    """Return the reports in columns of texts: one, or one for each GeneratedTime that a program keeps beside the rows.
+
+    Raises NotAReportError where the columns are not a report's, DamagedError where they cannot be relied on.
+    """
+    program = program_of(names, keys)
+    shape = f"{shape}, {program.name}" if program else shape
+    if program and program.refused:
+        raise DamagedError(f"rows of {program.name}: {program.refused}")
+    mine = program.names if program else {}
+    renamed: dict[str, Any] = {}
+    for name, column in zip(names, columns, strict=True):
+        renamed.setdefault(mine.get(name.strip().lower()) or canonical(name), column)
+    if not is_header(list(renamed)):
+        raise NotAReportError("rows without the columns of a credential report")
+    cells = pa.table({name: _plain(column) for name, column in renamed.items()})
+    cells = cells.filter(_has_text(cells))
+    if not cells.num_rows:
+        raise DamagedError(f"{shape}: {_NO_ROWS}")
+    if program is not None:
+        cells = _with_sentinels(cells, program)
+    remarks = _remarks(program, shape)
+    generated = program.generated if program else None
+    if generated is None or generated not in renamed:
+        return [_content(cells, shape, remarks)]
+    times = pc.fill_null(cells[generated], "")
+    return [
+        dated(_content(cells.filter(pc.equal(times, time)), shape, remarks), time.as_py() or None)
+        for time in sorted(pc.unique(times), key=lambda one: one.as_py())
+    ]
+
+
+def _remarks(program: Program | None, shape: str) -> tuple[Remark, ...]:
+    found = []
+    if program and program.lost:
+        lost = f"{shape}: {program.lost}: what is not certain is not checked; use the report as AWS made it"
+        found.append(Remark("lossy_form", lost))
+    if program and program.filters:
+        some = f"{shape}: it may hold some of the users only: a user who is not in it is not shown to be absent"
+        found.append(Remark("filtered_form", some))
+    return tuple(found)
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _plain(column: Any) -> Any:  # noqa: ANN401 - a column of Arrow
+    """Return a column without what stands for null, line ends and characters that are no text."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    nothing = pc.or_(pc.is_in(column, pa.array(_NULLS)), pc.starts_with(column, _YEAR_1))
+    column = pc.if_else(pc.fill_null(nothing, fill_value=False), pa.scalar(None, pa.string()), column)
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(column, r"[\r\n\x00]+", " "))
+
+
+def _has_text(cells: Any) -> Any:  # noqa: ANN401 - a table and a mask of Arrow
+    """Return where a row has some text: a final line end makes a row of nothing in some programs."""
+    found = pa.chunked_array([pa.array(np.zeros(cells.num_rows, bool))])
+    for column in cells.columns:
+        found = pc.or_(found, pc.not_equal(pc.fill_null(column, ""), ""))
+    return found
+
+
+def _with_sentinels(cells: Any, program: Program) -> Any:  # noqa: ANN401 - a table of Arrow
+    """Return the rows with AWS's words where a program's null can stand for one alone."""
+    no = pa.array(np.zeros(cells.num_rows, bool))
+    is_root = pc.fill_null(pc.equal(cells["user"], ROOT_USER), fill_value=False) if "user" in cells.column_names else no
+    for rule in program.nulls:
+        where = pa.chunked_array([pc.invert(no)])
+        if rule.where is not None:
+            known = rule.where in cells.column_names
+            where = pc.is_in(pc.utf8_lower(cells[rule.where]), pa.array(rule.among)) if known else no
+        if not rule.of_root:
+            where = pc.and_(where, pc.invert(is_root))
+        for column in rule.columns:
+            if column not in cells.column_names:
+                continue
+            lost = pc.and_(where, pc.is_in(pc.fill_null(cells[column], ""), pa.array([""])))
+            filled = pc.if_else(lost, rule.text, cells[column])
+            cells = cells.set_column(cells.column_names.index(column), column, filled)
+    if not program.believes_root and "password_enabled" in cells.column_names:
+        believed = pc.if_else(is_root, pa.scalar(None, pa.string()), cells["password_enabled"])
+        cells = cells.set_column(cells.column_names.index("password_enabled"), "password_enabled", believed)
+    return cells
+
+
+def _content(cells: Any, shape: str, remarks: tuple[Remark, ...]) -> Content:  # noqa: ANN401 - a table of Arrow
+    """Return rows as the CSV of a report, in the order of AWS's columns."""
+    account = next((name for name in cells.column_names if squeezed(name) in ACCOUNT_NAMES), None)
+    wanted = [name for name in COLUMNS if name in cells.column_names]
+    if account is not None and "arn" not in wanted:
+        wanted.append(account)
+    return replace(as_csv(cells.select(wanted), shape), remarks=remarks)
+
+
+def as_csv(cells: Any, shape: str) -> Content:  # noqa: ANN401 - a table of Arrow
+    """Return a table of texts as a CSV; cells are in quotes only where some cell needs it."""
+    names = tuple(cells.column_names)
+    header = StringIO()
+    csv.writer(header, lineterminator="\n").writerow(names)
+    for quoting in ("none", "needed"):
+        made = BytesIO(header.getvalue().encode())
+        made.seek(0, SEEK_END)
+        options = arrow_csv.WriteOptions(include_header=False, quoting_style=quoting)
+        try:
+            arrow_csv.write_csv(cells, made, write_options=options)
+            break
+        except pa.ArrowInvalid:  # a cell with a comma or quote
+            continue
+    data = made.getvalue().removesuffix(b"\n")
+    return Content(data, FoundHeader(Header(names, ","), 0, len(header.getvalue()) - 1), shape, "utf-8")

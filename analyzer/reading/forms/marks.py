@@ -1,0 +1,51 @@
+"""Marks of a report in what has no form that is known: such a file is not passed over."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from analyzer.reading.forms.content import DamagedError, NotAReportError, OnlyMarksError
+from analyzer.reading.forms.headers import known_columns
+from analyzer.reading.forms.values import BEGINNING
+from analyzer.reading.layout import ARN_BEGINNING
+
+_LOOKED_AT: Final = 4_000_000
+"""Bytes of a file in which marks are looked for."""
+_ENOUGH: Final = 5
+_NAMED: Final = re.compile(
+    rb"user[ _-]?creation[ _-]?time|password[ _-]?(?:enabled|last[ _-]?used|last[ _-]?changed)|mfa[ _-]?active"
+    rb"|access[ _-]?key[ _-]?[12][ _-]?active",
+    re.IGNORECASE,
+)
+_ROWS: Final = re.compile(rf'{ARN_BEGINNING}(?:root|user/[^,;\n]*)"?(?:[,;][^,;\n]*){{10}}'.encode())
+"""A report's row, cut off from its header."""
+_CELLS: Final = re.compile(r"<[^>]*>|[^\w .-]+|\s{2,}")
+_AROUND: Final = " \t'\"`[](){}*&"
+_SHOWN: Final = 100
+
+
+def refusal(data: bytes) -> DamagedError | NotAReportError:
+    """Return what a text is that no form fits: damaged where it bears marks of a report, else no report."""
+    start = data[:_LOOKED_AT]
+    if BEGINNING.encode() in start:
+        return DamagedError("base64 of a report in a form that is not known; keep the AWS CLI's answer, or the CSV")
+    if _ROWS.search(start):
+        return DamagedError("rows of a credential report without its header; use the report as AWS made it")
+    for named in _NAMED.finditer(start):
+        line_start = start.rfind(b"\n", 0, named.start()) + 1
+        line_end = start.find(b"\n", named.end())
+        line = start[line_start : line_end if line_end >= 0 else len(start)][:65_536]
+        cells = [cell.strip(_AROUND) for cell in _CELLS.split(line.decode("utf-8", errors="replace"))]
+        if len(known_columns(cells)) >= _ENOUGH:
+            return OnlyMarksError(f"column names of a credential report in a form that is not known{first_line(data)}")
+    return NotAReportError("no header of a credential report", first_line(data))
+
+
+def first_line(data: bytes) -> str:
+    """Return how a text begins, as the end of a message; nothing where it is no text."""
+    line = next((one for one in data[:4096].split(b"\n") if one.strip()), b"")
+    text = line.decode("utf-8", errors="replace").strip()
+    if not text or sum(not one.isprintable() or one == "\ufffd" for one in text) * 10 > len(text):
+        return ""
+    return f"; the first line is {text[:_SHOWN]!r}{'...' if len(text) > _SHOWN else ''}"

@@ -1,0 +1,167 @@
+"""What other programs make of the report: how each is recognised, its names, and what it lost, as data.
+
+A cell that a program dropped is blank, which means unknown, unless a rule here says what its null stands for. Found by
+running the programs or reading their source: Steampipe's AWS plugin, CloudQuery, Cloud Custodian 0.9.53, ScoutSuite,
+CloudSploit, and the others named below.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from analyzer.reading.layout import COLUMNS, SLOTS, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@dataclass(frozen=True)
+class Null:
+    """What a null stands for in some of AWS's columns: `text`, in rows where another column has one of some texts."""
+
+    columns: tuple[str, ...]
+    text: str
+    where: str | None = None
+    among: tuple[str, ...] = ()
+    of_root: bool = True
+    """Whether that holds for root's row as well, which has `not_supported` where others have `N/A`."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that keeps the report's rows in a form of its own.
+
+    It is recognised by one of `marks` among the names of its columns, or by one of `keys` on the way to its rows.
+    `names` has the names that differ from AWS's; `generated` is the column of GeneratedTime. `refused` says why its
+    rows cannot be relied on, and then nothing else counts.
+    """
+
+    name: str
+    marks: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
+    nulls: tuple[Null, ...] = ()
+    lost: str = ""
+    believes_root: bool = True
+    """Whether root's `password_enabled` is AWS's own."""
+    generated: str | None = None
+    filters: bool = False
+    refused: str = ""
+
+
+_KEYS: Final = tuple(
+    column
+    for slot in SLOTS
+    if slot.kind is not Kind.PASSWORD
+    for column in (slot.last_changed, slot.last_used)
+    if column
+)
+_PLACES: Final = tuple(column for slot in SLOTS for column in (slot.region, slot.service) if column)
+_PASSWORD: Final = ("password_last_changed", "password_next_rotation")
+_USED: Final = ("password_last_used",)
+_RAW: Final = "get the report itself: aws iam get-credential-report > report.json"
+
+PROGRAMS: Final = (
+    Program(
+        "Steampipe",
+        marks=frozenset({"user_arn", "password_status", "_ctx", "sp_ctx", "sp_connection_name", "og_account_id"}),
+        names={"user_name": "user", "user_arn": "arn"},
+        nulls=(
+            Null(_KEYS + _PLACES, "N/A"),
+            Null(_PASSWORD, "N/A", of_root=False),
+            Null(_USED, "no_information", "password_status", ("never_used",)),
+            Null(_USED, "N/A", "password_status", ("not_set",)),
+        ),
+        lost="N/A, no_information and not_supported are null there, and root's password_enabled is true in any case",
+        believes_root=False,
+        generated="generated_time",
+        filters=True,
+    ),
+    Program(
+        "CloudQuery",
+        marks=frozenset({"_cq_id", "_cq_sync_time", "_cq_source_name", "access_key1_active", "cert1_active"}),
+        nulls=(
+            Null(_KEYS, "N/A"),
+            Null(_PASSWORD, "N/A", of_root=False),
+            Null(_USED, "no_information", "password_enabled", ("true",)),
+        ),
+        lost="N/A, no_information and not_supported are null in its times; it does not keep when the report was made",
+        filters=True,
+    ),
+    Program(
+        "Cloud Custodian",
+        marks=frozenset({"c7n:credential-report"}),
+        keys=frozenset({"c7n:credential-report"}),
+        nulls=(
+            Null(_KEYS + _PLACES, "N/A"),
+            Null(_PASSWORD, "N/A", of_root=False),
+            Null(_USED, "no_information", "password_enabled", ("true",)),
+            Null(_USED, "N/A", "password_enabled", ("false",)),
+        ),
+        lost="N/A and no_information are null there, it does not keep when the report was made, and where a user has "
+        "one access key or certificate, it does not say which: it is shown as the first",
+        filters=True,
+    ),
+    Program(
+        "ScoutSuite",
+        marks=frozenset({"mfa_active_hardware"}),
+        keys=frozenset({"credential_reports"}),
+        nulls=(
+            Null(_KEYS, "N/A"),
+            Null(_PASSWORD, "N/A", of_root=False),
+            Null(_USED, "no_information", "password_enabled", ("true",)),
+        ),
+        lost="N/A and no_information are null in its times; it does not keep when the report was made",
+    ),
+    Program(
+        "CloudSploit",
+        keys=frozenset({"generateCredentialReport"}),
+        nulls=(Null(COLUMNS[2:22], "N/A"),),
+        lost="it does not keep when the report was made",
+    ),
+    Program(
+        "Powerpipe",
+        marks=frozenset({"key 1 last rotated", "password changed timestamp", "key 2 last rotated timestamp"}),
+        refused=f"the benchmark's table leaves out when the report was made; {_RAW}",
+    ),
+    Program(
+        "Panther",
+        keys=frozenset({"CredentialReport"}),
+        refused=f"it turns N/A, no_information and not_supported into times of the year 1; {_RAW}",
+    ),
+    Program(
+        "cnquery",
+        marks=frozenset({"createdat"}),
+        keys=frozenset({"aws.iam.credentialReport"}),
+        refused=f"it turns not_supported into false and absent times into words; {_RAW}",
+    ),
+    Program(
+        "Elastic cloudbeat",
+        marks=frozenset({"has_used", "access_keys.has_used"}),
+        refused=f"it turns not_supported into false and leaves out columns; {_RAW}",
+    ),
+    Program(
+        "Shisho Cloud",
+        marks=frozenset({"passwordlastusedat"}),
+        refused=f"absent times are null there, whatever the report said; {_RAW}",
+    ),
+    Program(
+        "Resmo",
+        marks=frozenset({"accesskey1lastusedin", "passwordlastusedin"}),
+        refused=f"it keeps spans in place of times; {_RAW}",
+    ),
+)
+
+
+def program_of(names: Iterable[str], keys: Iterable[str] = ()) -> Program | None:
+    """Return the program whose table has columns of these names, found under these keys; None for a plain report."""
+    lowered = {name.strip().lower() for name in names}
+    way = set(keys)
+    return next((one for one in PROGRAMS if one.keys & way or one.marks & lowered), None)
+
+
+ACCOUNT_NAMES: Final = frozenset({"accountid", "account", "awsaccountid", "accountnumber", "awsaccount", "ownerid"})
+"""Names, squeezed, under which a container says of which account a report is."""
+ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)

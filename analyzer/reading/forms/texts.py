@@ -1,0 +1,116 @@
+"""What people and commands put into text files: base64 with and without lines around it, PEM, `--output text`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import replace
+from typing import Final
+
+from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened, left_out_lines
+from analyzer.reading.forms.encodings import to_utf8
+from analyzer.reading.forms.headers import find_header
+from analyzer.reading.forms.values import BEGINNING, dated, decoded
+
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
+_BASE64_LINE: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_ARMOUR: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s*\n([A-Za-z0-9+/=\s]+?)\n?-----END \1-----")
+_LITERAL: Final = re.compile(r"b(['\"]).*\1\s*", re.DOTALL)
+_TIME: Final = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\S+|\d{9,}(?:\.\d+)?|\d{4}-\d\d-\d\d)")
+
+
+def open_lines(text: str) -> Opened | None:
+    """Return the reports in lines of `--output text`: base64, GeneratedTime, text/csv in any order, between tabs."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    if not any("\t" in line and ("text/csv" in line or BEGINNING in line) for line in lines):
+        return None
+    opened: Opened = []
+    for line in lines:
+        cells = [cell.strip() for cell in line.split("\t")]
+        known = sorted((cell for cell in cells if cell not in {"text/csv", ""}), key=len)
+        if len(cells) > 4 or not known or ("text/csv" not in cells and BEGINNING not in line):
+            opened.append(DamagedError(f"no line of an envelope: {line[:80]!r}; download this report again"))
+            continue
+        try:
+            content = decoded(known[-1], "text envelope")
+        except (DamagedError, NotAReportError) as error:
+            opened.append(DamagedError(str(error)))
+            continue
+        times = [cell for cell in known[:-1] if _TIME.fullmatch(cell)] or known[:-1]
+        opened.append(dated(content, times[0]) if times else content)
+    if not any(isinstance(one, Content) for one in opened) and isinstance(opened[0], DamagedError):
+        raise opened[0]
+    return opened
+
+
+def open_literal(text: str) -> Opened | None:
+    """Return the report in Content as Python prints it: `b'user,arn,…'`."""
+    whole = text.strip()
+    return [decoded(whole, "bytes literal")] if _LITERAL.fullmatch(whole) else None
+
+
+def open_armour(text: str) -> Opened | None:
+    """Return the reports between the lines that certutil and OpenSSL put around base64."""
+    found: Opened = []
+    for armour in _ARMOUR.finditer(text):
+        try:
+            found.append(decoded(armour[2], "pem armour"))
+        except DamagedError as error:
+            if armour[2].lstrip().startswith(BEGINNING):
+                found.append(error)
+    if len(found) == 1 and isinstance(found[0], DamagedError):
+        raise found[0]
+    return found or None
+
+
+def open_base64(text: str) -> Opened | None:
+    """Return the report in base64 and nothing else."""
+    whole = text.strip()
+    if not _BASE64.fullmatch(whole) or len(whole) < len(BEGINNING):
+        return None
+    try:
+        return [decoded(whole, "base64")]
+    except DamagedError:
+        # Any single word is base64 by its letters; only what begins like a report was meant to be one.
+        noisy = open_noisy(text) if "\n" in whole else None
+        if noisy is not None:
+            return noisy
+        if whole.startswith(BEGINNING[:6]):
+            raise
+        return None
+
+
+def open_noisy(text: str) -> Opened | None:
+    """Return the report in base64 that other lines stand before or behind."""
+    lines = text.split("\n")
+    start = next((place for place, line in enumerate(lines) if line.strip().strip("\"'").startswith(BEGINNING)), None)
+    if start is None:
+        return None
+    stripped = [line.strip().strip("\"'") for line in lines]
+    end = start + 1
+    while end < len(lines) and _BASE64_LINE.fullmatch(stripped[end]) and len(stripped[end]) <= len(stripped[start]):
+        end += 1
+    # The last line is shorter than the others; one more may be a word that happens to be base64.
+    short = next((n + 1 for n in range(start, end) if len(stripped[n]) < len(stripped[start])), end)
+    for stop in dict.fromkeys((short, start + 1, end)):
+        data = _whole("".join(stripped[start:stop]))
+        if data is None:
+            continue
+        found = find_header(data)
+        if found is not None:
+            outside = [*range(start), *range(stop, len(lines))]
+            left_out = [(n + 1, lines[n]) for n in outside if lines[n].strip()]
+            return [replace(Content(data, found, "base64", "utf-8"), remarks=left_out_lines(left_out))]
+    raise DamagedError("base64 of a report that is cut, or that other lines run into; remove them, or get it again")
+
+
+def _whole(text: str) -> bytes | None:
+    """Return what base64 stands for where it is a whole report: text, its last row as wide as its header."""
+    try:
+        data, _ = to_utf8(base64.b64decode(text, validate=True))
+        data.decode()
+    except (binascii.Error, ValueError, DamagedError):
+        return None
+    first, _, last = data.rstrip(b"\n").rpartition(b"\n")
+    return data if last.count(b",") >= first.partition(b"\n")[0].count(b",") else None

@@ -1,0 +1,120 @@
+"""A Content value: the CSV itself, base64 (once or twice), a bytes literal of Python, or its bytes as numbers."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import binascii
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, left_out_lines
+from analyzer.reading.forms.encodings import to_utf8
+from analyzer.reading.forms.headers import find_header, find_header_below
+from analyzer.reading.times import parse_generated_time
+
+BEGINNING: Final = "dXNlcixhcm4s"
+"""`user,arn,` in base64: what begins so was meant to be a report."""
+_DEEPEST: Final = 3
+"""Wrappings of a value, one in the other, past which nothing is opened."""
+_LITERAL: Final = re.compile(r"b(['\"])")
+_NUMBERS: Final = re.compile(
+    r"\[?\s*(?:0x[0-9a-f]{2}|\d{1,3})(?:[\s,]+(?:0x[0-9a-f]{2}|\d{1,3}))+\s*\]?", re.IGNORECASE
+)
+_TEXT: Final = re.compile(r"^(?!sep=.$).*[^\s\ufeff]")
+_DATA_URL: Final = re.compile(r"data:[\w/;=-]*base64,")
+
+
+def decoded(value: object, container: str) -> Content:
+    """Return the report in a Content value. Raises DamagedError where there is none, or a broken one."""
+    data, encoding = to_utf8(_bytes_in(value))
+    for _ in range(_DEEPEST):
+        found = find_header(data) or find_header_below(data)
+        if found is not None:
+            above = data[: found.start].decode("utf-8", errors="replace").split("\n")
+            left_out = [(number, line) for number, line in enumerate(above, 1) if _TEXT.search(line)]
+            return Content(data, found, container, encoding, remarks=left_out_lines(left_out))
+        try:
+            data, encoding = to_utf8(_bytes_in(data.decode()))
+        except (DamagedError, UnicodeDecodeError):
+            break
+    raise DamagedError("Content does not begin with the header of a credential report; download it again")
+
+
+def dated(content: Content, generated: object) -> Content:
+    """Return a report with the GeneratedTime that stands beside it."""
+    if generated is None:
+        return content
+    instant = parse_generated_time(generated)
+    return replace(content, generated_at=instant, bad_generated_time=None if instant else str(generated))
+
+
+def dated_by_parts(content: Content, parts: str) -> Content:
+    """Return a report with a GeneratedTime that Python wrote as numbers: `2026, 11, 20, 10, 11, 12`."""
+    try:
+        return replace(content, generated_at=datetime(*map(int, parts.split(", ")), tzinfo=UTC))  # type: ignore[misc, arg-type]
+    except ValueError:
+        return replace(content, bad_generated_time=parts)
+
+
+def bears_report(value: object) -> bool:
+    """Whether a value has the shape of a report's Content."""
+    if isinstance(value, str):
+        text = value.lstrip()[:4096]
+        text = text[2:] if _LITERAL.match(text) else text
+        return text.startswith(BEGINNING) or find_header(text.partition("\\n")[0].encode(errors="replace")) is not None
+    numbers = _numbers_in(value)
+    return numbers is not None and numbers[:9] == list(b"user,arn,")
+
+
+def _bytes_in(value: object) -> bytes:
+    """Return the bytes that a Content value stands for."""
+    numbers = _numbers_in(value)
+    if numbers is not None:
+        return _from_numbers(numbers)
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return "\n".join(value).encode(errors="replace")
+    if not isinstance(value, str):
+        raise NotAReportError("neither a credential report nor an envelope of one")
+    raw = value.strip()
+    if _LITERAL.match(raw):
+        return _from_literal(raw)
+    if find_header(value.encode(errors="replace")) is not None:
+        return value.encode(errors="replace")
+    if _NUMBERS.fullmatch(raw):
+        return _from_numbers([int(one, 0) for one in re.findall(r"0x\w\w|\d+", raw.lower())])
+    try:
+        return base64.b64decode("".join(_DATA_URL.sub("", raw, count=1).split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise DamagedError(f"Content is not base64 ({error}); download the report again") from error
+
+
+def _numbers_in(value: object) -> list[Any] | None:
+    """Return the list of bytes that JavaScript and others write; None where a value is something else."""
+    if isinstance(value, dict):
+        if value.get("type") == "Buffer" and isinstance(value.get("data"), list):
+            value = value["data"]
+        elif value and all(key.isdecimal() for key in value if isinstance(key, str)):
+            value = list(value.values())
+    if isinstance(value, list) and value and all(type(one) is int for one in value):
+        return value
+    return None
+
+
+def _from_numbers(numbers: list[int]) -> bytes:
+    try:
+        return bytes(numbers)
+    except (ValueError, OverflowError) as error:
+        raise DamagedError("Content is a list of numbers that are no bytes; download the report again") from error
+
+
+def _from_literal(text: str) -> bytes:
+    try:
+        data = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise DamagedError("Content is a Python bytes literal that is cut or corrupt") from error
+    if not isinstance(data, bytes):
+        raise DamagedError("Content is no text of a report")
+    return data

@@ -1,0 +1,320 @@
+"""Envelopes and rows of reports in the values of JSON and YAML, at any depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer.reading.forms import answers
+from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, OnlyMarksError, Opened
+from analyzer.reading.forms.headers import is_header, known_columns, parse_header, squeezed
+from analyzer.reading.forms.programs import ACCOUNT, ACCOUNT_NAMES, PROGRAMS, program_of
+from analyzer.reading.forms.values import bears_report, dated, decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from analyzer.reading.forms.programs import Program
+
+_DEEPEST: Final = 12
+"""Values in values past which nothing is looked for."""
+_AWS_KEYS: Final = frozenset({"Content", "GeneratedTime", "ReportFormat"})
+_SQUEEZED: Final = frozenset(squeezed(key) for key in _AWS_KEYS)
+ENOUGH: Final = 5
+"""AWS's column names that make a mapping a row, or a line the header of a table."""
+_CUSTODIAN: Final = "c7n:credential-report"
+_SLOTS: Final = {
+    "access_keys": (
+        "access_key",
+        ("active", "last_rotated", "last_used_date", "last_used_region", "last_used_service"),
+    ),
+    "certs": ("cert", ("active", "last_rotated")),
+}
+"""The lists in which Cloud Custodian keeps slots, and what is in each entry."""
+_KEYS: Final = frozenset(key for one in PROGRAMS for key in one.keys)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Where a value was found: `account` is the number nearest above it; programs are known by `keys`."""
+
+    form: str
+    account: str | None = None
+    keys: tuple[str, ...] = ()
+    depth: int = 0
+
+    def to(self, key: object, inside: object) -> _Way:
+        """Return the way to a value under `key`."""
+        name = str(key)
+        return replace(
+            self,
+            account=_stated(inside) or (name if ACCOUNT.fullmatch(name) else self.account),
+            keys=(*self.keys, name) if name in _KEYS else self.keys,
+            depth=self.depth + 1,
+        )
+
+
+def reports_in_values(values: Iterable[object], form: str) -> Opened:
+    """Return the reports in values that follow each other in a text of this form (`json`, `yaml`).
+
+    What is no report beside one is damage. Raises NotAReportError where none is a report, DamagedError where one is,
+    or was to be, and cannot be opened.
+    """
+    opened: Opened = []
+    others: list[NotAReportError] = []
+    for unit in _units(list(values)):
+        try:
+            if isinstance(unit, DamagedError):
+                raise unit
+            opened += _open(unit, _Way(form, _stated(unit)))
+        except DamagedError as error:
+            opened.append(error)
+        except NotAReportError as error:
+            others.append(error)
+            opened.append(DamagedError(str(error)))
+    if len(opened) == len(others):
+        raise others[0] if others else NotAReportError("neither a credential report nor an envelope of one")
+    if len(opened) == 1 and isinstance(opened[0], DamagedError):
+        raise opened[0]
+    return opened
+
+
+def _units(values: Sequence[object]) -> Iterator[object]:
+    """Yield what is opened by itself: each envelope, and rows that follow each other as one list."""
+    if len(values) == 1 and isinstance(values[0], list):
+        values = values[0]
+    if _is_list_of_texts(values) or _is_table(values):
+        yield values
+        return
+    rows: list[object] = []
+    for value in values:
+        if _is_row(value):
+            rows.append(value)
+            continue
+        if rows:
+            yield rows
+            rows = []
+        yield value
+    if rows:
+        yield rows
+
+
+def _open(value: object, way: _Way) -> Opened:
+    """Return the reports in one value."""
+    if isinstance(value, str):
+        form = "quoted text" if way.form != "json" or "\n" in value else "quoted base64"
+        return [_with_account(decoded(value, form), way)]
+    found = list(_found(value, way))
+    if found:
+        return [one for part in found for one in part]
+    answers.refuse_value(value)
+    if isinstance(value, dict) and known_columns(map(str, value)) and _is_columnar(value):
+        raise DamagedError("a report as lists of columns; give it as a list of rows, or as CSV")
+    raise NotAReportError(f"{way.form.upper()} without the keys of get-credential-report")
+
+
+def _found(value: object, way: _Way) -> Iterator[Opened]:
+    """Yield the reports at and below a value."""
+    if way.depth > _DEEPEST:
+        return
+    if isinstance(value, dict):
+        yield from _in_mapping(value, way)
+    elif isinstance(value, list) and value:
+        if _is_row(value[0]) or (way.keys and all(isinstance(one, dict) for one in value)):
+            yield _rows([one for one in value if isinstance(one, dict)], way, len(value))
+        elif _is_table(value):
+            yield _table(value, way)
+        elif _is_list_of_texts(value):
+            yield [_with_account(decoded(value, "list of lines"), way)]
+        else:
+            for one in value:
+                yield from _found(one, way.to("", one))
+
+
+def _in_mapping(value: Mapping[Any, Any], way: _Way) -> Iterator[Opened]:
+    if _is_envelope(value, way.depth):
+        yield [_from_envelope(value, way)]
+    elif _is_row(value):
+        yield _rows([value], way, 1)
+    elif value.get("rows") == [] and _names_columns(value.get("columns")):
+        raise DamagedError(
+            "a table without rows: that is no report of no users; find out why, and get the report again"
+        )
+    elif value and any(_is_row(one) for one in value.values()) and all(isinstance(one, dict) for one in value.values()):
+        yield _rows(list(value.values()), way, len(value))
+    else:
+        _refuse_nested(value)
+        for key, one in value.items():
+            below = way.to(key, one)
+            if below.keys != way.keys:
+                _refuse_empty(one, below)
+            if isinstance(one, (dict, list)):
+                yield from _found(one, below)
+            elif isinstance(one, str) and bears_report(one):
+                yield [_with_account(decoded(one, f"{way.form} envelope"), way)]
+
+
+# --- envelopes --------------------------------------------------------------------------------------------------------
+
+
+def _is_envelope(value: Mapping[Any, Any], depth: int) -> bool:
+    """Whether a mapping is the answer of get-credential-report; below others only what is certain to be one."""
+    if depth <= 1 and _AWS_KEYS & value.keys():
+        return True
+    mine = {squeezed(str(key)): one for key, one in value.items()}
+    known = _SQUEEZED & mine.keys()
+    return len(known) > 1 or ("content" in known and bears_report(mine["content"]))
+
+
+def _from_envelope(value: Mapping[Any, Any], way: _Way) -> Content | DamagedError:
+    mine = {squeezed(str(key)): one for key, one in value.items()}
+    content = mine.get("content")
+    if content is None or content == "":
+        return DamagedError(f"the {way.form.upper()} envelope has no Content; download the report again")
+    try:
+        opened = decoded(content, f"{way.form} envelope")
+    except NotAReportError:
+        return DamagedError(f"the {way.form.upper()} envelope has no Content; download the report again")
+    except DamagedError as error:
+        return error
+    return _with_account(dated(opened, mine.get("generatedtime")), way)
+
+
+def _with_account(content: Content, way: _Way) -> Content:
+    return replace(content, account=way.account) if way.account else content
+
+
+def _stated(value: object) -> str | None:
+    """Return the account number that stands in a mapping."""
+    if not isinstance(value, dict):
+        return None
+    found = {
+        str(one) for key, one in value.items() if squeezed(str(key)) in ACCOUNT_NAMES and not isinstance(one, bool)
+    }
+    numbers = [one for one in found if ACCOUNT.fullmatch(one)]
+    return numbers[0] if len(numbers) == 1 else None
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def _is_row(value: object) -> bool:
+    """Whether a value is a row of a report, as a mapping."""
+    if not isinstance(value, dict):
+        return False
+    if _CUSTODIAN in value:
+        return True
+    if any(isinstance(one, (dict, list)) for one in value.values()):
+        return False
+    program = program_of(map(str, value))
+    names = program.names if program else {}
+    columns = [names.get(str(key).lower(), str(key)) for key in value]
+    if program and program.refused:
+        return any(column.lower().startswith(("user", "arn", "name")) for column in columns)
+    return is_header(columns) and len(known_columns(columns)) >= (3 if program else ENOUGH)
+
+
+def _rows(rows: Sequence[Mapping[Any, Any]], way: _Way, count: int) -> Opened:
+    from analyzer.reading.forms import grids  # noqa: PLC0415 - few forms need Arrow
+
+    keys = way.keys
+    if any(_CUSTODIAN in row for row in rows):
+        keys = (*keys, _CUSTODIAN)
+        unknown = count - sum(isinstance(row.get(_CUSTODIAN), dict) for row in rows)
+        rows = [_from_custodian(row[_CUSTODIAN]) for row in rows if isinstance(row.get(_CUSTODIAN), dict)]
+    else:
+        unknown = count - len(rows)
+    opened = grids.from_mappings([{str(k): v for k, v in row.items()} for row in rows], f"{way.form} rows", keys)
+    opened = [_with_account(one, way) if isinstance(one, Content) else one for one in opened]
+    if unknown:
+        opened.append(DamagedError(f"entries without the columns of a credential report: {unknown:,}; get it again"))
+    return opened
+
+
+def cut_row(rows: object) -> list[DamagedError]:
+    """Return the damage of rows, as mappings, whose last one ends before its last column; none where they are whole.
+
+    Only for forms that can be read up to where they are cut.
+    """
+    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows) or len(rows) < 2:
+        return []
+    if len(rows[-1]) < min(len(one) for one in rows[:-1]):
+        return [
+            DamagedError("the last row ends before its last column: rows after it are missing; get the report again")
+        ]
+    return []
+
+
+def _from_custodian(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row that Cloud Custodian keeps as lists of slots: a slot that is not there was empty."""
+    row = {name: value for name, value in report.items() if name not in _SLOTS}
+    for name, (slot, parts) in _SLOTS.items():
+        entries = [one for one in report.get(name) or [] if isinstance(one, dict)]
+        for number in (1, 2):
+            entry = entries[number - 1] if len(entries) >= number else {"active": False}
+            row |= {f"{slot}_{number}_{part}": entry.get(part) for part in parts}
+    return row
+
+
+def _is_table(value: object) -> bool:
+    """Whether a value is a list of lists, the first of them a header."""
+    if not isinstance(value, list) or not value or not isinstance(value[0], list):
+        return False
+    first = value[0]
+    return all(isinstance(one, str) for one in first) and is_header(first) and len(known_columns(first)) >= ENOUGH
+
+
+def _table(value: Sequence[Any], way: _Way) -> Opened:
+    names = value[0]
+    odd = [row for row in value[1:] if not isinstance(row, list) or len(row) != len(names)]
+    rows = [dict(zip(names, row, strict=True)) for row in value[1:] if isinstance(row, list) and len(row) == len(names)]
+    return _rows(rows, way, len(rows) + len(odd))
+
+
+def _is_list_of_texts(value: object) -> bool:
+    """Whether a value is a list of a report's lines."""
+    if not isinstance(value, list) or len(value) < 2 or not all(isinstance(one, str) for one in value):
+        return False
+    return any(parse_header(line.strip("\ufeff").encode(errors="replace")) is not None for line in value[:20])
+
+
+def _names_columns(value: object) -> bool:
+    """Whether a value lists the columns of a report, as Steampipe does beside its rows."""
+    names = [str(one.get("name")) for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return program_of(names) is not None or len(known_columns(names)) >= ENOUGH
+
+
+def _is_columnar(value: Mapping[Any, Any]) -> bool:
+    return len(known_columns(map(str, value))) >= ENOUGH and all(
+        isinstance(one, (dict, list)) for one in value.values()
+    )
+
+
+def _refuse_nested(value: Mapping[Any, Any]) -> None:
+    """Raise DamagedError where a mapping is a row in a form that is not read, with values inside of values."""
+    names = [str(key) for key in value]
+    keys = value.get("access_keys")
+    if isinstance(keys, list) and keys and isinstance(keys[0], dict):
+        names += [f"access_keys.{key}" for key in keys[0]]
+    known = known_columns(names)
+    program = program_of(names)
+    if program and program.refused and len(known) > 2:
+        raise DamagedError(f"rows of {program.name}: {program.refused}")
+    if len(known) >= ENOUGH and not _is_columnar(value):
+        raise OnlyMarksError("rows of a report whose cells are lists or mappings, as no known program writes them")
+
+
+def _refuse_empty(value: object, way: _Way) -> None:
+    """Raise DamagedError where a program that is known by its keys has kept no rows."""
+    program: Program | None = program_of((), way.keys)
+    if program is None:
+        return
+    if program.refused:
+        raise DamagedError(f"rows of {program.name}: {program.refused}")
+    regions = list(value.values()) if isinstance(value, dict) else [value]
+    nothing = not any(regions) or all(isinstance(one, dict) and not one.get("data", one) for one in regions)
+    failed = isinstance(value, dict) and all(isinstance(one, dict) and one.get("err") for one in regions)
+    if nothing or failed:
+        raise DamagedError(
+            f"{program.name} has kept no rows: that is no report of no users; find out why, and get the report again"
+        )
