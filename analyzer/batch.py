@@ -110,7 +110,21 @@ class Inspecting:
         tables = read(batch, self.account_id, None, log, result)
         if tables is not None:
             note_users_found_twice(tables.users, log, by_capture=True)
+            _note_root_alone(tables.users, log)
         return result
+
+
+def _note_root_alone(users: pd.DataFrame, log: IssueLog) -> None:
+    """Note the sources that hold no row but root's: nothing is wrong with them."""
+    sources = users["source"].cat
+    rows = np.bincount(sources.codes, minlength=len(sources.categories))
+    roots = np.bincount(sources.codes[users["is_root"].to_numpy(bool)], minlength=len(sources.categories))
+    for place in np.flatnonzero((rows > 0) & (rows == roots)).tolist():
+        log.add(
+            "root_alone",
+            "the row of root alone: an account without IAM users; nothing is missing",
+            source=sources.categories[place],
+        )
 
 
 @dataclass(frozen=True)

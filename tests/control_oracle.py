@@ -13,14 +13,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from tests.oracle import DAY, GRANULARITY, ROOT_ARN, judge_row, judge_slot, read_time
 
 Row = Mapping[str, str]
 """The cells of a report's row by column, without the blanks around them; a column the report lacks is not in it."""
-Limits = Mapping[str, int]
+Limits = Mapping[str, Any]
 """The parameters of one control by name."""
-Parameters = Mapping[str, Mapping[str, int]]
+Parameters = Mapping[str, Mapping[str, Any]]
 
 DEFAULTS: Parameters = {
     "unused-credentials": {"max_idle_days": 45},
@@ -35,7 +36,7 @@ DEFAULTS: Parameters = {
     "single-active-access-key": {},
     "additional-credentials": {},
     "no-root-access-key": {"inactive_keys_count": 0},
-    "root-mfa": {},
+    "root-mfa": {"without_password": "pass"},
     "root-hardware-mfa": {},
     "root-not-in-daily-use": {"min_idle_days": 90},
 }
@@ -68,7 +69,7 @@ def judge_controls(csv_text: str, as_of: datetime, parameters: Parameters | None
     reader = csv.reader(io.StringIO(csv_text, newline=""))
     header = [name.strip() for name in next(reader, [])]
     verdicts: list[Verdict] = []
-    any_row = any_root = False
+    any_row = any_root = in_china = False
     line = reader.line_num + 1
     for cells in reader:
         if cells:
@@ -77,9 +78,13 @@ def judge_controls(csv_text: str, as_of: datetime, parameters: Parameters | None
                 row.setdefault(ADDITIONAL, "")  # a short row does not take the column from the report
             any_row = True
             any_root = any_root or is_root(row)
+            in_china = in_china or row.get("arn", "").startswith("arn:aws-cn:")
             verdicts += verdicts_on_row(row, line, as_of, limits)
         line = reader.line_num + 1  # a row begins after the last line of the one before
-    if any_row and not any_root:
+    if in_china:  # accounts there have no root credentials
+        verdicts = [one for one in verdicts if one.control not in ROOT_CONTROLS]
+        verdicts += [Verdict(control, None, "user", "not_applicable", None) for control in ROOT_CONTROLS]
+    elif any_row and not any_root:
         verdicts += [Verdict(control, None, "user", "not_checked", None) for control in ROOT_CONTROLS]
     if any_row and ADDITIONAL not in header:
         # No report has to have that column.
@@ -143,9 +148,12 @@ def is_root(row: Row) -> bool:
 
 
 def user_name(row: Row) -> str | None:
-    """Return the user's name, from the end of the ARN where the cell is blank."""
-    if row.get("user"):
-        return row["user"]
+    """Return the user's name, from the end of the ARN where the cell is blank; root's as AWS writes it."""
+    name = row.get("user", "")
+    if is_root(row) and re.sub(r"[^a-z]", "", name.lower()) in {"root", "rootaccount"}:
+        return "<root_account>"
+    if name:
+        return name
     match = USER_ARN.fullmatch(row.get("arn", ""))
     return match["name"] if match else None
 
@@ -280,7 +288,7 @@ def password_too_old(row: Row, as_of: datetime, limits: Limits) -> bool | None:
     limit = limits["max_age_days"] * DAY
     changed = time(row, "password_last_changed")
     if changed is not None and changed <= as_of:
-        return as_of - changed > limit
+        return bool(as_of - changed > limit)
     # Unknown, or changed since: the password of the reference instant is no older than its user.
     return age_is(lambda age: age > limit, time(row, "user_creation_time"), as_of, as_of)
 
@@ -381,20 +389,22 @@ def active_then(row: Row, key: str, as_of: datetime) -> bool | None:
 
 def root_statuses(row: Row, as_of: datetime, limits: Parameters) -> list[tuple[str, str, str]]:
     """Return control, credential and status for what is asked of root."""
-    unprotected = root_without_mfa(row)
+    unprotected = root_without_mfa(row, "pass")
     # Root of GovCloud cannot sign in to the console; an old report says as little of its password as of any other's.
     no_console = row.get("arn", "").startswith("arn:aws-us-gov:") and flag(row, "password_enabled") is None
     rules = {
         "no-root-access-key": root_has_key(row, as_of, limits["no-root-access-key"]),
-        "root-mfa": unprotected,
+        "root-mfa": root_without_mfa(row, limits["root-mfa"]["without_password"]),
         # The report does not say what kind of device it is: nothing shows a hardware one.
         "root-hardware-mfa": True if unprotected is True else None,
         "root-not-in-daily-use": root_in_use(row, as_of, limits["root-not-in-daily-use"]),
     }
-    return [
-        (control, "user", "not_applicable" if no_console and "mfa" in control else user_status(row, as_of, fails))
-        for control, fails in rules.items()
-    ]
+    statuses = {control: user_status(row, as_of, fails) for control, fails in rules.items()}
+    if no_console:
+        statuses |= {"root-mfa": "not_applicable", "root-hardware-mfa": "not_applicable"}
+    if flag(row, "password_enabled") is False and not any(active_then(row, key, as_of) is not False for key in KEYS):
+        statuses["root-hardware-mfa"] = "not_applicable"  # root has no credentials
+    return [(control, "user", status) for control, status in statuses.items()]
 
 
 def root_has_key(row: Row, as_of: datetime, limits: Limits) -> bool | None:
@@ -417,8 +427,10 @@ def key_there(row: Row, key: str, as_of: datetime) -> bool | None:
     return False if says_nothing_is_there(row, f"{key}_last_rotated") else None
 
 
-def root_without_mfa(row: Row) -> bool | None:
-    """Tell whether root has a password and no MFA."""
+def root_without_mfa(row: Row, without_password: object) -> bool | None:
+    """Tell whether root has a password and no MFA; or, read literally, no MFA."""
+    if without_password == "fail":
+        return kleene_not(flag(row, "mfa_active"))
     # Old reports do not support the cell because root always had a password.
     old_style = row.get("password_enabled", "").lower() == "not_supported"
     has_password = True if old_style else flag(row, "password_enabled")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from analyzer.controls.control import Severity
     from analyzer.controls.policy import Policy
     from analyzer.survey.names import GivenTime
 
@@ -69,6 +70,13 @@ def series(text: str | None) -> list[datetime] | str:
     if not found:
         raise UsageError("--as-of-series: no date", "write 2026-01-31,2026-02-28 or monthly")
     return sorted({one for one in found if one is not None})
+
+
+def severity(text: str) -> Severity:
+    """Return the severity that --fail-on names."""
+    from analyzer.controls.control import Severity  # noqa: PLC0415
+
+    return Severity(known("--fail-on", text, list(Severity)))
 
 
 def account(text: str | None) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from analyzer.controls.control import Control, Parameter, Severity, Whose
+from analyzer.controls.control import Control, Option, Parameter, Severity, Whose
 from analyzer.controls.vocabulary import Reason
 from analyzer.reading.layout import Kind
 
@@ -43,6 +43,11 @@ _SPANS: Final = (
 _AS_OF_CAPTURE: Final = "The report shows what was so when it was made; it does not tell what was so before or since."
 _ACTIVATED: Final = (
     "The report does not say when a key was made inactive or active: an active key may have been switched on yesterday."
+)
+
+
+_NO_ROOT_IN_CHINA: Final = (
+    "Accounts of the partition aws-cn have no root credentials: the control does not apply there."
 )
 
 
@@ -252,6 +257,7 @@ CONTROLS: Final = (
                 "The benchmark's procedure looks at the active flags alone and names an inactive key as a false alarm; "
                 "Security Hub's IAM.4 counts it. The finding names it either way."
             ),
+            _NO_ROOT_IN_CHINA,
             _AS_OF_CAPTURE,
         ),
         messages=MappingProxyType(
@@ -270,21 +276,36 @@ CONTROLS: Final = (
         whose=Whose.ROOT,
         rule="root_without_mfa",
         applies_to="root of each account",
-        fails_when="mfa_active is false and root has a password",
+        fails_when="mfa_active is false and root has a password; with without_password fail, also if it has none",
+        parameters=MappingProxyType(
+            {
+                "without_password": Option(
+                    "pass", ("pass", "fail"), "whether root passes that has neither a password nor MFA"
+                )
+            }
+        ),
         evidence=("mfa_active", "password_enabled"),
         rationale="Root can do everything; its password must not be enough to become root.",
         remediation="Sign in as root and register an MFA device; in an organisation, remove the root credentials of "
         "member accounts.",
         caveats=(
             (
-                "Root without a password passes, by the procedure of CIS v7.0 and by Security Hub's IAM.9: there is "
-                "nothing to protect. "
+                "Root without a password passes, by the procedure of CIS v7.0 and by Security Hub's IAM.9: nobody can "
+                "sign in with a password. The procedures of CIS up to v4.0.1 read mfa_active alone, as other scanners "
+                'do, and fail it, also where root has an active access key: a policy with without_password = "fail" '
+                "judges so. "
                 "Reports up to about 2024 show not_supported instead of that flag: root always had a password then."
             ),
             "In GovCloud (US) root has no console access, and the benchmark does not apply there.",
+            _NO_ROOT_IN_CHINA,
             _AS_OF_CAPTURE,
         ),
-        messages=MappingProxyType({Reason.MFA_NOT_ACTIVE: "root has a password and no MFA"}),
+        messages=MappingProxyType(
+            {
+                Reason.MFA_NOT_ACTIVE: "MFA of root is not active",
+                Reason.NO_PASSWORD: "root has no password to sign in with; scanners that read mfa_active alone fail it",
+            }
+        ),
         absent=Reason.ROOT_NOT_IN_REPORT,
         references=(f"{_GUIDE}enable-mfa-for-root.html", f"{_GUIDE}id_root-enable-root-access.html", _SECURITY_HUB),
     ),
@@ -296,22 +317,22 @@ CONTROLS: Final = (
         rule="root_without_hardware_mfa",
         applies_to="root of each account",
         fails_when="mfa_active is false and root has a password",
-        evidence=("mfa_active", "password_enabled"),
+        evidence=("mfa_active", "password_enabled", *_ACTIVE),
         rationale="A hardware device cannot be copied like the secret of a virtual one on a telephone.",
         remediation="Sign in as root and register a hardware MFA device.",
         caveats=(
             (
-                "Only its failure can be decided: the report says whether there is a device, not of what kind. This "
+                "A manual check, unless it fails: the report says whether there is a device, not of what kind, so this "
                 "control never passes. Look at the account itself (aws iam list-virtual-mfa-devices), and keep what "
                 "was seen as a waiver with its expiry."
             ),
+            (
+                "It does not apply where root has neither a password nor an active access key, as AWS Organizations "
+                "leaves member accounts whose root credentials were removed (centralized root access)."
+            ),
+            _NO_ROOT_IN_CHINA,
         ),
-        messages=MappingProxyType(
-            {
-                Reason.MFA_NOT_ACTIVE: "root has a password and no MFA at all",
-                Reason.NO_PASSWORD: "root has no password; whether hardware MFA guards it is not in the report",
-            }
-        ),
+        messages=MappingProxyType({Reason.MFA_NOT_ACTIVE: "root has a password and no MFA at all"}),
         absent=Reason.ROOT_NOT_IN_REPORT,
         references=(f"{_GUIDE}enable-mfa-for-root.html", f"{_GUIDE}enable-hw-mfa-for-root.html", _SECURITY_HUB),
     ),
@@ -331,9 +352,10 @@ CONTROLS: Final = (
         remediation="Ask what root was used for, and give that task to a role. Keep the few tasks that need root under "
         "a procedure with two people.",
         caveats=(
-            "The benchmark names no limit; {min_idle_days} days are this program's choice, to be set in a policy.",
+            "CIS gives no limit: {min_idle_days} days are this program's choice unless a policy sets others.",
             "One use is not daily work: the report shows the last use only, and a few tasks need root.",
             "The use of a root key that was deleted since is not in the report.",
+            _NO_ROOT_IN_CHINA,
             "A report more than a day older than the reference instant cannot show that root was not used since.",
             _SPANS,
         ),

@@ -12,7 +12,7 @@ from analyzer.errors import UsageError, known
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analyzer.controls.control import Control, Severity
+    from analyzer.controls.control import Control, Severity, Value
     from analyzer.controls.policy import Policy, Waiver
 
 UNUSED: Final = BY_ID["unused-credentials"]
@@ -27,14 +27,14 @@ class Check:
     requirement: str | None
     """Its number in the benchmark; None where the benchmark (the newest CIS where none is chosen) has none."""
     severity: Severity
-    parameters: Mapping[str, int]
+    parameters: Mapping[str, Value]
     set_by: Mapping[str, str] = field(default_factory=dict)
     """Who set a parameter, or the severity."""
 
     @property
     def limit_days(self) -> int | None:
         """The limit in days; None where the control has none."""
-        return self.parameters[self.control.limit] if self.control.limit else None
+        return int(self.parameters[self.control.limit]) if self.control.limit else None
 
     @property
     def title(self) -> str:
@@ -145,7 +145,7 @@ def _choose(
     control = BY_ID[requirement.control]
     parameters = {name: parameter.default for name, parameter in control.parameters.items()}
     set_by: dict[str, str] = {}
-    layers: list[tuple[str, Mapping[str, int]]] = [
+    layers: list[tuple[str, Mapping[str, Value]]] = [
         (benchmark.label if benchmark else "", requirement.parameters),
         ("policy", policy.parameters(control.id) if policy else {}),
         ("--max-idle-days", {"max_idle_days": max_idle_days} if max_idle_days is not None else {}),

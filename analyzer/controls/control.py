@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copyreg
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from analyzer.reading.layout import CodedEnum
 
@@ -52,8 +53,40 @@ class Parameter:
     meaning: str
     """What the number is, with its unit."""
 
+    @property
+    def wanted(self) -> str:
+        """What it may be, in words."""
+        return f"a whole number from {self.least:,} to {self.most:,} ({self.meaning})"
 
-NO_PARAMETERS: Final[Mapping[str, Parameter]] = MappingProxyType({})
+    def takes(self, value: object) -> bool:
+        """Whether it may have a value."""
+        return isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of a few words that a policy may set."""
+
+    default: str
+    choices: tuple[str, ...]
+    meaning: str
+    """What the words mean."""
+
+    @property
+    def wanted(self) -> str:
+        """What it may be, in words."""
+        return f"{' or '.join(json.dumps(one) for one in self.choices)} ({self.meaning})"
+
+    def takes(self, value: object) -> bool:
+        """Whether it may have a value."""
+        return value in self.choices
+
+
+Value: TypeAlias = int | str
+"""What a parameter is set to."""
+Parameters: TypeAlias = "Mapping[str, Parameter | Option]"
+
+NO_PARAMETERS: Final[Parameters] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -79,7 +112,7 @@ class Control:
     remediation: str
     references: tuple[str, ...]
     kinds: tuple[Kind, ...] = ()
-    parameters: Mapping[str, Parameter] = field(default_factory=lambda: NO_PARAMETERS)
+    parameters: Parameters = field(default_factory=lambda: NO_PARAMETERS)
     caveats: tuple[str, ...] = ()
     """What the report cannot show."""
     inactive_too: bool = False

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from analyzer.controls.control import Value
+
 
 @dataclass(frozen=True)
 class Requirement:
@@ -21,7 +23,7 @@ class Requirement:
 
     number: str
     control: str
-    parameters: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    parameters: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Benchmark:
 
 def _cis(version: str, numbers: Mapping[str, str], idle_days: int | None = None) -> Benchmark:
     limits = MappingProxyType({"max_idle_days": idle_days} if idle_days else {})
-    none: Mapping[str, int] = MappingProxyType({})
+    none: Mapping[str, Value] = MappingProxyType({})
     return Benchmark(
         f"cis-{version}",
         f"CIS AWS Foundations Benchmark v{version}",
@@ -76,8 +78,8 @@ _CIS_5: Final = {
     "root-hardware-mfa": "1.5",
     "root-not-in-daily-use": "1.6",
 }
-_90_DAYS: Final[Mapping[str, int]] = MappingProxyType({"max_idle_days": 90})
-_ANY_ROOT_KEY: Final[Mapping[str, int]] = MappingProxyType({"inactive_keys_count": 1})
+_90_DAYS: Final[Mapping[str, Value]] = MappingProxyType({"max_idle_days": 90})
+_ANY_ROOT_KEY: Final[Mapping[str, Value]] = MappingProxyType({"inactive_keys_count": 1})
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = MappingProxyType(
     {

@@ -27,10 +27,10 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from analyzer.controls.catalog import BY_ID
-from analyzer.controls.control import Control, Severity
+from analyzer.controls.control import Option, Parameter, Severity, Value
 from analyzer.errors import PolicyError, did_you_mean
 from analyzer.reading.layout import ACCOUNT_ID, SLOTS
 
@@ -82,7 +82,7 @@ class ControlPolicy:
 
     enabled: bool = True
     severity: Severity | None = None
-    parameters: Mapping[str, int] = field(default_factory=dict)
+    parameters: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Policy:
         """Return the severity the policy gives a control, if any."""
         return self._of(control).severity
 
-    def parameters(self, control: str) -> Mapping[str, int]:
+    def parameters(self, control: str) -> Mapping[str, Value]:
         """Return the parameters the policy sets for a control."""
         return self._of(control).parameters
 
@@ -178,15 +178,17 @@ class _Reader:
         if severity is not None and severity not in list(Severity):
             close = did_you_mean(severity, Severity) if isinstance(severity, str) else ""
             self._wrong((*path, "severity"), severity, f"one of {', '.join(Severity)}, in quotes", close)
-        parameters = {key: self._number(path, key, table[key], control) for key in control.parameters if key in table}
+        parameters = {
+            key: self._parameter((*path, key), table[key], parameter)
+            for key, parameter in control.parameters.items()
+            if key in table
+        }
         return ControlPolicy(enabled, Severity(severity) if severity else None, parameters)
 
-    def _number(self, path: tuple[str, ...], key: str, value: object, control: Control) -> int:
-        parameter = control.parameters[key]
-        wanted = f"a whole number from {parameter.least:,} to {parameter.most:,} ({parameter.meaning})"
-        if not isinstance(value, int) or isinstance(value, bool) or not parameter.least <= value <= parameter.most:
-            self._wrong((*path, key), value, wanted)
-        return value
+    def _parameter(self, path: tuple[str, ...], value: Any, parameter: Parameter | Option) -> Value:  # noqa: ANN401 - as TOML has it
+        if not parameter.takes(value):
+            self._wrong(path, value, parameter.wanted)
+        return cast("Value", value)
 
     def _waiver(self, name: str, waivers: dict[str, Any]) -> Waiver:
         path = ("waivers", name)

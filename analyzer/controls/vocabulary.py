@@ -17,7 +17,10 @@ class Status(CodedEnum):
 
 
 class Reason(CodedEnum):
-    """What a verdict rests on: the evidence that decided it, or what is missing."""
+    """What a verdict rests on: the evidence that decided it, or what is missing.
+
+    `MANUAL` is what no report can decide, whatever it holds: a person has to look.
+    """
 
     LAST_USED = "last_used"
     NEVER_USED = "never_used"
@@ -35,7 +38,7 @@ class Reason(CodedEnum):
     MFA_ACTIVE = "mfa_active"
     MFA_NOT_ACTIVE = "mfa_not_active"
     MFA_UNKNOWN = "mfa_unknown"
-    MFA_KIND_UNKNOWN = "mfa_kind_unknown"
+    MANUAL = "manual"
     NO_PASSWORD = "no_password"  # noqa: S105 - a reason, not a secret
     PASSWORD_UNKNOWN = "password_unknown"  # noqa: S105 - a reason, not a secret
     EXPIRED = "expired"
@@ -43,6 +46,8 @@ class Reason(CodedEnum):
     EXPIRY_UNKNOWN = "expiry_unknown"
     REPORT_OLDER = "report_older"
     NO_CONSOLE_ACCESS = "no_console_access"
+    NO_ROOT_CREDENTIALS = "no_root_credentials"
+    NO_ROOT_IN_PARTITION = "no_root_in_partition"
     MORE_CREDENTIALS = "more_credentials"
     NO_MORE_CREDENTIALS = "no_more_credentials"
     MORE_CREDENTIALS_UNKNOWN = "more_credentials_unknown"
@@ -54,10 +59,16 @@ class Reason(CodedEnum):
 BOUNDED = (Reason.USED_AFTER_AS_OF, Reason.LAST_USE_UNKNOWN, Reason.AGE_UNKNOWN)
 """With these reasons `basis_time` is the earliest the instant can have been, and the days are the most it can be."""
 
-NOT_APPLICABLE = (Reason.CREATED_AFTER_AS_OF, Reason.NO_CONSOLE_ACCESS, Reason.COLUMN_NOT_IN_REPORT)
+NOT_APPLICABLE = (
+    Reason.CREATED_AFTER_AS_OF,
+    Reason.NO_CONSOLE_ACCESS,
+    Reason.NO_ROOT_CREDENTIALS,
+    Reason.NO_ROOT_IN_PARTITION,
+    Reason.COLUMN_NOT_IN_REPORT,
+)
 """With these reasons a control does not apply."""
 
-OF_ACCOUNT = (Reason.ROOT_NOT_IN_REPORT, Reason.COLUMN_NOT_IN_REPORT)
+OF_ACCOUNT = (Reason.ROOT_NOT_IN_REPORT, Reason.NO_ROOT_IN_PARTITION, Reason.COLUMN_NOT_IN_REPORT)
 """Reasons of verdicts on an account as a whole: the row at which they stand is not what they are about."""
 
 JUDGED_KINDS: Final = (Kind.PASSWORD, Kind.ACCESS_KEY)

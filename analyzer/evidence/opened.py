@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from analyzer.evidence import storage
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from pyarrow import parquet
+
+    from analyzer.evidence.tables import Whole
 
 _BATCH: Final = 100_000
 """Rows that are read together."""
@@ -87,18 +90,31 @@ class EvidenceSet:
         its columns and their types are always known.
         """
         some = False
-        schema = None
+        empty = None
         for file in self._opened(name):
             with closing(file):
-                schema = file.schema_arrow
+                empty = _chosen(file.schema_arrow.empty_table(), columns)
                 for batch in file.iter_batches(_BATCH, columns=None if columns is None else list(columns)):
                     if batch.num_rows:
                         some = True
-                        table = pa.Table.from_batches([batch]).replace_schema_metadata(None)
-                        yield table if columns is None else table.select(list(columns))
-        if not some and schema is not None:
-            empty = schema.remove_metadata().empty_table()
-            yield empty if columns is None else empty.select(list(columns))
+                        yield _chosen(pa.Table.from_batches([batch]), columns)
+        if not some and empty is not None:
+            yield empty
+
+    def rows_at(self, name: str, positions: Whole, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows at these positions, which are in stored order; row groups that hold none are not read."""
+        found: list[pa.Table] = []
+        start = 0
+        for file in self._opened(name):
+            with closing(file):
+                found.append(_chosen(file.schema_arrow.empty_table(), columns))
+                for group in range(file.metadata.num_row_groups):
+                    end = start + file.metadata.row_group(group).num_rows
+                    wanted = positions[slice(*np.searchsorted(positions, (start, end)))]
+                    if len(wanted):
+                        found += _taken(file, group, wanted - start, columns)
+                    start = end
+        return pa.concat_tables(found).unify_dictionaries().combine_chunks()
 
     def rows(self, name: str) -> int:
         """Return how many rows a table has."""
@@ -117,3 +133,20 @@ class EvidenceSet:
 
         for file in self.files[name]:
             yield parquet.ParquetFile(storage.opened(self.place, file))
+
+
+def _taken(
+    file: parquet.ParquetFile, group: int, positions: Whole, columns: Sequence[str] | None
+) -> Iterator[pa.Table]:
+    """Yield the rows of a row group at these positions, a batch at a time."""
+    start = 0
+    for batch in file.iter_batches(_BATCH, row_groups=[group], columns=None if columns is None else list(columns)):
+        first, last = np.searchsorted(positions, (start, start + batch.num_rows))
+        yield _chosen(pa.Table.from_batches([batch]).take(positions[first:last] - start), columns)
+        start += batch.num_rows
+
+
+def _chosen(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+    """Return a table as it was before it was stored, with the chosen columns in their order."""
+    table = table.replace_schema_metadata(None)
+    return table if columns is None else table.select(list(columns))

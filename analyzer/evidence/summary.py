@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status, counted
 from analyzer.evidence.plain import iso, plain_rows
 from analyzer.evidence.tally import Tally, counts_of, covered_of
@@ -133,11 +134,13 @@ class Summary(WithIssues):
         tally = self.tally
         return tally[(tally["status"].isin([Status.FAIL, Status.NOT_CHECKED]) & ~tally["waived"]).to_numpy()]
 
-    @property
-    def accounts_of_unknown_device(self) -> int:
-        """Of how many accounts nobody knows the kind of root's MFA device, and no waiver covers it."""
+    @cached_property
+    def manual(self) -> dict[int, int]:
+        """For checks (by position) that no report can decide somewhere: in how many accounts a person has to look."""
         some = self._open_tally
-        return int(some["count"][some["reason"] == Reason.MFA_KIND_UNKNOWN].sum())
+        some = some[(some["reason"] == Reason.MANUAL).to_numpy()]
+        counts = some.groupby("chosen")["count"].sum()
+        return dict(zip(counts.index.tolist(), counts.tolist(), strict=True))
 
     @property
     def made_later(self) -> int:
@@ -259,10 +262,24 @@ class Summary(WithIssues):
 
     @property
     def exit_code(self) -> int:
-        """0: all pass or are waived; 1: some fail or could not be decided; 3: some input was not read."""
-        if self.has_issues(Level.REJECTED):
+        """0: all pass, are waived or left to a person; 1: some fail or are undecided; 3: some input was not read."""
+        return self.exit_code_of()
+
+    def exit_code_of(self, *, fail_on: Severity = Severity.LOW, strict: bool = False) -> int:
+        """Return the same where checks count that are as severe as `fail_on`, or more.
+
+        `strict`: 3 also for repaired rows, unreadable cells and doubtful reports; 1 also for what is left to a person.
+        """
+        if self.has_issues(Level.REPAIRED if strict else Level.REJECTED):
             return 3
-        return 1 if self.totals["open"] else 0
+        severities = list(Severity)
+        counting = severities[: severities.index(fail_on) + 1]
+        left = sum(
+            counts["open"] - (0 if strict else self.manual.get(number, 0))
+            for number, (one, counts) in enumerate(zip(self.checklist.checks, self.by_control, strict=True))
+            if one.severity in counting
+        )
+        return 1 if left else 0
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -277,6 +294,7 @@ class Summary(WithIssues):
             "switched_off": list(self.checklist.left_out),
             "as_of": [iso(instant) for instant in self.reference_instants],
             **self.totals,
+            "manual": sum(self.manual.values()),
             "by_control": [
                 {
                     "control": one.control.id,
@@ -285,8 +303,9 @@ class Summary(WithIssues):
                     "parameters": dict(one.parameters),
                     "set_by": dict(one.set_by),
                     **counts,
+                    "manual": self.manual.get(number, 0),
                 }
-                for one, counts in zip(self.checklist.checks, self.by_control, strict=True)
+                for number, (one, counts) in enumerate(zip(self.checklist.checks, self.by_control, strict=True))
             ],
             "by_kind": {
                 kind: {outcome: int(self.counts.loc[kind, outcome]) for outcome in _SHOWN_OUTCOMES}
@@ -337,6 +356,15 @@ def _whole_numbers(counts: pd.DataFrame) -> list[dict[str, int]]:
     return [{str(name): int(count) for name, count in row.items()} for row in counts.to_dict("records")]
 
 
+def left_to_a_person(summary: Summary) -> str:
+    """Return in words which checks no report can decide, and in how many accounts; empty where there is none."""
+    checks = summary.checklist.checks
+    named = [f"{checks[number].control.id}, {counted(count, 'account')}" for number, count in summary.manual.items()]
+    if not named:
+        return ""
+    return f"{counted(len(named), 'check')} {'is' if len(named) == 1 else 'are'} left to a person: {'; '.join(named)}"
+
+
 def answer(summary: Summary) -> str:
     """Return the answer in a sentence: on unused credentials where they were judged, else on all findings."""
     unused = summary.unused
@@ -344,12 +372,19 @@ def answer(summary: Summary) -> str:
         return overall(summary)
     judged = unused["judged"]
     if not judged:
-        return "No active password or access key to judge."
+        return f"{_nobody(summary)}No active password or access key to judge."
     limit = counted(summary.checklist.unused.limit_days or 0, "day") if summary.checklist.unused else ""
     return (
         f"{unused[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more; "
         f"{unused[Status.NOT_CHECKED]:,} could not be decided; {unused[Status.PASS]:,} pass{_waived(unused)}."
     )
+
+
+def _nobody(summary: Summary) -> str:
+    """Return what is said where no row of a user was judged."""
+    if not summary.rows:
+        return "No row was judged. "
+    return "Root alone: no IAM users. " if summary.rows == summary.root_rows else ""
 
 
 def overall(summary: Summary) -> str:

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
+
+    Whole = npt.NDArray[np.int64]
 
 _BATCH: Final = 100_000
 
@@ -21,6 +25,10 @@ class Tables(Protocol):
         With the chosen `columns` in that order, or with all. A table without rows is one batch without rows, so that
         its columns and their types are always known.
         """
+        ...
+
+    def rows_at(self, name: str, positions: Whole, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows at these positions, which are in stored order; what holds none of them is not read."""
         ...
 
     def rows(self, name: str) -> int:
@@ -42,6 +50,11 @@ class TablesInMemory:
             table = table.select(list(columns))
         for start in range(0, max(table.num_rows, 1), self._batch_rows):
             yield table.slice(start, self._batch_rows)
+
+    def rows_at(self, name: str, positions: Whole, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return rows of a table: see `Tables`."""
+        table = self._tables[name].take(positions)
+        return table if columns is None else table.select(list(columns))
 
     def rows(self, name: str) -> int:
         """Return how many rows a table has."""

@@ -109,7 +109,7 @@ def first_of_groups(  # noqa: PLR0913 - a table, an order, and what of it
         start += batch.num_rows
     positions = {group: found.positions() for group, found in lowest.items()}
     every = np.unique(np.concatenate([np.array([], np.int64), *positions.values()]))
-    rows = _gathered(tables, name, every, columns)
+    rows = tables.rows_at(name, every, columns)
     return {
         group: (rows.take(pa.array(np.searchsorted(every, some))), lowest[group].seen)
         for group, some in positions.items()
@@ -141,7 +141,7 @@ def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, i
 
     def is_grave(batch: pa.Table) -> Flags:
         # That the kind of a device is not in the report holds for every account: it is said once, below the controls.
-        said_elsewhere = _is_in(batch["reason"], (Reason.MFA_KIND_UNKNOWN,))
+        said_elsewhere = _is_in(batch["reason"], (Reason.MANUAL,))
         return _is_in(batch["severity"], (Severity.CRITICAL, Severity.HIGH)) & ~said_elsewhere
 
     def fails(batch: pa.Table) -> Flags:
@@ -197,18 +197,6 @@ def _lowest(ranks: Whole, count: int) -> Whole:
     last = np.partition(ranks, count - 1)[count - 1]
     below, equal = np.flatnonzero(ranks < last), np.flatnonzero(ranks == last)
     return np.sort(np.concatenate([below, equal[: count - len(below)]]))
-
-
-def _gathered(tables: Tables, name: str, positions: Whole, columns: Sequence[str] | None) -> pa.Table:
-    """Return the rows at these positions, which are in stored order."""
-    found: list[pa.Table] = []
-    start = 0
-    for batch in tables.batches(name, columns):
-        first, last = np.searchsorted(positions, (start, start + batch.num_rows))
-        if last > first or not found:  # at least one, for the columns
-            found.append(batch.take(pa.array(positions[first:last] - start)))
-        start += batch.num_rows
-    return pa.concat_tables(found).unify_dictionaries().combine_chunks()
 
 
 def worst_first(checklist: Checklist) -> Rank:

@@ -13,7 +13,7 @@ from analyzer.controls.control import Whose
 from analyzer.controls.vocabulary import JUDGED_KINDS, NOT_APPLICABLE, Outcome, Reason, Status
 from analyzer.judging.facts import Facts
 from analyzer.judging.findings import findings_table
-from analyzer.judging.rules import RULES
+from analyzer.judging.rules import RULES, where_root_is
 from analyzer.judging.snapshots import ORDER_UNKNOWN, snapshot_of
 from analyzer.judging.staleness import EXACT, age_days, is_because
 from analyzer.judging.subjects import Instants, Ruling, Subjects
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from analyzer.controls.checklist import Check, Checklist
-    from analyzer.controls.control import Control
+    from analyzer.controls.control import Control, Value
     from analyzer.judging.facts import Micros
     from analyzer.judging.truth import Flags
     from analyzer.reading.normalizing import Tables
@@ -70,6 +70,9 @@ def verdicts(tables: Tables, as_of: Micros, checklist: Checklist) -> Iterator[Ve
         yield bench.judge(number, one)
 
 
+_ROOTLESS: Final = "aws-cn"
+
+
 class _Bench:
     """The rows that are judged, laid out for the controls."""
 
@@ -91,6 +94,14 @@ class _Bench:
         """For each row its report and reference instant, as a number."""
         return numbered(self._tables.users["report"].to_numpy(), self._of_rows)
 
+    @cached_property
+    def _rootless(self) -> Flags:
+        """Whether each row is of a snapshot in the partition (Amazon Web Services China) without root credentials."""
+        found = np.zeros(int(self._snapshots.max(initial=-1)) + 1, bool)
+        found[self._snapshots[self._users.among("partition", _ROOTLESS)]] = True
+        rootless: Flags = found[self._snapshots]
+        return rootless
+
     def judge(self, number: int, chosen: Check) -> Verdicts:
         """Return what a control, the `number`th that judges, says of its subjects."""
         control = chosen.control
@@ -98,13 +109,15 @@ class _Bench:
             return self._on_credentials(number, control, chosen.parameters)
         rows = np.flatnonzero(self._whose(control, self._users))
         ruling = RULES[control.rule](self._subjects(rows), **chosen.parameters)
+        if control.whose is Whose.ROOT:
+            ruling = where_root_is(ruling, self._rootless[rows])
         found = _on_users(number, ruling, rows)
         return found if control.absent is None else self._with_absent(number, found, control.absent)
 
     def _subjects(self, rows: Rows) -> Subjects:
         return Subjects(self._users, rows, self._of_rows[rows])
 
-    def _on_credentials(self, number: int, control: Control, parameters: Mapping[str, int]) -> Verdicts:
+    def _on_credentials(self, number: int, control: Control, parameters: Mapping[str, Value]) -> Verdicts:
         credentials = self._credentials
         wanted = self._whose(control, credentials) & credentials.among("kind", *control.kinds)
         if not control.inactive_too:
@@ -146,6 +159,8 @@ class _Bench:
             nothing,
             ~nothing,
         )
+        if absent is Reason.ROOT_NOT_IN_REPORT:
+            ruling = where_root_is(ruling, self._rootless[lone])
         return Verdicts.joined([found, _on_users(number, ruling, lone)])
 
     def days_and_outcome(self, unused: Verdicts | None) -> dict[str, pa.Array]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from analyzer.judging.facts import Micros
     from analyzer.judging.staleness import Evidence
     from analyzer.judging.subjects import Subjects
     from analyzer.judging.truth import Flags
@@ -260,10 +261,8 @@ def more_credentials(subjects: Subjects) -> Ruling:
 
 def root_key(subjects: Subjects, inactive_keys_count: int) -> Ruling:
     """Fail accounts whose root has an active key; with `inactive_keys_count`, also where an inactive one is there."""
-    made = [subjects.time(slot.last_changed) for slot in _KEYS]
-    # What a slot held before a later key was made in it is not known.
-    later = [time > subjects.as_of for time in made]
-    first, second = (subjects.flag(slot.active).unless(hidden) for slot, hidden in zip(_KEYS, later, strict=True))
+    made, later = _made(subjects)
+    first, second = _active_keys(subjects)
     active = first | second
     there = [_holds_key(subjects, slot).unless(hidden) for slot, hidden in zip(_KEYS, later, strict=True)]
     either = there[0] | there[1]
@@ -292,33 +291,70 @@ def root_key(subjects: Subjects, inactive_keys_count: int) -> Ruling:
     )
 
 
-def root_without_mfa(subjects: Subjects) -> Ruling:
-    """Fail accounts whose root has a password and no MFA."""
-    flag, mfa = subjects.flag("password_enabled"), subjects.flag("mfa_active")
-    # Reports up to about 2024 say not_supported of root's password: it always had one, but in GovCloud (US).
-    no_console = subjects.among("partition", _GOVCLOUD) & flag.unknown
-    password = Truth(flag.yes | subjects.state("password_enabled", State.NOT_SUPPORTED), flag.no)
+def _made(subjects: Subjects) -> tuple[list[Micros], list[Flags]]:
+    """Return when the key in each slot was made, and where that was after the reference instant."""
+    made = [subjects.time(slot.last_changed) for slot in _KEYS]
+    return made, [time > subjects.as_of for time in made]
+
+
+def _active_keys(subjects: Subjects) -> list[Truth]:
+    """Return for each slot whether it holds an active key; what it held before a later one is not known."""
+    _, later = _made(subjects)
+    return [subjects.flag(slot.active).unless(hidden) for slot, hidden in zip(_KEYS, later, strict=True)]
+
+
+def _password_of_root(subjects: Subjects) -> Truth:
+    """Whether root has a password. Reports up to about 2024 say not_supported: it always had one then."""
+    flag = subjects.flag("password_enabled")
+    return Truth(flag.yes | subjects.state("password_enabled", State.NOT_SUPPORTED), flag.no)
+
+
+def root_without_mfa(subjects: Subjects, without_password: str) -> Ruling:
+    """Fail accounts whose root has a password and no MFA; with `without_password` "fail", all without MFA."""
+    mfa = subjects.flag("mfa_active")
+    # An old report of GovCloud (US) says as little of root's password, and there root has no console.
+    no_console = subjects.among("partition", _GOVCLOUD) & subjects.flag("password_enabled").unknown
+    needed = _password_of_root(subjects) if without_password == "pass" else Truth.certain(~subjects.nothing)  # noqa: S105
     reason = first_that_holds(
         {
             Reason.NO_CONSOLE_ACCESS: no_console,
             Reason.MFA_ACTIVE: mfa.yes,
-            Reason.NO_PASSWORD: password.no,
-            Reason.PASSWORD_UNKNOWN: password.unknown,
+            Reason.NO_PASSWORD: needed.no,
+            Reason.PASSWORD_UNKNOWN: needed.unknown,
             Reason.MFA_NOT_ACTIVE: mfa.no,
         },
         Reason.MFA_UNKNOWN,
     )
-    return _by_flags(subjects, password & ~mfa, reason)
+    return _by_flags(subjects, needed & ~mfa, reason)
 
 
 def root_without_hardware_mfa(subjects: Subjects) -> Ruling:
-    """Fail as `root_without_mfa`; the report cannot show that the device is hardware, so nothing passes."""
-    ruling = root_without_mfa(subjects)
-    active = ruling.reason == Reason.MFA_ACTIVE.code
+    """Fail where root has a password and no MFA at all; the report shows no kind of device, so nothing passes.
+
+    Where root has neither a password nor an active key, there is nothing that the control could be about.
+    """
+    ruling = root_without_mfa(subjects, "pass")
+    first, second = _active_keys(subjects)
+    key = first | second
+    password = _password_of_root(subjects)
+    by_person = is_because(ruling.reason, Reason.MFA_ACTIVE, Reason.NO_PASSWORD)
+    reason = np.select(
+        [password.no & key.no, password.no & key.unknown & by_person, by_person],
+        [Reason.NO_ROOT_CREDENTIALS.code, Reason.ACTIVE_UNKNOWN.code, Reason.MANUAL.code],
+        default=ruling.reason,
+    )
+    return replace(ruling, fails=Truth(ruling.fails.yes, subjects.nothing), reason=reason.astype(np.int8))
+
+
+def where_root_is(ruling: Ruling, nowhere: Flags) -> Ruling:
+    """Return a ruling on root that does not apply where accounts have `nowhere` root credentials."""
+    if not nowhere.any():
+        return ruling
     return replace(
         ruling,
-        fails=Truth(ruling.fails.yes, subjects.nothing),
-        reason=np.where(active, Reason.MFA_KIND_UNKNOWN.code, ruling.reason).astype(np.int8),
+        reason=np.where(nowhere, Reason.NO_ROOT_IN_PARTITION.code, ruling.reason).astype(np.int8),
+        basis=np.where(nowhere, -1, ruling.basis).astype(np.int8),
+        time=np.where(nowhere, NO_TIME, ruling.time),
     )
 
 

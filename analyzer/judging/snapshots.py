@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 IDENTITY: Final = ("account_id", "captured_at", "source", "line", "user")
 """Columns of `users` that say whose row it is, and of which snapshot."""
+_TWICE: Final = "the user stands more than once in this snapshot of the account, and each row counts; remove the copy"
+_TWICE_SOMEWHERE: Final = (
+    "the user stands more than once among rows of no known account, and each row counts; they may be of several "
+    "accounts: remove none before their accounts are known"
+)
 
 
 APART: Final = "apart"
@@ -49,10 +54,10 @@ def note_users_found_twice(users: pd.DataFrame, log: IssueLog, *, by_capture: bo
     name = names.indices.take(pa.array(named)).to_numpy()
     key = snapshot_of(users, by_capture=by_capture)[named] * len(names.dictionary) + name
     twice = named[pd.Series(key).duplicated(keep=False).to_numpy()]
-    for row in records(users[["source", "line", "user"]].iloc[twice]):
+    for row in records(users[["source", "line", "user", "account_id"]].iloc[twice]):
         log.add(
             "duplicate_user",
-            "the user stands more than once in this snapshot of the account, and each row counts; remove the copy",
+            _TWICE if row["account_id"] else _TWICE_SOMEWHERE,
             source=row["source"],
             line=row["line"],
             column="user",

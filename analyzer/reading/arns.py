@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.reading.columns import NULL_TEXT, few_texts_of, true_where
-from analyzer.reading.layout import ARN, ROOT_USER
+from analyzer.reading.layout import ACCOUNT, ACCOUNT_ID, ARN, PARTITION, ROOT_USER, SENTINELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
     from analyzer.reading.places import Places
     from analyzer.reading.source import Source
 
+_ROOT_BY_ITS_LETTERS: Final = ("root", "rootaccount", "ltrootaccountgt")
+"""What is left of root's name, also where HTML wrote its angle brackets, in small letters."""
 _PATTERN: Final = f"^{ARN}$"
+_ODD: Final = rf"^arn:(?P<partition>{PARTITION}):[^:]*:[^:]*:(?P<account>{ACCOUNT_ID})(?:[:/]|$)"
+"""An ARN of any other form: of it, the account is sure."""
+
+_WHOLE: Final = re.compile(r"""[='" ]*(\d{4})-?(\d{4})-?(\d{4})(?:\.0)?[" ]*""", re.ASCII)
+"""Twelve digits, as the console groups them, and as spreadsheets and data frames keep a text or a number."""
+_SHORT: Final = re.compile(r"""[='" ]*(\d{1,11})(?:\.0)?[" ]*""", re.ASCII)
+"""Fewer digits, as where zeros at the beginning were cut."""
+_SOME_NUMBER: Final = re.compile(r"[\d.,]+(?:[eE][+]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -48,12 +59,15 @@ class FewTexts:
 
 @dataclass(frozen=True)
 class Names:
-    """What the ARNs tell, each as long as the table; null where they do not."""
+    """What the ARNs tell, each as long as the table; null where they do not.
 
+    `user` is the name as the report has it, mended where another program changed it, or the ARN's where it is blank.
+    """
+
+    user: pa.ChunkedArray | pa.StringArray
     partition: FewTexts
     account: FewTexts
     path: FewTexts
-    name: pa.StringArray
     is_root: npt.NDArray[np.bool_]
 
 
@@ -70,18 +84,19 @@ def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place:
     )
     expected = pc.binary_join_element_wise(_beginning(samples).take(pa.array(raw.report)), user, "")
     others = np.flatnonzero(~true_where(pc.equal(arn, expected)))
-    arn_there, user_there = arn.take(pa.array(others)), user.take(pa.array(others))
-    found = _match_arns(arn_there, user_there)
+    arn_there, as_found = arn.take(pa.array(others)), user.take(pa.array(others))
+    found = _match_arns(arn_there, as_found)
+    user_there = _mended_names(as_found, found, others, place)
     rest = np.zeros(len(arn), bool)
     rest[others] = True
     is_root = np.zeros(len(arn), bool)
-    is_root[others] = np.asarray(pc.and_(found["account"].is_valid(), found["name"].is_null()))
+    is_root[others] = np.asarray(_is_root(found))
     of_row = raw.report.astype(np.int64)
     names = Names(
+        pc.replace_with_mask(user, pa.array(rest), pc.coalesce(user_there, found["name"])),
         FewTexts(samples["partition"], of_row).replaced(others, found["partition"]),
         FewTexts(samples["account"], of_row).replaced(others, found["account"]),
         FewTexts(pa.array(["/"]), np.zeros_like(of_row)).replaced(others, found["path"]),
-        pc.replace_with_mask(user, pa.array(rest), found["name"]),
         is_root,
     )
     _note_arns(arn_there, user_there, found, others, place)
@@ -94,22 +109,64 @@ def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place:
     return names
 
 
-def _match_arns(arn: pa.StringArray, user: pa.StringArray) -> dict[str, pa.StringArray]:
+def _match_arns(arn: pa.StringArray, user: pa.StringArray) -> dict[str, pa.Array]:
     """Return `partition, account, path, name` of each ARN; null where it is none, path and name also for root's.
 
-    Where all behind `user/` is the name of the user beside it, that is the name, also with a slash in it.
+    Where all behind `user/` is the name of the user beside it, that is the name, also with a slash in it. `whole` says
+    whether the ARN is a user's or root's: of any other, partition and account are told and the rest is null.
     """
-    match = pc.extract_regex(arn, _PATTERN)
+    match, odd = pc.extract_regex(arn, _PATTERN), pc.extract_regex(arn, _ODD)
     found = {
         part: pc.if_else(pc.and_(match.is_valid(), pc.not_equal(match.field(part), "")), match.field(part), NULL_TEXT)
         for part in ("partition", "account", "path", "name")
     }
+    for part in ("partition", "account"):
+        found[part] = pc.coalesce(found[part], pc.if_else(odd.is_valid(), odd.field(part), NULL_TEXT))
     expected = pc.binary_join_element_wise(_beginning(found), user, "")
-    whole = pc.fill_null(pc.equal(arn, expected), fill_value=False)
-    return found | {"path": pc.if_else(whole, "/", found["path"]), "name": pc.if_else(whole, user, found["name"])}
+    own = pc.fill_null(pc.equal(arn, expected), fill_value=False)
+    return found | {
+        "path": pc.if_else(own, "/", found["path"]),
+        "name": pc.if_else(own, user, found["name"]),
+        "whole": pc.or_(own, match.is_valid()),
+    }
 
 
-def _beginning(found: dict[str, pa.StringArray]) -> pa.StringArray:
+def _mended_names(
+    user: pa.StringArray, found: dict[str, pa.Array], rows: npt.NDArray[np.int64], place: Places
+) -> pa.StringArray:
+    """Return names as AWS writes them; what other programs made of some is noted, for the `rows` that they are of.
+
+    No name in IAM begins with an apostrophe or holds angle brackets; whatever else is root's name, its ARN must say it.
+    """
+    bare = pc.if_else(pc.match_substring_regex(user, "^'."), pc.utf8_slice_codeunits(user, 1), user)
+    agrees = pc.fill_null(pc.equal(bare, found["name"]), fill_value=True)
+    without = pc.and_(pc.not_equal(bare, user), agrees)
+    place.note(
+        "mended_name",
+        "a spreadsheet's apostrophe stands before the name: read without it; use the report as AWS made it",
+        rows[true_where(without)],
+        "user",
+    )
+    names = pc.if_else(pc.fill_null(without, fill_value=False), bare, user)
+    letters = pc.replace_substring_regex(pc.ascii_lower(names), "[^a-z]+", "")
+    like_root = pc.and_(pc.is_in(letters, pa.array(_ROOT_BY_ITS_LETTERS)), pc.not_equal(names, ROOT_USER))
+    sure = pc.or_(_is_root(found), pc.and_(found["name"].is_null(), pc.match_substring_regex(names, "[<>&]")))
+    renamed = pc.fill_null(pc.and_(like_root, sure), fill_value=False)
+    place.note(
+        "mended_name",
+        f"AWS writes {ROOT_USER}: read as root's row; use the report as AWS made it",
+        rows[true_where(renamed)],
+        "user",
+    )
+    return pc.if_else(renamed, ROOT_USER, names)
+
+
+def _is_root(found: dict[str, pa.Array]) -> pa.BooleanArray:
+    """Return which of the ARNs taken apart are root's."""
+    return pc.and_(found["whole"], found["name"].is_null())
+
+
+def _beginning(found: dict[str, pa.Array]) -> pa.StringArray:
     """Return the beginning of the ARNs of users whose path is `/`."""
     return pc.binary_join_element_wise("arn:", found["partition"], ":iam::", found["account"], ":user/", "")
 
@@ -117,18 +174,23 @@ def _beginning(found: dict[str, pa.StringArray]) -> pa.StringArray:
 def _note_arns(
     arn: pa.StringArray,
     user: pa.StringArray,
-    found: dict[str, pa.StringArray],
+    found: dict[str, pa.Array],
     rows: npt.NDArray[np.int64],
     place: Places,
 ) -> None:
     """Note what is wrong with the ARNs in some rows, in which `found` is what they tell."""
-    place.note(
-        "bad_arn",
-        "not the ARN of an IAM user or of root; use the report as AWS made it",
-        rows[true_where(pc.and_(arn.is_valid(), found["account"].is_null()))],
-        "arn",
-    )
-    is_root = pc.and_(found["account"].is_valid(), found["name"].is_null())
+    odd = pc.and_(arn.is_valid(), pc.invert(found["whole"]))
+    for what, mask in (
+        ("", found["account"].is_null()),
+        (": only its account number is used", found["account"].is_valid()),
+    ):
+        place.note(
+            "bad_arn",
+            f"not the ARN of an IAM user or of root{what}; use the report as AWS made it",
+            rows[true_where(pc.and_(odd, mask))],
+            "arn",
+        )
+    is_root = _is_root(found)
     place.note(
         "arn_mismatch",
         "the ARN is not that of the user named beside it: cells may have moved; use the report as AWS made it",
@@ -142,19 +204,23 @@ def read_accounts(
 ) -> dict[str, pa.DictionaryArray]:
     """Return `account_id, partition, path`.
 
-    The account is the ARN's, else the one that all other ARNs of the report are of, else the one in the file's name,
-    else `account_id`.
+    The account is the ARN's, else that in a column of its own, else the one that all other ARNs of the report are of,
+    else the one in the file's name, else `account_id`.
     """
     account, partition = names.account, names.partition
+    cells = _read_account_cells(raw, account, place) if ACCOUNT in raw.cells.column_names else None
     missing = np.flatnonzero(account.is_null())
     if len(missing):
-        of_report = _only_accounts(names, raw)
+        of_report, told = raw.report[missing], _Told(names, raw)
         hints = pa.array([sources[report.source].account_hint or account_id for report in raw.reports], pa.string())
-        of_row = pa.array(raw.report[missing])
-        accounts = pc.coalesce(of_report["account"], hints).take(of_row)
+        accounts = pc.coalesce(told.only_account(), hints).take(pa.array(of_report))
+        is_told = np.zeros(len(missing), bool)
+        if cells is not None:
+            accounts = cells.instead_of(accounts, missing, place)
+            is_told = cells.is_doubtful[missing]
         account = account.replaced(missing, accounts)
-        partition = partition.replaced(missing, of_report["partition"].take(of_row))
-        unknown = missing[np.asarray(accounts.is_null())]
+        partition = partition.replaced(missing, told.partitions(of_report, accounts))
+        unknown = missing[np.asarray(accounts.is_null()) & ~is_told]
         # Once a report: its rows share the cause and the remedy.
         _, first = np.unique(raw.report[unknown], return_index=True)
         place.note(
@@ -170,14 +236,120 @@ def read_accounts(
     }
 
 
-def _only_accounts(names: Names, raw: RawTable) -> dict[str, pa.Array]:
-    """Return for each report the account and partition that all its ARNs agree on; null where there is no such one."""
-    account, partition = names.account.texts(), names.partition.texts()
-    seen = pa.table({"report": raw.report, "account": account, "partition": partition})
-    distinct = seen.filter(account.is_valid()).group_by(["report", "account", "partition"]).aggregate([])
-    counts = np.bincount(distinct["report"].to_numpy(), minlength=len(raw.reports))
-    alone = distinct.filter(pa.array(counts[distinct["report"].to_numpy()] == 1))
-    place = np.full(len(raw.reports), -1)
-    place[alone["report"].to_numpy()] = np.arange(alone.num_rows)
-    rows = pa.array(place, mask=place < 0)
-    return {part: alone[part].combine_chunks().take(rows) for part in ("account", "partition")}
+class _Told:
+    """What the ARNs of each report tell of accounts and partitions."""
+
+    def __init__(self, names: Names, raw: RawTable) -> None:
+        account, partition = names.account.texts(), names.partition.texts()
+        seen = pa.table({"report": raw.report, "account": account, "partition": partition})
+        distinct = seen.filter(account.is_valid()).group_by(["report", "account", "partition"]).aggregate([])
+        self._pairs: list[set[tuple[str, str]]] = [set() for _ in raw.reports]
+        for report, number, name in zip(*distinct.to_pydict().values(), strict=True):
+            self._pairs[report].add((number, name))
+
+    def only_account(self) -> pa.StringArray:
+        """Return for each report the account that all its ARNs agree on, partition included; else null."""
+        only = [next(iter(pairs))[0] if len(pairs) == 1 else None for pairs in self._pairs]
+        return pa.array(only, pa.string())
+
+    def partitions(self, report: npt.NDArray[np.int32], accounts: pa.StringArray) -> pa.StringArray:
+        """Return the partition of some rows, by report and account: the account's, else that of all ARNs."""
+        encoded = accounts.dictionary_encode()
+        texts = encoded.dictionary.to_pylist()
+        codes = pc.fill_null(encoded.indices, len(texts)).to_numpy()
+        key, which = np.unique(report.astype(np.int64) * (len(texts) + 1) + codes, return_inverse=True)
+        pairs = (divmod(one, len(texts) + 1) for one in key.tolist())
+        found = [self._partition(number, [*texts, None][code]) for number, code in pairs]
+        return pa.array(found, pa.string()).take(pa.array(which))
+
+    def _partition(self, report: int, account: str | None) -> str | None:
+        pairs = self._pairs[report]
+        names = {name for number, name in pairs if number == account} or {name for _, name in pairs}
+        return names.pop() if len(names) == 1 else None
+
+
+# --- a column for the account ----------------------------------------------------------------------------------------
+
+
+class _Cell(NamedTuple):
+    """What a cell says: the account, or which one it may have been, and whether it is a number at all."""
+
+    account: str | None
+    perhaps: str | None
+    is_number: bool
+
+
+@dataclass(frozen=True)
+class _AccountCells:
+    """The cells of the column, a row each: `account` is null where a cell holds none.
+
+    Where `is_doubtful`, it holds something else than an account in a report that has accounts there; `perhaps` is then
+    what its digits would be with the zeros that may have been cut.
+    """
+
+    account: pa.StringArray
+    perhaps: pa.StringArray
+    is_doubtful: npt.NDArray[np.bool_]
+    raw: RawTable
+
+    def instead_of(self, accounts: pa.StringArray, rows: npt.NDArray[np.int64], place: Places) -> pa.StringArray:
+        """Return the accounts of `rows`, none of which has one in an ARN: those here, else the others given.
+
+        What cannot be read is taken for none but the account that it would be with its zeros.
+        """
+        where = pa.array(rows)
+        doubtful = self.is_doubtful[rows]
+        fits = true_where(pc.equal(self.perhaps.take(where), accounts))
+        lost = rows[doubtful & ~fits]
+        # Once a report and text: the rows share the cause and the remedy.
+        texts = self.raw.cells[ACCOUNT].take(pa.array(lost)).combine_chunks().dictionary_encode()
+        key = self.raw.report[lost].astype(np.int64) * (len(texts.dictionary) + 1) + texts.indices.to_numpy()
+        place.note(
+            "bad_account",
+            "not the twelve digits of an account (a spreadsheet may have cut zeros at the beginning, or rounded it): "
+            "the account of this row and those like it is not known; correct it, or use the report as AWS made it",
+            lost[np.sort(np.unique(key, return_index=True)[1])],
+            ACCOUNT,
+        )
+        others = pc.if_else(pa.array(doubtful & ~fits), NULL_TEXT, accounts)
+        return pc.coalesce(self.account.take(where), others)
+
+
+def _read_account_cells(raw: RawTable, of_arn: FewTexts, place: Places) -> _AccountCells:
+    """Return what the column says; where it is another account than the ARN's (`of_arn`), that is noted by line.
+
+    Where a report's column holds no number at all (names, say), it is left out, with a note.
+    """
+    encoded = raw.cells[ACCOUNT].combine_chunks().dictionary_encode()
+    read = [*(_read_number(text) for text in encoded.dictionary.to_pylist()), _Cell(None, None, is_number=False)]
+    code = pc.fill_null(encoded.indices, len(read) - 1).to_numpy()
+    blank = np.array([text.strip().lower() in SENTINELS for text in encoded.dictionary.to_pylist()] + [True])[code]
+    account, perhaps = (
+        pa.array([getattr(cell, part) for cell in read], pa.string()).take(pa.array(code))
+        for part in ("account", "perhaps")
+    )
+    has_numbers = np.zeros(len(raw.reports), bool)
+    has_numbers[raw.report[np.array([cell.is_number for cell in read])[code]]] = True
+    unused = np.flatnonzero(~blank & ~has_numbers[raw.report])
+    place.note(
+        "unknown_column",
+        "not a column of the credential report, and without the number of an account; left out",
+        unused[np.unique(raw.report[unused], return_index=True)[1]],
+        ACCOUNT,
+    )
+    place.note(
+        "account_mismatch",
+        "not the account of the ARN beside it, which is used: cells may have moved; use the report as AWS made it",
+        np.flatnonzero(true_where(pc.not_equal(of_arn.texts(), pc.coalesce(account, perhaps)))),
+        ACCOUNT,
+    )
+    doubtful = ~blank & has_numbers[raw.report] & np.asarray(account.is_null())
+    return _AccountCells(account, perhaps, doubtful, raw)
+
+
+def _read_number(text: str) -> _Cell:
+    if whole := _WHOLE.fullmatch(text):
+        account = "".join(whole.groups())
+        return _Cell(account, account, is_number=True)
+    short = _SHORT.fullmatch(text)
+    return _Cell(None, short[1].zfill(12) if short else None, is_number=bool(short or _SOME_NUMBER.fullmatch(text)))

@@ -10,14 +10,11 @@ import ast
 import base64
 import binascii
 import csv
-import gzip
 import json
 import re
-import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.reading.layout import ARN_BEGINNING, COLUMNS
@@ -25,9 +22,6 @@ from analyzer.reading.times import parse_generated_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-LARGEST: Final = 2**31
-"""Bytes past which a compressed file is taken for damage (or malice) and not unpacked further."""
 
 DELIMITERS: Final = ",;\t"
 _ENOUGH_COLUMNS: Final = 3
@@ -136,18 +130,6 @@ def is_zip(data: bytes) -> bool:
     return data.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
-def gunzip(data: bytes) -> bytes:
-    """Return the unpacked bytes; DamagedError where the stream is cut, corrupt or unreasonably large."""
-    try:
-        with gzip.GzipFile(fileobj=BytesIO(data)) as stream:
-            unpacked = stream.read(LARGEST + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DamagedError(f"the gzip file cannot be unpacked ({error}); copy or download it again") from error
-    if len(unpacked) > LARGEST:
-        raise DamagedError(f"the gzip file unpacks to more than {LARGEST:,} bytes, far more than any report")
-    return unpacked
-
-
 def read_contents(data: bytes) -> list[Content | DamagedError]:
     """Return the reports in `data` (not gzip or zip): several where JSON or text envelopes follow each other.
 
@@ -158,8 +140,11 @@ def read_contents(data: bytes) -> list[Content | DamagedError]:
     if not csv_text.strip():
         raise NotAReportError("the file is empty")
     found = find_header(csv_text)
+    # NULs at the end are padding. Behind a CSV they are left out when it is read, with an issue.
+    inside = csv_text.rstrip(b"\0")
+    csv_text = csv_text if found else inside
     if found is not None:
-        if b"\0" in csv_text or (encoding.startswith("utf-16") and _ASCII_PAIRS.search(csv_text.decode())):
+        if b"\0" in inside or (encoding.startswith("utf-16") and _ASCII_PAIRS.search(inside.decode())):
             raise DamagedError("two encodings in one file: reports of both were run together; split them apart")
         return [Content(csv_text, found, "csv", encoding)]
     opened = _open_envelopes(csv_text.strip())

@@ -32,8 +32,10 @@ class Code:
 
 CODES: Final = {
     "not_a_report": Code(Level.NOTICE, "file passed over: no credential report"),
+    "root_alone": Code(Level.NOTICE, "report of an account without IAM users"),
     "not_followed": Code(Level.NOTICE, "hidden file, link or special file passed over"),
     "duplicate_input": Code(Level.NOTICE, "report given more than once, counted once"),
+    "padding": Code(Level.NOTICE, "NULs at the end of a file, left out"),
     "unknown_column": Code(Level.NOTICE, "unknown column left out"),
     "other_snapshot": Code(Level.NOTICE, "older or newer snapshot of an account, not judged"),
     "older_report": Code(Level.UNREADABLE, "report more than a day older than the reference instant"),
@@ -51,7 +53,9 @@ CODES: Final = {
     "went_backwards": Code(Level.UNREADABLE, "time earlier than in an older snapshot"),
     "missed_before": Code(Level.UNREADABLE, "made before the older snapshot, but not in it"),
     "split_report": Code(Level.REPAIRED, "further report in one file, split apart"),
+    "split_row": Code(Level.REPAIRED, "rows of several reports on one line, split apart"),
     "repaired_row": Code(Level.REPAIRED, "row of the wrong width, repaired"),
+    "mended_name": Code(Level.REPAIRED, "user name that another program changed, mended"),
     "bad_encoding": Code(Level.UNREADABLE, "characters that are not UTF-8"),
     "bad_timestamp": Code(Level.UNREADABLE, "unreadable time"),
     "bad_boolean": Code(Level.UNREADABLE, "unreadable true/false"),
@@ -60,10 +64,13 @@ CODES: Final = {
     "missing_user": Code(Level.UNREADABLE, "row without a user name"),
     "missing_column": Code(Level.UNREADABLE, "column missing from a report"),
     "duplicate_column": Code(Level.UNREADABLE, "column found twice, the first one read"),
+    "bad_account": Code(Level.UNREADABLE, "unreadable account number"),
+    "account_mismatch": Code(Level.UNREADABLE, "account number beside an ARN of another account"),
     "account_unknown": Code(Level.UNREADABLE, "account not known"),
     "duplicate_user": Code(Level.UNREADABLE, "user found twice in one snapshot"),
-    "impossible_order": Code(Level.UNREADABLE, "key last used before it was created"),
+    "impossible_order": Code(Level.UNREADABLE, "time that cannot be before another one of its row"),
     "captured_before_content": Code(Level.UNREADABLE, "report dated before its own content"),
+    "suspicious_length": Code(Level.UNREADABLE, "report of a length at which programs cut texts"),
     "undated_report": Code(Level.UNREADABLE, "report of unknown date beside dated ones"),
     "undated_beside_dated": Code(Level.REJECTED, "report of unknown date beside dated ones, not judged"),
     "order_unknown": Code(Level.REJECTED, "reports of one account in unknown order, nothing decided"),
@@ -73,9 +80,11 @@ CODES: Final = {
     "account_named_otherwise": Code(Level.UNREADABLE, "report of another account than its name says"),
     "blank_cells": Code(Level.UNREADABLE, "report with blank cells where AWS writes N/A"),
     "only_newer_snapshot": Code(Level.UNREADABLE, "no snapshot at or before the reference date"),
+    "cut_report": Code(Level.REJECTED, "report that ends in the middle of a row"),
     "no_rows": Code(Level.REJECTED, "report without rows"),
     "rejected_row": Code(Level.REJECTED, "row not read"),
     "unreadable_file": Code(Level.REJECTED, "file not read"),
+    "over_limit": Code(Level.REJECTED, "file past a limit of size, not read"),
 }
 
 

@@ -96,6 +96,30 @@ SLOTS: Final = (
 )
 """In the order of the report's columns: also the order of findings within one row."""
 
+_YOUNGER: Final = "no credential is older than its user"
+_BEFORE_ITS_USER: Final = "nothing is used before its user is made"
+NEVER_BEFORE: Final = {
+    "password_last_used": {"user_creation_time": _BEFORE_ITS_USER},
+    "password_last_changed": {"user_creation_time": _YOUNGER},
+    "password_next_rotation": {
+        "password_last_changed": "the next rotation of a password comes after its last change",
+        "user_creation_time": "the next rotation of a password comes after its user is made",
+    },
+    **{slot.last_changed: {"user_creation_time": _YOUNGER} for slot in SLOTS if slot.kind is not Kind.PASSWORD},
+    **{
+        slot.last_used: {
+            slot.last_changed: "a key cannot be used before it is made; it is judged by this use",
+            "user_creation_time": _BEFORE_ITS_USER,
+        }
+        for slot in SLOTS
+        if slot.kind is Kind.ACCESS_KEY and slot.last_used
+    },
+}
+"""Which time cannot be before which others of its row, and why.
+
+That a password was used before its last change is ordinary.
+"""
+
 ROOT_USER: Final = "<root_account>"
 
 ACCOUNT_ID: Final = "[0-9]{12}"
@@ -167,6 +191,13 @@ SHOWN_ONLY: Final = frozenset({column for slot in SLOTS for column in (slot.regi
 OPTIONAL_COLUMNS: Final = frozenset({*LAST_USED_COLUMNS, "additional_credentials_info"})
 """Columns whose absence is a known layout and not damage."""
 
+ACCOUNT: Final = "account_id"
+"""The column, none of AWS's, in which collectors name the account of a row: so called here, whatever a report calls it.
+"""
+_ACCOUNT_NAMES: Final = ("accountid", "awsaccountid", "accountnumber", "awsaccountnumber", "account")
+"""What it is called, without case, blanks, `_` and `-`. Where there are several, the first of these counts."""
+_NO_LETTERS: Final = str.maketrans("", "", " _-")
+
 SENTINELS: Final = {
     "": State.MISSING,
     "n/a": State.NOT_APPLICABLE,
@@ -174,6 +205,14 @@ SENTINELS: Final = {
     "not_supported": State.NOT_SUPPORTED,
 }
 """Texts that stand where a value would, in lower case, with what each of them says."""
+
+
+def account_column(columns: Iterable[str]) -> str | None:
+    """Return which column of a report names the account of each row; None where none does."""
+    named: dict[str, str] = {}
+    for column in columns:
+        named.setdefault(column.lower().translate(_NO_LETTERS), column)
+    return next((named[name] for name in _ACCOUNT_NAMES if name in named), None)
 
 
 def layout_name(columns: Iterable[str]) -> str:

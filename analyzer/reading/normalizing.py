@@ -29,6 +29,7 @@ from analyzer.reading.columns import (
 from analyzer.reading.layout import (
     BOOLEAN_COLUMNS,
     COLUMNS,
+    NEVER_BEFORE,
     ROOT_USER,
     SENTINELS,
     TIMESTAMP_COLUMNS,
@@ -37,7 +38,7 @@ from analyzer.reading.layout import (
 )
 from analyzer.reading.places import Places
 from analyzer.reading.times import GRANULARITY, MICROSECOND, parse_instant, since_epoch
-from analyzer.reading.unpivot import note_impossible, unpivot
+from analyzer.reading.unpivot import unpivot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,6 +61,8 @@ _STATE_BY_LENGTH[[len(text) for text in _SENTINEL_TEXTS.to_pylist()]] = _SENTINE
 _STATE_BY_LENGTH[[len("2026-10-31T08:00:00Z"), len("2026-10-31T08:00:00+00:00")]] = State.VALUE.code
 _YEAR_1: Final = since_epoch(datetime.min.replace(tzinfo=UTC))
 _YEAR_10000: Final = since_epoch(datetime.max.replace(microsecond=0, tzinfo=UTC)) + 1_000_000
+_NOT_OF_ROOT: Final = ("password_last_changed", "user_creation_time")
+"""Accounts were once made for a login of Amazon's shop, whose password is older."""
 _SURE_TIME: Final = (
     r"^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
     r"(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1\d|2[0-3]):?[0-5]\d)$"
@@ -96,8 +99,7 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     user = _blank_to_null(raw.cells["user"])
     arn = _blank_to_null(raw.cells["arn"])
     names = read_arns(arn, user, raw, place)
-    if user.null_count:
-        user = pc.coalesce(user, names.name)
+    user = names.user
     is_root = pa.array(names.is_root | true_where(pc.equal(user, ROOT_USER)))
     for column in COLUMNS:
         cells = raw.cells[column]
@@ -121,9 +123,9 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     columns["report"] = raw.report
     users = frame_of(columns)
     _note_blank_cells(raw, columns, sources, log)
-    credentials = unpivot(users)
-    note_impossible(credentials, place)
-    return Tables(users, credentials, _reports(raw, columns, sources, log))
+    times = {column: micros_of(columns[column]) for column in TIMESTAMP_COLUMNS}
+    _note_impossible(times, np.asarray(is_root), place)
+    return Tables(users, unpivot(users), _reports(raw, times, sources, log))
 
 
 def _blank_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -303,7 +305,7 @@ def _origin(raw: RawTable, sources: Sequence[Source]) -> dict[str, Any]:
 
 
 def _reports(
-    raw: RawTable, columns: Mapping[str, pa.ChunkedArray], sources: Sequence[Source], log: IssueLog
+    raw: RawTable, times: Mapping[str, npt.NDArray[np.int64]], sources: Sequence[Source], log: IssueLog
 ) -> pd.DataFrame:
     """Return a row per report; `newest_time` is the latest time in it, a lower bound of when it was generated.
 
@@ -313,7 +315,7 @@ def _reports(
     filled = np.flatnonzero(np.diff(starts) > 0)
     newest = np.full(len(raw.reports), NO_TIME)
     # A next rotation lies ahead by its nature.
-    times = {column: micros_of(columns[column]) for column in TIMESTAMP_COLUMNS if column != "password_next_rotation"}
+    times = {name: column for name, column in times.items() if name != "password_next_rotation"}
     for column in times.values():
         if len(filled):
             newest[filled] = np.maximum(newest[filled], np.maximum.reduceat(column, starts[filled]))
@@ -342,3 +344,19 @@ def _reports(
             "newest_time": times_from(newest),
         }
     )
+
+
+def _note_impossible(times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.NDArray[np.bool_], place: Places) -> None:
+    """Note times that are earlier than their row allows: each once, and with the clock's granularity let pass."""
+    slack = GRANULARITY // MICROSECOND
+    floors = {
+        name: np.maximum(times[name], NO_TIME + slack) - slack for names in NEVER_BEFORE.values() for name in names
+    }
+    for column, bounds in NEVER_BEFORE.items():
+        early = np.zeros(len(is_root), bool)
+        for bound, why in bounds.items():
+            before = (times[column] < floors[bound]) & (times[column] > NO_TIME) & ~early
+            if (column, bound) == _NOT_OF_ROOT:
+                before &= ~is_root
+            early |= before
+            place.note("impossible_order", f"earlier than {bound}: {why}", np.flatnonzero(before), column)

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from analyzer.reading.columns import true_where
-from analyzer.reading.layout import COLUMNS, OPTIONAL_COLUMNS
+from analyzer.reading.endings import note_endings
+from analyzer.reading.layout import ACCOUNT, COLUMNS, OPTIONAL_COLUMNS, account_column
 from analyzer.reading.repairs import LONGEST_LINE, line_numbers, take_apart
 from analyzer.reading.source import Report
 
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     _Remark = tuple[str, str, str]
     """Code and message of an issue, and the column that it is about."""
 
+_READ: Final = frozenset({*COLUMNS, ACCOUNT})
+_NO_ROWS: Final = (
+    "a header without rows: even an account without users has the row of root (in aws-cn alone it has none); download "
+    "the report again"
+)
 _BLOCK: Final = 1 << 24
 """The most bytes that Arrow parses in one go."""
 
@@ -40,6 +46,7 @@ _BLOCK: Final = 1 << 24
 class RawTable:
     """Every row that was read. `cells` holds AWS's 23 columns as texts, null where a report has no such column.
 
+    Where some report has a column of its own for the account, `cells` has it too, as `ACCOUNT`.
     `report` is each row's position in `reports`, `line` its physical line; rows are in the order of the reports.
     """
 
@@ -65,6 +72,7 @@ def parse(sources: Sequence[Source], log: IssueLog, *, leave_out: Collection[str
         ]
         tables = _parse_alike(reports, leave_out)
     _note_columns(reports, sources, log)
+    note_endings(sources, {report.source: report.header for report in reports}, suspect, log)
     return _assemble(reports, tables)
 
 
@@ -100,7 +108,7 @@ def _parse_alike(reports: Sequence[Report], leave_out: Collection[str]) -> list[
 def _parse_joined(header: Header, reports: Sequence[Report], leave_out: Collection[str]) -> pa.Table | None:
     """Return the rows of reports that share `header`, as texts; None unless each line is one row of full width."""
     names = _unique_names(header.columns)
-    wanted = [name for name in names if name in COLUMNS and name not in leave_out]
+    wanted = [name for name in names if name in _READ and name not in leave_out]
     expected = sum(len(report.lines) for report in reports)
     if not expected:
         return pa.table({name: pa.array([], pa.string()) for name in wanted})
@@ -149,11 +157,13 @@ def _without_last_newline(body: bytes | memoryview) -> bytes | memoryview:
 
 def _unique_names(columns: Iterable[str]) -> list[str]:
     """Return the column names with unknown, blank and repeated ones made distinct: Arrow wants a name for each."""
+    columns = tuple(columns)
     seen: set[str] = set()
+    of_account = account_column(columns)
     names = []
     for position, column in enumerate(columns):
-        fresh = column in COLUMNS and column not in seen
-        names.append(column if fresh else f"unknown {position}")
+        fresh = column not in seen and (column in COLUMNS or column == of_account)
+        names.append(f"unknown {position}" if not fresh else ACCOUNT if column == of_account else column)
         seen.add(column)
     return names
 
@@ -184,9 +194,10 @@ def _odd_rows(table: pa.Table) -> npt.NDArray[np.bool_]:
     """
     if "arn" in table.column_names:
         return ~true_where(pc.starts_with(table["arn"], "arn:"))
-    if table.num_columns < 2:
+    names = [name for name in table.column_names if name != ACCOUNT]
+    if len(names) < 2:
         return np.zeros(table.num_rows, bool)
-    first, second = table.column(0), table.column(1)
+    first, second = table[names[0]], table[names[1]]
     header = pc.is_in(pc.ascii_lower(second), pa.array(COLUMNS))
     odd = pc.or_(header, pc.and_(pc.equal(first, ""), pc.equal(second, "")))
     return true_where(odd)
@@ -202,14 +213,17 @@ def _note_columns(reports: Iterable[Report], sources: Sequence[Source], log: Iss
         for code, message, column in remarks[header]:
             log.add(code, message, source=name, column=column)
         if not len(report.lines) and not report.rejected:
-            log.add("no_rows", "a header without rows; a real report always has the root account's row", source=name)
+            log.add("no_rows", _NO_ROWS, source=name)
 
 
 def _remarks(columns: Sequence[str]) -> Iterator[_Remark]:
     """Yield what is odd about the columns of a header: those that AWS does not have, repeated ones, missing ones."""
     seen: set[str] = set()
+    of_account = account_column(columns)
     for column in filter(None, columns):
-        if column not in COLUMNS:
+        if column == of_account and column not in seen:
+            pass  # what is in it tells whether it can be used
+        elif column not in COLUMNS:
             yield "unknown_column", "not a column of the credential report; left out", column
         elif column in seen:
             yield "duplicate_column", "the column stands twice; only the first one was read", column
@@ -223,6 +237,8 @@ def _remarks(columns: Sequence[str]) -> Iterator[_Remark]:
 def _assemble(reports: list[Report], tables: list[tuple[list[int], pa.Table | None]]) -> RawTable:
     """Return the tables of all headers as one, in the order of the reports."""
     parts, owners = [], []
+    has_account = any(table is not None and ACCOUNT in table.column_names for _, table in tables)
+    columns = [*COLUMNS, *[ACCOUNT] * has_account]
     for members, table in tables:
         if table is None:  # every line was accounted for one by one: this cannot be bad input
             raise RuntimeError("rows and lines do not tally after repair")
@@ -230,9 +246,9 @@ def _assemble(reports: list[Report], tables: list[tuple[list[int], pa.Table | No
             pa.table(
                 [
                     table[column] if column in table.column_names else pa.nulls(table.num_rows, pa.string())
-                    for column in COLUMNS
+                    for column in columns
                 ],
-                names=list(COLUMNS),
+                names=columns,
             )
         )
         owners.append(np.repeat(np.array(members, np.int32), [len(reports[number].lines) for number in members]))

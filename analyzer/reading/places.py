@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from analyzer.reading.layout import ACCOUNT, account_column
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,5 +32,7 @@ class Places:
         texts = self._raw.cells[column].take(pa.array(rows)).to_pylist()
         owners, lines = self._raw.report[rows].tolist(), self._raw.line[rows].tolist()
         for owner, line, text in zip(owners, lines, texts, strict=True):
-            source = self._sources[self._raw.reports[owner].source]
-            self._log.add(code, message, source=source.name, line=line, column=column, value=text)
+            report = self._raw.reports[owner]
+            name = account_column(report.header.columns) if column == ACCOUNT else column
+            source = self._sources[report.source]
+            self._log.add(code, message, source=source.name, line=line, column=name, value=text)

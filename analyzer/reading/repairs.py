@@ -50,6 +50,7 @@ _ARN_BEGINNING: Final = re.compile(ARN_BEGINNING)
 _NAME_IN_REPAIR: Final = re.compile(r"[!-~]+")
 """The only names that a repair may put together: IAM allows no others, so another one is a sign of a wrong guess."""
 _FLAGS: Final = frozenset({"true", "false"})
+_NAME_IN_IAM: Final = re.compile(rf"[A-Za-z0-9_+=,.@-]+|{re.escape(ROOT_USER)}")
 
 
 def take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
@@ -100,7 +101,9 @@ def _further_headers(body: bytes, header: Header) -> Iterator[tuple[int, int, in
         if whole is not None and all(name in COLUMNS or name in header.columns for name in whole.columns[:2]):
             yield start, start, end, whole
             continue
-        fused = _FUSED.search(line)
+        # A report run together with one of its own kind has the same header again, whatever that begins with.
+        own = re.search(rb"(?i)(?:\xef\xbb\xbf)?" + re.escape(header.delimiter.join(header.columns).encode()), line)
+        fused = own if own and own.end() == len(line) else _FUSED.search(line)
         found = fused and parse_header(fused[0].removeprefix(b"\xef\xbb\xbf"))
         if fused and found:
             yield start, start + fused.start(), end, found
@@ -118,7 +121,7 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
     surplus = _blank_surplus(lines, report.header, delimiters - (width - 1))
     suspect = (delimiters != width - 1) | (lines.count('"') > 0) | (blanks == lines.ends - lines.starts)
     suspect |= (lines.ends - lines.starts > LONGEST_LINE) | ~_arn_in_place(lines, report.header)
-    keep = np.ones(len(lines.ends), bool)
+    rows = np.ones(len(lines.ends), np.int64)
     pieces: list[bytes] = []
     done, rejected = 0, 0
     for position in np.flatnonzero(suspect).tolist():
@@ -130,14 +133,12 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
             continue
         line = body[start:end].decode("utf-8", errors="replace")
         if not line.strip(f'{delimiter} \t"'):
-            keep[position] = False
+            rows[position] = 0
             continue
-        row = _mended_row(line, report.header, source, first + position, log)
-        if row is None:
-            keep[position] = False
-            rejected += 1
-        else:
-            pieces.append((_to_line(row, delimiter) + "\n").encode())
+        mended = _mended_rows(line, report.header, source, first + position, log)
+        rows[position] = len(mended)
+        rejected += not mended
+        pieces += [(_to_line(row, delimiter) + "\n").encode() for row in mended]
     pieces.append(body[done:])
     if count := np.count_nonzero(surplus):
         log.add(
@@ -147,12 +148,15 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
             source=source.name,
             line=first + int(np.flatnonzero(surplus)[0]),
         )
-    kept = (np.flatnonzero(keep) + first).astype(np.int32)
+    kept = (np.repeat(np.arange(len(rows)), rows) + first).astype(np.int32)
     return replace(report, body=b"".join(pieces).removesuffix(b"\n"), lines=kept, rejected=rejected)
 
 
-def _mended_row(line: str, header: Header, source: Source, number: int, log: IssueLog) -> list[str] | None:
-    """Return the cells of a suspect line, as many as the header has; None (and an issue) where it cannot be read."""
+def _mended_rows(line: str, header: Header, source: Source, number: int, log: IssueLog) -> list[list[str]]:
+    """Return the row on a suspect line, in as many cells as the header has; none (and an issue) where it is unreadable.
+
+    Rows of several reports that were run together are as many as they were.
+    """
     width = len(header.columns)
 
     def note(code: str, message: str) -> None:
@@ -160,12 +164,12 @@ def _mended_row(line: str, header: Header, source: Source, number: int, log: Iss
 
     if len(line) > LONGEST_LINE:
         note("rejected_row", f"a line of {len(line):,} characters, no row of a report: not read; remove it")
-        return None
+        return []
     quoted = _cells(line, header.delimiter, csv.QUOTE_MINIMAL)
     plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
     for cells in (quoted, plain):
         if len(cells) == width and not _moved(cells, header.columns):
-            return cells
+            return [cells]
     found = f"{_fields(len(quoted))} where the header has {width}"
     repairs = {tuple(repair) for cells in (quoted, plain) for repair in _repairs(cells, header)}
     if len(repairs) == 1:
@@ -173,10 +177,18 @@ def _mended_row(line: str, header: Header, source: Source, number: int, log: Iss
             "repaired_row",
             f"{found}: read in the only way that fits the ARN and the columns; check the row against the account",
         )
-        return list(repairs.pop())
-    why = "several repairs fit" if repairs else "no repair fits"
+        return [list(repairs.pop())]
+    ways, rows = _cut_apart(quoted, header)
+    if ways == 1 and not repairs:
+        note(
+            "split_row",
+            f"{len(rows)} rows of reports that were run together: read in the only way that fits; keep one report a "
+            "file",
+        )
+        return rows
+    why = "several repairs fit" if repairs or ways else "no repair fits"
     note("rejected_row", f"{found}, and {why}: not read; correct this line, or download the report again")
-    return None
+    return []
 
 
 def _fields(count: int) -> str:
@@ -223,12 +235,46 @@ def _repairs(cells: list[str], header: Header) -> Iterable[list[str]]:
             yield joined
 
 
+def _cut_apart(cells: list[str], header: Header) -> tuple[int, list[list[str]]]:
+    """Return how many ways there are (0, 1, or 2 for more) to cut one line into several whole rows, and the rows.
+
+    Reports end without a newline. Where they are run together without their headers, the last cell of one row is in
+    one piece with the first one of the next. Where each piece is cut does not depend on the others.
+    """
+    columns, step = header.columns, len(header.columns) - 1
+    count, rest = divmod(len(cells) - 1, step) if step else (0, 0)
+    if rest or count < 2:
+        return 0, []
+    rows, first, ways = [], cells[0], 1
+    for start in range(0, step * (count - 1), step):
+        row, following, fused = (
+            cells[start + 1 : start + step],
+            cells[start + step + 1 : start + 2 * step],
+            cells[start + step],
+        )
+        fitting = [
+            (fused[:at], fused[at:])
+            for at in range(len(fused) + 1)
+            if _fits([first, *row, fused[:at]], columns)
+            and _fits([fused[at:], *following, ""], columns)
+            and (columns[0] != "user" or _NAME_IN_IAM.fullmatch(fused[at:]))
+        ]
+        if not fitting:
+            return 0, []
+        ways = max(ways, min(len(fitting), 2))
+        rows.append([first, *row, fitting[0][0]])
+        first = fitting[0][1]
+    last = [first, *cells[step * (count - 1) + 1 :]]
+    return (ways, [*rows, last]) if _fits(last, columns) else (0, [])
+
+
 def _fits(cells: list[str], columns: tuple[str, ...]) -> bool:
     """Whether each cell is one its column can hold, and the ARN is the user's."""
     row = {column: cell.strip() for column, cell in zip(columns, cells, strict=True)}
     if "user" in row and "arn" in row:
         arn, user = _ARN.fullmatch(row["arn"]), row["user"]
-        if arn is None or not _NAME_IN_REPAIR.fullmatch(user):
+        # A path may hold nearly anything; a second ARN in it is that of another row.
+        if arn is None or not _NAME_IN_REPAIR.fullmatch(user) or _ARN_BEGINNING.search(row["arn"], 1):
             return False
         if not (user == ROOT_USER if arn["path"] is None else row["arn"].endswith(f"/{user}")):
             return False

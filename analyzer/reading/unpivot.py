@@ -9,16 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer.reading.columns import NO_TIME, arrow_of, few_texts, frame_of, is_among, microseconds
+from analyzer.reading.columns import arrow_of, few_texts, frame_of, is_among
 from analyzer.reading.layout import SLOTS, Kind, Slot, State
-from analyzer.reading.times import GRANULARITY, MICROSECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
-
-    from analyzer.reading.places import Places
 
 _KINDS: Final = np.array([slot.kind.code for slot in SLOTS], np.int8)
 """The kind of each slot, as a code of `Kind`."""
@@ -108,22 +105,3 @@ def _exists(users: pd.DataFrame, slot: Slot) -> npt.NDArray[np.bool_]:
     for column in dated:
         present |= is_among(users[f"{column}_state"], (State.VALUE, State.INVALID))
     return present
-
-
-def note_impossible(credentials: pd.DataFrame, place: Places) -> None:
-    """Note keys used before they were made (a password may be: it may have been made anew)."""
-    row = credentials["user_row"].to_numpy()
-    is_key = is_among(credentials["kind"], (Kind.ACCESS_KEY,))
-    changed, used = (microseconds(credentials[column]) for column in ("last_changed", "last_used"))
-    known = (changed > NO_TIME) & (used > NO_TIME)
-    early = np.flatnonzero(is_key & known & (used < changed - GRANULARITY // MICROSECOND))
-    for slot in SLOTS:
-        if slot.kind is not Kind.ACCESS_KEY or slot.last_used is None or not len(early):
-            continue
-        here = early[is_among(credentials["credential"].iloc[early], (slot.name,))]
-        place.note(
-            "impossible_order",
-            f"earlier than {slot.last_changed}: a key cannot be used before it is made; it is judged by this use",
-            row[here],
-            slot.last_used,
-        )

@@ -1,4 +1,4 @@
-"""Which accounts the rows of a report are of, as its ARNs say, else its file's name."""
+"""Which accounts the rows of a report are of, as its ARNs say, else a column for it, else its file's name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PARTITION: Final = "aws"
 """The partition of rows without an ARN: nearly all accounts are there."""
-_ARN: Final = re.compile(rf"{ARN_BEGINNING}(?:root|user/)".encode())
+_ARN: Final = re.compile(ARN_BEGINNING.encode())
 _MARK: Final = b":iam::"
 
 
@@ -49,7 +49,7 @@ def _account(partition: bytes, number: bytes) -> Account:
 def rows_by_account(source: Source, account_id: str | None) -> tuple[Mapping[Account, int], int]:
     """Return how many rows of a report are of which account, as reading it whole says, and how many are rejected.
 
-    `account_id` is the account of rows whose account neither an ARN nor the file's name says.
+    `account_id` is the account of rows whose account nothing in the report says, nor its file's name.
     """
     if "arn" in source.header.header.columns and (lone := _lone_account(source)) is not None:
         return lone, 0

@@ -15,8 +15,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
 
-from analyzer.reading.containers import LARGEST, is_gzip, is_zip
+from analyzer.reading.containers import is_gzip, is_zip
 from analyzer.reading.issues import IssueLog
+from analyzer.reading.limits import DEFAULT
 from analyzer.survey.files import file_system, find_files
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _digests(name: str, stream: IO[bytes], depth: int) -> Iterator[Digested]:
     try:
         inner = _without_gzip(stream)
         if depth < _DEEPEST and is_zip(_beginning(inner)):
-            archive = inner if inner is stream else BytesIO(inner.read(LARGEST))
+            archive = inner if inner is stream else BytesIO(inner.read(DEFAULT.largest))
             yield from _members(name, archive, depth + 1)
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, ValueError, NotImplementedError):
         return
@@ -113,7 +114,7 @@ def _members(name: str, archive: IO[bytes], depth: int) -> Iterator[Digested]:
         seen[member.filename] += 1
         again = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
         try:
-            data = opened.read(member) if member.file_size <= LARGEST else None
+            data = opened.read(member) if member.file_size <= DEFAULT.largest else None
         except Exception:  # noqa: BLE001 - passwords, unknown methods, and each codec's own errors
             data = None
         inner = f"{name}/{member.filename}{again}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from analyzer.reading.containers import (
@@ -15,6 +15,7 @@ from analyzer.reading.containers import (
     find_header,
     read_contents,
 )
+from analyzer.reading.limits import UNLIMITED, LimitError
 from analyzer.reading.source import Source
 from analyzer.survey.unpack import gunzipped
 
@@ -98,14 +99,9 @@ class Entry:
         return self.captured_at or self.month
 
     @property
-    def has_arns(self) -> bool:
-        """Whether its rows say by themselves of which account they are."""
-        return "arn" in self.header.columns
-
-    @property
-    def identity(self) -> tuple[str | None, str | None]:
-        """What distinguishes one report from another: its CSV, and its account where only the file's name says it."""
-        return self.facts.digest if self.facts else None, None if self.has_arns else self.account_hint
+    def identity(self) -> tuple[str | None, frozenset[Account]]:
+        """What distinguishes one report from another: its CSV, and its accounts, which the file's name may tell."""
+        return self.facts.digest if self.facts else None, self.accounts
 
     def source(self, reader: Reader, log: IssueLog) -> Source:
         """Return the report, read whole. Raises ChangedError where it is not what the survey saw."""
@@ -116,6 +112,7 @@ class Entry:
 
     def source_of(self, content: Content, sha256: str, size: int, log: IssueLog) -> Source:
         """Return the report of this content; characters that are not UTF-8 go to `log`."""
+        content = _without_padding(content, self.name, log)
         csv = content.csv
         digest = hashlib.sha256(csv).hexdigest()
         if not csv.isascii():
@@ -146,9 +143,9 @@ class Entry:
                     raise ChangedError(self.name)
                 one = self.contained
                 return Content(data, found, one.container, one.encoding), one.sha256, one.size
-            sha256, (inner, layers) = hashlib.sha256(data).hexdigest(), gunzipped(data)
+            sha256, (inner, layers) = hashlib.sha256(data).hexdigest(), gunzipped(data, UNLIMITED)
             contents = read_contents(inner)
-        except (OSError, DamagedError, NotAReportError) as error:
+        except (OSError, DamagedError, NotAReportError, LimitError) as error:
             raise ChangedError(self.name) from error
         content = contents[0]
         if len(contents) != 1 or isinstance(content, DamagedError) or not self._is_of_that_time(content):
@@ -166,6 +163,16 @@ class Entry:
 def start_of(csv: bytes) -> str:
     """Return a digest of the beginning of a CSV."""
     return hashlib.sha256(csv[:_START]).hexdigest()[:16]
+
+
+def _without_padding(content: Content, name: str, log: IssueLog) -> Content:
+    csv = content.csv.rstrip(b"\0")
+    count = len(content.csv) - len(csv)
+    if not count:
+        return content
+    log.add("padding", f"the file ends in {count:,} NULs: padding, and no part of the report; left out", source=name)
+    header = content.header if content.header.end <= len(csv) else find_header(csv) or content.header
+    return replace(content, csv=csv, header=header)
 
 
 def _valid_utf8(csv: bytes, name: str, log: IssueLog) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from analyzer.errors import InputError
-from analyzer.reading.containers import LARGEST
+from analyzer.reading.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -181,9 +181,13 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 class Reader:
-    """Reads files; the zip archives that it has opened stay open until it is closed."""
+    """Reads files; the zip archives that it has opened stay open until it is closed.
 
-    def __init__(self) -> None:
+    Raises LimitError where a file goes past `limits`.
+    """
+
+    def __init__(self, limits: Limits = UNLIMITED) -> None:
+        self._limits = limits
         self._archives: dict[Path | str, zipfile.ZipFile] = {}
 
     def __enter__(self) -> Self:
@@ -198,7 +202,7 @@ class Reader:
     def read(self, file: File) -> bytes:
         """Return all bytes of a file. Raises OSError where it cannot be read."""
         if file.path is None:
-            return _standard_input()
+            return _standard_input(self._limits)
         if file.member is not None:
             return self._of_member(file.path, file.member, lambda stream: stream.read())
         if isinstance(file.path, Path):
@@ -241,8 +245,7 @@ class Reader:
     def _of_member(self, path: Path | str, position: int, take: Callable[[IO[bytes]], bytes]) -> bytes:
         archive = self._archive(path)
         member = archive.infolist()[position]
-        if member.file_size > LARGEST:
-            raise OSError(f"it unpacks to more than {LARGEST:,} bytes, far more than any report")
+        self._limits.check_packed(member.file_size, member.compress_size)
         try:
             with archive.open(member) as stream:
                 return take(stream)
@@ -262,10 +265,12 @@ def _at_url(url: str, take: Callable[[Any, str], Any]) -> Any:  # noqa: ANN401 -
         raise OSError(why(error)) from error
 
 
-def _standard_input() -> bytes:
+def _standard_input(limits: Limits) -> bytes:
     if sys.stdin is None:
         raise InputError("standard input is closed", "pipe a report into the program, or name a file")
-    return sys.stdin.buffer.read()
+    data = sys.stdin.buffer.read(limits.largest + 1)
+    limits.check(len(data))
+    return data
 
 
 def note_empty_folders(paths: Sequence[str], found: Sequence[str], log: IssueLog) -> None:

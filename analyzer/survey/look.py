@@ -12,16 +12,18 @@ import re
 import zipfile
 import zlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from analyzer.reading.containers import Content, DamagedError, NotAReportError, find_header, is_gzip, is_zip, to_utf8
 from analyzer.reading.issues import IssueLog
+from analyzer.reading.limits import DEFAULT, LimitError, Limits, check_lines_of
 from analyzer.reading.times import parse_generated_time
 from analyzer.survey.accounts import accounts_at_start, rows_by_account, shared
 from analyzer.survey.entry import Contained, Entry, Facts, start_of
 from analyzer.survey.files import Reader, why
 from analyzer.survey.names import Captured, GivenTime, account_hint, captured
-from analyzer.survey.unpack import Opened, members_in, note_no_member, note_no_report, reports_in
+from analyzer.survey.unpack import Opened, begins_as_csv, members_in, note_no_member, note_no_report, reports_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +36,11 @@ if TYPE_CHECKING:
 HEAD: Final = 65_536
 """Bytes of a file, or of what is packed in it, that a look takes."""
 _TAIL: Final = 4_096
+_LONG: Final = 16_000_000
+"""Bytes of a CSV from which its lines are looked at before it is read."""
+_LOST: Final = {"unreadable_file", "over_limit"}
+_SIGN: Final = re.compile(rb"Content|dXNlcixhcm4|-----BEGIN|user_creation_time|arn:aws")
+"""What a report in another form than CSV shows near its beginning."""
 _PACKING: Final = 8
 """About how many times larger a CSV is than its gzip file."""
 _QUOTED: Final = 80
@@ -60,6 +67,7 @@ class Looking:
 
     spool: Spool
     account_id: str | None = None
+    limits: Limits = DEFAULT
     whole: bool = False
     side: int = 0
     captured_at: tuple[GivenTime, ...] = ()
@@ -68,7 +76,7 @@ class Looking:
         """Return what is in some files."""
         log = IssueLog()
         entries: list[Entry] = []
-        with Reader() as reader:
+        with Reader(self.limits) as reader:
             for file in files:
                 entries += _File(self, reader, file, log).entries()
         return Looked(entries, log.rows)
@@ -90,6 +98,8 @@ class _File:
         except OSError as error:
             said = f"cannot be read ({why(error)}); check permissions and the disk"
             self.log.add("unreadable_file", said, source=self.file.name)
+        except LimitError as error:
+            self.log.add("over_limit", str(error), source=self.file.name)
 
     def _entries(self) -> Iterator[Entry]:
         file = self.file
@@ -104,16 +114,33 @@ class _File:
             yield from self._members()
         elif len(head) >= file.size and len(head) < HEAD:
             yield from self._all_in(head)
+        elif self._is_too_large(head):
+            note_no_report(file, "a large file that does not begin as a credential report", self.log)
         elif self.how.whole or (entry := self._at_head(head)) is None:
             yield from self._all_in(self.reader.read(file))
         else:
             yield entry
 
+    def _is_too_large(self, head: bytes) -> bool:
+        """Whether a file has no sign of a report, and is too large to look for one further down.
+
+        Raises LimitError where it has such a sign, and is too large or has a line that is too long.
+        """
+        file, limits = self.file, self.how.limits
+        is_csv = begins_as_csv(head)
+        if file.size > limits.other_forms and not file.named and not (is_csv or is_gzip(head) or _SIGN.search(head)):
+            return True
+        limits.check(file.size, is_csv=is_csv or is_gzip(head))
+        if is_csv and file.size > _LONG and isinstance(file.path, Path):
+            with file.path.open("rb") as stream:
+                check_lines_of(stream)
+        return False
+
     def _members(self) -> Iterator[Entry]:
         """Yield the reports in a zip archive, whose members are read one by one."""
         file, found = self.file, False
         try:
-            members = members_in(file, self.reader.members(file), 0)
+            members = members_in(file, self.reader.members(file), 0, file.size)
         except (zipfile.BadZipFile, ValueError) as error:
             message = f"the zip archive cannot be opened ({error}); copy it again"
             self.log.add("unreadable_file", message, source=file.name)
@@ -125,11 +152,15 @@ class _File:
             before = len(self.log.rows)
             try:
                 entries = list(_File(self.how, self.reader, member, self.log).found())
+            except LimitError as error:
+                self.log.add("over_limit", str(error), source=member.name)
+                found = True
+                continue
             except OSError as error:
                 note_no_member(member, str(error), self.log)
                 found = True
                 continue
-            found = found or bool(entries) or any(row[4] == "unreadable_file" for row in self.log.rows[before:])
+            found = found or bool(entries) or any(row[4] in _LOST for row in self.log.rows[before:])
             yield from entries
         if not found:
             note_no_report(file, "an archive without a credential report", self.log)
@@ -149,7 +180,11 @@ class _File:
     def _all_in(self, data: bytes, *, keep: bool = False) -> Iterator[Entry]:
         """Yield the reports in the bytes of a file; `keep` puts them aside, since they cannot be read again."""
         in_zip = self.file.member is not None
-        opened = list(reports_in(self.file, data, self.log, wrapping="zip, " if in_zip else "", depth=int(in_zip)))
+        opened = list(
+            reports_in(
+                self.file, data, self.log, self.how.limits, wrapping="zip, " if in_zip else "", depth=int(in_zip)
+            )
+        )
         alone = len(opened) == 1 and opened[0].name == self.file.name
         for one in opened:
             yield self._entry(one, put_aside=keep or not alone)

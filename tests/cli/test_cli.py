@@ -315,7 +315,7 @@ def test_every_control_and_number_fits_the_terminal(tmp_path: Path, columns: str
     for control in BY_ID:
         assert control in done.stdout
     assert "99988887777" in done.stdout
-    assert "root-hardware-mfa: no report tells the kind of device; look at" in done.stdout
+    assert "1 check is left to a person: root-hardware-mfa" in done.stdout
 
 
 def test_undecided_critical_controls_are_named(tmp_path: Path) -> None:
@@ -446,3 +446,66 @@ def test_memory_is_returned_to_the_system_unless_another_pool_is_chosen(chosen: 
         [sys.executable, "-c", POOL], env=environment, capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.splitlines()[-1] == used
+
+
+PERFECT = csv_of(
+    root(mfa_active="true", password_last_used="2026-01-01T00:00:00Z"),
+    user("a", mfa_active="true", **password(used=YOUNG, changed=YOUNG)),
+)
+MEMBER = csv_of(root(password_enabled="false", mfa_active="false"))
+"""A member account of an organisation whose root credentials were removed."""
+
+
+@pytest.mark.parametrize("report", [PERFECT, MEMBER])
+def test_an_account_in_order_exits_0(tmp_path: Path, report: str) -> None:
+    done = run("audit", write(tmp_path / "2026-10-31.csv", report), "-o", tmp_path / "out", "--format", "parquet")
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_is_left_to_a_person_is_said_and_counts_where_strict(tmp_path: Path) -> None:
+    path = write(tmp_path / "2026-10-31.csv", PERFECT)
+    done = run("audit", path, "-o", tmp_path / "out", "--format", "parquet")
+    assert "1 check is left to a person: root-hardware-mfa, 1 account" in done.stdout
+    assert run("audit", path, "-o", tmp_path / "out", "--format", "parquet", "--strict").returncode == 1
+    facts = json.loads(run("audit", path, "-o", tmp_path / "out", "--format", "parquet", "--json").stdout)
+    assert facts["manual"] == facts["not_checked"] == 1
+    assert {one["control"]: one["manual"] for one in facts["by_control"] if one["manual"]} == {"root-hardware-mfa": 1}
+
+
+@pytest.mark.parametrize(
+    ("cells", "least", "code"),
+    [
+        (password(used=OLD, changed=OLD), "medium", 1),  # unused-credentials is a medium one
+        (password(used=OLD, changed=OLD), "high", 0),
+        (password(used=YOUNG, changed=OLD), "low", 1),  # password-rotation is a low one
+        (password(used=YOUNG, changed=OLD), "medium", 0),
+        (password(used="", changed=OLD), "medium", 1),  # undecided
+        (password(used="", changed=OLD), "high", 0),
+    ],
+)
+def test_fail_on_sets_from_which_severity_on_a_failure_counts(
+    tmp_path: Path, cells: dict[str, str], least: str, code: int
+) -> None:
+    report = csv_of(root(mfa_active="true"), user("a", mfa_active="true", **cells))
+    path = write(tmp_path / "2026-10-31.csv", report)
+    done = run("audit", path, "-o", tmp_path / "out", "--format", "parquet", "--fail-on", least)
+    assert done.returncode == code, done.stdout
+
+
+def test_an_unknown_severity_is_an_error_with_the_known_ones(tmp_path: Path) -> None:
+    done = run("audit", write(tmp_path / "2026-10-31.csv", PERFECT), "--fail-on", "grave", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "critical, high, medium, low" in done.stderr
+
+
+def test_a_policy_reads_mfa_of_root_alone(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[controls.root-mfa]\nwithout_password = "fail"\n')
+    path = write(tmp_path / "2026-10-31.csv", MEMBER)
+    arguments: list[str | Path] = ["audit", path, "-o", tmp_path / "out", "--format", "parquet", "--policy", policy]
+    assert run(*arguments).returncode == 1
+    policy.write_text('[controls.root-mfa]\nwithout_password = "maybe"\n')
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "policy.toml:2: controls.root-mfa.without_password: cannot be" in done.stderr
+    assert '"pass" or "fail"' in done.stderr

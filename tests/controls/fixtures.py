@@ -18,6 +18,8 @@ OLD, YOUNG, LATER = "2026-01-01T00:00:00Z", "2026-10-21T00:00:00Z", "2026-11-05T
 LESS_THAN_45, MORE_THAN_45 = "2026-09-17T00:00:00Z", "2026-09-16T23:59:59Z"
 LESS_THAN_90, MORE_THAN_90 = "2026-08-03T00:00:00Z", "2026-08-02T23:59:59Z"
 MADE = {"user_creation_time": YOUNG}
+CHINA = {"arn": "arn:aws-cn:iam::111122223333:root"}
+OF_CHINA = {"arn": "arn:aws-cn:iam::111122223333:user/a"}
 GOVCLOUD = {"arn": "arn:aws-us-gov:iam::111122223333:root"}
 OLD_ROOT = {
     "password_enabled": "not_supported",
@@ -123,6 +125,8 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
     "no-root-access-key": (
         Case(PASS, Reason.NO_KEY, root()),
         Case(PASS, Reason.NO_KEY, root(**OLD_ROOT)),
+        Case(NOT_APPLICABLE, Reason.NO_ROOT_IN_PARTITION, root(**CHINA, **key(rotated=OLD))),
+        Case(NOT_APPLICABLE, Reason.NO_ROOT_IN_PARTITION, user("a", **OF_CHINA)),
         Case(PASS, Reason.INACTIVE, root(**key(active="false", rotated=OLD))),
         Case(FAIL, Reason.KEY_EXISTS, root(**key(rotated=OLD))),
         Case(FAIL, Reason.KEY_EXISTS, root(**key(1, active=""), **key(2, rotated=OLD))),
@@ -139,6 +143,9 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(PASS, Reason.MFA_ACTIVE, root(mfa_active="true")),
         Case(PASS, Reason.MFA_ACTIVE, root(**OLD_ROOT, mfa_active="true")),
         Case(PASS, Reason.NO_PASSWORD, root(password_enabled="false", mfa_active="false")),
+        Case(PASS, Reason.NO_PASSWORD, root(password_enabled="false", mfa_active="false", **key(rotated=OLD))),
+        Case(NOT_APPLICABLE, Reason.NO_ROOT_IN_PARTITION, root(**CHINA, mfa_active="false")),
+        Case(NOT_APPLICABLE, Reason.NO_ROOT_IN_PARTITION, user("a", **OF_CHINA)),
         Case(FAIL, Reason.MFA_NOT_ACTIVE, root(mfa_active="false")),
         Case(FAIL, Reason.MFA_NOT_ACTIVE, root(**OLD_ROOT, mfa_active="false")),
         Case(UNDECIDED, Reason.MFA_UNKNOWN, root(mfa_active="")),
@@ -149,13 +156,22 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(NOT_APPLICABLE, Reason.NO_CONSOLE_ACCESS, root(**OLD_ROOT, **GOVCLOUD)),
         Case(FAIL, Reason.MFA_NOT_ACTIVE, root(mfa_active="false")),
         Case(FAIL, Reason.MFA_NOT_ACTIVE, root(**OLD_ROOT, mfa_active="false")),
-        Case(UNDECIDED, Reason.MFA_KIND_UNKNOWN, root(mfa_active="true")),
-        Case(UNDECIDED, Reason.NO_PASSWORD, root(password_enabled="false")),
+        Case(UNDECIDED, Reason.MANUAL, root(mfa_active="true")),
+        Case(NOT_APPLICABLE, Reason.NO_ROOT_CREDENTIALS, root(password_enabled="false")),
+        Case(NOT_APPLICABLE, Reason.NO_ROOT_CREDENTIALS, root(password_enabled="false", mfa_active="true")),
+        Case(UNDECIDED, Reason.MANUAL, root(password_enabled="false", **key(2, rotated=OLD))),
+        Case(UNDECIDED, Reason.MANUAL, root(password_enabled="false", mfa_active="true", **key(rotated=OLD))),
+        Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, root(password_enabled="false", **key(active=""))),
+        Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, root(password_enabled="false", **key(rotated=LATER))),
+        Case(NOT_APPLICABLE, Reason.NO_ROOT_IN_PARTITION, root(**CHINA, mfa_active="false")),
+        Case(NOT_APPLICABLE, Reason.NO_ROOT_IN_PARTITION, user("a", **OF_CHINA)),
         Case(UNDECIDED, Reason.MFA_UNKNOWN, root(mfa_active="?")),
         Case(UNDECIDED, Reason.ROOT_NOT_IN_REPORT, user("a")),
     ),
     "root-not-in-daily-use": (
         Case(PASS, Reason.NEVER_USED, root()),
+        Case(NOT_APPLICABLE, Reason.NO_ROOT_IN_PARTITION, root(**CHINA, password_last_used=YOUNG)),
+        Case(NOT_APPLICABLE, Reason.NO_ROOT_IN_PARTITION, user("a", **OF_CHINA)),
         Case(PASS, Reason.LAST_USED, root(password_last_used=MORE_THAN_90)),
         Case(PASS, Reason.LAST_USED, root(**OLD_ROOT, password_last_used=OLD)),
         Case(FAIL, Reason.LAST_USED, root(password_last_used=LESS_THAN_90)),

@@ -63,7 +63,7 @@ def test_a_control_says_all_there_is_to_say(control: Control) -> None:
     names = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
     assert names <= set(control.parameters)
     for parameter in control.parameters.values():
-        assert parameter.least <= parameter.default <= parameter.most
+        assert parameter.takes(parameter.default)
     assert set(control.messages) <= set(Reason)
     assert (control.absent is not None) == (control.whose is Whose.ROOT or control.id == "additional-credentials")
 

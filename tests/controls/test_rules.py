@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from analyzer.controls.catalog import BY_ID, CONTROLS
 from analyzer.controls.checklist import make_checklist
+from analyzer.controls.control import Option, Parameter, Value
 from analyzer.controls.policy import ControlPolicy, Policy
 from analyzer.controls.vocabulary import Status
 from analyzer.judging.rules import RULES
@@ -58,21 +59,27 @@ def verdicts(result: Audit) -> list[Verdict]:
     return sorted(found, key=lambda v: (v.control, v.line or 0, SLOT_ORDER.index(v.credential)))
 
 
+def values_of(parameter: Parameter | Option) -> st.SearchStrategy[Value]:
+    """Return a strategy for what a parameter may be."""
+    if isinstance(parameter, Option):
+        return st.sampled_from(parameter.choices)
+    some = {parameter.default, parameter.least, *(one for one in (1, 45, 90) if parameter.takes(one))}
+    return st.sampled_from(sorted(some))
+
+
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Report, datetime, dict[str, dict[str, int]]]:
+def cases(draw: st.DrawFn) -> tuple[Report, datetime, dict[str, dict[str, Value]]]:
     as_of = draw(as_ofs())
     limit = draw(st.sampled_from([45, 90]))
-    parameters: dict[str, dict[str, int]] = {}
+    parameters: dict[str, dict[str, Value]] = {}
     for control in CONTROLS:
         for name, parameter in control.parameters.items():
-            values = [parameter.default, parameter.default, parameter.least, 45, 90, 1]
-            value = min(max(draw(st.sampled_from(values)), parameter.least), parameter.most)
-            parameters.setdefault(control.id, {})[name] = value
+            parameters.setdefault(control.id, {})[name] = draw(values_of(parameter))
     return draw(reports(as_of=as_of, limit=limit, drop_column=True)), as_of, parameters
 
 
 @given(cases())
-def test_the_oracle_says_the_same(case: tuple[Report, datetime, dict[str, dict[str, int]]]) -> None:
+def test_the_oracle_says_the_same(case: tuple[Report, datetime, dict[str, dict[str, Value]]]) -> None:
     report, as_of, parameters = case
     if not report.rows:
         return

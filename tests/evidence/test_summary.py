@@ -93,7 +93,7 @@ def shown(summary: Summary) -> dict[str, Any]:
         name: getattr(summary, name)
         for name in (
             *("facts", "by_control", "totals", "unused", "issue_counts", "exit_code", "accounts", "known_accounts"),
-            *("some_unknown", "rows", "root_rows", "made_later", "accounts_of_unknown_device", "reference_instants"),
+            *("some_unknown", "rows", "root_rows", "made_later", "manual", "reference_instants"),
         )
     }
     tables = {name: getattr(summary, name).to_dict("split") for name in ("by_account", "counts")}

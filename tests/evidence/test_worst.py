@@ -41,7 +41,7 @@ def a_finding(draw: st.DrawFn) -> dict[str, Any]:
         "waiver": draw(st.none() | st.just("sealed")),
         "idle_days": draw(DAYS),
         "age_days": draw(DAYS),
-        "reason": draw(st.sampled_from(["last_used", "mfa_kind_unknown"])),
+        "reason": draw(st.sampled_from(["last_used", "manual"])),
     }
 
 

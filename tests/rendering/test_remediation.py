@@ -18,6 +18,7 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import Policy, Waiver
 from analyzer.evidence.schema import TABLES, to_arrow
 from analyzer.evidence.settings import Settings
+from analyzer.evidence.tables import TablesInMemory
 from analyzer.rendering import remediation
 from analyzer.rendering.remediation.tasks import newest_capture
 from tests.audits import AS_OF
@@ -26,6 +27,9 @@ from tests.running import Audit, audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
 
 OLD, USED = "2024-01-01T10:00:30Z", "2024-06-01T12:34:00Z"
 BORN = "2020-01-01T00:00:00Z"
@@ -727,17 +731,20 @@ class Pieces:
     plain: bool = False
 
     def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        table = to_arrow(getattr(self.audit, name), TABLES[name])
-        if columns is not None:
-            table = table.select(list(columns))
-        if self.plain:
-            types = [(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in table.schema]
-            table = table.cast(pa.schema(types))
-        for start in range(0, table.num_rows, self.size):
-            yield table.slice(start, self.size)
+        yield from self._tables(name).batches(name, columns)
+
+    def rows_at(self, name: str, positions: npt.NDArray[np.int64], columns: Sequence[str] | None = None) -> pa.Table:
+        return self._tables(name).rows_at(name, positions, columns)
 
     def rows(self, name: str) -> int:
         return len(getattr(self.audit, name))
+
+    def _tables(self, name: str) -> TablesInMemory:
+        table = to_arrow(getattr(self.audit, name), TABLES[name])
+        if self.plain:
+            types = [(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in table.schema]
+            table = table.cast(pa.schema(types))
+        return TablesInMemory({name: table}, self.size)
 
 
 @pytest.mark.parametrize(("rows", "plain"), [(1, False), (7, True), (10**6, False)])

@@ -22,8 +22,21 @@ AsOf = Annotated[
 EverySnapshot = Annotated[
     bool, typer.Option("--every-snapshot", help="Judge every snapshot of an account, not only one.")
 ]
+FailOn = Annotated[
+    str,
+    typer.Option(
+        metavar="SEVERITY",
+        help="Exit 1 only where a check of this severity, or a graver one, fails or is undecided: critical, high, "
+        "medium or low.",
+    ),
+]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Exit 3 also for repaired rows, unreadable cells and doubtful reports.")
+    bool,
+    typer.Option(
+        "--strict",
+        help="Exit 3 also for repaired rows, unreadable cells and doubtful reports, and 1 also for what is left to a "
+        "person.",
+    ),
 ]
 
 
@@ -35,6 +48,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     judging: Judging,
     every_snapshot: EverySnapshot = False,
     engine: Engine,
+    fail_on: FailOn = "low",
     strict: Strict = False,
     exit_zero: ExitZero = False,
     showing: Showing,
@@ -56,12 +70,11 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     """  # noqa: D301 - \b keeps the examples' lines
     instant, formats, tables = values.instant(as_of), evidence.chosen(), evidence.chosen_tables()
     account, where = judging.account(), engine.chosen(paths, evidence.output)
-    checklist, times = judging.checklist(), judging.times()
+    checklist, least, times = judging.checklist(), values.severity(fail_on), judging.times()
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.audit import show_audit  # noqa: PLC0415
-    from analyzer.reading.issues import Level  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
         run = pipeline.audit(
@@ -74,5 +87,5 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             where=pipeline.Engine(*where),
             progress=bars,
         )
-    code = 3 if strict and run.summary.has_issues(Level.REPAIRED) else run.summary.exit_code
+    code = run.summary.exit_code_of(fail_on=least, strict=strict)
     return end(code, run.summary.facts, run, lambda: show_audit(run), showing, exit_zero=exit_zero)

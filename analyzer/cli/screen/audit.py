@@ -20,9 +20,9 @@ from analyzer.cli.screen.common import (
     width_of,
 )
 from analyzer.cli.screen.findings import show_findings
-from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
+from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
 from analyzer.evidence.schema import to_pandas
-from analyzer.evidence.summary import answer, checklist_in_words, overall, scope, unknown_age
+from analyzer.evidence.summary import answer, checklist_in_words, left_to_a_person, overall, scope, unknown_age
 from analyzer.evidence.worst import FURTHER, GRAVE, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
@@ -112,10 +112,8 @@ def _show_controls(console: Console, audit: Summary) -> None:
             apart = ", what is waived left out" if audit.totals["waived"] else ""
             note = f"  By account: how often it fails there{apart};{some} the whole matrix is in the workbook."
             print_line(console, note, "dim")
-    if audit.accounts_of_unknown_device:
-        accounts = counted(audit.accounts_of_unknown_device, "account")
-        note = f"  root-hardware-mfa: no report tells the kind of device; look at {accounts}, and keep a waiver."
-        print_line(console, note, "dim")
+    if audit.manual:
+        print_line(console, f"  {left_to_a_person(audit)} (no report can decide it).", "dim")
 
 
 def _controls(audit: Summary, accounts: list[str]) -> Table:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
     from analyzer.controls.checklist import Check, Checklist
+    from analyzer.controls.control import Value
     from analyzer.evidence.summary import Summary
     from analyzer.rendering.workbook.engine import Book
 
@@ -78,7 +79,7 @@ def _described(one: Check) -> list[str]:
     """Return a control in paragraphs: what is compared, by which columns, and what the report cannot show."""
     control = one.control
     limits = [
-        f"{name} = {one.parameters[name]:,}{f' (set by {one.set_by[name]})' if name in one.set_by else ''}"
+        f"{name} = {_shown(one.parameters[name])}{f' (set by {one.set_by[name]})' if name in one.set_by else ''}"
         for name in control.parameters
     ]
     severity = f"{one.severity.value}{' (set by policy)' if 'severity' in one.set_by else ''}"
@@ -91,3 +92,7 @@ def _described(one: Check) -> list[str]:
         f"Why: {control.rationale}",
         f"Remediation: {control.remediation}",
     ]
+
+
+def _shown(value: Value) -> str:
+    return value if isinstance(value, str) else f"{value:,}"

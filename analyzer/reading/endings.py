@@ -1,0 +1,139 @@
+"""How the text of a report ends: cut in the middle of a cell or a row, or of a length at which programs cut texts.
+
+A whole report may end in a cell that looks like the beginning of another text: then others in it are written alike.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from typing import TYPE_CHECKING, Final
+
+from analyzer.reading.containers import parse_header
+from analyzer.reading.layout import BOOLEAN_COLUMNS, COLUMNS, SENTINELS, TIMESTAMP_COLUMNS
+from analyzer.reading.times import parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from analyzer.reading.containers import Header
+    from analyzer.reading.issues import IssueLog
+    from analyzer.reading.source import Source
+
+_WHOLE: Final = (b"\n", b"N/A", b"true", b"false", b"Z", b"+00:00")
+"""How nearly every report ends."""
+_FLAGS: Final = frozenset({"true", "false"})
+_WORDS: Final = {
+    **dict.fromkeys(COLUMNS[1:], ("n/a",)),
+    **dict.fromkeys(TIMESTAMP_COLUMNS, tuple(filter(None, SENTINELS))),
+    **dict.fromkeys(BOOLEAN_COLUMNS, (*_FLAGS, "n/a", "not_supported")),
+}
+"""What may stand in a column, in lower case; the name of a user may be anything."""
+_TIMES: Final = tuple(f"2000-11-1{day}T00:00:00{zone}" for day in "10" for zone in ("Z", "+00:00"))
+"""Times whose ends make a time of the beginning of one."""
+_CUT_OFFSET: Final = re.compile(r".*\d[+-]\d\d:?")
+_LENGTHS: Final = frozenset({4_096, 8_191, 32_767, 65_536})
+"""Characters that terminals, command lines, cells of spreadsheets and buffers hold."""
+_BYTES_OF_A_CHARACTER: Final = 4
+
+
+def note_endings(
+    sources: Sequence[Source], last_headers: Mapping[int, Header], suspect: Collection[int], log: IssueLog
+) -> None:
+    """Note which sources seem to end before their report does.
+
+    `last_headers` has the header of the last report in each; those in `suspect` are not a whole row on every line.
+    """
+    for number, source in enumerate(sources):
+        if number in suspect or not source.csv.endswith(_WHOLE):
+            _note_cut(source, last_headers[number], log)
+        if length := _suspicious_length(source):
+            log.add(
+                "suspicious_length",
+                f"exactly {length:,} characters, as many as some programs keep of a text: rows after them may be "
+                "missing; compare it with a report that was downloaded again",
+                source=source.name,
+            )
+
+
+def _note_cut(source: Source, header: Header, log: IssueLog) -> None:
+    """Note where the last line of a report is no whole one."""
+    start = source.csv.rfind(b"\n") + 1
+    line = source.csv[start:]
+    if not line.strip() or start <= source.header.start or parse_header(line.removeprefix(b"\xef\xbb\xbf")) is not None:
+        return
+    try:
+        cells = next(csv.reader([line.decode("utf-8", "replace")], delimiter=header.delimiter), [])
+    except csv.Error:  # a line longer than any row
+        return
+    if len(cells) > len(header.columns):
+        return
+    column, cell = header.columns[len(cells) - 1], cells[-1].strip()
+    if _is_beginning(cell, column) and not _is_usual(cell, source.csv[:start]):
+        where = "a cell"
+    elif len(cells) < len(header.columns) and _is_beginning_of_row(cells, header):
+        where = "a row"
+    else:
+        return
+    log.add(
+        "cut_report",
+        f"the file ends in the middle of {where}: rows after it are missing; download the report again",
+        source=source.name,
+        line=source.csv.count(b"\n") + 1,
+        column=column if where == "a cell" else None,
+        value=cell if where == "a cell" else None,
+    )
+
+
+def _is_beginning(cell: str, column: str) -> bool:
+    """Whether a cell is the beginning of what may stand in its column, and no whole one."""
+    words = _WORDS.get(column, ())
+    if not cell or cell.lower() in words:
+        return False
+    if any(word.startswith(cell.lower()) for word in words):
+        return True
+    if column not in TIMESTAMP_COLUMNS or cell[0] not in "12":
+        return False
+    if parse_instant(cell) is not None:
+        return _CUT_OFFSET.fullmatch(cell) is not None
+    ends = [*(time[len(cell) :] for time in _TIMES), "Z", "0Z"]
+    return any(end and parse_instant(cell + end) is not None for end in ends)
+
+
+def _is_usual(cell: str, before: bytes) -> bool:
+    """Whether other cells are written as this one is, digits aside."""
+    alike = re.sub(r"\d", r"\\d", re.escape(cell)).encode()
+    return re.search(rb"[,;\t\"]" + alike + rb"[,;\t\"\n]", before) is not None
+
+
+def _is_beginning_of_row(cells: Sequence[str], header: Header) -> bool:
+    """Whether some cells are the first ones of a row: those of times and flags hold what they may."""
+    known, last = 0, len(cells) - 1
+    for position, (cell, column) in enumerate(zip(cells, header.columns, strict=False)):
+        text = cell.strip().lower()
+        if position == last:  # cut, so it tells little
+            known += column == "arn" and bool(text) and (text.startswith("arn:") or "arn:".startswith(text))
+            break
+        if column in TIMESTAMP_COLUMNS or column in BOOLEAN_COLUMNS:
+            if text not in _WORDS[column] and (column in BOOLEAN_COLUMNS or parse_instant(cell.strip()) is None):
+                return False
+            known += 1
+        elif column == "arn":
+            if not text.startswith("arn:"):
+                return False
+            known += 1
+    return known > 0
+
+
+def _suspicious_length(source: Source) -> int | None:
+    """Return the length of a report's text, or of its base64, if it is one at which programs cut."""
+    size, container = len(source.csv), source.container.rsplit(", ", 1)[-1]
+    lengths = {size}
+    if container != "csv":
+        lengths.add(-(-size // 3) * 4)
+    elif container == source.container:  # the file's own characters: carriage returns and byte order marks count there
+        mark = {"utf-8 with BOM": 3, "utf-16-le": 2, "utf-16-be": 2}.get(source.encoding, 0)
+        lengths.add((source.size - mark) // (2 if source.encoding.startswith("utf-16") else 1))
+    if min(_LENGTHS) < size <= max(_LENGTHS) * _BYTES_OF_A_CHARACTER and not source.csv.isascii():
+        lengths.add(len(source.csv.decode("utf-8", "replace")))
+    return max(lengths & _LENGTHS, default=None)
