@@ -129,7 +129,7 @@ def test_what_is_passed_over_at_a_url_is_said(tmp_path: Path) -> None:
 
 def test_a_url_keeps_nothing_of_a_run_that_failed(tmp_path: Path) -> None:
     fleet(tmp_path / "in", ACCOUNTS)
-    write(tmp_path / "in/undated.csv", csv_of(user("auditor")))
+    write(tmp_path / "in/undated.csv", csv_of(user("auditor", account="210987654321")))
     place = f"file://{tmp_path}/out"
 
     def run(settings: Settings, to: str) -> Audit:

@@ -43,10 +43,10 @@ CapturedAt = Annotated[
     list[str],
     typer.Option(
         "--captured-at",
-        metavar="[PATTERN=]WHEN",
+        metavar="WHEN",
         help="When reports were captured whose envelope and name do not tell: a date (the end of that day, UTC) or a "
-        "date-time. With PATTERN, only those whose names it fits (*/old/*.csv=2026-09-30); the first that fits counts. "
-        "Repeat for others.",
+        "date-time. PATTERN=WHEN is for those whose names fit (*/old/*.csv=2026-09-30); repeat it for others: the "
+        "first that fits counts.",
         show_default=False,
     ),
 ]

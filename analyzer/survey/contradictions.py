@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.survey.accounts import UNKNOWN
-from analyzer.survey.names import named_account
+from analyzer.survey.names import account_hint, named_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,11 +22,15 @@ _NAMED_AFTER_OTHERS: Final = frozenset({"aws-us-gov", "aws-cn"})
 
 
 class _Named(NamedTuple):
-    """A report that is named after an account of which it has no row; `folder` is the folder that has the name."""
+    """A report that is named after an account of which it has no row.
+
+    `folder` is the folder that has the name; `by` says what names it otherwise, such as an id beside an envelope.
+    """
 
     entry: Entry
     account: str
     folder: str | None
+    by: str = "its name"
 
 
 def note_contradicted_names(entries: Sequence[Entry], log: IssueLog) -> None:
@@ -55,6 +59,9 @@ def _suspects(entries: Iterable[Entry]) -> Iterator[_Named]:
         # The account of rows without an ARN is taken from the name.
         if not numbers or entry.account_hint is None or entry.account_hint in numbers:
             continue
+        if entry.account_hint != account_hint(entry.name):
+            yield _Named(entry, entry.account_hint, None, "the id beside it in its file")
+            continue
         found = named_account(entry.name)
         if found is not None and found[0] not in numbers:
             yield _Named(entry, *found)
@@ -78,9 +85,9 @@ def _accounts_of(folders: set[str], entries: Iterable[Entry]) -> dict[str, set[s
 def _note(one: _Named, bringing: Iterable[Entry], log: IssueLog) -> None:
     entry = one.entry
     rows = ", ".join(sorted({number for _, number in entry.accounts - {UNKNOWN}}))
-    says = f"its name says {one.account}, its rows {rows}"
+    says = f"{one.by} says {one.account}, its rows {rows}"
     if any(_is_as_new(other, entry) for other in bringing):
-        message = f"{says}: correct the name; the report of {one.account} is among the inputs"
+        message = f"{says}: correct it; the report of {one.account} is among the inputs"
         log.add("account_named_otherwise", message, source=entry.name)
     elif any(partition in _NAMED_AFTER_OTHERS for partition, _ in entry.accounts):
         message = f"{says}: in this partition files are often named after the linked account; if not, get the report"

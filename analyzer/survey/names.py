@@ -54,7 +54,9 @@ _SAID_TO_BE_TIMES: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 """Seconds since 1970 beside a word that says so; any other long number is none."""
-_MAY_HAVE_A_DATE: Final = re.compile(r"20\d\d")
+_MAY_HAVE_A_DATE: Final = re.compile(r"(?<!\d)20\d\d(?!\d{8}(?!\d))", re.ASCII)
+"""A year, which begins no account: most names have none, and are done with."""
+_MAY_BE_SECONDS: Final = re.compile(r"(?<!\d)[12]\d{9}(?:\d{3})?(?!\d)", re.ASCII)
 _WORD: Final = re.compile(MONTHS, re.IGNORECASE)
 
 
@@ -159,7 +161,7 @@ def _in_folders(path: str) -> Captured:
 
 
 def _of_month(month: datetime) -> Captured:
-    return Captured(None, f"a name, which tells the month {month:%Y-%m} alone", month)
+    return Captured(None, f"month {month:%Y-%m} in a name", month)
 
 
 def start_of_month(instant: datetime) -> datetime:
@@ -184,15 +186,18 @@ def instant_in_name(name: str) -> datetime | None:
 
 def _instants_in(name: str) -> Iterator[datetime]:
     if _MAY_HAVE_A_DATE.search(name):
+        years = set()
         for match in _YEAR_FIRST.finditer(name):
+            years.add(match.start("y"))
             yield from _instant(match, match["m"], match["d"])
         for match in _YEAR_LAST.finditer(name):
-            yield from _instant(match, match["a"], match["b"])
-            yield from _instant(match, match["b"], match["a"])
+            if match.start("y") not in years:
+                yield from _instant(match, match["a"], match["b"])
+                yield from _instant(match, match["b"], match["a"])
         for form in _IN_WORDS if _WORD.search(name) else ():
             for match in form.finditer(name):
                 yield from _instant(match, match["m"], match["d"])
-    for match in _SAID_TO_BE_TIMES.finditer(name):
+    for match in _SAID_TO_BE_TIMES.finditer(name) if _MAY_BE_SECONDS.search(name) else ():
         yield EPOCH + timedelta(seconds=int(match["seconds"]), milliseconds=int(match["millis"] or 0))
 
 

@@ -52,8 +52,6 @@ def with_rivals(entries: Sequence[Entry], account_id: str | None, run: Map) -> l
         for account in entry.accounts - {UNKNOWN}:
             together[account, entry.moment].append(entry)
     groups = {key: group for key, group in together.items() if len(group) > 1}
-    if not groups:
-        return list(entries)
     wanted = {entry.name: entry for group in groups.values() for entry in group}
     held = _held([wanted[name] for name in sorted(wanted)], account_id, run)
     found: defaultdict[str, dict[Account, str]] = defaultdict(dict)
@@ -61,7 +59,11 @@ def with_rivals(entries: Sequence[Entry], account_id: str | None, run: Map) -> l
         here = {one.name: held[one.name][account] for one in group if account in held.get(one.name, {})}
         for one, other in _rivals(here).items():
             found[one][account] = other
-    return [replace(entry, rivals=found[entry.name]) if entry.name in found else entry for entry in entries]
+    # What was found before a correction counts no longer.
+    return [
+        replace(entry, rivals=found.get(entry.name)) if entry.name in found or entry.rivals else entry
+        for entry in entries
+    ]
 
 
 def _rivals(held: Mapping[str, Held]) -> dict[str, str]:

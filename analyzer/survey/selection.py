@@ -62,10 +62,10 @@ def select(entries: Sequence[Entry], log: IssueLog, *, as_of: datetime | None, e
     of unknown capture time is judged where there is none of a known one. Each report is judged at `as_of`, else at its
     own capture time. Raises InputError where neither is known of one that is judged.
     """
-    chosen = _chosen(entries, as_of)
+    spans = [Span.of(entry) for entry in entries]
+    chosen = _chosen(entries, spans, as_of)
     selected = []
-    for entry in entries:
-        span = Span.of(entry)
+    for entry, span in zip(entries, spans, strict=True):
         judged = frozenset(
             account
             for account in entry.accounts
@@ -74,7 +74,7 @@ def select(entries: Sequence[Entry], log: IssueLog, *, as_of: datetime | None, e
         selected.append(Selected(entry, entry.accounts if judged == entry.accounts else judged))
     if as_of is None:
         require_capture_times([one.entry.name for one in selected if one.is_read and one.entry.captured_at is None])
-    _note_snapshots(selected, chosen, log, as_of)
+    _note_snapshots(zip(selected, spans, strict=True), chosen, log, as_of)
     note_unknown_order(selected, log)
     return selected
 
@@ -97,19 +97,18 @@ def without_unknown_order(selected: Sequence[Selected], log: IssueLog) -> list[S
     return [Selected(one.entry, one.judged - {*one.in_doubt}) if one.in_doubt else one for one in selected]
 
 
-def _chosen(entries: Iterable[Entry], as_of: datetime | None) -> dict[Account, Span]:
+def _chosen(entries: Iterable[Entry], spans: Iterable[Span | None], as_of: datetime | None) -> dict[Account, Span]:
     """Return when the snapshot of each account that is judged was captured; of accounts of which that is known at all.
 
     A month counts by its end; where it begins before `as_of` and ends after it, the snapshot may be either.
     """
     captured: defaultdict[Account, set[Span]] = defaultdict(set)
-    for entry in entries:
-        span = Span.of(entry)
+    for entry, span in zip(entries, spans, strict=True):
         if span is not None:
             for account in entry.accounts:
                 captured[account].add(span)
     captured.pop(UNKNOWN, None)
-    return {account: _newest(spans, as_of) for account, spans in captured.items()}
+    return {account: _newest(mine, as_of) for account, mine in captured.items()}
 
 
 def _newest(spans: set[Span], as_of: datetime | None) -> Span:
@@ -138,11 +137,14 @@ def require_capture_times(unknown: Sequence[str]) -> None:
 
 
 def _note_snapshots(
-    selected: Iterable[Selected], chosen: dict[Account, Span], log: IssueLog, as_of: datetime | None
+    selected: Iterable[tuple[Selected, Span | None]],
+    chosen: dict[Account, Span],
+    log: IssueLog,
+    as_of: datetime | None,
 ) -> None:
     """Note which snapshots are not judged, and which are judged with doubt."""
-    for one in selected:
-        entry, span = one.entry, Span.of(one.entry)
+    for one, span in selected:
+        entry = one.entry
         for account in sorted(entry.accounts):
             if account not in one.judged:
                 _note_not_judged(entry, span, account, chosen[account], log, as_of)

@@ -109,7 +109,11 @@ def test_exit_codes(tmp_path: Path) -> None:
             "such as",
         ),
         (["compare", "--store", "s", "--from", "x", "--to", "2026-09-30"], "--from: not a date", "write 2026-10-31"),
-        (["compare", "2026-10-31.csv", "2026-10-31.csv"], "no account has a snapshot on both sides", "of two dates"),
+        (
+            ["compare", "2026-10-31.csv", "2026-10-31.csv"],
+            "nothing to compare: the newest snapshot of account",
+            "of two dates",
+        ),
         (["compare", "2026-10-31.csv", "new.csv"], "new.csv: not known when it was captured", "which their names tell"),
         (["history"], "give reports, or --store", "credreport history --help"),
         (["history", "2026-10-31.csv", "--as-of-series", ","], "--as-of-series: no date", "or monthly"),

@@ -41,6 +41,7 @@ LAST_OF_OCTOBER = datetime(2026, 10, 31, 23, 59, 59, 999999, UTC)
         "11-11-2026/2026-11-01.csv",
         "2026-09-30/2026/11/01/x.csv",
         "2026-11-01/2026-11/x.csv",
+        "counter-01-02-2026-11-01.csv",
     ],
 )
 def test_dates_in_parts_and_in_words(name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -14,6 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.pipeline import inspect
+from analyzer.reading.issues import IssueLog
+from analyzer.survey.contradictions import note_contradicted_names
+from analyzer.survey.files import find_files
+from analyzer.survey.look import Looking
+from analyzer.survey.spool import Spool
 from tests.cli.running import run as run_program
 from tests.history.running import history
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, root, user, write
@@ -327,6 +333,16 @@ def test_in_some_partitions_files_are_named_after_the_linked_account(tmp_path: P
     write(tmp_path / f"{OTHER}.csv", report("a").replace("arn:aws:", f"arn:{partition}:"))
     assert contradictions(tmp_path) == [(f"{OTHER}.csv", "account_named_otherwise")]
     assert audit([str(tmp_path)], Settings(as_of=AS_OF)).exit_code == 1
+
+
+def test_an_id_beside_an_envelope_is_checked_likewise(tmp_path: Path) -> None:
+    name = write(tmp_path / "a.json", json.dumps({"Content": report("a")}))
+    (entry,) = Looking(Spool(str(tmp_path / "spool"))).at(find_files([name], IssueLog())).entries
+    log = IssueLog()
+    note_contradicted_names([replace(entry, account_hint=OTHER)], log)
+    ((source, _, _, _, code, message),) = log.rows
+    assert (source, code) == (name, CONTRADICTION)
+    assert message.startswith(f"the id beside it in its file says {OTHER}, its rows {ACCOUNT}: ")
 
 
 def test_rows_without_arns_are_of_the_named_account(tmp_path: Path) -> None:

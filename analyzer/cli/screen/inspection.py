@@ -18,7 +18,7 @@ def show_inspection(found: Inspection) -> None:
     rows = int(found.inputs["rows"].sum())
     print_line(console, f"{counted(len(found.inputs), 'report')}, {counted(rows, 'row')}", "bold")
     for row in records(found.inputs.drop(columns="accounts")):
-        captured = "at an unknown time"
+        captured = "at an unknown time" + ("" if row["captured_from"] == "unknown" else f" ({row['captured_from']})")
         if row["captured_at"]:
             captured = f"{time_in_words(row['captured_at'])} ({row['captured_from']})"
         facts = [
