@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from analyzer.evidence.writer import Output
     from analyzer.reading.issues import Row
 
-_NOT_READ: Final = ("unreadable_file", "not_a_report", "not_followed", "duplicate_input")
+_NOT_READ: Final = (
+    *("unreadable_file", "unopened_archive", "not_a_report", "own_output", "not_followed", "duplicate_input"),
+)
 _TABLES: Final = ("pandas", "pyarrow")
 """Libraries by which tables are made."""
 _RENDERINGS: Final = (*_TABLES, "matplotlib", "XlsxWriter")

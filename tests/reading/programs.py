@@ -106,6 +106,17 @@ def as_lines(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(records) + "\n"
 
 
+def as_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["| " + " | ".join(rows[0]) + " |"]
+    for row in rows:
+        cells = (
+            "<null>" if one is None else str(one).lower() if isinstance(one, bool) else str(one) for one in row.values()
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    rule = "+" + "+".join("-" * 9 for _ in rows[0]) + "+"
+    return "\n".join([rule, lines[0], rule, *lines[1:], rule]) + "\n"
+
+
 def as_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
     table = pa.Table.from_pylist([dict(row) for row in rows])
     for name in set(TIMES) & set(table.column_names):
@@ -144,6 +155,7 @@ FORMS: dict[str, tuple[Callable[[Row], dict[str, Any]], Callable[[Sequence[Mappi
     "Steampipe csv": (steampipe, as_csv),
     "Steampipe json": (steampipe, with_columns),
     "Steampipe older json": (steampipe, lambda rows: json.dumps(list(rows), indent=1)),
+    "Steampipe table": (steampipe, as_table),
     "Steampipe line": (steampipe, as_lines),
     "CloudQuery json": (cloudquery, in_lines),
     "CloudQuery csv": (cloudquery, as_csv),

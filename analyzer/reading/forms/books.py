@@ -16,6 +16,7 @@ from analyzer.reading.forms.content import (
     left_out_lines,
 )
 from analyzer.reading.forms.headers import is_header, known_columns
+from analyzer.reading.forms.programs import program_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +42,7 @@ def open_parquet(data: bytes) -> Opened:
         names = file.schema_arrow.names
         if _is_own(file.schema_arrow.metadata or {}, names):
             raise OwnOutputError("a table that credreport made")
-        if not is_header(names) and len(known_columns(names)) < _ENOUGH:
+        if program_of(names) is None and len(known_columns(names)) < _ENOUGH:
             raise NotAReportError("a Parquet file without the columns of a credential report")
         table = file.read()
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +10,7 @@ from analyzer.reading.forms import answers
 from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, OnlyMarksError, Opened
 from analyzer.reading.forms.headers import is_header, known_columns, parse_header, squeezed
 from analyzer.reading.forms.programs import ACCOUNT, ACCOUNT_NAMES, PROGRAMS, program_of
-from analyzer.reading.forms.values import bears_report, dated, decoded
+from analyzer.reading.forms.values import BEGINNING, bears_report, dated, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -136,6 +137,8 @@ def _in_mapping(value: Mapping[Any, Any], way: _Way) -> Iterator[Opened]:
         yield [_from_envelope(value, way)]
     elif _is_row(value):
         yield _rows([value], way, 1)
+    elif _is_table([value.get("columns")]) and isinstance(value.get("data"), list):
+        yield _table([value["columns"], *value["data"]], way)
     elif value.get("rows") == [] and _names_columns(value.get("columns")):
         raise DamagedError(
             "a table without rows: that is no report of no users; find out why, and get the report again"
@@ -145,13 +148,29 @@ def _in_mapping(value: Mapping[Any, Any], way: _Way) -> Iterator[Opened]:
     else:
         _refuse_nested(value)
         for key, one in value.items():
-            below = way.to(key, one)
-            if below.keys != way.keys:
-                _refuse_empty(one, below)
-            if isinstance(one, (dict, list)):
-                yield from _found(one, below)
-            elif isinstance(one, str) and bears_report(one):
-                yield [_with_account(decoded(one, f"{way.form} envelope"), way)]
+            yield from _under(one, way, way.to(key, one))
+
+
+def _under(value: object, way: _Way, below: _Way) -> Iterator[Opened]:
+    """Yield the reports in a value of a mapping that is itself none."""
+    if below.keys != way.keys:
+        _refuse_empty(value, below)
+    if isinstance(value, str) and bears_report(value):
+        yield [_with_account(decoded(value, f"{way.form} envelope"), below)]
+    elif isinstance(value, str):
+        value = _json_in(value)
+    if isinstance(value, (dict, list)):
+        yield from _found(value, below)
+
+
+def _json_in(text: str) -> object:
+    """Return the value of a JSON text that stands as a text in JSON, as functions answer; None for another text."""
+    if not text.lstrip().startswith(("{", "[")) or not (BEGINNING in text or "user_creation_time" in text):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 # --- envelopes --------------------------------------------------------------------------------------------------------
