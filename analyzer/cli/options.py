@@ -21,6 +21,7 @@ from analyzer.rendering.registry import ENGINES, TABLES, default_formats, format
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
+    from analyzer.reading.limits import Limits
     from analyzer.survey.names import GivenTime
 
 Paths = Annotated[
@@ -47,6 +48,15 @@ CapturedAt = Annotated[
         help="When reports were captured whose envelope and name do not tell: a date (the end of that day, UTC) or a "
         "date-time. PATTERN=WHEN is for those whose names fit (*/old/*.csv=2026-09-30); repeat it for others: the "
         "first that fits counts.",
+        show_default=False,
+    ),
+]
+MaxFileSize = Annotated[
+    str | None,
+    typer.Option(
+        "--max-file-size",
+        metavar="SIZE",
+        help="Largest file to read, unpacked, such as 2GB; forms other than CSV may have a tenth. [default: 1GB]",
         show_default=False,
     ),
 ]
@@ -120,6 +130,7 @@ class Judging:
     ] = None
     account_id: AccountId = None
     captured_at: CapturedAt = field(default_factory=list)
+    max_file_size: MaxFileSize = None
 
     def account(self) -> str | None:
         """Return the account of rows that do not tell it. Raises UsageError unless it is 12 digits."""
@@ -128,6 +139,10 @@ class Judging:
     def times(self) -> "tuple[GivenTime, ...]":
         """Return the capture times of reports that have none. Raises UsageError where one is no time."""
         return values.captured_at(self.captured_at)
+
+    def limits(self) -> "Limits":
+        """Return how much of a file is read. Raises UsageError where it is no size."""
+        return values.limits(self.max_file_size)
 
     def checklist(self) -> "Checklist":
         """Return what is judged, with which limits. Raises UsageError, or PolicyError for the policy."""

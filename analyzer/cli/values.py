@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from analyzer.errors import UsageError, known
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from analyzer.controls.control import Severity
     from analyzer.controls.policy import Policy
+    from analyzer.reading.limits import Limits
     from analyzer.survey.names import GivenTime
 
 
@@ -48,6 +49,22 @@ def captured_at(given: list[str]) -> tuple[GivenTime, ...]:
         if at is not None:
             found.append(GivenTime(pattern or "*", at))
     return tuple(found)
+
+
+_UNITS: Final = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+_SIZE: Final = re.compile(r"(\d{1,15})\s*([kmg]b)?", re.ASCII)
+
+
+def limits(text: str | None) -> Limits:
+    """Return what --max-file-size says."""
+    from analyzer.reading.limits import DEFAULT, OPTION, Limits  # noqa: PLC0415
+
+    if text is None:
+        return DEFAULT
+    size = _SIZE.fullmatch(text.strip().lower())
+    if size is None or not int(size[1]):
+        raise UsageError(f"{OPTION}: not a size: {text!r}", "write bytes, or a number with a unit such as 500MB or 2GB")
+    return Limits(int(size[1]) * _UNITS[size[2] or ""])
 
 
 def two_instants(since: str | None, until: str | None) -> tuple[datetime, datetime]:

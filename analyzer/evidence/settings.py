@@ -12,6 +12,7 @@ from analyzer.controls.control import Severity
 from analyzer.controls.frameworks import BENCHMARKS
 from analyzer.controls.policy import parse_policy
 from analyzer.evidence.plain import iso
+from analyzer.reading.limits import DEFAULT, Limits
 from analyzer.survey.names import GivenTime
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Settings:
     """The account of rows that neither their ARN nor their file name says."""
     captured_at: tuple[GivenTime, ...] = ()
     """When reports were captured whose envelope and name do not tell; the first whose pattern fits counts."""
+    limits: Limits = DEFAULT
+    """How many bytes of a file are read at most."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -56,7 +59,13 @@ class Settings:
             "policy": {"name": policy.name, "sha256": policy.sha256, "text": policy.text} if policy else None,
             "every_snapshot": self.every_snapshot,
             "account_id": self.account_id,
-        } | ({"captured_at": self._given_times} if self.captured_at else {})
+        } | self._given
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        """What most runs leave as it is, where this one does not."""
+        times = {"captured_at": self._given_times} if self.captured_at else {}
+        return times | ({"max_file_size": self.limits.largest} if self.limits != DEFAULT else {})
 
     @property
     def _given_times(self) -> list[dict[str, Any]]:
@@ -87,4 +96,5 @@ class Settings:
             facts["every_snapshot"],
             facts["account_id"],
             tuple(GivenTime(one["pattern"], datetime.fromisoformat(one["at"])) for one in facts.get("captured_at", ())),
+            Limits(facts.get("max_file_size", DEFAULT.largest)),
         )

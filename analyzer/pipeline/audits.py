@@ -21,6 +21,7 @@ from analyzer.judging.waivers import describe_waivers
 from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out, remove_unlisted, sealed, table_of
 from analyzer.pipeline.road import LOCAL, Engine, Road, judged_together
 from analyzer.reading.issues import IssueLog
+from analyzer.reading.limits import DEFAULT, Limits
 from analyzer.rendering.registry import TABLES, default_formats, tables_needed
 from analyzer.rendering.render import Options
 from analyzer.survey.selection import everything_in_order, select
@@ -56,10 +57,12 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     missing, and OutputError where `output` cannot be written or holds what credreport did not write.
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
-    size = judged_together(len(settings.checklist.checks))
+    size, limits = judged_together(len(settings.checklist.checks)), settings.limits
     with (
         evidence_place(output) as place,
-        where.road(place, settings.account_id, progress, captured_at=settings.captured_at, size=size) as road,
+        where.road(
+            place, settings.account_id, progress, captured_at=settings.captured_at, limits=limits, size=size
+        ) as road,
     ):
         writer = where.writer(place, [name for name in TABLES if name in wanted])
         try:
@@ -121,12 +124,13 @@ def inspect(
     *,
     account_id: str | None = None,
     captured_at: tuple[GivenTime, ...] = (),
+    limits: Limits = DEFAULT,
     progress: Progress = SILENT,
 ) -> Inspection:
     """Return what is in the reports under `paths`, unjudged. Raises InputError where there is none."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        LOCAL.road(folder, account_id, progress, captured_at=captured_at) as road,
+        LOCAL.road(folder, account_id, progress, captured_at=captured_at, limits=limits) as road,
     ):
         found = road.gather(road.survey(paths), everything_in_order, Inspecting(account_id).of, cuts_groups=True)
     return Inspection(inputs_frame(found.inputs), issues_table(IssueLog(found.issues)))

@@ -15,6 +15,7 @@ from analyzer.evidence.inputs import input_facts, inputs_frame
 from analyzer.evidence.tally import joined
 from analyzer.evidence.writer import GrowingFiles, Parts
 from analyzer.reading.issues import IssueLog
+from analyzer.reading.limits import DEFAULT, Limits
 from analyzer.survey.look import Looking
 from analyzer.survey.plan import plan, plan_by_month
 from analyzer.survey.spool import NAME as SPOOL
@@ -71,6 +72,7 @@ class Engine:
         progress: Progress,
         *,
         captured_at: tuple[GivenTime, ...] = (),
+        limits: Limits = DEFAULT,
         size: int = READ,
         stage: str = "judging",
     ) -> Iterator[Road]:
@@ -78,7 +80,7 @@ class Engine:
 
         `account_id` and `captured_at` are for reports that do not tell theirs: see `Looking`.
         """
-        looking = Looking(Spool(f"{place}/{SPOOL}"), account_id, captured_at=captured_at)
+        looking = Looking(Spool(f"{place}/{SPOOL}"), account_id, limits, captured_at=captured_at)
         at_once = self.batch or (max(size, TASK) if self.writes_parts else size)
         with self._started() as run:
             yield Road(looking, run, at_once, progress, stage)

@@ -21,6 +21,7 @@ from analyzer.history.store.contents import contents
 from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out, sealed
 from analyzer.pipeline.road import LOCAL, READ, Engine
 from analyzer.reading.issues import IssueLog
+from analyzer.reading.limits import DEFAULT, Limits
 from analyzer.rendering.registry import default_formats
 from analyzer.rendering.render import Options
 from analyzer.survey.spool import NAME as SPOOL
@@ -62,7 +63,9 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
     following = Following(settings, series, sla_days)
     with (
         evidence_place(output) as place,
-        where.road(place, settings.account_id, progress, captured_at=settings.captured_at) as road,
+        where.road(
+            place, settings.account_id, progress, captured_at=settings.captured_at, limits=settings.limits
+        ) as road,
     ):
         if store is not None:
             progress.stage("judging")
@@ -103,7 +106,9 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     comparing = Comparing(settings)
     with (
         evidence_place(output) as place,
-        where.road(place, settings.account_id, progress, captured_at=settings.captured_at) as road,
+        where.road(
+            place, settings.account_id, progress, captured_at=settings.captured_at, limits=settings.limits
+        ) as road,
     ):
         if store is not None and since is not None and until is not None:
             progress.stage("judging")
@@ -143,6 +148,7 @@ def ingest(  # noqa: PLR0913 - what is read, and how
     *,
     account_id: str | None = None,
     captured_at: tuple[GivenTime, ...] = (),
+    limits: Limits = DEFAULT,
     batch: int = READ,
     progress: Progress = SILENT,
 ) -> Ingest:
@@ -155,7 +161,13 @@ def ingest(  # noqa: PLR0913 - what is read, and how
     with (
         adding(folder) as new,
         LOCAL.road(
-            str(new.staging), account_id, progress, captured_at=captured_at, size=batch, stage="reading"
+            str(new.staging),
+            account_id,
+            progress,
+            captured_at=captured_at,
+            limits=limits,
+            size=batch,
+            stage="reading",
         ) as road,
     ):
         found = road.gather(road.survey(paths, folder), keeping.choose, keeping.of, new, by_month=True)

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.evidence.settings import Settings
 from analyzer.reading import limits
 from analyzer.reading.limits import LimitError, Limits, check_lines, check_lines_of
 from tests.cli.running import SCRIPT, run
@@ -185,3 +186,22 @@ def test_a_line_is_too_long_from_the_limit_on(lengths: list[int], end: bytes) ->
         if max(lengths, default=0) > 40:
             with pytest.raises(LimitError):
                 check_lines_of(io.BytesIO(data))
+
+
+def test_the_limit_can_be_set_and_stands_in_the_manifest(tmp_path: Path) -> None:
+    path = Path(write(tmp_path / "in/2026-10-31.csv", REPORT))
+    command: list[str | Path] = ["audit", path, "-o", tmp_path / "out", "--format", "parquet", "--max-file-size"]
+    refused = run(*command, "100")
+    assert refused.returncode == 2
+    assert f"it has {path.stat().st_size:,} bytes, and the limit is 100 (--max-file-size)" in refused.stderr
+    assert run(*command, "1 mb").returncode == 1
+    settings = json.loads((tmp_path / "out/manifest.json").read_text())["settings"]
+    assert settings["max_file_size"] == 1_000_000
+    assert Settings.of_facts(settings).facts == settings
+
+
+@pytest.mark.parametrize("text", ["0", "much", "-1", "1.5GB", "", "2TB"])
+def test_what_is_no_size_is_an_error(tmp_path: Path, text: str) -> None:
+    done = run("inspect", write(tmp_path / "2026-10-31.csv", REPORT), "--max-file-size", text)
+    assert done.returncode == 2
+    assert "--max-file-size: not a size" in done.stderr

@@ -79,7 +79,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     with progress(shown=showing.progress) as bars:
         run = pipeline.audit(
             paths,
-            pipeline.Settings(checklist, instant, every_snapshot, account, times),
+            pipeline.Settings(checklist, instant, every_snapshot, account, times, judging.limits()),
             evidence.output,
             formats=formats,
             tables=tables,

@@ -8,7 +8,7 @@ import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import show
-from analyzer.cli.options import AccountId, AsJson, CapturedAt, Paths, Showing
+from analyzer.cli.options import AccountId, AsJson, CapturedAt, MaxFileSize, Paths, Showing
 from analyzer.errors import known
 
 
@@ -17,6 +17,7 @@ def inspect(
     *,
     account_id: AccountId = None,
     captured_at: CapturedAt = [],  # noqa: B006 - Typer copies it
+    max_file_size: MaxFileSize = None,
     as_json: AsJson = False,
 ) -> int:
     """Say what is in these files, without judging them.
@@ -30,7 +31,7 @@ def inspect(
       credreport inspect reports/
       credreport inspect credential_report.csv.gz --json
     """  # noqa: D301 - \b keeps the examples' lines
-    account, times = values.account(account_id), values.captured_at(captured_at)
+    account, times, limits = values.account(account_id), values.captured_at(captured_at), values.limits(max_file_size)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
@@ -39,7 +40,7 @@ def inspect(
 
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
-        found = pipeline.inspect(paths, account_id=account, captured_at=times, progress=bars)
+        found = pipeline.inspect(paths, account_id=account, captured_at=times, limits=limits, progress=bars)
     show(found.facts, lambda: show_inspection(found), showing)
     return 3 if found.has_issues(Level.REJECTED) else 0
 

@@ -17,6 +17,7 @@ from analyzer.cli.options import (
     ExitZero,
     HistoryEvidence,
     Judging,
+    MaxFileSize,
     Paths,
     Showing,
     StoreFolder,
@@ -91,7 +92,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
         run = pipeline.compare(
             [old] if old else [],
             [new] if new else [],
-            pipeline.Settings(checklist, account_id=account, captured_at=captured_at),
+            pipeline.Settings(checklist, account_id=account, captured_at=captured_at, limits=judging.limits()),
             evidence.output,
             store=store,
             since=times and times[0],
@@ -138,7 +139,9 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     with progress(shown=showing.progress) as bars:
         run = pipeline.history(
             paths,
-            pipeline.Settings(checklist, every_snapshot=True, account_id=account, captured_at=captured_at),
+            pipeline.Settings(
+                checklist, every_snapshot=True, account_id=account, captured_at=captured_at, limits=judging.limits()
+            ),
             evidence.output,
             store=store,
             series=series,
@@ -151,12 +154,13 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     return end(found.exit_code, found.facts, run, lambda: show_history(found, run), showing, exit_zero=exit_zero)
 
 
-def ingest(
+def ingest(  # noqa: PLR0913 - one parameter an option
     paths: Paths,
     *,
     store: Annotated[Path, typer.Option("--store", metavar="DIR", help="The store; made if it is not there.")],
     account_id: AccountId = None,
     captured_at: CapturedAt = [],  # noqa: B006 - Typer copies it
+    max_file_size: MaxFileSize = None,
     showing: Showing,
 ) -> int:
     """Keep snapshots in a store: a Parquet dataset by month that history and compare read, and others can.
@@ -168,14 +172,14 @@ def ingest(
     Examples:
       credreport ingest reports/2026-10-31 --store history
     """  # noqa: D301 - \b keeps the examples' lines
-    account, times = values.account(account_id), values.captured_at(captured_at)
+    account, times, limits = values.account(account_id), values.captured_at(captured_at), values.limits(max_file_size)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.tracking import show_ingest  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
-        kept = pipeline.ingest(paths, store, account_id=account, captured_at=times, progress=bars)
+        kept = pipeline.ingest(paths, store, account_id=account, captured_at=times, limits=limits, progress=bars)
     show(kept.facts, lambda: show_ingest(kept, str(store)), showing)
     return kept.exit_code
 
