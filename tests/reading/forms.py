@@ -295,6 +295,9 @@ PASSED_OVER: dict[str, str | bytes] = {
     "trail.json": json.dumps(
         {"Records": [{"eventName": "GetCredentialReport", "errorCode": "AccessDenied", "eventVersion": "1.08"}]}
     ),
+    "users.json": json.dumps(
+        [{"arn": "arn:aws:iam::111122223333:user/x", "a": [1, 2, 3, 4, 5, 6], "n": n, "is": True} for n in range(9)]
+    ),
     "event.json": json.dumps({"eventName": "GetCredentialReport", "errorCode": "AccessDenied", "type": "AccessDenied"}),
     "run.log": "[2026-10-31 08:00] start\n[2026-10-31 08:01] An error occurred (AccessDenied) when calling the "
     "GetCredentialReport operation: no\n[2026-10-31 08:02] end\n",

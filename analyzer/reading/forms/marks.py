@@ -18,8 +18,12 @@ _NAMED: Final = re.compile(
     rb"|access[ _-]?key[ _-]?[12][ _-]?active",
     re.IGNORECASE,
 )
-_ROWS: Final = re.compile(rf'{ARN_BEGINNING}(?:root|user/[^,;\n]*)"?(?:[,;][^,;\n]*){{10}}'.encode())
-"""A report's row, cut off from its header."""
+_ROWS: Final = re.compile(
+    rf'{ARN_BEGINNING}(?:root|user/[^,;\t\n]*)"?'
+    r'(?:[,;\t]"?(?:true|false|n/a|no_information|not_supported|\d{4}-\d\d-\d\d[T ][^,;\t"\n]*)?"?){8}'.encode(),
+    re.IGNORECASE,
+)
+"""A report's row, cut off from its header: behind the ARN stand times, flags and AWS's words alone."""
 _CELLS: Final = re.compile(r"<[^>]*>|[^\w .-]+|\s{2,}")
 _AROUND: Final = " \t'\"`[](){}*&"
 _SHOWN: Final = 100
