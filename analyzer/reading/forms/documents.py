@@ -115,6 +115,9 @@ def open_yaml(text: str) -> Opened | None:
     import yaml  # noqa: PLC0415 - only this form needs it
 
     try:
+        if "*" in text and any(isinstance(one, yaml.AliasEvent) for one in yaml.parse(text)):
+            # A few lines of aliases stand for more values than memory holds.
+            raise DamagedError("YAML with aliases (*name), which no answer of AWS has; write the values out")
         # BaseLoader: every scalar stays the text it is, GeneratedTime included.
         values = list(yaml.load_all(text, Loader=yaml.BaseLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
