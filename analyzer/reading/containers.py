@@ -102,9 +102,6 @@ def read_contents(data: bytes) -> list[Content | DamagedError]:
     if not csv_text.strip():
         raise NotAReportError("the file is empty")
     found = find_header(csv_text)
-    # NULs at the end are padding. Behind a CSV they are left out when it is read, with an issue.
-    inside = csv_text.rstrip(b"\0")
-    csv_text = csv_text if found else inside
     if found is not None:
         # NULs at the end are padding, which is left out, with an issue, when the report is read.
         inside = csv_text.rstrip(b"\0")

@@ -42,6 +42,11 @@ class Limits:
         """Bytes of a file that is no CSV."""
         return self.largest // 10
 
+    @property
+    def harmless(self) -> int:
+        """Bytes up to which a file goes past no limit, whatever is in it."""
+        return min(self.other_forms, _LINE)
+
     def check(self, size: int, *, is_csv: bool = True) -> None:
         """Raise LimitError where a file of `size` bytes is too large."""
         limit = self.largest if is_csv else self.other_forms

@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 HEAD: Final = 65_536
 """Bytes of a file, or of what is packed in it, that a look takes."""
 _TAIL: Final = 4_096
-_LONG: Final = 16_000_000
-"""Bytes of a CSV from which its lines are looked at before it is read."""
 _PACKING: Final = 8
 """About how many times larger a CSV is than its gzip file."""
 _QUOTED: Final = 80
@@ -134,6 +132,8 @@ class _File:
         Raises LimitError where it has such a sign, and is too large or has a line that is too long.
         """
         file, limits = self.file, self.how.limits
+        if file.size <= limits.harmless:
+            return False
         is_csv = begins_as_csv(head)
         if (
             file.size > limits.other_forms
@@ -142,7 +142,7 @@ class _File:
         ):
             return True
         limits.check(file.size, is_csv=is_csv or is_gzip(head))
-        if is_csv and file.size > _LONG and isinstance(file.path, Path):
+        if is_csv and isinstance(file.path, Path):
             with file.path.open("rb") as stream:
                 check_lines_of(stream)
         return False
