@@ -104,7 +104,8 @@ class Judging:
         typer.Option(
             "--control",
             metavar="ID",
-            help="Judge this control only. Repeat, or separate by commas.",
+            help="Judge this control only: its id, or its number in the benchmark (without --benchmark: in the newest "
+            "CIS version). Repeat, or separate by commas.",
             show_default=False,
         ),
     ] = field(default_factory=list)

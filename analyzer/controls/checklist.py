@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.catalog import BY_ID, CONTROLS
 from analyzer.controls.frameworks import BENCHMARKS, NEWEST_CIS, Benchmark, Requirement
+from analyzer.controls.naming import named
 from analyzer.errors import UsageError, known
 
 if TYPE_CHECKING:
@@ -97,26 +98,22 @@ def make_checklist(
     controls: Sequence[str] = (),
     policy: Policy | None = None,
     max_idle_days: int | None = None,
+    option: str = "--control",
 ) -> Checklist:
-    """Return what to judge: all controls, or those of `benchmark` (an id), narrowed to `controls` (ids) where given.
+    """Return what to judge: all controls, or those of `benchmark` (an id), narrowed to `controls` where given.
+
+    These are named by id, or by number in the benchmark (see `naming`); `option` is what errors say that names them.
 
     The policy may switch controls off that are not named in `controls`. A parameter is set by `max_idle_days`, else by
     the policy, else by the benchmark, else by the control. Raises UsageError for unknown ids, for a control that the
     benchmark does not have, and where nothing is left to judge.
     """
     chosen_benchmark = None if benchmark is None else BENCHMARKS[known("--benchmark", benchmark, BENCHMARKS)]
-    asked = [known("--control", one, BY_ID) for one in controls]
     requirements = _requirements(chosen_benchmark)
-    if chosen_benchmark:
-        for one in asked:
-            if not any(requirement.control == one for requirement in requirements):
-                raise UsageError(
-                    f"{one} is no part of {chosen_benchmark.title}",
-                    f"it has {', '.join(dict.fromkeys(requirement.control for requirement in requirements))}",
-                )
+    asked = named(controls, requirements, chosen_benchmark, option)
     checks, left_out = [], []
     for requirement in requirements:
-        if asked and requirement.control not in asked:
+        if asked and requirement not in asked:
             continue
         if not asked and policy and not policy.enabled(requirement.control):
             left_out.append(requirement.control)

@@ -9,7 +9,6 @@ import typer
 from analyzer.cli import values
 from analyzer.cli.ending import show
 from analyzer.cli.options import AccountId, AsJson, CapturedAt, MaxFileSize, Paths, Showing
-from analyzer.errors import known
 
 
 def inspect(
@@ -48,7 +47,11 @@ def inspect(
 def list_controls(
     control: Annotated[
         str | None,
-        typer.Argument(metavar="ID", help="Control to explain; without it, all are listed.", show_default=False),
+        typer.Argument(
+            metavar="ID",
+            help="Control to explain, by its id or its number in the benchmark; without it, all are listed.",
+            show_default=False,
+        ),
     ] = None,
     *,
     benchmark: Annotated[
@@ -65,13 +68,13 @@ def list_controls(
     Examples:
       credreport controls
       credreport controls unused-credentials
+      credreport controls 2.11
       credreport controls --benchmark cis-5.0
     """  # noqa: D301 - \b keeps the examples' lines
     from analyzer.cli import explain as explaining  # noqa: PLC0415
-    from analyzer.controls.catalog import BY_ID  # noqa: PLC0415
     from analyzer.controls.checklist import make_checklist  # noqa: PLC0415
 
-    checklist = make_checklist(benchmark=benchmark, controls=[known("controls", control, BY_ID)] if control else [])
+    checklist = make_checklist(benchmark=benchmark, controls=[control] if control else [], option="controls")
     if as_json:
         typer.echo(explaining.as_json(checklist))
     elif control:
