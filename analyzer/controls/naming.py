@@ -27,7 +27,7 @@ def named(
 def _named(
     name: str, requirements: Sequence[Requirement], benchmark: Benchmark | None, option: str
 ) -> list[Requirement]:
-    found = [one for one in requirements if name == one.control or name in _numbers(one)]
+    found = [one for one in requirements if name == one.control or name in numbers(one.number)]
     if found:
         return found
     if name in BY_ID:
@@ -41,9 +41,9 @@ def _named(
     return []
 
 
-def _numbers(requirement: Requirement) -> list[str]:
+def numbers(requirement: str | None) -> list[str]:
     """Return the numbers of a requirement, which may name several, in lower case."""
-    number = requirement.number.lower()
+    number = (requirement or "").lower()
     return [number, *number.split(", ")] if number else []
 
 
@@ -57,12 +57,12 @@ def _elsewhere(name: str) -> str:
     found: dict[str, list[str]] = {}
     for benchmark in BENCHMARKS.values():
         for one in benchmark.requirements:
-            if name in _numbers(one):
+            if name in numbers(one.number):
                 found.setdefault(one.control, []).append(benchmark.id)
     said = "; ".join(f"it is {control} in {', '.join(benchmarks)}" for control, benchmarks in found.items())
     return f"{said}: name the control, or choose the benchmark with --benchmark" if said else ""
 
 
 def _what_there_is(requirements: Sequence[Requirement]) -> str:
-    numbers = dict.fromkeys(one.number for one in requirements if one.number)
-    return f"its numbers are {', '.join(numbers)}; credreport controls lists them with their controls"
+    known_ones = dict.fromkeys(one.number for one in requirements if one.number)
+    return f"its numbers are {', '.join(known_ones)}; credreport controls lists them with their controls"

@@ -2,13 +2,21 @@
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import end
 from analyzer.cli.options import AuditEvidence, Engine, ExitZero, Judging, Paths, Showing
+from analyzer.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from analyzer.evidence.summary import Summary
+    from analyzer.pipeline import Run
 
 AsOf = Annotated[
     str | None,
@@ -40,6 +48,36 @@ Strict = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class AuditShowing(Showing):
+    """What is printed of an audit. JSON has the findings that fail, or all, behind the counts."""
+
+    json_all: Annotated[
+        bool, typer.Option("--json-all", help="As --json, whose findings are those that fail, but with all findings.")
+    ] = False
+
+    def __post_init__(self) -> None:
+        if self.json_all:
+            object.__setattr__(self, "as_json", True)
+
+    def tables(self, evidence: AuditEvidence) -> list[str]:
+        """Return the tables to write. Raises UsageError where all findings are wanted and not to be written."""
+        tables = evidence.chosen_tables()
+        if self.json_all and "findings" not in tables:
+            raise UsageError("--json-all: --tables leaves the findings out", "name findings in --tables as well")
+        return tables
+
+    def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:
+        """Return the findings that JSON has: none where --tables left them out."""
+        from analyzer.evidence.asked import EVERYTHING, FAILING, findings_as_json  # noqa: PLC0415
+
+        if not self.as_json:
+            return None
+        if run.evidence is None or "findings" not in run.evidence.files:
+            return "findings", None
+        return "findings", findings_as_json(run.evidence, EVERYTHING if self.json_all else FAILING)
+
+
 def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     paths: Paths,
     *,
@@ -51,7 +89,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     fail_on: FailOn = "low",
     strict: Strict = False,
     exit_zero: ExitZero = False,
-    showing: Showing,
+    showing: AuditShowing,
 ) -> int:
     """Judge which credentials lay unused, and what else the reports can decide, and write the evidence.
 
@@ -68,7 +106,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       aws iam get-credential-report | credreport audit - --format parquet
       credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
     """  # noqa: D301 - \b keeps the examples' lines
-    instant, formats, tables = values.instant(as_of), evidence.chosen(), evidence.chosen_tables()
+    instant, formats, tables = values.instant(as_of), evidence.chosen(), showing.tables(evidence)
     account, where = judging.account(), engine.chosen(paths, evidence.output)
     checklist, least, times = judging.checklist(), values.severity(fail_on), judging.times()
 
@@ -88,4 +126,5 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             progress=bars,
         )
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
-    return end(code, run.summary.facts, run, lambda: show_audit(run), showing, exit_zero=exit_zero)
+    rows, facts = showing.findings(run), run.summary.facts
+    return end(code, facts, run, lambda: show_audit(run), showing, exit_zero=exit_zero, rows=rows)
