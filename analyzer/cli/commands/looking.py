@@ -10,18 +10,24 @@ from analyzer.cli import values
 from analyzer.cli.ending import show
 from analyzer.cli.options import AccountId, AsJson, CapturedAt, MaxFileSize, Paths, Showing
 
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Say all that is known of each report, also where they are many.")
+]
 
-def inspect(
+
+def inspect(  # noqa: PLR0913 - one parameter an option
     paths: Paths,
     *,
     account_id: AccountId = None,
     captured_at: CapturedAt = [],  # noqa: B006 - Typer copies it
     max_file_size: MaxFileSize = None,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> int:
     """Say what is in these files, without judging them.
 
-    For each report: container, layout, account, rows, when it was captured and how that is known, and data issues.
+    For each report: form, layout, account, rows, when it was captured and how that is known, and data issues. Three
+    reports or more are a table, as wide as the terminal allows, with totals by account.
 
     Exits 0; 3 if some input was not read; 2 if none could be.
 
@@ -40,7 +46,7 @@ def inspect(
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
         found = pipeline.inspect(paths, account_id=account, captured_at=times, limits=limits, progress=bars)
-    show(found.facts, lambda: show_inspection(found), showing)
+    show(found.facts, lambda: show_inspection(found, verbose=verbose), showing)
     return 3 if found.has_issues(Level.REJECTED) else 0
 
 
