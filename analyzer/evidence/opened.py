@@ -162,7 +162,7 @@ class EvidenceSet:
                 for group in range(file.metadata.num_row_groups):
                     positions = _where(file, group, where)
                     if len(positions):
-                        yield from _taken(file, group, positions, columns)
+                        yield from (some for some in _taken(file, group, positions, columns) if some.num_rows)
 
     def rows(self, name: str) -> int:
         """Return how many rows a table has."""

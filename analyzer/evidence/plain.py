@@ -31,10 +31,13 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def json_rows(table: pa.Table) -> list[str]:
     """Return the rows of a table as JSON objects, times as ISO 8601. Each distinct value of a column is made once."""
+    if not table.num_rows:
+        return []
     pieces: list[Any] = []
     for number, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
         pieces += [f"{', ' if number else '{'}{json.dumps(name)}: ", _json_texts(column)]
-    return pc.binary_join_element_wise(*pieces, "}", "").to_pylist() if table.num_rows else []
+    rows: list[str] = pc.binary_join_element_wise(*pieces, "}", "").to_pylist()
+    return rows
 
 
 def _json_texts(column: pa.ChunkedArray) -> pa.Array:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import fsspec
 import pytest
@@ -17,6 +18,7 @@ from pyarrow import parquet
 
 from analyzer import pipeline
 from analyzer.controls.checklist import make_checklist
+from analyzer.evidence import opened
 from tests.audits import AS_OF
 from tests.cli.running import run
 from tests.cli.terminal import run_on_terminal
@@ -75,6 +77,7 @@ STATUSES = ["fail", "pass", "not_checked", "not_applicable"]
     st.lists(st.sampled_from(CONTROLS), max_size=2),
     st.lists(st.sampled_from(STATUSES), max_size=2),
     st.sampled_from([1, 3, 1000]),
+    st.sampled_from([7, 100_000]),
 )
 def test_what_fits_is_listed_and_nothing_else(
     evidence: Path,
@@ -84,6 +87,7 @@ def test_what_fits_is_listed_and_nothing_else(
     controls: list[str],
     statuses: list[str],
     most: int,
+    batch: int,
 ) -> None:
     wanted = [
         row
@@ -95,7 +99,8 @@ def test_what_fits_is_listed_and_nothing_else(
     ]
     shown = pipeline.show(str(evidence), pipeline.Names(users, accounts, controls, statuses), most=most)
     assert (shown.total, shown.count) == (len(findings), len(wanted))
-    assert places([json.loads(one) for one in shown.as_json()]) == places(wanted)
+    with mock.patch.object(opened, "_BATCH", batch):
+        assert places([json.loads(one) for one in shown.as_json()]) == places(wanted)
     worst = places(shown.worst.to_pylist())
     assert len(worst) == min(most, len(wanted))
     assert set(worst) <= set(places(wanted))
