@@ -122,19 +122,26 @@ def _checks(given: Sequence[str], checklist: Checklist) -> tuple[Check, ...]:
             if name == one.control.id or name in numbers(one.requirement)
         }
         if not some:
-            benchmark = checklist.benchmark.id if checklist.benchmark else None
-            # Raises where there is no such control anywhere.
-            meant = [name] if name in BY_ID else _ids(make_checklist(benchmark=benchmark, controls=[name]).checks)
-            raise UsageError(
-                f"--control: {' and '.join(meant)} was not judged in this evidence set",
-                f"it has {', '.join(_ids(checklist.checks))}",
-            )
+            raise UsageError(_why_none(name, checklist), f"it has {', '.join(_named(one) for one in checklist.checks)}")
         found |= some
     return tuple(found[number] for number in sorted(found))
 
 
-def _ids(checks: Sequence[Check]) -> list[str]:
-    return list(dict.fromkeys(one.control.id for one in checks))
+def _why_none(name: str, checklist: Checklist) -> str:
+    """Return why a set has no control of this name, or number."""
+    try:
+        meant = make_checklist(benchmark=checklist.numbers_of.id, controls=[name]).checks
+    except UsageError as error:  # there is no such control, or the benchmark has none
+        if name not in BY_ID:
+            return error.message
+        ids = [name]
+    else:
+        ids = list(dict.fromkeys(one.control.id for one in meant))
+    return f"--control: {' and '.join(ids)} was not judged in this evidence set"
+
+
+def _named(one: Check) -> str:
+    return f"{one.control.id} ({one.requirement})" if one.requirement else one.control.id
 
 
 def _accounts(given: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def _headline(found: Shown, shown: int) -> str:
     asked = [
         *(f"user {one}" for one in found.asked.users),
         *(f"account {one}" for one in found.asked.accounts),
-        *(f"{one.control.id}{f' ({one.requirement})' if one.requirement else ''}" for one in found.asked.checks),
+        *(" ".join(filter(None, (one.control.id, one.requirement))) for one in found.asked.checks),
         *(one.replace("_", " ") for one in found.asked.statuses),
     ]
     count = counted(found.total, "finding")
@@ -92,7 +92,7 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
         "severity": row["severity"],
         "control": row["control"],
         "number": row["requirement"] or "-",
-        "credential": row["credential"],
+        "credential": "-" if row["credential"] == "user" else row["credential"],
         "why": printable(f"{row['message']}{waived}"),
     }
 
@@ -120,9 +120,8 @@ def _show_place(console: Console, names: str, place: str) -> None:
 
 def _show_finding(console: Console, row: dict[str, Any], columns: list[tuple[str, int]] | None) -> None:
     if columns is None:
-        number = "" if row["number"] == "-" else f" {row['number']}"
-        named = f"{row['control']}{number} {row['credential']}, {row['severity']}"
-        print_line(console, Text.assemble(_GAP, (row["status"], row["style"]), f": {named}"), hang=4)
+        named = " ".join(row[name] for name in ("control", "number", "credential") if row[name] != "-")
+        print_line(console, Text.assemble(_GAP, (row["status"], row["style"]), f": {named}, {row['severity']}"), hang=4)
         print_line(console, f"    {row['why']}")
         return
     indent = sum(width for _, width in columns) + len(_GAP) * (len(columns) + 1)
