@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -280,3 +280,21 @@ def test_json_of_audit_without_the_table_of_findings_says_so(tmp_path: Path) -> 
     assert "--json-all: --tables leaves the findings out" in done.stderr
     passing = run("audit", "2026-10-31.csv", *PARQUET, "--control", "no-root-access-key", "--json", cwd=tmp_path)
     assert json.loads(passing.stdout)["findings"] == []
+
+
+def test_json_of_audit_never_has_the_findings_of_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a/2026-10-31.csv", csv_of(root(), user("b", **key(rotated=OLD))))
+    write(tmp_path / "b/2026-10-31.csv", csv_of(root(), user("c", **key(rotated=OLD))))
+    audit = pipeline.audit
+
+    def overtaken(paths: Sequence[str], *given: Any, **options: Any) -> object:  # noqa: ANN401 - passed on
+        found = audit(paths, *given, **options)
+        audit(["b"], *given, **options)
+        return found
+
+    monkeypatch.setattr(pipeline, "audit", overtaken)
+    done = run("audit", "a", *PARQUET, "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "the summary could not be shown: not as it was written: findings.parquet in credreport-out" in done.stderr
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(done.stdout)

@@ -15,6 +15,7 @@ from analyzer.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
     from analyzer.pipeline import Run
 
@@ -69,13 +70,18 @@ class AuditShowing(Showing):
 
     def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:
         """Return the findings that JSON has: none where --tables left them out."""
-        from analyzer.evidence.asked import EVERYTHING, FAILING, findings_as_json  # noqa: PLC0415
-
         if not self.as_json:
             return None
         if run.evidence is None or "findings" not in run.evidence.files:
             return "findings", None
-        return "findings", findings_as_json(run.evidence, EVERYTHING if self.json_all else FAILING)
+        return "findings", self._of(run.evidence)
+
+    def _of(self, evidence: "EvidenceSet") -> "Iterator[str]":
+        from analyzer.evidence.asked import EVERYTHING, FAILING, findings_as_json  # noqa: PLC0415
+
+        # Another run may have replaced the set since: its findings do not belong to these counts.
+        evidence.require_as_written("findings")
+        yield from findings_as_json(evidence, EVERYTHING if self.json_all else FAILING)
 
 
 def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
