@@ -8,7 +8,7 @@ import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import end
-from analyzer.cli.options import AuditEvidence, Engine, ExitZero, Judging, Paths, Showing
+from analyzer.cli.options import AuditEvidence, Engine, ExitZero, Judging, Paths, Showing, Verbose
 
 AsOf = Annotated[
     str | None,
@@ -52,6 +52,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     strict: Strict = False,
     exit_zero: ExitZero = False,
     showing: Showing,
+    verbose: Verbose = False,
 ) -> int:
     """Judge which credentials lay unused, and what else the reports can decide, and write the evidence.
 
@@ -74,7 +75,8 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
-    from analyzer.cli.screen.audit import show_audit  # noqa: PLC0415
+    from analyzer.cli.screen.audit import Ending, show_audit  # noqa: PLC0415
+    from analyzer.evidence.answer import exit_reason  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
         run = pipeline.audit(
@@ -87,5 +89,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             where=pipeline.Engine(*where),
             progress=bars,
         )
+    ending = Ending(least, strict, exit_zero)
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
-    return end(code, run.summary.facts, run, lambda: show_audit(run), showing, exit_zero=exit_zero)
+    facts = run.summary.facts | {"exit_reason": exit_reason(run.summary, **ending._asdict())}
+    return end(code, facts, run, lambda: show_audit(run, ending, verbose=verbose), showing, exit_zero=exit_zero)

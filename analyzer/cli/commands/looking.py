@@ -71,7 +71,8 @@ def list_controls(
     from analyzer.controls.catalog import BY_ID  # noqa: PLC0415
     from analyzer.controls.checklist import make_checklist  # noqa: PLC0415
 
-    checklist = make_checklist(benchmark=benchmark, controls=[known("controls", control, BY_ID)] if control else [])
+    asked = [known("controls", control, BY_ID)] if control else []
+    checklist = make_checklist(benchmark=benchmark, controls=asked, all_controls=not (asked or benchmark))
     if as_json:
         typer.echo(explaining.as_json(checklist))
     elif control:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from analyzer.cli.screen.common import STYLES, new_table, print_line, print_table
 from analyzer.cli.streams import printable
-from analyzer.controls.vocabulary import Status
+from analyzer.controls.vocabulary import Status, counted
 from analyzer.reading.columns import records
 
 if TYPE_CHECKING:
@@ -53,6 +53,37 @@ def show_findings(
     for *names, said, why in rows:
         table.add_row(*names, _marked(said), why)
     print_table(console, table)
+
+
+def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
+    console: Console, title: str, found: pd.DataFrame, count: int, most: int, *, verbose: bool
+) -> None:
+    """Print users (roots, accounts) with the controls that are open there, each once and in the order of `found`.
+
+    `count` says how many of them there are; with `verbose`, a line for each control says why.
+    """
+    if found.empty:
+        return
+    users: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in records(found):
+        account, user, *_ = _cells(row | {"credential": "user"}, control=True, mark="status")
+        users.setdefault((account, user), []).append(row)
+    shown = list(users.items())[:most]
+    console.print()
+    some = "" if len(shown) == count else f", {len(shown)} of {counted(count, 'user')}, worst first"
+    print_line(console, f"{title}{some}", "bold")
+    for (account, user), rows in shown:
+        if verbose:
+            print_line(console, f"  {account} {user}")
+            for row in rows:
+                *_, what, said, why = _cells(row, control=True, mark="status")
+                print_line(console, Text(f"    {what} ") + _marked(said) + Text(f": {why}"), hang=6)
+            continue
+        text = Text(f"  {account} {user}: ")
+        for number, row in enumerate(rows):
+            *_, what, said, _ = _cells(row, control=True, mark="status")
+            text += Text(f"{', ' if number else ''}{what} ") + _marked(said)
+        print_line(console, text, hang=4)
 
 
 def _cells(row: dict[str, Any], *, control: bool, mark: str) -> tuple[str, ...]:
