@@ -89,9 +89,6 @@ def _left_out(summary: Summary) -> str:
         left_out.append(f"{counted(doubtful, 'active credential')} in reports whose order is not known")
     if rejected := int(summary.inputs["rejected"].sum()):
         left_out.append(f"what is in {counted(rejected, 'rejected row')}")
-    others = len(summary.inputs) - int(summary.inputs["judged"].sum())
-    if others:
-        left_out.append(f"{counted(others, 'other snapshot')}")
     return f"Not in these numbers: {', '.join(left_out)}." if left_out else ""
 
 
@@ -117,7 +114,7 @@ def something_open(summary: Summary) -> str:
     ]
     times = ", counted once a snapshot" if summary.settings.every_snapshot else ""
     undecided = int(found[Status.NOT_CHECKED.value].sum())
-    only = f" ({undecided:,} of them only what could not be decided)" if undecided else ""
+    only = f", {undecided:,} of them only undecided" if undecided else ""
     where = f"{accounts:,} of {counted(len(summary.accounts), 'account')}"
     return f"{controls}: {' and '.join(who)} in {where} have something open{only}{times}{_waived(summary.totals)}."
 
@@ -173,8 +170,10 @@ def checklist_in_words(checklist: Checklist) -> list[str]:
 
 def scope(summary: Summary) -> str:
     """Return in a line what was judged, and as of when."""
-    reports = f"{int(summary.inputs['judged'].sum()):,} of {counted(len(summary.inputs), 'report')} judged"
-    return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}."
+    judged, others = int(summary.inputs["judged"].sum()), summary.issue_counts.get("other_snapshot", 0)
+    reports = f"{judged:,} of {counted(len(summary.inputs), 'report')} judged"
+    more = f" ({counted(others, 'other snapshot')})" if others else ""
+    return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}{more}."
 
 
 def unknown_age(summary: Summary) -> str:

@@ -169,11 +169,11 @@ class Summary(WithIssues):
 
     @cached_property
     def open_subjects(self) -> pd.DataFrame:
-        """Users, roots and accounts with something open: counts by `kind` (user, root, account), `account_id`, `severity`.
+        """Users, roots and accounts with something open, by `kind` (user, root, account), `account_id` and `severity`.
 
-        `fail` says for how many something fails, `not_checked` for how many nothing fails and something is undecided.
-        `severity` is the gravest of what is open there. What is waived or left to a person is not open. Users count once
-        a snapshot.
+        `fail` says for how many something fails, `not_checked` for how many nothing fails and something is undecided;
+        `severity` is the gravest of what is open there. What is waived or left to a person is not open. Users count
+        once a snapshot.
         """
         found = counts_of(self.tallies, Tally.OPEN)
         statuses = [Status.FAIL, Status.NOT_CHECKED]

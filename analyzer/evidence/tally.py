@@ -46,8 +46,8 @@ class Tally(StrEnum):
     USERS = "users"
     """Rows of reports by `account_id`, and `kind`: root or user."""
     OPEN = "open"
-    """Users, roots and accounts (`kind`) with something open, by `account_id`, `status` (fail where something fails) and
-    `severity` (the gravest of what is open).
+    """Users, roots and accounts (`kind`) with something open, by `account_id`, `status` (fail where something fails)
+    and `severity` (the gravest of what is open).
 
     What is open fails or could not be decided, and is neither waived nor left to a person."""
     IDLE = "idle"
@@ -242,7 +242,7 @@ def _of_open(findings: pa.Table) -> pd.DataFrame:
     if not len(first):
         return pd.DataFrame({"count": []})
     severity, known = codes_and_texts(rows["severity"])
-    order = list(Severity)
+    order = [one.value for one in Severity]
     gravest = np.minimum.reduceat(np.array([*(order.index(one) for one in known), len(order)])[severity], first)
     fails = np.maximum.reduceat(_among(rows["status"], Status.FAIL).astype(np.int64), first)
     is_root = pc.fill_null(pc.equal(rows["user"], ROOT_USER), fill_value=False).to_numpy()[first]
@@ -252,7 +252,7 @@ def _of_open(findings: pa.Table) -> pd.DataFrame:
         kind=(kind, ["user", "root", "account"]),
         account_id=(account[first] % len(names), names),
         status=(fails, [Status.NOT_CHECKED.value, Status.FAIL.value]),
-        severity=(gravest, [one.value for one in order]),
+        severity=(gravest, order),
     )
 
 

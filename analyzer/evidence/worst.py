@@ -82,7 +82,7 @@ def first_rows(  # noqa: PLR0913 - a table, an order, and what of it
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
     """Return the first `count` rows of the table `name` in the order of `rank`; equal ones as stored."""
-    positions, _ = _first_positions(tables, name, count, rank, {"": where})[""]
+    positions, _ = first_positions(tables, name, count, rank, {"": where})[""]
     return _rows_in_order(tables, name, positions, columns)
 
 
@@ -92,7 +92,7 @@ def _rows_in_order(tables: Tables, name: str, positions: Whole, columns: Sequenc
     return tables.rows_at(name, every, columns).take(pa.array(np.searchsorted(every, positions)))
 
 
-def _first_positions(
+def first_positions(
     tables: Tables, name: str, count: int, rank: Rank, groups: Mapping[str, Choice]
 ) -> dict[str, tuple[Whole, int]]:
     """Return for each group where its first `count` rows are, in the order of `rank`, and how many rows it has."""
@@ -144,7 +144,7 @@ def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, i
         **({GRAVE: Choice(needs, is_grave)} if checklist.unused else {}),
     }
     order = worst_first(checklist)
-    found = _first_positions(tables, "findings", MOST_SHOWN, order, groups)
+    found = first_positions(tables, "findings", MOST_SHOWN, order, groups)
     positions, seen = found[UNUSED]
     worst = {UNUSED: (_rows_in_order(tables, "findings", positions), seen)}
     if GRAVE in found:

@@ -17,11 +17,12 @@ from analyzer.cli.screen.common import (
     print_table,
     show_files,
     show_issues,
+    where_to_look,
     width_of,
 )
-from analyzer.cli.screen.findings import show_by_user, show_findings
-from analyzer.cli.streams import printable
-from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
+from analyzer.cli.screen.findings import show_by_user, show_findings, show_in_lines
+from analyzer.controls.control import Severity
+from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
 from analyzer.evidence.answer import (
     answer,
     checklist_in_words,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from analyzer.controls.checklist import Check, Checklist
-    from analyzer.controls.control import Severity
     from analyzer.evidence.summary import Summary
     from analyzer.pipeline import Run
 
@@ -62,6 +62,16 @@ _SCREEN: Final = 40
 """Lines that the answer takes at most, as long as there is something that can be shown in part."""
 
 
+class _Share(NamedTuple):
+    """How much of lists is shown: so many entries of each, and so many controls."""
+
+    most: int
+    controls: int
+
+
+_EVERYTHING: Final = _Share(MOST_SHOWN, 1_000)
+
+
 class Ending(NamedTuple):
     """What makes the exit code, and whether it was asked to be 0 in place of 1."""
 
@@ -77,36 +87,40 @@ def show_audit(run: Run[Summary], ending: Ending, *, verbose: bool) -> None:
     """
     console = open_console()
     if verbose:
-        _show(console, run, ending, MOST_SHOWN, verbose=True)
+        _show(console, run, ending, _EVERYTHING)
         return
-    fitting = (most for most in range(MOST_SHOWN, 1, -1) if _lines(console, run, ending, most) <= _SCREEN)
-    _show(console, run, ending, next(fitting, 1), verbose=False)
+    every = len(run.summary.checklist.checks)
+    shares = [*(_Share(most, every) for most in range(MOST_SHOWN, 0, -1)), *(_Share(1, n) for n in range(every, 2, -1))]
+    fitting = (share for share in shares if _lines(console, run, ending, share) <= _SCREEN)
+    _show(console, run, ending, next(fitting, shares[-1]))
 
 
-def _lines(console: Console, run: Run[Summary], ending: Ending, most: int) -> int:
+def _lines(console: Console, run: Run[Summary], ending: Ending, share: _Share) -> int:
     """Return how many lines the answer takes."""
     text = StringIO()
-    _show(open_console(like=console, file=text), run, ending, most, verbose=False)
+    _show(open_console(like=console, file=text), run, ending, share)
     return text.getvalue().count("\n")
 
 
-def _show(console: Console, run: Run[Summary], ending: Ending, most: int, *, verbose: bool) -> None:
-    """Print everything, of each list the first `most`."""
-    audit = run.summary
+def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share) -> None:
+    """Print everything, of each list as much as its share is."""
+    audit, verbose = run.summary, share is _EVERYTHING
     for line in (scope(audit), *checklist_in_words(audit.checklist)):
         print_line(console, line, "dim")
     if age := unknown_age(audit):
         print_line(console, age, STYLES[Status.NOT_CHECKED])
     if audit.checklist.unused:
-        console.print()
-        _show_kinds(console, audit)
+        if verbose:
+            console.print()
+        _show_kinds(console, audit, verbose=verbose)
     if len(audit.checklist.checks) > 1:
         console.print()
-        _show_controls(console, audit, verbose=verbose)
-    _show_worst(console, run, most, verbose=verbose)
-    _show_waivers(console, run, most)
-    show_issues(console, audit, run.issues, most=None if verbose else most)
-    show_files(console, run)
+        _show_controls(console, audit, share)
+    _show_worst(console, run, share.most, verbose=verbose)
+    _show_waivers(console, run, share.most)
+    show_issues(console, audit, run.issues, most=None if verbose else share.most)
+    if verbose:
+        show_files(console, run)
     _show_answer(console, run, ending)
 
 
@@ -122,11 +136,10 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending) -> None:
         style = STYLES[Status.FAIL] if is_alarm else STYLES[worst] if is_answer and counts["judged"] else ""
         print_line(console, line, style or ("bold" if number == 0 else ""))
     print_line(console, exit_reason(audit, **ending._asdict()))
-    if "workbook.xlsx" in run.files:
-        print_line(console, f"Open {printable(str(run.folder).rstrip('/'))}/workbook.xlsx", "bold")
+    print_line(console, where_to_look(run))
 
 
-def _show_kinds(console: Console, audit: Summary) -> None:
+def _show_kinds(console: Console, audit: Summary, *, verbose: bool) -> None:
     """Print the outcomes of `unused-credentials` by kind of credential: a table, or lines where there is no room."""
     doubtful = ["order unknown"] if audit.in_doubt else []
     table = new_table(numbers=("judged", *_OUTCOMES, *doubtful))
@@ -141,46 +154,53 @@ def _show_kinds(console: Console, audit: Summary) -> None:
         table.add_row(_KINDS[kind], f"{judged:,}", *cells)
         words = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
         lines.append(f"  {_KINDS[kind]}: {judged:,} judged{f': {words}' if words else ''}")
-    if width_of(console, table) <= console.width:
+    if verbose and width_of(console, table) <= console.width:
         print_table(console, table)
         return
     for line in lines:
         print_line(console, line)
 
 
-def _show_controls(console: Console, audit: Summary, *, verbose: bool) -> None:
+def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
     """Print the outcomes of each control, and how often it fails in each account, as far as there is room.
 
-    Controls of which nothing is open are named in a line, unless `verbose`.
+    Those of which nothing is open are named in a line, and so are the least grave ones where `share` is full.
     """
-    checks = range(len(audit.checklist.checks))
-    shown = [
-        number for number in checks if verbose or audit.by_control[number]["open"] or audit.by_control[number]["waived"]
-    ]
+    checks, every = range(len(audit.checklist.checks)), audit.by_control
+    is_open = [number for number in checks if every[number]["open"] or every[number]["waived"]]
+    severities = list(Severity)
+
+    def gravest_first(number: int) -> tuple[int, int]:
+        return severities.index(audit.checklist.checks[number].severity), -every[number][Status.FAIL]
+
+    shown = sorted(sorted(is_open, key=gravest_first)[: share.controls])
+    if share is _EVERYTHING:
+        shown = list(checks)
     room = console.width - width_of(console, _controls(audit, shown, []))
     if room < 0:
         _show_controls_in_lines(console, audit, shown)
     elif shown:
         failing = audit.open_matrix[Status.FAIL]
         accounts = [str(account) for account in failing.columns[: room // _ACCOUNT]]
+        if len(accounts) == 1 < failing.shape[1]:  # one of many tells little
+            accounts = []
         print_table(console, _controls(audit, shown, accounts))
         if accounts:
-            some = (
-                ""
-                if len(accounts) == failing.shape[1]
-                else f" {len(accounts)} of {failing.shape[1]:,} accounts, worst first;"
-            )
+            some = "" if len(accounts) == failing.shape[1] else f" in {len(accounts)} of {failing.shape[1]:,} accounts,"
             apart = ", what is waived left out" if audit.totals["waived"] else ""
-            note = f"By account: how often it fails there{apart};{some} the whole matrix is in the workbook."
-            print_note(console, note)
-    silent = [number for number in checks if number not in shown]
-    passing = [audit.checklist.checks[number].control.id for number in silent if audit.by_control[number]["judged"]]
-    nothing = [audit.checklist.checks[number].control.id for number in silent if not audit.by_control[number]["judged"]]
-    for words, ids in (("All pass", passing), ("Nothing to judge", nothing)):
-        if ids:
-            print_note(console, f"{words}: {', '.join(dict.fromkeys(ids))}.")
+            print_note(console, f"By account: how often it fails{some}{' worst first' if some else ''}{apart}.")
+    silent = [number for number in checks if number not in shown and number not in is_open]
+    passing = [audit.checklist.checks[number].control.id for number in silent if every[number]["judged"]]
+    nothing = [audit.checklist.checks[number].control.id for number in silent if not every[number]["judged"]]
+    further = len(is_open) - len([number for number in shown if number in is_open])
+    said = [f"{counted(further, 'more control')} with something open"] if further else []
+    silently = (("all pass", passing), ("nothing to judge", nothing))
+    said += [f"{what}: {', '.join(dict.fromkeys(ids))}" for what, ids in silently if ids]
     if stricter := audit.checklist.stricter_left_out:
-        print_note(console, f"Stricter readings, judged with --all-controls: {', '.join(stricter)}.")
+        said.append(f"--all-controls judges {len(stricter)} more")
+    if said:
+        words = "; ".join(said)
+        print_note(console, f"{words[0].upper()}{words[1:]}.")
 
 
 def _controls(audit: Summary, shown: list[int], accounts: list[str]) -> Table:
@@ -208,8 +228,8 @@ def _show_controls_in_lines(console: Console, audit: Summary, shown: list[int]) 
         words = ", ".join(
             f"{counts[name]:,} {name.replace('_', ' ')}" for name in (*_STATUSES.values(), "waived") if counts[name]
         )
-        number = f" ({_number(one, audit.checklist)})" if one.requirement else ""
-        print_line(console, f"  {one.control.id}{number}: {words or 'nothing to judge'}")
+        named = f" ({_number(one, audit.checklist)})" if one.requirement else ""
+        print_line(console, f"  {one.control.id}{named}: {words or 'nothing to judge'}")
 
 
 def _number(one: Check, checklist: Checklist) -> str:
@@ -223,7 +243,8 @@ def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool
     worst = {group: (to_pandas(rows), count) for group, (rows, count) in run.notable.items()}
     found, count = worst[UNUSED]
     title = "Unused, worst first" if several and checklist.unused else "Worst first"
-    show_findings(console, title, (found.head(most), count), control=several and checklist.unused is None)
+    by_control = several and checklist.unused is None
+    (show_findings if verbose else show_in_lines)(console, title, (found.head(most), count), control=by_control)
     if GRAVE in worst:
         show_by_user(console, "Critical and high", worst[GRAVE][0], run.summary.grave_subjects, most, verbose=verbose)
 

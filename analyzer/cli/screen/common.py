@@ -160,7 +160,8 @@ def show_issues(console: Console, found: WithIssues, issues: pd.DataFrame, most:
 
     With `most`, the gravest of them, and how many others there are.
     """
-    counts = {code: count for code, count in found.issue_counts.items() if code not in WAIVER_CODES}
+    elsewhere = WAIVER_CODES if most is None else (*WAIVER_CODES, "other_snapshot")
+    counts = {code: count for code, count in found.issue_counts.items() if code not in elsewhere}
     if not counts:
         return
     console.print()
@@ -176,7 +177,8 @@ def show_issues(console: Console, found: WithIssues, issues: pd.DataFrame, most:
         # What was not read is said in full in any case: it has to be mended.
         in_full = most is None or CODES[code].level >= Level.REJECTED
         said = f": {row['message']}" if in_full else ""
-        text.append(printable(f" ({'e.g. ' if count > 1 else ''}{place}){said}"))
+        where = f" ({'e.g. ' if count > 1 else ''}{place})" if in_full else ""
+        text.append(printable(f"{where}{said}"))
         print_line(console, text, hang=9)
     if len(counts) > len(shown):
         rest = sum(list(counts.values())[len(shown) :])
@@ -186,9 +188,23 @@ def show_issues(console: Console, found: WithIssues, issues: pd.DataFrame, most:
 def show_files(console: Console, left: Left, title: str = "Evidence") -> None:
     """Print where the files are."""
     console.print()
-    folder = printable(str(left.folder).rstrip("/"))
-    print_line(console, Text.assemble((f"{title} ", "bold"), f"in {folder}/"))
+    print_line(console, Text.assemble((f"{title} ", "bold"), f"in {_folder(left)}/"))
     print_line(console, f"  {_file_list(left.files)}")
+
+
+def where_to_look(left: Left) -> Text:
+    """Return what to open, and what else there is, the tables as one."""
+    tables = [file for file in left.files if file.partition("/")[0].endswith(".parquet")]
+    others = [file for file in left.files if file not in tables and not file.endswith(".json")]
+    first, *rest = others or [""]
+    more = [*([_file_list(rest)] if rest else []), counted(len({file.partition("/")[0] for file in tables}), "table")]
+    if "workbook.xlsx" not in others:
+        return Text.assemble(("Evidence ", "bold"), f"in {_folder(left)}/: {', '.join([*others, more[-1]])}")
+    return Text.assemble(("Open ", "bold"), f"{_folder(left)}/{first}; beside it {', '.join(more)}")
+
+
+def _folder(left: Left) -> str:
+    return printable(str(left.folder).rstrip("/"))
 
 
 def _file_list(files: list[str]) -> str:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from analyzer.cli.screen.common import STYLES, new_table, print_line, print_table
 from analyzer.cli.streams import printable
-from analyzer.controls.vocabulary import Status, counted
+from analyzer.controls.vocabulary import Status
 from analyzer.reading.columns import records
 
 if TYPE_CHECKING:
@@ -55,6 +55,24 @@ def show_findings(
     print_table(console, table)
 
 
+def show_in_lines(
+    console: Console, title: str, found: tuple[pd.DataFrame, int], *, control: bool = False, mark: str = "status"
+) -> None:
+    """Print the worst findings as `show_findings` does, each in a line; what each is stands there unless it fails."""
+    shown, count = found
+    if shown.empty:
+        return
+    console.print()
+    some = "" if len(shown) == count else f", {len(shown)} of {count:,}"
+    print_line(console, f"{title}{some}", "bold")
+    for row in records(shown):
+        *names, said, why = _cells(row, control=control, mark=mark)
+        text = Text(f"  {' '.join(names)}: ")
+        if said != Status.FAIL:
+            text += _marked(said) + Text("; ")
+        print_line(console, text + Text(why), hang=4)
+
+
 def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
     console: Console, title: str, found: pd.DataFrame, count: int, most: int, *, verbose: bool
 ) -> None:
@@ -70,7 +88,7 @@ def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
         users.setdefault((account, user), []).append(row)
     shown = list(users.items())[:most]
     console.print()
-    some = "" if len(shown) == count else f", {len(shown)} of {counted(count, 'user')}, worst first"
+    some = "" if len(shown) == count else f", {len(shown)} of {count:,}, worst first"
     print_line(console, f"{title}{some}", "bold")
     for (account, user), rows in shown:
         if verbose:
