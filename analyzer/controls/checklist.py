@@ -131,6 +131,7 @@ def make_checklist(
     """
     chosen_benchmark = None if benchmark is None else BENCHMARKS[known("--benchmark", benchmark, BENCHMARKS)]
     asked = [known("--control", one, BY_ID) for one in controls]
+    _refuse_two_choices(all_controls=all_controls, control=bool(asked), benchmark=bool(chosen_benchmark))
     requirements = _requirements(chosen_benchmark)
     if chosen_benchmark:
         for one in asked:
@@ -157,6 +158,12 @@ def make_checklist(
     if not checks:
         raise UsageError("the policy switches every control off", "enable one in it, or choose one with --control")
     return Checklist(tuple(checks), chosen_benchmark, policy, tuple(dict.fromkeys(left_out)))
+
+
+def _refuse_two_choices(*, all_controls: bool, **others: bool) -> None:
+    for name, is_given in others.items():
+        if all_controls and is_given:
+            raise UsageError(f"--all-controls and --{name} exclude each other", "leave one of them out")
 
 
 def _requirements(benchmark: Benchmark | None) -> list[Requirement]:

@@ -116,7 +116,8 @@ def something_open(summary: Summary) -> str:
     undecided = int(found[Status.NOT_CHECKED.value].sum())
     only = f", {undecided:,} of them only undecided" if undecided else ""
     where = f"{accounts:,} of {counted(len(summary.accounts), 'account')}"
-    return f"{controls}: {' and '.join(who)} in {where} have something open{only}{times}{_waived(summary.totals)}."
+    has = "has" if who[0].startswith("1 ") and len(who) == 1 else "have"
+    return f"{controls}: {' and '.join(who)} in {where} {has} something open{only}{times}{_waived(summary.totals)}."
 
 
 def exit_reason(
