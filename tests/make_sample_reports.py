@@ -312,6 +312,29 @@ TRAINING = Account(
         User("student-01", "2026-10-05", passwords=(Life("2026-10-05"),)),
     ),
 )
+IN_ORDER = Account(
+    "222222222222",
+    "2021-06-14",
+    root_password=False,
+    root_mfa=False,
+    users=(
+        User(
+            "invoice-uploader",
+            "2022-03-07",
+            keys=(
+                Life("2026-06-08", every=1, until="2026-09-21", service="s3", gone="2026-09-25"),
+                Life("2026-09-20", every=1, service="s3", slot=2),
+            ),
+            mfa_since="2022-03-07",
+        ),
+        User(
+            "network-operator",
+            "2023-01-16",
+            passwords=(Life("2026-07-01", every=3, gone="2026-09-22"), Life("2026-09-22", every=3)),
+            mfa_since="2023-01-16",
+        ),
+    ),
+)
 LEGACY = Account(
     "999988887777",
     "2013-05-20",
@@ -331,6 +354,7 @@ def files() -> dict[str, str]:
         for now in SNAPSHOTS
         for account in (PRODUCTION, DEVELOPMENT, GOVERNMENT)
     }
+    made[f"{SNAPSHOTS[-1]:%Y-%m-%d}/credentialReport_{IN_ORDER.number}.csv"] = report(IN_ORDER, SNAPSHOTS[-1])
     now = datetime(2026, 10, 31, 7, 12, 44, tzinfo=UTC)
     envelope = {
         "Content": base64.b64encode(report(TRAINING, now).encode()).decode(),

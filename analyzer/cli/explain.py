@@ -28,6 +28,9 @@ def list_all(checklist: Checklist) -> str:
     lines = [title, "", *lines]
     if not checklist.benchmark:
         lines += ["", *_wrapped(f"Benchmarks (--benchmark): {', '.join(BENCHMARKS)}.", "")]
+    if stricter := [one.control for one in checklist.checks if not checklist.benchmark and one.control.stricter_than]:
+        said = "; ".join(f"{one.id} (of {one.stricter_than})" for one in stricter)
+        lines += _wrapped(f"Stricter readings, judged where --all-controls, --control or a policy asks: {said}.", "")
     lines += ["Explain one: credreport controls ID"]
     return "\n".join(lines)
 
@@ -46,6 +49,7 @@ def _explained(one: Check, checklist: Checklist) -> list[str]:
     ] or ["none"]
     parts: list[tuple[str, Iterable[str]]] = [
         ("severity", [one.severity.value]),
+        ("stricter than", [control.stricter_than] if control.stricter_than else []),
         ("applies to", [control.applies_to]),
         ("fails when", [one.say(control.fails_when)]),
         ("limits", limits),
@@ -93,6 +97,7 @@ def _plain(one: Check) -> dict[str, Any]:
         "title": one.title,
         "requirement": one.requirement,
         "severity": one.severity.value,
+        "stricter_than": control.stricter_than,
         "applies_to": control.applies_to,
         "fails_when": one.say(control.fails_when),
         "parameters": dict(one.parameters),
@@ -114,7 +119,7 @@ def markdown() -> str:
     shown = ("cis-1.2", "cis-4.0.1", "cis-5.0", "cis-6.0", "cis-7.0", "security-hub")
     header = ["control", "fails when", *(BENCHMARKS[name].label for name in shown)]
     rows = [header, ["---"] * len(header)]
-    for one in make_checklist().checks:
+    for one in make_checklist(all_controls=True).checks:
         numbers = [
             ", ".join(item.number for item in BENCHMARKS[name].requirements if item.control == one.control.id) or "-"
             for name in shown

@@ -95,7 +95,8 @@ class Judging:
         typer.Option(
             metavar="ID",
             help="Judge the controls of this benchmark, by its numbers and limits; credreport controls lists them. "
-            "Without it, every control is judged, and the numbers of the newest CIS version are shown.",
+            "Without it, every control is judged but those that are a stricter reading of another, and the numbers of "
+            "the newest CIS version are shown.",
             show_default=False,
         ),
     ] = None
@@ -109,6 +110,14 @@ class Judging:
             show_default=False,
         ),
     ] = field(default_factory=list)
+    all_controls: Annotated[
+        bool,
+        typer.Option(
+            "--all-controls",
+            help="Judge every control, unused-credentials-console and mfa-every-user too, which are stricter readings "
+            "of unused-credentials and console-mfa.",
+        ),
+    ] = False
     policy: Annotated[
         Path | None,
         typer.Option(
@@ -154,6 +163,7 @@ class Judging:
             controls=values.controls(self.controls),
             policy=values.policy(self.policy, unwanted=self.no_policy),
             max_idle_days=self.max_idle_days,
+            all_controls=self.all_controls,
         )
 
 
@@ -263,6 +273,11 @@ class Engine:
             pipe = "standard input" if pipes[0] == "-" else f"a pipe ({pipes[0]})"
             raise UsageError(f"{pipe} cannot be read by the engine dask", "name files, folders or URLs")
         return "dask", self.scheduler
+
+
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Print everything, however long it is; without it, what fits one screen.")
+]
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ CONTROLS: Final = (
     ),
     Control(
         id="unused-credentials-console",
+        stricter_than="unused-credentials",
         title="Credentials unused for {max_idle_days} days or more, by the benchmark's console procedure",
         severity=Severity.MEDIUM,
         whose=Whose.USERS,
@@ -221,6 +222,7 @@ CONTROLS: Final = (
     ),
     Control(
         id="mfa-every-user",
+        stricter_than="console-mfa",
         title="MFA is enabled for all IAM users",
         severity=Severity.MEDIUM,
         whose=Whose.USERS,

@@ -68,6 +68,29 @@ class Checklist:
         return self.policy.waivers if self.policy else ()
 
     @property
+    def summed(self) -> tuple[int, ...]:
+        """Positions of the checks that sums and rankings count: none of them repeats what another one says.
+
+        A stricter reading of a control that is judged as well is left out, and so is a control's second requirement.
+        """
+        ids = [one.control.id for one in self.checks]
+        return tuple(
+            number
+            for number, one in enumerate(self.checks)
+            if one.control.stricter_than not in ids and one.control.id not in ids[:number]
+        )
+
+    @property
+    def stricter_left_out(self) -> tuple[str, ...]:
+        """Stricter readings of controls that are judged, themselves not judged: nobody asked for them."""
+        ids = {one.control.id for one in self.checks}
+        if self.benchmark is not None:
+            return ()
+        return tuple(
+            one.id for one in CONTROLS if one.stricter_than in ids and one.id not in ids and one.id not in self.left_out
+        )
+
+    @property
     def changes(self) -> list[str]:
         """In words, what options and policy set otherwise than the benchmark, or the control itself, has it."""
         found = [
@@ -92,33 +115,39 @@ class Checklist:
         return next((one for one in self.checks if one.control.id == UNUSED.id), None)
 
 
-def make_checklist(
+def make_checklist(  # noqa: PLR0913 - one parameter an option
     *,
     benchmark: str | None = None,
     controls: Sequence[str] = (),
     policy: Policy | None = None,
     max_idle_days: int | None = None,
+    all_controls: bool = False,
     option: str = "--control",
 ) -> Checklist:
     """Return what to judge: all controls, or those of `benchmark` (an id), narrowed to `controls` where given.
 
     These are named by id, or by number in the benchmark (see `naming`); `option` is what errors say that names them.
 
-    The policy may switch controls off that are not named in `controls`. A parameter is set by `max_idle_days`, else by
-    the policy, else by the benchmark, else by the control. Raises UsageError for unknown ids, for a control that the
-    benchmark does not have, and where nothing is left to judge.
+    Without a benchmark, a control that is a stricter reading of another one is judged where `controls` or the policy
+    names it, or with `all_controls`. The policy may switch controls off that are not named in `controls`. A parameter
+    is set by `max_idle_days`, else by the policy, else by the benchmark, else by the control. Raises UsageError for
+    unknown ids, for a control that the benchmark does not have, and where nothing is left to judge.
     """
     chosen_benchmark = None if benchmark is None else BENCHMARKS[known("--benchmark", benchmark, BENCHMARKS)]
+    _refuse_two_choices(all_controls=all_controls, control=bool(controls), benchmark=bool(chosen_benchmark))
     requirements = _requirements(chosen_benchmark)
     asked = named(controls, requirements, chosen_benchmark, option)
     checks, left_out = [], []
     for requirement in requirements:
+        control = BY_ID[requirement.control]
         if asked and requirement not in asked:
             continue
-        if not asked and policy and not policy.enabled(requirement.control):
-            left_out.append(requirement.control)
+        if not asked and policy and not policy.enabled(control.id):
+            left_out.append(control.id)
             continue
-        checks.append(_choose(requirement, chosen_benchmark, policy, max_idle_days))
+        wanted = asked or chosen_benchmark or all_controls or (policy and policy.asks_for(control.id))
+        if wanted or control.stricter_than is None:
+            checks.append(_choose(requirement, chosen_benchmark, policy, max_idle_days))
     if max_idle_days is not None and not any("max_idle_days" in one.parameters for one in checks):
         raise UsageError(
             "--max-idle-days: no control that is judged has such a limit", "leave it out, or choose unused-credentials"
@@ -126,6 +155,12 @@ def make_checklist(
     if not checks:
         raise UsageError("the policy switches every control off", "enable one in it, or choose one with --control")
     return Checklist(tuple(checks), chosen_benchmark, policy, tuple(dict.fromkeys(left_out)))
+
+
+def _refuse_two_choices(*, all_controls: bool, **others: bool) -> None:
+    for name, is_given in others.items():
+        if all_controls and is_given:
+            raise UsageError(f"--all-controls and --{name} exclude each other", "leave one of them out")
 
 
 def _requirements(benchmark: Benchmark | None) -> list[Requirement]:

@@ -101,6 +101,10 @@ class Policy:
         """Whether the policy leaves a control switched on."""
         return self._of(control).enabled
 
+    def asks_for(self, control: str) -> bool:
+        """Whether the policy names a control and leaves it switched on."""
+        return control in self.controls and self.enabled(control)
+
     def severity(self, control: str) -> Severity | None:
         """Return the severity the policy gives a control, if any."""
         return self._of(control).severity

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
+from analyzer.evidence.answer import checklist_in_words
 from analyzer.evidence.history import IDENTITY
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.summary import WithIssues, checklist_in_words, issue_codes
+from analyzer.evidence.summary import WithIssues, issue_codes
 from analyzer.reading.issues import Level
 
 if TYPE_CHECKING:

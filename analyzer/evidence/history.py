@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
+from analyzer.evidence.answer import checklist_in_words
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.summary import WithIssues, checklist_in_words, issue_codes
+from analyzer.evidence.summary import WithIssues, issue_codes
 from analyzer.evidence.survival import kaplan_meier
 from analyzer.reading.issues import Level
 

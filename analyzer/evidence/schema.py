@@ -104,6 +104,7 @@ TALLIES: Final = pa.schema(
         "idle_days": pa.int32(),
         "count": pa.int64(),
         "latest": TIME,
+        "severity": FEW,
     }
 )
 """What is counted (see `analyzer.evidence.tally`); columns that do not belong to a tally are null."""

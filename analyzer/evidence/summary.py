@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analyzer.controls.control import Severity
-from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status, counted
+from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status
 from analyzer.evidence.plain import iso, plain_rows
 from analyzer.evidence.tally import Tally, counts_of, covered_of
 from analyzer.judging.waivers import describe_waivers
@@ -19,7 +19,6 @@ from analyzer.reading.layout import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     import pyarrow as pa
 
@@ -131,8 +130,7 @@ class Summary(WithIssues):
 
     @cached_property
     def _open_tally(self) -> pd.DataFrame:
-        tally = self.tally
-        return tally[(tally["status"].isin([Status.FAIL, Status.NOT_CHECKED]) & ~tally["waived"]).to_numpy()]
+        return _open_among(self.tally)
 
     @cached_property
     def manual(self) -> dict[int, int]:
@@ -147,18 +145,63 @@ class Summary(WithIssues):
         """How many findings are about what was made after the reference instant."""
         return int(self.tally["count"][self.tally["reason"] == Reason.CREATED_AFTER_AS_OF].sum())
 
+    @property
+    def unused_later(self) -> int:
+        """How many credentials were made after the reference instant, so that `unused-credentials` does not apply."""
+        return self._unused_because(Reason.CREATED_AFTER_AS_OF)
+
+    @property
+    def in_doubt(self) -> int:
+        """How many credentials it does not decide, since the order of their reports is not known."""
+        return self._unused_because(Reason.ORDER_UNKNOWN)
+
+    def _unused_because(self, reason: Reason) -> int:
+        if self.checklist.unused is None:
+            return 0
+        tally = self.tally
+        here = (tally["chosen"] == self.checklist.checks.index(self.checklist.unused)) & (tally["reason"] == reason)
+        return int(tally["count"][here].sum())
+
+    def in_doubt_of(self, kind: Kind) -> int:
+        """Return how many of them are of `kind`."""
+        found = counts_of(self.tallies, Tally.IDLE)
+        return int(found["count"][(found["kind"] == kind) & (found["reason"] == Reason.ORDER_UNKNOWN)].sum())
+
+    @cached_property
+    def open_subjects(self) -> pd.DataFrame:
+        """Users, roots and accounts with something open, by `kind` (user, root, account), `account_id` and `severity`.
+
+        `fail` says for how many something fails, `not_checked` for how many nothing fails and something is undecided;
+        `severity` is the gravest of what is open there. What is waived or left to a person is not open. Users count
+        once a snapshot.
+        """
+        found = counts_of(self.tallies, Tally.OPEN)
+        statuses = [Status.FAIL, Status.NOT_CHECKED]
+        frame = found[["kind", "severity", "count"]].assign(account_id=found["account_id"].fillna(UNKNOWN_ACCOUNT))
+        for status in statuses:
+            frame[status.value] = frame["count"].where((found["status"] == status).to_numpy(), 0)
+        keys = ["kind", "account_id", "severity"]
+        return frame.groupby(keys)[[status.value for status in statuses]].sum().reset_index()
+
+    @property
+    def grave_subjects(self) -> int:
+        """How many users, roots and accounts have something critical or high open."""
+        found = self.open_subjects
+        grave = found[found["severity"].isin([Severity.CRITICAL, Severity.HIGH])]
+        return int(grave[[Status.FAIL.value, Status.NOT_CHECKED.value]].to_numpy().sum())
+
     @cached_property
     def by_control(self) -> list[dict[str, int]]:
         """For each check its findings by status.
 
         And `judged`, their sum without those not applicable; `waived`; `open`: failing or undecided, not waived.
         """
-        return _whole_numbers(self._sums("chosen").reindex(range(len(self.checklist.checks)), fill_value=0))
+        return _whole_numbers(self._sums("chosen", self.tally).reindex(range(len(self.checklist.checks)), fill_value=0))
 
     @cached_property
     def by_account(self) -> pd.DataFrame:
         """The same by account (index; `unknown` where no account is known), most failures first."""
-        counts = self._sums("account_id")
+        counts = self._sums("account_id", self.tally[self.tally["chosen"].isin(self.checklist.summed)])
         counts = counts.reindex(counts.index.union(list(self.accounts)), fill_value=0)
         counts.index.name = "account_id"
         return (
@@ -183,17 +226,20 @@ class Summary(WithIssues):
             index=range(len(self.checklist.checks)), columns=list(self.by_account.index), fill_value=0
         )
 
-    def _sums(self, by: str) -> pd.DataFrame:
-        tally = self.tally
+    def _sums(self, by: str, tally: pd.DataFrame) -> pd.DataFrame:
         sums = _counted_by(tally[by], tally["status"], tally["count"]).reindex(columns=list(Status), fill_value=0)
-        for name, some in (("waived", tally[tally["waived"].to_numpy(dtype=bool)]), ("open", self._open_tally)):
+        for name, some in (("waived", tally[tally["waived"].to_numpy(dtype=bool)]), ("open", _open_among(tally))):
             sums[name] = some.groupby(by)["count"].sum().reindex(sums.index, fill_value=0)
         return sums.assign(judged=sums[list(Status)].sum(axis=1) - sums[Status.NOT_APPLICABLE])
 
     @cached_property
     def totals(self) -> dict[str, int]:
-        """Findings by status; `judged`, their sum without those not applicable; `waived`; and `open`."""
-        return {name: sum(counts[name] for counts in self.by_control) for name in self.by_control[0]}
+        """Findings by status; `judged`, their sum without those not applicable; `waived`; and `open`.
+
+        Each counts once: see `Checklist.summed`.
+        """
+        counted = [self.by_control[number] for number in self.checklist.summed]
+        return {name: sum(counts[name] for counts in counted) for name in counted[0]}
 
     @cached_property
     def unused(self) -> dict[str, int] | None:
@@ -272,14 +318,31 @@ class Summary(WithIssues):
         """
         if self.has_issues(Level.REPAIRED if strict else Level.REJECTED):
             return 3
-        severities = list(Severity)
-        counting = severities[: severities.index(fail_on) + 1]
         left = sum(
-            counts["open"] - (0 if strict else self.manual.get(number, 0))
-            for number, (one, counts) in enumerate(zip(self.checklist.checks, self.by_control, strict=True))
-            if one.severity in counting
+            self.open_by_check[number][Status.FAIL] + self.undecided_of(number, strict=strict)
+            for number in self.counting(fail_on)
         )
         return 1 if left else 0
+
+    def counting(self, fail_on: Severity) -> list[int]:
+        """Return the checks (by position) that are as severe as `fail_on`, or more."""
+        severities = list(Severity)
+        counting = severities[: severities.index(fail_on) + 1]
+        return [number for number, one in enumerate(self.checklist.checks) if one.severity in counting]
+
+    @cached_property
+    def open_by_check(self) -> list[dict[str, int]]:
+        """For each check how much of it fails (`fail`) and is undecided (`not_checked`), without what is waived."""
+        sums = {status: found.sum(axis=1).tolist() for status, found in self.open_matrix.items()}
+        return [
+            {status.value: int(counts[number]) for status, counts in sums.items()}
+            for number in range(len(self.checklist.checks))
+        ]
+
+    def undecided_of(self, number: int, *, strict: bool = False) -> int:
+        """Return how much of a check a better report would decide; with `strict` also what is left to a person."""
+        left_to_a_person = 0 if strict else self.manual.get(number, 0)
+        return self.open_by_check[number][Status.NOT_CHECKED] - left_to_a_person
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -295,6 +358,7 @@ class Summary(WithIssues):
             "as_of": [iso(instant) for instant in self.reference_instants],
             **self.totals,
             "manual": sum(self.manual.values()),
+            "open_subjects": self._open_facts,
             "by_control": [
                 {
                     "control": one.control.id,
@@ -330,6 +394,17 @@ class Summary(WithIssues):
             "issues": self.issue_counts,
         }
 
+    @property
+    def _open_facts(self) -> dict[str, int]:
+        """How many users, roots and accounts have something open."""
+        found = self.open_subjects
+        counts = found.groupby("kind")[[Status.FAIL.value, Status.NOT_CHECKED.value]].sum().sum(axis=1)
+        return {
+            "users": int(counts.get("user", 0)),
+            "roots": int(counts.get("root", 0)),
+            "accounts": int(found["account_id"].nunique()),
+        }
+
     def _failing_controls(self) -> dict[str, list[dict[str, Any]]]:
         """Return for each account how often each control fails there, where it does."""
         failing = self._crossed(self.tally, Status.FAIL)
@@ -343,6 +418,11 @@ class Summary(WithIssues):
         }
 
 
+def _open_among(tally: pd.DataFrame) -> pd.DataFrame:
+    """Return the counts of what fails or could not be decided and is not waived."""
+    return tally[(tally["status"].isin([Status.FAIL, Status.NOT_CHECKED]) & ~tally["waived"]).to_numpy()]
+
+
 def _counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[Any]) -> pd.DataFrame:
     """Return sums of counts as a table."""
     row, row_names = pd.factorize(rows, sort=True)
@@ -354,116 +434,3 @@ def _counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[
 
 def _whole_numbers(counts: pd.DataFrame) -> list[dict[str, int]]:
     return [{str(name): int(count) for name, count in row.items()} for row in counts.to_dict("records")]
-
-
-def left_to_a_person(summary: Summary) -> str:
-    """Return in words which checks no report can decide, and in how many accounts; empty where there is none."""
-    checks = summary.checklist.checks
-    named = [f"{checks[number].control.id}, {counted(count, 'account')}" for number, count in summary.manual.items()]
-    if not named:
-        return ""
-    return f"{counted(len(named), 'check')} {'is' if len(named) == 1 else 'are'} left to a person: {'; '.join(named)}"
-
-
-def answer(summary: Summary) -> str:
-    """Return the answer in a sentence: on unused credentials where they were judged, else on all findings."""
-    unused = summary.unused
-    if unused is None:
-        return overall(summary)
-    judged = unused["judged"]
-    if not judged:
-        return f"{_nobody(summary)}No active password or access key to judge."
-    limit = counted(summary.checklist.unused.limit_days or 0, "day") if summary.checklist.unused else ""
-    return (
-        f"{unused[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more; "
-        f"{unused[Status.NOT_CHECKED]:,} could not be decided; {unused[Status.PASS]:,} pass{_waived(unused)}."
-    )
-
-
-def _nobody(summary: Summary) -> str:
-    """Return what is said where no row of a user was judged."""
-    if not summary.rows:
-        return "No row was judged. "
-    return "Root alone: no IAM users. " if summary.rows == summary.root_rows else ""
-
-
-def overall(summary: Summary) -> str:
-    """Return in a sentence what all controls say."""
-    totals = summary.totals
-    controls, findings = counted(len(summary.checklist.checks), "control"), counted(totals["judged"], "finding")
-    return (
-        f"{controls}: {totals[Status.FAIL]:,} of {findings} fail; "
-        f"{totals[Status.NOT_CHECKED]:,} could not be decided; {totals[Status.PASS]:,} pass{_waived(totals)}."
-    )
-
-
-def _waived(counts: dict[str, int]) -> str:
-    """Return what is added where waivers cover some of what fails or could not be decided."""
-    count = counts["waived"]
-    if not count:
-        return ""
-    return f"; {count:,} of those that fail or could not be decided {'is' if count == 1 else 'are'} waived"
-
-
-def checklist_in_words(checklist: Checklist) -> list[str]:
-    """Return the benchmark, the policy and the changed limits where there are any, a line each."""
-    lines = []
-    if checklist.benchmark:
-        lines.append(f"Benchmark: {checklist.benchmark.title}.")
-    if checklist.policy:
-        off = f"; switched off: {', '.join(checklist.left_out)}" if checklist.left_out else ""
-        lines.append(f"Policy: {checklist.policy.name}, {counted(len(checklist.policy.waivers), 'waiver')}{off}.")
-    if checklist.changes:
-        lines.append(f"* Set otherwise: {', '.join(checklist.changes)}.")
-    return lines
-
-
-def scope(summary: Summary) -> str:
-    """Return in a line what was judged, and as of when."""
-    reports = f"{int(summary.inputs['judged'].sum()):,} of {counted(len(summary.inputs), 'report')} judged"
-    return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}."
-
-
-def unknown_age(summary: Summary) -> str:
-    """Return in a line how many judged reports, of unknown capture time, hold times far from the reference instant."""
-    older, newer = (summary.issue_counts.get(f"undated_evidence_{which}", 0) for which in ("older", "newer"))
-    said = []
-    if older and summary.settings.as_of is not None:
-        inputs = summary.inputs[summary.inputs["judged"].astype(bool) & summary.inputs["captured_at"].isna()]
-        days = (pd.Timestamp(summary.settings.as_of) - inputs["newest_time"].dropna().min()).days
-        least = "the newest time in it is" if older == 1 else "the newest times in them are up to"
-        said.append(
-            f"{counted(older, 'report')} of unknown age: {least} {counted(days, 'day')} before the reference instant"
-        )
-    if newer:
-        said.append(f"{counted(newer, 'report')} of unknown age with times after the reference instant")
-    return f"{'; '.join(said)}." if said else ""
-
-
-def accounts_of(summary: Summary) -> tuple[int, bool]:
-    """Return how many accounts the reports are known to be of, and whether there are rows that tell none."""
-    return summary.known_accounts, summary.some_unknown
-
-
-def accounts_in_words(summary: Summary) -> str:
-    """Return the number of accounts as a reader needs it."""
-    known, some_unknown = accounts_of(summary)
-    if some_unknown:
-        return f"{counted(known, 'account')} and at least one unknown" if known else "account unknown"
-    return counted(known, "account") if known else "no accounts"
-
-
-def reference(summary: Summary) -> str:
-    """Return in words the instant, or the instants, at which reports were judged."""
-    if summary.settings.as_of is not None:
-        return f"As of {spoken(summary.settings.as_of)}"
-    instants = summary.reference_instants
-    if not instants:
-        return "Nothing judged"
-    first, last = f"{instants[0]:%Y-%m-%d}", f"{instants[-1]:%Y-%m-%d}"
-    return f"Each report as of its own capture, {first if first == last else f'{first} to {last}'}"
-
-
-def spoken(instant: datetime) -> str:
-    """Return an instant for readers: the last microsecond of a day, which stands for a date, as the end of that day."""
-    return f"the end of {instant:%Y-%m-%d}, UTC" if instant.microsecond == 999_999 else str(iso(instant))

@@ -15,12 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status
 from analyzer.evidence.schema import TALLIES
 from analyzer.judging.staleness import EXACT
 from analyzer.judging.waivers import Covered, nothing_covered
 from analyzer.reading.columns import NO_TIME, codes_and_texts, micros_of, times_from
-from analyzer.reading.layout import Kind, State
+from analyzer.reading.layout import ROOT_USER, Kind, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,8 +45,14 @@ class Tally(StrEnum):
     """Passwords and access keys by `kind`, and `status`: what became of them (see `Outcome`)."""
     USERS = "users"
     """Rows of reports by `account_id`, and `kind`: root or user."""
+    OPEN = "open"
+    """Users, roots and accounts (`kind`) with something open, by `account_id`, `status` (fail where something fails)
+    and `severity` (the gravest of what is open).
+
+    What is open fails or could not be decided, and is neither waived nor left to a person."""
     IDLE = "idle"
-    """Findings of `unused-credentials` by `kind` (password or access_key), `status` and `idle_days` (where exact)."""
+    """Findings of `unused-credentials` by `kind` (password or access_key), `status`, `idle_days` (where exact), and
+    `reason` where that is order_unknown."""
     KEYS = "keys"
     """Access keys that pass or fail by `age_days, idle_days` (both known), and `reason` (last_used, never_used)."""
     WAIVERS = "waivers"
@@ -66,6 +73,7 @@ def tallies_of(
             _of_findings(findings, chosen, checklist),
             _table(Tally.CREDENTIALS, _of_credentials(credentials)),
             _table(Tally.USERS, _of_users(users)),
+            _table(Tally.OPEN, _of_open(findings)),
             _table(Tally.IDLE, _of_idle(unused)),
             _table(Tally.KEYS, _of_keys(credentials)),
             _table(Tally.WAIVERS, _of_waivers(covered, checklist)),
@@ -219,15 +227,52 @@ def _of_users(users: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _of_open(findings: pa.Table) -> pd.DataFrame:
+    """Return how many users, roots and accounts have something open. Findings of a row follow one another."""
+    status, reason = findings["status"], findings["reason"]
+    is_open = _among(status, Status.FAIL, Status.NOT_CHECKED) & ~_among(reason, Reason.MANUAL)
+    mine = pa.array(is_open & np.asarray(findings["waiver"].is_null()))
+    rows = findings.select(["account_id", "source", "line", "user", "status", "severity"]).filter(mine)
+    line = pc.fill_null(rows["line"], 0).to_numpy().astype(np.int64)
+    account, accounts = codes_and_texts(rows["account_id"])
+    source, _ = codes_and_texts(rows["source"])
+    # A finding on an account as a whole has no line, and counts for itself.
+    changes = (line[1:] != line[:-1]) | (source[1:] != source[:-1]) | (line[1:] == 0)
+    first = np.flatnonzero(np.append(len(line) > 0, changes)[: len(line)])
+    if not len(first):
+        return pd.DataFrame({"count": []})
+    severity, known = codes_and_texts(rows["severity"])
+    order = [one.value for one in Severity]
+    gravest = np.minimum.reduceat(np.array([*(order.index(one) for one in known), len(order)])[severity], first)
+    fails = np.maximum.reduceat(_among(rows["status"], Status.FAIL).astype(np.int64), first)
+    is_root = pc.fill_null(pc.equal(rows["user"], ROOT_USER), fill_value=False).to_numpy()[first]
+    kind = np.select([line[first] == 0, is_root], [2, 1], default=0)
+    names = [*accounts, None]
+    return _counted(
+        kind=(kind, ["user", "root", "account"]),
+        account_id=(account[first] % len(names), names),
+        status=(fails, [Status.NOT_CHECKED.value, Status.FAIL.value]),
+        severity=(gravest, order),
+    )
+
+
+def _among(column: pa.ChunkedArray, *texts: str) -> npt.NDArray[np.bool_]:
+    codes, known = codes_and_texts(column)
+    found: npt.NDArray[np.bool_] = np.array([*(one in texts for one in known), False])[codes]
+    return found
+
+
 def _of_idle(unused: pa.Table) -> pd.DataFrame:
     reason, reasons = codes_and_texts(unused["reason"])
     slot, slots = codes_and_texts(unused["credential"])
     exact = np.array([*(one in EXACT for one in reasons), False])[reason] & unused["idle_days"].is_valid().to_numpy()
     days = np.where(exact, pc.fill_null(unused["idle_days"], 0).to_numpy().astype(np.int64) + 1, 0)
     is_key = np.array([*(one != Kind.PASSWORD for one in slots), False])[slot].astype(np.int64)
+    in_doubt = np.array([*(one == Reason.ORDER_UNKNOWN for one in reasons), False])[reason].astype(np.int64)
     return _counted(
         kind=(is_key, [Kind.PASSWORD.value, Kind.ACCESS_KEY.value]),
         status=codes_and_texts(unused["status"]),
+        reason=(in_doubt, [None, Reason.ORDER_UNKNOWN.value]),
         idle_days=(days, [None, *range(int(days.max(initial=0)))]),
     ).astype({"idle_days": "Int64"})
 

@@ -82,22 +82,20 @@ def first_rows(  # noqa: PLR0913 - a table, an order, and what of it
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
     """Return the first `count` rows of the table `name` in the order of `rank`; equal ones as stored."""
-    return first_of_groups(tables, name, count, rank, {"": where}, columns=columns)[""][0]
+    positions, _ = first_positions(tables, name, count, rank, {"": where})[""]
+    return _rows_in_order(tables, name, positions, columns)
 
 
-def first_of_groups(  # noqa: PLR0913 - a table, an order, and what of it
-    tables: Tables,
-    name: str,
-    count: int,
-    rank: Rank,
-    groups: Mapping[str, Choice],
-    *,
-    columns: Sequence[str] | None = None,
-) -> dict[str, tuple[pa.Table, int]]:
-    """Return for each group its first `count` rows in the order of `rank`, and how many rows the group has.
+def _rows_in_order(tables: Tables, name: str, positions: Whole, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the rows at some positions, in the order in which these are given."""
+    every = np.unique(positions)
+    return tables.rows_at(name, every, columns).take(pa.array(np.searchsorted(every, positions)))
 
-    All groups are found in the same pass over the table, and gathered in the same second one.
-    """
+
+def first_positions(
+    tables: Tables, name: str, count: int, rank: Rank, groups: Mapping[str, Choice]
+) -> dict[str, tuple[Whole, int]]:
+    """Return for each group where its first `count` rows are, in the order of `rank`, and how many rows it has."""
     needs = list(dict.fromkeys([*rank.needs, *(column for choice in groups.values() for column in choice.needs)]))
     lowest = {group: _Lowest(count) for group in groups}
     start = 0
@@ -107,26 +105,23 @@ def first_of_groups(  # noqa: PLR0913 - a table, an order, and what of it
             here = np.flatnonzero(choice.of(batch))
             lowest[group].add(ranks[here], here + start)
         start += batch.num_rows
-    positions = {group: found.positions() for group, found in lowest.items()}
-    every = np.unique(np.concatenate([np.array([], np.int64), *positions.values()]))
-    rows = tables.rows_at(name, every, columns)
-    return {
-        group: (rows.take(pa.array(np.searchsorted(every, some))), lowest[group].seen)
-        for group, some in positions.items()
-    }
+    return {group: (found.positions(), found.seen) for group, found in lowest.items()}
 
 
-UNUSED, GRAVE, FURTHER = "unused", "grave", "further"
-"""Groups of notable findings: of `unused-credentials`; critical and high ones of other controls; the rest that fails.
+UNUSED, GRAVE = "unused", "grave"
+"""Groups of notable findings: of `unused-credentials`, and what is critical or high.
 
-Without `unused-credentials`, all that is open is in the first.
+Without `unused-credentials`, all that is open is in the first, and nothing in the second.
 """
 MOST_SHOWN: Final = 10
-"""Findings of a group that are shown."""
+"""Findings, or users, of a group that are shown."""
 
 
 def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, int]]:
-    """Return by group the findings that need a look, the worst of them, and how many there are."""
+    """Return by group the findings that need a look, the worst of them, and how many there are.
+
+    Of what is critical or high, all that is open of the users (roots, accounts) with the worst of it is returned.
+    """
     needs = ("control", "status", "severity", "waiver", "reason")
 
     def is_open(batch: pa.Table) -> Flags:
@@ -142,17 +137,42 @@ def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, i
     def is_grave(batch: pa.Table) -> Flags:
         # That the kind of a device is not in the report holds for every account: it is said once, below the controls.
         said_elsewhere = _is_in(batch["reason"], (Reason.MANUAL,))
-        return _is_in(batch["severity"], (Severity.CRITICAL, Severity.HIGH)) & ~said_elsewhere
-
-    def fails(batch: pa.Table) -> Flags:
-        return _is_in(batch["status"], (Status.FAIL,))
+        return is_open(batch) & _is_in(batch["severity"], (Severity.CRITICAL, Severity.HIGH)) & ~said_elsewhere
 
     groups = {
         UNUSED: Choice((*needs, "requirement"), lambda batch: is_open(batch) & is_main(batch)),
-        GRAVE: Choice(needs, lambda batch: is_open(batch) & ~is_main(batch) & is_grave(batch)),
-        FURTHER: Choice(needs, lambda batch: is_open(batch) & ~is_main(batch) & ~is_grave(batch) & fails(batch)),
+        **({GRAVE: Choice(needs, is_grave)} if checklist.unused else {}),
     }
-    return first_of_groups(tables, "findings", MOST_SHOWN, worst_first(checklist), groups)
+    order = worst_first(checklist)
+    found = first_positions(tables, "findings", MOST_SHOWN, order, groups)
+    positions, seen = found[UNUSED]
+    worst = {UNUSED: (_rows_in_order(tables, "findings", positions), seen)}
+    if GRAVE in found:
+        positions, seen = found[GRAVE]
+        worst[GRAVE] = _all_of_their_users(tables, checklist, positions, is_grave, order), seen
+    return worst
+
+
+_OF_A_USER: Final = 6
+"""Findings of one control on a row of a report, at most: its credentials, and the row as a whole."""
+
+
+def _all_of_their_users(
+    tables: Tables, checklist: Checklist, positions: Whole, wanted: Callable[[pa.Table], Flags], order: Rank
+) -> pa.Table:
+    """Return all wanted findings on the rows of reports that findings at some positions are about, worst row first.
+
+    Findings on a row follow one another.
+    """
+    reach = len(checklist.checks) * _OF_A_USER
+    near = np.unique(positions[:, None] + np.arange(-reach, reach + 1)[None, :])
+    near = near[(near >= 0) & (near < tables.rows("findings"))]
+    rows = tables.rows_at("findings", near)
+    keys = list(zip(*(rows[name].to_pylist() for name in ("account_id", "source", "line")), strict=True))
+    first = {keys[at]: number for number, at in reversed([*enumerate(np.searchsorted(near, positions).tolist())])}
+    of_user = np.array([first.get(key, -1) for key in keys], np.int64)
+    chosen = np.flatnonzero((of_user >= 0) & wanted(rows))
+    return rows.take(pa.array(chosen[np.lexsort([order.of(rows)[chosen], of_user[chosen]])]))
 
 
 def _is_in(column: pa.ChunkedArray, texts: Sequence[str]) -> Flags:

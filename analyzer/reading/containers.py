@@ -21,6 +21,7 @@ from analyzer.reading.forms.content import (
     OwnOutputError,
     Remark,
     UnopenedArchiveError,
+    padding,
 )
 from analyzer.reading.forms.encodings import to_utf8
 from analyzer.reading.forms.headers import FoundHeader, Header, find_header, find_header_below, parse_header
@@ -109,7 +110,12 @@ def read_contents(data: bytes) -> list[Content | DamagedError]:
             raise DamagedError("two encodings in one file: reports of both were run together; split them apart")
         return [Content(csv_text, found, "csv", encoding)]
     opened = _open(csv_text.rstrip(b"\0 \t\n"))
-    return [replace(one, encoding=encoding) if isinstance(one, Content) else one for one in opened]
+    nuls = len(csv_text) - len(csv_text.rstrip(b"\0"))
+    more = (padding(nuls),) if nuls else ()
+    return [
+        replace(one, encoding=encoding, remarks=one.remarks + more) if isinstance(one, Content) else one
+        for one in opened
+    ]
 
 
 def _refuse_binary(data: bytes) -> None:

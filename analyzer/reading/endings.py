@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from analyzer.reading.containers import parse_header
+from analyzer.reading.forms.content import CUT_LENGTHS
 from analyzer.reading.layout import BOOLEAN_COLUMNS, COLUMNS, SENTINELS, TIMESTAMP_COLUMNS
 from analyzer.reading.times import parse_instant
 
@@ -32,8 +33,6 @@ _WORDS: Final = {
 _TIMES: Final = tuple(f"2000-11-1{day}T00:00:00{zone}" for day in "10" for zone in ("Z", "+00:00"))
 """Times whose ends make a time of the beginning of one."""
 _CUT_OFFSET: Final = re.compile(r".*\d[+-]\d\d:?")
-_LENGTHS: Final = frozenset({4_096, 8_191, 32_767, 65_536})
-"""Characters that terminals, command lines, cells of spreadsheets and buffers hold."""
 _BYTES_OF_A_CHARACTER: Final = 4
 
 
@@ -134,6 +133,6 @@ def _suspicious_length(source: Source) -> int | None:
     elif container == source.container:  # the file's own characters: carriage returns and byte order marks count there
         mark = {"utf-8 with BOM": 3, "utf-16-le": 2, "utf-16-be": 2}.get(source.encoding, 0)
         lengths.add((source.size - mark) // (2 if source.encoding.startswith("utf-16") else 1))
-    if min(_LENGTHS) < size <= max(_LENGTHS) * _BYTES_OF_A_CHARACTER and not source.csv.isascii():
+    if min(CUT_LENGTHS) < size <= max(CUT_LENGTHS) * _BYTES_OF_A_CHARACTER and not source.csv.isascii():
         lengths.add(len(source.csv.decode("utf-8", "replace")))
-    return max(lengths & _LENGTHS, default=None)
+    return max(lengths & CUT_LENGTHS, default=None)

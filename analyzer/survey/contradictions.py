@@ -52,17 +52,18 @@ def note_contradicted_names(entries: Sequence[Entry], log: IssueLog) -> None:
             _note(one, bringing[one.account], log)
 
 
-def _suspects(entries: Iterable[Entry]) -> Iterator[_Named]:
+def _suspects(entries: Sequence[Entry]) -> Iterator[_Named]:
     """Yield the reports that are named after an account of which they have no row."""
+    known = {number for entry in entries for _, number in entry.accounts - {UNKNOWN}}
     for entry in entries:
         numbers = {number for _, number in entry.accounts - {UNKNOWN}}
         # The account of rows without an ARN is taken from the name.
-        if not numbers or entry.account_hint is None or entry.account_hint in numbers:
+        if not numbers or entry.account_hint in numbers:
             continue
-        if entry.account_hint != account_hint(entry.name):
+        if entry.account_hint is not None and entry.account_hint != account_hint(entry.name):
             yield _Named(entry, entry.account_hint, None, "the id beside it in its file")
             continue
-        found = named_account(entry.name)
+        found = named_account(entry.name, known)
         if found is not None and found[0] not in numbers:
             yield _Named(entry, *found)
 

@@ -16,6 +16,7 @@ from analyzer.reading.containers import (
     find_header_below,
     read_contents,
 )
+from analyzer.reading.forms.content import padding
 from analyzer.reading.limits import UNLIMITED, LimitError
 from analyzer.reading.source import Source
 from analyzer.survey.unpack import gunzipped
@@ -173,7 +174,8 @@ def _without_padding(content: Content, name: str, log: IssueLog) -> Content:
     count = len(content.csv) - len(csv)
     if not count:
         return content
-    log.add("padding", f"the file ends in {count:,} NULs: padding, and no part of the report; left out", source=name)
+    found = padding(count)
+    log.add(found.code, found.message, source=name)
     header = content.header if content.header.end <= len(csv) else find_header(csv) or content.header
     return replace(content, csv=csv, header=header)
 

@@ -14,7 +14,7 @@ from analyzer.errors import InputError
 from analyzer.reading.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 STDIN: Final = "-"
 _OWN: Final = frozenset({"manifest.json", "rendered.json", "_schema.json"})
+"""Files by which an output or a store of credreport is known."""
+_MADE_HERE: Final = re.compile(rb'"program"\s*:\s*"credreport"')
+_LOOK: Final = 4096
+_PASSED_OVER: Final = "a folder that credreport made: passed over; name a file in it to read that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +100,34 @@ def _find_at(url: str, log: IssueLog) -> Iterator[File]:
         found = system.find(place, detail=True)
     except Exception as error:  # each kind of storage has errors of its own
         raise InputError(f"cannot look at {url}: {why(error)}", "check the URL and your permissions") from error
+    names = {path: f"{url.rstrip('/')}/{path.removeprefix(place).lstrip('/')}" for path in found}
+    own = _own_folders(system, names)
+    for folder in own:
+        log.add("own_output", _PASSED_OVER, source=folder)
     for path, facts in found.items():
-        name = f"{url.rstrip('/')}/{path.removeprefix(place).lstrip('/')}"
+        name = names[path]
+        if any(name.startswith(f"{folder}/") for folder in own):
+            continue
         if any(part.startswith(".") for part in name.removeprefix(url).split("/")):
             log.add("not_followed", "hidden; name it on the command line to have it read", source=name)
         else:
             yield File(name, system.unstrip_protocol(path), named=False, size=int(facts["size"] or 0))
+
+
+def _own_folders(system: Any, names: Mapping[str, str]) -> list[str]:  # noqa: ANN401 - a file system of fsspec
+    """Return the outermost folders, by name, that credreport made; `names` has the name of each path."""
+    own: list[str] = []
+    for path, name in sorted(names.items(), key=lambda one: one[1]):
+        folder, _, file = name.rpartition("/")
+        if file not in _OWN or any(f"{folder}/".startswith(f"{outer}/") for outer in own):
+            continue
+        try:
+            begins = system.cat_file(path, start=0, end=_LOOK)
+        except Exception:  # noqa: BLE001, S112 - each kind of storage has errors of its own; reading it will tell
+            continue
+        if _MADE_HERE.search(begins):
+            own.append(folder)
+    return sorted(one for one in own if not any(one.startswith(f"{outer}/") for outer in own))
 
 
 def why(error: Exception) -> str:
@@ -146,7 +172,7 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
         log.add("unreadable_file", f"the folder cannot be listed ({error.strerror}); allow reading it", source=name)
         return
     if any(_is_own(entry) for entry in entries):
-        log.add("own_output", "a folder that credreport made: passed over; name a file in it to read that", source=name)
+        log.add("own_output", _PASSED_OVER, source=name)
         return
     for entry in entries:
         if leave_out is not None and _is_staging(entry, leave_out):
@@ -167,7 +193,7 @@ def _is_own(entry: os.DirEntry[str]) -> bool:
         return False
     try:
         with Path(entry.path).open("rb") as stream:
-            return re.search(rb'"program"\s*:\s*"credreport"', stream.read(4096)) is not None
+            return _MADE_HERE.search(stream.read(_LOOK)) is not None
     except OSError:  # reading it will tell
         return False
 

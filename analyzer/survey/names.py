@@ -15,7 +15,7 @@ from analyzer.reading.layout import ACCOUNT_ID
 from analyzer.reading.times import EPOCH, MONTHS, end_of_day, month_number, zone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 _MONTH: Final = r"(?:0[1-9]|1[0-2])"
 _ZONE: Final = r"[ _]?(?:Z|UTC|GMT)|[ _]?[+-]\d\d[-:_]?\d\d"
@@ -138,7 +138,8 @@ def _decoded(name: str) -> str:
 
 def _in_path(path: str) -> Captured:
     folders, _, file = path.rpartition("/")
-    if (instant := instant_in_name(file)) is not None:
+    nearest = [*folders.split("/")[-2:], file.partition(".")[0]]
+    if (instant := instant_in_name(file) or _nested_day(nearest)) is not None:
         return Captured(instant, "file name")
     month, outer = month_in_name(file), _in_folders(folders)
     if month is None or (outer.at is not None and start_of_month(outer.at) == month):
@@ -230,6 +231,15 @@ def _nested(folders: Sequence[str]) -> datetime | None:
     return instant_in_name("-".join(folders)) if len(folders) == 3 and _YEAR_LAST.fullmatch("-".join(folders)) else None
 
 
+def _nested_day(parts: Sequence[str]) -> datetime | None:
+    """Return the date of a file that is named after its day: `2026/11/01.csv`.
+
+    In `2026-11/01.csv` the number may as well be that of a part of a report.
+    """
+    match = _NESTED[0].fullmatch("/".join(parts))
+    return match and _day(match["y"], match["m"], match["d"])
+
+
 def _nested_month(folders: Sequence[str]) -> datetime | None:
     match = _NESTED_MONTH.fullmatch("/".join(folders))
     return match and _day(match["y"], match["m"], "1", whole=False)
@@ -282,22 +292,23 @@ def account_hint(name: str) -> str | None:
     return next((found for part in _parts(name) if (found := account_in_name(part))), None)
 
 
-def named_account(name: str) -> tuple[str, str | None] | None:
+def named_account(name: str, known: Collection[str] = ()) -> tuple[str, str | None] | None:
     """Return the account after which a report is named beyond doubt, and the folder that has the name, with its path.
 
-    The folder is None where the file itself has the name. The nearest name with one such number counts.
+    The folder is None where the file itself has the name. The nearest name with one such number counts. A number that
+    may be a time is an account only where it is a `known` one.
     """
     path = name
     while path:
         path, _, part = path.rpartition("/")
-        if (found := _only(_APART.findall(_UUID.sub("", part)))) is not None:
+        if (found := _only(_APART.findall(_UUID.sub("", part)), known)) is not None:
             folder = f"{path}/{part}" if path else part
             return found, None if folder == name else folder
     return None
 
 
-def _only(numbers: Sequence[str]) -> str | None:
-    found = {number for number in numbers if not _TIME.fullmatch(number)}
+def _only(numbers: Sequence[str], known: Collection[str] = ()) -> str | None:
+    found = {number for number in numbers if number in known or not _TIME.fullmatch(number)}
     return found.pop() if len(found) == 1 else None
 
 

@@ -16,10 +16,13 @@ from analyzer.controls.checklist import Checklist, make_checklist
 from analyzer.evidence.schema import CREDENTIALS, FINDINGS, ISSUES
 from analyzer.evidence.tables import TablesInMemory
 from analyzer.evidence.worst import (
+    GRAVE,
+    MOST_SHOWN,
     Choice,
-    first_of_groups,
+    first_positions,
     first_rows,
     gravest_first,
+    notable,
     open_credentials_first,
     worst_first,
     worst_rows,
@@ -96,15 +99,35 @@ def test_groups_are_found_in_one_pass_and_counted(rows: list[dict[str, Any]], ba
         "of a reason": Choice(("reason",), lambda batch: pc.equal(batch["reason"], "last_used").to_numpy()),
         "none": Choice((), lambda batch: np.zeros(batch.num_rows, bool)),
     }
-    found = first_of_groups(
+    found = first_positions(
         stored("findings", table_of(rows), batch_rows), "findings", 3, worst_first(CHECKLIST), groups
     )
     order = sorted(range(len(rows)), key=lambda line: plain_order(rows[line], CHECKLIST))
     for name, (column, value) in {"fails": ("status", "fail"), "of a reason": ("reason", "last_used")}.items():
         expected = [line for line in order if rows[line][column] == value]
-        table, seen = found[name]
-        assert (table["line"].to_pylist(), seen) == (expected[:3], len(expected))
-    assert (found["none"][0].num_rows, found["none"][1]) == (0, 0)
+        positions, seen = found[name]
+        assert (positions.tolist(), seen) == (expected[:3], len(expected))
+    assert (len(found["none"][0]), found["none"][1]) == (0, 0)
+
+
+@given(st.lists(st.lists(a_finding(), max_size=6), max_size=30), st.sampled_from([2, 7, 100_000]))
+def test_all_that_is_grave_of_the_users_with_the_worst_of_it(
+    users: list[list[dict[str, Any]]], batch_rows: int
+) -> None:
+    rows = [row | {"line": line, "source": "a.csv"} for line, mine in enumerate(users) for row in mine]
+    table = pa.Table.from_pylist(rows, schema=FINDINGS)
+    found, count = notable(stored("findings", table, batch_rows), CHECKLIST)[GRAVE]
+    grave = [
+        row
+        for row in sorted(rows, key=lambda row: plain_order(row, CHECKLIST))
+        if row["status"] in {"fail", "not_checked"} and row["severity"] in {"critical", "high"}
+        if row["waiver"] is None and row["reason"] != "manual"
+    ]
+    worst = list(dict.fromkeys(row["line"] for row in grave[:MOST_SHOWN]))
+    expected = [row for line in worst for row in grave if row["line"] == line]
+    columns = ["line", "control", "status", "severity"]
+    assert count == len(grave)
+    assert found.select(columns).to_pylist() == [{name: row[name] for name in columns} for row in expected]
 
 
 @given(st.lists(st.none() | st.sampled_from(["fail", "not_checked", "pass", "inactive", "root"])), st.integers(0, 9))

@@ -136,6 +136,19 @@ def test_base64_of_a_round_length_is_noted(tmp_path: Path, length: int) -> None:
     assert lengths(tmp_path, "c.json", json.dumps({"Content": full[: length - 4]}).encode()) == []
 
 
+@pytest.mark.parametrize("length", [8_191, 32_767])
+def test_base64_cut_within_four_characters_is_named_with_its_length(tmp_path: Path, length: int) -> None:
+    full = base64.b64encode(csv_of(*(user(f"user-{number}") for number in range(600))).encode()).decode()
+    write(tmp_path / "in/2026-10-31.txt", full[:length])
+    write(tmp_path / "in/2026-10-30.json", json.dumps({"Content": full[:length]}))
+    write(tmp_path / "in/2026-10-29.json", json.dumps({"Content": full[: length - 8]}))
+    ran = run("inspect", tmp_path / "in")
+    assert ran.returncode == 2
+    said = f"Content is base64 that was cut: it has {length:,} characters, as many as some programs keep of a text"
+    assert ran.stderr.count(said) == 2
+    assert f"cut: it has {length - 8:,} characters; download the report again" in ran.stderr
+
+
 def test_a_round_length_changes_no_exit_code(tmp_path: Path) -> None:
     rows = [root(password_enabled="false"), *(user(f"user-{number}") for number in range(18))]
     lacking = 4_096 - len(csv_of(*rows, user("")))
@@ -181,5 +194,7 @@ def test_a_padded_header_is_a_report_without_rows(tmp_path: Path, text: str) -> 
 
 def test_padding_behind_an_envelope(tmp_path: Path) -> None:
     envelope = json.dumps({"Content": base64.b64encode(REPORT.encode()).decode()}) + "\0" * 30
-    tables, _ = read(write(tmp_path / "2026-10-31.json", envelope))
+    tables, log = read(write(tmp_path / "2026-10-31.json", envelope))
     assert len(tables.users) == 3
+    assert codes(log) == ["padding"]
+    assert "30 NULs" in log.rows[0][5]

@@ -57,7 +57,7 @@ def test_the_rows_are_those_of_the_plain_report(tmp_path: Path, form: str) -> No
     assert tables.users[columns].astype("object").to_dict("list") == plain.users[columns].astype("object").to_dict(
         "list"
     )
-    assert set(codes(log)) <= {"line_left_out", "form_straightened", "not_a_report"}
+    assert set(codes(log)) <= {"line_left_out", "form_straightened", "not_a_report", "padding"}
 
 
 @pytest.mark.parametrize("form", READ)
@@ -256,6 +256,19 @@ def test_output_of_this_program_is_passed_over_in_one_line(tmp_path: Path) -> No
     tables, log = read(tmp_path / "in")
     assert len(tables.users) == 3
     assert [code for code in codes(log) if code != "not_followed"] == ["own_output"] * 2
+
+
+def test_output_at_a_url_is_passed_over_in_one_line(tmp_path: Path) -> None:
+    write(tmp_path / "in/2026-10-31.csv", REPORT)
+    assert run("audit", tmp_path / "in", "-o", tmp_path / "in/a/older").returncode == 1
+    assert run("ingest", tmp_path / "in/2026-10-31.csv", "--store", tmp_path / "in/store").returncode == 0
+    write(tmp_path / "in/a/manifest.json", json.dumps({"program": "another"}))
+    url = f"file://{tmp_path}/in"
+    tables, log = read(url)
+    assert len(tables.users) == 3
+    assert {row[0] for row in log.rows if row[4] == "own_output"} == {f"{url}/a/older", f"{url}/store"}
+    others = {row[0] for row in log.rows if row[4] not in {"own_output", "not_followed"}}
+    assert others == {f"{url}/a/manifest.json"}
 
 
 def test_files_that_name_this_program_as_their_maker_are_passed_over(tmp_path: Path) -> None:

@@ -319,6 +319,13 @@ CONTRADICTION = "account_contradicts_name"
         ({"r_202610310712.csv": [ACCOUNT]}, {}),
         ({"r_310720261230.csv": [ACCOUNT]}, {}),
         ({f"{OTHER}_123456789012.csv": [ACCOUNT]}, {}),
+        # What could be a time is an account where ARNs name it.
+        ({"202610310712.csv": ["202610310712"]}, {}),
+        ({f"202610310712-{ACCOUNT}.csv": ["202610310712"]}, {}),
+        (
+            {"a/202610310712.csv": [ACCOUNT], "b/r.csv": ["202610310712"]},
+            {"a/202610310712.csv": "account_named_otherwise"},
+        ),
     ],
 )
 def test_when_a_name_contradicts(tmp_path: Path, files: dict[str, list[str]], expected_codes: dict[str, str]) -> None:

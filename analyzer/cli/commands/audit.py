@@ -3,18 +3,20 @@
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import end
-from analyzer.cli.options import AuditEvidence, Engine, ExitZero, Judging, Paths, Showing
+from analyzer.cli.options import AuditEvidence, Engine, ExitZero, Judging, Paths, Showing, Verbose
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from analyzer.cli.screen.audit import Ending
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
     from analyzer.pipeline import Run
@@ -57,6 +59,8 @@ class AuditShowing(Showing):
         bool, typer.Option("--json-all", help="As --json, whose findings are those that fail, but with all findings.")
     ] = False
 
+    verbose: Verbose = False
+
     def __post_init__(self) -> None:
         if self.json_all:
             object.__setattr__(self, "as_json", True)
@@ -67,6 +71,12 @@ class AuditShowing(Showing):
         if self.json_all and "findings" not in tables:
             raise UsageError("--json-all: --tables leaves the findings out", "name findings in --tables as well")
         return tables
+
+    def facts(self, run: "Run[Summary]", ending: "Ending") -> dict[str, Any]:
+        """Return the counts of an audit, and what makes its exit code, as plain data."""
+        from analyzer.evidence.answer import exit_reason  # noqa: PLC0415
+
+        return run.summary.facts | {"exit_reason": exit_reason(run.summary, **ending._asdict())}
 
     def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:
         """Return the findings that JSON has: none where --tables left them out."""
@@ -115,10 +125,9 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     instant, formats, tables = values.instant(as_of), evidence.chosen(), showing.tables(evidence)
     account, where = judging.account(), engine.chosen(paths, evidence.output)
     checklist, least, times = judging.checklist(), values.severity(fail_on), judging.times()
-
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
-    from analyzer.cli.screen.audit import show_audit  # noqa: PLC0415
+    from analyzer.cli.screen.audit import Ending, show_audit  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
         run = pipeline.audit(
@@ -131,6 +140,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             where=pipeline.Engine(*where),
             progress=bars,
         )
+    ending = Ending(least, strict, exit_zero)
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
-    rows, facts = showing.findings(run), run.summary.facts
-    return end(code, facts, run, lambda: show_audit(run), showing, exit_zero=exit_zero, rows=rows)
+    draw = partial(show_audit, run, ending, verbose=showing.verbose)
+    return end(code, showing.facts(run, ending), run, draw, showing, exit_zero=exit_zero, rows=showing.findings(run))

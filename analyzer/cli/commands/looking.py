@@ -80,7 +80,9 @@ def list_controls(
     from analyzer.cli import explain as explaining  # noqa: PLC0415
     from analyzer.controls.checklist import make_checklist  # noqa: PLC0415
 
-    checklist = make_checklist(benchmark=benchmark, controls=[control] if control else [], option="controls")
+    asked = [control] if control else []
+    every = not (asked or benchmark)
+    checklist = make_checklist(benchmark=benchmark, controls=asked, all_controls=every, option="controls")
     if as_json:
         typer.echo(explaining.as_json(checklist))
     elif control:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from rich.text import Text
+from io import StringIO
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.cli.screen.common import (
     STYLES,
@@ -13,17 +12,28 @@ from analyzer.cli.screen.common import (
     new_table,
     open_console,
     print_line,
+    print_note,
     print_rest,
     print_table,
     show_files,
     show_issues,
+    where_to_look,
     width_of,
 )
-from analyzer.cli.screen.findings import show_findings
-from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
+from analyzer.cli.screen.findings import show_by_user, show_findings, show_in_lines
+from analyzer.controls.control import Severity
+from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
+from analyzer.evidence.answer import (
+    answer,
+    checklist_in_words,
+    exit_reason,
+    headline,
+    incomplete,
+    scope,
+    unknown_age,
+)
 from analyzer.evidence.schema import to_pandas
-from analyzer.evidence.summary import answer, checklist_in_words, left_to_a_person, overall, scope, unknown_age
-from analyzer.evidence.worst import FURTHER, GRAVE, MOST_SHOWN, UNUSED
+from analyzer.evidence.worst import GRAVE, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
 
@@ -48,82 +58,160 @@ _OUTCOMES: Final = {
 _STATUSES: Final = {"fail": Status.FAIL, "not checked": Status.NOT_CHECKED, "pass": Status.PASS}
 
 
-def show_audit(run: Run[Summary]) -> None:
-    """Print the answer: the counts, the worst findings and why, data issues, and where the files are."""
-    console, audit = open_console(), run.summary
-    print_line(console, _headline(audit))
+_SCREEN: Final = 40
+"""Lines that the answer takes at most, as long as there is something that can be shown in part."""
+
+
+class _Share(NamedTuple):
+    """How much of lists is shown: so many entries of each, and so many controls."""
+
+    most: int
+    controls: int
+
+
+_EVERYTHING: Final = _Share(MOST_SHOWN, 1_000)
+
+
+class Ending(NamedTuple):
+    """What makes the exit code, and whether it was asked to be 0 in place of 1."""
+
+    fail_on: Severity
+    strict: bool
+    exit_zero: bool
+
+
+def show_audit(run: Run[Summary], ending: Ending, *, verbose: bool) -> None:
+    """Print the controls, the worst findings and data issues, where the files are, and the answer as the last thing.
+
+    Of lists so much is shown that all fits one screen; with `verbose`, all that the evidence set keeps ready.
+    """
+    console = open_console()
+    if verbose:
+        _show(console, run, ending, _EVERYTHING)
+        return
+    every = len(run.summary.checklist.checks)
+    shares = [*(_Share(most, every) for most in range(MOST_SHOWN, 0, -1)), *(_Share(1, n) for n in range(every, 2, -1))]
+    fitting = (share for share in shares if _lines(console, run, ending, share) <= _SCREEN)
+    _show(console, run, ending, next(fitting, shares[-1]))
+
+
+def _lines(console: Console, run: Run[Summary], ending: Ending, share: _Share) -> int:
+    """Return how many lines the answer takes."""
+    text = StringIO()
+    _show(open_console(like=console, file=text), run, ending, share)
+    return text.getvalue().count("\n")
+
+
+def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share) -> None:
+    """Print everything, of each list as much as its share is."""
+    audit, verbose = run.summary, share is _EVERYTHING
     for line in (scope(audit), *checklist_in_words(audit.checklist)):
         print_line(console, line, "dim")
     if age := unknown_age(audit):
         print_line(console, age, STYLES[Status.NOT_CHECKED])
     if audit.checklist.unused:
-        console.print()
-        _show_kinds(console, audit)
+        if verbose:
+            console.print()
+        _show_kinds(console, audit, verbose=verbose)
     if len(audit.checklist.checks) > 1:
-        _show_controls(console, audit)
-    _show_worst(console, run)
-    _show_waivers(console, run)
-    show_issues(console, audit, run.issues)
-    show_files(console, run)
+        console.print()
+        _show_controls(console, audit, share)
+    _show_worst(console, run, share.most, verbose=verbose)
+    _show_waivers(console, run, share.most)
+    show_issues(console, audit, run.issues, most=None if verbose else share.most)
+    if verbose:
+        show_files(console, run)
+    _show_answer(console, run, ending)
 
 
-def _headline(audit: Summary) -> Text:
+def _show_answer(console: Console, run: Run[Summary], ending: Ending) -> None:
+    """Print the answer, what makes the exit code, and the file to open."""
+    audit = run.summary
     counts = audit.unused or audit.totals
     worst = Status.FAIL if counts[Status.FAIL] else Status.NOT_CHECKED if counts[Status.NOT_CHECKED] else Status.PASS
-    return Text(answer(audit), style=STYLES[worst] if counts["judged"] else "bold")
+    console.print()
+    for number, line in enumerate(headline(audit)):
+        is_alarm = line == incomplete(audit)
+        is_answer = line == answer(audit)
+        style = STYLES[Status.FAIL] if is_alarm else STYLES[worst] if is_answer and counts["judged"] else ""
+        print_line(console, line, style or ("bold" if number == 0 else ""))
+    print_line(console, exit_reason(audit, **ending._asdict()))
+    print_line(console, where_to_look(run))
 
 
-def _show_kinds(console: Console, audit: Summary) -> None:
+def _show_kinds(console: Console, audit: Summary, *, verbose: bool) -> None:
     """Print the outcomes of `unused-credentials` by kind of credential: a table, or lines where there is no room."""
-    table = new_table(numbers=("judged", *_OUTCOMES))
+    doubtful = ["order unknown"] if audit.in_doubt else []
+    table = new_table(numbers=("judged", *_OUTCOMES, *doubtful))
     lines = []
     for kind in JUDGED_KINDS:
         counts = {name: audit.count(kind, outcome) for name, outcome in _OUTCOMES.items()}
+        for name in doubtful:
+            counts[name] = audit.in_doubt_of(kind)
+            counts["not checked"] -= counts[name]
         judged = sum(counts[name] for name in ("pass", "fail", "not checked"))
-        cells = [count_cell(counts[name], STYLES.get(outcome, "")) for name, outcome in _OUTCOMES.items()]
+        cells = [count_cell(count, STYLES.get(_OUTCOMES.get(name, ""), "")) for name, count in counts.items()]
         table.add_row(_KINDS[kind], f"{judged:,}", *cells)
         words = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
         lines.append(f"  {_KINDS[kind]}: {judged:,} judged{f': {words}' if words else ''}")
-    if width_of(console, table) <= console.width:
+    if verbose and width_of(console, table) <= console.width:
         print_table(console, table)
         return
     for line in lines:
         print_line(console, line)
 
 
-def _show_controls(console: Console, audit: Summary) -> None:
-    """Print the outcomes of each control, and how often it fails in each account, as far as there is room."""
-    console.print()
-    if audit.checklist.unused:
-        print_line(console, overall(audit), "bold")
-    room = console.width - width_of(console, _controls(audit, []))
+def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
+    """Print the outcomes of each control, and how often it fails in each account, as far as there is room.
+
+    Those of which nothing is open are named in a line, and so are the least grave ones where `share` is full.
+    """
+    checks, every = range(len(audit.checklist.checks)), audit.by_control
+    is_open = [number for number in checks if every[number]["open"] or every[number]["waived"]]
+    severities = list(Severity)
+
+    def gravest_first(number: int) -> tuple[int, int]:
+        return severities.index(audit.checklist.checks[number].severity), -every[number][Status.FAIL]
+
+    shown = sorted(sorted(is_open, key=gravest_first)[: share.controls])
+    if share is _EVERYTHING:
+        shown = list(checks)
+    room = console.width - width_of(console, _controls(audit, shown, []))
     if room < 0:
-        _show_controls_in_lines(console, audit)
-    else:
+        _show_controls_in_lines(console, audit, shown)
+    elif shown:
         failing = audit.open_matrix[Status.FAIL]
-        shown = [str(account) for account in failing.columns[: room // _ACCOUNT]]
-        print_table(console, _controls(audit, shown))
-        if shown:
-            some = (
-                ""
-                if len(shown) == failing.shape[1]
-                else f" {len(shown)} of {failing.shape[1]:,} accounts, worst first;"
-            )
+        accounts = [str(account) for account in failing.columns[: room // _ACCOUNT]]
+        if len(accounts) == 1 < failing.shape[1]:  # one of many tells little
+            accounts = []
+        print_table(console, _controls(audit, shown, accounts))
+        if accounts:
+            some = "" if len(accounts) == failing.shape[1] else f" in {len(accounts)} of {failing.shape[1]:,} accounts,"
             apart = ", what is waived left out" if audit.totals["waived"] else ""
-            note = f"  By account: how often it fails there{apart};{some} the whole matrix is in the workbook."
-            print_line(console, note, "dim")
-    if audit.manual:
-        print_line(console, f"  {left_to_a_person(audit)} (no report can decide it).", "dim")
+            print_note(console, f"By account: how often it fails{some}{' worst first' if some else ''}{apart}.")
+    silent = [number for number in checks if number not in shown and number not in is_open]
+    passing = [audit.checklist.checks[number].control.id for number in silent if every[number]["judged"]]
+    nothing = [audit.checklist.checks[number].control.id for number in silent if not every[number]["judged"]]
+    further = len(is_open) - len([number for number in shown if number in is_open])
+    said = [f"{counted(further, 'more control')} with something open"] if further else []
+    silently = (("all pass", passing), ("nothing to judge", nothing))
+    said += [f"{what}: {', '.join(dict.fromkeys(ids))}" for what, ids in silently if ids]
+    if stricter := audit.checklist.stricter_left_out:
+        said.append(f"--all-controls judges {len(stricter)} more")
+    if said:
+        words = "; ".join(said)
+        print_note(console, f"{words[0].upper()}{words[1:]}.")
 
 
-def _controls(audit: Summary, accounts: list[str]) -> Table:
-    """Return a row per control: its outcomes, and how often it fails in each of some accounts."""
+def _controls(audit: Summary, shown: list[int], accounts: list[str]) -> Table:
+    """Return a row for each of some checks: its outcomes, and how often it fails in each of some accounts."""
     checklist = audit.checklist
     waived = ["waived"] if audit.totals["waived"] else []
     names = (*_STATUSES, *waived, *accounts)
     table = new_table(left=("", checklist.numbers_of.label), numbers=names)
     failing = audit.open_matrix[Status.FAIL][accounts].to_numpy().tolist()
-    for one, counts, by_account in zip(checklist.checks, audit.by_control, failing, strict=True):
+    for number in shown:
+        one, counts, by_account = checklist.checks[number], audit.by_control[number], failing[number]
         cells = [
             *(count_cell(counts[status], STYLES[status]) for status in _STATUSES.values()),
             *(count_cell(counts[name]) for name in waived),
@@ -133,14 +221,15 @@ def _controls(audit: Summary, accounts: list[str]) -> Table:
     return table
 
 
-def _show_controls_in_lines(console: Console, audit: Summary) -> None:
-    """Print the outcomes of each control, those that there are."""
-    for one, counts in zip(audit.checklist.checks, audit.by_control, strict=True):
+def _show_controls_in_lines(console: Console, audit: Summary, shown: list[int]) -> None:
+    """Print the outcomes of some checks, those that there are."""
+    for number in shown:
+        one, counts = audit.checklist.checks[number], audit.by_control[number]
         words = ", ".join(
             f"{counts[name]:,} {name.replace('_', ' ')}" for name in (*_STATUSES.values(), "waived") if counts[name]
         )
-        number = f" ({_number(one, audit.checklist)})" if one.requirement else ""
-        print_line(console, f"  {one.control.id}{number}: {words or 'nothing to judge'}")
+        named = f" ({_number(one, audit.checklist)})" if one.requirement else ""
+        print_line(console, f"  {one.control.id}{named}: {words or 'nothing to judge'}")
 
 
 def _number(one: Check, checklist: Checklist) -> str:
@@ -148,46 +237,37 @@ def _number(one: Check, checklist: Checklist) -> str:
     return (one.requirement or "-") + ("*" if checklist.is_changed(one) else "")
 
 
-_FINDINGS: Final = {"findings.parquet": "in findings.parquet", "workbook.xlsx": "on the sheet Findings of the workbook"}
-"""Files with all findings, and in words where these are."""
-
-
-def _show_worst(console: Console, run: Run[Summary]) -> None:
-    """Print what needs a look: of the main control the worst, and of others what is grave."""
+def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool) -> None:
+    """Print what needs a look: of the main control the worst, and of all what is critical or high."""
     checklist, several = run.summary.checklist, len(run.summary.checklist.checks) > 1
     worst = {group: (to_pandas(rows), count) for group, (rows, count) in run.notable.items()}
-    if checklist.unused is None:
-        show_findings(console, "Worst first", worst[UNUSED], control=several)
-        return
-    show_findings(console, "Unused, worst first" if several else "Worst first", worst[UNUSED])
-    show_findings(console, "Critical and high", worst[GRAVE], control=True)
-    rest = worst[FURTHER][1]
-    if rest:
-        console.print()
-        written = [words for file, words in _FINDINGS.items() if any(name.startswith(file) for name in run.files)]
-        where = f", stand {', and '.join(written)}" if written else ""
-        print_line(console, f"{rest:,} more that fail, medium and low{where}.", "dim")
+    found, count = worst[UNUSED]
+    title = "Unused, worst first" if several and checklist.unused else "Worst first"
+    by_control = several and checklist.unused is None
+    (show_findings if verbose else show_in_lines)(console, title, (found.head(most), count), control=by_control)
+    if GRAVE in worst:
+        show_by_user(console, "Critical and high", worst[GRAVE][0], run.summary.grave_subjects, most, verbose=verbose)
 
 
-def _show_waivers(console: Console, run: Run[Summary]) -> None:
+def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
     """Print one by one the waivers that need a look, and those that cover something."""
     audit = run.summary
     wanting = records(run.issues[run.issues["code"].isin(WAIVER_CODES).to_numpy()])
     if wanting:
         console.print()
         print_line(console, f"Waivers that need a look: {len(wanting):,}", "bold")
-        for row in wanting[:MOST_SHOWN]:
+        for row in wanting[:most]:
             print_line(console, f"  {row['source']}:{row['line']} {row['message']}")
-        print_rest(console, MOST_SHOWN, len(wanting), "see issues.parquet, or the workbook")
+        print_rest(console, most, len(wanting), "see issues.parquet, or the workbook")
     covering = [row for row in records(audit.waivers) if row["failing"] or row["not_checked"]]
     if not covering:
         return
     console.print()
     print_line(console, f"Waived: {audit.totals['waived']:,}, not counted for the exit code", "bold")
-    for row in covering[:MOST_SHOWN]:
+    for row in covering[:most]:
         numbers = {"failing": row["failing"], "not checked": row["not_checked"]}
         what = ", ".join(f"{count:,} {words}" for words, count in numbers.items() if count)
         ticket = f" [{row['ticket']}]" if row["ticket"] else ""
         line = f"  {row['id']}: {what} ({row['scope']}) until {row['expires']}; {row['owner']}: {row['reason']}{ticket}"
         print_line(console, line)
-    print_rest(console, MOST_SHOWN, len(covering), "see the workbook, or --json", " waivers")
+    print_rest(console, most, len(covering), "see the workbook, or --json", " waivers")

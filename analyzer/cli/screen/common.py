@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -57,8 +57,21 @@ class _Console(Console):
         silence()
 
 
-def open_console() -> Console:
-    """Return the console of standard output. Where that is no terminal and COLUMNS is not set, lines are long."""
+def open_console(*, like: Console | None = None, file: IO[str] | None = None) -> Console:
+    """Return the console of standard output. Where that is no terminal and COLUMNS is not set, lines are long.
+
+    With `like` and `file`, what is printed goes to the file, broken as that other console breaks it.
+    """
+    if like is not None:
+        return Console(
+            file=file,
+            force_terminal=like.is_terminal,
+            width=like.width,
+            color_system=None,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
     console = _Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDE
@@ -142,30 +155,56 @@ def time_in_words(instant: pd.Timestamp) -> str:
     return f"{instant:%Y-%m-%d}" if instant.microsecond == 999_999 else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def show_issues(console: Console, found: WithIssues, issues: pd.DataFrame) -> None:
-    """Print the data issues by code: how many, and one of them in full."""
-    counts = {code: count for code, count in found.issue_counts.items() if code not in WAIVER_CODES}
+def show_issues(console: Console, found: WithIssues, issues: pd.DataFrame, most: int | None = None) -> None:
+    """Print the data issues by code: how many, and where one of them is; with `most` None, that one in full.
+
+    With `most`, the gravest of them, and how many others there are.
+    """
+    elsewhere = WAIVER_CODES if most is None else (*WAIVER_CODES, "other_snapshot")
+    counts = {code: count for code, count in found.issue_counts.items() if code not in elsewhere}
     if not counts:
         return
     console.print()
     print_line(console, "Data issues", "bold")
     first = {row["code"]: row for row in records(issues.drop_duplicates("code"))}
-    for code, count in counts.items():
+    shown = list(counts.items())[:most]
+    for code, count in shown:
         row = first[code]
         place = row["source"] + (f":{row['line']}" if row["line"] else "")
         place += f" {row['column']}" if row["column"] else ""
         text = Text(f"  {count:>5,}  ")
         text.append(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level])
-        text.append(printable(f" ({'e.g. ' if count > 1 else ''}{place}): {row['message']}"))
+        # What was not read is said in full in any case: it has to be mended.
+        in_full = most is None or CODES[code].level >= Level.REJECTED
+        said = f": {row['message']}" if in_full else ""
+        where = f" ({'e.g. ' if count > 1 else ''}{place})" if in_full else ""
+        text.append(printable(f"{where}{said}"))
         print_line(console, text, hang=9)
+    if len(counts) > len(shown):
+        rest = sum(list(counts.values())[len(shown) :])
+        print_note(console, f"and {counted(rest, 'more issue')} of {counted(len(counts) - len(shown), 'other kind')}.")
 
 
 def show_files(console: Console, left: Left, title: str = "Evidence") -> None:
     """Print where the files are."""
     console.print()
-    folder = printable(str(left.folder).rstrip("/"))
-    print_line(console, Text.assemble((f"{title} ", "bold"), f"in {folder}/"))
+    print_line(console, Text.assemble((f"{title} ", "bold"), f"in {_folder(left)}/"))
     print_line(console, f"  {_file_list(left.files)}")
+
+
+def where_to_look(left: Left) -> Text:
+    """Return what to open, and what else there is, the tables as one."""
+    tables = [file for file in left.files if file.partition("/")[0].endswith(".parquet")]
+    others = [file for file in left.files if file not in tables and not file.endswith(".json")]
+    first, *rest = others or [""]
+    more = [*([_file_list(rest)] if rest else []), counted(len({file.partition("/")[0] for file in tables}), "table")]
+    if "workbook.xlsx" not in others:
+        return Text.assemble(("Evidence ", "bold"), f"in {_folder(left)}/: {', '.join([*others, more[-1]])}")
+    return Text.assemble(("Open ", "bold"), f"{_folder(left)}/{first}; beside it {', '.join(more)}")
+
+
+def _folder(left: Left) -> str:
+    return printable(str(left.folder).rstrip("/"))
 
 
 def _file_list(files: list[str]) -> str:

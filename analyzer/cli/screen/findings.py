@@ -55,6 +55,55 @@ def show_findings(
     print_table(console, table)
 
 
+def show_in_lines(
+    console: Console, title: str, found: tuple[pd.DataFrame, int], *, control: bool = False, mark: str = "status"
+) -> None:
+    """Print the worst findings as `show_findings` does, each in a line; what each is stands there unless it fails."""
+    shown, count = found
+    if shown.empty:
+        return
+    console.print()
+    some = "" if len(shown) == count else f", {len(shown)} of {count:,}"
+    print_line(console, f"{title}{some}", "bold")
+    for row in records(shown):
+        *names, said, why = _cells(row, control=control, mark=mark)
+        text = Text(f"  {' '.join(names)}: ")
+        if said != Status.FAIL:
+            text += _marked(said) + Text("; ")
+        print_line(console, text + Text(why), hang=4)
+
+
+def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
+    console: Console, title: str, found: pd.DataFrame, count: int, most: int, *, verbose: bool
+) -> None:
+    """Print users (roots, accounts) with the controls that are open there, each once and in the order of `found`.
+
+    `count` says how many of them there are; with `verbose`, a line for each control says why.
+    """
+    if found.empty:
+        return
+    users: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in records(found):
+        account, user, *_ = _cells(row | {"credential": "user"}, control=True, mark="status")
+        users.setdefault((account, user), []).append(row)
+    shown = list(users.items())[:most]
+    console.print()
+    some = "" if len(shown) == count else f", {len(shown)} of {count:,}, worst first"
+    print_line(console, f"{title}{some}", "bold")
+    for (account, user), rows in shown:
+        if verbose:
+            print_line(console, f"  {account} {user}")
+            for row in rows:
+                *_, what, said, why = _cells(row, control=True, mark="status")
+                print_line(console, Text(f"    {what} ") + _marked(said) + Text(f": {why}"), hang=6)
+            continue
+        text = Text(f"  {account} {user}: ")
+        for number, row in enumerate(rows):
+            *_, what, said, _ = _cells(row, control=True, mark="status")
+            text += Text(f"{', ' if number else ''}{what} ") + _marked(said)
+        print_line(console, text, hang=4)
+
+
 def _cells(row: dict[str, Any], *, control: bool, mark: str) -> tuple[str, ...]:
     """Return account, user, control or credential, what it is, and why."""
     # A finding on the account as a whole has no user.

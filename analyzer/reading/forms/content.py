@@ -64,6 +64,13 @@ class Content:
     remarks: tuple[Remark, ...] = ()
 
 
+def padding(count: int) -> Remark:
+    """Return the issue on NULs at the end of a file."""
+    return Remark("padding", f"the file ends in {count:,} NULs: padding, and no part of the report; left out")
+
+
+CUT_LENGTHS: Final = frozenset({4_096, 8_191, 32_767, 65_536})
+"""Characters that terminals, command lines, cells of spreadsheets and buffers hold."""
 Opened = list[Content | DamagedError]
 """The reports in a file, in their order; one that cannot be opened beside others stands there as its error."""
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, left_out_lines
+from analyzer.reading.forms.content import CUT_LENGTHS, Content, DamagedError, NotAReportError, left_out_lines
 from analyzer.reading.forms.encodings import to_utf8
 from analyzer.reading.forms.headers import find_header, find_header_below
 from analyzer.reading.times import parse_generated_time
@@ -24,6 +24,7 @@ _NUMBERS: Final = re.compile(
     r"\[?\s*(?:0x[0-9a-f]{2}|\d{1,3})(?:[\s,]+(?:0x[0-9a-f]{2}|\d{1,3}))+\s*\]?", re.IGNORECASE
 )
 _TEXT: Final = re.compile(r"^(?!sep=.$).*[^\s\ufeff]")
+_LETTERS: Final = re.compile(r"[A-Za-z0-9+/]+")
 _DATA_URL: Final = re.compile(r"data:[\w/;=-]*base64,")
 
 
@@ -85,10 +86,19 @@ def _bytes_in(value: object) -> bytes:
         return value.encode(errors="replace")
     if _NUMBERS.fullmatch(raw):
         return _from_numbers([int(one, 0) for one in re.findall(r"0x\w\w|\d+", raw.lower())])
+    text = "".join(_DATA_URL.sub("", raw, count=1).split())
     try:
-        return base64.b64decode("".join(_DATA_URL.sub("", raw, count=1).split()), validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
+        if text.startswith(BEGINNING) and _LETTERS.fullmatch(text):
+            raise DamagedError(_cut_base64(len(text))) from error
         raise DamagedError(f"Content is not base64 ({error}); download the report again") from error
+
+
+def _cut_base64(length: int) -> str:
+    """Return what base64 is that ends within a group of four characters."""
+    kept = ", as many as some programs keep of a text" if length in CUT_LENGTHS else ""
+    return f"Content is base64 that was cut: it has {length:,} characters{kept}; download the report again"
 
 
 def _numbers_in(value: object) -> list[Any] | None:

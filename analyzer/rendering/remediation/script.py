@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from analyzer.controls.vocabulary import counted
-from analyzer.evidence.summary import reference
+from analyzer.evidence.answer import reference
 from analyzer.rendering.remediation.tasks import ACTIONS, is_unused
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
-from analyzer.evidence.summary import answer, overall, scope, unknown_age
+from analyzer.evidence.answer import headline, scope, unknown_age
 from analyzer.reading.issues import CODES
 from analyzer.reading.layout import Kind
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
@@ -35,8 +35,9 @@ def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut]) -> None:
         sheet.set_column(column, column, width)
     sheet.set_row(0, 24)
     sheet.write_string(0, 0, TITLE, book.styles.title)
-    sheet.set_row(1, height(answer(summary), _LEAD_WIDTH, LINE_HEIGHT + 2))
-    sheet.merge_range(1, 0, 1, _LAST, answer(summary), book.styles.lead)
+    lead = "\n".join(headline(summary))
+    sheet.set_row(1, height(lead, _LEAD_WIDTH, LINE_HEIGHT + 2))
+    sheet.merge_range(1, 0, 1, _LAST, lead, book.styles.lead)
     sheet.set_row(2, height(scope(summary), _LINE_WIDTH))
     sheet.merge_range(2, 0, 2, _LAST, scope(summary), book.styles.wrapped)
     row, is_one = 4, len(summary.checklist.checks) == 1
@@ -47,7 +48,7 @@ def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut]) -> None:
     if summary.checklist.unused:
         row = _grid(book, sheet, row, "unused-credentials, by kind of credential", *_by_kind(summary)) + 1
     if not is_one:
-        row = _grid(book, sheet, row, overall(summary), *_by_control(summary)) + 1
+        row = _grid(book, sheet, row, "By control", *_by_control(summary)) + 1
     row = _pairs(book, sheet, row, "What was judged", _facts(summary)) + 1
     left_out = [[f"Sheet {cut.sheet}", cut.note] for cut in cuts if cut.left_out]
     if left_out:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.evidence.summary import accounts_of
+from analyzer.evidence.answer import accounts_of
 from analyzer.rendering.pictures.audit.shared import (
     SHOWN_ACCOUNTS,
     has_findings,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.evidence.summary import accounts_of
+from analyzer.evidence.answer import accounts_of
 from analyzer.rendering.pictures import heat
 from analyzer.rendering.pictures.audit.control_rows import DASH, bottom_of, letters_for, write_controls
 from analyzer.rendering.pictures.audit.shared import SHOWN_ACCOUNTS, show_nothing, start_figure, waived_by

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.evidence.summary import accounts_in_words, reference
+from analyzer.evidence.answer import accounts_in_words, reference
 from analyzer.reading.layout import Kind
 from analyzer.rendering.pictures.canvas import MUTED, say_nothing, titled, write_line
 from analyzer.rendering.pictures.words import is_of_users_only, is_or_are, is_unused_only, subtitle

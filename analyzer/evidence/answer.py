@@ -1,0 +1,222 @@
+"""What an audit says in words: the answer, what it leaves out, and what makes its exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from analyzer.controls.control import Severity
+from analyzer.controls.vocabulary import Status, counted
+from analyzer.evidence.plain import iso
+from analyzer.reading.issues import CODES, Level
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.summary import Summary
+
+
+def left_to_a_person(summary: Summary) -> str:
+    """Return in words which checks no report can decide, and in how many accounts; empty where there is none."""
+    checks = summary.checklist.checks
+    named = [f"{checks[number].control.id}, {counted(count, 'account')}" for number, count in summary.manual.items()]
+    if not named:
+        return ""
+    return f"{counted(len(named), 'check')} {'is' if len(named) == 1 else 'are'} left to a person: {'; '.join(named)}."
+
+
+_NOT_READ: Final = {
+    "unreadable_file": ("file or folder could not be read", "files or folders could not be read"),
+    "over_limit": ("file is past a limit of size", "files are past a limit of size"),
+    "unopened_archive": ("archive could not be read", "archives could not be read"),
+    "rejected_row": ("row could not be read", "rows could not be read"),
+    "no_rows": ("report has no rows", "reports have no rows"),
+    "cut_report": ("report ends in the middle of a row", "reports end in the middle of a row"),
+    "order_unknown": ("report stands in unknown order", "reports stand in unknown order"),
+    "undated_beside_dated": ("report of unknown date was not judged", "reports of unknown date were not judged"),
+    "account_contradicts_name": ("account is without its report", "accounts are without their reports"),
+}
+"""What is missing where an issue of a code stands, once and several times."""
+
+
+def headline(summary: Summary) -> list[str]:
+    """Return the answer in sentences: what was judged, the unused credentials first, and what was left out."""
+    sentences = [incomplete(summary), answer(summary), _left_out(summary)]
+    if len(summary.checklist.checks) > 1:
+        sentences += [something_open(summary), left_to_a_person(summary)]
+    return [one for one in sentences if one]
+
+
+def incomplete(summary: Summary) -> str:
+    """Return what could not be read; empty where everything could."""
+    missing = [_missing(code, count) for code, count in summary.issue_counts.items() if _is_rejected(code)]
+    return f"INCOMPLETE: {'; '.join(missing)}." if missing else ""
+
+
+def _is_rejected(code: str) -> bool:
+    return CODES[code].level >= Level.REJECTED
+
+
+def _missing(code: str, count: int) -> str:
+    one, several = _NOT_READ.get(code, (CODES[code].title, CODES[code].title))
+    return f"{count:,} {one if count == 1 else several}"
+
+
+def answer(summary: Summary) -> str:
+    """Return the answer in a sentence: on unused credentials where they were judged, else on all users."""
+    unused = summary.unused
+    if unused is None:
+        return something_open(summary)
+    judged = unused["judged"] - summary.in_doubt
+    undecided = unused[Status.NOT_CHECKED] - summary.in_doubt
+    if not judged:
+        return f"{_nobody(summary)}No active password or access key to judge."
+    limit = counted(summary.checklist.unused.limit_days or 0, "day") if summary.checklist.unused else ""
+    return (
+        f"{unused[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more; "
+        f"{undecided:,} could not be decided; {unused[Status.PASS]:,} pass{_waived(unused)}."
+    )
+
+
+def _left_out(summary: Summary) -> str:
+    """Return which active credentials are not in the answer, and why."""
+    left_out = []
+    if later := summary.unused_later:
+        left_out.append(f"{counted(later, 'active credential')} made after the reference instant")
+    if doubtful := summary.in_doubt:
+        left_out.append(f"{counted(doubtful, 'active credential')} in reports whose order is not known")
+    if rejected := int(summary.inputs["rejected"].sum()):
+        left_out.append(f"what is in {counted(rejected, 'rejected row')}")
+    return f"Not in these numbers: {', '.join(left_out)}." if left_out else ""
+
+
+def _nobody(summary: Summary) -> str:
+    """Return what is said where no row of a user was judged."""
+    if not summary.rows:
+        return "No row was judged. "
+    return "Root alone: no IAM users. " if summary.rows == summary.root_rows else ""
+
+
+def something_open(summary: Summary) -> str:
+    """Return in a sentence how many users, roots and accounts have something open, of all controls."""
+    controls = counted(len(summary.checklist.checks), "control")
+    found = summary.open_subjects
+    accounts = found["account_id"].nunique()
+    if not accounts:
+        return f"{controls}: nothing is open{_waived(summary.totals)}."
+    sums = found.groupby("kind")[[Status.FAIL.value, Status.NOT_CHECKED.value]].sum().sum(axis=1)
+    who = [
+        counted(int(sums[kind]), word)
+        for kind, word in (("user", "IAM user"), ("root", "root user"), ("account", "account as a whole"))
+        if kind in sums
+    ]
+    times = ", counted once a snapshot" if summary.settings.every_snapshot else ""
+    undecided = int(found[Status.NOT_CHECKED.value].sum())
+    only = f", {undecided:,} of them only undecided" if undecided else ""
+    where = f"{accounts:,} of {counted(len(summary.accounts), 'account')}"
+    has = "has" if who[0].startswith("1 ") and len(who) == 1 else "have"
+    return f"{controls}: {' and '.join(who)} in {where} {has} something open{only}{times}{_waived(summary.totals)}."
+
+
+def exit_reason(
+    summary: Summary, *, fail_on: Severity = Severity.LOW, strict: bool = False, exit_zero: bool = False
+) -> str:
+    """Return in a sentence what makes the exit code: see `Summary.exit_code_of`; `exit_zero` turns 1 into 0."""
+    code = summary.exit_code_of(fail_on=fail_on, strict=strict)
+    if code == 3:
+        why = incomplete(summary).removeprefix("INCOMPLETE: ").rstrip(".")
+        return f"Exit code 3: {why or 'data issues, which --strict counts'}."
+    counting = summary.counting(fail_on)
+    if code == 0:
+        least = "" if fail_on is Severity.LOW else f" of {fail_on.value} severity or more"
+        return f"Exit code 0: nothing{least} is open."
+    failing = [number for number in counting if summary.open_by_check[number][Status.FAIL]]
+    undecided = [number for number in counting if summary.undecided_of(number, strict=strict) and number not in failing]
+    said = []
+    if failing:
+        worst = min(failing, key=lambda number: list(Severity).index(summary.checklist.checks[number].severity))
+        gravest = summary.checklist.checks[worst]
+        said.append(f"{_controls(len(failing), 'fails', 'fail')} ({gravest.control.id} is {gravest.severity.value})")
+    if undecided:
+        said.append(f"{_controls(len(undecided), 'is', 'are')} not decided everywhere")
+    return f"Exit code {'0 by --exit-zero, else 1' if exit_zero else 1}: {'; '.join(said)}."
+
+
+def _controls(count: int, one: str, several: str) -> str:
+    return f"{counted(count, 'control')} {one if count == 1 else several}"
+
+
+def _waived(counts: dict[str, int]) -> str:
+    """Return what is added where waivers cover some of what fails or could not be decided."""
+    count = counts["waived"]
+    if not count:
+        return ""
+    return f"; {count:,} of those that fail or could not be decided {'is' if count == 1 else 'are'} waived"
+
+
+def checklist_in_words(checklist: Checklist) -> list[str]:
+    """Return the benchmark, the policy and the changed limits where there are any, a line each."""
+    lines = []
+    if checklist.benchmark:
+        lines.append(f"Benchmark: {checklist.benchmark.title}.")
+    if checklist.policy:
+        off = f"; switched off: {', '.join(checklist.left_out)}" if checklist.left_out else ""
+        lines.append(f"Policy: {checklist.policy.name}, {counted(len(checklist.policy.waivers), 'waiver')}{off}.")
+    if checklist.changes:
+        lines.append(f"* Set otherwise: {', '.join(checklist.changes)}.")
+    return lines
+
+
+def scope(summary: Summary) -> str:
+    """Return in a line what was judged, and as of when."""
+    judged, others = int(summary.inputs["judged"].sum()), summary.issue_counts.get("other_snapshot", 0)
+    reports = f"{judged:,} of {counted(len(summary.inputs), 'report')} judged"
+    more = f" ({counted(others, 'other snapshot')})" if others else ""
+    return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}{more}."
+
+
+def unknown_age(summary: Summary) -> str:
+    """Return in a line how many judged reports, of unknown capture time, hold times far from the reference instant."""
+    older, newer = (summary.issue_counts.get(f"undated_evidence_{which}", 0) for which in ("older", "newer"))
+    said = []
+    if older and summary.settings.as_of is not None:
+        inputs = summary.inputs[summary.inputs["judged"].astype(bool) & summary.inputs["captured_at"].isna()]
+        days = (pd.Timestamp(summary.settings.as_of) - inputs["newest_time"].dropna().min()).days
+        least = "the newest time in it is" if older == 1 else "the newest times in them are up to"
+        said.append(
+            f"{counted(older, 'report')} of unknown age: {least} {counted(days, 'day')} before the reference instant"
+        )
+    if newer:
+        said.append(f"{counted(newer, 'report')} of unknown age with times after the reference instant")
+    return f"{'; '.join(said)}." if said else ""
+
+
+def accounts_of(summary: Summary) -> tuple[int, bool]:
+    """Return how many accounts the reports are known to be of, and whether there are rows that tell none."""
+    return summary.known_accounts, summary.some_unknown
+
+
+def accounts_in_words(summary: Summary) -> str:
+    """Return the number of accounts as a reader needs it."""
+    known, some_unknown = accounts_of(summary)
+    if some_unknown:
+        return f"{counted(known, 'account')} and at least one unknown" if known else "account unknown"
+    return counted(known, "account") if known else "no accounts"
+
+
+def reference(summary: Summary) -> str:
+    """Return in words the instant, or the instants, at which reports were judged."""
+    if summary.settings.as_of is not None:
+        return f"As of {spoken(summary.settings.as_of)}"
+    instants = summary.reference_instants
+    if not instants:
+        return "Nothing judged"
+    first, last = f"{instants[0]:%Y-%m-%d}", f"{instants[-1]:%Y-%m-%d}"
+    return f"Each report as of its own capture, {first if first == last else f'{first} to {last}'}"
+
+
+def spoken(instant: datetime) -> str:
+    """Return an instant for readers: the last microsecond of a day, which stands for a date, as the end of that day."""
+    return f"the end of {instant:%Y-%m-%d}, UTC" if instant.microsecond == 999_999 else str(iso(instant))

@@ -1,0 +1,210 @@
+"""The answer on top covers all that was judged and all that was left out, and counts nothing twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.controls.catalog import CONTROLS
+from analyzer.controls.checklist import Checklist, make_checklist
+from analyzer.controls.control import Severity
+from analyzer.controls.policy import parse_policy
+from analyzer.errors import UsageError
+from analyzer.evidence.answer import answer, exit_reason, headline, scope, something_open
+from tests.cli.running import run
+from tests.reports import ACCOUNT, csv_of, key, password, root, unused, user, write
+from tests.running import Audit, Settings, audit
+
+AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, UTC)
+OLD, NEW = "2020-01-01T00:00:00Z", "2026-10-30T00:00:00Z"
+IN_ORDER = {"mfa_active": "true", "user_creation_time": OLD} | key(rotated=NEW, used=NEW)
+IDLE = {"mfa_active": "true", "user_creation_time": OLD} | key(rotated=OLD)
+STRICTER = ["unused-credentials-console", "mfa-every-user"]
+ROOT = root(mfa_active="true", password_enabled="true", password_last_used=OLD, password_last_changed=OLD)
+
+
+def judged(folder: Path, *rows: dict[str, str], checklist: Checklist | None = None, as_of: datetime = AS_OF) -> Audit:
+    write(folder / "in/2026-10-31.csv", csv_of(*rows))
+    return audit([str(folder / "in")], Settings(checklist or make_checklist(), as_of=as_of))
+
+
+# --- stricter readings -----------------------------------------------------------------------------------------------
+
+
+def ids(checklist: Checklist) -> list[str]:
+    return [one.control.id for one in checklist.checks if one.control.id in STRICTER]
+
+
+def test_exactly_two_controls_are_stricter_readings_of_others() -> None:
+    found = {one.id: one.stricter_than for one in CONTROLS if one.stricter_than}
+    assert found == {"unused-credentials-console": "unused-credentials", "mfa-every-user": "console-mfa"}
+
+
+def test_a_stricter_reading_is_judged_where_it_is_asked_for() -> None:
+    assert ids(make_checklist()) == []
+    assert len(make_checklist().checks) == len(CONTROLS) - 2
+    assert ids(make_checklist(all_controls=True)) == STRICTER
+    assert ids(make_checklist(controls=["mfa-every-user"])) == ["mfa-every-user"]
+    assert ids(make_checklist(benchmark="security-hub")) == ["mfa-every-user"]
+    named = parse_policy("p.toml", b"[controls.mfa-every-user]\nseverity = 'low'\n")
+    assert ids(make_checklist(policy=named)) == ["mfa-every-user"]
+    off = parse_policy("p.toml", b"[controls.mfa-every-user]\nenabled = false\n")
+    assert ids(make_checklist(policy=off)) == []
+
+
+@pytest.mark.parametrize("others", [{"controls": ["root-mfa"]}, {"benchmark": "cis-7.0"}])
+def test_all_controls_are_those_of_no_choice(others: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="exclude each other"):
+        make_checklist(all_controls=True, **others)  # type: ignore[arg-type]
+
+
+def test_sums_do_not_count_a_failure_again_under_its_stricter_reading(tmp_path: Path) -> None:
+    rows = [user("a", **IDLE), user("b", **IDLE | password(changed=OLD) | {"mfa_active": "false"})]
+    least = judged(tmp_path, *rows)
+    most = judged(tmp_path, *rows, checklist=make_checklist(all_controls=True))
+    assert most.totals == least.totals
+    assert most.by_account.to_dict() == least.by_account.to_dict()
+    assert len(most.findings) > len(least.findings)
+
+
+def test_the_command_lists_stricter_readings_and_judges_them_with_all_controls(tmp_path: Path) -> None:
+    write(tmp_path / "in/2026-10-31.csv", csv_of(user("a", **IDLE)))
+    told = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out").stdout
+    assert "--all-controls judges 2 more" in told
+    assert "mfa-every-user" not in told
+    told = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out", "--all-controls").stdout
+    assert "15 controls:" in told
+    assert "mfa-every-user (of console-mfa)" in " ".join(run("controls").stdout.split())
+
+
+# --- the headline ----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_made_after_the_reference_instant_is_counted(tmp_path: Path) -> None:
+    rows = [
+        user("a", **IDLE),
+        user("b", **key(rotated="2026-11-05T00:00:00Z") | key(2, rotated="2026-11-06T00:00:00Z")),
+    ]
+    found = judged(tmp_path, *rows, checklist=unused())
+    assert headline(found) == [
+        "1 of 1 active credential unused for 45 days or more; 0 could not be decided; 0 pass.",
+        "Not in these numbers: 2 active credentials made after the reference instant.",
+    ]
+    found = judged(tmp_path, rows[1], checklist=unused())
+    assert headline(found)[0] == "No active password or access key to judge."
+    assert "2 active credentials made after the reference instant" in headline(found)[1]
+
+
+def test_reports_in_unknown_order_are_not_in_the_count_on_top(tmp_path: Path) -> None:
+    for name, used in (("x.csv", OLD), ("y.csv", NEW)):
+        rows = [user(one, **key(rotated=OLD, used=used)) for one in ("anna", "bert", "carl")]
+        write(tmp_path / f"in/{name}", csv_of(*rows))
+    write(tmp_path / "in/2026-10-31/z.csv", csv_of(user("zoe", account="444455556666", **IDLE)))
+    found = audit([str(tmp_path / "in")], Settings(unused(), as_of=AS_OF))
+    assert found.exit_code == 3
+    assert headline(found) == [
+        "INCOMPLETE: 2 reports stand in unknown order.",
+        "1 of 1 active credential unused for 45 days or more; 0 could not be decided; 0 pass.",
+        "Not in these numbers: 6 active credentials in reports whose order is not known.",
+    ]
+    told = run("audit", tmp_path / "in", "--as-of", "2026-10-31", "--format", "parquet", "-o", tmp_path / "out").stdout
+    assert "access keys: 1 judged: 1 fail, 6 order unknown" in told
+
+
+def test_what_could_not_be_read_comes_first(tmp_path: Path) -> None:
+    write(tmp_path / "in/reports.zip", b"PK\x03\x04 and no more")
+    found = judged(tmp_path, user("a", **IN_ORDER), user("b"), {"user": "c", "arn": "x,y,z,z"})
+    assert headline(found)[0].startswith("INCOMPLETE: 1 file or folder could not be read")
+    assert exit_reason(found).startswith("Exit code 3: 1 file or folder could not be read")
+
+
+def test_an_account_in_order_says_so(tmp_path: Path) -> None:
+    found = judged(tmp_path, ROOT, user("a", **IN_ORDER))
+    assert (found.exit_code, exit_reason(found)) == (0, "Exit code 0: nothing is open.")
+    assert headline(found) == [
+        "0 of 1 active credential unused for 45 days or more; 0 could not be decided; 1 pass.",
+        "13 controls: nothing is open.",
+        "1 check is left to a person: root-hardware-mfa, 1 account.",
+    ]
+    assert exit_reason(found, strict=True) == "Exit code 1: 1 control is not decided everywhere."
+
+
+def test_the_exit_code_is_explained(tmp_path: Path) -> None:
+    found = judged(tmp_path, ROOT | {"mfa_active": "false"}, user("a", **IDLE))
+    assert "(root-mfa is critical)" in exit_reason(found)
+    assert exit_reason(found, exit_zero=True).startswith("Exit code 0 by --exit-zero, else 1: ")
+    found = judged(tmp_path, ROOT, user("a", **IDLE))
+    assert exit_reason(found, fail_on=Severity.CRITICAL) == "Exit code 0: nothing of critical severity or more is open."
+
+
+def test_snapshots_that_are_not_judged_are_a_part_of_the_scope(tmp_path: Path) -> None:
+    for day in ("2026-08-31", "2026-09-30", "2026-10-31"):
+        write(tmp_path / f"in/{day}/{ACCOUNT}.csv", csv_of(user("a", **IDLE)))
+    found = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
+    assert "1 of 3 reports judged (2 other snapshots)." in scope(found)
+
+
+# --- users, not findings ---------------------------------------------------------------------------------------------
+
+_KEYS = [key(rotated=OLD), key(rotated=NEW, used=NEW), key(rotated=OLD, used=""), key(active="false", rotated=OLD)]
+_ROWS = st.lists(st.tuples(st.sampled_from(_KEYS), st.sampled_from(["true", "false", ""]), st.booleans()), max_size=6)
+
+
+@given(st.lists(st.tuples(_ROWS, st.booleans()), min_size=1, max_size=3), st.booleans())
+def test_what_is_open_is_counted_by_user(
+    tmp_path_factory: pytest.TempPathFactory,
+    accounts: list[tuple[list[tuple[dict[str, str], str, bool]], bool]],
+    all_controls: bool,
+) -> None:
+    folder = tmp_path_factory.mktemp("x")
+    for number, (rows, has_root) in enumerate(accounts):
+        account = f"{number + 1}" * 12
+        users = [
+            user(f"u{at}", account=account, mfa_active=mfa, **cells | (password(changed=OLD) if console else {}))
+            for at, (cells, mfa, console) in enumerate(rows)
+        ]
+        write(folder / f"2026-10-31/{account}.csv", csv_of(*([root(account)] if has_root else []), *users))
+    found = audit([str(folder)], Settings(make_checklist(all_controls=all_controls), as_of=AS_OF))
+    findings = found.findings
+    is_open = findings["status"].isin(["fail", "not_checked"]) & (findings["reason"] != "manual")
+    mine = findings[is_open].astype({"status": "str", "severity": "str", "source": "str", "user": "str"})
+    of_rows, of_accounts = mine[mine["line"].notna()], mine[mine["line"].isna()]
+    users_open = {
+        key: ("fail" if "fail" in set(some["status"]) else "not_checked", set(some["severity"]), set(some["user"]))
+        for key, some in of_rows.groupby(["source", "line"])
+    }
+    plain = found.open_subjects
+    by_kind = plain.groupby("kind")[["fail", "not_checked"]].sum()
+
+    def counts(kind: str) -> tuple[int, int]:
+        rows = by_kind[by_kind.index == kind]
+        return int(rows["fail"].sum()), int(rows["not_checked"].sum())
+
+    for kind, is_root in (("user", False), ("root", True)):
+        some = [status for status, _, names in users_open.values() if ("<root_account>" in names) == is_root]
+        assert counts(kind) == (some.count("fail"), some.count("not_checked"))
+    assert sum(counts("account")) == len(of_accounts)
+    grave = [one for one in users_open.values() if one[1] & {"critical", "high"}]
+    grave_accounts = int(of_accounts["severity"].isin(["critical", "high"]).to_numpy().sum())
+    assert found.grave_subjects == len(grave) + grave_accounts
+    assert set(plain["account_id"]) == set(mine["account_id"].astype("str"))
+    if len(mine):
+        assert (
+            f"in {len(set(mine['account_id'].astype('str')))} of {len(accounts) - _empty(accounts)}"
+            in something_open(found)
+        )
+
+
+def _empty(accounts: list[tuple[list[tuple[dict[str, str], str, bool]], bool]]) -> int:
+    return sum(not rows and not has_root for rows, has_root in accounts)
+
+
+def test_without_the_main_control_the_answer_is_about_users(tmp_path: Path) -> None:
+    found = judged(tmp_path, user("a", **IDLE), checklist=make_checklist(controls=["access-key-rotation"]))
+    assert answer(found) == "1 control: 1 IAM user in 1 of 1 account has something open."
+    assert isinstance(found.open_subjects, pd.DataFrame)
