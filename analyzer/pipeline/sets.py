@@ -14,7 +14,7 @@ from analyzer.evidence.asked import Names, findings_as_json
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered
-from analyzer.evidence.worst import first_of_groups, worst_first
+from analyzer.evidence.worst import worst_rows
 from analyzer.pipeline.leaving import Left, describe_renderings
 from analyzer.rendering.registry import formats_of, tables_needed
 from analyzer.rendering.render import Options
@@ -117,9 +117,10 @@ def show(place: str, names: Names = Names(), *, most: int, progress: Progress = 
         "findings", *(["users"] if names.users else []), *(["tallies"] if names.accounts else [])
     )
     asked = names.within(evidence)
-    rank = worst_first(evidence.settings.checklist)
-    found = first_of_groups(evidence, "findings", most, rank, {"": asked.choice})
-    return Shown(evidence, asked, evidence.rows("findings"), found[""][1], found[""][0])
+    choice = asked.choice
+    count = sum(int(choice.of(batch).sum()) for batch in evidence.batches("findings", choice.needs))
+    worst = worst_rows(evidence, evidence.settings.checklist, most, where=choice)
+    return Shown(evidence, asked, evidence.rows("findings"), count, worst)
 
 
 def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> None:
