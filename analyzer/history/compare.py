@@ -41,7 +41,7 @@ from analyzer.reading.normalizing import Tables
 from analyzer.reading.times import since_epoch
 from analyzer.reading.unpivot import unpivot
 from analyzer.survey.accounts import UNKNOWN
-from analyzer.survey.selection import Selected, without_unknown_order
+from analyzer.survey.selection import Selected, note_unknown_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -128,6 +128,8 @@ class Comparing:
         """Choose for each account that is compared its snapshots on the older side, and the newest on the newer one."""
         note_undated([entry.name for entry in entries if entry.captured_at is None], log)
         self.lacking = may_lack_users(log.rows)
+        dated = {entry.name: Selected(entry, entry.accounts) for entry in entries if entry.captured_at is not None}
+        note_unknown_order(dated.values(), log)
         newest: tuple[dict[str, datetime], dict[str, datetime]] = ({}, {})
         for entry in entries:
             if entry.captured_at is not None:
@@ -139,13 +141,12 @@ class Comparing:
         compared = frozenset(self.accounts.add(*newest, log))
 
         def judged(entry: Entry) -> frozenset[Account]:
-            mine = (one for one in entry.accounts if one[1] in compared)
+            mine = (one for one in entry.accounts.difference(entry.rivals or ()) if one[1] in compared)
             chosen = frozenset(one for one in mine if not entry.side or newest[1][one[1]] == entry.captured_at)
             # Rows of unknown account are noted when they are read.
             return chosen | (entry.accounts & {UNKNOWN})
 
-        selected = [Selected(entry, judged(entry) if entry.captured_at else frozenset()) for entry in entries]
-        return _once(without_unknown_order(selected, log))
+        return _once(Selected(entry, judged(entry) if entry.captured_at else frozenset()) for entry in entries)
 
     def of(self, tables: Tables, log: IssueLog) -> pa.Table | None:
         """Return the events (columns: `EVENTS`) of accounts whose newest snapshot is that of the newer side."""
