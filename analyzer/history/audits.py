@@ -49,6 +49,7 @@ _ROWS: Final = 1 << 17
 """Rows of users that are compared together, of both sides."""
 _TEXTS: Final = ("account_id", "source")
 _TOLD: Final = ["account_id", "captured_at", "source"]
+"""What tells a report of an account from others; `_TEXTS` are those that are texts."""
 _OF_THE_AUDIT: Final = frozenset(
     {
         *("other_snapshot", "older_report", "undated_report", "only_newer_snapshot", "duplicate_user"),
@@ -243,8 +244,8 @@ def _lacking(audit: EvidenceSet, log: IssueLog) -> frozenset[str] | None:
     for code in noted:
         log.add(
             code,
-            f"so it was with {counts[code]:,} of its reports or rows, and the audit was written without the table that "
-            "says which (option --tables): nobody counts as absent; run it again without --tables",
+            f"noted {counts[code]:,} times by this audit, which was written without the table of issues (--tables): "
+            "not known of which reports, so no user counts as absent from any; run the audit again without --tables",
             source=audit.place,
         )
     return None if noted else frozenset()
