@@ -213,10 +213,11 @@ def _note_distance(entry: Entry, account: Account, span: Span, as_of: datetime, 
     """Note a report that is judged long after it was captured, or before."""
     if as_of - span.last > _CURRENT:
         age = (as_of - span.last) // _CURRENT
+        least = "" if span.first == span.last else "at least "
         log.add(
             "older_report",
-            f"captured {age:,} {'day' if age == 1 else 'days'} before the reference instant: what was used, changed or "
-            "removed since then is not in it; get a report of that day",
+            f"captured {least}{age:,} {'day' if age == 1 else 'days'} before the reference instant: what was used, "
+            "changed or removed since then is not in it; get a report of that day",
             source=entry.name,
         )
     elif span.last > as_of:
