@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("columns", ["40", "60", "80", "110", "160"])
 def test_names_are_whole_whatever_the_width(store: Path, tmp_path: Path, columns: str) -> None:
     commands: list[list[str | Path]] = [
-        ["audit", SAMPLES, "--as-of", "2026-10-31", *PARQUET],
-        ["history", "--store", store, *PARQUET, "--sla-days", "30"],
+        ["audit", SAMPLES, "--as-of", "2026-10-31", "--all-controls", "--verbose", *PARQUET],
+        ["history", "--all-controls", "--store", store, *PARQUET, "--sla-days", "30"],
         ["compare", SAMPLES / "2026-09-30", SAMPLES / "2026-10-31", *PARQUET],
         ["store", store],
     ]
@@ -45,15 +46,17 @@ def test_a_long_name_costs_no_reason(tmp_path: Path) -> None:
     assert len(LONG) == 64
     write(tmp_path / "2026-10-31.csv", csv_of(root(), user(LONG, **key(rotated="2026-01-01T00:00:00Z"))))
     done = run("audit", "2026-10-31.csv", *PARQUET, cwd=tmp_path, COLUMNS="100")
+    assert f"111122223333 {LONG} access_key_1: never used; created 2026-01-01, 303 days\n" in done.stdout
+    done = run("audit", "2026-10-31.csv", *PARQUET, "--verbose", cwd=tmp_path, COLUMNS="100")
     assert f"111122223333 {LONG} access_key_1\n    fail: never used; created 2026-01-01, 303 days\n" in done.stdout
 
 
 def test_a_terminal_gets_whole_words_and_a_file_whole_lines(tmp_path: Path) -> None:
-    command: list[str | Path] = ["audit", SAMPLES, "--as-of", "2026-10-31", *PARQUET]
+    command: list[str | Path] = ["audit", SAMPLES, "--as-of", "2026-10-31", "--verbose", *PARQUET]
     _, shown, _ = run_on_terminal(*command, cwd=tmp_path, columns=60)
     lines = shown.replace("\r\n", "\n").splitlines()
     assert all(len(line) <= 60 or " " not in line.strip() for line in lines)
-    assert "not checked: no use lately as far as the report goes; it\n    is older" in "\n".join(lines)
+    assert "not checked: no use lately as far\n      as the report goes" in "\n".join(lines)
     filed = run(*command, cwd=tmp_path, COLUMNS="60").stdout
     assert "not checked: no use lately as far as the report goes; it is older than the reference date\n" in filed
     assert "".join(shown.split()) == "".join(filed.split()), "the same, but for the breaks"
@@ -75,13 +78,58 @@ def test_the_rest_of_a_long_list_is_counted(tmp_path: Path) -> None:
     assert "  and 2 more waivers: see the workbook, or --json\n" in done.stdout, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--format", "parquet"], "stand in findings.parquet.\n"),
-        (["--format", "parquet,excel"], "stand in findings.parquet, and on the sheet Findings of the workbook.\n"),
-        (["--format", "parquet", "--tables", "users"], "more that fail, medium and low.\n"),
-    ],
-)
-def test_findings_are_said_to_stand_where_they_were_written(tmp_path: Path, options: list[str], said: str) -> None:
-    assert said in run("audit", SAMPLES, "--as-of", "2026-10-31", *options, cwd=tmp_path).stdout
+@pytest.fixture(scope="module")
+def untidy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of 30 accounts with something open in nearly every control, and files of all kinds."""
+    folder = tmp_path_factory.mktemp("untidy") / "reports"
+    shutil.copytree(SAMPLES, folder)
+    for number in range(30):
+        account = f"{number + 1:012}"
+        rows = [
+            user(f"{at}-{LONG}"[:64], account=account, **key(rotated=f"2025-01-{at + 1:02}T00:00:00Z", used=""))
+            for at in range(12)
+        ]
+        owner = root(account, access_key_1_active="true", password_last_used="2026-10-30T00:00:00Z", mfa_active="false")
+        write(folder / f"2026-10-31/{account}.csv", csv_of(owner, *rows) + "\nhalf,a,row")
+    write(folder / "2026-10-31/broken.json", '{"State": "STARTED"}')
+    return folder
+
+
+@pytest.mark.parametrize("options", [[], ["--all-controls"], ["--benchmark", "cis-7.0"], ["--control", "root-mfa"]])
+def test_the_answer_fits_a_screen_and_comes_last(untidy: Path, tmp_path: Path, options: list[str]) -> None:
+    command: list[str | Path] = ["audit", untidy, "--as-of", "2026-11-24", "--format", "parquet,excel", *options]
+    code, shown, _ = run_on_terminal(*command, cwd=tmp_path, columns=80)
+    lines = shown.replace("\r\n", "\n").splitlines()
+    assert code == 3
+    assert len(lines) <= 40
+    assert all(len(line) <= 80 or " " not in line.strip() for line in lines)
+    end = lines[lines.index("") :] if "" in lines else lines
+    while "" in end[1:]:
+        end = end[end.index("", 1) :]
+    assert end[1].startswith("INCOMPLETE: ")
+    assert any(line.startswith("Exit code 3: ") for line in end)
+    assert end[-1].startswith("Open credreport-out/workbook.xlsx")
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_verbose_shows_all_that_is_left_out_otherwise(untidy: Path, tmp_path: Path, columns: int) -> None:
+    command: list[str | Path] = ["audit", untidy, "--as-of", "2026-11-24", *PARQUET]
+    _, brief, _ = run_on_terminal(*command, cwd=tmp_path, columns=columns)
+    _, whole, _ = run_on_terminal(*command, "--verbose", cwd=tmp_path, columns=columns)
+    assert len(whole.splitlines()) > len(brief.splitlines())
+    assert "additional-credentials" in whole
+    assert "tallies.parquet" in whole
+    for words in ("root has an active access key", "not judged"):
+        assert words in " ".join(whole.split())
+        assert words not in " ".join(brief.split())
+
+
+def test_each_user_stands_once_among_what_is_critical_or_high(tmp_path: Path) -> None:
+    owner = root(access_key_1_active="true", password_last_used="2026-10-30T00:00:00Z", mfa_active="false")
+    write(tmp_path / "2026-10-31.csv", csv_of(owner, user("a")))
+    told = run("audit", "2026-10-31.csv", *PARQUET, cwd=tmp_path).stdout
+    assert told.count("<root_account>") == 1
+    (line,) = [line for line in told.splitlines() if "<root_account>" in line]
+    assert line.split(": ")[1] == (
+        "no-root-access-key fail, root-mfa fail, root-hardware-mfa fail, root-not-in-daily-use fail"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
-from analyzer.evidence.answer import headline, scope, unknown_age
+from analyzer.evidence.answer import exit_reason, headline, scope, unknown_age
 from analyzer.reading.issues import CODES
 from analyzer.reading.layout import Kind
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
@@ -35,7 +35,7 @@ def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut]) -> None:
         sheet.set_column(column, column, width)
     sheet.set_row(0, 24)
     sheet.write_string(0, 0, TITLE, book.styles.title)
-    lead = "\n".join(headline(summary))
+    lead = "\n".join([*headline(summary), exit_reason(summary)])
     sheet.set_row(1, height(lead, _LEAD_WIDTH, LINE_HEIGHT + 2))
     sheet.merge_range(1, 0, 1, _LAST, lead, book.styles.lead)
     sheet.set_row(2, height(scope(summary), _LINE_WIDTH))
