@@ -11,6 +11,7 @@ without it, and was closed after the last one that shows it open. Between those 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ import pyarrow.compute as pc
 from analyzer.controls.vocabulary import Reason, Status
 from analyzer.evidence.schema import UNDECIDED
 from analyzer.history.calendar import GAP
+from analyzer.history.snapshots import is_partial
 from analyzer.judging.staleness import codes_of, days_since, is_because
 from analyzer.judging.verdicts import SUBJECTS, Verdicts
 from analyzer.judging.wording import messages
@@ -188,7 +190,7 @@ class _Sight:
         while len(open_ones):
             some, whose, order = begin.take(open_ones), subject[open_ones], before[open_ones]
             unsure = self.says(_FAIL, whose, order) | self.is_lost(some, whose, order)
-            unsure |= self._subjects.cannot_be_told(some, order)
+            unsure |= self._subjects.cannot_be_told(some, order) | self._subjects.was_hidden(some, order)
             open_ones = open_ones[unsure]
             before[open_ones] -= 1
             open_ones = open_ones[before[open_ones] >= 0]
@@ -231,7 +233,8 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
     first, last, after = (calendar.instant(account, order) for order in (runs.first, runs.last, runs.last + 1))
     ended = after != NO_TIME
     gap = ended & (after - last > GAP * calendar.usual()[account])
-    closed = ended & ~gap & ~runs.undecided & ~subjects.cannot_be_told(end, runs.last + 1)
+    unknown = subjects.cannot_be_told(end, runs.last + 1) | subjects.is_hidden(end, runs.last + 1)
+    closed = ended & ~gap & ~runs.undecided & ~unknown
     bounds = _bounds(runs, account, chosen, calendar, closed)
     # A use does not make anything younger.
     aged = np.array(["max_age_days" in one.parameters for one in chosen])[which]
@@ -342,8 +345,11 @@ class _Subjects:
         self._timeline = timeline
         # By rank, so that the order of users depends on their names alone, and not on which rows come first.
         name = codes_in(few_texts_of(lower_case(arrow_of(users["user"]))))
-        of_name = numbered(timeline.account, name)
-        made = _known_before(microseconds(users["user_creation_time"]), of_name, timeline.order)
+        of_name = self._of_name = numbered(timeline.account, name)
+        self._is_root = users["is_root"].to_numpy(dtype=bool)
+        self._partial = np.zeros(len(timeline.calendar.instants), bool)
+        self._partial[timeline.place[is_partial(users)]] = True
+        made = self._user_made = _known_before(microseconds(users["user_creation_time"]), of_name, timeline.order)
         self._user = numbered(of_name, made)
         self._count = int(self._user.max(initial=-1)) + 1
         self._owner = credentials["user_row"].to_numpy()
@@ -389,6 +395,33 @@ class _Subjects:
         own_undated = np.append(undated, False)[position]
         return np.asarray(seems_gone & (holds(undated) | (own_undated & holds(~undated))))
 
+    def is_hidden(self, end: Verdicts, order: Whole) -> Flags:
+        """Where the user of what failed is not found at `order`, but need not be gone.
+
+        That is so where a snapshot may hold some of its users only; root cannot go.
+        """
+        row = end.user_row
+        gone = self._present.find(self._user[row], order) < 0
+        hidden = gone & self._is_root[row]
+        if self._partial.any():
+            place = self._timeline.calendar.starts[self._timeline.account[row]] + order
+            in_partial = self._partial[np.minimum(place, len(self._partial) - 1)]
+            # Who was made again under the same name has taken the place of the one before.
+            nameless = _Lookup(self._of_name, self._timeline.order).find(self._of_name[row], order) < 0
+            hidden |= gone & in_partial & nameless
+        return np.asarray(hidden)
+
+    def was_hidden(self, begin: Verdicts, order: Whole) -> Flags:
+        """Where the user of what fails later is not found at `order`, but may have been there: see `is_hidden`."""
+        row = begin.user_row
+        made_since = self._user_made[row] > self._timeline.calendar.taken(self._timeline.account[row], order)
+        return self.is_hidden(begin, order) & ~made_since
+
+    @cached_property
+    def _present(self) -> _Lookup:
+        """Finds users."""
+        return _Lookup(self._user, self._timeline.order)
+
     def made_of(self, verdicts: Verdicts) -> Whole:
         """Return when the key or certificate of each verdict was made."""
         return np.append(self._made, NO_TIME)[verdicts.credential_row]
@@ -401,7 +434,7 @@ class _Subjects:
         What is `aged` failed for its age.
         """
         row, position = end.user_row, end.credential_row
-        then_user = _Lookup(self._user, self._timeline.order).find(self._user[row], order)
+        then_user = self._present.find(self._user[row], order)
         held = _Lookup(self._credential, self._timeline.order[self._owner])
         then = np.where(position >= 0, held.find(np.append(self._credential, -1)[position], order), -1)
         active = np.asarray(pc.fill_null(arrow_of(credentials["active"]).cast("int8"), 1))

@@ -252,3 +252,26 @@ def test_a_deadline_finer_than_the_snapshots_is_said_to_be_so(tmp_path: Path) ->
     wide = run("history", *options, "--sla-days", "60", cwd=tmp_path).stdout
     assert "is less than" not in wide
     assert "100%" in wide
+
+
+def test_a_report_that_may_lack_users_shows_nobody_without_the_failure(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    write(folder / f"2026-01-31T00-00-00Z_{ACCOUNT}.csv", csv_of(root(), MFA))
+    # The second report ends in the middle of a cell: users after it are missing.
+    write(folder / f"2026-02-28T00-00-00Z_{ACCOUNT}.csv", csv_of(root(), user("0"))[:-2])
+    late = {**NO_MFA, "user": "late", "arn": f"arn:aws:iam::{ACCOUNT}:user/late"}
+    late["user_creation_time"] = "2026-03-05T00:00:00Z"
+    write(folder / f"2026-03-31T00-00-00Z_{ACCOUNT}.csv", csv_of(root(), NO_MFA, late))
+    checklist = make_checklist(controls=["console-mfa"])
+    found = history([str(folder)], Settings(checklist, every_snapshot=True))
+    assert [row[:2] for row in bounds_of(found)] == [["01-31 00:00", "03-31 00:00"], ["02-28 00:00", "03-31 00:00"]]
+
+
+def test_a_key_switched_off_and_on_between_two_snapshots_is_within_the_bounds(tmp_path: Path) -> None:
+    off = user("a", **key(active="false", rotated=OLD, used="2026-02-01T00:00:00Z"))
+    fails = user("a", **key(rotated=OLD, used="2026-02-01T00:00:00Z"))
+    # On again on 10 April, off on 20 April and on again, off for good in May: no report shows more than its own day.
+    days = at_midnight({"2026-03-31": [off], "2026-04-15": [fails], "2026-04-30": [fails], "2026-05-15": [off]})
+    assert bounds_of(followed(tmp_path, days)) == [
+        ["03-31 00:00", "04-15 00:00", "04-30 00:00", "05-15 00:00", "15", "45"]
+    ]
