@@ -160,7 +160,7 @@ class _Sight:
         self.width = int(timeline.order.max(initial=0)) + 2
         self.key = subject * self.width + order
         self._subjects, self._timeline = subjects, timeline
-        self._by_status = {one: np.unique(self.key[verdicts.status == one]) for one in (_FAIL, _NOT_CHECKED)}
+        self._by_status = {one: np.sort(self.key[verdicts.status == one]) for one in (_FAIL, _NOT_CHECKED)}
         self._status = verdicts.status
         # Snapshots of whole accounts of which the control can say nothing.
         nobody = is_because(verdicts.reason, *_OF_NOBODY)
@@ -169,7 +169,7 @@ class _Sight:
     def says(self, status: int, subject: Whole, order: Whole) -> Flags:
         """Where the control says so of subjects in snapshots."""
         if status not in self._by_status:
-            self._by_status[status] = np.unique(self.key[self._status == status])
+            self._by_status[status] = np.sort(self.key[self._status == status])
         return _among(self._by_status[status], subject * self.width + order)
 
     def is_lost(self, verdicts: Verdicts, subject: Whole, order: Whole) -> Flags:
@@ -180,7 +180,7 @@ class _Sight:
         calendar = self._timeline.calendar
         place = calendar.starts[self._timeline.account[verdicts.user_row]] + order
         there = order < np.diff(calendar.starts)[self._timeline.account[verdicts.user_row]]
-        own = _among(np.unique(self.key), subject * self.width + order)
+        own = _among(np.sort(self.key), subject * self.width + order)
         return np.asarray(lost | (there & ~own & _among(self._nobody, place)))
 
     def last_without(self, begin: Verdicts, subject: Whole, first: Whole) -> Whole:

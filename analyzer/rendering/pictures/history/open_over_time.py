@@ -109,7 +109,8 @@ def draw(history: History) -> Figure:
     else:
         write_days(below, first, last + 1)
     labels = _draw_areas(axes, dates, after, counts)
-    _shade(axes, missing, first, len(coverage.accounts))
+    # What is missing on the last day is so after it.
+    _shade(axes, np.append(missing, np.full(after - last - 1, missing[-1])), first, len(coverage.accounts))
     _write_labels(figure, axes, labels)
     return figure
 
