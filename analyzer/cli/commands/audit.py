@@ -10,7 +10,7 @@ import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import end
-from analyzer.cli.options import AuditEvidence, Engine, ExitZero, Judging, Paths, Showing, Verbose
+from analyzer.cli.options import AuditEvidence, Engine, ExitZero, FailOn, Judging, Paths, Showing, Strict, Verbose
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,22 +32,6 @@ AsOf = Annotated[
 ]
 EverySnapshot = Annotated[
     bool, typer.Option("--every-snapshot", help="Judge every snapshot of an account, not only one.")
-]
-FailOn = Annotated[
-    str,
-    typer.Option(
-        metavar="SEVERITY",
-        help="Exit 1 only where a check of this severity, or a graver one, fails or is undecided: critical, high, "
-        "medium or low.",
-    ),
-]
-Strict = Annotated[
-    bool,
-    typer.Option(
-        "--strict",
-        help="Exit 3 also for repaired rows, unreadable cells and doubtful reports, and 1 also for what is left to a "
-        "person.",
-    ),
 ]
 
 
