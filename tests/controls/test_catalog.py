@@ -40,7 +40,7 @@ def test_every_number_and_limit_is_that_of_its_source() -> None:
 
 
 def test_the_newest_cis_version_gives_the_numbers_where_none_is_chosen() -> None:
-    checklist = make_checklist()
+    checklist = make_checklist(all_controls=True)
     assert checklist.numbers_of is NEWEST_CIS
     assert [one.control for one in checklist.checks] == list(CONTROLS)
     for one in checklist.checks:
@@ -86,13 +86,13 @@ def test_limits_by_option_policy_benchmark_and_default() -> None:
     assert limit(benchmark="cis-1.3", policy=policy) == 60
     assert limit(benchmark="cis-1.3", policy=policy, max_idle_days=30) == 30
     assert make_checklist(policy=policy).checks[0].severity is Severity.HIGH
-    assert make_checklist(max_idle_days=30).checks[1].limit_days == 30
-    assert make_checklist(max_idle_days=30).checks[2].limit_days == 90
+    assert make_checklist(max_idle_days=30, all_controls=True).checks[1].limit_days == 30
+    assert make_checklist(max_idle_days=30, all_controls=True).checks[2].limit_days == 90
 
 
 def test_a_policy_switches_off_what_is_not_asked_for_by_name() -> None:
     policy = Policy("p", "", {control: ControlPolicy(enabled=False) for control in ("root-mfa", "console-mfa")})
-    checklist = make_checklist(policy=policy)
+    checklist = make_checklist(policy=policy, all_controls=True)
     assert checklist.left_out == ("console-mfa", "root-mfa")
     assert len(checklist.checks) == len(CONTROLS) - 2
     assert [one.control.id for one in make_checklist(policy=policy, controls=["root-mfa"]).checks] == ["root-mfa"]
@@ -126,7 +126,7 @@ def test_unknown_names_get_the_nearest_one(options: dict[str, object], message: 
 
 def test_the_list_names_every_control_and_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    text = explaining.list_all(make_checklist())
+    text = explaining.list_all(make_checklist(all_controls=True))
     for control in CONTROLS:
         assert re.search(rf"^  {control.id} +{re.escape(NEWEST_CIS.number_of(control.id) or '-')} ", text, re.MULTILINE)
     assert all(name in text for name in BENCHMARKS)

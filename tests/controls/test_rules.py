@@ -85,7 +85,7 @@ def test_the_oracle_says_the_same(case: tuple[Report, datetime, dict[str, dict[s
         return
     text = report.to_csv()
     policy = Policy("policy", "", {control: ControlPolicy(parameters=values) for control, values in parameters.items()})
-    result = run_plan(text, make_checklist(policy=policy), as_of)
+    result = run_plan(text, make_checklist(policy=policy, all_controls=True), as_of)
     assert judge_controls(text, as_of, parameters) == verdicts(result)
 
 
@@ -115,7 +115,7 @@ def test_a_limit_is_exact_to_the_microsecond() -> None:
     noon = datetime(2026, 10, 31, 12, tzinfo=UTC)
     ninety = "2026-08-02T12:00:00Z"
     text = csv_of(root(password_last_used=ninety), user("a", **key(rotated=ninety), **password(changed=ninety)))
-    checklist = make_checklist(max_idle_days=90)
+    checklist = make_checklist(max_idle_days=90, all_controls=True)
     found = run_plan(text, checklist, noon).findings
     status = {(row["control"], row["credential"]): row["status"] for row in found.to_dict("records")}
     assert status["access-key-rotation", "access_key_1"] == "pass"
@@ -225,7 +225,7 @@ def test_no_rule_is_left_over_and_none_is_missing() -> None:
 @pytest.mark.parametrize("column", ["control", "status", "user", "credential", "line", "message"])
 def test_findings_of_one_control_are_the_same_alone_and_among_others(tmp_path: Path, column: str) -> None:
     path = write(tmp_path / "2026-10-31.csv", csv_of(root(), *(case.row for _, case in EVERY_CASE[:20])))
-    together = audit([path], Settings(make_checklist())).findings
+    together = audit([path], Settings(make_checklist(all_controls=True))).findings
     for control in BY_ID:
         alone = audit([path], Settings(make_checklist(controls=[control]))).findings
         among = together[(together["control"] == control).to_numpy()]
