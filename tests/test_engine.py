@@ -204,6 +204,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
 def test_a_cluster_of_this_machine_by_the_command_line(tmp_path: Path) -> None:
     fleet(tmp_path / "in", ACCOUNTS)
     command = [str(CREDREPORT), "audit", "in", "--as-of", "2026-10-31", "--engine", "dask", "--format", "excel"]
+    command.append("--verbose")
     for _ in range(2):  # the second run takes the place of the first
         done = subprocess.run([*command, "-o", "out"], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 1, done.stderr

@@ -228,31 +228,34 @@ def _of_users(users: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_open(findings: pa.Table) -> pd.DataFrame:
-    """Return how many users, roots and accounts have something open. Findings of a row follow one another."""
+    """Return how many users, roots and accounts have something open."""
     status, reason = findings["status"], findings["reason"]
     is_open = _among(status, Status.FAIL, Status.NOT_CHECKED) & ~_among(reason, Reason.MANUAL)
     mine = pa.array(is_open & np.asarray(findings["waiver"].is_null()))
     rows = findings.select(["account_id", "source", "line", "user", "status", "severity"]).filter(mine)
+    # A finding on an account as a whole has no line, stands among those of a row, and counts for itself.
+    of_account = rows["line"].is_null()
+    order = pc.sort_indices(of_account.combine_chunks().cast(pa.int8()))
+    rows = rows.take(order)
     line = pc.fill_null(rows["line"], 0).to_numpy().astype(np.int64)
     account, accounts = codes_and_texts(rows["account_id"])
     source, _ = codes_and_texts(rows["source"])
-    # A finding on an account as a whole has no line, and counts for itself.
+    # Findings on a row follow one another.
     changes = (line[1:] != line[:-1]) | (source[1:] != source[:-1]) | (line[1:] == 0)
     first = np.flatnonzero(np.append(len(line) > 0, changes)[: len(line)])
     if not len(first):
         return pd.DataFrame({"count": []})
     severity, known = codes_and_texts(rows["severity"])
-    order = [one.value for one in Severity]
-    gravest = np.minimum.reduceat(np.array([*(order.index(one) for one in known), len(order)])[severity], first)
-    fails = np.maximum.reduceat(_among(rows["status"], Status.FAIL).astype(np.int64), first)
+    severities = [one.value for one in Severity]
+    gravest = np.array([*(severities.index(one) for one in known), len(severities)])[severity]
+    fails = _among(rows["status"], Status.FAIL).astype(np.int64)
     is_root = pc.fill_null(pc.equal(rows["user"], ROOT_USER), fill_value=False).to_numpy()[first]
-    kind = np.select([line[first] == 0, is_root], [2, 1], default=0)
     names = [*accounts, None]
     return _counted(
-        kind=(kind, ["user", "root", "account"]),
+        kind=(np.select([line[first] == 0, is_root], [2, 1], default=0), ["user", "root", "account"]),
         account_id=(account[first] % len(names), names),
-        status=(fails, [Status.NOT_CHECKED.value, Status.FAIL.value]),
-        severity=(gravest, order),
+        status=(np.maximum.reduceat(fails, first), [Status.NOT_CHECKED.value, Status.FAIL.value]),
+        severity=(np.minimum.reduceat(gravest, first), severities),
     )
 
 

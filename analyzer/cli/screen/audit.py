@@ -107,8 +107,6 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share) ->
     audit, verbose = run.summary, share is _EVERYTHING
     for line in (scope(audit), *checklist_in_words(audit.checklist)):
         print_line(console, line, "dim")
-    if age := unknown_age(audit):
-        print_line(console, age, STYLES[Status.NOT_CHECKED])
     if audit.checklist.unused:
         if verbose:
             console.print()
@@ -135,6 +133,8 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending) -> None:
         is_answer = line == answer(audit)
         style = STYLES[Status.FAIL] if is_alarm else STYLES[worst] if is_answer and counts["judged"] else ""
         print_line(console, line, style or ("bold" if number == 0 else ""))
+    if age := unknown_age(audit):
+        print_line(console, age, STYLES[Status.NOT_CHECKED])
     print_line(console, exit_reason(audit, **ending._asdict()))
     print_line(console, where_to_look(run))
 
