@@ -293,7 +293,11 @@ def test_two_audits_say_the_same_as_their_reports(tmp_path: Path) -> None:
     assert found.issue_counts == of_reports.issue_counts
     for facts in ("accounts", "only_old", "only_new", "events", "settings"):
         assert found.facts[facts] == of_reports.facts[facts], facts
-    sides_of = [sorted((one["sha256"], one["as_of"]) for one in each.inputs) for each in (found, of_reports)]
+    accounts = set(found.accounts)
+    sides_of = [
+        sorted((one["sha256"], one["as_of"]) for one in each.inputs if one["account_id"] in accounts)
+        for each in (found, of_reports)
+    ]
     assert sides_of[0] == sides_of[1]
 
 

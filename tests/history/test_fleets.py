@@ -26,7 +26,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = (20, 50, 80)
 ACCOUNTS = [f"{100000000000 + 7919 * number}" for number in range(140)]
 """More than a byte can count."""
-SETTINGS = Settings(make_checklist(), every_snapshot=True)
+SETTINGS = Settings(make_checklist(all_controls=True), every_snapshot=True)
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,13 @@ def draw(audit: Summary) -> Figure:
         return show_nothing(figure, audit, f"No {what} fails in any account{undecided_too(audit.totals)}.")
 
     counts = shown[Status.FAIL].to_numpy()
-    waived = waived_by(audit, Status.FAIL).sum().reindex(shown.index, fill_value=0).to_numpy()
+    waived = (
+        waived_by(audit, Status.FAIL)
+        .loc[list(audit.checklist.summed)]
+        .sum()
+        .reindex(shown.index, fill_value=0)
+        .to_numpy()
+    )
     axes = figure.subplots()
     figure.subplots_adjust(left=0.15, right=0.97, top=0.81, bottom=0.08)
     _draw_bars(axes, counts - waived, waived)

@@ -10,6 +10,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
+from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import make_checklist
 from analyzer.rendering.pictures.history.open_over_time import COLORS
 from tests.rendering.pictures.figures import texts
@@ -116,7 +117,7 @@ def test_days_without_snapshots_are_hatched() -> None:
 
 
 def test_a_control_keeps_its_colour_from_run_to_run() -> None:
-    assert set(COLORS) == {*ALL, "passwords", "access keys"}
+    assert set(COLORS) == {*BY_ID, "passwords", "access keys"}
     assert len({COLORS[name] for name in ALL}) == len(ALL)
     few = history_of(World({ONE: [0, 1]}, [Subject(ONE, "FF", ALL[3])] * 9 + [Subject(ONE, "PF", ALL[0])]), MANY)
     other = history_of(World({ONE: [0, 1]}, [Subject(ONE, "FF", ALL[0])] * 9 + [Subject(ONE, "PF", ALL[3])]), MANY)
