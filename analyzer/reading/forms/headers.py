@@ -130,6 +130,8 @@ def is_header(names: list[str]) -> bool:
 
 def _is_prose(name: str) -> bool:
     """Whether a cell is a part of a sentence, in which columns are named."""
+    if squeezed(name) in _CANONICAL:
+        return False
     return name.count(" ") >= _WORDS_OF_A_SENTENCE or name.endswith(".")
 
 

@@ -41,7 +41,8 @@ def planned(audit_of: Callable[..., Audit], tmp_path: Path) -> Callable[..., Aud
     def make(name: str, rows: list[dict[str, str]], many: int = 0) -> Audit:
         plans: dict[str, Callable[[], Checklist]] = {
             "all": make_checklist,
-            "policy": lambda: make_checklist(policy=policy_in(tmp_path), all_controls=True),
+            "policy": lambda: make_checklist(policy=policy_in(tmp_path)),
+            "policy and all": lambda: make_checklist(policy=policy_in(tmp_path), all_controls=True),
             "lone": lambda: make_checklist(controls=["console-mfa"]),
             "root's": lambda: make_checklist(controls=["root-mfa", "no-root-access-key", "console-mfa"]),
         }

@@ -82,7 +82,7 @@ def test_the_numbers_of_the_matrix_are_the_counts(planned: Callable[..., Audit],
 def test_cells_are_told_apart_and_their_numbers_stand_out(planned: Callable[..., Audit]) -> None:
     fills: dict[str, set[str]] = {}
     for many in (0, 700):
-        figure = drawn(planned("policy", ODD, many), "matrix")
+        figure = drawn(planned("policy and all", ODD, many), "matrix")
         heat: dict[int, float] = {}
         patches = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
         filled = {(round(patch.get_x() + 0.47), round(patch.get_y() + 0.44)): patch for patch in patches}
