@@ -107,17 +107,15 @@ def something_open(summary: Summary) -> str:
     if not accounts:
         return f"{controls}: nothing is open{_waived(summary.totals)}."
     sums = found.groupby("kind")[[Status.FAIL.value, Status.NOT_CHECKED.value]].sum().sum(axis=1)
-    who = [
-        counted(int(sums[kind]), word)
-        for kind, word in (("user", "IAM user"), ("root", "root user"), ("account", "account as a whole"))
-        if kind in sums
-    ]
+    words = {"user": ("IAM user", ""), "root": ("root user", ""), "account": ("account", " as a whole")}
+    who = [f"{counted(int(sums[kind]), word)}{more}" for kind, (word, more) in words.items() if kind in sums]
     times = ", counted once a snapshot" if summary.settings.every_snapshot else ""
     undecided = int(found[Status.NOT_CHECKED.value].sum())
     only = f", {undecided:,} of them only undecided" if undecided else ""
     where = f"{accounts:,} of {counted(len(summary.accounts), 'account')}"
     has = "has" if who[0].startswith("1 ") and len(who) == 1 else "have"
-    return f"{controls}: {' and '.join(who)} in {where} {has} something open{only}{times}{_waived(summary.totals)}."
+    those = " and ".join([*([", ".join(who[:-1])] if who[:-1] else []), who[-1]])
+    return f"{controls}: {those} in {where} {has} something open{only}{times}{_waived(summary.totals)}."
 
 
 def exit_reason(

@@ -233,15 +233,15 @@ def _of_open(findings: pa.Table) -> pd.DataFrame:
     is_open = _among(status, Status.FAIL, Status.NOT_CHECKED) & ~_among(reason, Reason.MANUAL)
     mine = pa.array(is_open & np.asarray(findings["waiver"].is_null()))
     rows = findings.select(["account_id", "source", "line", "user", "status", "severity"]).filter(mine)
-    # A finding on an account as a whole has no line, stands among those of a row, and counts for itself.
+    # A finding on an account as a whole has no line, and stands among those of a row.
     of_account = rows["line"].is_null()
     order = pc.sort_indices(of_account.combine_chunks().cast(pa.int8()))
     rows = rows.take(order)
     line = pc.fill_null(rows["line"], 0).to_numpy().astype(np.int64)
     account, accounts = codes_and_texts(rows["account_id"])
     source, _ = codes_and_texts(rows["source"])
-    # Findings on a row follow one another.
-    changes = (line[1:] != line[:-1]) | (source[1:] != source[:-1]) | (line[1:] == 0)
+    # Findings on a row follow one another, and then those on an account by one of its reports.
+    changes = (line[1:] != line[:-1]) | (source[1:] != source[:-1]) | (account[1:] != account[:-1])
     first = np.flatnonzero(np.append(len(line) > 0, changes)[: len(line)])
     if not len(first):
         return pd.DataFrame({"count": []})

@@ -188,9 +188,9 @@ def test_what_is_open_is_counted_by_user(
     for kind, is_root in (("user", False), ("root", True)):
         some = [status for status, _, names in users_open.values() if ("<root_account>" in names) == is_root]
         assert counts(kind) == (some.count("fail"), some.count("not_checked"))
-    assert sum(counts("account")) == len(of_accounts)
+    assert sum(counts("account")) == of_accounts["source"].nunique()
     grave = [one for one in users_open.values() if one[1] & {"critical", "high"}]
-    grave_accounts = int(of_accounts["severity"].isin(["critical", "high"]).to_numpy().sum())
+    grave_accounts = of_accounts[of_accounts["severity"].isin(["critical", "high"])]["source"].nunique()
     assert found.grave_subjects == len(grave) + grave_accounts
     assert set(plain["account_id"]) == set(mine["account_id"].astype("str"))
     if len(mine):
@@ -202,6 +202,14 @@ def test_what_is_open_is_counted_by_user(
 
 def _empty(accounts: list[tuple[list[tuple[dict[str, str], str, bool]], bool]]) -> int:
     return sum(not rows and not has_root for rows, has_root in accounts)
+
+
+def test_accounts_without_a_row_of_root_are_counted_as_a_whole(tmp_path: Path) -> None:
+    for account in (ACCOUNT, "444455556666"):
+        write(tmp_path / f"in/2026-10-31/{account}.csv", csv_of(user("a", account=account, **IDLE)))
+    write(tmp_path / "in/2026-10-31/123456789012.csv", csv_of(root("123456789012", access_key_1_active="true")))
+    found = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
+    assert "13 controls: 2 IAM users, 1 root user and 2 accounts as a whole in 3 of 3 accounts" in something_open(found)
 
 
 def test_without_the_main_control_the_answer_is_about_users(tmp_path: Path) -> None:

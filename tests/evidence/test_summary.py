@@ -251,15 +251,14 @@ def counted_by_hand(found: Audit) -> Counts:
 
 
 def open_by_hand(found: Audit) -> Counts:
-    """Count users, roots and accounts with something open; those of each account as a whole by its findings."""
+    """Count users, roots and accounts (by report) with something open."""
     subjects: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for number, row in enumerate(rows_of(found, "findings")):
+    for row in rows_of(found, "findings"):
         if row["status"] in {"fail", "not_checked"} and row["waiver"] is None and row["reason"] != "manual":
-            whole = number if row["line"] is None else None
-            subjects.setdefault((row["account_id"], row["source"], row["line"], whole), []).append(row)
+            subjects.setdefault((row["account_id"], row["source"], row["line"]), []).append(row)
     counts: Counts = Counter()
     severities = list(Severity)
-    for (account, _, line, _), rows in subjects.items():
+    for (account, _, line), rows in subjects.items():
         is_root = rows[0]["user"] == "<root_account>"
         kind = "account" if line is None else "root" if is_root else "user"
         status = "fail" if any(row["status"] == "fail" for row in rows) else "not_checked"
