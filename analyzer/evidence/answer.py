@@ -106,9 +106,9 @@ def something_open(summary: Summary) -> str:
     accounts = found["account_id"].nunique()
     if not accounts:
         return f"{controls}: nothing is open{_waived(summary.totals)}."
-    sums = found.groupby("kind")[[Status.FAIL.value, Status.NOT_CHECKED.value]].sum().sum(axis=1)
+    sums = summary.open_by_kind
     words = {"user": ("IAM user", ""), "root": ("root user", ""), "account": ("account", " as a whole")}
-    who = [f"{counted(int(sums[kind]), word)}{more}" for kind, (word, more) in words.items() if kind in sums]
+    who = [f"{counted(sums[kind], word)}{more}" for kind, (word, more) in words.items() if kind in sums]
     times = ", counted once a snapshot" if summary.settings.every_snapshot else ""
     undecided = int(found[Status.NOT_CHECKED.value].sum())
     only = f", {undecided:,} of them only undecided" if undecided else ""

@@ -184,6 +184,12 @@ class Summary(WithIssues):
         return frame.groupby(keys)[[status.value for status in statuses]].sum().reset_index()
 
     @property
+    def open_by_kind(self) -> dict[str, int]:
+        """How many users, roots and accounts have something open, by kind, where there are some."""
+        sums = self.open_subjects.groupby("kind")[[Status.FAIL.value, Status.NOT_CHECKED.value]].sum().sum(axis=1)
+        return {str(kind): int(count) for kind, count in sums.items()}
+
+    @property
     def grave_subjects(self) -> int:
         """How many users, roots and accounts have something critical or high open."""
         found = self.open_subjects
@@ -397,13 +403,9 @@ class Summary(WithIssues):
     @property
     def _open_facts(self) -> dict[str, int]:
         """How many users, roots and accounts have something open."""
-        found = self.open_subjects
-        counts = found.groupby("kind")[[Status.FAIL.value, Status.NOT_CHECKED.value]].sum().sum(axis=1)
-        return {
-            "users": int(counts.get("user", 0)),
-            "roots": int(counts.get("root", 0)),
-            "accounts": int(found["account_id"].nunique()),
-        }
+        counts = self.open_by_kind
+        accounts = self.open_subjects["account_id"].nunique()
+        return {"users": counts.get("user", 0), "roots": counts.get("root", 0), "accounts": int(accounts)}
 
     def _failing_controls(self) -> dict[str, list[dict[str, Any]]]:
         """Return for each account how often each control fails there, where it does."""

@@ -332,9 +332,10 @@ def note_empty_folders(paths: Sequence[str], found: Sequence[str], log: IssueLog
             continue
         name = (given if is_url(given) else _name(given)).rstrip("/")
         prefix = f"{name}/"
+        if any(source.startswith(prefix) for source in found):
+            continue
         # Where a file in it could not be read, that is said, and all there is to say.
-        lost = any(row[0].startswith(prefix) and CODES[row[4]].level is Level.REJECTED for row in log.rows)
-        if not lost and not any(source.startswith(prefix) for source in found):
+        if not any(row[0].startswith(prefix) and CODES[row[4]].level is Level.REJECTED for row in log.rows):
             log.add("unreadable_file", "no credential report in this folder; check the path", source=name or "/")
 
 

@@ -36,9 +36,7 @@ def show_findings(
     shown, count = found
     if shown.empty:
         return
-    console.print()
-    some = "" if len(shown) == count else f", {len(shown)} of {count:,}"
-    print_line(console, f"{title}{some}", "bold")
+    _print_title(console, title, len(shown), count)
     rows = [_cells(row, control=control, mark=mark) for row in records(shown)]
     header = ("account", "user", "control" if control else "credential", mark)
     if _room_for_reasons(console.width, [header, *(row[:-1] for row in rows)]) < min(
@@ -62,9 +60,7 @@ def show_in_lines(
     shown, count = found
     if shown.empty:
         return
-    console.print()
-    some = "" if len(shown) == count else f", {len(shown)} of {count:,}"
-    print_line(console, f"{title}{some}", "bold")
+    _print_title(console, title, len(shown), count)
     for row in records(shown):
         *names, said, why = _cells(row, control=control, mark=mark)
         text = Text(f"  {' '.join(names)}: ")
@@ -87,9 +83,7 @@ def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
         account, user, *_ = _cells(row | {"credential": "user"}, control=True, mark="status")
         users.setdefault((account, user), []).append(row)
     shown = list(users.items())[:most]
-    console.print()
-    some = "" if len(shown) == count else f", {len(shown)} of {count:,}, worst first"
-    print_line(console, f"{title}{some}", "bold")
+    _print_title(console, title, len(shown), count, ", worst first")
     for (account, user), rows in shown:
         if verbose:
             print_line(console, f"  {account} {user}")
@@ -102,6 +96,13 @@ def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
             *_, what, said, _ = _cells(row, control=True, mark="status")
             text += Text(f"{', ' if number else ''}{what} ") + _marked(said)
         print_line(console, text, hang=4)
+
+
+def _print_title(console: Console, title: str, shown: int, count: int, order: str = "") -> None:
+    """Print a title, with how many of `count` are shown, and in which order, where these are not all."""
+    console.print()
+    some = "" if shown == count else f", {shown} of {count:,}{order}"
+    print_line(console, f"{title}{some}", "bold")
 
 
 def _cells(row: dict[str, Any], *, control: bool, mark: str) -> tuple[str, ...]:
