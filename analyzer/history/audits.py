@@ -40,7 +40,7 @@ _ROWS: Final = 1 << 17
 """Rows of users that are compared together, of both sides."""
 _OF_THE_AUDIT: Final = frozenset(
     {
-        *("other_snapshot", "older_report", "undated_report", "only_newer_snapshot", "duplicate_user"),
+        *("older_report", "undated_report", "only_newer_snapshot", "duplicate_user"),
         *("undated_beside_dated", "order_unknown", "undated_evidence_older", "undated_evidence_newer"),
     }
 )

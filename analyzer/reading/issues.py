@@ -37,7 +37,6 @@ CODES: Final = {
     "duplicate_input": Code(Level.NOTICE, "report given more than once, counted once"),
     "padding": Code(Level.NOTICE, "NULs at the end of a file, left out"),
     "unknown_column": Code(Level.NOTICE, "unknown column left out"),
-    "other_snapshot": Code(Level.NOTICE, "older or newer snapshot of an account, not judged"),
     "older_report": Code(Level.UNREADABLE, "report more than a day older than the reference instant"),
     "undated_evidence_older": Code(Level.UNREADABLE, "report of unknown age, its evidence a week or more old"),
     "undated_evidence_newer": Code(

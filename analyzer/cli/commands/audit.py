@@ -22,6 +22,14 @@ AsOf = Annotated[
 EverySnapshot = Annotated[
     bool, typer.Option("--every-snapshot", help="Judge every snapshot of an account, not only one.")
 ]
+NoTrend = Annotated[
+    bool,
+    typer.Option(
+        "--no-trend",
+        help="Do not compare each account's judged snapshot with the one before it. With --every-snapshot it is not "
+        "compared either.",
+    ),
+]
 FailOn = Annotated[
     str,
     typer.Option(
@@ -47,6 +55,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     evidence: AuditEvidence,
     judging: Judging,
     every_snapshot: EverySnapshot = False,
+    no_trend: NoTrend = False,
     engine: Engine,
     fail_on: FailOn = "low",
     strict: Strict = False,
@@ -81,7 +90,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     with progress(shown=showing.progress) as bars:
         run = pipeline.audit(
             paths,
-            pipeline.Settings(checklist, instant, every_snapshot, account, times, judging.limits()),
+            pipeline.Settings(checklist, instant, every_snapshot, account, times, judging.limits(), not no_trend),
             evidence.output,
             formats=formats,
             tables=tables,
