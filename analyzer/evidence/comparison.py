@@ -103,7 +103,8 @@ class Comparison(WithIssues):
             "Of each account the newest snapshots of the two sides are compared, each judged at its own capture time.",
             IDENTITY,
             "What is unknown in either snapshot is no change.",
-            "new_failure: it did not fail before. fixed: how says by what. not_known: the newer snapshot cannot tell.",
+            "new_failure: the older snapshot does not show it failing. fixed: how says by what.",
+            "not_known: the newer snapshot cannot tell, as one that may lack users cannot tell who is gone.",
             "regressed: it had failed in an older snapshot, was fixed, and fails again.",
         ]
 

@@ -16,8 +16,17 @@ from analyzer.errors import InputError, UsageError
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.schema import USERS, to_pandas
 from analyzer.evidence.seal import MANIFEST, find_document, read_manifest
+from analyzer.evidence.tally import Tally, counts_of
 from analyzer.evidence.verify import changed_tables
-from analyzer.history.snapshots import COLUMNS, note_undated
+from analyzer.history.snapshots import (
+    COLUMNS,
+    PROVE_NO_ABSENCE,
+    in_unknown_order,
+    may_lack_users,
+    note_undated,
+    of_sources,
+    with_partial,
+)
 from analyzer.reading.columns import NO_TIME, microseconds, numbered
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import Tables
@@ -38,6 +47,9 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 1 << 17
 """Rows of users that are compared together, of both sides."""
+_TEXTS: Final = ("account_id", "source")
+_TOLD: Final = ["account_id", "captured_at", "source"]
+"""What tells a report of an account from others; `_TEXTS` are those that are texts."""
 _OF_THE_AUDIT: Final = frozenset(
     {
         *("older_report", "undated_report", "only_newer_snapshot", "duplicate_user"),
@@ -90,7 +102,7 @@ def _audit_at(folder: Path) -> EvidenceSet:
 def compare_audits(comparing: Comparing, sets: tuple[EvidenceSet, EvidenceSet], run: Map) -> Comparison:
     """Compare the snapshots that two audits have judged; `run` maps tasks. Raises InputError as `Comparing` does."""
     log = IssueLog()
-    audits = Audits.of(sets)
+    audits = Audits.of(sets, log)
     audits.note_issues(log)
     parts = audits.parts(comparing.accounts.add(*audits.newest, log))
     events = []
@@ -115,16 +127,24 @@ class Part:
 
 @dataclass(frozen=True)
 class Audits:
-    """The evidence sets of two audits, and the snapshots in them: `account_id, captured_at, rows` of either side."""
+    """The evidence sets of two audits, and the snapshots in them: `account_id, captured_at, source, rows` of each side.
+
+    `left_out` has those whose order is not known, by the first three. `lacking` are the reports that may hold some of
+    their users only; None: all of them.
+    """
 
     sets: tuple[EvidenceSet, EvidenceSet]
     snapshots: tuple[pd.DataFrame, pd.DataFrame]
+    left_out: tuple[pd.MultiIndex, pd.MultiIndex]
+    lacking: tuple[frozenset[str] | None, frozenset[str] | None]
 
     @classmethod
-    def of(cls, sets: tuple[EvidenceSet, EvidenceSet]) -> Audits:
+    def of(cls, sets: tuple[EvidenceSet, EvidenceSet], log: IssueLog) -> Audits:
         """Look which snapshots two sets have."""
-        old, new = (_snapshots(one) for one in sets)
-        return cls(sets, (old, new))
+        every = tuple(_snapshots(one) for one in sets)
+        left_out = tuple(_in_unknown_order(one, mine, log) for one, mine in zip(sets, every, strict=True))
+        old, new = (mine[~_told(mine).isin(out)] for mine, out in zip(every, left_out, strict=True))
+        return cls(sets, (old, new), (left_out[0], left_out[1]), (_lacking(sets[0], log), _lacking(sets[1], log)))
 
     @property
     def newest(self) -> tuple[dict[str, datetime], dict[str, datetime]]:
@@ -161,7 +181,12 @@ class Audits:
         last = np.array(part.last)[side, account[users["account_id"].cat.codes.to_numpy()]]
         report = numbered(side, users["source"].cat.codes.to_numpy()).astype(np.int32)
         kept = (captured != NO_TIME) & ((side == 0) | (captured == last))
-        users = users.assign(report=report)[kept].reset_index(drop=True)
+        lacking = np.zeros(len(users), bool)
+        for which, (names, out) in enumerate(zip(self.lacking, self.left_out, strict=True)):
+            lacking |= (side == which) & (True if names is None else of_sources(users, names))
+            if len(out):
+                kept &= (side != which) | ~_told(users).isin(out)
+        users = with_partial(users.assign(report=report), lacking & kept)[kept].reset_index(drop=True)
         is_new, is_last = side[kept] == 1, (captured == last)[kept]
         return Tables(users, unpivot(users), pd.DataFrame()), ~is_new & is_last, is_new
 
@@ -178,17 +203,52 @@ class Audits:
 
 
 def _snapshots(audit: EvidenceSet) -> pd.DataFrame:
-    """Return the snapshots of known accounts and times in an audit, with their rows."""
+    """Return the snapshots of known accounts and times in an audit, by report, with their rows."""
     counts = [
-        pa.table({"account_id": batch["account_id"].cast(pa.string()), "captured_at": batch["captured_at"]})
+        pa.table([batch[name].cast(pa.string()) if name in _TEXTS else batch[name] for name in _TOLD], _TOLD)
         .drop_null()
-        .group_by(["account_id", "captured_at"])
+        .group_by(_TOLD)
         .aggregate([([], "count_all")])
-        for batch in audit.batches("users", ["account_id", "captured_at"])
+        for batch in audit.batches("users", _TOLD)
     ]
-    found = pa.concat_tables(counts).group_by(["account_id", "captured_at"]).aggregate([("count_all", "sum")])
-    frame: pd.DataFrame = found.rename_columns(["account_id", "captured_at", "rows"]).to_pandas()
+    found = pa.concat_tables(counts).group_by(_TOLD).aggregate([("count_all", "sum")])
+    frame: pd.DataFrame = found.rename_columns([*_TOLD, "rows"]).to_pandas()
     return frame
+
+
+def _told(frame: pd.DataFrame) -> pd.MultiIndex:
+    """Return what tells a report of an account from others."""
+    texts = (frame[name].astype("str") for name in _TEXTS)
+    return pd.MultiIndex.from_arrays([*texts, frame["captured_at"].astype("datetime64[us, UTC]")])
+
+
+def _in_unknown_order(audit: EvidenceSet, snapshots: pd.DataFrame, log: IssueLog) -> pd.MultiIndex:
+    """Return the snapshots, as `_told` tells them, whose order is not known; `log` says so."""
+    together = snapshots[snapshots.duplicated(["account_id", "captured_at"], keep=False)]
+    rows = together.groupby("account_id")["rows"].sum()
+    found = _told(together.iloc[:0])
+    for accounts in cut(sorted(rows.index), _ROWS, lambda one: int(rows[one])):
+        users = to_pandas(_users(audit, accounts))
+        users = users.assign(report=_told(users).factorize()[0])
+        doubtful = users["report"].isin(in_unknown_order(users, log))
+        found = found.append(_told(users[doubtful].drop_duplicates("report")))
+    return found
+
+
+def _lacking(audit: EvidenceSet, log: IssueLog) -> frozenset[str] | None:
+    """Return the reports of an audit that may hold some of their users only; None where they cannot be told."""
+    if "issues" in audit.files:
+        return may_lack_users(_issues(audit))
+    counts = counts_of(audit.table("tallies"), Tally.ISSUES).groupby("reason")["count"].sum()
+    noted = sorted(PROVE_NO_ABSENCE & set(counts.index))
+    for code in noted:
+        log.add(
+            code,
+            f"noted {counts[code]:,} times by this audit, which was written without the table of issues (--tables): "
+            "not known of which reports, so no user counts as absent from any; run the audit again without --tables",
+            source=audit.place,
+        )
+    return None if noted else frozenset()
 
 
 def _users(audit: EvidenceSet, accounts: Sequence[str]) -> pa.Table:

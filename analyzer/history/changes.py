@@ -2,7 +2,7 @@
 
 A user is known by account, name (any case) and creation; a key or certificate by its user and the instant of its
 creation, never by its slot, which a rotation may change. Two that share an instant are told apart by slot. What is
-unknown in either snapshot is no change.
+unknown in either snapshot is no change: so is the absence of a user where a snapshot may hold some of its users only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
+from analyzer.history.snapshots import is_partial
 from analyzer.judging.staleness import TOLERANCE
 from analyzer.reading.columns import NO_TIME, arrow_of, microseconds
 from analyzer.reading.layout import Kind, State
@@ -49,10 +50,15 @@ def changes(
     """
     before, after = _users(old), _users(new)
     pairs = before.merge(after, on=_WHO, how="outer", suffixes=("_old", "_new"), indicator="where")
-    came, gone = pairs["where"] == "right_only", pairs["where"] == "left_only"
+    captured = before.groupby("account_id")["captured"].max()
+    # Who was made since then was not there.
+    since = pairs["made_new"] > captured.reindex(pairs["account_id"], fill_value=NO_TIME).to_numpy()
+    came = (pairs["where"] == "right_only") & (since | ~_may_be_hidden(pairs, before))
+    gone = (pairs["where"] == "left_only") & ~_may_be_hidden(pairs, after)
+    both = pairs["where"] == "both"
     known = (pairs["made_old"] != NO_TIME) & (pairs["made_new"] != NO_TIME)
-    again = ~came & ~gone & known & (pairs["made_old"] != pairs["made_new"])
-    same = ~came & ~gone & ~again
+    again = both & known & (pairs["made_old"] != pairs["made_new"])
+    same = both & ~again
     events = [
         _of_users(pairs[came], "user_created"),
         _of_users(pairs[gone], "user_deleted"),
@@ -62,7 +68,6 @@ def changes(
         _of_passwords(pairs[gone & (pairs["enabled_old"] == 1)], "password_disabled"),
         *_password_changes(pairs[same], log),
     ]
-    captured = before.groupby("account_id")["captured"].max()
     new_users = pairs[came | again]
     _note_missed(new_users.assign(made=new_users["made_new"], what="the user itself"), captured, log)
     first, second = _credentials(old_credentials, before), _credentials(new_credentials, after)
@@ -95,10 +100,18 @@ def _users(users: pd.DataFrame) -> pd.DataFrame:
             "used": microseconds(users[last_use]),
             "known": users[f"{last_use}_state"].isin(list(_SHOWN)).to_numpy(),
             "captured": microseconds(users["captured_at"]),
+            "root": users["is_root"].to_numpy(dtype=bool).astype(np.int8),
+            "partial": is_partial(users),
             "row": np.arange(len(users)),
         }
     )
     return frame[frame["name"].notna()].drop_duplicates(_WHO)
+
+
+def _may_be_hidden(pairs: pd.DataFrame, users: pd.DataFrame) -> pd.Series[Any]:
+    """Where a user who is not among `users` may have been there all the same; root always is."""
+    partial = users.loc[users["partial"], "account_id"].unique()
+    return pairs["account_id"].isin(partial) | (pairs["root_old"] == 1) | (pairs["root_new"] == 1)
 
 
 def _flag(column: pd.Series[Any]) -> npt.NDArray[np.int8]:

@@ -24,11 +24,15 @@ from analyzer.history.snapshots import (
     by_account,
     dated_rows,
     inputs_of_store,
+    may_lack_users,
     micros_captured,
     newest_by,
     newest_of,
     note_undated,
+    of_known_order,
+    of_sources,
     undated,
+    with_partial,
     with_waivers,
 )
 from analyzer.judging.judge import verdicts
@@ -37,7 +41,7 @@ from analyzer.reading.normalizing import Tables
 from analyzer.reading.times import since_epoch
 from analyzer.reading.unpivot import unpivot
 from analyzer.survey.accounts import UNKNOWN
-from analyzer.survey.selection import Selected, without_unknown_order
+from analyzer.survey.selection import Selected, note_unknown_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -111,14 +115,21 @@ def _named(accounts: Sequence[str]) -> str:
 
 @dataclass
 class Comparing:
-    """How two sides are compared, and which accounts; what is compared is known once the reports are chosen."""
+    """How two sides are compared, and which accounts; what is compared is known once the reports are chosen.
+
+    `lacking` are reports of which the survey has found that they may hold some of their users only.
+    """
 
     settings: Settings
     accounts: Accounts = field(default_factory=Accounts)
+    lacking: frozenset[str] = frozenset()
 
     def choose(self, entries: Sequence[Entry], log: IssueLog) -> list[Selected]:
         """Choose for each account that is compared its snapshots on the older side, and the newest on the newer one."""
         note_undated([entry.name for entry in entries if entry.captured_at is None], log)
+        self.lacking = may_lack_users(log.rows)
+        dated = {entry.name: Selected(entry, entry.accounts) for entry in entries if entry.captured_at is not None}
+        note_unknown_order(dated.values(), log)
         newest: tuple[dict[str, datetime], dict[str, datetime]] = ({}, {})
         for entry in entries:
             if entry.captured_at is not None:
@@ -130,19 +141,20 @@ class Comparing:
         compared = frozenset(self.accounts.add(*newest, log))
 
         def judged(entry: Entry) -> frozenset[Account]:
-            mine = (one for one in entry.accounts if one[1] in compared)
+            mine = (one for one in entry.accounts.difference(entry.rivals or ()) if one[1] in compared)
             chosen = frozenset(one for one in mine if not entry.side or newest[1][one[1]] == entry.captured_at)
             # Rows of unknown account are noted when they are read.
             return chosen | (entry.accounts & {UNKNOWN})
 
-        selected = [Selected(entry, judged(entry) if entry.captured_at else frozenset()) for entry in entries]
-        return _once(without_unknown_order(selected, log))
+        return _once(Selected(entry, judged(entry) if entry.captured_at else frozenset()) for entry in entries)
 
     def of(self, tables: Tables, log: IssueLog) -> pa.Table | None:
         """Return the events (columns: `EVENTS`) of accounts whose newest snapshot is that of the newer side."""
         rows = dated_rows(tables.users)
         if not len(rows):
             return None
+        lacking = self.lacking | may_lack_users(log.rows)
+        tables = replace(tables, users=with_partial(tables.users, of_sources(tables.users, lacking)))
         if len(rows) < len(tables.users):
             users = tables.users.take(rows).reset_index(drop=True)
             tables = Tables(users, unpivot(users), tables.reports)
@@ -198,6 +210,7 @@ class Comparing:
         reports: list[dict[str, Any]] = []
         for users in store.by_accounts(folder, until=until, columns=STORED_COLUMNS, log=log):
             reports += inputs_of_store(users)
+            users = of_known_order(users, log)  # noqa: PLW2901
             events.append(self._of_stored(users, since_epoch(since), since_epoch(until), log))
         return self.joined(events, reports, log)
 

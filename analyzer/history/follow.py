@@ -5,7 +5,7 @@ Accounts do not depend on each other: a batch has whole accounts, and what is fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +25,14 @@ from analyzer.history.snapshots import (
     by_account,
     dated_rows,
     inputs_of_store,
+    may_lack_users,
     micros_captured,
     newest_by,
     note_undated,
+    of_known_order,
+    of_sources,
     undated,
+    with_partial,
     with_waivers,
 )
 from analyzer.judging.judge import verdicts
@@ -80,12 +84,17 @@ class Following:
     sla_days: int | None = None
 
     def __post_init__(self) -> None:
-        """Take over the dates that were given."""
+        """Take over the dates that were given.
+
+        `lacking` are reports of which the survey has found that they may hold some of their users only.
+        """
         self.dates: Sequence[datetime] = () if isinstance(self.series, str) else self.series
+        self.lacking: frozenset[str] = frozenset()
 
     def choose(self, entries: Sequence[Entry], log: IssueLog) -> list[Selected]:
         """Choose every report whose capture time is known; rows of unknown account are noted when they are read."""
         note_undated([entry.name for entry in entries if entry.captured_at is None], log)
+        self.lacking = may_lack_users(log.rows)
         captured = [entry.captured_at for entry in entries if entry.captured_at is not None]
         self._set_dates((min(captured), max(captured)) if captured else None)
         selected = [Selected(entry, frozenset() if entry.captured_at is None else entry.accounts) for entry in entries]
@@ -96,8 +105,10 @@ class Following:
         if self.series == MONTHLY:
             self.dates = months(*span) if span else ()
 
-    def of(self, tables: Tables, log: IssueLog) -> Followed:  # noqa: ARG002 - as `batch.Making` calls it
-        """Return what becomes of the failures in the snapshots of whole accounts."""
+    def of(self, tables: Tables, log: IssueLog) -> Followed:
+        """Return what becomes of the failures in the snapshots of whole accounts; `log` has the issues of reading."""
+        lacking = self.lacking | may_lack_users(log.rows)
+        tables = replace(tables, users=with_partial(tables.users, of_sources(tables.users, lacking)))
         return _follow(tables, self.settings, self.dates)
 
     def joined(self, every: Sequence[Followed], inputs: list[dict[str, Any]], log: IssueLog) -> History:
@@ -139,7 +150,9 @@ class Following:
         reports: list[dict[str, Any]] = []
         for users in ahead(batches):
             reports += inputs_of_store(users)
-            followed.append(self.of(Tables(users, unpivot(users), pd.DataFrame()), log))
+            users = of_known_order(users, log)  # noqa: PLW2901
+            tables = Tables(users, unpivot(users), pd.DataFrame())
+            followed.append(_follow(tables, self.settings, self.dates))
         return self.joined(followed, reports, log)
 
 

@@ -8,6 +8,7 @@ are missing, sight of the failure was lost and no fix is claimed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from analyzer.controls.vocabulary import Status
 from analyzer.evidence.schema import TREND, to_pandas
 from analyzer.history.calendar import GAP, Calendar
+from analyzer.history.snapshots import is_partial
 from analyzer.judging.staleness import codes_of, days_since
 from analyzer.judging.verdicts import SUBJECTS, Verdicts
 from analyzer.judging.wording import messages
@@ -139,7 +141,8 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
     first, last, after = (calendar.instant(account, order) for order in (runs.first, runs.last, runs.last + 1))
     ended = after != NO_TIME
     gap = ended & (after - last > GAP * calendar.usual()[account])
-    closed = ended & ~gap & ~runs.undecided & ~subjects.cannot_be_told(end, runs.last + 1)
+    unknown = subjects.cannot_be_told(end, runs.last + 1) | subjects.is_hidden(end, runs.last + 1)
+    closed = ended & ~gap & ~runs.undecided & ~unknown
     # A use does not make anything younger.
     aged = np.array(["max_age_days" in one.parameters for one in chosen])[which]
     closing = subjects.closing(users, credentials, end, runs.last + 1, aged)
@@ -202,7 +205,10 @@ class _Subjects:
         self._timeline = timeline
         # By rank, so that the order of users depends on their names alone, and not on which rows come first.
         name = codes_in(few_texts_of(lower_case(arrow_of(users["user"]))))
-        of_name = numbered(timeline.account, name)
+        of_name = self._of_name = numbered(timeline.account, name)
+        self._is_root = users["is_root"].to_numpy(dtype=bool)
+        self._partial = np.zeros(len(timeline.calendar.instants), bool)
+        self._partial[timeline.place[is_partial(users)]] = True
         made = _known_before(microseconds(users["user_creation_time"]), of_name, timeline.order)
         self._user = numbered(of_name, made)
         self._count = int(self._user.max(initial=-1)) + 1
@@ -249,6 +255,27 @@ class _Subjects:
         own_undated = np.append(undated, False)[position]
         return np.asarray(seems_gone & (holds(undated) | (own_undated & holds(~undated))))
 
+    def is_hidden(self, end: Verdicts, order: Whole) -> Flags:
+        """Where the user of what failed is not found at `order`, but need not be gone.
+
+        That is so where a snapshot may hold some of its users only; root cannot go.
+        """
+        row = end.user_row
+        gone = self._present.find(self._user[row], order) < 0
+        hidden = gone & self._is_root[row]
+        if self._partial.any():
+            place = self._timeline.calendar.starts[self._timeline.account[row]] + order
+            in_partial = self._partial[np.minimum(place, len(self._partial) - 1)]
+            # Who was made again under the same name has taken the place of the one before.
+            nameless = _Lookup(self._of_name, self._timeline.order).find(self._of_name[row], order) < 0
+            hidden |= gone & in_partial & nameless
+        return np.asarray(hidden)
+
+    @cached_property
+    def _present(self) -> _Lookup:
+        """Finds users."""
+        return _Lookup(self._user, self._timeline.order)
+
     def made_of(self, verdicts: Verdicts) -> Whole:
         """Return when the key or certificate of each verdict was made."""
         return np.append(self._made, NO_TIME)[verdicts.credential_row]
@@ -261,7 +288,7 @@ class _Subjects:
         What is `aged` failed for its age.
         """
         row, position = end.user_row, end.credential_row
-        then_user = _Lookup(self._user, self._timeline.order).find(self._user[row], order)
+        then_user = self._present.find(self._user[row], order)
         held = _Lookup(self._credential, self._timeline.order[self._owner])
         then = np.where(position >= 0, held.find(np.append(self._credential, -1)[position], order), -1)
         active = np.asarray(pc.fill_null(arrow_of(credentials["active"]).cast("int8"), 1))

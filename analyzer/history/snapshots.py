@@ -11,8 +11,10 @@ from analyzer.controls.vocabulary import Status
 from analyzer.evidence.plain import plain_rows
 from analyzer.evidence.schema import USERS
 from analyzer.judging.waivers import apply_waivers
-from analyzer.reading.columns import coded, microseconds
+from analyzer.reading.columns import coded, microseconds, numbered
 from analyzer.reading.layout import SHOWN_ONLY
+from analyzer.survey.rivals import held_by, rivals
+from analyzer.survey.selection import note_rival
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from analyzer.evidence.settings import Settings
-    from analyzer.reading.issues import IssueLog
+    from analyzer.reading.issues import IssueLog, Row
+    from analyzer.survey.rivals import Held
 
     Rows = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
@@ -29,6 +32,10 @@ COLUMNS: Final = tuple(column for column in USERS.names if column not in SHOWN_O
 """What is needed of users, beside `report`: where and by which service a key was used decides nothing."""
 STORED_COLUMNS: Final = (*COLUMNS, "report_sha256", "report")
 """The same of users in a store."""
+PARTIAL: Final = "partial"
+"""A column of `users`, there where it is needed: whether the snapshot may hold some of its users only."""
+PROVE_NO_ABSENCE: Final = frozenset({"cut_report", "filtered_form", "rejected_row", "suspicious_length"})
+"""Codes of issues that say so: a user who is not in such a snapshot is not shown to be absent."""
 _STATUSES: Final = list(Status)
 
 
@@ -54,6 +61,62 @@ def newest_of(users: pd.DataFrame, rows: Rows) -> dict[str, pd.Timestamp]:
     """Return the instant of each account's newest snapshot among `rows`, where account and time are known."""
     times = users.iloc[rows].groupby("account_id", observed=True)["captured_at"].max()
     return {str(name): time for name, time in times.items()}
+
+
+def may_lack_users(issues: Iterable[Row]) -> frozenset[str]:
+    """Return the sources that may hold some of their users only, by what was noted of them."""
+    return frozenset(row[0] for row in issues if row[4] in PROVE_NO_ABSENCE)
+
+
+def of_sources(users: pd.DataFrame, sources: Collection[str]) -> Flags:
+    """Return which rows are of some sources."""
+    names = users["source"].cat.categories
+    return np.isin(users["source"].cat.codes.to_numpy(), np.flatnonzero(names.isin(list(sources))))
+
+
+def with_partial(users: pd.DataFrame, lacking: Flags) -> pd.DataFrame:
+    """Return users with `PARTIAL`, where some rows are of reports that are `lacking`: so are their whole snapshots."""
+    if not lacking.any():
+        return users
+    snapshot = numbered(accounts_of(users), micros_captured(users))
+    partial = np.zeros(int(snapshot.max()) + 1, bool)
+    partial[snapshot[lacking]] = True
+    return users.assign(**{PARTIAL: partial[snapshot]})
+
+
+def is_partial(users: pd.DataFrame) -> Flags:
+    """Return which rows are of snapshots that may hold some of their users only."""
+    return users[PARTIAL].to_numpy(dtype=bool) if PARTIAL in users else np.zeros(len(users), bool)
+
+
+def in_unknown_order(users: pd.DataFrame, log: IssueLog) -> Rows:
+    """Return which values of `report`, one for each report and account, stand at the time of one with the same users.
+
+    Which of the two is the newer snapshot is not known, and `log` says so.
+    """
+    report = users["report"].to_numpy()
+    numbers, first, of_row = np.unique(report, return_index=True, return_inverse=True)
+    snapshot = numbered(accounts_of(users), micros_captured(users))[first]
+    known = np.isin(first, dated_rows(users))
+    shared = np.flatnonzero(known & (np.bincount(snapshot)[snapshot] > 1))
+    if not len(shared):
+        return np.zeros(0, np.int64)
+    wanted = np.flatnonzero(np.isin(of_row, shared))
+    rows = users[["user", "is_root"]].take(wanted).groupby(of_row[wanted])
+    groups: dict[int, dict[int, Held]] = {}
+    for place, held in zip(np.unique(of_row[wanted]).tolist(), (one for _, one in rows), strict=True):
+        groups.setdefault(int(snapshot[place]), {})[place] = held_by(held)
+    found = {one: other for group in groups.values() for one, other in rivals(group).items()}
+    source, account = (users[name].take(first).astype("str").tolist() for name in ("source", "account_id"))
+    for one, other in sorted(found.items(), key=lambda pair: (source[pair[0]], account[pair[0]])):
+        note_rival(source[one], account[one], source[other], log, dated=True)
+    return np.asarray(numbers[list(found)], np.int64)
+
+
+def of_known_order(users: pd.DataFrame, log: IssueLog) -> pd.DataFrame:
+    """Return users without those of reports that stand at one time with another one of mostly the same users."""
+    doubtful = in_unknown_order(users, log)
+    return users[~np.isin(users["report"].to_numpy(), doubtful)].reset_index(drop=True) if len(doubtful) else users
 
 
 def inputs_of_store(users: pd.DataFrame) -> list[dict[str, Any]]:
@@ -83,7 +146,7 @@ def note_undated(names: Iterable[str], log: IssueLog) -> None:
 
 def undated(log: IssueLog) -> str:
     """Return which reports stand nowhere in time, a line for each of the first: the end of an error."""
-    return log.first_few("undated_snapshot", most=3)
+    return "".join(log.first_few(code, most=3) for code in ("undated_snapshot", "order_unknown"))
 
 
 def with_waivers(  # noqa: PLR0913 - what fails when, and what is known of it

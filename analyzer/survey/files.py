@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from analyzer.errors import InputError
+from analyzer.reading.issues import CODES, Level
 from analyzer.reading.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
@@ -297,10 +298,13 @@ class Reader:
             raise OSError(str(error)) from error
 
 
+ENCRYPTED: Final = "it is encrypted: unpack the archive with its password, and give the files"
+
+
 def require_plain(member: zipfile.ZipInfo) -> None:
     """Raise OSError where a member of a zip archive is encrypted."""
     if member.flag_bits & 1:
-        raise OSError("it is encrypted: unpack the archive with its password, and give the files")
+        raise OSError(ENCRYPTED)
 
 
 def _at_url(url: str, take: Callable[[Any, str], Any]) -> Any:  # noqa: ANN401 - what `take` returns
@@ -328,7 +332,9 @@ def note_empty_folders(paths: Sequence[str], found: Sequence[str], log: IssueLog
             continue
         name = (given if is_url(given) else _name(given)).rstrip("/")
         prefix = f"{name}/"
-        if not any(source.startswith(prefix) for source in found):
+        # Where a file in it could not be read, that is said, and all there is to say.
+        lost = any(row[0].startswith(prefix) and CODES[row[4]].level is Level.REJECTED for row in log.rows)
+        if not lost and not any(source.startswith(prefix) for source in found):
             log.add("unreadable_file", "no credential report in this folder; check the path", source=name or "/")
 
 

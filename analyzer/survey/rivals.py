@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from analyzer.reading.issues import IssueLog
 from analyzer.survey.accounts import UNKNOWN, accounts_in
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from analyzer.survey.accounts import Account
     from analyzer.survey.entry import Entry
 
+_Name = TypeVar("_Name", str, int)
 _SIZE: Final = 4_000_000
 """Bytes of CSV that are read together."""
 
@@ -57,7 +58,7 @@ def with_rivals(entries: Sequence[Entry], account_id: str | None, run: Map) -> l
     found: defaultdict[str, dict[Account, str]] = defaultdict(dict)
     for (account, _), group in groups.items():
         here = {one.name: held[one.name][account] for one in group if account in held.get(one.name, {})}
-        for one, other in _rivals(here).items():
+        for one, other in rivals(here).items():
             found[one][account] = other
     # What was found before a correction counts no longer.
     return [
@@ -66,9 +67,9 @@ def with_rivals(entries: Sequence[Entry], account_id: str | None, run: Map) -> l
     ]
 
 
-def _rivals(held: Mapping[str, Held]) -> dict[str, str]:
+def rivals(held: Mapping[_Name, Held]) -> dict[_Name, _Name]:
     """Return for each of some reports of one account another one that has mostly the same users."""
-    found: dict[str, str] = {}
+    found: dict[_Name, _Name] = {}
     by_size = sorted(held, key=lambda name: (held[name].size, name))
     for smaller, larger in combinations(by_size, 2):
         # Where both have a rival already, nothing new would be learned.
@@ -110,11 +111,12 @@ def _read(account_id: str | None, entries: Sequence[Entry]) -> dict[str, Mapping
             log = IssueLog()
             users = normalize(parse([source], log), [source], log, account_id).users
             pairs, which = accounts_in(users)
-            found[entry.name] = {account: _of_rows(users[which == n]) for n, account in enumerate(pairs["account"])}
+            found[entry.name] = {account: held_by(users[which == n]) for n, account in enumerate(pairs["account"])}
     return found
 
 
-def _of_rows(users: Any) -> Held:  # noqa: ANN401 - a frame of pandas
+def held_by(users: Any) -> Held:  # noqa: ANN401 - a frame of pandas
+    """Return what the rows of a report have of one account."""
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 

@@ -238,24 +238,30 @@ def note_unknown_order(selected: Iterable[Selected], log: IssueLog) -> None:
         entry = one.entry
         for account in sorted(one.in_doubt):
             rival = entry.rivals[account] if entry.rivals else ""
-            when = "at the same time" if entry.captured_at else "at a time that is not known either"
-            log.add(
-                "order_unknown",
-                f"{rival}, captured {when}, has mostly the same users of account {account[1]}: which of the two is the "
-                "newer snapshot is not known, so nothing in either is decided; give their times, in their names or "
-                "with --captured-at",
-                source=entry.name,
-            )
+            note_rival(entry.name, account[1], rival, log, dated=entry.captured_at is not None)
+
+
+def note_rival(name: str, account: str, rival: str, log: IssueLog, *, dated: bool) -> None:
+    """Note that a report and its `rival` have mostly the same users of an account, at one time or at none."""
+    when = "at the same time" if dated else "at a time that is not known either"
+    log.add(
+        "order_unknown",
+        f"{rival}, captured {when}, has mostly the same users of account {account}: which of the two is the "
+        "newer snapshot is not known, so nothing in either is decided; give their times, in their names or "
+        "with --captured-at",
+        source=name,
+    )
 
 
 def _note_distance(entry: Entry, account: Account, span: Span, as_of: datetime, log: IssueLog) -> None:
     """Note a report that is judged long after it was captured, or before."""
     if as_of - span.last > _CURRENT:
         age = (as_of - span.last) // _CURRENT
+        least = "" if span.first == span.last else "at least "
         log.add(
             "older_report",
-            f"captured {age:,} {'day' if age == 1 else 'days'} before the reference instant: what was used, changed or "
-            "removed since then is not in it; get a report of that day",
+            f"captured {least}{age:,} {'day' if age == 1 else 'days'} before the reference instant: what was used, "
+            "changed or removed since then is not in it; get a report of that day",
             source=entry.name,
         )
     elif span.last > as_of:

@@ -15,7 +15,6 @@ from analyzer.reading.containers import (
     Content,
     DamagedError,
     NotAReportError,
-    OnlyMarksError,
     OwnOutputError,
     UnopenedArchiveError,
     find_header,
@@ -28,7 +27,7 @@ from analyzer.reading.containers import (
 )
 from analyzer.reading.layout import COLUMNS
 from analyzer.reading.limits import DAMAGED, LimitError, Limits, check_lines, check_together
-from analyzer.survey.files import require_plain
+from analyzer.survey.files import ENCRYPTED, require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,9 +38,12 @@ if TYPE_CHECKING:
 REPORT_SUFFIXES: Final = frozenset({".csv", ".json", ".yaml", ".yml", ".txt", ".b64", ".gz", ".zip"})
 """An empty file with one of these endings is a download that failed, not a bystander."""
 _PROGRAMS: Final = frozenset(
-    {".py", ".sh", ".bash", ".ps1", ".bat", ".sql", ".tf", ".go", ".rb", ".ts", ".java", ".pl", ".rs", ".ipynb"}
+    {".py", ".sh", ".bash", ".ps1", ".bat", ".sql", ".tf", ".go", ".rb", ".java", ".pl", ".rs", ".ipynb"}
+    | {".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".cs", ".kt", ".php", ".r", ".lua", ".hcl", ".rego"}
 )
 """Endings of programs and queries: column names in them, or an example, are no report."""
+_RESULTS_IN_SCRIPTS: Final = b"scoutsuite_results"
+"""How scripts begin that hold results."""
 LOST: Final = frozenset({"unreadable_file", "over_limit"})
 """Issues of files that hold a report, or may, and were not read."""
 DEEPEST: Final = 5
@@ -140,10 +142,11 @@ def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) 
         raise DamagedError("the file is empty: the download failed; download it again")
     try:
         contents = read_contents(inner)
-    except OnlyMarksError as error:
+    except DamagedError as error:
+        # A query names the columns of a table, which then seems to be one without rows.
         if file.named or not is_program(file.name, inner):
             raise
-        raise NotAReportError(str(error)) from error
+        raise NotAReportError("a program, in which a report may be an example") from error
     if not file.named and is_program(file.name, inner) and (remarked(contents) or not _is_plain(contents)):
         raise NotAReportError("a program, in which a report may be an example")
     sha256 = hashlib.sha256(given).hexdigest()
@@ -158,7 +161,8 @@ def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) 
 
 def is_program(name: str, data: bytes) -> bool:
     """Whether a file is a program or a query, and not data."""
-    return Path(name).suffix.lower() in _PROGRAMS or data.startswith(b"#!")
+    is_named_so = Path(name).suffix.lower() in _PROGRAMS and not data.lstrip().startswith(_RESULTS_IN_SCRIPTS)
+    return is_named_so or data.startswith(b"#!")
 
 
 def _is_plain(contents: Sequence[Content | DamagedError]) -> bool:
@@ -290,6 +294,6 @@ def note_no_member(file: File, why: str, log: IssueLog) -> None:
     """Note a member of an archive that cannot be unpacked."""
     log.add(
         "unreadable_file",
-        f"cannot be unpacked ({why}); unpack it by hand, or copy the archive again",
+        f"cannot be unpacked: {why}" if why == ENCRYPTED else f"cannot be unpacked ({why}); copy the archive again",
         source=file.name,
     )

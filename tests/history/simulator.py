@@ -13,6 +13,8 @@ A design that leaves a case open is read here as follows:
 - A deleted user's certificates are deleted with it, like its keys.
 - Cells that say `not_supported` (root's password before July 2024) are unknown.
 - Two tied keys with the same event are one `Expected`: nothing in it tells them apart.
+- A snapshot that hides users proves nobody's absence: who is not in it neither went nor, unless created since, came,
+  and sight of what failed is lost. Root is always there.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import heapq
 import io
 import random
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -122,10 +124,22 @@ class User:
 
 @dataclass(frozen=True)
 class State:
-    """The users of an account at an instant by their lower-case names, root first, then as a report sorts them."""
+    """The users of an account at an instant by their lower-case names, root first, then as a report sorts them.
+
+    Where it is not `whole`, it hides some of them.
+    """
 
     at: datetime
     users: dict[str, User]
+    whole: bool = True
+
+    def without(self, hidden: Collection[str]) -> State:
+        """Return the state as a report shows it that hides users, by their lower-case names; whole where it hides none.
+
+        It does not tell whether one of them was there.
+        """
+        shown = {name: user for name, user in self.users.items() if name not in hidden}
+        return State(self.at, shown, self.whole and not hidden)
 
 
 @dataclass(frozen=True)
@@ -182,12 +196,12 @@ class Life:
                 users[name] = user
         return State(at, users)
 
-    def report(self, at: datetime) -> str:
-        """Return the report AWS would have made at an instant."""
+    def report(self, at: datetime, hidden: Collection[str] = ()) -> str:
+        """Return the report AWS would have made at an instant, without the rows of users that are `hidden`."""
         out = io.StringIO(newline="")
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS_22)
-        writer.writerows(self._row(user, at) for user in self.state(at).users.values())
+        writer.writerows(self._row(user, at) for user in self.state(at).without(hidden).users.values())
         return out.getvalue().removesuffix("\n")
 
     def _row(self, user: User, at: datetime) -> list[str]:
@@ -546,11 +560,13 @@ class Expected:
     key_created: datetime | None = None
 
 
-def expected_events(life: Life, t0: datetime, t1: datetime) -> set[Expected]:
-    """Return what a perfect comparer of the reports at `t0` and `t1` finds."""
+def expected_events(
+    life: Life, t0: datetime, t1: datetime, hidden: tuple[Collection[str], Collection[str]] = ((), ())
+) -> set[Expected]:
+    """Return what a perfect comparer of the reports at `t0` and `t1` finds; some users are `hidden` in either."""
     if t1 < t0:
         raise ValueError(f"The new snapshot ({t1}) is older than the old one ({t0})")
-    return events_between(life.state(t0), life.state(t1))
+    return events_between(life.state(t0).without(hidden[0]), life.state(t1).without(hidden[1]))
 
 
 def events_between(old: State, new: State) -> set[Expected]:
@@ -560,9 +576,12 @@ def events_between(old: State, new: State) -> set[Expected]:
     for name in old.users.keys() | new.users.keys():
         before, after = old.users.get(name), new.users.get(name)
         if after is None:
-            events.add(Expected("user_deleted", name))
-            events |= _all_of(before, "password_disabled", "deleted")
+            if new.whole and name != ROOT:
+                events.add(Expected("user_deleted", name))
+                events |= _all_of(before, "password_disabled", "deleted")
         elif before is None:
+            if after.created <= old.at and (after.is_root or not old.whole):
+                continue
             events.add(Expected("user_created", name))
             events |= _all_of(after, "password_enabled", "created")
         elif before.created != after.created:
@@ -650,7 +669,10 @@ def _slot_events(before: User, after: User, kind: str) -> set[Expected]:
 
 @dataclass(frozen=True)
 class ExpectedLifetime:
-    """A run of consecutive snapshots in which one credential fails `unused-credentials`; `user` in lower case."""
+    """A run of consecutive snapshots in which one credential fails `unused-credentials`; `user` in lower case.
+
+    Sight of it was lost where it is neither closed nor censored on the right.
+    """
 
     user: str
     user_created: datetime
@@ -675,19 +697,24 @@ class _Subject:
     serial: int | None = None
 
 
-def expected_lifetimes(life: Life, instants: Sequence[datetime]) -> list[ExpectedLifetime]:
+def expected_lifetimes(
+    life: Life, instants: Sequence[datetime], hidden: Mapping[datetime, Collection[str]] | None = None
+) -> list[ExpectedLifetime]:
     """Return the lifetimes of the findings on an account with snapshots at `instants`, each judged at its own.
 
-    By the time they were first seen; two tied keys that fail alike are in the list twice.
+    By the time they were first seen; two tied keys that fail alike are in the list twice. `hidden` has the users, by
+    their lower-case names, that are not shown at some instants.
     """
     instants = sorted(set(instants))
-    states = [life.state(at) for at in instants]
-    failing = [_failing(life.report(state.at), state) for state in states]
+    not_shown = hidden or {}
+    states = [life.state(at).without(not_shown.get(at, ())) for at in instants]
+    failing = [_failing(life.report(state.at, not_shown.get(state.at, ())), state) for state in states]
     lifetimes = []
     for first, subjects in enumerate(failing):
         for subject in subjects - (failing[first - 1] if first else set()):
             closing = next((i for i in range(first + 1, len(states)) if subject not in failing[i]), None)
             last = len(states) - 1 if closing is None else closing - 1
+            lost = closing is not None and not states[closing].whole and subject.user not in states[closing].users
             lifetimes.append(
                 ExpectedLifetime(
                     user=subject.user,
@@ -696,8 +723,8 @@ def expected_lifetimes(life: Life, instants: Sequence[datetime]) -> list[Expecte
                     key_created=subject.key_created,
                     first_seen=instants[first],
                     last_seen=instants[last],
-                    closed_at=None if closing is None else instants[closing],
-                    closed_by=None if closing is None else _closed_by(subject, states[last], states[closing]),
+                    closed_at=None if closing is None or lost else instants[closing],
+                    closed_by=None if closing is None or lost else _closed_by(subject, states[last], states[closing]),
                     censored_left=first == 0,
                     censored_right=closing is None,
                 )

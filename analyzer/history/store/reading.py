@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,15 +15,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.errors import InputError
-from analyzer.history.store.layout import DAMAGED, REMEDY, SNAPSHOTS, month_of
-from analyzer.history.store.parts import DamagedError, SnapshotsPart, schema_of
+from analyzer.evidence.schema import ISSUES
+from analyzer.history.snapshots import PROVE_NO_ABSENCE, with_partial
+from analyzer.history.store.layout import DAMAGED, REMEDY, SNAPSHOTS, STORED_ISSUES, month_of
+from analyzer.history.store.parts import DamagedError, SnapshotsPart, read_part, schema_of
 from analyzer.reading.columns import TIME, category_of, coded, column_of, microseconds, numbered
 from analyzer.reading.layout import State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
+
+    import numpy.typing as npt
 
     from analyzer.reading.issues import IssueLog
 
@@ -45,12 +49,13 @@ def by_accounts(
     """Yield the users in the store (see `frame_of_snapshots`), some accounts at a time in their order.
 
     Each account comes with all its snapshots, captured at `until` or before; its rows are in the order of months,
-    names, creation times and capture times. `columns` are all unless given. A batch has up to about `rows` rows, or the
-    accounts of one row group. What cannot be read of a part is noted in `log`, once, and left out. Raises InputError
-    where `folder` is no store, or one of a newer version.
+    names, creation times and capture times. `columns` are all unless given, and `PARTIAL` beside them where it is
+    needed and `report` is among them; what was noted of such reports goes to `log`. A batch has up to about `rows`
+    rows, or the accounts of one row group. What cannot be read of a part is noted in `log`, once, and left out. Raises
+    InputError where `folder` is no store, or one of a newer version.
     """
     needed = columns_needed(columns)
-    with opened(folder, ["snapshots"]) as files:
+    with opened(folder, ["snapshots", "issues"]) as files:
         parts: dict[str, SnapshotsPart] = {}
         damaged: set[str] = set()
 
@@ -60,7 +65,8 @@ def by_accounts(
                 message = f"{error}; what cannot be read of it is left out: {REMEDY}"
                 log.add(DAMAGED, message, source=f"{folder}/{error.part}")
 
-        for name, file in _until(files, until).items():
+        lacking = _Lacking.of(_until(_parts(files, "issues"), until), until, log, note)
+        for name, file in _until(_parts(files, "snapshots"), until).items():
             try:
                 parts[name] = SnapshotsPart.of(file, name)
             except DamagedError as error:
@@ -71,7 +77,55 @@ def by_accounts(
             if until is not None:
                 table = table.filter(pc.field("captured_at") <= pa.scalar(until, TIME))
             if table.num_rows:
-                yield frame_of_snapshots(table, columns)
+                yield lacking.marked(frame_of_snapshots(table, columns))
+
+
+class _Lacking(NamedTuple):
+    """Reports in which users may be missing: by digest and capture time, and all of months of which it is not known."""
+
+    reports: pd.MultiIndex
+    months: frozenset[str]
+
+    @classmethod
+    def of(
+        cls,
+        files: Mapping[str, pa.NativeFile],
+        until: datetime | None,
+        log: IssueLog,
+        note: Callable[[DamagedError], None],
+    ) -> _Lacking:
+        """Look into the parts of issues, of which those that are captured `until` then go to `log`."""
+        where = pc.field("code").isin(pa.array(sorted(PROVE_NO_ABSENCE)))
+        if until is not None:
+            where &= pc.field("captured_at") <= pa.scalar(until, TIME)
+        found, damaged = [STORED_ISSUES.empty_table()], set()
+        for part, file in files.items():
+            try:
+                found.append(read_part(file, part, where=where))
+            except DamagedError as error:
+                note(error)
+                damaged.add(month_of(part))
+        issues = pa.concat_tables(found).unify_dictionaries()
+        log.rows += [tuple(row.values()) for row in issues.select(ISSUES.names).to_pylist()]
+        names = issues["report_sha256"].cast(pa.string()).to_pylist()
+        times = microseconds(column_of(issues["captured_at"]))
+        return cls(pd.MultiIndex.from_arrays([names, times]), frozenset(damaged))
+
+    def marked(self, users: pd.DataFrame) -> pd.DataFrame:
+        """Return users with `PARTIAL`, where it is needed (see `with_partial`)."""
+        if not (len(self.reports) or self.months) or not set(_REPORT) <= set(users):
+            return users
+        lacking: npt.NDArray[np.bool_] = np.zeros(len(users), bool)
+        if len(self.reports):
+            mine = pd.MultiIndex.from_arrays([users["report_sha256"].astype("str"), microseconds(users["captured_at"])])
+            lacking |= mine.isin(self.reports)
+        if self.months:
+            lacking |= users["captured_at"].dt.strftime("%Y-%m").isin(self.months).to_numpy(dtype=bool)
+        return with_partial(users, lacking)
+
+
+def _parts(files: Mapping[str, pa.NativeFile], table: str) -> dict[str, pa.NativeFile]:
+    return {part: file for part, file in files.items() if part.startswith(f"{table}/")}
 
 
 def span(folder: Path) -> tuple[datetime, datetime] | None:

@@ -104,6 +104,8 @@ def _between(text: str, error: Exception) -> DamagedError | None:
     for answer in _answer(text):
         return answer
     if text.lstrip().startswith(("{", "[", '"')):
+        if isinstance(error, RecursionError):
+            return DamagedError("JSON past the limit of nesting, some 1,000 levels; write the report's part of it out")
         return DamagedError(f"the JSON envelope is cut or corrupt ({error}); download it again")
     return None
 

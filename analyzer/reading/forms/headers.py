@@ -22,6 +22,7 @@ _LEAD: Final = re.compile(rb"(?:\xef\xbb\xbf|\xc3\xaf\xc2\xbb\xc2\xbf|[ \t\f\v]*
 as Excel notes it."""
 _FIRST_NAME: Final = re.compile(r"[\w .-]*")
 """The first column's name; an envelope whose Content is the CSV itself begins otherwise."""
+_WORDS_OF_A_SENTENCE: Final = 4
 _SEPARATORS: Final = re.compile(r"[\s_-]+")
 
 
@@ -98,7 +99,7 @@ def parse_header(line: bytes) -> Header | None:
 def _parse_header(line: bytes) -> Header | None:
     for delimiter in DELIMITERS:
         names = split_line(line.decode("utf-8", errors="replace"), delimiter)
-        if is_header(names) and _FIRST_NAME.fullmatch(names[0].strip()):
+        if is_header(names) and _FIRST_NAME.fullmatch(names[0].strip()) and not any(map(_is_prose, names)):
             if program_of(names) is not None or _is_bent(names):
                 return None
             return Header(tuple(canonical(name) for name in names), delimiter)
@@ -125,6 +126,11 @@ def is_header(names: list[str]) -> bool:
     """Whether some cells are the names of a report's columns."""
     known = known_columns(names)
     return len(known) >= ENOUGH_COLUMNS and bool(known & {"user", "arn"})
+
+
+def _is_prose(name: str) -> bool:
+    """Whether a cell is a part of a sentence, in which columns are named."""
+    return name.count(" ") >= _WORDS_OF_A_SENTENCE or name.endswith(".")
 
 
 def _is_bent(names: list[str]) -> bool:

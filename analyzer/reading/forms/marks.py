@@ -24,6 +24,10 @@ _ROWS: Final = re.compile(
     re.IGNORECASE,
 )
 """A report's row, cut off from its header: behind the ARN stand times, flags and AWS's words alone."""
+_ROOTS: Final = re.compile(
+    rf'<root_account>"?\s*[,;\t|]\s*"?(?:arn"?\s*[:=]\s*"?)?{ARN_BEGINNING}root'.encode(), re.IGNORECASE
+)
+"""The row of root: its name, which nobody else has, and its ARN."""
 _CELLS: Final = re.compile(r"<[^>]*>|[^\w .-]+|\s{2,}")
 _AROUND: Final = " \t'\"`[](){}*&"
 _SHOWN: Final = 100
@@ -34,6 +38,8 @@ def refusal(data: bytes) -> DamagedError | NotAReportError:
     start = data[:_LOOKED_AT]
     if BEGINNING.encode() in start:
         return DamagedError("base64 of a report in a form that is not known; keep the AWS CLI's answer, or the CSV")
+    if _ROOTS.search(start):
+        return DamagedError("rows with some of a report's columns, in a form that is not read; use the report itself")
     if _ROWS.search(start):
         return DamagedError("rows of a credential report without its header; use the report as AWS made it")
     for named in _NAMED.finditer(start):
@@ -41,7 +47,8 @@ def refusal(data: bytes) -> DamagedError | NotAReportError:
         line_end = start.find(b"\n", named.end())
         line = start[line_start : line_end if line_end >= 0 else len(start)][:65_536]
         cells = [cell.strip(_AROUND) for cell in _CELLS.split(line.decode("utf-8", errors="replace"))]
-        if len(known_columns(cells)) >= _ENOUGH:
+        words = line.decode("utf-8", errors="replace").split()
+        if len(known_columns(cells)) >= _ENOUGH or _ENOUGH <= len(known_columns(words)) == len(words):
             return OnlyMarksError(f"column names of a credential report in a form that is not known{first_line(data)}")
     return NotAReportError("no header of a credential report", first_line(data))
 

@@ -61,6 +61,7 @@ def reports_in_values(values: Iterable[object], form: str) -> Opened:
     What is no report beside one is damage. Raises NotAReportError where none is a report, DamagedError where one is,
     or was to be, and cannot be opened.
     """
+    _refuse_names(list(values))
     opened: Opened = []
     others: list[NotAReportError] = []
     for unit in _units(list(values)):
@@ -307,6 +308,13 @@ def _is_columnar(value: Mapping[Any, Any]) -> bool:
     return len(known_columns(map(str, value))) >= ENOUGH and all(
         isinstance(one, (dict, list)) for one in value.values()
     )
+
+
+def _refuse_names(values: Sequence[object]) -> None:
+    """Raise OnlyMarksError where all there is are the names of a report's columns."""
+    names = values[0] if len(values) == 1 and isinstance(values[0], list) else []
+    if names and all(isinstance(one, str) for one in names) and ENOUGH <= len(known_columns(names)) == len(names):
+        raise OnlyMarksError("the names of a report's columns, and no rows: that is no report of no users")
 
 
 def _refuse_nested(value: Mapping[Any, Any]) -> None:
