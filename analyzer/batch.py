@@ -335,7 +335,9 @@ def _only(tables: Tables, wanted: Flags) -> Tables:
         return tables
     users = tables.users[wanted].reset_index(drop=True)
     # Names of accounts and sources that are not wanted go as well.
-    few = {name: column.cat.remove_unused_categories() for name, column in users.items() if column.dtype == "category"}
+    few = {
+        str(name): column.cat.remove_unused_categories() for name, column in users.items() if column.dtype == "category"
+    }
     users = users.assign(**few)
     return Tables(users, unpivot(users), tables.reports)
 

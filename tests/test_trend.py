@@ -178,7 +178,9 @@ def test_what_is_wrong_with_the_earlier_report_is_no_issue_of_the_audit(tmp_path
 def test_snapshots_of_unknown_order_have_no_trend(tmp_path: Path) -> None:
     for name, day in (("a", BEFORE), ("b", BEFORE), ("c", NOW)):
         write(tmp_path / f"{day}/{name}-{A}.csv", of(A, anna=IDLE, ci=IDLE, **{name: IDLE}))
-        write(tmp_path / f"{NOW if day == BEFORE else BEFORE}/{name}-{B}.csv", of(B, anna=IDLE, ci=IDLE, **{name: IDLE}))
+        write(
+            tmp_path / f"{NOW if day == BEFORE else BEFORE}/{name}-{B}.csv", of(B, anna=IDLE, ci=IDLE, **{name: IDLE})
+        )
     found = run(tmp_path)
     assert found.trend is None
     assert found.exit_code == 3

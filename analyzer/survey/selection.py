@@ -8,7 +8,7 @@ from datetime import datetime  # noqa: TC003 - a field of a named tuple
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.errors import InputError, first_few
-from analyzer.reading.issues import CODES, Level
+from analyzer.reading.issues import CODES, PROVE_NO_ABSENCE, Level
 from analyzer.reading.times import DAY, MICROSECOND
 from analyzer.survey.accounts import UNKNOWN, Account
 from analyzer.survey.names import end_of_month, start_of_month
@@ -113,7 +113,7 @@ def without_unknown_order(selected: Sequence[Selected], log: IssueLog) -> list[S
 
 def not_whole(issues: Iterable[Row]) -> set[str]:
     """Return the sources that may hold some of their users only: who is not there need not have gone."""
-    return {source for source, *_, code, _ in issues if code == "filtered_form" or CODES[code].level >= Level.REJECTED}
+    return {row[0] for row in issues if row[4] in PROVE_NO_ABSENCE or CODES[row[4]].level >= Level.REJECTED}
 
 
 def _captured(entries: Iterable[Entry], spans: Iterable[Span | None]) -> dict[Account, set[Span]]:

@@ -8,28 +8,8 @@ import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import end
-from analyzer.cli.options import AuditEvidence, Engine, ExitZero, Judging, Paths, Showing, Verbose
+from analyzer.cli.options import AuditEvidence, Engine, ExitZero, Judging, Paths, Showing, Snapshots, Verbose
 
-AsOf = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WHEN",
-        help="Judge at this instant: a date (the end of that day, UTC), a date-time (UTC unless it has an offset), "
-        "or the word now. Without it, each report is judged at the time it was captured.",
-        show_default=False,
-    ),
-]
-EverySnapshot = Annotated[
-    bool, typer.Option("--every-snapshot", help="Judge every snapshot of an account, not only one.")
-]
-NoTrend = Annotated[
-    bool,
-    typer.Option(
-        "--no-trend",
-        help="Do not compare each account's judged snapshot with the one before it. With --every-snapshot it is not "
-        "compared either.",
-    ),
-]
 FailOn = Annotated[
     str,
     typer.Option(
@@ -51,11 +31,9 @@ Strict = Annotated[
 def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     paths: Paths,
     *,
-    as_of: AsOf = None,
+    snapshots: Snapshots,
     evidence: AuditEvidence,
     judging: Judging,
-    every_snapshot: EverySnapshot = False,
-    no_trend: NoTrend = False,
     engine: Engine,
     fail_on: FailOn = "low",
     strict: Strict = False,
@@ -78,19 +56,17 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       aws iam get-credential-report | credreport audit - --format parquet
       credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
     """  # noqa: D301 - \b keeps the examples' lines
-    instant, formats, tables = values.instant(as_of), evidence.chosen(), evidence.chosen_tables()
+    which, formats, tables = snapshots.chosen(), evidence.chosen(), evidence.chosen_tables()
     account, where = judging.account(), engine.chosen(paths, evidence.output)
     checklist, least, times = judging.checklist(), values.severity(fail_on), judging.times()
-
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.audit import Ending, show_audit  # noqa: PLC0415
-    from analyzer.evidence.answer import exit_reason  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
         run = pipeline.audit(
             paths,
-            pipeline.Settings(checklist, instant, every_snapshot, account, times, judging.limits(), not no_trend),
+            pipeline.Settings(checklist, **which, account_id=account, captured_at=times, limits=judging.limits()),
             evidence.output,
             formats=formats,
             tables=tables,
@@ -100,5 +76,5 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
         )
     ending = Ending(least, strict, exit_zero)
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
-    facts = run.summary.facts | {"exit_reason": exit_reason(run.summary, **ending._asdict())}
+    facts = run.summary.facts | {"exit_reason": ending.reason(run.summary)}
     return end(code, facts, run, lambda: show_audit(run, ending, verbose=verbose), showing, exit_zero=exit_zero)
