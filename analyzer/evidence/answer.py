@@ -95,7 +95,11 @@ def trend(summary: Summary) -> str:
     )
     days = sorted({f"{one:%Y-%m-%d}" for one in table["earlier_captured_at"].unique().to_pylist()})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    each = "" if summary.settings.as_of is None else "; each judged at its own capture time"
+    # At another instant than its capture the judged one has other counts in the answer above.
+    differs = summary.settings.as_of is not None and table["captured_at"].unique().to_pylist() != [
+        summary.settings.as_of
+    ]
+    each = "; each judged at its own capture time" if differs else ""
     unknown = f", {sums['undecided']:,} that cannot be told any more" if sums["undecided"] else ""
     before = f"{sums['open_before']:,} at the snapshot{'' if len(days) == 1 else 's'} before ({when}{each})"
     return f"{some}{sums['open']:,} {what}, {before}: {sums['new']:,} new, {sums['fixed']:,} fixed{unknown}."
