@@ -38,7 +38,7 @@ def printed(command: str) -> str:
         shutil.copytree(ROOT / "sample_reports", Path(folder) / "sample_reports")
         environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1"}
         program = Path(sys.executable).with_name(script)
-        if arguments[0] in {"render", "verify"}:
+        if arguments[0] in {"render", "verify", "show"}:
             audited = [str(program), "audit", "sample_reports", "-o", "evidence"]
             subprocess.run(audited, cwd=folder, capture_output=True, check=False, env=environment)
         if "--store history" in command and arguments[0] != "ingest":

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from analyzer.cli.signals import Interrupted
 from analyzer.cli.streams import complain, print_json, silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from analyzer.cli.options import Showing
     from analyzer.pipeline import Left
 
 
-def show(facts: dict[str, Any], draw: Callable[[], None], showing: Showing) -> None:
-    """Print `facts` as JSON, or call `draw`, or print nothing, as `showing` has it."""
+Rows: TypeAlias = "tuple[str, Iterable[str] | None] | None"
+"""A list that JSON has behind the facts: its name, and its objects as JSON, or none where they were not kept."""
+
+
+def show(facts: dict[str, Any], draw: Callable[[], None], showing: Showing, rows: Rows = None) -> None:
+    """Print `facts`, and `rows` behind them, as JSON, or call `draw`, or print nothing, as `showing` has it."""
     if showing.as_json:
-        print_json(facts)
+        name, found = rows or ("", None)
+        if rows and found is None:
+            facts = {**facts, name: None}
+        print_json(facts, name, found)
     elif not showing.quiet:
         draw()
 
@@ -30,6 +37,7 @@ def end(  # noqa: PLR0913 - what was found, and how it is shown
     showing: Showing,
     *,
     exit_zero: bool = False,
+    rows: Rows = None,
 ) -> int:
     """Show what was found and written, and return the exit code: it is that of the evidence, shown or not.
 
@@ -38,7 +46,7 @@ def end(  # noqa: PLR0913 - what was found, and how it is shown
     code = 0 if exit_zero and code == 1 else code
     output = left.folder
     try:
-        show({**facts, "output": output, "files": left.files, "exit_code": code}, draw, showing)
+        show({**facts, "output": output, "files": left.files, "exit_code": code}, draw, showing, rows)
     except (Exception, Interrupted) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
         silence()
         complain(f"the summary could not be shown: {error}", f"the evidence is complete in {output}")

@@ -80,6 +80,22 @@ WorkbookRows = Annotated[
     ),
 ]
 ROWS_OF_A_SHEET: int = 100_000
+FailOn = Annotated[
+    str,
+    typer.Option(
+        metavar="SEVERITY",
+        help="Exit 1 only where a check of this severity, or a graver one, fails or is undecided: critical, high, "
+        "medium or low.",
+    ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Exit 3 also for repaired rows, unreadable cells and doubtful reports, and 1 also for what is left to a "
+        "person.",
+    ),
+]
 ExitZero = Annotated[
     bool, typer.Option("--exit-zero", help="Exit 0 instead of 1 when credentials fail or could not be decided.")
 ]
@@ -105,7 +121,8 @@ class Judging:
         typer.Option(
             "--control",
             metavar="ID",
-            help="Judge this control only. Repeat, or separate by commas.",
+            help="Judge this control only: its id, or its number in the benchmark (without --benchmark: in the newest "
+            "CIS version). Repeat, or separate by commas.",
             show_default=False,
         ),
     ] = field(default_factory=list)

@@ -8,7 +8,10 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 def prepare() -> None:
@@ -34,13 +37,30 @@ def complain(message: str, hint: str) -> None:
     sys.stderr.write(f"{error}error:{plain} {printable(message)}\n{tip}hint:{plain} {printable(hint)}\n")
 
 
-def print_json(facts: dict[str, Any]) -> None:
-    """Print `facts` as JSON on standard output."""
+def print_json(facts: dict[str, Any], name: str = "", rows: Iterable[str] | None = None) -> None:
+    """Print `facts` as JSON on standard output.
+
+    `rows`, JSON objects that may be too many to be in memory together, follow as the list `name`, each on a line.
+    """
+    text = json.dumps(facts, indent=2, ensure_ascii=True)
     try:
-        sys.stdout.write(json.dumps(facts, indent=2, ensure_ascii=True) + "\n")
+        if rows is None:
+            sys.stdout.write(f"{text}\n")
+        else:
+            sys.stdout.write(f"{text.removesuffix('}').rstrip()},\n  {json.dumps(name)}: ")
+            sys.stdout.writelines(_list_of(rows))
+            sys.stdout.write("\n}\n")
         sys.stdout.flush()
     except BrokenPipeError:
         silence()
+
+
+def _list_of(rows: Iterable[str]) -> Iterator[str]:
+    before, after = "[\n    ", "[]"
+    for row in rows:
+        yield before + row
+        before, after = ",\n    ", "\n  ]"
+    yield after
 
 
 def silence() -> None:

@@ -123,6 +123,14 @@ def controls(given: list[str]) -> list[str]:
     return names
 
 
+def some(option: str, given: list[str]) -> list[str]:
+    """Return the values of an option that narrows. Where it is given and names nothing, that is no wish for all."""
+    names = split(given)
+    if given and not names:
+        raise UsageError(f"{option}: nothing chosen", "give it a value, or leave it out")
+    return names
+
+
 def choices(option: str, given: Iterable[str], names: tuple[str, ...]) -> list[str]:
     """Return which of `names` were given, in the order of `names`. Raises UsageError for others, and for none."""
     chosen = {known(option, name, names) for name in split(given)}

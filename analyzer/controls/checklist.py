@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.catalog import BY_ID, CONTROLS
 from analyzer.controls.frameworks import BENCHMARKS, NEWEST_CIS, Benchmark, Requirement
+from analyzer.controls.naming import named
 from analyzer.errors import UsageError, known
 
 if TYPE_CHECKING:
@@ -114,15 +115,18 @@ class Checklist:
         return next((one for one in self.checks if one.control.id == UNUSED.id), None)
 
 
-def make_checklist(
+def make_checklist(  # noqa: PLR0913 - one parameter an option
     *,
     benchmark: str | None = None,
     controls: Sequence[str] = (),
     policy: Policy | None = None,
     max_idle_days: int | None = None,
     all_controls: bool = False,
+    option: str = "--control",
 ) -> Checklist:
-    """Return what to judge: all controls, or those of `benchmark` (an id), narrowed to `controls` (ids) where given.
+    """Return what to judge: all controls, or those of `benchmark` (an id), narrowed to `controls` where given.
+
+    These are named by id, or by number in the benchmark (see `naming`); `option` is what errors say that names them.
 
     Without a benchmark, a control that is a stricter reading of another one is judged where `controls` or the policy
     names it, or with `all_controls`. The policy may switch controls off that are not named in `controls`. A parameter
@@ -130,20 +134,13 @@ def make_checklist(
     unknown ids, for a control that the benchmark does not have, and where nothing is left to judge.
     """
     chosen_benchmark = None if benchmark is None else BENCHMARKS[known("--benchmark", benchmark, BENCHMARKS)]
-    asked = [known("--control", one, BY_ID) for one in controls]
-    _refuse_two_choices(all_controls=all_controls, control=bool(asked), benchmark=bool(chosen_benchmark))
+    _refuse_two_choices(all_controls=all_controls, control=bool(controls), benchmark=bool(chosen_benchmark))
     requirements = _requirements(chosen_benchmark)
-    if chosen_benchmark:
-        for one in asked:
-            if not any(requirement.control == one for requirement in requirements):
-                raise UsageError(
-                    f"{one} is no part of {chosen_benchmark.title}",
-                    f"it has {', '.join(dict.fromkeys(requirement.control for requirement in requirements))}",
-                )
+    asked = named(controls, requirements, chosen_benchmark, option)
     checks, left_out = [], []
     for requirement in requirements:
         control = BY_ID[requirement.control]
-        if asked and control.id not in asked:
+        if asked and requirement not in asked:
             continue
         if not asked and policy and not policy.enabled(control.id):
             left_out.append(control.id)

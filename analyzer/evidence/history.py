@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
+from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
 from analyzer.evidence.answer import checklist_in_words
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import WithIssues, issue_codes
-from analyzer.evidence.survival import kaplan_meier
+from analyzer.evidence.survival import Bounds
 from analyzer.reading.issues import Level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pandas as pd
-
     from analyzer.controls.checklist import Check
 
+_COUNTS: Final = ("open", "waived", "closed", "lost_sight", "reopened", "not_checked", "manual")
 IDENTITY: Final = "A user is known by account, name and creation; a key by its user and creation, not by its slot."
+
+
+class Undecided(NamedTuple):
+    """How much of a control the newest snapshots could not decide; `manual` of it is left to a person."""
+
+    not_checked: int
+    manual: int
+    waived: int
+    manual_waived: int
+
+    def left(self, *, strict: bool) -> int:
+        """Return how many count: neither waived nor, unless `strict`, left to a person."""
+        return self.not_checked - self.waived - (0 if strict else self.manual - self.manual_waived)
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,8 @@ class History(WithIssues):
     """The reference dates; empty: each snapshot was judged at its own capture time."""
     not_covered: tuple[tuple[str, str], ...] = ()
     """With a series of reference dates: (date, account) pairs for which there was no snapshot."""
+    undecided: Mapping[str, Undecided] = field(default_factory=dict)
+    """By control what could not be decided in the newest snapshots."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> History:
@@ -59,6 +75,9 @@ class History(WithIssues):
             sla_days=facts["sla_days"],
             series=tuple(datetime.fromisoformat(date) for date in facts["series"]),
             not_covered=tuple((date, account) for date, account in facts["not_covered"]),
+            undecided={
+                one["control"]: Undecided(*(one[name] for name in Undecided._fields)) for one in facts["undecided"]
+            },
         )
 
     @property
@@ -68,7 +87,19 @@ class History(WithIssues):
     @cached_property
     def measures(self) -> list[dict[str, Any]]:
         """What is measured of each control: see `measure`."""
-        return [measure(self.lifetimes, one.control.id, self.sla_days) for one in self._controls]
+        nothing = Undecided(0, 0, 0, 0)
+        return [
+            measure(self.lifetimes, one.control.id, self.sla_days, self.undecided.get(one.control.id, nothing))
+            for one in self._controls
+        ]
+
+    @cached_property
+    def wider_than_sla(self) -> tuple[int, float]:
+        """How many accounts have snapshots further apart than the deadline that was asked about, and how many days."""
+        rows = self.coverage.drop_duplicates("account_id")
+        days = rows["usual_days"][rows["snapshots"].to_numpy() > 1].to_numpy(dtype=np.float64)
+        wide = days[days > (np.inf if self.sla_days is None else self.sla_days)]
+        return len(wide), float(wide.max(initial=0))
 
     @property
     def _controls(self) -> list[Check]:
@@ -88,26 +119,55 @@ class History(WithIssues):
         """The answer in lines."""
         accounts = self.coverage["account_id"].nunique()
         gaps = int(self.coverage["gap_from"].notna().sum())
-        names = ("open", "waived", "closed", "lost_sight", "reopened")
-        totals = {name: sum(one[name] for one in self.measures) for name in names}
+        totals = {name: sum(one[name] for one in self.measures) for name in _COUNTS}
         waived = f" ({totals['waived']:,} of them waived)" if totals["waived"] else ""
         first, last = self.coverage["first"].min(), self.coverage["last"].max()
         span = f", {first:%Y-%m-%d} to {last:%Y-%m-%d}" if accounts else ""
         snapshots = int(self.coverage.drop_duplicates("account_id")["snapshots"].sum())
-        sight = f"of {totals['lost_sight']:,} sight was lost"
-        came_back = f"{totals['closed']:,} closed, {totals['reopened']:,} came back"
         with_gaps = self.coverage["account_id"][self.coverage["gap_from"].notna().to_numpy()].astype("str").unique()
         missing = f"{counted(gaps, 'gap')} in which snapshots are missing"
         if gaps:
             missing += f" ({first_few(list(with_gaps))})"
         lines = [
-            f"{counted(totals['open'], 'failure')} open{waived}; {came_back}; {sight}.",
+            f"{counted(totals['open'], 'failure')} open{waived}: {self._sum_in_words(totals)}.",
+            *self._undecided_in_words(totals),
             f"{counted(snapshots, 'snapshot')} of {counted(accounts, 'account')}{span}; {missing}.",
         ]
         if self.not_covered:
             pairs = first_few([f"{account} at {date}" for date, account in self.not_covered])
             lines.append(f"Not covered, without a snapshot by then: {pairs}.")
+        if (wide := self.sla_in_words) is not None:
+            lines.append(wide)
         return lines + checklist_in_words(self.settings.checklist)
+
+    def _sum_in_words(self, totals: Mapping[str, int]) -> str:
+        """Return how those that are open come about: what was there, opened, was closed, and was lost sight of."""
+        there = int(self.lifetimes["censored_left"].sum())
+        since = len(self.lifetimes) - there
+        return (
+            f"{there:,} in the oldest snapshots, {since:,} opened since ({totals['reopened']:,} came back), "
+            f"{totals['closed']:,} closed; of {totals['lost_sight']:,} sight was lost"
+        )
+
+    @property
+    def sla_in_words(self) -> str | None:
+        """Return that snapshots are too far apart for the deadline that was asked about; None where they are not."""
+        accounts, days = self.wider_than_sla
+        if not accounts:
+            return None
+        whose = f"{accounts:,} of {self.coverage['account_id'].nunique():,} accounts"
+        return (
+            f"{counted(self.sla_days or 0, 'day')} is less than what usually lies between two snapshots of {whose} "
+            f"(up to {days:,.0f} days): these cannot tell a fix in time from a late one."
+        )
+
+    def _undecided_in_words(self, totals: Mapping[str, int]) -> list[str]:
+        """Return the line on what the newest snapshots could not decide, where there is any."""
+        unsure, manual = totals["not_checked"] - totals["manual"], totals["manual"]
+        parts = [f"{counted(unsure, 'check')} could not be decided"] if unsure else []
+        if manual:
+            parts.append(f"{counted(manual, 'check')} {'is' if manual == 1 else 'are'} left to a person")
+        return [f"In the newest snapshots {' and '.join(parts)}."] if parts else []
 
     @property
     def method(self) -> list[str]:
@@ -121,8 +181,13 @@ class History(WithIssues):
             "Missing: an interval longer than 1.5 times the account's usual one.",
             "censored_left: it failed in the account's oldest snapshot already, and began at an unknown time before.",
             "censored_right: the account's newest snapshot shows it still failing.",
-            "median_days, p90_days, within_sla: days from first seen to seen closed, by Kaplan and Meier (J. Am. Stat.",
-            "Assoc. 53, 1958), since open failures are not over yet; without those of unknown beginning.",
+            "A failure began, and was closed, at some instant between two snapshots, or began as its limit in days was",
+            "crossed: opened_earliest to opened_latest, closed_earliest to closed_latest. Nothing tells when.",
+            "median_days, p90_days, within_sla: by Kaplan and Meier (J. Am. Stat. Assoc. 53, 1958), since what is",
+            "open is not over yet; once by the fewest days that snapshots allow for each failure (_min), once by the",
+            "most (_max).",
+            "of_unknown_beginning: left out of these; no snapshot shows them before, without the failure.",
+            "not_checked: what the newest snapshots could not decide; manual of it is left to a person.",
             IDENTITY,
         ]
 
@@ -135,40 +200,67 @@ class History(WithIssues):
             "series": [f"{date:%Y-%m-%dT%H:%M:%S.%fZ}" for date in self.series],
             "measures": self.measures,
             "not_covered": [list(pair) for pair in self.not_covered],
+            "undecided": [{"control": name, **one._asdict()} for name, one in self.undecided.items()],
             "issues": self.issue_counts,
             "inputs": self.inputs,
         }
 
     @property
     def exit_code(self) -> int:
-        """0: nothing is open in the newest snapshots but what is waived; 1: something is; 3: input was not read."""
-        if self.has_issues(Level.REJECTED):
+        """0: what the newest snapshots hold passes, is waived or left to a person; 1: not so; 3: input was not read."""
+        return self.exit_code_of()
+
+    def exit_code_of(self, *, fail_on: Severity = Severity.LOW, strict: bool = False) -> int:
+        """Return the same where checks count that are as severe as `fail_on`, or more: see `Summary.exit_code_of`."""
+        if self.has_issues(Level.REPAIRED if strict else Level.REJECTED):
             return 3
-        return 1 if any(one["open"] > one["waived"] for one in self.measures) else 0
+        severities = list(Severity)
+        counting = [one.value for one in severities[: severities.index(fail_on) + 1]]
+        is_open = (self.lifetimes["state"] == "open") & self.lifetimes["waiver"].isna()
+        if (is_open & self.lifetimes["severity"].isin(counting)).any():
+            return 1
+        counted_ones = {one.control.id for one in self.settings.checklist.checks if one.severity.value in counting}
+        left = sum(one.left(strict=strict) for name, one in self.undecided.items() if name in counted_ones)
+        return 1 if left else 0
 
 
-def measure(lifetimes: pd.DataFrame, control: str, sla_days: int | None) -> dict[str, Any]:
+def count_undecided(rows: pd.DataFrame) -> dict[str, Undecided]:
+    """Return by control the counts of what could not be decided (columns: `UNDECIDED`)."""
+    manual, waived = (one.to_numpy(dtype=bool) for one in (rows["manual"], rows["waiver"].notna()))
+    flags = {"not_checked": True, "manual": manual, "waived": waived, "manual_waived": manual & waived}
+    names = rows["control"].astype("str").to_numpy()
+    counts = pd.DataFrame(flags, index=range(len(rows))).groupby(names).sum()
+    return {str(name): Undecided(*map(int, row)) for name, *row in counts.itertuples()}
+
+
+def measure(lifetimes: pd.DataFrame, control: str, sla_days: int | None, undecided: Undecided) -> dict[str, Any]:
     """Return the counts of a control's lifetimes by state, and how long fixes took.
 
-    `median_days` and `p90_days` are by Kaplan and Meier, since open failures are censored; None where so many were not
-    fixed in the time seen. What failed in an account's oldest snapshot already (`censored_left`) has no known beginning
-    and is left out of them. `waived` counts open ones that a waiver covers. `within_sla` is the share fixed
-    within `sla_days`, by the same estimate.
+    `waived` counts open ones that a waiver covers; `not_checked` what the newest snapshots could not decide, `manual`
+    how much of it is left to a person.
+
+    The days and shares are bounds, from what is certain of each failure (see `spans`): `median_days` and `p90_days` are
+    by Kaplan and Meier, since open failures are censored; None where so many were not fixed in the time seen.
+    `within_sla` is the share fixed within `sla_days`, by the same estimates.
     """
     mine = lifetimes[(lifetimes["control"] == control).to_numpy()]
     state = mine["state"].astype("str").to_numpy()
     counts = {name: int((state == name).sum()) for name in ("open", "closed", "lost_sight")}
-    waived = int(mine["waiver"].notna().sum())
-    timed = ~mine["censored_left"].to_numpy(dtype=bool)
-    curve = kaplan_meier(mine["days_open"].to_numpy(dtype=np.int64)[timed], (state == "closed")[timed])
-    within = None if sla_days is None or not timed.any() else round(1 - float(curve.share_at(sla_days)), 4)
+    bounds = Bounds.of(mine)
+    shares = None if sla_days is None else bounds.closed_within(sla_days)
+    median, late = bounds.quantile(0.5), bounds.quantile(0.9)
     return {
         "control": control,
         **counts,
-        "waived": waived,
+        "waived": int(mine["waiver"].notna().sum()),
         "reopened": int((mine["reopened"] > 0).sum()),
-        "of_unknown_beginning": int((~timed).sum()),
-        "median_days": curve.quantile(0.5) if timed.any() else None,
-        "p90_days": curve.quantile(0.9) if timed.any() else None,
-        "within_sla": within,
+        "of_unknown_beginning": len(mine) - bounds.count,
+        "median_days_min": median[0],
+        "median_days_max": median[1],
+        "p90_days_min": late[0],
+        "p90_days_max": late[1],
+        "within_sla_min": None if shares is None else round(shares[0], 4),
+        "within_sla_max": None if shares is None else round(shares[1], 4),
+        "not_checked": undecided.not_checked,
+        "manual": undecided.manual,
     }

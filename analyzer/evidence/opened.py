@@ -5,17 +5,21 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 
+from analyzer.errors import AnalyzerError, InputError
 from analyzer.evidence import storage
 from analyzer.evidence.comparison import Comparison
 from analyzer.evidence.history import History
 from analyzer.evidence.inputs import inputs_of_facts
+from analyzer.evidence.seal import MANIFEST, manifest_of, no_evidence_set, read_manifest
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import Summary
+from analyzer.survey.files import is_url, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from pyarrow import parquet
 
     from analyzer.evidence.tables import Whole
+    from analyzer.evidence.worst import Choice
 
 _BATCH: Final = 100_000
 """Rows that are read together."""
@@ -56,6 +61,37 @@ class EvidenceSet:
         for name in sorted([*(output["name"] for output in manifest["outputs"]), *extra]):
             files.setdefault(name.partition("/")[0].removesuffix(".parquet"), []).append(name)
         return cls(place, manifest, {table: tuple(names) for table, names in files.items()}, inputs)
+
+    @classmethod
+    def at(cls, place: str) -> EvidenceSet:
+        """Return the set that stands at a path or URL. Raises InputError where there is none of this version."""
+        if not is_url(place):
+            return cls.of(place, read_manifest(Path(place)))
+        try:
+            data = storage.get(place, MANIFEST)
+        except FileNotFoundError:
+            raise no_evidence_set(place) from None
+        except AnalyzerError:
+            raise
+        except Exception as error:  # each kind of storage has errors of its own
+            raise InputError(f"cannot read {place}: {why(error)}", "check the URL and your permissions") from error
+        return cls.of(place, manifest_of(data, place))
+
+    def require_as_written(self, *names: str) -> None:
+        """Raise InputError where the files of some tables are not those that the manifest describes."""
+        files = {file for name in names for file in self.files.get(name, ())}
+        for one in self.manifest["outputs"]:
+            if one["name"] in files and self._digest(one["name"]) != one["sha256"]:
+                raise InputError(
+                    f"not as it was written: {one['name']} in {self.place}",
+                    "see `credreport verify`; take the set from where it was stored first, or run credreport again",
+                )
+
+    def _digest(self, name: str) -> str | None:
+        try:
+            return storage.digest(self.place, name)
+        except FileNotFoundError:
+            return None
 
     @property
     def kind(self) -> str:
@@ -117,6 +153,18 @@ class EvidenceSet:
                     start = end
         return pa.concat_tables(found).unify_dictionaries().combine_chunks()
 
+    def rows_where(self, name: str, where: Choice, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield the rows that `where` chooses, in stored order, some 100,000 at a time.
+
+        Where a row group holds none, only the columns that the choice needs are read.
+        """
+        for file in self._opened(name):
+            with closing(file):
+                for group in range(file.metadata.num_row_groups):
+                    positions = _where(file, group, where)
+                    if len(positions):
+                        yield from (some for some in _taken(file, group, positions, columns) if some.num_rows)
+
     def rows(self, name: str) -> int:
         """Return how many rows a table has."""
         count = 0
@@ -134,6 +182,12 @@ class EvidenceSet:
 
         for file in self.files[name]:
             yield parquet.ParquetFile(storage.opened(self.place, file))
+
+
+def _where(file: parquet.ParquetFile, group: int, where: Choice) -> Whole:
+    """Return which rows of a row group are chosen."""
+    batches = file.iter_batches(_BATCH, row_groups=[group], columns=list(where.needs))
+    return np.flatnonzero(np.concatenate([where.of(pa.Table.from_batches([batch])) for batch in batches]))
 
 
 def _taken(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analyzer.reading.columns import TIME, column_of, records
 
@@ -25,6 +27,26 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
         {key: iso(value) if isinstance(value, pd.Timestamp) else value for key, value in row.items()}
         for row in records(frame)
     ]
+
+
+def json_rows(table: pa.Table) -> list[str]:
+    """Return the rows of a table as JSON objects, times as ISO 8601. Each distinct value of a column is made once."""
+    if not table.num_rows:
+        return []
+    pieces: list[Any] = []
+    for number, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        pieces += [f"{', ' if number else '{'}{json.dumps(name)}: ", _json_texts(column)]
+    rows: list[str] = pc.binary_join_element_wise(*pieces, "}", "").to_pylist()
+    return rows
+
+
+def _json_texts(column: pa.ChunkedArray) -> pa.Array:
+    """Return the values of a column as JSON has them."""
+    values = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    values = values.unify_dictionaries().combine_chunks()
+    plain = [iso(one) if isinstance(one, datetime) else one for one in values.dictionary.to_pylist()]
+    texts = pa.array([json.dumps(one) for one in plain], pa.string())
+    return pc.fill_null(texts.take(values.indices), "null")
 
 
 def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -156,6 +156,13 @@ LIFETIMES: Final = pa.schema(
         "source": FEW,
         "line": pa.int32(),
         "waiver": FEW,
+        "opened_earliest": TIME,
+        "opened_latest": TIME,
+        "closed_earliest": TIME,
+        "closed_latest": TIME,
+        "open_days_min": pa.float64(),
+        "open_days_max": pa.float64(),
+        "lost_at": TIME,
     }
 )
 """One row for each unbroken run of snapshots in which a subject fails a control.
@@ -165,7 +172,15 @@ LIFETIMES: Final = pa.schema(
 (the next snapshot cannot tell, or snapshots are missing before it: no fix is claimed). `days_open` are whole days from
 `first_seen` to `closed_at`, else to `last_seen`. `censored_left`: it failed in the account's oldest snapshot, so it is
 older than it seems. `reopened`: how often the subject had failed and been closed before. `message`, `source` and `line`
-are of the last failing finding. `waiver` is the policy's waiver that covers an open failure."""
+are of the last failing finding. `waiver` is the policy's waiver that covers an open failure.
+
+A failure began between `opened_earliest` and `opened_latest` (`first_seen`), and was closed between `closed_earliest`
+and `closed_latest` (the snapshot that shows so): it was open for `open_days_min` to `open_days_max` days.
+`opened_earliest` is the last snapshot that shows the subject without the failure; where a control counts days, the
+instant at which the limit was crossed, if that is later; null where neither is known. Of a failure that was not seen
+closed, `closed_*` and `open_days_max` are null, and `open_days_min` reaches to `last_seen`. `lost_at` is the snapshot
+at which sight of it was lost. Whether a failure was closed and came back between two snapshots that both show it is in
+no report: it is one row then."""
 
 TREND: Final = pa.schema(
     {
@@ -175,10 +190,27 @@ TREND: Final = pa.schema(
         "opened": pa.int64(),
         "closed": pa.int64(),
         "accounts": pa.int64(),
+        "lost": pa.int64(),
     }
 )
 """By day (UTC) on which something was captured and by control: failures open at its end, by each account's newest
-snapshot until then; how many were first seen, and how many were seen closed, on that day; accounts seen so far."""
+snapshot until then; how many were first seen, and how many were seen closed, on that day; accounts seen so far; of how
+many sight was lost on that day. What is open is what was before, and `opened` less `closed` less `lost`."""
+
+UNDECIDED: Final = pa.schema(
+    {
+        "control": FEW,
+        "severity": FEW,
+        "account_id": FEW,
+        "user": TEXT,
+        "credential": FEW,
+        "manual": pa.bool_(),
+        "last_seen": TIME,
+        "waiver": FEW,
+    }
+)
+"""What could not be decided in the newest snapshots of a history; `manual` is left to a person. It is not written:
+`History.undecided` counts it."""
 
 COVERAGE: Final = pa.schema(
     {
@@ -243,9 +275,14 @@ MEASURES: Final = pa.schema(
         "lost_sight": pa.int64(),
         "reopened": pa.int64(),
         "of_unknown_beginning": pa.int64(),
-        "median_days": pa.int64(),
-        "p90_days": pa.int64(),
-        "within_sla": pa.float64(),
+        "median_days_min": pa.float64(),
+        "median_days_max": pa.float64(),
+        "p90_days_min": pa.float64(),
+        "p90_days_max": pa.float64(),
+        "within_sla_min": pa.float64(),
+        "within_sla_max": pa.float64(),
+        "not_checked": pa.int64(),
+        "manual": pa.int64(),
     }
 )
 """A row per control: see `measure`."""

@@ -38,7 +38,7 @@ _OUR_NAME: Final = f'"{PROGRAM}"'.encode()
 class DamagedSealError(InputError):
     """A manifest.json or rendered.json of credreport that is not as credreport wrote it; `file` is its name."""
 
-    def __init__(self, folder: Path, file: str, why: str) -> None:
+    def __init__(self, folder: Path | str, file: str, why: str) -> None:
         super().__init__(
             f"{file} in {folder} {why}", "take the evidence set from where it was stored first, or run credreport again"
         )
@@ -46,7 +46,7 @@ class DamagedSealError(InputError):
         self.file = file
         self.why = why
 
-    def __reduce__(self) -> tuple[type[DamagedSealError], tuple[Path, str, str]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[DamagedSealError], tuple[Path | str, str, str]]:  # type: ignore[override]
         """Let it pass from one process to another."""
         return type(self), (self.folder, self.file, self.why)
 
@@ -146,14 +146,27 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
     Raises InputError where there is none, or one of another version, and DamagedSealError where it was changed.
     """
-    found = find_document(folder, MANIFEST)
+    return _as_manifest(find_document(folder, MANIFEST), folder)
+
+
+def manifest_of(data: bytes, place: str) -> dict[str, Any]:
+    """Return the manifest whose bytes stand at a URL; raises as `read_manifest` does."""
+    return _as_manifest(_document_of(data, place, MANIFEST), place)
+
+
+def no_evidence_set(place: Path | str) -> InputError:
+    """Return the error that there is no evidence set at a place."""
+    return InputError(
+        f"no evidence set: {place} has no {MANIFEST} of {PROGRAM}",
+        "give the folder that `credreport audit -o DIR`, `compare` or `history` has written",
+    )
+
+
+def _as_manifest(found: dict[str, Any] | None, place: Path | str) -> dict[str, Any]:
     if found is None:
-        raise InputError(
-            f"no evidence set: {folder} has no {MANIFEST} of {PROGRAM}",
-            "give the folder that `credreport audit -o DIR`, `compare` or `history` has written",
-        )
-    _require_version(found, folder)
-    _require_rows(found.get("inputs"), folder, MANIFEST)
+        raise no_evidence_set(place)
+    _require_version(found, place)
+    _require_rows(found.get("inputs"), place, MANIFEST)
     return found
 
 
@@ -179,6 +192,10 @@ def find_document(folder: Path, name: str, *, without: str | None = None) -> dic
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", "check permissions and the disk") from error
+    return _document_of(data, folder, name, without=without)
+
+
+def _document_of(data: bytes, folder: Path | str, name: str, *, without: str | None = None) -> dict[str, Any] | None:
     if _OUR_NAME not in data and not _DIGEST_LINE.search(data):
         return None
     try:
@@ -207,7 +224,7 @@ def _plain_of_first_version(data: bytes) -> dict[str, Any] | None:
     return found if is_first and "digest" not in found else None
 
 
-def _require_version(document: Mapping[str, Any], folder: Path) -> None:
+def _require_version(document: Mapping[str, Any], folder: Path | str) -> None:
     version = document.get("schema_version")
     if version == SCHEMA_VERSION:
         return
@@ -220,7 +237,7 @@ def _require_version(document: Mapping[str, Any], folder: Path) -> None:
     )
 
 
-def _require_rows(rows: object, folder: Path, name: str) -> None:
+def _require_rows(rows: object, folder: Path | str, name: str) -> None:
     """Raise DamagedSealError unless `rows` are a list of what has a `name` and a `sha256`."""
     if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
         raise DamagedSealError(folder, name, "lacks the names and digests of files")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import shutil
 from contextlib import suppress
@@ -46,6 +47,13 @@ def opened(place: str, name: str) -> Any:  # noqa: ANN401 - a path, or a file ob
         return Path(place) / name
     system, root = file_system(place)
     return system.open(f"{root}/{name}", "rb")
+
+
+def digest(place: str, name: str) -> str:
+    """Return the SHA-256 of a file at `place`."""
+    found = opened(place, name)
+    with found.open("rb") if isinstance(found, Path) else found as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def make_folders(place: str, names: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analyzer.reading.columns import NO_TIME, coded, column_of, times_from
+from analyzer.reading.columns import NO_TIME, coded, column_of, microseconds, times_from
 from analyzer.reading.times import DAY
 
 if TYPE_CHECKING:
@@ -27,22 +27,25 @@ GAP: Final = 1.5
 class Calendar:
     """The instants (microseconds) of all snapshots by account and time.
 
-    `starts` has for each of `accounts` the position in `instants` of its oldest snapshot, and at the end their number.
+    `captured` are those at which they were taken, no later: an instant may be a date at which one is judged. `starts`
+    has for each of `accounts` the position in `instants` of its oldest snapshot, and at the end their number.
     """
 
     accounts: tuple[str, ...]
     starts: Whole
     instants: Whole
+    captured: Whole
 
     @classmethod
-    def of(cls, account_id: pd.Series[Any], instants: Whole) -> Calendar:
-        """Return the calendar of rows by their account (a category) and the instant of their snapshot."""
+    def of(cls, account_id: pd.Series[Any], instants: Whole, captured: Whole) -> Calendar:
+        """Return the calendar of rows by their account (a category) and the two instants of their snapshot."""
         account = account_id.cat.codes.to_numpy()
-        pairs = pd.DataFrame({"account": account, "instant": instants}).drop_duplicates()
+        rows = pd.DataFrame({"account": account, "instant": instants, "captured": captured})
+        pairs = rows.drop_duplicates(["account", "instant"])
         pairs = pairs.sort_values(["account", "instant"])
         names = tuple(str(name) for name in account_id.cat.categories)
         starts = np.searchsorted(pairs["account"].to_numpy(), np.arange(len(names) + 1))
-        return cls(names, starts, pairs["instant"].to_numpy())
+        return cls(names, starts, pairs["instant"].to_numpy(), pairs["captured"].to_numpy())
 
     @classmethod
     def joined(cls, calendars: Sequence[Calendar]) -> Calendar:
@@ -53,6 +56,7 @@ class Calendar:
             tuple(name for one in calendars for name in one.accounts),
             np.concatenate([*starts, offsets[-1:]]),
             np.concatenate([np.zeros(0, np.int64), *(one.instants for one in calendars)]),
+            np.concatenate([np.zeros(0, np.int64), *(one.captured for one in calendars)]),
         )
 
     def place(self, account: Whole, instants: Whole) -> Whole:
@@ -68,9 +72,16 @@ class Calendar:
 
     def instant(self, account: Whole, order: Whole) -> Whole:
         """Return the instants of snapshots (order 0: an account's oldest); `NO_TIME` where there is no such one."""
+        return self._at(self.instants, account, order)
+
+    def taken(self, account: Whole, order: Whole) -> Whole:
+        """Return likewise when snapshots were taken."""
+        return self._at(self.captured, account, order)
+
+    def _at(self, times: Whole, account: Whole, order: Whole) -> Whole:
         place = self.starts[account] + order
         there = place < self.starts[account + 1]
-        return np.where(there, self.instants[np.minimum(place, len(self.instants) - 1)], NO_TIME)
+        return np.where(there, times[np.minimum(place, len(times) - 1)], NO_TIME)
 
     def usual(self) -> npt.NDArray[np.float64]:
         """Return each account's usual interval in microseconds: the median, a day at least."""
@@ -137,9 +148,14 @@ class Timeline:
     @classmethod
     def of(cls, users: pd.DataFrame, instants: Whole) -> Timeline:
         """Return the timeline of rows whose snapshots are of `instants` (microseconds)."""
-        calendar = Calendar.of(users["account_id"], instants)
+        calendar = Calendar.of(users["account_id"], instants, microseconds(users["captured_at"]))
         account = users["account_id"].cat.codes.to_numpy().astype(np.int64)
         return cls(calendar, account, calendar.place(account, instants) - calendar.starts[account])
+
+    @property
+    def is_newest(self) -> npt.NDArray[np.bool_]:
+        """Which rows are of the newest snapshots of their accounts."""
+        return np.asarray(self.order + 1 == np.diff(self.calendar.starts)[self.account])
 
     @property
     def place(self) -> Whole:

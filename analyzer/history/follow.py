@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from analyzer.engine import ahead
 from analyzer.errors import InputError
-from analyzer.evidence.history import History
-from analyzer.evidence.schema import LIFETIMES, issues_table, stacked, to_arrow
+from analyzer.evidence.history import History, count_undecided
+from analyzer.evidence.schema import LIFETIMES, TREND, UNDECIDED, issues_table, stacked, to_arrow, to_pandas
 from analyzer.history import lifetimes, store
 from analyzer.history.calendar import Calendar, Timeline
-from analyzer.history.lifetimes import trend
 from analyzer.history.snapshots import (
     STORED_COLUMNS,
     accounts_of,
@@ -36,9 +36,10 @@ from analyzer.history.snapshots import (
     with_waivers,
 )
 from analyzer.judging.judge import verdicts
+from analyzer.reading.columns import NO_TIME, microseconds
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import Tables
-from analyzer.reading.times import since_epoch
+from analyzer.reading.times import DAY, since_epoch
 from analyzer.reading.unpivot import unpivot
 from analyzer.survey.selection import Selected, without_unknown_order
 
@@ -46,8 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    import pyarrow as pa
-
+    from analyzer.controls.checklist import Check
     from analyzer.evidence.settings import Settings
     from analyzer.history.snapshots import Rows
     from analyzer.survey.entry import Entry
@@ -62,12 +62,12 @@ MONTHLY = "monthly"
 class Followed:
     """What is found of the accounts of a batch.
 
-    `lifetimes` has the columns of `LIFETIMES`; `failing` counts failures by check and snapshot of the calendar. Both
-    are None where no snapshot is to be followed.
+    `lifetimes` has the columns of `LIFETIMES`, `undecided` those of `UNDECIDED`. They are None where no snapshot is to
+    be followed.
     """
 
     lifetimes: pa.Table | None
-    failing: Rows | None
+    undecided: pa.Table | None
     calendar: Calendar | None
     missing: Missing
 
@@ -122,17 +122,17 @@ class Following:
             )
         settings = self.settings
         calendar = Calendar.joined([one.calendar for one in every if one.calendar is not None])
-        failing = np.concatenate([one.failing for one in every if one.failing is not None], axis=1)
         found = by_account(stacked(lives))
-        is_open = (found["state"] == "open").to_numpy()
-        found = with_waivers(found, is_open, found["last_seen"], settings, calendar.accounts, log)
+        undecided = stacked([one.undecided for one in every if one.undecided is not None])
+        found, undecided = _with_waivers(found, undecided, settings, calendar, log)
         return History(
             settings=settings,
             inputs=inputs,
             lifetimes=found,
-            trend=trend(failing, found, settings.checklist.checks, calendar),
+            trend=trend(found, settings.checklist.checks, calendar),
             coverage=calendar.coverage(),
             issues=issues_table(log),
+            undecided=count_undecided(undecided),
             sla_days=self.sla_days,
             series=tuple(self.dates),
             not_covered=missing,
@@ -156,6 +156,18 @@ class Following:
         return self.joined(followed, reports, log)
 
 
+def _with_waivers(
+    found: pd.DataFrame, undecided: pd.DataFrame, settings: Settings, calendar: Calendar, log: IssueLog
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both with the policy's waivers: of what is open still, and of what could not be decided."""
+    columns = pa.schema([UNDECIDED.field(name) for name in UNDECIDED.names if name in LIFETIMES.names])
+    both = stacked([to_arrow(one, columns) for one in (found, undecided)])
+    is_open = np.append((found["state"] == "open").to_numpy(), np.ones(len(undecided), bool))
+    waiver = with_waivers(both, is_open, both["last_seen"], settings, calendar.accounts, log)["waiver"]
+    parts = (waiver.iloc[: len(found)], waiver.iloc[len(found) :].reset_index(drop=True))
+    return found.assign(waiver=parts[0]), undecided.assign(waiver=parts[1])
+
+
 def _follow(tables: Tables, settings: Settings, series: Sequence[datetime]) -> Followed:
     """Return the failures of some accounts, and the dates of the series at which one has no snapshot."""
     users = tables.users
@@ -173,7 +185,7 @@ def _follow(tables: Tables, settings: Settings, series: Sequence[datetime]) -> F
     said = verdicts(tables, instants, settings.checklist)
     timeline = Timeline.of(users, instants)
     lives = lifetimes.follow(users, tables.credentials, said, settings.checklist.checks, timeline)
-    return Followed(to_arrow(lives.lifetimes, LIFETIMES), lives.failing, lives.calendar, missing)
+    return Followed(to_arrow(lives.lifetimes, LIFETIMES), to_arrow(lives.undecided, UNDECIDED), lives.calendar, missing)
 
 
 def _of_series(
@@ -199,3 +211,39 @@ def months(first: datetime, last: datetime) -> list[datetime]:
     starts = [divmod(first.month + number, 12) for number in range(count + 1)]
     ends = [datetime(first.year + years, month + 1, 1, tzinfo=UTC) for years, month in starts]
     return [end - timedelta(microseconds=1) for end in ends]
+
+
+def trend(found: pd.DataFrame, chosen: Sequence[Check], calendar: Calendar) -> pd.DataFrame:
+    """Return `TREND`: by day and control the failures open at its end, first seen, seen closed, and lost sight of."""
+    days = np.unique(calendar.instants // DAY)
+    names = list(dict.fromkeys(one.control.id for one in chosen))
+    starts = calendar.starts[:-1][np.diff(calendar.starts) > 0]
+    seen = np.cumsum(np.bincount(np.searchsorted(days, calendar.instants[starts] // DAY), minlength=len(days)))
+    by_name = {name: number for number, name in enumerate(names)}
+    control = found["control"].astype("str").map(by_name).to_numpy().astype(np.int64)
+    opened, closed, lost = (
+        _by_day(found[name], control, days, len(names)) for name in ("first_seen", "closed_at", "lost_at")
+    )
+    size = len(names) * len(days)
+    table = pa.table(
+        {
+            "date": pa.array(np.tile(days, len(names)).astype(np.int32), pa.date32()),
+            "control": pa.array(np.repeat(np.arange(len(names)), len(days))),
+            "open": np.cumsum(opened - closed - lost, axis=1).ravel(),
+            "opened": opened.ravel(),
+            "closed": closed.ravel(),
+            "accounts": np.tile(seen, len(names)),
+            "lost": lost.ravel(),
+        }
+    )
+    control_names = pa.DictionaryArray.from_arrays(table["control"].combine_chunks().cast(pa.int32()), pa.array(names))
+    frame = to_pandas(table.set_column(1, "control", control_names).cast(TREND))
+    order = np.lexsort((np.arange(size), np.tile(days, len(names))))
+    return frame.take(order).reset_index(drop=True)
+
+
+def _by_day(times: pd.Series[Any], control: Rows, days: Rows, controls: int) -> Rows:
+    micros = microseconds(times)
+    known = micros != NO_TIME
+    cell = control[known] * len(days) + np.searchsorted(days, micros[known] // DAY)
+    return np.bincount(cell, minlength=controls * len(days)).reshape(controls, len(days))

@@ -3,11 +3,14 @@
 A failure lives through the unbroken run of an account's snapshots in which its subject fails. The next snapshot closes
 it if it shows that the subject no longer fails. Where that snapshot cannot tell, or comes after a gap in which others
 are missing, sight of the failure was lost and no fix is claimed.
+
+A snapshot is no instant at which anything happened: a failure began after the last snapshot that shows its subject
+without it, and was closed after the last one that shows it open. Between those and the next ones nothing is known.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,11 +19,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer.controls.vocabulary import Status
-from analyzer.evidence.schema import TREND, to_pandas
-from analyzer.history.calendar import GAP, Calendar
+from analyzer.controls.vocabulary import Reason, Status
+from analyzer.evidence.schema import UNDECIDED
+from analyzer.history.calendar import GAP
 from analyzer.history.snapshots import is_partial
-from analyzer.judging.staleness import codes_of, days_since
+from analyzer.judging.staleness import codes_of, days_since, is_because
 from analyzer.judging.verdicts import SUBJECTS, Verdicts
 from analyzer.judging.wording import messages
 from analyzer.reading.columns import (
@@ -44,12 +47,16 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from analyzer.controls.checklist import Check
-    from analyzer.history.calendar import Timeline
+    from analyzer.history.calendar import Calendar, Timeline
 
     Whole = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
 
-_FAIL, _NOT_CHECKED = (list(Status).index(one) for one in (Status.FAIL, Status.NOT_CHECKED))
+_FAIL, _NOT_CHECKED, _PASS = (list(Status).index(one) for one in (Status.FAIL, Status.NOT_CHECKED, Status.PASS))
+_OF_NOBODY: Final = (Reason.ROOT_NOT_IN_REPORT, Reason.COLUMN_NOT_IN_REPORT)
+"""With these reasons a control can say nothing of whom it is about: they are not in the report."""
+_LIMITS: Final = ("max_idle_days", "max_age_days")
+"""The parameters of controls that count days, up to a limit that makes the failure."""
 _STATES: Final = ["open", "closed", "lost_sight"]
 _CLOSINGS: Final = ["deleted", "deactivated", "used", "changed", "mfa_enabled", "other"]
 _KINDS: Final = [*Kind, "user"]
@@ -57,14 +64,14 @@ _KINDS: Final = [*Kind, "user"]
 
 @dataclass(frozen=True)
 class Lives:
-    """The failures of some accounts.
+    """The failures of some accounts, and what could not be decided in their newest snapshots.
 
-    `lifetimes` has the columns of `LIFETIMES`, and `user_row`, where each was last seen; `failing` how many
-    there are by control that judges and snapshot of the calendar.
+    `lifetimes` has the columns of `LIFETIMES`, and `user_row`, where each was last seen; `undecided` those of
+    `UNDECIDED`.
     """
 
     lifetimes: pd.DataFrame
-    failing: Whole
+    undecided: pd.DataFrame
     calendar: Calendar
 
 
@@ -72,15 +79,29 @@ class Lives:
 class _Runs:
     """Unbroken runs of snapshots in which a subject fails a control, by control, subject and time.
 
-    `first` and `last` are snapshots (their order within the account), `end` the last verdict of each; `undecided` where
-    the next snapshot cannot tell.
+    `first` and `last` are snapshots (their order within the account), `before` the last one before them that shows the
+    subject without the failure (-1: none does), `passes` where the control says there that it passes. `begin` and `end`
+    are the first and the last verdict of each; `undecided` where the next snapshot cannot tell.
     """
 
     subject: Whole
     first: Whole
     last: Whole
+    before: Whole
+    passes: Flags
+    begin: Verdicts
     end: Verdicts
     undecided: Flags
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Runs]) -> _Runs:
+        """Return the runs of one control after the other."""
+
+        def every(name: str) -> Any:  # noqa: ANN401 - an array, or verdicts
+            values = [getattr(part, name) for part in parts]
+            return Verdicts.joined(values) if isinstance(values[0], Verdicts) else np.concatenate(values)
+
+        return cls(**{field.name: every(field.name) for field in fields(cls)})
 
 
 def follow(
@@ -95,37 +116,108 @@ def follow(
     They stand by account, control, name of the user, credential and first appearance.
     """
     subjects = _Subjects(users, credentials, timeline)
-    place, snapshots = timeline.place, len(timeline.calendar.instants)
-    parts, failing = [], []
+    newest = timeline.is_newest
+    parts, undecided = [], []
     for one in verdicts:
-        parts.append(_runs(one, subjects.of(one), timeline))
-        failing.append(np.bincount(place[one.user_row[one.status == _FAIL]], minlength=snapshots))
-    runs = _Runs(
-        np.concatenate([part.subject for part in parts]),
-        np.concatenate([part.first for part in parts]),
-        np.concatenate([part.last for part in parts]),
-        Verdicts.joined([part.end for part in parts]),
-        np.concatenate([part.undecided for part in parts]),
-    )
-    found = _lifetimes(users, credentials, runs, subjects, chosen, timeline)
-    return Lives(found, np.stack(failing), timeline.calendar)
+        parts.append(_runs(one, subjects, timeline))
+        undecided.append(one.take((one.status == _NOT_CHECKED) & newest[one.user_row]))
+    found = _lifetimes(users, credentials, _Runs.joined(parts), subjects, chosen, timeline)
+    return Lives(found, _undecided(users, Verdicts.joined(undecided), chosen, timeline), timeline.calendar)
 
 
-def _runs(verdicts: Verdicts, subject: Whole, timeline: Timeline) -> _Runs:
+def _runs(verdicts: Verdicts, subjects: _Subjects, timeline: Timeline) -> _Runs:
     """Return the runs of one control."""
-    order = timeline.order[verdicts.user_row]
-    # Beside the snapshots one place more, in which nobody fails: runs of two subjects never touch.
-    width = int(timeline.order.max(initial=0)) + 2
-    key = subject * width + order
+    subject = subjects.of(verdicts)
+    sight = _Sight(verdicts, subject, subjects, timeline)
     failing = np.flatnonzero(verdicts.status == _FAIL)
-    failing = failing[np.argsort(key[failing], kind="stable")]
-    keys = key[failing]
+    failing = failing[np.argsort(sight.key[failing], kind="stable")]
+    keys = sight.key[failing]
     begins = np.ones(len(keys), bool)
     begins[1:] = np.diff(keys) > 1
     first = np.flatnonzero(begins)
     last = np.append(first[1:], len(keys))[: len(first)] - 1
-    undecided = np.isin(keys[last] + 1, key[verdicts.status == _NOT_CHECKED])
-    return _Runs(keys[first] // width, keys[first] % width, keys[last] % width, verdicts.take(failing[last]), undecided)
+    begin, end = verdicts.take(failing[first]), verdicts.take(failing[last])
+    whose, since = np.divmod(keys[first], sight.width)
+    before = sight.last_without(begin, whose, since)
+    return _Runs(
+        whose,
+        since,
+        keys[last] % sight.width,
+        before,
+        (before >= 0) & sight.says(_PASS, whose, before),
+        begin,
+        end,
+        sight.is_lost(end, whose, keys[last] % sight.width + 1),
+    )
+
+
+class _Sight:
+    """What one control says of each subject, by snapshot; `key` has a number for both, of each verdict."""
+
+    def __init__(self, verdicts: Verdicts, subject: Whole, subjects: _Subjects, timeline: Timeline) -> None:
+        order = timeline.order[verdicts.user_row]
+        # Beside the snapshots one place more, in which nobody fails: runs of two subjects never touch.
+        self.width = int(timeline.order.max(initial=0)) + 2
+        self.key = subject * self.width + order
+        self._subjects, self._timeline = subjects, timeline
+        self._by_status = {one: np.sort(self.key[verdicts.status == one]) for one in (_FAIL, _NOT_CHECKED)}
+        self._status = verdicts.status
+        # Snapshots of whole accounts of which the control can say nothing.
+        nobody = is_because(verdicts.reason, *_OF_NOBODY)
+        self._nobody = np.unique(timeline.place[verdicts.user_row[nobody]])
+
+    def says(self, status: int, subject: Whole, order: Whole) -> Flags:
+        """Where the control says so of subjects in snapshots."""
+        if status not in self._by_status:
+            self._by_status[status] = np.sort(self.key[self._status == status])
+        return _among(self._by_status[status], subject * self.width + order)
+
+    def is_lost(self, verdicts: Verdicts, subject: Whole, order: Whole) -> Flags:
+        """Where the control cannot tell in snapshots (`order`) whether subjects that have verdicts in others fail."""
+        lost = self.says(_NOT_CHECKED, subject, order)
+        if not len(self._nobody):
+            return lost
+        calendar = self._timeline.calendar
+        place = calendar.starts[self._timeline.account[verdicts.user_row]] + order
+        there = order < np.diff(calendar.starts)[self._timeline.account[verdicts.user_row]]
+        own = _among(np.sort(self.key), subject * self.width + order)
+        return np.asarray(lost | (there & ~own & _among(self._nobody, place)))
+
+    def last_without(self, begin: Verdicts, subject: Whole, first: Whole) -> Whole:
+        """Return the last snapshot before `first` that shows each subject without the failure; -1 where none does."""
+        before = first - 1
+        open_ones = np.flatnonzero(before >= 0)
+        while len(open_ones):
+            some, whose, order = begin.take(open_ones), subject[open_ones], before[open_ones]
+            unsure = self.says(_FAIL, whose, order) | self.is_lost(some, whose, order)
+            unsure |= self._subjects.cannot_be_told(some, order) | self._subjects.was_hidden(some, order)
+            open_ones = open_ones[unsure]
+            before[open_ones] -= 1
+            open_ones = open_ones[before[open_ones] >= 0]
+        return before
+
+
+def _among(known: Whole, wanted: Whole) -> Flags:
+    """Where numbers are among the `known` ones, which ascend."""
+    if not len(known):
+        return np.zeros(len(wanted), bool)
+    return np.asarray(known[np.minimum(np.searchsorted(known, wanted), len(known) - 1)] == wanted)
+
+
+def _undecided(users: pd.DataFrame, found: Verdicts, chosen: Sequence[Check], timeline: Timeline) -> pd.DataFrame:
+    """Return `UNDECIDED`: what could not be decided in the newest snapshots of accounts."""
+    account = timeline.account[found.user_row]
+    whose = _whose(users, found, chosen)
+    last = timeline.calendar.instant(account, timeline.order[found.user_row])
+    return pd.DataFrame(
+        {
+            **{name: whose[name] for name in UNDECIDED.names if name in whose},
+            "manual": column_of(pa.array(is_because(found.reason, Reason.MANUAL))),
+            "last_seen": column_of(times_from(last)),
+            "waiver": coded(np.full(len(found), -1, np.int8), []),
+        },
+        copy=False,
+    )
 
 
 def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
@@ -143,21 +235,14 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
     gap = ended & (after - last > GAP * calendar.usual()[account])
     unknown = subjects.cannot_be_told(end, runs.last + 1) | subjects.is_hidden(end, runs.last + 1)
     closed = ended & ~gap & ~runs.undecided & ~unknown
+    bounds = _bounds(runs, account, chosen, calendar, closed)
     # A use does not make anything younger.
     aged = np.array(["max_age_days" in one.parameters for one in chosen])[which]
     closing = subjects.closing(users, credentials, end, runs.last + 1, aged)
     words = messages(end, days_since(end.time, last), [one.control.messages for one in chosen])
-    kind = np.where(end.credential_row >= 0, end.kind, _KINDS.index("user")).astype(np.int8)
     result = pd.DataFrame(
         {
-            "control": _of_plan([one.control.id for one in chosen], which),
-            "requirement": _of_plan([one.requirement for one in chosen], which),
-            "severity": _of_plan([one.severity.value for one in chosen], which),
-            "account_id": pd.Series(users["account_id"].array.take(end.user_row)),
-            "user": _of_row(users["user"], end),
-            "arn": _of_row(users["arn"], end),
-            "credential": coded(end.subject, SUBJECTS),
-            "kind": coded(kind, _KINDS),
+            **_whose(users, end, chosen),
             "key_created": column_of(times_from(subjects.made_of(end))),
             "first_seen": column_of(times_from(first)),
             "last_seen": column_of(times_from(last)),
@@ -172,12 +257,67 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
             "source": pd.Series(users["source"].array.take(end.user_row)),
             "line": _of_row(users["line"], end),
             "waiver": coded(np.full(len(end), -1, np.int8), []),
+            **bounds,
+            "lost_at": column_of(times_from(np.where(ended & ~closed, after, NO_TIME))),
             "user_row": end.user_row,
         },
         copy=False,
     )
     order = np.lexsort((first, runs.subject, which, account))
     return result.take(order).reset_index(drop=True)
+
+
+def _whose(users: pd.DataFrame, end: Verdicts, chosen: Sequence[Check]) -> dict[str, pd.Series[Any]]:
+    """Return by which control what fails, and whose it is."""
+    which = end.chosen.astype(np.int64)
+    kind = np.where(end.credential_row >= 0, end.kind, _KINDS.index("user")).astype(np.int8)
+    return {
+        "control": _of_plan([one.control.id for one in chosen], which),
+        "requirement": _of_plan([one.requirement for one in chosen], which),
+        "severity": _of_plan([one.severity.value for one in chosen], which),
+        "account_id": pd.Series(users["account_id"].array.take(end.user_row)),
+        "user": _of_row(users["user"], end),
+        "arn": _of_row(users["arn"], end),
+        "credential": coded(end.subject, SUBJECTS),
+        "kind": coded(kind, _KINDS),
+    }
+
+
+def _bounds(
+    runs: _Runs, account: Whole, chosen: Sequence[Check], calendar: Calendar, closed: Flags
+) -> dict[str, pd.Series[Any]]:
+    """Return between which instants failures began and were closed, and so how long they were open.
+
+    What is judged at a reference date is known from a snapshot before it.
+    """
+    opened_latest, shown = calendar.instant(account, runs.first), calendar.taken(account, runs.last)
+    without = np.where(runs.before >= 0, calendar.taken(account, np.maximum(runs.before, 0)), NO_TIME)
+    opened_earliest = np.maximum(_crossed(runs, chosen), without)
+    closed_earliest = np.where(closed, np.maximum(shown, opened_earliest), NO_TIME)
+    closed_latest = np.where(closed, calendar.instant(account, runs.last + 1), NO_TIME)
+    shortest = np.maximum(np.where(closed, closed_earliest, shown) - opened_latest, 0) / DAY
+    is_bounded = closed & (opened_earliest != NO_TIME)
+    longest = np.where(is_bounded, closed_latest - np.where(is_bounded, opened_earliest, 0), 0) / DAY
+    return {
+        "opened_earliest": column_of(times_from(opened_earliest)),
+        "opened_latest": column_of(times_from(opened_latest)),
+        "closed_earliest": column_of(times_from(closed_earliest)),
+        "closed_latest": column_of(times_from(closed_latest)),
+        "open_days_min": column_of(pa.array(shortest)),
+        "open_days_max": column_of(pa.array(longest, mask=~is_bounded)),
+    }
+
+
+def _crossed(runs: _Runs, chosen: Sequence[Check]) -> Whole:
+    """Return when failures of controls that count days crossed the limit; `NO_TIME` for others, and where unknown."""
+    begin = runs.begin
+    given = [[one.parameters.get(name, -1) for name in _LIMITS] for one in chosen]
+    idle, age = np.array(given, np.int64).reshape(-1, 2)[begin.chosen.astype(np.int64)].T
+    # By a limit of idle days a key may be judged by its age: it fails too while it was never used, at any age.
+    by_age = np.where(age >= 0, age, np.where(runs.passes, idle, 0))
+    days = np.where(begin.aged, by_age, idle)
+    counted = (begin.time != NO_TIME) & ((idle >= 0) | (age >= 0))
+    return np.where(counted, np.where(counted, begin.time, 0) + days * DAY, NO_TIME)
 
 
 def _of_row(values: pd.Series[Any], end: Verdicts) -> pd.Series[Any]:
@@ -209,7 +349,7 @@ class _Subjects:
         self._is_root = users["is_root"].to_numpy(dtype=bool)
         self._partial = np.zeros(len(timeline.calendar.instants), bool)
         self._partial[timeline.place[is_partial(users)]] = True
-        made = _known_before(microseconds(users["user_creation_time"]), of_name, timeline.order)
+        made = self._user_made = _known_before(microseconds(users["user_creation_time"]), of_name, timeline.order)
         self._user = numbered(of_name, made)
         self._count = int(self._user.max(initial=-1)) + 1
         self._owner = credentials["user_row"].to_numpy()
@@ -270,6 +410,12 @@ class _Subjects:
             nameless = _Lookup(self._of_name, self._timeline.order).find(self._of_name[row], order) < 0
             hidden |= gone & in_partial & nameless
         return np.asarray(hidden)
+
+    def was_hidden(self, begin: Verdicts, order: Whole) -> Flags:
+        """Where the user of what fails later is not found at `order`, but may have been there: see `is_hidden`."""
+        row = begin.user_row
+        made_since = self._user_made[row] > self._timeline.calendar.taken(self._timeline.account[row], order)
+        return self.is_hidden(begin, order) & ~made_since
 
     @cached_property
     def _present(self) -> _Lookup:
@@ -342,48 +488,3 @@ class _Lookup:
         wanted = subject * self._width + np.minimum(order, self._width - 1)
         place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
         return np.where(self._keys[place] == wanted, self._sorted[place], -1)
-
-
-def trend(failing: Whole, found: pd.DataFrame, chosen: Sequence[Check], calendar: Calendar) -> pd.DataFrame:
-    """Return `TREND`: by day and control the failures open at its end, first seen, and seen closed.
-
-    `failing` has how many there are by control that judges and snapshot of the calendar.
-    """
-    days = np.unique(calendar.instants // DAY)
-    names = list(dict.fromkeys(one.control.id for one in chosen))
-    control_of = np.array([names.index(one.control.id) for one in chosen])
-    counts = np.zeros((len(names), len(calendar.instants)), np.int64)
-    np.add.at(counts, control_of, failing)
-    # What an account adds when its next snapshot takes the place of the one before.
-    steps = np.diff(counts, axis=1, prepend=0)
-    starts = calendar.starts[:-1][np.diff(calendar.starts) > 0]
-    steps[:, starts] = counts[:, starts]
-    day_of = np.searchsorted(days, calendar.instants // DAY)
-    open_ones = np.stack([np.cumsum(np.bincount(day_of, step, len(days))) for step in steps]).astype(np.int64)
-    seen = np.cumsum(np.bincount(day_of[starts], minlength=len(days)))
-    by_name = {name: number for number, name in enumerate(names)}
-    control = found["control"].astype("str").map(by_name).to_numpy().astype(np.int64)
-    opened = _by_day(found["first_seen"], control, days, len(names))
-    closed = _by_day(found["closed_at"], control, days, len(names))
-    size = len(names) * len(days)
-    table = pa.table(
-        {
-            "date": pa.array(np.tile(days, len(names)).astype(np.int32), pa.date32()),
-            "control": pa.array(np.repeat(np.arange(len(names)), len(days))),
-            "open": open_ones.ravel(),
-            "opened": opened.ravel(),
-            "closed": closed.ravel(),
-            "accounts": np.tile(seen, len(names)),
-        }
-    )
-    control_names = pa.DictionaryArray.from_arrays(table["control"].combine_chunks().cast(pa.int32()), pa.array(names))
-    frame = to_pandas(table.set_column(1, "control", control_names).cast(TREND))
-    order = np.lexsort((np.arange(size), np.tile(days, len(names))))
-    return frame.take(order).reset_index(drop=True)
-
-
-def _by_day(times: pd.Series[Any], control: Whole, days: Whole, controls: int) -> Whole:
-    micros = microseconds(times)
-    known = micros != NO_TIME
-    cell = control[known] * len(days) + np.searchsorted(days, micros[known] // DAY)
-    return np.bincount(cell, minlength=controls * len(days)).reshape(controls, len(days))

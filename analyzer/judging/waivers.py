@@ -140,7 +140,7 @@ class _Found:
                 matched &= self._codes[column] == _code(self._texts[column], wanted)
         if one.user is not None:
             # Each distinct name is looked at once; a finding on an account as a whole has no user.
-            hit = true_where(pc.match_substring_regex(self._users, _pattern(one.user.lower())))
+            hit = true_where(pc.match_substring_regex(self._users, name_pattern(one.user.lower())))
             matched &= np.append(hit, False)[self._user]
         return np.flatnonzero(matched)
 
@@ -155,8 +155,8 @@ def _code(column: pa.DictionaryArray, text: str) -> int:
     return _NOWHERE if place < 0 else int(place)
 
 
-def _pattern(glob: str) -> str:
-    """Return the regular expression (RE2) of a user name with wildcards."""
+def name_pattern(glob: str) -> str:
+    """Return the regular expression (RE2) of a user name with wildcards: `*` for any characters, `?` for one."""
     return r"(?s)\A" + "".join({"*": ".*", "?": "."}.get(sign, re.escape(sign)) for sign in glob) + r"\z"
 
 

@@ -19,7 +19,7 @@ from analyzer.evidence.worst import notable
 from analyzer.evidence.writer import put_tables
 from analyzer.history.events import Trending
 from analyzer.judging.waivers import describe_waivers
-from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out, remove_unlisted, sealed, table_of
+from analyzer.pipeline.leaving import Run, evidence_place, finish, left_at, left_out, remove_unlisted, sealed, table_of
 from analyzer.pipeline.road import LOCAL, Engine, Road, judged_together
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, Limits
@@ -77,7 +77,9 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
         storage.remove(place, SPOOL)
         files = finish(evidence, manifested, place, formats, options, progress)
         worst = notable(evidence, settings.checklist)
-        found = Run(output, files, evidence.summary, to_pandas(evidence.table("issues")), worst)
+        found = Run(
+            output, files, evidence.summary, to_pandas(evidence.table("issues")), worst, left_at(evidence, output)
+        )
         remove_unlisted(evidence)
     return found
 

@@ -47,12 +47,13 @@ class Run(Left, Generic[Answer]):
     """An audit, a history or a comparison that is done.
 
     `summary` is what every output shows; `issues` has the columns of `ISSUES`; `notable` has by group the findings of
-    an audit that need a look, worst first, and how many there are of them.
+    an audit that need a look, worst first, and how many there are of them. `evidence` is the set of an audit.
     """
 
     summary: Answer
     issues: pd.DataFrame
     notable: Mapping[str, tuple[pa.Table, int]] = field(default_factory=dict)
+    evidence: EvidenceSet | None = None
 
 
 @contextmanager
@@ -134,6 +135,11 @@ def remove_unlisted(evidence: EvidenceSet) -> None:
     listed = {table_of(one) for one in evidence.manifest["outputs"]}
     for table in evidence.files.keys() - listed:
         storage.remove(evidence.place, f"{table}.parquet")
+
+
+def left_at(evidence: EvidenceSet, output: str) -> EvidenceSet:
+    """Return the set that stands at `output` once the place where it was made has been swapped in."""
+    return EvidenceSet.of(output, evidence.manifest, inputs=evidence.inputs)
 
 
 def table_of(output: Mapping[str, Any]) -> str:

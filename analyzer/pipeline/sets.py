@@ -1,26 +1,33 @@
-"""Evidence sets that are there already: rendered in other formats, and verified."""
+"""Evidence sets that are there already: rendered in other formats, verified, and looked at."""
 
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from analyzer.engine import SILENT
 from analyzer.errors import InputError
 from analyzer.evidence import folder as folders
 from analyzer.evidence import verify as verifying
+from analyzer.evidence.asked import Names, findings_as_json
 from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered
+from analyzer.evidence.worst import worst_rows
 from analyzer.pipeline.leaving import Left, describe_renderings
 from analyzer.rendering.registry import formats_of, tables_needed
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import pyarrow as pa
+
     from analyzer.engine import Progress
+    from analyzer.evidence.asked import Asked
     from analyzer.evidence.verify import Verification
     from analyzer.evidence.writer import Output
 
@@ -60,6 +67,60 @@ def render(
         describe_renderings(str(staging), evidence, options, [*kept, *outputs])
     described = [RENDERED] if kept or outputs else []
     return Left(str(output or folder), [*(str(one["name"]) for one in outputs), *described])
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Findings of an evidence set: `count` of its `total` are `asked` for, and `worst` has the first of them."""
+
+    evidence: EvidenceSet
+    asked: Asked
+    total: int
+    count: int
+    worst: pa.Table
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is said beside the findings, as plain data."""
+        return {
+            "folder": self.evidence.place,
+            "requirements_of": self.evidence.settings.checklist.numbers_of.id,
+            "asked": self.asked.facts,
+            "total": self.total,
+            "matching": self.count,
+        }
+
+    def as_json(self, most: int | None = None) -> Iterator[str]:
+        """Yield the findings as JSON objects: all of them as stored, or the worst `most`, worst first."""
+        return findings_as_json(self.evidence, self.asked) if most is None else iter(json_rows(self.worst))
+
+
+def show(place: str, names: Names = Names(), *, most: int, progress: Progress = SILENT) -> Shown:  # noqa: B008 - frozen
+    """Return findings of the evidence of an audit, at a path or URL: the worst `most` of those that `names` choose.
+
+    Raises InputError where there is no such set, or where its findings are not those of its manifest, and UsageError
+    for a name that the set does not have.
+    """
+    evidence = EvidenceSet.at(place)
+    if evidence.kind != "audit":
+        raise InputError(
+            f"{place} is the evidence of a {evidence.kind}, and has no findings",
+            "give the folder that audit has written",
+        )
+    if "findings" not in evidence.files:
+        raise InputError(
+            f"the evidence set {place} was written without findings (option --tables)",
+            "run the audit again without --tables",
+        )
+    progress.stage("looking through the findings")
+    evidence.require_as_written(
+        "findings", *(["users"] if names.users else []), *(["tallies"] if names.accounts else [])
+    )
+    asked = names.within(evidence)
+    choice = asked.choice
+    count = sum(int(choice.of(batch).sum()) for batch in evidence.batches("findings", choice.needs))
+    worst = worst_rows(evidence, evidence.settings.checklist, most, where=choice)
+    return Shown(evidence, asked, evidence.rows("findings"), count, worst)
 
 
 def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> None:

@@ -2,30 +2,78 @@
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
-from typing import Annotated
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import end
-from analyzer.cli.options import AuditEvidence, Engine, ExitZero, Judging, Paths, Showing, Snapshots, Verbose
+from analyzer.cli.options import (
+    AuditEvidence,
+    Engine,
+    ExitZero,
+    FailOn,
+    Judging,
+    Paths,
+    Showing,
+    Snapshots,
+    Strict,
+    Verbose,
+)
+from analyzer.errors import UsageError
 
-FailOn = Annotated[
-    str,
-    typer.Option(
-        metavar="SEVERITY",
-        help="Exit 1 only where a check of this severity, or a graver one, fails or is undecided: critical, high, "
-        "medium or low.",
-    ),
-]
-Strict = Annotated[
-    bool,
-    typer.Option(
-        "--strict",
-        help="Exit 3 also for repaired rows, unreadable cells and doubtful reports, and 1 also for what is left to a "
-        "person.",
-    ),
-]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from analyzer.cli.screen.audit import Ending
+    from analyzer.evidence.opened import EvidenceSet
+    from analyzer.evidence.summary import Summary
+    from analyzer.pipeline import Run
+
+
+@dataclass(frozen=True)
+class AuditShowing(Showing):
+    """What is printed of an audit. JSON has the findings that fail, or all, behind the counts."""
+
+    json_all: Annotated[
+        bool, typer.Option("--json-all", help="As --json, whose findings are those that fail, but with all findings.")
+    ] = False
+
+    verbose: Verbose = False
+
+    def __post_init__(self) -> None:
+        if self.json_all:
+            object.__setattr__(self, "as_json", True)
+
+    def tables(self, evidence: AuditEvidence) -> list[str]:
+        """Return the tables to write. Raises UsageError where all findings are wanted and not to be written."""
+        tables = evidence.chosen_tables()
+        if self.json_all and "findings" not in tables:
+            raise UsageError("--json-all: --tables leaves the findings out", "name findings in --tables as well")
+        return tables
+
+    def facts(self, run: "Run[Summary]", ending: "Ending") -> dict[str, Any]:
+        """Return the counts of an audit, and what makes its exit code, as plain data."""
+        from analyzer.evidence.answer import exit_reason  # noqa: PLC0415
+
+        return run.summary.facts | {"exit_reason": exit_reason(run.summary, **ending._asdict())}
+
+    def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:
+        """Return the findings that JSON has: none where --tables left them out."""
+        if not self.as_json:
+            return None
+        if run.evidence is None or "findings" not in run.evidence.files:
+            return "findings", None
+        return "findings", self._of(run.evidence)
+
+    def _of(self, evidence: "EvidenceSet") -> "Iterator[str]":
+        from analyzer.evidence.asked import EVERYTHING, FAILING, findings_as_json  # noqa: PLC0415
+
+        # Another run may have replaced the set since: its findings do not belong to these counts.
+        evidence.require_as_written("findings")
+        yield from findings_as_json(evidence, EVERYTHING if self.json_all else FAILING)
 
 
 def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
@@ -38,8 +86,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     fail_on: FailOn = "low",
     strict: Strict = False,
     exit_zero: ExitZero = False,
-    showing: Showing,
-    verbose: Verbose = False,
+    showing: AuditShowing,
 ) -> int:
     """Judge which credentials lay unused, and what else the reports can decide, and write the evidence.
 
@@ -56,7 +103,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       aws iam get-credential-report | credreport audit - --format parquet
       credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
     """  # noqa: D301 - \b keeps the examples' lines
-    which, formats, tables = snapshots.chosen(), evidence.chosen(), evidence.chosen_tables()
+    which, formats, tables = snapshots.chosen(), evidence.chosen(), showing.tables(evidence)
     account, where = judging.account(), engine.chosen(paths, evidence.output)
     checklist, least, times = judging.checklist(), values.severity(fail_on), judging.times()
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
@@ -76,5 +123,5 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
         )
     ending = Ending(least, strict, exit_zero)
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
-    facts = run.summary.facts | {"exit_reason": ending.reason(run.summary)}
-    return end(code, facts, run, lambda: show_audit(run, ending, verbose=verbose), showing, exit_zero=exit_zero)
+    draw = partial(show_audit, run, ending, verbose=showing.verbose)
+    return end(code, showing.facts(run, ending), run, draw, showing, exit_zero=exit_zero, rows=showing.findings(run))

@@ -9,20 +9,25 @@ import typer
 from analyzer.cli import values
 from analyzer.cli.ending import show
 from analyzer.cli.options import AccountId, AsJson, CapturedAt, MaxFileSize, Paths, Showing
-from analyzer.errors import known
+
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Say all that is known of each report, also where they are many.")
+]
 
 
-def inspect(
+def inspect(  # noqa: PLR0913 - one parameter an option
     paths: Paths,
     *,
     account_id: AccountId = None,
     captured_at: CapturedAt = [],  # noqa: B006 - Typer copies it
     max_file_size: MaxFileSize = None,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> int:
     """Say what is in these files, without judging them.
 
-    For each report: container, layout, account, rows, when it was captured and how that is known, and data issues.
+    For each report: form, layout, account, rows, when it was captured and how that is known, and data issues. Three
+    reports or more are a table, as wide as the terminal allows, with totals by account.
 
     Exits 0; 3 if some input was not read; 2 if none could be.
 
@@ -41,14 +46,18 @@ def inspect(
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
         found = pipeline.inspect(paths, account_id=account, captured_at=times, limits=limits, progress=bars)
-    show(found.facts, lambda: show_inspection(found), showing)
+    show(found.facts, lambda: show_inspection(found, verbose=verbose), showing)
     return 3 if found.has_issues(Level.REJECTED) else 0
 
 
 def list_controls(
     control: Annotated[
         str | None,
-        typer.Argument(metavar="ID", help="Control to explain; without it, all are listed.", show_default=False),
+        typer.Argument(
+            metavar="ID",
+            help="Control to explain, by its id or its number in the benchmark; without it, all are listed.",
+            show_default=False,
+        ),
     ] = None,
     *,
     benchmark: Annotated[
@@ -65,14 +74,15 @@ def list_controls(
     Examples:
       credreport controls
       credreport controls unused-credentials
+      credreport controls 2.11
       credreport controls --benchmark cis-5.0
     """  # noqa: D301 - \b keeps the examples' lines
     from analyzer.cli import explain as explaining  # noqa: PLC0415
-    from analyzer.controls.catalog import BY_ID  # noqa: PLC0415
     from analyzer.controls.checklist import make_checklist  # noqa: PLC0415
 
-    asked = [known("controls", control, BY_ID)] if control else []
-    checklist = make_checklist(benchmark=benchmark, controls=asked, all_controls=not (asked or benchmark))
+    asked = [control] if control else []
+    every = not (asked or benchmark)
+    checklist = make_checklist(benchmark=benchmark, controls=asked, all_controls=every, option="controls")
     if as_json:
         typer.echo(explaining.as_json(checklist))
     elif control:

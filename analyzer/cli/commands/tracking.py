@@ -15,12 +15,14 @@ from analyzer.cli.options import (
     CapturedAt,
     ComparisonEvidence,
     ExitZero,
+    FailOn,
     HistoryEvidence,
     Judging,
     MaxFileSize,
     Paths,
     Showing,
     StoreFolder,
+    Strict,
 )
 from analyzer.errors import UsageError
 
@@ -53,7 +55,12 @@ AsOfSeries = Annotated[
 ]
 SlaDays = Annotated[
     int | None,
-    typer.Option(metavar="N", min=0, help="Say what share of failures was fixed in so many days.", show_default=False),
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Say what share of failures was fixed in so many days: between which bounds.",
+        show_default=False,
+    ),
 ]
 
 
@@ -113,13 +120,15 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     sla_days: SlaDays = None,
     evidence: HistoryEvidence,
     judging: Judging,
+    fail_on: FailOn = "low",
+    strict: Strict = False,
     exit_zero: ExitZero = False,
     showing: Showing,
 ) -> int:
     """Follow failures through many snapshots: how long each stayed open, what closed it, what came back.
 
-    A failure lives while its subject fails in each snapshot; no fix is claimed across missing snapshots. Exits 1 if
-    something is open in the newest snapshots.
+    A failure lives while its subject fails in each snapshot; no fix is claimed across missing snapshots. Exits as audit
+    does: 1 if something is open in the newest snapshots, or could not be decided there.
 
     \b
     Examples:
@@ -130,7 +139,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     if (store is None) == (not paths):
         raise UsageError("give reports, or --store", "see credreport history --help")
     checklist, account, series = judging.checklist(), judging.account(), values.series(as_of_series)
-    captured_at = judging.times()
+    captured_at, least = judging.times(), values.severity(fail_on)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
@@ -150,8 +159,8 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
             options=pipeline.Options(evidence.workbook_rows),
             progress=bars,
         )
-    found = run.summary
-    return end(found.exit_code, found.facts, run, lambda: show_history(found, run), showing, exit_zero=exit_zero)
+    found, code = run.summary, run.summary.exit_code_of(fail_on=least, strict=strict)
+    return end(code, found.facts, run, lambda: show_history(found, run), showing, exit_zero=exit_zero)
 
 
 def ingest(  # noqa: PLR0913 - one parameter an option

@@ -22,6 +22,7 @@ from analyzer.cli.screen.common import (
 )
 from analyzer.cli.screen.findings import show_findings
 from analyzer.controls.vocabulary import counted
+from analyzer.evidence.survival import days_in_words, shares_in_words
 from analyzer.evidence.worst import MOST_SHOWN
 from analyzer.reading.columns import records
 
@@ -49,8 +50,8 @@ def show_history(history: History, left: Left) -> None:
     print_note(console, "lost: sight was lost of them, no fix is claimed; back: failed again after a fix.")
     print_note(
         console,
-        "median, 90%: days until so many were fixed, by Kaplan and Meier; -: not reached. What failed in an account's "
-        "oldest snapshot began at an unknown time and is left out of these days.",
+        "median, 90%: days until so many were fixed, by Kaplan and Meier, as bounds: a fix was made at some time "
+        "between two snapshots; -: not reached. What failed in an account's oldest snapshot is left out of these days.",
     )
     show_issues(console, history, history.issues)
     show_files(console, left)
@@ -59,17 +60,20 @@ def show_history(history: History, left: Left) -> None:
 def _show_measures(console: Console, history: History) -> None:
     """Print a row per control, or where there is no room a line."""
     counts = {"open": "open", "closed": "closed", "lost": "lost_sight", "back": "reopened"}
-    if any(one["waived"] for one in history.measures):
-        counts = {"open": "open", "waived": "waived"} | counts
+    for name in ("waived", "not_checked"):
+        if any(one[name] for one in history.measures):
+            counts = {"open": "open", name.replace("_", " "): name} | counts
     days = {"median": "median_days", "90%": "p90_days"}
-    within = f"in {history.sla_days} d"
+    within = f"in {history.sla_days} d{'*' if history.sla_in_words else ''}"
     table = new_table(numbers=(*counts, *days, *([] if history.sla_days is None else [within])))
     lines = []
     for one in history.measures:
-        times = {name: "-" if one[key] is None else f"{one[key]:,}" for name, key in days.items()}
+        times = {name: days_in_words(one[f"{key}_min"], one[f"{key}_max"]) for name, key in days.items()}
         if history.sla_days is not None:
-            times[within] = "-" if one["within_sla"] is None else f"{one['within_sla']:.0%}"
-        table.add_row(one["control"], *(count_cell(one[key]) for key in counts.values()), *map(Text, times.values()))
+            least, most = one["within_sla_min"], one["within_sla_max"]
+            times[within] = "not reached" if least is None else shares_in_words(least, most)
+        cells = [Text(text.replace("not reached", "-").removesuffix(" days")) for text in times.values()]
+        table.add_row(one["control"], *(count_cell(one[key]) for key in counts.values()), *cells)
         lines.append(_in_a_line(one, counts, times))
     if width_of(console, table) <= console.width:
         print_table(console, table)
@@ -81,7 +85,11 @@ def _show_measures(console: Console, history: History) -> None:
 def _in_a_line(one: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
     """Return what is measured of a control: what there is none of, and what is not known, is left out."""
     words = [f"{one[key]:,} {name}" for name, key in counts.items() if one[key]]
-    words += [f"{text} {name}" if "%" in text else f"{name} {text} days" for name, text in times.items() if text != "-"]
+    words += [
+        f"{text} {name}" if name.startswith("in ") else f"{name} {text}"
+        for name, text in times.items()
+        if text != "not reached"
+    ]
     return f"  {one['control']}: {', '.join(words) or 'no failure'}"
 
 

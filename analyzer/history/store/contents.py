@@ -65,7 +65,8 @@ def _captures(table: pa.Table) -> pd.DataFrame:
 def _gaps(snapshots: pd.DataFrame) -> pd.DataFrame:
     """Return the intervals between two snapshots of an account in which others are missing."""
     account = snapshots["account_id"].astype("category")
-    calendar = Calendar.of(account, snapshots["captured_at"].to_numpy(np.int64))
+    captured = snapshots["captured_at"].to_numpy(np.int64)
+    calendar = Calendar.of(account, captured, captured)
     owner, place = calendar.gaps()
     after, before = calendar.instants[place], calendar.instants[place + 1]
     return pd.DataFrame(

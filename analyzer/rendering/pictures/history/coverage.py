@@ -115,26 +115,10 @@ class OpenFailures:
 
     @classmethod
     def of(cls, coverage: Coverage) -> OpenFailures:
-        """Return that of all failures.
-
-        What was lost sight of is open until the account's next snapshot: the one after the gap, or after the usual
-        interval.
-        """
+        """Return that of all failures; what was lost sight of is open until the snapshot that shows so."""
         rows = coverage.history.lifetimes
-        account = coverage.places(rows["account_id"])
-        last = days_of(rows["last_seen"])
-        usual = np.maximum(np.rint(np.append(coverage.by_account["usual"].to_numpy(), 1.0)), 1).astype(np.int64)
-        lost = pd.DataFrame({"place": account, "since": last})
-        gaps = coverage.missing.drop_duplicates(["place", "since"])
-        after_gap = lost.merge(gaps, how="left", on=["place", "since"])["until"].to_numpy(dtype=np.float64)
-        lost_until = np.where(np.isnan(after_gap), last + usual[account], after_gap).astype(np.int64)
-        state = rows["state"].astype("str")
-        until = np.select(
-            [(state == "closed").to_numpy(), (state == "lost_sight").to_numpy()],
-            [days_of(rows["closed_at"]), lost_until],
-            default=_NEVER,
-        )
-        return cls(days_of(rows["first_seen"]), until, account)
+        until = np.minimum(days_of(rows["closed_at"]), days_of(rows["lost_at"]))
+        return cls(days_of(rows["first_seen"]), until, coverage.places(rows["account_id"]))
 
     def count(self, group: Whole, groups: int, days: Whole) -> Whole:
         """Return how many are open at the end of each day (columns, ascending), by group (rows)."""

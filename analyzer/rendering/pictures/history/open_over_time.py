@@ -25,9 +25,15 @@ from analyzer.rendering.pictures.canvas import (
     fit,
     say_nothing,
 )
-from analyzer.rendering.pictures.history.coverage import Coverage, OpenFailures
+from analyzer.rendering.pictures.history.coverage import Coverage, OpenFailures, days_of
 from analyzer.rendering.pictures.history.days import iso, write_days
-from analyzer.rendering.pictures.history.shared import NO_SNAPSHOTS, not_covered, round_step, start_figure
+from analyzer.rendering.pictures.history.shared import (
+    NO_SNAPSHOTS,
+    is_older,
+    not_covered,
+    round_step,
+    start_figure,
+)
 from analyzer.rendering.pictures.words import is_unused_only
 
 if TYPE_CHECKING:
@@ -39,8 +45,28 @@ if TYPE_CHECKING:
 
     Whole = npt.NDArray[np.int64]
 
-_BANDS: Final = (FAIL, PASS, "#E69F00", "#0072B2", UNSURE, "#009E73", "#CC79A7")
-"""The colours of areas that lie on each other, the largest first."""
+COLORS: Final = {
+    "unused-credentials": FAIL,
+    "unused-credentials-console": "#E69F00",
+    "access-key-rotation": PASS,
+    "no-initial-access-keys": "#8C564B",
+    "password-rotation": "#009E73",
+    "expired-password-in-use": "#7FB238",
+    "active-certificates": "#7570B3",
+    "console-mfa": "#0072B2",
+    "mfa-every-user": "#CC79A7",
+    "single-active-access-key": UNSURE,
+    "additional-credentials": "#A6761D",
+    "no-root-access-key": "#1B1B5E",
+    "root-mfa": "#882255",
+    "root-hardware-mfa": "#44AA99",
+    "root-not-in-daily-use": "#DDCC77",
+    "passwords": FAIL,
+    "access keys": PASS,
+}
+"""The colour of each control, the same in every run; and of kinds of credentials, which stand without controls."""
+_BANDS: Final = 7
+"""Areas that lie on each other, the largest ones; the rest is one more."""
 _EDGED: Final = 100
 """Dates up to which areas have white edges; of more, nothing else would be left."""
 _RIGHT: Final = 0.74
@@ -54,11 +80,13 @@ def draw(history: History) -> Figure:
     dates = np.unique(coverage.dates)
     if not len(dates):
         return say_nothing(start_figure(history, "No open failures to show"), NO_SNAPSHOTS)
-    first, after = int(dates[0]), int(dates[-1]) + 1
+    first, last = int(dates[0]), int(dates[-1])
+    # What is open in the newest snapshot is so until the next one: it gets the room that lies between two.
+    after = last + (max(int(np.median(np.diff(dates))), 1) if len(dates) > 1 else 1)
     by_kind = is_unused_only(history.settings.checklist)
     counts = _by_kind(coverage, dates) if by_kind else _by_control(coverage, dates)
     seen = pd.Series(history.trend["accounts"].to_numpy(dtype=np.int64)).groupby(coverage.dates).max().to_numpy()
-    missing = coverage.missing_on(np.arange(first, after))
+    missing = coverage.missing_on(np.arange(first, last + 1))
     total = counts.sum().to_numpy()
     figure = start_figure(history, _title(dates, total, seen), _notes(history, missing))
     if not total.any():
@@ -67,7 +95,7 @@ def draw(history: History) -> Figure:
     with_accounts = bool(missing.any()) or len(set(seen.tolist())) > 1
     if with_accounts:
         axes, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [6, 1], "hspace": 0.16})
-        _draw_accounts(below, dates, seen, missing)
+        _draw_accounts(below, dates, after, seen, missing)
     else:
         axes = below = figure.subplots()
     figure.subplots_adjust(left=0.08, right=_RIGHT, top=0.83, bottom=0.14)
@@ -79,9 +107,10 @@ def draw(history: History) -> Figure:
     if len(dates) == 1:
         below.set_xticks([first + 0.5], [iso(first)], fontsize=9)
     else:
-        write_days(below, first, after)
-    labels = _draw_areas(axes, dates, counts)
-    _shade(axes, missing, first, len(coverage.accounts))
+        write_days(below, first, last + 1)
+    labels = _draw_areas(axes, dates, after, counts)
+    # What is missing on the last day is so after it.
+    _shade(axes, np.append(missing, np.full(after - last - 1, missing[-1])), first, len(coverage.accounts))
     _write_labels(figure, axes, labels)
     return figure
 
@@ -113,11 +142,11 @@ def _largest(counts: pd.DataFrame, noun: str) -> pd.DataFrame:
     some = counts[(counts > 0).any(axis=1)]
     sums = dict(zip(some.index, some.sum(axis=1).tolist(), strict=True))
     some = some.loc[sorted(some.index, key=lambda name: (-sums[name], name))]
-    if len(some) <= len(_BANDS):
+    if len(some) <= _BANDS:
         return some
-    rest = some.iloc[len(_BANDS) :]
+    rest = some.iloc[_BANDS:]
     together = rest.sum().to_frame(f"{len(rest)} further {noun}" if len(rest) > 1 else str(rest.index[0])).T
-    return pd.concat([some.iloc[: len(_BANDS)], together])
+    return pd.concat([some.iloc[:_BANDS], together])
 
 
 def _title(dates: Whole, total: Whole, seen: Whole) -> str:
@@ -135,9 +164,24 @@ def _title(dates: Whole, total: Whole, seen: Whole) -> str:
 
 def _notes(history: History, missing: Whole) -> list[str]:
     notes = ["At the end of each day, by each account's newest snapshot until then."]
+    notes += _changes(Coverage(history))
     if missing.any():
         notes.append("Hatched: snapshots of some accounts (below) are missing; their failures stand as last seen.")
     return notes + not_covered(history)
+
+
+def _changes(coverage: Coverage) -> list[str]:
+    """Return how what was open on the first day became what was open on the last one."""
+    later = coverage.dates > coverage.first
+    if not later.any():
+        return []
+    rows = coverage.history.trend[later]
+    opened, closed, lost = (int(rows[name].sum()) for name in ("opened", "closed", "lost"))
+    found = int(
+        (is_older(coverage.history) & (days_of(coverage.history.lifetimes["first_seen"]) > coverage.first)).sum()
+    )
+    parts = [f"{opened - found:,} opened", *([f"{found:,} found in accounts seen later"] if found else [])]
+    return [f"Since the first day: {', '.join(parts)}, {closed:,} closed, {lost:,} lost sight of."]
 
 
 def _scale_counts(axes: Axes, most: int) -> None:
@@ -149,11 +193,11 @@ def _scale_counts(axes: Axes, most: int) -> None:
     axes.set_ylabel("open failures", fontsize=9)
 
 
-def _draw_accounts(axes: Axes, dates: Whole, seen: Whole, missing: Whole) -> None:
+def _draw_accounts(axes: Axes, dates: Whole, after: int, seen: Whole, missing: Whole) -> None:
     """Draw how many accounts were seen until each day, and of how many of them snapshots are missing."""
     days = np.arange(int(dates[0]), int(dates[-1]) + 1)
     known = seen[np.searchsorted(dates, days, "right") - 1]
-    places = np.append(days, days[-1] + 1)
+    places = np.append(days, after)
     known, present = (np.append(heights, heights[-1]) for heights in (known, known - missing))
     axes.fill_between(places, 0, present, step="post", color=HATCH_COLOR, linewidth=0, label="seen")
     if missing.any():
@@ -183,13 +227,13 @@ class _Label(NamedTuple):
     strong: bool
 
 
-def _draw_areas(axes: Axes, dates: Whole, counts: pd.DataFrame) -> list[_Label]:
+def _draw_areas(axes: Axes, dates: Whole, after: int, counts: pd.DataFrame) -> list[_Label]:
     """Draw the `counts` of each date (columns) as areas, the first row on top; return their labels from below."""
-    places, low = np.append(dates, dates[-1] + 1), np.zeros(len(dates), dtype=np.int64)
+    places, low = np.append(dates, after), np.zeros(len(dates), dtype=np.int64)
     labels = []
     for band in reversed(range(len(counts))):
         name, height = counts.index[band], counts.iloc[band].to_numpy()
-        color = OTHER if band == len(_BANDS) else _BANDS[band]
+        color = COLORS.get(str(name), OTHER)
         axes.fill_between(
             places,
             np.append(low, low[-1]),

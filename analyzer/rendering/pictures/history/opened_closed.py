@@ -1,4 +1,4 @@
-"""How many failures opened, and how many closed, in each span of time."""
+"""How many failures opened, were closed and were lost sight of in each span of time."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from analyzer.rendering.pictures.canvas import (
     HATCH_COLOR,
     INK,
     MUTED,
+    OTHER,
     PASS,
     fit,
     hide_frame,
@@ -37,12 +38,13 @@ _PASS_TEXT: Final = "#1F6E9C"  # noqa: S105 - a colour
 
 
 def draw(history: History) -> Figure:
-    """Draw how many failures were first seen, and how many were seen closed, in each span of time."""
+    """Draw how many failures were first seen, seen closed and lost sight of in each span of time, and what is left."""
     coverage = Coverage(history)
     opened = days_of(history.lifetimes["first_seen"])[~is_older(history)]
     closed = days_of(history.lifetimes["closed_at"])[is_in_state(history, "closed")]
+    lost = days_of(history.lifetimes["lost_at"])[is_in_state(history, "lost_sight")]
     notes = _notes(history)
-    if not len(opened) and not len(closed):
+    if not len(opened) and not len(closed) and not len(lost):
         figure = start_figure(history, "No failure opened or closed", notes)
         return say_nothing(figure, "No snapshot shows a change." if coverage.accounts else NO_SNAPSHOTS)
 
@@ -51,15 +53,16 @@ def draw(history: History) -> Figure:
     notes.append("Dated by the first snapshot that shows it.")
     if unseen.any():
         notes.append("Hatched: no snapshot.")
-    title = f"{counted(len(opened), 'failure')} opened, {len(closed):,} closed: {_net(len(opened) - len(closed))}"
-    figure = start_figure(history, title, notes)
-    up, down = (np.histogram(days, spans.edges)[0] for days in (opened, closed))
+    gone = f"{len(closed):,} closed" + (f", {len(lost):,} lost sight of" if len(lost) else "")
+    net = _net(len(opened) - len(closed) - len(lost))
+    figure = start_figure(history, f"{counted(len(opened), 'failure')} opened, {gone}: {net}", notes)
+    up, down, away = (np.histogram(days, spans.edges)[0] for days in (opened, closed, lost))
     axes = figure.subplots()
     figure.subplots_adjust(left=0.1, right=0.93, top=0.83, bottom=0.18)
-    _draw_bars(figure, axes, up, down)
+    _draw_bars(figure, axes, up, down, away)
     for place in np.flatnonzero(unseen).tolist():
         axes.axvspan(place - 0.5, place + 0.5, facecolor="none", edgecolor=HATCH_COLOR, hatch=HATCH, linewidth=0)
-    _draw_net(axes, up - down, unseen)
+    _draw_net(axes, up - down - away, unseen)
     axes.set_yticks([])
     axes.tick_params(length=0)
     hide_frame(axes)
@@ -69,7 +72,7 @@ def draw(history: History) -> Figure:
 
 def _notes(history: History) -> list[str]:
     """Return the notes on failures that stand in no bar."""
-    older, lost = int(is_older(history).sum()), int(is_in_state(history, "lost_sight").sum())
+    older = int(is_older(history).sum())
     notes = []
     if older:
         were, their = ("was", "its") if older == 1 else ("were", "their")
@@ -77,8 +80,6 @@ def _notes(history: History) -> list[str]:
             f"Not among the opened: {counted(older, 'failure')} that {were} there in the oldest snapshot of {their} "
             "account already."
         )
-    if lost:
-        notes.append(f"Not among the closed: {counted(lost, 'failure')} lost sight of.")
     return notes
 
 
@@ -92,28 +93,39 @@ def _net(count: int) -> str:
     return f"{count:+,} net".replace("-", "\N{MINUS SIGN}") if count else "no net change"
 
 
-def _draw_bars(figure: Figure, axes: Axes, up: Whole, down: Whole) -> None:
-    """Draw for each span a bar up and one down, with their numbers at the ends, and say on the left what they are."""
+def _draw_bars(figure: Figure, axes: Axes, up: Whole, down: Whole, away: Whole) -> None:
+    """Draw for each span a bar up and one down, with their numbers at the ends, and say on the left what they are.
+
+    What was lost sight of (`away`) hangs below what was closed: it is no longer counted as open, and is no fix.
+    """
     count = len(up)
-    most_up, most_down = max(int(up.max()), 1), max(int(down.max()), 1)
+    most_up, most_down = max(int(up.max()), 1), max(int((down + away).max()), 1)
     reach = most_up + most_down
-    axes.set_ylim(-most_down - 0.1 * reach, most_up + 0.1 * reach)
+    # Where something was lost, two lines stand below the bars.
+    axes.set_ylim(-most_down - (0.17 if away.any() else 0.1) * reach, most_up + 0.1 * reach)
     # Few spans get bars, not walls.
     spare = max(8 - count, 0) / 2
     axes.set_xlim(-0.6 - spare, count - 0.4 + spare)
     axes.bar(range(count), up, width=0.8, color=FAIL, label="opened")
     axes.bar(range(count), -down, width=0.8, color=PASS, label="closed")
+    if away.any():
+        axes.bar(range(count), -away, width=0.8, bottom=-down, color=OTHER, label="lost sight of")
     axes.axhline(0, color=MUTED, linewidth=0.8)
     texts = []
-    for counts, sign, align in ((up, 1, "bottom"), (down, -1, "top")):
+    for counts, sign, align in ((up, 1, "bottom"), (down + away, -1, "top")):
         for place in np.flatnonzero(counts).tolist():
             y = sign * (counts[place] + 0.022 * reach)
-            texts.append(axes.text(place, y, f"{counts[place]:,}", ha="center", va=align, fontsize=9))
+            lost = sign < 0 and away[place]
+            text = f"{down[place]:,}\n+{away[place]:,}" if lost else f"{counts[place]:,}"
+            texts.append(axes.text(place, y, text, ha="center", va=align, fontsize=9))
     low, high = axes.get_xlim()
-    fit(figure, texts, 0.82 * axes.get_position().width / (high - low))
+    if texts:
+        fit(figure, texts, 0.82 * axes.get_position().width / (high - low))
     side: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 9.5, "transform": axes.get_yaxis_transform()}
     axes.text(-0.012, most_up / 2, "opened", color=FAIL_TEXT, **side)
     axes.text(-0.012, -most_down / 2, "closed", color=_PASS_TEXT, **side)
+    if away.any():
+        axes.text(-0.012, -most_down / 2 - 0.075 * reach, "+ lost", color=MUTED, **side)
 
 
 def _draw_net(axes: Axes, net: Whole, unseen: Flags) -> None:

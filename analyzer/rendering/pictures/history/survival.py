@@ -1,4 +1,4 @@
-"""Which share of the failures is still open, so many days after each was first seen."""
+"""Which share of the failures is still open, so many days after each began: a band, since snapshots give bounds."""
 
 from __future__ import annotations
 
@@ -7,21 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.controls.vocabulary import counted
-from analyzer.evidence.survival import kaplan_meier
-from analyzer.rendering.pictures.canvas import (
-    FAIL,
-    FAIL_AREA,
-    FAIL_TEXT,
-    INK,
-    LEFT,
-    RULE,
-    SHARE_TICKS,
-    WIDTH,
-    fit,
-    say_nothing,
-)
-from analyzer.rendering.pictures.history.shared import NO_SNAPSHOTS, is_in_state, is_older, round_step, start_figure
-from analyzer.rendering.pictures.words import is_or_are, percentage
+from analyzer.evidence.survival import Bounds, days_in_words, is_dated, shares_in_words
+from analyzer.rendering.pictures.canvas import FAIL, INK, LEFT, RULE, SHARE_TICKS, WIDTH, fit, say_nothing
+from analyzer.rendering.pictures.history.shared import NO_SNAPSHOTS, is_in_state, round_step, start_figure
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,127 +17,130 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from analyzer.evidence.history import History
-    from analyzer.evidence.survival import Curve
 
-    Whole = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
 
 
 def draw(history: History) -> Figure:
-    """Draw which share of the failures is still open so many days after each was first seen."""
-    older = is_older(history)
-    days = history.lifetimes["days_open"].to_numpy(dtype=np.int64)[~older]
-    closed = is_in_state(history, "closed")[~older]
-    curve, deadline = kaplan_meier(days, closed), history.sla_days
-    figure = start_figure(history, _title(curve, days, closed, deadline), _notes(history, older))
-    if not len(days):
-        why = "All failures are older than the first snapshot." if older.any() else "There are no failures."
+    """Draw which share of the failures is still open so many days after it began: a band, for nobody saw it begin."""
+    dated = is_dated(history.lifetimes)
+    bounds, deadline = Bounds.of(history.lifetimes), history.sla_days
+    figure = start_figure(history, _title(bounds, deadline), _notes(history, dated))
+    if not bounds.count:
+        why = "All failures are older than the first snapshot." if len(dated) else "There are no failures."
         return say_nothing(figure, why if history.coverage.size else NO_SNAPSHOTS)
-    if not closed.any() and not days.any():
-        return say_nothing(figure, "All were open when last seen, within a day of being first seen.")
+    if not bounds.longest.any():
+        return say_nothing(figure, "All were open when last seen, at the instant at which they began.")
 
     axes = figure.subplots()
-    figure.subplots_adjust(left=0.09, right=0.74, top=0.8, bottom=0.2)
-    _draw_scales(axes, days, deadline or 0)
-    _draw_curve(axes, curve, np.unique(days[~closed]))
+    figure.subplots_adjust(left=0.09, right=0.71, top=0.8, bottom=0.2)
+    _draw_scales(axes, bounds, deadline or 0)
+    _draw_band(axes, bounds)
     for p, name in ((0.5, "median"), (0.9, "90th percentile")):
-        _mark_quantile(figure, axes, p, name, curve.quantile(p))
+        _mark_quantile(figure, axes, p, name, bounds.quantile(p))
     if deadline is not None:
-        _mark_deadline(figure, axes, deadline, _share_closed(curve, closed, deadline))
+        _mark_deadline(figure, axes, deadline, history)
     return figure
 
 
-def _title(curve: Curve, days: Whole, closed: Flags, deadline: int | None) -> str:
-    if not len(days):
+def _title(bounds: Bounds, deadline: int | None) -> str:
+    if not bounds.count:
         return "No failure whose beginning was seen"
-    median = curve.quantile(0.5)
-    if not closed.any() and not days.any():
-        return "No failure observed for a day or longer"
-    if len(days) == 1:
-        became = "closed after" if closed[0] else "open when last seen, after"
-        return f"One failure: {became} {counted(int(days[0]), 'day')}"
-    if median is not None:
-        title = f"Half of the failures closed within {counted(median, 'day')}"
+    closed = int(bounds.closed.sum())
+    if bounds.count == 1:
+        days = days_in_words(float(bounds.shortest[0]), float(bounds.longest[0]))
+        return f"One failure was open {days}{', then closed' if closed else ' when last seen'}"
+    median = bounds.quantile(0.5)
+    if median[0] is None:
+        title = f"{closed:,} of {counted(bounds.count, 'failure')} closed; the median is not reached"
     else:
-        count = int(closed.sum())
-        title = f"{count:,} of {counted(len(days), 'failure')} closed; the median is not reached"
-    share = None if deadline is None else _share_closed(curve, closed, deadline)
-    return f"{title}; {share} within {counted(deadline, 'day')}" if share and deadline is not None else title
+        title = f"Median time to fix: {days_in_words(*median)}"
+    shares = None if deadline is None else bounds.closed_within(deadline)
+    return title if shares is None else f"{title}; {shares_in_words(*shares)} within {counted(deadline or 0, 'day')}"
 
 
-def _notes(history: History, older: Flags) -> list[str]:
+def _notes(history: History, dated: Flags) -> list[str]:
     closed, lost, still = (
-        int((is_in_state(history, state) & ~older).sum()) for state in ("closed", "lost_sight", "open")
+        int((is_in_state(history, state) & dated).sum()) for state in ("closed", "lost_sight", "open")
     )
     notes = []
     if closed + lost + still:
-        marks = f"Of these, {closed:,} closed; marks on the curve: {still:,} still open, {lost:,} lost sight of."
-        notes += ["Kaplan\N{EN DASH}Meier estimate.", marks]
-    if older.any():
-        count = int(older.sum())
-        notes.append(f"Left out: {count:,} that {is_or_are(count)} older than the first snapshot.")
+        notes += [
+            "Kaplan\N{EN DASH}Meier estimates, by the fewest and the most days that the snapshots allow.",
+            f"{closed:,} closed, {still:,} still open, {lost:,} lost sight of.",
+        ]
+    if not dated.all():
+        count = int((~dated).sum())
+        notes.append(f"Left out: {count:,} of unknown beginning.")
     return notes
 
 
-def _share_closed(curve: Curve, closed: Flags, day: int) -> str | None:
-    """Return which share was closed by a day; None where no failure was observed for so long."""
-    if day > curve.days[-1] and not closed.all():
-        return None
-    return percentage(100 * (1 - curve.share_at(day)))
-
-
-def _draw_scales(axes: Axes, days: Whole, deadline: int) -> None:
-    """Scale the axes for shares, and for `days` and a deadline; below days stands how many were observed so long."""
-    reach = max(int(days.max()), deadline, 1) * 1.04
+def _draw_scales(axes: Axes, bounds: Bounds, deadline: int) -> None:
+    """Scale the axes for shares, and for days and a deadline; below days stands how many may have been open so long."""
+    reach = max(float(bounds.longest.max()), deadline, 1) * 1.04
     axes.set_xlim(0, reach)
     axes.set_ylim(0, 1.04)
     axes.set_yticks(*SHARE_TICKS, fontsize=9)
     axes.grid(axis="y", color=RULE, linewidth=0.6)
     ticks = range(0, int(reach) + 1, round_step(reach, 8))
-    axes.set_xticks(list(ticks), [f"{day:,}\n{(days >= day).sum():,}" for day in ticks], fontsize=9)
-    axes.set_xlabel("days since first seen (second line: failures observed for that long)", fontsize=9)
+    counts = [(int((bounds.shortest >= day).sum()), int((bounds.longest >= day).sum())) for day in ticks]
+    observed = [f"{low:,}" if low == high else f"{low:,}\N{EN DASH}{high:,}" for low, high in counts]
+    axes.set_xticks(list(ticks), [f"{day:,}\n{many}" for day, many in zip(ticks, observed, strict=True)], fontsize=9)
+    axes.set_xlabel("days open (second line: failures observed for that long)", fontsize=9)
     axes.set_ylabel("share still open", fontsize=9)
 
 
-def _draw_curve(axes: Axes, curve: Curve, last_seen_open: Whole) -> None:
-    """Draw the curve, with a mark on each day on which failures were open when last seen."""
-    places, shares = np.append(0, curve.days), np.append(1.0, curve.open_share)
-    axes.fill_between(places, shares, step="post", color=FAIL_AREA, linewidth=0)
-    axes.step(places, shares, where="post", color=FAIL, linewidth=2, label="still open", zorder=3)
-    axes.plot(
-        last_seen_open,
-        [curve.share_at(day) for day in last_seen_open.tolist()],
-        linestyle="none",
-        marker="|",
-        markersize=7,
-        color=FAIL_TEXT,
-        label="last seen open",
-        zorder=4,
-        clip_on=False,
-    )
+def _draw_band(axes: Axes, bounds: Bounds) -> None:
+    """Draw both curves and what lies between them; each ends where nothing was observed any longer."""
+    fast, slow = bounds.fast, bounds.slow
+    places = np.union1d(fast.days, slow.days)
+    low, high = (np.array([curve.share_at(day) for day in places.tolist()]) for curve in (fast, slow))
+    axes.fill_between(places, low, high, step="post", color=FAIL, alpha=0.28, linewidth=0, label="still open, between")
+    for curve, name in ((fast, "at least"), (slow, "at most")):
+        days, shares = np.append(0, curve.days), np.append(1.0, curve.open_share)
+        axes.step(days, shares, where="post", color=FAIL, linewidth=1.6, label=f"still open, {name}", zorder=3)
 
 
-def _mark_quantile(figure: Figure, axes: Axes, p: float, name: str, day: int | None) -> None:
-    """Draw lines to where the curve falls to `1 - p`, and say beside the axes on which day that is."""
-    words = "not reached" if day is None else counted(day, "day")
-    reach = axes.get_xlim()[1]
-    axes.plot([reach if day is None else day, reach], [1 - p, 1 - p], color=INK, linewidth=1, linestyle=":", zorder=2)
-    if day is not None:
+def _mark_quantile(figure: Figure, axes: Axes, p: float, name: str, days: tuple[float | None, float | None]) -> None:
+    """Mark where the curves fall to `1 - p`, and say beside the axes between which days that is."""
+    reach, reached = axes.get_xlim()[1], [day for day in days if day is not None]
+    axes.plot([min([*reached, reach]), reach], [1 - p, 1 - p], color=INK, linewidth=1, linestyle=":", zorder=2)
+    for day in reached:
         axes.plot([day, day], [0, 1 - p], color=INK, linewidth=1, linestyle=":", zorder=2)
-        axes.plot([day], [1 - p], marker="o", markersize=6, color=INK, zorder=5, label=name, clip_on=False)
-    text = axes.text(1.015, 1 - p, f"{name}: {words}", transform=axes.get_yaxis_transform(), va="center", fontsize=9.5)
-    fit(figure, [text], LEFT + WIDTH - 0.75)
+    if reached:
+        axes.plot(
+            reached,
+            [1 - p] * len(reached),
+            marker="o",
+            markersize=6,
+            linestyle="none",
+            color=INK,
+            zorder=5,
+            label=name,
+            clip_on=False,
+        )
+    text = axes.text(
+        1.015,
+        1 - p,
+        f"{name}:\n{days_in_words(*days)}",
+        transform=axes.get_yaxis_transform(),
+        va="center",
+        fontsize=9.5,
+    )
+    fit(figure, [text], LEFT + WIDTH - 0.72)
 
 
-def _mark_deadline(figure: Figure, axes: Axes, deadline: int, share: str | None) -> None:
+def _mark_deadline(figure: Figure, axes: Axes, deadline: int, history: History) -> None:
     """Draw the deadline, and say above it how many were closed by then."""
+    shares = Bounds.of(history.lifetimes).closed_within(deadline)
     axes.axvline(deadline, color=INK, linewidth=1.2, linestyle="--", zorder=2)
-    done = f"{share} closed by then" if share else "none observed for so long"
+    done = "" if shares is None else f": {shares_in_words(*shares)} closed by then"
+    apart = " (snapshots are further apart)" if history.sla_in_words else ""
     at = deadline / axes.get_xlim()[1]
     text = axes.text(
         min(max(at, 0.0), 1.0),
         1.02,
-        f"deadline {counted(deadline, 'day')}: {done}",
+        f"deadline {counted(deadline, 'day')}{done}{apart}",
         transform=axes.transAxes,
         ha="left" if at < 0.5 else "right",
         va="bottom",

@@ -44,7 +44,7 @@ def test_every_text_is_readable(name: str, world: str) -> None:
 def test_large_numbers_have_smaller_letters(name: str) -> None:
     history = made("many")[1]
     times = 40
-    trend = history.trend.assign(**{one: history.trend[one] * times for one in ("open", "opened", "closed")})
+    trend = history.trend.assign(**{one: history.trend[one] * times for one in ("open", "opened", "closed", "lost")})
     lifetimes = pd.concat([history.lifetimes] * times, ignore_index=True)
     assert_readable(drawn(replace(history, trend=trend, lifetimes=lifetimes), name))
 
@@ -87,12 +87,12 @@ def test_one_is_singular() -> None:
     history = made("one")[1]
     assert title(history, "open_over_time") == f"0 failures open on {iso(3)}, 0 on {iso(0)}"
     assert title(history, "opened_closed") == "1 failure opened, 1 closed: no net change"
-    assert title(history, "survival") == "One failure: closed after 2 days"
+    assert title(history, "survival") == "One failure was open between 1 and 3 days, then closed"
     history = made("one open")[1]
     assert title(history, "open_over_time") == f"1 failure open on {iso(30)}, 0 on {iso(0)}"
-    assert title(history, "survival") == "No failure observed for a day or longer"
+    assert title(history, "survival") == "One failure was open between 0 and 30 days when last seen"
     seen_twice = history_of(World({ONE: [0, 1, 2]}, [Subject(ONE, "PFF")]))
-    assert title(seen_twice, "survival") == "One failure: open when last seen, after 1 day"
+    assert title(seen_twice, "survival") == "One failure was open between 1 and 2 days when last seen"
     assert title(history, "accounts_over_time") == f"1 failure is open in account {ONE}"
     history = made("unknown")[1]
     assert title(history, "accounts_over_time") == f"1 of 2 accounts has open failures: account {ONE}, 1"

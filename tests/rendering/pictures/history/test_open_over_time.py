@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from analyzer.controls.checklist import make_checklist
+from analyzer.rendering.pictures.history.open_over_time import COLORS
 from tests.rendering.pictures.figures import texts
 from tests.rendering.pictures.history.worlds import (
     ALL,
@@ -29,6 +31,8 @@ from tests.rendering.pictures.history.worlds import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+MANY = make_checklist()
 
 
 def areas(axes: Axes) -> dict[str, PolyCollection]:
@@ -109,3 +113,27 @@ def test_days_without_snapshots_are_hatched() -> None:
     figure = drawn(made("weekly")[1], "open_over_time")
     hatched = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle) and patch.get_hatch()]
     assert [(patch.get_x(), patch.get_width()) for patch in hatched] == [(number(63) + 1, 105 - 63 - 1)]
+
+
+def test_a_control_keeps_its_colour_from_run_to_run() -> None:
+    assert set(COLORS) == {*ALL, "passwords", "access keys"}
+    assert len({COLORS[name] for name in ALL}) == len(ALL)
+    few = history_of(World({ONE: [0, 1]}, [Subject(ONE, "FF", ALL[3])] * 9 + [Subject(ONE, "PF", ALL[0])]), MANY)
+    other = history_of(World({ONE: [0, 1]}, [Subject(ONE, "FF", ALL[0])] * 9 + [Subject(ONE, "PF", ALL[3])]), MANY)
+    colours = [
+        {
+            name: to_hex(tuple(np.asarray(area.get_facecolor())[0].tolist()))
+            for name, area in areas(drawn(one, "open_over_time").axes[0]).items()
+        }
+        for one in (few, other)
+    ]
+    assert colours[0] == colours[1] == {name: COLORS[name].lower() for name in (ALL[0], ALL[3])}
+
+
+def test_the_newest_snapshot_is_as_wide_as_the_others() -> None:
+    figure = drawn(
+        history_of(World({ONE: [0, 30, 60]}, [Subject(ONE, "PFF")] * 3 + [Subject(ONE, "PPF")])), "open_over_time"
+    )
+    area = areas(figure.axes[0])["passwords"]
+    assert [height(area, number(day)) for day in (31, 59, 61, 89)] == [3, 3, 4, 4]
+    assert figure.axes[0].get_xlim()[1] == number(90)

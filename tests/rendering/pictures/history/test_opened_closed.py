@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -43,20 +44,39 @@ def test_bars_are_what_opened_and_closed(world: str, unit: str) -> None:
     rows = [row for number in range(len(truth.subjects)) for row in lifetimes_of(truth, number)]
     opened = Counter(UNITS[unit](row["first_seen"]) for row in rows if not row["censored_left"])
     closed = Counter(UNITS[unit](row["closed_at"]) for row in rows if row["closed_at"])
+    lost = Counter(UNITS[unit](row["lost_at"]) for row in rows if row["lost_at"])
     labels = spans(truth, unit)
+    if lost:
+        assert bars(figure, "lost sight of") == [-lost[label] for label in labels]
     assert bars(figure, "opened") == [opened[label] for label in labels]
     assert bars(figure, "closed") == [-closed[label] for label in labels]
     net = np.asarray(line(figure, "net").get_ydata())
     for value, label in zip(net.tolist(), labels, strict=True):
-        assert np.isnan(value) or value == opened[label] - closed[label]
+        assert np.isnan(value) or value == opened[label] - closed[label] - lost[label]
     assert title(history, "opened_closed").startswith(f"{opened.total():,} failure")
     ticks = [(label.get_text(), label.get_position()[0]) for label in figure.axes[0].get_xticklabels()]
     assert [labels[round(x)] for _, x in ticks] == [text for text, _ in ticks]
-    older, lost = (
-        sum(one) for one in zip(*((r["censored_left"], r["state"] == "lost_sight") for r in rows), strict=True)
-    )
+    older = sum(row["censored_left"] for row in rows)
     assert not older or f"Not among the opened: {older:,} failure" in all_of(figure)
-    assert not lost or f"Not among the closed: {lost:,} failure" in all_of(figure)
+    assert ("lost sight of" in title(history, "opened_closed")) == bool(lost)
+
+
+@pytest.mark.parametrize("world", ["weekly", "a dozen", "a month", "many", "unknown"])
+def test_what_opened_less_what_is_gone_is_the_difference_of_what_is_open(world: str) -> None:
+    truth, history = made(world)
+    said = re.search(
+        r"Since the first day: ([\d,]+) opened(?:, ([\d,]+) found in accounts seen later)?, ([\d,]+) closed, "
+        r"([\d,]+) lost sight of",
+        all_of(drawn(history, "open_over_time")),
+    )
+    assert said
+    opened, found, closed, lost = (int((one or "0").replace(",", "")) for one in said.groups())
+    days = dates_of(truth)
+    assert truth.open_on(days[-1]) - truth.open_on(days[0]) == opened + found - closed - lost
+    rows = [row for number in range(len(truth.subjects)) for row in lifetimes_of(truth, number)]
+    net = sum(not row["censored_left"] for row in rows) - sum(row["state"] != "open" for row in rows)
+    words = f"{net:+,} net".replace("-", "\N{MINUS SIGN}") if net else "no net change"
+    assert title(history, "opened_closed").endswith(words) or world == "unknown"
 
 
 def test_what_the_first_snapshot_shows_is_no_wave() -> None:

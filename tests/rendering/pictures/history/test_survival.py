@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -31,51 +32,69 @@ def test_a_deadline_is_readable_wherever_it_lies(world: str, sla: int | None) ->
     assert ("deadline" in all_of(figure)) == (sla is not None)
 
 
+def estimate(observed: list[tuple[float, bool]], day: float) -> float:
+    """The product of the shares that outlast each day: failures were open for so many days, and then closed or not."""
+    share = 1.0
+    for at in sorted({one for one, _ in observed if one <= day}):
+        ended = sum(one == at and end for one, end in observed)
+        share *= 1 - ended / sum(one >= at for one, _ in observed)
+    return share
+
+
 @pytest.mark.parametrize("world", drew("survival"))
-def test_the_curve_is_the_product_of_the_shares_that_outlast_each_day(world: str) -> None:
+def test_the_band_lies_between_the_fewest_and_the_most_days_of_each_failure(world: str) -> None:
     truth, history = made(world)
     rows = [row for number in range(len(truth.subjects)) for row in lifetimes_of(truth, number)]
-    new = [(row["days_open"], row["state"] == "closed") for row in rows if not row["censored_left"]]
+    new = [row for row in rows if not row["censored_left"] and row["opened_earliest"]]
+    closed = [row["state"] == "closed" for row in new]
+    began = [(row["last_seen"] - row["opened_earliest"]) / timedelta(days=1) for row in new]
+    most = [
+        row["open_days_max"] if row["open_days_max"] is not None else so_far
+        for row, so_far in zip(new, began, strict=True)
+    ]
+    sides = [list(zip(days, closed, strict=True)) for days in ([row["open_days_min"] for row in new], most)]
     figure = drawn(history, "survival")
-    days, shares = (np.asarray(values) for values in line(figure, "still open").get_data())
-    share, reached = 1.0, {0.5: -1, 0.1: -1}
-    for day in range(int(days[-1]) + 1):
-        share *= 1 - sum(one == day and end for one, end in new) / max(sum(one >= day for one, _ in new), 1)
-        assert shares[np.searchsorted(days, day, "right") - 1] == pytest.approx(share)
-        reached = {p: day if at_day < 0 and share <= p + 1e-9 else at_day for p, at_day in reached.items()}
-        if day == 30 and len(new) > 1:
-            assert f"deadline 30 days: {round(100 * (1 - share))}% closed by then" in texts(figure)
-    for p, name in ((0.5, "median"), (0.1, "90th percentile")):
-        said = "not reached" if reached[p] < 0 else f"{reached[p]} day{'s' if reached[p] != 1 else ''}"
-        assert f"{name}: {said}" in texts(figure)
-        if reached[p] >= 0:
-            assert [float(one) for (one,) in map(np.asarray, line(figure, name).get_data())] == [
-                reached[p],
-                pytest.approx(p),
-            ]
-    marks = np.asarray(line(figure, "last seen open").get_xdata()).tolist()
-    assert marks == sorted({day for day, end in new if not end})
-    older = sum(row["censored_left"] for row in rows)
-    assert (f"Left out: {older:,} that" in all_of(figure)) == (older > 0)
+    curves = {
+        name: [np.asarray(values) for values in line(figure, f"still open, {name}").get_data()]
+        for name in ("at least", "at most")
+    }
+    for day in range(0, int(max(most)) + 1, 1 + int(max(most)) // 60):
+        shares = sorted(estimate(side, day) for side in sides)
+        shown = [values[1][np.searchsorted(values[0], day, "right") - 1] for values in curves.values()]
+        assert shown == pytest.approx(shares)
+    left_out = len(rows) - len(new)
+    assert (f"Left out: {left_out:,} of unknown beginning" in all_of(figure)) == (left_out > 0)
     ticks = [label.get_text().replace(",", "").split("\n") for label in figure.axes[0].get_xticklabels()]
-    assert [int(count) for _, count in ticks] == [sum(one >= int(day) for one, _ in new) for day, _ in ticks]
+    for text, count in ticks:
+        many = [sum(one >= int(text) for one, _ in side) for side in sides]
+        assert count == "\N{EN DASH}".join(str(one) for one in sorted(set(many)))
 
 
-def test_nothing_is_said_of_days_that_nobody_saw() -> None:
-    # The one that lasted longest closed; the others were open when last seen: by the estimate, all close in time.
+def test_medians_and_shares_are_bounds_in_words() -> None:
+    world = World({ONE: [0, 31, 59, 90]}, [*[Subject(ONE, "PFPP")] * 4, *[Subject(ONE, "PFFP")] * 5])
+    history = history_of(world, sla_days=60)
+    # Four were open for 0 to 59 days, five for 28 to 90.
+    assert title(history, "survival") == "Median time to fix: between 28 and 90 days; 44% to 100% within 60 days"
+    said = all_of(drawn(history, "survival"))
+    assert "median:\nbetween 28 and 90 days" in said
+    assert "deadline 60 days: 44% to 100% closed by then" in said
+    assert "further apart" not in said
+    finer = all_of(drawn(replace(history, sla_days=14), "survival"))
+    assert "deadline 14 days: 0% to 45% closed by then (snapshots are further apart)" in finer
+
+
+def test_what_was_open_when_last_seen_may_have_been_closed_by_the_deadline() -> None:
     world = World({ONE: [0, 1, 2, 3]}, [Subject(ONE, "PFFP"), Subject(ONE, "PPFF"), Subject(ONE, "PPFF")])
-    for sla, said in ((2, "100% closed by then"), (3, "none observed for so long")):
-        history = history_of(world, sla_days=sla)
-        assert f"deadline {sla} days: {said}" in texts(drawn(history, "survival"))
-    assert title(history, "survival") == "Half of the failures closed within 2 days"
-    every = history_of(replace(world, subjects=[Subject(ONE, "PFFP"), Subject(ONE, "PFPP")]), sla_days=3)
-    assert title(every, "survival") == "Half of the failures closed within 1 day; 100% within 3 days"
+    history = history_of(world, sla_days=4)
+    assert "deadline 4 days: 33% to 100% closed by then" in texts(drawn(history, "survival"))
+    history = history_of(replace(world, subjects=[Subject(ONE, "PFPP"), Subject(ONE, "PFFF")]), sla_days=9)
+    assert "deadline 9 days: 50% to 100% closed by then" in texts(drawn(history, "survival"))
 
 
 def test_what_is_not_reached_is_said() -> None:
     world = World({ONE: list(range(9))}, [Subject(ONE, "PFFPPPPPP"), *[Subject(ONE, "PFFFFFFFF")] * 300])
     history = history_of(world, sla_days=5)
-    assert title(history, "survival") == "1 of 301 failures closed; the median is not reached; under 1% within 5 days"
-    assert {"median: not reached", "90th percentile: not reached"} <= set(texts(drawn(history, "survival")))
+    assert title(history, "survival") == "1 of 301 failures closed; the median is not reached; 0% to 1% within 5 days"
+    assert {"median:\nnot reached", "90th percentile:\nnot reached"} <= set(texts(drawn(history, "survival")))
     only_older = history_of(World({ONE: [0, 1]}, [Subject(ONE, "FF")]))
     assert texts(drawn(only_older, "survival"))[-1] == "All failures are older than the first snapshot."

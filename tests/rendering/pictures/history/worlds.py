@@ -83,13 +83,15 @@ def lifetimes_of(world: World, number: int) -> list[dict[str, Any]]:
         if verdicts[place] != "F":
             place += 1
             continue
-        first = place
+        first, lost_at = place, None
         while place < len(days) and verdicts[place] == "F":
             place += 1
+        without = next((days[one] for one in reversed(range(first)) if verdicts[one] == "P"), None)
         state, end = "open", days[place - 1]
         if place < len(days):
             gap = days[place] - end > 1.5 * usual(days)
             state = "lost_sight" if gap or verdicts[place] == "?" else "closed"
+            lost_at = at(days[place]) if state == "lost_sight" else None
             end = days[place] if state == "closed" else end
         rows.append(
             {
@@ -108,6 +110,13 @@ def lifetimes_of(world: World, number: int) -> list[dict[str, Any]]:
                 "reopened": closed_before,
                 "censored_left": first == 0,
                 "censored_right": state == "open",
+                "opened_earliest": None if without is None else at(without),
+                "opened_latest": at(days[first]),
+                "closed_earliest": at(days[place - 1]) if state == "closed" else None,
+                "closed_latest": at(end) if state == "closed" else None,
+                "open_days_min": float(days[place - 1] - days[first]),
+                "open_days_max": float(end - without) if state == "closed" and without is not None else None,
+                "lost_at": lost_at,
             }
         )
         closed_before += state == "closed"
@@ -124,13 +133,14 @@ def trend_of(world: World, rows: list[dict[str, Any]], controls: Sequence[str]) 
                 counts.update(("open", subject.control, at(one)) for one in dates if day <= one < until)
     for row in rows:
         counts["opened", row["control"], row["first_seen"]] += 1
-        if row["closed_at"]:
-            counts["closed", row["control"], row["closed_at"]] += 1
+        for what in ("closed", "lost"):
+            if row[f"{what}_at"]:
+                counts[what, row["control"], row[f"{what}_at"]] += 1
     return [
         {
             "date": at(day).date(),
             "control": control,
-            **{measure: counts[measure, control, at(day)] for measure in ("open", "opened", "closed")},
+            **{measure: counts[measure, control, at(day)] for measure in ("open", "opened", "closed", "lost")},
             "accounts": sum(days[0] <= day for days in world.days.values()),
         }
         for day in dates
@@ -271,11 +281,7 @@ def drew(name: str) -> list[str]:
     few = {"nothing"} if name == "accounts_over_time" else {"nothing", "no failure"}
     if name in {"opened_closed", "survival"}:
         few |= {"one date", "one date of many"}
-    return [
-        world
-        for world in WORLDS
-        if world not in few | ({"a dozen", "unknown", "one open"} if name == "survival" else set())
-    ]
+    return [world for world in WORLDS if world not in few | ({"a dozen", "unknown"} if name == "survival" else set())]
 
 
 def all_of(figure: Figure) -> str:

@@ -1,0 +1,117 @@
+"""The command show: findings of an evidence set."""
+
+# Typer reads annotations when the program runs: no `from __future__ import annotations` here.
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from analyzer.cli import values
+from analyzer.cli.ending import show
+from analyzer.cli.options import Showing
+
+if TYPE_CHECKING:
+    from analyzer.evidence.asked import Names
+
+_MOST: int = 100
+"""Findings that are listed where nothing else is said."""
+Set = Annotated[
+    str, typer.Argument(metavar="DIR", help="An evidence set of audit: its folder, or its URL.", show_default=False)
+]
+Most = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        metavar="N",
+        min=1,
+        help=f"List so many findings at most, the worst. [default: {_MOST}; with --json all, in stored order]",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Which findings are listed."""
+
+    users: Annotated[
+        list[str],
+        typer.Option(
+            "--user",
+            metavar="NAME",
+            help="Findings of this user, in any case; * stands for any characters, ? for one. Repeat for more.",
+            show_default=False,
+        ),
+    ] = field(default_factory=list)
+    accounts: Annotated[
+        list[str],
+        typer.Option(
+            "--account",
+            metavar="ID",
+            help="Findings in this account (unknown: where no account is known). Repeat, or separate by commas.",
+            show_default=False,
+        ),
+    ] = field(default_factory=list)
+    controls: Annotated[
+        list[str],
+        typer.Option(
+            "--control",
+            metavar="ID",
+            help="Findings of this control: its id, or its number in the benchmark that was judged (without one: in "
+            "the newest CIS version). Repeat, or separate by commas.",
+            show_default=False,
+        ),
+    ] = field(default_factory=list)
+    statuses: Annotated[
+        list[str],
+        typer.Option(
+            "--status",
+            metavar="NAME",
+            help="Findings with this status: fail, not_checked, pass or not_applicable. Repeat, or separate by commas.",
+            show_default=False,
+        ),
+    ] = field(default_factory=list)
+
+    def names(self) -> "Names":
+        """Return what was given; names of users may have commas. Raises UsageError where an option names nothing."""
+        from analyzer.evidence.asked import Names  # noqa: PLC0415 - what loads pandas is not for --help
+
+        return Names(
+            self.users,
+            values.some("--account", self.accounts),
+            values.some("--control", self.controls),
+            values.some("--status", self.statuses),
+        )
+
+
+def show_findings(
+    folder: Set,
+    *,
+    asking: Asking,
+    most: Most = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the findings as JSON on standard output, and nothing else.")
+    ] = False,
+) -> int:
+    """List findings of an evidence set, each with its report and line: the worst first.
+
+    Nothing is judged and nothing is written. Exits 0, whatever the findings say.
+
+    \b
+    Examples:
+      credreport show credreport-out --user billing-export
+      credreport show credreport-out --status fail --control 2.11
+      credreport show credreport-out --account 111122223333 --user 'ci-*' --json
+    """  # noqa: D301 - \b keeps the examples' lines
+    names = asking.names()
+
+    from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.progress import progress  # noqa: PLC0415
+    from analyzer.cli.screen.shown import show_shown  # noqa: PLC0415
+
+    showing = Showing(as_json=as_json)
+    with progress(shown=showing.progress) as bars:
+        found = pipeline.show(folder, names, most=most or _MOST, progress=bars)
+    show(found.facts, lambda: show_shown(found), showing, ("findings", found.as_json(most)) if as_json else None)
+    return 0

@@ -1,0 +1,139 @@
+"""What show shows: findings by user and place, in aligned columns where there is room, else in two lines each."""
+
+from __future__ import annotations
+
+import textwrap
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from analyzer.cli.screen.common import STYLES, open_console, print_line
+from analyzer.cli.streams import printable
+from analyzer.controls.vocabulary import counted
+from analyzer.evidence.schema import to_pandas
+from analyzer.evidence.summary import UNKNOWN_ACCOUNT
+from analyzer.reading.columns import records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from analyzer.pipeline import Shown
+
+_COLUMNS: Final = (
+    ("status", "severity", "control", "number", "credential"),
+    ("status", "severity", "control", "credential"),
+    ("status", "control", "credential"),
+)
+"""What stands before the reason: as much as there is room for."""
+_LEAST: Final = 24
+"""Columns of the terminal that the reasons need, so that they are not torn to shreds."""
+_GAP: Final = "  "
+
+
+def show_shown(found: Shown) -> None:
+    """Print the findings that were asked for, and how many there are."""
+    console = open_console()
+    rows = [_cells(row) for row in records(to_pandas(found.worst))]
+    print_line(console, _headline(found, len(rows)), "bold")
+    if not rows:
+        return
+    header = {"number": found.evidence.settings.checklist.numbers_of.label, "why": "why"}
+    columns = _columns_that_fit(console.width, rows, header)
+    if columns:
+        print_line(console, _aligned(columns, {name: header.get(name, name) for name, _ in columns}, "why"), "dim")
+    # Findings of a user stand together, where the worst of them would.
+    first = {row["place"]: at for at, row in reversed(list(enumerate(rows)))}
+    for (names, place), some in groupby(
+        sorted(rows, key=lambda row: first[row["place"]]), key=lambda row: row["place"]
+    ):
+        console.print()
+        _show_place(console, names, place)
+        for row in some:
+            _show_finding(console, row, columns)
+    _show_rest(console, found, len(rows))
+
+
+def _headline(found: Shown, shown: int) -> str:
+    """Return how many findings of how many, what was asked for, and how many of them are shown."""
+    asked = [
+        *(f"user {one}" for one in found.asked.users),
+        *(f"account {one}" for one in found.asked.accounts),
+        *(" ".join(filter(None, (one.control.id, one.requirement))) for one in found.asked.checks),
+        *(one.replace("_", " ") for one in found.asked.statuses),
+    ]
+    count = counted(found.total, "finding")
+    head = f"{found.count:,} of {count} ({', '.join(asked)})" if asked else count
+    if shown < found.count:
+        return f"{head}; the worst {shown:,} are listed"
+    return f"{head}, worst first" if found.count > 1 else head
+
+
+def _show_rest(console: Console, found: Shown, shown: int) -> None:
+    if shown < found.count:
+        console.print()
+        more = "narrow them with --user, --account, --control or --status, or raise --limit; --json has all"
+        print_line(console, f"{found.count - shown:,} more are not listed: {more}", "dim")
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what is shown of a finding; `place` is whose it is, and where it stands."""
+    # A finding on the account as a whole has no user.
+    user = printable(row["user"]) if row["user"] else ("-" if row["line"] is None else "(no name)")
+    where = f"{row['source']}:{row['line']}" if row["line"] is not None else row["source"] or ""
+    waived = f" (waived: {row['waiver']})" if row["waiver"] else ""
+    return {
+        "place": (f"{row['account_id'] or UNKNOWN_ACCOUNT}  {user}", printable(where)),
+        "status": row["status"].replace("_", " "),
+        "style": "dim" if waived else STYLES[row["status"]],
+        "severity": row["severity"],
+        "control": row["control"],
+        "number": row["requirement"] or "-",
+        "credential": "-" if row["credential"] == "user" else row["credential"],
+        "why": printable(f"{row['message']}{waived}"),
+    }
+
+
+def _columns_that_fit(
+    width: int, rows: Sequence[dict[str, Any]], header: dict[str, str]
+) -> list[tuple[str, int]] | None:
+    """Return the columns before the reasons with their widths, as many as leave these enough room; None: none do."""
+    wanted = min(_LEAST, max(cell_len(row["why"]) for row in rows))
+    for names in _COLUMNS:
+        widths = [max(cell_len(header.get(name, name)), *(cell_len(row[name]) for row in rows), 0) for name in names]
+        if width - sum(widths) - len(_GAP) * (len(names) + 1) >= wanted:
+            return list(zip(names, widths, strict=True))
+    return None
+
+
+def _show_place(console: Console, names: str, place: str) -> None:
+    """Print whose findings follow and where they stand: on a line, or two where they do not fit on one."""
+    if cell_len(names) + len(_GAP) + cell_len(place) <= console.width:
+        print_line(console, Text.assemble((names, "bold"), _GAP, (place, "dim")))
+        return
+    print_line(console, names, "bold")
+    print_line(console, f"{_GAP}{place}", "dim")
+
+
+def _show_finding(console: Console, row: dict[str, Any], columns: list[tuple[str, int]] | None) -> None:
+    if columns is None:
+        named = " ".join(row[name] for name in ("control", "number", "credential") if row[name] != "-")
+        print_line(console, Text.assemble(_GAP, (row["status"], row["style"]), f": {named}, {row['severity']}"), hang=4)
+        print_line(console, f"    {row['why']}")
+        return
+    indent = sum(width for _, width in columns) + len(_GAP) * (len(columns) + 1)
+    first, *others = textwrap.wrap(
+        row["why"], console.width - indent, break_long_words=False, break_on_hyphens=False
+    ) or [""]
+    line = Text(_aligned(columns, row, first))
+    line.stylize(row["style"], len(_GAP), len(_GAP) + len(row["status"]))
+    for text in (line, *(Text(f"{'':{indent}}{other}") for other in others)):
+        console.print(text, soft_wrap=True)
+
+
+def _aligned(columns: Sequence[tuple[str, int]], cells: dict[str, Any], why: str) -> str:
+    texts = [cells[name] + " " * (width - cell_len(cells[name])) for name, width in columns]
+    return _GAP + _GAP.join([*texts, why])

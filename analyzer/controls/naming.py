@@ -1,0 +1,68 @@
+"""How a control is named: by its id, or by its number in the benchmark whose numbers are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from analyzer.controls.catalog import BY_ID
+from analyzer.controls.frameworks import BENCHMARKS, NEWEST_CIS, Benchmark, Requirement
+from analyzer.errors import UsageError, known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def named(
+    names: Iterable[str], requirements: Sequence[Requirement], benchmark: Benchmark | None, option: str
+) -> list[Requirement]:
+    """Return which of `requirements` were named: those of a control by its id, in any case, or by their number.
+
+    The numbers are those of `benchmark`, or of the newest CIS version without one. Where a number is of several
+    controls, all of them are meant. Raises UsageError for a name that is neither, and for a control that the benchmark
+    does not have.
+    """
+    return [one for name in names for one in _named(name.strip().lower(), requirements, benchmark, option)]
+
+
+def _named(
+    name: str, requirements: Sequence[Requirement], benchmark: Benchmark | None, option: str
+) -> list[Requirement]:
+    found = [one for one in requirements if name == one.control or name in numbers(one.number)]
+    if found:
+        return found
+    if name in BY_ID:
+        title = (benchmark or NEWEST_CIS).title
+        controls = dict.fromkeys(one.control for one in requirements)
+        raise UsageError(f"{name} is no part of {title}", f"it has {', '.join(controls)}")
+    elsewhere = _elsewhere(name)
+    if elsewhere or name.replace(".", "").isdigit():
+        raise UsageError(f"{option}: {_no_such_number(name, benchmark)}", elsewhere or _what_there_is(requirements))
+    known(option, name, BY_ID)
+    return []
+
+
+def numbers(requirement: str | None) -> list[str]:
+    """Return the numbers of a requirement, which may name several, in lower case."""
+    number = (requirement or "").lower()
+    return [number, *number.split(", ")] if number else []
+
+
+def _no_such_number(name: str, benchmark: Benchmark | None) -> str:
+    which = "" if benchmark else ", whose numbers count where no benchmark is chosen"
+    return f"no control has the number {name.upper()} in {(benchmark or NEWEST_CIS).label}{which}"
+
+
+def _elsewhere(name: str) -> str:
+    """Return what a number stands for in other benchmarks, and what to do; empty where it is in none."""
+    found: dict[str, list[str]] = {}
+    for benchmark in BENCHMARKS.values():
+        for one in benchmark.requirements:
+            if name in numbers(one.number):
+                found.setdefault(one.control, []).append(benchmark.id)
+    said = "; ".join(f"it is {control} in {', '.join(benchmarks)}" for control, benchmarks in found.items())
+    return f"{said}: name the control, or choose the benchmark with --benchmark" if said else ""
+
+
+def _what_there_is(requirements: Sequence[Requirement]) -> str:
+    known_ones = dict.fromkeys(one.number for one in requirements if one.number)
+    return f"its numbers are {', '.join(known_ones)}; credreport controls lists them with their controls"

@@ -1,0 +1,69 @@
+"""A control is named by its id or by its number, and a number never means another version's control."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from analyzer.controls.catalog import BY_ID
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.frameworks import BENCHMARKS
+from analyzer.errors import UsageError
+from tests.cli.running import run
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_every_number_names_what_the_benchmark_has_under_it(benchmark: str) -> None:
+    requirements = BENCHMARKS[benchmark].requirements
+    for number in {number for one in requirements for number in one.number.split(", ")}:
+        checks = make_checklist(benchmark=benchmark, controls=[number]).checks
+        wanted = [(one.control, one.number) for one in requirements if number in one.number.split(", ")]
+        assert sorted((one.control.id, one.requirement) for one in checks) == sorted(wanted)
+
+
+def test_no_number_looks_like_an_id() -> None:
+    numbers = {one.number.lower() for benchmark in BENCHMARKS.values() for one in benchmark.requirements}
+    assert numbers.isdisjoint(BY_ID)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "controls"),
+    [
+        (["2.11"], ["unused-credentials"]),
+        (["2.4"], ["no-root-access-key"]),
+        (["2.4", "--benchmark", "cis-6.0"], ["root-mfa"]),
+        (["1.12", "--benchmark", "cis-4.0.1"], ["unused-credentials"]),
+        (["1.12", "--benchmark", "cis-5.0"], ["single-active-access-key"]),
+        (["iam.8", "--benchmark", "security-hub"], ["unused-credentials"]),
+        (["8.3.9", "--benchmark", "pci-dss-4.0.1"], ["access-key-rotation", "password-rotation"]),
+        (["Root-MFA"], ["root-mfa"]),
+    ],
+)
+def test_controls_explains_by_number(arguments: list[str], controls: list[str]) -> None:
+    done = run("controls", *arguments, "--json")
+    assert [one["id"] for one in json.loads(done.stdout)] == controls
+
+
+def test_a_number_chooses_one_of_two_requirements_of_a_control() -> None:
+    for number, days in (("IAM.22", 45), ("IAM.8", 90)):
+        (check,) = make_checklist(benchmark="security-hub", controls=[number]).checks
+        assert (check.requirement, check.limit_days) == (number, days)
+    assert len(make_checklist(benchmark="security-hub", controls=["unused-credentials"]).checks) == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "benchmark", "message", "hint"),
+    [
+        ("1.11", None, "--control: no control has the number 1.11 in CIS 7.0", "unused-credentials in cis-5.0"),
+        ("2.13", "cis-7.0", "no control has the number 2.13 in CIS 7.0", "it is access-key-rotation in cis-6.0: name"),
+        ("2.99", None, "whose numbers count where no benchmark is chosen", "its numbers are 2.11, 2.12, 2.10, "),
+        ("iam.22", None, "no control has the number IAM.22 in CIS 7.0", "in security-hub: name the control, or choose"),
+        ("mfa", None, "--control: no such choice: 'mfa'", "choose from unused-credentials, "),
+    ],
+)
+def test_a_number_of_another_benchmark_is_no_guess(number: str, benchmark: str | None, message: str, hint: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        make_checklist(benchmark=benchmark, controls=["root-mfa", number])
+    assert message in raised.value.message
+    assert hint in raised.value.hint

@@ -1,0 +1,277 @@
+"""A failure begins and ends between two snapshots: what is claimed of its days holds, whatever the snapshots hide."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from analyzer.controls.checklist import make_checklist
+from analyzer.pipeline import Settings
+from tests.cli.running import run
+from tests.history.running import history
+from tests.history.simulator import simulate
+from tests.history.truth import truth
+from tests.reports import COLUMNS_16, COLUMNS_22, csv_of, key, password, root, unused, user, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.history import History
+    from tests.history.truth import Span
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ACCOUNT = "111122223333"
+BOUNDS = ("opened_earliest", "opened_latest", "closed_earliest", "closed_latest", "open_days_min", "open_days_max")
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401
+    if pd.isna(value):
+        return None
+    return value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
+
+
+def rows_of(found: History) -> list[dict[str, Any]]:
+    return [{str(name): plain(value) for name, value in row.items()} for row in found.lifetimes.to_dict("records")]
+
+
+def holding(spans: list[Span], row: dict[str, Any]) -> list[tuple[datetime, datetime | None]]:
+    """The true beginning and end of a failure as it was first and last seen; none of what is not it but its twin."""
+    opened = [one.opened for one in spans if one.holds(row["first_seen"])]
+    closed = [one.closed for one in spans if one.holds(row["last_seen"])]
+    return list(zip(opened, closed, strict=False))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("spacing", [3, 17, 31, 61])
+def test_the_bounds_hold_the_true_instants_of_every_control(tmp_path: Path, seed: int, spacing: int) -> None:
+    life = simulate(seed, account=ACCOUNT, start=START, days=200, users=5)
+    for day in range(0, 200, spacing):
+        instant = START + timedelta(days=day, hours=7)
+        write(tmp_path / f"{instant:%Y-%m-%dT%H-%M-%SZ}.csv", life.report(instant))
+    spans = truth(life)
+    found = history([str(tmp_path)], Settings(make_checklist(), every_snapshot=True))
+    checked = 0
+    for row in rows_of(found):
+        true = [
+            pair
+            for subject, mine in spans.items()
+            if (subject.control, subject.user, subject.kind) == (row["control"], row["user"].lower(), row["kind"])
+            and subject.made == row["key_created"]
+            for pair in holding(mine, row)
+        ]
+        assert true, row
+        assert any(fits(row, *pair) for pair in true), (row, true)
+        checked += 1
+    assert checked > 20
+
+
+def fits(row: dict[str, Any], opened: datetime, closed: datetime | None) -> bool:
+    earliest, latest = row["opened_earliest"], row["opened_latest"]
+    holds = (earliest is None or earliest <= opened) and opened <= latest == row["first_seen"]
+    if row["state"] != "closed":
+        shown = (row["last_seen"] - opened) / timedelta(days=1)
+        return holds and 0 <= row["open_days_min"] <= shown and row["open_days_max"] is None
+    if closed is None:
+        return False
+    days = (closed - opened) / timedelta(days=1)
+    return (
+        holds
+        and row["closed_earliest"] <= closed <= row["closed_latest"] == row["closed_at"]
+        and row["open_days_min"] <= days
+        and (row["open_days_max"] is None if earliest is None else days <= row["open_days_max"])
+    )
+
+
+def followed(
+    folder: Path,
+    days: dict[str, list[dict[str, str]]],
+    checklist: Checklist | None = None,
+    **options: Any,  # noqa: ANN401
+) -> History:
+    for day, rows in days.items():
+        write(folder / "in" / f"{day}_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), *rows))
+    return history([str(folder / "in")], Settings(checklist or unused(), every_snapshot=True), **options)
+
+
+def bounds_of(found: History) -> list[list[str]]:
+    def said(value: Any) -> str:  # noqa: ANN401
+        if isinstance(value, datetime):
+            return f"{value:%m-%d %H:%M}"
+        return "-" if value is None else f"{value:g}"
+
+    return [[said(row[name]) for name in BOUNDS] for row in rows_of(found)]
+
+
+OLD = "2026-01-01T00:00:00Z"
+MFA, NO_MFA = user("a", mfa_active="true", **password(changed=OLD)), user("a", **password(changed=OLD))
+
+
+def at_midnight(days: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:
+    return {f"{day}T00-00-00Z": rows for day, rows in days.items()}
+
+
+def test_month_end_snapshots_bound_when_it_was_fixed(tmp_path: Path) -> None:
+    days = {"2026-01-31": [MFA], "2026-02-28": [NO_MFA], "2026-03-31": [NO_MFA], "2026-04-30": [MFA]}
+    found = followed(tmp_path, at_midnight(days), make_checklist(controls=["console-mfa"]), sla_days=30)
+    assert bounds_of(found) == [["01-31 00:00", "02-28 00:00", "03-31 00:00", "04-30 00:00", "31", "89"]]
+    (measures,) = found.measures
+    assert [measures[f"median_days_{end}"] for end in ("min", "max")] == [31, 89]
+    assert [measures[f"within_sla_{end}"] for end in ("min", "max")] == [0, 0]
+    assert "days_open" in found.lifetimes  # what it was before, by the snapshots alone
+
+
+def test_a_limit_in_days_is_crossed_at_a_known_instant(tmp_path: Path) -> None:
+    kept = user("a", **key(rotated=OLD, used="2026-03-01T10:00:00Z"))
+    found = followed(tmp_path, at_midnight({"2026-03-31": [kept], "2026-04-30": [kept], "2026-05-31": []}))
+    assert bounds_of(found) == [["04-15 10:00", "04-30 00:00", "04-30 00:00", "05-31 00:00", "0", "45.5833"]]
+    # Also where the oldest snapshot shows it already; and not before the last snapshot without it.
+    found = followed(tmp_path / "older", at_midnight({"2026-04-30": [kept]}))
+    assert bounds_of(found) == [["04-15 10:00", "04-30 00:00", "-", "-", "0", "-"]]
+    off = user("a", **key(active="false", rotated=OLD, used="2026-03-01T10:00:00Z"))
+    found = followed(tmp_path / "off", at_midnight({"2026-04-20": [off], "2026-04-30": [kept], "2026-05-10": [kept]}))
+    assert bounds_of(found) == [["04-20 00:00", "04-30 00:00", "-", "-", "10", "-"]]
+
+
+def test_nothing_bounds_the_beginning_of_what_was_always_there(tmp_path: Path) -> None:
+    days = at_midnight({"2026-03-31": [NO_MFA], "2026-04-30": [MFA]})
+    found = followed(tmp_path, days, make_checklist(controls=["console-mfa"]))
+    assert bounds_of(found) == [["-", "03-31 00:00", "03-31 00:00", "04-30 00:00", "0", "-"]]
+    assert found.measures[0]["of_unknown_beginning"] == 1
+
+
+def test_a_snapshot_that_could_not_decide_shows_nobody_without_the_failure(tmp_path: Path) -> None:
+    unsure = user("a", mfa_active="?", **password(changed=OLD))
+    checklist = make_checklist(controls=["console-mfa"])
+    days = at_midnight({"2026-01-31": [MFA], "2026-02-28": [unsure], "2026-03-31": [NO_MFA]})
+    assert bounds_of(followed(tmp_path, days, checklist))[0][:2] == ["01-31 00:00", "03-31 00:00"]
+    days.pop("2026-01-31T00-00-00Z")
+    found = followed(tmp_path / "unknown", days, checklist)
+    assert bounds_of(found)[0][:2] == ["-", "03-31 00:00"]
+    assert found.measures[0]["of_unknown_beginning"] == 1
+
+
+def test_judged_at_dates_the_bounds_are_those_of_the_snapshots(tmp_path: Path) -> None:
+    # Of 10 February and 10 March; judged at the ends of these months.
+    days = at_midnight({"2026-01-10": [MFA], "2026-02-10": [NO_MFA], "2026-03-10": [MFA]})
+    found = followed(tmp_path, days, make_checklist(controls=["console-mfa"]), series="monthly")
+    assert bounds_of(found) == [["01-10 00:00", "02-28 23:59", "02-10 00:00", "03-31 23:59", "0", "81"]]
+
+
+# What could not be checked is no fix
+
+
+def test_a_report_without_root_fixes_nothing_of_root(tmp_path: Path) -> None:
+    write(tmp_path / f"in/2026-01-31_{ACCOUNT}.csv", csv_of(root(), user("a")))
+    write(tmp_path / f"in/2026-02-28_{ACCOUNT}.csv", csv_of(user("a")))
+    found = history([str(tmp_path / "in")], Settings(make_checklist(controls=["root-mfa"]), every_snapshot=True))
+    assert [(row["state"], row["closed_at"]) for row in rows_of(found)] == [("lost_sight", None)]
+    assert (found.measures[0]["not_checked"], found.exit_code) == (1, 1)
+
+
+def test_a_report_without_the_column_fixes_nothing_in_it(tmp_path: Path) -> None:
+    more = ("additional_credentials_info",)
+    named = user("a", additional_credentials_info="3 more access keys")
+    write(tmp_path / f"in/2026-01-31_{ACCOUNT}.csv", csv_of(root(), named, columns=COLUMNS_22 + more))
+    write(tmp_path / f"in/2026-02-28_{ACCOUNT}.csv", csv_of(root(), named))
+    checklist = make_checklist(controls=["additional-credentials"])
+    found = history([str(tmp_path / "in")], Settings(checklist, every_snapshot=True))
+    assert [row["state"] for row in rows_of(found)] == ["lost_sight"]
+
+
+# history and audit agree
+
+
+POLICY = """
+[waivers.X-1]
+user = "b"
+reason = "kept for an emergency"
+owner = "security"
+expires = 2026-12-31
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["--strict"], ["--fail-on", "critical"], ["--fail-on", "high"]])
+@pytest.mark.parametrize(
+    "report",
+    [
+        csv_of(root(mfa_active="true"), user("a")),  # only a manual check
+        csv_of(root(mfa_active="true"), user("a", **key(rotated=OLD, used="?"))),
+        csv_of(root(mfa_active="true"), user("b", **key(rotated=OLD, used="?"))),  # waived
+        csv_of(root(mfa_active="true"), user("b", **key(rotated=OLD)), user("c", **password(changed=OLD))),
+        csv_of(root(mfa_active="true"), user("a", **key(rotated=OLD)), columns=COLUMNS_16),
+        csv_of(user("a")),
+    ],
+)
+def test_history_of_a_folder_exits_as_its_audit_does(tmp_path: Path, report: str, options: list[str]) -> None:
+    write(tmp_path / f"in/2026-03-31_{ACCOUNT}.csv", csv_of(root(), user("z", **key(rotated=OLD))))
+    write(tmp_path / f"in/2026-04-30_{ACCOUNT}.csv", report)
+    options = [*options, "--policy", write(tmp_path / "policy.toml", POLICY), "--format", "parquet", "-o", "out", "-q"]
+    audit, followed = (run(name, "in", *options, cwd=tmp_path).returncode for name in ("audit", "history"))
+    assert followed == audit
+
+
+def test_history_counts_what_audit_counts(tmp_path: Path) -> None:
+    write(tmp_path / f"in/2026-03-31_{ACCOUNT}.csv", csv_of(root(), user("z", **key(rotated=OLD))))
+    report = csv_of(root(mfa_active="true"), user("a", **key(rotated=OLD, used="?")), user("b", **key(rotated=OLD)))
+    write(tmp_path / f"in/2026-04-30_{ACCOUNT}.csv", report)
+    options = ["--format", "parquet", "-o", "out", "--json"]
+    audit, followed = (json.loads(run(name, "in", *options, cwd=tmp_path).stdout) for name in ("audit", "history"))
+    names = {"fail": "open", "not_checked": "not_checked", "manual": "manual"}
+    for one, other in zip(audit["by_control"], followed["measures"], strict=True):
+        assert [one[name] for name in names] == [other[name] for name in names.values()], one["control"]
+    said = run("history", "in", "--format", "parquet", "-o", "out", cwd=tmp_path).stdout
+    assert "could not be decided and 1 check is left to a person" in said
+
+
+def test_what_opened_was_closed_and_lost_adds_up(tmp_path: Path) -> None:
+    unsure, fails = user("a", mfa_active="?", **password(changed=OLD)), user("b", **password(changed=OLD))
+    days = {"2026-01-31": [NO_MFA, fails], "2026-02-28": [unsure], "2026-03-31": [NO_MFA]}
+    found = followed(tmp_path, days, make_checklist(controls=["console-mfa"]))
+    assert found.trend[["open", "opened", "closed", "lost"]].to_numpy().tolist() == [
+        *([2, 2, 0, 0], [0, 0, 1, 1], [1, 1, 0, 0]),
+    ]
+    assert found.lines[0] == (
+        "1 failure open: 2 in the oldest snapshots, 1 opened since (0 came back), 1 closed; of 1 sight was lost."
+    )
+
+
+def test_a_deadline_finer_than_the_snapshots_is_said_to_be_so(tmp_path: Path) -> None:
+    for day, rows in {"2026-01-31": [MFA], "2026-02-28": [NO_MFA], "2026-03-31": [MFA]}.items():
+        write(tmp_path / f"in/{day}T00-00-00Z_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), *rows))
+    options = ["in", "--control", "console-mfa", "--format", "parquet", "-o", "out"]
+    fine = run("history", *options, "--sla-days", "14", cwd=tmp_path).stdout
+    assert "14 days is less than what usually lies between two snapshots of 1 of 1 accounts" in fine
+    assert "in 14 d*" in fine
+    assert "0% to 100%" in fine
+    assert "between 0 and 59" in fine
+    wide = run("history", *options, "--sla-days", "60", cwd=tmp_path).stdout
+    assert "is less than" not in wide
+    assert "100%" in wide
+
+
+def test_a_report_that_may_lack_users_shows_nobody_without_the_failure(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    write(folder / f"2026-01-31T00-00-00Z_{ACCOUNT}.csv", csv_of(root(), MFA))
+    # The second report ends in the middle of a cell: users after it are missing.
+    write(folder / f"2026-02-28T00-00-00Z_{ACCOUNT}.csv", csv_of(root(), user("0"))[:-2])
+    late = {**NO_MFA, "user": "late", "arn": f"arn:aws:iam::{ACCOUNT}:user/late"}
+    late["user_creation_time"] = "2026-03-05T00:00:00Z"
+    write(folder / f"2026-03-31T00-00-00Z_{ACCOUNT}.csv", csv_of(root(), NO_MFA, late))
+    checklist = make_checklist(controls=["console-mfa"])
+    found = history([str(folder)], Settings(checklist, every_snapshot=True))
+    assert [row[:2] for row in bounds_of(found)] == [["01-31 00:00", "03-31 00:00"], ["02-28 00:00", "03-31 00:00"]]
+
+
+def test_a_key_switched_off_and_on_between_two_snapshots_is_within_the_bounds(tmp_path: Path) -> None:
+    off = user("a", **key(active="false", rotated=OLD, used="2026-02-01T00:00:00Z"))
+    fails = user("a", **key(rotated=OLD, used="2026-02-01T00:00:00Z"))
+    # On again on 10 April, off on 20 April and on again, off for good in May: no report shows more than its own day.
+    days = at_midnight({"2026-03-31": [off], "2026-04-15": [fails], "2026-04-30": [fails], "2026-05-15": [off]})
+    assert bounds_of(followed(tmp_path, days)) == [
+        ["03-31 00:00", "04-15 00:00", "04-30 00:00", "05-15 00:00", "15", "45"]
+    ]

@@ -1,0 +1,98 @@
+"""When failures of a simulated life truly began and ended: what no snapshot shows.
+
+Between two instants at which something happened, or a limit was crossed, nothing changes: so what fails is known at
+every instant once it is known at these. Nothing here knows `analyzer`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tests.control_oracle import judge_controls
+from tests.history.simulator import DAY, KEY, PASSWORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from tests.history.simulator import Life, State, User
+
+LIMITS = (timedelta(0), 45 * DAY, 90 * DAY, 90 * DAY + timedelta(microseconds=1))
+"""So long after a time that a report shows, a control may come to another verdict."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What fails; `made` is the creation of a key or certificate, and of nothing else.
+
+    `serial` tells two apart that were made in one instant: no report shows it.
+    """
+
+    control: str
+    user: str
+    user_created: datetime
+    kind: str
+    made: datetime | None
+    serial: int | None
+
+
+@dataclass(frozen=True)
+class Span:
+    """A time in which something failed without a break; `closed` is None where it went on to the end."""
+
+    opened: datetime
+    closed: datetime | None
+
+    def holds(self, at: datetime) -> bool:
+        return self.opened <= at and (self.closed is None or at < self.closed)
+
+
+def truth(life: Life) -> dict[Subject, list[Span]]:
+    """Return when what failed."""
+    begun: dict[Subject, datetime] = {}
+    spans: dict[Subject, list[Span]] = defaultdict(list)
+    for at in sorted(turns(life)):
+        failing = set(failures(life, at))
+        for one in begun.keys() - failing:
+            spans[one].append(Span(begun.pop(one), at))
+        for one in failing - begun.keys():
+            begun[one] = at
+    for subject, opened in begun.items():
+        spans[subject].append(Span(opened, None))
+    return spans
+
+
+def turns(life: Life) -> set[datetime]:
+    """Return every instant at which something may have come to fail, or to fail no longer."""
+    found = {life.birth}
+    for timeline in life.timelines.values():
+        for at, user in timeline:
+            times = {at} | (shown(user) if user is not None else set())
+            found |= {time + limit for time in times for limit in (*LIMITS, life.expiry_days * DAY)}
+    return {at for at in found if life.birth <= at <= life.end}
+
+
+def shown(user: User) -> set[datetime]:
+    """Return the times that a report shows of a user."""
+    held = (time for one in user.credentials for time in (one.created, one.last_used))
+    return {time for time in (user.password_changed, user.password_last_used, *held) if time is not None}
+
+
+def failures(life: Life, at: datetime) -> Iterator[Subject]:
+    """Yield what fails at an instant."""
+    state = life.state(at)
+    for verdict in judge_controls(life.report(at), at):
+        if verdict.status == "fail" and verdict.user is not None:
+            yield subject_of(state, verdict.control, verdict.user, verdict.credential)
+
+
+def subject_of(state: State, control: str, name: str, credential: str) -> Subject:
+    user = state.users[name.lower()]
+    if credential in {"user", PASSWORD}:
+        return Subject(control, user.lower, user.created, credential, None, None)
+    kind = KEY if credential.startswith(KEY) else "certificate"
+    held = next(one for one in user.of(kind) if one.slot == int(credential[-1]))
+    return Subject(control, user.lower, user.created, kind, held.created, held.serial)
