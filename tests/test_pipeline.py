@@ -294,7 +294,7 @@ def test_rows_in_are_rows_out_and_rejected_and_not_judged(fleet: list[str], tmp_
         if {part["role"] for part in parts} == {"judged"}:
             lines = [row["line"] for row in left] + [row["line"] for row in rejected if row["source"] == one["name"]]
             assert sorted(lines) == list(range(2, one["rows"] + 2)), "each row is out, or rejected by its line"
-    assert roles == ({"judged"} if every else {"judged", "not_judged"})
+    assert roles == ({"judged"} if every else {"judged", "trend", "not_judged"})
     counts = manifest["counts"]
     assert counts["users"] == len(users)
     assert counts["rows"] == counts["users"] + counts["rows_rejected"] + counts["rows_not_judged"]
