@@ -28,6 +28,7 @@ from analyzer.reading.unpivot import unpivot
 from analyzer.survey.accounts import accounts_in, rows_by_account
 from analyzer.survey.entry import ChangedError, Facts
 from analyzer.survey.files import Reader
+from analyzer.survey.selection import not_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analyzer.evidence.settings import Settings
+    from analyzer.judging.truth import Flags
     from analyzer.reading.issues import Row
     from analyzer.reading.source import Source
     from analyzer.survey.accounts import Account
@@ -53,7 +55,7 @@ class Result:
     `tables` are the public tables that were wanted, but for issues; `tallies` count them (None: there was nothing to
     judge). `corrections` has each report that is not what the survey took it for: what it is, or None where it has
     changed. With corrections, nothing else counts. `outputs` are files that were written already; `found` is what a
-    task makes that makes no public tables.
+    task makes beside public tables, or in their place.
     """
 
     reports: int = 0
@@ -68,10 +70,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Judging:
-    """How a batch is judged: only the tables `wanted` are made."""
+    """How a batch is judged: only the tables `wanted` are made.
+
+    `trend` takes the rows of accounts of which a snapshot before the judged one was read too, those of both, and which
+    of them are of the newer one; what it gives is `found`.
+    """
 
     settings: Settings
     wanted: tuple[str, ...] = JUDGED_TABLES
+    trend: Callable[[Tables, Flags], Any] | None = None
 
     def of(self, batch: Batch) -> Result:
         """Read and judge a batch."""
@@ -79,9 +86,13 @@ class Judging:
         # Nobody looks at some columns unless they are shown.
         leave_out = () if {"users", "credentials"} & set(self.wanted) else SHOWN_ONLY
         result = Result(issues=log.rows)
-        tables = read(batch, settings.account_id, settings.as_of, log, result, leave_out)
-        if tables is None:
+        found = parsed(batch, settings.account_id, log, result, leave_out)
+        if found is None:
             return result
+        if self.trend is not None and (both := found.with_earlier(log)) is not None:
+            result.found = self.trend(*both)
+        found.forget_issues_of_earlier(log)
+        tables = found.judged(settings.as_of, result)
         _note_evidence_of_unknown_age(result.inputs, settings.as_of, log)
         users = tables.users
         captured = microseconds(users["captured_at"])
@@ -155,6 +166,44 @@ class Parsed(NamedTuple):
     pairs: pd.DataFrame
     of_row: np.typing.NDArray[np.int64]
 
+    def judged(self, as_of: datetime | None, result: Result) -> Tables:
+        """Return the rows that are judged; what there is of inputs goes to `result`."""
+        judged, earlier = self._of(lambda one: one.judged), self._of(lambda one: one.earlier)
+        role = np.select([judged, earlier], ["judged", "trend"], default="not_judged")
+        result.inputs += _inputs(self.reports, self.tables, self.pairs.assign(role=role), as_of)
+        return _only(_told_apart(self), judged[self.of_row])
+
+    def with_earlier(self, log: IssueLog) -> tuple[Tables, Flags] | None:
+        """Return the rows of accounts that have a snapshot before the judged one, and which are of the newer one.
+
+        None where there are none. What is not whole tells nothing: see `not_whole`.
+        """
+        accounts = {account for one, _ in self.reports for account in one.earlier}
+        if not accounts:
+            return None
+        doubtful = not_whole(log.rows)
+        for one, source in self.reports:
+            if source.name in doubtful:
+                accounts -= one.judged | one.earlier
+        is_new = self._of(lambda one: one.judged & accounts)[self.of_row]
+        both = is_new | self._of(lambda one: one.earlier & accounts)[self.of_row]
+        return (_only(self.tables, both), is_new[both]) if both.any() else None
+
+    def forget_issues_of_earlier(self, log: IssueLog) -> None:
+        """Take the issues of reports that are read for the trend alone out of a log: their rows are in no table."""
+        for_trend = {source.name for one, source in self.reports if one.earlier and not one.judged}
+        if for_trend:
+            log.rows[:] = [row for row in log.rows if row[0] not in for_trend]
+
+    def _of(self, some: Callable[[Selected], Collection[Account]]) -> Flags:
+        """Return for each pair of report and account whether the account is one of `some` of the report's."""
+        accounts = [some(one) for one, _ in self.reports]
+        return np.array([one in accounts[of] for of, one in zip(*self._owned, strict=True)], bool)
+
+    @property
+    def _owned(self) -> tuple[pd.Series[Any], pd.Series[Any]]:
+        return self.pairs["owner"], self.pairs["account"]
+
 
 def parsed(
     batch: Batch, account_id: str | None, log: IssueLog, result: Result, leave_out: Collection[str] = ()
@@ -190,13 +239,7 @@ def read(  # noqa: PLR0913 - what is read, and where it goes
     None where there is nothing to judge, or where a report is not what the survey took it for.
     """
     found = parsed(batch, account_id, log, result, leave_out)
-    if found is None:
-        return None
-    reports, tables, pairs, of_row = found
-    owned = zip(pairs["owner"], pairs["account"], strict=True)
-    judged = np.array([account in reports[owner][0].judged for owner, account in owned], bool)
-    result.inputs += _inputs(reports, tables, pairs.assign(judged=judged), as_of)
-    return _only(_told_apart(found), judged[of_row])
+    return None if found is None else found.judged(as_of, result)
 
 
 def _told_apart(found: Parsed) -> Tables:
@@ -286,11 +329,16 @@ def _corrections(
     }
 
 
-def _only(tables: Tables, judged: np.typing.NDArray[np.bool_]) -> Tables:
-    """Return the tables with the judged rows alone."""
-    if judged.all():
+def _only(tables: Tables, wanted: Flags) -> Tables:
+    """Return the tables with the wanted rows alone."""
+    if wanted.all():
         return tables
-    users = tables.users[judged].reset_index(drop=True)
+    users = tables.users[wanted].reset_index(drop=True)
+    # Names of accounts and sources that are not wanted go as well.
+    few = {
+        str(name): column.cat.remove_unused_categories() for name, column in users.items() if column.dtype == "category"
+    }
+    users = users.assign(**few)
     return Tables(users, unpivot(users), tables.reports)
 
 
@@ -304,9 +352,9 @@ def _inputs(
     newest = microseconds(tables.reports["newest_time"])
     newest_of = pd.Series(newest).groupby(tables.reports["source"].to_numpy()).max()
     parts: list[list[OfAccount]] = [[] for _ in read]
-    columns = (pairs[name] for name in ("owner", "account", "rows", "judged"))
-    for owner, (_, number), rows, judged in zip(*columns, strict=True):
-        parts[owner].append(OfAccount(number or None, int(rows), "judged" if judged else "not_judged"))
+    columns = (pairs[name] for name in ("owner", "account", "rows", "role"))
+    for owner, (_, number), rows, role in zip(*columns, strict=True):
+        parts[owner].append(OfAccount(number or None, int(rows), role))
     return [
         Input(
             source.name,

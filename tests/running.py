@@ -69,7 +69,9 @@ class Audit(Summary):
         requirements = found["requirement"].astype("object").where(found["requirement"].notna(), None)
         chosen = [place[key] for key in zip(found["control"], requirements, strict=True)]
         findings = found.assign(chosen=pd.Series(chosen, dtype="int64"))
-        return cls(summary.settings, summary.inputs, summary.tallies, **{**frames, "findings": findings})
+        return cls(
+            summary.settings, summary.inputs, summary.tallies, trend=summary.trend, **{**frames, "findings": findings}
+        )
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -294,7 +294,7 @@ def test_rows_in_are_rows_out_and_rejected_and_not_judged(fleet: list[str], tmp_
         if {part["role"] for part in parts} == {"judged"}:
             lines = [row["line"] for row in left] + [row["line"] for row in rejected if row["source"] == one["name"]]
             assert sorted(lines) == list(range(2, one["rows"] + 2)), "each row is out, or rejected by its line"
-    assert roles == ({"judged"} if every else {"judged", "not_judged"})
+    assert roles == ({"judged"} if every else {"judged", "trend", "not_judged"})
     counts = manifest["counts"]
     assert counts["users"] == len(users)
     assert counts["rows"] == counts["users"] + counts["rows_rejected"] + counts["rows_not_judged"]
@@ -305,6 +305,6 @@ def test_rows_in_are_rows_out_and_rejected_and_not_judged(fleet: list[str], tmp_
 def test_the_manifest_lists_the_tables_alone(fleet: list[str], tmp_path: Path) -> None:
     files = leave(fleet, tmp_path / "out", FORMATS, tables=["findings"])
     manifest = unseal(files[MANIFEST])
-    assert [one["name"] for one in manifest["outputs"]] == ["findings.parquet", "tallies.parquet"]
+    assert [one["name"] for one in manifest["outputs"]] == ["findings.parquet", "tallies.parquet", "trend.parquet"]
     assert manifest["kind"] == "audit"
     assert manifest == unseal(leave(fleet, tmp_path / "again", tables=["findings"])[MANIFEST])

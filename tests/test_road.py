@@ -241,7 +241,7 @@ def test_rows_of_a_second_account_far_down_are_found(tmp_path: Path) -> None:
     paths, settings = [str(tmp_path / "in")], Settings(as_of=AS_OF)
     found, tables = audit_in_batches(paths, settings, tmp_path / "out")
     assert_the_same(found, tables, audit(paths, settings))
-    # The newest snapshot of the second account is the one far down; its older file is not judged.
+    # The newest snapshot of the second account is the one far down; its older file is the one before.
     assert found.users["account_id"].value_counts().to_dict() == {one: 401, other: 1}
     roles = {
         (row["name"].rpartition("/")[2], part["account_id"]): (part["role"], part["rows"])
@@ -251,7 +251,7 @@ def test_rows_of_a_second_account_far_down_are_found(tmp_path: Path) -> None:
     assert roles == {
         (f"{one}.csv", one): ("judged", 401),
         (f"{one}.csv", other): ("judged", 1),
-        (f"{other}.csv", other): ("not_judged", 2),
+        (f"{other}.csv", other): ("trend", 2),
     }
 
 
@@ -265,7 +265,7 @@ def test_a_merged_file_is_judged_for_the_accounts_whose_newest_it_is(tmp_path: P
     merged = next(row for row in found.inputs.to_dict("records") if row["name"].endswith("2026-10-30.csv"))
     assert merged["rows"] == 402 == merged["rejected"] + sum(part["rows"] for part in merged["accounts"])
     assert [(part["account_id"], part["role"]) for part in merged["accounts"]] == [
-        (one, "not_judged"),
+        (one, "trend"),
         (other, "judged"),
     ]
     assert len(found.users) == 3

@@ -184,6 +184,37 @@ class Judging:
 
 
 @dataclass(frozen=True)
+class Snapshots:
+    """Which snapshots of an account an audit judges, and at which instant."""
+
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help="Judge at this instant: a date (the end of that day, UTC), a date-time (UTC unless it has an offset), "
+            "or the word now. Without it, each report is judged at the time it was captured.",
+            show_default=False,
+        ),
+    ] = None
+    every_snapshot: Annotated[
+        bool, typer.Option("--every-snapshot", help="Judge every snapshot of an account, not only one.")
+    ] = False
+    no_trend: Annotated[
+        bool,
+        typer.Option(
+            "--no-trend",
+            help="Do not compare each account's judged snapshot with the one before it; with --every-snapshot that is "
+            "not done either.",
+        ),
+    ] = False
+
+    def chosen(self) -> dict[str, Any]:
+        """Return the settings that say so. Raises UsageError where the instant is none."""
+        instant = values.instant(self.as_of)
+        return {"as_of": instant, "every_snapshot": self.every_snapshot, "trend": not self.no_trend}
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Where the evidence goes, and in which formats. A subclass for each kind of evidence sets the defaults."""
 

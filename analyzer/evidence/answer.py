@@ -43,7 +43,7 @@ _NOT_READ: Final = {
 
 def headline(summary: Summary) -> list[str]:
     """Return the answer in sentences: what was judged, the unused credentials first, and what was left out."""
-    sentences = [incomplete(summary), answer(summary), _left_out(summary)]
+    sentences = [incomplete(summary), answer(summary), trend(summary), _left_out(summary)]
     if len(summary.checklist.checks) > 1:
         sentences += [something_open(summary), left_to_a_person(summary)]
     return [one for one in sentences if one]
@@ -78,6 +78,31 @@ def answer(summary: Summary) -> str:
         f"{unused[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more; "
         f"{undecided:,} could not be decided; {unused[Status.PASS]:,} pass{_waived(unused)}."
     )
+
+
+def trend(summary: Summary) -> str:
+    """Return in a sentence what has changed since the snapshots before the judged ones; empty where there are none."""
+    table, checklist = summary.trend, summary.checklist
+    if table is None or not len(table):
+        return ""
+    ids = [checklist.checks[number].control.id for number in checklist.summed]
+    ids = [checklist.unused.control.id] if checklist.unused else ids
+    sums = {name: sum(summary.trends[one][name] for one in ids) for name in summary.trends[ids[0]]}
+    what = "unused" if checklist.unused else "fail" if len(ids) == 1 else "failures"
+    accounts = len(table["account_id"].unique())
+    some = (
+        f"In {accounts:,} of {counted(len(summary.accounts), 'account')}: " if accounts < len(summary.accounts) else ""
+    )
+    days = sorted({f"{one:%Y-%m-%d}" for one in table["earlier_captured_at"].unique().to_pylist()})
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    # At another instant than its capture the judged one has other counts in the answer above.
+    differs = summary.settings.as_of is not None and table["captured_at"].unique().to_pylist() != [
+        summary.settings.as_of
+    ]
+    each = "; each judged at its own capture time" if differs else ""
+    unknown = f", {sums['undecided']:,} that cannot be told any more" if sums["undecided"] else ""
+    before = f"{sums['open_before']:,} at the snapshot{'' if len(days) == 1 else 's'} before ({when}{each})"
+    return f"{some}{sums['open']:,} {what}, {before}: {sums['new']:,} new, {sums['fixed']:,} fixed{unknown}."
 
 
 def _left_out(summary: Summary) -> str:
@@ -169,7 +194,7 @@ def checklist_in_words(checklist: Checklist) -> list[str]:
 
 def scope(summary: Summary) -> str:
     """Return in a line what was judged, and as of when."""
-    judged, others = int(summary.inputs["judged"].sum()), summary.issue_counts.get("other_snapshot", 0)
+    judged, others = int(summary.inputs["judged"].sum()), summary.other_snapshots
     reports = f"{judged:,} of {counted(len(summary.inputs), 'report')} judged"
     more = f" ({counted(others, 'other snapshot')})" if others else ""
     return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}{more}."

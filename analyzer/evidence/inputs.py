@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-Role = Literal["judged", "not_judged"]
+Role = Literal["judged", "trend", "not_judged"]
+"""`trend`: of the snapshot before the judged one, judged to count what has changed since, and in no table."""
 
 
 class OfAccount(NamedTuple):
@@ -55,7 +56,7 @@ def evidence_of_unknown_age(one: Input, as_of: datetime | None) -> tuple[str, in
     """
     if as_of is None or one.captured_at is not None or one.newest_time is None:
         return None
-    if all(part.role == "not_judged" for part in one.accounts):
+    if not any(part.role == "judged" for part in one.accounts):
         return None
     if one.newest_time > as_of + GRANULARITY:
         return "undated_evidence_newer", (one.newest_time - as_of) // _DAY

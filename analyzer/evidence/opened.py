@@ -107,7 +107,8 @@ class EvidenceSet:
     def summary(self) -> Summary:
         """What is counted of an audit."""
         inputs = inputs_of_facts(self.manifest["inputs"]) if self.inputs is None else self.inputs
-        return Summary(self.settings, inputs, self.table("tallies"))
+        trend = self.table("trend") if "trend" in self.files else None
+        return Summary(self.settings, inputs, self.table("tallies"), trend=trend)
 
     @cached_property
     def history(self) -> History:

@@ -113,6 +113,23 @@ ISSUES: Final = pa.schema(
     {"source": FEW, "line": pa.int32(), "column": FEW, "value": TEXT, "code": FEW, "message": TEXT}
 )
 
+TREND_OF_AUDIT: Final = pa.schema(
+    {
+        "account_id": FEW,
+        "control": FEW,
+        "captured_at": TIME,
+        "earlier_captured_at": TIME,
+        "open": pa.int64(),
+        "open_before": pa.int64(),
+        "new": pa.int64(),
+        "fixed": pa.int64(),
+        "undecided": pa.int64(),
+    }
+)
+"""A row per control and account of which a snapshot before the judged one was among the inputs: failures of the two,
+each judged at its own capture time, and what `compare` says of them. `undecided` failed before, and cannot be told now:
+open = open_before + new - fixed - undecided. What is waived counts too."""
+
 # --- histories and comparisons ---------------------------------------------------------------------------------------
 
 LIFETIMES: Final = pa.schema(

@@ -35,6 +35,8 @@ class Settings:
     """When reports were captured whose envelope and name do not tell; the first whose pattern fits counts."""
     limits: Limits = DEFAULT
     """How many bytes of a file are read at most."""
+    trend: bool = True
+    """Whether an audit compares each account's judged snapshot with the one before; not with `every_snapshot`."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -65,7 +67,8 @@ class Settings:
     def _given(self) -> dict[str, Any]:
         """What most runs leave as it is, where this one does not."""
         times = {"captured_at": self._given_times} if self.captured_at else {}
-        return times | ({"max_file_size": self.limits.largest} if self.limits != DEFAULT else {})
+        sizes = {"max_file_size": self.limits.largest} if self.limits != DEFAULT else {}
+        return times | sizes | ({} if self.trend else {"trend": False})
 
     @property
     def _given_times(self) -> list[dict[str, Any]]:
@@ -97,4 +100,5 @@ class Settings:
             facts["account_id"],
             tuple(GivenTime(one["pattern"], datetime.fromisoformat(one["at"])) for one in facts.get("captured_at", ())),
             Limits(facts.get("max_file_size", DEFAULT.largest)),
+            facts.get("trend", True),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,12 +60,14 @@ def issue_codes(codes: Iterable[str]) -> dict[str, int]:
 class Summary(WithIssues):
     """What every output shows of an audit.
 
-    `inputs` has a row per report: see `analyzer.evidence.inputs`; `tallies` has the columns of `schema.TALLIES`.
+    `inputs` has a row per report: see `analyzer.evidence.inputs`; `tallies` has the columns of `schema.TALLIES`, and
+    `trend` those of `schema.TREND_OF_AUDIT`: None where no account has a snapshot before the judged one.
     """
 
     settings: Settings
     inputs: pd.DataFrame
     tallies: pa.Table
+    trend: pa.Table | None = field(default=None, kw_only=True)
 
     @property
     def checklist(self) -> Checklist:
@@ -113,6 +115,22 @@ class Summary(WithIssues):
         """The distinct instants at which reports were judged, oldest first."""
         judged = self.inputs.loc[self.inputs["judged"].astype(bool), "as_of"]
         return sorted(judged.dropna().unique())
+
+    @property
+    def other_snapshots(self) -> int:
+        """How many reports hold rows, none of which is judged: other snapshots of the accounts are."""
+        not_judged = self.inputs.loc[~self.inputs["judged"].astype(bool), "accounts"]
+        return sum(1 for parts in not_judged if parts)
+
+    @cached_property
+    def trends(self) -> dict[str, dict[str, int]]:
+        """By control, over all accounts with a snapshot before the judged one: the counts of `trend`."""
+        if self.trend is None:
+            return {}
+        counts = ("open", "open_before", "new", "fixed", "undecided")
+        found = self.trend.select(["control", *counts]).to_pandas()
+        sums = found.groupby("control", observed=True, sort=False)[list(counts)].sum()
+        return {str(control): {str(k): int(v) for k, v in row.items()} for control, row in sums.iterrows()}
 
     # --- findings -----------------------------------------------------------------------------------------------------
 
@@ -393,12 +411,26 @@ class Summary(WithIssues):
             "rows": int(self.inputs["rows"].sum()),
             "rows_rejected": int(self.inputs["rejected"].sum()),
             "rows_not_judged": sum(
-                part["rows"] for parts in self.inputs["accounts"] for part in parts if part["role"] == "not_judged"
+                part["rows"] for parts in self.inputs["accounts"] for part in parts if part["role"] != "judged"
             ),
             "users": self.rows,
             "root_rows": self.root_rows,
             "issues": self.issue_counts,
+        } | self._trend_facts
+
+    @property
+    def _trend_facts(self) -> dict[str, Any]:
+        """What has changed since the snapshots before the judged ones, where there are any."""
+        if self.trend is None:
+            return {}
+        spans = {
+            name: [iso(time) for time in (min(times), max(times))]
+            for name in ("captured_at", "earlier_captured_at")
+            if (times := self.trend[name].unique().to_pylist())
         }
+        accounts = len(self.trend["account_id"].unique())
+        by_control = [{"control": control, **counts} for control, counts in self.trends.items()]
+        return {"trend": {"accounts": accounts, **spans, "by_control": by_control}}
 
     @property
     def _open_facts(self) -> dict[str, int]:

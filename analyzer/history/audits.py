@@ -20,7 +20,6 @@ from analyzer.evidence.tally import Tally, counts_of
 from analyzer.evidence.verify import changed_tables
 from analyzer.history.snapshots import (
     COLUMNS,
-    PROVE_NO_ABSENCE,
     in_unknown_order,
     may_lack_users,
     note_undated,
@@ -28,7 +27,7 @@ from analyzer.history.snapshots import (
     with_partial,
 )
 from analyzer.reading.columns import NO_TIME, microseconds, numbered
-from analyzer.reading.issues import IssueLog
+from analyzer.reading.issues import PROVE_NO_ABSENCE, IssueLog
 from analyzer.reading.normalizing import Tables
 from analyzer.reading.times import since_epoch
 from analyzer.reading.unpivot import unpivot

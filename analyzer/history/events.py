@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analyzer.evidence.schema import EVENTS, to_pandas
+from analyzer.evidence.schema import EVENTS, TREND_OF_AUDIT, to_pandas
 from analyzer.history.calendar import Timeline
 from analyzer.history.changes import changes
 from analyzer.history.lifetimes import follow
+from analyzer.judging.judge import verdicts as verdicts_on
 from analyzer.reading.columns import column_of, microseconds, times_from
 
 if TYPE_CHECKING:
@@ -19,9 +21,63 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from analyzer.controls.checklist import Check
+    from analyzer.controls.checklist import Check, Checklist
     from analyzer.judging.verdicts import Verdicts
     from analyzer.reading.issues import IssueLog
+    from analyzer.reading.normalizing import Tables
+
+_COUNTED: Final = {
+    "open": ("still_failing", "new_failure"),
+    "open_before": ("still_failing", "fixed", "not_known"),
+    "new": ("new_failure",),
+    "fixed": ("fixed",),
+    "undecided": ("not_known",),
+}
+"""The events that each count of a trend adds up."""
+
+
+@dataclass(frozen=True)
+class Trending:
+    """How the judged snapshots of an audit are compared with those before, by control: events are only counted."""
+
+    checklist: Checklist
+
+    def of(self, tables: Tables, is_new: npt.NDArray[np.bool_]) -> pa.Table:
+        """Return the trend (columns: `TREND_OF_AUDIT`) of accounts that have one snapshot on either side."""
+        checklist, users = self._once, tables.users
+        captured = microseconds(users["captured_at"])
+        said = verdicts_on(tables, captured, checklist)
+        lives, event = _lives_and_events(users, tables.credentials, said, checklist.checks)
+        names = users["account_id"].astype("str").to_numpy()
+        accounts, first = np.unique(names[is_new], return_index=True)
+        before = dict(zip(names[~is_new], captured[~is_new], strict=True))
+        controls = [one.control.id for one in checklist.checks]
+        keys = pd.MultiIndex.from_product([accounts, controls])
+        found = pd.DataFrame({name: lives[name].astype("str") for name in ("account_id", "control")})
+
+        def count(events: Sequence[str]) -> pa.Array:
+            sizes = found[np.isin(event, events)].value_counts(["account_id", "control"])
+            return pa.array(sizes.reindex(keys, fill_value=0).to_numpy(np.int64))
+
+        times = (captured[is_new][first], np.array([before[one] for one in accounts], np.int64))
+        columns = [
+            *(pa.array(keys.get_level_values(level), pa.string()) for level in (0, 1)),
+            *(times_from(np.repeat(one, len(controls))) for one in times),
+            *(count(events) for events in _COUNTED.values()),
+        ]
+        return pa.table(columns, names=TREND_OF_AUDIT.names).cast(TREND_OF_AUDIT)
+
+    def joined(self, parts: Sequence[pa.Table]) -> pa.Table:
+        """Return the trend of all batches, by account and then as the controls stand in the checklist."""
+        whole = pa.concat_tables([TREND_OF_AUDIT.empty_table(), *parts]).unify_dictionaries().combine_chunks()
+        names = pa.chunked_array(whole["account_id"]).cast(pa.string())
+        return whole.take(pa.array(np.argsort(names.to_numpy(zero_copy_only=False), kind="stable")))
+
+    @property
+    def _once(self) -> Checklist:
+        """The checklist with each control once, whatever requirements it stands for."""
+        checks = {one.control.id: one for one in reversed(self.checklist.checks)}
+        return replace(self.checklist, checks=tuple(reversed(checks.values())))
 
 
 def events_between(  # noqa: PLR0913 - two sides, and how they were judged
@@ -71,15 +127,7 @@ def _of_failures(
     is_new: npt.NDArray[np.bool_],
 ) -> pa.Table:
     """Return what became of failures: a lifetime over two snapshots is still there, ended, or new."""
-    timeline = Timeline.of(users, microseconds(users["captured_at"]))
-    lives = follow(users, credentials, verdicts, chosen, timeline).lifetimes
-    first, last = (microseconds(lives[name]) for name in ("first_seen", "last_seen"))
-    state = lives["state"].astype("str").to_numpy()
-    event = np.select(
-        [first < last, state == "closed", state == "lost_sight"],
-        ["still_failing", "fixed", "not_known"],
-        default="new_failure",
-    )
+    lives, event = _lives_and_events(users, credentials, verdicts, chosen)
     row = lives["user_row"].to_numpy()
     names = ("account_id", "user", "credential", "kind", "key_created", "control", "requirement", "severity", "message")
     return _table(
@@ -90,6 +138,22 @@ def _of_failures(
         how=lives["closed_by"],
         **{name: lives[name] for name in names},
     )
+
+
+def _lives_and_events(
+    users: pd.DataFrame, credentials: pd.DataFrame, verdicts: Iterable[Verdicts], chosen: Sequence[Check]
+) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
+    """Return the failures of two snapshots an account, and what became of each."""
+    timeline = Timeline.of(users, microseconds(users["captured_at"]))
+    lives = follow(users, credentials, verdicts, chosen, timeline).lifetimes
+    first, last = (microseconds(lives[name]) for name in ("first_seen", "last_seen"))
+    state = lives["state"].astype("str").to_numpy()
+    event = np.select(
+        [first < last, state == "closed", state == "lost_sight"],
+        ["still_failing", "fixed", "not_known"],
+        default="new_failure",
+    )
+    return lives, event
 
 
 def _table(

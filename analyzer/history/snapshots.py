@@ -12,6 +12,7 @@ from analyzer.evidence.plain import plain_rows
 from analyzer.evidence.schema import USERS
 from analyzer.judging.waivers import apply_waivers
 from analyzer.reading.columns import coded, microseconds, numbered
+from analyzer.reading.issues import PROVE_NO_ABSENCE
 from analyzer.reading.layout import SHOWN_ONLY
 from analyzer.survey.rivals import held_by, rivals
 from analyzer.survey.selection import note_rival
@@ -34,8 +35,6 @@ STORED_COLUMNS: Final = (*COLUMNS, "report_sha256", "report")
 """The same of users in a store."""
 PARTIAL: Final = "partial"
 """A column of `users`, there where it is needed: whether the snapshot may hold some of its users only."""
-PROVE_NO_ABSENCE: Final = frozenset({"cut_report", "filtered_form", "rejected_row", "suspicious_length"})
-"""Codes of issues that say so: a user who is not in such a snapshot is not shown to be absent."""
 _STATUSES: Final = list(Status)
 
 

@@ -17,6 +17,7 @@ from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import joined, of_issues
 from analyzer.evidence.worst import notable
 from analyzer.evidence.writer import put_tables
+from analyzer.history.events import Trending
 from analyzer.judging.waivers import describe_waivers
 from analyzer.pipeline.leaving import Run, evidence_place, finish, left_at, left_out, remove_unlisted, sealed, table_of
 from analyzer.pipeline.road import LOCAL, Engine, Road, judged_together
@@ -87,8 +88,9 @@ def judge_reports(
     road: Road, survey: Survey, settings: Settings, writer: Writer
 ) -> tuple[Summary, list[Row], list[Output]]:
     """Judge the reports of a survey; return the summary, the data issues, and the files of the tables."""
-    judging = Judging(settings, tuple(name for name in JUDGED_TABLES if name in writer.tables))
-    choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot)
+    trending = Trending(settings.checklist)
+    judging = Judging(settings, tuple(name for name in JUDGED_TABLES if name in writer.tables), trending.of)
+    choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot, trend=settings.trend)
     task = partial(_judge_and_write, judging, writer)
     found = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)
     del survey  # it is large where reports are many, and no longer needed
@@ -99,16 +101,18 @@ def judge_reports(
     if "issues" in writer.tables:
         writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
     tallies = joined([counted.tallies, of_issues(log.rows)])
-    return Summary(settings, counted.inputs, tallies), log.rows, writer.close(found.outputs)
+    trend = trending.joined(found.found) if found.found else None
+    return Summary(settings, counted.inputs, tallies, trend=trend), log.rows, writer.close(found.outputs)
 
 
 def _evidence(
     place: str, summary: Summary, issues: Sequence[Row], outputs: Sequence[Output], tables: Sequence[str]
 ) -> tuple[EvidenceSet, bytes]:
-    """Write the tallies; return the set of all tables, and the bytes of the manifest of those that are to be left."""
-    outputs = [*outputs, *put_tables(place, {"tallies": summary.tallies})]
-    outputs.sort(key=lambda one: ([*TABLES, "tallies"].index(table_of(one)), one["name"]))
-    left = {*tables, "tallies"}
+    """Write what is counted; return the set of all tables, and the bytes of the manifest of those that are left."""
+    counts = {"tallies": summary.tallies} | ({} if summary.trend is None else {"trend": summary.trend})
+    outputs = [*outputs, *put_tables(place, counts)]
+    outputs.sort(key=lambda one: ([*TABLES, *counts].index(table_of(one)), one["name"]))
+    left = {*tables, *counts}
     document = manifest("audit", audit_facts(summary, issues), [one for one in outputs if table_of(one) in left])
     others = [one["name"] for one in outputs if table_of(one) not in left]
     return sealed(place, document, others, summary.inputs)

@@ -37,6 +37,7 @@ CODES: Final = {
     "duplicate_input": Code(Level.NOTICE, "report given more than once, counted once"),
     "padding": Code(Level.NOTICE, "NULs at the end of a file, left out"),
     "unknown_column": Code(Level.NOTICE, "unknown column left out"),
+    # In evidence sets of version 0.1.0; since then such reports are counted where the scope is told.
     "other_snapshot": Code(Level.NOTICE, "older or newer snapshot of an account, not judged"),
     "older_report": Code(Level.UNREADABLE, "report more than a day older than the reference instant"),
     "undated_evidence_older": Code(Level.UNREADABLE, "report of unknown age, its evidence a week or more old"),
@@ -95,6 +96,9 @@ CODES: Final = {
     "over_limit": Code(Level.REJECTED, "file past a limit of size, not read"),
 }
 
+
+PROVE_NO_ABSENCE: Final = frozenset({"cut_report", "filtered_form", "rejected_row", "suspicious_length"})
+"""What may hold some of its users only: a user who is not in such a report is not shown to be absent."""
 
 Row = tuple[str, int | None, str | None, str | None, str, str]
 """Source, line, column, value, code, message."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from analyzer.survey.accounts import Account
     from analyzer.survey.entry import Entry
     from analyzer.survey.selection import Selected
 
@@ -33,10 +34,11 @@ class Batch:
 def plan(selected: Sequence[Selected], size: int, *, cuts_groups: bool) -> list[Batch]:
     """Return the batches of a run, each of about `size` bytes of CSV or of one snapshot, in the order of the tables.
 
-    Reports that share an account are a group. Groups stand by their smallest account, those without one last; the
-    reports of a group by capture time and name. No batch ends within a snapshot: it ends between groups, or where
-    `cuts_groups` says that each capture time is a snapshot of its own, between two of them. What is not judged, and
-    was not read whole by the survey, is counted in batches of its own.
+    Reports that share an account are a group, snapshots that are read for the trend included. Groups stand by their
+    smallest account, those without one last; the reports of a group by capture time and name, but that what is judged
+    stands as it would without the others, and before them. No batch ends within a snapshot: it ends between groups, or
+    where `cuts_groups` says that each capture time is a snapshot of its own, between two of them. What is not judged,
+    and was not read whole by the survey, is counted in batches of its own.
     """
     pieces: list[list[Selected]] = []
     for group in _groups([one for one in selected if one.is_read]):
@@ -84,18 +86,26 @@ def cut(items: Iterable[Item], size: int, size_of: Callable[[Item], int]) -> Ite
 
 def _groups(selected: Sequence[Selected]) -> list[list[Selected]]:
     """Return the reports by group, in the order of the tables."""
-    numbers = [sorted({account for _, account in one.judged if account}) for one in selected]
-    roots = _roots(numbers)
+    judged = [_numbers(one.judged) for one in selected]
+    read = [
+        _numbers(one.judged | one.earlier) if one.earlier else mine for one, mine in zip(selected, judged, strict=True)
+    ]
+    roots = _roots(judged)
+    groups = _roots(read) if any(one.earlier for one in selected) else roots
 
-    def place(position: int) -> tuple[str, datetime, str]:
+    def place(position: int) -> tuple[str, str, datetime, str]:
         entry = selected[position].entry
-        mine = numbers[position]
+        mine, all_of_it = judged[position], read[position]
         # A report of unknown accounts is a group by itself.
-        group = _root(roots, mine[0]) if mine else f"{_LAST}{entry.name}"
-        return group, entry.captured_at or _NEVER, entry.name
+        group = _root(groups, all_of_it[0]) if all_of_it else f"{_LAST}{entry.name}"
+        return group, _root(roots, mine[0]) if mine else _LAST, entry.captured_at or _NEVER, entry.name
 
     order = sorted(range(len(selected)), key=place)
     return [[selected[one] for one in group] for _, group in groupby(order, key=lambda one: place(one)[0])]
+
+
+def _numbers(accounts: Iterable[Account]) -> list[str]:
+    return sorted({number for _, number in accounts if number})
 
 
 def _roots(numbers: Iterable[Sequence[str]]) -> dict[str, str]:

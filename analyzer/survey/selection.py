@@ -8,19 +8,20 @@ from datetime import datetime  # noqa: TC003 - a field of a named tuple
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.errors import InputError, first_few
+from analyzer.reading.issues import CODES, PROVE_NO_ABSENCE, Level
 from analyzer.reading.times import DAY, MICROSECOND
-from analyzer.survey.accounts import UNKNOWN
+from analyzer.survey.accounts import UNKNOWN, Account
 from analyzer.survey.names import end_of_month, start_of_month
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from analyzer.reading.issues import IssueLog
-    from analyzer.survey.accounts import Account
+    from analyzer.reading.issues import IssueLog, Row
     from analyzer.survey.entry import Entry
 
 _CURRENT: Final = DAY * MICROSECOND
 """A report this much older than the reference instant, or less, speaks for it."""
+_NONE: Final[frozenset[Account]] = frozenset()
 
 
 class Span(NamedTuple):
@@ -39,15 +40,19 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A report, and the accounts for which it is judged: none where others are judged for all of its accounts."""
+    """A report, and the accounts for which it is judged: none where others are judged for all of its accounts.
+
+    `earlier` are those of which it is the snapshot before the judged one: for them it is judged for the trend alone.
+    """
 
     entry: Entry
     judged: frozenset[Account]
+    earlier: frozenset[Account] = _NONE
 
     @property
     def is_read(self) -> bool:
         """Whether its rows are needed; where a report shows no rows, reading it says why."""
-        return bool(self.judged) or not self.entry.accounts
+        return bool(self.judged or self.earlier) or not self.entry.accounts
 
     @property
     def in_doubt(self) -> Collection[Account]:
@@ -55,15 +60,23 @@ class Selected:
         return () if self.entry.rivals is None else self.judged & self.entry.rivals.keys()
 
 
-def select(entries: Sequence[Entry], log: IssueLog, *, as_of: datetime | None, every_snapshot: bool) -> list[Selected]:
+def select(
+    entries: Sequence[Entry], log: IssueLog, *, as_of: datetime | None, every_snapshot: bool, trend: bool = False
+) -> list[Selected]:
     """Choose one snapshot an account: the newest captured at or before `as_of`, or the newest where it is None.
 
     Where all of an account's snapshots are newer than `as_of`, the oldest of them is judged, with an issue. A report
     of unknown capture time is judged where there is none of a known one. Each report is judged at `as_of`, else at its
-    own capture time. Raises InputError where neither is known of one that is judged.
+    own capture time. Raises InputError where neither is known of one that is judged. With `trend`, the newest snapshot
+    before the judged one is chosen for that.
     """
     spans = [Span.of(entry) for entry in entries]
-    chosen = _chosen(entries, spans, as_of)
+    captured = _captured(entries, spans)
+    chosen = {account: _newest(mine, as_of) for account, mine in captured.items()}
+    earlier: dict[Account, Span] = {}
+    if trend and not every_snapshot:
+        earlier = _earlier(captured, chosen)
+        _without_doubt(earlier, chosen, zip(entries, spans, strict=True), not_whole(log.rows))
     selected = []
     for entry, span in zip(entries, spans, strict=True):
         judged = frozenset(
@@ -71,7 +84,8 @@ def select(entries: Sequence[Entry], log: IssueLog, *, as_of: datetime | None, e
             for account in entry.accounts
             if every_snapshot or account == UNKNOWN or account not in chosen or chosen[account] == span
         )
-        selected.append(Selected(entry, entry.accounts if judged == entry.accounts else judged))
+        before = frozenset(one for one in entry.accounts if earlier.get(one) == span) if earlier and span else _NONE
+        selected.append(Selected(entry, entry.accounts if judged == entry.accounts else judged, before or _NONE))
     if as_of is None:
         require_capture_times([one.entry.name for one in selected if one.is_read and one.entry.captured_at is None])
     _note_snapshots(zip(selected, spans, strict=True), chosen, log, as_of)
@@ -97,22 +111,57 @@ def without_unknown_order(selected: Sequence[Selected], log: IssueLog) -> list[S
     return [Selected(one.entry, one.judged - {*one.in_doubt}) if one.in_doubt else one for one in selected]
 
 
-def _chosen(entries: Iterable[Entry], spans: Iterable[Span | None], as_of: datetime | None) -> dict[Account, Span]:
-    """Return when the snapshot of each account that is judged was captured; of accounts of which that is known at all.
+def not_whole(issues: Iterable[Row]) -> set[str]:
+    """Return the sources that may hold some of their users only: who is not there need not have gone."""
+    return {row[0] for row in issues if row[4] in PROVE_NO_ABSENCE or CODES[row[4]].level >= Level.REJECTED}
 
-    A month counts by its end; where it begins before `as_of` and ends after it, the snapshot may be either.
-    """
+
+def _captured(entries: Iterable[Entry], spans: Iterable[Span | None]) -> dict[Account, set[Span]]:
+    """Return when the snapshots of each account were captured; of accounts of which that is known at all."""
     captured: defaultdict[Account, set[Span]] = defaultdict(set)
     for entry, span in zip(entries, spans, strict=True):
         if span is not None:
             for account in entry.accounts:
                 captured[account].add(span)
     captured.pop(UNKNOWN, None)
-    return {account: _newest(mine, as_of) for account, mine in captured.items()}
+    return captured
+
+
+def _earlier(captured: Mapping[Account, set[Span]], chosen: Mapping[Account, Span]) -> dict[Account, Span]:
+    """Return of each account the newest snapshot before the chosen one, where nothing else may be between the two."""
+    found = {}
+    for account, spans in captured.items():
+        if len(spans) == 1:
+            continue
+        at = chosen[account]
+        before = max((span for span in spans if span.last < at.first), default=None)
+        if at.first != at.last or before is None:
+            continue
+        months = (span for span in spans if span.first != span.last)
+        if not any(month.first < at.first and month.last > before.first for month in months):
+            found[account] = before
+    return found
+
+
+def _without_doubt(
+    earlier: dict[Account, Span],
+    chosen: Mapping[Account, Span],
+    entries: Iterable[tuple[Entry, Span | None]],
+    doubtful: Collection[str],
+) -> None:
+    """Take out of `earlier` the accounts of which one of the two snapshots is in doubt, or may not be whole."""
+    for entry, span in entries:
+        in_doubt = entry.accounts if entry.name in doubtful else (entry.rivals or {}).keys()
+        for account in in_doubt & earlier.keys():
+            if span in {chosen[account], earlier[account]}:
+                del earlier[account]
 
 
 def _newest(spans: set[Span], as_of: datetime | None) -> Span:
-    """Return the newest of some spans, at or before `as_of` where it is given; the oldest where there is none such."""
+    """Return the newest of some spans, at or before `as_of` where it is given; the oldest where there is none such.
+
+    A month counts by its end; where it begins before `as_of` and ends after it, the snapshot may be either.
+    """
     if len(spans) == 1:
         return next(iter(spans))
     dated = {start_of_month(span.first) for span in spans if span.first == span.last}
@@ -142,7 +191,7 @@ def _note_snapshots(
     log: IssueLog,
     as_of: datetime | None,
 ) -> None:
-    """Note which snapshots are not judged, and which are judged with doubt."""
+    """Note which snapshots are judged with doubt, and which may have to be judged in place of those that are."""
     for one, span in selected:
         entry = one.entry
         for account in sorted(entry.accounts):
@@ -162,13 +211,8 @@ def _note_snapshots(
 def _note_not_judged(  # noqa: PLR0913 - a report, what is judged in its place, and why
     entry: Entry, span: Span | None, account: Account, chosen: Span, log: IssueLog, as_of: datetime | None
 ) -> None:
-    """Note a report that is not judged: another snapshot is, or it is not known whether it is newer than that one."""
+    """Note a report that is not judged, where it is not known whether it is newer than the one that is."""
     if span is not None and not _may_be_the_one(span, chosen, as_of):
-        log.add(
-            "other_snapshot",
-            f"another snapshot of account {account[1]} is judged; --every-snapshot judges all",
-            source=entry.name,
-        )
         return
     known = "" if entry.month is None else f" (its name tells the month {entry.month:%Y-%m} alone)"
     log.add(

@@ -10,7 +10,18 @@ import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import end
-from analyzer.cli.options import AuditEvidence, Engine, ExitZero, FailOn, Judging, Paths, Showing, Strict, Verbose
+from analyzer.cli.options import (
+    AuditEvidence,
+    Engine,
+    ExitZero,
+    FailOn,
+    Judging,
+    Paths,
+    Showing,
+    Snapshots,
+    Strict,
+    Verbose,
+)
 from analyzer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,19 +31,6 @@ if TYPE_CHECKING:
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
     from analyzer.pipeline import Run
-
-AsOf = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WHEN",
-        help="Judge at this instant: a date (the end of that day, UTC), a date-time (UTC unless it has an offset), "
-        "or the word now. Without it, each report is judged at the time it was captured.",
-        show_default=False,
-    ),
-]
-EverySnapshot = Annotated[
-    bool, typer.Option("--every-snapshot", help="Judge every snapshot of an account, not only one.")
-]
 
 
 @dataclass(frozen=True)
@@ -81,10 +79,9 @@ class AuditShowing(Showing):
 def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     paths: Paths,
     *,
-    as_of: AsOf = None,
+    snapshots: Snapshots,
     evidence: AuditEvidence,
     judging: Judging,
-    every_snapshot: EverySnapshot = False,
     engine: Engine,
     fail_on: FailOn = "low",
     strict: Strict = False,
@@ -106,7 +103,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       aws iam get-credential-report | credreport audit - --format parquet
       credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
     """  # noqa: D301 - \b keeps the examples' lines
-    instant, formats, tables = values.instant(as_of), evidence.chosen(), showing.tables(evidence)
+    which, formats, tables = snapshots.chosen(), evidence.chosen(), showing.tables(evidence)
     account, where = judging.account(), engine.chosen(paths, evidence.output)
     checklist, least, times = judging.checklist(), values.severity(fail_on), judging.times()
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
@@ -116,7 +113,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     with progress(shown=showing.progress) as bars:
         run = pipeline.audit(
             paths,
-            pipeline.Settings(checklist, instant, every_snapshot, account, times, judging.limits()),
+            pipeline.Settings(checklist, **which, account_id=account, captured_at=times, limits=judging.limits()),
             evidence.output,
             formats=formats,
             tables=tables,

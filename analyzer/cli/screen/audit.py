@@ -79,6 +79,10 @@ class Ending(NamedTuple):
     strict: bool
     exit_zero: bool
 
+    def reason(self, summary: Summary) -> str:
+        """Return in a sentence what makes the exit code."""
+        return exit_reason(summary, **self._asdict())
+
 
 def show_audit(run: Run[Summary], ending: Ending, *, verbose: bool) -> None:
     """Print the controls, the worst findings and data issues, where the files are, and the answer as the last thing.
@@ -135,7 +139,7 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending) -> None:
         print_line(console, line, style or ("bold" if number == 0 else ""))
     if age := unknown_age(audit):
         print_line(console, age, STYLES[Status.NOT_CHECKED])
-    print_line(console, exit_reason(audit, **ending._asdict()))
+    print_line(console, ending.reason(audit))
     print_line(console, where_to_look(run))
 
 

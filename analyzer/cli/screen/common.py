@@ -160,8 +160,7 @@ def show_issues(console: Console, found: WithIssues, issues: pd.DataFrame, most:
 
     With `most`, the gravest of them, and how many others there are.
     """
-    elsewhere = WAIVER_CODES if most is None else (*WAIVER_CODES, "other_snapshot")
-    counts = {code: count for code, count in found.issue_counts.items() if code not in elsewhere}
+    counts = {code: count for code, count in found.issue_counts.items() if code not in WAIVER_CODES}
     if not counts:
         return
     console.print()

@@ -16,10 +16,11 @@ import pyarrow.compute as pc
 
 from analyzer.errors import InputError
 from analyzer.evidence.schema import ISSUES
-from analyzer.history.snapshots import PROVE_NO_ABSENCE, with_partial
+from analyzer.history.snapshots import with_partial
 from analyzer.history.store.layout import DAMAGED, REMEDY, SNAPSHOTS, STORED_ISSUES, month_of
 from analyzer.history.store.parts import DamagedError, SnapshotsPart, read_part, schema_of
 from analyzer.reading.columns import TIME, category_of, coded, column_of, microseconds, numbered
+from analyzer.reading.issues import PROVE_NO_ABSENCE
 from analyzer.reading.layout import State
 
 if TYPE_CHECKING:

@@ -49,6 +49,8 @@ def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut]) -> None:
         row = _grid(book, sheet, row, "unused-credentials, by kind of credential", *_by_kind(summary)) + 1
     if not is_one:
         row = _grid(book, sheet, row, "By control", *_by_control(summary)) + 1
+    if summary.trends:
+        row = _grid(book, sheet, row, "Since the snapshot before, by control (table trend)", *_trend(summary)) + 1
     row = _pairs(book, sheet, row, "What was judged", _facts(summary)) + 1
     left_out = [[f"Sheet {cut.sheet}", cut.note] for cut in cuts if cut.left_out]
     if left_out:
@@ -89,6 +91,14 @@ def _by_control(summary: Summary) -> tuple[list[str], list[list[Any]]]:
         shown = [counts[name] if counts["judged"] else "-" for name in columns]
         rows.append([one.control.id, one.requirement or "-", one.severity.value, limit, *shown])
     return ["control", checklist.numbers_of.label, "severity", "limit", *_words(columns)], rows
+
+
+def _trend(summary: Summary) -> tuple[list[str], list[list[Any]]]:
+    columns = {"open": "fail", "open_before": "failed before", "new": "new", "fixed": "fixed", "undecided": "undecided"}
+    rows: list[list[Any]] = [
+        [control, *(counts[name] for name in columns)] for control, counts in summary.trends.items()
+    ]
+    return ["control", *columns.values()], rows
 
 
 def _by_account(summary: Summary) -> tuple[list[str], list[list[Any]]]:

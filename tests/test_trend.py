@@ -1,0 +1,372 @@
+"""The trend of an audit: what has changed since the snapshot before the judged one, counted as `compare` counts it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl import load_workbook
+from pyarrow import parquet
+
+from analyzer.controls.checklist import make_checklist
+from analyzer.evidence.answer import scope, trend
+from tests.cli.running import run as run_program
+from tests.history.running import compare
+from tests.reports import csv_of, key, password, root, unused, user, write
+from tests.running import Audit, Settings, audit, audit_in_batches, audit_on_engine
+from tests.test_road import by_itself
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analyzer.evidence.comparison import Comparison
+
+A, B, C = ACCOUNTS = ("111122223333", "123456789012", "444455556666")
+OLDER, BEFORE, NOW = DAYS = ("2026-08-31", "2026-09-30", "2026-10-31")
+IDLE = key(rotated="2026-01-01T00:00:00Z")
+USED: Final = {day: key(rotated="2026-01-01T00:00:00Z", used=f"{day}T00:00:00Z") for day in DAYS}
+COUNTS: Final = ("open", "open_before", "new", "fixed", "undecided")
+
+
+def of(account: str, **users: dict[str, str]) -> str:
+    """Return a report of an account: users by name, each with its cells."""
+    return csv_of(root(account), *(user(name, account=account, **cells) for name, cells in users.items()))
+
+
+def months(folder: Path) -> Path:
+    """Write snapshots of three months of one account: two fail, one is fixed, and two are new in the last."""
+    write(folder / f"{OLDER}/{A}.csv", of(A, anna=IDLE))
+    write(folder / f"{BEFORE}/{A}.csv", of(A, anna=IDLE, ci=IDLE, deploy=USED[BEFORE], backup=USED[BEFORE]))
+    write(folder / f"{NOW}/{A}.csv", of(A, anna=IDLE, deploy=IDLE, backup=IDLE, ci=USED[NOW]))
+    return folder
+
+
+def run(folder: Path, **options: Any) -> Audit:  # noqa: ANN401 - any setting
+    return audit([str(folder)], Settings(options.pop("checklist", unused()), **options))
+
+
+def rows(found: Audit) -> list[dict[str, Any]]:
+    return [] if found.trend is None else found.trend.to_pylist()
+
+
+def counts(found: Audit) -> dict[str, tuple[int, ...]]:
+    """Return the counts of each account, of one control."""
+    return {row["account_id"]: tuple(row[name] for name in COUNTS) for row in rows(found)}
+
+
+# --- as a user meets it -----------------------------------------------------------------------------------------------
+
+
+def test_the_answer_says_what_changed_since_the_snapshot_before(tmp_path: Path) -> None:
+    months(tmp_path / "in")
+    ran = run_program("audit", "in", "--control", "unused-credentials", cwd=tmp_path)
+    said = "3 unused, 2 at the snapshot before (2026-09-30): 2 new, 1 fixed."
+    assert said in ran.stdout
+    assert "3 of 4 active credentials unused" in ran.stdout
+    assert "1 of 3 reports judged (2 other snapshots)" in ran.stdout
+    assert "Data issues" not in ran.stdout
+    out = tmp_path / "credreport-out"
+    assert parquet.read_table(out / "trend.parquet").to_pylist() == [
+        {
+            "account_id": A,
+            "control": "unused-credentials",
+            "captured_at": datetime(2026, 10, 31, 23, 59, 59, 999999, UTC),
+            "earlier_captured_at": datetime(2026, 9, 30, 23, 59, 59, 999999, UTC),
+            **dict(zip(COUNTS, (3, 2, 2, 1, 0), strict=True)),
+        }
+    ]
+    summary = load_workbook(out / "workbook.xlsx")["Summary"]
+    cells = [[cell.value for cell in row[:6]] for row in summary.iter_rows()]
+    assert said in str(cells[1][0])
+    assert ["unused-credentials", 3, 2, 2, 1, 0] in cells
+    told = json.loads(run_program("audit", "in", "--control", "unused-credentials", "--json", cwd=tmp_path).stdout)
+    assert told["trend"] == {
+        "accounts": 1,
+        "captured_at": ["2026-10-31T23:59:59.999999Z"] * 2,
+        "earlier_captured_at": ["2026-09-30T23:59:59.999999Z"] * 2,
+        "by_control": [{"control": "unused-credentials", **dict(zip(COUNTS, (3, 2, 2, 1, 0), strict=True))}],
+    }
+    assert run_program("verify", out, "--inputs", tmp_path / "in").returncode == 0
+
+
+@pytest.mark.parametrize("option", ["--no-trend", "--every-snapshot"])
+def test_the_trend_can_be_left_out(tmp_path: Path, option: str) -> None:
+    months(tmp_path / "in")
+    ran = run_program("audit", "in", option, "--format", "parquet", cwd=tmp_path)
+    assert "before (" not in ran.stdout
+    assert not (tmp_path / "credreport-out/trend.parquet").exists()
+    told = json.loads(run_program("audit", "in", option, "--json", "--format", "parquet", cwd=tmp_path).stdout)
+    assert "trend" not in told
+
+
+def test_one_snapshot_has_no_trend(tmp_path: Path) -> None:
+    write(tmp_path / f"{NOW}/{A}.csv", of(A, anna=IDLE))
+    found = run(tmp_path)
+    assert found.trend is None
+    assert trend(found) == ""
+
+
+def test_the_sentence_says_how_many_accounts_it_is_about(tmp_path: Path) -> None:
+    months(tmp_path)
+    write(tmp_path / f"{OLDER}/{B}.csv", of(B, anna=IDLE))
+    write(tmp_path / f"{NOW}/{B}.csv", of(B, anna=password(enabled="maybe"), ci=IDLE))
+    write(tmp_path / f"{NOW}/{C}.csv", of(C, anna=IDLE))
+    found = run(tmp_path)
+    assert counts(found) == {A: (3, 2, 2, 1, 0), B: (1, 1, 1, 1, 0)}
+    assert trend(found) == (
+        "In 2 of 3 accounts: 4 unused, 3 at the snapshots before (2026-08-31 to 2026-09-30): 3 new, 2 fixed."
+    )
+
+
+def test_what_cannot_be_told_any_more_is_no_fix(tmp_path: Path) -> None:
+    write(tmp_path / f"{BEFORE}/{A}.csv", of(A, anna=IDLE))
+    write(tmp_path / f"{NOW}/{A}.csv", of(A, anna=IDLE | {"access_key_1_active": "perhaps"}))
+    found = run(tmp_path)
+    assert counts(found) == {A: (0, 1, 0, 0, 1)}
+    assert trend(found).endswith(": 0 new, 0 fixed, 1 that cannot be told any more.")
+
+
+def test_other_controls_are_counted_and_summed_up(tmp_path: Path) -> None:
+    months(tmp_path)
+    found = run(tmp_path, checklist=make_checklist(controls=["access-key-rotation"]))
+    assert trend(found) == "4 fail, 4 at the snapshot before (2026-09-30): 0 new, 0 fixed."
+    found = run(tmp_path, checklist=make_checklist(controls=["access-key-rotation", "root-mfa"]))
+    assert trend(found).startswith("5 failures, 5 at the snapshot before")
+    assert [row["control"] for row in rows(found)] == ["access-key-rotation", "root-mfa"]
+
+
+def test_with_a_reference_instant_the_one_before_the_judged_one_counts(tmp_path: Path) -> None:
+    months(tmp_path)
+    found = run(tmp_path, as_of=datetime(2026, 10, 15, tzinfo=UTC))
+    assert counts(found) == {A: (2, 1, 1, 0, 0)}
+    assert "(2026-08-31; each judged at its own capture time)" in trend(found)
+    assert run(tmp_path, as_of=datetime(2026, 8, 1, tzinfo=UTC)).trend is None
+
+
+# --- what it leaves alone ---------------------------------------------------------------------------------------------
+
+
+def test_other_snapshots_are_no_issues_and_have_their_roles(tmp_path: Path) -> None:
+    found = run(months(tmp_path))
+    assert found.issues.empty
+    assert "1 of 3 reports judged (2 other snapshots)" in scope(found)
+    roles = {Path(row["name"]).parent.name: row["accounts"][0]["role"] for row in found.inputs.to_dict("records")}
+    assert roles == {OLDER: "not_judged", BEFORE: "trend", NOW: "judged"}
+    assert found.inputs["judged"].tolist() == [False, False, True]
+    assert found.facts["rows"] == found.facts["users"] + found.facts["rows_not_judged"] == 2 + 5 + 5
+
+
+def test_what_is_wrong_with_the_earlier_report_is_no_issue_of_the_audit(tmp_path: Path) -> None:
+    write(tmp_path / f"{BEFORE}/{A}.csv", of(A, anna=IDLE | {"mfa_active": "perhaps"}))
+    write(tmp_path / f"{NOW}/{A}.csv", of(A, anna=IDLE))
+    found = run(tmp_path)
+    assert found.issues.empty
+    assert counts(found) == {A: (1, 1, 0, 0, 0)}
+    assert BEFORE not in str(found.findings["source"].cat.categories.tolist())
+
+
+# --- in doubt ---------------------------------------------------------------------------------------------------------
+
+
+def test_snapshots_of_unknown_order_have_no_trend(tmp_path: Path) -> None:
+    for name, day in (("a", BEFORE), ("b", BEFORE), ("c", NOW)):
+        write(tmp_path / f"{day}/{name}-{A}.csv", of(A, anna=IDLE, ci=IDLE, **{name: IDLE}))
+        write(
+            tmp_path / f"{NOW if day == BEFORE else BEFORE}/{name}-{B}.csv", of(B, anna=IDLE, ci=IDLE, **{name: IDLE})
+        )
+    found = run(tmp_path)
+    assert found.trend is None
+    assert found.exit_code == 3
+
+
+@pytest.mark.parametrize("day", [BEFORE, NOW])
+def test_a_report_that_was_cut_has_no_trend(tmp_path: Path, day: str) -> None:
+    months(tmp_path)
+    write(tmp_path / f"{BEFORE}/{B}.csv", of(B, anna=IDLE))
+    write(tmp_path / f"{NOW}/{B}.csv", of(B, anna=IDLE))
+    path = tmp_path / f"{day}/{A}.csv"
+    path.write_text(path.read_text().rpartition("false,N/A")[0] + "fal")
+    found = run(tmp_path)
+    assert counts(found).keys() == {B}
+    assert found.exit_code == (3 if day == NOW else 1)
+
+
+@pytest.mark.parametrize("day", [BEFORE, NOW])
+def test_a_form_that_filters_users_has_no_trend(tmp_path: Path, day: str) -> None:
+    names = ("user_name", "user_arn", "user_creation_time", "password_enabled", "mfa_active", "access_key_1_active")
+    times = ("access_key_1_last_rotated", "access_key_1_last_used_date", "generated_time", "account_id")
+    for one in (BEFORE, NOW):
+        cells = ("anna", f"arn:aws:iam::{A}:user/anna", "2020-01-01 00:00:00+00:00", "false", "false", "true")
+        more = ("2026-01-01 00:00:00+00:00", "", f"{one} 00:00:00+00:00", A)
+        text = ",".join((*names, *times)) + "\n" + ",".join((*cells, *more)) + "\n"
+        write(tmp_path / f"{one}/{A}.csv", text if one == day else of(A, anna=IDLE, ci=IDLE))
+    found = run(tmp_path)
+    assert found.trend is None
+
+
+def test_a_month_that_may_be_between_leaves_no_trend(tmp_path: Path) -> None:
+    months(tmp_path)
+    write(tmp_path / f"2026-07/{A}.csv", of(A, somebody=IDLE))
+    assert counts(run(tmp_path)) == {A: (3, 2, 2, 1, 0)}
+    write(tmp_path / f"2026-10/{A}.csv", of(A, other=IDLE))
+    assert run(tmp_path).trend is None
+
+
+# --- the law ----------------------------------------------------------------------------------------------------------
+
+_CELLS: Final = [
+    IDLE,
+    *(USED[day] for day in DAYS),
+    key(rotated="2026-10-20T00:00:00Z"),
+    key(2, rotated="2026-01-01T00:00:00Z", used="2026-02-01T00:00:00Z"),
+    key(active="false", rotated="2026-01-01T00:00:00Z"),
+    key(active="perhaps", rotated="2026-01-01T00:00:00Z"),
+    key(rotated="2026-01-01T00:00:00Z", used="unreadable"),
+    password(changed="2026-01-01T00:00:00Z"),
+    password(used="2026-09-29T00:00:00Z", changed="2026-01-01T00:00:00Z") | {"mfa_active": "true"},
+    {},
+]
+Snapshot = dict[str, dict[str, str]]
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> dict[str, dict[str, Snapshot]]:
+    """Draw some snapshots of a few accounts: users by account and day."""
+    return {
+        account: {
+            day: {name: draw(st.sampled_from(_CELLS)) for name in ("anna", "ci", "ops") if draw(st.integers(0, 4))}
+            for day in draw(st.lists(st.sampled_from(DAYS), min_size=1, max_size=3, unique=True))
+        }
+        for account in ACCOUNTS[: draw(st.integers(1, 3))]
+    }
+
+
+def laid_out(folder: Path, fleet: dict[str, dict[str, Snapshot]], form: str) -> list[str]:
+    """Write a fleet: a file an account and day, a file a day, or two parts of each snapshot; return the files."""
+    texts: dict[str, str] = {}
+    for account, snapshots in fleet.items():
+        for day, users in snapshots.items():
+            every = [root(account), *(user(name, account=account, **cells) for name, cells in users.items())]
+            if form == "merged" or (form == "merged before" and day != max(snapshots)):
+                texts[f"{day}.csv"] = texts.get(f"{day}.csv", "") + csv_of(*every) + "\n"
+            elif form == "parts" and len(every) > 2:
+                texts[f"{day}/{account}-1.csv"] = csv_of(*every[:2])
+                texts[f"{day}/{account}-2.csv"] = csv_of(*every[2:])
+            else:
+                texts[f"{day}/{account}.csv"] = csv_of(*every)
+    return [write(folder / name, text) for name, text in texts.items()]
+
+
+def pairs(folder: Path, fleet: dict[str, dict[str, Snapshot]]) -> tuple[list[str], list[str]]:
+    """Write the two newest snapshots of accounts that have two, each a file of its own; return both sides."""
+    sides: tuple[list[str], list[str]] = ([], [])
+    for account, snapshots in fleet.items():
+        for side, day in zip(sides, sorted(snapshots)[-2:], strict=False):
+            if len(snapshots) > 1:
+                side.append(write(folder / f"{day}/{account}.csv", of(account, **snapshots[day])))
+    return sides
+
+
+def counted(found: Comparison) -> dict[tuple[str, str], Counter[str]]:
+    """Return the events of failures of a comparison by account and control, each control once."""
+    tally: dict[tuple[str, str], Counter[str]] = {}
+    events = found.events[found.events["control"].notna().to_numpy()]
+    first = {one.control.id: one.requirement for one in reversed(found.settings.checklist.checks)}
+    for event in events[["account_id", "control", "requirement", "event"]].astype("object").to_dict("records"):
+        requirement = event["requirement"] if isinstance(event["requirement"], str) else None
+        if first[event["control"]] == requirement:
+            tally.setdefault((event["account_id"], event["control"]), Counter())[event["event"]] += 1
+    return tally
+
+
+def expected(fleet: dict[str, dict[str, Snapshot]], found: Comparison) -> list[dict[str, Any]]:
+    """Return the trend that a comparison of the two newest snapshots amounts to."""
+    tally = counted(found)
+    controls = list(dict.fromkeys(one.control.id for one in found.settings.checklist.checks))
+    result = []
+    for account in sorted(account for account, snapshots in fleet.items() if len(snapshots) > 1):
+        before, now = sorted(fleet[account])[-2:]
+        for control in controls:
+            events = tally.get((account, control), Counter())
+            still, fixed, lost = (events[name] for name in ("still_failing", "fixed", "not_known"))
+            new = events["new_failure"] + events["regressed"]
+            result.append(
+                {
+                    "account_id": account,
+                    "control": control,
+                    "captured_at": datetime.fromisoformat(f"{now}T23:59:59.999999+00:00"),
+                    "earlier_captured_at": datetime.fromisoformat(f"{before}T23:59:59.999999+00:00"),
+                    **dict(zip(COUNTS, (still + new, still + fixed + lost, new, fixed, lost), strict=True)),
+                }
+            )
+    return result
+
+
+CHECKLISTS: Final = (
+    make_checklist(),
+    make_checklist(all_controls=True),
+    make_checklist(benchmark="cis-5.0"),
+    make_checklist(benchmark="pci-dss-4.0.1"),
+    unused(),
+)
+
+
+@given(
+    fleets(),
+    st.sampled_from(["files", "merged", "merged before", "parts"]),
+    st.sampled_from(CHECKLISTS),
+    st.sampled_from([1, 600, 1 << 30]),
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_trend_is_what_compare_says_of_the_two_snapshots(
+    fleet: dict[str, dict[str, Snapshot]],
+    form: str,
+    checklist: Any,  # noqa: ANN401 - of CHECKLISTS
+    batch: int,
+    on_engine: bool,
+    random: Any,  # noqa: ANN401 - a random.Random
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = laid_out(folder / "in", fleet, form)
+        random.shuffle(paths)
+        found, tables = audited(paths, Settings(checklist), folder / "out", batch, on_engine)
+        old, new = pairs(folder / "pairs", fleet)
+        same = expected(fleet, compare(old, new, Settings(checklist))) if old else []
+        assert rows(found) == same
+        for row in same:
+            assert row["open"] == row["open_before"] + row["new"] - row["fixed"] - row["undecided"]
+        without, plain = audited(paths, Settings(checklist, trend=False), folder / "plain", batch, on_engine)
+        assert without.tallies.equals(found.tallies)
+        assert without.exit_code == found.exit_code
+        for table in ("users", "credentials", "issues", "findings"):
+            unordered = [sorted(map(str, one[table].to_pylist())) for one in (tables, plain)]
+            assert unordered[0] == unordered[1]
+            if form != "merged before":
+                assert tables[table].to_pylist() == plain[table].to_pylist()
+
+
+def audited(
+    paths: Sequence[str], chosen: Settings, out: Path, batch: int, on_engine: bool
+) -> tuple[Audit, dict[str, Any]]:
+    if on_engine:
+        return audit_on_engine(paths, chosen, out, by_itself, batch=batch)
+    return audit_in_batches(paths, chosen, out, batch=batch)
+
+
+def test_rows_far_down_in_the_earlier_report_are_found(tmp_path: Path) -> None:
+    many = {f"job-{number:04}": IDLE for number in range(400)}
+    write(tmp_path / f"in/{BEFORE}/{A}.csv", of(A, **many) + "\n" + csv_of(user("ci", account=B, **IDLE)))
+    write(tmp_path / f"in/{NOW}/{A}.csv", of(A, **many))
+    write(tmp_path / f"in/{NOW}/{B}.csv", of(B, deploy=IDLE))
+    found, _ = audit_in_batches([str(tmp_path / "in")], Settings(unused()), tmp_path / "out")
+    assert counts(found) == {A: (400, 400, 0, 0, 0), B: (1, 1, 1, 1, 0)}
