@@ -28,7 +28,7 @@ from analyzer.reading.unpivot import unpivot
 from analyzer.survey.accounts import accounts_in, rows_by_account
 from analyzer.survey.entry import ChangedError, Facts
 from analyzer.survey.files import Reader
-from analyzer.survey.selection import not_whole
+from analyzer.survey.selection import LACKING, not_whole, note_no_trend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -77,8 +77,8 @@ class Judging:
     """
 
     settings: Settings
+    trend: Callable[[Tables, Flags], Any]
     wanted: tuple[str, ...] = JUDGED_TABLES
-    trend: Callable[[Tables, Flags], Any] | None = None
 
     def of(self, batch: Batch) -> Result:
         """Read and judge a batch."""
@@ -89,9 +89,8 @@ class Judging:
         found = parsed(batch, settings.account_id, log, result, leave_out)
         if found is None:
             return result
-        if self.trend is not None and (both := found.with_earlier(log)) is not None:
+        if (both := found.with_earlier(log)) is not None:
             result.found = self.trend(*both)
-        found.forget_issues_of_earlier(log)
         tables = found.judged(settings.as_of, result)
         _note_evidence_of_unknown_age(result.inputs, settings.as_of, log)
         users = tables.users
@@ -176,24 +175,23 @@ class Parsed(NamedTuple):
     def with_earlier(self, log: IssueLog) -> tuple[Tables, Flags] | None:
         """Return the rows of accounts that have a snapshot before the judged one, and which are of the newer one.
 
-        None where there are none. What is not whole tells nothing: see `not_whole`.
+        None where there are none. What is not whole tells nothing (see `not_whole`), which is noted. All else that is
+        noted of reports that are read for the trend alone goes: their rows are in no table.
         """
         accounts = {account for one, _ in self.reports for account in one.earlier}
         if not accounts:
             return None
         doubtful = not_whole(log.rows)
+        for_trend = {source.name for one, source in self.reports if one.earlier and not one.judged}
+        log.rows[:] = [row for row in log.rows if row[0] not in for_trend]
         for one, source in self.reports:
             if source.name in doubtful:
-                accounts -= one.judged | one.earlier
+                for account in sorted(accounts & (one.judged | one.earlier)):
+                    note_no_trend(source.name, account, LACKING, log)
+                    accounts.remove(account)
         is_new = self._of(lambda one: one.judged & accounts)[self.of_row]
         both = is_new | self._of(lambda one: one.earlier & accounts)[self.of_row]
         return (_only(self.tables, both), is_new[both]) if both.any() else None
-
-    def forget_issues_of_earlier(self, log: IssueLog) -> None:
-        """Take the issues of reports that are read for the trend alone out of a log: their rows are in no table."""
-        for_trend = {source.name for one, source in self.reports if one.earlier and not one.judged}
-        if for_trend:
-            log.rows[:] = [row for row in log.rows if row[0] not in for_trend]
 
     def _of(self, some: Callable[[Selected], Collection[Account]]) -> Flags:
         """Return for each pair of report and account whether the account is one of `some` of the report's."""

@@ -70,6 +70,9 @@ def assert_the_same(found: Audit, tables: dict[str, pa.Table], whole: Audit) -> 
     assert found.facts == whole.facts
     assert found.exit_code == whole.exit_code
     assert found.tallies.equals(whole.tallies)
+    assert (None if found.trend is None else found.trend.to_pylist()) == (
+        None if whole.trend is None else whole.trend.to_pylist()
+    )
     assert found.inputs.astype("object").to_dict("list") == whole.inputs.astype("object").to_dict("list")
     assert found.waivers.to_dict("list") == whole.waivers.to_dict("list")
     for name in ("idle", "keys"):
@@ -155,7 +158,8 @@ def test_any_batches_give_what_one_batch_gives(
         else:
             assert_the_same(*told, whole)
             names = {path.name for path in out.iterdir()}
-            assert names == {*(f"{name}.parquet" for name in (*wanted, "tallies")), "manifest.json"}
+            counts = ("tallies",) if whole.trend is None else ("tallies", "trend")
+            assert names == {*(f"{name}.parquet" for name in (*wanted, *counts)), "manifest.json"}
 
 
 def fleet(folder: Path, accounts: Sequence[str], day: str = "2026-10-31") -> list[str]:

@@ -61,6 +61,17 @@ def counts(found: Audit) -> dict[str, tuple[int, ...]]:
     return {row["account_id"]: tuple(row[name] for name in COUNTS) for row in rows(found)}
 
 
+LACKING: Final = (
+    "because of this report, account {} is not compared with its snapshot before: it may hold some of its users only"
+)
+
+
+def why_not(found: Audit) -> list[str]:
+    """Return why accounts are not compared, each with the report that is the cause."""
+    issues = found.issues[(found.issues["code"] == "no_trend").to_numpy()]
+    return [f"{row['source']}: {row['message']}" for row in issues.astype("object").to_dict("records")]
+
+
 # --- as a user meets it -----------------------------------------------------------------------------------------------
 
 
@@ -183,6 +194,9 @@ def test_snapshots_of_unknown_order_have_no_trend(tmp_path: Path) -> None:
         )
     found = run(tmp_path)
     assert found.trend is None
+    assert [line.rpartition(": ")[2] for line in why_not(found)] == [
+        "its place in the order of snapshots is not known",
+    ] * 2
     assert found.exit_code == 3
 
 
@@ -195,6 +209,7 @@ def test_a_report_that_was_cut_has_no_trend(tmp_path: Path, day: str) -> None:
     path.write_text(path.read_text().rpartition("false,N/A")[0] + "fal")
     found = run(tmp_path)
     assert counts(found).keys() == {B}
+    assert why_not(found) == [f"{path}: {LACKING.format(A)}"]
     assert found.exit_code == (3 if day == NOW else 1)
 
 
@@ -209,6 +224,7 @@ def test_a_form_that_filters_users_has_no_trend(tmp_path: Path, day: str) -> Non
         write(tmp_path / f"{one}/{A}.csv", text if one == day else of(A, anna=IDLE, ci=IDLE))
     found = run(tmp_path)
     assert found.trend is None
+    assert why_not(found) == [f"{tmp_path}/{day}/{A}.csv: {LACKING.format(A)}"]
 
 
 def test_a_month_that_may_be_between_leaves_no_trend(tmp_path: Path) -> None:
@@ -216,7 +232,12 @@ def test_a_month_that_may_be_between_leaves_no_trend(tmp_path: Path) -> None:
     write(tmp_path / f"2026-07/{A}.csv", of(A, somebody=IDLE))
     assert counts(run(tmp_path)) == {A: (3, 2, 2, 1, 0)}
     write(tmp_path / f"2026-10/{A}.csv", of(A, other=IDLE))
-    assert run(tmp_path).trend is None
+    found = run(tmp_path)
+    assert found.trend is None
+    between = (
+        f"because of this report, account {A} is not compared with its snapshot before: it may lie between the two"
+    )
+    assert why_not(found) == [f"{tmp_path}/2026-10/{A}.csv: {between}"]
 
 
 # --- the law ----------------------------------------------------------------------------------------------------------

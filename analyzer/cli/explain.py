@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from analyzer.controls.control import Control
 
 _WIDEST: Final = 120
-_LABEL: Final = 13
+_LABEL: Final = 14
 
 
 def list_all(checklist: Checklist) -> str:

@@ -81,6 +81,11 @@ class Checklist:
         )
 
     @property
+    def not_summed(self) -> tuple[int, ...]:
+        """Positions of the other checks: see `summed`."""
+        return tuple(number for number in range(len(self.checks)) if number not in self.summed)
+
+    @property
     def stricter_left_out(self) -> tuple[str, ...]:
         """Stricter readings of controls that are judged, themselves not judged: nobody asked for them."""
         ids = {one.control.id for one in self.checks}

@@ -12,6 +12,7 @@ from analyzer.evidence.plain import iso
 from analyzer.reading.issues import CODES, Level
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from analyzer.controls.checklist import Checklist
@@ -190,6 +191,16 @@ def checklist_in_words(checklist: Checklist) -> list[str]:
     if checklist.changes:
         lines.append(f"* Set otherwise: {', '.join(checklist.changes)}.")
     return lines
+
+
+def not_added(checklist: Checklist, counts: Mapping[int, int], what: Callable[[int], str]) -> list[str]:
+    """Return the line on checks that sums leave out, as they repeat others: `counts` by position, `what` in words."""
+    words = []
+    for position, count in counts.items():
+        one = checklist.checks[position]
+        repeated = "a stricter reading of " + one.control.stricter_than if one.control.stricter_than else ""
+        words.append(f"{one.control.id}, {what(count)} ({repeated or one.requirement})")
+    return [f"Left out of these sums: {'; '.join(words)}."] if words else []
 
 
 def scope(summary: Summary) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
-from analyzer.evidence.answer import checklist_in_words
+from analyzer.evidence.answer import checklist_in_words, not_added
+from analyzer.evidence.checks import check_of, is_summed
 from analyzer.evidence.history import IDENTITY
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
@@ -57,15 +60,21 @@ class Comparison(WithIssues):
     title: ClassVar[str] = "What changed between two snapshots"
 
     @cached_property
+    def summed(self) -> pd.DataFrame:
+        """The events that sums count: none of them repeats what another one says."""
+        counting = is_summed(self.events, self.settings.checklist)
+        return self.events if counting.all() else self.events[counting].reset_index(drop=True)
+
+    @cached_property
     def counts(self) -> dict[str, int]:
-        """Events by their word, in the order of `KINDS_OF_EVENTS`."""
-        counts = self.events["event"].astype("str").value_counts()
+        """Events by their word, in the order of `KINDS_OF_EVENTS`: see `summed`."""
+        counts = self.summed["event"].astype("str").value_counts()
         return {name: int(counts[name]) for name in KINDS_OF_EVENTS if name in counts}
 
     @cached_property
     def closings(self) -> dict[str, int]:
         """What was fixed, by how; the most frequent first."""
-        counts = self.events["how"][(self.events["event"] == "fixed").to_numpy()].astype("str").value_counts()
+        counts = self.summed["how"][(self.summed["event"] == "fixed").to_numpy()].astype("str").value_counts()
         return {str(how): int(count) for how, count in counts.items()}
 
     @cached_property
@@ -85,16 +94,20 @@ class Comparison(WithIssues):
         counts = {name: self.counts.get(name, 0) for name in KINDS_OF_EVENTS}
         how = ", ".join(f"{count:,} {how.replace('_', ' ')}" for how, count in self.closings.items())
         bad = sum(counts[name] for name in NEW_FAILURES)
-        waived = f", {bad - len(self.new_failures):,} of them waived" if bad > len(self.new_failures) else ""
+        checklist, new = self.settings.checklist, check_of(self.new_failures, self.settings.checklist)
+        left = int(np.isin(new, checklist.summed).sum())
+        waived = f", {bad - left:,} of them waived" if bad > left else ""
         again = f" ({counts['regressed']:,} had been fixed before{waived})" if bad else ""
         lines = [f"{counted(bad, 'new failure')}{again}; {counts['fixed']:,} fixed{f' ({how})' if how else ''}."]
+        left_out = {at: int((new == at).sum()) for at in checklist.not_summed}
+        lines += not_added(checklist, left_out, partial(counted, word="new failure"))
         unknown = f"; of {counts['not_known']:,} it is not known" if counts["not_known"] else ""
         lines.append(f"{counts['still_failing']:,} still failing{unknown}.")
         lines.append(f"{counted(len(self.accounts), 'account')} compared.")
         for side, accounts in (("older", self.only_old), ("newer", self.only_new)):
             if accounts:
                 lines.append(f"Not compared, on the {side} side only: {first_few(accounts)}.")
-        return lines + checklist_in_words(self.settings.checklist)
+        return lines + checklist_in_words(checklist)
 
     @property
     def method(self) -> list[str]:

@@ -14,7 +14,8 @@ import pyarrow as pa
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
-from analyzer.evidence.answer import checklist_in_words
+from analyzer.evidence.answer import checklist_in_words, not_added
+from analyzer.evidence.checks import check_of, is_summed
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import WithIssues, issue_codes
@@ -24,7 +25,7 @@ from analyzer.reading.issues import Level
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analyzer.controls.checklist import Check
+    from analyzer.controls.checklist import Checklist
 
 _COUNTS: Final = ("open", "waived", "closed", "lost_sight", "reopened", "not_checked", "manual")
 IDENTITY: Final = "A user is known by account, name and creation; a key by its user and creation, not by its slot."
@@ -61,8 +62,8 @@ class History(WithIssues):
     """The reference dates; empty: each snapshot was judged at its own capture time."""
     not_covered: tuple[tuple[str, str], ...] = ()
     """With a series of reference dates: (date, account) pairs for which there was no snapshot."""
-    undecided: Mapping[str, Undecided] = field(default_factory=dict)
-    """By control what could not be decided in the newest snapshots."""
+    undecided: Mapping[int, Undecided] = field(default_factory=dict)
+    """By check (its position) what could not be decided in the newest snapshots."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> History:
@@ -76,7 +77,7 @@ class History(WithIssues):
             series=tuple(datetime.fromisoformat(date) for date in facts["series"]),
             not_covered=tuple((date, account) for date, account in facts["not_covered"]),
             undecided={
-                one["control"]: Undecided(*(one[name] for name in Undecided._fields)) for one in facts["undecided"]
+                one["check"]: Undecided(*(one[name] for name in Undecided._fields)) for one in facts["undecided"]
             },
         )
 
@@ -86,12 +87,19 @@ class History(WithIssues):
 
     @cached_property
     def measures(self) -> list[dict[str, Any]]:
-        """What is measured of each control: see `measure`."""
-        nothing = Undecided(0, 0, 0, 0)
+        """What is measured of each check: see `measure`."""
+        check, nothing = check_of(self.lifetimes, self.settings.checklist), Undecided(0, 0, 0, 0)
         return [
-            measure(self.lifetimes, one.control.id, self.sla_days, self.undecided.get(one.control.id, nothing))
-            for one in self._controls
+            {"control": one.control.id, "requirement": one.requirement}
+            | measure(self.lifetimes[check == at], self.sla_days, self.undecided.get(at, nothing))
+            for at, one in enumerate(self.settings.checklist.checks)
         ]
+
+    @cached_property
+    def summed(self) -> pd.DataFrame:
+        """The lifetimes that sums and pictures count: none of them repeats what another one says."""
+        counting = is_summed(self.lifetimes, self.settings.checklist)
+        return self.lifetimes if counting.all() else self.lifetimes[counting].reset_index(drop=True)
 
     @cached_property
     def wider_than_sla(self) -> tuple[int, float]:
@@ -100,10 +108,6 @@ class History(WithIssues):
         days = rows["usual_days"][rows["snapshots"].to_numpy() > 1].to_numpy(dtype=np.float64)
         wide = days[days > (np.inf if self.sla_days is None else self.sla_days)]
         return len(wide), float(wide.max(initial=0))
-
-    @property
-    def _controls(self) -> list[Check]:
-        return list({one.control.id: one for one in self.settings.checklist.checks}.values())
 
     @cached_property
     def tables(self) -> dict[str, pa.Table]:
@@ -119,7 +123,8 @@ class History(WithIssues):
         """The answer in lines."""
         accounts = self.coverage["account_id"].nunique()
         gaps = int(self.coverage["gap_from"].notna().sum())
-        totals = {name: sum(one[name] for one in self.measures) for name in _COUNTS}
+        checklist = self.settings.checklist
+        totals = {name: sum(self.measures[at][name] for at in checklist.summed) for name in _COUNTS}
         waived = f" ({totals['waived']:,} of them waived)" if totals["waived"] else ""
         first, last = self.coverage["first"].min(), self.coverage["last"].max()
         span = f", {first:%Y-%m-%d} to {last:%Y-%m-%d}" if accounts else ""
@@ -130,6 +135,7 @@ class History(WithIssues):
             missing += f" ({first_few(list(with_gaps))})"
         lines = [
             f"{counted(totals['open'], 'failure')} open{waived}: {self._sum_in_words(totals)}.",
+            *not_added(checklist, {at: self.measures[at]["open"] for at in checklist.not_summed}, "{:,} open".format),
             *self._undecided_in_words(totals),
             f"{counted(snapshots, 'snapshot')} of {counted(accounts, 'account')}{span}; {missing}.",
         ]
@@ -138,12 +144,12 @@ class History(WithIssues):
             lines.append(f"Not covered, without a snapshot by then: {pairs}.")
         if (wide := self.sla_in_words) is not None:
             lines.append(wide)
-        return lines + checklist_in_words(self.settings.checklist)
+        return lines + checklist_in_words(checklist)
 
     def _sum_in_words(self, totals: Mapping[str, int]) -> str:
         """Return how those that are open come about: what was there, opened, was closed, and was lost sight of."""
-        there = int(self.lifetimes["censored_left"].sum())
-        since = len(self.lifetimes) - there
+        there = int(self.summed["censored_left"].sum())
+        since = len(self.summed) - there
         return (
             f"{there:,} in the oldest snapshots, {since:,} opened since ({totals['reopened']:,} came back), "
             f"{totals['closed']:,} closed; of {totals['lost_sight']:,} sight was lost"
@@ -200,7 +206,7 @@ class History(WithIssues):
             "series": [f"{date:%Y-%m-%dT%H:%M:%S.%fZ}" for date in self.series],
             "measures": self.measures,
             "not_covered": [list(pair) for pair in self.not_covered],
-            "undecided": [{"control": name, **one._asdict()} for name, one in self.undecided.items()],
+            "undecided": [{"check": at, **one._asdict()} for at, one in self.undecided.items()],
             "issues": self.issue_counts,
             "inputs": self.inputs,
         }
@@ -219,22 +225,23 @@ class History(WithIssues):
         is_open = (self.lifetimes["state"] == "open") & self.lifetimes["waiver"].isna()
         if (is_open & self.lifetimes["severity"].isin(counting)).any():
             return 1
-        counted_ones = {one.control.id for one in self.settings.checklist.checks if one.severity.value in counting}
-        left = sum(one.left(strict=strict) for name, one in self.undecided.items() if name in counted_ones)
+        checks = self.settings.checklist.checks
+        left = sum(
+            one.left(strict=strict) for at, one in self.undecided.items() if checks[at].severity.value in counting
+        )
         return 1 if left else 0
 
 
-def count_undecided(rows: pd.DataFrame) -> dict[str, Undecided]:
-    """Return by control the counts of what could not be decided (columns: `UNDECIDED`)."""
+def count_undecided(rows: pd.DataFrame, checklist: Checklist) -> dict[int, Undecided]:
+    """Return by check (its position) the counts of what could not be decided (columns: `UNDECIDED`)."""
     manual, waived = (one.to_numpy(dtype=bool) for one in (rows["manual"], rows["waiver"].notna()))
     flags = {"not_checked": True, "manual": manual, "waived": waived, "manual_waived": manual & waived}
-    names = rows["control"].astype("str").to_numpy()
-    counts = pd.DataFrame(flags, index=range(len(rows))).groupby(names).sum()
-    return {str(name): Undecided(*map(int, row)) for name, *row in counts.itertuples()}
+    counts = pd.DataFrame(flags, index=range(len(rows))).groupby(check_of(rows, checklist)).sum()
+    return {int(at): Undecided(*map(int, row)) for at, *row in counts.itertuples()}
 
 
-def measure(lifetimes: pd.DataFrame, control: str, sla_days: int | None, undecided: Undecided) -> dict[str, Any]:
-    """Return the counts of a control's lifetimes by state, and how long fixes took.
+def measure(lifetimes: pd.DataFrame, sla_days: int | None, undecided: Undecided) -> dict[str, Any]:
+    """Return the counts of a check's lifetimes by state, and how long fixes took.
 
     `waived` counts open ones that a waiver covers; `not_checked` what the newest snapshots could not decide, `manual`
     how much of it is left to a person.
@@ -243,18 +250,16 @@ def measure(lifetimes: pd.DataFrame, control: str, sla_days: int | None, undecid
     by Kaplan and Meier, since open failures are censored; None where so many were not fixed in the time seen.
     `within_sla` is the share fixed within `sla_days`, by the same estimates.
     """
-    mine = lifetimes[(lifetimes["control"] == control).to_numpy()]
-    state = mine["state"].astype("str").to_numpy()
+    state = lifetimes["state"].astype("str").to_numpy()
     counts = {name: int((state == name).sum()) for name in ("open", "closed", "lost_sight")}
-    bounds = Bounds.of(mine)
+    bounds = Bounds.of(lifetimes)
     shares = None if sla_days is None else bounds.closed_within(sla_days)
     median, late = bounds.quantile(0.5), bounds.quantile(0.9)
     return {
-        "control": control,
         **counts,
-        "waived": int(mine["waiver"].notna().sum()),
-        "reopened": int((mine["reopened"] > 0).sum()),
-        "of_unknown_beginning": len(mine) - bounds.count,
+        "waived": int(lifetimes["waiver"].notna().sum()),
+        "reopened": int((lifetimes["reopened"] > 0).sum()),
+        "of_unknown_beginning": len(lifetimes) - bounds.count,
         "median_days_min": median[0],
         "median_days_max": median[1],
         "p90_days_min": late[0],

@@ -186,6 +186,7 @@ TREND: Final = pa.schema(
     {
         "date": pa.date32(),
         "control": FEW,
+        "requirement": FEW,
         "open": pa.int64(),
         "opened": pa.int64(),
         "closed": pa.int64(),
@@ -193,13 +194,14 @@ TREND: Final = pa.schema(
         "lost": pa.int64(),
     }
 )
-"""By day (UTC) on which something was captured and by control: failures open at its end, by each account's newest
-snapshot until then; how many were first seen, and how many were seen closed, on that day; accounts seen so far; of how
-many sight was lost on that day. What is open is what was before, and `opened` less `closed` less `lost`."""
+"""By day (UTC) on which something was captured, by control and requirement: failures open at its end, by each account's
+newest snapshot until then; how many were first seen, and how many were seen closed, on that day; accounts seen so far;
+of how many sight was lost on that day. What is open is what was before, and `opened` less `closed` less `lost`."""
 
 UNDECIDED: Final = pa.schema(
     {
         "control": FEW,
+        "requirement": FEW,
         "severity": FEW,
         "account_id": FEW,
         "user": TEXT,
@@ -269,6 +271,7 @@ KINDS_OF_EVENTS: Final = (
 MEASURES: Final = pa.schema(
     {
         "control": FEW,
+        "requirement": FEW,
         "open": pa.int64(),
         "waived": pa.int64(),
         "closed": pa.int64(),
@@ -285,7 +288,7 @@ MEASURES: Final = pa.schema(
         "manual": pa.int64(),
     }
 )
-"""A row per control: see `measure`."""
+"""A row per control, and per requirement where a benchmark has two of it: see `measure`."""
 
 NEW_FAILURES: Final = ("new_failure", "regressed")
 """The events that are failures which were not there before."""

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status
+from analyzer.evidence.checks import check_of
 from analyzer.evidence.plain import iso, plain_rows
 from analyzer.evidence.tally import Tally, counts_of, covered_of
 from analyzer.judging.waivers import describe_waivers
@@ -138,10 +139,8 @@ class Summary(WithIssues):
     def tally(self) -> pd.DataFrame:
         """Findings counted by `chosen` (position of the check), `account_id`, `status`, `reason` and `waived`."""
         found = counts_of(self.tallies, Tally.FINDINGS)
-        place = {(one.control.id, one.requirement): number for number, one in enumerate(self.checklist.checks)}
-        keys = zip(found["control"], found["requirement"], strict=True)
         return found[["status", "reason", "count"]].assign(
-            chosen=np.array([place[key] for key in keys], np.int64),
+            chosen=check_of(found, self.checklist),
             account_id=found["account_id"].fillna(UNKNOWN_ACCOUNT),
             waived=found["waiver"].notna(),
         )

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from analyzer.engine import ahead
 from analyzer.errors import InputError
+from analyzer.evidence.checks import check_of
 from analyzer.evidence.history import History, count_undecided
 from analyzer.evidence.schema import LIFETIMES, TREND, UNDECIDED, issues_table, stacked, to_arrow, to_pandas
 from analyzer.history import lifetimes, store
@@ -44,10 +45,10 @@ from analyzer.reading.unpivot import unpivot
 from analyzer.survey.selection import Selected, without_unknown_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from analyzer.controls.checklist import Check
+    from analyzer.controls.checklist import Check, Checklist
     from analyzer.evidence.settings import Settings
     from analyzer.history.snapshots import Rows
     from analyzer.survey.entry import Entry
@@ -129,10 +130,10 @@ class Following:
             settings=settings,
             inputs=inputs,
             lifetimes=found,
-            trend=trend(found, settings.checklist.checks, calendar),
+            trend=trend(found, settings.checklist, calendar),
             coverage=calendar.coverage(),
             issues=issues_table(log),
-            undecided=count_undecided(undecided),
+            undecided=count_undecided(undecided, settings.checklist),
             sla_days=self.sla_days,
             series=tuple(self.dates),
             not_covered=missing,
@@ -213,37 +214,40 @@ def months(first: datetime, last: datetime) -> list[datetime]:
     return [end - timedelta(microseconds=1) for end in ends]
 
 
-def trend(found: pd.DataFrame, chosen: Sequence[Check], calendar: Calendar) -> pd.DataFrame:
-    """Return `TREND`: by day and control the failures open at its end, first seen, seen closed, and lost sight of."""
+def trend(found: pd.DataFrame, checklist: Checklist, calendar: Calendar) -> pd.DataFrame:
+    """Return `TREND`: by day and check the failures open at its end, first seen, seen closed, and lost sight of."""
     days = np.unique(calendar.instants // DAY)
-    names = list(dict.fromkeys(one.control.id for one in chosen))
+    checks = checklist.checks
     starts = calendar.starts[:-1][np.diff(calendar.starts) > 0]
     seen = np.cumsum(np.bincount(np.searchsorted(days, calendar.instants[starts] // DAY), minlength=len(days)))
-    by_name = {name: number for number, name in enumerate(names)}
-    control = found["control"].astype("str").map(by_name).to_numpy().astype(np.int64)
+    check = check_of(found, checklist)
     opened, closed, lost = (
-        _by_day(found[name], control, days, len(names)) for name in ("first_seen", "closed_at", "lost_at")
+        _by_day(found[name], check, days, len(checks)) for name in ("first_seen", "closed_at", "lost_at")
     )
-    size = len(names) * len(days)
     table = pa.table(
         {
-            "date": pa.array(np.tile(days, len(names)).astype(np.int32), pa.date32()),
-            "control": pa.array(np.repeat(np.arange(len(names)), len(days))),
+            "date": pa.array(np.tile(days, len(checks)).astype(np.int32), pa.date32()),
+            "control": _of_each(checks, lambda one: one.control.id, len(days)),
+            "requirement": _of_each(checks, lambda one: one.requirement, len(days)),
             "open": np.cumsum(opened - closed - lost, axis=1).ravel(),
             "opened": opened.ravel(),
             "closed": closed.ravel(),
-            "accounts": np.tile(seen, len(names)),
+            "accounts": np.tile(seen, len(checks)),
             "lost": lost.ravel(),
         }
     )
-    control_names = pa.DictionaryArray.from_arrays(table["control"].combine_chunks().cast(pa.int32()), pa.array(names))
-    frame = to_pandas(table.set_column(1, "control", control_names).cast(TREND))
-    order = np.lexsort((np.arange(size), np.tile(days, len(names))))
+    frame = to_pandas(table.cast(TREND))
+    order = np.lexsort((np.arange(len(frame)), np.tile(days, len(checks))))
     return frame.take(order).reset_index(drop=True)
 
 
-def _by_day(times: pd.Series[Any], control: Rows, days: Rows, controls: int) -> Rows:
+def _of_each(checks: Sequence[Check], fact: Callable[[Check], str | None], times: int) -> pa.Array:
+    """Return a fact of each check, so many times one after the other."""
+    return pa.array([fact(one) for one in checks], pa.string()).take(np.repeat(np.arange(len(checks)), times))
+
+
+def _by_day(times: pd.Series[Any], check: Rows, days: Rows, checks: int) -> Rows:
     micros = microseconds(times)
     known = micros != NO_TIME
-    cell = control[known] * len(days) + np.searchsorted(days, micros[known] // DAY)
-    return np.bincount(cell, minlength=controls * len(days)).reshape(controls, len(days))
+    cell = check[known] * len(days) + np.searchsorted(days, micros[known] // DAY)
+    return np.bincount(cell, minlength=checks * len(days)).reshape(checks, len(days))

@@ -89,7 +89,7 @@ def judge_reports(
 ) -> tuple[Summary, list[Row], list[Output]]:
     """Judge the reports of a survey; return the summary, the data issues, and the files of the tables."""
     trending = Trending(settings.checklist)
-    judging = Judging(settings, tuple(name for name in JUDGED_TABLES if name in writer.tables), trending.of)
+    judging = Judging(settings, trending.of, tuple(name for name in JUDGED_TABLES if name in writer.tables))
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot, trend=settings.trend)
     task = partial(_judge_and_write, judging, writer)
     found = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)

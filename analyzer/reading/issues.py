@@ -39,6 +39,7 @@ CODES: Final = {
     "unknown_column": Code(Level.NOTICE, "unknown column left out"),
     # In evidence sets of version 0.1.0; since then such reports are counted where the scope is told.
     "other_snapshot": Code(Level.NOTICE, "older or newer snapshot of an account, not judged"),
+    "no_trend": Code(Level.NOTICE, "snapshot of an account not compared with the one before"),
     "older_report": Code(Level.UNREADABLE, "report more than a day older than the reference instant"),
     "undated_evidence_older": Code(Level.UNREADABLE, "report of unknown age, its evidence a week or more old"),
     "undated_evidence_newer": Code(

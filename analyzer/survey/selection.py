@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _CURRENT: Final = DAY * MICROSECOND
 """A report this much older than the reference instant, or less, speaks for it."""
 _NONE: Final[frozenset[Account]] = frozenset()
+LACKING: Final = "it may hold some of its users only"
+"""Why a report does not show what has changed."""
 
 
 class Span(NamedTuple):
@@ -76,7 +78,7 @@ def select(
     earlier: dict[Account, Span] = {}
     if trend and not every_snapshot:
         earlier = _earlier(captured, chosen)
-        _without_doubt(earlier, chosen, zip(entries, spans, strict=True), not_whole(log.rows))
+        _leave_out_doubtful(earlier, chosen, zip(entries, spans, strict=True), log)
     selected = []
     for entry, span in zip(entries, spans, strict=True):
         judged = frozenset(
@@ -128,33 +130,49 @@ def _captured(entries: Iterable[Entry], spans: Iterable[Span | None]) -> dict[Ac
 
 
 def _earlier(captured: Mapping[Account, set[Span]], chosen: Mapping[Account, Span]) -> dict[Account, Span]:
-    """Return of each account the newest snapshot before the chosen one, where nothing else may be between the two."""
+    """Return of each account the newest snapshot before the chosen one."""
     found = {}
     for account, spans in captured.items():
         if len(spans) == 1:
             continue
         at = chosen[account]
         before = max((span for span in spans if span.last < at.first), default=None)
-        if at.first != at.last or before is None:
-            continue
-        months = (span for span in spans if span.first != span.last)
-        if not any(month.first < at.first and month.last > before.first for month in months):
+        if at.first == at.last and before is not None:
             found[account] = before
     return found
 
 
-def _without_doubt(
+def _leave_out_doubtful(
     earlier: dict[Account, Span],
     chosen: Mapping[Account, Span],
     entries: Iterable[tuple[Entry, Span | None]],
-    doubtful: Collection[str],
+    log: IssueLog,
 ) -> None:
-    """Take out of `earlier` the accounts of which one of the two snapshots is in doubt, or may not be whole."""
+    """Take out of `earlier` the accounts of which one of the two snapshots is in doubt, and note why."""
+    lacking = not_whole(log.rows)
     for entry, span in entries:
-        in_doubt = entry.accounts if entry.name in doubtful else (entry.rivals or {}).keys()
-        for account in in_doubt & earlier.keys():
-            if span in {chosen[account], earlier[account]}:
-                del earlier[account]
+        if span is None or not (accounts := entry.accounts & earlier.keys()):
+            continue
+        rivals = (entry.rivals or {}).keys()
+        for account in sorted(accounts):
+            at, before = chosen[account], earlier[account]
+            if span in {at, before} and (account in rivals or entry.name in lacking):
+                why = LACKING if entry.name in lacking else "its place in the order of snapshots is not known"
+            elif span.first != span.last and span.first < at.first and span.last > before.first:
+                why = "it may lie between the two"
+            else:
+                continue
+            note_no_trend(entry.name, account, why, log)
+            del earlier[account]
+
+
+def note_no_trend(name: str, account: Account, why: str, log: IssueLog) -> None:
+    """Note that, because of a report, an account's judged snapshot is not compared with the one before."""
+    log.add(
+        "no_trend",
+        f"because of this report, account {account[1] or 'unknown'} is not compared with its snapshot before: {why}",
+        source=name,
+    )
 
 
 def _newest(spans: set[Span], as_of: datetime | None) -> Span:

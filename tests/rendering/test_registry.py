@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 EVERY: Final = [(kind, name) for kind in KINDS for name in formats_of(kind)]
 """Each format with each kind of evidence that it takes."""
 RENDERED_FORMATS: Final = [one for one in FORMATS if one.module is not None]
-ALWAYS_THERE: Final = {"tallies"}
+ALWAYS_THERE: Final = {"audit": {"tallies", "trend"}, "history": set(), "comparison": set()}
 """The tables that an evidence set has whatever --tables says."""
 NOT_FOR_RENDERING: Final = ("batch", "cli", "engine", "history", "pipeline", "survey")
 """Rooms that no format knows: it reads an evidence set, and nothing else."""
@@ -151,7 +151,7 @@ def test_what_a_format_needs_is_exactly_enough(sets: dict[str, Path], tmp_path: 
     (one,) = chosen(kind, [name])
     needs = set(one.needs[kind])
     assert needs <= evidence.files.keys()
-    with_these = ALWAYS_THERE | needs
+    with_these = ALWAYS_THERE[kind] | needs
     only = replace(evidence, files={table: evidence.files[table] for table in evidence.files.keys() & with_these})
     whole = rendered_of(evidence, tmp_path / "whole", name)
     assert rendered_of(only, tmp_path / "only", name) == whole

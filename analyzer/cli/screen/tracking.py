@@ -67,14 +67,17 @@ def _show_measures(console: Console, history: History) -> None:
     within = f"in {history.sla_days} d{'*' if history.sla_in_words else ''}"
     table = new_table(numbers=(*counts, *days, *([] if history.sla_days is None else [within])))
     lines = []
+    names = [one["control"] for one in history.measures]
     for one in history.measures:
+        twice = names.count(one["control"]) > 1
+        name = f"{one['control']} {one['requirement']}" if twice else one["control"]
         times = {name: days_in_words(one[f"{key}_min"], one[f"{key}_max"]) for name, key in days.items()}
         if history.sla_days is not None:
             least, most = one["within_sla_min"], one["within_sla_max"]
             times[within] = "not reached" if least is None else shares_in_words(least, most)
         cells = [Text(text.replace("not reached", "-").removesuffix(" days")) for text in times.values()]
-        table.add_row(one["control"], *(count_cell(one[key]) for key in counts.values()), *cells)
-        lines.append(_in_a_line(one, counts, times))
+        table.add_row(name, *(count_cell(one[key]) for key in counts.values()), *cells)
+        lines.append(_in_a_line(name, one, counts, times))
     if width_of(console, table) <= console.width:
         print_table(console, table)
         return
@@ -82,15 +85,15 @@ def _show_measures(console: Console, history: History) -> None:
         print_line(console, line)
 
 
-def _in_a_line(one: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
+def _in_a_line(name: str, one: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
     """Return what is measured of a control: what there is none of, and what is not known, is left out."""
-    words = [f"{one[key]:,} {name}" for name, key in counts.items() if one[key]]
+    words = [f"{one[key]:,} {word}" for word, key in counts.items() if one[key]]
     words += [
-        f"{text} {name}" if name.startswith("in ") else f"{name} {text}"
-        for name, text in times.items()
+        f"{text} {word}" if word.startswith("in ") else f"{word} {text}"
+        for word, text in times.items()
         if text != "not reached"
     ]
-    return f"  {one['control']}: {', '.join(words) or 'no failure'}"
+    return f"  {name}: {', '.join(words) or 'no failure'}"
 
 
 def show_comparison(comparison: Comparison, left: Left) -> None:
@@ -110,11 +113,11 @@ def show_comparison(comparison: Comparison, left: Left) -> None:
 
 def _events(comparison: Comparison, accounts: tuple[str, ...]) -> Table:
     """Return how often what happened, in all and in each of some accounts."""
-    by_account = {account: comparison.events["account_id"] == account for account in accounts}
+    by_account = {account: comparison.summed["account_id"] == account for account in accounts}
     table = new_table(numbers=("all" if accounts else "", *accounts))
     table.show_header = bool(accounts)
     for event, count in comparison.counts.items():
-        is_event = comparison.events["event"] == event
+        is_event = comparison.summed["event"] == event
         cells = [count_cell(int((is_event & here).sum())) for here in by_account.values()]
         table.add_row(event.replace("_", " "), count_cell(count), *cells)
     return table

@@ -116,7 +116,7 @@ class OpenFailures:
     @classmethod
     def of(cls, coverage: Coverage) -> OpenFailures:
         """Return that of all failures; what was lost sight of is open until the snapshot that shows so."""
-        rows = coverage.history.lifetimes
+        rows = coverage.history.summed
         until = np.minimum(days_of(rows["closed_at"]), days_of(rows["lost_at"]))
         return cls(days_of(rows["first_seen"]), until, coverage.places(rows["account_id"]))
 

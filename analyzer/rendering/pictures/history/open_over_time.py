@@ -117,7 +117,7 @@ def draw(history: History) -> Figure:
 
 def _by_kind(coverage: Coverage, dates: Whole) -> pd.DataFrame:
     """Return how many failures were open at the end of each date (columns), by kind of credential."""
-    kind = coverage.history.lifetimes["kind"].astype("str").map({one.value: n for n, one in enumerate(_KINDS)})
+    kind = coverage.history.summed["kind"].astype("str").map({one.value: n for n, one in enumerate(_KINDS)})
     known = np.asarray(kind.fillna(0), dtype=np.int64)
     counts = OpenFailures.of(coverage).count(known, len(_KINDS), dates)
     return _largest(pd.DataFrame(counts, index=list(_KINDS.values())), "kinds")
@@ -177,9 +177,7 @@ def _changes(coverage: Coverage) -> list[str]:
         return []
     rows = coverage.history.trend[later]
     opened, closed, lost = (int(rows[name].sum()) for name in ("opened", "closed", "lost"))
-    found = int(
-        (is_older(coverage.history) & (days_of(coverage.history.lifetimes["first_seen"]) > coverage.first)).sum()
-    )
+    found = int((is_older(coverage.history) & (days_of(coverage.history.summed["first_seen"]) > coverage.first)).sum())
     parts = [f"{opened - found:,} opened", *([f"{found:,} found in accounts seen later"] if found else [])]
     return [f"Since the first day: {', '.join(parts)}, {closed:,} closed, {lost:,} lost sight of."]
 

@@ -40,9 +40,9 @@ _PASS_TEXT: Final = "#1F6E9C"  # noqa: S105 - a colour
 def draw(history: History) -> Figure:
     """Draw how many failures were first seen, seen closed and lost sight of in each span of time, and what is left."""
     coverage = Coverage(history)
-    opened = days_of(history.lifetimes["first_seen"])[~is_older(history)]
-    closed = days_of(history.lifetimes["closed_at"])[is_in_state(history, "closed")]
-    lost = days_of(history.lifetimes["lost_at"])[is_in_state(history, "lost_sight")]
+    opened = days_of(history.summed["first_seen"])[~is_older(history)]
+    closed = days_of(history.summed["closed_at"])[is_in_state(history, "closed")]
+    lost = days_of(history.summed["lost_at"])[is_in_state(history, "lost_sight")]
     notes = _notes(history)
     if not len(opened) and not len(closed) and not len(lost):
         figure = start_figure(history, "No failure opened or closed", notes)

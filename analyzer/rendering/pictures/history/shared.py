@@ -63,12 +63,12 @@ def not_covered(history: History) -> list[str]:
 
 def is_older(history: History) -> Flags:
     """Return which failures are older than they seem: the oldest snapshot of their account shows them already."""
-    return np.asarray(history.lifetimes["censored_left"].fillna(value=False), dtype=np.bool_)
+    return np.asarray(history.summed["censored_left"].fillna(value=False), dtype=np.bool_)
 
 
 def is_in_state(history: History, state: str) -> Flags:
     """Return which failures are in a state: open, closed or lost_sight."""
-    return (history.lifetimes["state"].astype("str") == state).to_numpy()
+    return (history.summed["state"].astype("str") == state).to_numpy()
 
 
 def round_step(reach: float, most: int) -> int:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 def draw(history: History) -> Figure:
     """Draw which share of the failures is still open so many days after it began: a band, for nobody saw it begin."""
-    dated = is_dated(history.lifetimes)
-    bounds, deadline = Bounds.of(history.lifetimes), history.sla_days
+    dated = is_dated(history.summed)
+    bounds, deadline = Bounds.of(history.summed), history.sla_days
     figure = start_figure(history, _title(bounds, deadline), _notes(history, dated))
     if not bounds.count:
         why = "All failures are older than the first snapshot." if len(dated) else "There are no failures."
@@ -132,7 +132,7 @@ def _mark_quantile(figure: Figure, axes: Axes, p: float, name: str, days: tuple[
 
 def _mark_deadline(figure: Figure, axes: Axes, deadline: int, history: History) -> None:
     """Draw the deadline, and say above it how many were closed by then."""
-    shares = Bounds.of(history.lifetimes).closed_within(deadline)
+    shares = Bounds.of(history.summed).closed_within(deadline)
     axes.axvline(deadline, color=INK, linewidth=1.2, linestyle="--", zorder=2)
     done = "" if shares is None else f": {shares_in_words(*shares)} closed by then"
     apart = " (snapshots are further apart)" if history.sla_in_words else ""

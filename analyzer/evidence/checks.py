@@ -1,0 +1,30 @@
+"""Which check of a checklist the rows of a table belong to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pandas as pd
+
+    from analyzer.controls.checklist import Checklist
+
+
+def check_of(rows: pd.DataFrame, checklist: Checklist) -> npt.NDArray[np.int64]:
+    """Return the position of each row's check, by the row's `control` and `requirement`; -1 where it has none."""
+    control, requirement = (rows[name].astype("category").cat for name in ("control", "requirement"))
+    place = np.full((len(control.categories) + 1, len(requirement.categories) + 1), -1)  # the last: of code -1, null
+    for position, one in enumerate(checklist.checks):
+        has_number = one.requirement is not None
+        if one.control.id in control.categories and (not has_number or one.requirement in requirement.categories):
+            number = requirement.categories.get_loc(one.requirement) if has_number else -1
+            place[control.categories.get_loc(one.control.id), number] = position
+    return place[control.codes.to_numpy(), requirement.codes.to_numpy()]
+
+
+def is_summed(rows: pd.DataFrame, checklist: Checklist) -> npt.NDArray[np.bool_]:
+    """Return which rows sums count: of checks that repeat no other one (see `Checklist.summed`), or of none."""
+    return np.isin(check_of(rows, checklist), (-1, *checklist.summed))

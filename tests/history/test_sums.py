@@ -1,0 +1,102 @@
+"""Sums of histories and comparisons count nothing twice, and say which checks they leave out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer.controls.checklist import make_checklist
+from analyzer.rendering.pictures.history.coverage import Coverage, OpenFailures
+from tests.history.running import compare, history
+from tests.reports import csv_of, key, password, user, write
+from tests.running import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+A: Final = "111122223333"
+BEFORE, NOW = "2026-09-30", "2026-10-31"
+OLD: Final = "2026-01-01T00:00:00Z"
+IDLE_KEY: Final = key(rotated=OLD)
+IDLE_PASSWORD: Final = password(changed=OLD)
+FIFTY_DAYS: Final = key(rotated=OLD, used="2026-09-11T00:00:00Z")
+
+
+def reports(folder: Path) -> list[str]:
+    """Write two snapshots: idle credentials that were there, a new one, and a key idle for 50 days at the end."""
+    users = {
+        BEFORE: {"anna": IDLE_PASSWORD, "ci": IDLE_KEY, "deploy": FIFTY_DAYS},
+        NOW: {"anna": IDLE_PASSWORD, "ci": IDLE_KEY, "deploy": FIFTY_DAYS, "site": IDLE_PASSWORD, "plain": {}},
+    }
+    return [
+        write(folder / f"{day}_{A}.csv", csv_of(*(user(name, account=A, **cells) for name, cells in mine.items())))
+        for day, mine in users.items()
+    ]
+
+
+def settings(**options: Any) -> Settings:  # noqa: ANN401 - what makes a checklist
+    return Settings(make_checklist(**options), every_snapshot=True)
+
+
+ONCE: Final = settings(controls=["unused-credentials", "console-mfa"])
+EVERY: Final = settings(controls=["unused-credentials", "unused-credentials-console", "console-mfa", "mfa-every-user"])
+
+
+def test_sums_of_a_history_are_those_without_stricter_readings(tmp_path: Path) -> None:
+    paths = reports(tmp_path)
+    found, plain = history(paths, EVERY), history(paths, ONCE)
+    assert (
+        found.lines[0]
+        == plain.lines[0]
+        == ("6 failures open: 3 in the oldest snapshots, 3 opened since (0 came back), 0 closed; of 0 sight was lost.")
+    )
+    assert found.lines[1] == (
+        "Left out of these sums: unused-credentials-console, 4 open (a stricter reading of unused-credentials); "
+        "mfa-every-user, 5 open (a stricter reading of console-mfa)."
+    )
+    assert found.lines[2:] == plain.lines[1:]
+    assert len(found.summed) == len(plain.lifetimes) == 6
+    shown, alone = (OpenFailures.of(Coverage(one)) for one in (found, plain))
+    assert sorted(shown.since.tolist()) == sorted(alone.since.tolist())
+    assert len(found.lifetimes) == 6 + 4 + 5
+
+
+def test_sums_of_a_comparison_are_those_without_stricter_readings(tmp_path: Path) -> None:
+    old, new = reports(tmp_path)
+    found, plain = compare([old], [new], EVERY), compare([old], [new], ONCE)
+    assert found.counts == plain.counts
+    assert found.lines[:2] == [
+        "3 new failures (0 had been fixed before); 0 fixed.",
+        (
+            "Left out of these sums: unused-credentials-console, 1 new failure (a stricter reading of "
+            "unused-credentials); mfa-every-user, 2 new failures (a stricter reading of console-mfa)."
+        ),
+    ]
+    assert found.lines[0] == plain.lines[0]
+    assert len(found.new_failures) == 3 + 1 + 2
+
+
+def test_two_requirements_of_one_control_are_measured_apart_and_summed_once(tmp_path: Path) -> None:
+    found = history(reports(tmp_path), settings(benchmark="security-hub"))
+    unused = [one for one in found.measures if one["control"] == "unused-credentials"]
+    assert [(one["requirement"], one["open"]) for one in unused] == [("IAM.22", 4), ("IAM.8", 3)]
+    others = sum(
+        one["open"] for one in found.measures if one["control"] not in {"unused-credentials", "mfa-every-user"}
+    )
+    assert found.lines[0].startswith(f"{4 + others} failures open")
+    assert "unused-credentials, 3 open (IAM.8)" in found.lines[1]
+    newest = found.trend[(found.trend["date"] == found.trend["date"].max()).to_numpy()]
+    by_check = {(row["control"], row["requirement"]): row["open"] for row in newest.astype("object").to_dict("records")}
+    assert by_check["unused-credentials", "IAM.22"] == 4
+    assert by_check["unused-credentials", "IAM.8"] == 3
+
+
+def test_what_only_a_stricter_reading_fails_makes_the_exit_code(tmp_path: Path) -> None:
+    both = [
+        write(tmp_path / f"{day}_{A}.csv", csv_of(*(user(name, account=A) for name in names)))
+        for day, names in ((BEFORE, ["ci"]), (NOW, ["ci", "plain"]))
+    ]
+    chosen = settings(controls=["console-mfa", "mfa-every-user"])
+    assert history(both, chosen).exit_code == 1
+    found = compare(both[:1], both[1:], chosen)
+    assert found.lines[0].startswith("0 new failures")
+    assert found.exit_code == 1
