@@ -1,7 +1,7 @@
 """How long failures stay open, where some are open still: the product-limit estimate, and its bounds.
 
-Snapshots tell between which instants a failure began and was closed, not when. So the estimate is made twice: by the
-fewest days that each failure can have been open, and by the most.
+Snapshots tell between which instants a failure began and was closed, not when. So there are many estimates, one for
+each choice of days that the snapshots allow. The bounds are those between which all of them lie.
 
 E. L. Kaplan and P. Meier, "Nonparametric Estimation from Incomplete Observations", Journal of the American Statistical
 Association 53 (1958), 457-481.
@@ -10,6 +10,7 @@ Association 53 (1958), 457-481.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    Days = npt.NDArray[np.float64]
+
 _SPANS: Final = ("open_days_min", "open_days_max")
+_STEPS: Final = 250
+"""Steps of a curve that a picture shows."""
 _ROUNDING: Final = 1e-9
 """A share that is so little above another one is the same."""
 
@@ -72,10 +77,14 @@ def kaplan_meier(days: npt.NDArray[np.number[Any]], closed: npt.NDArray[np.bool_
 
 @dataclass(frozen=True)
 class Bounds:
-    """How long `count` failures stayed open: not less than `fast` says, and not longer than `slow` does.
+    """How long `count` failures stayed open, at least and at most.
 
     `shortest` and `longest` are the days for which each was certainly open, and may have been at most when it was
     closed or last seen; `closed` says which were closed.
+
+    A share still open falls with each failure that is closed by then, and by the more, the fewer are left under
+    observation at that time. So it is least where all that can be closed by then is, as late as it can be, while the
+    others were lost sight of as early as they can; and it is greatest the other way round.
     """
 
     shortest: npt.NDArray[np.float64]
@@ -102,28 +111,51 @@ class Bounds:
         return len(self.closed)
 
     @cached_property
-    def fast(self) -> Curve:
+    def least(self) -> Curve:
         """The share that is still open after each day, at least."""
-        return self._envelope(np.minimum)
+        until = np.where(self.closed, self.longest, self.shortest)
+        late = kaplan_meier(until, self.closed)
+        days = np.union1d(late.days, self.shortest)
+        shares = late.open_share[np.searchsorted(late.days, days, side="right") - 1]
+        # What may be closed by a day, but need not be, is closed on that day: all the others are left.
+        left = len(until) - np.searchsorted(np.sort(until), days, side="right")
+        certain = np.sort(self.shortest[self.closed]), np.sort(self.longest[self.closed])
+        possible, done = (np.searchsorted(one, days, side="right") for one in certain)
+        return Curve(days, shares * (1 - (possible - done) / np.maximum(left, 1)))
+
+    def most_at(self, day: float) -> float:
+        """Return the share that is still open at the end of `day`, at most."""
+        began, longest, seen = self._in_order
+        early = began[longest <= day]
+        at_risk = self.count - np.arange(len(early)) - np.searchsorted(seen, early)
+        return float(np.prod(1 - 1 / at_risk))
 
     @cached_property
-    def slow(self) -> Curve:
-        """The same at most."""
-        return self._envelope(np.maximum)
-
-    def _envelope(self, extreme: np.ufunc) -> Curve:
-        """Return the lower or the upper one of both estimates, day by day; they may cross where some are open still."""
-        days = np.union1d(*(one.days for one in self._estimates))
-        shares = [one.open_share[np.searchsorted(one.days, days, side="right") - 1] for one in self._estimates]
-        return Curve(days, extreme(*shares))
+    def _in_order(self) -> tuple[Days, Days, Days]:
+        """The fewest and the most days of what was closed, by the fewest; and the most of the others, ascending."""
+        order = np.argsort(self.shortest[self.closed], kind="stable")
+        closed = [days[self.closed][order] for days in (self.shortest, self.longest)]
+        return closed[0], closed[1], np.sort(self.longest[~self.closed])
 
     @cached_property
-    def _estimates(self) -> tuple[Curve, Curve]:
-        return kaplan_meier(self.shortest, self.closed), kaplan_meier(self.longest, self.closed)
+    def most(self) -> Curve:
+        """The same on every day, as far as a picture can show; between two days of it, the earlier one counts."""
+        turns = self._turns
+        some = turns[np.unique(np.linspace(0, len(turns) - 1, min(len(turns), _STEPS)).astype(int))]
+        reached = [day for p in (0.5, 0.9) if (day := self.quantile(p)[1]) is not None]
+        days = np.unique([0.0, *some, *reached, float(self.longest.max(initial=0))])
+        return Curve(days, np.array([self.most_at(day) for day in days.tolist()]))
+
+    @cached_property
+    def _turns(self) -> Days:
+        """The days on which `most_at` may fall."""
+        return np.unique(self.longest[self.closed])
 
     def quantile(self, p: float) -> tuple[float | None, float | None]:
         """Return between which days a share of `p` was closed; None where it was not reached."""
-        return self.fast.quantile(p), self.slow.quantile(p)
+        turns = self._turns.tolist()
+        place = bisect_left(turns, x=True, key=lambda day: self.most_at(day) <= 1 - p + _ROUNDING)
+        return self.least.quantile(p), turns[place] if place < len(turns) else None
 
     def closed_within(self, day: float) -> tuple[float, float] | None:
         """Return between which shares were closed within so many days; None where there is no failure.
@@ -132,9 +164,8 @@ class Bounds:
         """
         if not self.count:
             return None
-        least = 1 - self.slow.share_at(day)
-        is_beyond = day > self.shortest.max() and not self.fast.is_over
-        return least, 1.0 if is_beyond else 1 - self.fast.share_at(day)
+        is_beyond = day > self.shortest.max() and not self.least.is_over
+        return 1 - self.most_at(day), 1.0 if is_beyond else 1 - self.least.share_at(day)
 
 
 def is_dated(lifetimes: pd.DataFrame) -> npt.NDArray[np.bool_]:

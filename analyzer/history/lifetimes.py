@@ -81,7 +81,9 @@ class _Runs:
 
     `first` and `last` are snapshots (their order within the account), `before` the last one before them that shows the
     subject without the failure (-1: none does), `passes` where the control says there that it passes. `begin` and `end`
-    are the first and the last verdict of each; `undecided` where the next snapshot cannot tell.
+    are the first and the last verdict of each; `undecided` where the next snapshot cannot tell. `renewed` is the
+    instant after a run at which its subject was used, or changed, although the next snapshot shows it failing again
+    (`NO_TIME`: it was not).
     """
 
     subject: Whole
@@ -92,6 +94,7 @@ class _Runs:
     begin: Verdicts
     end: Verdicts
     undecided: Flags
+    renewed: Whole
 
     @classmethod
     def joined(cls, parts: Sequence[_Runs]) -> _Runs:
@@ -119,13 +122,13 @@ def follow(
     newest = timeline.is_newest
     parts, undecided = [], []
     for one in verdicts:
-        parts.append(_runs(one, subjects, timeline))
+        parts.append(_runs(one, subjects, chosen, timeline))
         undecided.append(one.take((one.status == _NOT_CHECKED) & newest[one.user_row]))
     found = _lifetimes(users, credentials, _Runs.joined(parts), subjects, chosen, timeline)
     return Lives(found, _undecided(users, Verdicts.joined(undecided), chosen, timeline), timeline.calendar)
 
 
-def _runs(verdicts: Verdicts, subjects: _Subjects, timeline: Timeline) -> _Runs:
+def _runs(verdicts: Verdicts, subjects: _Subjects, chosen: Sequence[Check], timeline: Timeline) -> _Runs:
     """Return the runs of one control."""
     subject = subjects.of(verdicts)
     sight = _Sight(verdicts, subject, subjects, timeline)
@@ -134,6 +137,8 @@ def _runs(verdicts: Verdicts, subjects: _Subjects, timeline: Timeline) -> _Runs:
     keys = sight.key[failing]
     begins = np.ones(len(keys), bool)
     begins[1:] = np.diff(keys) > 1
+    renewed = _renewed(verdicts.take(failing), begins, chosen, timeline)
+    begins |= renewed != NO_TIME
     first = np.flatnonzero(begins)
     last = np.append(first[1:], len(keys))[: len(first)] - 1
     begin, end = verdicts.take(failing[first]), verdicts.take(failing[last])
@@ -148,7 +153,21 @@ def _runs(verdicts: Verdicts, subjects: _Subjects, timeline: Timeline) -> _Runs:
         begin,
         end,
         sight.is_lost(end, whose, keys[last] % sight.width + 1),
+        np.append(renewed[first[1:]], NO_TIME)[: len(first)],
     )
+
+
+def _renewed(failing: Verdicts, begins: Flags, chosen: Sequence[Check], timeline: Timeline) -> Whole:
+    """Return for each failing verdict the instant from which its days count, if that is after the snapshot before.
+
+    The subject failed in that snapshot too, but not all the time since; `begins` says where it did not, or where there
+    is none. `NO_TIME` stands elsewhere, and where a control counts no days.
+    """
+    counts_days = np.array([any(name in one.parameters for name in _LIMITS) for one in chosen], bool)
+    account, order = timeline.account[failing.user_row], timeline.order[failing.user_row]
+    before = timeline.calendar.taken(account, np.maximum(order - 1, 0))
+    is_later = ~begins & counts_days[failing.chosen] & (failing.time > before)
+    return np.where(is_later, failing.time, NO_TIME)
 
 
 class _Sight:
@@ -234,7 +253,7 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
     ended = after != NO_TIME
     gap = ended & (after - last > GAP * calendar.usual()[account])
     unknown = subjects.cannot_be_told(end, runs.last + 1) | subjects.is_hidden(end, runs.last + 1)
-    closed = ended & ~gap & ~runs.undecided & ~unknown
+    closed = ended & ((~gap & ~runs.undecided & ~unknown) | (runs.renewed != NO_TIME))
     bounds = _bounds(runs, account, chosen, calendar, closed)
     # A use does not make anything younger.
     aged = np.array(["max_age_days" in one.parameters for one in chosen])[which]
@@ -294,7 +313,8 @@ def _bounds(
     without = np.where(runs.before >= 0, calendar.taken(account, np.maximum(runs.before, 0)), NO_TIME)
     opened_earliest = np.maximum(_crossed(runs, chosen), without)
     closed_earliest = np.where(closed, np.maximum(shown, opened_earliest), NO_TIME)
-    closed_latest = np.where(closed, calendar.instant(account, runs.last + 1), NO_TIME)
+    until = np.where(runs.renewed != NO_TIME, runs.renewed, calendar.instant(account, runs.last + 1))
+    closed_latest = np.where(closed, np.maximum(until, closed_earliest), NO_TIME)
     shortest = np.maximum(np.where(closed, closed_earliest, shown) - opened_latest, 0) / DAY
     is_bounded = closed & (opened_earliest != NO_TIME)
     longest = np.where(is_bounded, closed_latest - np.where(is_bounded, opened_earliest, 0), 0) / DAY

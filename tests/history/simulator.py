@@ -711,8 +711,17 @@ def expected_lifetimes(
     failing = [_failing(life.report(state.at, not_shown.get(state.at, ())), state) for state in states]
     lifetimes = []
     for first, subjects in enumerate(failing):
-        for subject in subjects - (failing[first - 1] if first else set()):
-            closing = next((i for i in range(first + 1, len(states)) if subject not in failing[i]), None)
+        for subject in subjects:
+            if first and subject in failing[first - 1] and not _renewed(subject, states[first - 1], states[first]):
+                continue
+            closing = next(
+                (
+                    i
+                    for i in range(first + 1, len(states))
+                    if subject not in failing[i] or _renewed(subject, states[i - 1], states[i])
+                ),
+                None,
+            )
             last = len(states) - 1 if closing is None else closing - 1
             lost = closing is not None and not states[closing].whole and subject.user not in states[closing].users
             lifetimes.append(
@@ -746,6 +755,17 @@ def _failing(report: str, state: State) -> set[_Subject]:
             key = next(held for held in user.of(KEY) if verdict.credential == f"{KEY}_{held.slot}")
             subjects.add(_Subject(user.lower, user.created, KEY, key.created, key.serial))
     return subjects
+
+
+def _renewed(subject: _Subject, before: State, now: State) -> bool:
+    """Return whether the state `now` shows that what fails in both was used, or set, after the other one."""
+    user = now.users[subject.user]
+    if subject.kind == PASSWORD:
+        since = user.password_last_used or user.password_changed
+    else:
+        key = next(held for held in user.of(KEY) if held.serial == subject.serial)
+        since = key.last_used or key.created
+    return since is not None and since > before.at
 
 
 def _closed_by(subject: _Subject, last: State, closing: State) -> str:

@@ -137,6 +137,21 @@ def test_a_limit_in_days_is_crossed_at_a_known_instant(tmp_path: Path) -> None:
     assert bounds_of(found) == [["04-20 00:00", "04-30 00:00", "-", "-", "10", "-"]]
 
 
+def test_a_use_that_the_next_report_shows_closes_a_failure_although_it_fails_there_again(tmp_path: Path) -> None:
+    fails, again = (user("a", **key(rotated=OLD, used=f"2026-{day}T09:00:00Z")) for day in ("06-01", "08-01"))
+    found = followed(tmp_path, at_midnight({"2026-06-30": [fails], "2026-07-31": [fails], "2026-09-30": [again]}))
+    assert bounds_of(found) == [
+        ["07-16 09:00", "07-31 00:00", "07-31 00:00", "08-01 09:00", "0", "16"],
+        ["09-15 09:00", "09-30 00:00", "-", "-", "0", "-"],
+    ]
+    rows = rows_of(found)
+    assert [(row["state"], row["closed_by"], row["reopened"]) for row in rows] == [
+        ("closed", "used", 0),
+        ("open", None, 1),
+    ]
+    assert found.trend[["open", "opened", "closed"]].to_numpy().tolist() == [[0, 0, 0], [1, 1, 0], [1, 1, 1]]
+
+
 def test_nothing_bounds_the_beginning_of_what_was_always_there(tmp_path: Path) -> None:
     days = at_midnight({"2026-03-31": [NO_MFA], "2026-04-30": [MFA]})
     found = followed(tmp_path, days, make_checklist(controls=["console-mfa"]))

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.evidence.survival import Curve, kaplan_meier
+from analyzer.evidence.survival import Bounds, Curve, kaplan_meier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from random import Random
 
 OBSERVED = st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=60)
 # Weeks of remission under 6-MP: Freireich et al., Blood 21 (1963), 699-716; "+" is censored. The shares are those of
@@ -116,3 +117,72 @@ def test_what_is_lost_sight_of_before_anything_closes_changes_nothing(
     later = [(one + 41, event) for one, event in observed]
     shares = [curve_of(some).share_at(at) for some in (later, [*later, (day, False)]) for at in range(90)]
     assert shares[:90] == pytest.approx(shares[90:], abs=1e-12)
+
+
+# Bounds: of each failure it is only known how many days it was open at least and at most.
+
+FAILURE = st.tuples(st.integers(0, 12), st.integers(0, 8), st.booleans())
+"""The days that are certain, how many more there may have been, and whether it was closed."""
+
+
+def bounds_of(failures: Sequence[tuple[int, int, bool]]) -> Bounds:
+    return Bounds(
+        np.array([least for least, _, _ in failures], np.float64),
+        np.array([least + more for least, more, _ in failures], np.float64),
+        np.array([closed for _, _, closed in failures], np.bool_),
+    )
+
+
+@given(st.lists(FAILURE, min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_every_choice_of_days_lies_within_the_bounds(failures: list[tuple[int, int, bool]], random: Random) -> None:
+    bounds = bounds_of(failures)
+    assert (np.diff(bounds.least.open_share) <= 1e-12).all()
+    assert (np.diff(bounds.most.open_share) <= 1e-12).all()
+    for _ in range(20):
+        observed = [(random.randint(least, least + more), closed) for least, more, closed in failures]
+        curve = curve_of(observed)
+        for day in range(int(curve.days[-1]) + 1):
+            share = curve.share_at(day)
+            assert bounds.least.share_at(day) - 1e-9 <= share <= bounds.most_at(day) + 1e-9
+            assert bounds.most_at(day) <= bounds.most.share_at(day) + 1e-9
+            within = bounds.closed_within(day)
+            assert within is not None
+            assert within[0] - 1e-9 <= 1 - share <= within[1] + 1e-9
+        for p in (0.3, 0.5, 0.9):
+            least, most = bounds.quantile(p)
+            day = curve.quantile(p)
+            if day is not None:
+                assert least is not None
+                assert least <= day
+                assert most is None or day <= most
+            elif most is not None:  # nothing was observed for so long
+                assert most > curve.days[-1]
+
+
+@given(st.lists(FAILURE, min_size=1, max_size=6), st.integers(0, 20))
+def test_some_choice_of_days_reaches_the_greatest_share(failures: list[tuple[int, int, bool]], day: int) -> None:
+    chosen = [(least if closed and least + more <= day else least + more, closed) for least, more, closed in failures]
+    assert bounds_of(failures).most_at(day) == pytest.approx(curve_of(chosen).share_at(day))
+
+
+@given(st.lists(FAILURE, min_size=1, max_size=6), st.integers(0, 20))
+def test_some_choice_of_days_reaches_the_least_share(failures: list[tuple[int, int, bool]], day: int) -> None:
+    # What may be closed by that day is closed just before the next one, when the others have been lost sight of.
+    chosen = [
+        (2 * (min(least + more, day) if least <= day else least + more) + (least <= day < least + more), closed)
+        if closed
+        else (2 * least, closed)
+        for least, more, closed in failures
+    ]
+    shares = curve_of(chosen)
+    assert bounds_of(failures).least.share_at(day) == pytest.approx(shares.share_at(2 * day + 1))
+
+
+def test_without_doubt_both_bounds_are_the_textbook_curve() -> None:
+    observed = [(int(one.rstrip("+")), 0, not one.endswith("+")) for one in REMISSION.split()]
+    bounds = bounds_of(observed)
+    for day, share in SHARES.items():
+        assert bounds.most_at(day) == pytest.approx(share, abs=5e-5)
+        assert bounds.least.share_at(day) == pytest.approx(share, abs=5e-5)
+    assert bounds.quantile(0.5) == (23, 23)
+    assert bounds.quantile(0.9) == (None, None)

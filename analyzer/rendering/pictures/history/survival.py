@@ -66,7 +66,7 @@ def _notes(history: History, dated: Flags) -> list[str]:
     notes = []
     if closed + lost + still:
         notes += [
-            "Kaplan\N{EN DASH}Meier estimates, by the fewest and the most days that the snapshots allow.",
+            "Kaplan\N{EN DASH}Meier estimates: all that the snapshots allow lie between the two lines.",
             f"{closed:,} closed, {still:,} still open, {lost:,} lost sight of.",
         ]
     if not dated.all():
@@ -92,11 +92,11 @@ def _draw_scales(axes: Axes, bounds: Bounds, deadline: int) -> None:
 
 def _draw_band(axes: Axes, bounds: Bounds) -> None:
     """Draw both curves and what lies between them; each ends where nothing was observed any longer."""
-    fast, slow = bounds.fast, bounds.slow
-    places = np.union1d(fast.days, slow.days)
-    low, high = (np.array([curve.share_at(day) for day in places.tolist()]) for curve in (fast, slow))
+    least, most = bounds.least, bounds.most
+    places = np.union1d(least.days, most.days)
+    low, high = (np.array([curve.share_at(day) for day in places.tolist()]) for curve in (least, most))
     axes.fill_between(places, low, high, step="post", color=FAIL, alpha=0.28, linewidth=0, label="still open, between")
-    for curve, name in ((fast, "at least"), (slow, "at most")):
+    for curve, name in ((least, "at least"), (most, "at most")):
         days, shares = np.append(0, curve.days), np.append(1.0, curve.open_share)
         axes.step(days, shares, where="post", color=FAIL, linewidth=1.6, label=f"still open, {name}", zorder=3)
 
