@@ -321,7 +321,8 @@ CONTROLS: Final = (
         fails_when="mfa_active is false and root has a password",
         evidence=("mfa_active", "password_enabled", *_ACTIVE),
         rationale="A hardware device cannot be copied like the secret of a virtual one on a telephone.",
-        remediation="Sign in as root and register a hardware MFA device.",
+        remediation="Sign in as root and register a hardware MFA device. In a member account of an organization, "
+        "remove root's credentials by centralized root access instead: nothing is left that needs a device.",
         caveats=(
             (
                 "A manual check, unless it fails: the report says whether there is a device, not of what kind, so this "
@@ -345,16 +346,17 @@ CONTROLS: Final = (
         whose=Whose.ROOT,
         rule="root_in_use",
         applies_to="root of each account",
-        fails_when="its password or one of its access keys was used less than {min_idle_days} days ago",
+        fails_when="its password or one of its access keys was used less than {min_idle_days} days ago (CIS gives no "
+        "number of days; this one is this program's choice)",
         parameters=MappingProxyType(
-            {"min_idle_days": Parameter(90, 1, 36_500, "days; a use less long ago than this fails")}
+            {"min_idle_days": Parameter(90, 1, 36_500, "days; a use less long ago than this fails", is_own=True)}
         ),
         evidence=("password_last_used", *_USED, *_ACTIVE, *_ROTATED),
         rationale="What root does cannot be restricted and is hard to attribute; there are few tasks that need it.",
         remediation="Ask what root was used for, and give that task to a role. Keep the few tasks that need root under "
         "a procedure with two people.",
         caveats=(
-            "CIS gives no limit: {min_idle_days} days are this program's choice unless a policy sets others.",
+            "CIS gives no limit: 90 days are this program's choice; a policy may set others.",
             "One use is not daily work: the report shows the last use only, and a few tasks need root.",
             "The use of a root key that was deleted since is not in the report.",
             _NO_ROOT_IN_CHINA,

@@ -52,6 +52,8 @@ class Parameter:
     most: int
     meaning: str
     """What the number is, with its unit."""
+    is_own: bool = False
+    """Whether the benchmarks that ask for the control leave the number open: the default is this program's choice."""
 
     @property
     def wanted(self) -> str:

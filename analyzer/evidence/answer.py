@@ -6,23 +6,24 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from analyzer.controls.control import Severity
+from analyzer.controls.control import Parameter, Severity
 from analyzer.controls.vocabulary import Status, counted
+from analyzer.errors import first_few
 from analyzer.evidence.plain import iso
 from analyzer.reading.issues import CODES, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from analyzer.controls.checklist import Checklist
-    from analyzer.evidence.summary import Summary
+    from analyzer.controls.checklist import Check, Checklist
+    from analyzer.evidence.summary import Summary, WithIssues
 
 
 def left_to_a_person(summary: Summary) -> str:
     """Return in words which checks no report can decide, and in how many accounts; empty where there is none."""
-    checks = summary.checklist.checks
-    named = [f"{checks[number].control.id}, {counted(count, 'account')}" for number, count in summary.manual.items()]
+    checks, accounts = summary.checklist.checks, summary.manual_accounts
+    named = [f"{checks[number].control.id}, {counted(count, 'account')}" for number, count in accounts.items()]
     if not named:
         return ""
     return f"{counted(len(named), 'check')} {'is' if len(named) == 1 else 'are'} left to a person: {'; '.join(named)}."
@@ -45,12 +46,14 @@ _NOT_READ: Final = {
 def headline(summary: Summary) -> list[str]:
     """Return the answer in sentences: what was judged, the unused credentials first, and what was left out."""
     sentences = [incomplete(summary), answer(summary), trend(summary), _left_out(summary)]
-    if len(summary.checklist.checks) > 1:
-        sentences += [something_open(summary), left_to_a_person(summary)]
+    if summary.checklist.unused and len(summary.checklist.checks) > 1:
+        sentences.append(something_open(summary))
+    failing = {number: summary.by_control[number][Status.FAIL] for number in summary.checklist.not_summed}
+    sentences += [*not_added(summary.checklist, failing, "{:,} failing".format), left_to_a_person(summary)]
     return [one for one in sentences if one]
 
 
-def incomplete(summary: Summary) -> str:
+def incomplete(summary: WithIssues) -> str:
     """Return what could not be read; empty where everything could."""
     missing = [_missing(code, count) for code, count in summary.issue_counts.items() if _is_rejected(code)]
     return f"INCOMPLETE: {'; '.join(missing)}." if missing else ""
@@ -127,21 +130,29 @@ def _nobody(summary: Summary) -> str:
 
 def something_open(summary: Summary) -> str:
     """Return in a sentence how many users, roots and accounts have something open, of all controls."""
-    controls = counted(len(summary.checklist.checks), "control")
-    found = summary.open_subjects
+    checks, found = summary.checklist.checks, summary.open_subjects
+    controls = f"{counted(len(checks), 'control')}:"
+    if len(checks) == 1:
+        counts = summary.by_control[0]
+        undecided = counts[Status.NOT_CHECKED] - counts["manual"]
+        controls = (
+            f"{checks[0].control.id}: {counts[Status.FAIL]:,} of {counts['judged']:,} fail; {undecided:,} could not be "
+            f"decided; {counts[Status.PASS]:,} pass;"
+        )
     accounts = found["account_id"].nunique()
     if not accounts:
-        return f"{controls}: nothing is open{_waived(summary.totals)}."
+        return f"{controls} nothing is open{_waived_findings(summary)}."
     sums = summary.open_by_kind
     words = {"user": ("IAM user", ""), "root": ("root user", ""), "account": ("account", " as a whole")}
     who = [f"{counted(sums[kind], word)}{more}" for kind, (word, more) in words.items() if kind in sums]
     times = ", counted once a snapshot" if summary.settings.every_snapshot else ""
     undecided = int(found[Status.NOT_CHECKED.value].sum())
-    only = f", {undecided:,} of them only undecided" if undecided else ""
+    of_them = "" if undecided == sum(sums.values()) else f" {undecided:,} of them"
+    only = f",{of_them} only undecided" if undecided else ""
     where = f"{accounts:,} of {counted(len(summary.accounts), 'account')}"
     has = "has" if who[0].startswith("1 ") and len(who) == 1 else "have"
     those = " and ".join([*([", ".join(who[:-1])] if who[:-1] else []), who[-1]])
-    return f"{controls}: {those} in {where} {has} something open{only}{times}{_waived(summary.totals)}."
+    return f"{controls} {those} in {where} {has} something open{only}{times}{_waived_findings(summary)}."
 
 
 def exit_reason(
@@ -149,27 +160,49 @@ def exit_reason(
 ) -> str:
     """Return in a sentence what makes the exit code: see `Summary.exit_code_of`; `exit_zero` turns 1 into 0."""
     code = summary.exit_code_of(fail_on=fail_on, strict=strict)
+    if code != 1:
+        return exit_without_failures(summary, code, fail_on)
+    counting = summary.counting(fail_on)
+    checks = summary.checklist.checks
+    failing = [checks[number] for number in counting if summary.open_by_check[number][Status.FAIL]]
+    undecided = [checks[number] for number in counting if summary.undecided_of(number)]
+    manual = [checks[number] for number in counting if strict and summary.by_control[number]["manual"]]
+    return exit_sentence(failing, undecided, manual, exit_zero=exit_zero)
+
+
+def exit_without_failures(summary: WithIssues, code: int, fail_on: Severity = Severity.LOW) -> str:
+    """Return in a sentence what makes the exit code 0, or 3."""
     if code == 3:
         why = incomplete(summary).removeprefix("INCOMPLETE: ").rstrip(".")
         return f"Exit code 3: {why or 'data issues, which --strict counts'}."
-    counting = summary.counting(fail_on)
-    if code == 0:
-        least = "" if fail_on is Severity.LOW else f" of {fail_on.value} severity or more"
-        return f"Exit code 0: nothing{least} is open."
-    failing = [number for number in counting if summary.open_by_check[number][Status.FAIL]]
-    undecided = [number for number in counting if summary.undecided_of(number, strict=strict) and number not in failing]
+    least = "" if fail_on is Severity.LOW else f" of {fail_on.value} severity or more"
+    return f"Exit code 0: nothing{least} is open."
+
+
+def exit_sentence(
+    failing: Sequence[Check], undecided: Sequence[Check], manual: Sequence[Check] = (), *, exit_zero: bool = False
+) -> str:
+    """Return in a sentence which checks make the exit code 1; `exit_zero` turns it into 0.
+
+    Those `undecided`, and `manual`, left to a person where these count, are named where nothing fails there.
+    """
     said = []
     if failing:
-        worst = min(failing, key=lambda number: list(Severity).index(summary.checklist.checks[number].severity))
-        gravest = summary.checklist.checks[worst]
-        said.append(f"{_controls(len(failing), 'fails', 'fail')} ({gravest.control.id} is {gravest.severity.value})")
-    if undecided:
-        said.append(f"{_controls(len(undecided), 'is', 'are')} not decided everywhere")
+        worst = min(failing, key=lambda one: list(Severity).index(one.severity))
+        ids = _ids(failing)
+        fail = f"{counted(len(ids), 'control')} {'fails' if len(ids) == 1 else 'fail'}"
+        said.append(f"{fail} ({worst.control.id} is {worst.severity.value})")
+    named = _ids(failing)
+    for some, what in ((undecided, "not decided everywhere"), (manual, "left to a person, which --strict counts")):
+        ids = [one for one in _ids(some) if one not in named]
+        named += ids
+        if ids:
+            said.append(f"{counted(len(ids), 'control')} {'is' if len(ids) == 1 else 'are'} {what} ({first_few(ids)})")
     return f"Exit code {'0 by --exit-zero, else 1' if exit_zero else 1}: {'; '.join(said)}."
 
 
-def _controls(count: int, one: str, several: str) -> str:
-    return f"{counted(count, 'control')} {one if count == 1 else several}"
+def _ids(checks: Sequence[Check]) -> list[str]:
+    return list(dict.fromkeys(one.control.id for one in checks))
 
 
 def _waived(counts: dict[str, int]) -> str:
@@ -178,6 +211,12 @@ def _waived(counts: dict[str, int]) -> str:
     if not count:
         return ""
     return f"; {count:,} of those that fail or could not be decided {'is' if count == 1 else 'are'} waived"
+
+
+def _waived_findings(summary: Summary) -> str:
+    """Return what is added to a sentence on users where findings on them are waived."""
+    count = summary.totals["waived"]
+    return f"; {counted(count, 'finding')} {'is' if count == 1 else 'are'} waived" if count else ""
 
 
 def checklist_in_words(checklist: Checklist) -> list[str]:
@@ -203,11 +242,25 @@ def not_added(checklist: Checklist, counts: Mapping[int, int], what: Callable[[i
     return [f"Left out of these sums: {'; '.join(words)}."] if words else []
 
 
+def own_limits(checklist: Checklist) -> str:
+    """Return in a line which limits are this program's choice, where CIS gives none; empty where none is."""
+    own = [
+        f"{one.parameters[name]} {parameter.meaning.partition(';')[0]} in {one.control.id}"
+        for one in checklist.checks
+        for name, parameter in one.control.parameters.items()
+        if isinstance(parameter, Parameter) and parameter.is_own and name not in one.set_by
+    ]
+    return f"{'; '.join(own)}: this program's choice, CIS gives no number." if own else ""
+
+
 def scope(summary: Summary) -> str:
     """Return in a line what was judged, and as of when."""
     judged, others = int(summary.inputs["judged"].sum()), summary.other_snapshots
     reports = f"{judged:,} of {counted(len(summary.inputs), 'report')} judged"
-    more = f" ({counted(others, 'other snapshot')})" if others else ""
+    empty = len(summary.inputs) - judged - others
+    rest = [counted(others, "other snapshot")] if others else []
+    rest += [f"{empty:,} without a row that can be read"] if empty else []
+    more = f" ({', '.join(rest)})" if rest else ""
     return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}{more}."
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
-from analyzer.evidence.answer import checklist_in_words, not_added
+from analyzer.evidence.answer import checklist_in_words, exit_without_failures, incomplete, not_added
 from analyzer.evidence.checks import check_of, is_summed
 from analyzer.evidence.history import IDENTITY
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
@@ -98,7 +98,10 @@ class Comparison(WithIssues):
         left = int(np.isin(new, checklist.summed).sum())
         waived = f", {bad - left:,} of them waived" if bad > left else ""
         again = f" ({counts['regressed']:,} had been fixed before{waived})" if bad else ""
-        lines = [f"{counted(bad, 'new failure')}{again}; {counts['fixed']:,} fixed{f' ({how})' if how else ''}."]
+        lines = [
+            *filter(None, [incomplete(self)]),
+            f"{counted(bad, 'new failure')}{again}; {counts['fixed']:,} fixed{f' ({how})' if how else ''}.",
+        ]
         left_out = {at: int((new == at).sum()) for at in checklist.not_summed}
         lines += not_added(checklist, left_out, partial(counted, word="new failure"))
         unknown = f"; of {counts['not_known']:,} it is not known" if counts["not_known"] else ""
@@ -141,3 +144,12 @@ class Comparison(WithIssues):
         if self.has_issues(Level.REJECTED):
             return 3
         return 1 if len(self.new_failures) else 0
+
+    def exit_reason(self, *, exit_zero: bool = False) -> str:
+        """Return in a sentence what makes the exit code; `exit_zero` turns 1 into 0."""
+        if self.exit_code == 3:
+            return exit_without_failures(self, 3)
+        if self.exit_code == 0:
+            return "Exit code 0: nothing fails that did not before."
+        what = "something fails that did not before"
+        return f"Exit code {'0 by --exit-zero, else 1' if exit_zero else 1}: {what}."

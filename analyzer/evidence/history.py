@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -14,7 +15,13 @@ import pyarrow as pa
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
-from analyzer.evidence.answer import checklist_in_words, not_added
+from analyzer.evidence.answer import (
+    checklist_in_words,
+    exit_sentence,
+    exit_without_failures,
+    incomplete,
+    not_added,
+)
 from analyzer.evidence.checks import check_of, is_summed
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
@@ -25,7 +32,7 @@ from analyzer.reading.issues import Level
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analyzer.controls.checklist import Checklist
+    from analyzer.controls.checklist import Check, Checklist
 
 _COUNTS: Final = ("open", "waived", "closed", "lost_sight", "reopened", "not_checked", "manual")
 IDENTITY: Final = "A user is known by account, name and creation; a key by its user and creation, not by its slot."
@@ -102,6 +109,12 @@ class History(WithIssues):
         return self.lifetimes if counting.all() else self.lifetimes[counting].reset_index(drop=True)
 
     @cached_property
+    def summed_trend(self) -> pd.DataFrame:
+        """The rows of the trend that sums and pictures count."""
+        counting = is_summed(self.trend, self.settings.checklist)
+        return self.trend if counting.all() else self.trend[counting].reset_index(drop=True)
+
+    @cached_property
     def wider_than_sla(self) -> tuple[int, float]:
         """How many accounts have snapshots further apart than the deadline that was asked about, and how many days."""
         rows = self.coverage.drop_duplicates("account_id")
@@ -134,6 +147,7 @@ class History(WithIssues):
         if gaps:
             missing += f" ({first_few(list(with_gaps))})"
         lines = [
+            *filter(None, [incomplete(self)]),
             f"{counted(totals['open'], 'failure')} open{waived}: {self._sum_in_words(totals)}.",
             *not_added(checklist, {at: self.measures[at]["open"] for at in checklist.not_summed}, "{:,} open".format),
             *self._undecided_in_words(totals),
@@ -150,10 +164,9 @@ class History(WithIssues):
         """Return how those that are open come about: what was there, opened, was closed, and was lost sight of."""
         there = int(self.summed["censored_left"].sum())
         since = len(self.summed) - there
-        return (
-            f"{there:,} in the oldest snapshots, {since:,} opened since ({totals['reopened']:,} came back), "
-            f"{totals['closed']:,} closed; of {totals['lost_sight']:,} sight was lost"
-        )
+        back = f" ({totals['reopened']:,} came back)" if totals["reopened"] else ""
+        lost = f", {totals['lost_sight']:,} lost sight of" if totals["lost_sight"] else ""
+        return f"{there:,} in the oldest snapshots, {since:,} opened since{back}, {totals['closed']:,} closed{lost}"
 
     @property
     def sla_in_words(self) -> str | None:
@@ -164,7 +177,7 @@ class History(WithIssues):
         whose = f"{accounts:,} of {self.coverage['account_id'].nunique():,} accounts"
         return (
             f"{counted(self.sla_days or 0, 'day')} is less than what usually lies between two snapshots of {whose} "
-            f"(up to {days:,.0f} days): these cannot tell a fix in time from a late one."
+            f"(up to {math.ceil(days):,} days): these cannot tell a fix in time from a late one."
         )
 
     def _undecided_in_words(self, totals: Mapping[str, int]) -> list[str]:
@@ -220,16 +233,29 @@ class History(WithIssues):
         """Return the same where checks count that are as severe as `fail_on`, or more: see `Summary.exit_code_of`."""
         if self.has_issues(Level.REPAIRED if strict else Level.REJECTED):
             return 3
-        severities = list(Severity)
-        counting = [one.value for one in severities[: severities.index(fail_on) + 1]]
+        return 1 if any(self._open_checks(fail_on, strict=strict)) else 0
+
+    def exit_reason(self, *, fail_on: Severity = Severity.LOW, strict: bool = False, exit_zero: bool = False) -> str:
+        """Return in a sentence what makes the exit code; `exit_zero` turns 1 into 0."""
+        code = self.exit_code_of(fail_on=fail_on, strict=strict)
+        if code != 1:
+            return exit_without_failures(self, code, fail_on)
+        return exit_sentence(*self._open_checks(fail_on, strict=strict), exit_zero=exit_zero)
+
+    def _open_checks(self, fail_on: Severity, *, strict: bool) -> tuple[list[Check], list[Check], list[Check]]:
+        """Return the checks, as severe as `fail_on` or more, of which the newest snapshots have something open.
+
+        Those that fail there, those undecided, and with `strict` those left to a person.
+        """
+        severities, checks = list(Severity), self.settings.checklist.checks
+        counting = [at for at, one in enumerate(checks) if severities.index(one.severity) <= severities.index(fail_on)]
         is_open = (self.lifetimes["state"] == "open") & self.lifetimes["waiver"].isna()
-        if (is_open & self.lifetimes["severity"].isin(counting)).any():
-            return 1
-        checks = self.settings.checklist.checks
-        left = sum(
-            one.left(strict=strict) for at, one in self.undecided.items() if checks[at].severity.value in counting
-        )
-        return 1 if left else 0
+        failing = set(check_of(self.lifetimes[is_open.to_numpy()], self.settings.checklist).tolist())
+        undecided = {at for at, one in self.undecided.items() if one.left(strict=False)}
+        manual = {at for at, one in self.undecided.items() if one.left(strict=True) > one.left(strict=False)}
+        some = (failing, undecided, manual if strict else set[int]())
+        found = [[checks[at] for at in counting if at in these] for these in some]
+        return found[0], found[1], found[2]
 
 
 def count_undecided(rows: pd.DataFrame, checklist: Checklist) -> dict[int, Undecided]:

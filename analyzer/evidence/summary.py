@@ -21,6 +21,7 @@ from analyzer.reading.layout import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy.typing as npt
     import pyarrow as pa
 
     from analyzer.controls.checklist import Checklist
@@ -150,12 +151,11 @@ class Summary(WithIssues):
         return _open_among(self.tally)
 
     @cached_property
-    def manual(self) -> dict[int, int]:
+    def manual_accounts(self) -> dict[int, int]:
         """For checks (by position) that no report can decide somewhere: in how many accounts a person has to look."""
-        some = self._open_tally
-        some = some[(some["reason"] == Reason.MANUAL).to_numpy()]
-        counts = some.groupby("chosen")["count"].sum()
-        return dict(zip(counts.index.tolist(), counts.tolist(), strict=True))
+        some = self._open_tally[_is_manual(self._open_tally)]
+        accounts = some.groupby("chosen")["account_id"].nunique()
+        return dict(zip(accounts.index.tolist(), accounts.tolist(), strict=True))
 
     @property
     def made_later(self) -> int:
@@ -217,7 +217,8 @@ class Summary(WithIssues):
     def by_control(self) -> list[dict[str, int]]:
         """For each check its findings by status.
 
-        And `judged`, their sum without those not applicable; `waived`; `open`: failing or undecided, not waived.
+        And `judged`, their sum without those not applicable; `waived`; `manual`, left to a person and not waived;
+        `open`: failing or undecided, without these two.
         """
         return _whole_numbers(self._sums("chosen", self.tally).reindex(range(len(self.checklist.checks)), fill_value=0))
 
@@ -251,13 +252,20 @@ class Summary(WithIssues):
 
     def _sums(self, by: str, tally: pd.DataFrame) -> pd.DataFrame:
         sums = _counted_by(tally[by], tally["status"], tally["count"]).reindex(columns=list(Status), fill_value=0)
-        for name, some in (("waived", tally[tally["waived"].to_numpy(dtype=bool)]), ("open", _open_among(tally))):
+        not_waived = _open_among(tally)
+        manual = _is_manual(not_waived)
+        parts = {
+            "waived": tally[tally["waived"].to_numpy(dtype=bool)],
+            "manual": not_waived[manual],
+            "open": not_waived[~manual],
+        }
+        for name, some in parts.items():
             sums[name] = some.groupby(by)["count"].sum().reindex(sums.index, fill_value=0)
         return sums.assign(judged=sums[list(Status)].sum(axis=1) - sums[Status.NOT_APPLICABLE])
 
     @cached_property
     def totals(self) -> dict[str, int]:
-        """Findings by status; `judged`, their sum without those not applicable; `waived`; and `open`.
+        """Findings by status; `judged`, their sum without those not applicable; `waived`, `manual` and `open`.
 
         Each counts once: see `Checklist.summed`.
         """
@@ -364,7 +372,7 @@ class Summary(WithIssues):
 
     def undecided_of(self, number: int, *, strict: bool = False) -> int:
         """Return how much of a check a better report would decide; with `strict` also what is left to a person."""
-        left_to_a_person = 0 if strict else self.manual.get(number, 0)
+        left_to_a_person = 0 if strict else self.by_control[number]["manual"]
         return self.open_by_check[number][Status.NOT_CHECKED] - left_to_a_person
 
     @cached_property
@@ -380,7 +388,6 @@ class Summary(WithIssues):
             "switched_off": list(self.checklist.left_out),
             "as_of": [iso(instant) for instant in self.reference_instants],
             **self.totals,
-            "manual": sum(self.manual.values()),
             "open_subjects": self._open_facts,
             "by_control": [
                 {
@@ -390,7 +397,7 @@ class Summary(WithIssues):
                     "parameters": dict(one.parameters),
                     "set_by": dict(one.set_by),
                     **counts,
-                    "manual": self.manual.get(number, 0),
+                    "summed": number in self.checklist.summed,
                 }
                 for number, (one, counts) in enumerate(zip(self.checklist.checks, self.by_control, strict=True))
             ],
@@ -454,6 +461,11 @@ class Summary(WithIssues):
 def _open_among(tally: pd.DataFrame) -> pd.DataFrame:
     """Return the counts of what fails or could not be decided and is not waived."""
     return tally[(tally["status"].isin([Status.FAIL, Status.NOT_CHECKED]) & ~tally["waived"]).to_numpy()]
+
+
+def _is_manual(tally: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which counts are of what is left to a person."""
+    return np.asarray(tally["reason"] == Reason.MANUAL, bool)
 
 
 def _counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[Any]) -> pd.DataFrame:

@@ -254,7 +254,8 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
     gap = ended & (after - last > GAP * calendar.usual()[account])
     unknown = subjects.cannot_be_told(end, runs.last + 1) | subjects.is_hidden(end, runs.last + 1)
     closed = ended & ((~gap & ~runs.undecided & ~unknown) | (runs.renewed != NO_TIME))
-    bounds = _bounds(runs, account, chosen, calendar, closed)
+    made = np.where(end.on_accounts, NO_TIME, np.maximum(subjects.user_made_of(end), subjects.made_of(end)))
+    bounds = _bounds(runs, account, made, chosen, calendar, closed)
     # A use does not make anything younger.
     aged = np.array(["max_age_days" in one.parameters for one in chosen])[which]
     closing = subjects.closing(users, credentials, end, runs.last + 1, aged)
@@ -302,16 +303,18 @@ def _whose(users: pd.DataFrame, end: Verdicts, chosen: Sequence[Check]) -> dict[
     }
 
 
-def _bounds(
-    runs: _Runs, account: Whole, chosen: Sequence[Check], calendar: Calendar, closed: Flags
+def _bounds(  # noqa: PLR0913 - the runs, and what is known of them
+    runs: _Runs, account: Whole, made: Whole, chosen: Sequence[Check], calendar: Calendar, closed: Flags
 ) -> dict[str, pd.Series[Any]]:
     """Return between which instants failures began and were closed, and so how long they were open.
 
-    What is judged at a reference date is known from a snapshot before it.
+    What is judged at a reference date is known from a snapshot before it. Nothing fails before it is `made`.
     """
     opened_latest, shown = calendar.instant(account, runs.first), calendar.taken(account, runs.last)
     without = np.where(runs.before >= 0, calendar.taken(account, np.maximum(runs.before, 0)), NO_TIME)
-    opened_earliest = np.maximum(_crossed(runs, chosen), without)
+    known = np.maximum(_crossed(runs, chosen), without)
+    # A report may be wrong: what was made after it failed tells nothing.
+    opened_earliest = np.maximum(known, np.where(made <= opened_latest, made, NO_TIME))
     closed_earliest = np.where(closed, np.maximum(shown, opened_earliest), NO_TIME)
     until = np.where(runs.renewed != NO_TIME, runs.renewed, calendar.instant(account, runs.last + 1))
     closed_latest = np.where(closed, np.maximum(until, closed_earliest), NO_TIME)
@@ -445,6 +448,10 @@ class _Subjects:
     def made_of(self, verdicts: Verdicts) -> Whole:
         """Return when the key or certificate of each verdict was made."""
         return np.append(self._made, NO_TIME)[verdicts.credential_row]
+
+    def user_made_of(self, verdicts: Verdicts) -> Whole:
+        """Return when the user of each verdict was made."""
+        return self._user_made[verdicts.user_row]
 
     def closing(
         self, users: pd.DataFrame, credentials: pd.DataFrame, end: Verdicts, order: Whole, aged: Flags

@@ -53,7 +53,7 @@ WORDS: Final[Mapping[Reason, str | Mapping[Kind, str]]] = {
     Reason.MFA_ACTIVE: "MFA is active",
     Reason.MFA_NOT_ACTIVE: "no MFA device is active",
     Reason.MFA_UNKNOWN: "not known whether MFA is active",
-    Reason.MANUAL: "no report shows whether root has a hardware MFA device: look at the account",
+    Reason.MANUAL: "a report cannot decide it: look at how root of the account signs in, and at its MFA device",
     Reason.NO_PASSWORD: "root has no password",
     Reason.PASSWORD_UNKNOWN: "not known whether there is a console password",
     Reason.EXPIRED: "expired {when}",

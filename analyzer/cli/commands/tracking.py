@@ -2,6 +2,8 @@
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +25,7 @@ from analyzer.cli.options import (
     Showing,
     StoreFolder,
     Strict,
+    Verbose,
 )
 from analyzer.errors import UsageError
 
@@ -64,6 +67,13 @@ SlaDays = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Tracking(Showing):
+    """What is printed of a comparison, or a history."""
+
+    verbose: Verbose = False
+
+
 def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     old: Old = "",
     new: New = "",
@@ -74,7 +84,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     evidence: ComparisonEvidence,
     judging: Judging,
     exit_zero: ExitZero = False,
-    showing: Showing,
+    showing: Tracking,
 ) -> int:
     """Say what changed between two snapshots of accounts: users, credentials, and what fails.
 
@@ -109,7 +119,9 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
             progress=bars,
         )
     found = run.summary
-    return end(found.exit_code, found.facts, run, lambda: show_comparison(found, run), showing, exit_zero=exit_zero)
+    why = found.exit_reason(exit_zero=exit_zero)
+    draw = partial(show_comparison, run, why, verbose=showing.verbose)
+    return end(found.exit_code, found.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
 
 
 def history(  # noqa: PLR0913 - one parameter an option, or a block of them
@@ -123,7 +135,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     fail_on: FailOn = "low",
     strict: Strict = False,
     exit_zero: ExitZero = False,
-    showing: Showing,
+    showing: Tracking,
 ) -> int:
     """Follow failures through many snapshots: how long each stayed open, what closed it, what came back.
 
@@ -160,7 +172,9 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
             progress=bars,
         )
     found, code = run.summary, run.summary.exit_code_of(fail_on=least, strict=strict)
-    return end(code, found.facts, run, lambda: show_history(found, run), showing, exit_zero=exit_zero)
+    why = found.exit_reason(fail_on=least, strict=strict, exit_zero=exit_zero)
+    draw = partial(show_history, run, why, verbose=showing.verbose)
+    return end(code, found.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
 
 
 def ingest(  # noqa: PLR0913 - one parameter an option

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.cli.screen.common import (
@@ -17,6 +16,7 @@ from analyzer.cli.screen.common import (
     print_table,
     show_files,
     show_issues,
+    show_what_fits,
     where_to_look,
     width_of,
 )
@@ -29,6 +29,7 @@ from analyzer.evidence.answer import (
     exit_reason,
     headline,
     incomplete,
+    own_limits,
     scope,
     unknown_age,
 )
@@ -56,10 +57,7 @@ _OUTCOMES: Final = {
     "inactive": Outcome.INACTIVE,
 }
 _STATUSES: Final = {"fail": Status.FAIL, "not checked": Status.NOT_CHECKED, "pass": Status.PASS}
-
-
-_SCREEN: Final = 40
-"""Lines that the answer takes at most, as long as there is something that can be shown in part."""
+"""What is left to a person stands apart from what could not be checked, where there is such a thing."""
 
 
 class _Share(NamedTuple):
@@ -94,16 +92,8 @@ def show_audit(run: Run[Summary], ending: Ending, *, verbose: bool) -> None:
         _show(console, run, ending, _EVERYTHING)
         return
     every = len(run.summary.checklist.checks)
-    shares = [*(_Share(most, every) for most in range(MOST_SHOWN, 0, -1)), *(_Share(1, n) for n in range(every, 2, -1))]
-    fitting = (share for share in shares if _lines(console, run, ending, share) <= _SCREEN)
-    _show(console, run, ending, next(fitting, shares[-1]))
-
-
-def _lines(console: Console, run: Run[Summary], ending: Ending, share: _Share) -> int:
-    """Return how many lines the answer takes."""
-    text = StringIO()
-    _show(open_console(like=console, file=text), run, ending, share)
-    return text.getvalue().count("\n")
+    shares = [*(_Share(most, every) for most in range(MOST_SHOWN, 0, -1)), *(_Share(1, n) for n in range(every, 0, -1))]
+    show_what_fits(console, shares, lambda on, share: _show(on, run, ending, share))
 
 
 def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share) -> None:
@@ -171,7 +161,7 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
     Those of which nothing is open are named in a line, and so are the least grave ones where `share` is full.
     """
     checks, every = range(len(audit.checklist.checks)), audit.by_control
-    is_open = [number for number in checks if every[number]["open"] or every[number]["waived"]]
+    is_open = [number for number in checks if any(every[number][name] for name in ("open", "waived", "manual"))]
     severities = list(Severity)
 
     def gravest_first(number: int) -> tuple[int, int]:
@@ -205,33 +195,39 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
     if said:
         words = "; ".join(said)
         print_note(console, f"{words[0].upper()}{words[1:]}.")
+    if own := own_limits(audit.checklist):
+        print_note(console, own)
 
 
 def _controls(audit: Summary, shown: list[int], accounts: list[str]) -> Table:
     """Return a row for each of some checks: its outcomes, and how often it fails in each of some accounts."""
     checklist = audit.checklist
-    waived = ["waived"] if audit.totals["waived"] else []
-    names = (*_STATUSES, *waived, *accounts)
+    more = [name for name in ("manual", "waived") if audit.totals[name]]
+    names = (*_STATUSES, *more, *accounts)
     table = new_table(left=("", checklist.numbers_of.label), numbers=names)
     failing = audit.open_matrix[Status.FAIL][accounts].to_numpy().tolist()
     for number in shown:
         one, counts, by_account = checklist.checks[number], audit.by_control[number], failing[number]
         cells = [
-            *(count_cell(counts[status], STYLES[status]) for status in _STATUSES.values()),
-            *(count_cell(counts[name]) for name in waived),
+            *(count_cell(_without_manual(counts, status), STYLES[status]) for status in _STATUSES.values()),
+            *(count_cell(counts[name]) for name in more),
             *(count_cell(count, STYLES[Status.FAIL]) for count in by_account),
         ]
         table.add_row(one.control.id, _number(one, checklist), *(cells if counts["judged"] else ["-"] * len(names)))
     return table
 
 
+def _without_manual(counts: dict[str, int], status: Status) -> int:
+    return counts[status] - (counts["manual"] if status is Status.NOT_CHECKED else 0)
+
+
 def _show_controls_in_lines(console: Console, audit: Summary, shown: list[int]) -> None:
     """Print the outcomes of some checks, those that there are."""
     for number in shown:
         one, counts = audit.checklist.checks[number], audit.by_control[number]
-        words = ", ".join(
-            f"{counts[name]:,} {name.replace('_', ' ')}" for name in (*_STATUSES.values(), "waived") if counts[name]
-        )
+        numbers = {name: _without_manual(counts, status) for name, status in _STATUSES.items()}
+        numbers |= {name: counts[name] for name in ("manual", "waived")}
+        words = ", ".join(f"{count:,} {name}" for name, count in numbers.items() if count)
         named = f" ({_number(one, audit.checklist)})" if one.requirement else ""
         print_line(console, f"  {one.control.id}{named}: {words or 'nothing to judge'}")
 
@@ -246,11 +242,16 @@ def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool
     checklist, several = run.summary.checklist, len(run.summary.checklist.checks) > 1
     worst = {group: (to_pandas(rows), count) for group, (rows, count) in run.notable.items()}
     found, count = worst[UNUSED]
-    title = "Unused, worst first" if several and checklist.unused else "Worst first"
+    title = "Worst first"
+    if several and checklist.unused:
+        failing = run.summary.open_by_check[checklist.checks.index(checklist.unused)][Status.FAIL]
+        title = f"Unused{' or undecided' if count > failing else ''}, worst first"
     by_control = several and checklist.unused is None
     (show_findings if verbose else show_in_lines)(console, title, (found.head(most), count), control=by_control)
     if GRAVE in worst:
-        show_by_user(console, "Critical and high", worst[GRAVE][0], run.summary.grave_subjects, most, verbose=verbose)
+        every = run.summary.settings.every_snapshot
+        grave = (worst[GRAVE][0], run.summary.grave_subjects)
+        show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=every)
 
 
 def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
@@ -267,7 +268,8 @@ def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
     if not covering:
         return
     console.print()
-    print_line(console, f"Waived: {audit.totals['waived']:,}, not counted for the exit code", "bold")
+    total = sum(row["failing"] + row["not_checked"] for row in covering)
+    print_line(console, f"Waived: {counted(total, 'finding')}, not counted for the exit code", "bold")
     for row in covering[:most]:
         numbers = {"failing": row["failing"], "not checked": row["not_checked"]}
         what = ", ".join(f"{count:,} {words}" for words, count in numbers.items() if count)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import textwrap
-from typing import IO, TYPE_CHECKING, Final
+from io import StringIO
+from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -18,12 +19,15 @@ from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pandas as pd
 
     from analyzer.evidence.summary import WithIssues
     from analyzer.pipeline import Left
+
+Share = TypeVar("Share")
+"""How much of lists is shown."""
 
 _WIDE: Final = 120
 """Columns where the output is no terminal that would know better."""
@@ -31,6 +35,8 @@ _INDENT: Final = 2
 """Columns before a table."""
 _SHORTEST: Final = 20
 """Columns to which a line is broken at least."""
+_SCREEN: Final = 40
+"""Lines of a terminal."""
 _ENDLESS: Final = 10_000
 """Columns where there is room for everything."""
 WAIVER_CODES: Final = ("waiver_expired", "waiver_unmatched", "waiver_expiring")
@@ -76,6 +82,19 @@ def open_console(*, like: Console | None = None, file: IO[str] | None = None) ->
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDE
     return console
+
+
+def show_what_fits(console: Console, shares: Sequence[Share], draw: Callable[[Console, Share], None]) -> None:
+    """Draw with the first of the `shares`, each smaller than the one before, that fits one screen; else with the last.
+
+    `draw` prints to a console what a share lets it.
+    """
+    for share in shares:
+        text = StringIO()
+        draw(open_console(like=console, file=text), share)
+        if text.getvalue().count("\n") <= _SCREEN:
+            break
+    draw(console, share)
 
 
 def print_line(console: Console, text: str | Text, style: str = "", *, hang: int | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from analyzer.cli.screen.common import STYLES, new_table, print_line, print_table
+from analyzer.cli.screen.common import STYLES, new_table, print_line, print_table, time_in_words
 from analyzer.cli.streams import printable
 from analyzer.controls.vocabulary import Status
 from analyzer.reading.columns import records
@@ -53,10 +53,16 @@ def show_findings(
     print_table(console, table)
 
 
-def show_in_lines(
-    console: Console, title: str, found: tuple[pd.DataFrame, int], *, control: bool = False, mark: str = "status"
+def show_in_lines(  # noqa: PLR0913 - as `show_findings`
+    console: Console,
+    title: str,
+    found: tuple[pd.DataFrame, int],
+    *,
+    control: bool = False,
+    mark: str = "status",
+    usual: str = Status.FAIL,
 ) -> None:
-    """Print the worst findings as `show_findings` does, each in a line; what each is stands there unless it fails."""
+    """Print the worst findings as `show_findings` does, each in a line; what each is stands there unless usual."""
     shown, count = found
     if shown.empty:
         return
@@ -64,24 +70,27 @@ def show_in_lines(
     for row in records(shown):
         *names, said, why = _cells(row, control=control, mark=mark)
         text = Text(f"  {' '.join(names)}: ")
-        if said != Status.FAIL:
+        if said != usual.replace("_", " "):
             text += _marked(said) + Text("; ")
         print_line(console, text + Text(why), hang=4)
 
 
 def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
-    console: Console, title: str, found: pd.DataFrame, count: int, most: int, *, verbose: bool
+    console: Console, title: str, found: tuple[pd.DataFrame, int], most: int, *, verbose: bool, by_capture: bool
 ) -> None:
     """Print users (roots, accounts) with the controls that are open there, each once and in the order of `found`.
 
-    `count` says how many of them there are; with `verbose`, a line for each control says why.
+    `found` has what is open, and how many users there are; with `verbose`, a line for each control says why. With
+    `by_capture`, users count once a snapshot, which is named.
     """
-    if found.empty:
+    worst, count = found
+    if worst.empty:
         return
     users: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in records(found):
+    for row in records(worst):
         account, user, *_ = _cells(row | {"credential": "user"}, control=True, mark="status")
-        users.setdefault((account, user), []).append(row)
+        when = f" at {time_in_words(row['captured_at'])}" if by_capture and row["captured_at"] else ""
+        users.setdefault((account, f"{user}{when}"), []).append(row)
     shown = list(users.items())[:most]
     _print_title(console, title, len(shown), count, ", worst first")
     for (account, user), rows in shown:

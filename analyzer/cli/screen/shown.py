@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 _COLUMNS: Final = (
     ("status", "severity", "control", "number", "credential"),
     ("status", "severity", "control", "credential"),
+    ("status", "control", "number", "credential"),
     ("status", "control", "credential"),
 )
-"""What stands before the reason: as much as there is room for."""
+"""What stands before the reason: as much as there is room for; the number where it alone tells two findings apart."""
 _LEAST: Final = 24
 """Columns of the terminal that the reasons need, so that they are not torn to shreds."""
 _GAP: Final = "  "
@@ -68,7 +69,7 @@ def _headline(found: Shown, shown: int) -> str:
     count = counted(found.total, "finding")
     head = f"{found.count:,} of {count} ({', '.join(asked)})" if asked else count
     if shown < found.count:
-        return f"{head}; the worst {shown:,} are listed"
+        return f"{head}; the worst {f'{shown:,} are' if shown > 1 else 'one is'} listed"
     return f"{head}, worst first" if found.count > 1 else head
 
 
@@ -102,7 +103,10 @@ def _columns_that_fit(
 ) -> list[tuple[str, int]] | None:
     """Return the columns before the reasons with their widths, as many as leave these enough room; None: none do."""
     wanted = min(_LEAST, max(cell_len(row["why"]) for row in rows))
+    needs_number = len({(row["control"], row["number"]) for row in rows}) > len({row["control"] for row in rows})
     for names in _COLUMNS:
+        if needs_number and "number" not in names:
+            continue
         widths = [max(cell_len(header.get(name, name)), *(cell_len(row[name]) for row in rows), 0) for name in names]
         if width - sum(widths) - len(_GAP) * (len(names) + 1) >= wanted:
             return list(zip(names, widths, strict=True))

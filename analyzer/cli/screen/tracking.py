@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
@@ -17,48 +18,76 @@ from analyzer.cli.screen.common import (
     print_table,
     show_files,
     show_issues,
+    show_what_fits,
     time_in_words,
+    where_to_look,
     width_of,
 )
-from analyzer.cli.screen.findings import show_findings
+from analyzer.cli.screen.findings import show_findings, show_in_lines
 from analyzer.controls.vocabulary import counted
+from analyzer.evidence.schema import NEW_FAILURES
 from analyzer.evidence.survival import days_in_words, shares_in_words
 from analyzer.evidence.worst import MOST_SHOWN
 from analyzer.reading.columns import records
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
     from rich.table import Table
 
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
     from analyzer.history.kept import Ingest, Stored
-    from analyzer.pipeline import Left
+    from analyzer.pipeline import Left, Run
 
 _MOST_ACCOUNTS: Final = 20
 """Accounts of a store that are shown, and gaps."""
+_FEWEST: Final = 3
+"""New failures that are shown in any case."""
 _FEW_ACCOUNTS: Final = 3
 """Accounts that stand beside one another in a table that is as wide as a terminal."""
 
 
-def show_history(history: History, left: Left) -> None:
-    """Print how failures were opened and closed, what is measured of them, and where the files are."""
-    console = open_console()
-    print_answer(console, history.lines)
-    console.print()
-    _show_measures(console, history)
+def show_history(run: Run[History], why: str, *, verbose: bool) -> None:
+    """Print what is measured of failures, how they were opened and closed, and the answer as the last thing.
+
+    `why` says what makes the exit code. So many controls are shown that all fits one screen; with `verbose`, all.
+    """
+    shares = range(len(run.summary.measures), 0, -1)
+    draw = partial(_show_history, run, why, verbose=verbose)
+    show_what_fits(open_console(), shares[:1] if verbose else shares, draw)
+
+
+def _show_history(run: Run[History], why: str, console: Console, most: int, *, verbose: bool) -> None:
+    """Print a history, and of its controls so many as `most`."""
+    history = run.summary
+    _show_measures(console, history, most, verbose=verbose)
     print_note(console, "lost: sight was lost of them, no fix is claimed; back: failed again after a fix.")
     print_note(
         console,
         "median, 90%: days until so many were fixed, by Kaplan and Meier, as bounds: a fix was made at some time "
         "between two snapshots; -: not reached. What failed in an account's oldest snapshot is left out of these days.",
     )
-    show_issues(console, history, history.issues)
-    show_files(console, left)
+    show_issues(console, history, history.issues, None if verbose else MOST_SHOWN)
+    _show_answer(console, run, history.lines, why, verbose=verbose)
 
 
-def _show_measures(console: Console, history: History) -> None:
-    """Print a row per control, or where there is no room a line."""
+def _show_answer(console: Console, left: Left, lines: Sequence[str], why: str, *, verbose: bool) -> None:
+    """Print the answer, what makes the exit code, and the file to open; with `verbose` all files before that."""
+    if verbose:
+        show_files(console, left)
+    console.print()
+    print_answer(console, lines)
+    print_line(console, why)
+    print_line(console, where_to_look(left))
+
+
+def _show_measures(console: Console, history: History, most: int, *, verbose: bool) -> None:
+    """Print a row per control, or where there is no room a line: of so many as `most`, those with most open.
+
+    Controls without failures are named in a line, but for `verbose`.
+    """
     counts = {"open": "open", "closed": "closed", "lost": "lost_sight", "back": "reopened"}
     for name in ("waived", "not_checked"):
         if any(one[name] for one in history.measures):
@@ -68,21 +97,27 @@ def _show_measures(console: Console, history: History) -> None:
     table = new_table(numbers=(*counts, *days, *([] if history.sla_days is None else [within])))
     lines = []
     names = [one["control"] for one in history.measures]
-    for one in history.measures:
+    telling = [one for one in history.measures if verbose or any(one[key] for key in counts.values())]
+    shown = sorted(telling, key=lambda one: -one["open"])[:most]
+    for one in (one for one in telling if one in shown):
         twice = names.count(one["control"]) > 1
         name = f"{one['control']} {one['requirement']}" if twice else one["control"]
         times = {name: days_in_words(one[f"{key}_min"], one[f"{key}_max"]) for name, key in days.items()}
         if history.sla_days is not None:
-            least, most = one["within_sla_min"], one["within_sla_max"]
-            times[within] = "not reached" if least is None else shares_in_words(least, most)
+            low, high = one["within_sla_min"], one["within_sla_max"]
+            times[within] = "not reached" if low is None else shares_in_words(low, high)
         cells = [Text(text.replace("not reached", "-").removesuffix(" days")) for text in times.values()]
         table.add_row(name, *(count_cell(one[key]) for key in counts.values()), *cells)
         lines.append(_in_a_line(name, one, counts, times))
     if width_of(console, table) <= console.width:
         print_table(console, table)
-        return
-    for line in lines:
-        print_line(console, line)
+    else:
+        for line in lines:
+            print_line(console, line, hang=4)
+    silent = [one["control"] for one in history.measures if one not in telling]
+    print_rest(console, len(shown), len(telling), "--verbose shows them", " controls")
+    if silent:
+        print_note(console, f"No failure: {', '.join(silent)}.")
 
 
 def _in_a_line(name: str, one: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
@@ -96,19 +131,35 @@ def _in_a_line(name: str, one: dict[str, Any], counts: dict[str, str], times: di
     return f"  {name}: {', '.join(words) or 'no failure'}"
 
 
-def show_comparison(comparison: Comparison, left: Left) -> None:
-    """Print what changed, by account, what fails that did not before, and where the files are."""
-    console = open_console()
-    print_answer(console, comparison.lines)
-    console.print()
+def show_comparison(run: Run[Comparison], why: str, *, verbose: bool) -> None:
+    """Print what changed, by account, what fails that did not before, and the answer as the last thing.
+
+    `why` says what makes the exit code. So many failures are shown that all fits one screen; with `verbose`, ten.
+    """
+    shares = range(MOST_SHOWN, -1, -1)
+    draw = partial(_show_comparison, run, why, verbose=verbose)
+    show_what_fits(open_console(), shares[:1] if verbose else shares, draw)
+
+
+def _show_comparison(run: Run[Comparison], why: str, console: Console, most: int, *, verbose: bool) -> None:
+    """Print a comparison with so many new failures as `most`; where there is no room for any, events in lines."""
+    comparison = run.summary
     few = comparison.accounts if 1 < len(comparison.accounts) <= _FEW_ACCOUNTS else ()
     table = _events(comparison, few)
-    print_table(console, table if width_of(console, table) <= console.width else _events(comparison, ()))
+    if most:
+        print_table(console, table if width_of(console, table) <= console.width else _events(comparison, ()))
+    else:
+        words = ", ".join(f"{count:,} {event.replace('_', ' ')}" for event, count in comparison.counts.items())
+        print_line(console, f"  {words or 'nothing changed'}")
     several = len(comparison.settings.checklist.checks) > 1
     new = comparison.new_failures
-    show_findings(console, "New failures", (new.head(MOST_SHOWN), len(new)), control=several, mark="event")
-    show_issues(console, comparison, comparison.issues)
-    show_files(console, left)
+    shown = (new.head(max(most, _FEWEST)), len(new))
+    if verbose:
+        show_findings(console, "New failures", shown, control=several, mark="event")
+    else:
+        show_in_lines(console, "New failures", shown, control=several, mark="event", usual=NEW_FAILURES[0])
+    show_issues(console, comparison, comparison.issues, None if verbose else MOST_SHOWN)
+    _show_answer(console, run, comparison.lines, why, verbose=verbose)
 
 
 def _events(comparison: Comparison, accounts: tuple[str, ...]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
-from analyzer.evidence.answer import exit_reason, headline, scope, unknown_age
+from analyzer.evidence.answer import exit_reason, headline, own_limits, scope, unknown_age
 from analyzer.reading.issues import CODES
 from analyzer.reading.layout import Kind
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
@@ -83,12 +83,13 @@ def _by_kind(summary: Summary) -> tuple[list[str], list[list[Any]]]:
 
 def _by_control(summary: Summary) -> tuple[list[str], list[list[Any]]]:
     checklist = summary.checklist
-    columns = ["fail", "not_checked", "pass", *(["waived"] if summary.totals["waived"] else [])]
+    columns = ["fail", "not_checked", "pass", *(name for name in ("manual", "waived") if summary.totals[name])]
     rows = []
     for one, counts in zip(checklist.checks, summary.by_control, strict=True):
         changed = " *" if checklist.is_changed(one) else ""
         limit = f"{one.limit_days:,} days{changed}" if one.limit_days else changed.strip()
-        shown = [counts[name] if counts["judged"] else "-" for name in columns]
+        of_it = counts | {"not_checked": counts["not_checked"] - counts["manual"]}
+        shown = [of_it[name] if counts["judged"] else "-" for name in columns]
         rows.append([one.control.id, one.requirement or "-", one.severity.value, limit, *shown])
     return ["control", checklist.numbers_of.label, "severity", "limit", *_words(columns)], rows
 
@@ -102,8 +103,9 @@ def _trend(summary: Summary) -> tuple[list[str], list[list[Any]]]:
 
 
 def _by_account(summary: Summary) -> tuple[list[str], list[list[Any]]]:
-    columns = [*Status, *(["waived"] if summary.totals["waived"] else [])]
-    every = zip(summary.by_account.index, summary.by_account[columns].to_numpy(), strict=True)
+    columns = [*Status, *(name for name in ("manual", "waived") if summary.totals[name])]
+    counts = summary.by_account.assign(not_checked=lambda rows: rows["not_checked"] - rows["manual"])
+    every = zip(counts.index, counts[columns].to_numpy(), strict=True)
     return ["account_id", *_words(columns)], [[account, *(int(count) for count in counts)] for account, counts in every]
 
 
@@ -118,6 +120,7 @@ def _facts(summary: Summary) -> list[list[Any]]:
         "Policy": checklist.policy.name if checklist.policy else "",
         "* set otherwise": ", ".join(checklist.changes),
         "Switched off by the policy": ", ".join(checklist.left_out),
+        "Limits": own_limits(checklist),
     }
     return [
         ["Controls", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number],

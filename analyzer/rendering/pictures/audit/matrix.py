@@ -97,7 +97,9 @@ def _worst_first(audit: Summary) -> tuple[list[str], _Findings]:
         audit.matrix[Status.PASS].to_numpy(),
     )
     accounts = [str(account) for account in audit.matrix[Status.PASS].columns]
-    order = np.lexsort((accounts, -findings.undecided.sum(axis=0), -findings.failing.sum(axis=0)))
+    # As in every ranking, no failure counts twice.
+    failing, undecided = (one[list(audit.checklist.summed)].sum(axis=0) for one in findings[:2])
+    order = np.lexsort((accounts, -undecided, -failing))
     return [accounts[place] for place in order], findings.each(lambda counts: counts[:, order])
 
 

@@ -78,7 +78,7 @@ class Coverage:
     @cached_property
     def dates(self) -> Whole:
         """The days of the trend's rows."""
-        return self.history.trend["date"].to_numpy(dtype="datetime64[D]").astype(np.int64)
+        return self.history.summed_trend["date"].to_numpy(dtype="datetime64[D]").astype(np.int64)
 
     @cached_property
     def missing(self) -> pd.DataFrame:

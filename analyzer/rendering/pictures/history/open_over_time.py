@@ -85,7 +85,7 @@ def draw(history: History) -> Figure:
     after = last + (max(int(np.median(np.diff(dates))), 1) if len(dates) > 1 else 1)
     by_kind = is_unused_only(history.settings.checklist)
     counts = _by_kind(coverage, dates) if by_kind else _by_control(coverage, dates)
-    seen = pd.Series(history.trend["accounts"].to_numpy(dtype=np.int64)).groupby(coverage.dates).max().to_numpy()
+    seen = pd.Series(history.summed_trend["accounts"].to_numpy(dtype=np.int64)).groupby(coverage.dates).max().to_numpy()
     missing = coverage.missing_on(np.arange(first, last + 1))
     total = counts.sum().to_numpy()
     figure = start_figure(history, _title(dates, total, seen), _notes(history, missing))
@@ -125,7 +125,7 @@ def _by_kind(coverage: Coverage, dates: Whole) -> pd.DataFrame:
 
 def _by_control(coverage: Coverage, dates: Whole) -> pd.DataFrame:
     """Return the same by control."""
-    rows = coverage.history.trend
+    rows = coverage.history.summed_trend
     trend = pd.DataFrame(
         {
             "control": rows["control"].astype("str").to_numpy(),
@@ -175,7 +175,7 @@ def _changes(coverage: Coverage) -> list[str]:
     later = coverage.dates > coverage.first
     if not later.any():
         return []
-    rows = coverage.history.trend[later]
+    rows = coverage.history.summed_trend[later]
     opened, closed, lost = (int(rows[name].sum()) for name in ("opened", "closed", "lost"))
     found = int((is_older(coverage.history) & (days_of(coverage.history.summed["first_seen"]) > coverage.first)).sum())
     parts = [f"{opened - found:,} opened", *([f"{found:,} found in accounts seen later"] if found else [])]
