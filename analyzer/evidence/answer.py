@@ -236,6 +236,8 @@ def not_added(checklist: Checklist, counts: Mapping[int, int], what: Callable[[i
     """Return the line on checks that sums leave out, as they repeat others: `counts` by position, `what` in words."""
     words = []
     for position, count in counts.items():
+        if not count:
+            continue
         one = checklist.checks[position]
         repeated = "a stricter reading of " + one.control.stricter_than if one.control.stricter_than else ""
         words.append(f"{one.control.id}, {what(count)} ({repeated or one.requirement})")

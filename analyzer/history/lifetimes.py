@@ -11,7 +11,6 @@ without it, and was closed after the last one that shows it open. Between those 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,23 +21,17 @@ import pyarrow.compute as pc
 from analyzer.controls.vocabulary import Reason, Status
 from analyzer.evidence.schema import UNDECIDED
 from analyzer.history.calendar import GAP
-from analyzer.history.snapshots import is_partial
-from analyzer.judging.staleness import codes_of, days_since, is_because
+from analyzer.history.subjects import CLOSINGS, KINDS, Subjects
+from analyzer.judging.staleness import days_since, is_because
 from analyzer.judging.verdicts import SUBJECTS, Verdicts
 from analyzer.judging.wording import messages
 from analyzer.reading.columns import (
     NO_TIME,
     arrow_of,
     coded,
-    codes_in,
     column_of,
-    few_texts_of,
-    lower_case,
-    microseconds,
-    numbered,
     times_from,
 )
-from analyzer.reading.layout import SLOTS, Kind
 from analyzer.reading.times import DAY
 
 if TYPE_CHECKING:
@@ -58,8 +51,6 @@ _OF_NOBODY: Final = (Reason.ROOT_NOT_IN_REPORT, Reason.COLUMN_NOT_IN_REPORT)
 _LIMITS: Final = ("max_idle_days", "max_age_days")
 """The parameters of controls that count days, up to a limit that makes the failure."""
 _STATES: Final = ["open", "closed", "lost_sight"]
-_CLOSINGS: Final = ["deleted", "deactivated", "used", "changed", "mfa_enabled", "other"]
-_KINDS: Final = [*Kind, "user"]
 
 
 @dataclass(frozen=True)
@@ -118,7 +109,7 @@ def follow(
 
     They stand by account, control, name of the user, credential and first appearance.
     """
-    subjects = _Subjects(users, credentials, timeline)
+    subjects = Subjects(users, credentials, timeline)
     newest = timeline.is_newest
     parts, undecided = [], []
     for one in verdicts:
@@ -128,7 +119,7 @@ def follow(
     return Lives(found, _undecided(users, Verdicts.joined(undecided), chosen, timeline), timeline.calendar)
 
 
-def _runs(verdicts: Verdicts, subjects: _Subjects, chosen: Sequence[Check], timeline: Timeline) -> _Runs:
+def _runs(verdicts: Verdicts, subjects: Subjects, chosen: Sequence[Check], timeline: Timeline) -> _Runs:
     """Return the runs of one control."""
     subject = subjects.of(verdicts)
     sight = _Sight(verdicts, subject, subjects, timeline)
@@ -173,7 +164,7 @@ def _renewed(failing: Verdicts, begins: Flags, chosen: Sequence[Check], timeline
 class _Sight:
     """What one control says of each subject, by snapshot; `key` has a number for both, of each verdict."""
 
-    def __init__(self, verdicts: Verdicts, subject: Whole, subjects: _Subjects, timeline: Timeline) -> None:
+    def __init__(self, verdicts: Verdicts, subject: Whole, subjects: Subjects, timeline: Timeline) -> None:
         order = timeline.order[verdicts.user_row]
         # Beside the snapshots one place more, in which nobody fails: runs of two subjects never touch.
         self.width = int(timeline.order.max(initial=0)) + 2
@@ -243,7 +234,7 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
     users: pd.DataFrame,
     credentials: pd.DataFrame,
     runs: _Runs,
-    subjects: _Subjects,
+    subjects: Subjects,
     chosen: Sequence[Check],
     timeline: Timeline,
 ) -> pd.DataFrame:
@@ -268,7 +259,7 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
             "last_seen": column_of(times_from(last)),
             "state": coded(np.select([closed, ended], [1, 2], default=0).astype(np.int8), _STATES),
             "closed_at": column_of(times_from(np.where(closed, after, NO_TIME))),
-            "closed_by": coded(np.where(closed, closing, -1).astype(np.int8), _CLOSINGS),
+            "closed_by": coded(np.where(closed, closing, -1).astype(np.int8), CLOSINGS),
             "days_open": column_of(pa.array(days_since(first, np.where(closed, after, last)))),
             "reopened": column_of(pa.array(_reopened(which, runs.subject, closed))),
             "censored_left": column_of(pa.array(runs.first == 0)),
@@ -290,7 +281,7 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
 def _whose(users: pd.DataFrame, end: Verdicts, chosen: Sequence[Check]) -> dict[str, pd.Series[Any]]:
     """Return by which control what fails, and whose it is."""
     which = end.chosen.astype(np.int64)
-    kind = np.where(end.credential_row >= 0, end.kind, _KINDS.index("user")).astype(np.int8)
+    kind = np.where(end.credential_row >= 0, end.kind, KINDS.index("user")).astype(np.int8)
     return {
         "control": _of_plan([one.control.id for one in chosen], which),
         "requirement": _of_plan([one.requirement for one in chosen], which),
@@ -299,7 +290,7 @@ def _whose(users: pd.DataFrame, end: Verdicts, chosen: Sequence[Check]) -> dict[
         "user": _of_row(users["user"], end),
         "arn": _of_row(users["arn"], end),
         "credential": coded(end.subject, SUBJECTS),
-        "kind": coded(kind, _KINDS),
+        "kind": coded(kind, KINDS),
     }
 
 
@@ -308,13 +299,15 @@ def _bounds(  # noqa: PLR0913 - the runs, and what is known of them
 ) -> dict[str, pd.Series[Any]]:
     """Return between which instants failures began and were closed, and so how long they were open.
 
-    What is judged at a reference date is known from a snapshot before it. Nothing fails before it is `made`.
+    What is judged at a reference date is known from a snapshot before it. Nothing fails before it is `made`, which
+    counts where that is after the snapshot before.
     """
     opened_latest, shown = calendar.instant(account, runs.first), calendar.taken(account, runs.last)
     without = np.where(runs.before >= 0, calendar.taken(account, np.maximum(runs.before, 0)), NO_TIME)
-    known = np.maximum(_crossed(runs, chosen), without)
-    # A report may be wrong: what was made after it failed tells nothing.
-    opened_earliest = np.maximum(known, np.where(made <= opened_latest, made, NO_TIME))
+    before = np.where(runs.first > 0, calendar.taken(account, np.maximum(runs.first - 1, 0)), opened_latest)
+    # What is older than the snapshot before says little, and what was made after it failed is an error of the report.
+    born = np.where((before < made) & (made <= opened_latest), made, NO_TIME)
+    opened_earliest = np.maximum(np.maximum(_crossed(runs, chosen), without), born)
     closed_earliest = np.where(closed, np.maximum(shown, opened_earliest), NO_TIME)
     until = np.where(runs.renewed != NO_TIME, runs.renewed, calendar.instant(account, runs.last + 1))
     closed_latest = np.where(closed, np.maximum(until, closed_earliest), NO_TIME)
@@ -359,159 +352,3 @@ def _reopened(which: Whole, subject: Whole, closed: Flags) -> npt.NDArray[np.int
     """Return for each run how many earlier ones of its subject were closed (runs stand in their order)."""
     done = pd.Series(closed.astype(np.int64))
     return (done.groupby([which, subject]).cumsum() - done).to_numpy().astype(np.int32)
-
-
-class _Subjects:
-    """Who is who across snapshots: one number for each user, and for each credential of one."""
-
-    def __init__(self, users: pd.DataFrame, credentials: pd.DataFrame, timeline: Timeline) -> None:
-        self._timeline = timeline
-        # By rank, so that the order of users depends on their names alone, and not on which rows come first.
-        name = codes_in(few_texts_of(lower_case(arrow_of(users["user"]))))
-        of_name = self._of_name = numbered(timeline.account, name)
-        self._is_root = users["is_root"].to_numpy(dtype=bool)
-        self._partial = np.zeros(len(timeline.calendar.instants), bool)
-        self._partial[timeline.place[is_partial(users)]] = True
-        made = self._user_made = _known_before(microseconds(users["user_creation_time"]), of_name, timeline.order)
-        self._user = numbered(of_name, made)
-        self._count = int(self._user.max(initial=-1)) + 1
-        self._owner = credentials["user_row"].to_numpy()
-        kind = self._kind = codes_of(credentials["kind"])
-        slot = codes_of(credentials["credential"]).astype(np.int64)
-        # A password is one, whenever it was set; a key is known by its creation, else only by its slot.
-        is_password = kind == _KINDS.index(Kind.PASSWORD)
-        self._made = np.where(is_password, NO_TIME, microseconds(credentials["last_changed"]))
-        known = numbered(self._user[self._owner], kind, self._made)
-        # Two that were made in one instant are known by their slots as well (they stand by row and slot).
-        twins = known[1:][(np.diff(self._owner) == 0) & (np.diff(known) == 0)]
-        by_slot = (self._made == NO_TIME) | np.isin(known, twins)
-        self._credential = known * (len(SLOTS) + 1) + np.where(by_slot, slot, len(SLOTS))
-
-    def of(self, verdicts: Verdicts) -> Whole:
-        """Return the number of each verdict's subject: users first, then credentials, accounts as a whole last."""
-        row, position = verdicts.user_row, verdicts.credential_row
-        everything = self._count + int(self._credential.max(initial=-1)) + 1
-        of_account = everything + self._timeline.account[row]
-        by_credential = np.append(self._credential, -1)[position] + self._count
-        return np.select([verdicts.on_accounts, position >= 0], [of_account, by_credential], default=self._user[row])
-
-    def cannot_be_told(self, end: Verdicts, order: Whole) -> Flags:
-        """Where what failed is not found at `order`, but one of a user's keys (or certificates) there may be it.
-
-        That is so where the creation of either is not known.
-        """
-        undated = (self._made == NO_TIME) & (self._kind != _KINDS.index(Kind.PASSWORD))
-        nothing = np.zeros(len(end), bool)
-        if not undated.any():
-            return nothing
-        position = end.credential_row
-        of_key = (position >= 0) & (end.kind != _KINDS.index(Kind.PASSWORD))
-        holder = self._user[self._owner] * len(_KINDS) + self._kind
-        of_holder = self._user[end.user_row] * len(_KINDS) + end.kind
-        then = self._timeline.order[self._owner]
-
-        def holds(which: Flags) -> Flags:
-            return np.asarray(_Lookup(holder[which], then[which]).find(of_holder, order) >= 0)
-
-        found = _Lookup(self._credential, then).find(np.append(self._credential, -1)[position], order) >= 0
-        seems_gone = of_key & ~found
-        own_undated = np.append(undated, False)[position]
-        return np.asarray(seems_gone & (holds(undated) | (own_undated & holds(~undated))))
-
-    def is_hidden(self, end: Verdicts, order: Whole) -> Flags:
-        """Where the user of what failed is not found at `order`, but need not be gone.
-
-        That is so where a snapshot may hold some of its users only; root cannot go.
-        """
-        row = end.user_row
-        gone = self._present.find(self._user[row], order) < 0
-        hidden = gone & self._is_root[row]
-        if self._partial.any():
-            place = self._timeline.calendar.starts[self._timeline.account[row]] + order
-            in_partial = self._partial[np.minimum(place, len(self._partial) - 1)]
-            # Who was made again under the same name has taken the place of the one before.
-            nameless = _Lookup(self._of_name, self._timeline.order).find(self._of_name[row], order) < 0
-            hidden |= gone & in_partial & nameless
-        return np.asarray(hidden)
-
-    def was_hidden(self, begin: Verdicts, order: Whole) -> Flags:
-        """Where the user of what fails later is not found at `order`, but may have been there: see `is_hidden`."""
-        row = begin.user_row
-        made_since = self._user_made[row] > self._timeline.calendar.taken(self._timeline.account[row], order)
-        return self.is_hidden(begin, order) & ~made_since
-
-    @cached_property
-    def _present(self) -> _Lookup:
-        """Finds users."""
-        return _Lookup(self._user, self._timeline.order)
-
-    def made_of(self, verdicts: Verdicts) -> Whole:
-        """Return when the key or certificate of each verdict was made."""
-        return np.append(self._made, NO_TIME)[verdicts.credential_row]
-
-    def user_made_of(self, verdicts: Verdicts) -> Whole:
-        """Return when the user of each verdict was made."""
-        return self._user_made[verdicts.user_row]
-
-    def closing(
-        self, users: pd.DataFrame, credentials: pd.DataFrame, end: Verdicts, order: Whole, aged: Flags
-    ) -> npt.NDArray[np.int8]:
-        """Return what ended each failure, a code of `_CLOSINGS`, by the subject's state at its `end` and at `order`.
-
-        What is `aged` failed for its age.
-        """
-        row, position = end.user_row, end.credential_row
-        then_user = self._present.find(self._user[row], order)
-        held = _Lookup(self._credential, self._timeline.order[self._owner])
-        then = np.where(position >= 0, held.find(np.append(self._credential, -1)[position], order), -1)
-        active = np.asarray(pc.fill_null(arrow_of(credentials["active"]).cast("int8"), 1))
-        used, changed = (microseconds(credentials[name]) for name in ("last_used", "last_changed"))
-        mfa = np.asarray(pc.fill_null(arrow_of(users["mfa_active"]).cast("int8"), 0))
-
-        def later(times: Whole) -> Flags:
-            padded = np.append(times, NO_TIME)
-            return np.asarray((then >= 0) & (padded[then] > padded[position]))
-
-        is_credential, is_password = position >= 0, (position >= 0) & (end.kind == _KINDS.index(Kind.PASSWORD))
-        gone = then_user < 0
-        conditions = [
-            gone | (is_credential & ~is_password & (then < 0)),
-            is_credential & ((then < 0) | (np.append(active, 1)[then] == 0)),
-            is_credential & ~aged & later(used),
-            is_credential & later(changed),
-            ~is_credential & ~gone & (np.append(mfa, 0)[then_user] > np.append(mfa, 0)[row]),
-        ]
-        return np.select(conditions, range(len(conditions)), default=len(_CLOSINGS) - 1).astype(np.int8)
-
-
-def _known_before(made: Whole, group: Whole, order: Whole) -> Whole:
-    """Return `made` where it is known; else that of the group's snapshot before, or else of the next that shows it."""
-    if (made != NO_TIME).all():
-        return made
-    rows = np.lexsort((order, group))
-    filled, owner = made[rows], group[rows]
-    for step in (slice(None), slice(None, None, -1)):
-        times, of = filled[step], owner[step]
-        known = np.maximum.accumulate(np.where(times != NO_TIME, np.arange(len(times)), 0))
-        filled = np.where(of[known] == of, times[known], times)[step]
-    result = np.empty_like(made)
-    result[rows] = filled
-    return result
-
-
-class _Lookup:
-    """Finds the row of a subject in a snapshot."""
-
-    def __init__(self, subject: Whole, order: Whole) -> None:
-        self._width = int(order.max(initial=0)) + 2
-        key = subject * self._width + order
-        self._sorted = np.argsort(key, kind="stable")
-        self._keys = key[self._sorted]
-
-    def find(self, subject: Whole, order: Whole) -> Whole:
-        """Return the position of each, or -1."""
-        if not len(self._keys):
-            return np.full(len(subject), -1)
-        wanted = subject * self._width + np.minimum(order, self._width - 1)
-        place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
-        return np.where(self._keys[place] == wanted, self._sorted[place], -1)

@@ -131,7 +131,42 @@ def test_an_account_in_order_says_so(tmp_path: Path) -> None:
         "13 controls: nothing is open.",
         "1 check is left to a person: root-hardware-mfa, 1 account.",
     ]
-    assert exit_reason(found, strict=True) == "Exit code 1: 1 control is not decided everywhere."
+    assert exit_reason(found, strict=True) == (
+        "Exit code 1: 1 control is left to a person, which --strict counts (root-hardware-mfa)."
+    )
+    assert found.facts["open"] == 0
+    alone = judged(tmp_path / "alone", ROOT, checklist=make_checklist(controls=["root-hardware-mfa"]))
+    assert headline(alone) == [
+        "root-hardware-mfa: 0 of 1 fail; 0 could not be decided; 0 pass; nothing is open.",
+        "1 check is left to a person: root-hardware-mfa, 1 account.",
+    ]
+
+
+def test_what_could_not_be_decided_is_named(tmp_path: Path) -> None:
+    found = judged(tmp_path, user("a", **IN_ORDER))
+    assert exit_reason(found) == (
+        "Exit code 1: 4 controls are not decided everywhere (no-root-access-key, root-mfa, root-hardware-mfa, "
+        "root-not-in-daily-use)."
+    )
+
+
+def test_stricter_readings_are_named_beside_the_sums_that_leave_them_out(tmp_path: Path) -> None:
+    found = judged(tmp_path, ROOT, user("a", **IDLE), checklist=make_checklist(all_controls=True))
+    assert (
+        "Left out of these sums: unused-credentials-console, 1 failing (a stricter reading of unused-credentials)."
+    ) in headline(found)
+    assert {one["control"] for one in found.facts["by_control"] if not one["summed"]} == {
+        "unused-credentials-console",
+        "mfa-every-user",
+    }
+
+
+def test_what_is_left_to_a_person_is_counted_by_account(tmp_path: Path) -> None:
+    for day in ("2026-09-30", "2026-10-31"):
+        write(tmp_path / f"in/{day}/{ACCOUNT}.csv", csv_of(ROOT))
+    found = audit([str(tmp_path / "in")], Settings(every_snapshot=True))
+    assert "root-hardware-mfa, 1 account." in headline(found)[-1]
+    assert found.totals["manual"] == 2
 
 
 def test_the_exit_code_is_explained(tmp_path: Path) -> None:
@@ -214,5 +249,9 @@ def test_accounts_without_a_row_of_root_are_counted_as_a_whole(tmp_path: Path) -
 
 def test_without_the_main_control_the_answer_is_about_users(tmp_path: Path) -> None:
     found = judged(tmp_path, user("a", **IDLE), checklist=make_checklist(controls=["access-key-rotation"]))
-    assert answer(found) == "1 control: 1 IAM user in 1 of 1 account has something open."
+    assert answer(found) == (
+        "access-key-rotation: 1 of 1 fail; 0 could not be decided; 0 pass; 1 IAM user in 1 of 1 account has something "
+        "open."
+    )
+    assert headline(found) == [answer(found)]
     assert isinstance(found.open_subjects, pd.DataFrame)

@@ -94,7 +94,7 @@ def shown(summary: Summary) -> dict[str, Any]:
         name: getattr(summary, name)
         for name in (
             *("facts", "by_control", "totals", "unused", "issue_counts", "exit_code", "accounts", "known_accounts"),
-            *("some_unknown", "rows", "root_rows", "made_later", "manual", "reference_instants"),
+            *("some_unknown", "rows", "root_rows", "made_later", "manual_accounts", "reference_instants"),
         )
     }
     tables = {name: getattr(summary, name).to_dict("split") for name in ("by_account", "counts")}
@@ -351,6 +351,7 @@ def test_what_is_shown_is_what_python_counts(files: dict[str, str], checklist: s
 def by_hand(findings: list[dict[str, Any]]) -> dict[str, int]:
     counts: dict[str, int] = {status.value: sum(row["status"] == status for row in findings) for status in Status}
     is_open = [row["status"] in {"fail", "not_checked"} and row["waiver"] is None for row in findings]
+    manual = sum(row["reason"] == "manual" and one for row, one in zip(findings, is_open, strict=True))
     waived = sum(row["waiver"] is not None for row in findings)
     judged = len(findings) - counts["not_applicable"]
-    return {**counts, "waived": waived, "open": sum(is_open), "judged": judged}
+    return {**counts, "waived": waived, "manual": manual, "open": sum(is_open) - manual, "judged": judged}

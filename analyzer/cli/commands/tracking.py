@@ -160,9 +160,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     with progress(shown=showing.progress) as bars:
         run = pipeline.history(
             paths,
-            pipeline.Settings(
-                checklist, every_snapshot=True, account_id=account, captured_at=captured_at, limits=judging.limits()
-            ),
+            pipeline.Settings(checklist, None, True, account, captured_at, judging.limits()),  # noqa: FBT003 - every one
             evidence.output,
             store=store,
             series=series,
@@ -171,10 +169,10 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
             options=pipeline.Options(evidence.workbook_rows),
             progress=bars,
         )
-    found, code = run.summary, run.summary.exit_code_of(fail_on=least, strict=strict)
-    why = found.exit_reason(fail_on=least, strict=strict, exit_zero=exit_zero)
+    code = run.summary.exit_code_of(fail_on=least, strict=strict)
+    why = run.summary.exit_reason(fail_on=least, strict=strict, exit_zero=exit_zero)
     draw = partial(show_history, run, why, verbose=showing.verbose)
-    return end(code, found.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
+    return end(code, run.summary.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
 
 
 def ingest(  # noqa: PLR0913 - one parameter an option

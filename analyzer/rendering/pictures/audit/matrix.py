@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.evidence.answer import accounts_of
+from analyzer.evidence.answer import accounts_of, left_to_a_person
 from analyzer.rendering.pictures import heat
 from analyzer.rendering.pictures.audit.control_rows import DASH, bottom_of, letters_for, write_controls
 from analyzer.rendering.pictures.audit.shared import SHOWN_ACCOUNTS, show_nothing, start_figure, waived_by
@@ -163,7 +163,9 @@ def _notes(audit: Summary, findings: _Findings) -> list[str]:
     waived = int(findings.waived.sum())
     if waived:
         notes.append(f"Not counted: {counted(waived, 'waived finding')}.")
-    rest = findings.failing[:, SHOWN_ACCOUNTS:]
+    if said := left_to_a_person(audit):
+        notes.append(said)
+    rest = findings.failing[list(audit.checklist.summed), SHOWN_ACCOUNTS:]
     notes += not_shown(rest.shape[1], counted(int(rest.sum()), "failing finding"))
     if accounts_of(audit)[1]:
         notes.append(UNKNOWN_IS_ONE)

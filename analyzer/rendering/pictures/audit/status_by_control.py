@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
+from analyzer.evidence.answer import left_to_a_person
 from analyzer.rendering.pictures.audit.control_rows import bottom_of, letters_for, write_controls, write_counts
 from analyzer.rendering.pictures.audit.shared import show_nothing, start_figure, waived_by
 from analyzer.rendering.pictures.canvas import FAIL, HATCH, MUTED, PASS, RULE, SHARE_TICKS, UNSURE
@@ -141,7 +142,7 @@ _ONE: Final = {"pass": "passes", "have nothing to judge": "has nothing to judge"
 
 
 def _notes(audit: Summary) -> list[str]:
-    notes = []
+    notes = [said] if (said := left_to_a_person(audit)) else []
     if audit.totals["waived"]:
         notes.append("Waived findings, in brackets, are among those that fail or could not be decided.")
     later = audit.made_later

@@ -53,7 +53,9 @@ def test_the_numbers_of_the_matrix_are_the_counts(planned: Callable[..., Audit],
     figure = drawn(result, "matrix")
     found = by_account_and_control(result)
     sums = {account: [0, 0] for account, _ in found}
-    for (account, _), counts in found.items():
+    for (account, row), counts in found.items():
+        if row not in result.checklist.summed:
+            continue  # it repeats another one
         sums[account][0] -= counts.get("failing", 0)
         sums[account][1] -= counts.get("undecided", 0)
     order = sorted(sums, key=lambda account: (*sums[account], account))
