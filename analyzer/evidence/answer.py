@@ -13,7 +13,7 @@ from analyzer.evidence.plain import iso
 from analyzer.reading.issues import CODES, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from analyzer.controls.checklist import Check, Checklist
@@ -173,8 +173,8 @@ def exit_reason(
 def exit_without_failures(summary: WithIssues, code: int, fail_on: Severity = Severity.LOW) -> str:
     """Return in a sentence what makes the exit code 0, or 3."""
     if code == 3:
-        why = incomplete(summary).removeprefix("INCOMPLETE: ").rstrip(".")
-        return f"Exit code 3: {why or 'data issues, which --strict counts'}."
+        why = "some input could not be read or judged" if incomplete(summary) else "data issues, which --strict counts"
+        return f"Exit code 3: {why}."
     least = "" if fail_on is Severity.LOW else f" of {fail_on.value} severity or more"
     return f"Exit code 0: nothing{least} is open."
 
@@ -214,8 +214,8 @@ def _waived(counts: dict[str, int]) -> str:
 
 
 def _waived_findings(summary: Summary) -> str:
-    """Return what is added to a sentence on users where findings on them are waived."""
-    count = summary.totals["waived"]
+    """Return what is added to a sentence on users where findings on them are waived, and no other sentence says so."""
+    count = 0 if summary.checklist.unused else summary.totals["waived"]
     return f"; {counted(count, 'finding')} {'is' if count == 1 else 'are'} waived" if count else ""
 
 
@@ -244,11 +244,11 @@ def not_added(checklist: Checklist, counts: Mapping[int, int], what: Callable[[i
     return [f"Left out of these sums: {'; '.join(words)}."] if words else []
 
 
-def own_limits(checklist: Checklist) -> str:
+def own_limits(checks: Iterable[Check]) -> str:
     """Return in a line which limits are this program's choice, where CIS gives none; empty where none is."""
     own = [
         f"{one.parameters[name]} {parameter.meaning.partition(';')[0]} in {one.control.id}"
-        for one in checklist.checks
+        for one in checks
         for name, parameter in one.control.parameters.items()
         if isinstance(parameter, Parameter) and parameter.is_own and name not in one.set_by
     ]

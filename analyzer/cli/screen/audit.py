@@ -65,6 +65,8 @@ class _Share(NamedTuple):
 
     most: int
     controls: int
+    in_full: bool = True
+    """Whether credentials are counted by kind, and it is said in full what was not read: it has to be mended."""
 
 
 _EVERYTHING: Final = _Share(MOST_SHOWN, 1_000)
@@ -92,7 +94,9 @@ def show_audit(run: Run[Summary], ending: Ending, *, verbose: bool) -> None:
         _show(console, run, ending, _EVERYTHING)
         return
     every = len(run.summary.checklist.checks)
-    shares = [*(_Share(most, every) for most in range(MOST_SHOWN, 0, -1)), *(_Share(1, n) for n in range(every, 0, -1))]
+    shares = [_Share(most, every) for most in range(MOST_SHOWN, 0, -1)]
+    shares += [_Share(1, most) for most in range(every - 1, 2, -1)]
+    shares += [_Share(1, most, in_full=False) for most in range(every, 0, -1)]
     show_what_fits(console, shares, lambda on, share: _show(on, run, ending, share))
 
 
@@ -101,7 +105,7 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share) ->
     audit, verbose = run.summary, share is _EVERYTHING
     for line in (scope(audit), *checklist_in_words(audit.checklist)):
         print_line(console, line, "dim")
-    if audit.checklist.unused:
+    if audit.checklist.unused and share.in_full:
         if verbose:
             console.print()
         _show_kinds(console, audit, verbose=verbose)
@@ -110,7 +114,7 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share) ->
         _show_controls(console, audit, share)
     _show_worst(console, run, share.most, verbose=verbose)
     _show_waivers(console, run, share.most)
-    show_issues(console, audit, run.issues, most=None if verbose else share.most)
+    show_issues(console, audit, run.issues, None if verbose else share.most, in_full=share.in_full)
     if verbose:
         show_files(console, run)
     _show_answer(console, run, ending)
@@ -195,7 +199,7 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
     if said:
         words = "; ".join(said)
         print_note(console, f"{words[0].upper()}{words[1:]}.")
-    if own := own_limits(audit.checklist):
+    if own := own_limits(audit.checklist.checks[number] for number in shown):
         print_note(console, own)
 
 
@@ -268,8 +272,7 @@ def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
     if not covering:
         return
     console.print()
-    total = sum(row["failing"] + row["not_checked"] for row in covering)
-    print_line(console, f"Waived: {counted(total, 'finding')}, not counted for the exit code", "bold")
+    print_line(console, "Waived, not counted for the exit code", "bold")
     for row in covering[:most]:
         numbers = {"failing": row["failing"], "not checked": row["not_checked"]}
         what = ", ".join(f"{count:,} {words}" for words, count in numbers.items() if count)

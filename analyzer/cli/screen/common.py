@@ -174,10 +174,12 @@ def time_in_words(instant: pd.Timestamp) -> str:
     return f"{instant:%Y-%m-%d}" if instant.microsecond == 999_999 else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def show_issues(console: Console, found: WithIssues, issues: pd.DataFrame, most: int | None = None) -> None:
+def show_issues(
+    console: Console, found: WithIssues, issues: pd.DataFrame, most: int | None = None, *, in_full: bool = True
+) -> None:
     """Print the data issues by code: how many, and where one of them is; with `most` None, that one in full.
 
-    With `most`, the gravest of them, and how many others there are.
+    With `most`, the gravest of them, and how many others there are; of these, `in_full` one of what was not read.
     """
     counts = {code: count for code, count in found.issue_counts.items() if code not in WAIVER_CODES}
     if not counts:
@@ -193,9 +195,9 @@ def show_issues(console: Console, found: WithIssues, issues: pd.DataFrame, most:
         text = Text(f"  {count:>5,}  ")
         text.append(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level])
         # What was not read is said in full in any case: it has to be mended.
-        in_full = most is None or CODES[code].level >= Level.REJECTED
-        said = f": {row['message']}" if in_full else ""
-        where = f" ({'e.g. ' if count > 1 else ''}{place})" if in_full else ""
+        is_grave = CODES[code].level >= Level.REJECTED
+        said = f": {row['message']}" if most is None or (is_grave and in_full) else ""
+        where = f" ({'e.g. ' if count > 1 else ''}{place})" if most is None or is_grave else ""
         text.append(printable(f"{where}{said}"))
         print_line(console, text, hang=9)
     if len(counts) > len(shown):

@@ -120,7 +120,7 @@ def _facts(summary: Summary) -> list[list[Any]]:
         "Policy": checklist.policy.name if checklist.policy else "",
         "* set otherwise": ", ".join(checklist.changes),
         "Switched off by the policy": ", ".join(checklist.left_out),
-        "Limits": own_limits(checklist),
+        "Limits": own_limits(checklist.checks),
     }
     return [
         ["Controls", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number],
