@@ -150,11 +150,11 @@ def test_every_choice_of_days_lies_within_the_bounds(failures: list[tuple[int, i
             assert within[0] - 1e-9 <= 1 - share <= within[1] + 1e-9
         for p in (0.3, 0.5, 0.9):
             least, most = bounds.quantile(p)
-            day = curve.quantile(p)
-            if day is not None:
+            reached = curve.quantile(p)
+            if reached is not None:
                 assert least is not None
-                assert least <= day
-                assert most is None or day <= most
+                assert least <= reached
+                assert most is None or reached <= most
             elif most is not None:  # nothing was observed for so long
                 assert most > curve.days[-1]
 
