@@ -120,7 +120,7 @@ def test_what_could_not_be_read_comes_first(tmp_path: Path) -> None:
     write(tmp_path / "in/reports.zip", b"PK\x03\x04 and no more")
     found = judged(tmp_path, user("a", **IN_ORDER), user("b"), {"user": "c", "arn": "x,y,z,z"})
     assert headline(found)[0].startswith("INCOMPLETE: 1 file or folder could not be read")
-    assert exit_reason(found).startswith("Exit code 3: 1 file or folder could not be read")
+    assert exit_reason(found) == "Exit code 3: some input could not be read or judged."
 
 
 def test_an_account_in_order_says_so(tmp_path: Path) -> None:
