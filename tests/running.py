@@ -6,7 +6,7 @@ Whatever the modules behind it are called, tests ask for an audit here, and anno
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -60,6 +60,7 @@ class Audit(Summary):
     credentials: pd.DataFrame
     users: pd.DataFrame
     issues: pd.DataFrame
+    tables: TablesInMemory = field(kw_only=True, repr=False, compare=False)
 
     @classmethod
     def of(cls, summary: Summary, frames: Mapping[str, pd.DataFrame]) -> Audit:
@@ -69,19 +70,19 @@ class Audit(Summary):
         requirements = found["requirement"].astype("object").where(found["requirement"].notna(), None)
         chosen = [place[key] for key in zip(found["control"], requirements, strict=True)]
         findings = found.assign(chosen=pd.Series(chosen, dtype="int64"))
-        return cls(
-            summary.settings, summary.inputs, summary.tallies, trend=summary.trend, **{**frames, "findings": findings}
-        )
+        tables = TablesInMemory({name: to_arrow(frames[name], schema) for name, schema in TABLES.items()})
+        whole = {**frames, "findings": findings}
+        return cls(summary.settings, summary.inputs, summary.tallies, trend=summary.trend, tables=tables, **whole)
+
+    def changed(self, **frames: pd.DataFrame) -> Audit:
+        """Return the audit with other tables."""
+        names = ("findings", "credentials", "users", "issues")
+        return Audit.of(self, {name: frames.get(name, getattr(self, name)) for name in names})
 
     @property
     def summary(self) -> dict[str, Any]:
         """The counts as plain data."""
         return self.facts
-
-    @cached_property
-    def tables(self) -> TablesInMemory:
-        """The tables as those of an evidence set are read."""
-        return TablesInMemory({name: to_arrow(getattr(self, name), schema) for name, schema in TABLES.items()})
 
     @cached_property
     def worst_first(self) -> pd.DataFrame:

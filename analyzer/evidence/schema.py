@@ -100,7 +100,6 @@ TALLIES: Final = pa.schema(
         "status": FEW,
         "reason": FEW,
         "waiver": FEW,
-        "age_days": pa.int32(),
         "idle_days": pa.int32(),
         "count": pa.int64(),
         "latest": TIME,

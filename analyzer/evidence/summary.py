@@ -12,6 +12,7 @@ import pandas as pd
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status
 from analyzer.evidence.checks import check_of
+from analyzer.evidence.keys import keys_of
 from analyzer.evidence.plain import iso, plain_rows
 from analyzer.evidence.tally import Tally, counts_of, covered_of
 from analyzer.judging.waivers import describe_waivers
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from analyzer.controls.checklist import Checklist
     from analyzer.evidence.settings import Settings
+    from analyzer.evidence.tables import Tables
     from analyzer.judging.waivers import Covered
 
 UNKNOWN_ACCOUNT: Final = "unknown"
@@ -70,6 +72,8 @@ class Summary(WithIssues):
     inputs: pd.DataFrame
     tallies: pa.Table
     trend: pa.Table | None = field(default=None, kw_only=True)
+    tables: Tables | None = field(default=None, kw_only=True, repr=False, compare=False)
+    """The tables that were left, for what is not counted beforehand."""
 
     @property
     def checklist(self) -> Checklist:
@@ -323,17 +327,10 @@ class Summary(WithIssues):
 
     @cached_property
     def keys(self) -> pd.DataFrame:
-        """Access keys that pass or fail by `age` and `idle` (days, both known) and `never` (used); `count` of each."""
-        found = counts_of(self.tallies, Tally.KEYS)
-        frame = pd.DataFrame(
-            {
-                "age": found["age_days"].to_numpy(np.int64),
-                "idle": found["idle_days"].to_numpy(np.int64),
-                "never": (found["reason"] == Reason.NEVER_USED).to_numpy(),
-                "count": found["count"].to_numpy(np.int64),
-            }
-        )
-        return frame.sort_values(["age", "idle", "never"], ignore_index=True)
+        """Access keys that pass or fail by `age`, `idle` and `never`: see `keys_of`. They are read from the tables."""
+        if self.tables is None:
+            raise TypeError("a summary without tables knows no keys")
+        return keys_of(self.tables)
 
     # --- the answer ---------------------------------------------------------------------------------------------------
 

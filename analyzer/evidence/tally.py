@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
-from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status
+from analyzer.controls.vocabulary import JUDGED_KINDS, Reason, Status
 from analyzer.evidence.schema import TALLIES
 from analyzer.judging.staleness import EXACT
 from analyzer.judging.waivers import Covered, nothing_covered
 from analyzer.reading.columns import NO_TIME, codes_and_texts, micros_of, times_from
-from analyzer.reading.layout import ROOT_USER, Kind, State
+from analyzer.reading.layout import ROOT_USER, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,8 +53,6 @@ class Tally(StrEnum):
     IDLE = "idle"
     """Findings of `unused-credentials` by `kind` (password or access_key), `status`, `idle_days` (where exact), and
     `reason` where that is order_unknown."""
-    KEYS = "keys"
-    """Access keys that pass or fail by `age_days, idle_days` (both known), and `reason` (last_used, never_used)."""
     WAIVERS = "waivers"
     """Findings that waivers match: by `waiver`, and the `status` of those that it covers (null: nothing covers it)."""
     ISSUES = "issues"
@@ -75,7 +73,6 @@ def tallies_of(
             _table(Tally.USERS, _of_users(users)),
             _table(Tally.OPEN, _of_open(findings)),
             _table(Tally.IDLE, _of_idle(unused)),
-            _table(Tally.KEYS, _of_keys(credentials)),
             _table(Tally.WAIVERS, _of_waivers(covered, checklist)),
         ]
     )
@@ -199,12 +196,6 @@ def _counted(**columns: tuple[Whole, Sequence[Any]]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def _days(column: pa.ChunkedArray) -> tuple[Whole, Sequence[int]]:
-    """Return days as codes and the values that these stand for."""
-    days = column.to_numpy().astype(np.int64)
-    return days, range(int(days.max(initial=0)) + 1)
-
-
 def _of_credentials(credentials: pa.Table) -> pd.DataFrame:
     kind, kinds = codes_and_texts(credentials["kind"])
     outcome, outcomes = codes_and_texts(credentials["outcome"])
@@ -278,20 +269,6 @@ def _of_idle(unused: pa.Table) -> pd.DataFrame:
         reason=(in_doubt, [None, Reason.ORDER_UNKNOWN.value]),
         idle_days=(days, [None, *range(int(days.max(initial=0)))]),
     ).astype({"idle_days": "Int64"})
-
-
-def _of_keys(credentials: pa.Table) -> pd.DataFrame:
-    kind, outcome, used = (credentials[name].cast(pa.string()) for name in ("kind", "outcome", "last_used_state"))
-    judged = pc.and_(pc.equal(kind, Kind.ACCESS_KEY.value), pc.is_in(outcome, pa.array([Outcome.PASS, Outcome.FAIL])))
-    # `idle_days` is there only where it is exact.
-    known = pc.and_(judged, pc.and_(credentials["age_days"].is_valid(), credentials["idle_days"].is_valid()))
-    some = credentials.select(["age_days", "idle_days"]).filter(known)
-    never = pc.not_equal(used, State.VALUE.value).filter(known).to_numpy(zero_copy_only=False).astype(np.int64)
-    return _counted(
-        age_days=_days(some["age_days"]),
-        idle_days=_days(some["idle_days"]),
-        reason=(never, [Reason.LAST_USED.value, Reason.NEVER_USED.value]),
-    )
 
 
 def _of_waivers(covered: Covered, checklist: Checklist) -> pd.DataFrame:

@@ -53,7 +53,7 @@ FORMATS: Final = (
     Format(
         "charts",
         "analyzer.rendering.pictures.render",
-        MappingProxyType({"audit": (), "history": ("lifetimes", "trend", "coverage", "issues")}),
+        MappingProxyType({"audit": ("credentials",), "history": ("lifetimes", "trend", "coverage", "issues")}),
         is_default=True,
         doing="drawing",
     ),

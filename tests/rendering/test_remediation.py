@@ -588,7 +588,7 @@ def test_without_the_evidence_it_is_done_by_hand(tmp_path: Path, row: dict[str, 
 
 def test_a_use_that_is_not_known_is_not_none(tmp_path: Path) -> None:
     found = audited(tmp_path, user("ann", **NEW_KEY), controls=["unused-credentials"])
-    found = replace(found, credentials=found.credentials.assign(last_used_state="missing"))
+    found = found.changed(credentials=found.credentials.assign(last_used_state="missing"))
     assert items(written(found, tmp_path)[1]) == []
     (action,) = actions(found, tmp_path).values()
     assert action.startswith("by hand, since the report does not say whether it was ever used: ")
@@ -685,7 +685,7 @@ def test_rows_go_by_account_user_and_credential(tmp_path: Path) -> None:
 def test_a_spreadsheet_finds_no_formula(tmp_path: Path, name: str) -> None:
     found = audited(tmp_path, user("ann", **NEW_KEY))
     findings = found.findings.assign(user=found.findings["user"].str.replace("ann", name))
-    rows = worksheet(replace(found, findings=findings), tmp_path)
+    rows = worksheet(found.changed(findings=findings), tmp_path)
     assert {row["user"] for row in rows} == {f"'{name}"}
     assert {row["arn"] for row in rows} == {f"arn:aws:iam::{ACCOUNT}:user/ann"}
 
