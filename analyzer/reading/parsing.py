@@ -38,8 +38,10 @@ _NO_ROWS: Final = (
     "a header without rows: even an account without users has the row of root (in aws-cn alone it has none); download "
     "the report again"
 )
-_BLOCK: Final = 1 << 24
-"""The most bytes that Arrow parses in one go."""
+_BLOCK: Final = 1 << 20
+"""Bytes that Arrow parses in one go: what stays in the cache of a processor is parsed faster."""
+_LARGE: Final = 1 << 24
+"""More bytes than are judged together, but for a report that is larger by itself."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,9 @@ def _parse_joined(header: Header, reports: Sequence[Report], leave_out: Collecti
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(joined),
-            # One block, where that is possible, makes one chunk a column; then there is nothing to share out.
+            # Threads share out a large report alone: small ones are parsed beside one another.
             read_options=arrow_csv.ReadOptions(
-                column_names=names, block_size=min(len(joined) + 1, _BLOCK), use_threads=len(joined) > _BLOCK
+                column_names=names, block_size=min(len(joined) + 1, _BLOCK), use_threads=len(joined) > _LARGE
             ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=header.delimiter, invalid_row_handler=refuse, ignore_empty_lines=False
