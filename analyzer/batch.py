@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.inputs import Input, OfAccount, evidence_of_unknown_age
@@ -23,7 +22,7 @@ from analyzer.reading.issues import IssueLog
 from analyzer.reading.layout import SHOWN_ONLY, layout_name
 from analyzer.reading.normalizing import Tables, normalize
 from analyzer.reading.parsing import parse
-from analyzer.reading.times import since_epoch
+from analyzer.reading.times import EPOCH, MICROSECOND, since_epoch
 from analyzer.reading.unpivot import unpivot
 from analyzer.survey.accounts import accounts_in, rows_by_account
 from analyzer.survey.entry import ChangedError, Facts
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    import pandas as pd
     import pyarrow as pa
 
     from analyzer.evidence.settings import Settings
@@ -344,15 +344,21 @@ def _inputs(
     read: Sequence[tuple[Selected, Source]], tables: Tables, pairs: pd.DataFrame, as_of: datetime | None
 ) -> list[Input]:
     """Return the inputs of reports that were parsed."""
-    of_source = tables.reports.groupby("source")
-    layouts = of_source["layout"].agg(lambda kinds: ", ".join(dict.fromkeys(kinds)))
-    totals = of_source[["rows", "rejected"]].sum()
-    newest = microseconds(tables.reports["newest_time"])
-    newest_of = pd.Series(newest).groupby(tables.reports["source"].to_numpy()).max()
+    reports, owners = tables.reports, tables.reports["source"].tolist()
+    layouts: list[dict[str, None]] = [{} for _ in read]
+    rows, rejected, newest = [0] * len(read), [0] * len(read), [NO_TIME] * len(read)
+    columns = (reports[name].tolist() for name in ("layout", "rows", "rejected"))
+    for place, layout, count, lost, time in zip(
+        owners, *columns, microseconds(reports["newest_time"]).tolist(), strict=True
+    ):
+        layouts[place][layout] = None
+        rows[place] += count
+        rejected[place] += lost
+        newest[place] = max(newest[place], time)
     parts: list[list[OfAccount]] = [[] for _ in read]
-    columns = (pairs[name] for name in ("owner", "account", "rows", "role"))
-    for owner, (_, number), rows, role in zip(*columns, strict=True):
-        parts[owner].append(OfAccount(number or None, int(rows), role))
+    of_pairs = (pairs[name].tolist() for name in ("owner", "account", "rows", "role"))
+    for owner, (_, number), count, role in zip(*of_pairs, strict=True):
+        parts[owner].append(OfAccount(number or None, count, role))
     return [
         Input(
             source.name,
@@ -360,12 +366,12 @@ def _inputs(
             source.size,
             source.container,
             source.encoding,
-            str(layouts[place]),
-            int(totals["rows"][place]),
-            int(totals["rejected"][place]),
+            ", ".join(layouts[place]),
+            rows[place],
+            rejected[place],
             source.captured_at,
             source.captured_from,
-            _instant(int(newest_of[place])),
+            _instant(newest[place]),
             as_of or source.captured_at,
             tuple(sorted(parts[place], key=lambda part: part.account_id or "")),
         )
@@ -396,5 +402,5 @@ def _note_evidence_of_unknown_age(inputs: Iterable[Input], as_of: datetime | Non
         )
 
 
-def _instant(micros: int) -> Any:  # noqa: ANN401 - a pandas time, or None
-    return None if micros == NO_TIME else pd.Timestamp(micros, unit="us", tz="UTC").to_pydatetime()
+def _instant(micros: int) -> datetime | None:
+    return None if micros == NO_TIME else EPOCH + micros * MICROSECOND

@@ -164,6 +164,11 @@ def numbered(*columns: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a small table; what is missing is None."""
-    return [
-        {str(key): None if pd.isna(value) else value for key, value in row.items()} for row in frame.to_dict("records")
-    ]
+    columns = [_plain(frame[name]) for name in frame]
+    return [dict(zip(map(str, frame.columns), values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:
+    """Return the values of a column; what is missing is None."""
+    values, missing = column.tolist(), column.isna().to_numpy()
+    return [None if gone else one for one, gone in zip(values, missing, strict=True)] if missing.any() else values
