@@ -81,7 +81,7 @@ def tallies_of(
 def of_issues(issues: Iterable[Row]) -> pa.Table:
     """Return the tallies of data issues."""
     counts = Counter(row[4] for row in issues)
-    return _table(Tally.ISSUES, pd.DataFrame({"reason": list(counts), "count": list(counts.values())}))
+    return _table(Tally.ISSUES, {"reason": list(counts), "count": list(counts.values())})
 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:
@@ -143,14 +143,17 @@ def counts_of(tallies: pa.Table, tally: Tally) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _table(tally: Tally, counted: pd.DataFrame) -> pa.Table:
-    """Return counts (columns of `TALLIES`, as far as they belong to the tally) as tallies."""
-    rows = len(counted)
+Columns = dict[str, Any]
+"""Columns of `TALLIES`, as far as they belong to a tally: lists, or arrays of Arrow or numpy, one of them `count`."""
+
+
+def _table(tally: Tally, counted: Columns) -> pa.Table:
+    """Return counts as tallies."""
+    rows = len(counted["count"])
     given: dict[str, Any] = {"tally": pa.array([tally.value] * rows, pa.string())}
-    for name in counted:
+    for name, values in counted.items():
         kind = TALLIES.field(name).type
-        plain = kind.value_type if pa.types.is_dictionary(kind) else kind
-        given[str(name)] = pa.array(counted[name], plain, from_pandas=True)
+        given[name] = pa.array(values, kind.value_type if pa.types.is_dictionary(kind) else kind)
     arrays = [
         given[field.name].cast(field.type) if field.name in given else pa.nulls(rows, field.type) for field in TALLIES
     ]
@@ -167,58 +170,59 @@ def _of_findings(findings: pa.Table, chosen: Whole, checklist: Checklist) -> pa.
     keys: dict[str, list[str | None]] = {}
     for name, (_, texts) in reversed(columns.items()):
         values, code = np.divmod(values, len(texts) + 1)
-        keys[name] = [[*texts, None][one] for one in code]
+        names = [*texts, None]
+        keys[name] = [names[one] for one in code.tolist()]
     checks = [checklist.checks[one] for one in values.tolist()]
     keys |= {"control": [one.control.id for one in checks], "requirement": [one.requirement for one in checks]}
-    table = _table(Tally.FINDINGS, pd.DataFrame(keys, dtype="object").assign(count=counts))
-    return table.set_column(TALLIES.get_field_index("latest"), TALLIES.field("latest"), times_from(latest))
+    return _table(Tally.FINDINGS, {**keys, "count": counts, "latest": times_from(latest)})
 
 
 def _grouped(number: Whole, instant: Whole) -> tuple[Whole, Whole, Whole]:
     """Return the distinct numbers in order, how often each stands there, and its latest instant."""
     codes, values = pd.factorize(number, sort=True)
-    latest = np.full(len(values), NO_TIME)
-    np.maximum.at(latest, codes, instant)
+    newest = instant.max(initial=NO_TIME)
+    latest = np.full(len(values), newest)
+    if (instant < newest).any():
+        latest[:] = NO_TIME
+        np.maximum.at(latest, codes, instant)
     return values, np.bincount(codes, minlength=len(values)), latest
 
 
-def _counted(**columns: tuple[Whole, Sequence[Any]]) -> pd.DataFrame:
+def _counted(**columns: tuple[Whole, Sequence[Any]]) -> Columns:
     """Return how many rows there are of each combination of values; columns are codes and the values they stand for."""
     size = len(next(iter(columns.values()))[0])
     number = np.zeros(size, np.int64)
     for codes, values in columns.values():
         number = number * len(values) + codes
     found, counts = np.unique(number, return_counts=True)
-    table: dict[str, Any] = {"count": counts}
+    table: Columns = {"count": counts}
     for name, (_, values) in reversed(columns.items()):
         found, code = np.divmod(found, len(values))
-        table[name] = [values[one] for one in code]
-    return pd.DataFrame(table)
+        table[name] = [values[one] for one in code.tolist()]
+    return table
 
 
-def _of_credentials(credentials: pa.Table) -> pd.DataFrame:
+def _of_credentials(credentials: pa.Table) -> Columns:
     kind, kinds = codes_and_texts(credentials["kind"])
     outcome, outcomes = codes_and_texts(credentials["outcome"])
     known = (outcome >= 0) & np.array([*(one in JUDGED_KINDS for one in kinds), False])[kind]
     return _counted(kind=(kind[known], kinds), status=(outcome[known], outcomes))
 
 
-def _of_users(users: pd.DataFrame) -> pd.DataFrame:
+def _of_users(users: pd.DataFrame) -> Columns:
     account = users["account_id"].cat
     is_root = users["is_root"].to_numpy(dtype=bool)
     size = len(account.categories) + 1
     values, counts = np.unique((account.codes.to_numpy().astype(np.int64) % size) * 2 + is_root, return_counts=True)
     names = [*account.categories, None]
-    return pd.DataFrame(
-        {
-            "account_id": pd.Series([names[one] for one in values // 2], dtype="object"),
-            "kind": ["root" if one else "user" for one in values % 2],
-            "count": counts,
-        }
-    )
+    return {
+        "account_id": [names[one] for one in (values // 2).tolist()],
+        "kind": ["root" if one else "user" for one in (values % 2).tolist()],
+        "count": counts,
+    }
 
 
-def _of_open(findings: pa.Table) -> pd.DataFrame:
+def _of_open(findings: pa.Table) -> Columns:
     """Return how many users, roots and accounts have something open."""
     status, reason = findings["status"], findings["reason"]
     is_open = _among(status, Status.FAIL, Status.NOT_CHECKED) & ~_among(reason, Reason.MANUAL)
@@ -235,7 +239,7 @@ def _of_open(findings: pa.Table) -> pd.DataFrame:
     changes = (line[1:] != line[:-1]) | (source[1:] != source[:-1]) | (account[1:] != account[:-1])
     first = np.flatnonzero(np.append(len(line) > 0, changes)[: len(line)])
     if not len(first):
-        return pd.DataFrame({"count": []})
+        return {"count": []}
     severity, known = codes_and_texts(rows["severity"])
     severities = [one.value for one in Severity]
     gravest = np.array([*(severities.index(one) for one in known), len(severities)])[severity]
@@ -256,7 +260,7 @@ def _among(column: pa.ChunkedArray, *texts: str) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _of_idle(unused: pa.Table) -> pd.DataFrame:
+def _of_idle(unused: pa.Table) -> Columns:
     reason, reasons = codes_and_texts(unused["reason"])
     slot, slots = codes_and_texts(unused["credential"])
     exact = np.array([*(one in EXACT for one in reasons), False])[reason] & unused["idle_days"].is_valid().to_numpy()
@@ -268,19 +272,21 @@ def _of_idle(unused: pa.Table) -> pd.DataFrame:
         status=codes_and_texts(unused["status"]),
         reason=(in_doubt, [None, Reason.ORDER_UNKNOWN.value]),
         idle_days=(days, [None, *range(int(days.max(initial=0)))]),
-    ).astype({"idle_days": "Int64"})
+    )
 
 
-def _of_waivers(covered: Covered, checklist: Checklist) -> pd.DataFrame:
+def _of_waivers(covered: Covered, checklist: Checklist) -> Columns:
+    if not checklist.waivers:
+        return {"count": []}
     columns = {Status.FAIL.value: "failing", Status.NOT_CHECKED.value: "not_checked", None: "bare"}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"waiver": one.id, "status": status, "count": int(counts[name]), "latest": int(counts["last"])}
         for one, counts in zip(checklist.waivers, covered.counts.to_dict("records"), strict=True)
         for status, name in columns.items()
         if counts["last"] != NO_TIME
     ]
-    found = pd.DataFrame(rows, columns=["waiver", "status", "count", "latest"])
-    return found.assign(latest=found["latest"].astype("int64").astype("datetime64[us]").dt.tz_localize("UTC"))
+    found = {name: [row[name] for row in rows] for name in ("waiver", "status", "count", "latest")}
+    return found | {"latest": times_from(np.array(found["latest"], np.int64))}
 
 
 def covered_of(tallies: pa.Table, checklist: Checklist) -> Covered:
