@@ -50,12 +50,14 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     tables: Sequence[str] = TABLES,
     options: Options = Options(),  # noqa: B008 - frozen
     where: Engine = LOCAL,
+    with_worst: bool = True,
     progress: Progress = SILENT,
 ) -> Run[Summary]:
     """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
 
-    `tables` are left whatever the formats. Raises InputError where nothing is left to judge or a reference instant is
-    missing, and OutputError where `output` cannot be written or holds what credreport did not write.
+    `tables` are left whatever the formats; `with_worst` has the `notable` findings of the run picked out. Raises
+    InputError where nothing is left to judge or a reference instant is missing, and OutputError where `output` cannot
+    be written or holds what credreport did not write.
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     size, limits = judged_together(len(settings.checklist.checks)), settings.limits
@@ -76,7 +78,7 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
             raise
         storage.remove(place, SPOOL)
         files = finish(evidence, manifested, place, formats, options, progress)
-        worst = notable(evidence, settings.checklist)
+        worst = notable(evidence, settings.checklist) if with_worst else {}
         found = Run(
             output, files, evidence.summary, to_pandas(evidence.table("issues")), worst, left_at(evidence, output)
         )

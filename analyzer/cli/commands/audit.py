@@ -119,6 +119,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             tables=tables,
             options=pipeline.Options(evidence.workbook_rows),
             where=pipeline.Engine(*where),
+            with_worst=showing.progress,
             progress=bars,
         )
     ending = Ending(least, strict, exit_zero)
