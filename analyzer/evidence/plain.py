@@ -6,14 +6,17 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer.reading.columns import TIME, column_of, records
+from analyzer.reading.columns import NO_TIME, TIME, column_of, microseconds, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
 
 
 def iso(instant: datetime | None) -> str | None:
@@ -23,10 +26,22 @@ def iso(instant: datetime | None) -> str | None:
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a small table as JSON can hold them: times are ISO 8601."""
-    return [
-        {key: iso(value) if isinstance(value, pd.Timestamp) else value for key, value in row.items()}
-        for row in records(frame)
-    ]
+    columns = [_plain_values(frame[name]) for name in frame]
+    return [dict(zip(map(str, frame.columns), values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _plain_values(column: pd.Series[Any]) -> list[Any]:
+    """Return the values of a column as JSON can hold them: what is missing is None."""
+    if isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_timestamp(column.dtype.pyarrow_dtype):
+        return _iso_texts(microseconds(column))
+    return [iso(one) if isinstance(one, pd.Timestamp) else one for one in values_of(column)]
+
+
+def _iso_texts(micros: npt.NDArray[np.int64]) -> list[str | None]:
+    """Return times as `iso` does; there may be very many."""
+    texts = np.datetime_as_string(micros.astype("datetime64[us]"), unit="us").tolist()
+    known = (micros != NO_TIME).tolist()
+    return [f"{one.removesuffix('.000000')}Z" if there else None for one, there in zip(texts, known, strict=True)]
 
 
 def json_rows(table: pa.Table) -> list[str]:

@@ -164,11 +164,11 @@ def numbered(*columns: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a small table; what is missing is None."""
-    columns = [_plain(frame[name]) for name in frame]
+    columns = [values_of(frame[name]) for name in frame]
     return [dict(zip(map(str, frame.columns), values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _plain(column: pd.Series[Any]) -> list[Any]:
+def values_of(column: pd.Series[Any]) -> list[Any]:
     """Return the values of a column; what is missing is None."""
     values, missing = column.tolist(), column.isna().to_numpy()
     return [None if gone else one for one, gone in zip(values, missing, strict=True)] if missing.any() else values
