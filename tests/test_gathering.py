@@ -11,14 +11,14 @@ from analyzer.evidence.tally import joined
 from analyzer.pipeline.road import Gathered
 
 
-def tallies(ages: range, account: str = "111122223333", count: int = 1) -> pa.Table:
-    """Return a tally of findings, a row an age."""
+def tallies(days: range, account: str = "111122223333", count: int = 1) -> pa.Table:
+    """Return a tally of findings, a row for each number of idle days."""
     texts = {"tally": "findings", "control": "unused-credentials", "account_id": account, "status": "fail"}
-    numbers = {"age_days": pa.array(ages, pa.int32()), "count": pa.array([count] * len(ages), pa.int64())}
+    numbers = {"idle_days": pa.array(days, pa.int32()), "count": pa.array([count] * len(days), pa.int64())}
     columns = [
-        pa.array([texts[field.name]] * len(ages)).cast(field.type)
+        pa.array([texts[field.name]] * len(days)).cast(field.type)
         if field.name in texts
-        else numbers.get(field.name, pa.nulls(len(ages), field.type))
+        else numbers.get(field.name, pa.nulls(len(days), field.type))
         for field in TALLIES
     ]
     return pa.table(columns, schema=TALLIES)
