@@ -13,8 +13,8 @@ import numpy as np
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.inputs import Input, OfAccount, evidence_of_unknown_age
 from analyzer.evidence.schema import TABLES, public, to_arrow
-from analyzer.evidence.tally import tallies_of
-from analyzer.judging.judge import judge
+from analyzer.evidence.tally import COUNTED, tallies_of
+from analyzer.judging.judge import CREDENTIALS, judge
 from analyzer.judging.snapshots import APART, ORDER_UNKNOWN, note_users_found_twice
 from analyzer.judging.waivers import cover_table
 from analyzer.reading.columns import NO_TIME, microseconds
@@ -96,7 +96,10 @@ class Judging:
         users = tables.users
         captured = microseconds(users["captured_at"])
         as_of = captured if settings.as_of is None else np.full(len(users), since_epoch(settings.as_of))
-        findings, credentials = judge(tables, as_of, settings.checklist, by_capture=settings.every_snapshot)
+        columns = CREDENTIALS if "credentials" in self.wanted else COUNTED
+        findings, credentials = judge(
+            tables, as_of, settings.checklist, by_capture=settings.every_snapshot, columns=columns
+        )
         findings, covered = cover_table(findings, settings.checklist)
         note_users_found_twice(users, log, by_capture=settings.every_snapshot)
         result.tallies = tallies_of(users, credentials, findings, covered, settings.checklist)

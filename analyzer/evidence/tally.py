@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     Whole = npt.NDArray[np.int64]
 
+COUNTED: Final = ("kind", "outcome")
+"""The columns of credentials that are counted."""
 _KEYS: Final = [name for name in TALLIES.names if name not in {"count", "latest"}]
 
 

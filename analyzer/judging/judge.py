@@ -23,7 +23,7 @@ from analyzer.reading.columns import NO_TIME, few_texts, numbered, table_of
 from analyzer.reading.layout import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -41,16 +41,21 @@ CREDENTIALS: Final = (
     *("captured_at", "source", "line", "outcome"),
 )
 """The public columns of credentials, in their order."""
+_OF_USER: Final = ("account_id", "user", "arn", "captured_at", "source", "line")
+"""Those that are its user's."""
 _OUTCOME_OF_STATUS: Final = np.array([Outcome(status.value).code for status in Status], np.int8)
 """The outcome of a credential by the code of what `unused-credentials` says of it."""
 _USER: Final = SUBJECTS.index("user")
 
 
-def judge(tables: Tables, as_of: Micros, checklist: Checklist, *, by_capture: bool) -> tuple[pa.Table, pa.Table]:
-    """Return `findings` (columns: `FINDINGS`) and `credentials` (columns: `CREDENTIALS`) of the rows in `tables`.
+def judge(
+    tables: Tables, as_of: Micros, checklist: Checklist, *, by_capture: bool, columns: Sequence[str] = CREDENTIALS
+) -> tuple[pa.Table, pa.Table]:
+    """Return `findings` (columns: `FINDINGS`) and `credentials` of the rows in `tables`.
 
-    `as_of` is the reference instant of each row of `users` in microseconds. `by_capture` says that an account's
-    snapshots are told apart by their capture times; else all of its rows are of one.
+    `columns` are those of `CREDENTIALS` that are wanted. `as_of` is the reference instant of each row of `users` in
+    microseconds. `by_capture` says that an account's snapshots are told apart by their capture times; else all of its
+    rows are of one.
     """
     bench = _Bench(tables, as_of, by_capture=by_capture)
     each = [bench.judge(number, one) for number, one in enumerate(checklist.checks)]
@@ -58,9 +63,7 @@ def judge(tables: Tables, as_of: Micros, checklist: Checklist, *, by_capture: bo
     if unused is not None and ORDER_UNKNOWN in tables.users:
         unused = unused.undecided(tables.users[ORDER_UNKNOWN].to_numpy())
     findings = findings_table(tables.users, as_of, checklist.checks, Verdicts.joined(each))
-    days = bench.days_and_outcome(unused)
-    known = table_of(tables.credentials, [name for name in CREDENTIALS if name not in days])
-    return findings, pa.table({name: days[name] if name in days else known[name] for name in CREDENTIALS})
+    return findings, bench.credentials(columns, unused)
 
 
 def verdicts(tables: Tables, as_of: Micros, checklist: Checklist) -> Iterator[Verdicts]:
@@ -163,7 +166,19 @@ class _Bench:
             ruling = where_root_is(ruling, self._rootless[lone])
         return Verdicts.joined([found, _on_users(number, ruling, lone)])
 
-    def days_and_outcome(self, unused: Verdicts | None) -> dict[str, pa.Array]:
+    def credentials(self, columns: Sequence[str], unused: Verdicts | None) -> pa.Table:
+        """Return all credentials, with what `unused-credentials` (None: not judged) says of each."""
+        found = self._days_and_outcome(unused)
+        of_user = [name for name in columns if name in _OF_USER]
+        own = [name for name in columns if name not in _OF_USER and name not in found]
+        tables = [table_of(self._tables.credentials, own)]
+        if of_user:
+            tables.append(table_of(self._tables.users, of_user).take(pa.array(self._user_row)))
+        for table in tables:
+            found |= dict(zip(table.column_names, table.columns, strict=True))
+        return pa.table({name: found[name] for name in columns})
+
+    def _days_and_outcome(self, unused: Verdicts | None) -> dict[str, pa.Array | pa.ChunkedArray]:
         """Return the days of all credentials, and what `unused-credentials` (None: not judged) says of each."""
         credentials, last_use = self._credentials, self._instants.last_use
         outcome = np.select(

@@ -79,9 +79,9 @@ class Tables:
     `users` has the columns of `evidence.schema.USERS`, and `report`, the row's position in `reports`;
     `password_enabled_state`, not_supported where an old report says so of root; `additional_credentials_info_state`,
     missing where its report has no such column. The codes of its `source` are positions in the sources.
-    `credentials` has those of `evidence.schema.CREDENTIALS` but the days and the outcome, and of its user `is_root`,
-    `user_creation_time` and `user_row`, its position. `reports` has a row per report: `source, rows, rejected,
-    layout, newest_time`.
+    `credentials` has those of `evidence.schema.CREDENTIALS` that say what each is, and when it was changed and used; of
+    its user it has `is_root`, `user_creation_time` and `user_row`, its position. `reports` has a row per report:
+    `source, rows, rejected, layout, newest_time`.
     """
 
     users: pd.DataFrame

@@ -30,9 +30,6 @@ def unpivot(users: pd.DataFrame) -> pd.DataFrame:
     changed, used = [slot.last_changed for slot in SLOTS], [slot.last_used for slot in SLOTS]
     return frame_of(
         {
-            "account_id": there.of_user("account_id"),
-            "user": there.of_user("user"),
-            "arn": there.of_user("arn"),
             "credential": few_texts(there.slot, [slot.name for slot in SLOTS]),
             "kind": few_texts(_KINDS[there.slot], list(Kind)),
             "active": there.values([slot.active for slot in SLOTS]),
@@ -42,9 +39,6 @@ def unpivot(users: pd.DataFrame) -> pd.DataFrame:
             "last_used_state": there.texts([column and f"{column}_state" for column in used], State.MISSING),
             "last_used_region": there.texts([slot.region for slot in SLOTS]),
             "last_used_service": there.texts([slot.service for slot in SLOTS]),
-            "captured_at": there.of_user("captured_at"),
-            "source": there.of_user("source"),
-            "line": there.of_user("line"),
             "is_root": there.of_user("is_root"),
             "user_creation_time": there.of_user("user_creation_time"),
             "user_row": there.row,

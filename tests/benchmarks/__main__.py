@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PROGRAM = Path(sys.executable).with_name("credreport")
 A_MONTH = 31
 LARGE, SMALL_FILES, LARGER, USUAL = (200, 5000), (2000, 50), (2000, 5000), (10_000, 12)
+MEDIUM = (200, 60)
 """Fleets: accounts, and users of each."""
 A_WEEK, A_YEAR, YEARLY = 7, 365, (200, 50)
 ROWS_OF_WORKBOOK = 100_000
@@ -100,8 +101,12 @@ def daily(folder: Path, runs: int, fleet: tuple[int, int] = USUAL) -> str:
     return table(in_turn(commands, Path.cwd(), runs), name)
 
 
-def default(folder: Path, runs: int, fleet: tuple[int, int] = LARGE) -> str:
-    """Judge all controls with the default formats, and with tables alone."""
+def default(folder: Path, runs: int, fleets: Sequence[tuple[int, int]] = (MEDIUM, LARGE)) -> str:
+    """Judge all controls with the default formats, and with tables alone, for fleets of accounts and users."""
+    return "\n".join(_default(folder, runs, fleet) for fleet in fleets)
+
+
+def _default(folder: Path, runs: int, fleet: tuple[int, int]) -> str:
     judge = [str(PROGRAM), "audit", str(_reports(folder, *fleet)), "-q"]
     name = "{:,} reports of {:,} users".format(*fleet)
     commands = {

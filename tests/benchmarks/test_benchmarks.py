@@ -73,7 +73,7 @@ def test_growth_is_measured(tmp_path: Path) -> None:
 
 def test_daily_and_default_are_measured(tmp_path: Path) -> None:
     assert daily(tmp_path, runs=1, fleet=(3, 5)).count(" s |") == 4
-    assert default(tmp_path, runs=1, fleet=(3, 5)).count(" s |") == 4
+    assert default(tmp_path, runs=1, fleets=[(3, 5), (2, 5)]).count(" s |") == 8
 
 
 def test_a_year_is_measured(tmp_path: Path) -> None:
