@@ -75,6 +75,8 @@ class _Slots:
         """Return the same of columns of few texts; `otherwise` stands where there is none."""
         pieces = [self._users[column].cat if column in self._users else None for column in columns]
         texts = {text for piece in pieces if piece is not None for text in piece.categories}
+        if not texts and otherwise is None:
+            return few_texts(np.full(len(self.row), -1), [])
         ranks = {text: rank for rank, text in enumerate(sorted(texts | ({otherwise} if otherwise else set())))}
         none = ranks[otherwise] if otherwise else -1
         codes = []
