@@ -85,6 +85,10 @@ class Checklist:
         """Positions of the other checks: see `summed`."""
         return tuple(number for number in range(len(self.checks)) if number not in self.summed)
 
+    def counting(self, fail_on: Severity) -> list[int]:
+        """Return the positions of the checks that are as severe as `fail_on`, or more."""
+        return [number for number, one in enumerate(self.checks) if one.severity.code <= fail_on.code]
+
     @property
     def stricter_left_out(self) -> tuple[str, ...]:
         """Stricter readings of controls that are judged, themselves not judged: nobody asked for them."""

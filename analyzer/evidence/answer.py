@@ -162,7 +162,7 @@ def exit_reason(
     code = summary.exit_code_of(fail_on=fail_on, strict=strict)
     if code != 1:
         return exit_without_failures(summary, code, fail_on)
-    counting = summary.counting(fail_on)
+    counting = summary.checklist.counting(fail_on)
     checks = summary.checklist.checks
     failing = [checks[number] for number in counting if summary.open_by_check[number][Status.FAIL]]
     undecided = [checks[number] for number in counting if summary.undecided_of(number)]
@@ -198,7 +198,12 @@ def exit_sentence(
         named += ids
         if ids:
             said.append(f"{counted(len(ids), 'control')} {'is' if len(ids) == 1 else 'are'} {what} ({first_few(ids)})")
-    return f"Exit code {'0 by --exit-zero, else 1' if exit_zero else 1}: {'; '.join(said)}."
+    return exit_one("; ".join(said), exit_zero=exit_zero)
+
+
+def exit_one(why: str, *, exit_zero: bool) -> str:
+    """Return the sentence on the exit code 1, which `exit_zero` turns into 0."""
+    return f"Exit code {'0 by --exit-zero, else 1' if exit_zero else 1}: {why}."
 
 
 def _ids(checks: Sequence[Check]) -> list[str]:

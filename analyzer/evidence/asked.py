@@ -18,7 +18,7 @@ from analyzer.evidence.plain import json_rows
 from analyzer.evidence.summary import UNKNOWN_ACCOUNT
 from analyzer.evidence.worst import Choice
 from analyzer.judging.waivers import name_pattern
-from analyzer.reading.columns import codes_and_texts, lower_case, true_where
+from analyzer.reading.columns import has_text, lower_case, true_where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +52,7 @@ class Asked:
     def choice(self) -> Choice:
         """The findings of a batch that are asked for."""
         tests = [
-            (("status",), self.statuses, lambda batch: _among(batch["status"], self.statuses)),
+            (("status",), self.statuses, lambda batch: has_text(batch["status"], self.statuses)),
             (("account_id",), self.accounts, lambda batch: _of_accounts(batch["account_id"], self.accounts)),
             (("control", "requirement"), self.checks, lambda batch: _of_checks(batch, self.checks)),
             (("user",), self.users, lambda batch: _of_users(batch["user"], self.users)),
@@ -181,16 +181,8 @@ def _users(given: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.lower() for name in given))
 
 
-def _among(column: pa.ChunkedArray, texts: Sequence[str]) -> Flags:
-    """Where a column of few texts has one of `texts`."""
-    codes, there = codes_and_texts(column)
-    # The last place stands for no text, whose code is -1.
-    found: Flags = np.array([*(text in texts for text in there), False])[codes]
-    return found
-
-
 def _of_accounts(column: pa.ChunkedArray, accounts: Sequence[str]) -> Flags:
-    found = _among(column, accounts)
+    found = has_text(column, accounts)
     return found | np.asarray(column.is_null(), bool) if UNKNOWN_ACCOUNT in accounts else found
 
 
@@ -198,8 +190,8 @@ def _of_checks(batch: pa.Table, checks: Sequence[Check]) -> Flags:
     found = np.zeros(batch.num_rows, bool)
     for one in checks:
         number = batch["requirement"]
-        same = np.asarray(number.is_null(), bool) if one.requirement is None else _among(number, [one.requirement])
-        found |= same & _among(batch["control"], [one.control.id])
+        same = np.asarray(number.is_null(), bool) if one.requirement is None else has_text(number, [one.requirement])
+        found |= same & has_text(batch["control"], [one.control.id])
     return found
 
 

@@ -25,6 +25,7 @@ def check_of(rows: pd.DataFrame, checklist: Checklist) -> npt.NDArray[np.int64]:
     return place[control.codes.to_numpy(), requirement.codes.to_numpy()]
 
 
-def is_summed(rows: pd.DataFrame, checklist: Checklist) -> npt.NDArray[np.bool_]:
-    """Return which rows sums count: of checks that repeat no other one (see `Checklist.summed`), or of none."""
-    return np.isin(check_of(rows, checklist), (-1, *checklist.summed))
+def summed_rows(rows: pd.DataFrame, checklist: Checklist) -> pd.DataFrame:
+    """Return the rows that sums count: of checks that repeat no other one (see `Checklist.summed`), or of none."""
+    counting = np.isin(check_of(rows, checklist), (-1, *checklist.summed))
+    return rows if counting.all() else rows[counting].reset_index(drop=True)

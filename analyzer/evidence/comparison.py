@@ -10,8 +10,8 @@ import numpy as np
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
-from analyzer.evidence.answer import checklist_in_words, exit_without_failures, incomplete, not_added
-from analyzer.evidence.checks import check_of, is_summed
+from analyzer.evidence.answer import checklist_in_words, exit_one, exit_without_failures, incomplete, not_added
+from analyzer.evidence.checks import check_of, summed_rows
 from analyzer.evidence.history import IDENTITY
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
@@ -62,8 +62,7 @@ class Comparison(WithIssues):
     @cached_property
     def summed(self) -> pd.DataFrame:
         """The events that sums count: none of them repeats what another one says."""
-        counting = is_summed(self.events, self.settings.checklist)
-        return self.events if counting.all() else self.events[counting].reset_index(drop=True)
+        return summed_rows(self.events, self.settings.checklist)
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -151,5 +150,4 @@ class Comparison(WithIssues):
             return exit_without_failures(self, 3)
         if self.exit_code == 0:
             return "Exit code 0: nothing fails that did not before."
-        what = "something fails that did not before"
-        return f"Exit code {'0 by --exit-zero, else 1' if exit_zero else 1}: {what}."
+        return exit_one("something fails that did not before", exit_zero=exit_zero)

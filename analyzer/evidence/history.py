@@ -22,7 +22,7 @@ from analyzer.evidence.answer import (
     incomplete,
     not_added,
 )
-from analyzer.evidence.checks import check_of, is_summed
+from analyzer.evidence.checks import check_of, summed_rows
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import WithIssues, issue_codes
@@ -105,14 +105,12 @@ class History(WithIssues):
     @cached_property
     def summed(self) -> pd.DataFrame:
         """The lifetimes that sums and pictures count: none of them repeats what another one says."""
-        counting = is_summed(self.lifetimes, self.settings.checklist)
-        return self.lifetimes if counting.all() else self.lifetimes[counting].reset_index(drop=True)
+        return summed_rows(self.lifetimes, self.settings.checklist)
 
     @cached_property
     def summed_trend(self) -> pd.DataFrame:
         """The rows of the trend that sums and pictures count."""
-        counting = is_summed(self.trend, self.settings.checklist)
-        return self.trend if counting.all() else self.trend[counting].reset_index(drop=True)
+        return summed_rows(self.trend, self.settings.checklist)
 
     @cached_property
     def wider_than_sla(self) -> tuple[int, float]:
@@ -247,14 +245,13 @@ class History(WithIssues):
 
         Those that fail there, those undecided, and with `strict` those left to a person.
         """
-        severities, checks = list(Severity), self.settings.checklist.checks
-        counting = [at for at, one in enumerate(checks) if severities.index(one.severity) <= severities.index(fail_on)]
+        checks = self.settings.checklist.checks
         is_open = (self.lifetimes["state"] == "open") & self.lifetimes["waiver"].isna()
         failing = set(check_of(self.lifetimes[is_open.to_numpy()], self.settings.checklist).tolist())
         undecided = {at for at, one in self.undecided.items() if one.left(strict=False)}
         manual = {at for at, one in self.undecided.items() if one.left(strict=True) > one.left(strict=False)}
         some = (failing, undecided, manual if strict else set[int]())
-        found = [[checks[at] for at in counting if at in these] for these in some]
+        found = [[checks[at] for at in self.settings.checklist.counting(fail_on) if at in these] for these in some]
         return found[0], found[1], found[2]
 
 
@@ -272,8 +269,8 @@ def measure(lifetimes: pd.DataFrame, sla_days: int | None, undecided: Undecided)
     `waived` counts open ones that a waiver covers; `not_checked` what the newest snapshots could not decide, `manual`
     how much of it is left to a person.
 
-    The days and shares are bounds, from what is certain of each failure (see `spans`): `median_days` and `p90_days` are
-    by Kaplan and Meier, since open failures are censored; None where so many were not fixed in the time seen.
+    The days and shares are bounds, from what is certain of each failure (see `Bounds`): `median_days` and `p90_days`
+    are by Kaplan and Meier, since open failures are censored; None where so many were not fixed in the time seen.
     `within_sla` is the share fixed within `sla_days`, by the same estimates.
     """
     state = lifetimes["state"].astype("str").to_numpy()

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from analyzer.controls.vocabulary import Outcome
-from analyzer.reading.columns import codes_and_texts
+from analyzer.reading.columns import has_text
 from analyzer.reading.layout import Kind, State
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     import pyarrow as pa
 
     from analyzer.evidence.tables import Tables
@@ -32,18 +31,13 @@ def _counted(credentials: pa.Table) -> pd.DataFrame:
     known = np.asarray(credentials["age_days"].is_valid()) & np.asarray(credentials["idle_days"].is_valid())
     some = credentials.filter(
         known
-        & _among(credentials["kind"], Kind.ACCESS_KEY)
-        & _among(credentials["outcome"], Outcome.PASS, Outcome.FAIL)
+        & has_text(credentials["kind"], (Kind.ACCESS_KEY,))
+        & has_text(credentials["outcome"], (Outcome.PASS, Outcome.FAIL))
     )
     age, idle = (some[name].to_numpy().astype(np.int64) for name in ("age_days", "idle_days"))
-    never = ~_among(some["last_used_state"], State.VALUE)
+    never = ~has_text(some["last_used_state"], (State.VALUE,))
     width = int(idle.max(initial=0)) + 1
     number, counts = np.unique((age * width + idle) * 2 + never, return_counts=True)
     age_and_idle, is_never = np.divmod(number, 2)
     age, idle = np.divmod(age_and_idle, width)
     return pd.DataFrame({"age": age, "idle": idle, "never": is_never.astype(bool), "count": counts})
-
-
-def _among(column: pa.ChunkedArray, *texts: str) -> npt.NDArray[np.bool_]:
-    codes, known = codes_and_texts(column)
-    return np.array([*(text in texts for text in known), False])[codes]

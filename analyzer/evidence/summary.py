@@ -348,15 +348,9 @@ class Summary(WithIssues):
             return 3
         left = sum(
             self.open_by_check[number][Status.FAIL] + self.undecided_of(number, strict=strict)
-            for number in self.counting(fail_on)
+            for number in self.checklist.counting(fail_on)
         )
         return 1 if left else 0
-
-    def counting(self, fail_on: Severity) -> list[int]:
-        """Return the checks (by position) that are as severe as `fail_on`, or more."""
-        severities = list(Severity)
-        counting = severities[: severities.index(fail_on) + 1]
-        return [number for number, one in enumerate(self.checklist.checks) if one.severity in counting]
 
     @cached_property
     def open_by_check(self) -> list[dict[str, int]]:

@@ -20,7 +20,7 @@ from analyzer.controls.vocabulary import JUDGED_KINDS, Reason, Status
 from analyzer.evidence.schema import TALLIES
 from analyzer.judging.staleness import EXACT
 from analyzer.judging.waivers import Covered, nothing_covered
-from analyzer.reading.columns import NO_TIME, codes_and_texts, micros_of, times_from
+from analyzer.reading.columns import NO_TIME, codes_and_texts, has_text, micros_of, times_from
 from analyzer.reading.layout import ROOT_USER, Kind
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def _of_users(users: pd.DataFrame) -> Columns:
 def _of_open(findings: pa.Table) -> Columns:
     """Return how many users, roots and accounts have something open."""
     status, reason = findings["status"], findings["reason"]
-    is_open = _among(status, Status.FAIL, Status.NOT_CHECKED) & ~_among(reason, Reason.MANUAL)
+    is_open = has_text(status, (Status.FAIL, Status.NOT_CHECKED)) & ~has_text(reason, (Reason.MANUAL,))
     mine = pa.array(is_open & np.asarray(findings["waiver"].is_null()))
     rows = findings.select(["account_id", "source", "line", "user", "status", "severity"]).filter(mine)
     # A finding on an account as a whole has no line, and stands among those of a row.
@@ -245,7 +245,7 @@ def _of_open(findings: pa.Table) -> Columns:
     severity, known = codes_and_texts(rows["severity"])
     severities = [one.value for one in Severity]
     gravest = np.array([*(severities.index(one) for one in known), len(severities)])[severity]
-    fails = _among(rows["status"], Status.FAIL).astype(np.int64)
+    fails = has_text(rows["status"], (Status.FAIL,)).astype(np.int64)
     is_root = pc.fill_null(pc.equal(rows["user"], ROOT_USER), fill_value=False).to_numpy()[first]
     names = [*accounts, None]
     return _counted(
@@ -254,12 +254,6 @@ def _of_open(findings: pa.Table) -> Columns:
         status=(np.maximum.reduceat(fails, first), [Status.NOT_CHECKED.value, Status.FAIL.value]),
         severity=(np.minimum.reduceat(gravest, first), severities),
     )
-
-
-def _among(column: pa.ChunkedArray, *texts: str) -> npt.NDArray[np.bool_]:
-    codes, known = codes_and_texts(column)
-    found: npt.NDArray[np.bool_] = np.array([*(one in texts for one in known), False])[codes]
-    return found
 
 
 def _of_idle(unused: pa.Table) -> Columns:

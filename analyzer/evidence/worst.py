@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import Outcome, Reason, Status
-from analyzer.reading.columns import codes_and_texts
+from analyzer.reading.columns import codes_and_texts, has_text
 from analyzer.reading.issues import CODES
 
 if TYPE_CHECKING:
@@ -126,18 +126,18 @@ def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, i
 
     def is_open(batch: pa.Table) -> Flags:
         not_waived: Flags = np.asarray(batch["waiver"].is_null(), bool)
-        return not_waived & _is_in(batch["status"], (Status.FAIL, Status.NOT_CHECKED))
+        return not_waived & has_text(batch["status"], (Status.FAIL, Status.NOT_CHECKED))
 
     def is_main(batch: pa.Table) -> Flags:
         if checklist.unused is None:
             return np.ones(batch.num_rows, bool)
         first = checklist.unused
-        return _is_in(batch["control"], (first.control.id,)) & _of_requirement(batch, first.requirement)
+        return has_text(batch["control"], (first.control.id,)) & _of_requirement(batch, first.requirement)
 
     def is_grave(batch: pa.Table) -> Flags:
         # That the kind of a device is not in the report holds for every account: it is said once, below the controls.
-        said_elsewhere = _is_in(batch["reason"], (Reason.MANUAL,))
-        return is_open(batch) & _is_in(batch["severity"], (Severity.CRITICAL, Severity.HIGH)) & ~said_elsewhere
+        said_elsewhere = has_text(batch["reason"], (Reason.MANUAL,))
+        return is_open(batch) & has_text(batch["severity"], (Severity.CRITICAL, Severity.HIGH)) & ~said_elsewhere
 
     groups = {
         UNUSED: Choice((*needs, "requirement"), lambda batch: is_open(batch) & is_main(batch)),
@@ -175,16 +175,10 @@ def _all_of_their_users(
     return rows.take(pa.array(chosen[np.lexsort([order.of(rows)[chosen], of_user[chosen]])]))
 
 
-def _is_in(column: pa.ChunkedArray, texts: Sequence[str]) -> Flags:
-    codes, known = codes_and_texts(column)
-    found: Flags = np.array([*(text in texts for text in known), False])[codes]
-    return found
-
-
 def _of_requirement(batch: pa.Table, requirement: str | None) -> Flags:
     if requirement is None:
         return np.asarray(batch["requirement"].is_null())
-    return _is_in(batch["requirement"], (requirement,))
+    return has_text(batch["requirement"], (requirement,))
 
 
 class _Lowest:

@@ -79,6 +79,13 @@ def codes_and_texts(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], lis
     return codes_in(values).astype(np.int64), values.dictionary.to_pylist()
 
 
+def has_text(column: pa.ChunkedArray, texts: Collection[str]) -> npt.NDArray[np.bool_]:
+    """Where an Arrow column of few texts has one of `texts`; False where it has none."""
+    codes, known = codes_and_texts(column)
+    hits = np.array([*(text in texts for text in known), False])  # the last place answers for code -1
+    return hits[codes]
+
+
 def coded(codes: npt.NDArray[Any], categories: Sequence[str]) -> pd.Series[Any]:
     """Return a category column from codes; -1 is NA."""
     dtype = _category(tuple(categories))

@@ -12,15 +12,14 @@ import pytest
 from analyzer.controls.checklist import make_checklist
 from analyzer.pipeline import Settings
 from tests.cli.running import run
-from tests.history.running import history
+from tests.history.running import followed, history
 from tests.history.simulator import simulate
 from tests.history.truth import truth
-from tests.reports import COLUMNS_16, COLUMNS_22, csv_of, key, password, root, unused, user, write
+from tests.reports import COLUMNS_16, COLUMNS_22, csv_of, key, password, root, user, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from analyzer.controls.checklist import Checklist
     from analyzer.evidence.history import History
     from tests.history.truth import Span
 
@@ -85,17 +84,6 @@ def fits(row: dict[str, Any], opened: datetime, closed: datetime | None) -> bool
         and row["open_days_min"] <= days
         and (row["open_days_max"] is None if earliest is None else days <= row["open_days_max"])
     )
-
-
-def followed(
-    folder: Path,
-    days: dict[str, list[dict[str, str]]],
-    checklist: Checklist | None = None,
-    **options: Any,  # noqa: ANN401
-) -> History:
-    for day, rows in days.items():
-        write(folder / "in" / f"{day}_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), *rows))
-    return history([str(folder / "in")], Settings(checklist or unused(), every_snapshot=True), **options)
 
 
 def bounds_of(found: History) -> list[list[str]]:

@@ -11,29 +11,17 @@ import pytest
 from analyzer.controls.checklist import make_checklist
 from analyzer.errors import InputError
 from analyzer.pipeline import Settings
-from tests.history.running import history
+from tests.history.running import followed, history
 from tests.history.simulator import expected_lifetimes, simulate
-from tests.reports import csv_of, key, password, root, unused, user, write
+from tests.reports import csv_of, key, password, unused, user, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from analyzer.controls.checklist import Checklist
     from analyzer.evidence.history import History
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNT = "111122223333"
-
-
-def followed(
-    folder: Path,
-    days: dict[str, list[dict[str, str]]],
-    checklist: Checklist | None = None,
-    **options: Any,  # noqa: ANN401
-) -> History:
-    for day, rows in days.items():
-        write(folder / "in" / f"{day}_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), *rows))
-    return history([str(folder / "in")], Settings(checklist or unused(), every_snapshot=True), **options)
 
 
 def states(found: History) -> list[tuple[str, ...]]:

@@ -56,9 +56,7 @@ class AuditShowing(Showing):
 
     def facts(self, run: "Run[Summary]", ending: "Ending") -> dict[str, Any]:
         """Return the counts of an audit, and what makes its exit code, as plain data."""
-        from analyzer.evidence.answer import exit_reason  # noqa: PLC0415
-
-        return run.summary.facts | {"exit_reason": exit_reason(run.summary, **ending._asdict())}
+        return run.summary.facts | {"exit_reason": ending.reason(run.summary)}
 
     def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:
         """Return the findings that JSON has: none where --tables left them out."""

@@ -151,7 +151,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     if (store is None) == (not paths):
         raise UsageError("give reports, or --store", "see credreport history --help")
     checklist, account, series = judging.checklist(), judging.account(), values.series(as_of_series)
-    captured_at, least = judging.times(), values.severity(fail_on)
+    times, limits, least = judging.times(), judging.limits(), values.severity(fail_on)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
@@ -160,7 +160,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     with progress(shown=showing.progress) as bars:
         run = pipeline.history(
             paths,
-            pipeline.Settings(checklist, None, True, account, captured_at, judging.limits()),  # noqa: FBT003 - every one
+            pipeline.Settings(checklist, every_snapshot=True, account_id=account, captured_at=times, limits=limits),
             evidence.output,
             store=store,
             series=series,

@@ -89,12 +89,13 @@ def show_what_fits(console: Console, shares: Sequence[Share], draw: Callable[[Co
 
     `draw` prints to a console what a share lets it.
     """
-    for share in shares:
+
+    def fits(share: Share) -> bool:
         text = StringIO()
         draw(open_console(like=console, file=text), share)
-        if text.getvalue().count("\n") <= _SCREEN:
-            break
-    draw(console, share)
+        return text.getvalue().count("\n") <= _SCREEN
+
+    draw(console, next((share for share in shares[:-1] if fits(share)), shares[-1]))
 
 
 def print_line(console: Console, text: str | Text, style: str = "", *, hang: int | None = None) -> None:
