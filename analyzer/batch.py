@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from analyzer.controls.checklist import Checklist
     from analyzer.evidence.settings import Settings
     from analyzer.judging.truth import Flags
     from analyzer.reading.issues import Row
@@ -72,12 +73,12 @@ class Result:
 class Judging:
     """How a batch is judged: only the tables `wanted` are made.
 
-    `trend` takes the rows of accounts of which a snapshot before the judged one was read too, those of both, and which
-    of them are of the newer one; what it gives is `found`.
+    `trend` takes the checklist, the rows of accounts of which a snapshot before the judged one was read too, those of
+    both, and which of them are of the newer one; what it gives is `found`.
     """
 
     settings: Settings
-    trend: Callable[[Tables, Flags], Any]
+    trend: Callable[[Checklist, Tables, Flags], Any]
     wanted: tuple[str, ...] = JUDGED_TABLES
 
     def of(self, batch: Batch) -> Result:
@@ -90,7 +91,7 @@ class Judging:
         if found is None:
             return result
         if (both := found.with_earlier(log)) is not None:
-            result.found = self.trend(*both)
+            result.found = self.trend(settings.checklist, *both)
         tables = found.judged(settings.as_of, result)
         _note_evidence_of_unknown_age(result.inputs, settings.as_of, log)
         users = tables.users

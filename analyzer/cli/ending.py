@@ -17,21 +17,22 @@ if TYPE_CHECKING:
 Rows: TypeAlias = "tuple[str, Iterable[str] | None] | None"
 """A list that JSON has behind the facts: its name, and its objects as JSON, or none where they were not kept."""
 
+Facts: TypeAlias = "Callable[[], dict[str, Any]]"
+"""What makes the plain data that JSON has: to make it takes time."""
 
-def show(facts: dict[str, Any], draw: Callable[[], None], showing: Showing, rows: Rows = None) -> None:
-    """Print `facts`, and `rows` behind them, as JSON, or call `draw`, or print nothing, as `showing` has it."""
+
+def show(facts: Facts, draw: Callable[[], None], showing: Showing, rows: Rows = None) -> None:
+    """Print what `facts` gives, and `rows` behind it, as JSON, or call `draw`, or print nothing: see `showing`."""
     if showing.as_json:
         name, found = rows or ("", None)
-        if rows and found is None:
-            facts = {**facts, name: None}
-        print_json(facts, name, found)
+        print_json(facts() | ({name: None} if rows and found is None else {}), name, found)
     elif not showing.quiet:
         draw()
 
 
 def end(  # noqa: PLR0913 - what was found, and how it is shown
     code: int,
-    facts: dict[str, Any],
+    facts: Facts,
     left: Left,
     draw: Callable[[], None],
     showing: Showing,
@@ -46,7 +47,8 @@ def end(  # noqa: PLR0913 - what was found, and how it is shown
     code = 0 if exit_zero and code == 1 else code
     output = left.folder
     try:
-        show({**facts, "output": output, "files": left.files, "exit_code": code}, draw, showing, rows)
+        files = {"output": output, "files": left.files, "exit_code": code}
+        show(lambda: facts() | files, draw, showing, rows)
     except (Exception, Interrupted) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
         silence()
         complain(f"the summary could not be shown: {error}", f"the evidence is complete in {output}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer import __version__
@@ -73,4 +73,13 @@ def rendered(manifest_digest: str, settings: Mapping[str, Any], outputs: Sequenc
 
 
 def _versions(libraries: Sequence[str]) -> dict[str, str]:
-    return {PROGRAM: __version__} | {name.lower(): version(name) for name in libraries}
+    return {PROGRAM: __version__} | {name.lower(): _version(name) for name in libraries}
+
+
+def _version(library: str) -> str:
+    loaded = sys.modules.get(library.lower())
+    if loaded is not None:
+        return str(loaded.__version__)
+    from importlib.metadata import version  # noqa: PLC0415 - takes a while to load
+
+    return version(library)

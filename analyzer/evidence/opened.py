@@ -13,8 +13,6 @@ import pyarrow as pa
 
 from analyzer.errors import AnalyzerError, InputError
 from analyzer.evidence import storage
-from analyzer.evidence.comparison import Comparison
-from analyzer.evidence.history import History
 from analyzer.evidence.inputs import inputs_of_facts
 from analyzer.evidence.seal import MANIFEST, manifest_of, no_evidence_set, read_manifest
 from analyzer.evidence.settings import Settings
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyarrow import parquet
 
+    from analyzer.evidence.comparison import Comparison
+    from analyzer.evidence.history import History
     from analyzer.evidence.tables import Whole
     from analyzer.evidence.worst import Choice
 
@@ -113,11 +113,15 @@ class EvidenceSet:
     @cached_property
     def history(self) -> History:
         """What a history found."""
+        from analyzer.evidence.history import History  # noqa: PLC0415 - audits have none
+
         return History.of(self.manifest, {name: self.table(name) for name in self.files})
 
     @cached_property
     def comparison(self) -> Comparison:
         """What a comparison found."""
+        from analyzer.evidence.comparison import Comparison  # noqa: PLC0415 - audits have none
+
         return Comparison.of(self.manifest, {name: self.table(name) for name in self.files})
 
     def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:

@@ -64,11 +64,14 @@ class Tally(StrEnum):
 def tallies_of(
     users: pd.DataFrame, credentials: pa.Table, findings: pa.Table, covered: Covered, checklist: Checklist
 ) -> pa.Table:
-    """Return the tallies of judged tables, in which `covered` is what the waivers of the policy match."""
+    """Return the tallies of judged tables, in which `covered` is what the waivers of the policy match.
+
+    They are in no order: `joined` puts those of all batches in order.
+    """
     chosen = findings["chosen"].to_numpy().astype(np.int64)
     position = -1 if checklist.unused is None else checklist.checks.index(checklist.unused)
     unused = findings.select(["reason", "credential", "status", "idle_days"]).filter(pa.array(chosen == position))
-    return joined(
+    return pa.concat_tables(
         [
             _of_findings(findings, chosen, checklist),
             _table(Tally.CREDENTIALS, _of_credentials(credentials)),

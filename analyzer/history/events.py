@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -36,48 +36,46 @@ _COUNTED: Final = {
 """The events that each count of a trend adds up."""
 
 
-@dataclass(frozen=True)
-class Trending:
-    """How the judged snapshots of an audit are compared with those before, by control: events are only counted."""
+def trend_of(checklist: Checklist, tables: Tables, is_new: npt.NDArray[np.bool_]) -> pa.Table:
+    """Return the trend (columns: `TREND_OF_AUDIT`) of accounts that have one snapshot on either side.
 
-    checklist: Checklist
+    `is_new` says which rows are of the newer one, which is judged. Events are only counted, by control.
+    """
+    once, users = _each_control_once(checklist), tables.users
+    captured = microseconds(users["captured_at"])
+    said = verdicts_on(tables, captured, once)
+    lives, event = _lives_and_events(users, tables.credentials, said, once.checks)
+    names = users["account_id"].astype("str").to_numpy()
+    accounts, first = np.unique(names[is_new], return_index=True)
+    before = dict(zip(names[~is_new], captured[~is_new], strict=True))
+    controls = [one.control.id for one in once.checks]
+    keys = pd.MultiIndex.from_product([accounts, controls])
+    found = pd.DataFrame({name: lives[name].astype("str") for name in ("account_id", "control")})
 
-    def of(self, tables: Tables, is_new: npt.NDArray[np.bool_]) -> pa.Table:
-        """Return the trend (columns: `TREND_OF_AUDIT`) of accounts that have one snapshot on either side."""
-        checklist, users = self._once, tables.users
-        captured = microseconds(users["captured_at"])
-        said = verdicts_on(tables, captured, checklist)
-        lives, event = _lives_and_events(users, tables.credentials, said, checklist.checks)
-        names = users["account_id"].astype("str").to_numpy()
-        accounts, first = np.unique(names[is_new], return_index=True)
-        before = dict(zip(names[~is_new], captured[~is_new], strict=True))
-        controls = [one.control.id for one in checklist.checks]
-        keys = pd.MultiIndex.from_product([accounts, controls])
-        found = pd.DataFrame({name: lives[name].astype("str") for name in ("account_id", "control")})
+    def count(events: Sequence[str]) -> pa.Array:
+        sizes = found[np.isin(event, events)].value_counts(["account_id", "control"])
+        return pa.array(sizes.reindex(keys, fill_value=0).to_numpy(np.int64))
 
-        def count(events: Sequence[str]) -> pa.Array:
-            sizes = found[np.isin(event, events)].value_counts(["account_id", "control"])
-            return pa.array(sizes.reindex(keys, fill_value=0).to_numpy(np.int64))
+    times = (captured[is_new][first], np.array([before[one] for one in accounts], np.int64))
+    columns = [
+        *(pa.array(keys.get_level_values(level), pa.string()) for level in (0, 1)),
+        *(times_from(np.repeat(one, len(controls))) for one in times),
+        *(count(events) for events in _COUNTED.values()),
+    ]
+    return pa.table(columns, names=TREND_OF_AUDIT.names).cast(TREND_OF_AUDIT)
 
-        times = (captured[is_new][first], np.array([before[one] for one in accounts], np.int64))
-        columns = [
-            *(pa.array(keys.get_level_values(level), pa.string()) for level in (0, 1)),
-            *(times_from(np.repeat(one, len(controls))) for one in times),
-            *(count(events) for events in _COUNTED.values()),
-        ]
-        return pa.table(columns, names=TREND_OF_AUDIT.names).cast(TREND_OF_AUDIT)
 
-    def joined(self, parts: Sequence[pa.Table]) -> pa.Table:
-        """Return the trend of all batches, by account and then as the controls stand in the checklist."""
-        whole = pa.concat_tables([TREND_OF_AUDIT.empty_table(), *parts]).unify_dictionaries().combine_chunks()
-        names = pa.chunked_array(whole["account_id"]).cast(pa.string())
-        return whole.take(pa.array(np.argsort(names.to_numpy(zero_copy_only=False), kind="stable")))
+def joined_trends(parts: Sequence[pa.Table]) -> pa.Table:
+    """Return the trend of all batches, by account and then as the controls stand in the checklist."""
+    whole = pa.concat_tables([TREND_OF_AUDIT.empty_table(), *parts]).unify_dictionaries().combine_chunks()
+    names = pa.chunked_array(whole["account_id"]).cast(pa.string())
+    return whole.take(pa.array(np.argsort(names.to_numpy(zero_copy_only=False), kind="stable")))
 
-    @property
-    def _once(self) -> Checklist:
-        """The checklist with each control once, whatever requirements it stands for."""
-        checks = {one.control.id: one for one in reversed(self.checklist.checks)}
-        return replace(self.checklist, checks=tuple(reversed(checks.values())))
+
+def _each_control_once(checklist: Checklist) -> Checklist:
+    """Return the checklist with each control once, whatever requirements it stands for."""
+    checks = {one.control.id: one for one in reversed(checklist.checks)}
+    return replace(checklist, checks=tuple(reversed(checks.values())))
 
 
 def events_between(  # noqa: PLR0913 - two sides, and how they were judged

@@ -3,14 +3,21 @@
 paths -> survey -> run plan -> judge, batch by batch -> evidence set -> render
 """
 
-from analyzer.evidence.asked import Names
-from analyzer.evidence.settings import Settings
-from analyzer.pipeline.audits import audit, inspect, judge_reports
-from analyzer.pipeline.leaving import Left, Run
-from analyzer.pipeline.road import LOCAL, Engine, Road
-from analyzer.pipeline.sets import Shown, render, show, verify
-from analyzer.pipeline.snapshots import compare, history, ingest, stored
-from analyzer.rendering.render import Options
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from analyzer.evidence.asked import Names
+    from analyzer.evidence.settings import Settings
+    from analyzer.pipeline.audits import audit, inspect, judge_reports
+    from analyzer.pipeline.leaving import Left, Run
+    from analyzer.pipeline.road import LOCAL, Engine, Road
+    from analyzer.pipeline.sets import Shown, render, show, verify
+    from analyzer.pipeline.snapshots import compare, history, ingest, stored
+    from analyzer.rendering.render import Options
 
 __all__ = [
     "LOCAL",
@@ -33,3 +40,26 @@ __all__ = [
     "stored",
     "verify",
 ]
+
+if not TYPE_CHECKING:
+    # An audit needs no module of histories, a history none of audits, and each takes time to load: names are looked up
+    # when they are first used.
+    _NAMES_IN: Final[Mapping[str, tuple[str, ...]]] = {
+        "analyzer.evidence.asked": ("Names",),
+        "analyzer.evidence.settings": ("Settings",),
+        "analyzer.pipeline.audits": ("audit", "inspect", "judge_reports"),
+        "analyzer.pipeline.leaving": ("Left", "Run"),
+        "analyzer.pipeline.road": ("LOCAL", "Engine", "Road"),
+        "analyzer.pipeline.sets": ("Shown", "render", "show", "verify"),
+        "analyzer.pipeline.snapshots": ("compare", "history", "ingest", "stored"),
+        "analyzer.rendering.render": ("Options",),
+    }
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module  # noqa: PLC0415 - dir() shows what is public
+
+        for module, names in _NAMES_IN.items():
+            if name in names:
+                found = globals()[name] = getattr(import_module(module), name)
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,7 +17,6 @@ from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import joined, of_issues
 from analyzer.evidence.worst import notable
 from analyzer.evidence.writer import put_tables
-from analyzer.history.events import Trending
 from analyzer.judging.waivers import describe_waivers
 from analyzer.pipeline.leaving import Run, evidence_place, finish, left_at, left_out, remove_unlisted, sealed, table_of
 from analyzer.pipeline.road import LOCAL, Engine, Road, judged_together
@@ -31,11 +30,16 @@ from analyzer.survey.spool import NAME as SPOOL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
+
+    from analyzer.controls.checklist import Checklist
     from analyzer.engine import Progress
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.settings import Settings
     from analyzer.evidence.writer import Output, Writer
+    from analyzer.judging.truth import Flags
     from analyzer.reading.issues import Row
+    from analyzer.reading.normalizing import Tables
     from analyzer.survey.names import GivenTime
     from analyzer.survey.plan import Batch
     from analyzer.survey.survey import Survey
@@ -90,8 +94,7 @@ def judge_reports(
     road: Road, survey: Survey, settings: Settings, writer: Writer
 ) -> tuple[Summary, list[Row], list[Output]]:
     """Judge the reports of a survey; return the summary, the data issues, and the files of the tables."""
-    trending = Trending(settings.checklist)
-    judging = Judging(settings, trending.of, tuple(name for name in JUDGED_TABLES if name in writer.tables))
+    judging = Judging(settings, _trend_of, tuple(name for name in JUDGED_TABLES if name in writer.tables))
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot, trend=settings.trend)
     task = partial(_judge_and_write, judging, writer)
     found = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)
@@ -103,8 +106,21 @@ def judge_reports(
     if "issues" in writer.tables:
         writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
     tallies = joined([counted.tallies, of_issues(log.rows)])
-    trend = trending.joined(found.found) if found.found else None
+    trend = _joined_trends(found.found) if found.found else None
     return Summary(settings, counted.inputs, tallies, trend=trend), log.rows, writer.close(found.outputs)
+
+
+def _trend_of(checklist: Checklist, tables: Tables, is_new: Flags) -> pa.Table:
+    """Return the trend of accounts in a batch: see `history.events.trend_of`."""
+    from analyzer.history.events import trend_of  # noqa: PLC0415 - most audits have no snapshot before
+
+    return trend_of(checklist, tables, is_new)
+
+
+def _joined_trends(parts: Sequence[pa.Table]) -> pa.Table:
+    from analyzer.history.events import joined_trends  # noqa: PLC0415
+
+    return joined_trends(parts)
 
 
 def _evidence(

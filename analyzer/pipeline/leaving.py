@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from analyzer.evidence import folder as folders
 from analyzer.evidence import storage
-from analyzer.evidence.comparison import Comparison
-from analyzer.evidence.history import History
 from analyzer.evidence.manifest import rendered
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.seal import MANIFEST, RENDERED, own_digest, seal
-from analyzer.evidence.summary import Summary
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
 from analyzer.survey.files import is_url
@@ -27,10 +24,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analyzer.engine import Progress
+    from analyzer.evidence.comparison import Comparison
+    from analyzer.evidence.history import History
+    from analyzer.evidence.summary import Summary
     from analyzer.evidence.writer import Output
 
 
-Answer = TypeVar("Answer", Summary, History, Comparison)
+Answer = TypeVar("Answer", "Summary", "History", "Comparison")
 """What a run found, as every output shows it."""
 
 

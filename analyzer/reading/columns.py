@@ -37,6 +37,7 @@ def arrow_of(column: pd.Series[Any]) -> pa.ChunkedArray:
 
 def frame_of(columns: Mapping[str, Any]) -> pd.DataFrame:
     """Return Arrow columns as a frame: dictionaries become categories, the rest stays Arrow; numpy stays numpy."""
+    # Arrays, not Series: of these, pandas would make an index each, and compare them all.
     return pd.DataFrame({name: _in_frame(values) for name, values in columns.items()}, copy=False)
 
 
@@ -44,8 +45,8 @@ def _in_frame(values: object) -> object:
     if isinstance(values, pa.ChunkedArray) and pa.types.is_dictionary(values.type):
         values = values.unify_dictionaries().combine_chunks()
     if isinstance(values, pa.DictionaryArray):
-        return coded(codes_in(values), values.dictionary.to_pylist())
-    return column_of(values) if isinstance(values, pa.Array | pa.ChunkedArray) else values
+        return _coded(codes_in(values), values.dictionary.to_pylist())
+    return pd.arrays.ArrowExtensionArray(values) if isinstance(values, pa.Array | pa.ChunkedArray) else values
 
 
 def table_of(frame: pd.DataFrame, names: Sequence[str]) -> pa.Table:
@@ -88,8 +89,11 @@ def has_text(column: pa.ChunkedArray, texts: Collection[str]) -> npt.NDArray[np.
 
 def coded(codes: npt.NDArray[Any], categories: Sequence[str]) -> pd.Series[Any]:
     """Return a category column from codes; -1 is NA."""
-    dtype = _category(tuple(categories))
-    return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype, validate=False), copy=False)
+    return pd.Series(_coded(codes, categories), copy=False)
+
+
+def _coded(codes: npt.NDArray[Any], categories: Sequence[str]) -> pd.Categorical:
+    return pd.Categorical.from_codes(codes, dtype=_category(tuple(categories)), validate=False)
 
 
 @lru_cache(maxsize=256)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from analyzer.reading.containers import Content, DamagedError, find_header, is_gzip, is_zip, to_utf8
-from analyzer.reading.forms.marks import refusal
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, LimitError, Limits, check_lines_of
 from analyzer.reading.times import parse_generated_time
@@ -135,12 +134,11 @@ class _File:
         if file.size <= limits.harmless:
             return False
         is_csv = begins_as_csv(head)
-        if (
-            file.size > limits.other_forms
-            and not file.named
-            and not (is_csv or is_gzip(head) or isinstance(refusal(head), DamagedError))
-        ):
-            return True
+        if file.size > limits.other_forms and not (file.named or is_csv or is_gzip(head)):
+            from analyzer.reading.forms.marks import refusal  # noqa: PLC0415 - few inputs are that large
+
+            if not isinstance(refusal(head), DamagedError):
+                return True
         limits.check(file.size, is_csv=is_csv or is_gzip(head))
         if is_csv and isinstance(file.path, Path):
             with file.path.open("rb") as stream:

@@ -57,7 +57,7 @@ def render(
 
     with progress(shown=showing.progress) as bars:
         left = pipeline.render(folder, chosen, output, options=pipeline.Options(workbook_rows), progress=bars)
-    return end(0, {}, left, lambda: show_rendered(left), showing)
+    return end(0, dict, left, lambda: show_rendered(left), showing)
 
 
 def verify(
@@ -90,5 +90,5 @@ def verify(
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
         found = pipeline.verify(folder, inputs, progress=bars)
-    show(found.facts, lambda: show_verified(found), showing)
+    show(lambda: found.facts, lambda: show_verified(found), showing)
     return 0 if found.holds else 1

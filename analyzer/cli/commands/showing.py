@@ -113,5 +113,6 @@ def show_findings(
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
         found = pipeline.show(folder, names, most=most or _MOST, progress=bars)
-    show(found.facts, lambda: show_shown(found), showing, ("findings", found.as_json(most)) if as_json else None)
+    rows = ("findings", found.as_json(most)) if as_json else None
+    show(lambda: found.facts, lambda: show_shown(found), showing, rows)
     return 0

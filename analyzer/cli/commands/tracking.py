@@ -121,7 +121,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     found = run.summary
     why = found.exit_reason(exit_zero=exit_zero)
     draw = partial(show_comparison, run, why, verbose=showing.verbose)
-    return end(found.exit_code, found.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
+    return end(found.exit_code, lambda: found.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
 
 
 def history(  # noqa: PLR0913 - one parameter an option, or a block of them
@@ -172,7 +172,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
     why = run.summary.exit_reason(fail_on=least, strict=strict, exit_zero=exit_zero)
     draw = partial(show_history, run, why, verbose=showing.verbose)
-    return end(code, run.summary.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
+    return end(code, lambda: run.summary.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
 
 
 def ingest(  # noqa: PLR0913 - one parameter an option
@@ -201,7 +201,7 @@ def ingest(  # noqa: PLR0913 - one parameter an option
 
     with progress(shown=showing.progress) as bars:
         kept = pipeline.ingest(paths, store, account_id=account, captured_at=times, limits=limits, progress=bars)
-    show(kept.facts, lambda: show_ingest(kept, str(store)), showing)
+    show(lambda: kept.facts, lambda: show_ingest(kept, str(store)), showing)
     return kept.exit_code
 
 
@@ -216,5 +216,5 @@ def show_store(
     from analyzer.cli.screen import tracking as screen  # noqa: PLC0415
 
     found = pipeline.stored(folder)
-    show(found.facts, lambda: screen.show_store(found, str(folder)), Showing(as_json=as_json))
+    show(lambda: found.facts, lambda: screen.show_store(found, str(folder)), Showing(as_json=as_json))
     return 3 if found.damaged else 0

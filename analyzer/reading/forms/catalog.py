@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from analyzer.reading.forms.binaries import UNREAD
 from analyzer.reading.forms.dumps import LOST
 from analyzer.reading.forms.programs import PROGRAMS
 
@@ -23,12 +24,5 @@ READ: Final = (
 REFUSED: Final = {
     **{one.name: one.refused for one in PROGRAMS if one.refused},
     **{one.name: one.way_out for one in LOST},
-    "7z": "unpack it and give the files",
-    "rar": "unpack it and give the files",
-    "pickle": "loading one runs code that is in it: write Content, or json.dumps(answer, default=str), into the file",
-    "old Excel workbook": "save the sheet as CSV and name that file",
+    **UNREAD,
 }
-
-ARCHIVES: Final = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar"}
-"""Archives that are not read, by how they begin."""
-OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
