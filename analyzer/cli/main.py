@@ -6,6 +6,7 @@ was produced.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
@@ -73,6 +74,8 @@ def main() -> NoReturn:
     streams.prepare()
     signals.listen()
     _save_memory()
+    # To look for garbage while modules are loaded takes a tenth of a short run: see `engine.settle`.
+    gc.disable()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -45,16 +45,20 @@ def findings_table(users: pd.DataFrame, as_of: Micros, checks: Sequence[Check], 
     instant = as_of[verdicts.user_row]
     days = days_since(verdicts.time, instant)
     message = messages(verdicts, days, [one.control.messages for one in checks])
-    # Stable: within a credential, controls stay in the order of the checklist.
-    order = np.argsort(verdicts.user_row * len(SUBJECTS) + verdicts.subject, kind="stable")
-    verdicts, instant, days = verdicts.take(order), instant[order], days[order]
+    on_accounts = told.on_accounts
+    place = verdicts.user_row * len(SUBJECTS) + verdicts.subject
+    if (place[1:] < place[:-1]).any():  # a single control on credentials is in order already
+        # Stable: within a credential, controls stay in the order of the checklist.
+        order = np.argsort(place, kind="stable")
+        verdicts, instant, days, on_accounts = verdicts.take(order), instant[order], days[order], on_accounts[order]
+        message = message.take(pa.array(order))
     columns = {
-        **_of_reports(users, verdicts.user_row, told.on_accounts[order]),
+        **_of_reports(users, verdicts.user_row, on_accounts),
         **_of_checks(checks, verdicts.chosen),
         **_of_verdicts(verdicts, instant, days),
         "as_of": pa.array(instant).cast(TIME),
-        "message": message.take(pa.array(order)),
-        "waiver": few_texts(np.full(len(order), -1), []),
+        "message": message,
+        "waiver": few_texts(np.full(len(place), -1), []),
         "chosen": pa.array(verdicts.chosen),
     }
     return pa.table({name: columns[name] for name in FINDINGS})
@@ -66,11 +70,13 @@ def _of_reports(
     """Return what the reports say of each verdict's row."""
     rows = table_of(users, ("account_id", "captured_at", "source", "user", "arn", "line"))
     found = rows.take(pa.array(user_row))
-    # A finding on an account as a whole is none on the row at which it stands.
-    whole = pa.array(on_accounts)
-    return {name: found[name] for name in ("account_id", "captured_at", "source")} | {
-        name: pc.if_else(whole, pa.scalar(None, found[name].type), found[name]) for name in ("user", "arn", "line")
-    }
+    columns = {name: found[name] for name in found.column_names}
+    if on_accounts.any():
+        # A finding on an account as a whole is none on the row at which it stands.
+        whole = pa.array(on_accounts)
+        for name in ("user", "arn", "line"):
+            columns[name] = pc.if_else(whole, pa.scalar(None, found[name].type), found[name])
+    return columns
 
 
 def _of_checks(checks: Sequence[Check], chosen: npt.NDArray[np.int16]) -> dict[str, pa.Array]:

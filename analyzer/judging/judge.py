@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,7 +15,7 @@ from analyzer.judging.facts import Facts
 from analyzer.judging.findings import findings_table
 from analyzer.judging.rules import RULES, where_root_is
 from analyzer.judging.snapshots import ORDER_UNKNOWN, snapshot_of
-from analyzer.judging.staleness import EXACT, age_days, is_because
+from analyzer.judging.staleness import EXACT, age_days, first_of, is_because
 from analyzer.judging.subjects import Instants, Ruling, Subjects
 from analyzer.judging.truth import Truth
 from analyzer.judging.verdicts import SUBJECTS, Verdicts
@@ -168,37 +168,41 @@ class _Bench:
 
     def credentials(self, columns: Sequence[str], unused: Verdicts | None) -> pa.Table:
         """Return all credentials, with what `unused-credentials` (None: not judged) says of each."""
-        found = self._days_and_outcome(unused)
+        made = {"age_days": self._age_days, "idle_days": self._idle_days, "outcome": partial(self._outcome, unused)}
         of_user = [name for name in columns if name in _OF_USER]
-        own = [name for name in columns if name not in _OF_USER and name not in found]
+        own = [name for name in columns if name not in _OF_USER and name not in made]
         tables = [table_of(self._tables.credentials, own)]
         if of_user:
             tables.append(table_of(self._tables.users, of_user).take(pa.array(self._user_row)))
+        found = {name: make() for name, make in made.items() if name in columns}
         for table in tables:
             found |= dict(zip(table.column_names, table.columns, strict=True))
         return pa.table({name: found[name] for name in columns})
 
-    def _days_and_outcome(self, unused: Verdicts | None) -> dict[str, pa.Array | pa.ChunkedArray]:
-        """Return the days of all credentials, and what `unused-credentials` (None: not judged) says of each."""
-        credentials, last_use = self._credentials, self._instants.last_use
-        outcome = np.select(
+    def _outcome(self, unused: Verdicts | None) -> pa.DictionaryArray:
+        """Return what became of each credential, and what `unused-credentials` says of it."""
+        credentials = self._credentials
+        outcome = first_of(
             [
-                credentials.flag("is_root").yes,
-                ~credentials.among("kind", *JUDGED_KINDS),
-                credentials.flag("active").no,
+                (credentials.flag("is_root").yes, Outcome.ROOT.code),
+                (~credentials.among("kind", *JUDGED_KINDS), Outcome.CERTIFICATE.code),
+                (credentials.flag("active").no, Outcome.INACTIVE.code),
             ],
-            [one.code for one in (Outcome.ROOT, Outcome.CERTIFICATE, Outcome.INACTIVE)],
-            default=-1,
+            -1,
         )
         if unused is not None:
             outcome[unused.credential_row] = _OUTCOME_OF_STATUS[unused.status]
-        # Only what is known: here no reason stands beside the number to call it an upper bound.
-        exact = last_use.because(*EXACT) & ~credentials.among("kind", Kind.CERTIFICATE)
-        return {
-            "age_days": age_days(credentials, self._as_of),
-            "idle_days": pa.array(last_use.days(self._as_of), mask=~exact),
-            "outcome": few_texts(outcome, list(Outcome)),
-        }
+        return few_texts(outcome, list(Outcome))
+
+    def _age_days(self) -> pa.Array:
+        return age_days(self._credentials, self._as_of)
+
+    def _idle_days(self) -> pa.Array:
+        """Return the days for which each credential lay idle, where they are known."""
+        last_use = self._instants.last_use
+        # No reason stands beside the number to call it an upper bound.
+        exact = last_use.because(*EXACT) & ~self._credentials.among("kind", Kind.CERTIFICATE)
+        return pa.array(last_use.days(self._as_of), mask=~exact)
 
 
 def _on_users(number: int, ruling: Ruling, rows: Rows) -> Verdicts:
@@ -217,16 +221,15 @@ def _verdicts(  # noqa: PLR0913 - the columns it is made of
     kind: npt.NDArray[np.int8],
 ) -> Verdicts:
     """Return the verdicts on the rows that are concerned."""
-    status = np.select(
+    status = first_of(
         [
-            is_because(ruling.reason, *NOT_APPLICABLE),
-            is_because(ruling.reason, Reason.ACTIVE_UNKNOWN),
-            ruling.fails.yes,
-            ruling.fails.no,
+            (is_because(ruling.reason, *NOT_APPLICABLE), Status.NOT_APPLICABLE.code),
+            (is_because(ruling.reason, Reason.ACTIVE_UNKNOWN), Status.NOT_CHECKED.code),
+            (ruling.fails.yes, Status.FAIL.code),
+            (ruling.fails.no, Status.PASS.code),
         ],
-        [one.code for one in (Status.NOT_APPLICABLE, Status.NOT_CHECKED, Status.FAIL, Status.PASS)],
-        default=Status.NOT_CHECKED.code,
-    ).astype(np.int8)
+        Status.NOT_CHECKED.code,
+    )
     found = Verdicts(
         np.full(len(status), number, np.int16),
         user_row,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from analyzer.controls.vocabulary import OF_ACCOUNT, Reason, Status
+from analyzer.judging.staleness import is_because
 from analyzer.reading.columns import NO_TIME
 from analyzer.reading.layout import SLOTS
 
@@ -54,7 +55,7 @@ class Verdicts:
     @property
     def on_accounts(self) -> npt.NDArray[np.bool_]:
         """Where verdicts are on an account as a whole."""
-        return np.isin(self.reason, [one.code for one in OF_ACCOUNT])
+        return is_because(self.reason, *OF_ACCOUNT)
 
     def undecided(self, rows: npt.NDArray[np.bool_]) -> Verdicts:
         """Return the verdicts, those of some rows of `users` turned into: not checked, the order is unknown."""

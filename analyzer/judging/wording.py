@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import BOUNDED, Reason
+from analyzer.judging.staleness import is_because
 from analyzer.reading.columns import times_from
 from analyzer.reading.layout import Kind
 from analyzer.reading.times import DAY
@@ -84,35 +85,23 @@ _PLACES: Final = ("{when}", "{date}")
 
 def messages(
     verdicts: Verdicts, days: npt.NDArray[np.int32], own: Sequence[Mapping[Reason, str | Mapping[Kind, str]]]
-) -> pa.ChunkedArray:
+) -> pa.Array:
     """Return the reason of each verdict in words.
 
     `days` are the whole days since the verdict's time. `own` are the words of each control that judges, where the
     common ones do not fit.
     """
-    texts, places = [pa.array([], pa.string())], [np.zeros(0, np.int64)]
-    for number, words in enumerate(own):
-        here = np.flatnonzero(verdicts.chosen == number)
-        first, which = _alike(verdicts, days, here)
-        places.append(here)
-        texts.append(_explain(verdicts.take(first), days[first], words).take(pa.array(which)))
-    together, place = pa.chunked_array(texts), np.concatenate(places)
-    if (np.diff(place) == 1).all():
-        return together
-    back = np.empty(len(place), np.int64)
-    back[place] = np.arange(len(place))
-    return together.take(pa.array(back))
+    first, which = _alike(verdicts, days)
+    return _explain(verdicts.take(first), days[first], own).take(pa.array(which))
 
 
-def _alike(
-    verdicts: Verdicts, days: npt.NDArray[np.int32], rows: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the first of those rows whose words are alike, and for each row which of them it is like."""
-    key = (verdicts.time[rows] // DAY) * len(Reason) + verdicts.reason[rows]
-    key = (key * len(Kind) + verdicts.kind[rows]) * _MOST_DAYS + days[rows]
+def _alike(verdicts: Verdicts, days: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the first of the verdicts whose words are alike, and for each verdict which of them it is like."""
+    # Where there is no time, a day before all others.
+    key = _form(verdicts, np.maximum(verdicts.time // DAY, -_MOST_DAYS)) * _MOST_DAYS + days
     which, distinct = pd.factorize(key)
     first = np.empty(len(distinct), np.int64)
-    first[which[::-1]] = rows[::-1]
+    first[which[::-1]] = np.arange(len(which))[::-1]
     return first, which
 
 
@@ -120,18 +109,22 @@ _MOST_DAYS: Final = 1 << 22
 """More days than there are between any two times."""
 
 
+def _form(verdicts: Verdicts, number: npt.NDArray[np.int64] | int = 0) -> npt.NDArray[np.int64]:
+    """Return a number for each verdict's control, reason and kind, with `number` before them."""
+    controls = int(verdicts.chosen.max(initial=0)) + 1
+    found: npt.NDArray[np.int64] = (number * controls + verdicts.chosen) * len(Reason) + verdicts.reason
+    return found * len(Kind) + verdicts.kind
+
+
 def _explain(
-    verdicts: Verdicts, days: npt.NDArray[np.int32], own: Mapping[Reason, str | Mapping[Kind, str]]
+    verdicts: Verdicts, days: npt.NDArray[np.int32], own: Sequence[Mapping[Reason, str | Mapping[Kind, str]]]
 ) -> pa.Array:
-    """Return the reasons of one control's verdicts."""
-    reasons, kinds, reason = list(Reason), list(Kind), verdicts.reason
-    texts = [[_text(one, of, own) for of in kinds] for one in reasons]
-    flat = [text for row in texts for text in row]
-    place = reason.astype(np.int64) * len(kinds) + verdicts.kind
-    heads, tails, dated, counted = (
-        pa.array(column).take(pa.array(place)) for column in zip(*map(_split, flat), strict=True)
-    )
-    bounded = np.isin(reason, [one.code for one in BOUNDED])
+    """Return the reasons of verdicts in words."""
+    reasons, reason = list(Reason), verdicts.reason
+    forms = [_split(_text(one, kind, words)) for words in own for one in reasons for kind in Kind]
+    form = pa.array(_form(verdicts))
+    heads, tails, dated, counted = (pa.array(column).take(form) for column in zip(*forms, strict=True))
+    bounded = is_because(reason, *BOUNDED)
     time = times_from(verdicts.time).cast(pa.date32()).cast(pa.string())
     spans = pc.binary_join_element_wise(
         pa.array([", ", ", at most "]).take(pa.array(bounded.astype(np.int8))),

@@ -88,6 +88,7 @@ class Engine:
     @contextmanager
     def _started(self) -> Iterator[Map]:
         """Yield what maps tasks over items, in their order."""
+        engine.settle()
         if self.run is not None:
             yield self.run
         elif self.writes_parts:

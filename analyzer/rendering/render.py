@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from analyzer.engine import SILENT
+from analyzer.engine import SILENT, settle
 from analyzer.evidence.writer import output_of
 from analyzer.rendering.registry import chosen
 
@@ -48,6 +48,7 @@ def render(
     if not wanted:
         return []
     progress.stage(" and ".join(one.doing for one in wanted))
+    settle()
 
     def rendered(one: Format) -> list[Output]:
         renderer = cast("Renderer", import_module(str(one.module)))
