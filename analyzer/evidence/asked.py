@@ -14,8 +14,8 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.controls.naming import numbers
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.errors import UsageError, did_you_mean, first_few, known
+from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.plain import json_rows
-from analyzer.evidence.summary import UNKNOWN_ACCOUNT
 from analyzer.evidence.worst import Choice
 from analyzer.judging.waivers import name_pattern
 from analyzer.reading.columns import has_text, lower_case, true_where

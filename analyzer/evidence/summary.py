@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ import pandas as pd
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status
-from analyzer.evidence.checks import check_of
+from analyzer.evidence.counted import UNKNOWN_ACCOUNT, Findings
 from analyzer.evidence.keys import keys_of
 from analyzer.evidence.plain import iso, plain_rows
 from analyzer.evidence.tally import Tally, counts_of, covered_of
@@ -20,18 +21,17 @@ from analyzer.reading.issues import CODES, IssueLog, Level
 from analyzer.reading.layout import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import numpy.typing as npt
     import pyarrow as pa
 
     from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.counted import Flags
     from analyzer.evidence.settings import Settings
     from analyzer.evidence.tables import Tables
     from analyzer.judging.waivers import Covered
 
-UNKNOWN_ACCOUNT: Final = "unknown"
-"""How rows of no known account are named where they are counted."""
 _SHOWN_OUTCOMES: Final = (*Status, Outcome.INACTIVE)
 
 
@@ -141,30 +141,23 @@ class Summary(WithIssues):
     # --- findings -----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def tally(self) -> pd.DataFrame:
-        """Findings counted by `chosen` (position of the check), `account_id`, `status`, `reason` and `waived`."""
-        found = counts_of(self.tallies, Tally.FINDINGS)
-        return found[["status", "reason", "count"]].assign(
-            chosen=check_of(found, self.checklist),
-            account_id=found["account_id"].fillna(UNKNOWN_ACCOUNT),
-            waived=found["waiver"].notna(),
-        )
-
-    @cached_property
-    def _open_tally(self) -> pd.DataFrame:
-        return _open_among(self.tally)
+    def findings_counted(self) -> Findings:
+        """All findings, counted by check, account, status and reason."""
+        return Findings.of(counts_of(self.tallies, Tally.FINDINGS), self.checklist, self.accounts)
 
     @cached_property
     def manual_accounts(self) -> dict[int, int]:
         """For checks (by position) that no report can decide somewhere: in how many accounts a person has to look."""
-        some = self._open_tally[_is_manual(self._open_tally)]
-        accounts = some.groupby("chosen")["account_id"].nunique()
-        return dict(zip(accounts.index.tolist(), accounts.tolist(), strict=True))
+        found = self.findings_counted
+        some = found.is_manual
+        pairs = set(zip(found.check[some].tolist(), found.account[some].tolist(), strict=True))
+        return dict(sorted(Counter(check for check, _ in pairs).items()))
 
     @property
     def made_later(self) -> int:
         """How many findings are about what was made after the reference instant."""
-        return int(self.tally["count"][self.tally["reason"] == Reason.CREATED_AFTER_AS_OF].sum())
+        found = self.findings_counted
+        return found.number(found.because(Reason.CREATED_AFTER_AS_OF))
 
     @property
     def unused_later(self) -> int:
@@ -179,9 +172,8 @@ class Summary(WithIssues):
     def _unused_because(self, reason: Reason) -> int:
         if self.checklist.unused is None:
             return 0
-        tally = self.tally
-        here = (tally["chosen"] == self.checklist.checks.index(self.checklist.unused)) & (tally["reason"] == reason)
-        return int(tally["count"][here].sum())
+        found, unused = self.findings_counted, self.checklist.checks.index(self.checklist.unused)
+        return found.number((found.check == unused) & found.because(reason))
 
     def in_doubt_of(self, kind: Kind) -> int:
         """Return how many of them are of `kind`."""
@@ -224,48 +216,32 @@ class Summary(WithIssues):
         And `judged`, their sum without those not applicable; `waived`; `manual`, left to a person and not waived;
         `open`: failing or undecided, without these two.
         """
-        return _whole_numbers(self._sums("chosen", self.tally).reindex(range(len(self.checklist.checks)), fill_value=0))
+        found, size = self.findings_counted, len(self.checklist.checks)
+        return _rows(found.sums(found.check, size))
 
     @cached_property
     def by_account(self) -> pd.DataFrame:
         """The same by account (index; `unknown` where no account is known), most failures first."""
-        counts = self._sums("account_id", self.tally[self.tally["chosen"].isin(self.checklist.summed)])
-        counts = counts.reindex(counts.index.union(list(self.accounts)), fill_value=0)
-        counts.index.name = "account_id"
-        return (
-            counts.reset_index()
-            .sort_values([Status.FAIL, Status.NOT_CHECKED, "account_id"], ascending=[False, False, True])
-            .set_index("account_id")
-        )
+        found = self.findings_counted
+        sums = found.sums(found.account, len(self.accounts), np.isin(found.check, list(self.checklist.summed)))
+        counts = pd.DataFrame(sums, index=pd.Index(self.accounts, dtype="str", name="account_id"))
+        # Accounts are in order already, and stay so among themselves.
+        return counts.take(np.lexsort((-sums[Status.NOT_CHECKED], -sums[Status.FAIL])))
 
     @cached_property
     def matrix(self) -> dict[Status, pd.DataFrame]:
         """For each status the findings by check (rows, positions) and account (columns, most failures first)."""
-        return {status: self._crossed(self.tally, status) for status in Status}
+        return {status: self._crossed(status) for status in Status}
 
     @cached_property
     def open_matrix(self) -> dict[Status, pd.DataFrame]:
         """The same of what fails or could not be decided and is not waived."""
-        return {status: self._crossed(self._open_tally, status) for status in (Status.FAIL, Status.NOT_CHECKED)}
+        is_open = self.findings_counted.is_open
+        return {status: self._crossed(status, is_open) for status in (Status.FAIL, Status.NOT_CHECKED)}
 
-    def _crossed(self, tally: pd.DataFrame, status: Status) -> pd.DataFrame:
-        some = tally[(tally["status"] == status).to_numpy()]
-        return _counted_by(some["chosen"], some["account_id"], some["count"]).reindex(
-            index=range(len(self.checklist.checks)), columns=list(self.by_account.index), fill_value=0
-        )
-
-    def _sums(self, by: str, tally: pd.DataFrame) -> pd.DataFrame:
-        sums = _counted_by(tally[by], tally["status"], tally["count"]).reindex(columns=list(Status), fill_value=0)
-        not_waived = _open_among(tally)
-        manual = _is_manual(not_waived)
-        parts = {
-            "waived": tally[tally["waived"].to_numpy(dtype=bool)],
-            "manual": not_waived[manual],
-            "open": not_waived[~manual],
-        }
-        for name, some in parts.items():
-            sums[name] = some.groupby(by)["count"].sum().reindex(sums.index, fill_value=0)
-        return sums.assign(judged=sums[list(Status)].sum(axis=1) - sums[Status.NOT_APPLICABLE])
+    def _crossed(self, status: Status, where: Flags | None = None) -> pd.DataFrame:
+        counts = self.findings_counted.matrix(len(self.checklist.checks), status, where)
+        return pd.DataFrame(counts, columns=pd.Index(self.accounts, dtype="str"))[list(self.by_account.index)]
 
     @cached_property
     def totals(self) -> dict[str, int]:
@@ -355,11 +331,9 @@ class Summary(WithIssues):
     @cached_property
     def open_by_check(self) -> list[dict[str, int]]:
         """For each check how much of it fails (`fail`) and is undecided (`not_checked`), without what is waived."""
-        sums = {status: found.sum(axis=1).tolist() for status, found in self.open_matrix.items()}
-        return [
-            {status.value: int(counts[number]) for status, counts in sums.items()}
-            for number in range(len(self.checklist.checks))
-        ]
+        found, size = self.findings_counted, len(self.checklist.checks)
+        sums = found.sums(found.check, size, found.is_open)
+        return [{name: one[name] for name in (Status.FAIL, Status.NOT_CHECKED)} for one in _rows(sums)]
 
     def undecided_of(self, number: int, *, strict: bool = False) -> int:
         """Return how much of a check a better report would decide; with `strict` also what is left to a person."""
@@ -400,7 +374,7 @@ class Summary(WithIssues):
             else {},
             "by_account": {
                 str(account): {**counts, "failing": failing[str(account)]}
-                for account, counts in zip(self.by_account.index, _whole_numbers(self.by_account), strict=True)
+                for account, counts in zip(self.by_account.index, _rows(self.by_account), strict=True)
             },
             "waivers": plain_rows(self.waivers),
             "reports": len(self.inputs),
@@ -438,25 +412,16 @@ class Summary(WithIssues):
 
     def _failing_controls(self) -> dict[str, list[dict[str, Any]]]:
         """Return for each account how often each control fails there, where it does."""
-        failing = self._crossed(self.tally, Status.FAIL)
+        checks = self.checklist.checks
+        counts = self.findings_counted.matrix(len(checks), Status.FAIL).T.tolist()
         return {
-            str(account): [
-                {"control": one.control.id, "requirement": one.requirement, "fail": int(count)}
-                for one, count in zip(self.checklist.checks, column, strict=True)
+            account: [
+                {"control": one.control.id, "requirement": one.requirement, "fail": count}
+                for one, count in zip(checks, column, strict=True)
                 if count
             ]
-            for account, column in zip(failing.columns, failing.to_numpy().T, strict=True)
+            for account, column in zip(self.accounts, counts, strict=True)
         }
-
-
-def _open_among(tally: pd.DataFrame) -> pd.DataFrame:
-    """Return the counts of what fails or could not be decided and is not waived."""
-    return tally[(tally["status"].isin([Status.FAIL, Status.NOT_CHECKED]) & ~tally["waived"]).to_numpy()]
-
-
-def _is_manual(tally: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Return which counts are of what is left to a person."""
-    return np.asarray(tally["reason"] == Reason.MANUAL, bool)
 
 
 def _counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[Any]) -> pd.DataFrame:
@@ -468,5 +433,7 @@ def _counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[
     return pd.DataFrame(sums, index=row_names, columns=column_names)
 
 
-def _whole_numbers(counts: pd.DataFrame) -> list[dict[str, int]]:
-    return [{str(name): int(count) for name, count in row.items()} for row in counts.to_dict("records")]
+def _rows(counts: Mapping[str, npt.NDArray[np.int64]] | pd.DataFrame) -> list[dict[str, int]]:
+    """Return the rows of columns of counts."""
+    columns = {str(name): column.tolist() for name, column in counts.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -20,7 +20,7 @@ from analyzer.controls.vocabulary import JUDGED_KINDS, Reason, Status
 from analyzer.evidence.schema import TALLIES
 from analyzer.judging.staleness import EXACT
 from analyzer.judging.waivers import Covered, nothing_covered
-from analyzer.reading.columns import NO_TIME, codes_and_texts, has_text, micros_of, times_from
+from analyzer.reading.columns import NO_TIME, codes_and_texts, codes_in, has_text, micros_of, times_from
 from analyzer.reading.layout import ROOT_USER, Kind
 
 if TYPE_CHECKING:
@@ -90,49 +90,43 @@ def of_issues(issues: Iterable[Row]) -> pa.Table:
 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:
-    """Return tallies of several tables as one, in the order of their keys."""
+    """Return tallies of several tables as one, in the order of their keys; what is missing comes last."""
     every = pa.concat_tables([TALLIES.empty_table(), *tables]).unify_dictionaries()
-    # By number, not as texts: there may be a million rows.
-    texts: dict[str, pa.Array] = {}
-    for number, field in enumerate(TALLIES):
-        if pa.types.is_dictionary(field.type):
-            codes, texts[field.name] = _in_order(every[field.name].combine_chunks())
-            every = every.set_column(number, field.name, codes)
-    parts = [_summed(every, tally) for tally in range(len(texts["tally"]))]
-    summed = pa.concat_tables([every.slice(0, 0), *parts])
-    for number, field in enumerate(TALLIES):
-        if field.name in texts:
-            codes = summed[field.name].combine_chunks()
-            summed = summed.set_column(number, field, pa.DictionaryArray.from_arrays(codes, texts[field.name]))
-    return summed.cast(TALLIES)
+    columns = {name: _in_order(every[name].combine_chunks()) for name in _KEYS}
+    number = _numbered([codes for codes, _ in columns.values()])
+    _, first, which = np.unique(number, return_index=True, return_inverse=True)
+    count = np.zeros(len(first), np.int64)
+    np.add.at(count, which, every["count"].to_numpy())
+    latest = np.full(len(first), NO_TIME)
+    np.maximum.at(latest, which, micros_of(every["latest"]))
+    arrays = {"count": pa.array(count), "latest": times_from(latest)}
+    for name, (codes, values) in columns.items():
+        mine = codes[first]
+        indices = pa.array(mine, pa.int32(), mask=mine == len(values))
+        is_text = pa.types.is_dictionary(TALLIES.field(name).type)
+        arrays[name] = pa.DictionaryArray.from_arrays(indices, values) if is_text else values.take(indices)
+    return pa.table({name: arrays[name] for name in TALLIES.names}).cast(TALLIES)
 
 
-def _summed(every: pa.Table, tally: int) -> pa.Table:
-    """Return the sums of one tally, in the order of its keys; texts are numbers here, as they are in `every`.
-
-    It is grouped by the columns that it has, not by those that are null throughout: that takes much less memory.
-    """
-    mine = pc.equal(every["tally"], tally)
-    columns = {name: every[name].filter(mine) for name in every.column_names}
-    rows = pa.table({name: column for name, column in columns.items() if column.null_count < len(column)})
-    keys = [name for name in _KEYS if name in rows.column_names]
-    if not keys:
-        return every.slice(0, 0)
-    counted = rows.select([*keys, "count"]).append_column("latest", columns["latest"])
-    summed = counted.group_by(keys).aggregate([("count", "sum"), ("latest", "max")])
-    summed = summed.rename_columns([*keys, "count", "latest"]).sort_by([(name, "ascending") for name in keys])
-    arrays = [
-        summed[field.name] if field.name in summed.column_names else pa.nulls(summed.num_rows, field.type)
-        for field in every.schema
-    ]
-    return pa.table(arrays, schema=every.schema)
+def _in_order(column: pa.Array) -> tuple[Whole, pa.Array]:
+    """Return numbers that sort as the values of a column do, what is missing last, and the values by number."""
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    rank = np.empty(len(order) + 1, np.int64)
+    rank[order] = np.arange(len(order))
+    rank[-1] = len(order)  # the last place answers for code -1, null
+    return rank[codes_in(encoded)], encoded.dictionary.take(pa.array(order))
 
 
-def _in_order(column: pa.DictionaryArray) -> tuple[pa.Array, pa.Array]:
-    """Return numbers that sort as the texts of a column do, and the texts by number."""
-    order = pc.sort_indices(column.dictionary)
-    numbers = pc.sort_indices(order).cast(pa.int32())
-    return numbers.take(column.indices), column.dictionary.take(order)
+def _numbered(columns: Sequence[Whole]) -> Whole:
+    """Return a number for each combination of codes, which sort as these do."""
+    number, span = np.zeros(len(columns[0]), np.int64), 1
+    for codes in columns:
+        size = int(codes.max(initial=0)) + 1
+        if span * size > np.iinfo(np.int64).max:
+            number, span = pd.factorize(number, sort=True)[0].astype(np.int64), len(number)
+        number, span = number * size + codes, span * size
+    return number
 
 
 def counts_of(tallies: pa.Table, tally: Tally) -> pd.DataFrame:

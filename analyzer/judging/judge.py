@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ from analyzer.reading.columns import NO_TIME, few_texts, numbered, table_of
 from analyzer.reading.layout import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from analyzer.reading.normalizing import Tables
 
     Rows = npt.NDArray[np.int64]
+    Column: TypeAlias = pa.Array | pa.ChunkedArray
 
 CREDENTIALS: Final = (
     *("account_id", "user", "arn", "credential", "kind", "active", "last_changed", "last_changed_state"),
@@ -168,13 +169,17 @@ class _Bench:
 
     def credentials(self, columns: Sequence[str], unused: Verdicts | None) -> pa.Table:
         """Return all credentials, with what `unused-credentials` (None: not judged) says of each."""
-        made = {"age_days": self._age_days, "idle_days": self._idle_days, "outcome": partial(self._outcome, unused)}
+        made: dict[str, Callable[[], Column]] = {
+            "age_days": self._age_days,
+            "idle_days": self._idle_days,
+            "outcome": partial(self._outcome, unused),
+        }
         of_user = [name for name in columns if name in _OF_USER]
         own = [name for name in columns if name not in _OF_USER and name not in made]
         tables = [table_of(self._tables.credentials, own)]
         if of_user:
             tables.append(table_of(self._tables.users, of_user).take(pa.array(self._user_row)))
-        found = {name: make() for name, make in made.items() if name in columns}
+        found: dict[str, Column] = {name: make() for name, make in made.items() if name in columns}
         for table in tables:
             found |= dict(zip(table.column_names, table.columns, strict=True))
         return pa.table({name: found[name] for name in columns})

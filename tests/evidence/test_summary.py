@@ -22,11 +22,11 @@ from analyzer.controls.frameworks import BENCHMARKS
 from analyzer.controls.policy import parse_policy, read_policy
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
 from analyzer.evidence import storage
+from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.manifest import audit_facts, manifest
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.seal import MANIFEST, read_manifest, seal
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.summary import UNKNOWN_ACCOUNT
 from analyzer.evidence.tally import Tally
 from analyzer.evidence.writer import put_tables
 from analyzer.judging.staleness import EXACT
@@ -84,7 +84,7 @@ def shown(summary: Summary) -> dict[str, Any]:
     """Return all that outputs show of an audit, as plain data."""
     rows = {
         name: getattr(summary, name).astype("object").where(getattr(summary, name).notna(), None).to_dict("records")
-        for name in ("waivers", "idle", "tally", "inputs")
+        for name in ("waivers", "idle", "inputs")
     }
     crossed = {
         name: {status.value: table.to_dict("split") for status, table in getattr(summary, name).items()}

@@ -23,7 +23,7 @@ from analyzer.cli.screen.common import (
 )
 from analyzer.cli.streams import printable
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.evidence.summary import UNKNOWN_ACCOUNT
+from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 

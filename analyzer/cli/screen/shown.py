@@ -12,8 +12,8 @@ from rich.text import Text
 from analyzer.cli.screen.common import STYLES, open_console, print_line
 from analyzer.cli.streams import printable
 from analyzer.controls.vocabulary import counted
+from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.schema import to_pandas
-from analyzer.evidence.summary import UNKNOWN_ACCOUNT
 from analyzer.reading.columns import records
 
 if TYPE_CHECKING:
