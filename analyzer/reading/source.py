@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,13 +20,14 @@ if TYPE_CHECKING:
 class Source:
     """One report file, out of its container.
 
-    `sha256` and `size` are of the bytes as given (of the member, in a zip); `digest` is of the CSV inside.
+    `sha256` and `size` are of the bytes as given (of the member, in a zip). `found` is the CSV inside, and `csv` what is
+    read of it: the same, but for characters that are not UTF-8 and were replaced.
     """
 
     name: str
     sha256: str
     size: int
-    digest: str
+    found: bytes
     csv: bytes
     header: FoundHeader
     container: str
@@ -32,6 +35,11 @@ class Source:
     captured_at: datetime | None
     captured_from: str
     account_hint: str | None
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the CSV as it was found."""
+        return hashlib.sha256(self.found).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from analyzer.reading.containers import (
 from analyzer.reading.forms.content import padding
 from analyzer.reading.limits import UNLIMITED, LimitError
 from analyzer.reading.source import Source
+from analyzer.survey.names import Captured
 from analyzer.survey.unpack import gunzipped
 
 if TYPE_CHECKING:
@@ -110,32 +111,8 @@ class Entry:
         content, sha256, size = self._content(reader)
         if start_of(content.csv) != self.start or (self.facts and self.facts.sha256 != sha256):
             raise ChangedError(self.name)
-        return self.source_of(content, sha256, size, log)
-
-    def source_of(self, content: Content, sha256: str, size: int, log: IssueLog) -> Source:
-        """Return the report of this content; characters that are not UTF-8 go to `log`."""
-        content = _without_padding(content, self.name, log)
-        csv = content.csv
-        digest = hashlib.sha256(csv).hexdigest()
-        if not csv.isascii():
-            csv = _valid_utf8(csv, self.name, log)
-        # Characters that were replaced move what follows them.
-        header: FoundHeader = (
-            content.header if csv is content.csv else find_header(csv) or find_header_below(csv) or content.header
-        )
-        return Source(
-            name=self.name,
-            sha256=sha256,
-            size=size,
-            digest=digest,
-            csv=csv,
-            header=header,
-            container=content.container,
-            encoding=content.encoding,
-            captured_at=self.captured_at,
-            captured_from=self.captured_from,
-            account_hint=self.account_hint,
-        )
+        when = Captured(self.captured_at, self.captured_from, self.month)
+        return source_of(self.name, content, (sha256, size), when, self.account_hint, log)
 
     def _content(self, reader: Reader) -> tuple[Content, str, int]:
         """Return the content, and digest and size of the file it came in."""
@@ -162,6 +139,37 @@ class Entry:
         if content.generated_at is None:
             return self.captured_from != "envelope"
         return content.generated_at == self.captured_at
+
+
+def source_of(  # noqa: PLR0913 - what a report is made of
+    name: str, content: Content, given: tuple[str, int], when: Captured, account_hint: str | None, log: IssueLog
+) -> Source:
+    """Return the report of some content; characters that are not UTF-8 go to `log`.
+
+    `given` are digest and size of the file it came in.
+    """
+    content = _without_padding(content, name, log)
+    csv = content.csv
+    if not csv.isascii():
+        csv = _valid_utf8(csv, name, log)
+    # Characters that were replaced move what follows them.
+    header: FoundHeader = (
+        content.header if csv is content.csv else find_header(csv) or find_header_below(csv) or content.header
+    )
+    sha256, size = given
+    return Source(
+        name=name,
+        sha256=sha256,
+        size=size,
+        found=content.csv,
+        csv=csv,
+        header=header,
+        container=content.container,
+        encoding=content.encoding,
+        captured_at=when.at,
+        captured_from=when.known_from,
+        account_hint=account_hint,
+    )
 
 
 def start_of(csv: bytes) -> str:

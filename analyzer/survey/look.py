@@ -11,7 +11,7 @@ import base64
 import re
 import zipfile
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +20,7 @@ from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, LimitError, Limits, check_lines_of
 from analyzer.reading.times import parse_generated_time
 from analyzer.survey.accounts import accounts_at_start, rows_by_account, shared
-from analyzer.survey.entry import Contained, Entry, Facts, start_of
+from analyzer.survey.entry import Contained, Entry, Facts, source_of, start_of
 from analyzer.survey.files import Reader, why
 from analyzer.survey.names import Captured, GivenTime, account_hint, captured
 from analyzer.survey.unpack import (
@@ -202,27 +202,25 @@ class _File:
     def _entry(self, one: Opened, *, put_aside: bool) -> Entry:
         content = one.content
         when = self._captured(one.name, content)
-        entry = Entry(
+        hint = content.account or account_hint(one.name)
+        source = source_of(one.name, content, (one.sha256, one.size), when, hint, IssueLog())
+        rows, rejected = rows_by_account(source, self.how.account_id)
+        described = (content.container, content.encoding)
+        return Entry(
             name=one.name,
-            file=self.file,
+            file=self.how.spool.put(one.name, content.csv) if put_aside else self.file,
             size=len(content.csv),
             start=start_of(content.csv),
             header=content.header.header,
             captured_at=when.at,
             captured_from=when.known_from,
-            account_hint=content.account or account_hint(one.name),
-            accounts=frozenset(),
+            account_hint=hint,
+            accounts=shared(tuple(rows)),
+            contained=Contained(one.sha256, one.size, *described) if put_aside else None,
+            facts=Facts(one.sha256, one.size, source.digest, *described, rows, rejected),
             side=self.how.side,
             month=when.month,
         )
-        source = entry.source_of(content, one.sha256, one.size, IssueLog())
-        rows, rejected = rows_by_account(source, self.how.account_id)
-        facts = Facts(one.sha256, one.size, source.digest, content.container, content.encoding, rows, rejected)
-        entry = replace(entry, accounts=shared(tuple(rows)), facts=facts)
-        if not put_aside:
-            return entry
-        contained = Contained(one.sha256, one.size, content.container, content.encoding)
-        return replace(entry, file=self.how.spool.put(one.name, content.csv), contained=contained)
 
     def _captured(self, name: str, content: Content) -> Captured:
         if content.bad_generated_time is not None:

@@ -8,7 +8,6 @@ import zipfile
 from collections import Counter
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from analyzer.reading.containers import (
@@ -35,11 +34,11 @@ if TYPE_CHECKING:
     from analyzer.reading.issues import IssueLog
     from analyzer.survey.files import File
 
-REPORT_SUFFIXES: Final = frozenset({".csv", ".json", ".yaml", ".yml", ".txt", ".b64", ".gz", ".zip"})
+_REPORTS: Final = (".csv", ".json", ".yaml", ".yml", ".txt", ".b64", ".gz", ".zip")
 """An empty file with one of these endings is a download that failed, not a bystander."""
-_PROGRAMS: Final = frozenset(
-    {".py", ".sh", ".bash", ".ps1", ".bat", ".sql", ".tf", ".go", ".rb", ".java", ".pl", ".rs", ".ipynb"}
-    | {".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".cs", ".kt", ".php", ".r", ".lua", ".hcl", ".rego"}
+_PROGRAMS: Final = (
+    *(".py", ".sh", ".bash", ".ps1", ".bat", ".sql", ".tf", ".go", ".rb", ".java", ".pl", ".rs", ".ipynb"),
+    *(".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".cs", ".kt", ".php", ".r", ".lua", ".hcl", ".rego"),
 )
 """Endings of programs and queries: column names in them, or an example, are no report."""
 _RESULTS_IN_SCRIPTS: Final = b"scoutsuite_results"
@@ -138,7 +137,7 @@ def gunzipped(data: bytes, limits: Limits) -> tuple[bytes, int]:
 
 def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) -> Iterator[Opened]:
     """Yield the reports in a file that is no archive; `inner` is `given` without its gzip layers."""
-    if not inner.strip() and Path(file.name).suffix.lower() in REPORT_SUFFIXES:
+    if not inner.strip() and file.name.lower().endswith(_REPORTS):
         raise DamagedError("the file is empty: the download failed; download it again")
     try:
         contents = read_contents(inner)
@@ -156,12 +155,13 @@ def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) 
             log.add("unreadable_file", str(content), source=name)
             continue
         note_remarks(name, content, log)
-        yield Opened(name, sha256, len(given), replace(content, container=wrapping + content.container))
+        wrapped = replace(content, container=wrapping + content.container) if wrapping else content
+        yield Opened(name, sha256, len(given), wrapped)
 
 
 def is_program(name: str, data: bytes) -> bool:
     """Whether a file is a program or a query, and not data."""
-    is_named_so = Path(name).suffix.lower() in _PROGRAMS and not data.lstrip().startswith(_RESULTS_IN_SCRIPTS)
+    is_named_so = name.lower().endswith(_PROGRAMS) and not data.lstrip().startswith(_RESULTS_IN_SCRIPTS)
     return is_named_so or data.startswith(b"#!")
 
 
