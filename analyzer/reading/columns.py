@@ -45,7 +45,7 @@ def _in_frame(values: object) -> object:
     if isinstance(values, pa.ChunkedArray) and pa.types.is_dictionary(values.type):
         values = values.unify_dictionaries().combine_chunks()
     if isinstance(values, pa.DictionaryArray):
-        return _coded(codes_in(values), values.dictionary.to_pylist())
+        return categorical(codes_in(values), values.dictionary.to_pylist())
     return pd.arrays.ArrowExtensionArray(values) if isinstance(values, pa.Array | pa.ChunkedArray) else values
 
 
@@ -89,10 +89,11 @@ def has_text(column: pa.ChunkedArray, texts: Collection[str]) -> npt.NDArray[np.
 
 def coded(codes: npt.NDArray[Any], categories: Sequence[str]) -> pd.Series[Any]:
     """Return a category column from codes; -1 is NA."""
-    return pd.Series(_coded(codes, categories), copy=False)
+    return pd.Series(categorical(codes, categories), copy=False)
 
 
-def _coded(codes: npt.NDArray[Any], categories: Sequence[str]) -> pd.Categorical:
+def categorical(codes: npt.NDArray[Any], categories: Sequence[str]) -> pd.Categorical:
+    """Return the values of such a column."""
     return pd.Categorical.from_codes(codes, dtype=_category(tuple(categories)), validate=False)
 
 

@@ -18,7 +18,7 @@ from analyzer.reading.columns import (
     NO_TIME,
     NULL_TEXT,
     TIME,
-    codes_in,
+    categorical,
     few_texts,
     few_texts_of,
     frame_of,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from analyzer.reading.parsing import RawTable
     from analyzer.reading.source import Source
 
-_STATES: Final = pa.array([state.value for state in State])
+_STATES: Final = [state.value for state in State]
 _SENTINEL_TEXTS: Final = pa.array(["", "N/A", "no_information", "not_supported"])
 _SENTINEL_CODES: Final = np.array([SENTINELS[text.lower()].code for text in _SENTINEL_TEXTS.to_pylist()], np.int8)
 
@@ -104,12 +104,13 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     for column in COLUMNS:
         cells = raw.cells[column]
         if column in TIMESTAMP_COLUMNS:
-            columns[column], columns[f"{column}_state"] = _read_times(cells, column, place)
+            columns[column], code = _read_times(cells, column, place)
+            columns[f"{column}_state"] = categorical(code, _STATES)
         elif column in BOOLEAN_COLUMNS:
             columns[column] = _read_flags(cells, column, is_root, place)
             if column == "password_enabled":
                 old = true_where(pc.and_(is_root, pc.equal(cells, "not_supported")))
-                columns[f"{column}_state"] = few_texts(np.where(old, State.NOT_SUPPORTED.code, -1), _STATES)
+                columns[f"{column}_state"] = categorical(np.where(old, State.NOT_SUPPORTED.code, -1), _STATES)
         elif column in {"user", "arn"}:
             columns[column] = {"user": user, "arn": arn}[column]
         elif column == "additional_credentials_info":
@@ -129,31 +130,31 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
 
 
 def _blank_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(pc.equal(cells, ""), NULL_TEXT, cells)
+    blank = pc.equal(cells, "")
+    return pc.if_else(blank, NULL_TEXT, cells) if pc.any(blank).as_py() else cells
 
 
 def _not_available_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.is_in(pc.ascii_lower(cells), pa.array(list(SENTINELS))), NULL_TEXT, cells)
 
 
-def _read_info(cells: pa.ChunkedArray) -> pa.DictionaryArray:
+def _read_info(cells: pa.ChunkedArray) -> pd.Categorical:
     """Return the state of each cell of a text column in which nothing (a blank) means that there is none."""
     states = {**SENTINELS, "": State.NOT_APPLICABLE}
     position = pc.fill_null(pc.index_in(pc.ascii_lower(cells), pa.array(list(states))), -1).to_numpy()
     known = np.array([state.code for state in states.values()])
     code = np.where(position >= 0, known[position], State.VALUE.code)
-    return few_texts(np.where(cells.is_null().to_numpy(), State.MISSING.code, code), _STATES)
+    return categorical(np.where(cells.is_null().to_numpy(), State.MISSING.code, code), _STATES)
 
 
 # --- times -----------------------------------------------------------------------------------------------------------
 
 
-def _read_times(cells: pa.ChunkedArray, column: str, place: Places) -> tuple[pa.ChunkedArray, pa.DictionaryArray]:
-    """Return a column's times (UTC) and the state of each cell."""
+def _read_times(cells: pa.ChunkedArray, column: str, place: Places) -> tuple[pa.ChunkedArray, npt.NDArray[np.int8]]:
+    """Return a column's times (UTC) and the state of each cell, as a code of `State`."""
     plain = _read_plain(cells)
     if plain is not None:
-        times, code = plain
-        return times, few_texts(code, _STATES)
+        return plain
     sentinel = pc.index_in(cells, _SENTINEL_TEXTS)
     candidates = pc.if_else(pc.is_valid(sentinel), NULL_TEXT, cells)
     code = np.where(cells.is_null().to_numpy(), State.MISSING.code, State.VALUE.code).astype(np.int8)
@@ -168,7 +169,7 @@ def _read_times(cells: pa.ChunkedArray, column: str, place: Places) -> tuple[pa.
         rows,
         column,
     )
-    return times, few_texts(code, _STATES)
+    return times, code
 
 
 def _read_plain(cells: pa.ChunkedArray) -> tuple[pa.ChunkedArray, npt.NDArray[np.int8]] | None:
@@ -200,12 +201,14 @@ def _plain_states(cells: pa.ChunkedArray) -> npt.NDArray[np.int8] | None:
     """
     if cells.null_count:  # a column that a report does not have
         return np.full(len(cells), State.MISSING.code, np.int8) if cells.null_count == len(cells) else None
-    code = _STATE_BY_LENGTH[np.minimum(pc.binary_length(cells).to_numpy(), len(_STATE_BY_LENGTH) - 1)]
-    counts = np.bincount(code, minlength=_ODD + 1)
+    code: npt.NDArray[np.int8] = _STATE_BY_LENGTH.take(pc.binary_length(cells).to_numpy(), mode="clip")
+    if (code == _ODD).any():
+        return None
     for text, state in zip(_SENTINEL_TEXTS.to_pylist(), _SENTINEL_CODES, strict=True):
-        if counts[state] and pc.sum(pc.equal(cells, text)).as_py() != counts[state]:
+        count = np.count_nonzero(code == state)
+        if count and pc.sum(pc.equal(cells, text)).as_py() != count:
             return None
-    return None if counts[_ODD] else code
+    return code
 
 
 def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.ChunkedArray:
@@ -241,7 +244,7 @@ def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.Ch
 def _note_blank_cells(raw: RawTable, columns: Mapping[str, Any], sources: Sequence[Source], log: IssueLog) -> None:
     """Note once a source that cells are blank where AWS always writes something; a column may be missing instead."""
     blank = {
-        column: (codes_in(columns[f"{column}_state"]) == State.MISSING.code) & raw.cells[column].is_valid().to_numpy()
+        column: (columns[f"{column}_state"].codes == State.MISSING.code) & raw.cells[column].is_valid().to_numpy()
         for column in TIMESTAMP_COLUMNS
         if raw.cells[column].null_count < len(raw.cells[column])
     }

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Source:
     """One report file, out of its container.
 
-    `sha256` and `size` are of the bytes as given (of the member, in a zip). `found` is the CSV inside, and `csv` what is
-    read of it: the same, but for characters that are not UTF-8 and were replaced.
+    `sha256` and `size` are of the bytes as given (of the member, in a zip). `found` is the CSV inside, and `csv` what
+    is read of it: the same, but for characters that are not UTF-8 and were replaced.
     """
 
     name: str

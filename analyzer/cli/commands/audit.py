@@ -122,6 +122,5 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
         )
     ending = Ending(least, strict, exit_zero)
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
-    draw = partial(show_audit, run, ending, verbose=showing.verbose)
-    facts = partial(showing.facts, run, ending)
+    draw, facts = partial(show_audit, run, ending, verbose=showing.verbose), partial(showing.facts, run, ending)
     return end(code, facts, run, draw, showing, exit_zero=exit_zero, rows=showing.findings(run))
