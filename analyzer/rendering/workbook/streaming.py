@@ -27,6 +27,8 @@ _PIECE: Final = 1 << 20
 _MADE: Final = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can hold: equal contents give equal bytes."""
 _UNIX: Final = 3
+_LEVEL: Final = 2
+"""Of compression: the usual one, 6, makes long tables a sixth smaller, and takes as long again as all else."""
 _MOST_BYTES: Final = (1 << 31) - 1
 """More than that in one part needs a form of zip that not every program reads."""
 
@@ -61,6 +63,7 @@ def fill(book: IO[bytes], path: Path, places: Mapping[str, Place]) -> None:
         for name in source.namelist():
             entry = ZipInfo(name, _MADE)
             entry.compress_type = ZIP_DEFLATED
+            entry._compresslevel = _LEVEL  # noqa: SLF001 - its public name is of Python 3.13
             entry.create_system = _UNIX  # else the bytes would depend on the system
             with source.open(name) as old, target.open(entry, "w") as new:
                 if name in places:
