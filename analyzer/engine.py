@@ -80,7 +80,7 @@ def local(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Res
     """Yield what `task` makes of each item, in their order; not many more items are held than there are processors."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only long runs need it
 
-    count = _processors()
+    count = processors()
     running: deque[Future[Result]] = deque()
     threads = ThreadPoolExecutor(count)
     try:
@@ -94,7 +94,7 @@ def local(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Res
         threads.shutdown(cancel_futures=True)
 
 
-def _processors() -> int:
+def processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -123,7 +123,7 @@ def dask(scheduler: str | None = None) -> Iterator[Map]:
             with _workers_do_not_hear_of_interrupts():
                 where = stack.enter_context(
                     LocalCluster(  # type: ignore[no-untyped-call]
-                        n_workers=_processors(),
+                        n_workers=processors(),
                         threads_per_worker=1,
                         host="127.0.0.1",
                         dashboard_address=None,

@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from analyzer.engine import SILENT
+from analyzer.rendering.beside import helper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.progress import Progress as Display
     from rich.progress import TaskID
 
     from analyzer.engine import Progress
+    from analyzer.rendering.beside import Helper
 
 
 @contextmanager
@@ -43,6 +45,14 @@ def progress(*, shown: bool) -> Iterator[Progress]:
         bars = Bars(display)
         yield bars
         bars.finish()
+
+
+@contextmanager
+def working(kind: str, formats: Sequence[str], *, shown: bool) -> Iterator[tuple[Progress, Helper | None]]:
+    """Yield the same, and a process that renders pictures of a `kind` of evidence: see `rendering.beside`."""
+    # First: it loads its modules while this process does the same.
+    with helper(kind, formats) as beside, progress(shown=shown) as bars:
+        yield bars, beside
 
 
 class Bars:

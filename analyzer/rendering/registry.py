@@ -21,6 +21,7 @@ class Format:
     """A format: `module` has `render(evidence, folder, options) -> list[Path]`; None: nothing is rendered.
 
     `needs` has for each kind of evidence that it takes the tables that it reads. `doing` is what the progress says.
+    `is_made_beside` says that a process of its own is worth its while (see `beside`).
     """
 
     name: str
@@ -28,6 +29,7 @@ class Format:
     needs: Mapping[str, Sequence[str]]
     is_default: bool
     doing: str = ""
+    is_made_beside: bool = False
 
 
 FORMATS: Final = (
@@ -56,6 +58,7 @@ FORMATS: Final = (
         MappingProxyType({"audit": ("credentials",), "history": ("lifetimes", "trend", "coverage", "issues")}),
         is_default=True,
         doing="drawing",
+        is_made_beside=True,
     ),
     Format(
         "remediation",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -18,19 +18,24 @@ if TYPE_CHECKING:
     from analyzer.engine import Progress
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.writer import Output
+    from analyzer.rendering.beside import Helper
     from analyzer.rendering.registry import Format
 
 
 @dataclass(frozen=True)
 class Options:
-    """What changes renderings and no table: `workbook_rows` are the most rows that a sheet of the workbook holds."""
+    """What changes renderings and no table: `workbook_rows` are the most rows that a sheet of the workbook holds.
+
+    `helper` is a process that renders one of the formats; without, this one renders all of them.
+    """
 
     workbook_rows: int = 100_000
+    helper: Helper | None = field(default=None, compare=False)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The same as plain data."""
-        return asdict(self)
+        """What makes a difference to the outputs, as plain data."""
+        return {"workbook_rows": self.workbook_rows}
 
 
 class Renderer(Protocol):
@@ -51,13 +56,16 @@ def render(
     settle()
 
     def rendered(one: Format) -> list[Output]:
-        renderer = cast("Renderer", import_module(str(one.module)))
-        paths = renderer.render(evidence, folder, options)
+        paths = None
+        if options.helper is not None and options.helper.module == one.module:
+            paths = options.helper.render(evidence, folder, replace(options, helper=None))
+        if paths is None:
+            renderer = cast("Renderer", import_module(str(one.module)))
+            paths = renderer.render(evidence, folder, options)
         return [{**output_of(folder, path.relative_to(folder).as_posix()), "format": one.name} for path in paths]
 
     # What all of them count with is made once, before they part.
     _ = getattr(evidence, _COUNTED[evidence.kind])
-    # Threads are enough: half of the time for a workbook goes into packing it, which leaves the interpreter to others.
     with ThreadPoolExecutor(len(wanted)) as threads:
         return [output for outputs in threads.map(rendered, wanted) for output in outputs]
 

@@ -105,21 +105,22 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     account, where = judging.account(), engine.chosen(paths, evidence.output)
     checklist, least, times = judging.checklist(), values.severity(fail_on), judging.times()
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
-    from analyzer.cli.progress import progress  # noqa: PLC0415
-    from analyzer.cli.screen.audit import Ending, show_audit  # noqa: PLC0415
+    from analyzer.cli.progress import working  # noqa: PLC0415
 
-    with progress(shown=showing.progress) as bars:
+    with working("audit", formats, shown=showing.progress) as (bars, beside):
         run = pipeline.audit(
             paths,
             pipeline.Settings(checklist, **which, account_id=account, captured_at=times, limits=judging.limits()),
             evidence.output,
             formats=formats,
             tables=tables,
-            options=pipeline.Options(evidence.workbook_rows),
+            options=pipeline.Options(evidence.workbook_rows, beside),
             where=pipeline.Engine(*where),
             with_worst=showing.progress,
             progress=bars,
         )
+    from analyzer.cli.screen.audit import Ending, show_audit  # noqa: PLC0415
+
     ending = Ending(least, strict, exit_zero)
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
     draw, facts = partial(show_audit, run, ending, verbose=showing.verbose), partial(showing.facts, run, ending)

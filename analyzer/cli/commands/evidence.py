@@ -52,11 +52,11 @@ def render(
     chosen = values.choices("--format", formats, _RENDERED)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
-    from analyzer.cli.progress import progress  # noqa: PLC0415
+    from analyzer.cli.progress import working  # noqa: PLC0415
     from analyzer.cli.screen.evidence import show_rendered  # noqa: PLC0415
 
-    with progress(shown=showing.progress) as bars:
-        left = pipeline.render(folder, chosen, output, options=pipeline.Options(workbook_rows), progress=bars)
+    with working("audit", chosen, shown=showing.progress) as (bars, beside):
+        left = pipeline.render(folder, chosen, output, options=pipeline.Options(workbook_rows, beside), progress=bars)
     return end(0, dict, left, lambda: show_rendered(left), showing)
 
 

@@ -154,10 +154,9 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     times, limits, least = judging.times(), judging.limits(), values.severity(fail_on)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
-    from analyzer.cli.progress import progress  # noqa: PLC0415
-    from analyzer.cli.screen.tracking import show_history  # noqa: PLC0415
+    from analyzer.cli.progress import working  # noqa: PLC0415
 
-    with progress(shown=showing.progress) as bars:
+    with working("history", formats, shown=showing.progress) as (bars, beside):
         run = pipeline.history(
             paths,
             pipeline.Settings(checklist, every_snapshot=True, account_id=account, captured_at=times, limits=limits),
@@ -166,11 +165,13 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
             series=series,
             sla_days=sla_days,
             formats=formats,
-            options=pipeline.Options(evidence.workbook_rows),
+            options=pipeline.Options(evidence.workbook_rows, beside),
             progress=bars,
         )
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
     why = run.summary.exit_reason(fail_on=least, strict=strict, exit_zero=exit_zero)
+    from analyzer.cli.screen.tracking import show_history  # noqa: PLC0415
+
     draw = partial(show_history, run, why, verbose=showing.verbose)
     return end(code, lambda: run.summary.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _SIZE: Final = (10.0, 5.6)
 _DPI: Final = 160
+_LEVEL: Final = 2
+"""Of compression: the usual one, 6, makes pictures a tenth smaller, and takes a sixth of the time."""
 LEFT, WIDTH = 0.03, 0.94
 """Where titles and notes begin, and how much of the figure's width they may take."""
 INK, MUTED, RULE = "#222222", "#666666", "#CCCCCC"
@@ -48,9 +50,15 @@ def save(pictures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Pat
     with own_style():
         for name, draw in pictures.items():
             path = folder / "charts" / f"{name}.png"
-            draw().savefig(path, dpi=_DPI, metadata={"Software": None})
+            draw().savefig(path, dpi=_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": _LEVEL})
             made.append(path)
     return made
+
+
+def load() -> None:
+    """Load what drawing needs, with its fonts."""
+    with own_style():
+        titled("Title", "subtitle").draw_without_rendering()
 
 
 @contextmanager

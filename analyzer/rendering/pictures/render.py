@@ -61,6 +61,9 @@ HISTORY: Final[dict[str, Callable[[History], Figure]]] = {
 """The same of a history; each is always drawn."""
 
 
+load = canvas.load
+
+
 def wanted(checklist: Checklist) -> list[str]:
     """Return the names of the pictures (in `AUDIT`) that are drawn of an audit by `checklist`."""
     return [name for name, picture in AUDIT.items() if picture.is_wanted(checklist)]

@@ -63,7 +63,7 @@ def fill(book: IO[bytes], path: Path, places: Mapping[str, Place]) -> None:
         for name in source.namelist():
             entry = ZipInfo(name, _MADE)
             entry.compress_type = ZIP_DEFLATED
-            entry._compresslevel = _LEVEL  # noqa: SLF001 - its public name is of Python 3.13
+            entry._compresslevel = _LEVEL  # type: ignore[attr-defined]  # noqa: SLF001 - public from Python 3.13 on
             entry.create_system = _UNIX  # else the bytes would depend on the system
             with source.open(name) as old, target.open(entry, "w") as new:
                 if name in places:

@@ -46,7 +46,8 @@ def test_a_line_that_would_not_fit_has_smaller_letters(audit_of: Callable[..., A
 
 def test_dollar_signs_are_no_formulas(audit_of: Callable[..., Audit]) -> None:
     result = audit_of([user("a", **OLD_KEY)])
-    result.__dict__["by_account"] = result.by_account.rename(index=lambda _: r"$\frac{1$")
+    assert len(result.findings_counted.accounts) == 1
+    result.__dict__["accounts"] = (r"$\frac{1$",)
     assert r"$\frac{1$" in texts(drawn(result, "accounts"))
 
 

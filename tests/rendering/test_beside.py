@@ -1,0 +1,161 @@
+"""A process that renders pictures beside this one: the same files, the same errors, and none where it has gone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from analyzer.errors import OutputError
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.seal import digest_of, read_manifest
+from analyzer.rendering import beside
+from analyzer.rendering.beside import Helper, helper
+from analyzer.rendering.render import Options, render
+from tests.rendering.sets import SETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+@pytest.fixture(autouse=True)
+def _two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "processors", lambda: 2)
+
+
+@pytest.fixture(params=["audit", "history"])
+def evidence(request: pytest.FixtureRequest, tmp_path: Path) -> EvidenceSet:
+    SETS[request.param](tmp_path / "set")
+    return EvidenceSet.of(str(tmp_path / "set"), read_manifest(tmp_path / "set"))
+
+
+def digests(evidence: EvidenceSet, folder: Path, options: Options) -> dict[str, str]:
+    """Render both formats into a folder and return the digest of each file, by its name."""
+    folder.mkdir()
+    outputs = render(evidence, folder, ["charts", "excel"], options)
+    assert {str(one["name"]): one["sha256"] for one in outputs} == {
+        path.relative_to(folder).as_posix(): digest_of(path) for path in folder.rglob("*") if path.is_file()
+    }
+    return {str(one["name"]): str(one["sha256"]) for one in outputs}
+
+
+def test_pictures_of_a_process_are_those_of_this_one(evidence: EvidenceSet, tmp_path: Path) -> None:
+    here = digests(evidence, tmp_path / "here", Options())
+    with helper(evidence.kind, ["charts", "excel"]) as found:
+        assert found is not None
+        assert digests(evidence, tmp_path / "beside", Options(helper=found)) == here
+        assert found.process.wait(timeout=60) == 0
+    assert any(name.startswith("charts/") for name in here)
+
+
+def test_this_process_renders_where_the_other_has_gone(evidence: EvidenceSet, tmp_path: Path) -> None:
+    here = digests(evidence, tmp_path / "here", Options())
+    with helper(evidence.kind, ["charts"]) as found:
+        assert found is not None
+        found.process.kill()
+        found.process.wait()
+        assert digests(evidence, tmp_path / "beside", Options(helper=found)) == here
+
+
+def test_what_goes_wrong_there_is_raised_here(tmp_path: Path) -> None:
+    SETS["audit"](tmp_path / "set")
+    evidence = EvidenceSet.of(str(tmp_path / "set"), read_manifest(tmp_path / "set"))
+    with helper("audit", ["charts"]) as found:
+        assert found is not None
+        with pytest.raises(FileNotFoundError):
+            found.render(evidence, tmp_path / "no such folder", Options())
+
+
+MODULE = """
+from analyzer.errors import OutputError
+
+class Odd(Exception):
+    def __init__(self, one, two):
+        super().__init__(one)
+
+def load():
+    print("loading")  # goes to standard error, and not between the answers
+
+def render(evidence, folder, options):
+    raise {raised}
+"""
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "words"),
+    [
+        ('OutputError("cannot be drawn", "do this")', OutputError, "cannot be drawn"),
+        ('Odd("cannot be passed on", 2)', RuntimeError, "Odd: cannot be passed on"),
+    ],
+)
+def test_errors_of_all_kinds_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: str, kind: type[Exception], words: str
+) -> None:
+    (tmp_path / "odd_renderer.py").write_text(MODULE.format(raised=raised))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    evidence = EvidenceSet(str(tmp_path), {}, {})
+    command = [sys.executable, "-c", beside._START, "odd_renderer", *sys.path]  # noqa: SLF001
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        with pytest.raises(kind, match=words):
+            Helper("odd_renderer", process).render(evidence, tmp_path, Options())
+        assert process.wait(timeout=60) == 0
+
+
+def test_a_set_at_a_url_is_rendered_by_this_process(tmp_path: Path) -> None:
+    with helper("audit", ["charts"]) as found:
+        assert found is not None
+        assert found.render(EvidenceSet("memory://set", {}, {}), tmp_path, Options()) is None
+
+
+def one_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "processors", lambda: 1)
+
+
+def no_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "")
+
+
+def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+
+
+def no_such_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+
+
+@pytest.mark.parametrize("change", [one_processor, no_python, frozen, no_such_program])
+def test_there_is_no_process_where_none_can_help(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    change(monkeypatch)
+    with helper("audit", ["charts", "excel"]) as found:
+        assert found is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "formats"), [("audit", ["parquet", "excel"]), ("comparison", ["charts"]), ("audit", [])]
+)
+def test_there_is_none_without_pictures(kind: str, formats: Sequence[str]) -> None:
+    with helper(kind, formats) as found:
+        assert found is None
+
+
+def test_the_process_ends_with_the_run() -> None:
+    def fail() -> None:
+        with helper("audit", ["charts"]) as found:
+            assert found is not None
+            started.append(found)
+            raise OSError("the run has failed")
+
+    started: list[Helper] = []
+    with pytest.raises(OSError, match="the run has failed"):
+        fail()
+    assert started[0].process.poll() is not None
+
+
+def test_options_are_kept_without_the_process() -> None:
+    with helper("audit", ["charts"]) as found:
+        assert Options(7, found).facts == {"workbook_rows": 7} == Options(7).facts
