@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from analyzer.cli.signals import Interrupted
 from analyzer.cli.streams import complain, print_json, silence
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from analyzer.cli.options import Showing
+    from analyzer.controls.control import Severity
+    from analyzer.evidence.summary import Summary
     from analyzer.pipeline import Left
 
 
@@ -19,6 +21,24 @@ Rows: TypeAlias = "tuple[str, Iterable[str] | None] | None"
 
 Facts: TypeAlias = "Callable[[], dict[str, Any]]"
 """What makes the plain data that JSON has: to make it takes time."""
+
+
+class Ending(NamedTuple):
+    """What makes the exit code of an audit, and whether it was asked to be 0 in place of 1."""
+
+    fail_on: Severity
+    strict: bool
+    exit_zero: bool
+
+    def code(self, summary: Summary) -> int:
+        """Return the exit code, as if 1 was not to be 0."""
+        return summary.exit_code_of(fail_on=self.fail_on, strict=self.strict)
+
+    def reason(self, summary: Summary) -> str:
+        """Return in a sentence what makes it."""
+        from analyzer.evidence.answer import exit_reason  # noqa: PLC0415 - loads pandas
+
+        return exit_reason(summary, **self._asdict())
 
 
 def show(facts: Facts, draw: Callable[[], None], showing: Showing, rows: Rows = None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from analyzer.cli import values
-from analyzer.cli.ending import end
+from analyzer.cli.ending import Ending, end
 from analyzer.cli.options import (
     AuditEvidence,
     Engine,
@@ -27,7 +27,6 @@ from analyzer.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from analyzer.cli.screen.audit import Ending
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
     from analyzer.pipeline import Run
@@ -54,7 +53,13 @@ class AuditShowing(Showing):
             raise UsageError("--json-all: --tables leaves the findings out", "name findings in --tables as well")
         return tables
 
-    def facts(self, run: "Run[Summary]", ending: "Ending") -> dict[str, Any]:
+    def draw(self, run: "Run[Summary]", ending: Ending) -> None:
+        """Print an audit as words and tables."""
+        from analyzer.cli.screen.audit import show_audit  # noqa: PLC0415 - what loads pandas is not for --help
+
+        show_audit(run, ending, verbose=self.verbose)
+
+    def facts(self, run: "Run[Summary]", ending: Ending) -> dict[str, Any]:
         """Return the counts of an audit, and what makes its exit code, as plain data."""
         return run.summary.facts | {"exit_reason": ending.reason(run.summary)}
 
@@ -103,7 +108,8 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     """  # noqa: D301 - \b keeps the examples' lines
     which, formats, tables = snapshots.chosen(), evidence.chosen(), showing.tables(evidence)
     account, where = judging.account(), engine.chosen(paths, evidence.output)
-    checklist, least, times = judging.checklist(), values.severity(fail_on), judging.times()
+    checklist, times = judging.checklist(), judging.times()
+    ending = Ending(values.severity(fail_on), strict, exit_zero)
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
 
@@ -119,9 +125,5 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             with_worst=showing.progress,
             progress=bars,
         )
-    from analyzer.cli.screen.audit import Ending, show_audit  # noqa: PLC0415
-
-    ending = Ending(least, strict, exit_zero)
-    code = run.summary.exit_code_of(fail_on=least, strict=strict)
-    draw, facts = partial(show_audit, run, ending, verbose=showing.verbose), partial(showing.facts, run, ending)
-    return end(code, facts, run, draw, showing, exit_zero=exit_zero, rows=showing.findings(run))
+    facts, draw = partial(showing.facts, run, ending), partial(showing.draw, run, ending)
+    return end(ending.code(run.summary), facts, run, draw, showing, exit_zero=exit_zero, rows=showing.findings(run))

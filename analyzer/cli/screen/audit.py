@@ -26,7 +26,6 @@ from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
 from analyzer.evidence.answer import (
     answer,
     checklist_in_words,
-    exit_reason,
     headline,
     incomplete,
     own_limits,
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from analyzer.cli.ending import Ending
     from analyzer.controls.checklist import Check, Checklist
     from analyzer.evidence.summary import Summary
     from analyzer.pipeline import Run
@@ -70,18 +70,6 @@ class _Share(NamedTuple):
 
 
 _EVERYTHING: Final = _Share(MOST_SHOWN, 1_000)
-
-
-class Ending(NamedTuple):
-    """What makes the exit code, and whether it was asked to be 0 in place of 1."""
-
-    fail_on: Severity
-    strict: bool
-    exit_zero: bool
-
-    def reason(self, summary: Summary) -> str:
-        """Return in a sentence what makes the exit code."""
-        return exit_reason(summary, **self._asdict())
 
 
 def show_audit(run: Run[Summary], ending: Ending, *, verbose: bool) -> None:
