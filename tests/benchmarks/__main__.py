@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import shutil
 import sys
 import tempfile
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars import selectors
 
+import analyzer
+import tests.benchmarks
 from analyzer.evidence.schema import TABLES
 from tests.benchmarks import peers
 from tests.benchmarks.fleet import Fleet, write_day
 from tests.benchmarks.measuring import Run, in_turn, measure, table
-from tests.benchmarks.peers import duckdb_audit, duckdb_history, loop_audit, polars_audit
+from tests.benchmarks.peers import duckdb_audit, duckdb_history, hash_loop, loop_audit, polars_audit
 from tests.benchmarks.peers import floor as floors
 from tests.benchmarks.peers import workbook as books
 
@@ -120,16 +123,20 @@ def year(folder: Path, runs: int, fleet: tuple[int, int] = YEARLY, days: int = A
     """Run every command on a folder with daily reports; return the measures."""
     (accounts, users), found = fleet, runs_on_a_year(folder, runs, fleet, days)
     title = f"{accounts * days:,} reports: a daily one of {accounts:,} accounts of {users:,} users, for {days} days."
-    return f"{title}\n`compare` takes the last {A_WEEK} days and those before.\n\n" + table(found, "audit")
+    title += f"\n`compare` takes the last {A_WEEK} days and those before.\n\n"
+    reports, name = _year(folder, fleet, days), "audit --format parquet"
+    commands = {
+        name: [*_judge(reports), "-o", str(folder / "year-tables")],
+        "a loop that reads and hashes": [sys.executable, "-m", hash_loop.__name__, str(reports)],
+    }
+    return title + table(found, "audit") + "\n" + table(in_turn(commands, Path.cwd(), runs), name)
 
 
 def runs_on_a_year(
     folder: Path, runs: int, fleet: tuple[int, int] = YEARLY, days: int = A_YEAR
 ) -> dict[str, list[Run]]:
     """Run every command on a folder with daily reports, with its default formats."""
-    reports, out = folder / "year-{}x{}x{}".format(*fleet, days), folder / "year-out"
-    if not reports.exists():
-        _write_days(reports, fleet, days)
+    reports, out = _year(folder, fleet, days), folder / "year-out"
     commands = {
         "audit": ["audit", str(reports), "-o", str(out)],
         "audit --every-snapshot": ["audit", str(reports), "--every-snapshot", "-o", str(out)],
@@ -147,6 +154,14 @@ def runs_on_a_year(
 
 
 BEFORE, AFTER = "before", "after"
+
+
+def _year(folder: Path, fleet: tuple[int, int], days: int) -> Path:
+    """Return the folder with daily reports of a fleet; they are written once."""
+    reports = folder / "year-{}x{}x{}".format(*fleet, days)
+    if not reports.exists():
+        _write_days(reports, fleet, days)
+    return reports
 
 
 def _write_days(reports: Path, size: tuple[int, int], days: int) -> None:
@@ -295,6 +310,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "credreport-benchmarks")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
+    # As pip does where it installs; else each process may compile all modules again.
+    for package in (analyzer, tests.benchmarks):
+        compileall.compile_dir(Path(package.__path__[0]), quiet=1)
     if given.what == "history":
         told = history(given.folder, given.accounts, given.users, given.days, given.runs)
     else:

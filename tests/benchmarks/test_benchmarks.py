@@ -79,7 +79,7 @@ def test_daily_and_default_are_measured(tmp_path: Path) -> None:
 def test_a_year_is_measured(tmp_path: Path) -> None:
     told = year(tmp_path, runs=1, fleet=(2, 5), days=9)
     assert "18 reports: a daily one of 2 accounts of 5 users, for 9 days" in told
-    assert told.count(" s |") == 12
+    assert told.count(" s |") == 16
 
 
 def test_start_is_measured(tmp_path: Path) -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from analyzer import pipeline  # noqa: F401 - as the program does
-from analyzer.cli.screen import audit as screen  # noqa: F401 - as the program does
 from analyzer.evidence.writer import to_bytes
+from analyzer.pipeline import audits  # noqa: F401 - as the program does
 from analyzer.reading.layout import COLUMNS, SHOWN_ONLY
 
 BATCH = 70
