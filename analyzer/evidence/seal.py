@@ -57,8 +57,8 @@ class DamagedSealError(InputError):
 def seal(document: Mapping[str, Any]) -> bytes:
     """Return `document` as JSON (UTF-8) with its own `digest`, after `schema_version` or else first.
 
-    It is indented, but for a list of objects: that has an object a line, since there are as many inputs as reports.
-    Such a list may be an iterator.
+    It is indented, but for a list of objects and what lies deeper: these have an object a line, since there are as many
+    inputs as reports, and as many counts as accounts. Such a list may be an iterator.
     """
     sealed: dict[str, Any] = {} if "schema_version" in document else {"digest": _BLANK}
     for key, value in document.items():
@@ -82,15 +82,30 @@ def _as_json(document: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(value, Iterator) or (isinstance(value, list) and all(isinstance(one, dict) for one in value)):
             yield from _rows_as_json(value)
         else:
-            yield json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+            yield _indented(value, 1)
         before = ",\n"
     yield "\n}\n"
+
+
+def _indented(value: object, depth: int) -> str:
+    """Return the text of a value that stands at a depth: objects and lists down to `_DEEPEST` have a line each part."""
+    if depth > _DEEPEST or not value or not isinstance(value, dict | list):
+        return _ENCODED(value)
+    edge, margin = "\n" + "  " * depth, "\n" + "  " * (depth + 1)
+    if isinstance(value, list):
+        return f"[{margin}{f',{margin}'.join(map(_ENCODED, value))}{edge}]"
+    parts = (f"{_ENCODED(key)}: {_indented(part, depth + 1)}" for key, part in value.items())
+    return f"{{{margin}{f',{margin}'.join(parts)}{edge}}}"
+
+
+_ENCODED: Final = json.JSONEncoder(ensure_ascii=False).encode
+_DEEPEST: Final = 2
 
 
 def _rows_as_json(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     before, after = "[\n    ", "[]"
     for row in rows:
-        yield before + json.dumps(row, ensure_ascii=False)
+        yield before + _ENCODED(row)
         before, after = ",\n    ", "\n  ]"
     yield after
 

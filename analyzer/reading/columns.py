@@ -182,5 +182,8 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def values_of(column: pd.Series[Any]) -> list[Any]:
     """Return the values of a column; what is missing is None."""
+    if isinstance(column.array, pd.arrays.ArrowExtensionArray | pd.arrays.ArrowStringArray):
+        found: list[Any] = arrow_of(column).to_pylist()  # one by one, pandas takes four times as long
+        return found
     values, missing = column.tolist(), column.isna().to_numpy()
     return [None if gone else one for one, gone in zip(values, missing, strict=True)] if missing.any() else values

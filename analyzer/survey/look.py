@@ -205,6 +205,8 @@ class _File:
         hint = content.account or account_hint(one.name)
         source = source_of(one.name, content, (one.sha256, one.size), when, hint, IssueLog())
         rows, rejected = rows_by_account(source, self.how.account_id)
+        # Where nothing was taken off its end either, what was hashed need not be hashed again.
+        digest = one.sha256 if one.is_file and len(source.found) == one.size else source.digest
         described = (content.container, content.encoding)
         return Entry(
             name=one.name,
@@ -217,7 +219,7 @@ class _File:
             account_hint=hint,
             accounts=shared(tuple(rows)),
             contained=Contained(one.sha256, one.size, *described) if put_aside else None,
-            facts=Facts(one.sha256, one.size, source.digest, *described, rows, rejected),
+            facts=Facts(one.sha256, one.size, digest, *described, rows, rejected),
             side=self.how.side,
             month=when.month,
         )

@@ -53,12 +53,16 @@ _HEAD: Final = 65_536
 
 @dataclass(frozen=True)
 class Opened:
-    """A report, out of its file: `sha256` and `size` are of the file's bytes (of the member's, in a zip)."""
+    """A report, out of its file: `sha256` and `size` are of the file's bytes (of the member's, in a zip).
+
+    `is_file` says that its CSV is the file, byte by byte.
+    """
 
     name: str
     sha256: str
     size: int
     content: Content
+    is_file: bool = False
 
 
 def reports_in(  # noqa: PLR0913 - what is opened, how far, and what was opened around it
@@ -156,7 +160,7 @@ def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) 
             continue
         note_remarks(name, content, log)
         wrapped = replace(content, container=wrapping + content.container) if wrapping else content
-        yield Opened(name, sha256, len(given), wrapped)
+        yield Opened(name, sha256, len(given), wrapped, content.csv is given)
 
 
 def is_program(name: str, data: bytes) -> bool:
