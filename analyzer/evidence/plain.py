@@ -26,8 +26,8 @@ def iso(instant: datetime | None) -> str | None:
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a small table as JSON can hold them: times are ISO 8601."""
-    columns = [_plain_values(frame[name]) for name in frame]
-    return [dict(zip(map(str, frame.columns), values, strict=True)) for values in zip(*columns, strict=True)]
+    columns = {str(name): _plain_values(frame[name]) for name in frame}
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _plain_values(column: pd.Series[Any]) -> list[Any]:

@@ -176,8 +176,8 @@ def numbered(*columns: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a small table; what is missing is None."""
-    columns = [values_of(frame[name]) for name in frame]
-    return [dict(zip(map(str, frame.columns), values, strict=True)) for values in zip(*columns, strict=True)]
+    columns = {str(name): values_of(frame[name]) for name in frame}
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def values_of(column: pd.Series[Any]) -> list[Any]:
