@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,7 @@ from analyzer.engine import processors, settle
 from analyzer.rendering.registry import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from analyzer.evidence.opened import EvidenceSet
@@ -38,16 +39,22 @@ class Helper:
     module: str
     process: subprocess.Popen[bytes]
 
-    def render(self, evidence: EvidenceSet, folder: Path, options: Options) -> list[Path] | None:
-        """Render and return the files as the module does; raise what it raises.
+    def request(self, evidence: EvidenceSet, folder: Path, options: Options) -> Callable[[], list[Path] | None] | None:
+        """Return what has the process render, and gives the files as the module does, or raises what it raises.
 
-        None where the process has gone, and for a set at a URL, which may be one of this process alone.
+        It gives None where the process has gone. There is no request for a set at a URL, which may be one of this
+        process alone. The set is packed here and now: threads that read it later add to what it keeps in memory.
         """
+        if "://" in evidence.place:
+            return None
+        return partial(self._render, pickle.dumps((evidence, folder, options)))
+
+    def _render(self, request: bytes) -> list[Path] | None:
         to, back = self.process.stdin, self.process.stdout
-        if to is None or back is None or "://" in evidence.place:
+        if to is None or back is None:
             return None
         try:
-            pickle.dump((evidence, folder, options), to)
+            to.write(request)
             to.flush()
             paths, error = pickle.load(back)  # noqa: S301 - from a process of our own
         except (OSError, EOFError, pickle.PickleError):

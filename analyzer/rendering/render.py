@@ -56,16 +56,17 @@ def render(
     settle()
 
     def rendered(one: Format) -> list[Output]:
-        paths = None
-        if options.helper is not None and options.helper.module == one.module:
-            paths = options.helper.render(evidence, folder, replace(options, helper=None))
+        ask = beside.get(str(one.module))
+        paths = None if ask is None else ask()
         if paths is None:
             renderer = cast("Renderer", import_module(str(one.module)))
-            paths = renderer.render(evidence, folder, options)
+            paths = renderer.render(evidence, folder, alone)
         return [{**output_of(folder, path.relative_to(folder).as_posix()), "format": one.name} for path in paths]
 
     # What all of them count with is made once, before they part.
     _ = getattr(evidence, _COUNTED[evidence.kind])
+    helper, alone = options.helper, replace(options, helper=None)
+    beside = {} if helper is None else {helper.module: helper.request(evidence, folder, alone)}
     with ThreadPoolExecutor(len(wanted)) as threads:
         return [output for outputs in threads.map(rendered, wanted) for output in outputs]
 

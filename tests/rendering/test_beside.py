@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,8 +66,10 @@ def test_what_goes_wrong_there_is_raised_here(tmp_path: Path) -> None:
     evidence = EvidenceSet.of(str(tmp_path / "set"), read_manifest(tmp_path / "set"))
     with helper("audit", ["charts"]) as found:
         assert found is not None
+        ask = found.request(evidence, tmp_path / "no such folder", Options())
+        assert ask is not None
         with pytest.raises(FileNotFoundError):
-            found.render(evidence, tmp_path / "no such folder", Options())
+            ask()
 
 
 MODULE = """
@@ -99,15 +102,34 @@ def test_errors_of_all_kinds_pass(
     evidence = EvidenceSet(str(tmp_path), {}, {})
     command = [sys.executable, "-c", beside._START, "odd_renderer", *sys.path]  # noqa: SLF001
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        ask = Helper("odd_renderer", process).request(evidence, tmp_path, Options())
+        assert ask is not None
         with pytest.raises(kind, match=words):
-            Helper("odd_renderer", process).render(evidence, tmp_path, Options())
+            ask()
         assert process.wait(timeout=60) == 0
 
 
 def test_a_set_at_a_url_is_rendered_by_this_process(tmp_path: Path) -> None:
     with helper("audit", ["charts"]) as found:
         assert found is not None
-        assert found.render(EvidenceSet("memory://set", {}, {}), tmp_path, Options()) is None
+        assert found.request(EvidenceSet("memory://set", {}, {}), tmp_path, Options()) is None
+
+
+def test_a_set_is_packed_before_any_thread_reads_it(evidence: EvidenceSet, tmp_path: Path) -> None:
+    # What threads add to the set while it is packed would break the packing.
+    packed: list[tuple[threading.Thread, frozenset[str]]] = []
+
+    class Watching(Helper):
+        def request(
+            self, evidence: EvidenceSet, folder: Path, options: Options
+        ) -> Callable[[], list[Path] | None] | None:
+            packed.append((threading.current_thread(), frozenset(path.name for path in folder.iterdir())))
+            return super().request(evidence, folder, options)
+
+    with helper(evidence.kind, ["charts", "excel"]) as found:
+        assert found is not None
+        digests(evidence, tmp_path / "beside", Options(helper=Watching(found.module, found.process)))
+    assert packed == [(threading.main_thread(), frozenset())]
 
 
 def one_processor(monkeypatch: pytest.MonkeyPatch) -> None:
