@@ -11,7 +11,7 @@ from collections import deque
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from analyzer import __version__
 from analyzer.errors import EngineError
@@ -64,23 +64,14 @@ def settle() -> None:
         gc.enable()
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield the items; while one is worked on, a thread makes the next."""
+def local(task: Callable[[Item], Result], items: Iterable[Item], *, most: int | None = None) -> Iterator[Result]:
+    """Yield what `task` makes of each item, in their order; not many more items are held than there are processors.
+
+    `most` is the most that are worked on at a time, where items are large.
+    """
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only long runs need it
 
-    end = object()
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, items, end)
-        while (item := coming.result()) is not end:
-            coming = thread.submit(next, items, end)
-            yield cast("Item", item)
-
-
-def local(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yield what `task` makes of each item, in their order; not many more items are held than there are processors."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only long runs need it
-
-    count = processors()
+    count = min(processors(), most or processors())
     running: deque[Future[Result]] = deque()
     threads = ThreadPoolExecutor(count)
     try:

@@ -20,7 +20,7 @@ from analyzer.controls.vocabulary import JUDGED_KINDS, Reason, Status
 from analyzer.evidence.schema import TALLIES
 from analyzer.judging.staleness import EXACT
 from analyzer.judging.waivers import Covered, nothing_covered
-from analyzer.reading.columns import NO_TIME, codes_and_texts, codes_in, has_text, micros_of, times_from
+from analyzer.reading.columns import NO_TIME, codes_and_texts, codes_in, has_text, micros_of, numbered, times_from
 from analyzer.reading.layout import ROOT_USER, Kind
 
 if TYPE_CHECKING:
@@ -93,8 +93,9 @@ def joined(tables: Sequence[pa.Table]) -> pa.Table:
     """Return tallies of several tables as one, in the order of their keys; what is missing comes last."""
     every = pa.concat_tables([TALLIES.empty_table(), *tables]).unify_dictionaries()
     columns = {name: _in_order(every[name].combine_chunks()) for name in _KEYS}
-    number = _numbered([codes for codes, _ in columns.values()])
-    _, first, which = np.unique(number, return_index=True, return_inverse=True)
+    which = numbered(*(codes for codes, _ in columns.values()))
+    first = np.empty(int(which.max(initial=-1)) + 1, np.int64)
+    first[which[::-1]] = np.arange(len(which))[::-1]
     count = np.zeros(len(first), np.int64)
     np.add.at(count, which, every["count"].to_numpy())
     latest = np.full(len(first), NO_TIME)
@@ -116,17 +117,6 @@ def _in_order(column: pa.Array) -> tuple[Whole, pa.Array]:
     rank[order] = np.arange(len(order))
     rank[-1] = len(order)  # the last place answers for code -1, null
     return rank[codes_in(encoded)], encoded.dictionary.take(pa.array(order))
-
-
-def _numbered(columns: Sequence[Whole]) -> Whole:
-    """Return a number for each combination of codes, which sort as these do."""
-    number, span = np.zeros(len(columns[0]), np.int64), 1
-    for codes in columns:
-        size = int(codes.max(initial=0)) + 1
-        if span * size > np.iinfo(np.int64).max:
-            number, span = pd.factorize(number, sort=True)[0].astype(np.int64), len(number)
-        number, span = number * size + codes, span * size
-    return number
 
 
 def counts_of(tallies: pa.Table, tally: Tally) -> pd.DataFrame:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analyzer.engine import ahead
+from analyzer.engine import local
 from analyzer.errors import InputError
 from analyzer.evidence.checks import check_of
 from analyzer.evidence.history import History, count_undecided
@@ -51,12 +51,16 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Check, Checklist
     from analyzer.evidence.settings import Settings
     from analyzer.history.snapshots import Rows
+    from analyzer.reading.issues import Row
     from analyzer.survey.entry import Entry
 
     Missing = list[tuple[str, str]]
     """Dates of a series, each with an account that has no snapshot by then."""
 
 MONTHLY = "monthly"
+
+_AT_ONCE: Final = 2
+"""Batches of a store that are followed at a time: each takes some 100 MB."""
 
 
 @dataclass(frozen=True)
@@ -149,12 +153,18 @@ class Following:
         """Return the history of users in a store (columns: `STORED_COLUMNS`), in batches of whole accounts."""
         followed: list[Followed] = []
         reports: list[dict[str, Any]] = []
-        for users in ahead(batches):
-            reports += inputs_of_store(users)
-            users = of_known_order(users, log)  # noqa: PLW2901
-            tables = Tables(users, unpivot(users), pd.DataFrame())
-            followed.append(_follow(tables, self.settings, self.dates))
+        for one, inputs, issues in local(self._of_users, batches, most=_AT_ONCE):
+            followed.append(one)
+            reports += inputs
+            log.rows += issues
         return self.joined(followed, reports, log)
+
+    def _of_users(self, users: pd.DataFrame) -> tuple[Followed, list[dict[str, Any]], list[Row]]:
+        """Return what becomes of the failures of a batch, its inputs, and what is noted of it."""
+        log = IssueLog()
+        inputs = inputs_of_store(users)
+        users = of_known_order(users, log)
+        return _follow(Tables(users, unpivot(users), pd.DataFrame()), self.settings, self.dates), inputs, log.rows
 
 
 def _with_waivers(

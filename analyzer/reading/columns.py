@@ -167,11 +167,38 @@ def times_from(micros: npt.NDArray[np.int64]) -> pa.Array:
 
 def numbered(*columns: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return for each row the number of its combination of values, in their order."""
-    number = np.zeros(len(columns[0]), np.int64)
+    number, span = np.zeros(len(columns[0]), np.int64), 1
     for column in columns:
-        codes, values = pd.factorize(column, sort=True)
-        number = pd.factorize(number * len(values) + codes, sort=True)[0].astype(np.int64)
-    return number
+        codes, size = _in_order(column)
+        if span * size > np.iinfo(np.int64).max:
+            number, span = _without_gaps(number, span)
+        number, span = number * size + codes, span * size
+    return _without_gaps(number, span)[0]
+
+
+def _in_order(column: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], int]:
+    """Return whole numbers that are ordered as the values of a column, and above how many of them none is."""
+    if column.dtype.kind in "iu" and len(column):
+        least, most = int(column.min()), int(column.max())
+        if most - least < _DENSE * len(column):
+            return column.astype(np.int64) - least, most - least + 1
+    codes, values = pd.factorize(column, sort=True)
+    return codes.astype(np.int64), max(len(values), 1)
+
+
+def _without_gaps(number: npt.NDArray[np.int64], span: int) -> tuple[npt.NDArray[np.int64], int]:
+    """Return numbers below `span` in their order without gaps, and how many differ."""
+    if span > _DENSE * len(number):  # to sort them takes several times as long
+        codes, values = pd.factorize(number, sort=True)
+        return codes.astype(np.int64), max(len(values), 1)
+    is_there = np.zeros(span, bool)
+    is_there[number] = True
+    place = np.cumsum(is_there) - 1
+    return place[number], max(int(place[-1]) + 1, 1)
+
+
+_DENSE: Final = 8
+"""Numbers this many times as far apart as there are rows are counted rather than sorted."""
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -59,6 +59,7 @@ def _audit(folder: Path, runs: int, accounts: int, users: int) -> str:
     }
     tables = {
         "credreport, all tables": [*judge, "-o", str(out / "credreport-all")],
+        "credreport, all tables of all controls": [*_judge(reports), "-o", str(out / "credreport-controls")],
         "Polars, all tables": run(polars_audit, "Polars-all", "--tables", "all"),
     }
     floor = {

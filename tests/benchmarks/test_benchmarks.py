@@ -54,7 +54,7 @@ def test_the_peers_of_audit_find_the_same(tmp_path: Path) -> None:
     told = audit(tmp_path, runs=1, fleets=[(3, 30)])
     findings = pl.read_parquet(tmp_path / "audit/credreport/findings.parquet")
     assert f"have {findings.height} findings" in told
-    assert told.count("\n|") == 15
+    assert told.count("\n|") == 16
     assert set(findings["status"]) == {"pass", "fail"}
     assert set(findings["credential"]) == {"password", "access_key_1", "access_key_2"}
     assert set(findings["reason"]) == {"last_used", "never_used"}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analyzer.reading.columns import (
     NO_TIME,
@@ -19,6 +22,7 @@ from analyzer.reading.columns import (
     frame_of,
     is_among,
     micros_of,
+    numbered,
     table_of,
     times_from,
 )
@@ -81,3 +85,27 @@ def test_times_become_microseconds_and_times_again() -> None:
     times = pa.array([DAY, None], TIME)
     assert micros_of(times).tolist() == [1_793_404_800_000_000, NO_TIME]
     assert times_from(micros_of(times)).equals(times)
+
+
+COLUMNS_OF_NUMBERS: Final = st.integers(0, 30).flatmap(
+    lambda rows: st.lists(
+        st.sampled_from(
+            [
+                st.integers(-3, 3),
+                st.integers(0, 200),
+                st.sampled_from([NO_TIME, 0, 1, 86_400_000_000, 2**62]),
+                st.integers(-(2**63), 2**63 - 1),
+            ]
+        ).flatmap(lambda values: st.lists(values, min_size=rows, max_size=rows)),
+        min_size=1,
+        max_size=6,
+    )
+)
+
+
+@given(COLUMNS_OF_NUMBERS)
+def test_combinations_are_numbered_in_their_order(columns: list[list[int]]) -> None:
+    found = numbered(*(np.array(column, np.int64) for column in columns)).tolist()
+    rows = list(zip(*columns, strict=True))
+    place = {row: number for number, row in enumerate(sorted(set(rows)))}
+    assert found == [place[row] for row in rows]
