@@ -31,6 +31,19 @@ ANSWER_ONLY = "credreport audit sample_reports"
 CONTROLS = re.compile(r"(?<=<!-- controls -->\n).*?(?=<!-- /controls -->)", re.DOTALL)
 
 
+FIGURES = re.compile(r"\d+(?:\.\d+)? (?:s|MB)\b|\d+\.\d+(?= times)")
+"""Figures of benchmarks: seconds, megabytes and ratios."""
+
+
+def test_the_readme_has_the_figures_of_the_benchmarks() -> None:
+    section = README.read_text(encoding="utf-8").partition("## How fast it is")[2].partition("How far it goes:")[0]
+    figures = [figure.replace("\n", " ") for figure in FIGURES.findall(section.replace("\n  ", " "))]
+    measured = (ROOT / "BENCHMARKS.md").read_text(encoding="utf-8")
+    assert len(figures) == 13
+    for figure in figures:
+        assert re.search(rf"\| {re.escape(figure)}(?: x)? \|", measured), figure
+
+
 def printed(command: str) -> str:
     """Return what `command` prints, run beside a copy of the samples."""
     script, *arguments = command.split()

@@ -22,6 +22,7 @@ from tests.benchmarks.measuring import Run, in_turn, measure, table
 from tests.benchmarks.peers import duckdb_audit, duckdb_history, hash_loop, loop_audit, polars_audit
 from tests.benchmarks.peers import floor as floors
 from tests.benchmarks.peers import workbook as books
+from tests.benchmarks.stages import table_of_stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +81,11 @@ def _audit(folder: Path, runs: int, accounts: int, users: int) -> str:
 
 def _same_table(name: str, one: Path, other: Path) -> int:
     return same_rows(one / f"{name}.parquet", other / f"{name}.parquet", TABLES[name].names)
+
+
+def stages(folder: Path, runs: int, fleet: tuple[int, int] = LARGE, reports: int = 12) -> str:
+    """Judge a batch of a fleet's reports, stage by stage; return the measures."""
+    return table_of_stages(sorted(_reports(folder, *fleet).rglob("*.csv"))[:reports], runs)
 
 
 def growth(folder: Path, runs: int, fleets: Sequence[tuple[int, int]] = (LARGE, LARGER)) -> str:
@@ -294,7 +300,7 @@ def _sorted(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     return pl.read_parquet(path).select(columns).with_columns(texts).sort(columns)
 
 
-MEASURES: Final = {one.__name__: one for one in (audit, default, year, growth, daily, start, workbook)}
+MEASURES: Final = {one.__name__: one for one in (audit, stages, default, year, growth, daily, start, workbook)}
 
 
 def main() -> None:

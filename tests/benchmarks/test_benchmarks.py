@@ -22,6 +22,7 @@ from tests.benchmarks.__main__ import (
     put_between,
     runs_on_a_year,
     same_rows,
+    stages,
     start,
     workbook,
     write_reports,
@@ -80,6 +81,12 @@ def test_a_year_is_measured(tmp_path: Path) -> None:
     told = year(tmp_path, runs=1, fleet=(2, 5), days=9)
     assert "18 reports: a daily one of 2 accounts of 5 users, for 9 days" in told
     assert told.count(" s |") == 16
+
+
+def test_stages_are_measured(tmp_path: Path) -> None:
+    told = stages(tmp_path, runs=1, fleet=(2, 5), reports=2)
+    assert told.startswith("A batch of 12 rows:")
+    assert told.count(" ms |") == 6
 
 
 def test_start_is_measured(tmp_path: Path) -> None:
