@@ -39,8 +39,15 @@ DEFAULTS: Parameters = {
     "root-mfa": {"without_password": "pass"},
     "root-hardware-mfa": {},
     "root-not-in-daily-use": {"min_idle_days": 90},
+    "password-and-keys": {},
+    "console-users": {},
+    "root-certificates": {},
+    "root-credentials-removed": {},
 }
-ROOT_CONTROLS = ("no-root-access-key", "root-mfa", "root-hardware-mfa", "root-not-in-daily-use")
+ROOT_CONTROLS = (
+    *("no-root-access-key", "root-mfa", "root-hardware-mfa", "root-not-in-daily-use"),
+    *("root-certificates", "root-credentials-removed"),
+)
 
 KEYS = ("access_key_1", "access_key_2")
 CERTIFICATES = ("cert_1", "cert_2")
@@ -368,8 +375,11 @@ def certificate_fails(row: Row, slot: str, as_of: datetime, limits: Limits) -> b
 def user_statuses(row: Row, as_of: datetime) -> list[tuple[str, str, str]]:
     """Return control, credential and status for what is asked of an IAM user as such."""
     no_mfa = kleene_not(flag(row, "mfa_active"))
-    rules = {"mfa-every-user": no_mfa}
     enabled = flag(row, "password_enabled")
+    rules = {"mfa-every-user": no_mfa, "console-users": enabled}
+    has_key = kleene_or(*(active_then(row, key, as_of) for key in KEYS))
+    if enabled is not False or has_key is not False:
+        rules["password-and-keys"] = kleene_and(enabled, has_key)
     if enabled is not False:
         rules["console-mfa"] = kleene_and(enabled, no_mfa)
     if any(flag(row, f"{key}_active") is not False for key in KEYS):
@@ -398,6 +408,8 @@ def root_statuses(row: Row, as_of: datetime, limits: Parameters) -> list[tuple[s
         # The report does not say what kind of device it is: nothing shows a hardware one.
         "root-hardware-mfa": True if unprotected is True else None,
         "root-not-in-daily-use": root_in_use(row, as_of, limits["root-not-in-daily-use"]),
+        "root-certificates": kleene_or(*(active_then(row, slot, as_of) for slot in CERTIFICATES)),
+        "root-credentials-removed": root_has_anything(row, as_of),
     }
     statuses = {control: user_status(row, as_of, fails) for control, fails in rules.items()}
     if no_console:
@@ -417,6 +429,21 @@ def root_has_key(row: Row, as_of: datetime, limits: Limits) -> bool | None:
     return kleene_or(*has)
 
 
+def root_has_anything(row: Row, as_of: datetime) -> bool | None:
+    """Tell whether root has a password, a key in whatever state, an active certificate or an MFA device."""
+    return kleene_or(
+        root_has_password(row),
+        root_has_key(row, as_of, {"inactive_keys_count": 1}),
+        *(active_then(row, slot, as_of) for slot in CERTIFICATES),
+        flag(row, "mfa_active"),
+    )
+
+
+def root_has_password(row: Row) -> bool | None:
+    """Tell whether root has a password; old reports do not support the cell because root always had one."""
+    return True if row.get("password_enabled", "").lower() == "not_supported" else flag(row, "password_enabled")
+
+
 def key_there(row: Row, key: str, as_of: datetime) -> bool | None:
     """Tell whether a slot held a key, active or not: a date shows one, and only a sentinel shows that there is none."""
     made = time(row, f"{key}_last_rotated")
@@ -431,10 +458,7 @@ def root_without_mfa(row: Row, without_password: object) -> bool | None:
     """Tell whether root has a password and no MFA; or, read literally, no MFA."""
     if without_password == "fail":
         return kleene_not(flag(row, "mfa_active"))
-    # Old reports do not support the cell because root always had a password.
-    old_style = row.get("password_enabled", "").lower() == "not_supported"
-    has_password = True if old_style else flag(row, "password_enabled")
-    return kleene_and(has_password, kleene_not(flag(row, "mfa_active")))
+    return kleene_and(root_has_password(row), kleene_not(flag(row, "mfa_active")))
 
 
 def root_in_use(row: Row, as_of: datetime, limits: Limits) -> bool | None:

@@ -9,45 +9,37 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from analyzer.controls.control import Control, Option, Parameter, Severity, Whose
+from analyzer.controls.control import Control, Parameter, Severity, Whose
+from analyzer.controls.of_root import OF_ROOT, OF_ROOT_WHERE_ASKED
+from analyzer.controls.shared import (
+    ACTIVE,
+    AS_OF_CAPTURE,
+    GUIDE,
+    KEYS,
+    MFA,
+    PASSWORDS,
+    REPORT,
+    ROTATED,
+    SECURITY_HUB,
+    SPANS,
+    USED,
+)
 from analyzer.controls.vocabulary import Reason
 from analyzer.reading.layout import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
-_SECURITY_HUB: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html"
-_REPORT: Final = f"{_GUIDE}id_credentials_getting-report.html"
-_KEYS: Final = f"{_GUIDE}id_credentials_access-keys.html"
-_UNUSED: Final = f"{_GUIDE}id_credentials_finding-unused.html"
-_PASSWORDS: Final = f"{_GUIDE}id_credentials_passwords_admin-change-user.html"
-_MFA: Final = f"{_GUIDE}id_credentials_mfa.html"
-_ROOT: Final = f"{_GUIDE}root-user-best-practices.html"
-
-_ROTATED: Final = ("access_key_1_last_rotated", "access_key_2_last_rotated")
-_USED: Final = ("access_key_1_last_used_date", "access_key_2_last_used_date")
-_ACTIVE: Final = ("access_key_1_active", "access_key_2_active")
+_UNUSED: Final = f"{GUIDE}id_credentials_finding-unused.html"
 _UNUSED_COLUMNS: Final = (
     "password_enabled",
     "password_last_used",
     "password_last_changed",
-    *(column for columns in zip(_ACTIVE, _ROTATED, _USED, strict=True) for column in columns),
+    *(column for columns in zip(ACTIVE, ROTATED, USED, strict=True) for column in columns),
     "user_creation_time",
 )
-
-_SPANS: Final = (
-    "AWS records only the first use in each span of 5 minutes (passwords) or 15 minutes (keys): a key used just before "
-    "the report may still look unused."
-)
-_AS_OF_CAPTURE: Final = "The report shows what was so when it was made; it does not tell what was so before or since."
 _ACTIVATED: Final = (
     "The report does not say when a key was made inactive or active: an active key may have been switched on yesterday."
-)
-
-
-_NO_ROOT_IN_CHINA: Final = (
-    "Accounts of the partition aws-cn have no root credentials: the control does not apply there."
 )
 
 
@@ -77,11 +69,11 @@ CONTROLS: Final = (
         remediation="Make used keys inactive, and delete them once nothing breaks; delete keys that were never used. "
         "Remove the console password (delete the login profile); there is no disabled password.",
         caveats=(
-            _SPANS,
+            SPANS,
             "Root is left out, as in the benchmark: it is not meant for daily work, so lying unused is what is wanted.",
             "Never used means not since AWS began to record it: 2014-10-20 for passwords, 2015-04-22 for keys.",
         ),
-        references=(_UNUSED, _KEYS, _PASSWORDS, _SECURITY_HUB),
+        references=(_UNUSED, KEYS, PASSWORDS, SECURITY_HUB),
     ),
     Control(
         id="unused-credentials-console",
@@ -102,14 +94,14 @@ CONTROLS: Final = (
         "profile).",
         caveats=(
             "A key made just before the report and not yet used fails, as the procedure says.",
-            _SPANS,
+            SPANS,
             "It is the second procedure of the requirement of unused-credentials, and has no number of its own.",
             "Auditors follow one of the two procedures: choose it with --control, or switch the other off in a policy.",
         ),
         messages=MappingProxyType(
             {Reason.AGE_UNKNOWN: MappingProxyType({Kind.ACCESS_KEY: "age not known; user created {when}"})}
         ),
-        references=(_UNUSED, _KEYS),
+        references=(_UNUSED, KEYS),
     ),
     Control(
         id="access-key-rotation",
@@ -121,7 +113,7 @@ CONTROLS: Final = (
         applies_to="each active access key of IAM users",
         fails_when="it was created more than {max_age_days} days ago",
         parameters=_age(90, "days; older fails, exactly as old passes"),
-        evidence=(*_ACTIVE, *_ROTATED, *_USED, "user_creation_time"),
+        evidence=(*ACTIVE, *ROTATED, *USED, "user_creation_time"),
         rationale="A key that leaked unnoticed works until it is replaced. Rotation bounds that time.",
         remediation="Create a second key, move everything that uses the first over to it, make the first inactive, and "
         "delete it once nothing breaks.",
@@ -132,8 +124,8 @@ CONTROLS: Final = (
         ),
         messages=MappingProxyType({Reason.AGE_UNKNOWN: "age not known; user created {when}"}),
         references=(
-            _KEYS,
-            _SECURITY_HUB,
+            KEYS,
+            SECURITY_HUB,
             "https://docs.aws.amazon.com/config/latest/developerguide/access-keys-rotated.html",
         ),
     ),
@@ -145,14 +137,14 @@ CONTROLS: Final = (
         rule="two_keys",
         applies_to="each IAM user with an active access key",
         fails_when="both access keys are active",
-        evidence=(*_ACTIVE, *_ROTATED),
+        evidence=(*ACTIVE, *ROTATED),
         rationale="A second active key doubles what can leak, and is often a rotation that nobody finished.",
         remediation="Make the key inactive that is not, or no longer, in use; then delete it.",
-        caveats=("A rotation in progress needs two active keys for a while and fails as well.", _AS_OF_CAPTURE),
+        caveats=("A rotation in progress needs two active keys for a while and fails as well.", AS_OF_CAPTURE),
         messages=MappingProxyType(
             {Reason.ACTIVE_UNKNOWN: "not known whether both keys were active at the reference date"}
         ),
-        references=(_KEYS,),
+        references=(KEYS,),
     ),
     Control(
         id="no-initial-access-keys",
@@ -170,7 +162,7 @@ CONTROLS: Final = (
                 )
             }
         ),
-        evidence=("password_enabled", "user_creation_time", *_ACTIVE, *_ROTATED, *_USED),
+        evidence=("password_enabled", "user_creation_time", *ACTIVE, *ROTATED, *USED),
         rationale="A key made with the user, on the chance that it is needed, is a key nobody asked for and nobody "
         "guards. Who needs one can create it, which shows that it is wanted.",
         remediation="Delete the key. Where it is needed after all, let the user create one.",
@@ -185,7 +177,7 @@ CONTROLS: Final = (
                 "choice. The benchmark's command-line procedure compares no times: it asks for every key of such a "
                 "user that was never used. For that, set together_minutes to 99999999."
             ),
-            _SPANS,
+            SPANS,
         ),
         messages=MappingProxyType(
             {
@@ -197,7 +189,7 @@ CONTROLS: Final = (
             }
         ),
         references=(
-            f"{_GUIDE}id_users_create.html",
+            f"{GUIDE}id_users_create.html",
             "https://docs.aws.amazon.com/cli/latest/reference/iam/delete-access-key.html",
         ),
     ),
@@ -215,10 +207,10 @@ CONTROLS: Final = (
         remediation="Let the user register an MFA device, and deny everything else until it is registered.",
         caveats=(
             "The report does not say of what kind the device is, nor whether policies ask for it.",
-            _AS_OF_CAPTURE,
+            AS_OF_CAPTURE,
         ),
         messages=MappingProxyType({Reason.MFA_NOT_ACTIVE: "console password without MFA"}),
-        references=(_MFA, _SECURITY_HUB),
+        references=(MFA, SECURITY_HUB),
     ),
     Control(
         id="mfa-every-user",
@@ -234,145 +226,11 @@ CONTROLS: Final = (
         remediation="Register an MFA device for the user; replace users that only programs use by roles.",
         caveats=(
             "Users that only programs use seldom have a device, and fail: Security Hub asks for it all the same.",
-            _AS_OF_CAPTURE,
+            AS_OF_CAPTURE,
         ),
-        references=(_MFA, _SECURITY_HUB),
+        references=(MFA, SECURITY_HUB),
     ),
-    Control(
-        id="no-root-access-key",
-        title="No access key of root exists",
-        severity=Severity.CRITICAL,
-        whose=Whose.ROOT,
-        rule="root_key",
-        applies_to="root of each account",
-        fails_when="access_key_1_active or access_key_2_active is true; with inactive_keys_count 1, also if an "
-        "inactive key is there",
-        parameters=MappingProxyType(
-            {"inactive_keys_count": Parameter(0, 0, 1, "0 or 1; with 1, a key that is inactive counts as well")}
-        ),
-        evidence=(*_ACTIVE, *_ROTATED, *_USED),
-        rationale="A key of root can do everything in the account and cannot be restricted. Whoever finds it owns the "
-        "account.",
-        remediation="Sign in as root and delete the key; give its users a role or an IAM user instead.",
-        caveats=(
-            (
-                "The benchmark's procedure looks at the active flags alone and names an inactive key as a false alarm; "
-                "Security Hub's IAM.4 counts it. The finding names it either way."
-            ),
-            _NO_ROOT_IN_CHINA,
-            _AS_OF_CAPTURE,
-        ),
-        messages=MappingProxyType(
-            {
-                Reason.ACTIVE_UNKNOWN: "not known whether root has an active access key",
-                Reason.INACTIVE: "an inactive access key of root exists; created {when}",
-            }
-        ),
-        absent=Reason.ROOT_NOT_IN_REPORT,
-        references=(f"{_GUIDE}id_root-user_manage_delete-key.html", _SECURITY_HUB),
-    ),
-    Control(
-        id="root-mfa",
-        title="MFA is enabled for root",
-        severity=Severity.CRITICAL,
-        whose=Whose.ROOT,
-        rule="root_without_mfa",
-        applies_to="root of each account",
-        fails_when="mfa_active is false and root has a password; with without_password fail, also if it has none",
-        parameters=MappingProxyType(
-            {
-                "without_password": Option(
-                    "pass", ("pass", "fail"), "whether root passes that has neither a password nor MFA"
-                )
-            }
-        ),
-        evidence=("mfa_active", "password_enabled"),
-        rationale="Root can do everything; its password must not be enough to become root.",
-        remediation="Sign in as root and register an MFA device; in an organisation, remove the root credentials of "
-        "member accounts.",
-        caveats=(
-            (
-                "Root without a password passes, by the procedure of CIS v7.0 and by Security Hub's IAM.9: nobody can "
-                "sign in with a password. The procedures of CIS up to v4.0.1 read mfa_active alone, as other scanners "
-                'do, and fail it, also where root has an active access key: a policy with without_password = "fail" '
-                "judges so. "
-                "Reports up to about 2024 show not_supported instead of that flag: root always had a password then."
-            ),
-            "In GovCloud (US) root has no console access, and the benchmark does not apply there.",
-            _NO_ROOT_IN_CHINA,
-            _AS_OF_CAPTURE,
-        ),
-        messages=MappingProxyType(
-            {
-                Reason.MFA_NOT_ACTIVE: "MFA of root is not active",
-                Reason.NO_PASSWORD: "root has no password to sign in with; scanners that read mfa_active alone fail it",
-            }
-        ),
-        absent=Reason.ROOT_NOT_IN_REPORT,
-        references=(f"{_GUIDE}enable-mfa-for-root.html", f"{_GUIDE}id_root-enable-root-access.html", _SECURITY_HUB),
-    ),
-    Control(
-        id="root-hardware-mfa",
-        title="Hardware MFA is enabled for root",
-        severity=Severity.CRITICAL,
-        whose=Whose.ROOT,
-        rule="root_without_hardware_mfa",
-        applies_to="root of each account",
-        fails_when="mfa_active is false and root has a password",
-        evidence=("mfa_active", "password_enabled", *_ACTIVE),
-        rationale="A hardware device cannot be copied like the secret of a virtual one on a telephone.",
-        remediation="Sign in as root and register a hardware MFA device. In a member account of an organization, "
-        "remove root's credentials by centralized root access instead: nothing is left that needs a device.",
-        caveats=(
-            (
-                "A manual check, unless it fails: the report says whether there is a device, not of what kind, so this "
-                "control never passes. Look at the account itself (aws iam list-virtual-mfa-devices), and keep what "
-                "was seen as a waiver with its expiry."
-            ),
-            (
-                "It does not apply where root has neither a password nor an active access key, as AWS Organizations "
-                "leaves member accounts whose root credentials were removed (centralized root access)."
-            ),
-            _NO_ROOT_IN_CHINA,
-        ),
-        messages=MappingProxyType({Reason.MFA_NOT_ACTIVE: "root has a password and no MFA at all"}),
-        absent=Reason.ROOT_NOT_IN_REPORT,
-        references=(f"{_GUIDE}enable-mfa-for-root.html", f"{_GUIDE}enable-hw-mfa-for-root.html", _SECURITY_HUB),
-    ),
-    Control(
-        id="root-not-in-daily-use",
-        title="Root is not used for daily work",
-        severity=Severity.HIGH,
-        whose=Whose.ROOT,
-        rule="root_in_use",
-        applies_to="root of each account",
-        fails_when="its password or one of its access keys was used less than {min_idle_days} days ago (CIS gives no "
-        "number of days; this one is this program's choice)",
-        parameters=MappingProxyType(
-            {"min_idle_days": Parameter(90, 1, 36_500, "days; a use less long ago than this fails", is_own=True)}
-        ),
-        evidence=("password_last_used", *_USED, *_ACTIVE, *_ROTATED),
-        rationale="What root does cannot be restricted and is hard to attribute; there are few tasks that need it.",
-        remediation="Ask what root was used for, and give that task to a role. Keep the few tasks that need root under "
-        "a procedure with two people.",
-        caveats=(
-            "CIS gives no limit: 90 days are this program's choice; a policy may set others.",
-            "One use is not daily work: the report shows the last use only, and a few tasks need root.",
-            "The use of a root key that was deleted since is not in the report.",
-            _NO_ROOT_IN_CHINA,
-            "A report more than a day older than the reference instant cannot show that root was not used since.",
-            _SPANS,
-        ),
-        messages=MappingProxyType(
-            {
-                Reason.NEVER_USED: "no use of root is recorded",
-                Reason.LAST_USE_UNKNOWN: "last use of root not known",
-                Reason.USED_AFTER_AS_OF: "root was used after the reference date, use before it not known",
-            }
-        ),
-        absent=Reason.ROOT_NOT_IN_REPORT,
-        references=(_ROOT, f"{_GUIDE}root-user-tasks.html"),
-    ),
+    *OF_ROOT,
     Control(
         id="password-rotation",
         title="Console passwords are changed every {max_age_days} days or less",
@@ -391,7 +249,7 @@ CONTROLS: Final = (
             "CIS v1.2 asked for an expiry in the account's password policy; later versions ask for none.",
         ),
         messages=MappingProxyType({Reason.AGE_UNKNOWN: "last change not known; user created {when}"}),
-        references=(f"{_GUIDE}id_credentials_passwords_account-policy.html", _SECURITY_HUB),
+        references=(f"{GUIDE}id_credentials_passwords_account-policy.html", SECURITY_HUB),
     ),
     Control(
         id="expired-password-in-use",
@@ -417,7 +275,7 @@ CONTROLS: Final = (
                 Reason.NOT_EXPIRED: "expires {date}",
             }
         ),
-        references=(_REPORT, f"{_GUIDE}id_credentials_passwords_account-policy.html"),
+        references=(REPORT, f"{GUIDE}id_credentials_passwords_account-policy.html"),
     ),
     Control(
         id="active-certificates",
@@ -441,7 +299,7 @@ CONTROLS: Final = (
                 Reason.AGE_UNKNOWN: "active, age not known; user created {when}",
             }
         ),
-        references=(f"{_GUIDE}id_credentials_sign-certificates.html", _REPORT),
+        references=(f"{GUIDE}id_credentials_sign-certificates.html", REPORT),
     ),
     Control(
         id="additional-credentials",
@@ -462,8 +320,53 @@ CONTROLS: Final = (
             ),
         ),
         absent=Reason.COLUMN_NOT_IN_REPORT,
-        references=(_REPORT, f"{_GUIDE}reference_iam-quotas.html"),
+        references=(REPORT, f"{GUIDE}reference_iam-quotas.html"),
     ),
+    Control(
+        id="password-and-keys",
+        title="No IAM user has both a console password and an active access key",
+        severity=Severity.LOW,
+        whose=Whose.USERS,
+        rule="password_and_keys",
+        by_default=False,
+        applies_to="each IAM user with a console password or an active access key",
+        fails_when="password_enabled is true, and access_key_1_active or access_key_2_active",
+        evidence=("password_enabled", *ACTIVE),
+        rationale="A person signs in, a program has a key. A user who has both is used by both: what one of them did "
+        "cannot be told from what the other did, and neither credential can be removed without asking.",
+        remediation="Give the program a role, or a user of its own, and delete the key; or remove the password.",
+        caveats=(
+            "No benchmark asks for it: it is this program's own, and judged only where it is asked for.",
+            AS_OF_CAPTURE,
+        ),
+        references=(f"{GUIDE}best-practices.html", KEYS),
+    ),
+    Control(
+        id="console-users",
+        title="No IAM user has a console password",
+        severity=Severity.LOW,
+        whose=Whose.USERS,
+        rule="console_user",
+        by_default=False,
+        applies_to="each IAM user",
+        fails_when="password_enabled is true",
+        evidence=("password_enabled",),
+        rationale="People who sign in by an identity provider, or IAM Identity Center, are managed in one place: who "
+        "leaves loses all access at once, and no password has to be guarded in each account.",
+        remediation="Move people to IAM Identity Center or to a federated identity provider, and remove their console "
+        "passwords (delete the login profiles).",
+        caveats=(
+            (
+                "The report shows which users have a console password, not whether they are people, nor whether an "
+                "identity provider is there: only a failure is sure."
+            ),
+            "Users for emergencies fail as well: keep them as waivers.",
+            AS_OF_CAPTURE,
+        ),
+        messages=MappingProxyType({Reason.NO_PASSWORD: "has no console password"}),
+        references=(f"{GUIDE}best-practices.html", f"{GUIDE}id_roles_providers.html"),
+    ),
+    *OF_ROOT_WHERE_ASKED,
 )
 """In the order in which they are listed and judged."""
 

@@ -137,10 +137,11 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
 
     These are named by id, or by number in the benchmark (see `naming`); `option` is what errors say that names them.
 
-    Without a benchmark, a control that is a stricter reading of another one is judged where `controls` or the policy
-    names it, or with `all_controls`. The policy may switch controls off that are not named in `controls`. A parameter
-    is set by `max_idle_days`, else by the policy, else by the benchmark, else by the control. Raises UsageError for
-    unknown ids, for a control that the benchmark does not have, and where nothing is left to judge.
+    Without a benchmark, a control that is a stricter reading of another one, or is not judged by default, is judged
+    where `controls` or the policy names it, or with `all_controls`. The policy may switch controls off that are not
+    named in `controls`. A parameter is set by `max_idle_days`, else by the policy, else by the benchmark, else by the
+    control. Raises UsageError for unknown ids, for a control that the benchmark does not have, and where nothing is
+    left to judge.
     """
     chosen_benchmark = None if benchmark is None else BENCHMARKS[known("--benchmark", benchmark, BENCHMARKS)]
     _refuse_two_choices(all_controls=all_controls, control=bool(controls), benchmark=bool(chosen_benchmark))
@@ -155,7 +156,7 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
             left_out.append(control.id)
             continue
         wanted = asked or chosen_benchmark or all_controls or (policy and policy.asks_for(control.id))
-        if wanted or control.stricter_than is None:
+        if wanted or (control.by_default and control.stricter_than is None):
             checks.append(_choose(requirement, chosen_benchmark, policy, max_idle_days))
     if max_idle_days is not None and not any("max_idle_days" in one.parameters for one in checks):
         raise UsageError(

@@ -121,6 +121,8 @@ class Control:
     """Whether inactive credentials are judged as well."""
     messages: Mapping[Reason, str | Mapping[Kind, str]] = field(default_factory=lambda: MappingProxyType({}))
     """How a finding of this control says its reason, where the common words (`analyzer.judging.wording`) do not fit."""
+    by_default: bool = True
+    """Whether it is judged where neither a benchmark nor a policy nor an option asks for certain controls."""
     stricter_than: str | None = None
     """The control of which this one is a stricter reading: what fails that one fails this one too."""
     absent: Reason | None = None

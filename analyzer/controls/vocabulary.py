@@ -45,6 +45,12 @@ class Reason(CodedEnum):
     NOT_EXPIRED = "not_expired"
     EXPIRY_UNKNOWN = "expiry_unknown"
     REPORT_OLDER = "report_older"
+    PASSWORD_AND_KEY = "password_and_key"  # noqa: S105 - a reason, not a secret
+    NOT_BOTH = "not_both"
+    HAS_PASSWORD = "has_password"  # noqa: S105 - a reason, not a secret
+    CERTIFICATE_EXISTS = "certificate_exists"
+    NO_CERTIFICATE = "no_certificate"
+    NO_CREDENTIALS = "no_credentials"
     NO_CONSOLE_ACCESS = "no_console_access"
     NO_ROOT_CREDENTIALS = "no_root_credentials"
     NO_ROOT_IN_PARTITION = "no_root_in_partition"

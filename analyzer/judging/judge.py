@@ -13,7 +13,8 @@ from analyzer.controls.control import Whose
 from analyzer.controls.vocabulary import JUDGED_KINDS, NOT_APPLICABLE, Outcome, Reason, Status
 from analyzer.judging.facts import Facts
 from analyzer.judging.findings import findings_table
-from analyzer.judging.rules import RULES, where_root_is
+from analyzer.judging.rules import RULES
+from analyzer.judging.rules_of_root import where_root_is
 from analyzer.judging.snapshots import ORDER_UNKNOWN, snapshot_of
 from analyzer.judging.staleness import EXACT, age_days, first_of, is_because
 from analyzer.judging.subjects import Instants, Ruling, Subjects

@@ -57,6 +57,12 @@ WORDS: Final[Mapping[Reason, str | Mapping[Kind, str]]] = {
     Reason.MANUAL: "a report cannot decide it: look at how root of the account signs in, and at its MFA device",
     Reason.NO_PASSWORD: "root has no password",
     Reason.PASSWORD_UNKNOWN: "not known whether there is a console password",
+    Reason.PASSWORD_AND_KEY: "has a console password and an active access key",
+    Reason.NOT_BOTH: "has a console password or active access keys, not both",
+    Reason.HAS_PASSWORD: "has a console password",
+    Reason.CERTIFICATE_EXISTS: "root has an active signing certificate; uploaded {when}",
+    Reason.NO_CERTIFICATE: "root has no active signing certificate",
+    Reason.NO_CREDENTIALS: "root has no password, access key, signing certificate or MFA device",
     Reason.EXPIRED: "expired {when}",
     Reason.NOT_EXPIRED: "expires {date}",
     Reason.EXPIRY_UNKNOWN: "not known when it expires",
@@ -78,6 +84,7 @@ _UNDATED: Final = {
     Reason.AGE_UNKNOWN: "age not known, nor when the user was created",
     Reason.KEY_EXISTS: "root has an active access key",
     Reason.INACTIVE: "an inactive access key of root exists",
+    Reason.CERTIFICATE_EXISTS: "root has an active signing certificate",
     Reason.NEVER_USED: "never used, creation not known",
 }
 _PLACES: Final = ("{when}", "{date}")

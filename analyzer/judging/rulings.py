@@ -1,0 +1,72 @@
+"""What rules are put together from: rulings, and what two slots of a row hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from analyzer.judging.subjects import NEVER, Ruling
+from analyzer.judging.truth import Truth
+from analyzer.reading.columns import NO_TIME
+from analyzer.reading.layout import SLOTS, Kind, State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from analyzer.judging.staleness import Evidence
+    from analyzer.judging.subjects import Subjects
+    from analyzer.judging.truth import Flags
+    from analyzer.reading.layout import Slot
+
+KEYS: Final = tuple(slot for slot in SLOTS if slot.kind is Kind.ACCESS_KEY)
+CERTIFICATES: Final = tuple(slot for slot in SLOTS if slot.kind is Kind.CERTIFICATE)
+FILLED: Final = (State.VALUE, State.INVALID)
+"""A cell with one of these holds something: what is unreadable is still there."""
+SENTINELS: Final = (*NEVER, State.NOT_SUPPORTED)
+"""A cell with one of these says that there is nothing; a blank one says nothing."""
+
+
+def by_instant(subjects: Subjects, fails: Truth, evidence: Evidence, *, aged: bool) -> Ruling:
+    """Return a ruling by an instant."""
+    return Ruling(
+        fails, evidence.reason, evidence.basis, evidence.earliest, np.full(len(subjects), aged), ~subjects.nothing
+    )
+
+
+def by_flags(subjects: Subjects, fails: Truth, reason: npt.NDArray[np.int8], concerned: Flags | None = None) -> Ruling:
+    """Return a ruling that no instant has a part in."""
+    none = subjects.nothing
+    return Ruling(
+        fails,
+        reason,
+        np.full(len(none), -1, np.int8),
+        np.full(len(none), NO_TIME),
+        none,
+        ~none if concerned is None else concerned,
+    )
+
+
+def either(first: Flags, one: Ruling, other: Ruling) -> Ruling:
+    """Return `one` where `first` holds, and `other` elsewhere."""
+    return Ruling(
+        Truth(np.where(first, one.fails.yes, other.fails.yes), np.where(first, one.fails.no, other.fails.no)),
+        np.where(first, one.reason, other.reason),
+        np.where(first, one.basis, other.basis),
+        np.where(first, one.time, other.time),
+        np.where(first, one.aged, other.aged),
+        np.where(first, one.concerned, other.concerned),
+    )
+
+
+def later_made(subjects: Subjects, slots: Sequence[Slot]) -> list[Flags]:
+    """Return for each slot where what it holds was made after the reference instant."""
+    return [subjects.time(slot.last_changed) > subjects.as_of for slot in slots]
+
+
+def active_in(subjects: Subjects, slots: Sequence[Slot]) -> list[Truth]:
+    """Return for each slot whether it holds something active; what it held before a later one is not known."""
+    later = later_made(subjects, slots)
+    return [subjects.flag(slot.active).unless(hidden) for slot, hidden in zip(slots, later, strict=True)]
