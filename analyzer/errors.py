@@ -29,6 +29,10 @@ class PolicyError(AnalyzerError):
     """A policy file that cannot be read or used."""
 
 
+class FrameworkError(AnalyzerError):
+    """A file with a framework that cannot be read or used."""
+
+
 class InputError(AnalyzerError):
     """Inputs that leave nothing to judge."""
 

@@ -19,8 +19,9 @@ from packaging.requirements import Requirement
 
 from analyzer.cli.explain import markdown
 from analyzer.cli.main import app
+from analyzer.controls import catalog
 from analyzer.controls.checklist import make_checklist
-from analyzer.controls.frameworks import BENCHMARKS
+from analyzer.controls.frameworks import FRAMEWORKS
 from analyzer.controls.policy import read_policy
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,16 +93,27 @@ def test_the_table_of_controls_is_that_of_the_catalogue() -> None:
     assert table == f"{markdown()}\n"
 
 
+FRAMEWORK, POLICY = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
 def test_the_policy_in_the_readme_can_be_used(tmp_path: Path) -> None:
-    (text,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    (tmp_path / "policy.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "policy.toml").write_text(POLICY, encoding="utf-8")
     policy = read_policy(tmp_path / "policy.toml")
     assert len(policy.waivers) == 1
     assert make_checklist(policy=policy).left_out == ("unused-credentials-console",)
 
 
-def test_every_benchmark_is_named() -> None:
-    assert all(f"`{benchmark}`" in README.read_text(encoding="utf-8") for benchmark in BENCHMARKS)
+def test_the_framework_in_the_readme_can_be_used(tmp_path: Path) -> None:
+    (tmp_path / "our-baseline.toml").write_text(FRAMEWORK, encoding="utf-8")
+    (check,) = make_checklist(benchmark=str(tmp_path / "our-baseline.toml")).checks
+    assert (check.requirement, check.limit_days) == ("A.1", 30)
+
+
+def test_the_readme_says_how_many_controls_and_frameworks_there_are() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert f"[{len(catalog.CONTROLS)} in all](#the-controls)" in text
+    assert f"There are {len(FRAMEWORKS)}, from" in text
+    assert f"Without options {len(make_checklist().checks)} controls are judged" in text
 
 
 def test_links_and_pictures_are_there() -> None:

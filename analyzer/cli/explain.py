@@ -7,32 +7,106 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
+from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import make_checklist
-from analyzer.controls.frameworks import BENCHMARKS
+from analyzer.controls.frameworks import FRAMEWORKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from analyzer.controls.checklist import Check, Checklist
-    from analyzer.controls.control import Control
+    from analyzer.controls.control import Control, Value
+    from analyzer.controls.frameworks import Framework, Requirement
 
 _WIDEST: Final = 120
 _LABEL: Final = 14
 
 
 def list_all(checklist: Checklist) -> str:
-    """Return the controls of a checklist as a table, and the benchmarks there are."""
+    """Return the controls of a checklist as a table; where there is a benchmark, its requirements."""
+    if checklist.benchmark:
+        return "\n".join(_requirements(checklist.benchmark))
     rows = [[one.control.id, one.requirement or "-", one.severity.value, one.title] for one in checklist.checks]
-    lines = _aligned(["control", checklist.numbers_of.label, "severity", "what must hold"], rows)
-    title = checklist.benchmark.title if checklist.benchmark else f"All {len(checklist.checks)} controls"
-    lines = [title, "", *lines]
-    if not checklist.benchmark:
-        lines += ["", *_wrapped(f"Benchmarks (--benchmark): {', '.join(BENCHMARKS)}.", "")]
-    if stricter := [one.control for one in checklist.checks if not checklist.benchmark and one.control.stricter_than]:
-        said = "; ".join(f"{one.id} (of {one.stricter_than})" for one in stricter)
-        lines += _wrapped(f"Stricter readings, judged where --all-controls, --control or a policy asks: {said}.", "")
-    lines += ["Explain one: credreport controls ID"]
-    return "\n".join(lines)
+    lines = [f"All {len(checklist.checks)} controls", ""]
+    lines += [*_aligned(["control", checklist.numbers_of.label, "severity", "what must hold"], rows), ""]
+    asked_for = "judged where --all-controls, --control, a benchmark or a policy asks"
+    controls = [one.control for one in checklist.checks]
+    if stricter := [f"{one.id} (of {one.stricter_than})" for one in controls if one.stricter_than]:
+        lines += _wrapped(f"Stricter readings, {asked_for}: {'; '.join(stricter)}.", "")
+    if others := [one.id for one in controls if not one.by_default]:
+        lines += _wrapped(f"Also {asked_for}: {', '.join(others)}.", "")
+    lines += [f"{len(FRAMEWORKS)} benchmarks (--benchmark): credreport controls --benchmarks"]
+    return "\n".join([*lines, "Explain one: credreport controls ID"])
+
+
+def list_frameworks() -> str:
+    """Return the benchmarks there are as a table."""
+    rows = [[one.id, str(len(one.requirements)), one.title, one.publisher] for one in FRAMEWORKS.values()]
+    lines = _aligned(["benchmark", "requirements", "title", "publisher"], rows)
+    said = (
+        "The requirements are those that a credential report decides, wholly or partly: credreport controls "
+        "--benchmark ID lists them. Your own: --benchmark FILE.toml"
+    )
+    return "\n".join([*lines, "", *_wrapped(said, "")])
+
+
+def frameworks_as_json() -> str:
+    """Return the same as JSON."""
+    rows = [
+        {
+            "id": one.id,
+            "title": one.title,
+            "version": one.version,
+            "publisher": one.publisher,
+            "requirements": [row.number for row in one.requirements],
+        }
+        for one in FRAMEWORKS.values()
+    ]
+    return json.dumps(rows, indent=2)
+
+
+def _requirements(framework: Framework) -> list[str]:
+    """Return a framework requirement by requirement, and what a report does not decide of it."""
+    rows = framework.requirements
+    columns = {
+        framework.label: [one.number for one in rows],
+        "level": [f"level {one.level}" if one.level else "" for one in rows],
+        "assessment": [one.assessment or "" for one in rows],
+        "decided": ["partly" if one.is_partly else "yes" for one in rows],
+        "requirement: controls": [
+            f"{one.title}: {_decided_by(one)}{' (related)' if one.is_related else ''}" for one in rows
+        ],
+    }
+    columns = {name: [cell or "-" for cell in cells] for name, cells in columns.items() if any(cells)}
+    lines = [framework.title, "", *_aligned(list(columns), list(zip(*columns.values(), strict=True))), ""]
+    if any(one.is_partly for one in framework.requirements):
+        lines += _wrapped("Partly: a credential report shows a part of what is required; the rest is for a person.", "")
+    lines += (
+        _wrapped("Related: others map it to these controls; it does not ask for them.", "")
+        if any(one.is_related for one in framework.requirements)
+        else []
+    )
+    notes: dict[str, list[str]] = {}
+    for one in framework.requirements:
+        if one.note:
+            notes.setdefault(one.note, []).append(one.number)
+    for note, numbers in notes.items():
+        lines += _wrapped(note, f"{', '.join(numbers)}: ")
+    lines += _wrapped(f"What else {framework.label} requires, a credential report does not show.", "")
+    return [*lines, "Explain a control: credreport controls ID"]
+
+
+def _decided_by(one: Requirement) -> str:
+    """Return the controls that decide a requirement, with the limits that it sets."""
+    return ", ".join(
+        f"{control}{f' ({limits})' if limits else ''}"
+        for control in one.controls
+        for limits in [_limits({name: v for name, v in one.parameters.items() if name in BY_ID[control].parameters})]
+    )
+
+
+def _limits(parameters: Mapping[str, Value]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in parameters.items())
 
 
 def explain(checklist: Checklist) -> str:
@@ -70,14 +144,14 @@ def _explained(one: Check, checklist: Checklist) -> list[str]:
 def mapping(control: Control) -> list[str]:
     """Return where benchmarks ask for a control: `CIS 1.4 to CIS 4.0.1: 1.12`, with limits other than its own."""
     spans: list[tuple[str, str, str]] = []
-    for benchmark in BENCHMARKS.values():
-        for requirement in benchmark.requirements:
-            if requirement.control != control.id:
+    for benchmark in FRAMEWORKS.values():
+        for asked in benchmark.asked:
+            if asked.control != control.id:
                 continue
-            limits = ", ".join(f"{name} {value}" for name, value in requirement.parameters.items())
-            said = f"{requirement.number}{f' ({limits})' if limits else ''}"
+            limits = _limits(asked.parameters)
+            said = f"{', '.join(asked.numbers)}{f' ({limits})' if limits else ''}"
             # Versions of the CIS benchmark follow one another; others only stand side by side.
-            if spans and spans[-1][2] == said and benchmark.label.startswith("CIS"):
+            if spans and spans[-1][2] == said and benchmark.id.startswith("cis-"):
                 spans[-1] = (spans[-1][0], benchmark.label, said)
             else:
                 spans.append((benchmark.label, benchmark.label, said))
@@ -106,8 +180,8 @@ def _plain(one: Check) -> dict[str, Any]:
         "rationale": control.rationale,
         "remediation": control.remediation,
         "mapping": {
-            benchmark.id: [item.number for item in benchmark.requirements if item.control == control.id]
-            for benchmark in BENCHMARKS.values()
+            benchmark.id: benchmark.numbers_of(control.id)
+            for benchmark in FRAMEWORKS.values()
             if benchmark.number_of(control.id)
         },
         "references": list(control.references),
@@ -117,13 +191,10 @@ def _plain(one: Check) -> dict[str, Any]:
 def markdown() -> str:
     """Return the README's table: every control, when it fails, and its numbers."""
     shown = ("cis-1.2", "cis-4.0.1", "cis-5.0", "cis-6.0", "cis-7.0", "security-hub")
-    header = ["control", "fails when", *(BENCHMARKS[name].label for name in shown)]
+    header = ["control", "fails when", *(FRAMEWORKS[name].label for name in shown)]
     rows = [header, ["---"] * len(header)]
     for one in make_checklist(all_controls=True).checks:
-        numbers = [
-            ", ".join(item.number for item in BENCHMARKS[name].requirements if item.control == one.control.id) or "-"
-            for name in shown
-        ]
+        numbers = [", ".join(FRAMEWORKS[name].numbers_of(one.control.id)) or "-" for name in shown]
         rows.append([f"`{one.control.id}`", one.say(one.control.fails_when), *numbers])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 

@@ -110,9 +110,9 @@ class Judging:
         str | None,
         typer.Option(
             metavar="ID",
-            help="Judge the controls of this benchmark, by its numbers and limits; credreport controls lists them. "
-            "Without it, every control is judged but those that are a stricter reading of another, and the numbers of "
-            "the newest CIS version are shown.",
+            help="Judge what this benchmark requires, by its numbers and limits; credreport controls --benchmarks "
+            "lists them. FILE.toml is one of your own. Without it, every control is judged but those that only a "
+            "benchmark, a policy or an option asks for, and the numbers of the newest CIS version are shown.",
             show_default=False,
         ),
     ] = None
@@ -130,8 +130,8 @@ class Judging:
         bool,
         typer.Option(
             "--all-controls",
-            help="Judge every control, unused-credentials-console and mfa-every-user too, which are stricter readings "
-            "of unused-credentials and console-mfa.",
+            help="Judge every control, also those that are stricter readings of others, and those that only a "
+            "benchmark asks for.",
         ),
     ] = False
     policy: Annotated[

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.catalog import BY_ID, CONTROLS
-from analyzer.controls.frameworks import BENCHMARKS, NEWEST_CIS, Benchmark, Requirement
+from analyzer.controls.frameworks import FRAMEWORKS, Asked, newest_cis
 from analyzer.controls.naming import named
 from analyzer.errors import UsageError, known
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from analyzer.controls.control import Control, Severity, Value
+    from analyzer.controls.frameworks import Framework
     from analyzer.controls.policy import Policy, Waiver
 
 UNUSED: Final = BY_ID["unused-credentials"]
@@ -52,15 +55,15 @@ class Checklist:
     """What a run judges: `checks` in the order of the catalogue."""
 
     checks: tuple[Check, ...]
-    benchmark: Benchmark | None = None
+    benchmark: Framework | None = None
     policy: Policy | None = None
     left_out: tuple[str, ...] = ()
     """Controls that the policy switches off."""
 
     @property
-    def numbers_of(self) -> Benchmark:
+    def numbers_of(self) -> Framework:
         """The benchmark whose numbers are shown."""
-        return self.benchmark or NEWEST_CIS
+        return self.benchmark or newest_cis()
 
     @property
     def waivers(self) -> tuple[Waiver, ...]:
@@ -90,13 +93,23 @@ class Checklist:
         return [number for number, one in enumerate(self.checks) if one.severity.code <= fail_on.code]
 
     @property
-    def stricter_left_out(self) -> tuple[str, ...]:
-        """Stricter readings of controls that are judged, themselves not judged: nobody asked for them."""
+    def not_asked_for(self) -> tuple[str, ...]:
+        """Controls that are not judged as nobody asked for them.
+
+        They are stricter readings of controls that are judged, and, where all others are judged, those that are not
+        judged by default.
+        """
         ids = {one.control.id for one in self.checks}
         if self.benchmark is not None:
             return ()
+        usual = {one.id for one in CONTROLS if one.by_default and one.stricter_than is None}
+        is_usual = usual <= ids | set(self.left_out)
         return tuple(
-            one.id for one in CONTROLS if one.stricter_than in ids and one.id not in ids and one.id not in self.left_out
+            one.id
+            for one in CONTROLS
+            if one.id not in ids
+            and one.id not in self.left_out
+            and (one.stricter_than in ids if one.by_default else is_usual)
         )
 
     @property
@@ -126,14 +139,14 @@ class Checklist:
 
 def make_checklist(  # noqa: PLR0913 - one parameter an option
     *,
-    benchmark: str | None = None,
+    benchmark: str | Framework | None = None,
     controls: Sequence[str] = (),
     policy: Policy | None = None,
     max_idle_days: int | None = None,
     all_controls: bool = False,
     option: str = "--control",
 ) -> Checklist:
-    """Return what to judge: all controls, or those of `benchmark` (an id), narrowed to `controls` where given.
+    """Return what to judge: all controls, or those of `benchmark` (or of its id, or file), narrowed to `controls`.
 
     These are named by id, or by number in the benchmark (see `naming`); `option` is what errors say that names them.
 
@@ -143,21 +156,21 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
     control. Raises UsageError for unknown ids, for a control that the benchmark does not have, and where nothing is
     left to judge.
     """
-    chosen_benchmark = None if benchmark is None else BENCHMARKS[known("--benchmark", benchmark, BENCHMARKS)]
+    chosen_benchmark = _chosen(benchmark) if isinstance(benchmark, str) else benchmark
     _refuse_two_choices(all_controls=all_controls, control=bool(controls), benchmark=bool(chosen_benchmark))
-    requirements = _requirements(chosen_benchmark)
-    asked = named(controls, requirements, chosen_benchmark, option)
+    every = _asked(chosen_benchmark)
+    some = named(controls, every, chosen_benchmark, option)
     checks, left_out = [], []
-    for requirement in requirements:
-        control = BY_ID[requirement.control]
-        if asked and requirement not in asked:
+    for asked in every:
+        control = BY_ID[asked.control]
+        if some and asked not in some:
             continue
-        if not asked and policy and not policy.enabled(control.id):
+        if not some and policy and not policy.enabled(control.id):
             left_out.append(control.id)
             continue
-        wanted = asked or chosen_benchmark or all_controls or (policy and policy.asks_for(control.id))
+        wanted = some or chosen_benchmark or all_controls or (policy and policy.asks_for(control.id))
         if wanted or (control.by_default and control.stricter_than is None):
-            checks.append(_choose(requirement, chosen_benchmark, policy, max_idle_days))
+            checks.append(_choose(asked, chosen_benchmark, policy, max_idle_days))
     if max_idle_days is not None and not any("max_idle_days" in one.parameters for one in checks):
         raise UsageError(
             "--max-idle-days: no control that is judged has such a limit", "leave it out, or choose unused-credentials"
@@ -173,22 +186,36 @@ def _refuse_two_choices(*, all_controls: bool, **others: bool) -> None:
             raise UsageError(f"--all-controls and --{name} exclude each other", "leave one of them out")
 
 
-def _requirements(benchmark: Benchmark | None) -> list[Requirement]:
+def _chosen(benchmark: str) -> Framework:
+    """Return the benchmark of an id, or that of a file."""
+    if benchmark.endswith(".toml"):
+        from analyzer.controls.frameworks.reading import read_framework  # noqa: PLC0415 - most have none of their own
+
+        return read_framework(Path(benchmark))
+    version = re.fullmatch(r"cis-(\d+)(?:\..*)?", benchmark.strip().lower())
+    newest = newest_cis()
+    if version and int(version[1]) > int(newest.version.partition(".")[0]):
+        raise UsageError(
+            f"--benchmark: {benchmark} is not known here: the newest version of CIS is {newest.id}",
+            "choose that, or give the newer one as a file of your own: --benchmark FILE.toml",
+        )
+    return FRAMEWORKS[known("--benchmark", benchmark, FRAMEWORKS)]
+
+
+def _asked(benchmark: Framework | None) -> list[Asked]:
     """Return what to judge, in the order of the catalogue; without a benchmark, everything once."""
-    if benchmark is None:
-        return [Requirement(NEWEST_CIS.number_of(control.id) or "", control.id) for control in CONTROLS]
-    order = list(BY_ID)
-    return sorted(benchmark.requirements, key=lambda requirement: order.index(requirement.control))
+    if benchmark is not None:
+        return benchmark.asked
+    newest = newest_cis()
+    return [Asked(control.id, {}, tuple(newest.numbers_of(control.id))) for control in CONTROLS]
 
 
-def _choose(
-    requirement: Requirement, benchmark: Benchmark | None, policy: Policy | None, max_idle_days: int | None
-) -> Check:
-    control = BY_ID[requirement.control]
+def _choose(asked: Asked, benchmark: Framework | None, policy: Policy | None, max_idle_days: int | None) -> Check:
+    control = BY_ID[asked.control]
     parameters = {name: parameter.default for name, parameter in control.parameters.items()}
     set_by: dict[str, str] = {}
     layers: list[tuple[str, Mapping[str, Value]]] = [
-        (benchmark.label if benchmark else "", requirement.parameters),
+        (benchmark.label if benchmark else "", asked.parameters),
         ("policy", policy.parameters(control.id) if policy else {}),
         ("--max-idle-days", {"max_idle_days": max_idle_days} if max_idle_days is not None else {}),
     ]
@@ -200,4 +227,4 @@ def _choose(
     own = policy.severity(control.id) if policy else None
     if own is not None:
         set_by["severity"] = "policy"
-    return Check(control, requirement.number or None, own or control.severity, parameters, set_by)
+    return Check(control, ", ".join(asked.numbers) or None, own or control.severity, parameters, set_by)

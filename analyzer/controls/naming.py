@@ -5,38 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analyzer.controls.catalog import BY_ID
-from analyzer.controls.frameworks import BENCHMARKS, NEWEST_CIS, Benchmark, Requirement
+from analyzer.controls.frameworks import FRAMEWORKS, newest_cis
 from analyzer.errors import UsageError, known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from analyzer.controls.frameworks import Asked, Framework
 
-def named(
-    names: Iterable[str], requirements: Sequence[Requirement], benchmark: Benchmark | None, option: str
-) -> list[Requirement]:
-    """Return which of `requirements` were named: those of a control by its id, in any case, or by their number.
+
+def named(names: Iterable[str], asked: Sequence[Asked], benchmark: Framework | None, option: str) -> list[Asked]:
+    """Return which of `asked` were named: those of a control by its id, in any case, or by their number.
 
     The numbers are those of `benchmark`, or of the newest CIS version without one. Where a number is of several
     controls, all of them are meant. Raises UsageError for a name that is neither, and for a control that the benchmark
     does not have.
     """
-    return [one for name in names for one in _named(name.strip().lower(), requirements, benchmark, option)]
+    return [one for name in names for one in _named(name.strip().lower(), asked, benchmark, option)]
 
 
-def _named(
-    name: str, requirements: Sequence[Requirement], benchmark: Benchmark | None, option: str
-) -> list[Requirement]:
-    found = [one for one in requirements if name == one.control or name in numbers(one.number)]
+def _named(name: str, asked: Sequence[Asked], benchmark: Framework | None, option: str) -> list[Asked]:
+    found = [one for one in asked if name == one.control or name in map(str.lower, one.numbers)]
     if found:
         return found
     if name in BY_ID:
-        title = (benchmark or NEWEST_CIS).title
-        controls = dict.fromkeys(one.control for one in requirements)
+        title = (benchmark or newest_cis()).title
+        controls = dict.fromkeys(one.control for one in asked)
         raise UsageError(f"{name} is no part of {title}", f"it has {', '.join(controls)}")
     elsewhere = _elsewhere(name)
     if elsewhere or name.replace(".", "").isdigit():
-        raise UsageError(f"{option}: {_no_such_number(name, benchmark)}", elsewhere or _what_there_is(requirements))
+        raise UsageError(f"{option}: {_no_such_number(name, benchmark)}", elsewhere or _what_there_is(asked))
     known(option, name, BY_ID)
     return []
 
@@ -47,22 +45,22 @@ def numbers(requirement: str | None) -> list[str]:
     return [number, *number.split(", ")] if number else []
 
 
-def _no_such_number(name: str, benchmark: Benchmark | None) -> str:
+def _no_such_number(name: str, benchmark: Framework | None) -> str:
     which = "" if benchmark else ", whose numbers count where no benchmark is chosen"
-    return f"no control has the number {name.upper()} in {(benchmark or NEWEST_CIS).label}{which}"
+    return f"no control has the number {name.upper()} in {(benchmark or newest_cis()).label}{which}"
 
 
 def _elsewhere(name: str) -> str:
     """Return what a number stands for in other benchmarks, and what to do; empty where it is in none."""
     found: dict[str, list[str]] = {}
-    for benchmark in BENCHMARKS.values():
-        for one in benchmark.requirements:
-            if name in numbers(one.number):
+    for benchmark in FRAMEWORKS.values():
+        for one in benchmark.asked:
+            if name in map(str.lower, one.numbers):
                 found.setdefault(one.control, []).append(benchmark.id)
     said = "; ".join(f"it is {control} in {', '.join(benchmarks)}" for control, benchmarks in found.items())
     return f"{said}: name the control, or choose the benchmark with --benchmark" if said else ""
 
 
-def _what_there_is(requirements: Sequence[Requirement]) -> str:
-    known_ones = dict.fromkeys(one.number for one in requirements if one.number)
+def _what_there_is(asked: Sequence[Asked]) -> str:
+    known_ones = dict.fromkeys(number for one in asked for number in one.numbers)
     return f"its numbers are {', '.join(known_ones)}; credreport controls lists them with their controls"

@@ -22,20 +22,19 @@ Every error names the file, the line and the key.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import tomllib
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.control import Option, Parameter, Severity, Value
+from analyzer.controls.documents import Document
 from analyzer.errors import PolicyError, did_you_mean
 from analyzer.reading.layout import ACCOUNT_ID, SLOTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 DEFAULT_NAME: Final = "credreport.toml"
@@ -130,38 +129,25 @@ def read_policy(path: Path) -> Policy:
 
 def parse_policy(path: str, data: bytes) -> Policy:
     """Return the policy that the bytes of a file are. Raises PolicyError as `read_policy` does."""
-    try:
-        text = data.decode("utf-8-sig")
-        document = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"{path}: not UTF-8", "save the policy as UTF-8 text") from error
-    except RecursionError as error:
-        raise PolicyError(f"{path}: not TOML: nested too deeply", "a policy has tables of keys and values") from error
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r" \(at line (\d+), column \d+\)$", str(error))
-        message = str(error)[: place.start()] if place else str(error)
-        raise PolicyError(
-            f"{path}{f':{place[1]}' if place else ''}: not TOML: {message}",
-            'write keys as `name = "text"`, dates as 2027-01-31 without quotes; see https://toml.io',
-        ) from error
-    return _Reader(path, text).read(document, hashlib.sha256(data).hexdigest(), data.decode())
+    return _File.of(path, data).policy(hashlib.sha256(data).hexdigest(), data.decode())
 
 
-class _Reader:
-    """Checks a parsed policy key by key; knows the line of each."""
+class _File(Document):
+    """A policy, checked key by key."""
 
-    def __init__(self, name: str, text: str) -> None:
-        self._name = name
-        self._lines = dict(_lines(text))
+    kind = "policy"
+    error = PolicyError
+    form = "a policy has tables of keys and values"
 
-    def read(self, document: dict[str, Any], sha256: str, text: str) -> Policy:
+    def policy(self, sha256: str, text: str) -> Policy:
+        document = self.content
         if "exceptions" in document:
-            self._fail(("exceptions",), "exceptions are called waivers", "write [waivers.NAME] for [exceptions.NAME]")
-        self._only((), document, ("controls", "waivers"))
+            self.fail(("exceptions",), "exceptions are called waivers", "write [waivers.NAME] for [exceptions.NAME]")
+        self.only((), document, ("controls", "waivers"))
         controls = self._table((), document, "controls")
         waivers = self._table((), document, "waivers")
         return Policy(
-            self._name,
+            self.name,
             sha256,
             {name: self._control(name, controls) for name in controls},
             tuple(self._waiver(name, waivers) for name in waivers),
@@ -171,17 +157,15 @@ class _Reader:
     def _control(self, name: str, controls: dict[str, Any]) -> ControlPolicy:
         path = ("controls", name)
         if name not in BY_ID:
-            self._fail(path, f"no such control{did_you_mean(name, BY_ID)}", f"controls: {', '.join(BY_ID)}")
+            self.fail(path, f"no such control{did_you_mean(name, BY_ID)}", f"controls: {', '.join(BY_ID)}")
         control = BY_ID[name]
         table = self._table(("controls",), controls, name)
-        self._only(path, table, ("enabled", "severity", *control.parameters))
-        enabled = table.get("enabled", True)
-        if not isinstance(enabled, bool):
-            self._wrong((*path, "enabled"), enabled, "true or false, without quotes")
+        self.only(path, table, ("enabled", "severity", *control.parameters))
+        enabled = self.flag((*path, "enabled"), table.get("enabled", True))
         severity = table.get("severity")
         if severity is not None and severity not in list(Severity):
             close = did_you_mean(severity, Severity) if isinstance(severity, str) else ""
-            self._wrong((*path, "severity"), severity, f"one of {', '.join(Severity)}, in quotes", close)
+            self.wrong((*path, "severity"), severity, f"one of {', '.join(Severity)}, in quotes", close)
         parameters = {
             key: self._parameter((*path, key), table[key], parameter)
             for key, parameter in control.parameters.items()
@@ -191,105 +175,46 @@ class _Reader:
 
     def _parameter(self, path: tuple[str, ...], value: Any, parameter: Parameter | Option) -> Value:  # noqa: ANN401 - as TOML has it
         if not parameter.takes(value):
-            self._wrong(path, value, parameter.wanted)
+            self.wrong(path, value, parameter.wanted)
         return cast("Value", value)
 
     def _waiver(self, name: str, waivers: dict[str, Any]) -> Waiver:
         path = ("waivers", name)
         if not name.strip():
-            self._fail(path, "a waiver without a name", "write [waivers.NAME]")
+            self.fail(path, "a waiver without a name", "write [waivers.NAME]")
         table = self._table(("waivers",), waivers, name)
-        self._only(path, table, _WAIVER_KEYS)
+        self.only(path, table, _WAIVER_KEYS)
         for key in _REQUIRED:
             if key not in table:
                 example = "2027-01-31" if key == "expires" else '"…"'
-                self._fail(path, f"{key} is missing", f"no waiver without {key}: write {key} = {example}")
+                self.fail(path, f"{key} is missing", f"no waiver without {key}: write {key} = {example}")
         if not any(str(table.get(key, "*")).strip("*?") for key in _MATCHING):
-            self._fail(path, "matches everything", f"say what is waived, by at least one of {', '.join(_MATCHING)}")
+            self.fail(path, "matches everything", f"say what is waived, by at least one of {', '.join(_MATCHING)}")
         texts: dict[str, str] = {
-            key: self._text(path, key, table[key]) for key in _WAIVER_KEYS if key in table and key != "expires"
+            key: self.text((*path, key), table[key], *([_ACCOUNT] if key == "account" else []))
+            for key in _WAIVER_KEYS
+            if key in table and key != "expires"
         }
         expires = table["expires"]
         if not isinstance(expires, date) or isinstance(expires, datetime):
-            self._wrong((*path, "expires"), expires, "a date such as 2027-01-31, without quotes and time")
+            self.wrong((*path, "expires"), expires, "a date such as 2027-01-31, without quotes and time")
         self._check_matching(path, texts)
-        return Waiver(id=name, line=self._line(path), expires=expires, **texts)
+        return Waiver(id=name, line=self.line(path), expires=expires, **texts)
 
     def _check_matching(self, path: tuple[str, ...], texts: dict[str, str]) -> None:
         account = texts.get("account")
         if account is not None and not re.fullmatch(ACCOUNT_ID, account):
-            self._wrong((*path, "account"), account, _ACCOUNT)
+            self.wrong((*path, "account"), account, _ACCOUNT)
         for key, names in (("credential", CREDENTIALS), ("control", tuple(BY_ID))):
             if key in texts and texts[key] not in names:
-                self._wrong((*path, key), texts[key], f"one of {', '.join(names)}", did_you_mean(texts[key], names))
+                self.wrong((*path, key), texts[key], f"one of {', '.join(names)}", did_you_mean(texts[key], names))
         if any(sign in texts.get("user", "") for sign in "[]"):
-            self._wrong((*path, "user"), texts["user"], "a user name; * stands for any characters, ? for one")
-
-    def _text(self, path: tuple[str, ...], key: str, value: object) -> str:
-        if not isinstance(value, str) or not value.strip():
-            wanted = _ACCOUNT if key == "account" else "a text in quotes that says something"
-            self._wrong((*path, key), value, wanted)
-        return value
+            self.wrong((*path, "user"), texts["user"], "a user name; * stands for any characters, ? for one")
 
     def _table(self, path: tuple[str, ...], parent: dict[str, Any], key: str) -> dict[str, Any]:
         value = parent.get(key, {})
         if not isinstance(value, dict):
             # Keys right below [waivers] are meant to be of one waiver.
             below = f"{path[0] if path else key}.NAME" if path != ("controls",) else f"controls.{key}"
-            self._fail((*path, key), "not a table", f"write [{below}] on a line of its own, and its keys below it")
+            self.fail((*path, key), "not a table", f"write [{below}] on a line of its own, and its keys below it")
         return value
-
-    def _only(self, path: tuple[str, ...], table: dict[str, Any], keys: tuple[str, ...]) -> None:
-        for key in table:
-            if key not in keys:
-                self._fail((*path, key), f"unknown key{did_you_mean(key, keys)}", f"known here: {', '.join(keys)}")
-
-    def _wrong(self, path: tuple[str, ...], value: object, wanted: str, close: str = "") -> NoReturn:
-        shown = json.dumps(value, ensure_ascii=False, default=str)
-        self._fail(path, f"cannot be {shown}{close}", f"write {wanted}")
-
-    def _fail(self, path: tuple[str, ...], problem: str, hint: str) -> NoReturn:
-        raise PolicyError(f"{self._name}:{self._line(path)}: {'.'.join(path)}: {problem}", hint)
-
-    def _line(self, path: tuple[str, ...]) -> int:
-        while path not in self._lines and path:
-            path = path[:-1]
-        return self._lines.get(path, 1)
-
-
-_CLOSING: Final = ('"""', "'''", "]", "}")
-
-
-def _lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Yield each key of a valid TOML text with its line (1-based).
-
-    TOML is a list of statements that end with a line: each is parsed by itself, and belongs to the header before it.
-    """
-    header: tuple[str, ...] = ()
-    statement, start = "", 1
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not statement:
-            start = number
-        statement += f"{line}\n"
-        # A statement of several lines ends with a closing sign; to try at each line of a long text would take long.
-        if start != number and not any(sign in line for sign in _CLOSING):
-            continue
-        try:
-            parsed = tomllib.loads(statement)
-        except tomllib.TOMLDecodeError:
-            continue  # it goes on in the next line
-        paths = list(_paths(parsed))
-        if statement.lstrip().startswith("["):
-            header = paths[-1]
-            yield from ((path, start) for path in paths)
-        else:
-            yield from (((*header, *path), start) for path in paths)
-        statement = ""
-
-
-def _paths(table: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Yield the path of each key, outer ones first."""
-    for key, value in table.items():
-        yield (key,)
-        if isinstance(value, dict):
-            yield from ((key, *path) for path in _paths(value))

@@ -130,7 +130,7 @@ def _checks(given: Sequence[str], checklist: Checklist) -> tuple[Check, ...]:
 def _why_none(name: str, checklist: Checklist) -> str:
     """Return why a set has no control of this name, or number."""
     try:
-        meant = make_checklist(benchmark=checklist.numbers_of.id, controls=[name]).checks
+        meant = make_checklist(benchmark=checklist.numbers_of, controls=[name]).checks
     except UsageError as error:  # there is no such control, or the benchmark has none
         if name not in BY_ID:
             return error.message

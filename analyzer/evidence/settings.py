@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import Check, Checklist, make_checklist
 from analyzer.controls.control import Severity
-from analyzer.controls.frameworks import BENCHMARKS
+from analyzer.controls.frameworks import FRAMEWORKS
+from analyzer.controls.frameworks.reading import parse_framework
 from analyzer.controls.policy import parse_policy
 from analyzer.evidence.plain import iso
 from analyzer.reading.limits import DEFAULT, Limits
@@ -17,6 +18,8 @@ from analyzer.survey.names import GivenTime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from analyzer.controls.frameworks import Framework
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,11 @@ class Settings:
         """What most runs leave as it is, where this one does not."""
         times = {"captured_at": self._given_times} if self.captured_at else {}
         sizes = {"max_file_size": self.limits.largest} if self.limits != DEFAULT else {}
-        return times | sizes | ({} if self.trend else {"trend": False})
+        benchmark = self.checklist.benchmark
+        own = (
+            {"benchmark_file": {"name": benchmark.name, "text": benchmark.text}} if benchmark and benchmark.name else {}
+        )
+        return times | sizes | ({} if self.trend else {"trend": False}) | own
 
     @property
     def _given_times(self) -> list[dict[str, Any]]:
@@ -91,7 +98,7 @@ class Settings:
         return cls(
             Checklist(
                 checks,
-                BENCHMARKS[facts["benchmark"]] if facts["benchmark"] else None,
+                _framework_of(facts),
                 parse_policy(policy["name"], policy["text"].encode()) if policy else None,
                 tuple(facts["switched_off"]),
             ),
@@ -102,3 +109,10 @@ class Settings:
             Limits(facts.get("max_file_size", DEFAULT.largest)),
             facts.get("trend", True),
         )
+
+
+def _framework_of(facts: Mapping[str, Any]) -> Framework | None:
+    """Return the benchmark of a run: one of this program's by its id, or a user's own by its text."""
+    if "benchmark_file" in facts:
+        return parse_framework(facts["benchmark_file"]["name"], facts["benchmark_file"]["text"].encode())
+    return FRAMEWORKS[facts["benchmark"]] if facts["benchmark"] else None

@@ -284,6 +284,7 @@ def test_the_summary_as_json_counts_every_control_and_account(tmp_path: Path) ->
             ("mfa-every-user", None, 2),
             ("root-mfa", "2.5", 1),
             ("root-hardware-mfa", "2.6", 1),
+            ("root-credentials-removed", "2.1.1", 1),
         )
     ]
     hub = json.loads(
@@ -337,7 +338,10 @@ def test_controls(tmp_path: Path) -> None:
     listed = run("controls", cwd=tmp_path)
     assert (listed.returncode, listed.stderr) == (0, "")
     assert "unused-credentials" in listed.stdout
-    assert "cis-1.2" in listed.stdout
+    assert "43 benchmarks (--benchmark)" in listed.stdout
+    assert "cis-1.2" in run("controls", "--benchmarks").stdout
+    refused = run("controls", "--benchmarks", "root-mfa")
+    assert (refused.returncode, "takes nothing beside it" in refused.stderr) == (2, True)
     explained = run("controls", "root-hardware-mfa", COLUMNS="80")
     assert "never passes" in explained.stdout
     assert max(map(len, explained.stdout.splitlines())) <= 100, "only an address may be longer than the terminal"

@@ -47,7 +47,7 @@ def test_exactly_two_controls_are_stricter_readings_of_others() -> None:
 
 def test_a_stricter_reading_is_judged_where_it_is_asked_for() -> None:
     assert ids(make_checklist()) == []
-    assert len(make_checklist().checks) == len(CONTROLS) - 2
+    assert len(make_checklist().checks) == len([one for one in CONTROLS if one.by_default]) - 2
     assert ids(make_checklist(all_controls=True)) == STRICTER
     assert ids(make_checklist(controls=["mfa-every-user"])) == ["mfa-every-user"]
     assert ids(make_checklist(benchmark="security-hub")) == ["mfa-every-user"]
@@ -66,7 +66,8 @@ def test_all_controls_are_those_of_no_choice(others: dict[str, str]) -> None:
 def test_sums_do_not_count_a_failure_again_under_its_stricter_reading(tmp_path: Path) -> None:
     rows = [user("a", **IDLE), user("b", **IDLE | password(changed=OLD) | {"mfa_active": "false"})]
     least = judged(tmp_path, *rows)
-    most = judged(tmp_path, *rows, checklist=make_checklist(all_controls=True))
+    ids_of_all = [one.id for one in CONTROLS if one.by_default]
+    most = judged(tmp_path, *rows, checklist=make_checklist(controls=ids_of_all))
     assert most.totals == least.totals
     assert most.by_account.to_dict() == least.by_account.to_dict()
     assert len(most.findings) > len(least.findings)
@@ -75,10 +76,10 @@ def test_sums_do_not_count_a_failure_again_under_its_stricter_reading(tmp_path: 
 def test_the_command_lists_stricter_readings_and_judges_them_with_all_controls(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31.csv", csv_of(user("a", **IDLE)))
     told = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out").stdout
-    assert "--all-controls judges 2 more" in told
+    assert "--all-controls judges 6 more" in told
     assert "mfa-every-user" not in told
     told = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out", "--all-controls").stdout
-    assert "15 controls:" in told
+    assert "19 controls:" in told
     assert "mfa-every-user (of console-mfa)" in " ".join(run("controls").stdout.split())
 
 

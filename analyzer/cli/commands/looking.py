@@ -9,6 +9,7 @@ import typer
 from analyzer.cli import values
 from analyzer.cli.ending import show
 from analyzer.cli.options import AccountId, AsJson, CapturedAt, MaxFileSize, Paths, Showing
+from analyzer.errors import UsageError
 
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="Say all that is known of each report, also where they are many.")
@@ -63,9 +64,13 @@ def list_controls(
     benchmark: Annotated[
         str | None,
         typer.Option(
-            metavar="ID", help="List what this benchmark asks for, by its numbers and limits.", show_default=False
+            metavar="ID",
+            help="List the requirements of this benchmark (or of a FILE.toml of your own), with the controls and "
+            "limits that decide them.",
+            show_default=False,
         ),
     ] = None,
+    benchmarks: Annotated[bool, typer.Option("--benchmarks", help="List the benchmarks.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """List the controls, or explain one: what is compared, limits, evidence, caveats, mapping, remediation.
@@ -75,11 +80,17 @@ def list_controls(
       credreport controls
       credreport controls unused-credentials
       credreport controls 2.11
+      credreport controls --benchmarks
       credreport controls --benchmark cis-5.0
     """  # noqa: D301 - \b keeps the examples' lines
     from analyzer.cli import explain as explaining  # noqa: PLC0415
     from analyzer.controls.checklist import make_checklist  # noqa: PLC0415
 
+    if benchmarks:
+        if control or benchmark:
+            raise UsageError("--benchmarks lists them all, and takes nothing beside it", "leave out the rest")
+        typer.echo(explaining.frameworks_as_json() if as_json else explaining.list_frameworks())
+        return 0
     asked = [control] if control else []
     every = not (asked or benchmark)
     checklist = make_checklist(benchmark=benchmark, controls=asked, all_controls=every, option="controls")

@@ -182,8 +182,8 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
     said = [f"{counted(further, 'more control')} with something open"] if further else []
     silently = (("all pass", passing), ("nothing to judge", nothing))
     said += [f"{what}: {', '.join(dict.fromkeys(ids))}" for what, ids in silently if ids]
-    if stricter := audit.checklist.stricter_left_out:
-        said.append(f"--all-controls judges {len(stricter)} more")
+    if others := audit.checklist.not_asked_for:
+        said.append(f"--all-controls judges {len(others)} more")
     if said:
         words = "; ".join(said)
         print_note(console, f"{words[0].upper()}{words[1:]}.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analyzer.controls.checklist import make_checklist
-from analyzer.controls.frameworks import BENCHMARKS
+from analyzer.controls.frameworks import FRAMEWORKS
 from analyzer.evidence.schema import TALLIES
 from analyzer.rendering.pictures import render
 from analyzer.rendering.pictures.audit import accounts, age_vs_idle, idle_days, matrix, status
@@ -18,6 +18,7 @@ from tests.rendering.pictures.figures import (
     MANY,
     OLD_KEY,
     PLANS,
+    SOME_FRAMEWORKS,
     assert_readable,
     bars,
     drawn,
@@ -148,12 +149,12 @@ def test_root_is_called_excluded_only_where_it_is(
         assert ("root excluded" in subtitle(result, name)) == told
 
 
-@pytest.mark.parametrize("benchmark", BENCHMARKS)
+@pytest.mark.parametrize("benchmark", SOME_FRAMEWORKS)
 def test_the_benchmark_is_named(planned: Callable[..., Audit], benchmark: str) -> None:
     result = planned(benchmark, ODD)
     for name in render.wanted(result.checklist):
-        assert subtitle(result, name).startswith(f"{BENCHMARKS[benchmark].title} · ")
-    assert BENCHMARKS[benchmark].label in " ".join(texts(status.draw(result)))
+        assert subtitle(result, name).startswith(f"{FRAMEWORKS[benchmark].title} · ")
+    assert FRAMEWORKS[benchmark].label in " ".join(texts(status.draw(result)))
     assert "Benchmark" not in subtitle(planned("all", ODD), "status")
 
 

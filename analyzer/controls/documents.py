@@ -1,0 +1,129 @@
+"""TOML files that are read key by key: every error names the file, the line and the key, and what may stand there."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+
+from analyzer.errors import AnalyzerError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Self
+
+Path = tuple[str, ...]
+"""Where a key stands: the tables around it, from the outermost, and its own name. Of a list of tables, each has its
+position between: `("requirements", "3", "number")`."""
+
+
+class Document:
+    """A TOML file that was parsed; knows the line of each key.
+
+    A subclass for each kind of file says what the kind is called, and which error it raises.
+    """
+
+    kind: ClassVar[str]
+    error: ClassVar[type[AnalyzerError]]
+    form: ClassVar[str]
+    """What a file of this kind consists of."""
+
+    def __init__(self, name: str, text: str, content: dict[str, Any]) -> None:
+        self.name = name
+        self.content = content
+        self._lines = dict(_lines(text))
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> Self:
+        """Return the document that the bytes of a file are. Raises the kind's error where it is no TOML."""
+        try:
+            text = data.decode("utf-8-sig")
+            return cls(name, text, tomllib.loads(text))
+        except UnicodeDecodeError as error:
+            raise cls.error(f"{name}: not UTF-8", f"save the {cls.kind} as UTF-8 text") from error
+        except RecursionError as error:
+            raise cls.error(f"{name}: not TOML: nested too deeply", cls.form) from error
+        except tomllib.TOMLDecodeError as error:
+            place = re.search(r" \(at line (\d+), column \d+\)$", str(error))
+            message = str(error)[: place.start()] if place else str(error)
+            raise cls.error(
+                f"{name}{f':{place[1]}' if place else ''}: not TOML: {message}",
+                'write keys as `name = "text"`, dates as 2027-01-31 without quotes; see https://toml.io',
+            ) from error
+
+    def only(self, path: Path, table: dict[str, Any], keys: Sequence[str]) -> None:
+        """Raise where a table has other keys than these."""
+        for key in table:
+            if key not in keys:
+                self.fail((*path, key), f"unknown key{did_you_mean(key, keys)}", f"known here: {', '.join(keys)}")
+
+    def text(self, path: Path, value: object, wanted: str = "a text in quotes that says something") -> str:
+        """Return a text. Raises where it is none, or blank."""
+        if not isinstance(value, str) or not value.strip():
+            self.wrong(path, value, wanted)
+        return value
+
+    def flag(self, path: Path, value: object) -> bool:
+        """Return true or false. Raises where it is neither."""
+        if not isinstance(value, bool):
+            self.wrong(path, value, "true or false, without quotes")
+        return value
+
+    def wrong(self, path: Path, value: object, wanted: str, close: str = "") -> NoReturn:
+        """Raise for a value that may not stand there."""
+        shown = json.dumps(value, ensure_ascii=False, default=str)
+        self.fail(path, f"cannot be {shown}{close}", f"write {wanted}")
+
+    def fail(self, path: Path, problem: str, hint: str) -> NoReturn:
+        """Raise for what stands at a place."""
+        raise self.error(f"{self.name}:{self.line(path)}: {'.'.join(path)}: {problem}", hint)
+
+    def line(self, path: Path) -> int:
+        """Return the line of a key, or of the nearest table around it."""
+        while path not in self._lines and path:
+            path = path[:-1]
+        return self._lines.get(path, 1)
+
+
+_CLOSING: Final = ('"""', "'''", "]", "}")
+
+
+def _lines(text: str) -> Iterator[tuple[Path, int]]:
+    """Yield each key of a valid TOML text with its line (1-based).
+
+    TOML is a list of statements that end with a line: each is parsed by itself, and belongs to the header before it.
+    """
+    header: Path = ()
+    statement, start = "", 1
+    lists: dict[Path, int] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not statement:
+            start = number
+        statement += f"{line}\n"
+        # A statement of several lines ends with a closing sign; to try at each line of a long text would take long.
+        if start != number and not any(sign in line for sign in _CLOSING):
+            continue
+        try:
+            parsed = tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:
+            continue  # it goes on in the next line
+        paths = list(_paths(parsed))
+        if statement.lstrip().startswith("[["):
+            lists[paths[-1]] = lists.get(paths[-1], 0) + 1
+            header = (*paths[-1], str(lists[paths[-1]]))
+            yield from ((path, start) for path in (*paths, header))
+        elif statement.lstrip().startswith("["):
+            header = paths[-1]
+            yield from ((path, start) for path in paths)
+        else:
+            yield from (((*header, *path), start) for path in paths)
+        statement = ""
+
+
+def _paths(table: dict[str, Any]) -> Iterator[Path]:
+    """Yield the path of each key, outer ones first."""
+    for key, value in table.items():
+        yield (key,)
+        if isinstance(value, dict):
+            yield from ((key, *path) for path in _paths(value))

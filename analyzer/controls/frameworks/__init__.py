@@ -1,0 +1,148 @@
+"""Frameworks by version: what each requires that a credential report can decide, by which controls, with which limits.
+
+A TOML file a framework, in this folder or the user's own: see `reading` for its form. A row names its source; numbers,
+levels and limits are facts from there, titles are ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from analyzer.controls.catalog import BY_ID
+
+if TYPE_CHECKING:
+    from analyzer.controls.control import Value
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A requirement that a credential report decides, wholly or partly, by some controls.
+
+    `parameters` are for those of the controls that have them. `level` is the profile of CIS (1 or 2), `assessment`
+    whether the framework itself calls it automated or manual; None where it does not say.
+    """
+
+    number: str
+    title: str
+    controls: tuple[str, ...]
+    parameters: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+    level: int | None = None
+    assessment: str | None = None
+    is_partly: bool = False
+    """Whether a report decides a part of it only."""
+    is_related: bool = False
+    """Whether it is only near to what the controls decide: others map them, and it does not ask for them."""
+    note: str = ""
+    source: str = ""
+
+
+class Asked(NamedTuple):
+    """A control that is asked for with certain parameters, by requirements of these numbers."""
+
+    control: str
+    parameters: Mapping[str, Value]
+    numbers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Framework:
+    """A framework in one version."""
+
+    id: str
+    title: str
+    label: str
+    """What stands over its numbers."""
+    version: str
+    publisher: str
+    requirements: tuple[Requirement, ...]
+    note: str = ""
+    name: str | None = None
+    """The file as it was given; None for one of this program's own."""
+    text: str = ""
+    """What is in that file."""
+
+    def number_of(self, control: str) -> str | None:
+        """Return the number of the first requirement that `control` decides; None where there is none."""
+        return next((one.number for one in self.requirements if control in one.controls), None)
+
+    def numbers_of(self, control: str) -> list[str]:
+        """Return the numbers of all requirements that `control` decides."""
+        return [one.number for one in self.requirements if control in one.controls]
+
+    @property
+    def asked(self) -> list[Asked]:
+        """What is asked of each control, in the order of the catalogue.
+
+        A control that is asked for with several limits is there for each of them, the strictest first.
+        """
+        found: dict[tuple[str, tuple[tuple[str, Value], ...]], list[str]] = {}
+        for one in self.requirements:
+            for control in one.controls:
+                known = BY_ID[control].parameters
+                # A requirement that names a control's own limit asks for the same as one that names none.
+                parameters = tuple(
+                    (name, value)
+                    for name, value in one.parameters.items()
+                    if name in known and value != known[name].default
+                )
+                found.setdefault((control, parameters), []).append(one.number)
+        order = list(BY_ID)
+        rows = [Asked(control, MappingProxyType(dict(set_)), tuple(ns)) for (control, set_), ns in found.items()]
+        return sorted(rows, key=lambda row: (order.index(row.control), _leniency(row)))
+
+
+def _leniency(asked: Asked) -> tuple[int, ...]:
+    """Return what sorts parameters of a control, the strictest first: few days of `max_…`, much of anything else."""
+    own = BY_ID[asked.control].parameters
+    values = {name: asked.parameters.get(name, parameter.default) for name, parameter in own.items()}
+    return tuple(
+        (value if name.startswith("max_") else -value) for name, value in values.items() if isinstance(value, int)
+    )
+
+
+def _natural(name: str) -> tuple[bool, list[tuple[int, str]]]:
+    """Return what sorts ids: the versions of the CIS benchmark first, and numbers in names by their value."""
+    parts = [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
+    return re.match(r"cis-\d", name) is None, parts
+
+
+@cache
+def _own(name: str) -> Framework:
+    from analyzer.controls.frameworks.reading import parse_framework  # noqa: PLC0415 - it needs this module
+
+    path = resources.files(__name__) / f"{name}.toml"
+    return parse_framework(path.name, path.read_bytes(), is_own=True)
+
+
+class _Frameworks(Mapping[str, Framework]):
+    """The frameworks of this program by id; each is read when it is first asked for."""
+
+    def __init__(self) -> None:
+        names = [path.name for path in resources.files(__name__).iterdir() if path.name.endswith(".toml")]
+        self._ids = sorted((name.removesuffix(".toml") for name in names), key=_natural)
+
+    def __getitem__(self, name: str) -> Framework:
+        if name not in self._ids:
+            raise KeyError(name)
+        return _own(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+FRAMEWORKS: Final[Mapping[str, Framework]] = _Frameworks()
+"""By id, CIS oldest first."""
+
+
+def newest_cis() -> Framework:
+    """Return the framework whose numbers are shown where none is chosen."""
+    return FRAMEWORKS["cis-7.0"]

@@ -1,0 +1,150 @@
+"""A framework as a TOML file.
+
+    id = "our-baseline"
+    title = "Our baseline for AWS accounts"
+    version = "2026"
+    publisher = "Example Ltd"
+
+    [[requirements]]
+    number = "A.1"
+    title = "Credentials idle for 30 days are removed"
+    controls = ["unused-credentials"]
+    parameters = { max_idle_days = 30 }
+    source = "baseline.pdf, page 4"
+
+`label` (what stands over its numbers, else the title) and `note` may stand beside the title; `level` (1 or 2),
+`assessment` ("automated" or "manual"), `partly`, `related` (true or false) and `note` in a requirement. Every error
+names the file, the line and the key.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from analyzer.controls.catalog import BY_ID
+from analyzer.controls.documents import Document
+from analyzer.controls.frameworks import Framework, Requirement
+from analyzer.errors import FrameworkError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path as FilePath
+
+    from analyzer.controls.control import Option, Parameter, Value
+    from analyzer.controls.documents import Path
+
+_HEAD: Final = ("id", "title", "label", "version", "publisher", "note", "requirements")
+_ROW: Final = (
+    *("number", "title", "controls", "parameters", "level", "assessment", "partly", "related", "note", "source"),
+)
+_ASSESSMENTS: Final = ("automated", "manual")
+_LEVELS: Final = (1, 2)
+_ID: Final = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
+
+
+def read_framework(path: FilePath) -> Framework:
+    """Read a file. Raises FrameworkError for what cannot be read, is unknown or of the wrong type."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FrameworkError(
+            f"cannot read the framework {path}: {error.strerror or error}", "check the path given with --benchmark"
+        ) from error
+    return parse_framework(str(path), data)
+
+
+def parse_framework(name: str, data: bytes, *, is_own: bool = False) -> Framework:
+    """Return the framework that the bytes of a file are; `is_own` where it is one of this program's.
+
+    Raises FrameworkError as `read_framework` does.
+    """
+    return _File.of(name, data).framework("" if is_own else data.decode())
+
+
+class _File(Document):
+    """A framework, checked key by key."""
+
+    kind = "framework"
+    error = FrameworkError
+    form = "a framework has a head, and [[requirements]] with keys and values"
+
+    def framework(self, text: str) -> Framework:
+        """Return the framework; `text` is kept of a user's own file."""
+        head = self.content
+        self.only((), head, _HEAD)
+        for key in ("id", "title", "version", "publisher"):
+            if key not in head:
+                self.fail((key,), "is missing", f'write {key} = "…" above the requirements')
+        texts = {key: self.text((key,), head[key]) for key in _HEAD if key in head and key != "requirements"}
+        if not _ID.fullmatch(texts["id"]):
+            self.wrong(("id",), texts["id"], "small letters and digits, with - or . between: our-baseline-2026")
+        rows = head.get("requirements")
+        if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+            self.fail(("requirements",), "no list of requirements", "write [[requirements]] above the keys of each")
+        requirements = [self._requirement(("requirements", str(n)), row) for n, row in enumerate(rows, start=1)]
+        self._refuse_repeated(requirements)
+        return Framework(
+            **{"label": texts["title"], **texts},
+            requirements=tuple(requirements),
+            name=self.name if text else None,
+            text=text,
+        )
+
+    def _requirement(self, path: Path, row: dict[str, Any]) -> Requirement:
+        self.only(path, row, _ROW)
+        for key in ("number", "title", "controls"):
+            if key not in row:
+                self.fail((*path, key), "is missing", f"no requirement without {key}")
+        texts = {key: self.text((*path, key), row[key]) for key in ("number", "title", "note", "source") if key in row}
+        controls = self._controls((*path, "controls"), row["controls"])
+        return Requirement(
+            **texts,
+            controls=controls,
+            parameters=self._parameters((*path, "parameters"), row.get("parameters", {}), controls),
+            level=self._among((*path, "level"), row.get("level"), _LEVELS),
+            assessment=self._among((*path, "assessment"), row.get("assessment"), _ASSESSMENTS),
+            is_partly=self.flag((*path, "partly"), row.get("partly", False)),
+            is_related=self.flag((*path, "related"), row.get("related", False)),
+        )
+
+    def _controls(self, path: Path, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+            self.wrong(path, value, 'ids of controls, as in ["unused-credentials"]')
+        for one in value:
+            if one not in BY_ID:
+                self.fail(path, f"no such control: {one!r}{did_you_mean(one, BY_ID)}", f"controls: {', '.join(BY_ID)}")
+        if len(set(value)) < len(value):
+            self.fail(path, "a control stands twice", "name each once")
+        return tuple(value)
+
+    def _parameters(self, path: Path, value: object, controls: Iterable[str]) -> Mapping[str, Value]:
+        if not isinstance(value, dict):
+            self.wrong(path, value, "parameters of the controls, as in { max_idle_days = 45 }")
+        known: dict[str, list[Parameter | Option]] = {}
+        for one in controls:
+            for name, parameter in BY_ID[one].parameters.items():
+                known.setdefault(name, []).append(parameter)
+        for name, one in value.items():
+            if name not in known:
+                there = ", ".join(known) or "none: its controls have no parameters"
+                self.fail((*path, name), f"unknown key{did_you_mean(name, known)}", f"known here: {there}")
+            for parameter in known[name]:
+                if not parameter.takes(one):
+                    self.wrong((*path, name), one, parameter.wanted)
+        return MappingProxyType(cast("dict[str, Value]", value))
+
+    def _among(self, path: Path, value: Any, choices: tuple[Any, ...]) -> Any:  # noqa: ANN401 - one of the choices
+        if value is not None and (isinstance(value, bool) or value not in choices):
+            self.wrong(path, value, f"one of {', '.join(map(repr, choices))}".replace("'", '"'))
+        return value
+
+    def _refuse_repeated(self, requirements: Iterable[Requirement]) -> None:
+        seen: dict[str, int] = {}
+        for place, one in enumerate(requirements, start=1):
+            if one.number in seen:
+                path = ("requirements", str(place), "number")
+                first = self.line(("requirements", str(seen[one.number]), "number"))
+                self.fail(path, f"{one.number} stands in line {first} too", "write each requirement once")
+            seen[one.number] = place

@@ -1,0 +1,234 @@
+"""Frameworks: this program's own against a copy of the facts that is kept apart, and files of users."""
+
+from __future__ import annotations
+
+import csv
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from analyzer.controls.catalog import BY_ID
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.frameworks import FRAMEWORKS, newest_cis
+from analyzer.controls.frameworks.reading import parse_framework, read_framework
+from analyzer.errors import FrameworkError, UsageError
+from analyzer.evidence.opened import EvidenceSet
+from tests.cli.running import run
+from tests.reports import csv_of, key, root, user, write
+from tests.running import Settings
+
+with (Path(__file__).parent / "frameworks.csv").open(encoding="utf-8", newline="") as file:
+    FACTS: Final = list(csv.DictReader(file))
+NOT_YET: Final = {"password-expiry"}
+"""Controls that the facts name and the catalogue does not have: requirements that these alone decide are left out."""
+IDS: Final = list(dict.fromkeys(row["framework_id"] for row in FACTS))
+
+
+def facts_of(framework: str) -> list[tuple[dict[str, str], list[str]]]:
+    """Return the facts on a framework, each with the controls that the catalogue has."""
+    rows = [row for row in FACTS if row["framework_id"] == framework]
+    found = [(row, [one for one in row["controls"].split(";") if one not in NOT_YET]) for row in rows]
+    return [(row, controls) for row, controls in found if controls]
+
+
+def test_there_is_a_file_for_each_framework_of_the_facts() -> None:
+    assert set(FRAMEWORKS) == set(IDS)
+    assert not NOT_YET & set(BY_ID)
+    assert {control for row in FACTS for control in row["controls"].split(";")} <= {*BY_ID, *NOT_YET}
+
+
+@pytest.mark.parametrize("framework", IDS)
+def test_every_requirement_is_that_of_the_facts(framework: str) -> None:
+    found = FRAMEWORKS[framework]
+    facts = facts_of(framework)
+    head = facts[0][0]
+    assert (found.id, found.title, found.version, found.publisher) == (
+        framework,
+        head["framework_title"],
+        head["version"],
+        head["publisher"],
+    )
+    assert [one.number for one in found.requirements] == [row["requirement"] for row, _ in facts]
+    for one, (row, controls) in zip(found.requirements, facts, strict=True):
+        limits = dict(part.split("=") for part in row["parameters"].split(";") if part)
+        known = {name for control in controls for name in BY_ID[control].parameters}
+        assert one.title == row["requirement_title"]
+        assert list(one.controls) == controls
+        assert {name: str(value) for name, value in one.parameters.items()} == {
+            name: value for name, value in limits.items() if name in known
+        }
+        assert (str(one.level or ""), one.assessment or "") == (row["level"], row["assessment"])
+        assert one.is_partly == row["note"].startswith("partly")
+        assert one.is_related == ("weak" in row["note"])
+        assert one.source == row["source"] != ""
+
+
+@pytest.mark.parametrize("framework", IDS)
+def test_each_control_is_judged_once_for_each_of_its_limits(framework: str) -> None:
+    checks = make_checklist(benchmark=framework).checks
+    wanted: dict[tuple[str, tuple[tuple[str, int], ...]], list[str]] = {}
+    for row, controls in facts_of(framework):
+        limits = {name: int(value) for name, value in (p.split("=") for p in row["parameters"].split(";") if p)}
+        for control in controls:
+            own = {name: parameter.default for name, parameter in BY_ID[control].parameters.items()}
+            judged_by = {name: limits.get(name, value) for name, value in own.items()}
+            wanted.setdefault((control, tuple(judged_by.items())), []).append(row["requirement"])  # type: ignore[arg-type]
+    assert {
+        (one.control.id, tuple(one.parameters.items())): (one.requirement or "").split(", ") for one in checks
+    } == wanted
+    # Of a control with several limits the strictest comes first: sums and rankings count that one.
+    for first, second in pairwise(checks):
+        if first.control is second.control and first.limit_days is not None and second.limit_days is not None:
+            assert first.limit_days < second.limit_days
+
+
+def test_versions_of_cis_come_first_and_the_newest_gives_the_numbers() -> None:
+    assert list(FRAMEWORKS)[:11] == [one for one in IDS if one.startswith("cis-") and one != "cis-controls-8.1"]
+    assert newest_cis() is FRAMEWORKS["cis-7.0"]
+
+
+@pytest.mark.parametrize("version", ["cis-8", "cis-8.0", "CIS-10.1"])
+def test_a_version_of_cis_that_is_newer_than_all_is_named(version: str) -> None:
+    with pytest.raises(UsageError, match=r"the newest version of CIS is cis-7\.0"):
+        make_checklist(benchmark=version)
+
+
+OWN: Final = """\
+id = "our-baseline"
+title = "Our baseline for AWS accounts"
+version = "2026"
+publisher = "Example Ltd"
+
+[[requirements]]
+number = "A.1"
+title = "Credentials idle for 30 days are removed"
+controls = ["unused-credentials"]
+parameters = { max_idle_days = 30 }
+source = "baseline.pdf, page 4"
+
+[[requirements]]
+number = "A.2"
+title = "Nobody signs in to IAM with a password"
+controls = ["console-users", "unused-credentials"]
+level = 2
+assessment = "manual"
+partly = true
+"""
+
+
+def test_a_file_of_the_user_is_judged_as_those_of_this_program(tmp_path: Path) -> None:
+    path = write(tmp_path / "our baseline.toml", "\ufeff" + OWN)
+    checks = make_checklist(benchmark=path).checks
+    assert [(one.control.id, one.requirement, dict(one.parameters)) for one in checks] == [
+        ("unused-credentials", "A.1", {"max_idle_days": 30}),
+        ("unused-credentials", "A.2", {"max_idle_days": 45}),
+        ("console-users", "A.2", {}),
+    ]
+    found = read_framework(Path(path))
+    assert (found.label, found.name, found.text) == ("Our baseline for AWS accounts", path, "\ufeff" + OWN)
+    assert [(one.level, one.assessment, one.is_partly) for one in found.requirements] == [
+        (None, None, False),
+        (2, "manual", True),
+    ]
+
+
+def test_evidence_keeps_the_file_of_the_user(tmp_path: Path) -> None:
+    path = write(tmp_path / "own.toml", OWN)
+    row = user("ci-deploy", password_enabled="true", password_last_used="2026-09-25T00:00:00Z", **key(active="false"))
+    write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(), row))
+    done = run("audit", str(tmp_path / "in"), "--benchmark", path, "-o", str(tmp_path / "out"), "--format", "parquet")
+    assert done.returncode == 1
+    assert "A.1" in done.stdout
+    Path(path).unlink()
+    settings = EvidenceSet.at(str(tmp_path / "out")).settings
+    assert settings == Settings(make_checklist(benchmark=parse_framework(path, OWN.encode())))
+    assert run("show", str(tmp_path / "out"), "--control", "a.1").stdout.count("ci-deploy") == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message", "hint"),
+    [
+        ('id = "our-baseline"', 'id = "Our baseline"', 'own.toml:1: id: cannot be "Our baseline"', "small letters"),
+        ('version = "2026"\n', "", "own.toml:1: version: is missing", 'write version = "…"'),
+        ('version = "2026"', "version = 2026", "own.toml:3: version: cannot be 2026", "a text in quotes"),
+        ('publisher = "', 'publishr = "', "own.toml:4: publishr: unknown key; did you mean 'publisher'?", "known"),
+        ('number = "A.2"\n', "", "own.toml:13: requirements.2.number: is missing", "no requirement without number"),
+        (
+            'number = "A.2"',
+            'number = "A.1"',
+            "own.toml:14: requirements.2.number: A.1 stands in line 7 too",
+            "once",
+        ),
+        (
+            '"console-users", ',
+            '"console-user", ',
+            "own.toml:16: requirements.2.controls: no such control: 'console-user'; did you mean 'console-users'?",
+            "controls: unused-credentials, ",
+        ),
+        (
+            'controls = ["unused-credentials"]',
+            'controls = "unused-credentials"',
+            'own.toml:9: requirements.1.controls: cannot be "unused-credentials"',
+            'ids of controls, as in ["unused-credentials"]',
+        ),
+        (
+            '["unused-credentials"]',
+            '["unused-credentials", "unused-credentials"]',
+            "own.toml:9: requirements.1.controls: a control stands twice",
+            "name each once",
+        ),
+        (
+            "max_idle_days = 30",
+            "max_age_days = 30",
+            "own.toml:10: requirements.1.parameters.max_age_days: unknown key; did you mean 'max_idle_days'?",
+            "known here: max_idle_days",
+        ),
+        (
+            "max_idle_days = 30",
+            'max_idle_days = "30"',
+            'own.toml:10: requirements.1.parameters.max_idle_days: cannot be "30"',
+            "a whole number from 1 to 36,500",
+        ),
+        ("level = 2", "level = 3", "own.toml:17: requirements.2.level: cannot be 3", "one of 1, 2"),
+        ("level = 2", "level = true", "own.toml:17: requirements.2.level: cannot be true", "one of 1, 2"),
+        (
+            'assessment = "manual"',
+            'assessment = "by hand"',
+            'own.toml:18: requirements.2.assessment: cannot be "by hand"',
+            'one of "automated", "manual"',
+        ),
+        ("partly = true", 'partly = "yes"', 'own.toml:19: requirements.2.partly: cannot be "yes"', "true or false"),
+        (
+            "partly = true",
+            "partial = true",
+            "requirements.2.partial: unknown key; did you mean 'partly'?",
+            "known here",
+        ),
+        ("[[requirements]]", "[[requirement]]", "own.toml:13: requirement: unknown key; did you mean", "known here"),
+        ("[[requirements]]", "[[requirements", "own.toml:6: not TOML", "https://toml.io"),
+    ],
+)
+def test_errors_name_file_line_and_key(tmp_path: Path, old: str, new: str, message: str, hint: str) -> None:
+    path = write(tmp_path / "own.toml", OWN.replace(old, new))
+    with pytest.raises(FrameworkError) as raised:
+        make_checklist(benchmark=path)
+    assert message in raised.value.message
+    assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize("text", ["", 'requirements = "none"', "requirements = []", "requirements = [1]"])
+def test_a_framework_without_requirements_is_none(tmp_path: Path, text: str) -> None:
+    head = OWN.partition("[[")[0]
+    path = write(tmp_path / "own.toml", head + text)
+    with pytest.raises(FrameworkError, match="requirements: no list of requirements"):
+        make_checklist(benchmark=path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = run("audit", "x", "--benchmark", str(tmp_path / "none.toml"))
+    assert done.returncode == 2
+    assert "cannot read the framework" in done.stderr
+    write(tmp_path / "latin.toml", OWN.replace("Ltd", "Société").encode("latin-1"))
+    assert "not UTF-8" in run("controls", "--benchmark", str(tmp_path / "latin.toml")).stderr
