@@ -34,6 +34,8 @@ class Check:
     parameters: Mapping[str, Value]
     set_by: Mapping[str, str] = field(default_factory=dict)
     """Who set a parameter, or the severity."""
+    requirements: tuple[str, ...] = ()
+    """All its numbers in the benchmark."""
 
     @property
     def limit_days(self) -> int | None:
@@ -227,4 +229,5 @@ def _choose(asked: Asked, benchmark: Framework | None, policy: Policy | None, ma
     own = policy.severity(control.id) if policy else None
     if own is not None:
         set_by["severity"] = "policy"
-    return Check(control, ", ".join(asked.numbers) or None, own or control.severity, parameters, set_by)
+    number = ", ".join(asked.numbers) or None
+    return Check(control, number, own or control.severity, parameters, set_by, asked.numbers)

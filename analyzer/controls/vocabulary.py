@@ -16,6 +16,17 @@ class Status(CodedEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
+class Met(CodedEnum):
+    """What a requirement of a framework comes to in an account; in this order, the first that is true of a control."""
+
+    FAIL = "fail"
+    NOT_CHECKED = "not_checked"
+    MANUAL = "manual"
+    PASS_PARTLY = "pass_partly"  # noqa: S105 - a verdict, not a secret
+    PASS = "pass"  # noqa: S105
+    NOT_APPLICABLE = "not_applicable"
+
+
 class Reason(CodedEnum):
     """What a verdict rests on: the evidence that decided it, or what is missing.
 

@@ -129,6 +129,28 @@ TREND_OF_AUDIT: Final = pa.schema(
 each judged at its own capture time, and what `compare` says of them. `undecided` failed before, and cannot be told now:
 open = open_before + new - fixed - undecided. What is waived counts too."""
 
+REQUIREMENTS: Final = pa.schema(
+    {
+        "framework": FEW,
+        "requirement": FEW,
+        "title": FEW,
+        "level": pa.int32(),
+        "assessment": FEW,
+        "account_id": FEW,
+        "status": FEW,
+        "controls": pa.list_(pa.string()),
+        "fails": pa.int64(),
+        "not_checked": pa.int64(),
+        "passes": pa.int64(),
+        "waived": pa.int64(),
+        "subjects": pa.int64(),
+    }
+)
+"""A row per requirement of the benchmark and account. `status` is the first of fail, not_checked, manual, pass_partly,
+pass and not_applicable that is true of any of its `controls`, those that were judged; where a control was not, it is
+not_checked at best. `fails`, `not_checked` and `passes` count findings, `subjects` all of these; `waived` says how many
+of them a waiver covers: they fail still, or are still not checked."""
+
 # --- histories and comparisons ---------------------------------------------------------------------------------------
 
 LIFETIMES: Final = pa.schema(

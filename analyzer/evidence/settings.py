@@ -57,6 +57,7 @@ class Settings:
                     "severity": one.severity.value,
                     "parameters": dict(one.parameters),
                     "set_by": dict(one.set_by),
+                    "requirements": list(one.requirements),
                 }
                 for one in checklist.checks
             ],
@@ -91,6 +92,7 @@ class Settings:
                 Severity(one["severity"]),
                 one["parameters"],
                 one["set_by"],
+                tuple(one.get("requirements", ())),
             )
             for one in facts["controls"]
         )

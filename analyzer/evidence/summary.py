@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from analyzer.controls.control import Severity
-from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, Status
+from analyzer.controls.vocabulary import JUDGED_KINDS, Met, Outcome, Reason, Status
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT, Findings
 from analyzer.evidence.keys import keys_of
 from analyzer.evidence.plain import iso, plain_rows
+from analyzer.evidence.requirements import ByAccount, by_requirement
 from analyzer.evidence.tally import Tally, counts_of, covered_of
 from analyzer.judging.waivers import describe_waivers
 from analyzer.reading.issues import CODES, IssueLog, Level
@@ -260,6 +261,11 @@ class Summary(WithIssues):
         return self.by_control[self.checklist.checks.index(self.checklist.unused)]
 
     @cached_property
+    def requirements(self) -> list[ByAccount]:
+        """What the requirements of the benchmark come to, account by account; empty where none was chosen."""
+        return by_requirement(self.findings_counted, self.checklist)
+
+    @cached_property
     def covered(self) -> Covered:
         """What the waivers of the policy cover and match."""
         return covered_of(self.tallies, self.checklist)
@@ -366,6 +372,7 @@ class Summary(WithIssues):
                 }
                 for number, (one, counts) in enumerate(zip(self.checklist.checks, self.by_control, strict=True))
             ],
+            **self._requirement_facts,
             "by_kind": {
                 kind: {outcome: int(self.counts.loc[kind, outcome]) for outcome in _SHOWN_OUTCOMES}
                 for kind in JUDGED_KINDS
@@ -388,6 +395,24 @@ class Summary(WithIssues):
             "root_rows": self.root_rows,
             "issues": self.issue_counts,
         } | self._trend_facts
+
+    @property
+    def _requirement_facts(self) -> dict[str, Any]:
+        """In how many accounts each requirement of the benchmark comes to what, where one was chosen."""
+        if self.checklist.benchmark is None:
+            return {}
+        rows = [
+            {
+                "requirement": one.requirement.number,
+                "title": one.requirement.title,
+                "level": one.requirement.level,
+                "assessment": one.requirement.assessment,
+                "controls": list(dict.fromkeys(self.checklist.checks[number].control.id for number in one.checks)),
+                "accounts": {met.value: one.accounts(met) for met in Met},
+            }
+            for one in self.requirements
+        ]
+        return {"by_requirement": rows}
 
     @property
     def _trend_facts(self) -> dict[str, Any]:

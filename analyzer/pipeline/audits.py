@@ -12,6 +12,7 @@ from analyzer.evidence import storage
 from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest
+from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
 from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import joined, of_issues
@@ -128,6 +129,8 @@ def _evidence(
 ) -> tuple[EvidenceSet, bytes]:
     """Write what is counted; return the set of all tables, and the bytes of the manifest of those that are left."""
     counts = {"tallies": summary.tallies} | ({} if summary.trend is None else {"trend": summary.trend})
+    if summary.requirements:
+        counts["requirements"] = requirements_table(summary.requirements, summary.checklist, summary.accounts)
     outputs = [*outputs, *put_tables(place, counts)]
     outputs.sort(key=lambda one: ([*TABLES, *counts].index(table_of(one)), one["name"]))
     left = {*tables, *counts}

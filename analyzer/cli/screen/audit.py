@@ -21,6 +21,7 @@ from analyzer.cli.screen.common import (
     width_of,
 )
 from analyzer.cli.screen.findings import show_by_user, show_findings, show_in_lines
+from analyzer.cli.screen.requirements import show_requirements
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
 from analyzer.evidence.answer import (
@@ -97,7 +98,9 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share) ->
         if verbose:
             console.print()
         _show_kinds(console, audit, verbose=verbose)
-    if len(audit.checklist.checks) > 1:
+    if audit.requirements:
+        show_requirements(console, audit, len(audit.requirements) if verbose else share.controls, in_full=verbose)
+    if len(audit.checklist.checks) > 1 and (verbose or not audit.requirements):
         console.print()
         _show_controls(console, audit, share)
     _show_worst(console, run, share.most, verbose=verbose)

@@ -1,0 +1,59 @@
+"""What audit shows by requirement, where a benchmark was chosen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.text import Text
+
+from analyzer.cli.screen.common import STYLES, print_line, print_note
+from analyzer.cli.streams import printable
+from analyzer.controls.vocabulary import Met, Status
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from analyzer.evidence.summary import Summary
+
+_MET_IN_WORDS: Final = {
+    Met.FAIL: "fails",
+    Met.NOT_CHECKED: "not checked",
+    Met.MANUAL: "left to a person",
+    Met.PASS_PARTLY: "passes as far as a report shows",
+    Met.PASS: "passes",
+    Met.NOT_APPLICABLE: "does not apply",
+}
+_MET_STYLES: Final = {
+    Met.FAIL: STYLES[Status.FAIL],
+    Met.NOT_CHECKED: STYLES[Status.NOT_CHECKED],
+    Met.MANUAL: STYLES[Status.NOT_CHECKED],
+    Met.PASS: STYLES[Status.PASS],
+}
+
+
+def show_requirements(console: Console, audit: Summary, most: int, *, in_full: bool) -> None:
+    """Print what each requirement comes to, `most` of them.
+
+    Unless `in_full`, those that are met in all accounts are only named.
+    """
+    console.print()
+    print_line(console, f"By requirement of {audit.checklist.numbers_of.label}", "bold")
+    several = len(audit.accounts) > 1
+    is_met = [not any(map(one.accounts, (Met.FAIL, Met.NOT_CHECKED, Met.MANUAL))) for one in audit.requirements]
+    shown = [one for one, met in zip(audit.requirements, is_met, strict=True) if in_full or not met]
+    width = max((len(one.requirement.number) for one in shown[:most]), default=0)
+    for one in shown[:most]:
+        counts = {met: one.accounts(met) for met in Met if one.accounts(met)}
+        words = [f"{_MET_IN_WORDS[met]}{f' in {count:,}' if several else ''}" for met, count in counts.items()]
+        if several:
+            words[0] += " account" if next(iter(counts.values())) == 1 else " accounts"
+        text = Text(f"  {one.requirement.number:{width}}  {printable(one.requirement.title)}: ")
+        text.append(", ".join(words), style=_MET_STYLES.get(next(iter(counts)), ""))
+        text.append(" (related)" if one.requirement.is_related else "")
+        print_line(console, text, hang=width + 4)
+    rest = len(shown) - most
+    if rest > 0:
+        print_note(console, f"and {rest:,} more that are not met: see requirements.parquet")
+    if any(is_met) and not in_full:
+        met = [one.requirement.number for one, met in zip(audit.requirements, is_met, strict=True) if met]
+        print_note(console, f"Met, as far as a report shows, in all accounts: {', '.join(met)}.")

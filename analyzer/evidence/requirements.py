@@ -1,0 +1,118 @@
+"""The answer by requirement: what each requirement of a framework comes to in each account.
+
+A requirement passes only where all of its controls do. Where a report decides a part of it, it passes partly at best.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from analyzer.controls.vocabulary import Met, Reason, Status
+from analyzer.evidence.schema import REQUIREMENTS
+
+if TYPE_CHECKING:
+    from analyzer.controls.checklist import Check, Checklist
+    from analyzer.controls.frameworks import Requirement
+    from analyzer.evidence.counted import Findings, Whole
+
+_MET: Final = list(Met)
+
+
+class ByAccount(NamedTuple):
+    """What a requirement comes to, account by account: codes of `Met`, and counts of findings, of each."""
+
+    requirement: Requirement
+    checks: list[int]
+    """The positions of its checks."""
+    met: Whole
+    fails: Whole
+    not_checked: Whole
+    passes: Whole
+    waived: Whole
+
+    def accounts(self, met: Met) -> int:
+        """Return in how many accounts it comes to this."""
+        return int((self.met == met.code).sum())
+
+
+def by_requirement(findings: Findings, checklist: Checklist) -> list[ByAccount]:
+    """Return what the requirements of the benchmark come to; those of which no control is judged are left out."""
+    if checklist.benchmark is None:
+        return []
+    counts = _Counts(findings, len(checklist.checks))
+    found = []
+    for one in checklist.benchmark.requirements:
+        checks = [n for n, check in enumerate(checklist.checks) if _is_of(check, one)]
+        if checks:
+            found.append(counts.of(one, checks, {checklist.checks[n].control.id for n in checks}))
+    return found
+
+
+def _is_of(check: Check, requirement: Requirement) -> bool:
+    return requirement.number in check.requirements and check.control.id in requirement.controls
+
+
+class _Counts:
+    """Findings by check and account."""
+
+    def __init__(self, findings: Findings, checks: int) -> None:
+        self._by_status = {status: findings.matrix(checks, status) for status in Status}
+        self._manual = findings.matrix(checks, Status.NOT_CHECKED, findings.because(Reason.MANUAL))
+        self._waived = sum(
+            (findings.matrix(checks, status, findings.waived) for status in (Status.FAIL, Status.NOT_CHECKED)),
+            np.zeros_like(self._manual),
+        )
+
+    def of(self, requirement: Requirement, checks: list[int], controls: set[str]) -> ByAccount:
+        """Return what a requirement comes to by its checks; `controls` are those that these judge."""
+        fails, not_checked, passes, not_applicable = (
+            self._by_status[status][checks].sum(axis=0)
+            for status in (Status.FAIL, Status.NOT_CHECKED, Status.PASS, Status.NOT_APPLICABLE)
+        )
+        manual = self._manual[checks].sum(axis=0)
+        # What a control would say that the policy switched off, or nobody chose, is not known.
+        is_lacking = not controls.issuperset(requirement.controls)
+        says_nothing = fails + not_checked + passes + not_applicable == 0
+        met = np.select(
+            [fails > 0, (not_checked > manual) | (is_lacking & ~says_nothing), manual > 0, passes > 0],
+            [Met.FAIL.code, Met.NOT_CHECKED.code, Met.MANUAL.code, _at_best(requirement).code],
+            default=Met.NOT_APPLICABLE.code,
+        )
+        return ByAccount(requirement, checks, met, fails, not_checked, passes, self._waived[checks].sum(axis=0))
+
+
+def _at_best(requirement: Requirement) -> Met:
+    return Met.PASS_PARTLY if requirement.is_partly else Met.PASS
+
+
+def requirements_table(found: list[ByAccount], checklist: Checklist, accounts: tuple[str, ...]) -> pa.Table:
+    """Return a row per requirement and account (columns: `REQUIREMENTS`)."""
+    size = len(accounts)
+    columns: dict[str, list[object]] = {name: [] for name in REQUIREMENTS.names}
+    for one in found:
+        ids = list(dict.fromkeys(checklist.checks[number].control.id for number in one.checks))
+        same = {
+            "framework": checklist.numbers_of.id,
+            "requirement": one.requirement.number,
+            "title": one.requirement.title,
+            "level": one.requirement.level,
+            "assessment": one.requirement.assessment,
+            "controls": ids,
+        }
+        for name, value in same.items():
+            columns[name] += [value] * size
+        columns["account_id"] += accounts
+        columns["status"] += [_MET[code].value for code in one.met.tolist()]
+        for name in ("fails", "not_checked", "passes", "waived"):
+            columns[name] += getattr(one, name).tolist()
+        columns["subjects"] += (one.fails + one.not_checked + one.passes).tolist()
+    plain = [pa.list_(pa.string()) if field.name == "controls" else _plain(field.type) for field in REQUIREMENTS]
+    arrays = [pa.array(columns[name], kind) for name, kind in zip(REQUIREMENTS.names, plain, strict=True)]
+    return pa.table(arrays, names=REQUIREMENTS.names).cast(REQUIREMENTS)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

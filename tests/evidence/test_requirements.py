@@ -1,0 +1,177 @@
+"""The answer by requirement, counted a second time from the findings, row by row."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from analyzer.controls.checklist import Checklist, make_checklist
+from analyzer.controls.frameworks import FRAMEWORKS
+from analyzer.controls.policy import parse_policy
+from analyzer.evidence.requirements import requirements_table
+from tests.cli.running import run
+from tests.reports import csv_of, key, password, root, user, write
+from tests.running import Settings, audit
+from tests.strategies import Report, as_ofs, reports
+from tests.test_laws import run_plan
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from tests.running import Audit
+
+POLICY = b"""
+[controls.root-mfa]
+enabled = false
+[controls.unused-credentials]
+max_idle_days = 10
+[waivers.known]
+user = "*a*"
+control = "unused-credentials"
+reason = "known"
+owner = "somebody"
+expires = 2030-12-31
+"""
+
+
+def told(found: Audit) -> list[dict[str, Any]]:
+    table = requirements_table(found.requirements, found.checklist, found.accounts)
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def counted_again(found: Audit, checklist: Checklist) -> list[dict[str, Any]]:
+    """Return the same rows from findings alone: which are of a requirement is asked of the framework and its limits."""
+    framework = checklist.benchmark
+    assert framework is not None
+    findings = found.findings.astype({"account_id": "object"}).to_dict("records")
+    by_check: dict[tuple[int, str], list[Any]] = defaultdict(list)
+    for row in findings:
+        account = row["account_id"] if isinstance(row["account_id"], str) else "unknown"
+        by_check[row["chosen"], account].append(row)
+    rows = []
+    for requirement in framework.requirements:
+        checks = [
+            number
+            for number, check in enumerate(checklist.checks)
+            if check.control.id in requirement.controls and requirement.number in (check.requirement or "").split(", ")
+        ]
+        if not checks:
+            continue
+        ids = list(dict.fromkeys(checklist.checks[number].control.id for number in checks))
+        for account in found.accounts:
+            of = [row for number in checks for row in by_check[number, account]]
+            statuses = [row["status"] for row in of]
+            is_manual = [row["status"] == "not_checked" and row["reason"] == "manual" for row in of]
+            if "fail" in statuses:
+                status = "fail"
+            elif any(s == "not_checked" and not m for s, m in zip(statuses, is_manual, strict=True)) or (
+                of and not set(ids).issuperset(requirement.controls)
+            ):
+                status = "not_checked"
+            elif any(is_manual):
+                status = "manual"
+            elif "pass" in statuses:
+                status = "pass_partly" if requirement.is_partly else "pass"
+            else:
+                status = "not_applicable"
+            rows.append(
+                {
+                    "framework": framework.id,
+                    "requirement": requirement.number,
+                    "title": requirement.title,
+                    "level": requirement.level,
+                    "assessment": requirement.assessment,
+                    "account_id": account,
+                    "status": status,
+                    "controls": ids,
+                    "fails": statuses.count("fail"),
+                    "not_checked": statuses.count("not_checked"),
+                    "passes": statuses.count("pass"),
+                    "waived": sum(isinstance(row["waiver"], str) for row in of),
+                    "subjects": len([s for s in statuses if s != "not_applicable"]),
+                }
+            )
+    return rows
+
+
+PLANS = st.sampled_from(list(FRAMEWORKS)).flatmap(
+    lambda name: st.sampled_from([None, POLICY]).map(
+        lambda policy: make_checklist(
+            benchmark=name, policy=None if policy is None else parse_policy("policy.toml", policy)
+        )
+    )
+)
+
+
+@given(reports(), as_ofs(), PLANS)
+def test_the_table_is_what_the_findings_say(report: Report, as_of: datetime, checklist: Checklist) -> None:
+    found = run_plan(report.to_csv(), checklist, as_of)
+    assert told(found) == counted_again(found, checklist)
+
+
+def test_nothing_is_said_by_requirement_without_a_benchmark(tmp_path: Path) -> None:
+    write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(), user("a")))
+    found = audit([str(tmp_path / "in")], Settings(make_checklist()))
+    assert found.requirements == []
+    assert "by_requirement" not in found.facts
+    done = run("audit", tmp_path / "in", "-o", tmp_path / "out", "--format", "parquet")
+    assert "By requirement" not in done.stdout
+    assert not (tmp_path / "out/requirements.parquet").exists()
+
+
+def test_a_report_decides_a_part_at_best_partly(tmp_path: Path) -> None:
+    write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(password_enabled="false"), user("a")))
+    found = audit([str(tmp_path / "in")], Settings(make_checklist(benchmark="cis-7.0")))
+    assert {row["requirement"]: row["status"] for row in told(found)} == {
+        "2.1.1": "pass_partly",
+        "2.4": "pass",
+        "2.5": "pass",
+        "2.6": "not_applicable",
+        "2.7": "pass_partly",
+        "2.10": "not_applicable",
+        "2.11": "not_applicable",
+        "2.12": "not_applicable",
+        "2.19": "pass_partly",
+    }
+
+
+def test_a_requirement_of_which_a_control_is_not_judged_does_not_pass(tmp_path: Path) -> None:
+    write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(mfa_active="true"), user("a", mfa_active="true")))
+    some = make_checklist(benchmark="pci-dss-4.0.1", controls=["mfa-every-user"])
+    found = audit([str(tmp_path / "in")], Settings(some))
+    assert [(row["requirement"], row["status"], row["controls"]) for row in told(found)] == [
+        ("8.4.2", "not_checked", ["mfa-every-user"])
+    ]
+
+
+@pytest.mark.parametrize("accounts", [1, 2])
+def test_command_json_and_table_say_the_same(tmp_path: Path, accounts: int) -> None:
+    idle = password(changed="2026-01-01T00:00:00Z")
+    for number in range(accounts):
+        account = f"{111122223333 + number}"
+        rows = [root(account), user("ann", account=account, **(idle if number == 0 else key(active="false")))]
+        write(tmp_path / f"in/2026-10-31_{account}.csv", csv_of(*rows))
+    arguments = ("audit", tmp_path / "in", "--benchmark", "cis-7.0", "-o", tmp_path / "out", "--format", "parquet")
+    told_in_words = run(*arguments).stdout
+    rows = parquet.read_table(tmp_path / "out/requirements.parquet").to_pylist()
+    assert len(rows) == 9 * accounts
+    facts = json.loads(run(*arguments, "--json").stdout)["by_requirement"]
+    assert [one["requirement"] for one in facts] == [one.number for one in FRAMEWORKS["cis-7.0"].requirements]
+    for one in facts:
+        mine = [row["status"] for row in rows if row["requirement"] == one["requirement"]]
+        assert one["accounts"] == {status: mine.count(status) for status in one["accounts"]}
+    if accounts == 1:
+        assert "  2.11   Credentials idle too long are switched off: fails\n" in told_in_words
+    else:
+        assert "  2.11   Credentials idle too long are switched off: fails in 1 account, does not apply in 1\n" in (
+            told_in_words
+        )
+    assert "Met, as far as a report shows, in all accounts: 2.4, 2.7, " in told_in_words
