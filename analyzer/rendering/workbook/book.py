@@ -49,6 +49,8 @@ def write(
     cuts = sheets.cuts(tables, most_rows)
     with open_book(folder, TITLE, row_limit) as (book, path):
         summary_sheet(book, summary, list(cuts.values()))
+        if summary.requirements:
+            sheets.requirements(book, summary)
         if len(summary.checklist.checks) > 1:
             matrix(book, summary)
         sheets.findings(book, summary, tables, cuts["findings"])

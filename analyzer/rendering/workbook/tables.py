@@ -1,14 +1,19 @@
-"""The sheets that show tables row by row: Findings, Waivers, Credentials, Users, Data issues."""
+"""The sheets that show tables row by row: Requirements, Findings, Waivers, Credentials, Users, Data issues."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from analyzer.controls.vocabulary import Met
+from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import first_rows, gravest_first, open_credentials_first, worst_rows
+from analyzer.reading.columns import codes_in
 from analyzer.reading.layout import COLUMNS
 from analyzer.rendering.workbook.engine import Look, Rows
 
@@ -81,6 +86,21 @@ SHEETS: Final = {
 def cuts(tables: Tables, most: int) -> dict[str, Cut]:
     """Return for each table that the workbook shows how much of it."""
     return {table: Cut(sheet, table, tables.rows(table), most) for table, sheet in SHEETS.items()}
+
+
+def requirements(book: Book, summary: Summary) -> None:
+    """Write the sheet Requirements: what each comes to in each account, those that are not met first."""
+    table = requirements_table(summary.requirements, summary.checklist, summary.accounts)
+    status = table["status"].combine_chunks()
+    rank = np.array([_MET.index(text) for text in status.dictionary.to_pylist()], np.int64)[codes_in(status)]
+    table = table.take(pa.array(np.argsort(rank, kind="stable")))
+    controls = pc.binary_join(table["controls"], ", ")
+    table = table.set_column(table.column_names.index("controls"), "controls", controls)
+    preface = ((f"{summary.checklist.numbers_of.title}: what each requirement comes to", book.styles.text),)
+    book.table("Requirements", Rows.of(table.drop_columns(["framework"])), Look(wrapped=("title",), preface=preface))
+
+
+_MET: Final = [met.value for met in Met]
 
 
 def findings(book: Book, summary: Summary, tables: Tables, cut: Cut) -> None:
