@@ -525,7 +525,7 @@ def test_what_may_be_in_use_is_for_people(tmp_path: Path) -> None:
     assert told["<root_account>", "user"].startswith("by hand: Sign in as root and ")
     assert told["rotation", "user"].startswith("by hand: Register an MFA device")
     assert ("inactive", "access_key_1") not in told
-    assert ("old-password", "user") not in told
+    assert told["old-password", "user"].startswith("by hand: Move people to IAM Identity Center")
 
 
 @pytest.mark.parametrize(
@@ -654,7 +654,7 @@ def test_a_row_gathers_what_fails_of_one_credential(tmp_path: Path) -> None:
     }
     (of_root,) = rows[:-1]
     assert (of_root["account_id"], of_root["credential"], of_root["severity"]) == ("099999999999", "user", "critical")
-    assert of_root["controls"] == "root-mfa; root-hardware-mfa"
+    assert of_root["controls"] == "root-mfa; root-hardware-mfa; root-credentials-removed"
     assert (of_root["last_changed"], of_root["last_used"], of_root["line"]) == ("", "", "3")
 
 

@@ -61,6 +61,10 @@ COLORS: Final = {
     "root-mfa": "#882255",
     "root-hardware-mfa": "#44AA99",
     "root-not-in-daily-use": "#DDCC77",
+    "password-and-keys": "#6A3D9A",
+    "console-users": "#B2DF8A",
+    "root-certificates": "#666633",
+    "root-credentials-removed": "#FB9A99",
     "passwords": FAIL,
     "access keys": PASS,
 }
