@@ -43,6 +43,7 @@ DEFAULTS: Parameters = {
     "console-users": {},
     "root-certificates": {},
     "root-credentials-removed": {},
+    "password-expiry": {"max_age_days": 90},
 }
 ROOT_CONTROLS = (
     *("no-root-access-key", "root-mfa", "root-hardware-mfa", "root-not-in-daily-use"),
@@ -77,6 +78,7 @@ def judge_controls(csv_text: str, as_of: datetime, parameters: Parameters | None
     header = [name.strip() for name in next(reader, [])]
     verdicts: list[Verdict] = []
     any_row = any_root = in_china = False
+    rows: list[Row] = []
     line = reader.line_num + 1
     for cells in reader:
         if cells:
@@ -84,6 +86,7 @@ def judge_controls(csv_text: str, as_of: datetime, parameters: Parameters | None
             if ADDITIONAL in header:
                 row.setdefault(ADDITIONAL, "")  # a short row does not take the column from the report
             any_row = True
+            rows.append(row)
             any_root = any_root or is_root(row)
             in_china = in_china or row.get("arn", "").startswith("arn:aws-cn:")
             verdicts += verdicts_on_row(row, line, as_of, limits)
@@ -93,6 +96,9 @@ def judge_controls(csv_text: str, as_of: datetime, parameters: Parameters | None
         verdicts += [Verdict(control, None, "user", "not_applicable", None) for control in ROOT_CONTROLS]
     elif any_row and not any_root:
         verdicts += [Verdict(control, None, "user", "not_checked", None) for control in ROOT_CONTROLS]
+    if any_row:
+        status = expiry_status(rows, as_of, limits["password-expiry"])
+        verdicts.append(Verdict("password-expiry", None, "user", status, None))
     if any_row and ADDITIONAL not in header:
         # No report has to have that column.
         verdicts.append(Verdict("additional-credentials", None, "user", "not_applicable", None))
@@ -367,6 +373,42 @@ def certificate_fails(row: Row, slot: str, as_of: datetime, limits: Limits) -> b
     made = time(row, f"{slot}_last_rotated")
     earliest, latest = (user_made(row), as_of) if made is None else (made, made)
     return kleene_and(flag(row, f"{slot}_active"), age_is(lambda age: age >= limit, earliest, latest, as_of))
+
+
+# The account
+
+
+def expiry_status(rows: list[Row], as_of: datetime, limits: Limits) -> str:
+    """Return whether the newest console password of a user expires in time; all that it may be must say the same."""
+    users = [row for row in rows if not is_root(row) and not user_is_later(row, as_of)]
+    holders = [row for row in users if flag(row, "password_enabled") is not False]
+    if not holders:
+        return "not_applicable"
+    dated, undated = [], []
+    for row in holders:
+        changed = time(row, "password_last_changed")
+        if flag(row, "password_enabled") and changed is not None and changed <= as_of:
+            dated.append((changed, row))
+        else:
+            undated.append((changed, row))
+    latest = max((changed for changed, _ in dated), default=None)
+    newest = [row for changed, row in dated if changed == latest]
+    # Whatever is not known to be older may be the newest.
+    newest += [row for changed, row in undated if changed is None or latest is None or changed > latest]
+    answers = {expires_late(row, as_of, limits["max_age_days"] * DAY) for row in newest}
+    return status_of(answers.pop()) if len(answers) == 1 else "not_checked"
+
+
+def expires_late(row: Row, as_of: datetime, limit: timedelta) -> bool | None:
+    """Tell whether a password expires later than the limit after it was set, or never."""
+    changed, due = time(row, "password_last_changed"), time(row, "password_next_rotation")
+    if flag(row, "password_enabled") is None or (changed is not None and changed > as_of):
+        return None
+    if is_never(row, "password_next_rotation") and row["password_next_rotation"].lower() == "n/a":
+        return True
+    if changed is None or due is None or due < changed:
+        return None
+    return due - changed > limit + GRANULARITY
 
 
 # Users

@@ -366,6 +366,33 @@ CONTROLS: Final = (
         messages=MappingProxyType({Reason.NO_PASSWORD: "has no console password"}),
         references=(f"{GUIDE}best-practices.html", f"{GUIDE}id_roles_providers.html"),
     ),
+    Control(
+        id="password-expiry",
+        title="Passwords expire within {max_age_days} days",
+        severity=Severity.LOW,
+        whose=Whose.ACCOUNTS,
+        rule="password_expiry",
+        by_default=False,
+        applies_to="each account in which an IAM user has a console password",
+        fails_when="the newest password expires more than {max_age_days} days after it was set, or never: "
+        "password_next_rotation less password_last_changed",
+        parameters=MappingProxyType(
+            {"max_age_days": Parameter(90, 1, 36_500, "days; a longer span fails, exactly as long passes", is_own=True)}
+        ),
+        evidence=("password_enabled", "password_last_changed", "password_next_rotation", "user_creation_time"),
+        rationale="Where a password is the only factor, one that was stolen works until it is changed. With MFA, most "
+        "guidance no longer asks for an expiry.",
+        remediation="Set an expiry in the account's password policy; passwords get it when they are next changed.",
+        caveats=(
+            (
+                "The password policy is not in the report. How long passwords last is seen at the one that was set "
+                "last: it has the expiry of the policy of that time."
+            ),
+            "Older passwords may have been set under another policy; they are not looked at.",
+            "Length, characters and history, which such requirements ask for as well, are not in the report.",
+        ),
+        references=(f"{GUIDE}id_credentials_passwords_account-policy.html", SECURITY_HUB),
+    ),
     *OF_ROOT_WHERE_ASKED,
 )
 """In the order in which they are listed and judged."""

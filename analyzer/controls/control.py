@@ -41,6 +41,7 @@ class Whose(StrEnum):
     USERS = "IAM users"
     ROOT = "root"
     EVERYONE = "IAM users and root"
+    ACCOUNTS = "accounts"
 
 
 @dataclass(frozen=True)

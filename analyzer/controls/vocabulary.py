@@ -62,6 +62,10 @@ class Reason(CodedEnum):
     CERTIFICATE_EXISTS = "certificate_exists"
     NO_CERTIFICATE = "no_certificate"
     NO_CREDENTIALS = "no_credentials"
+    PASSWORDS_EXPIRE = "passwords_expire"
+    PASSWORDS_STAY = "passwords_stay"
+    PASSWORD_EXPIRY_UNKNOWN = "password_expiry_unknown"  # noqa: S105
+    NO_CONSOLE_PASSWORD = "no_console_password"  # noqa: S105
     NO_CONSOLE_ACCESS = "no_console_access"
     NO_ROOT_CREDENTIALS = "no_root_credentials"
     NO_ROOT_IN_PARTITION = "no_root_in_partition"
@@ -82,10 +86,14 @@ NOT_APPLICABLE = (
     Reason.NO_ROOT_CREDENTIALS,
     Reason.NO_ROOT_IN_PARTITION,
     Reason.COLUMN_NOT_IN_REPORT,
+    Reason.NO_CONSOLE_PASSWORD,
 )
 """With these reasons a control does not apply."""
 
-OF_ACCOUNT = (Reason.ROOT_NOT_IN_REPORT, Reason.NO_ROOT_IN_PARTITION, Reason.COLUMN_NOT_IN_REPORT)
+OF_ACCOUNT = (
+    *(Reason.ROOT_NOT_IN_REPORT, Reason.NO_ROOT_IN_PARTITION, Reason.COLUMN_NOT_IN_REPORT),
+    *(Reason.PASSWORDS_EXPIRE, Reason.PASSWORDS_STAY, Reason.PASSWORD_EXPIRY_UNKNOWN, Reason.NO_CONSOLE_PASSWORD),
+)
 """Reasons of verdicts on an account as a whole: the row at which they stand is not what they are about."""
 
 JUDGED_KINDS: Final = (Kind.PASSWORD, Kind.ACCESS_KEY)

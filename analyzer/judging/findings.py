@@ -43,7 +43,7 @@ def findings_table(users: pd.DataFrame, as_of: Micros, checks: Sequence[Check], 
     if ORDER_UNKNOWN in users:
         verdicts = told.undecided(users[ORDER_UNKNOWN].to_numpy())
     instant = as_of[verdicts.user_row]
-    days = days_since(verdicts.time, instant)
+    days = np.where(verdicts.span >= 0, verdicts.span, days_since(verdicts.time, instant))
     message = messages(verdicts, days, [one.control.messages for one in checks])
     on_accounts = told.on_accounts
     place = verdicts.user_row * len(SUBJECTS) + verdicts.subject
@@ -99,7 +99,7 @@ def _few(texts: Sequence[str | None], chosen: npt.NDArray[np.int16]) -> pa.Dicti
 def _of_verdicts(verdicts: Verdicts, instant: Micros, days: npt.NDArray[np.int32]) -> Mapping[str, pa.Array]:
     """Return what a verdict says and rests on; `instant` is the reference instant, `days` those since its time."""
     # What lies ahead (the expiry of a password) has no days behind it.
-    counted = (verdicts.time != NO_TIME) & (verdicts.time <= instant + TOLERANCE)
+    counted = (verdicts.time != NO_TIME) & (verdicts.time <= instant + TOLERANCE) & (verdicts.span < 0)
     return {
         "status": few_texts(verdicts.status, list(Status)),
         "credential": few_texts(verdicts.subject, SUBJECTS),

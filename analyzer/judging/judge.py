@@ -14,6 +14,7 @@ from analyzer.controls.vocabulary import JUDGED_KINDS, NOT_APPLICABLE, Outcome, 
 from analyzer.judging.facts import Facts
 from analyzer.judging.findings import findings_table
 from analyzer.judging.rules import RULES
+from analyzer.judging.rules_of_accounts import ACCOUNT_RULES
 from analyzer.judging.rules_of_root import where_root_is
 from analyzer.judging.snapshots import ORDER_UNKNOWN, snapshot_of
 from analyzer.judging.staleness import EXACT, age_days, first_of, is_because
@@ -112,12 +113,24 @@ class _Bench:
         control = chosen.control
         if control.kinds:
             return self._on_credentials(number, control, chosen.parameters)
+        if control.whose is Whose.ACCOUNTS:
+            return self._on_accounts(number, control, chosen.parameters)
         rows = np.flatnonzero(self._whose(control, self._users))
         ruling = RULES[control.rule](self._subjects(rows), **chosen.parameters)
         if control.whose is Whose.ROOT:
             ruling = where_root_is(ruling, self._rootless[rows])
         found = _on_users(number, ruling, rows)
         return found if control.absent is None else self._with_absent(number, found, control.absent)
+
+    def _on_accounts(self, number: int, control: Control, parameters: Mapping[str, Value]) -> Verdicts:
+        """Return one verdict for each snapshot of an account, at its first row."""
+        first = np.flatnonzero(~pd.Series(self._snapshots).duplicated().to_numpy())
+        # The snapshots are numbered as they are ordered, their first rows as they come.
+        first = first[np.argsort(self._snapshots[first], kind="stable")]
+        rows = np.flatnonzero(~self._users.flag("is_root").yes)
+        of_users = self._subjects(rows)
+        ruling = ACCOUNT_RULES[control.rule](of_users, self._snapshots[rows], len(first), **parameters)
+        return _on_users(number, ruling, first)
 
     def _subjects(self, rows: Rows) -> Subjects:
         return Subjects(self._users, rows, self._of_rows[rows])
@@ -247,5 +260,6 @@ def _verdicts(  # noqa: PLR0913 - the columns it is made of
         ruling.basis,
         ruling.time,
         ruling.aged,
+        np.full(len(status), -1, np.int32) if ruling.span is None else ruling.span,
     )
     return found if ruling.concerned.all() else found.take(ruling.concerned)

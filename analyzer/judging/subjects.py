@@ -31,7 +31,8 @@ class Ruling:
 
     `reason` and `basis` are codes of `Reason` and of `staleness.BASES` (-1: no column); `time` is the instant
     in microseconds that the basis gives; `aged` says where the days since then are an age and not an idle time. Rows
-    that are not `concerned` are no subjects of the control.
+    that are not `concerned` are no subjects of the control. `span` are days that count in place of those since `time`,
+    where a rule looks at a span that ends elsewhere.
     """
 
     fails: Truth
@@ -40,6 +41,7 @@ class Ruling:
     time: Micros
     aged: Flags
     concerned: Flags
+    span: npt.NDArray[np.int32] | None = None
 
 
 class Instants:

@@ -30,7 +30,7 @@ class Verdicts:
     `SUBJECTS`, `kind` the code of the credential's kind. `status`
     and `reason` are codes of `Status` and `Reason`, `basis` one of `staleness.BASES` (-1: none). `time` is the instant
     that the basis gives, in microseconds (`NO_TIME`: none); `aged` says where the days since are an age and not an idle
-    time.
+    time; `span` are the days of a span that counts in their place (-1: none does).
     """
 
     chosen: npt.NDArray[np.int16]
@@ -43,6 +43,7 @@ class Verdicts:
     basis: npt.NDArray[np.int8]
     time: npt.NDArray[np.int64]
     aged: npt.NDArray[np.bool_]
+    span: npt.NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.user_row)

@@ -63,6 +63,10 @@ WORDS: Final[Mapping[Reason, str | Mapping[Kind, str]]] = {
     Reason.CERTIFICATE_EXISTS: "root has an active signing certificate; uploaded {when}",
     Reason.NO_CERTIFICATE: "root has no active signing certificate",
     Reason.NO_CREDENTIALS: "root has no password, access key, signing certificate or MFA device",
+    Reason.PASSWORDS_EXPIRE: "the newest password was set {when} before it expires",
+    Reason.PASSWORDS_STAY: "passwords do not expire; the newest was set {date}",
+    Reason.PASSWORD_EXPIRY_UNKNOWN: "not known after how many days passwords expire",
+    Reason.NO_CONSOLE_PASSWORD: "no IAM user has a console password",
     Reason.EXPIRED: "expired {when}",
     Reason.NOT_EXPIRED: "expires {date}",
     Reason.EXPIRY_UNKNOWN: "not known when it expires",
@@ -86,6 +90,7 @@ _UNDATED: Final = {
     Reason.INACTIVE: "an inactive access key of root exists",
     Reason.CERTIFICATE_EXISTS: "root has an active signing certificate",
     Reason.NEVER_USED: "never used, creation not known",
+    Reason.PASSWORDS_STAY: "passwords do not expire",
 }
 _PLACES: Final = ("{when}", "{date}")
 

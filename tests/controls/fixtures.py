@@ -13,6 +13,8 @@ from analyzer.reading.layout import COLUMNS
 from tests.reports import COLUMNS_16, COLUMNS_22, key, password, root, user
 
 PASS, FAIL, UNDECIDED, NOT_APPLICABLE = Status.PASS, Status.FAIL, Status.NOT_CHECKED, Status.NOT_APPLICABLE
+IN_90_DAYS, IN_91_DAYS = "2026-04-01T00:01:00Z", "2026-04-01T00:01:01Z"
+"""After `OLD`, to the second; the clock of AWS is cut to a minute."""
 OLD, YOUNG, LATER = "2026-01-01T00:00:00Z", "2026-10-21T00:00:00Z", "2026-11-05T00:00:00Z"
 # 2026-10-31T23:59:59.999999Z less 45 and 90 days, to the second before and after.
 LESS_THAN_45, MORE_THAN_45 = "2026-09-17T00:00:00Z", "2026-09-16T23:59:59Z"
@@ -242,6 +244,34 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(FAIL, Reason.HAS_PASSWORD, user("a", **password(changed=OLD))),
         Case(UNDECIDED, Reason.PASSWORD_UNKNOWN, user("a", password_enabled="?")),
         Case(NOT_APPLICABLE, Reason.CREATED_AFTER_AS_OF, user("a", user_creation_time=LATER, **password())),
+    ),
+    "password-expiry": (
+        Case(PASS, Reason.PASSWORDS_EXPIRE, user("a", **password(changed=OLD), password_next_rotation=IN_90_DAYS)),
+        Case(FAIL, Reason.PASSWORDS_EXPIRE, user("a", **password(changed=OLD), password_next_rotation=IN_91_DAYS)),
+        Case(FAIL, Reason.PASSWORDS_STAY, user("a", **password(changed=OLD), password_next_rotation="N/A")),
+        Case(FAIL, Reason.PASSWORDS_STAY, user("a", **password(changed=""), password_next_rotation="N/A")),
+        Case(
+            UNDECIDED,
+            Reason.PASSWORD_EXPIRY_UNKNOWN,
+            user("a", **password(changed=OLD), password_next_rotation=""),
+        ),
+        Case(
+            UNDECIDED,
+            Reason.PASSWORD_EXPIRY_UNKNOWN,
+            user("a", **password(changed=""), password_next_rotation=IN_90_DAYS),
+        ),
+        Case(
+            UNDECIDED,
+            Reason.PASSWORD_EXPIRY_UNKNOWN,
+            user("a", **password(changed=LATER), password_next_rotation="N/A"),
+        ),
+        Case(
+            UNDECIDED,
+            Reason.PASSWORD_EXPIRY_UNKNOWN,
+            user("a", **password(changed=OLD, enabled="?"), password_next_rotation=IN_90_DAYS),
+        ),
+        Case(NOT_APPLICABLE, Reason.NO_CONSOLE_PASSWORD, root(password_next_rotation="N/A")),
+        Case(NOT_APPLICABLE, Reason.NO_CONSOLE_PASSWORD, user("a", **key(rotated=OLD))),
     ),
     "root-certificates": (
         Case(PASS, Reason.NO_CERTIFICATE, root()),

@@ -19,6 +19,7 @@ from analyzer.controls.policy import ControlPolicy, Policy
 from analyzer.controls.vocabulary import Reason
 from analyzer.errors import UsageError
 from analyzer.judging.rules import RULES
+from analyzer.judging.rules_of_accounts import ACCOUNT_RULES
 from analyzer.judging.wording import WORDS
 from analyzer.reading.layout import COLUMNS
 
@@ -36,7 +37,7 @@ def test_the_newest_cis_version_gives_the_numbers_where_none_is_chosen() -> None
 def test_a_control_says_all_there_is_to_say(control: Control) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)+", control.id)
     assert control.severity in Severity
-    assert control.rule in RULES
+    assert control.rule in (ACCOUNT_RULES if control.whose is Whose.ACCOUNTS else RULES)
     assert set(control.evidence) <= set(COLUMNS)
     for text in (control.title, control.applies_to, control.fails_when, control.rationale, control.remediation):
         assert text.strip()

@@ -21,22 +21,17 @@ from tests.running import Settings
 
 with (Path(__file__).parent / "frameworks.csv").open(encoding="utf-8", newline="") as file:
     FACTS: Final = list(csv.DictReader(file))
-NOT_YET: Final = {"password-expiry"}
-"""Controls that the facts name and the catalogue does not have: requirements that these alone decide are left out."""
 IDS: Final = list(dict.fromkeys(row["framework_id"] for row in FACTS))
 
 
 def facts_of(framework: str) -> list[tuple[dict[str, str], list[str]]]:
-    """Return the facts on a framework, each with the controls that the catalogue has."""
-    rows = [row for row in FACTS if row["framework_id"] == framework]
-    found = [(row, [one for one in row["controls"].split(";") if one not in NOT_YET]) for row in rows]
-    return [(row, controls) for row, controls in found if controls]
+    """Return the facts on a framework, each with its controls."""
+    return [(row, row["controls"].split(";")) for row in FACTS if row["framework_id"] == framework]
 
 
 def test_there_is_a_file_for_each_framework_of_the_facts() -> None:
     assert set(FRAMEWORKS) == set(IDS)
-    assert not NOT_YET & set(BY_ID)
-    assert {control for row in FACTS for control in row["controls"].split(";")} <= {*BY_ID, *NOT_YET}
+    assert {control for row in FACTS for control in row["controls"].split(";")} <= set(BY_ID)
 
 
 @pytest.mark.parametrize("framework", IDS)

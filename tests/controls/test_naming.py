@@ -35,7 +35,7 @@ def test_no_number_looks_like_an_id() -> None:
         (["1.12", "--benchmark", "cis-4.0.1"], ["unused-credentials"]),
         (["1.12", "--benchmark", "cis-5.0"], ["single-active-access-key"]),
         (["iam.8", "--benchmark", "security-hub"], ["unused-credentials"]),
-        (["8.3.9", "--benchmark", "pci-dss-4.0.1"], ["access-key-rotation", "password-rotation"]),
+        (["8.3.9", "--benchmark", "pci-dss-4.0.1"], ["access-key-rotation", "password-rotation", "password-expiry"]),
         (["Root-MFA"], ["root-mfa"]),
     ],
 )

@@ -16,6 +16,7 @@ from analyzer.controls.control import Option, Parameter, Value
 from analyzer.controls.policy import ControlPolicy, Policy
 from analyzer.controls.vocabulary import Status
 from analyzer.judging.rules import RULES
+from analyzer.judging.rules_of_accounts import ACCOUNT_RULES
 from analyzer.reading.layout import COLUMNS
 from tests.control_oracle import SLOT_ORDER, Verdict, judge_controls
 from tests.controls.fixtures import CASES, Case
@@ -219,7 +220,7 @@ def test_the_latest_use_of_root_is_the_worst(tmp_path: Path) -> None:
 
 
 def test_no_rule_is_left_over_and_none_is_missing() -> None:
-    assert {control.rule for control in BY_ID.values()} == set(RULES)
+    assert {control.rule for control in BY_ID.values()} == {*RULES, *ACCOUNT_RULES}
 
 
 @pytest.mark.parametrize("column", ["control", "status", "user", "credential", "line", "message"])

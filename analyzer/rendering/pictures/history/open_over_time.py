@@ -65,6 +65,7 @@ COLORS: Final = {
     "console-users": "#B2DF8A",
     "root-certificates": "#666633",
     "root-credentials-removed": "#FB9A99",
+    "password-expiry": "#A65628",
     "passwords": FAIL,
     "access keys": PASS,
 }

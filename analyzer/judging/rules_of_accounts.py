@@ -1,0 +1,119 @@
+"""When the controls on accounts as a whole fail: rules over the IAM users of each snapshot together.
+
+A rule takes the users, the number of the snapshot that each is of, how many snapshots there are, and the control's
+parameters; it says of each snapshot whether the control fails there and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from analyzer.controls.vocabulary import Reason
+from analyzer.judging.staleness import BASIS_CODES, TOLERANCE, first_that_holds, is_because
+from analyzer.judging.subjects import Ruling
+from analyzer.judging.truth import Truth
+from analyzer.reading.columns import NO_TIME
+from analyzer.reading.layout import State
+from analyzer.reading.times import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy.typing as npt
+
+    from analyzer.judging.subjects import Subjects
+    from analyzer.judging.truth import Flags
+
+    Rows = npt.NDArray[np.int64]
+
+
+def password_expiry(users: Subjects, snapshot: Rows, count: int, max_age_days: int) -> Ruling:
+    """Fail accounts whose newest password expires later than the limit, or never.
+
+    The expiry is the account's password policy at the time when a password was set: the newest one shows the policy of
+    today. Where it is not known which is the newest, all that it may be must say the same.
+    """
+    password = users.flag("password_enabled")
+    found = _Passwords.of(users, snapshot, count)
+    is_late = found.has_span & (found.span > max_age_days * DAY + TOLERANCE)
+    never = users.state("password_next_rotation", State.NOT_APPLICABLE) & ~found.is_later
+    sure = password.yes & found.may_be_newest
+    fails, passes = sure & (never | is_late), sure & found.has_span & ~is_late
+    is_there, may_be_there = found.any_of(found.there & password.yes), found.any_of(found.there & ~password.no)
+    all_fail = is_there & ~found.any_of(found.may_be_newest & ~fails)
+    all_pass = is_there & ~found.any_of(found.may_be_newest & ~passes)
+    reason = first_that_holds(
+        {
+            Reason.NO_CONSOLE_PASSWORD: ~may_be_there,
+            Reason.PASSWORDS_STAY: all_fail & found.any_of(fails & never),
+            Reason.PASSWORDS_EXPIRE: all_fail | all_pass,
+        },
+        Reason.PASSWORD_EXPIRY_UNKNOWN,
+    )
+    by_span = is_because(reason, Reason.PASSWORDS_EXPIRE)
+    dated = (by_span | is_because(reason, Reason.PASSWORDS_STAY)) & (found.newest != NO_TIME)
+    nothing = np.zeros(count, bool)
+    return Ruling(
+        Truth(all_fail, all_pass),
+        reason,
+        np.where(dated, BASIS_CODES["password_last_changed"], -1).astype(np.int8),
+        np.where(dated, found.newest, NO_TIME),
+        nothing,
+        ~nothing,
+        np.where(by_span, found.days, -1).astype(np.int32),
+    )
+
+
+@dataclass(frozen=True)
+class _Passwords:
+    """The console passwords of users, and which of them may be the newest of their `snapshot`.
+
+    `there` are users that existed; `is_later` passwords that were set after the reference instant, which tells nothing
+    of those before. `span` is the time from when a password was set to when it expires, where it `has_span`.
+    """
+
+    snapshot: Rows
+    count: int
+    there: Flags
+    is_later: Flags
+    may_be_newest: Flags
+    newest: Rows
+    """When the newest password of each snapshot was set, of those of which that is known."""
+    has_span: Flags
+    span: Rows
+
+    @classmethod
+    def of(cls, users: Subjects, snapshot: Rows, count: int) -> _Passwords:
+        """Return them for the users of `count` snapshots."""
+        password, there = users.flag("password_enabled"), ~users.made_later
+        changed, due = users.time("password_last_changed"), users.time("password_next_rotation")
+        is_later = changed > users.as_of
+        is_known = there & password.yes & (changed != NO_TIME) & ~is_later
+        newest = np.full(count, NO_TIME)
+        np.maximum.at(newest, snapshot[is_known], changed[is_known])
+        # Whatever is not known to be older may be the newest.
+        may_be = there & ~password.no & ~is_known & ((changed == NO_TIME) | (changed > newest[snapshot]))
+        may_be |= is_known & (changed == newest[snapshot])
+        both = is_known & (due != NO_TIME)
+        span = np.where(both, due, 0) - np.where(both, changed, 0)
+        return cls(snapshot, count, there, is_later, may_be, newest, both & (span >= 0), span)
+
+    def any_of(self, rows: Flags) -> Flags:
+        """Return for each snapshot whether it has some of these rows."""
+        found = np.zeros(self.count, bool)
+        found[self.snapshot[rows]] = True
+        return found
+
+    @property
+    def days(self) -> npt.NDArray[np.int32]:
+        """The whole days after which the newest password of each snapshot expires; -1 where that is not known."""
+        found = np.full(self.count, -1, np.int32)
+        rows = self.has_span & self.may_be_newest
+        np.maximum.at(found, self.snapshot[rows], (self.span[rows] // DAY).astype(np.int32))
+        return found
+
+
+ACCOUNT_RULES: Final[Mapping[str, Callable[..., Ruling]]] = {password_expiry.__name__: password_expiry}
