@@ -15,6 +15,7 @@ from analyzer.evidence.inputs import Input, OfAccount, evidence_of_unknown_age
 from analyzer.evidence.schema import TABLES, public, to_arrow
 from analyzer.evidence.tally import COUNTED, tallies_of
 from analyzer.judging.judge import CREDENTIALS, judge
+from analyzer.judging.rules_of_accounts import PASSWORD_EXPIRY, note_expiries
 from analyzer.judging.snapshots import APART, ORDER_UNKNOWN, note_users_found_twice
 from analyzer.judging.waivers import cover_table
 from analyzer.reading.columns import NO_TIME, microseconds
@@ -103,6 +104,8 @@ class Judging:
         )
         findings, covered = cover_table(findings, settings.checklist)
         note_users_found_twice(users, log, by_capture=settings.every_snapshot)
+        if any(one.control.id == PASSWORD_EXPIRY for one in settings.checklist.checks):
+            note_expiries(users, as_of, log, by_capture=settings.every_snapshot)
         result.tallies = tallies_of(users, credentials, findings, covered, settings.checklist)
         made = {"findings": findings, "credentials": credentials}
         result.tables = {name: public(made[name], TABLES[name]) for name in self.wanted if name in made}

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import pandas as pd
 
 from analyzer.controls.vocabulary import Reason
+from analyzer.judging.facts import Facts
+from analyzer.judging.snapshots import snapshot_of
 from analyzer.judging.staleness import BASIS_CODES, TOLERANCE, first_that_holds, is_because
-from analyzer.judging.subjects import Ruling
+from analyzer.judging.subjects import Ruling, Subjects
 from analyzer.judging.truth import Truth
-from analyzer.reading.columns import NO_TIME
+from analyzer.reading.columns import NO_TIME, numbered
 from analyzer.reading.layout import State
 from analyzer.reading.times import DAY
 
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from analyzer.judging.subjects import Subjects
     from analyzer.judging.truth import Flags
+    from analyzer.reading.issues import IssueLog
 
     Rows = npt.NDArray[np.int64]
 
@@ -116,4 +119,35 @@ class _Passwords:
         return found
 
 
+def note_expiries(users: pd.DataFrame, as_of: Rows, log: IssueLog, *, by_capture: bool) -> None:
+    """Note the accounts whose passwords were set to expire after different spans: the policy has changed since."""
+    facts = Facts(users)
+    rows = np.flatnonzero(~facts.flag("is_root").yes)
+    snapshot = numbered(snapshot_of(users, by_capture=by_capture), as_of)[rows]
+    subjects = Subjects(facts, rows, as_of[rows])
+    found = _Passwords.of(subjects, snapshot, int(snapshot.max(initial=-1)) + 1)
+    never = subjects.flag("password_enabled").yes & subjects.state("password_next_rotation", State.NOT_APPLICABLE)
+    never &= found.there & ~found.is_later
+    shown = found.has_span | never
+    days = np.where(never, _NEVER, found.span // DAY)[shown]
+    spans = pd.DataFrame({"snapshot": snapshot[shown], "days": days, "row": rows[shown]})
+    spans = spans.drop_duplicates(["snapshot", "days"]).sort_values(["snapshot", "days"])
+    for _, of_one in spans[spans["snapshot"].duplicated(keep=False).to_numpy()].groupby("snapshot"):
+        some = of_one["days"].tolist()
+        said = [*(f"{one:,}" for one in some if one != _NEVER)]
+        words = f"{' and '.join(said)} days" if said else ""
+        words += f"{' and ' if said else ''}never" if _NEVER in some else ""
+        log.add(
+            "password_expiries",
+            f"passwords expire after {words}: the password policy was changed between them; password-expiry goes by "
+            "the newest password",
+            source=str(users["source"].iloc[int(of_one["row"].min())]),
+            column="password_next_rotation",
+        )
+
+
+_NEVER: Final = 1 << 40
+"""More days than any span has."""
+PASSWORD_EXPIRY: Final = "password-expiry"  # noqa: S105 - a control, not a secret
+"""The control on it."""
 ACCOUNT_RULES: Final[Mapping[str, Callable[..., Ruling]]] = {password_expiry.__name__: password_expiry}

@@ -32,6 +32,7 @@ class Code:
 
 CODES: Final = {
     "not_a_report": Code(Level.NOTICE, "file passed over: no credential report"),
+    "password_expiries": Code(Level.NOTICE, "passwords of an account expire after different spans"),
     "root_alone": Code(Level.NOTICE, "report of an account without IAM users"),
     "not_followed": Code(Level.NOTICE, "hidden file, link or special file passed over"),
     "duplicate_input": Code(Level.NOTICE, "report given more than once, counted once"),

@@ -76,10 +76,10 @@ def test_sums_do_not_count_a_failure_again_under_its_stricter_reading(tmp_path: 
 def test_the_command_lists_stricter_readings_and_judges_them_with_all_controls(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31.csv", csv_of(user("a", **IDLE)))
     told = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out").stdout
-    assert "--all-controls judges 6 more" in told
+    assert "--all-controls judges 7 more" in told
     assert "mfa-every-user" not in told
     told = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out", "--all-controls").stdout
-    assert "19 controls:" in told
+    assert "20 controls:" in told
     assert "mfa-every-user (of console-mfa)" in " ".join(run("controls").stdout.split())
 
 
