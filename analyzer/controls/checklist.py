@@ -29,7 +29,7 @@ class Check:
 
     control: Control
     requirement: str | None
-    """Its number in the benchmark; None where the benchmark (the newest CIS where none is chosen) has none."""
+    """Its first number in the benchmark; None where that (the newest CIS where none is chosen) has none."""
     severity: Severity
     parameters: Mapping[str, Value]
     set_by: Mapping[str, str] = field(default_factory=dict)
@@ -229,5 +229,5 @@ def _choose(asked: Asked, benchmark: Framework | None, policy: Policy | None, ma
     own = policy.severity(control.id) if policy else None
     if own is not None:
         set_by["severity"] = "policy"
-    number = ", ".join(asked.numbers) or None
+    number = next(iter(asked.numbers), None)
     return Check(control, number, own or control.severity, parameters, set_by, asked.numbers)

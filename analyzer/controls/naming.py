@@ -39,12 +39,6 @@ def _named(name: str, asked: Sequence[Asked], benchmark: Framework | None, optio
     return []
 
 
-def numbers(requirement: str | None) -> list[str]:
-    """Return the numbers of a requirement, which may name several, in lower case."""
-    number = (requirement or "").lower()
-    return [number, *number.split(", ")] if number else []
-
-
 def _no_such_number(name: str, benchmark: Framework | None) -> str:
     which = "" if benchmark else ", whose numbers count where no benchmark is chosen"
     return f"no control has the number {name.upper()} in {(benchmark or newest_cis()).label}{which}"

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import make_checklist
-from analyzer.controls.naming import numbers
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.errors import UsageError, did_you_mean, first_few, known
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT
@@ -119,7 +118,7 @@ def _checks(given: Sequence[str], checklist: Checklist) -> tuple[Check, ...]:
         some = {
             number: one
             for number, one in enumerate(checklist.checks)
-            if name == one.control.id or name in numbers(one.requirement)
+            if name == one.control.id or name in map(str.lower, one.requirements)
         }
         if not some:
             raise UsageError(_why_none(name, checklist), f"it has {', '.join(_named(one) for one in checklist.checks)}")

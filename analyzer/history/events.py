@@ -104,6 +104,7 @@ def events_between(  # noqa: PLR0913 - two sides, and how they were judged
         users,
         old_row,
         new_row,
+        None,
         **{name: found[name] for name in ("event", "account_id", "user", "credential", "kind")},
         **{
             name: column_of(times_from(found[of].to_numpy()))
@@ -132,6 +133,8 @@ def _of_failures(
         users,
         np.where(is_new[row], -1, row),
         np.where(is_new[row], row, -1),
+        # What is said of an account as a whole stands on no line.
+        lives["line"].isna().to_numpy(bool),
         event=pd.Series(event),
         how=lives["closed_by"],
         **{name: lives[name] for name in names},
@@ -158,14 +161,16 @@ def _table(
     users: pd.DataFrame,
     old_row: npt.NDArray[np.int64],
     new_row: npt.NDArray[np.int64],
+    on_accounts: npt.NDArray[np.bool_] | None,
     **columns: pd.Series[Any],
 ) -> pa.Table:
     """Return events with where they stand on either side (-1: not there); columns that are not given are null."""
+    no_line = np.zeros(len(old_row), bool) if on_accounts is None else on_accounts
     for side, rows in (("old", old_row), ("new", new_row)):
-        there = pa.array(rows, mask=rows < 0)
         for name in ("captured_at", "source", "line"):
             values = pa.array(users[name], from_pandas=True)
-            columns[f"{side}_{name}"] = values.take(there)
+            missing = (rows < 0) | (no_line if name == "line" else False)
+            columns[f"{side}_{name}"] = values.take(pa.array(rows, mask=missing))
     arrays = [
         pa.array(columns[field.name], from_pandas=True) if field.name in columns else pa.nulls(len(old_row), field.type)
         for field in EVENTS

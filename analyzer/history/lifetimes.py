@@ -332,7 +332,8 @@ def _crossed(runs: _Runs, chosen: Sequence[Check]) -> Whole:
     # By a limit of idle days a key may be judged by its age: it fails too while it was never used, at any age.
     by_age = np.where(age >= 0, age, np.where(runs.passes, idle, 0))
     days = np.where(begin.aged, by_age, idle)
-    counted = (begin.time != NO_TIME) & ((idle >= 0) | (age >= 0))
+    # What is said of an account as a whole rests on a span between two times, not on one until today.
+    counted = (begin.time != NO_TIME) & ((idle >= 0) | (age >= 0)) & ~begin.on_accounts
     return np.where(counted, np.where(counted, begin.time, 0) + days * DAY, NO_TIME)
 
 

@@ -61,7 +61,7 @@ def counted_again(found: Audit, checklist: Checklist) -> list[dict[str, Any]]:
         checks = [
             number
             for number, check in enumerate(checklist.checks)
-            if check.control.id in requirement.controls and requirement.number in (check.requirement or "").split(", ")
+            if check.control.id in requirement.controls and requirement.number in check.requirements
         ]
         if not checks:
             continue

@@ -660,7 +660,7 @@ def test_a_row_gathers_what_fails_of_one_credential(tmp_path: Path) -> None:
 
 def test_the_gravest_severity_counts(tmp_path: Path) -> None:
     found = audited(tmp_path, user("ann", mfa_active="true", **key(rotated=BORN), **password(changed=BORN)))
-    row = worksheet(found, tmp_path)[1]
+    row = worksheet(found, tmp_path)[2]
     assert "no-initial-access-keys" in row["controls"]
     assert set(found.findings.loc[found.findings["credential"] == "access_key_1", "severity"]) == {"low", "medium"}
     assert row["severity"] == "medium"
@@ -671,6 +671,7 @@ def test_rows_go_by_account_user_and_credential(tmp_path: Path) -> None:
     found = audited(tmp_path, *rows)
     told = [(row["account_id"], row["user"], row["credential"]) for row in worksheet(found, tmp_path)]
     assert told == [
+        (ACCOUNT, "", "user"),  # the account as a whole
         (ACCOUNT, "ann", "password"),
         (ACCOUNT, "ann", "access_key_1"),
         (ACCOUNT, "ann", "user"),
