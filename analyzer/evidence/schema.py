@@ -56,6 +56,7 @@ FINDINGS: Final = pa.schema(
         "severity": FEW,
         "age_days": pa.int32(),
         "waiver": FEW,
+        "requirements": pa.list_(pa.string()),
     }
 )
 

@@ -180,9 +180,14 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
     texts = {field.name for field in schema if pa.types.is_dictionary(field.type) or pa.types.is_string(field.type)}
     return {
         "compression": "zstd",
-        "use_dictionary": [name for name in schema.names if name not in many],
-        "write_statistics": [name for name in schema.names if name not in texts - _IN_ORDER],
+        "use_dictionary": [_leaf(field) for field in schema if field.name not in many],
+        "write_statistics": [_leaf(field) for field in schema if field.name not in texts - _IN_ORDER],
     }
+
+
+def _leaf(field: pa.Field[Any]) -> str:
+    """Return the name by which Parquet knows the values of a column."""
+    return f"{field.name}.list.element" if pa.types.is_list(field.type) else str(field.name)
 
 
 _OFTEN_THE_SAME: Final = frozenset({"as_of", "captured_at"})

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FINDINGS: Final = (
     *("control", "status", "account_id", "user", "arn", "credential", "basis", "basis_time", "idle_days"),
     *("limit_days", "as_of", "reason", "message", "captured_at", "source", "line", "requirement", "severity"),
-    *("age_days", "waiver"),
+    *("age_days", "waiver", "requirements"),
     "chosen",
 )
 """The public columns, in their order, and `chosen`: the position of the check in the checklist (int16)."""
@@ -85,6 +85,7 @@ def _of_checks(checks: Sequence[Check], chosen: npt.NDArray[np.int16]) -> dict[s
     return {
         "control": _few([one.control.id for one in checks], chosen),
         "requirement": _few([one.requirement for one in checks], chosen),
+        "requirements": _lists([one.requirements for one in checks], chosen),
         "severity": _few([one.severity for one in checks], chosen),
         "limit_days": limits.take(pa.array(chosen)),
     }
@@ -94,6 +95,12 @@ def _few(texts: Sequence[str | None], chosen: npt.NDArray[np.int16]) -> pa.Dicti
     distinct = sorted({text for text in texts if text is not None})
     codes = np.array([-1 if text is None else distinct.index(text) for text in texts], np.int32)
     return few_texts(codes[chosen], distinct)
+
+
+def _lists(texts: Sequence[Sequence[str]], chosen: npt.NDArray[np.int16]) -> pa.ListArray:
+    """Return the texts of each finding's check; null where it has none."""
+    lists = pa.array([list(some) or None for some in texts], pa.list_(pa.string()))
+    return lists.take(pa.array(chosen))
 
 
 def _of_verdicts(verdicts: Verdicts, instant: Micros, days: npt.NDArray[np.int32]) -> Mapping[str, pa.Array]:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import Checklist, make_checklist
 from analyzer.controls.frameworks import FRAMEWORKS
 from analyzer.controls.policy import parse_policy
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from analyzer.controls.control import Control
+    from analyzer.controls.frameworks import Requirement
     from tests.running import Audit
 
 POLICY = b"""
@@ -125,6 +128,30 @@ def test_nothing_is_said_by_requirement_without_a_benchmark(tmp_path: Path) -> N
     done = run("audit", tmp_path / "in", "-o", tmp_path / "out", "--format", "parquet")
     assert "By requirement" not in done.stdout
     assert not (tmp_path / "out/requirements.parquet").exists()
+
+
+@pytest.mark.parametrize("benchmark", ["soc2", "security-hub", "iso-27001-2022", None])
+def test_findings_list_every_number_that_their_control_answers(tmp_path: Path, benchmark: str | None) -> None:
+    write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(), user("a", **password(), **key(1))))
+    chosen = ["--benchmark", benchmark] if benchmark else []
+    run("audit", tmp_path / "in", "-o", tmp_path / "out", "--format", "parquet", "--as-of", "2026-11-01", *chosen)
+    framework = FRAMEWORKS[benchmark or "cis-7.0"]
+    findings = parquet.read_table(tmp_path / "out/findings.parquet").to_pylist()
+    assert findings
+    for row in findings:
+        numbers = list(row["requirements"] or ())
+        assert row["requirement"] == (numbers[0] if numbers else None)
+        assert numbers == [
+            one.number
+            for one in framework.requirements
+            if row["control"] in one.controls and row["limit_days"] == _limit(one, BY_ID[row["control"]])
+        ]
+
+
+def _limit(requirement: Requirement, control: Control) -> object:
+    """Return the days that a requirement allows; those of the control where it names none."""
+    name = control.limit
+    return None if name is None else requirement.parameters.get(name, control.parameters[name].default)
 
 
 def test_a_report_decides_a_part_at_best_partly(tmp_path: Path) -> None:
