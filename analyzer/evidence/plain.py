@@ -57,11 +57,22 @@ def json_rows(table: pa.Table) -> list[str]:
 
 def _json_texts(column: pa.ChunkedArray) -> pa.Array:
     """Return the values of a column as JSON has them."""
+    if pa.types.is_list(column.type):
+        return _json_lists(column)
     values = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     values = values.unify_dictionaries().combine_chunks()
     plain = [iso(one) if isinstance(one, datetime) else one for one in values.dictionary.to_pylist()]
     texts = pa.array([json.dumps(one) for one in plain], pa.string())
     return pc.fill_null(texts.take(values.indices), "null")
+
+
+def _json_lists(column: pa.ChunkedArray) -> pa.Array:
+    """Return lists of texts as JSON has them."""
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+    starts = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
+    lists = pa.ListArray.from_arrays(starts, _json_texts(pc.list_flatten(column)))
+    texts = pc.binary_join_element_wise("[", pc.binary_join(lists, ", "), "]", "")
+    return pc.if_else(pc.is_null(column).combine_chunks(), "null", texts)
 
 
 def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
