@@ -30,6 +30,7 @@ PLAIN_TYPES: Final = {
     "timestamp[us, tz=UTC]",
     "int32",
     "bool",
+    "list<element: string>",
 }
 """All types of public tables."""
 SETTINGS: Final = Settings(make_checklist(), as_of=AS_OF)
@@ -108,7 +109,13 @@ def test_other_readers_see_plain_types(any_audit: Audit, tmp_path: Path) -> None
     assert pa.types.is_int32(pq.read_table(path).schema.field("idle_days").type)
 
 
-DUCKDB: Final = {"string": "VARCHAR", "int32": "INTEGER", "int64": "BIGINT", "bool": "BOOLEAN"}
+DUCKDB: Final = {
+    "string": "VARCHAR",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "bool": "BOOLEAN",
+    str(pa.list_(pa.string())): "VARCHAR[]",
+}
 
 
 def plain(kind: pa.DataType) -> str:
