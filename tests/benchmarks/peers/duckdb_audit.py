@@ -56,7 +56,7 @@ def query() -> str:
         concat(beginning, counted_from[:10], ', ', idle_days, CASE WHEN idle_days = 1 THEN ' day' ELSE ' days' END)
             AS message,
         as_of AS captured_at, filename AS source, line, '2.11' AS requirement, 'medium' AS severity,
-        NULL::INTEGER AS age_days, NULL::VARCHAR AS waiver
+        NULL::INTEGER AS age_days, NULL::VARCHAR AS waiver, ['2.11'] AS requirements
     FROM idle"""
 
 

@@ -37,6 +37,7 @@ SCHEMA: Final = pa.schema(
         **dict.fromkeys(("requirement", "severity"), pa.string()),
         "age_days": pa.int32(),
         "waiver": pa.string(),
+        "requirements": pa.list_(pa.string()),
     }
 )
 
@@ -79,6 +80,7 @@ def findings(path: Path) -> Iterator[dict[str, Any]]:
                     "severity": "medium",
                     "age_days": None,
                     "waiver": None,
+                    "requirements": ["2.11"],
                 }
 
 
