@@ -180,9 +180,7 @@ def _plain(one: Check) -> dict[str, Any]:
         "rationale": control.rationale,
         "remediation": control.remediation,
         "mapping": {
-            benchmark.id: benchmark.numbers_of(control.id)
-            for benchmark in FRAMEWORKS.values()
-            if benchmark.number_of(control.id)
+            benchmark.id: numbers for benchmark in FRAMEWORKS.values() if (numbers := benchmark.numbers_of(control.id))
         },
         "references": list(control.references),
     }

@@ -188,7 +188,7 @@ def test_settings_survive_the_manifest(tmp_path: Path, benchmark: str | None, te
         known = read_policy(tmp_path / "politique é.toml")
     for instant, (every, account, idle) in product(INSTANTS, ((False, None, None), (True, "123456789012", 30))):
         # Not every benchmark asks for a control that has the option's limit.
-        has_limit = benchmark is None or FRAMEWORKS[benchmark].number_of("unused-credentials") is not None
+        has_limit = benchmark is None or FRAMEWORKS[benchmark].numbers_of("unused-credentials") != []
         checklist = make_checklist(benchmark=benchmark, policy=known, max_idle_days=idle if has_limit else None)
         settings = Settings(checklist, INSTANTS[instant], every, account)
         again = Settings.of_facts(json.loads(json.dumps(settings.facts)))

@@ -67,10 +67,6 @@ class Framework:
     text: str = ""
     """What is in that file."""
 
-    def number_of(self, control: str) -> str | None:
-        """Return the number of the first requirement that `control` decides; None where there is none."""
-        return next((one.number for one in self.requirements if control in one.controls), None)
-
     def numbers_of(self, control: str) -> list[str]:
         """Return the numbers of all requirements that `control` decides."""
         return [one.number for one in self.requirements if control in one.controls]
@@ -109,7 +105,11 @@ def _leniency(asked: Asked) -> tuple[int, ...]:
 def _natural(name: str) -> tuple[bool, list[tuple[int, str]]]:
     """Return what sorts ids: the versions of the CIS benchmark first, and numbers in names by their value."""
     parts = [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
-    return re.match(r"cis-\d", name) is None, parts
+    return _CIS.match(name) is None, parts
+
+
+_CIS: Final = re.compile(r"cis-\d")
+"""How ids of versions of the CIS benchmark begin."""
 
 
 @cache
@@ -145,4 +145,4 @@ FRAMEWORKS: Final[Mapping[str, Framework]] = _Frameworks()
 
 def newest_cis() -> Framework:
     """Return the framework whose numbers are shown where none is chosen."""
-    return FRAMEWORKS["cis-7.0"]
+    return FRAMEWORKS[[name for name in FRAMEWORKS if _CIS.match(name)][-1]]
