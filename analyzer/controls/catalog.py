@@ -1,7 +1,7 @@
 """All controls, as data. Adding one is an entry here (and a rule, if none of those in `rules` fits).
 
 Severities are AWS Security Hub's where it has the same control (Security Hub user guide, "Security Hub controls for
-IAM"), else our own. Numbers in benchmarks: `benchmarks`.
+IAM"), else our own. Numbers in benchmarks: `frameworks`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from analyzer.controls.of_root import OF_ROOT, OF_ROOT_WHERE_ASKED
 from analyzer.controls.shared import (
     ACTIVE,
     AS_OF_CAPTURE,
+    CERTIFICATES,
     GUIDE,
     KEYS,
     MFA,
@@ -288,7 +289,7 @@ CONTROLS: Final = (
         applies_to="each signing certificate, root's included",
         fails_when="it is active; with max_age_days above 0, only if it was uploaded so many days ago or longer",
         parameters=_age(0, "days; active and this old or older fails, 0: at any age"),
-        evidence=("cert_1_active", "cert_1_last_rotated", "cert_2_active", "cert_2_last_rotated"),
+        evidence=CERTIFICATES,
         rationale="X.509 signing certificates are an old kind of credential, made for SOAP requests. Hardly anything "
         "still needs one, nobody rotates them, and the report does not say when one was used.",
         remediation="Make the certificate inactive, and delete it once nothing breaks.",

@@ -11,6 +11,7 @@ from analyzer.errors import AnalyzerError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path as FilePath
     from typing import Self
 
 Path = tuple[str, ...]
@@ -21,10 +22,11 @@ position between: `("requirements", "3", "number")`."""
 class Document:
     """A TOML file that was parsed; knows the line of each key.
 
-    A subclass for each kind of file says what the kind is called, and which error it raises.
+    A subclass for each kind of file says what the kind is called, which option names it, and which error it raises.
     """
 
     kind: ClassVar[str]
+    option: ClassVar[str]
     error: ClassVar[type[AnalyzerError]]
     form: ClassVar[str]
     """What a file of this kind consists of."""
@@ -33,6 +35,17 @@ class Document:
         self.name = name
         self.content = content
         self._lines = dict(_lines(text))
+
+    @classmethod
+    def bytes_at(cls, path: FilePath) -> bytes:
+        """Return what is in a file. Raises the kind's error where it cannot be read."""
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise cls.error(
+                f"cannot read the {cls.kind} {path}: {error.strerror or error}",
+                f"check the path given with {cls.option}",
+            ) from error
 
     @classmethod
     def of(cls, name: str, data: bytes) -> Self:

@@ -6,7 +6,17 @@ from types import MappingProxyType
 from typing import Final
 
 from analyzer.controls.control import Control, Option, Parameter, Severity, Whose
-from analyzer.controls.shared import ACTIVE, AS_OF_CAPTURE, GUIDE, ROOT, ROTATED, SECURITY_HUB, SPANS, USED
+from analyzer.controls.shared import (
+    ACTIVE,
+    AS_OF_CAPTURE,
+    CERTIFICATES,
+    GUIDE,
+    ROOT,
+    ROTATED,
+    SECURITY_HUB,
+    SPANS,
+    USED,
+)
 from analyzer.controls.vocabulary import Reason
 
 _NO_ROOT_IN_CHINA: Final = (
@@ -162,7 +172,7 @@ OF_ROOT_WHERE_ASKED: Final = (
         by_default=False,
         applies_to="root of each account",
         fails_when="cert_1_active or cert_2_active is true",
-        evidence=("cert_1_active", "cert_1_last_rotated", "cert_2_active", "cert_2_last_rotated"),
+        evidence=CERTIFICATES,
         rationale="A signing certificate of root is as good as an access key of root, and nobody looks for one.",
         remediation="Sign in as root, make the certificate inactive, and delete it once nothing breaks. In a member "
         "account of an organization, remove root's credentials by centralized root access.",

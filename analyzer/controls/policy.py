@@ -118,13 +118,7 @@ class Policy:
 
 def read_policy(path: Path) -> Policy:
     """Read a policy file. Raises PolicyError for what cannot be read, is unknown or of the wrong type."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PolicyError(
-            f"cannot read the policy {path}: {error.strerror or error}", "check the path given with --policy"
-        ) from error
-    return parse_policy(str(path), data)
+    return parse_policy(str(path), _File.bytes_at(path))
 
 
 def parse_policy(path: str, data: bytes) -> Policy:
@@ -136,6 +130,7 @@ class _File(Document):
     """A policy, checked key by key."""
 
     kind = "policy"
+    option = "--policy"
     error = PolicyError
     form = "a policy has tables of keys and values"
 

@@ -15,6 +15,7 @@ ROOT: Final = f"{GUIDE}root-user-best-practices.html"
 ROTATED: Final = ("access_key_1_last_rotated", "access_key_2_last_rotated")
 USED: Final = ("access_key_1_last_used_date", "access_key_2_last_used_date")
 ACTIVE: Final = ("access_key_1_active", "access_key_2_active")
+CERTIFICATES: Final = ("cert_1_active", "cert_1_last_rotated", "cert_2_active", "cert_2_last_rotated")
 
 SPANS: Final = (
     "AWS records only the first use in each span of 5 minutes (passwords) or 15 minutes (keys): a key used just before "

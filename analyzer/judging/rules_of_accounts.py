@@ -42,16 +42,15 @@ def password_expiry(users: Subjects, snapshot: Rows, count: int, max_age_days: i
     password = users.flag("password_enabled")
     found = _Passwords.of(users, snapshot, count)
     is_late = found.has_span & (found.span > max_age_days * DAY + TOLERANCE)
-    never = users.state("password_next_rotation", State.NOT_APPLICABLE) & ~found.is_later
     sure = password.yes & found.may_be_newest
-    fails, passes = sure & (never | is_late), sure & found.has_span & ~is_late
+    fails, passes = sure & (found.never | is_late), sure & found.has_span & ~is_late
     is_there, may_be_there = found.any_of(found.there & password.yes), found.any_of(found.there & ~password.no)
     all_fail = is_there & ~found.any_of(found.may_be_newest & ~fails)
     all_pass = is_there & ~found.any_of(found.may_be_newest & ~passes)
     reason = first_that_holds(
         {
             Reason.NO_CONSOLE_PASSWORD: ~may_be_there,
-            Reason.PASSWORDS_STAY: all_fail & found.any_of(fails & never),
+            Reason.PASSWORDS_STAY: all_fail & found.any_of(fails & found.never),
             Reason.PASSWORDS_EXPIRE: all_fail | all_pass,
         },
         Reason.PASSWORD_EXPIRY_UNKNOWN,
@@ -74,19 +73,20 @@ def password_expiry(users: Subjects, snapshot: Rows, count: int, max_age_days: i
 class _Passwords:
     """The console passwords of users, and which of them may be the newest of their `snapshot`.
 
-    `there` are users that existed; `is_later` passwords that were set after the reference instant, which tells nothing
-    of those before. `span` is the time from when a password was set to when it expires, where it `has_span`.
+    `there` are users that existed. `span` is the time from when a password was set to when it expires, where it
+    `has_span`; some `never` expire. What was set after the reference instant has neither: it shows nothing of the
+    password before.
     """
 
     snapshot: Rows
     count: int
     there: Flags
-    is_later: Flags
     may_be_newest: Flags
     newest: Rows
     """When the newest password of each snapshot was set, of those of which that is known."""
     has_span: Flags
     span: Rows
+    never: Flags
 
     @classmethod
     def of(cls, users: Subjects, snapshot: Rows, count: int) -> _Passwords:
@@ -102,7 +102,8 @@ class _Passwords:
         may_be |= is_known & (changed == newest[snapshot])
         both = is_known & (due != NO_TIME)
         span = np.where(both, due, 0) - np.where(both, changed, 0)
-        return cls(snapshot, count, there, is_later, may_be, newest, both & (span >= 0), span)
+        never = there & password.yes & ~is_later & users.state("password_next_rotation", State.NOT_APPLICABLE)
+        return cls(snapshot, count, there, may_be, newest, both & (span >= 0), span, never)
 
     def any_of(self, rows: Flags) -> Flags:
         """Return for each snapshot whether it has some of these rows."""
@@ -126,10 +127,8 @@ def note_expiries(users: pd.DataFrame, as_of: Rows, log: IssueLog, *, by_capture
     snapshot = numbered(snapshot_of(users, by_capture=by_capture), as_of)[rows]
     subjects = Subjects(facts, rows, as_of[rows])
     found = _Passwords.of(subjects, snapshot, int(snapshot.max(initial=-1)) + 1)
-    never = subjects.flag("password_enabled").yes & subjects.state("password_next_rotation", State.NOT_APPLICABLE)
-    never &= found.there & ~found.is_later
-    shown = found.has_span | never
-    days = np.where(never, _NEVER, found.span // DAY)[shown]
+    shown = found.has_span | found.never
+    days = np.where(found.never, _NEVER, found.span // DAY)[shown]
     spans = pd.DataFrame({"snapshot": snapshot[shown], "days": days, "row": rows[shown]})
     spans = spans.drop_duplicates(["snapshot", "days"]).sort_values(["snapshot", "days"])
     for _, of_one in spans[spans["snapshot"].duplicated(keep=False).to_numpy()].groupby("snapshot"):

@@ -46,13 +46,7 @@ _ID: Final = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 
 def read_framework(path: FilePath) -> Framework:
     """Read a file. Raises FrameworkError for what cannot be read, is unknown or of the wrong type."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FrameworkError(
-            f"cannot read the framework {path}: {error.strerror or error}", "check the path given with --benchmark"
-        ) from error
-    return parse_framework(str(path), data)
+    return parse_framework(str(path), _File.bytes_at(path))
 
 
 def parse_framework(name: str, data: bytes, *, is_own: bool = False) -> Framework:
@@ -67,6 +61,7 @@ class _File(Document):
     """A framework, checked key by key."""
 
     kind = "framework"
+    option = "--benchmark"
     error = FrameworkError
     form = "a framework has a head, and [[requirements]] with keys and values"
 
