@@ -104,7 +104,7 @@ class Judging:
         )
         findings, covered = cover_table(findings, settings.checklist)
         note_users_found_twice(users, log, by_capture=settings.every_snapshot)
-        if any(one.control.id == PASSWORD_EXPIRY for one in settings.checklist.checks):
+        if PASSWORD_EXPIRY in settings.checklist.controls:
             note_expiries(users, as_of, log, by_capture=settings.every_snapshot)
         result.tallies = tallies_of(users, credentials, findings, covered, settings.checklist)
         made = {"findings": findings, "credentials": credentials}

@@ -63,6 +63,11 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     return f"; did you mean {str(close[0])!r}?" if close else ""
 
 
+def in_words(texts: Sequence[str]) -> str:
+    """Return texts as a sentence lists them: `a, b and c`."""
+    return " and ".join([*([", ".join(texts[:-1])] if texts[:-1] else []), *texts[-1:]])
+
+
 def first_few(texts: Sequence[str], *, most: int = 5) -> str:
     """Return the first texts, and how many more there are: what a message has room for."""
     return ", ".join(texts[:most]) + (f" and {len(texts) - most:,} more" if len(texts) > most else "")

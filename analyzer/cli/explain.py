@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 
 _WIDEST: Final = 120
 _LABEL: Final = 14
+_EXPLAIN_ONE: Final = "Explain a control: credreport controls ID"
 
 
 def list_all(checklist: Checklist) -> str:
     """Return the controls of a checklist as a table; where there is a benchmark, its requirements."""
     if checklist.benchmark:
-        return "\n".join(_requirements(checklist.benchmark))
+        each = ["\n".join(_requirements(one)) for one in checklist.benchmark.each]
+        return "\n\n".join([*each, _EXPLAIN_ONE])
     rows = [[one.control.id, one.requirement or "-", one.severity.value, one.title] for one in checklist.checks]
     lines = [f"All {len(checklist.checks)} controls", ""]
-    lines += [*_aligned(["control", checklist.numbers_of.label, "severity", "what must hold"], rows), ""]
+    lines += [*_aligned(["control", checklist.numbers_of.heading, "severity", "what must hold"], rows), ""]
     asked_for = "judged where --all-controls, --control, a benchmark or a policy asks"
     controls = [one.control for one in checklist.checks]
     if stricter := [f"{one.id} (of {one.stricter_than})" for one in controls if one.stricter_than]:
@@ -36,7 +38,7 @@ def list_all(checklist: Checklist) -> str:
     if others := [one.id for one in controls if not one.by_default]:
         lines += _wrapped(f"Also {asked_for}: {', '.join(others)}.", "")
     lines += [f"{len(FRAMEWORKS)} benchmarks (--benchmark): credreport controls --benchmarks"]
-    return "\n".join([*lines, "Explain one: credreport controls ID"])
+    return "\n".join([*lines, _EXPLAIN_ONE])
 
 
 def list_frameworks() -> str:
@@ -92,8 +94,7 @@ def _requirements(framework: Framework) -> list[str]:
             notes.setdefault(one.note, []).append(one.number)
     for note, numbers in notes.items():
         lines += _wrapped(note, f"{', '.join(numbers)}: ")
-    lines += _wrapped(f"What else {framework.label} requires, a credential report does not show.", "")
-    return [*lines, "Explain a control: credreport controls ID"]
+    return [*lines, *_wrapped(f"What else {framework.label} requires, a credential report does not show.", "")]
 
 
 def _decided_by(one: Requirement) -> str:
@@ -117,7 +118,7 @@ def explain(checklist: Checklist) -> str:
 
 def _explained(one: Check, checklist: Checklist) -> list[str]:
     control = one.control
-    number = f" ({checklist.numbers_of.label}: {one.requirement})" if one.requirement else ""
+    number = f" ({checklist.numbers_of.heading}: {one.requirement})" if one.requirement else ""
     limits = [
         f"{name} = {one.parameters[name]}: {parameter.meaning}" for name, parameter in control.parameters.items()
     ] or ["none"]

@@ -106,16 +106,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON 
 class Judging:
     """By what reports are judged."""
 
-    benchmark: Annotated[
-        str | None,
+    benchmarks: Annotated[
+        list[str],
         typer.Option(
+            "--benchmark",
             metavar="ID",
             help="Judge what this benchmark requires, by its numbers and limits; credreport controls --benchmarks "
-            "lists them. FILE.toml is one of your own. Without it, every control is judged but those that only a "
-            "benchmark, a policy or an option asks for, and the numbers of the newest CIS version are shown.",
+            "lists them. FILE.toml is one of your own. Repeat, or separate by commas. Without it, every control is "
+            "judged but those that only a benchmark, a policy or an option asks for, and the numbers of the newest "
+            "CIS version are shown.",
             show_default=False,
         ),
-    ] = None
+    ] = field(default_factory=list)
     controls: Annotated[
         list[str],
         typer.Option(
@@ -175,7 +177,7 @@ class Judging:
         from analyzer.controls.checklist import make_checklist  # noqa: PLC0415 - not for --help
 
         return make_checklist(
-            benchmark=self.benchmark,
+            benchmark=values.benchmarks(self.benchmarks),
             controls=values.controls(self.controls),
             policy=values.policy(self.policy, unwanted=self.no_policy),
             max_idle_days=self.max_idle_days,

@@ -123,6 +123,11 @@ def controls(given: list[str]) -> list[str]:
     return names
 
 
+def benchmarks(given: list[str]) -> list[str]:
+    """Return the benchmarks of --benchmark: ids, and files, whose names may have commas."""
+    return [name for one in given for name in ([one] if Path(one).is_file() else some("--benchmark", [one]))]
+
+
 def some(option: str, given: list[str]) -> list[str]:
     """Return the values of an option that narrows. Where it is given and names nothing, that is no wish for all."""
     names = split(given)

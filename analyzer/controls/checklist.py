@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.catalog import BY_ID, CONTROLS
-from analyzer.controls.frameworks import FRAMEWORKS, Asked, newest_cis
+from analyzer.controls.frameworks import FRAMEWORKS, Asked, Framework, newest_cis, together
 from analyzer.controls.naming import named
 from analyzer.errors import UsageError, known
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from analyzer.controls.control import Control, Severity, Value
-    from analyzer.controls.frameworks import Framework
     from analyzer.controls.policy import Policy, Waiver
 
 UNUSED: Final = BY_ID["unused-credentials"]
 """The control this program is about."""
+_POLICY, _OPTION = _SET_OTHERWISE = ("policy", "--max-idle-days")
+"""Who sets a parameter otherwise than the benchmark, or the control itself, has it."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,31 @@ class Checklist:
         return self.policy.waivers if self.policy else ()
 
     @property
+    def controls(self) -> tuple[str, ...]:
+        """The ids of the controls that are judged, each once."""
+        return tuple(dict.fromkeys(one.control.id for one in self.checks))
+
+    @property
+    def positions(self) -> dict[tuple[str, str | None], int]:
+        """The position of each check by its control and requirement, which name it in tables."""
+        return {(one.control.id, one.requirement): number for number, one in enumerate(self.checks)}
+
+    @property
+    def repeated(self) -> tuple[int, ...]:
+        """Positions of the checks of a control that is judged by a stricter limit as well."""
+        ids = [one.control.id for one in self.checks]
+        return tuple(number for number, name in enumerate(ids) if name in ids[:number])
+
+    @property
     def summed(self) -> tuple[int, ...]:
         """Positions of the checks that sums and rankings count: none of them repeats what another one says.
 
-        A stricter reading of a control that is judged as well is left out, and so is a control's second requirement.
+        A stricter reading of a control that is judged as well is left out, and so is what is `repeated`.
         """
-        ids = [one.control.id for one in self.checks]
         return tuple(
             number
             for number, one in enumerate(self.checks)
-            if one.control.stricter_than not in ids and one.control.id not in ids[:number]
+            if one.control.stricter_than not in self.controls and number not in self.repeated
         )
 
     @property
@@ -91,8 +107,9 @@ class Checklist:
         return tuple(number for number in range(len(self.checks)) if number not in self.summed)
 
     def counting(self, fail_on: Severity) -> list[int]:
-        """Return the positions of the checks that are as severe as `fail_on`, or more."""
-        return [number for number, one in enumerate(self.checks) if one.severity.code <= fail_on.code]
+        """Return the positions of the checks that are as severe as `fail_on`, or more; none that is `repeated`."""
+        severe = [number for number, one in enumerate(self.checks) if one.severity.code <= fail_on.code]
+        return [number for number in severe if number not in self.repeated]
 
     @property
     def not_asked_for(self) -> tuple[str, ...]:
@@ -101,11 +118,11 @@ class Checklist:
         They are stricter readings of controls that are judged, and, where all others are judged, those that are not
         judged by default.
         """
-        ids = {one.control.id for one in self.checks}
+        ids = self.controls
         if self.benchmark is not None:
             return ()
         usual = {one.id for one in CONTROLS if one.by_default and one.stricter_than is None}
-        is_usual = usual <= ids | set(self.left_out)
+        is_usual = usual <= {*ids, *self.left_out}
         return tuple(
             one.id
             for one in CONTROLS
@@ -121,17 +138,13 @@ class Checklist:
             f"{one.control.id} {name} {one.parameters.get(name, one.severity)} ({who})"
             for one in self.checks
             for name, who in one.set_by.items()
-            if who != self._label
+            if who in _SET_OTHERWISE
         ]
         return list(dict.fromkeys(found))
 
     def is_changed(self, one: Check) -> bool:
         """Whether a control is judged by other limits than the benchmark's, or its own."""
-        return any(who != self._label and name in one.parameters for name, who in one.set_by.items())
-
-    @property
-    def _label(self) -> str | None:
-        return self.benchmark.label if self.benchmark else None
+        return any(who in _SET_OTHERWISE and name in one.parameters for name, who in one.set_by.items())
 
     @property
     def unused(self) -> Check | None:
@@ -141,14 +154,17 @@ class Checklist:
 
 def make_checklist(  # noqa: PLR0913 - one parameter an option
     *,
-    benchmark: str | Framework | None = None,
+    benchmark: str | Sequence[str] | Framework | None = None,
     controls: Sequence[str] = (),
     policy: Policy | None = None,
     max_idle_days: int | None = None,
     all_controls: bool = False,
     option: str = "--control",
 ) -> Checklist:
-    """Return what to judge: all controls, or those of `benchmark` (or of its id, or file), narrowed to `controls`.
+    """Return what to judge: all controls, or those of `benchmark`, narrowed to `controls`.
+
+    `benchmark` may also be the id of one, or its file, or several of these: each control is then judged once for each
+    distinct limit.
 
     These are named by id, or by number in the benchmark (see `naming`); `option` is what errors say that names them.
 
@@ -158,7 +174,7 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
     control. Raises UsageError for unknown ids, for a control that the benchmark does not have, and where nothing is
     left to judge.
     """
-    chosen_benchmark = _chosen(benchmark) if isinstance(benchmark, str) else benchmark
+    chosen_benchmark = _chosen(benchmark)
     _refuse_two_choices(all_controls=all_controls, control=bool(controls), benchmark=bool(chosen_benchmark))
     every = _asked(chosen_benchmark)
     some = named(controls, every, chosen_benchmark, option)
@@ -172,14 +188,33 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
             continue
         wanted = some or chosen_benchmark or all_controls or (policy and policy.asks_for(control.id))
         if wanted or (control.by_default and control.stricter_than is None):
-            checks.append(_choose(asked, chosen_benchmark, policy, max_idle_days))
+            checks.append(_choose(asked, policy, max_idle_days))
     if max_idle_days is not None and not any("max_idle_days" in one.parameters for one in checks):
         raise UsageError(
             "--max-idle-days: no control that is judged has such a limit", "leave it out, or choose unused-credentials"
         )
     if not checks:
         raise UsageError("the policy switches every control off", "enable one in it, or choose one with --control")
-    return Checklist(tuple(checks), chosen_benchmark, policy, tuple(dict.fromkeys(left_out)))
+    return Checklist(
+        _each_limit_once(checks, chosen_benchmark or newest_cis()),
+        chosen_benchmark,
+        policy,
+        tuple(dict.fromkeys(left_out)),
+    )
+
+
+def _each_limit_once(checks: Sequence[Check], benchmark: Framework) -> tuple[Check, ...]:
+    """Return checks, those of a control that options or the policy have given the same limits as one."""
+    numbers = [one.number for one in benchmark.requirements]
+    found: dict[tuple[str, tuple[tuple[str, Value], ...]], Check] = {}
+    for one in checks:
+        key = one.control.id, tuple(one.parameters.items())
+        if key in found:
+            both = sorted({*found[key].requirements, *one.requirements}, key=numbers.index)
+            found[key] = replace(found[key], requirement=both[0], requirements=tuple(both))
+        else:
+            found[key] = one
+    return tuple(found.values())
 
 
 def _refuse_two_choices(*, all_controls: bool, **others: bool) -> None:
@@ -188,7 +223,15 @@ def _refuse_two_choices(*, all_controls: bool, **others: bool) -> None:
             raise UsageError(f"--all-controls and --{name} exclude each other", "leave one of them out")
 
 
-def _chosen(benchmark: str) -> Framework:
+def _chosen(benchmark: str | Sequence[str] | Framework | None) -> Framework | None:
+    """Return the benchmark that is chosen; several as one."""
+    if benchmark is None or isinstance(benchmark, Framework):
+        return benchmark
+    names = [benchmark] if isinstance(benchmark, str) else benchmark
+    return together([_benchmark(name) for name in names]) if names else None
+
+
+def _benchmark(benchmark: str) -> Framework:
     """Return the benchmark of an id, or that of a file."""
     if benchmark.endswith(".toml"):
         from analyzer.controls.frameworks.reading import read_framework  # noqa: PLC0415 - most have none of their own
@@ -212,14 +255,14 @@ def _asked(benchmark: Framework | None) -> list[Asked]:
     return [Asked(control.id, {}, tuple(newest.numbers_of(control.id))) for control in CONTROLS]
 
 
-def _choose(asked: Asked, benchmark: Framework | None, policy: Policy | None, max_idle_days: int | None) -> Check:
+def _choose(asked: Asked, policy: Policy | None, max_idle_days: int | None) -> Check:
     control = BY_ID[asked.control]
     parameters = {name: parameter.default for name, parameter in control.parameters.items()}
     set_by: dict[str, str] = {}
     layers: list[tuple[str, Mapping[str, Value]]] = [
-        (benchmark.label if benchmark else "", asked.parameters),
-        ("policy", policy.parameters(control.id) if policy else {}),
-        ("--max-idle-days", {"max_idle_days": max_idle_days} if max_idle_days is not None else {}),
+        (asked.who, asked.parameters),
+        (_POLICY, policy.parameters(control.id) if policy else {}),
+        (_OPTION, {"max_idle_days": max_idle_days} if max_idle_days is not None else {}),
     ]
     for who, values in layers:
         for name, value in values.items():
@@ -228,6 +271,6 @@ def _choose(asked: Asked, benchmark: Framework | None, policy: Policy | None, ma
                 set_by[name] = who
     own = policy.severity(control.id) if policy else None
     if own is not None:
-        set_by["severity"] = "policy"
+        set_by["severity"] = _POLICY
     number = next(iter(asked.numbers), None)
     return Check(control, number, own or control.severity, parameters, set_by, asked.numbers)

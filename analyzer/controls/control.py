@@ -72,6 +72,7 @@ class Option:
 
     default: str
     choices: tuple[str, ...]
+    """The least strict one first."""
     meaning: str
     """What the words mean."""
 

@@ -11,21 +11,22 @@ from analyzer.errors import UsageError, known
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from analyzer.controls.frameworks import Asked, Framework
+    from analyzer.controls.frameworks import Asked, Framework, Requirement
 
 
 def named(names: Iterable[str], asked: Sequence[Asked], benchmark: Framework | None, option: str) -> list[Asked]:
     """Return which of `asked` were named: those of a control by its id, in any case, or by their number.
 
-    The numbers are those of `benchmark`, or of the newest CIS version without one. Where a number is of several
-    controls, all of them are meant. Raises UsageError for a name that is neither, and for a control that the benchmark
-    does not have.
+    The numbers are those of `benchmark`, or of the newest CIS version without one; where it is several frameworks, the
+    number in one of them is enough. Where a number is of several controls, all of them are meant. Raises UsageError for
+    a name that is neither, and for a control that the benchmark does not have.
     """
     return [one for name in names for one in _named(name.strip().lower(), asked, benchmark, option)]
 
 
 def _named(name: str, asked: Sequence[Asked], benchmark: Framework | None, option: str) -> list[Asked]:
-    found = [one for one in asked if name == one.control or name in map(str.lower, one.numbers)]
+    numbers = {one.number for one in (benchmark or newest_cis()).requirements if is_number(name, one)}
+    found = [one for one in asked if name == one.control or not numbers.isdisjoint(one.numbers)]
     if found:
         return found
     if name in BY_ID:
@@ -37,6 +38,11 @@ def _named(name: str, asked: Sequence[Asked], benchmark: Framework | None, optio
         raise UsageError(f"{option}: {_no_such_number(name, benchmark)}", elsewhere or _what_there_is(asked))
     known(option, name, BY_ID)
     return []
+
+
+def is_number(name: str, requirement: Requirement) -> bool:
+    """Whether a requirement has a number, in small letters: as this run writes it, or as its framework does."""
+    return name in (requirement.number.lower(), requirement.own_number.lower())
 
 
 def _no_such_number(name: str, benchmark: Framework | None) -> str:

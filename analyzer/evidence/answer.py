@@ -8,7 +8,7 @@ import pandas as pd
 
 from analyzer.controls.control import Parameter, Severity
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.errors import first_few
+from analyzer.errors import first_few, in_words
 from analyzer.evidence.plain import iso
 from analyzer.reading.issues import CODES, Level
 
@@ -131,7 +131,7 @@ def _nobody(summary: Summary) -> str:
 def something_open(summary: Summary) -> str:
     """Return in a sentence how many users, roots and accounts have something open, of all controls."""
     checks, found = summary.checklist.checks, summary.open_subjects
-    controls = f"{counted(len(checks), 'control')}:"
+    controls = f"{counted(len(summary.checklist.controls), 'control')}:"
     if len(checks) == 1:
         counts = summary.by_control[0]
         undecided = counts[Status.NOT_CHECKED] - counts["manual"]
@@ -151,8 +151,7 @@ def something_open(summary: Summary) -> str:
     only = f",{of_them} only undecided" if undecided else ""
     where = f"{accounts:,} of {counted(len(summary.accounts), 'account')}"
     has = "has" if who[0].startswith("1 ") and len(who) == 1 else "have"
-    those = " and ".join([*([", ".join(who[:-1])] if who[:-1] else []), who[-1]])
-    return f"{controls} {those} in {where} {has} something open{only}{times}{_waived_findings(summary)}."
+    return f"{controls} {in_words(who)} in {where} {has} something open{only}{times}{_waived_findings(summary)}."
 
 
 def exit_reason(
@@ -244,8 +243,11 @@ def not_added(checklist: Checklist, counts: Mapping[int, int], what: Callable[[i
         if not count:
             continue
         one = checklist.checks[position]
-        repeated = "a stricter reading of " + one.control.stricter_than if one.control.stricter_than else ""
-        words.append(f"{one.control.id}, {what(count)} ({repeated or one.requirement})")
+        if position in checklist.repeated:
+            why = f"{one.requirement}: by a limit that is less strict"
+        else:
+            why = f"a stricter reading of {one.control.stricter_than}"
+        words.append(f"{one.control.id}, {what(count)} ({why})")
     return [f"Left out of these sums: {'; '.join(words)}."] if words else []
 
 

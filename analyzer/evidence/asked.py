@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import make_checklist
+from analyzer.controls.naming import is_number
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.errors import UsageError, did_you_mean, first_few, known
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT
@@ -115,10 +116,11 @@ def _checks(given: Sequence[str], checklist: Checklist) -> tuple[Check, ...]:
     """Return the checks that are named by id or number: also two, where a control is judged by two limits."""
     found: dict[int, Check] = {}
     for name in (one.strip().lower() for one in given):
+        numbers = {one.number for one in checklist.numbers_of.requirements if is_number(name, one)}
         some = {
             number: one
             for number, one in enumerate(checklist.checks)
-            if name == one.control.id or name in map(str.lower, one.requirements)
+            if name == one.control.id or not numbers.isdisjoint(one.requirements)
         }
         if not some:
             raise UsageError(_why_none(name, checklist), f"it has {', '.join(_named(one) for one in checklist.checks)}")

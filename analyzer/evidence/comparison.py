@@ -78,7 +78,16 @@ class Comparison(WithIssues):
 
     @cached_property
     def new_failures(self) -> pd.DataFrame:
-        """The events that are failures which were not there before, without those that a waiver covers."""
+        """The events that are failures which were not there before, without those that a waiver covers.
+
+        Of a control that is judged by several limits, only the strictest counts.
+        """
+        is_repeated = np.isin(check_of(self._new, self.settings.checklist), self.settings.checklist.repeated)
+        return self._new[~is_repeated]
+
+    @cached_property
+    def _new(self) -> pd.DataFrame:
+        """The same by every limit."""
         is_new = self.events["event"].isin(list(NEW_FAILURES)).to_numpy()
         return self.events[is_new & self.events["waiver"].isna().to_numpy()]
 
@@ -93,7 +102,7 @@ class Comparison(WithIssues):
         counts = {name: self.counts.get(name, 0) for name in KINDS_OF_EVENTS}
         how = ", ".join(f"{count:,} {how.replace('_', ' ')}" for how, count in self.closings.items())
         bad = sum(counts[name] for name in NEW_FAILURES)
-        checklist, new = self.settings.checklist, check_of(self.new_failures, self.settings.checklist)
+        checklist, new = self.settings.checklist, check_of(self._new, self.settings.checklist)
         left = int(np.isin(new, checklist.summed).sum())
         waived = f", {bad - left:,} of them waived" if bad > left else ""
         again = f" ({counts['regressed']:,} had been fixed before{waived})" if bad else ""

@@ -44,7 +44,7 @@ class Findings:
     @classmethod
     def of(cls, tally: pd.DataFrame, checklist: Checklist, accounts: Sequence[str]) -> Findings:
         """Return the findings of a tally (see `tally.counts_of`); `accounts` are all that were judged, in order."""
-        place = {(one.control.id, one.requirement): number for number, one in enumerate(checklist.checks)}
+        place = checklist.positions
         checks = [place[key] for key in zip(tally["control"], tally["requirement"], strict=True)]
         of_account = {account: number for number, account in enumerate(accounts)}
         return cls(

@@ -95,8 +95,8 @@ def requirements_table(found: list[ByAccount], checklist: Checklist, accounts: t
     for one in found:
         ids = list(dict.fromkeys(checklist.checks[number].control.id for number in one.checks))
         same = {
-            "framework": checklist.numbers_of.id,
-            "requirement": one.requirement.number,
+            "framework": one.requirement.framework,
+            "requirement": one.requirement.own_number,
             "title": one.requirement.title,
             "level": one.requirement.level,
             "assessment": one.requirement.assessment,

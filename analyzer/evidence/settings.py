@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import Check, Checklist, make_checklist
 from analyzer.controls.control import Severity
-from analyzer.controls.frameworks import FRAMEWORKS
+from analyzer.controls.frameworks import FRAMEWORKS, together
 from analyzer.controls.frameworks.reading import parse_framework
 from analyzer.controls.policy import parse_policy
 from analyzer.evidence.plain import iso
@@ -72,11 +72,10 @@ class Settings:
         """What most runs leave as it is, where this one does not."""
         times = {"captured_at": self._given_times} if self.captured_at else {}
         sizes = {"max_file_size": self.limits.largest} if self.limits != DEFAULT else {}
-        benchmark = self.checklist.benchmark
-        own = (
-            {"benchmark_file": {"name": benchmark.name, "text": benchmark.text}} if benchmark and benchmark.name else {}
-        )
-        return times | sizes | ({} if self.trend else {"trend": False}) | own
+        frameworks = self.checklist.benchmark.each if self.checklist.benchmark else ()
+        own = [{"name": one.name, "text": one.text} for one in frameworks if one.name]
+        files = {"benchmark_files": own} if own else {}
+        return times | sizes | ({} if self.trend else {"trend": False}) | files
 
     @property
     def _given_times(self) -> list[dict[str, Any]]:
@@ -114,7 +113,9 @@ class Settings:
 
 
 def _framework_of(facts: Mapping[str, Any]) -> Framework | None:
-    """Return the benchmark of a run: one of this program's by its id, or a user's own by its text."""
-    if "benchmark_file" in facts:
-        return parse_framework(facts["benchmark_file"]["name"], facts["benchmark_file"]["text"].encode())
-    return FRAMEWORKS[facts["benchmark"]] if facts["benchmark"] else None
+    """Return the benchmark of a run: those of this program by their ids, a user's own by their texts."""
+    if not facts["benchmark"]:
+        return None
+    own = [parse_framework(one["name"], one["text"].encode()) for one in facts.get("benchmark_files", ())]
+    known = {one.id: one for one in own}
+    return together([known.get(name) or FRAMEWORKS[name] for name in facts["benchmark"].split(",")])

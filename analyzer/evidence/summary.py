@@ -403,7 +403,8 @@ class Summary(WithIssues):
             return {}
         rows = [
             {
-                "requirement": one.requirement.number,
+                "framework": one.requirement.framework,
+                "requirement": one.requirement.own_number,
                 "title": one.requirement.title,
                 "level": one.requirement.level,
                 "assessment": one.requirement.assessment,

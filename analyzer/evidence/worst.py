@@ -120,19 +120,21 @@ MOST_SHOWN: Final = 10
 def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, int]]:
     """Return by group the findings that need a look, the worst of them, and how many there are.
 
-    Of what is critical or high, all that is open of the users (roots, accounts) with the worst of it is returned.
+    Of what is critical or high, all that is open of the users (roots, accounts) with the worst of it is returned. Of a
+    control that is judged by several limits, only the strictest counts.
     """
-    needs = ("control", "status", "severity", "waiver", "reason")
+    needs = ("control", "requirement", "status", "severity", "waiver", "reason")
+    checks = checklist.positions
 
     def is_open(batch: pa.Table) -> Flags:
         not_waived: Flags = np.asarray(batch["waiver"].is_null(), bool)
-        return not_waived & has_text(batch["status"], (Status.FAIL, Status.NOT_CHECKED))
+        found = not_waived & has_text(batch["status"], (Status.FAIL, Status.NOT_CHECKED))
+        return found & ~np.isin(_checks(batch, checks), checklist.repeated) if checklist.repeated else found
 
     def is_main(batch: pa.Table) -> Flags:
         if checklist.unused is None:
             return np.ones(batch.num_rows, bool)
-        first = checklist.unused
-        return has_text(batch["control"], (first.control.id,)) & _of_requirement(batch, first.requirement)
+        return has_text(batch["control"], (checklist.unused.control.id,))
 
     def is_grave(batch: pa.Table) -> Flags:
         # That the kind of a device is not in the report holds for every account: it is said once, below the controls.
@@ -140,7 +142,7 @@ def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, i
         return is_open(batch) & has_text(batch["severity"], (Severity.CRITICAL, Severity.HIGH)) & ~said_elsewhere
 
     groups = {
-        UNUSED: Choice((*needs, "requirement"), lambda batch: is_open(batch) & is_main(batch)),
+        UNUSED: Choice(needs, lambda batch: is_open(batch) & is_main(batch)),
         **({GRAVE: Choice(needs, is_grave)} if checklist.unused else {}),
     }
     order = worst_first(checklist)
@@ -173,12 +175,6 @@ def _all_of_their_users(
     of_user = np.array([first.get(key, -1) for key in keys], np.int64)
     chosen = np.flatnonzero((of_user >= 0) & wanted(rows))
     return rows.take(pa.array(chosen[np.lexsort([order.of(rows)[chosen], of_user[chosen]])]))
-
-
-def _of_requirement(batch: pa.Table, requirement: str | None) -> Flags:
-    if requirement is None:
-        return np.asarray(batch["requirement"].is_null())
-    return has_text(batch["requirement"], (requirement,))
 
 
 class _Lowest:
@@ -219,7 +215,7 @@ def worst_first(checklist: Checklist) -> Rank:
     Within each the gravest severity first, then by check, then the longest time first; where use itself is what fails
     (`min_idle_days`), the latest first.
     """
-    checks = {(one.control.id, one.requirement): at for at, one in enumerate(checklist.checks)}
+    checks = checklist.positions
     latest_first = np.array(["min_idle_days" in one.parameters for one in checklist.checks])
     severities = {severity.value: at for at, severity in enumerate(Severity)}
 

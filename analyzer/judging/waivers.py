@@ -162,7 +162,7 @@ def name_pattern(glob: str) -> str:
 
 def _absent(one: Waiver, checklist: Checklist, accounts: Collection[str]) -> str | None:
     """Return why a waiver could match nothing in this run, if so."""
-    if one.control is not None and one.control not in {chosen.control.id for chosen in checklist.checks}:
+    if one.control is not None and one.control not in checklist.controls:
         return f"{one.control} was not judged"
     if one.account is not None and one.account not in accounts:
         return f"account {one.account} is not among those judged"

@@ -79,7 +79,7 @@ def test_two_requirements_of_one_control_are_measured_apart_and_summed_once(tmp_
         one["open"] for one in found.measures if one["control"] not in {"unused-credentials", "mfa-every-user"}
     )
     assert found.lines[0].startswith(f"{4 + others} failures open")
-    assert "unused-credentials, 3 open (IAM.8)" in found.lines[1]
+    assert "unused-credentials, 3 open (IAM.8: by a limit that is less strict)" in found.lines[1]
     newest = found.trend[(found.trend["date"] == found.trend["date"].max()).to_numpy()]
     by_check = {(row["control"], row["requirement"]): row["open"] for row in newest.astype("object").to_dict("records")}
     assert by_check["unused-credentials", "IAM.22"] == 4

@@ -14,6 +14,16 @@ from analyzer.errors import UsageError
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="Say all that is known of each report, also where they are many.")
 ]
+Frameworks = Annotated[
+    list[str],
+    typer.Option(
+        "--benchmark",
+        metavar="ID",
+        help="List the requirements of this benchmark (or of a FILE.toml of your own), with the controls and limits "
+        "that decide them. Repeat, or separate by commas.",
+        show_default=False,
+    ),
+]
 
 
 def inspect(  # noqa: PLR0913 - one parameter an option
@@ -61,15 +71,7 @@ def list_controls(
         ),
     ] = None,
     *,
-    benchmark: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ID",
-            help="List the requirements of this benchmark (or of a FILE.toml of your own), with the controls and "
-            "limits that decide them.",
-            show_default=False,
-        ),
-    ] = None,
+    benchmark: Frameworks = [],  # noqa: B006 - Typer copies it
     benchmarks: Annotated[bool, typer.Option("--benchmarks", help="List the benchmarks.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -93,7 +95,9 @@ def list_controls(
         return 0
     asked = [control] if control else []
     every = not (asked or benchmark)
-    checklist = make_checklist(benchmark=benchmark, controls=asked, all_controls=every, option="controls")
+    checklist = make_checklist(
+        benchmark=values.benchmarks(benchmark), controls=asked, all_controls=every, option="controls"
+    )
     if as_json:
         typer.echo(explaining.as_json(checklist))
     elif control:

@@ -199,7 +199,7 @@ def _controls(audit: Summary, shown: list[int], accounts: list[str]) -> Table:
     checklist = audit.checklist
     more = [name for name in ("manual", "waived") if audit.totals[name]]
     names = (*_STATUSES, *more, *accounts)
-    table = new_table(left=("", checklist.numbers_of.label), numbers=names)
+    table = new_table(left=("", checklist.numbers_of.heading), numbers=names)
     failing = audit.open_matrix[Status.FAIL][accounts].to_numpy().tolist()
     for number in shown:
         one, counts, by_account = checklist.checks[number], audit.by_control[number], failing[number]

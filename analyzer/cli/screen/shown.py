@@ -42,7 +42,7 @@ def show_shown(found: Shown) -> None:
     print_line(console, _headline(found, len(rows)), "bold")
     if not rows:
         return
-    header = {"number": found.evidence.settings.checklist.numbers_of.label, "why": "why"}
+    header = {"number": found.evidence.settings.checklist.numbers_of.heading, "why": "why"}
     columns = _columns_that_fit(console.width, rows, header)
     if columns:
         print_line(console, _aligned(columns, {name: header.get(name, name) for name, _ in columns}, "why"), "dim")

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.controls.catalog import BY_ID
+from analyzer.controls.control import Option
+from analyzer.errors import UsageError, in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from analyzer.controls.control import Value
 
 
@@ -29,6 +33,7 @@ class Requirement:
     """
 
     number: str
+    """As a run writes it: where it judges several frameworks, the id of this one stands before `own_number`."""
     title: str
     controls: tuple[str, ...]
     parameters: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
@@ -40,6 +45,10 @@ class Requirement:
     """Whether it is only near to what the controls decide: others map them, and it does not ask for them."""
     note: str = ""
     source: str = ""
+    framework: str = ""
+    """The id of its framework."""
+    own_number: str = ""
+    """Its number in that framework."""
 
 
 class Asked(NamedTuple):
@@ -48,16 +57,18 @@ class Asked(NamedTuple):
     control: str
     parameters: Mapping[str, Value]
     numbers: tuple[str, ...]
+    who: str = ""
+    """The labels of the frameworks that ask."""
 
 
 @dataclass(frozen=True)
 class Framework:
-    """A framework in one version."""
+    """A framework in one version, or several that are judged together (see `together`)."""
 
     id: str
     title: str
     label: str
-    """What stands over its numbers."""
+    """Its name in short."""
     version: str
     publisher: str
     requirements: tuple[Requirement, ...]
@@ -66,6 +77,18 @@ class Framework:
     """The file as it was given; None for one of this program's own."""
     text: str = ""
     """What is in that file."""
+    parts: tuple[Framework, ...] = ()
+    """The frameworks that are judged together; empty for one alone."""
+
+    @property
+    def each(self) -> tuple[Framework, ...]:
+        """The frameworks one by one."""
+        return self.parts or (self,)
+
+    @property
+    def heading(self) -> str:
+        """What stands over, or before, its numbers."""
+        return "requirement" if self.parts else self.label
 
     def numbers_of(self, control: str) -> list[str]:
         """Return the numbers of all requirements that `control` decides."""
@@ -77,7 +100,7 @@ class Framework:
 
         A control that is asked for with several limits is there for each of them, the strictest first.
         """
-        found: dict[tuple[str, tuple[tuple[str, Value], ...]], list[str]] = {}
+        found: dict[tuple[str, tuple[tuple[str, Value], ...]], list[Requirement]] = {}
         for one in self.requirements:
             for control in one.controls:
                 known = BY_ID[control].parameters
@@ -87,19 +110,59 @@ class Framework:
                     for name, value in one.parameters.items()
                     if name in known and value != known[name].default
                 )
-                found.setdefault((control, parameters), []).append(one.number)
-        order = list(BY_ID)
-        rows = [Asked(control, MappingProxyType(dict(set_)), tuple(ns)) for (control, set_), ns in found.items()]
+                found.setdefault((control, parameters), []).append(one)
+        order, labels = list(BY_ID), {one.id: one.label for one in self.each}
+        rows = []
+        for (control, parameters), requirements in found.items():
+            numbers = tuple(one.number for one in requirements)
+            who = in_words([labels[name] for name in dict.fromkeys(one.framework for one in requirements)])
+            rows.append(Asked(control, MappingProxyType(dict(parameters)), numbers, who))
         return sorted(rows, key=lambda row: (order.index(row.control), _leniency(row)))
 
 
 def _leniency(asked: Asked) -> tuple[int, ...]:
     """Return what sorts parameters of a control, the strictest first: few days of `max_…`, much of anything else."""
-    own = BY_ID[asked.control].parameters
-    values = {name: asked.parameters.get(name, parameter.default) for name, parameter in own.items()}
-    return tuple(
-        (value if name.startswith("max_") else -value) for name, value in values.items() if isinstance(value, int)
+    found = []
+    for name, parameter in BY_ID[asked.control].parameters.items():
+        value = asked.parameters.get(name, parameter.default)
+        if isinstance(parameter, Option):
+            found.append(-parameter.choices.index(str(value)))
+        else:
+            found.append(int(value) if name.startswith("max_") else -int(value))
+    return tuple(found)
+
+
+def together(frameworks: Sequence[Framework]) -> Framework:
+    """Return frameworks as one whose numbers say which of them each is of: `cis-7.0 2.11`.
+
+    One that stands there twice counts once. Raises UsageError for two different ones with the same id.
+    """
+    found: dict[str, Framework] = {}
+    for one in frameworks:
+        if found.setdefault(one.id, one) != one:
+            raise UsageError(
+                f"--benchmark: two frameworks have the id {one.id}: {_origin(found[one.id])} and {_origin(one)}",
+                "give one of the files another id, or leave one out",
+            )
+    parts = tuple(found.values())
+    if len(parts) == 1:
+        return parts[0]
+    label = in_words([one.label for one in parts])
+    return Framework(
+        id=",".join(found),
+        title=label,
+        label=label,
+        version=", ".join(one.version for one in parts),
+        publisher=", ".join(dict.fromkeys(one.publisher for one in parts)),
+        requirements=tuple(
+            replace(one, number=f"{part.id} {one.number}") for part in parts for one in part.requirements
+        ),
+        parts=parts,
     )
+
+
+def _origin(framework: Framework) -> str:
+    return framework.name or "credreport's own"
 
 
 def _natural(name: str) -> tuple[bool, list[tuple[int, str]]]:

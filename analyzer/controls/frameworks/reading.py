@@ -12,7 +12,7 @@
     parameters = { max_idle_days = 30 }
     source = "baseline.pdf, page 4"
 
-`label` (what stands over its numbers, else the title) and `note` may stand beside the title; `level` (1 or 2),
+`label` (its name in short, else the title) and `note` may stand beside the title; `level` (1 or 2),
 `assessment` ("automated" or "manual"), `partly`, `related` (true or false) and `note` in a requirement. Every error
 names the file, the line and the key.
 """
@@ -78,16 +78,23 @@ class _File(Document):
         rows = head.get("requirements")
         if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
             self.fail(("requirements",), "no list of requirements", "write [[requirements]] above the keys of each")
-        requirements = [self._requirement(("requirements", str(n)), row) for n, row in enumerate(rows, start=1)]
+        requirements = [
+            self._requirement(("requirements", str(n)), row, texts["id"]) for n, row in enumerate(rows, start=1)
+        ]
         self._refuse_repeated(requirements)
         return Framework(
-            **{"label": texts["title"], **texts},
+            id=texts["id"],
+            title=texts["title"],
+            label=texts.get("label", texts["title"]),
+            version=texts["version"],
+            publisher=texts["publisher"],
+            note=texts.get("note", ""),
             requirements=tuple(requirements),
             name=self.name if text else None,
             text=text,
         )
 
-    def _requirement(self, path: Path, row: dict[str, Any]) -> Requirement:
+    def _requirement(self, path: Path, row: dict[str, Any], framework: str) -> Requirement:
         self.only(path, row, _ROW)
         for key in ("number", "title", "controls"):
             if key not in row:
@@ -102,6 +109,8 @@ class _File(Document):
             assessment=self._among((*path, "assessment"), row.get("assessment"), _ASSESSMENTS),
             is_partly=self.flag((*path, "partly"), row.get("partly", False)),
             is_related=self.flag((*path, "related"), row.get("related", False)),
+            framework=framework,
+            own_number=texts["number"],
         )
 
     def _controls(self, path: Path, value: object) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def _unused_rule(unused: Check, checklist: Checklist) -> list[str]:
 
 
 def _heading(one: Check, checklist: Checklist) -> str:
-    number = f" ({checklist.numbers_of.label}: {one.requirement})" if one.requirement else ""
+    number = f" ({checklist.numbers_of.heading}: {one.requirement})" if one.requirement else ""
     return f"{one.control.id}{number}: {one.title}"
 
 

@@ -65,7 +65,7 @@ def _settings(summary: Summary) -> list[str]:
     policy = checklist.policy
     return [
         f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
-        f"controls: {', '.join(dict.fromkeys(one.control.id for one in checklist.checks))}",
+        f"controls: {', '.join(checklist.controls)}",
         f"benchmark: {checklist.benchmark.id if checklist.benchmark else 'none chosen'}",
         f"set otherwise: {', '.join(checklist.changes) or 'nothing'}",
         f"switched off: {', '.join(checklist.left_out) or 'nothing'}",

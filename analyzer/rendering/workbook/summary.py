@@ -91,7 +91,7 @@ def _by_control(summary: Summary) -> tuple[list[str], list[list[Any]]]:
         of_it = counts | {"not_checked": counts["not_checked"] - counts["manual"]}
         shown = [of_it[name] if counts["judged"] else "-" for name in columns]
         rows.append([one.control.id, one.requirement or "-", one.severity.value, limit, *shown])
-    return ["control", checklist.numbers_of.label, "severity", "limit", *_words(columns)], rows
+    return ["control", checklist.numbers_of.heading, "severity", "limit", *_words(columns)], rows
 
 
 def _trend(summary: Summary) -> tuple[list[str], list[list[Any]]]:
@@ -111,7 +111,7 @@ def _by_account(summary: Summary) -> tuple[list[str], list[list[Any]]]:
 
 def _facts(summary: Summary) -> list[list[Any]]:
     counts, checklist = summary.facts, summary.checklist
-    instants, number = counts["as_of"], len(checklist.checks)
+    instants, number = counts["as_of"], len(checklist.controls)
     when = "none" if not instants else instants[0] if len(instants) == 1 else f"{instants[0]} to {instants[-1]}"
     own = "" if summary.settings.as_of else " (each report at its own capture time)"
     limit = f"{checklist.unused.limit_days:,} days or more" if checklist.unused else ""

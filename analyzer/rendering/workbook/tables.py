@@ -97,7 +97,8 @@ def requirements(book: Book, summary: Summary) -> None:
     controls = pc.binary_join(table["controls"], ", ")
     table = table.set_column(table.column_names.index("controls"), "controls", controls)
     preface = ((f"{summary.checklist.numbers_of.title}: what each requirement comes to", book.styles.text),)
-    book.table("Requirements", Rows.of(table.drop_columns(["framework"])), Look(wrapped=("title",), preface=preface))
+    same = [] if len(summary.checklist.numbers_of.each) > 1 else ["framework"]
+    book.table("Requirements", Rows.of(table.drop_columns(same)), Look(wrapped=("title",), preface=preface))
 
 
 _MET: Final = [met.value for met in Met]

@@ -46,7 +46,7 @@ def write_controls(figure: Figure, axes: Axes, checklist: Checklist) -> float:
     numbers = [one.requirement or DASH for one in checklist.checks]
     below = max(map(len, numbers)) > _SHORT_NUMBER and count <= _FEW_ROWS
     write = _numbers_below if below else _numbers_before
-    return write(figure, axes, _names(checklist), numbers, checklist.numbers_of.label)
+    return write(figure, axes, _names(checklist), numbers, checklist.numbers_of.heading)
 
 
 def _names(checklist: Checklist) -> list[str]:

@@ -39,7 +39,7 @@ def _subtitle(audit: Summary, *, unused_only: bool) -> str:
     parts = []
     if unused_only and checklist.unused and len(checklist.checks) > 1:
         number = checklist.unused.requirement
-        shown = f" ({checklist.numbers_of.label} {number})" if number else ""
+        shown = f" ({checklist.numbers_of.heading} {number})" if number else ""
         parts.append(f"{checklist.unused.control.id}{shown}")
     parts += [reference(audit), accounts_in_words(audit)]
     return subtitle(checklist, parts, without_root=unused_only or is_of_users_only(checklist))
