@@ -63,6 +63,11 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     return f"; did you mean {str(close[0])!r}?" if close else ""
 
 
+def printable(text: str) -> str:
+    """Return `text` without characters that would move a terminal's cursor or hide something; lines stay lines."""
+    return "".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text)
+
+
 def in_words(texts: Sequence[str]) -> str:
     """Return texts as a sentence lists them: `a, b and c`."""
     return " and ".join([*([", ".join(texts[:-1])] if texts[:-1] else []), *texts[-1:]])

@@ -156,11 +156,15 @@ def test_rendered_json_says_from_what_and_how(fleet: list[str], tmp_path: Path) 
     rendered, manifest = read_rendered(tmp_path), read_manifest(tmp_path)
     assert rendered is not None
     assert rendered["manifest"] == manifest["digest"]
-    assert rendered["settings"] == {"workbook_rows": 7}
+    assert rendered["settings"] == {"workbook_rows": 7, "due_within": 14}
     assert {"credreport", "pandas", "pyarrow", "matplotlib", "xlsxwriter"} == rendered["versions"].keys()
     assert {"credreport", "pandas", "pyarrow"} == manifest["versions"].keys()
     assert "workbook_rows" not in json.dumps(manifest), "the manifest has only what changes the tables"
     assert list(dict.fromkeys(one["format"] for one in rendered["outputs"])) == list(FORMATS)
+
+
+USUAL: Final = {"workbook_rows": 100_000, "due_within": 14}
+"""The options of a rendering."""
 
 
 def test_rendered_json_says_how_each_was_made_that_was_made_before(fleet: list[str], tmp_path: Path) -> None:
@@ -169,16 +173,16 @@ def test_rendered_json_says_how_each_was_made_that_was_made_before(fleet: list[s
         pipeline.render(tmp_path, others)
         rendered = read_rendered(tmp_path)
         assert rendered is not None
-        assert rendered["settings"] == {"workbook_rows": 100_000}
+        assert rendered["settings"] == USUAL
         for one in rendered["outputs"]:
-            assert one.get("settings") == ({"workbook_rows": 7} if one["format"] == "excel" else None)
+            assert one.get("settings") == (USUAL | {"workbook_rows": 7} if one["format"] == "excel" else None)
             assert "versions" not in one, "those of now"
     pipeline.render(tmp_path, ["charts"], options=Options(workbook_rows=7))
     rendered = read_rendered(tmp_path)
     assert rendered is not None
-    assert rendered["settings"] == {"workbook_rows": 7}
+    assert rendered["settings"] == USUAL | {"workbook_rows": 7}
     of_format = {one["format"]: one.get("settings") for one in rendered["outputs"]}
-    assert of_format == {"excel": None, "charts": None, "remediation": {"workbook_rows": 100_000}}
+    assert of_format == {"excel": None, "charts": None, "remediation": USUAL}
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analyzer.errors import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -23,11 +25,6 @@ def prepare() -> None:
         elif isinstance(stream, io.TextIOWrapper):
             # A terminal without UTF-8 shows a question mark; it must not cost the answer.
             stream.reconfigure(errors="replace")
-
-
-def printable(text: str) -> str:
-    """Return `text` without characters that would move a terminal's cursor or hide something; lines stay lines."""
-    return "".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text)
 
 
 def complain(message: str, hint: str) -> None:

@@ -15,6 +15,7 @@ from analyzer.controls.naming import is_number
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.errors import UsageError, did_you_mean, first_few, known
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT
+from analyzer.evidence.due import comes_due
 from analyzer.evidence.plain import json_rows
 from analyzer.evidence.worst import Choice
 from analyzer.judging.waivers import name_pattern
@@ -47,6 +48,10 @@ class Asked:
     accounts: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     statuses: tuple[str, ...] = ()
+    due_within: int | None = None
+    """Only what comes due within so many days."""
+    due: Choice | None = field(default=None, compare=False)
+    """The same as a choice."""
 
     @property
     def choice(self) -> Choice:
@@ -59,6 +64,9 @@ class Asked:
         ]
         wanted: list[Callable[[pa.Table], Flags]] = [test for _, values, test in tests if values]
         columns = [column for needs, values, _ in tests if values for column in needs]
+        if self.due is not None:
+            wanted.append(self.due.of)
+            columns += self.due.needs
 
         def of(batch: pa.Table) -> Flags:
             found = np.ones(batch.num_rows, bool)
@@ -66,7 +74,7 @@ class Asked:
                 found &= test(batch)
             return found
 
-        return Choice(tuple(columns or ["status"]), of)
+        return Choice(tuple(dict.fromkeys(columns or ["status"])), of)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -76,6 +84,7 @@ class Asked:
             "accounts": list(self.accounts),
             "controls": [{"control": one.control.id, "requirement": one.requirement} for one in self.checks],
             "statuses": list(self.statuses),
+            "due_within": self.due_within,
         }
 
 
@@ -97,14 +106,18 @@ class Names:
     accounts: Sequence[str] = ()
     controls: Sequence[str] = ()
     statuses: Sequence[str] = field(default_factory=tuple)
+    due_within: int | None = None
 
     def within(self, evidence: EvidenceSet) -> Asked:
         """Return what is asked for of a set. Raises UsageError, with what there is, for a name that the set lacks."""
+        checklist, days = evidence.settings.checklist, self.due_within
         return Asked(
             _users(self.users, evidence),
             _accounts(self.accounts, evidence),
-            _checks(self.controls, evidence.settings.checklist),
+            _checks(self.controls, checklist),
             tuple(dict.fromkeys(_status(one) for one in self.statuses)),
+            days,
+            None if days is None else comes_due(checklist, days, every_check=bool(self.controls)),
         )
 
 

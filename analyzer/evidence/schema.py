@@ -56,6 +56,7 @@ FINDINGS: Final = pa.schema(
         "severity": FEW,
         "age_days": pa.int32(),
         "waiver": FEW,
+        "fails_at": TIME,
         "requirements": pa.list_(pa.string()),
     }
 )
@@ -105,6 +106,7 @@ TALLIES: Final = pa.schema(
         "count": pa.int64(),
         "latest": TIME,
         "severity": FEW,
+        "due_days": pa.int32(),
     }
 )
 """What is counted (see `analyzer.evidence.tally`); columns that do not belong to a tally are null."""

@@ -22,6 +22,7 @@ from analyzer.judging.staleness import EXACT
 from analyzer.judging.waivers import Covered, nothing_covered
 from analyzer.reading.columns import NO_TIME, codes_and_texts, codes_in, has_text, micros_of, numbered, times_from
 from analyzer.reading.layout import ROOT_USER, Kind
+from analyzer.reading.times import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,6 +56,9 @@ class Tally(StrEnum):
     IDLE = "idle"
     """Findings of `unused-credentials` by `kind` (password or access_key), `status`, `idle_days` (where exact), and
     `reason` where that is order_unknown."""
+    DUE = "due"
+    """Findings that pass and fail later if nothing changes, by `control, requirement` and `due_days`: the days from the
+    reference instant until then, a part of a day counts as one."""
     WAIVERS = "waivers"
     """Findings that waivers match: by `waiver`, and the `status` of those that it covers (null: nothing covers it)."""
     ISSUES = "issues"
@@ -78,6 +82,7 @@ def tallies_of(
             _table(Tally.USERS, _of_users(users)),
             _table(Tally.OPEN, _of_open(findings)),
             _table(Tally.IDLE, _of_idle(unused)),
+            _table(Tally.DUE, _of_due(findings, chosen, checklist)),
             _table(Tally.WAIVERS, _of_waivers(covered, checklist)),
         ]
     )
@@ -256,6 +261,17 @@ def _of_idle(unused: pa.Table) -> Columns:
         reason=(in_doubt, [None, Reason.ORDER_UNKNOWN.value]),
         idle_days=(days, [None, *range(int(days.max(initial=0)))]),
     )
+
+
+def _of_due(findings: pa.Table, chosen: Whole, checklist: Checklist) -> Columns:
+    fails_at = micros_of(findings["fails_at"])
+    due = np.flatnonzero(fails_at != NO_TIME)
+    if not len(due):
+        return {"count": []}
+    days = -((micros_of(findings["as_of"])[due] - fails_at[due]) // DAY)
+    found = _counted(check=(chosen[due], range(len(checklist.checks))), due_days=(days, range(int(days.max()) + 1)))
+    checks = [checklist.checks[one] for one in found.pop("check")]
+    return found | {"control": [one.control.id for one in checks], "requirement": [one.requirement for one in checks]}
 
 
 def _of_waivers(covered: Covered, checklist: Checklist) -> Columns:

@@ -82,7 +82,7 @@ def first_rows(  # noqa: PLR0913 - a table, an order, and what of it
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
     """Return the first `count` rows of the table `name` in the order of `rank`; equal ones as stored."""
-    positions, _ = first_positions(tables, name, count, rank, {"": where})[""]
+    positions, _ = first_positions(tables, name, count, {"": (rank, where)})[""]
     return _rows_in_order(tables, name, positions, columns)
 
 
@@ -93,23 +93,23 @@ def _rows_in_order(tables: Tables, name: str, positions: Whole, columns: Sequenc
 
 
 def first_positions(
-    tables: Tables, name: str, count: int, rank: Rank, groups: Mapping[str, Choice]
+    tables: Tables, name: str, count: int, groups: Mapping[str, tuple[Rank, Choice]]
 ) -> dict[str, tuple[Whole, int]]:
-    """Return for each group where its first `count` rows are, in the order of `rank`, and how many rows it has."""
-    needs = list(dict.fromkeys([*rank.needs, *(column for choice in groups.values() for column in choice.needs)]))
+    """Return for each group where its first `count` rows are, in the order of its rank, and how many rows it has."""
+    needs = list(dict.fromkeys(column for pair in groups.values() for one in pair for column in one.needs))
     lowest = {group: _Lowest(count) for group in groups}
     start = 0
     for batch in tables.batches(name, needs):
-        ranks = rank.of(batch)
-        for group, choice in groups.items():
+        ranks = {rank: rank.of(batch) for rank in {rank for rank, _ in groups.values()}}
+        for group, (rank, choice) in groups.items():
             here = np.flatnonzero(choice.of(batch))
-            lowest[group].add(ranks[here], here + start)
+            lowest[group].add(ranks[rank][here], here + start)
         start += batch.num_rows
     return {group: (found.positions(), found.seen) for group, found in lowest.items()}
 
 
-UNUSED, GRAVE = "unused", "grave"
-"""Groups of notable findings: of `unused-credentials`, and what is critical or high.
+UNUSED, GRAVE, DUE = "unused", "grave", "due"
+"""Groups of notable findings: of `unused-credentials`; what is critical or high; and what passes and comes due.
 
 Without `unused-credentials`, all that is open is in the first, and nothing in the second.
 """
@@ -117,8 +117,12 @@ MOST_SHOWN: Final = 10
 """Findings, or users, of a group that are shown."""
 
 
-def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, int]]:
+def notable(
+    tables: Tables, checklist: Checklist, due: tuple[Rank, Choice] | None = None
+) -> dict[str, tuple[pa.Table, int]]:
     """Return by group the findings that need a look, the worst of them, and how many there are.
+
+    `due` chooses what comes due, and says what of it comes first (see `analyzer.evidence.due`).
 
     Of what is critical or high, all that is open of the users (roots, accounts) with the worst of it is returned. Of a
     control that is judged by several limits, only the strictest counts.
@@ -129,7 +133,7 @@ def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, i
     def is_open(batch: pa.Table) -> Flags:
         not_waived: Flags = np.asarray(batch["waiver"].is_null(), bool)
         found = not_waived & has_text(batch["status"], (Status.FAIL, Status.NOT_CHECKED))
-        return found & ~np.isin(_checks(batch, checks), checklist.repeated) if checklist.repeated else found
+        return found & ~np.isin(positions_of(batch, checks), checklist.repeated) if checklist.repeated else found
 
     def is_main(batch: pa.Table) -> Flags:
         if checklist.unused is None:
@@ -141,14 +145,18 @@ def notable(tables: Tables, checklist: Checklist) -> dict[str, tuple[pa.Table, i
         said_elsewhere = has_text(batch["reason"], (Reason.MANUAL,))
         return is_open(batch) & has_text(batch["severity"], (Severity.CRITICAL, Severity.HIGH)) & ~said_elsewhere
 
-    groups = {
-        UNUSED: Choice(needs, lambda batch: is_open(batch) & is_main(batch)),
-        **({GRAVE: Choice(needs, is_grave)} if checklist.unused else {}),
-    }
     order = worst_first(checklist)
-    found = first_positions(tables, "findings", MOST_SHOWN, order, groups)
-    positions, seen = found[UNUSED]
-    worst = {UNUSED: (_rows_in_order(tables, "findings", positions), seen)}
+    groups = {
+        UNUSED: (order, Choice(needs, lambda batch: is_open(batch) & is_main(batch))),
+        **({GRAVE: (order, Choice(needs, is_grave))} if checklist.unused else {}),
+        **({DUE: due} if due else {}),
+    }
+    found = first_positions(tables, "findings", MOST_SHOWN, groups)
+    worst = {
+        group: (_rows_in_order(tables, "findings", positions), seen)
+        for group, (positions, seen) in found.items()
+        if group != GRAVE
+    }
     if GRAVE in found:
         positions, seen = found[GRAVE]
         worst[GRAVE] = _all_of_their_users(tables, checklist, positions, is_grave, order), seen
@@ -220,7 +228,7 @@ def worst_first(checklist: Checklist) -> Rank:
     severities = {severity.value: at for at, severity in enumerate(Severity)}
 
     def rank(findings: pa.Table) -> Whole:
-        check = _checks(findings, checks)
+        check = positions_of(findings, checks)
         days = pc.fill_null(pc.coalesce(findings["idle_days"], findings["age_days"]).cast(pa.int64()), -1).to_numpy()
         waived = findings["waiver"].is_valid().to_numpy()
         group = np.where(waived, _WAIVED, _numbers(findings["status"], _STATUS_ORDER))
@@ -244,7 +252,7 @@ def gravest_first() -> Rank:
     return Rank(("code",), lambda issues: _numbers(issues["code"], order))
 
 
-def _checks(findings: pa.Table, checks: Mapping[tuple[str, str | None], int]) -> Whole:
+def positions_of(findings: pa.Table, checks: Mapping[tuple[str, str | None], int]) -> Whole:
     """Return for each finding the position of its check: control and requirement name it."""
     if not findings.num_rows:
         return np.array([], np.int64)

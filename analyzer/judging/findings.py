@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FINDINGS: Final = (
     *("control", "status", "account_id", "user", "arn", "credential", "basis", "basis_time", "idle_days"),
     *("limit_days", "as_of", "reason", "message", "captured_at", "source", "line", "requirement", "severity"),
-    *("age_days", "waiver", "requirements"),
+    *("age_days", "waiver", "fails_at", "requirements"),
     "chosen",
 )
 """The public columns, in their order, and `chosen`: the position of the check in the checklist (int16)."""
@@ -112,6 +112,7 @@ def _of_verdicts(verdicts: Verdicts, instant: Micros, days: npt.NDArray[np.int32
         "credential": few_texts(verdicts.subject, SUBJECTS),
         "basis": few_texts(verdicts.basis, BASES),
         "basis_time": times_from(verdicts.time),
+        "fails_at": times_from(verdicts.fails_at),
         "reason": few_texts(verdicts.reason, list(Reason)),
         "idle_days": pa.array(days, mask=~(counted & ~verdicts.aged)),
         "age_days": pa.array(days, mask=~(counted & verdicts.aged)),

@@ -261,5 +261,8 @@ def _verdicts(  # noqa: PLR0913 - the columns it is made of
         ruling.time,
         ruling.aged,
         np.full(len(status), -1, np.int32) if ruling.span is None else ruling.span,
+        np.full(len(status), NO_TIME)
+        if ruling.fails_at is None
+        else np.where(status == Status.PASS.code, ruling.fails_at, NO_TIME),
     )
     return found if ruling.concerned.all() else found.take(ruling.concerned)

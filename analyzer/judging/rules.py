@@ -34,8 +34,7 @@ _MINUTE: Final = 60_000_000
 
 def idle(subjects: Subjects, max_idle_days: int) -> Ruling:
     """Fail what lay idle for the limit or longer."""
-    evidence = subjects.last_use
-    return by_instant(subjects, evidence.at_least(max_idle_days * DAY, subjects.as_of), evidence, aged=False)
+    return by_instant(subjects, subjects.last_use, max_idle_days * DAY, aged=False)
 
 
 def idle_console(subjects: Subjects, max_idle_days: int) -> Ruling:
@@ -66,14 +65,14 @@ def idle_console(subjects: Subjects, max_idle_days: int) -> Ruling:
         np.where(blank, NO_TIME, made.earliest),
         is_key,
         passwords.concerned,
+        fails_at=made.passed_at(max_idle_days * DAY),
     )
     return either(is_key, keys, passwords)
 
 
 def old(subjects: Subjects, max_age_days: int) -> Ruling:
     """Fail what is older than the limit: `every 90 days or less` allows exactly as old."""
-    made = subjects.age
-    return by_instant(subjects, made.at_least(max_age_days * DAY + 1, subjects.as_of), made, aged=True)
+    return by_instant(subjects, subjects.age, max_age_days * DAY + 1, aged=True)
 
 
 def initial_key(subjects: Subjects, together_minutes: int) -> Ruling:
@@ -138,15 +137,21 @@ def expired(subjects: Subjects) -> Ruling:
         np.where(dated, due, NO_TIME),
         ~subjects.nothing,
         ~subjects.user.state(column, State.NOT_APPLICABLE),
+        fails_at=due,
     )
 
 
 def active_certificate(subjects: Subjects, max_age_days: int) -> Ruling:
     """Fail active certificates of the given age or older (0: of any)."""
     made, active = subjects.age, subjects.flag("active")
-    ruling = by_instant(subjects, active & made.at_least(max_age_days * DAY, subjects.as_of), made, aged=True)
+    ruling = by_instant(subjects, made, max_age_days * DAY, aged=True)
     inactive = active.no & ~made.because(Reason.CREATED_AFTER_AS_OF)
-    return replace(ruling, reason=np.where(inactive, Reason.INACTIVE.code, ruling.reason).astype(np.int8))
+    return replace(
+        ruling,
+        fails=active & ruling.fails,
+        reason=np.where(inactive, Reason.INACTIVE.code, ruling.reason).astype(np.int8),
+        fails_at=np.where(active.no, NO_TIME, made.passed_at(max_age_days * DAY)),
+    )
 
 
 # --- users -----------------------------------------------------------------------------------------------------------

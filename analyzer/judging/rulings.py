@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from analyzer.judging.facts import Micros
     from analyzer.judging.staleness import Evidence
     from analyzer.judging.subjects import Subjects
     from analyzer.judging.truth import Flags
@@ -29,10 +30,16 @@ SENTINELS: Final = (*NEVER, State.NOT_SUPPORTED)
 """A cell with one of these says that there is nothing; a blank one says nothing."""
 
 
-def by_instant(subjects: Subjects, fails: Truth, evidence: Evidence, *, aged: bool) -> Ruling:
-    """Return a ruling by an instant."""
+def by_instant(subjects: Subjects, evidence: Evidence, span: int, *, aged: bool) -> Ruling:
+    """Return a ruling that fails where `span` microseconds or more have passed since an instant."""
     return Ruling(
-        fails, evidence.reason, evidence.basis, evidence.earliest, np.full(len(subjects), aged), ~subjects.nothing
+        evidence.at_least(span, subjects.as_of),
+        evidence.reason,
+        evidence.basis,
+        evidence.earliest,
+        np.full(len(subjects), aged),
+        ~subjects.nothing,
+        fails_at=evidence.passed_at(span),
     )
 
 
@@ -58,7 +65,12 @@ def either(first: Flags, one: Ruling, other: Ruling) -> Ruling:
         np.where(first, one.time, other.time),
         np.where(first, one.aged, other.aged),
         np.where(first, one.concerned, other.concerned),
+        fails_at=np.where(first, _fails_at(one), _fails_at(other)),
     )
+
+
+def _fails_at(ruling: Ruling) -> Micros:
+    return np.full(len(ruling.reason), NO_TIME) if ruling.fails_at is None else ruling.fails_at
 
 
 def later_made(subjects: Subjects, slots: Sequence[Slot]) -> list[Flags]:

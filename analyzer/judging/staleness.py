@@ -11,6 +11,7 @@ passed since is then certain, certainly not so, or unknown: an unknown never bec
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from analyzer.controls.vocabulary import Reason
 from analyzer.judging.truth import Truth
 from analyzer.reading.columns import NO_TIME
 from analyzer.reading.layout import SLOTS, TIMESTAMP_COLUMNS, Kind, State
-from analyzer.reading.times import DAY, GRANULARITY, MICROSECOND
+from analyzer.reading.times import DAY, GRANULARITY, MICROSECOND, since_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 TOLERANCE: Final = GRANULARITY // MICROSECOND
 """Microseconds by which AWS's clock may be cut: a use so little after an instant was not after it."""
 
+LAST: Final = since_epoch(datetime.max.replace(tzinfo=UTC))
+"""The last instant that a date has a name for."""
 EXACT: Final = (Reason.LAST_USED, Reason.NEVER_USED)
 """With these reasons the idle time is known."""
 SLOT_NAMES: Final = [slot.name for slot in SLOTS]
@@ -65,6 +68,11 @@ class Evidence:
         """Whether `span` microseconds or more have passed since the instant."""
         longest, shortest = self._longest(as_of), np.maximum(as_of - self.latest, 0)
         return Truth(shortest >= span, (self.earliest != NO_TIME) & (longest < span))
+
+    def passed_at(self, span: int) -> Micros:
+        """Return when `span` microseconds will have passed since `earliest`; `NO_TIME` where that is not known."""
+        known = (self.earliest != NO_TIME) & (self.earliest <= LAST - span)
+        return np.where(known, self.earliest + span, NO_TIME)
 
     def days(self, as_of: Micros) -> npt.NDArray[np.int32]:
         """Return the whole days since `earliest`; 0 where that is not known."""

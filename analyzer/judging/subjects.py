@@ -32,7 +32,8 @@ class Ruling:
     `reason` and `basis` are codes of `Reason` and of `staleness.BASES` (-1: no column); `time` is the instant
     in microseconds that the basis gives; `aged` says where the days since then are an age and not an idle time. Rows
     that are not `concerned` are no subjects of the control. `span` are days that count in place of those since `time`,
-    where a rule looks at a span that ends elsewhere.
+    where a rule looks at a span that ends elsewhere. `fails_at` is the instant in microseconds from which a row that
+    passes fails if nothing changes (`NO_TIME`: never); it has no meaning for other rows.
     """
 
     fails: Truth
@@ -42,6 +43,7 @@ class Ruling:
     aged: Flags
     concerned: Flags
     span: npt.NDArray[np.int32] | None = None
+    fails_at: Micros | None = None
 
 
 class Instants:

@@ -30,7 +30,8 @@ class Verdicts:
     `SUBJECTS`, `kind` the code of the credential's kind. `status`
     and `reason` are codes of `Status` and `Reason`, `basis` one of `staleness.BASES` (-1: none). `time` is the instant
     that the basis gives, in microseconds (`NO_TIME`: none); `aged` says where the days since are an age and not an idle
-    time; `span` are the days of a span that counts in their place (-1: none does).
+    time; `span` are the days of a span that counts in their place (-1: none does). `fails_at` is the instant in
+    microseconds from which what passes fails if nothing changes (`NO_TIME`: never, or it does not pass).
     """
 
     chosen: npt.NDArray[np.int16]
@@ -44,6 +45,7 @@ class Verdicts:
     time: npt.NDArray[np.int64]
     aged: npt.NDArray[np.bool_]
     span: npt.NDArray[np.int32]
+    fails_at: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.user_row)
@@ -68,6 +70,7 @@ class Verdicts:
             basis=np.where(here, -1, self.basis).astype(np.int8),
             time=np.where(here, NO_TIME, self.time),
             aged=self.aged & ~here,
+            fails_at=np.where(here, NO_TIME, self.fails_at),
         )
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Verdicts:

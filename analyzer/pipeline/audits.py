@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Result
 from analyzer.engine import SILENT
 from analyzer.evidence import storage
+from analyzer.evidence.due import comes_due, due_by_check, soonest_first
 from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest
@@ -83,12 +84,19 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
             raise
         storage.remove(place, SPOOL)
         files = finish(evidence, manifested, place, formats, options, progress)
-        worst = notable(evidence, settings.checklist) if with_worst else {}
+        worst = _notable(evidence, options.due_within) if with_worst else {}
         found = Run(
             output, files, evidence.summary, to_pandas(evidence.table("issues")), worst, left_at(evidence, output)
         )
         remove_unlisted(evidence)
     return found
+
+
+def _notable(evidence: EvidenceSet, days: int) -> dict[str, tuple[pa.Table, int]]:
+    """Return the findings that need a look, and what comes due within so many days, where some does."""
+    checklist = evidence.settings.checklist
+    some = bool(due_by_check(evidence.summary, days))
+    return notable(evidence, checklist, (soonest_first(), comes_due(checklist, days)) if some else None)
 
 
 def judge_reports(

@@ -11,10 +11,11 @@ from analyzer.errors import InputError
 from analyzer.evidence import folder as folders
 from analyzer.evidence import verify as verifying
 from analyzer.evidence.asked import Names, findings_as_json
+from analyzer.evidence.due import soonest_first
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered
-from analyzer.evidence.worst import worst_rows
+from analyzer.evidence.worst import first_rows, worst_first
 from analyzer.pipeline.leaving import Left, describe_renderings
 from analyzer.rendering.registry import formats_of, tables_needed
 from analyzer.rendering.render import Options
@@ -119,7 +120,8 @@ def show(place: str, names: Names = Names(), *, most: int, progress: Progress = 
     asked = names.within(evidence)
     choice = asked.choice
     count = sum(int(choice.of(batch).sum()) for batch in evidence.batches("findings", choice.needs))
-    worst = worst_rows(evidence, evidence.settings.checklist, most, where=choice)
+    order = worst_first(evidence.settings.checklist) if asked.due is None else soonest_first()
+    worst = first_rows(evidence, "findings", most, order, where=choice)
     return Shown(evidence, asked, evidence.rows("findings"), count, worst)
 
 

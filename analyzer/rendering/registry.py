@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 KINDS: Final = ("audit", "comparison", "history")
 """The kinds of evidence."""
 ENGINES: Final = ("local", "dask")
+DUE_WITHIN: Final = 14
+"""The days ahead in which something comes due, where nothing else is asked for."""
 TABLES: Final = ("findings", "credentials", "users", "issues")
 """The tables of an audit that one can choose from."""
 
@@ -66,6 +68,13 @@ FORMATS: Final = (
         MappingProxyType({"audit": ("findings", "credentials", "users")}),
         is_default=False,
         doing="writing the remediation",
+    ),
+    Format(
+        "ics",
+        "analyzer.rendering.calendar",
+        MappingProxyType({"audit": ("findings",)}),
+        is_default=False,
+        doing="writing the calendar",
     ),
 )
 

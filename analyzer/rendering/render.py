@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from analyzer.engine import SILENT, settle
 from analyzer.evidence.writer import output_of
-from analyzer.rendering.registry import chosen
+from analyzer.rendering.registry import DUE_WITHIN, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,16 +26,18 @@ if TYPE_CHECKING:
 class Options:
     """What changes renderings and no table: `workbook_rows` are the most rows that a sheet of the workbook holds.
 
-    `helper` is a process that renders one of the formats; without, this one renders all of them.
+    `due_within` are the days ahead in which something comes due. `helper` is a process that renders one of the formats;
+    without, this one renders all of them.
     """
 
     workbook_rows: int = 100_000
     helper: Helper | None = field(default=None, compare=False)
+    due_within: int = DUE_WITHIN
 
     @property
     def facts(self) -> dict[str, Any]:
         """What makes a difference to the outputs, as plain data."""
-        return {"workbook_rows": self.workbook_rows}
+        return {"workbook_rows": self.workbook_rows, "due_within": self.due_within}
 
 
 class Renderer(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,7 @@ STATUSES = ["fail", "pass", "not_checked", "not_applicable"]
     st.lists(st.sampled_from(ACCOUNTS), max_size=2),
     st.lists(st.sampled_from(CONTROLS), max_size=2),
     st.lists(st.sampled_from(STATUSES), max_size=2),
+    st.sampled_from([None, 20, 60]),
     st.sampled_from([1, 3, 1000]),
     st.sampled_from([7, 100_000]),
 )
@@ -86,6 +88,7 @@ def test_what_fits_is_listed_and_nothing_else(
     accounts: list[str],
     controls: list[str],
     statuses: list[str],
+    days: int | None,
     most: int,
     batch: int,
 ) -> None:
@@ -96,8 +99,9 @@ def test_what_fits_is_listed_and_nothing_else(
         and (not accounts or row["account_id"] in [one.replace("-", "") for one in accounts])
         and (not controls or row["control"] in controls or row["requirement"] in controls)
         and (not statuses or row["status"] in statuses)
+        and (days is None or (row["fails_at"] and row["fails_at"] <= row["as_of"] + timedelta(days=days)))
     ]
-    shown = pipeline.show(str(evidence), pipeline.Names(users, accounts, controls, statuses), most=most)
+    shown = pipeline.show(str(evidence), pipeline.Names(users, accounts, controls, statuses, days), most=most)
     assert (shown.total, shown.count) == (len(findings), len(wanted))
     with mock.patch.object(opened, "_BATCH", batch):
         assert places([json.loads(one) for one in shown.as_json()]) == places(wanted)
@@ -106,13 +110,16 @@ def test_what_fits_is_listed_and_nothing_else(
     assert set(worst) <= set(places(wanted))
     order = [row["status"] for row in shown.worst.to_pylist()]
     assert order == sorted(order, key=["fail", "not_checked", "not_applicable", "pass"].index)
+    if days is not None:
+        soonest = [row["fails_at"] for row in shown.worst.to_pylist()]
+        assert soonest == sorted(row["fails_at"] for row in wanted)[:most]
 
 
 def test_every_row_of_json_is_that_of_the_table(evidence: Path, findings: list[dict[str, Any]]) -> None:
     for row, told in zip(findings, listed(evidence), strict=True):
         assert list(row) == list(told)
         for name, value in row.items():
-            if name in {"as_of", "basis_time", "captured_at"} and value is not None:
+            if name in {"as_of", "basis_time", "captured_at", "fails_at"} and value is not None:
                 assert value.isoformat().replace("+00:00", "Z") == told[name]
             else:
                 assert value == told[name]
@@ -234,7 +241,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_word_is_torn(
     lines = shown.replace("\r\n", "\n").splitlines()
     # Only a path, which has no blanks, may be longer.
     assert all(len(line) <= columns or line.strip().startswith("sample_reports/") for line in lines)
-    words = {*shown.split(), *shown.replace(",", " ").split()}
+    words = {*shown.split(), *re.sub("[,;]", " ", shown).split()}
     for row in findings:
         place = row["source"].removeprefix(f"{SAMPLES.parent}/") + (f":{row['line']}" if row["line"] else "")
         assert {row["control"], row["account_id"], place, *row["message"].split()} <= words

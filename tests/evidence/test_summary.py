@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
@@ -212,7 +213,7 @@ def test_chosen_controls_survive_the_manifest(controls: list[str]) -> None:
 
 KEYS: Final = (
     *("tally", "control", "requirement", "account_id", "kind", "status", "reason", "waiver", "idle_days"),
-    "severity",
+    *("severity", "due_days"),
 )
 Counts = Counter[tuple[Any, ...]]
 
@@ -237,6 +238,9 @@ def counted_by_hand(found: Audit) -> Counts:
             days = row["idle_days"] if row["reason"] in EXACT else None
             reason = row["reason"] if row["reason"] == "order_unknown" else None
             counts[keyed(Tally.IDLE, kind=kind, status=row["status"], idle_days=days, reason=reason)] += 1
+        if row["fails_at"] is not None:
+            left = math.ceil((row["fails_at"] - row["as_of"]) / timedelta(days=1))
+            counts[keyed(Tally.DUE, control=row["control"], requirement=row["requirement"], due_days=left)] += 1
     for row in rows_of(found, "credentials"):
         if row["kind"] in JUDGED_KINDS and row["outcome"] is not None:
             counts[keyed(Tally.CREDENTIALS, kind=row["kind"], status=row["outcome"])] += 1

@@ -99,9 +99,8 @@ def test_groups_are_found_in_one_pass_and_counted(rows: list[dict[str, Any]], ba
         "of a reason": Choice(("reason",), lambda batch: pc.equal(batch["reason"], "last_used").to_numpy()),
         "none": Choice((), lambda batch: np.zeros(batch.num_rows, bool)),
     }
-    found = first_positions(
-        stored("findings", table_of(rows), batch_rows), "findings", 3, worst_first(CHECKLIST), groups
-    )
+    ranked = {name: (worst_first(CHECKLIST), choice) for name, choice in groups.items()}
+    found = first_positions(stored("findings", table_of(rows), batch_rows), "findings", 3, ranked)
     order = sorted(range(len(rows)), key=lambda line: plain_order(rows[line], CHECKLIST))
     for name, (column, value) in {"fails": ("status", "fail"), "of a reason": ("reason", "last_used")}.items():
         expected = [line for line in order if rows[line][column] == value]

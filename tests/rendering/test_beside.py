@@ -180,4 +180,4 @@ def test_the_process_ends_with_the_run() -> None:
 
 def test_options_are_kept_without_the_process() -> None:
     with helper("audit", ["charts"]) as found:
-        assert Options(7, found).facts == {"workbook_rows": 7} == Options(7).facts
+        assert Options(7, found).facts == {"workbook_rows": 7, "due_within": 14} == Options(7).facts

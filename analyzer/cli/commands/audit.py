@@ -23,6 +23,7 @@ from analyzer.cli.options import (
     Verbose,
 )
 from analyzer.errors import UsageError
+from analyzer.rendering.registry import DUE_WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,15 +54,18 @@ class AuditShowing(Showing):
             raise UsageError("--json-all: --tables leaves the findings out", "name findings in --tables as well")
         return tables
 
-    def draw(self, run: "Run[Summary]", ending: Ending) -> None:
+    def draw(self, run: "Run[Summary]", ending: Ending, due_within: int | None) -> None:
         """Print an audit as words and tables."""
         from analyzer.cli.screen.audit import show_audit  # noqa: PLC0415 - what loads pandas is not for --help
 
-        show_audit(run, ending, verbose=self.verbose)
+        show_audit(run, ending, due_within=due_within, verbose=self.verbose)
 
-    def facts(self, run: "Run[Summary]", ending: Ending) -> dict[str, Any]:
-        """Return the counts of an audit, and what makes its exit code, as plain data."""
-        return run.summary.facts | {"exit_reason": ending.reason(run.summary)}
+    def facts(self, run: "Run[Summary]", ending: Ending, due_within: int) -> dict[str, Any]:
+        """Return the counts of an audit, what comes due, and what makes its exit code, as plain data."""
+        from analyzer.evidence.due import due_facts  # noqa: PLC0415
+
+        due = due_facts(run.summary, due_within)
+        return run.summary.facts | {"due": due, "exit_reason": ending.reason(run.summary)}
 
     def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:
         """Return the findings that JSON has: none where --tables left them out."""
@@ -109,6 +113,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     which, formats, tables = snapshots.chosen(), evidence.chosen(), showing.tables(evidence)
     account, where = judging.account(), engine.chosen(paths, evidence.output)
     checklist, times = judging.checklist(), judging.times()
+    due_within = evidence.due_within or DUE_WITHIN
     ending = Ending(values.severity(fail_on), strict, exit_zero)
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
@@ -120,10 +125,11 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             evidence.output,
             formats=formats,
             tables=tables,
-            options=pipeline.Options(evidence.workbook_rows, beside),
+            options=pipeline.Options(evidence.workbook_rows, beside, due_within),
             where=pipeline.Engine(*where),
             with_worst=showing.progress,
             progress=bars,
         )
-    facts, draw = partial(showing.facts, run, ending), partial(showing.draw, run, ending)
+    facts = partial(showing.facts, run, ending, due_within)
+    draw = partial(showing.draw, run, ending, evidence.due_within)
     return end(ending.code(run.summary), facts, run, draw, showing, exit_zero=exit_zero, rows=showing.findings(run))

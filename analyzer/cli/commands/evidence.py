@@ -10,13 +10,13 @@ import typer
 from analyzer.cli import values
 from analyzer.cli.ending import end, show
 from analyzer.cli.options import ROWS_OF_A_SHEET, AsJson, Showing, WorkbookRows
-from analyzer.rendering.registry import FORMATS
+from analyzer.rendering.registry import DUE_WITHIN, FORMATS
 
 _RENDERED = tuple(one.name for one in FORMATS if one.module is not None)
 """What is made of the Parquet tables."""
 
 
-def render(
+def render(  # noqa: PLR0913 - one parameter an option
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="An evidence set: what audit, compare or history wrote.")
     ],
@@ -38,6 +38,10 @@ def render(
         ),
     ] = None,
     workbook_rows: WorkbookRows = ROWS_OF_A_SHEET,
+    due_within: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=36_500, help="Days ahead for what the workbook and due.ics say is due."),
+    ] = DUE_WITHIN,
     showing: Showing,
 ) -> int:
     """Make a workbook, pictures and the like of an evidence set, without reading or judging any report.
@@ -56,7 +60,8 @@ def render(
     from analyzer.cli.screen.evidence import show_rendered  # noqa: PLC0415
 
     with working("audit", chosen, shown=showing.progress) as (bars, beside):
-        left = pipeline.render(folder, chosen, output, options=pipeline.Options(workbook_rows, beside), progress=bars)
+        options = pipeline.Options(workbook_rows, beside, due_within)
+        left = pipeline.render(folder, chosen, output, options=options, progress=bars)
     return end(0, dict, left, lambda: show_rendered(left), showing)
 
 

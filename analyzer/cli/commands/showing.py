@@ -73,6 +73,18 @@ class Asking:
         ),
     ] = field(default_factory=list)
 
+    due_within: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=36_500,
+            help="Findings that pass and will fail within so many days of their reference instant if nothing changes, "
+            "the soonest first.",
+            show_default=False,
+        ),
+    ] = None
+
     def names(self) -> "Names":
         """Return what was given; names of users may have commas. Raises UsageError where an option names nothing."""
         from analyzer.evidence.asked import Names  # noqa: PLC0415 - what loads pandas is not for --help
@@ -82,6 +94,7 @@ class Asking:
             values.some("--account", self.accounts),
             values.some("--control", self.controls),
             values.some("--status", self.statuses),
+            self.due_within,
         )
 
 
@@ -103,6 +116,7 @@ def show_findings(
       credreport show credreport-out --user billing-export
       credreport show credreport-out --status fail --control 2.11
       credreport show credreport-out --account 111122223333 --user 'ci-*' --json
+      credreport show credreport-out --due-within 30
     """  # noqa: D301 - \b keeps the examples' lines
     names = asking.names()
 

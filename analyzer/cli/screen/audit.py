@@ -20,7 +20,7 @@ from analyzer.cli.screen.common import (
     where_to_look,
     width_of,
 )
-from analyzer.cli.screen.findings import show_by_user, show_findings, show_in_lines
+from analyzer.cli.screen.findings import show_by_user, show_due, show_findings, show_in_lines
 from analyzer.cli.screen.requirements import show_requirements
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
@@ -33,10 +33,12 @@ from analyzer.evidence.answer import (
     scope,
     unknown_age,
 )
+from analyzer.evidence.due import due_in_words
 from analyzer.evidence.schema import to_pandas
-from analyzer.evidence.worst import GRAVE, MOST_SHOWN, UNUSED
+from analyzer.evidence.worst import DUE, GRAVE, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
+from analyzer.rendering.registry import DUE_WITHIN
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,23 +75,24 @@ class _Share(NamedTuple):
 _EVERYTHING: Final = _Share(MOST_SHOWN, 1_000)
 
 
-def show_audit(run: Run[Summary], ending: Ending, *, verbose: bool) -> None:
+def show_audit(run: Run[Summary], ending: Ending, *, due_within: int | None, verbose: bool) -> None:
     """Print the controls, the worst findings and data issues, where the files are, and the answer as the last thing.
 
     Of lists so much is shown that all fits one screen; with `verbose`, all that the evidence set keeps ready.
+    `due_within` are the days ahead in which something comes due, where someone asked for it to be listed.
     """
     console = open_console()
     if verbose:
-        _show(console, run, ending, _EVERYTHING)
+        _show(console, run, ending, _EVERYTHING, due_within)
         return
     every = len(run.summary.checklist.checks)
     shares = [_Share(most, every) for most in range(MOST_SHOWN, 0, -1)]
     shares += [_Share(1, most) for most in range(every - 1, 2, -1)]
     shares += [_Share(1, most, in_full=False) for most in range(every, 0, -1)]
-    show_what_fits(console, shares, lambda on, share: _show(on, run, ending, share))
+    show_what_fits(console, shares, lambda on, share: _show(on, run, ending, share, due_within))
 
 
-def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share) -> None:
+def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, due_within: int | None) -> None:
     """Print everything, of each list as much as its share is."""
     audit, verbose = run.summary, share is _EVERYTHING
     for line in (scope(audit), *checklist_in_words(audit.checklist)):
@@ -104,15 +107,17 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share) ->
         console.print()
         _show_controls(console, audit, share)
     _show_worst(console, run, share.most, verbose=verbose)
+    if verbose or due_within:
+        _show_due(console, run, share.most, due_within or DUE_WITHIN)
     _show_waivers(console, run, share.most)
     show_issues(console, audit, run.issues, None if verbose else share.most, in_full=share.in_full)
     if verbose:
         show_files(console, run)
-    _show_answer(console, run, ending)
+    _show_answer(console, run, ending, counts_due=not (verbose or due_within))
 
 
-def _show_answer(console: Console, run: Run[Summary], ending: Ending) -> None:
-    """Print the answer, what makes the exit code, and the file to open."""
+def _show_answer(console: Console, run: Run[Summary], ending: Ending, *, counts_due: bool) -> None:
+    """Print the answer, how much comes due where `counts_due`, what makes the exit code, and the file to open."""
     audit = run.summary
     counts = audit.unused or audit.totals
     worst = Status.FAIL if counts[Status.FAIL] else Status.NOT_CHECKED if counts[Status.NOT_CHECKED] else Status.PASS
@@ -124,6 +129,8 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending) -> None:
         print_line(console, line, style or ("bold" if number == 0 else ""))
     if age := unknown_age(audit):
         print_line(console, age, STYLES[Status.NOT_CHECKED])
+    if counts_due and DUE in run.notable:
+        print_line(console, f"{due_in_words(audit, DUE_WITHIN)} (--due-within {DUE_WITHIN} lists them).")
     print_line(console, ending.reason(audit))
     print_line(console, where_to_look(run))
 
@@ -247,6 +254,16 @@ def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool
         every = run.summary.settings.every_snapshot
         grave = (worst[GRAVE][0], run.summary.grave_subjects)
         show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=every)
+
+
+def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None:
+    """Print what passes and comes due within so many days, or that nothing does."""
+    if DUE in run.notable:
+        rows, count = run.notable[DUE]
+        show_due(console, (to_pandas(rows).head(most), count), days)
+    elif not run.summary.settings.every_snapshot:
+        console.print()
+        print_line(console, f"{due_in_words(run.summary, days)}.")
 
 
 def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:

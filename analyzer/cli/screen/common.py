@@ -13,8 +13,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from analyzer.cli.streams import printable, silence
+from analyzer.cli.streams import silence
 from analyzer.controls.vocabulary import Status, counted
+from analyzer.errors import printable
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level
 

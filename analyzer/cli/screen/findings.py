@@ -8,8 +8,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from analyzer.cli.screen.common import STYLES, new_table, print_line, print_table, time_in_words
-from analyzer.cli.streams import printable
-from analyzer.controls.vocabulary import Status
+from analyzer.controls.vocabulary import Status, counted
+from analyzer.errors import printable
 from analyzer.reading.columns import records
 
 if TYPE_CHECKING:
@@ -105,6 +105,17 @@ def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
             *_, what, said, _ = _cells(row, control=True, mark="status")
             text += Text(f"{', ' if number else ''}{what} ") + _marked(said)
         print_line(console, text, hang=4)
+
+
+def show_due(console: Console, found: tuple[pd.DataFrame, int], days: int) -> None:
+    """Print what passes and comes due within so many days, each in a line, in the order of `found`."""
+    shown, count = found
+    within = f"Passes, and fails within {counted(days, 'day')} if nothing changes"
+    _print_title(console, within, len(shown), count, ", soonest first")
+    for row in records(shown):
+        account, user, what, _, why = _cells(row, control=True, mark="status")
+        text = f"  {account} {user} {what}: passes until {time_in_words(row['fails_at'])}; {why}"
+        print_line(console, Text(text), hang=4)
 
 
 def _print_title(console: Console, title: str, shown: int, count: int, order: str = "") -> None:

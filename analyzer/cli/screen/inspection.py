@@ -21,8 +21,8 @@ from analyzer.cli.screen.common import (
     time_in_words,
     width_of,
 )
-from analyzer.cli.streams import printable
 from analyzer.controls.vocabulary import Status, counted
+from analyzer.errors import printable
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.reading.columns import records
 from analyzer.reading.issues import CODES, Level

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from analyzer.cli.screen.common import STYLES, print_line, print_note
-from analyzer.cli.streams import printable
 from analyzer.controls.vocabulary import Met, Status
+from analyzer.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

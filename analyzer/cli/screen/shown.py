@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from analyzer.cli.screen.common import STYLES, open_console, print_line
-from analyzer.cli.streams import printable
+from analyzer.cli.screen.common import STYLES, open_console, print_line, time_in_words
 from analyzer.controls.vocabulary import counted
+from analyzer.errors import printable
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.schema import to_pandas
 from analyzer.reading.columns import records
@@ -60,17 +60,19 @@ def show_shown(found: Shown) -> None:
 
 def _headline(found: Shown, shown: int) -> str:
     """Return how many findings of how many, what was asked for, and how many of them are shown."""
+    days = found.asked.due_within
     asked = [
         *(f"user {one}" for one in found.asked.users),
         *(f"account {one}" for one in found.asked.accounts),
         *(" ".join(filter(None, (one.control.id, one.requirement))) for one in found.asked.checks),
         *(one.replace("_", " ") for one in found.asked.statuses),
+        *([] if days is None else [f"due within {counted(days, 'day')}"]),
     ]
-    count = counted(found.total, "finding")
+    count, order = counted(found.total, "finding"), "worst" if days is None else "soonest"
     head = f"{found.count:,} of {count} ({', '.join(asked)})" if asked else count
     if shown < found.count:
-        return f"{head}; the worst {f'{shown:,} are' if shown > 1 else 'one is'} listed"
-    return f"{head}, worst first" if found.count > 1 else head
+        return f"{head}; the {order} {f'{shown:,} are' if shown > 1 else 'one is'} listed"
+    return f"{head}, {order} first" if found.count > 1 else head
 
 
 def _show_rest(console: Console, found: Shown, shown: int) -> None:
@@ -86,6 +88,7 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
     user = printable(row["user"]) if row["user"] else ("-" if row["line"] is None else "(no name)")
     where = f"{row['source']}:{row['line']}" if row["line"] is not None else row["source"] or ""
     waived = f" (waived: {row['waiver']})" if row["waiver"] else ""
+    later = f"; passes until {time_in_words(row['fails_at'])}" if row["fails_at"] else ""
     return {
         "place": (f"{row['account_id'] or UNKNOWN_ACCOUNT}  {user}", printable(where)),
         "status": row["status"].replace("_", " "),
@@ -94,7 +97,7 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
         "control": row["control"],
         "number": row["requirement"] or "-",
         "credential": "-" if row["credential"] == "user" else row["credential"],
-        "why": printable(f"{row['message']}{waived}"),
+        "why": printable(f"{row['message']}{later}{waived}"),
     }
 
 

@@ -30,25 +30,31 @@ _WIDTH_OF_LINES: Final = 110
 def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     """Write the workbook of an evidence set into `folder` and return its path."""
     if evidence.kind == "audit":
-        return write(evidence.summary, evidence, folder, most_rows=options.workbook_rows)
+        return write(evidence.summary, evidence, folder, most_rows=options.workbook_rows, due_within=options.due_within)
     found = evidence.history if evidence.kind == "history" else evidence.comparison
     names = registry.tables_needed(evidence.kind, ["excel"])
     shown = [name for name in found.tables if name in names]
     return write_tables(found.title, found.lines, found.method, evidence, shown, folder)
 
 
-def write(
-    summary: Summary, tables: Tables, folder: Path, *, most_rows: int = MOST_ROWS, row_limit: int = ROW_LIMIT
+def write(  # noqa: PLR0913 - what is written, how much of it, and where
+    summary: Summary,
+    tables: Tables,
+    folder: Path,
+    *,
+    most_rows: int = MOST_ROWS,
+    row_limit: int = ROW_LIMIT,
+    due_within: int = registry.DUE_WITHIN,
 ) -> list[Path]:
     """Write `workbook.xlsx` on an audit into `folder` and return its path.
 
     `tables` has findings, credentials, users and issues; the workbook shows at most `most_rows` of each, what matters
-    most, and says what is left out. What is longer than `row_limit` goes on in further sheets. Raises OSError where the
-    file cannot be written.
+    most, and says what is left out. What is longer than `row_limit` goes on in further sheets. `due_within` are the
+    days ahead in which something comes due. Raises OSError where the file cannot be written.
     """
     cuts = sheets.cuts(tables, most_rows)
     with open_book(folder, TITLE, row_limit) as (book, path):
-        summary_sheet(book, summary, list(cuts.values()))
+        summary_sheet(book, summary, list(cuts.values()), due_within)
         if summary.requirements:
             sheets.requirements(book, summary)
         if len(summary.checklist.checks) > 1:

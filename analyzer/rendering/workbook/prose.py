@@ -98,6 +98,10 @@ CAVEATS: Final = (
         "benchmark says."
     ),
     ("The report does not say when a signing certificate was used."),
+    (
+        "fails_at is the instant from which what passes fails if nothing changes: basis_time and the limit together. "
+        "Where basis_time is only the earliest possible, nothing is certain from then on, and it no longer passes."
+    ),
 )
 HOLDS: Final = (
     (

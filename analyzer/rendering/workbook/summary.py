@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status
+from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
 from analyzer.evidence.answer import exit_reason, headline, own_limits, scope, unknown_age
+from analyzer.evidence.due import due_by_check
 from analyzer.reading.issues import CODES
 from analyzer.reading.layout import Kind
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
@@ -28,8 +29,8 @@ _LEAD_WIDTH: Final = sum(_WIDTHS) * 3 // 4
 _LINE_WIDTH: Final = sum(_WIDTHS) * 9 // 10
 
 
-def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut]) -> None:
-    """Write the sheet; `cuts` say how much of each table the workbook holds."""
+def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut], due_within: int) -> None:
+    """Write the sheet; `cuts` say how much of each table the workbook holds, `due_within` are the days ahead."""
     sheet = book.sheet("Summary")
     for column, width in enumerate(_WIDTHS):
         sheet.set_column(column, column, width)
@@ -51,6 +52,9 @@ def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut]) -> None:
         row = _grid(book, sheet, row, "By control", *_by_control(summary)) + 1
     if summary.trends:
         row = _grid(book, sheet, row, "Since the snapshot before, by control (table trend)", *_trend(summary)) + 1
+    if due := _due(summary, due_within):
+        title = f"Passes, and fails within {counted(due_within, 'day')} if nothing changes (sheet Findings, fails_at)"
+        row = _grid(book, sheet, row, title, ["control", summary.checklist.numbers_of.heading, "findings"], due) + 1
     row = _pairs(book, sheet, row, "What was judged", _facts(summary)) + 1
     left_out = [[f"Sheet {cut.sheet}", cut.note] for cut in cuts if cut.left_out]
     if left_out:
@@ -100,6 +104,13 @@ def _trend(summary: Summary) -> tuple[list[str], list[list[Any]]]:
         [control, *(counts[name] for name in columns)] for control, counts in summary.trends.items()
     ]
     return ["control", *columns.values()], rows
+
+
+def _due(summary: Summary, days: int) -> list[list[Any]]:
+    return [
+        [summary.checklist.checks[at].control.id, summary.checklist.checks[at].requirement or "-", count]
+        for at, count in due_by_check(summary, days).items()
+    ]
 
 
 def _by_account(summary: Summary) -> tuple[list[str], list[list[Any]]]:

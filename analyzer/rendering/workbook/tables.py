@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 READING_ORDER: Final = (
     *("control", "requirement", "severity", "status", "waiver", "account_id", "user", "arn", "credential", "basis"),
-    *("basis_time", "idle_days", "age_days", "limit_days", "as_of", "reason", "message", "captured_at"),
+    *("basis_time", "idle_days", "age_days", "limit_days", "fails_at", "as_of", "reason", "message", "captured_at"),
     *("source", "line"),
 )
 """The columns of findings in the order in which they are read."""

@@ -56,7 +56,8 @@ def query() -> str:
         concat(beginning, counted_from[:10], ', ', idle_days, CASE WHEN idle_days = 1 THEN ' day' ELSE ' days' END)
             AS message,
         as_of AS captured_at, filename AS source, line, '2.11' AS requirement, 'medium' AS severity,
-        NULL::INTEGER AS age_days, NULL::VARCHAR AS waiver, ['2.11'] AS requirements
+        NULL::INTEGER AS age_days, NULL::VARCHAR AS waiver,
+        CASE WHEN idle < 45 * 86400000000 THEN basis_time + INTERVAL 45 DAY END AS fails_at, ['2.11'] AS requirements
     FROM idle"""
 
 

@@ -37,6 +37,7 @@ SCHEMA: Final = pa.schema(
         **dict.fromkeys(("requirement", "severity"), pa.string()),
         "age_days": pa.int32(),
         "waiver": pa.string(),
+        "fails_at": INSTANT,
         "requirements": pa.list_(pa.string()),
     }
 )
@@ -80,6 +81,7 @@ def findings(path: Path) -> Iterator[dict[str, Any]]:
                     "severity": "medium",
                     "age_days": None,
                     "waiver": None,
+                    "fails_at": None if idle >= LIMIT else basis_time + LIMIT,
                     "requirements": ["2.11"],
                 }
 

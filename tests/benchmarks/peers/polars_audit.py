@@ -118,6 +118,7 @@ def findings(credentials: pl.LazyFrame) -> pl.LazyFrame:
             _few("medium").alias("severity"),
             pl.lit(None, pl.Int32).alias("age_days"),
             NOTHING.alias("waiver"),
+            pl.when(idle < LIMIT).then(pl.col("basis_time") + LIMIT).alias("fails_at"),
             pl.concat_list(pl.lit("2.11")).alias("requirements"),
         )
     )

@@ -1,0 +1,80 @@
+"""What comes due: what passes at its reference instant, and fails within some days of it if nothing changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analyzer.controls.vocabulary import counted
+from analyzer.evidence.checks import check_of
+from analyzer.evidence.tally import Tally, counts_of
+from analyzer.evidence.worst import Choice, Rank, positions_of
+from analyzer.reading.columns import NO_TIME, micros_of
+from analyzer.reading.times import DAY
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.summary import Summary
+
+
+def due_by_check(summary: Summary, days: int) -> dict[int, int]:
+    """Return how many findings of each check come due within so many days, by the check's position, where some do.
+
+    A subject and control count once: see `Checklist.summed`. Where every snapshot was judged, nothing comes due: what
+    an older one holds has been seen since.
+    """
+    if summary.settings.every_snapshot:
+        return {}
+    found = counts_of(summary.tallies, Tally.DUE)
+    found = found[(found["due_days"] <= days).to_numpy()]
+    check = check_of(found, summary.checklist)
+    sums = np.bincount(check, found["count"].to_numpy(np.int64), minlength=len(summary.checklist.checks))
+    return {at: int(sums[at]) for at in summary.checklist.summed if sums[at]}
+
+
+def due_facts(summary: Summary, days: int) -> dict[str, Any]:
+    """Return the same as plain data."""
+    due, checks = due_by_check(summary, days), summary.checklist.checks
+    rows = [
+        {"control": checks[at].control.id, "requirement": checks[at].requirement, "count": count}
+        for at, count in due.items()
+    ]
+    return {"within_days": days, "count": sum(due.values()), "by_control": rows}
+
+
+def due_in_words(summary: Summary, days: int) -> str:
+    """Return the same in words: `3 findings that pass fail within 14 days if nothing changes: 3 root-mfa`."""
+    due = due_by_check(summary, days)
+    within = f"within {counted(days, 'day')} if nothing changes"
+    if not due:
+        return f"Nothing that passes fails {within}"
+    count = sum(due.values())
+    controls = ", ".join(f"{one:,} {summary.checklist.checks[at].control.id}" for at, one in due.items())
+    return f"{counted(count, 'finding')} that {'passes fails' if count == 1 else 'pass fail'} {within}: {controls}"
+
+
+def comes_due(checklist: Checklist, days: int, *, every_check: bool = False) -> Choice:
+    """Return the findings that come due within so many days; `every_check`: also of checks that sums leave out."""
+
+    def of(batch: pa.Table) -> npt.NDArray[np.bool_]:
+        fails_at = micros_of(batch["fails_at"])
+        due: npt.NDArray[np.bool_] = (fails_at != NO_TIME) & (fails_at - DAY * days <= micros_of(batch["as_of"]))
+        if not every_check and checklist.not_summed and due.any():
+            due &= ~np.isin(positions_of(batch, checklist.positions), checklist.not_summed)
+        return due
+
+    return Choice(("fails_at", "as_of", "control", "requirement"), of)
+
+
+def soonest_first() -> Rank:
+    """Return the order of findings in which what fails soonest comes first, and what never fails by itself last."""
+
+    def of(batch: pa.Table) -> npt.NDArray[np.int64]:
+        fails_at = micros_of(batch["fails_at"])
+        return np.where(fails_at == NO_TIME, np.iinfo(np.int64).max, fails_at)
+
+    return Rank(("fails_at",), of)

@@ -1,0 +1,125 @@
+"""`due.ics`: what comes due, as a calendar (RFC 5545) with an event for each subject and control."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer import __version__
+from analyzer.controls.vocabulary import counted
+from analyzer.errors import InputError, printable
+from analyzer.evidence.due import comes_due, due_in_words
+from analyzer.evidence.plain import iso
+from analyzer.evidence.schema import stacked
+from analyzer.evidence.seal import PROGRAM
+from analyzer.reading.columns import records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from icalendar import Calendar, Event
+
+    from analyzer.controls.checklist import Check, Checklist
+    from analyzer.evidence.opened import EvidenceSet
+    from analyzer.rendering.render import Options
+
+_COLUMNS: Final = (
+    *("control", "requirement", "account_id", "user", "arn", "credential", "as_of", "message", "source", "line"),
+    "fails_at",
+)
+_NAME: Final = "due.ics"
+
+
+def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
+    """Write the calendar of an audit into `folder` and return its path.
+
+    Raises InputError where every snapshot was judged: what an older one holds has been seen since.
+    """
+    summary = evidence.summary
+    if summary.settings.every_snapshot:
+        raise InputError(
+            "--format ics: every snapshot was judged (--every-snapshot), and the older ones say nothing of what is due",
+            "leave one of the two options out",
+        )
+    path = folder / _NAME
+    with path.open("wb") as file:
+        # A component at a time: there may be very many events.
+        head, end = _calendar(f"{due_in_words(summary, options.due_within)}.").to_ical().split(b"END:VCALENDAR")
+        file.write(head)
+        for event in _events(evidence, summary.checklist, options.due_within):
+            file.write(event.to_ical())
+        file.write(b"END:VCALENDAR" + end)
+    return [path]
+
+
+def _calendar(description: str) -> Calendar:
+    from icalendar import Calendar  # noqa: PLC0415 - only here
+
+    found = Calendar()
+    found.add("prodid", f"-//{PROGRAM}//{__version__}//EN")
+    found.add("version", "2.0")
+    found.add("name", "Credentials that come due")
+    found.add("description", description)
+    return found
+
+
+def _events(evidence: EvidenceSet, checklist: Checklist, days: int) -> Iterator[Event]:
+    """Yield an event for each finding that comes due, the soonest first."""
+    tables = list(evidence.rows_where("findings", comes_due(checklist, days), _COLUMNS))
+    if not tables:
+        return
+    found = stacked(tables).sort_values("fails_at", kind="stable")
+    seen: Counter[str] = Counter()
+    for row in records(found):
+        check = checklist.checks[checklist.positions[row["control"], row["requirement"]]]
+        subject = _digest(row)
+        yield _event(row, check, f"{subject}-{seen[subject]}" if seen[subject] else subject)
+        seen[subject] += 1
+
+
+def _digest(row: dict[str, Any]) -> str:
+    """Return what names a subject and control: the same in each run, so that an event takes the place of an older one.
+
+    Where no account is known, the report stands for it.
+    """
+    account = row["account_id"] or row["source"]
+    parts = [account, row["arn"] or row["user"], row["credential"], row["control"]]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _event(row: dict[str, Any], check: Check, uid: str) -> Event:
+    from icalendar import Event  # noqa: PLC0415
+
+    account = row["account_id"] or "unknown account"
+    who = [printable(row["user"] or ""), "" if row["credential"] == "user" else row["credential"]]
+    subject = " ".join(filter(None, [account, *who]))
+    limit = "" if check.limit_days is None else f" The limit is {counted(check.limit_days, 'day')}."
+    where = row["source"] if row["line"] is None else f"{row['source']}:{row['line']}"
+    event = Event()
+    event.add("uid", f"{uid}@{PROGRAM}")
+    event.add("dtstamp", _second(row["as_of"]))
+    event.add("dtstart", _next_second(row["fails_at"]))
+    event.add("summary", f"{subject} will fail {check.control.id}")
+    event.add(
+        "description",
+        f"{check.title}: {printable(row['message'])}, at {iso(row['as_of'])}.{limit} It passes until "
+        f"{iso(row['fails_at'])} if nothing changes.\n{printable(where)}\n{check.say(check.control.remediation)}",
+    )
+    event.add("categories", [check.control.id])
+    event.add("transp", "TRANSPARENT")
+    return event
+
+
+def _second(instant: datetime) -> datetime:
+    return instant.replace(microsecond=0)
+
+
+def _next_second(instant: datetime) -> datetime:
+    """Return the first whole second that is not before an instant: a calendar knows no parts of seconds."""
+    from datetime import timedelta  # noqa: PLC0415
+
+    return _second(instant) if not instant.microsecond else _second(instant) + timedelta(seconds=1)

@@ -1,0 +1,297 @@
+"""What comes due: `fails_at` of findings, what is counted of it, and the calendar."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import openpyxl
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from icalendar import Calendar
+from pyarrow import parquet
+
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.policy import parse_policy
+from analyzer.evidence.due import due_by_check, due_facts
+from tests.cli.running import run
+from tests.reports import csv_of, key, password, root, user, write
+from tests.strategies import TIME_COLUMNS, Report, as_ofs, reports
+from tests.test_laws import run_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.running import Audit
+
+MICROSECOND: Final = timedelta(microseconds=1)
+EVERY: Final = make_checklist(
+    all_controls=True,
+    policy=parse_policy(
+        "policy.toml",
+        b"[controls.active-certificates]\nmax_age_days = 400\n[controls.unused-credentials]\nmax_idle_days = 60\n",
+    ),
+)
+BY_TIME: Final = {
+    "unused-credentials",
+    "unused-credentials-console",
+    "access-key-rotation",
+    "password-rotation",
+    "expired-password-in-use",
+    "active-certificates",
+}
+"""Controls that time alone makes fail."""
+
+
+def findings_of(found: Audit) -> list[dict[str, Any]]:
+    rows = found.findings.astype("object").where(found.findings.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+
+
+def by_subject(found: Audit) -> dict[tuple[Any, ...], str]:
+    columns = ("control", "requirement", "line", "user", "credential")
+    return {tuple(row[name] for name in columns): row["status"] for row in findings_of(found)}
+
+
+def newest_time(found: Audit, as_of: datetime) -> datetime:
+    """Return an instant at which nothing that a report shows lies ahead, but for expiries."""
+    columns = [found.users[name].dropna() for name in TIME_COLUMNS if name != "password_next_rotation"]
+    return max([as_of, *(pd.Timestamp(times.max()).to_pydatetime() for times in columns if len(times))])
+
+
+@given(reports(), as_ofs(), st.data())
+def test_what_passes_fails_from_its_instant_on(report: Report, as_of: datetime, data: st.DataObject) -> None:
+    text = report.to_csv()
+    as_of = newest_time(run_plan(text, EVERY, as_of), as_of)
+    now = run_plan(text, EVERY, as_of)
+    rows = findings_of(now)
+    passing = [row for row in rows if row["fails_at"] is not None]
+    for row in rows:
+        assert (row["fails_at"] is not None) <= (row["status"] == "pass" and row["control"] in BY_TIME)
+        if row["control"] in {"unused-credentials", "access-key-rotation", "password-rotation"}:
+            assert (row["fails_at"] is not None) == (row["status"] == "pass")
+    statuses = by_subject(now)
+    for instant in data.draw(st.permutations(sorted({row["fails_at"] for row in passing})))[:2]:
+        assert instant > as_of
+        before, after = (
+            by_subject(run_plan(text, EVERY, moment)) for moment in (instant.to_pydatetime() - MICROSECOND, instant)
+        )
+        for row in passing:
+            subject = tuple(row[name] for name in ("control", "requirement", "line", "user", "credential"))
+            if row["fails_at"] == instant:
+                # What is only bounded is not known to fail from then on, and no longer passes.
+                is_bounded = row["reason"] in {"last_use_unknown", "used_after_as_of", "age_unknown"}
+                assert statuses[subject] == before[subject] == "pass"
+                assert after[subject] in ({"fail", "not_checked"} if is_bounded else {"fail"})
+            elif row["fails_at"] > instant:
+                assert after[subject] == "pass"
+
+
+@given(reports(), as_ofs())
+def test_what_has_no_instant_passes_for_ever(report: Report, as_of: datetime) -> None:
+    text = report.to_csv()
+    as_of = newest_time(run_plan(text, EVERY, as_of), as_of)
+    later = by_subject(run_plan(text, EVERY, as_of + timedelta(days=200 * 365)))
+    for row in findings_of(run_plan(text, EVERY, as_of)):
+        subject = tuple(row[name] for name in ("control", "requirement", "line", "user", "credential"))
+        if row["status"] == "pass":
+            assert (row["fails_at"] is None) == (later[subject] == "pass")
+
+
+@given(reports(), as_ofs(), st.sampled_from([1, 14, 30, 36_500]), st.sampled_from([None, "security-hub"]))
+def test_what_is_counted_is_what_the_findings_say(
+    report: Report, as_of: datetime, days: int, benchmark: str | None
+) -> None:
+    found = run_plan(report.to_csv(), make_checklist(benchmark=benchmark, all_controls=benchmark is None), as_of)
+    due: dict[str, int] = {}
+    # The strictest limit of a control, and no stricter reading of a control that is judged as well.
+    left_out = {("unused-credentials", "IAM.8"), ("unused-credentials-console", None)}
+    for row in findings_of(found):
+        is_due = row["fails_at"] is not None and row["fails_at"] <= row["as_of"] + timedelta(days=days)
+        if is_due and (row["control"], row["requirement"]) not in left_out:
+            due[row["control"]] = due.get(row["control"], 0) + 1
+    checks = found.checklist.checks
+    assert {checks[at].control.id: count for at, count in due_by_check(found, days).items()} == due
+    assert due_facts(found, days)["count"] == sum(due.values())
+
+
+def test_no_calendar_has_a_name_for_the_instant(tmp_path: Path) -> None:
+    """A limit that ends after the year 9999 has no instant."""
+    row = user("far", **key(rotated="9990-01-01T00:00:00Z"))
+    write(tmp_path / "in/9990-02-01_111122223333.csv", csv_of(row))
+    done = run(
+        "audit",
+        "in",
+        "-o",
+        "out",
+        "--as-of",
+        "9990-02-01",
+        "--format",
+        "parquet",
+        "--max-idle-days",
+        "36500",
+        cwd=tmp_path,
+    )
+    assert "Traceback" not in done.stderr
+    rows = parquet.read_table(tmp_path / "out/findings.parquet").to_pylist()
+    (unused,) = (row for row in rows if row["control"] == "unused-credentials")
+    assert (unused["status"], unused["fails_at"]) == ("pass", None)
+    (rotation,) = (row for row in rows if row["control"] == "access-key-rotation")
+    assert rotation["fails_at"] == datetime(9990, 4, 1, 0, 0, 0, 1, tzinfo=UTC)
+
+
+# --- what users see --------------------------------------------------------------------------------------------------
+
+ODD: Final = "a; b,c \\ \u202e\x07\U0001f600" + "x" * 40
+
+
+def calendar_of(folder: Path, name: str = "out/due.ics") -> Any:  # noqa: ANN401 - the library's types say little
+    return Calendar.from_ical((folder / name).read_bytes())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a report: two users with what comes due, one that fails, and one that is fine."""
+    rows = [
+        root(),
+        user("soon", **key(rotated="2026-09-01T00:00:00Z", used="2026-09-20T10:15:00Z")),
+        user(ODD, **password(changed="2026-09-25T01:02:03Z")),
+        user("late", **key(rotated="2026-01-01T00:00:00Z")),
+        user("fine", **key(rotated="2026-10-30T00:00:00Z", used="2026-10-30T10:00:00Z")),
+    ]
+    write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(*rows))
+    return tmp_path
+
+
+def audit(folder: Path, *options: str) -> str:
+    done = run("audit", "in", "-o", "out", "--as-of", "2026-10-31", *options, cwd=folder)
+    assert done.returncode == 1, done.stderr
+    return done.stdout
+
+
+def test_audit_counts_what_comes_due_and_lists_it_where_asked(folder: Path) -> None:
+    told = audit(folder, "--format", "parquet")
+    assert "2 findings that pass fail within 14 days if nothing changes: 2 unused-credentials" in told
+    assert "passes until" not in told
+    listed = audit(folder, "--format", "parquet", "--due-within", "7")
+    assert "Passes, and fails within 7 days if nothing changes\n  111122223333 soon access_key_1 unused-cred" in listed
+    assert "passes until 2026-11-04T10:15:00Z; last used 2026-09-20, 41 days" in listed
+    assert "2026-11-09" not in listed
+    assert "Nothing that passes fails within 3 days if nothing changes." in audit(
+        folder, "--format", "parquet", "--due-within", "3"
+    )
+    facts = json.loads(audit(folder, "--format", "parquet", "--due-within", "30", "--json"))["due"]
+    assert facts == {
+        "within_days": 30,
+        "count": 3,
+        "by_control": [
+            {"control": "unused-credentials", "requirement": "2.11", "count": 2},
+            {"control": "access-key-rotation", "requirement": "2.12", "count": 1},
+        ],
+    }
+
+
+def test_of_every_snapshot_nothing_comes_due(folder: Path) -> None:
+    done = run("audit", "in", "-o", "out", "--every-snapshot", "--format", "ics", cwd=folder)
+    assert done.returncode == 2
+    assert "--format ics: every snapshot was judged (--every-snapshot)" in done.stderr
+    told = run("audit", "in", "-o", "out", "--every-snapshot", "--format", "parquet", "--due-within", "9", cwd=folder)
+    assert "if nothing changes" not in told.stdout
+
+
+def test_show_lists_what_comes_due_soonest_first(folder: Path) -> None:
+    audit(folder, "--format", "parquet")
+    told = run("show", "out", "--due-within", "30", cwd=folder).stdout
+    assert told.startswith("3 of 17 findings (due within 30 days), soonest first\n")
+    # Findings of a user stand together, where the soonest of them would.
+    assert told.index("2026-11-04T10:15:00Z") < told.index("2026-11-30T00:00:00Z") < told.index("2026-11-09T01:02:03Z")
+    found = json.loads(run("show", "out", "--due-within", "4", "--json", cwd=folder).stdout)
+    assert [(row["user"], row["fails_at"]) for row in found["findings"]] == [("soon", "2026-11-04T10:15:00Z")]
+    assert found["asked"]["due_within"] == 4
+    some = run("show", "out", "--due-within", "30", "--control", "2.12", cwd=folder).stdout
+    assert some.startswith("1 of 17 findings (access-key-rotation 2.12, due within 30 days)\n")
+
+
+def test_the_workbook_has_the_instant_and_the_counts(folder: Path) -> None:
+    audit(folder, "--format", "excel", "--due-within", "30")
+    book = openpyxl.load_workbook(folder / "out/workbook.xlsx")
+    head, *rows = book["Findings"].iter_rows(values_only=True)
+    at = {name: number for number, name in enumerate(head)}
+    stored = parquet.read_table(folder / "out/findings.parquet").to_pylist()
+    told = {
+        (row[at["user"]], row[at["control"]]): row[at["fails_at"]] for row in rows if row[at["fails_at"]] is not None
+    }
+    assert len(told) == sum(row["fails_at"] is not None for row in stored) > 3
+    assert told["soon", "unused-credentials"] == datetime(2026, 11, 4, 10, 15)  # noqa: DTZ001 - Excel knows no zones
+    cells = [row[:3] for row in book["Summary"].iter_rows(values_only=True)]
+    title = "Passes, and fails within 30 days if nothing changes (sheet Findings, fails_at)"
+    start = next(number for number, row in enumerate(cells) if row[0] == title)
+    assert cells[start + 1 : start + 4] == [
+        ("control", "CIS 7.0", "findings"),
+        ("unused-credentials", "2.11", 2),
+        ("access-key-rotation", "2.12", 1),
+    ]
+
+
+def test_the_calendar_reads_back(folder: Path) -> None:
+    audit(folder, "--format", "parquet,ics", "--due-within", "30")
+    data = (folder / "out/due.ics").read_bytes()
+    assert all(len(line) <= 75 for line in data.split(b"\r\n"))
+    assert data.endswith(b"END:VCALENDAR\r\n")
+    assert b"\n" not in data.replace(b"\r\n", b"")
+    assert not any(byte < 32 and byte not in b"\r\n" for byte in data)
+    calendar = calendar_of(folder)
+    assert (calendar["version"], str(calendar["prodid"])[:13]) == ("2.0", "-//credreport")
+    events = list(calendar.walk("VEVENT"))
+    assert [str(event["summary"]) for event in events] == [
+        "111122223333 soon access_key_1 will fail unused-credentials",
+        "111122223333 a; b,c \\ \ufffd\ufffd\U0001f600" + "x" * 40 + " password will fail unused-credentials",
+        "111122223333 soon access_key_1 will fail access-key-rotation",
+    ]
+    # A microsecond past the limit is in the next second.
+    assert [event["dtstart"].dt for event in events] == [
+        datetime(2026, 11, 4, 10, 15, tzinfo=UTC),
+        datetime(2026, 11, 9, 1, 2, 3, tzinfo=UTC),
+        datetime(2026, 11, 30, 0, 0, 1, tzinfo=UTC),
+    ]
+    assert {event["dtstamp"].dt for event in events} == {datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC)}
+    assert len({str(event["uid"]) for event in events}) == 3
+    assert "It passes until 2026-11-04T10:15:00Z if nothing changes." in events[0]["description"]
+    assert "in/2026-10-31_111122223333.csv:3\n" in events[0]["description"]
+
+
+def test_a_later_calendar_takes_the_place_of_an_older_one(folder: Path) -> None:
+    def uids(*options: str) -> dict[str, str]:
+        audit(folder, "--format", "parquet,ics", *options)
+        events = calendar_of(folder).walk("VEVENT")
+        return {str(event["summary"]): str(event["uid"]) for event in events}
+
+    first, later = uids("--due-within", "30"), uids("--due-within", "60", "--control", "unused-credentials")
+    assert {name: later[name] for name in later if name in first}.items() <= first.items()
+    assert len(later) == 3
+    # Rendered again from the evidence, it is the same.
+    data = (folder / "out/due.ics").read_bytes()
+    run("render", "out", "--format", "ics", "--due-within", "60", "-o", "again", cwd=folder)
+    assert (folder / "again/due.ics").read_bytes() == data
+
+
+def test_a_calendar_without_events_is_one(folder: Path) -> None:
+    audit(folder, "--format", "parquet,ics", "--due-within", "1")
+    calendar = calendar_of(folder)
+    assert list(calendar.walk("VEVENT")) == []
+    assert str(calendar["description"]) == "Nothing that passes fails within 1 day if nothing changes."
+
+
+def test_one_subject_in_two_reports_has_two_events(tmp_path: Path) -> None:
+    """Where no account is known the report stands for it; a user who stands twice in one has an event for each row."""
+    rows = [user("a", **key(used="2026-09-20T00:00:00Z")) | {"arn": "none"} for _ in range(2)]
+    for name in ("one", "two"):
+        write(tmp_path / f"in/2026-10-31/{name}.csv", csv_of(*rows))
+    run("audit", "in", "-o", "out", "--format", "ics,parquet", "--control", "unused-credentials", cwd=tmp_path)
+    found = parquet.read_table(tmp_path / "out/findings.parquet").to_pylist()
+    due = [row for row in found if row["fails_at"] is not None]
+    events = list(calendar_of(tmp_path).walk("VEVENT"))
+    assert len({str(event["uid"]) for event in events}) == len(events) == len(due)
