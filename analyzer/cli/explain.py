@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import make_checklist
-from analyzer.controls.frameworks import FRAMEWORKS
+from analyzer.controls.frameworks import FRAMEWORKS, RELATED_IN_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -81,11 +81,7 @@ def _requirements(framework: Framework) -> list[str]:
     lines = [framework.title, "", *_aligned(list(columns), list(zip(*columns.values(), strict=True))), ""]
     if any(one.is_partly for one in framework.requirements):
         lines += _wrapped("Partly: a credential report shows a part of what is required; the rest is for a person.", "")
-    lines += (
-        _wrapped("Related: others map it to these controls; it does not ask for them.", "")
-        if any(one.is_related for one in framework.requirements)
-        else []
-    )
+    lines += _wrapped(RELATED_IN_WORDS, "") if any(one.is_related for one in framework.requirements) else []
     notes: dict[str, list[str]] = {}
     for one in framework.requirements:
         if one.note:

@@ -42,6 +42,10 @@ class Requirement:
     source: str = ""
 
 
+RELATED_IN_WORDS: Final = "Related: others map it to these controls; it does not ask for them."
+"""What outputs say below requirements of which `is_related` is true."""
+
+
 class Asked(NamedTuple):
     """A control that is asked for with certain parameters, by requirements of these numbers."""
 

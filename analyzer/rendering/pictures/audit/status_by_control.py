@@ -8,7 +8,8 @@ import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import left_to_a_person
-from analyzer.rendering.pictures.audit.control_rows import bottom_of, letters_for, write_controls, write_counts
+from analyzer.rendering.pictures.audit.control_rows import write_controls, write_counts
+from analyzer.rendering.pictures.audit.rows import bottom_of, letters_for
 from analyzer.rendering.pictures.audit.shared import show_nothing, start_figure, waived_by
 from analyzer.rendering.pictures.canvas import FAIL, HATCH, MUTED, PASS, RULE, SHARE_TICKS, UNSURE
 
@@ -44,7 +45,7 @@ def draw(audit: Summary) -> Figure:
         return show_nothing(figure, audit, "There is nothing to judge.")
 
     axes = figure.subplots()
-    figure.subplots_adjust(top=0.77, bottom=bottom_of(audit.checklist, 0.77, 0.15))
+    figure.subplots_adjust(top=0.77, bottom=bottom_of(len(judged), 0.77, 0.15))
     begin = write_controls(figure, axes, audit.checklist)
     columns = {"fail": counts[Status.FAIL], "not checked": counts[Status.NOT_CHECKED], "pass": counts[Status.PASS]}
     end = write_counts(figure, axes, columns | {"judged": judged}, judged, counts["waived"])
