@@ -65,6 +65,26 @@ def frameworks_as_json() -> str:
     return json.dumps(rows, indent=2)
 
 
+def framework_as_json(framework: Framework) -> str:
+    """Return a framework requirement by requirement as JSON."""
+    told = {name: getattr(framework, name) for name in ("id", "title", "version", "publisher", "note")}
+    rows = [
+        {
+            "number": one.number,
+            "title": one.title,
+            "controls": [{"control": control, "parameters": _parameters_of(control, one)} for control in one.controls],
+            "level": one.level,
+            "assessment": one.assessment,
+            "partly": one.is_partly,
+            "related": one.is_related,
+            "note": one.note,
+            "source": one.source,
+        }
+        for one in framework.requirements
+    ]
+    return json.dumps(told | {"requirements": rows}, indent=2)
+
+
 def _requirements(framework: Framework) -> list[str]:
     """Return a framework requirement by requirement, and what a report does not decide of it."""
     rows = framework.requirements
@@ -97,8 +117,13 @@ def _decided_by(one: Requirement) -> str:
     return ", ".join(
         f"{control}{f' ({limits})' if limits else ''}"
         for control in one.controls
-        for limits in [_limits({name: v for name, v in one.parameters.items() if name in BY_ID[control].parameters})]
+        for limits in [_limits(_parameters_of(control, one))]
     )
+
+
+def _parameters_of(control: str, one: Requirement) -> dict[str, Value]:
+    """Return the parameters of a control that a requirement sets."""
+    return {name: value for name, value in one.parameters.items() if name in BY_ID[control].parameters}
 
 
 def _limits(parameters: Mapping[str, Value]) -> str:
@@ -155,9 +180,14 @@ def mapping(control: Control) -> list[str]:
     return lines or ["no benchmark asks for it"]
 
 
-def as_json(checklist: Checklist) -> str:
-    """Return the controls of a checklist as JSON."""
-    return json.dumps([_plain(one) for one in checklist.checks], indent=2)
+def as_json(checklist: Checklist, *, one: bool = False) -> str:
+    """Return the controls of a checklist as JSON; where there is a benchmark, its requirements.
+
+    `one`: it was narrowed to one control, and this is what is told.
+    """
+    if checklist.benchmark and not one:
+        return framework_as_json(checklist.benchmark)
+    return json.dumps([_plain(check) for check in checklist.checks], indent=2)
 
 
 def _plain(one: Check) -> dict[str, Any]:

@@ -95,9 +95,7 @@ def list_controls(
     every = not (asked or benchmark)
     checklist = make_checklist(benchmark=benchmark, controls=asked, all_controls=every, option="controls")
     if as_json:
-        typer.echo(explaining.as_json(checklist))
-    elif control:
-        typer.echo(explaining.explain(checklist))
+        typer.echo(explaining.as_json(checklist, one=bool(asked)))
     else:
-        typer.echo(explaining.list_all(checklist))
+        typer.echo(explaining.explain(checklist) if asked else explaining.list_all(checklist))
     return 0
