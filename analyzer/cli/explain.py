@@ -180,13 +180,13 @@ def mapping(control: Control) -> list[str]:
     return lines or ["no benchmark asks for it"]
 
 
-def as_json(checklist: Checklist, *, one: bool = False) -> str:
-    """Return the controls of a checklist as JSON; where there is a benchmark, its requirements.
+def list_as_json(checklist: Checklist) -> str:
+    """Return what `list_all` does as JSON."""
+    return framework_as_json(checklist.benchmark) if checklist.benchmark else as_json(checklist)
 
-    `one`: it was narrowed to one control, and this is what is told.
-    """
-    if checklist.benchmark and not one:
-        return framework_as_json(checklist.benchmark)
+
+def as_json(checklist: Checklist) -> str:
+    """Return the controls of a checklist as JSON, each with all about it."""
     return json.dumps([_plain(check) for check in checklist.checks], indent=2)
 
 

@@ -95,7 +95,7 @@ def list_controls(
     every = not (asked or benchmark)
     checklist = make_checklist(benchmark=benchmark, controls=asked, all_controls=every, option="controls")
     if as_json:
-        typer.echo(explaining.as_json(checklist, one=bool(asked)))
+        typer.echo(explaining.as_json(checklist) if asked else explaining.list_as_json(checklist))
     else:
         typer.echo(explaining.explain(checklist) if asked else explaining.list_all(checklist))
     return 0
