@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import make_checklist
-from analyzer.controls.frameworks import FRAMEWORKS
+from analyzer.controls.frameworks import FRAMEWORKS, RELATED_IN_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,6 +67,26 @@ def frameworks_as_json() -> str:
     return json.dumps(rows, indent=2)
 
 
+def _framework(framework: Framework) -> dict[str, Any]:
+    """Return a framework requirement by requirement as plain data."""
+    head = {name: getattr(framework, name) for name in ("id", "title", "version", "publisher", "note")}
+    rows = [
+        {
+            "number": one.number,
+            "title": one.title,
+            "controls": [{"control": control, "parameters": _parameters_of(control, one)} for control in one.controls],
+            "level": one.level,
+            "assessment": one.assessment,
+            "partly": one.is_partly,
+            "related": one.is_related,
+            "note": one.note,
+            "source": one.source,
+        }
+        for one in framework.requirements
+    ]
+    return head | {"requirements": rows}
+
+
 def _requirements(framework: Framework) -> list[str]:
     """Return a framework requirement by requirement, and what a report does not decide of it."""
     rows = framework.requirements
@@ -83,11 +103,7 @@ def _requirements(framework: Framework) -> list[str]:
     lines = [framework.title, "", *_aligned(list(columns), list(zip(*columns.values(), strict=True))), ""]
     if any(one.is_partly for one in framework.requirements):
         lines += _wrapped("Partly: a credential report shows a part of what is required; the rest is for a person.", "")
-    lines += (
-        _wrapped("Related: others map it to these controls; it does not ask for them.", "")
-        if any(one.is_related for one in framework.requirements)
-        else []
-    )
+    lines += _wrapped(RELATED_IN_WORDS, "") if any(one.is_related for one in framework.requirements) else []
     notes: dict[str, list[str]] = {}
     for one in framework.requirements:
         if one.note:
@@ -102,8 +118,13 @@ def _decided_by(one: Requirement) -> str:
     return ", ".join(
         f"{control}{f' ({limits})' if limits else ''}"
         for control in one.controls
-        for limits in [_limits({name: v for name, v in one.parameters.items() if name in BY_ID[control].parameters})]
+        for limits in [_limits(_parameters_of(control, one))]
     )
+
+
+def _parameters_of(control: str, one: Requirement) -> dict[str, Value]:
+    """Return the parameters of a control that a requirement sets."""
+    return {name: value for name, value in one.parameters.items() if name in BY_ID[control].parameters}
 
 
 def _limits(parameters: Mapping[str, Value]) -> str:
@@ -160,9 +181,17 @@ def mapping(control: Control) -> list[str]:
     return lines or ["no benchmark asks for it"]
 
 
+def list_as_json(checklist: Checklist) -> str:
+    """Return what `list_all` does as JSON: of one framework an object, of several a list of them."""
+    if checklist.benchmark is None:
+        return as_json(checklist)
+    every = [_framework(one) for one in checklist.benchmark.each]
+    return json.dumps(every if len(every) > 1 else every[0], indent=2)
+
+
 def as_json(checklist: Checklist) -> str:
-    """Return the controls of a checklist as JSON."""
-    return json.dumps([_plain(one) for one in checklist.checks], indent=2)
+    """Return the controls of a checklist as JSON, each with all about it."""
+    return json.dumps([_plain(check) for check in checklist.checks], indent=2)
 
 
 def _plain(one: Check) -> dict[str, Any]:

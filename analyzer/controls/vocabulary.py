@@ -27,6 +27,17 @@ class Met(CodedEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
+MET_IN_WORDS: Final = {
+    Met.FAIL: "fails",
+    Met.NOT_CHECKED: "not checked",
+    Met.MANUAL: "left to a person",
+    Met.PASS_PARTLY: "passes as far as a report shows",
+    Met.PASS: "passes",
+    Met.NOT_APPLICABLE: "does not apply",
+}
+"""What outputs for people say."""
+
+
 class Reason(CodedEnum):
     """What a verdict rests on: the evidence that decided it, or what is missing.
 

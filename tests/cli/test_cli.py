@@ -14,7 +14,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from analyzer.cli.explain import list_as_json
 from analyzer.controls.catalog import BY_ID
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.frameworks import FRAMEWORKS
 from tests.cli.running import SCRIPT, Ran, run, run_script
 from tests.reports import COLUMNS_22, csv_of, key, password, root, user, write
 
@@ -345,9 +348,82 @@ def test_controls(tmp_path: Path) -> None:
     explained = run("controls", "root-hardware-mfa", COLUMNS="80")
     assert "never passes" in explained.stdout
     assert max(map(len, explained.stdout.splitlines())) <= 100, "only an address may be longer than the terminal"
-    assert json.loads(run("controls", "--benchmark", "cis-1.3", "--json").stdout)[0]["parameters"] == {
-        "max_idle_days": 90
+    arguments = ("controls", "unused-credentials", "--benchmark", "cis-1.3", "--json")
+    assert json.loads(run(*arguments).stdout)[0]["parameters"] == {"max_idle_days": 90}
+    assert [one["id"] for one in json.loads(run("controls", "--json").stdout)] == list(BY_ID)
+
+
+FRAMEWORK = """
+id = "ours"
+title = "Our baseline"
+version = "2"
+publisher = "Example"
+note = "Only a draft."
+[[requirements]]
+number = "Z.1"
+title = "Nothing lies idle"
+controls = ["unused-credentials", "access-key-rotation", "root-mfa"]
+parameters = { max_idle_days = 10 }
+level = 1
+assessment = "automated"
+partly = true
+note = "Keys are replaced too."
+source = "board"
+[[requirements]]
+number = "Z.2"
+title = "Root has MFA"
+controls = ["root-mfa"]
+related = true
+source = "board"
+"""
+
+
+def test_several_frameworks_as_json_are_a_list() -> None:
+    one, other = json.loads(run("controls", "--benchmark", "cis-7.0,soc2", "--json").stdout)
+    assert (one["id"], other["id"]) == ("cis-7.0", "soc2")
+    assert other["requirements"][0]["number"] == "CC6.1"
+    told = run("controls", "--benchmark", "cis-7.0,soc2").stdout
+    assert told.index("What else CIS 7.0 requires") < told.index("SOC 2") < told.index("What else SOC 2 requires")
+
+
+def test_a_framework_as_json_is_told_requirement_by_requirement(tmp_path: Path) -> None:
+    write(tmp_path / "ours.toml", FRAMEWORK)
+    found = json.loads(run("controls", "--benchmark", "ours.toml", "--json", cwd=tmp_path).stdout)
+    first, second = found.pop("requirements")
+    assert found == {
+        "id": "ours",
+        "title": "Our baseline",
+        "version": "2",
+        "publisher": "Example",
+        "note": "Only a draft.",
     }
+    assert first == {
+        "number": "Z.1",
+        "title": "Nothing lies idle",
+        "controls": [
+            {"control": "unused-credentials", "parameters": {"max_idle_days": 10}},
+            {"control": "access-key-rotation", "parameters": {}},
+            {"control": "root-mfa", "parameters": {}},
+        ],
+        "level": 1,
+        "assessment": "automated",
+        "partly": True,
+        "related": False,
+        "note": "Keys are replaced too.",
+        "source": "board",
+    }
+    assert second["controls"] == [{"control": "root-mfa", "parameters": {}}]
+    assert (second["level"], second["assessment"], second["partly"]) == (None, None, False)
+    assert (second["related"], second["note"]) == (True, "")
+
+
+@pytest.mark.parametrize("name", list(FRAMEWORKS))
+def test_every_framework_as_json_is_the_framework(name: str) -> None:
+    framework, found = FRAMEWORKS[name], json.loads(list_as_json(make_checklist(benchmark=name)))
+    assert [one["number"] for one in found["requirements"]] == [one.number for one in framework.requirements]
+    for told, one in zip(found["requirements"], framework.requirements, strict=True):
+        assert [row["control"] for row in told["controls"]] == list(one.controls)
+        assert {n: v for row in told["controls"] for n, v in row["parameters"].items()} == dict(one.parameters)
 
 
 def test_inspect(tmp_path: Path) -> None:

@@ -99,9 +99,7 @@ def list_controls(
         benchmark=values.benchmarks(benchmark), controls=asked, all_controls=every, option="controls"
     )
     if as_json:
-        typer.echo(explaining.as_json(checklist))
-    elif control:
-        typer.echo(explaining.explain(checklist))
+        typer.echo(explaining.as_json(checklist) if asked else explaining.list_as_json(checklist))
     else:
-        typer.echo(explaining.list_all(checklist))
+        typer.echo(explaining.explain(checklist) if asked else explaining.list_all(checklist))
     return 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from analyzer.cli.screen.common import STYLES, print_line, print_note
-from analyzer.controls.vocabulary import Met, Status
+from analyzer.controls.vocabulary import MET_IN_WORDS, Met, Status
 from analyzer.errors import printable
 
 if TYPE_CHECKING:
@@ -15,14 +15,6 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.summary import Summary
 
-_MET_IN_WORDS: Final = {
-    Met.FAIL: "fails",
-    Met.NOT_CHECKED: "not checked",
-    Met.MANUAL: "left to a person",
-    Met.PASS_PARTLY: "passes as far as a report shows",
-    Met.PASS: "passes",
-    Met.NOT_APPLICABLE: "does not apply",
-}
 _MET_STYLES: Final = {
     Met.FAIL: STYLES[Status.FAIL],
     Met.NOT_CHECKED: STYLES[Status.NOT_CHECKED],
@@ -44,7 +36,7 @@ def show_requirements(console: Console, audit: Summary, most: int, *, in_full: b
     width = max((len(one.requirement.number) for one in shown[:most]), default=0)
     for one in shown[:most]:
         counts = {met: one.accounts(met) for met in Met if one.accounts(met)}
-        words = [f"{_MET_IN_WORDS[met]}{f' in {count:,}' if several else ''}" for met, count in counts.items()]
+        words = [f"{MET_IN_WORDS[met]}{f' in {count:,}' if several else ''}" for met, count in counts.items()]
         if several:
             words[0] += " account" if next(iter(counts.values())) == 1 else " accounts"
         text = Text(f"  {one.requirement.number:{width}}  {printable(one.requirement.title)}: ")

@@ -51,6 +51,10 @@ class Requirement:
     """Its number in that framework."""
 
 
+RELATED_IN_WORDS: Final = "Related: others map it to these controls; it does not ask for them."
+"""What outputs say below requirements of which `is_related` is true."""
+
+
 class Asked(NamedTuple):
     """A control that is asked for with certain parameters, by requirements of these numbers."""
 
@@ -87,8 +91,13 @@ class Framework:
 
     @property
     def heading(self) -> str:
-        """What stands over, or before, its numbers."""
+        """What stands over, or before, its numbers where they are beside controls."""
         return "requirement" if self.parts else self.label
+
+    @property
+    def heading_beside_titles(self) -> str:
+        """What stands over its numbers where they are beside the titles of requirements."""
+        return "number" if self.parts else self.label
 
     def numbers_of(self, control: str) -> list[str]:
         """Return the numbers of all requirements that `control` decides."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 _SIZE: Final = (10.0, 5.6)
+"""The usual width and height of a picture in inches."""
 _DPI: Final = 160
 _LEVEL: Final = 2
 """Of compression: the usual one, 6, makes pictures a tenth smaller, and takes a sixth of the time."""
@@ -39,6 +40,9 @@ FAIL_TEXT: Final = "#A84A00"
 """The colour of failures, darker where small letters are to be read."""
 HATCH, HATCH_COLOR = "/////", "#BBBBBB"
 """How it is hatched where failures are waived, or snapshots are missing; the colour is that of hatches on white."""
+_SMALLER: Final = 1.2
+"""How many times as wide as its room a line of notes may be before it is broken: its letters shrink by as much."""
+ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
 SHARE_TICKS: Final = ([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
 """Where a scale of shares has marks, and what stands there."""
 
@@ -98,21 +102,45 @@ def own_style() -> Iterator[None]:
         log.setLevel(level)
 
 
-def titled(title: str, subtitle: str) -> Figure:
-    """Return a figure with the finding as its title, and below it what it is about."""
+def titled(title: str, subtitle: str, height: float = 1.0) -> Figure:
+    """Return a figure with the finding as its title, and below it what it is about.
+
+    It is `height` times as high as usual.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=_SIZE, facecolor="white")
+    figure = Figure(figsize=(_SIZE[0], _SIZE[1] * height), facecolor="white")
     FigureCanvasAgg(figure)
-    write_line(figure, 0.945, title, fontsize=13.5, fontweight="bold")
-    write_line(figure, 0.89, subtitle, color=MUTED)
+    write_line(figure, 1 - of_height(figure, 0.055), title, fontsize=13.5, fontweight="bold")
+    write_line(figure, 1 - of_height(figure, 0.11), subtitle, color=MUTED)
     return figure
+
+
+def of_height(figure: Figure, part: float) -> float:
+    """Return a part of the usual height as a part of this figure's height."""
+    return part * _SIZE[1] / float(figure.get_figheight())
 
 
 def write_line(figure: Figure, y: float, text: str, **style: Any) -> None:  # noqa: ANN401 - matplotlib's own properties
     """Write a line across the figure, in smaller letters where it would not fit."""
     fit(figure, [figure.text(LEFT, y, text, va="center", **style)], WIDTH)
+
+
+def write_notes(figure: Figure, notes: Sequence[str]) -> None:
+    """Write notes at the foot of the figure, in two lines where the letters of one would be too small to read."""
+    if not notes:
+        return
+    style: dict[str, Any] = {"va": "center", "color": MUTED, "fontsize": 9}
+    line = figure.text(LEFT, of_height(figure, 0.035), " ".join(notes), **style)
+    if len(notes) == 1 or widest(figure, [line]) <= WIDTH * _SMALLER:
+        fit(figure, [line], WIDTH)
+        return
+    line.remove()
+    parts = [(" ".join(notes[:at]), " ".join(notes[at:])) for at in range(1, len(notes))]
+    balanced = min(parts, key=lambda part: max(map(len, part)))
+    heights = (of_height(figure, part) for part in (0.058, 0.025))
+    fit(figure, [figure.text(LEFT, y, part, **style) for y, part in zip(heights, balanced, strict=True)], WIDTH)
 
 
 def fit(figure: Figure, texts: Sequence[Text], width: float) -> float:
@@ -128,6 +156,46 @@ def fit(figure: Figure, texts: Sequence[Text], width: float) -> float:
 def widest(figure: Figure, texts: Sequence[Text]) -> float:
     """Return the width of the widest text as a part of the figure's."""
     return max(text.get_window_extent().width for text in texts) / figure.bbox.width
+
+
+def break_lines(figure: Figure, text: Text, width: float, most: int, ending: str = "") -> None:
+    """Break a text at blanks into lines no wider than a part of the figure's width, `most` of them at most.
+
+    Words for which there is no room are left out at its end, and an ellipsis stands for them; `ending` always stays.
+    """
+    words, last = text.get_text().split(), ending.split()
+    blank = _width_of(figure, text, "x x") - _width_of(figure, text, "xx")
+    widths = {word: _width_of(figure, text, word) for word in {*words, *last}}
+    lines = [last]
+    for count in range(len(words), 0, -1):
+        shown = words[:count]
+        if count < len(words):
+            shown[-1] = shown[-1].rstrip(",;:") + ELLIPSIS
+            widths[shown[-1]] = _width_of(figure, text, shown[-1])
+        lines = _lines_of([*shown, *last], widths, blank, width)
+        if len(lines) <= most:
+            break
+    text.set_text("\n".join(" ".join(line) for line in lines))
+
+
+def _width_of(figure: Figure, text: Text, said: str) -> float:
+    """Return how wide something would be in the letters of a text, which says it from now on."""
+    text.set_text(said)
+    return widest(figure, [text])
+
+
+def _lines_of(words: list[str], widths: Mapping[str, float], blank: float, width: float) -> list[list[str]]:
+    """Return words by line; one that is wider than a line has a line of its own."""
+    lines: list[list[str]] = []
+    room = 0.0
+    for word in words:
+        if lines and blank + widths[word] <= room:
+            lines[-1].append(word)
+            room -= blank + widths[word]
+        else:
+            lines.append([word])
+            room = width - widths[word]
+    return lines
 
 
 def say_nothing(figure: Figure, why: str) -> Figure:

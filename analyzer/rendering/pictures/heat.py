@@ -12,6 +12,7 @@ from analyzer.rendering.pictures.canvas import (
     LEFT,
     MUTED,
     fit,
+    of_height,
     readable_on,
     widest,
 )
@@ -31,7 +32,7 @@ _CELL: Final = (0.94, 0.88)
 _ROOM: Final = 0.82
 """How much of a column's width a text may take."""
 _SWATCH: Final = (0.026, 0.036)
-"""How much of the figure an example in the legend takes."""
+"""How much of the figure's width, and of the usual height, an example in the legend takes."""
 _BORDER: Final = 0.6
 """Of hatched cells, in points."""
 
@@ -104,7 +105,7 @@ def draw_cells(  # noqa: PLR0913 - what is drawn, where, and how
         text = axes.text(x, cell.row, cell.text, ha="center", va="center", fontsize=letters)
         text.set_color(look.ink or (readable_on(cell.fill) if filled else INK))
         if look.hatched and filled:
-            text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
+            text.set_bbox({"facecolor": cell.fill, "edgecolor": "none", "pad": 1})
         texts.append(text)
     if texts:
         fit(figure, texts, columns.width * _ROOM)
@@ -132,7 +133,7 @@ def draw_legend(figure: Figure, looks: Iterable[Look], y: float) -> None:
     """Write at the height `y` of the figure what looks mean, one beside the other."""
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
-    at, (width, height) = LEFT, _SWATCH
+    at, width, height = LEFT, _SWATCH[0], of_height(figure, _SWATCH[1])
     for look in looks:
         figure.add_artist(
             Rectangle(
@@ -148,7 +149,8 @@ def draw_legend(figure: Figure, looks: Iterable[Look], y: float) -> None:
         )
         if look.example:
             example = figure.text(at + width / 2, y, look.example, ha="center", va="center", fontsize=8)
+            example.set_color(look.ink or readable_on(look.fill))
             if look.hatched:
-                example.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+                example.set_bbox({"facecolor": look.fill, "edgecolor": "none", "pad": 0.5})
         meaning = figure.text(at + width + 0.005, y, look.meaning, va="center", fontsize=8.5, color=MUTED)
         at += width + 0.005 + widest(figure, [meaning]) + 0.012

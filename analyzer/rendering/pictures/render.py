@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.rendering.pictures import canvas
-from analyzer.rendering.pictures.audit import accounts, age_vs_idle, idle_days, matrix, status
+from analyzer.rendering.pictures.audit import accounts, age_vs_idle, idle_days, matrix, requirements, status
 from analyzer.rendering.pictures.history import accounts_over_time, open_over_time, opened_closed, survival
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ def _where_controls_are_several(checklist: Checklist) -> bool:
     return len(checklist.checks) > 1
 
 
+def _where_a_benchmark_was_chosen(checklist: Checklist) -> bool:
+    return checklist.benchmark is not None
+
+
 class Picture(NamedTuple):
     """A picture of an audit."""
 
@@ -48,6 +52,7 @@ AUDIT: Final = {
     "idle_days": Picture(idle_days.draw, _where_unused_is_judged),
     "status": Picture(status.draw),
     "matrix": Picture(matrix.draw, _where_controls_are_several),
+    "requirements": Picture(requirements.draw, _where_a_benchmark_was_chosen),
     "accounts": Picture(accounts.draw),
     "age_vs_idle": Picture(age_vs_idle.draw, _where_unused_is_judged),
 }

@@ -26,6 +26,7 @@ class Styles:
         self.header = add(header)
         # The indent keeps a number apart from a text that begins in the next column.
         self.number_header = add({**header, "align": "right", "indent": 1})
+        self.wrapped_number_header = add({**header, "align": "right", "indent": 1, "text_wrap": True})
         self.text = add({"num_format": "@", **top})
         self.guarded = add({"num_format": "@", "quote_prefix": True, **top})
         self.wrapped = add({"num_format": "@", "text_wrap": True, **top})

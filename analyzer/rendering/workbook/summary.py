@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
+import pyarrow as pa
+
+from analyzer.controls.vocabulary import JUDGED_KINDS, MET_IN_WORDS, Met, Outcome, Status, counted
 from analyzer.evidence.answer import exit_reason, headline, own_limits, scope, unknown_age
 from analyzer.evidence.due import due_by_check
 from analyzer.reading.issues import CODES
 from analyzer.reading.layout import Kind
-from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
+from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height, lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,8 @@ TITLE: Final = "Credential report audit"
 _LAST: Final = 7
 """The last column of the sheet."""
 _WIDTHS: Final = (30, *(15 for _ in range(_LAST)))
+_TITLE: Final = (1, 2)
+"""The first and the last column of a requirement's title, which are merged."""
 _LEAD_WIDTH: Final = sum(_WIDTHS) * 3 // 4
 """How many of the larger characters of the answer fit in a line across all columns."""
 _LINE_WIDTH: Final = sum(_WIDTHS) * 9 // 10
@@ -48,6 +52,8 @@ def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut], due_within:
         row += 1
     if summary.checklist.unused:
         row = _grid(book, sheet, row, "unused-credentials, by kind of credential", *_by_kind(summary)) + 1
+    if summary.requirements:
+        row = _requirements(book, sheet, row, summary) + 1
     if not is_one:
         row = _grid(book, sheet, row, "By control", *_by_control(summary)) + 1
     if summary.trends:
@@ -64,6 +70,37 @@ def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut], due_within:
     row = _grid(book, sheet, row, "Data issues, gravest first (sheet Data issues)", ["code", "count", ""], issues) + 1
     title = f"By account, most failures first{'' if is_one else ' (by control: sheet Matrix)'}"
     _grid(book, sheet, row, title, *_by_account(summary))
+
+
+def _requirements(book: Book, sheet: Worksheet, row: int, summary: Summary) -> int:
+    """Write in how many accounts each requirement of the benchmark comes to what; return the row behind it."""
+    every, framework = summary.requirements, summary.checklist.numbers_of
+    numbers = [one.requirement.number for one in every]
+    titles = [f"{one.requirement.title}{' (related)' if one.requirement.is_related else ''}" for one in every]
+    occurring = [met for met in Met if any(one.accounts(met) for one in every)]
+    first, last = _TITLE
+    end = last + len(occurring)
+    for column in range(_LAST + 1, end + 1):
+        sheet.set_column(column, column, _WIDTHS[_LAST])
+    _title(book, sheet, row, f"By requirement of {framework.label}, number of accounts (sheet Requirements)", end)
+    sheet.set_row(row + 1, max(_heights([MET_IN_WORDS[met] for met in occurring], _WIDTHS[_LAST])))
+    for column, name in enumerate([framework.heading_beside_titles, "requirement", *[""] * (last - first)]):
+        sheet.write_string(row + 1, column, name, book.styles.header)
+    for column, met in enumerate(occurring, start=last + 1):
+        sheet.write_string(row + 1, column, MET_IN_WORDS[met], book.styles.wrapped_number_header)
+    heights = map(max, _heights(numbers, _WIDTHS[0]), _heights(titles, sum(_WIDTHS[first : last + 1])))
+    for below, (one, number, title, needed) in enumerate(zip(every, numbers, titles, heights, strict=True), row + 2):
+        sheet.set_row(below, needed)
+        sheet.write_string(below, 0, number, book.styles.wrapped)
+        sheet.merge_range(below, first, below, last, title, book.styles.wrapped)
+        for column, met in enumerate(occurring, start=last + 1):
+            _put(book, sheet, below, column, one.accounts(met))
+    return row + 2 + len(every)
+
+
+def _heights(texts: list[str], width: int) -> list[int]:
+    """Return the heights of rows with these texts, broken at a width."""
+    return [LINE_HEIGHT * needed for needed in lines(pa.array(texts), width).tolist()]
 
 
 def _words(values: Sequence[str]) -> list[str]:
@@ -155,8 +192,8 @@ def _put(book: Book, sheet: Worksheet, row: int, column: int, value: str | int) 
         sheet.write_number(row, column, value, book.styles.number)
 
 
-def _title(book: Book, sheet: Worksheet, row: int, title: str) -> None:
-    for column in range(_LAST + 1):
+def _title(book: Book, sheet: Worksheet, row: int, title: str, last: int = _LAST) -> None:
+    for column in range(max(last, _LAST) + 1):
         sheet.write_string(row, column, title if column == 0 else "", book.styles.section)
 
 

@@ -123,6 +123,11 @@ def with_long_names(audit: Audit, endings: Sequence[str]) -> Audit:
     return replace(audit, settings=settings, tallies=joined(tallies))
 
 
+def cells_of(figure: Figure) -> dict[tuple[float, float], Text]:
+    """The texts in the cells of a picture, by column and row; the column of all accounts is the only negative one."""
+    return {text.get_position(): text for text in figure.axes[0].texts if text.get_horizontalalignment() == "center"}
+
+
 def assert_readable(figure: Figure) -> None:
     """Nothing is cut off by the edge of the picture, and no text lies on another."""
     boxes = [(text.get_text(), text.get_window_extent()) for text in visible(figure)]

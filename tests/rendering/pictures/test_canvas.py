@@ -44,6 +44,54 @@ def test_a_line_that_would_not_fit_has_smaller_letters(audit_of: Callable[..., A
     assert_readable(drawn(result, name))
 
 
+TITLE = "Access of people who have left, or moved on, is taken away"
+
+
+@pytest.mark.parametrize(
+    ("width", "most", "ending", "said"),
+    [
+        (1.0, 1, "", TITLE),
+        (0.21, 1, "", "Access of people who have\N{HORIZONTAL ELLIPSIS}"),
+        (0.21, 2, "", "Access of people who have left,\nor moved on, is taken away"),
+        (0.21, 1, " (related)", "Access of people\N{HORIZONTAL ELLIPSIS} (related)"),
+        (0.01, 1, "", "Access\N{HORIZONTAL ELLIPSIS}"),
+    ],
+)
+def test_a_text_that_would_not_fit_loses_words_at_its_end(width: float, most: int, ending: str, said: str) -> None:
+    with canvas.own_style():
+        figure = canvas.titled("Title", "subtitle")
+        text = figure.text(0, 0.5, TITLE, fontsize=9)
+        canvas.break_lines(figure, text, width, most, ending)
+        assert text.get_text() == said
+        assert width == 0.01 or canvas.widest(figure, [text]) <= width
+
+
+@pytest.mark.parametrize("height", [1.0, 3.0])
+def test_notes_that_are_too_long_for_one_line_have_two(height: float) -> None:
+    with canvas.own_style():
+        for notes, lines in (
+            (["Short."], 1),
+            (["Short.", "Shorter."], 1),
+            ([f"Note {n}: {TITLE}." for n in range(4)], 2),
+        ):
+            figure = canvas.titled("Title", "subtitle", height)
+            canvas.write_notes(figure, notes)
+            written = figure.texts[2:]
+            assert len(written) == lines
+            assert " ".join(text.get_text() for text in written) == " ".join(notes)
+            assert all(float(text.get_fontsize()) >= 7 for text in written)
+            assert_readable(figure)
+
+
+def test_a_higher_picture_keeps_its_title_as_near_to_its_edge() -> None:
+    with canvas.own_style():
+        low, high = canvas.titled("Title", "subtitle"), canvas.titled("Title", "subtitle", 3.0)
+    assert high.bbox.width == low.bbox.width
+    assert high.bbox.height == pytest.approx(3 * low.bbox.height)
+    edges = [[figure.bbox.y1 - text.get_window_extent().y1 for text in figure.texts] for figure in (low, high)]
+    assert edges[0] == pytest.approx(edges[1], abs=1)
+
+
 def test_dollar_signs_are_no_formulas(audit_of: Callable[..., Audit]) -> None:
     result = audit_of([user("a", **OLD_KEY)])
     assert len(result.findings_counted.accounts) == 1

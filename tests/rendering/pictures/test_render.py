@@ -48,6 +48,12 @@ def test_there_is_a_picture_of_what_was_judged_only(
     assert_written(audit_of(ODD, checklist=make_checklist(controls=controls)), tmp_path / "out", names)
 
 
+def test_requirements_are_drawn_where_a_benchmark_was_chosen(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    names = ["idle_days", "status", "matrix", "requirements", "accounts", "age_vs_idle"]
+    assert_written(audit_of(ODD, checklist=make_checklist(benchmark="cis-7.0")), tmp_path / "out", names)
+    assert "requirements" not in render.wanted(make_checklist(all_controls=True))
+
+
 def assert_written(audit: Audit, folder: Path, names: list[str]) -> None:
     folder.mkdir(exist_ok=True)
     made = render.write(audit, folder)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -16,8 +17,10 @@ from openpyxl.utils.escape import unescape
 from xlsxwriter.exceptions import FileCreateError
 
 from analyzer.controls.checklist import make_checklist
+from analyzer.controls.frameworks import FRAMEWORKS
 from analyzer.controls.policy import read_policy
-from analyzer.controls.vocabulary import BOUNDED, Reason, Status
+from analyzer.controls.vocabulary import BOUNDED, MET_IN_WORDS, Met, Reason, Status
+from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import CREDENTIALS, FINDINGS, ISSUES, TABLES, USERS, to_arrow
 from analyzer.evidence.tables import TablesInMemory
 from analyzer.judging.staleness import EXACT
@@ -305,6 +308,51 @@ def test_every_control_stands_in_the_summary_the_matrix_and_the_method(by_policy
         assert any(one.say(one.control.fails_when) in text for text in method)
     assert any("max_age_days = 30 (set by policy)" in text for text in method)
     assert not any(text.startswith("password-rotation") for text in method)
+
+
+@pytest.mark.parametrize("benchmark", ["cis-7.0", "soc2", "pci-dss-4.0.1", "bsi-c5-2025"])
+@pytest.mark.parametrize("many", [0, 200])
+def test_the_summary_counts_accounts_by_requirement(
+    audit_of: Callable[..., Audit], tmp_path: Path, benchmark: str, many: int
+) -> None:
+    result = audit_of(ODD, many=many, checklist=make_checklist(benchmark=benchmark))
+    sheet = written(result, tmp_path)["Summary"]
+    rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+    framework = FRAMEWORKS[benchmark]
+    said = f"By requirement of {framework.label}, number of accounts (sheet Requirements)"
+    at = next(number for number, row in enumerate(rows) if row[0] == said)
+    assert at < next(number for number, row in enumerate(rows) if row[0] == "By control")
+    table = requirements_table(result.requirements, result.checklist, result.accounts).to_pandas().astype("str")
+    occurring = [met for met in Met if (table["status"] == met.value).any()]
+    header = [framework.label, "requirement", None, *(MET_IN_WORDS[met] for met in occurring)]
+    assert [cell or None for cell in rows[at + 1]][: len(header)] == header
+    assert not any(rows[at + 1][len(header) :])
+    for below, one in enumerate(framework.requirements, start=at + 2):
+        mine = table["status"][table["requirement"] == one.number].tolist()
+        title = f"{one.title} (related)" if one.is_related else one.title
+        counts = [mine.count(met.value) for met in occurring]
+        assert rows[below][: len(header)] == [one.number, title, None, *counts]
+        assert sum(counts) == len(result.accounts)
+        assert f"B{below + 1}:C{below + 1}" in {str(area) for area in sheet.merged_cells.ranges}
+        assert sheet.cell(below + 1, 2).alignment.wrap_text
+        # Two columns of 15 characters: no line is cut off.
+        assert float(sheet.row_dimensions[below + 1].height or 15) >= 15 * len(textwrap.wrap(title, 30))
+    assert rows[at + 2 + len(framework.requirements)][0] is None
+
+
+def test_the_summary_says_nothing_by_requirement_without_a_benchmark(by_policy: Audit, tmp_path: Path) -> None:
+    assert not any("By requirement" in text for text in all_texts(written(by_policy, tmp_path), "Summary"))
+
+
+def test_what_six_statuses_come_to_has_a_ninth_column(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    result = audit_of(ODD, many=40, checklist=make_checklist(benchmark="cis-7.0"))
+    codes = np.resize([met.code for met in Met], len(result.accounts))
+    every = [one._replace(met=codes) for one in result.requirements]
+    result.__dict__["requirements"] = every
+    sheet = written(result, tmp_path)["Summary"]
+    heads = [cell for row in sheet.iter_rows() for cell in row if cell.value == MET_IN_WORDS[Met.NOT_APPLICABLE]]
+    assert [cell.column_letter for cell in heads] == ["I"]
+    assert sheet.column_dimensions["I"].width == sheet.column_dimensions["H"].width
 
 
 def test_the_matrix_adds_up(by_policy: Audit, tmp_path: Path) -> None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import accounts_of, left_to_a_person
 from analyzer.rendering.pictures import heat
-from analyzer.rendering.pictures.audit.control_rows import DASH, bottom_of, letters_for, write_controls
-from analyzer.rendering.pictures.audit.shared import SHOWN_ACCOUNTS, show_nothing, start_figure, waived_by
-from analyzer.rendering.pictures.canvas import LEFT, MUTED, PASS_AREA, UNSURE_AREA, WIDTH, fit, hide_frame
+from analyzer.rendering.pictures.audit.account_columns import lay_out_accounts, write_accounts, write_sum_head
+from analyzer.rendering.pictures.audit.control_rows import write_controls
+from analyzer.rendering.pictures.audit.rows import ABOVE, BELOW, DASH, bottom_of, letters_for
+from analyzer.rendering.pictures.audit.shared import (
+    SHOWN_ACCOUNTS,
+    failing_in_words,
+    show_nothing,
+    start_figure,
+    waived_by,
+)
+from analyzer.rendering.pictures.canvas import MUTED, PASS_AREA, UNSURE_AREA
 from analyzer.rendering.pictures.heat import Cell, Columns, Look
-from analyzer.rendering.pictures.words import UNKNOWN_IS_ONE, account_in_words, not_shown
+from analyzer.rendering.pictures.words import UNKNOWN_IS_ONE, not_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,10 +34,6 @@ if TYPE_CHECKING:
 
     Counts = npt.NDArray[np.int64]
 
-_SUM_WIDTH: Final = 0.07
-"""How much of the figure's width the column takes for all accounts together."""
-_WIDE: Final = 0.09
-"""The width of a column above which an account's number has room in one line."""
 _FAIL: Final = Look("failing findings (darker: more)", "9", heat.SOME)
 _BOTH: Final = Look("failing, some not checked", "9?", heat.SOME)
 _UNSURE: Final = Look("some not checked", "?", UNSURE_AREA)
@@ -64,26 +68,17 @@ def draw(audit: Summary) -> Figure:
         return show_nothing(figure, audit, "There is nothing to judge.")
 
     axes = figure.subplots()
-    bottom = bottom_of(audit.checklist, 0.76, 0.12)
-    figure.subplots_adjust(right=LEFT + WIDTH, top=0.76, bottom=bottom)
+    bottom = bottom_of(len(audit.checklist.checks), 1 - ABOVE, BELOW)
+    figure.subplots_adjust(top=1 - ABOVE, bottom=bottom)
     begin = write_controls(figure, axes, audit.checklist) + 0.015
-    figure.subplots_adjust(left=begin)
-    # Where there are several accounts, a column on the left holds all of them together. Few get cells, not walls.
-    beside = _SUM_WIDTH if len(accounts) > 1 else 0
-    most = max(len(heads), 5)
-    width = (LEFT + WIDTH - begin - beside) / most
-    axes.set_xlim(-beside / width - 0.5, most - 0.5)
-    axes.set_xticks([])
-    hide_frame(axes)
-    columns = Columns(0, width)
-    used = _draw_cells(figure, axes, shown, columns)
-    _write_heads(figure, axes, heads if width > _WIDE else [_in_lines(head) for head in heads], columns)
-    if beside:
+    columns = lay_out_accounts(figure, axes, begin, len(heads), len(accounts))
+    used = _draw_cells(figure, axes, shown, columns.each)
+    write_accounts(figure, axes, heads, columns.each)
+    if columns.all:
         # Those not shown are in it too.
         total = every.each(lambda counts: counts.sum(axis=1, keepdims=True))
-        sums = Columns(-beside / width / 2 - 0.5, beside)
-        used |= _draw_cells(figure, axes, total, sums, filled=False)
-        _write_heads(figure, axes, [f"all\n{len(accounts):,}"], sums)
+        used |= _draw_cells(figure, axes, total, columns.all, filled=False)
+        write_sum_head(figure, axes, f"all\n{len(accounts):,}", columns.all)
     heat.draw_legend(figure, [look for look in _LOOKS if look in used], bottom - 0.036)
     return figure
 
@@ -126,36 +121,9 @@ def _cells(findings: _Findings) -> Iterator[Cell]:
         yield Cell(row, column, look, text, shade(failing) if failing else look.fill)
 
 
-def _write_heads(figure: Figure, axes: Axes, heads: list[str], columns: Columns) -> None:
-    """Write above columns whose they are."""
-    style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 8.5}
-    texts = [axes.text(columns.at + place, -0.65, head, **style) for place, head in enumerate(heads)]
-    fit(figure, texts, columns.width * 0.92)
-
-
-def _in_lines(account: str) -> str:
-    """Return an account's number in three lines of four digits."""
-    return "\n".join((account[:4], account[4:8], account[8:])) if len(account) == 12 else account
-
-
 def _title(audit: Summary, names: list[str], findings: _Findings) -> str:
-    fails = findings.failing > 0
-    failing, controls = int(fails.any(axis=1).sum()), len(fails)
-    known, some_unknown = accounts_of(audit)
-    accounts = known + some_unknown
-    if not fails.size:
-        return "Nothing to judge"
-    place = account_in_words(names[0]) if accounts == 1 else f"any of {accounts:,} accounts"
-    if not failing:
-        unsure = int((findings.undecided > 0).any(axis=1).sum())
-        return f"No control fails in {place}{f', {unsure:,} undecided somewhere' if unsure else ''}"
-    title = f"{failing:,} of {counted(controls, 'control')} {'fails' if failing == 1 else 'fail'} in"
-    if accounts == 1:
-        return f"{title} {place}"
-    if failing == 1:
-        return f"{title} {int(fails.any(axis=0).sum()):,} of {accounts:,} accounts"
-    everywhere = int((fails.sum(axis=1) == accounts).sum())
-    return f"{title} at least one of {accounts:,} accounts, {everywhere or 'none'} of them in all"
+    once = [number for number in range(len(findings.failing)) if number not in audit.checklist.repeated]
+    return failing_in_words(audit, "control", names, findings.failing[once] > 0, findings.undecided[once] > 0)
 
 
 def _notes(audit: Summary, findings: _Findings) -> list[str]:

@@ -5,31 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.evidence.answer import accounts_in_words, reference
+from analyzer.evidence.answer import accounts_in_words, accounts_of, reference
 from analyzer.reading.layout import Kind
-from analyzer.rendering.pictures.canvas import MUTED, say_nothing, titled, write_line
-from analyzer.rendering.pictures.words import is_of_users_only, is_or_are, is_unused_only, subtitle
+from analyzer.rendering.pictures.canvas import say_nothing, titled, write_notes
+from analyzer.rendering.pictures.words import account_in_words, is_of_users_only, is_or_are, is_unused_only, subtitle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
     from matplotlib.figure import Figure
 
     from analyzer.evidence.summary import Summary
 
+    Flags = npt.NDArray[np.bool_]
+
 NOUNS: Final = {Kind.PASSWORD: "password", Kind.ACCESS_KEY: "access key"}
 SHOWN_ACCOUNTS: Final = 15
 
 
-def start_figure(audit: Summary, title: str, notes: Sequence[str] = (), *, unused_only: bool = False) -> Figure:
+def start_figure(
+    audit: Summary, title: str, notes: Sequence[str] = (), *, unused_only: bool = False, height: float = 1.0
+) -> Figure:
     """Return a figure with the finding as its title, below it what it is about, and notes at its foot.
 
-    `unused_only`: it is about `unused-credentials` alone, whatever else was judged.
+    `unused_only`: it is about `unused-credentials` alone, whatever else was judged. The figure is `height` times as
+    high as usual.
     """
-    figure = titled(title, _subtitle(audit, unused_only=unused_only))
-    if notes:
-        write_line(figure, 0.035, " ".join(notes), color=MUTED, fontsize=9)
+    figure = titled(title, _subtitle(audit, unused_only=unused_only), height)
+    write_notes(figure, notes)
     return figure
 
 
@@ -43,6 +49,30 @@ def _subtitle(audit: Summary, *, unused_only: bool) -> str:
         parts.append(f"{checklist.unused.control.id}{shown}")
     parts += [reference(audit), accounts_in_words(audit)]
     return subtitle(checklist, parts, without_root=unused_only or is_of_users_only(checklist))
+
+
+def failing_in_words(audit: Summary, noun: str, accounts: Sequence[str], fails: Flags, unsure: Flags) -> str:
+    """Return the title of a picture of what fails where: in how many of the accounts, or in which one.
+
+    `fails` and `unsure` say of each `noun` (rows) and each of the `accounts` (columns) whether it fails there, and
+    whether something about it could not be decided.
+    """
+    if not fails.size:
+        return "Nothing to judge"
+    failing = int(fails.any(axis=1).sum())
+    known, some_unknown = accounts_of(audit)
+    number = known + some_unknown
+    place = account_in_words(accounts[0]) if number == 1 else f"any of {number:,} accounts"
+    if not failing:
+        undecided = int(unsure.any(axis=1).sum())
+        return f"No {noun} fails in {place}{f', {undecided:,} undecided somewhere' if undecided else ''}"
+    title = f"{failing:,} of {counted(len(fails), noun)} {'fails' if failing == 1 else 'fail'} in"
+    if number == 1:
+        return f"{title} {place}"
+    if failing == 1:
+        return f"{title} {int(fails.any(axis=0).sum()):,} of {number:,} accounts"
+    everywhere = int((fails.sum(axis=1) == number).sum())
+    return f"{title} at least one of {number:,} accounts, {everywhere or 'none'} of them in all"
 
 
 def show_nothing(figure: Figure, audit: Summary, otherwise: str, *, unused_only: bool = False) -> Figure:

@@ -8,7 +8,8 @@ import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import left_to_a_person
-from analyzer.rendering.pictures.audit.control_rows import bottom_of, letters_for, write_controls, write_counts
+from analyzer.rendering.pictures.audit.control_rows import write_controls, write_counts
+from analyzer.rendering.pictures.audit.rows import bottom_of, letters_for
 from analyzer.rendering.pictures.audit.shared import show_nothing, start_figure, waived_by
 from analyzer.rendering.pictures.canvas import FAIL, HATCH, MUTED, PASS, RULE, SHARE_TICKS, UNSURE
 
@@ -44,7 +45,7 @@ def draw(audit: Summary) -> Figure:
         return show_nothing(figure, audit, "There is nothing to judge.")
 
     axes = figure.subplots()
-    figure.subplots_adjust(top=0.77, bottom=bottom_of(audit.checklist, 0.77, 0.15))
+    figure.subplots_adjust(top=0.77, bottom=bottom_of(len(judged), 0.77, 0.15))
     begin = write_controls(figure, axes, audit.checklist)
     columns = {"fail": counts[Status.FAIL], "not checked": counts[Status.NOT_CHECKED], "pass": counts[Status.PASS]}
     end = write_counts(figure, axes, columns | {"judged": judged}, judged, counts["waived"])
@@ -113,9 +114,11 @@ def _draw_scale(axes: Axes) -> None:
 
 def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
     """Return how many controls fail somewhere, and what became of the others."""
-    fail, waived, unsure, _, _ = (segment.counts > 0 for segment in segments)
-    judged = np.array([one["judged"] for one in audit.by_control]) > 0
-    any_waived = np.array([one["waived"] for one in audit.by_control]) > 0
+    once = [number for number in range(len(audit.by_control)) if number not in audit.checklist.repeated]
+    fail, waived, unsure, _, _ = (segment.counts[once] > 0 for segment in segments)
+    judged, any_waived = (
+        np.array([audit.by_control[number][name] for number in once]) > 0 for name in ("judged", "waived")
+    )
     if not judged.any():
         return "Nothing to judge"
     failing, total = int((fail | waived).sum()), len(judged)

@@ -17,6 +17,7 @@ from tests.rendering.pictures.figures import (
     OLD_KEY,
     assert_readable,
     by_account_and_control,
+    cells_of,
     drawn,
     numbers,
     texts,
@@ -27,9 +28,6 @@ from tests.running import Audit, audit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from matplotlib.figure import Figure
-    from matplotlib.text import Text
-
 
 def in_a_cell(counts: dict[str, int]) -> str:
     if counts.get("failing"):
@@ -39,11 +37,6 @@ def in_a_cell(counts: dict[str, int]) -> str:
     if counts.get("waived"):
         return f"({counts['waived']:,})"
     return "0" if counts.get("pass") else DASH
-
-
-def cells_of(figure: Figure) -> dict[tuple[float, float], Text]:
-    """The texts in the cells of a matrix, by column and row; the column of all accounts is the only negative one."""
-    return {text.get_position(): text for text in figure.axes[0].texts if text.get_horizontalalignment() == "center"}
 
 
 @pytest.mark.parametrize("checklist", ["all", "policy", "security-hub", "root's"])

@@ -1,0 +1,208 @@
+"""What each requirement of the benchmark comes to in each account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from analyzer.controls.frameworks import RELATED_IN_WORDS
+from analyzer.controls.vocabulary import MET_IN_WORDS, Met, counted
+from analyzer.evidence.answer import accounts_of
+from analyzer.rendering.pictures import heat
+from analyzer.rendering.pictures.audit.account_columns import (
+    begin_at_most,
+    lay_out_accounts,
+    write_accounts,
+    write_sum_head,
+)
+from analyzer.rendering.pictures.audit.rows import (
+    ABOVE,
+    BELOW,
+    DASH,
+    LETTERS,
+    USUAL_ROWS,
+    bottom_of,
+    scale_rows,
+    write_column,
+    write_heading,
+)
+from analyzer.rendering.pictures.audit.shared import SHOWN_ACCOUNTS, failing_in_words, show_nothing, start_figure
+from analyzer.rendering.pictures.canvas import (
+    FAIL,
+    INK,
+    LEFT,
+    MUTED,
+    PASS_AREA,
+    UNSURE,
+    UNSURE_AREA,
+    break_lines,
+    fit,
+    of_height,
+)
+from analyzer.rendering.pictures.heat import Cell, Look
+from analyzer.rendering.pictures.words import UNKNOWN_IS_ONE, not_shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from analyzer.controls.frameworks import Requirement
+    from analyzer.evidence.summary import Summary
+
+    Codes = npt.NDArray[np.int64]
+
+_MOST_ROWS: Final = 60
+"""Requirements up to which each has a row: the picture grows with them."""
+_USUAL_ROWS: Final = {1: USUAL_ROWS, 2: 9}
+"""By the lines of a row: for how many rows there is room in a picture of the usual height."""
+_NUMBERS: Final = 0.2
+"""The most of the figure's width that numbers take."""
+_TITLES_END: Final = 0.68
+"""Where titles end at the latest,"""
+_GAP: Final = 0.015
+"""the room beside numbers and titles,"""
+_LETTER: Final = 0.0076
+"""and how wide a letter is on average, as parts of the figure's width."""
+_RELATED: Final = " (related)"
+_SIGNS: Final = {
+    Met.FAIL: "\N{BALLOT X}",
+    Met.NOT_CHECKED: "?",
+    Met.MANUAL: "M",
+    Met.PASS_PARTLY: "(\N{CHECK MARK})",
+    Met.PASS: "\N{CHECK MARK}",
+    Met.NOT_APPLICABLE: DASH,
+}
+_FILLS: Final = {Met.FAIL: FAIL, Met.NOT_CHECKED: UNSURE, Met.MANUAL: UNSURE_AREA, Met.PASS: PASS_AREA}
+_LOOKS: Final = [
+    Look(
+        MET_IN_WORDS[met],
+        _SIGNS[met],
+        _FILLS.get(met, "white"),
+        hatched=met is Met.PASS_PARTLY,
+        bare=met is Met.NOT_APPLICABLE,
+        ink=MUTED if met is Met.NOT_APPLICABLE else None,
+    )
+    for met in Met
+]
+"""How cells look, by the code of `Met`."""
+_COUNT: Final = Look("in so many accounts it fails", "", "white", bare=True)
+
+
+class _Rows(NamedTuple):
+    """Requirements (rows) by account (columns, those where most of them fail first)."""
+
+    requirements: list[Requirement]
+    accounts: list[str]
+    met: Codes
+    """Codes of `Met`."""
+
+    def fails(self) -> npt.NDArray[np.bool_]:
+        """Return which requirement fails in which account."""
+        return np.isin(self.met, [Met.FAIL.code])
+
+    def unsure(self) -> npt.NDArray[np.bool_]:
+        """Return which requirement could not be decided in which account."""
+        return np.isin(self.met, [Met.NOT_CHECKED.code, Met.MANUAL.code])
+
+
+def draw(audit: Summary) -> Figure:
+    """Draw what each requirement of the benchmark comes to in each account."""
+    every = _worst_first(audit)
+    shown = _shown(every)
+    count, heads = len(shown.requirements), shown.accounts[:SHOWN_ACCOUNTS]
+    title = failing_in_words(audit, "requirement", every.accounts, every.fails(), every.unsure())
+    end = min(begin_at_most(len(heads)) - _GAP, _TITLES_END)
+    lines = _lines_of(shown.requirements, end)
+    height = 1 + (1 - ABOVE - BELOW) * max(count / _USUAL_ROWS[lines] - 1, 0)
+    figure = start_figure(audit, title, _notes(audit, every, shown), height=height)
+    if not every.met.size:
+        return show_nothing(figure, audit, "No control that was judged is of a requirement of the benchmark.")
+
+    axes = figure.subplots()
+    top = 1 - of_height(figure, ABOVE)
+    bottom = bottom_of(count, top, of_height(figure, BELOW))
+    figure.subplots_adjust(top=top, bottom=bottom)
+    scale_rows(axes, count)
+    label = audit.checklist.numbers_of.heading_beside_titles
+    begin = _write_requirements(figure, axes, shown.requirements, label, end, lines) + _GAP
+    columns = lay_out_accounts(figure, axes, begin, len(heads), len(shown.accounts))
+    used = heat.draw_cells(figure, axes, _cells(shown.met[:, : len(heads)]), columns.each, letters=LETTERS)
+    write_accounts(figure, axes, heads, columns.each)
+    if columns.all:
+        sums = (Cell(row, 0, _COUNT, f"{n:,}", "white") for row, n in enumerate(shown.fails().sum(axis=1).tolist()))
+        heat.draw_cells(figure, axes, sums, columns.all, letters=LETTERS, filled=False)
+        write_sum_head(figure, axes, "accounts\nit fails in", columns.all)
+    legend = [look for look in _LOOKS if look in used]
+    heat.draw_legend(figure, legend, bottom - of_height(figure, 0.036))
+    return figure
+
+
+def _worst_first(audit: Summary) -> _Rows:
+    """Return all requirements in the framework's order, by all accounts, those where most of them fail first."""
+    shape = (len(audit.requirements), len(audit.accounts))
+    met = np.array([one.met for one in audit.requirements], np.int64).reshape(shape)
+    failing, unsure = ((met == code.code).sum(axis=0) for code in (Met.FAIL, Met.NOT_CHECKED))
+    order = np.lexsort((audit.accounts, -unsure, -failing))
+    accounts = [audit.accounts[place] for place in order]
+    return _Rows([one.requirement for one in audit.requirements], accounts, met[:, order])
+
+
+def _shown(every: _Rows) -> _Rows:
+    """Return the rows for which there is room: those that fail in most accounts, in the framework's order."""
+    failing, unsure = every.fails().sum(axis=1), every.unsure().sum(axis=1)
+    rows = np.sort(np.lexsort((-unsure, -failing))[:_MOST_ROWS])
+    return every._replace(requirements=[every.requirements[row] for row in rows], met=every.met[rows])
+
+
+def _lines_of(requirements: Sequence[Requirement], end: float) -> int:
+    """Return how many lines the titles need, two at most: an estimate, before there is a figure to measure them in."""
+    number = max((len(one.number) for one in requirements), default=0) * _LETTER
+    title = max((len(one.title + _mark(one)) for one in requirements), default=0) * _LETTER
+    few = len(requirements) <= _USUAL_ROWS[2]
+    return 2 if few or LEFT + min(number, _NUMBERS) + _GAP + title > end else 1
+
+
+def _mark(requirement: Requirement) -> str:
+    return _RELATED if requirement.is_related else ""
+
+
+def _write_requirements(  # noqa: PLR0913 - what is written, where, and how much room there is
+    figure: Figure, axes: Axes, requirements: Sequence[Requirement], label: str, end: float, lines: int
+) -> float:
+    """Write numbers and titles to the left of `axes` and return where they end, as a part of the figure.
+
+    Titles have so many `lines` at most, which do not pass `end`; what has no room is left out at a word.
+    """
+    heading = write_heading(figure, axes, LEFT, label)
+    numbers = write_column(figure, axes, LEFT, 0, [one.number for one in requirements], fontsize=LETTERS, color=MUTED)
+    begin = LEFT + _GAP + max(fit(figure, numbers, _NUMBERS), fit(figure, [heading], _NUMBERS))
+    write_heading(figure, axes, begin, "requirement")
+    titles = write_column(figure, axes, begin, 0, [one.title for one in requirements], fontsize=LETTERS, color=INK)
+    for one, title in zip(requirements, titles, strict=True):
+        break_lines(figure, title, end - begin, lines, _mark(one))
+    return begin + fit(figure, titles, end - begin)
+
+
+def _cells(met: Codes) -> Iterator[Cell]:
+    for (row, column), code in np.ndenumerate(met):
+        look = _LOOKS[code]
+        yield Cell(row, column, look, look.example, look.fill)
+
+
+def _notes(audit: Summary, every: _Rows, shown: _Rows) -> list[str]:
+    notes = []
+    if waived := audit.totals["waived"]:
+        notes.append(f"Also counted: {counted(waived, 'waived finding')}.")
+    further = int(every.fails()[:, SHOWN_ACCOUNTS:].sum())
+    notes += not_shown(len(every.accounts[SHOWN_ACCOUNTS:]), counted(further, "failing requirement"))
+    if rest := len(every.requirements) - len(shown.requirements):
+        notes.append(f"Not shown: {counted(rest, 'requirement')} that fail in no more accounts (requirements.parquet).")
+    if accounts_of(audit)[1]:
+        notes.append(UNKNOWN_IS_ONE)
+    if any(one.is_related for one in shown.requirements):
+        notes.append(RELATED_IN_WORDS)
+    return notes
