@@ -17,7 +17,7 @@ import typer
 
 from analyzer.cli import values
 from analyzer.errors import UsageError, known
-from analyzer.rendering.registry import DUE_WITHIN, ENGINES, TABLES, default_formats, formats_of
+from analyzer.rendering.registry import ENGINES, TABLES, default_formats, formats_of
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
@@ -80,17 +80,6 @@ WorkbookRows = Annotated[
     ),
 ]
 ROWS_OF_A_SHEET: int = 100_000
-DueWithin = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        min=1,
-        max=36_500,
-        help="List what passes and will fail within so many days of the reference instant if nothing changes. Without "
-        f"it, what does within {DUE_WITHIN} days is counted.",
-        show_default=False,
-    ),
-]
 FailOn = Annotated[
     str,
     typer.Option(
@@ -269,7 +258,6 @@ class AuditEvidence(Evidence):
     tables: Annotated[
         list[str], typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}.")
     ] = field(default_factory=lambda: list(TABLES))
-    due_within: DueWithin = None
 
     def chosen_tables(self) -> list[str]:
         """Return the chosen tables in their own order. Raises UsageError for names that are none."""

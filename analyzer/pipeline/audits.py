@@ -57,13 +57,14 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     options: Options = Options(),  # noqa: B008 - frozen
     where: Engine = LOCAL,
     with_worst: bool = True,
+    with_due: bool = False,
     progress: Progress = SILENT,
 ) -> Run[Summary]:
     """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
 
-    `tables` are left whatever the formats; `with_worst` has the `notable` findings of the run picked out. Raises
-    InputError where nothing is left to judge or a reference instant is missing, and OutputError where `output` cannot
-    be written or holds what credreport did not write.
+    `tables` are left whatever the formats; `with_worst` has the `notable` findings of the run picked out, and with
+    `with_due` what comes due as well. Raises InputError where nothing is left to judge or a reference instant is
+    missing, and OutputError where `output` cannot be written or holds what credreport did not write.
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     size, limits = judged_together(len(settings.checklist.checks)), settings.limits
@@ -84,7 +85,8 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
             raise
         storage.remove(place, SPOOL)
         files = finish(evidence, manifested, place, formats, options, progress)
-        worst = _notable(evidence, options.due_within) if with_worst else {}
+        days = options.due_within if with_due else None
+        worst = _notable(evidence, days) if with_worst else {}
         found = Run(
             output, files, evidence.summary, to_pandas(evidence.table("issues")), worst, left_at(evidence, output)
         )
@@ -92,11 +94,12 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     return found
 
 
-def _notable(evidence: EvidenceSet, days: int) -> dict[str, tuple[pa.Table, int]]:
+def _notable(evidence: EvidenceSet, days: int | None) -> dict[str, tuple[pa.Table, int]]:
     """Return the findings that need a look, and what comes due within so many days, where some does."""
     checklist = evidence.settings.checklist
-    some = bool(due_by_check(evidence.summary, days))
-    return notable(evidence, checklist, (soonest_first(), comes_due(checklist, days)) if some else None)
+    if days is None or not due_by_check(evidence.summary, days):
+        return notable(evidence, checklist)
+    return notable(evidence, checklist, (soonest_first(), comes_due(checklist, days)))
 
 
 def judge_reports(

@@ -42,10 +42,31 @@ class AuditShowing(Showing):
     ] = False
 
     verbose: Verbose = False
+    due_within: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=36_500,
+            help="List what passes and will fail within so many days of the reference instant if nothing changes. Without "
+            f"it, what does within {DUE_WITHIN} days is counted.",
+            show_default=False,
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.json_all:
             object.__setattr__(self, "as_json", True)
+
+    @property
+    def days_ahead(self) -> int:
+        """The days in which something comes due."""
+        return self.due_within or DUE_WITHIN
+
+    @property
+    def lists_due(self) -> bool:
+        """Whether what comes due is listed, and not only counted."""
+        return self.verbose or self.due_within is not None
 
     def tables(self, evidence: AuditEvidence) -> list[str]:
         """Return the tables to write. Raises UsageError where all findings are wanted and not to be written."""
@@ -54,17 +75,17 @@ class AuditShowing(Showing):
             raise UsageError("--json-all: --tables leaves the findings out", "name findings in --tables as well")
         return tables
 
-    def draw(self, run: "Run[Summary]", ending: Ending, due_within: int | None) -> None:
+    def draw(self, run: "Run[Summary]", ending: Ending) -> None:
         """Print an audit as words and tables."""
         from analyzer.cli.screen.audit import show_audit  # noqa: PLC0415 - what loads pandas is not for --help
 
-        show_audit(run, ending, due_within=due_within, verbose=self.verbose)
+        show_audit(run, ending, days_ahead=self.days_ahead, lists_due=self.lists_due, verbose=self.verbose)
 
-    def facts(self, run: "Run[Summary]", ending: Ending, due_within: int) -> dict[str, Any]:
+    def facts(self, run: "Run[Summary]", ending: Ending) -> dict[str, Any]:
         """Return the counts of an audit, what comes due, and what makes its exit code, as plain data."""
         from analyzer.evidence.due import due_facts  # noqa: PLC0415
 
-        due = due_facts(run.summary, due_within)
+        due = due_facts(run.summary, self.days_ahead)
         return run.summary.facts | {"due": due, "exit_reason": ending.reason(run.summary)}
 
     def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:
@@ -113,7 +134,6 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     which, formats, tables = snapshots.chosen(), evidence.chosen(), showing.tables(evidence)
     account, where = judging.account(), engine.chosen(paths, evidence.output)
     checklist, times = judging.checklist(), judging.times()
-    due_within = evidence.due_within or DUE_WITHIN
     ending = Ending(values.severity(fail_on), strict, exit_zero)
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
@@ -125,11 +145,11 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             evidence.output,
             formats=formats,
             tables=tables,
-            options=pipeline.Options(evidence.workbook_rows, beside, due_within),
+            options=pipeline.Options(evidence.workbook_rows, beside, showing.days_ahead),
             where=pipeline.Engine(*where),
             with_worst=showing.progress,
+            with_due=showing.lists_due,
             progress=bars,
         )
-    facts = partial(showing.facts, run, ending, due_within)
-    draw = partial(showing.draw, run, ending, evidence.due_within)
+    facts, draw = partial(showing.facts, run, ending), partial(showing.draw, run, ending)
     return end(ending.code(run.summary), facts, run, draw, showing, exit_zero=exit_zero, rows=showing.findings(run))

@@ -33,12 +33,11 @@ from analyzer.evidence.answer import (
     scope,
     unknown_age,
 )
-from analyzer.evidence.due import due_in_words
+from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.schema import to_pandas
 from analyzer.evidence.worst import DUE, GRAVE, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
-from analyzer.rendering.registry import DUE_WITHIN
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,27 +71,35 @@ class _Share(NamedTuple):
     """Whether credentials are counted by kind, and it is said in full what was not read: it has to be mended."""
 
 
+class _Due(NamedTuple):
+    """The days ahead in which something comes due, and whether that is listed."""
+
+    days: int
+    is_listed: bool
+
+
 _EVERYTHING: Final = _Share(MOST_SHOWN, 1_000)
 
 
-def show_audit(run: Run[Summary], ending: Ending, *, due_within: int | None, verbose: bool) -> None:
+def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due: bool, verbose: bool) -> None:
     """Print the controls, the worst findings and data issues, where the files are, and the answer as the last thing.
 
-    Of lists so much is shown that all fits one screen; with `verbose`, all that the evidence set keeps ready.
-    `due_within` are the days ahead in which something comes due, where someone asked for it to be listed.
+    Of lists so much is shown that all fits one screen; with `verbose`, all that the evidence set keeps ready. What
+    comes due within `days_ahead` is counted, or listed where `lists_due`.
     """
     console = open_console()
+    due = _Due(days_ahead, is_listed=lists_due)
     if verbose:
-        _show(console, run, ending, _EVERYTHING, due_within)
+        _show(console, run, ending, _EVERYTHING, due)
         return
     every = len(run.summary.checklist.checks)
     shares = [_Share(most, every) for most in range(MOST_SHOWN, 0, -1)]
     shares += [_Share(1, most) for most in range(every - 1, 2, -1)]
     shares += [_Share(1, most, in_full=False) for most in range(every, 0, -1)]
-    show_what_fits(console, shares, lambda on, share: _show(on, run, ending, share, due_within))
+    show_what_fits(console, shares, lambda on, share: _show(on, run, ending, share, due))
 
 
-def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, due_within: int | None) -> None:
+def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, due: _Due) -> None:
     """Print everything, of each list as much as its share is."""
     audit, verbose = run.summary, share is _EVERYTHING
     for line in (scope(audit), *checklist_in_words(audit.checklist)):
@@ -107,17 +114,17 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, du
         console.print()
         _show_controls(console, audit, share)
     _show_worst(console, run, share.most, verbose=verbose)
-    if verbose or due_within:
-        _show_due(console, run, share.most, due_within or DUE_WITHIN)
+    if due.is_listed:
+        _show_due(console, run, share.most, due.days)
     _show_waivers(console, run, share.most)
     show_issues(console, audit, run.issues, None if verbose else share.most, in_full=share.in_full)
     if verbose:
         show_files(console, run)
-    _show_answer(console, run, ending, counts_due=not (verbose or due_within))
+    _show_answer(console, run, ending, due)
 
 
-def _show_answer(console: Console, run: Run[Summary], ending: Ending, *, counts_due: bool) -> None:
-    """Print the answer, how much comes due where `counts_due`, what makes the exit code, and the file to open."""
+def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due) -> None:
+    """Print the answer, how much comes due, what makes the exit code, and the file to open."""
     audit = run.summary
     counts = audit.unused or audit.totals
     worst = Status.FAIL if counts[Status.FAIL] else Status.NOT_CHECKED if counts[Status.NOT_CHECKED] else Status.PASS
@@ -129,8 +136,8 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, *, counts_
         print_line(console, line, style or ("bold" if number == 0 else ""))
     if age := unknown_age(audit):
         print_line(console, age, STYLES[Status.NOT_CHECKED])
-    if counts_due and DUE in run.notable:
-        print_line(console, f"{due_in_words(audit, DUE_WITHIN)} (--due-within {DUE_WITHIN} lists them).")
+    if not due.is_listed and due_by_check(audit, due.days):
+        print_line(console, f"{due_in_words(audit, due.days)} (--due-within {due.days} lists them).")
     print_line(console, ending.reason(audit))
     print_line(console, where_to_look(run))
 
