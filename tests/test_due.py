@@ -184,6 +184,9 @@ def test_audit_counts_what_comes_due_and_lists_it_where_asked(folder: Path) -> N
         folder, "--format", "parquet", "--due-within", "3"
     )
     facts = json.loads(audit(folder, "--format", "parquet", "--due-within", "30", "--json"))["due"]
+    shown = json.loads(run("show", "out", "--due-within", "30", "--json", cwd=folder).stdout)["findings"]
+    assert facts.pop("findings") == sorted(shown, key=lambda row: row["fails_at"])
+    assert len(shown) == 3
     assert facts == {
         "within_days": 30,
         "count": 3,
@@ -198,8 +201,10 @@ def test_of_every_snapshot_nothing_comes_due(folder: Path) -> None:
     done = run("audit", "in", "-o", "out", "--every-snapshot", "--format", "ics", cwd=folder)
     assert done.returncode == 2
     assert "--format ics: every snapshot was judged (--every-snapshot)" in done.stderr
-    told = run("audit", "in", "-o", "out", "--every-snapshot", "--format", "parquet", "--due-within", "9", cwd=folder)
-    assert "if nothing changes" not in told.stdout
+    options = ("--every-snapshot", "--format", "parquet", "--due-within", "9")
+    assert "if nothing changes" not in run("audit", "in", "-o", "out", *options, cwd=folder).stdout
+    facts = json.loads(run("audit", "in", "-o", "out", *options, "--json", cwd=folder).stdout)
+    assert facts["due"] == {"within_days": 9, "count": 0, "by_control": [], "findings": []}
 
 
 def test_show_lists_what_comes_due_soonest_first(folder: Path) -> None:

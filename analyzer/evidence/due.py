@@ -8,16 +8,21 @@ import numpy as np
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.checks import check_of
+from analyzer.evidence.schema import FINDINGS, stacked
 from analyzer.evidence.tally import Tally, counts_of
 from analyzer.evidence.worst import Choice, Rank, positions_of
 from analyzer.reading.columns import NO_TIME, micros_of
 from analyzer.reading.times import DAY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
+    import pandas as pd
     import pyarrow as pa
 
     from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
 
 
@@ -68,6 +73,19 @@ def comes_due(checklist: Checklist, days: int, *, every_check: bool = False) -> 
         return due
 
     return Choice(("fails_at", "as_of", "control", "requirement"), of)
+
+
+def due_rows(evidence: EvidenceSet, days: int, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the findings of a set that come due within so many days, the soonest first; with `columns`, these alone.
+
+    No row where every snapshot was judged: see `due_by_check`.
+    """
+    settings = evidence.settings
+    some = [] if settings.every_snapshot else evidence.rows_where("findings", comes_due(settings.checklist, days))
+    found = [batch if columns is None else batch.select(list(columns)) for batch in some]
+    names = FINDINGS.names if columns is None else columns
+    rows = stacked(found or [FINDINGS.empty_table().select(list(names))])
+    return rows.sort_values("fails_at", kind="stable", ignore_index=True)
 
 
 def soonest_first() -> Rank:

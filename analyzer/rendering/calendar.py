@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from analyzer import __version__
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import InputError, printable
-from analyzer.evidence.due import comes_due, due_in_words
+from analyzer.evidence.due import due_in_words, due_rows
 from analyzer.evidence.plain import iso
-from analyzer.evidence.schema import stacked
 from analyzer.evidence.seal import PROGRAM
 from analyzer.reading.columns import records
 
@@ -69,12 +68,8 @@ def _calendar(description: str) -> Calendar:
 
 def _events(evidence: EvidenceSet, checklist: Checklist, days: int) -> Iterator[Event]:
     """Yield an event for each finding that comes due, the soonest first."""
-    tables = list(evidence.rows_where("findings", comes_due(checklist, days), _COLUMNS))
-    if not tables:
-        return
-    found = stacked(tables).sort_values("fails_at", kind="stable")
     seen: Counter[str] = Counter()
-    for row in records(found):
+    for row in records(due_rows(evidence, days, _COLUMNS)):
         check = checklist.checks[checklist.positions[row["control"], row["requirement"]]]
         subject = _digest(row)
         yield _event(row, check, f"{subject}-{seen[subject]}" if seen[subject] else subject)

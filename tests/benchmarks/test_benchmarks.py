@@ -72,11 +72,13 @@ def test_growth_is_measured(tmp_path: Path) -> None:
     assert growth(tmp_path, runs=1, fleets=[(1, 5), (2, 5)]).count(" s |") == 8
 
 
+@pytest.mark.slow
 def test_daily_and_default_are_measured(tmp_path: Path) -> None:
     assert daily(tmp_path, runs=1, fleet=(3, 5)).count(" s |") == 4
     assert default(tmp_path, runs=1, fleets=[(3, 5), (2, 5)]).count(" s |") == 8
 
 
+@pytest.mark.slow
 def test_a_year_is_measured(tmp_path: Path) -> None:
     told = year(tmp_path, runs=1, fleet=(2, 5), days=9)
     assert "18 reports: a daily one of 2 accounts of 5 users, for 9 days" in told

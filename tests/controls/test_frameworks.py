@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+import analyzer
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.frameworks import FRAMEWORKS, newest_cis
@@ -225,3 +231,21 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "cannot read the framework" in done.stderr
     write(tmp_path / "latin.toml", OWN.replace("Ltd", "Société").encode("latin-1"))
     assert "not UTF-8" in run("controls", "--benchmark", str(tmp_path / "latin.toml")).stderr
+
+
+def test_a_newer_version_of_cis_is_one_more_file(tmp_path: Path) -> None:
+    """A file beside the others is all that it takes: its numbers are shown, and older files are listed as before."""
+    package = tmp_path / "analyzer"
+    shutil.copytree(Path(analyzer.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    folder = package / "controls/frameworks"
+    text = (folder / "cis-7.0.toml").read_text(encoding="utf-8")
+    text = text.replace('"cis-7.0"', '"cis-10.0"').replace('"7.0"', '"10.0"').replace('"2.11"', '"9.9"')
+    (folder / "cis-10.0.toml").write_text(text, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for arguments, controls in ((["9.9"], ["unused-credentials"]), (["9.9", "--benchmark", "cis-10"], None)):
+        command = [sys.executable, "-m", "analyzer", "controls", *arguments, "--json"]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False, text=True)
+        if controls is None:
+            assert "did you mean 'cis-10.0'" in done.stderr
+        else:
+            assert [one["id"] for one in json.loads(done.stdout)] == controls

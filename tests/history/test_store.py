@@ -527,7 +527,9 @@ STRIDE = 5
 """Of this many steps about one is tried; 1 tries them all."""
 
 
-@pytest.mark.parametrize("begin", ["store", "nothing", "no exchange"])
+@pytest.mark.parametrize(
+    "begin", ["store", *(pytest.param(begin, marks=pytest.mark.slow) for begin in ("nothing", "no exchange"))]
+)
 def test_a_killed_ingest_leaves_the_old_state_or_the_new_one(tmp_path: Path, begin: str) -> None:
     names = fleet(tmp_path / "in")
     if begin != "nothing":

@@ -48,8 +48,8 @@ class AuditShowing(Showing):
             metavar="N",
             min=1,
             max=36_500,
-            help="List what passes and will fail within so many days of the reference instant if nothing changes. Without "
-            f"it, what does within {DUE_WITHIN} days is counted.",
+            help="List what passes and will fail within so many days of the reference instant if nothing changes. "
+            f"Without it, what does within {DUE_WITHIN} days is counted.",
             show_default=False,
         ),
     ] = None
@@ -83,9 +83,14 @@ class AuditShowing(Showing):
 
     def facts(self, run: "Run[Summary]", ending: Ending) -> dict[str, Any]:
         """Return the counts of an audit, what comes due, and what makes its exit code, as plain data."""
-        from analyzer.evidence.due import due_facts  # noqa: PLC0415
+        from analyzer.evidence.due import due_facts, due_rows  # noqa: PLC0415
+        from analyzer.evidence.plain import plain_rows  # noqa: PLC0415
 
         due = due_facts(run.summary, self.days_ahead)
+        if self.lists_due:
+            left = run.evidence
+            is_there = left is not None and "findings" in left.files
+            due["findings"] = plain_rows(due_rows(left, self.days_ahead)) if left and is_there else None
         return run.summary.facts | {"due": due, "exit_reason": ending.reason(run.summary)}
 
     def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:

@@ -100,8 +100,11 @@ def test_the_title_by_control_adds_up(planned: Callable[..., Audit], checklist: 
     result = planned(checklist, ODD, 120)
     said = title(result, "status")
     fails, total, *_ = numbers(said)
-    assert fails == sum(counts["fail"] > 0 for counts in result.by_control)
-    assert total == len(result.checklist.checks)
+    # A control that is judged by two limits counts once, by the stricter one.
+    ids = [one.control.id for one in result.checklist.checks]
+    once = [counts for at, counts in enumerate(result.by_control) if ids[at] not in ids[:at]]
+    assert fails == sum(counts["fail"] > 0 for counts in once)
+    assert total == len(set(ids))
     others = re.sub(r"\(.*?\)", "", said).partition(";")[2]
     assert fails + sum(numbers(others)) == total
 
