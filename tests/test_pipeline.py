@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from tests.audits import AS_OF, ODD, made_up
 from tests.rendering.sets import settings
 from tests.reports import ACCOUNT, csv_of, key, root, user, write
 from tests.running import Settings
+from tests.slices import sliced
 from tests.test_road import by_itself
 
 if TYPE_CHECKING:
@@ -80,8 +82,7 @@ def formats_in(folder: Path) -> dict[str, str]:
 # --- render gives what audit gives ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("rows", [3, 100_000])
+@pytest.mark.parametrize(("engine", "rows"), sliced(product(ENGINES, [3, 100_000]), every=3))
 def test_render_gives_the_very_bytes_of_audit(fleet: list[str], tmp_path: Path, engine: str, rows: int) -> None:
     options, where = Options(workbook_rows=rows), ENGINES[engine]
     at_once = leave(fleet, tmp_path / "at once", FORMATS, options=options, where=where)

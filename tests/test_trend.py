@@ -347,7 +347,7 @@ CHECKLISTS: Final = (
     st.booleans(),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 def test_the_trend_is_what_compare_says_of_the_two_snapshots(
     fleet: dict[str, dict[str, Snapshot]],
     form: str,

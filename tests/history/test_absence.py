@@ -229,7 +229,7 @@ def shown(life: Life, at: datetime, hidden: Collection[str], form: str) -> tuple
     return f"{name}.csv", f"{text}\nzoe,arn:aws:iam::1111"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(deadline=None)
 @given(seed=st.integers(0, 60), dice=st.randoms(use_true_random=False), span=st.sampled_from([(10, 40), (3, 110)]))
 def test_events_are_those_that_two_reports_show(seed: int, dice: random.Random, span: tuple[int, int]) -> None:
     life = simulate(seed, account=ACCOUNT, start=START, days=120, users=8)
@@ -245,7 +245,7 @@ def test_events_are_those_that_two_reports_show(seed: int, dice: random.Random, 
     assert gone <= true, "what is said to be gone is gone"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(deadline=None)
 @given(seed=st.integers(0, 60), dice=st.randoms(use_true_random=False), form=st.sampled_from(["cut", "filtered"]))
 def test_between_two_whole_reports_another_one_that_lacks_users_makes_nothing_up(
     seed: int, dice: random.Random, form: str

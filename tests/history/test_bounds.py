@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from tests.history.running import followed, history
 from tests.history.simulator import simulate
 from tests.history.truth import truth
 from tests.reports import COLUMNS_16, COLUMNS_22, csv_of, key, password, root, user, write
+from tests.slices import sliced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,8 +47,7 @@ def holding(spans: list[Span], row: dict[str, Any]) -> list[tuple[datetime, date
     return list(zip(opened, closed, strict=False))
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("spacing", [3, 17, 31, 61])
+@pytest.mark.parametrize(("seed", "spacing"), sliced(product(range(4), [3, 17, 31, 61]), every=5))
 def test_the_bounds_hold_the_true_instants_of_every_control(tmp_path: Path, seed: int, spacing: int) -> None:
     life = simulate(seed, account=ACCOUNT, start=START, days=200, users=5)
     for day in range(0, 200, spacing):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from analyzer.reading.columns import NO_TIME
 from analyzer.reading.issues import IssueLog
 from tests.history.simulator import Expected, expected_events, simulate
 from tests.reports import codes, csv_of, key, password, read, root, user, write
+from tests.slices import sliced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,8 +42,9 @@ def as_expected(events: pd.DataFrame) -> set[Expected]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("days", [(10, 11), (10, 40), (3, 110), (30, 30)])
+@pytest.mark.parametrize(
+    ("seed", "days"), sliced(product(range(12), [(10, 11), (10, 40), (3, 110), (30, 30)]), every=5)
+)
 def test_the_truth_is_recovered(tmp_path: Path, seed: int, days: tuple[int, int]) -> None:
     life = simulate(seed, account=ACCOUNT, start=START, days=120, users=8)
     first, second = (START + timedelta(days=day) for day in days)

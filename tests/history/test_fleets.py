@@ -21,6 +21,7 @@ from tests.history.loading import load
 from tests.history.running import compare, compare_stored, history
 from tests.history.simulator import simulate
 from tests.reports import write
+from tests.slices import sliced
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = (20, 50, 80)
@@ -49,7 +50,7 @@ def plain(table: pd.DataFrame) -> list[list[str]]:
     return sorted(table.astype("str").fillna("-").to_numpy().tolist())
 
 
-@pytest.mark.parametrize("rows", [1, 40, 10**6])
+@pytest.mark.parametrize("rows", sliced([40, 1, 10**6], every=3))
 def test_batches_hold_whole_accounts_and_lose_nothing(fleet: Path, rows: int) -> None:
     log = IssueLog()
     batches = list(by_accounts(fleet / "store", log=log, rows=rows))
@@ -63,7 +64,7 @@ def test_batches_hold_whole_accounts_and_lose_nothing(fleet: Path, rows: int) ->
     assert span(fleet / "store") == (START + timedelta(days=DAYS[0]), START + timedelta(days=DAYS[-1]))
 
 
-@pytest.mark.parametrize("series", [(), "monthly"])
+@pytest.mark.parametrize("series", ["monthly", pytest.param((), marks=pytest.mark.slow)])
 def test_history_is_the_same_from_the_store_and_from_reports(fleet: Path, series: tuple[()] | str) -> None:
     from_reports = history([str(fleet / str(day)) for day in DAYS], SETTINGS, series=series)
     from_store = history([], SETTINGS, store=fleet / "store", series=series)

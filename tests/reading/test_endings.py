@@ -49,7 +49,8 @@ def test_a_file_that_ends_in_the_middle_of_a_cell(tmp_path: Path, column: str, c
     text = text[: text.rindex(",") + 1] + quote + cell
     assert cuts(tmp_path, text) == [(4, column, cell)]
     assert cuts(tmp_path, text + quote + "\n") == []
-    ran = run("audit", write(tmp_path / "2026-10-31.csv", text), "-o", tmp_path / "out")
+    path = write(tmp_path / "2026-10-31.csv", text)
+    ran = run("audit", path, "-o", tmp_path / "out", "--format", "parquet")
     assert ran.returncode == 3
     assert "the file ends in the middle of a cell: rows after it are missing" in ran.stdout + ran.stderr
 
