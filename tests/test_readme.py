@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -45,16 +46,28 @@ def test_the_readme_has_the_figures_of_the_benchmarks() -> None:
         assert re.search(rf"\| {re.escape(figure)}(?: x)? \|", measured), figure
 
 
+PROGRAM = Path(sys.executable).with_name("credreport")
+
+
+@cache
+def evidence() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder with the evidence of the samples, which is made once."""
+    folder = tempfile.TemporaryDirectory()
+    shutil.copytree(ROOT / "sample_reports", Path(folder.name) / "sample_reports")
+    audited = [str(PROGRAM), "audit", "sample_reports", "-o", "evidence"]
+    subprocess.run(audited, cwd=folder.name, capture_output=True, check=False)
+    return folder
+
+
 def printed(command: str) -> str:
     """Return what `command` prints, run beside a copy of the samples."""
     script, *arguments = command.split()
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "sample_reports", Path(folder) / "sample_reports")
         environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1"}
-        program = Path(sys.executable).with_name(script)
+        program = PROGRAM.with_name(script)
         if arguments[0] in {"render", "verify", "show"}:
-            audited = [str(program), "audit", "sample_reports", "-o", "evidence"]
-            subprocess.run(audited, cwd=folder, capture_output=True, check=False, env=environment)
+            shutil.copytree(Path(evidence().name) / "evidence", Path(folder) / "evidence")
         if "--store history" in command and arguments[0] != "ingest":
             ingest = [str(program), "ingest", "sample_reports", "--store", "history"]
             subprocess.run(ingest, cwd=folder, capture_output=True, check=True, env=environment)

@@ -91,6 +91,7 @@ def test_stages_are_measured(tmp_path: Path) -> None:
     assert told.count(" ms |") == 6
 
 
+@pytest.mark.slow
 def test_start_is_measured(tmp_path: Path) -> None:
     assert start(tmp_path, runs=1).count(" s |") == 12
 

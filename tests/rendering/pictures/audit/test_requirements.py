@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from tests.audits import AS_OF, ODD
 from tests.rendering.pictures.figures import DASH, OLD_KEY, assert_readable, cells_of, drawn, policy_in, texts, title
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, user, write
 from tests.running import audit
+from tests.slices import sliced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,9 +152,10 @@ def test_every_status_has_a_sign_and_a_look_that_the_legend_explains(tmp_path: P
     assert [sign for sign, _, hatched in looks if hatched] == [SIGNS["pass_partly"]]
 
 
-@pytest.mark.parametrize("many", [0, 700])
-@pytest.mark.parametrize("number", ["1.", "nist-800-171r2 AC-2(3)(ii)(B)."])
-@pytest.mark.parametrize("requirements", [1, 40, 70])
+@pytest.mark.parametrize(
+    ("many", "number", "requirements"),
+    sliced(product([0, 700], ["1.", "nist-800-171r2 AC-2(3)(ii)(B)."], [40, 1, 70]), every=5),
+)
 def test_many_requirements_and_long_numbers_are_readable(
     audit_of: Callable[..., Audit], tmp_path: Path, requirements: int, number: str, many: int
 ) -> None:
