@@ -120,7 +120,8 @@ def test_what_is_counted_is_what_the_findings_say(
 
 def test_no_calendar_has_a_name_for_the_instant(tmp_path: Path) -> None:
     """A limit that ends after the year 9999 has no instant."""
-    row = user("far", **key(rotated="9990-01-01T00:00:00Z"))
+    cells = password(changed="9990-01-01T00:00:00Z") | {"password_next_rotation": "9999-12-31T23:59:59.5Z"}
+    row = user("far", **key(rotated="9990-01-01T00:00:00Z"), **cells)
     write(tmp_path / "in/9990-02-01_111122223333.csv", csv_of(row))
     done = run(
         "audit",
@@ -137,8 +138,12 @@ def test_no_calendar_has_a_name_for_the_instant(tmp_path: Path) -> None:
     )
     assert "Traceback" not in done.stderr
     rows = parquet.read_table(tmp_path / "out/findings.parquet").to_pylist()
-    (unused,) = (row for row in rows if row["control"] == "unused-credentials")
-    assert (unused["status"], unused["fails_at"]) == ("pass", None)
+    unused = [row for row in rows if row["control"] == "unused-credentials"]
+    assert [(row["status"], row["fails_at"]) for row in unused] == [("pass", None)] * 2
+    (expiry,) = (row for row in rows if row["control"] == "expired-password-in-use")
+    assert expiry["fails_at"] == datetime(9999, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC)
+    done = run("render", "out", "--format", "ics", "--due-within", "36500", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
     (rotation,) = (row for row in rows if row["control"] == "access-key-rotation")
     assert rotation["fails_at"] == datetime(9990, 4, 1, 0, 0, 0, 1, tzinfo=UTC)
 
@@ -174,13 +179,15 @@ def audit(folder: Path, *options: str) -> str:
 
 def test_audit_counts_what_comes_due_and_lists_it_where_asked(folder: Path) -> None:
     told = audit(folder, "--format", "parquet")
-    assert "2 findings that pass fail within 14 days if nothing changes: 2 unused-credentials" in told
+    assert "2 findings pass now and fail within 14 days if nothing changes: 2 unused-credentials" in told
     assert "passes until" not in told
     listed = audit(folder, "--format", "parquet", "--due-within", "7")
-    assert "Passes, and fails within 7 days if nothing changes\n  111122223333 soon access_key_1 unused-cred" in listed
+    assert (
+        "Passes now, and fails within 7 days if nothing changes\n  111122223333 soon access_key_1 unused-cred" in listed
+    )
     assert "passes until 2026-11-04T10:15:00Z; last used 2026-09-20, 41 days" in listed
     assert "2026-11-09" not in listed
-    assert "Nothing that passes fails within 3 days if nothing changes." in audit(
+    assert "Nothing that passes now fails within 3 days if nothing changes." in audit(
         folder, "--format", "parquet", "--due-within", "3"
     )
     facts = json.loads(audit(folder, "--format", "parquet", "--due-within", "30", "--json"))["due"]
@@ -232,7 +239,7 @@ def test_the_workbook_has_the_instant_and_the_counts(folder: Path) -> None:
     assert len(told) == sum(row["fails_at"] is not None for row in stored) > 3
     assert told["soon", "unused-credentials"] == datetime(2026, 11, 4, 10, 15)  # noqa: DTZ001 - Excel knows no zones
     cells = [row[:3] for row in book["Summary"].iter_rows(values_only=True)]
-    title = "Passes, and fails within 30 days if nothing changes (sheet Findings, fails_at)"
+    title = "Passes now, and fails within 30 days if nothing changes (sheet Findings, fails_at)"
     start = next(number for number, row in enumerate(cells) if row[0] == title)
     assert cells[start + 1 : start + 4] == [
         ("control", "CIS 7.0", "findings"),
@@ -287,7 +294,7 @@ def test_a_calendar_without_events_is_one(folder: Path) -> None:
     audit(folder, "--format", "parquet,ics", "--due-within", "1")
     calendar = calendar_of(folder)
     assert list(calendar.walk("VEVENT")) == []
-    assert str(calendar["description"]) == "Nothing that passes fails within 1 day if nothing changes."
+    assert str(calendar["description"]) == "Nothing that passes now fails within 1 day if nothing changes."
 
 
 def test_one_subject_in_two_reports_has_two_events(tmp_path: Path) -> None:

@@ -52,14 +52,15 @@ def due_facts(summary: Summary, days: int) -> dict[str, Any]:
 
 
 def due_in_words(summary: Summary, days: int) -> str:
-    """Return the same in words: `3 findings that pass fail within 14 days if nothing changes: 3 root-mfa`."""
+    """Return the same in words: `1 finding passes now and fails within 14 days if nothing changes: 1 root-mfa`."""
     due = due_by_check(summary, days)
     within = f"within {counted(days, 'day')} if nothing changes"
     if not due:
-        return f"Nothing that passes fails {within}"
+        return f"Nothing that passes now fails {within}"
     count = sum(due.values())
     controls = ", ".join(f"{one:,} {summary.checklist.checks[at].control.id}" for at, one in due.items())
-    return f"{counted(count, 'finding')} that {'passes fails' if count == 1 else 'pass fail'} {within}: {controls}"
+    verbs = ("passes", "fails") if count == 1 else ("pass", "fail")
+    return f"{counted(count, 'finding')} {verbs[0]} now and {verbs[1]} {within}: {controls}"
 
 
 def comes_due(checklist: Checklist, days: int, *, every_check: bool = False) -> Choice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer import __version__
@@ -17,7 +18,6 @@ from analyzer.reading.columns import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from icalendar import Calendar, Event
@@ -31,6 +31,8 @@ _COLUMNS: Final = (
     "fails_at",
 )
 _NAME: Final = "due.ics"
+_LAST: Final = datetime.max.replace(microsecond=0, tzinfo=UTC)
+"""The last whole second that a date has a name for."""
 
 
 def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
@@ -115,6 +117,5 @@ def _second(instant: datetime) -> datetime:
 
 def _next_second(instant: datetime) -> datetime:
     """Return the first whole second that is not before an instant: a calendar knows no parts of seconds."""
-    from datetime import timedelta  # noqa: PLC0415
-
-    return _second(instant) if not instant.microsecond else _second(instant) + timedelta(seconds=1)
+    is_whole = not instant.microsecond or instant > _LAST
+    return _second(instant) if is_whole else _second(instant) + timedelta(seconds=1)

@@ -59,7 +59,9 @@ def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut], due_within:
     if summary.trends:
         row = _grid(book, sheet, row, "Since the snapshot before, by control (table trend)", *_trend(summary)) + 1
     if due := _due(summary, due_within):
-        title = f"Passes, and fails within {counted(due_within, 'day')} if nothing changes (sheet Findings, fails_at)"
+        title = (
+            f"Passes now, and fails within {counted(due_within, 'day')} if nothing changes (sheet Findings, fails_at)"
+        )
         row = _grid(book, sheet, row, title, ["control", summary.checklist.numbers_of.heading, "findings"], due) + 1
     row = _pairs(book, sheet, row, "What was judged", _facts(summary)) + 1
     left_out = [[f"Sheet {cut.sheet}", cut.note] for cut in cuts if cut.left_out]
