@@ -95,9 +95,7 @@ def _requirements(framework: Framework) -> list[str]:
         "level": [f"level {one.level}" if one.level else "" for one in rows],
         "assessment": [one.assessment or "" for one in rows],
         "decided": ["partly" if one.is_partly else "yes" for one in rows],
-        "requirement: controls": [
-            f"{one.title}: {_decided_by(one)}{' (related)' if one.is_related else ''}" for one in rows
-        ],
+        "requirement: controls": [f"{one.title}: {_decided_by(one)}{one.mark}" for one in rows],
     }
     columns = {name: [cell or "-" for cell in cells] for name, cells in columns.items() if any(cells)}
     lines = [framework.title, "", *_aligned(list(columns), list(zip(*columns.values(), strict=True))), ""]

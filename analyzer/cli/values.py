@@ -125,7 +125,14 @@ def controls(given: list[str]) -> list[str]:
 
 def benchmarks(given: list[str]) -> list[str]:
     """Return the benchmarks of --benchmark: ids, and files, whose names may have commas."""
-    return [name for one in given for name in ([one] if Path(one).is_file() else some("--benchmark", [one]))]
+    return [name for one in given for name in ([one] if _is_file(one) else some("--benchmark", [one]))]
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # many ids in a row are too long for the name of a file
+        return False
 
 
 def some(option: str, given: list[str]) -> list[str]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 UNUSED: Final = BY_ID["unused-credentials"]
 """The control this program is about."""
-_POLICY, _OPTION = _SET_OTHERWISE = ("policy", "--max-idle-days")
-"""Who sets a parameter otherwise than the benchmark, or the control itself, has it."""
+_POLICY, _OPTION = NOT_BENCHMARKS = ("policy", "--max-idle-days")
+"""Who else sets parameters: then they are otherwise than the benchmark, or the control itself, has them."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,19 @@ class Checklist:
         return tuple(number for number, name in enumerate(ids) if name in ids[:number])
 
     @property
+    def days_to_stricter(self) -> tuple[int, ...]:
+        """For each check by how many days the next stricter limit of its control, which is judged too, is sooner.
+
+        0 where there is none, or where the control has no limit in days.
+        """
+        found, last = [], dict[str, int]()
+        for one in self.checks:
+            days = one.limit_days or 0
+            found.append(days - last.get(one.control.id, days))
+            last[one.control.id] = days
+        return tuple(found)
+
+    @property
     def summed(self) -> tuple[int, ...]:
         """Positions of the checks that sums and rankings count: none of them repeats what another one says.
 
@@ -138,13 +151,13 @@ class Checklist:
             f"{one.control.id} {name} {one.parameters.get(name, one.severity)} ({who})"
             for one in self.checks
             for name, who in one.set_by.items()
-            if who in _SET_OTHERWISE
+            if who in NOT_BENCHMARKS
         ]
         return list(dict.fromkeys(found))
 
     def is_changed(self, one: Check) -> bool:
         """Whether a control is judged by other limits than the benchmark's, or its own."""
-        return any(who in _SET_OTHERWISE and name in one.parameters for name, who in one.set_by.items())
+        return any(who in NOT_BENCHMARKS and name in one.parameters for name, who in one.set_by.items())
 
     @property
     def unused(self) -> Check | None:
@@ -164,9 +177,8 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
     """Return what to judge: all controls, or those of `benchmark`, narrowed to `controls`.
 
     `benchmark` may also be the id of one, or its file, or several of these: each control is then judged once for each
-    distinct limit.
-
-    These are named by id, or by number in the benchmark (see `naming`); `option` is what errors say that names them.
+    distinct limit. `controls` are named by id, or by number in the benchmark (see `naming`); `option` is what errors
+    say that names them.
 
     Without a benchmark, a control that is a stricter reading of another one, or is not judged by default, is judged
     where `controls` or the policy names it, or with `all_controls`. The policy may switch controls off that are not

@@ -15,7 +15,7 @@ from analyzer.controls.naming import is_number
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.errors import UsageError, did_you_mean, first_few, known
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT
-from analyzer.evidence.due import comes_due
+from analyzer.evidence.due import comes_due, require_one_snapshot
 from analyzer.evidence.plain import json_rows
 from analyzer.evidence.worst import Choice
 from analyzer.judging.waivers import name_pattern
@@ -111,6 +111,8 @@ class Names:
     def within(self, evidence: EvidenceSet) -> Asked:
         """Return what is asked for of a set. Raises UsageError, with what there is, for a name that the set lacks."""
         checklist, days = evidence.settings.checklist, self.due_within
+        if days is not None:
+            require_one_snapshot(evidence.settings, "--due-within")
         return Asked(
             _users(self.users, evidence),
             _accounts(self.accounts, evidence),

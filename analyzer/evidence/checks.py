@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analyzer.reading.times import DAY
+
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
     from analyzer.controls.checklist import Checklist
+
+    Flags = npt.NDArray[np.bool_]
+    Whole = npt.NDArray[np.int64]
 
 
 def check_of(rows: pd.DataFrame, checklist: Checklist) -> npt.NDArray[np.int64]:
@@ -23,6 +28,18 @@ def check_of(rows: pd.DataFrame, checklist: Checklist) -> npt.NDArray[np.int64]:
             number = requirement.categories.get_loc(one.requirement) if has_number else -1
             place[control.categories.get_loc(one.control.id), number] = position
     return place[control.codes.to_numpy(), requirement.codes.to_numpy()]
+
+
+def comes_due_once(check: Whole, as_of: Whole, fails_at: Whole, checklist: Checklist) -> Flags:
+    """Where the next stricter limit of a control is not passed as well: what passes both counts by the stricter one.
+
+    `check` are positions of checks, `as_of` and `fails_at` the reference instants and those at which a finding that
+    passes fails, in microseconds. Stricter readings of controls that are judged count nowhere.
+    """
+    sooner = np.array(checklist.days_to_stricter, np.int64)[check] * DAY
+    is_reading = [one.control.stricter_than in checklist.controls for one in checklist.checks]
+    once: Flags = ((sooner == 0) | (fails_at - sooner <= as_of)) & ~np.array(is_reading)[check]
+    return once
 
 
 def summed_rows(rows: pd.DataFrame, checklist: Checklist) -> pd.DataFrame:

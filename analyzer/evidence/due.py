@@ -1,4 +1,4 @@
-"""What comes due: what passes at its reference instant, and fails within some days of it if nothing changes."""
+"""What comes due: what passes at its reference instant, and no longer does within some days if nothing changes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analyzer.controls.vocabulary import counted
-from analyzer.evidence.checks import check_of
-from analyzer.evidence.schema import FINDINGS, stacked
+from analyzer.errors import InputError
+from analyzer.evidence.checks import check_of, comes_due_once
 from analyzer.evidence.tally import Tally, counts_of
-from analyzer.evidence.worst import Choice, Rank, positions_of
+from analyzer.evidence.worst import Choice, Rank, first_rows, positions_of
 from analyzer.reading.columns import NO_TIME, micros_of
 from analyzer.reading.times import DAY
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
-    import pandas as pd
     import pyarrow as pa
 
     from analyzer.controls.checklist import Checklist
     from analyzer.evidence.opened import EvidenceSet
+    from analyzer.evidence.settings import Settings
     from analyzer.evidence.summary import Summary
 
 
 def due_by_check(summary: Summary, days: int) -> dict[int, int]:
     """Return how many findings of each check come due within so many days, by the check's position, where some do.
 
-    A subject and control count once: see `Checklist.summed`. Where every snapshot was judged, nothing comes due: what
-    an older one holds has been seen since.
+    A subject and control count once: see `comes_due_once`. Where every snapshot was judged, nothing comes due: what an
+    older one holds has been seen since.
     """
     if summary.settings.every_snapshot:
         return {}
@@ -38,7 +38,7 @@ def due_by_check(summary: Summary, days: int) -> dict[int, int]:
     found = found[(found["due_days"] <= days).to_numpy()]
     check = check_of(found, summary.checklist)
     sums = np.bincount(check, found["count"].to_numpy(np.int64), minlength=len(summary.checklist.checks))
-    return {at: int(sums[at]) for at in summary.checklist.summed if sums[at]}
+    return {at: int(count) for at, count in enumerate(sums) if count}
 
 
 def due_facts(summary: Summary, days: int) -> dict[str, Any]:
@@ -52,41 +52,47 @@ def due_facts(summary: Summary, days: int) -> dict[str, Any]:
 
 
 def due_in_words(summary: Summary, days: int) -> str:
-    """Return the same in words: `1 finding passes now and fails within 14 days if nothing changes: 1 root-mfa`."""
+    """Return the same in words: `1 finding stops passing within 14 days if nothing changes: 1 root-mfa`."""
     due = due_by_check(summary, days)
     within = f"within {counted(days, 'day')} if nothing changes"
     if not due:
-        return f"Nothing that passes now fails {within}"
+        return f"No finding stops passing {within}"
     count = sum(due.values())
-    controls = ", ".join(f"{one:,} {summary.checklist.checks[at].control.id}" for at, one in due.items())
-    verbs = ("passes", "fails") if count == 1 else ("pass", "fail")
-    return f"{counted(count, 'finding')} {verbs[0]} now and {verbs[1]} {within}: {controls}"
+    controls: dict[str, int] = {}
+    for at, one in due.items():
+        name = summary.checklist.checks[at].control.id
+        controls[name] = controls.get(name, 0) + one
+    each = ", ".join(f"{one:,} {name}" for name, one in controls.items())
+    return f"{counted(count, 'finding')} {'stops' if count == 1 else 'stop'} passing {within}: {each}"
+
+
+def require_one_snapshot(settings: Settings, asked: str) -> None:
+    """Raise InputError where every snapshot was judged; `asked` is the option that asks for what comes due."""
+    if settings.every_snapshot:
+        raise InputError(
+            f"{asked}: every snapshot was judged (--every-snapshot), and the older ones say nothing of what comes due",
+            "judge the newest ones alone: leave out --every-snapshot",
+        )
 
 
 def comes_due(checklist: Checklist, days: int, *, every_check: bool = False) -> Choice:
-    """Return the findings that come due within so many days; `every_check`: also of checks that sums leave out."""
+    """Return the findings that come due within so many days, a subject and control once; `every_check`: all of them."""
 
     def of(batch: pa.Table) -> npt.NDArray[np.bool_]:
-        fails_at = micros_of(batch["fails_at"])
-        due: npt.NDArray[np.bool_] = (fails_at != NO_TIME) & (fails_at - DAY * days <= micros_of(batch["as_of"]))
+        fails_at, as_of = micros_of(batch["fails_at"]), micros_of(batch["as_of"])
+        due: npt.NDArray[np.bool_] = (fails_at != NO_TIME) & (fails_at - DAY * days <= as_of)
         if not every_check and checklist.not_summed and due.any():
-            due &= ~np.isin(positions_of(batch, checklist.positions), checklist.not_summed)
+            check = positions_of(batch, checklist.positions)
+            due &= comes_due_once(check, as_of, fails_at, checklist)
         return due
 
     return Choice(("fails_at", "as_of", "control", "requirement"), of)
 
 
-def due_rows(evidence: EvidenceSet, days: int, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return the findings of a set that come due within so many days, the soonest first; with `columns`, these alone.
-
-    No row where every snapshot was judged: see `due_by_check`.
-    """
-    settings = evidence.settings
-    some = [] if settings.every_snapshot else evidence.rows_where("findings", comes_due(settings.checklist, days))
-    found = [batch if columns is None else batch.select(list(columns)) for batch in some]
-    names = FINDINGS.names if columns is None else columns
-    rows = stacked(found or [FINDINGS.empty_table().select(list(names))])
-    return rows.sort_values("fails_at", kind="stable", ignore_index=True)
+def soonest(evidence: EvidenceSet, days: int, most: int, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the soonest `most` findings of a set that come due within so many days, with the chosen columns or all."""
+    where = comes_due(evidence.settings.checklist, days)
+    return first_rows(evidence, "findings", most, soonest_first(), where=where, columns=columns)
 
 
 def soonest_first() -> Rank:

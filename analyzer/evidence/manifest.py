@@ -23,6 +23,8 @@ _NOT_READ: Final = (
 _TABLES: Final = ("pandas", "pyarrow")
 """Libraries by which tables are made."""
 _RENDERINGS: Final = (*_TABLES, "matplotlib", "XlsxWriter")
+_CALENDAR: Final = "icalendar"
+"""The library of the format ics, which few runs have, and which takes a while to look up."""
 
 
 def audit_facts(summary: Summary, issues: Sequence[Row]) -> dict[str, Any]:
@@ -60,7 +62,9 @@ def rendered(manifest_digest: str, settings: Mapping[str, Any], outputs: Sequenc
 
     An output that was made before has `settings` and `versions` of its own, where they are others than now.
     """
-    made_by: dict[str, Any] = {"settings": dict(settings), "versions": _versions(_RENDERINGS)}
+    has_calendar = any(one.get("format") == "ics" for one in outputs)
+    libraries = [*_RENDERINGS, *([_CALENDAR] if has_calendar else [])]
+    made_by: dict[str, Any] = {"settings": dict(settings), "versions": _versions(libraries)}
     return {
         "program": PROGRAM,
         "schema_version": SCHEMA_VERSION,

@@ -27,11 +27,18 @@ class ByAccount(NamedTuple):
     requirement: Requirement
     checks: list[int]
     """The positions of its checks."""
+    is_changed: bool
+    """Whether one of them is judged by other limits than the framework's."""
     met: Whole
     fails: Whole
     not_checked: Whole
     passes: Whole
     waived: Whole
+
+    @property
+    def number(self) -> str:
+        """The number, with a star where it is judged by other limits than the framework's."""
+        return f"{self.requirement.number}{'*' if self.is_changed else ''}"
 
     def accounts(self, met: Met) -> int:
         """Return in how many accounts it comes to this."""
@@ -39,15 +46,18 @@ class ByAccount(NamedTuple):
 
 
 def by_requirement(findings: Findings, checklist: Checklist) -> list[ByAccount]:
-    """Return what the requirements of the benchmark come to; those of which no control is judged are left out."""
+    """Return what the requirements of the benchmark come to; those of which nobody chose a control are left out.
+
+    One whose controls the policy has switched off is not checked anywhere.
+    """
     if checklist.benchmark is None:
         return []
-    counts = _Counts(findings, len(checklist.checks))
+    counts = _Counts(findings, checklist)
     found = []
     for one in checklist.benchmark.requirements:
         checks = [n for n, check in enumerate(checklist.checks) if _is_of(check, one)]
-        if checks:
-            found.append(counts.of(one, checks, {checklist.checks[n].control.id for n in checks}))
+        if checks or not set(checklist.left_out).isdisjoint(one.controls):
+            found.append(counts.of(one, checks))
     return found
 
 
@@ -58,7 +68,9 @@ def _is_of(check: Check, requirement: Requirement) -> bool:
 class _Counts:
     """Findings by check and account."""
 
-    def __init__(self, findings: Findings, checks: int) -> None:
+    def __init__(self, findings: Findings, checklist: Checklist) -> None:
+        checks = len(checklist.checks)
+        self._checklist = checklist
         self._by_status = {status: findings.matrix(checks, status) for status in Status}
         self._manual = findings.matrix(checks, Status.NOT_CHECKED, findings.because(Reason.MANUAL))
         self._waived = sum(
@@ -66,22 +78,26 @@ class _Counts:
             np.zeros_like(self._manual),
         )
 
-    def of(self, requirement: Requirement, checks: list[int], controls: set[str]) -> ByAccount:
-        """Return what a requirement comes to by its checks; `controls` are those that these judge."""
+    def of(self, requirement: Requirement, checks: list[int]) -> ByAccount:
+        """Return what a requirement comes to by its checks."""
+        judged_by = [self._checklist.checks[number] for number in checks]
         fails, not_checked, passes, not_applicable = (
             self._by_status[status][checks].sum(axis=0)
             for status in (Status.FAIL, Status.NOT_CHECKED, Status.PASS, Status.NOT_APPLICABLE)
         )
         manual = self._manual[checks].sum(axis=0)
         # What a control would say that the policy switched off, or nobody chose, is not known.
-        is_lacking = not controls.issuperset(requirement.controls)
-        says_nothing = fails + not_checked + passes + not_applicable == 0
+        is_lacking = not {one.control.id for one in judged_by}.issuperset(requirement.controls)
+        says_nothing = (fails + not_checked + passes + not_applicable == 0) & bool(checks)
         met = np.select(
             [fails > 0, (not_checked > manual) | (is_lacking & ~says_nothing), manual > 0, passes > 0],
             [Met.FAIL.code, Met.NOT_CHECKED.code, Met.MANUAL.code, _at_best(requirement).code],
             default=Met.NOT_APPLICABLE.code,
         )
-        return ByAccount(requirement, checks, met, fails, not_checked, passes, self._waived[checks].sum(axis=0))
+        is_changed = any(self._checklist.is_changed(one) for one in judged_by)
+        return ByAccount(
+            requirement, checks, is_changed, met, fails, not_checked, passes, self._waived[checks].sum(axis=0)
+        )
 
 
 def _at_best(requirement: Requirement) -> Met:

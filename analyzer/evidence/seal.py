@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MANIFEST: Final = "manifest.json"
 RENDERED: Final = "rendered.json"
 PROGRAM: Final = "credreport"
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Of the evidence set: of both files and of the tables."""
 
 _BLANK: Final = "0" * 64
@@ -246,7 +246,7 @@ def _require_version(document: Mapping[str, Any], folder: Path | str) -> None:
     if isinstance(version, int) and version > SCHEMA_VERSION:
         hint = "update credreport"
     else:
-        hint = "run the command again with this version, or use credreport 0.1 for this set"
+        hint = "run the command again with this version, or use the one that wrote the set"
     raise InputError(
         f"the evidence set {folder} has schema version {version}, this credreport knows {SCHEMA_VERSION}", hint
     )

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Reason, Status
+from analyzer.evidence.checks import comes_due_once
 from analyzer.evidence.schema import TALLIES
 from analyzer.judging.staleness import EXACT
 from analyzer.judging.waivers import Covered, nothing_covered
@@ -58,7 +59,8 @@ class Tally(StrEnum):
     `reason` where that is order_unknown."""
     DUE = "due"
     """Findings that pass and fail later if nothing changes, by `control, requirement` and `due_days`: the days from the
-    reference instant until then, a part of a day counts as one."""
+    reference instant until then, a part of a day counts as one. A subject and control count once: see
+    `checks.comes_due_once`."""
     WAIVERS = "waivers"
     """Findings that waivers match: by `waiver`, and the `status` of those that it covers (null: nothing covers it)."""
     ISSUES = "issues"
@@ -264,11 +266,12 @@ def _of_idle(unused: pa.Table) -> Columns:
 
 
 def _of_due(findings: pa.Table, chosen: Whole, checklist: Checklist) -> Columns:
-    fails_at = micros_of(findings["fails_at"])
+    fails_at, as_of = micros_of(findings["fails_at"]), micros_of(findings["as_of"])
     due = np.flatnonzero(fails_at != NO_TIME)
+    due = due[comes_due_once(chosen[due], as_of[due], fails_at[due], checklist)]
     if not len(due):
         return {"count": []}
-    days = -((micros_of(findings["as_of"])[due] - fails_at[due]) // DAY)
+    days = -((as_of[due] - fails_at[due]) // DAY)
     found = _counted(check=(chosen[due], range(len(checklist.checks))), due_days=(days, range(int(days.max()) + 1)))
     checks = [checklist.checks[one] for one in found.pop("check")]
     return found | {"control": [one.control.id for one in checks], "requirement": [one.requirement for one in checks]}

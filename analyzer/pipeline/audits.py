@@ -62,8 +62,8 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
 ) -> Run[Summary]:
     """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
 
-    `tables` are left whatever the formats; `with_worst` has the `notable` findings of the run picked out, and with
-    `with_due` what comes due as well. Raises InputError where nothing is left to judge or a reference instant is
+    `tables` are left whatever the formats; `with_worst` has the `notable` findings of the run picked out, and together
+    with `with_due` what comes due as well. Raises InputError where nothing is left to judge or a reference instant is
     missing, and OutputError where `output` cannot be written or holds what credreport did not write.
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer import __version__
 from analyzer.controls.vocabulary import counted
-from analyzer.errors import InputError, printable
-from analyzer.evidence.due import due_in_words, due_rows
+from analyzer.errors import printable
+from analyzer.evidence.due import due_by_check, due_in_words, require_one_snapshot, soonest
 from analyzer.evidence.plain import iso
+from analyzer.evidence.schema import to_pandas
 from analyzer.evidence.seal import PROGRAM
 from analyzer.reading.columns import records
 
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from icalendar import Calendar, Event
+    from icalendar import Event, Journal
 
     from analyzer.controls.checklist import Check, Checklist
     from analyzer.evidence.opened import EvidenceSet
+    from analyzer.evidence.summary import Summary
     from analyzer.rendering.render import Options
 
 _COLUMNS: Final = (
@@ -31,47 +33,51 @@ _COLUMNS: Final = (
     "fails_at",
 )
 _NAME: Final = "due.ics"
+MOST: Final = 10_000
+"""Events of a calendar: no program that shows calendars takes more."""
 _LAST: Final = datetime.max.replace(microsecond=0, tzinfo=UTC)
 """The last whole second that a date has a name for."""
 
 
 def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
-    """Write the calendar of an audit into `folder` and return its path.
+    """Write the calendar of an audit into `folder` and return its path. It has `MOST` events, the soonest.
 
     Raises InputError where every snapshot was judged: what an older one holds has been seen since.
     """
-    summary = evidence.summary
-    if summary.settings.every_snapshot:
-        raise InputError(
-            "--format ics: every snapshot was judged (--every-snapshot), and the older ones say nothing of what is due",
-            "leave one of the two options out",
-        )
+    from icalendar import Calendar  # noqa: PLC0415 - only here
+
+    summary, days = evidence.summary, options.due_within
+    require_one_snapshot(summary.settings, "--format ics")
+    count = sum(due_by_check(summary, days).values())
+    rest = f" The {MOST:,} soonest are here; `credreport show --due-within {days}` lists all." if count > MOST else ""
+    calendar = Calendar()
+    calendar.add("prodid", f"-//{PROGRAM}//{__version__}//EN")
+    calendar.add("version", "2.0")
+    calendar.add("name", "Credentials that come due")
+    calendar.add("description", f"{due_in_words(summary, days)}.{rest}")
+    events = list(_events(evidence, summary.checklist, days))
+    for component in (*events, *([] if events else [_nothing(summary, days)])):
+        calendar.add_component(component)
     path = folder / _NAME
-    with path.open("wb") as file:
-        # A component at a time: there may be very many events.
-        head, end = _calendar(f"{due_in_words(summary, options.due_within)}.").to_ical().split(b"END:VCALENDAR")
-        file.write(head)
-        for event in _events(evidence, summary.checklist, options.due_within):
-            file.write(event.to_ical())
-        file.write(b"END:VCALENDAR" + end)
+    path.write_bytes(calendar.to_ical())
     return [path]
 
 
-def _calendar(description: str) -> Calendar:
-    from icalendar import Calendar  # noqa: PLC0415 - only here
+def _nothing(summary: Summary, days: int) -> Journal:
+    """Return what stands in a calendar without events: RFC 5545 wants one component at least."""
+    from icalendar import Journal  # noqa: PLC0415
 
-    found = Calendar()
-    found.add("prodid", f"-//{PROGRAM}//{__version__}//EN")
-    found.add("version", "2.0")
-    found.add("name", "Credentials that come due")
-    found.add("description", description)
+    found, instants = Journal(), [*summary.reference_instants, summary.settings.as_of]
+    found.add("uid", f"nothing@{PROGRAM}")
+    found.add("dtstamp", _second(next(one for one in reversed(instants) if one is not None)))
+    found.add("summary", f"{due_in_words(summary, days)}.")
     return found
 
 
 def _events(evidence: EvidenceSet, checklist: Checklist, days: int) -> Iterator[Event]:
     """Yield an event for each finding that comes due, the soonest first."""
     seen: Counter[str] = Counter()
-    for row in records(due_rows(evidence, days, _COLUMNS)):
+    for row in records(to_pandas(soonest(evidence, days, MOST, _COLUMNS))):
         check = checklist.checks[checklist.positions[row["control"], row["requirement"]]]
         subject = _digest(row)
         yield _event(row, check, f"{subject}-{seen[subject]}" if seen[subject] else subject)
@@ -100,7 +106,7 @@ def _event(row: dict[str, Any], check: Check, uid: str) -> Event:
     event.add("uid", f"{uid}@{PROGRAM}")
     event.add("dtstamp", _second(row["as_of"]))
     event.add("dtstart", _next_second(row["fails_at"]))
-    event.add("summary", f"{subject} will fail {check.control.id}")
+    event.add("summary", f"{subject} stops passing {check.control.id}")
     event.add(
         "description",
         f"{check.title}: {printable(row['message'])}, at {iso(row['as_of'])}.{limit} It passes until "

@@ -133,6 +133,12 @@ def test_a_file_of_the_user_is_judged_as_those_of_this_program(tmp_path: Path) -
     ]
 
 
+def test_no_framework_passes_for_the_policy(tmp_path: Path) -> None:
+    path = write(tmp_path / "own.toml", 'label = "policy"\n' + OWN)
+    with pytest.raises(FrameworkError, match=r"own\.toml:1: label: cannot be"):
+        read_framework(Path(path))
+
+
 def test_evidence_keeps_the_file_of_the_user(tmp_path: Path) -> None:
     path = write(tmp_path / "own.toml", OWN)
     row = user("ci-deploy", password_enabled="true", password_last_used="2026-09-25T00:00:00Z", **key(active="false"))

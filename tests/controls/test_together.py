@@ -141,12 +141,14 @@ def audit_of(folder: Path, *options: str) -> Ran:
 
 
 @pytest.mark.parametrize(
-    "options", [("--benchmark", "cis-7.0", "--benchmark", "our, own.toml"), ("--benchmark", "our, own.toml,cis-7.0")]
+    ("name", "options"),
+    [
+        ("our, own.toml", ("--benchmark", "cis-7.0", "--benchmark", "our, own.toml")),
+        ("own.toml", ("--benchmark", "own.toml,cis-7.0")),
+    ],
 )
-def test_numbers_say_of_which_framework_they_are(idle: Path, options: tuple[str, ...]) -> None:
-    if "," in options[-1] and options[-1].endswith("cis-7.0"):
-        Path(idle / "our, own.toml").rename(idle / "own.toml")
-        options = ("--benchmark", "own.toml,cis-7.0")
+def test_numbers_say_of_which_framework_they_are(idle: Path, name: str, options: tuple[str, ...]) -> None:
+    (idle / "our, own.toml").rename(idle / name)
     done = audit_of(idle, *options)
     rows = parquet.read_table(idle / "out/findings.parquet").to_pylist()
     unused = {row["requirement"]: (row["limit_days"], row["status"]) for row in rows if row["user"] == "ci"}
@@ -164,6 +166,25 @@ def test_numbers_say_of_which_framework_they_are(idle: Path, options: tuple[str,
     assert {(row["framework"], row["requirement"]) for row in facts["by_requirement"]} >= {
         ("cis-7.0", "2.11"),
         ("own", "2.11"),
+    }
+
+
+def test_all_frameworks_are_named_in_one_option(idle: Path) -> None:
+    audit_of(idle, "--benchmark", ",".join(FRAMEWORKS))
+    table = parquet.read_table(idle / "out/requirements.parquet").to_pylist()
+    assert {row["framework"] for row in table} == set(FRAMEWORKS)
+
+
+def test_history_and_remediation_take_several(idle: Path) -> None:
+    audit_of(idle, "--benchmark", "cis-7.0,soc2", "--format", "remediation")
+    sheet = (idle / "out/remediation/worksheet.csv").read_text()
+    assert sheet.count('"access_key_1"') == 1, "a key has one task, by whatever limits it fails"
+    done = run("history", "in", "-o", "lives", "--benchmark", "cis-7.0,soc2", "--format", "parquet", cwd=idle)
+    assert "failures open" in done.stdout
+    lives = parquet.read_table(idle / "lives/lifetimes.parquet").to_pylist()
+    assert {row["requirement"] for row in lives if row["control"] == "unused-credentials"} == {
+        "cis-7.0 2.11",
+        "soc2 CC6.1",
     }
 
 

@@ -183,7 +183,7 @@ def fill(folder: Path, text: str = "new", names: Sequence[str] = ("a.parquet", "
     for name in names:
         path = Path(write(folder / name, f"{text} {name}"))
         outputs.append({"name": name, "sha256": sealing.digest_of(path), "bytes": path.stat().st_size})
-    facts = {"program": "credreport", "kind": "audit", "schema_version": 2, "inputs": [], "outputs": outputs}
+    facts = {"program": "credreport", "kind": "audit", "schema_version": 3, "inputs": [], "outputs": outputs}
     (folder / "manifest.json").write_bytes(seal(facts))
 
 
@@ -275,16 +275,16 @@ def test_a_manifest_that_a_person_changed_is_a_changed_file(tmp_path: Path) -> N
     assert refused(out).message == f"manifest.json in {out} was changed since credreport wrote it"
     path.write_text('{"program": "credreport", "schema', encoding="utf-8")
     assert refused(out).message == f"manifest.json in {out} was changed since credreport wrote it"
-    path.write_bytes(seal({"program": "credreport", "schema_version": 2, "outputs": [{"name": "../x", "sha256": ""}]}))
+    path.write_bytes(seal({"program": "credreport", "schema_version": 3, "outputs": [{"name": "../x", "sha256": ""}]}))
     assert refused(out).message == f"manifest.json in {out} was changed since credreport wrote it"
 
 
 def test_a_manifest_that_somebody_removed_beside_renderings_is_a_change(tmp_path: Path) -> None:
     out = tmp_path / "out"
     put(out)
-    (out / "rendered.json").write_bytes(seal({"program": "credreport", "schema_version": 2, "outputs": []}))
+    (out / "rendered.json").write_bytes(seal({"program": "credreport", "schema_version": 3, "outputs": []}))
     put(out)
-    (out / "rendered.json").write_bytes(seal({"program": "credreport", "schema_version": 2, "outputs": []}))
+    (out / "rendered.json").write_bytes(seal({"program": "credreport", "schema_version": 3, "outputs": []}))
     (out / "manifest.json").unlink()
     assert refused(out).message == f"manifest.json in {out} was changed since credreport wrote it"
 
@@ -309,7 +309,7 @@ def test_sets_of_the_version_before_are_replaced(tmp_path: Path) -> None:
     del kept["digest"]
     write(out / "manifest.json", json.dumps(kept | {"schema_version": 1}))
     put(out)
-    assert json.loads((out / "manifest.json").read_text())["schema_version"] == 2
+    assert json.loads((out / "manifest.json").read_text())["schema_version"] == 3
 
 
 def test_places_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

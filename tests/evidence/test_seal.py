@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DIGEST = "ab" * 32
 OUTPUT = {"name": "a.parquet", "sha256": DIGEST, "bytes": 3}
-MANIFEST = {"program": "credreport", "kind": "audit", "schema_version": 2, "inputs": [], "outputs": [OUTPUT]}
+MANIFEST = {"program": "credreport", "kind": "audit", "schema_version": 3, "inputs": [], "outputs": [OUTPUT]}
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
@@ -52,10 +52,10 @@ def test_a_list_of_objects_can_be_left_out(document: dict[str, Any], rows: list[
 
 
 def test_the_form_of_a_sealed_document() -> None:
-    data = seal({"program": "credreport", "schema_version": 2, "names": ["Jürgen"]})
+    data = seal({"program": "credreport", "schema_version": 3, "names": ["Jürgen"]})
     text = re.sub("[0-9a-f]{64}", "…", data.decode())
     assert text == (
-        '{\n  "program": "credreport",\n  "schema_version": 2,\n  "digest": "…",\n  "names": [\n    "Jürgen"\n  ]\n}\n'
+        '{\n  "program": "credreport",\n  "schema_version": 3,\n  "digest": "…",\n  "names": [\n    "Jürgen"\n  ]\n}\n'
     )
 
 
@@ -84,7 +84,7 @@ def put(folder: Path, data: bytes | dict[str, Any], name: str = "manifest.json")
 def test_the_manifest_is_read(tmp_path: Path) -> None:
     assert read_manifest(put(tmp_path, MANIFEST))["outputs"] == [OUTPUT]
     assert read_rendered(tmp_path) is None
-    put(tmp_path, {"program": "credreport", "schema_version": 2, "manifest": "", "outputs": []}, "rendered.json")
+    put(tmp_path, {"program": "credreport", "schema_version": 3, "manifest": "", "outputs": []}, "rendered.json")
     assert read_rendered(tmp_path) is not None
 
 
@@ -101,15 +101,15 @@ def test_what_is_no_manifest_of_ours_is_said_to_be_none(tmp_path: Path, data: by
 def test_other_versions_are_refused_with_what_to_do(tmp_path: Path) -> None:
     old = {**MANIFEST, "schema_version": 1}
     put(tmp_path, json.dumps(old, indent=2).encode())
-    with pytest.raises(InputError, match=r"has schema version 1, this credreport knows 2") as caught:
+    with pytest.raises(InputError, match=r"has schema version 1, this credreport knows 3") as caught:
         read_manifest(tmp_path)
-    assert "run the command again with this version, or use credreport 0.1" in caught.value.hint
-    put(tmp_path, {**MANIFEST, "schema_version": 3})
-    with pytest.raises(InputError, match=r"schema version 3") as caught:
+    assert "run the command again with this version, or use the one that wrote" in caught.value.hint
+    put(tmp_path, {**MANIFEST, "schema_version": 4})
+    with pytest.raises(InputError, match=r"schema version 4") as caught:
         read_manifest(tmp_path)
     assert caught.value.hint == "update credreport"
-    put(tmp_path, {**MANIFEST, "schema_version": 3}, "rendered.json")
-    with pytest.raises(InputError, match=r"schema version 3"):
+    put(tmp_path, {**MANIFEST, "schema_version": 4}, "rendered.json")
+    with pytest.raises(InputError, match=r"schema version 4"):
         read_rendered(tmp_path)
 
 

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from analyzer.pipeline import Run
 
 
+_MOST_DUE: int = 1_000
+"""Findings that come due in JSON, the soonest; `show` has all."""
+
+
 @dataclass(frozen=True)
 class AuditShowing(Showing):
     """What is printed of an audit. JSON has the findings that fail, or all, behind the counts."""
@@ -48,8 +52,8 @@ class AuditShowing(Showing):
             metavar="N",
             min=1,
             max=36_500,
-            help="List what passes and will fail within so many days of the reference instant if nothing changes. "
-            f"Without it, what does within {DUE_WITHIN} days is counted.",
+            help="List what passes, and no longer does within so many days of the reference instant if nothing "
+            f"changes. Without this option, it is only counted, for {DUE_WITHIN} days.",
             show_default=False,
         ),
     ] = None
@@ -83,14 +87,16 @@ class AuditShowing(Showing):
 
     def facts(self, run: "Run[Summary]", ending: Ending) -> dict[str, Any]:
         """Return the counts of an audit, what comes due, and what makes its exit code, as plain data."""
-        from analyzer.evidence.due import due_facts, due_rows  # noqa: PLC0415
+        from analyzer.evidence.due import due_facts, soonest  # noqa: PLC0415
         from analyzer.evidence.plain import plain_rows  # noqa: PLC0415
+        from analyzer.evidence.schema import to_pandas  # noqa: PLC0415
 
         due = due_facts(run.summary, self.days_ahead)
-        if self.lists_due:
-            left = run.evidence
-            is_there = left is not None and "findings" in left.files
-            due["findings"] = plain_rows(due_rows(left, self.days_ahead)) if left and is_there else None
+        left = run.evidence
+        if self.due_within is not None and left is not None:
+            is_there = "findings" in left.files and due["count"]
+            rows = plain_rows(to_pandas(soonest(left, self.days_ahead, _MOST_DUE))) if is_there else []
+            due["findings"] = rows if "findings" in left.files else None
         return run.summary.facts | {"due": due, "exit_reason": ending.reason(run.summary)}
 
     def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:

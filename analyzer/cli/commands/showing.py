@@ -25,7 +25,7 @@ Most = Annotated[
         "--limit",
         metavar="N",
         min=1,
-        help=f"List so many findings at most, the worst. [default: {_MOST}; with --json all, in stored order]",
+        help=f"List so many findings at most, the first. [default: {_MOST}; with --json all, in stored order]",
         show_default=False,
     ),
 ]
@@ -79,8 +79,8 @@ class Asking:
             metavar="N",
             min=1,
             max=36_500,
-            help="Findings that pass and will fail within so many days of their reference instant if nothing changes, "
-            "the soonest first.",
+            help="Findings that pass, and no longer do within so many days of their reference instant if nothing "
+            "changes; the soonest first.",
             show_default=False,
         ),
     ] = None

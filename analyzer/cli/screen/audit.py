@@ -115,7 +115,7 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, du
         _show_controls(console, audit, share)
     _show_worst(console, run, share.most, verbose=verbose)
     if due.is_listed:
-        _show_due(console, run, share.most, due.days)
+        _show_due(console, run, MOST_SHOWN, due.days)
     _show_waivers(console, run, share.most)
     show_issues(console, audit, run.issues, None if verbose else share.most, in_full=share.in_full)
     if verbose:
@@ -268,6 +268,7 @@ def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None
     if DUE in run.notable:
         rows, count = run.notable[DUE]
         show_due(console, (to_pandas(rows).head(most), count), days)
+        print_rest(console, most, count, f"credreport show {run.folder} --due-within {days}")
     elif not run.summary.settings.every_snapshot:
         console.print()
         print_line(console, f"{due_in_words(run.summary, days)}.")

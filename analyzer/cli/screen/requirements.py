@@ -33,19 +33,28 @@ def show_requirements(console: Console, audit: Summary, most: int, *, in_full: b
     several = len(audit.accounts) > 1
     is_met = [not any(map(one.accounts, (Met.FAIL, Met.NOT_CHECKED, Met.MANUAL))) for one in audit.requirements]
     shown = [one for one, met in zip(audit.requirements, is_met, strict=True) if in_full or not met]
-    width = max((len(one.requirement.number) for one in shown[:most]), default=0)
+    width = max((len(one.number) for one in shown[:most]), default=0)
     for one in shown[:most]:
         counts = {met: one.accounts(met) for met in Met if one.accounts(met)}
         words = [f"{MET_IN_WORDS[met]}{f' in {count:,}' if several else ''}" for met, count in counts.items()]
         if several:
             words[0] += " account" if next(iter(counts.values())) == 1 else " accounts"
-        text = Text(f"  {one.requirement.number:{width}}  {printable(one.requirement.title)}: ")
+        text = Text(f"  {one.number:{width}}  {printable(one.requirement.title)}: ")
         text.append(", ".join(words), style=_MET_STYLES.get(next(iter(counts)), ""))
-        text.append(" (related)" if one.requirement.is_related else "")
+        text.append(one.requirement.mark)
+        if waived := int(one.waived.sum()):
+            text.append(f" ({waived:,} waived)")
         print_line(console, text, hang=width + 4)
     rest = len(shown) - most
     if rest > 0:
-        print_note(console, f"and {rest:,} more that are not met: see requirements.parquet")
-    if any(is_met) and not in_full:
-        met = [one.requirement.number for one, met in zip(audit.requirements, is_met, strict=True) if met]
-        print_note(console, f"Met, as far as a report shows, in all accounts: {', '.join(met)}.")
+        print_note(console, f"and {rest:,} more: see requirements.parquet")
+    if not in_full:
+        met = [one for one, met in zip(audit.requirements, is_met, strict=True) if met]
+        passing = [one.number for one in met if one.accounts(Met.PASS) or one.accounts(Met.PASS_PARTLY)]
+        nothing = [one.number for one in met if one.number not in passing]
+        for said, numbers in (
+            ("Met, as far as a report shows, wherever they apply", passing),
+            ("Nothing to judge in any account", nothing),
+        ):
+            if numbers:
+                print_note(console, f"{said}: {', '.join(numbers)}.")

@@ -50,6 +50,11 @@ class Requirement:
     own_number: str = ""
     """Its number in that framework."""
 
+    @property
+    def mark(self) -> str:
+        """What stands behind its title: that it is only related, if so."""
+        return " (related)" if self.is_related else ""
+
 
 RELATED_IN_WORDS: Final = "Related: others map it to these controls; it does not ask for them."
 """What outputs say below requirements of which `is_related` is true."""
@@ -141,6 +146,10 @@ def _leniency(asked: Asked) -> tuple[int, ...]:
     return tuple(found)
 
 
+_MOST_NAMED: Final = 4
+"""Frameworks that a title names one by one."""
+
+
 def together(frameworks: Sequence[Framework]) -> Framework:
     """Return frameworks as one whose numbers say which of them each is of: `cis-7.0 2.11`.
 
@@ -156,7 +165,8 @@ def together(frameworks: Sequence[Framework]) -> Framework:
     parts = tuple(found.values())
     if len(parts) == 1:
         return parts[0]
-    label = in_words([one.label for one in parts])
+    labels = [one.label for one in parts]
+    label = in_words(labels if len(labels) <= _MOST_NAMED else [*labels[:3], f"{len(labels) - 3} other frameworks"])
     return Framework(
         id=",".join(found),
         title=label,

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.documents import Document
-from analyzer.controls.frameworks import Framework, Requirement
+from analyzer.controls.frameworks import FRAMEWORKS, Framework, Requirement
 from analyzer.errors import FrameworkError, did_you_mean
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ _ROW: Final = (
 )
 _ASSESSMENTS: Final = ("automated", "manual")
 _LEVELS: Final = (1, 2)
+_TAKEN: Final = ("policy", "--max-idle-days")
+"""Who else sets limits: no framework may pass for them."""
 _ID: Final = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 
 
@@ -78,6 +80,10 @@ class _File(Document):
         rows = head.get("requirements")
         if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
             self.fail(("requirements",), "no list of requirements", "write [[requirements]] above the keys of each")
+        if text and texts["id"] in FRAMEWORKS:
+            self.wrong(("id",), texts["id"], "an id that no framework of this program has, such as our-baseline-2026")
+        if texts.get("label") in _TAKEN:
+            self.wrong(("label",), texts["label"], "a name that says which framework it is")
         requirements = [
             self._requirement(("requirements", str(n)), row, texts["id"]) for n, row in enumerate(rows, start=1)
         ]

@@ -99,8 +99,9 @@ CAVEATS: Final = (
     ),
     ("The report does not say when a signing certificate was used."),
     (
-        "fails_at is the instant from which what passes fails if nothing changes: basis_time and the limit together. "
-        "Where basis_time is only the earliest possible, nothing is certain from then on, and it no longer passes."
+        "fails_at is the instant from which what passes fails if nothing changes: when the limit in days is reached "
+        "(past it, where a limit may be used up), or the password expires. Where basis_time is only the earliest "
+        "possible, it may fail from then on. What a report shows after the reference instant plays no part in it."
     ),
 )
 HOLDS: Final = (

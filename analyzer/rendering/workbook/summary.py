@@ -59,9 +59,7 @@ def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut], due_within:
     if summary.trends:
         row = _grid(book, sheet, row, "Since the snapshot before, by control (table trend)", *_trend(summary)) + 1
     if due := _due(summary, due_within):
-        title = (
-            f"Passes now, and fails within {counted(due_within, 'day')} if nothing changes (sheet Findings, fails_at)"
-        )
+        title = f"Stops passing within {counted(due_within, 'day')} if nothing changes (findings, column fails_at)"
         row = _grid(book, sheet, row, title, ["control", summary.checklist.numbers_of.heading, "findings"], due) + 1
     row = _pairs(book, sheet, row, "What was judged", _facts(summary)) + 1
     left_out = [[f"Sheet {cut.sheet}", cut.note] for cut in cuts if cut.left_out]
@@ -77,8 +75,8 @@ def summary_sheet(book: Book, summary: Summary, cuts: Sequence[Cut], due_within:
 def _requirements(book: Book, sheet: Worksheet, row: int, summary: Summary) -> int:
     """Write in how many accounts each requirement of the benchmark comes to what; return the row behind it."""
     every, framework = summary.requirements, summary.checklist.numbers_of
-    numbers = [one.requirement.number for one in every]
-    titles = [f"{one.requirement.title}{' (related)' if one.requirement.is_related else ''}" for one in every]
+    numbers = [one.number for one in every]
+    titles = [f"{one.requirement.title}{one.requirement.mark}" for one in every]
     occurring = [met for met in Met if any(one.accounts(met) for one in every)]
     first, last = _TITLE
     end = last + len(occurring)

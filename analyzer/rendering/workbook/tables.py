@@ -106,7 +106,10 @@ _MET: Final = [met.value for met in Met]
 
 def findings(book: Book, summary: Summary, tables: Tables, cut: Cut) -> None:
     """Write the sheet Findings, worst first."""
-    rows = worst_rows(tables, summary.checklist, cut.most, columns=READING_ORDER)
+    names = ["requirements"] if summary.checklist.benchmark else []
+    rows = worst_rows(tables, summary.checklist, cut.most, columns=[*READING_ORDER, *names])
+    for name in names:  # a sheet has no lists
+        rows = rows.set_column(rows.column_names.index(name), name, pc.binary_join(rows[name], ", "))
     preface = _preface(book, cut, "the worst are here, worst first")
     book.table(cut.sheet, Rows.of(rows), Look(leading="user", pages_wide=3, preface=preface))
 

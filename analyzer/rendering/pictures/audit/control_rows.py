@@ -53,7 +53,7 @@ def _numbers_below(figure: Figure, axes: Axes, names: list[str], numbers: list[s
     written = write_column(figure, axes, LEFT, -0.19, names, fontsize=letters_for(len(names)))
     end = LEFT + fit(figure, written, 0.3)
     smaller = write_column(figure, axes, LEFT, 0.21, numbers, fontsize=8, color=MUTED)
-    heading = write_heading(figure, axes, LEFT, f"control and number in {label}")
+    heading = write_heading(figure, axes, LEFT, f"control, and below it {label}")
     return max(end, LEFT + fit(figure, smaller, 0.3), LEFT + fit(figure, [heading], 0.3))
 
 

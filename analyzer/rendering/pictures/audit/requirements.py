@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -67,7 +68,6 @@ _GAP: Final = 0.015
 """the room beside numbers and titles,"""
 _LETTER: Final = 0.0076
 """and how wide a letter is on average, as parts of the figure's width."""
-_RELATED: Final = " (related)"
 _SIGNS: Final = {
     Met.FAIL: "\N{BALLOT X}",
     Met.NOT_CHECKED: "?",
@@ -106,7 +106,7 @@ class _Rows(NamedTuple):
 
     def unsure(self) -> npt.NDArray[np.bool_]:
         """Return which requirement could not be decided in which account."""
-        return np.isin(self.met, [Met.NOT_CHECKED.code, Met.MANUAL.code])
+        return np.isin(self.met, [Met.NOT_CHECKED.code])
 
 
 def draw(audit: Summary) -> Figure:
@@ -148,7 +148,7 @@ def _worst_first(audit: Summary) -> _Rows:
     failing, unsure = ((met == code.code).sum(axis=0) for code in (Met.FAIL, Met.NOT_CHECKED))
     order = np.lexsort((audit.accounts, -unsure, -failing))
     accounts = [audit.accounts[place] for place in order]
-    return _Rows([one.requirement for one in audit.requirements], accounts, met[:, order])
+    return _Rows([replace(one.requirement, number=one.number) for one in audit.requirements], accounts, met[:, order])
 
 
 def _shown(every: _Rows) -> _Rows:
@@ -161,13 +161,9 @@ def _shown(every: _Rows) -> _Rows:
 def _lines_of(requirements: Sequence[Requirement], end: float) -> int:
     """Return how many lines the titles need, two at most: an estimate, before there is a figure to measure them in."""
     number = max((len(one.number) for one in requirements), default=0) * _LETTER
-    title = max((len(one.title + _mark(one)) for one in requirements), default=0) * _LETTER
+    title = max((len(one.title + one.mark) for one in requirements), default=0) * _LETTER
     few = len(requirements) <= _USUAL_ROWS[2]
     return 2 if few or LEFT + min(number, _NUMBERS) + _GAP + title > end else 1
-
-
-def _mark(requirement: Requirement) -> str:
-    return _RELATED if requirement.is_related else ""
 
 
 def _write_requirements(  # noqa: PLR0913 - what is written, where, and how much room there is
@@ -183,7 +179,7 @@ def _write_requirements(  # noqa: PLR0913 - what is written, where, and how much
     write_heading(figure, axes, begin, "requirement")
     titles = write_column(figure, axes, begin, 0, [one.title for one in requirements], fontsize=LETTERS, color=INK)
     for one, title in zip(requirements, titles, strict=True):
-        break_lines(figure, title, end - begin, lines, _mark(one))
+        break_lines(figure, title, end - begin, lines, one.mark)
     return begin + fit(figure, titles, end - begin)
 
 
@@ -200,9 +196,11 @@ def _notes(audit: Summary, every: _Rows, shown: _Rows) -> list[str]:
     further = int(every.fails()[:, SHOWN_ACCOUNTS:].sum())
     notes += not_shown(len(every.accounts[SHOWN_ACCOUNTS:]), counted(further, "failing requirement"))
     if rest := len(every.requirements) - len(shown.requirements):
-        notes.append(f"Not shown: {counted(rest, 'requirement')} that fail in no more accounts (requirements.parquet).")
+        notes.append(f"Not shown: {counted(rest, 'requirement')} failing in no more accounts (requirements.parquet).")
     if accounts_of(audit)[1]:
         notes.append(UNKNOWN_IS_ONE)
     if any(one.is_related for one in shown.requirements):
         notes.append(RELATED_IN_WORDS)
+    if any(one.is_changed for one in audit.requirements):
+        notes.append("* Judged by other limits than the framework's.")
     return notes

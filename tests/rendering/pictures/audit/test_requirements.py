@@ -196,7 +196,7 @@ def test_the_picture_grows_with_its_rows_and_beyond_that_shows_the_worst(
     numbers = [text for text in texts(figure) if text.startswith("1.")]
     assert set(failing) <= set(numbers)
     assert numbers == sorted(numbers, key=lambda one: int(one[2:]))
-    assert "Not shown: 10 requirements that fail in no more accounts (requirements.parquet)." in texts(figure)
+    assert "Not shown: 10 requirements failing in no more accounts (requirements.parquet)." in texts(figure)
     assert title(result, "requirements") == f"47 of 70 requirements fail in account {ACCOUNT}"
 
 
