@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.evidence.answer import accounts_of
+from analyzer.evidence.answer import accounts_of, not_in_sums
 from analyzer.rendering.pictures.audit.shared import (
     SHOWN_ACCOUNTS,
     has_findings,
@@ -37,7 +37,8 @@ def draw(audit: Summary) -> Figure:
     figure = start_figure(audit, _title(audit, failing[Status.FAIL]), _notes(audit, failing[Status.FAIL]))
     if failing.empty:
         what = "credential" if is_unused_only(audit.checklist) else "control"
-        return show_nothing(figure, audit, f"No {what} fails in any account{undecided_too(audit.totals)}.")
+        said = "Nothing fails that is counted here" if not_in_sums(audit) else f"No {what} fails in any account"
+        return show_nothing(figure, audit, f"{said}{undecided_too(audit.totals)}.")
 
     counts = shown[Status.FAIL].to_numpy()
     waived = (
@@ -92,6 +93,8 @@ def _title(audit: Summary, failing: pd.Series[int]) -> str:
     if not has_findings(audit):
         what = "credentials" if is_unused_only(audit.checklist) else "anything"
         return f"No account with {what} to judge"
+    if failing.empty and not_in_sums(audit):
+        return "Only what these sums leave out fails"
     known, some_unknown = accounts_of(audit)
     verb = "has" if 1 in {len(failing), known + some_unknown} else "have"
     what = f"a {_failing(audit)}" if failing.sum() == 1 else f"{_failing(audit)}s"
@@ -104,7 +107,7 @@ def _title(audit: Summary, failing: pd.Series[int]) -> str:
 
 def _notes(audit: Summary, failing: pd.Series[int]) -> list[str]:
     rest = failing.iloc[SHOWN_ACCOUNTS:]
-    notes = not_shown(len(rest), counted(int(rest.sum()), _failing(audit)))
+    notes = [*not_shown(len(rest), counted(int(rest.sum()), _failing(audit))), *not_in_sums(audit)]
     if accounts_of(audit)[1]:
         notes.append(UNKNOWN_IS_ONE)
     return notes

@@ -215,3 +215,14 @@ def test_an_unknown_account_has_a_column(tmp_path: Path) -> None:
     assert_readable(figure)
     assert "Reports that tell no account are counted as one account." in texts(figure)
     assert {text.replace("\n", "").replace("-", "") for text in texts(figure)} >= {"unknown", ACCOUNT}
+
+
+def test_accounts_do_not_deny_what_only_a_stricter_reading_fails(tmp_path: Path) -> None:
+    """A user without a password and MFA fails IAM.19, and IAM.5 does not judge them: sums leave the failure out."""
+    path = write(tmp_path / f"2026-10-31_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), user("svc")))
+    result = audit([path], Settings(make_checklist(benchmark="security-hub"), AS_OF))
+    assert result.totals["fail"] == 0
+    written = texts(drawn(result, "accounts"))
+    assert "Only what these sums leave out fails" in written
+    assert "Left out of these sums: mfa-every-user, 1 failing (a stricter reading of console-mfa)." in written
+    assert not any("No control fails" in text for text in written)
