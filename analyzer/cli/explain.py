@@ -43,8 +43,8 @@ def list_all(checklist: Checklist) -> str:
 
 def list_frameworks() -> str:
     """Return the benchmarks there are as a table."""
-    rows = [[one.id, str(len(one.requirements)), one.title, one.publisher] for one in FRAMEWORKS.values()]
-    lines = _aligned(["benchmark", "requirements", "title", "publisher"], rows)
+    rows = [[one.id, one.version, str(len(one.requirements)), one.title] for one in FRAMEWORKS.values()]
+    lines = _aligned(["benchmark", "version", "requirements", "title"], rows)
     said = (
         "The requirements are those that a credential report decides, wholly or partly: credreport controls "
         "--benchmark ID lists them. Your own: --benchmark FILE.toml"
