@@ -33,6 +33,10 @@ class FrameworkError(AnalyzerError):
     """A file with a framework that cannot be read or used."""
 
 
+class AccountsError(AnalyzerError):
+    """A list of accounts that cannot be read or used."""
+
+
 class InputError(AnalyzerError):
     """Inputs that leave nothing to judge."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
     from analyzer.reading.limits import Limits
     from analyzer.survey.names import GivenTime
+    from analyzer.survey.organization import Organization
 
 Paths = Annotated[
     list[str],
@@ -210,10 +211,45 @@ class Snapshots:
         ),
     ] = False
 
+    accounts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The accounts whose reports are expected: the JSON of aws organizations list-accounts, or a CSV with "
+            "a column account and any of name, email, owner, ou, environment and status. Each active one without a "
+            "judged report is named, and makes the exit code 3.",
+            show_default=False,
+        ),
+    ] = None
+    max_report_age: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=36_500,
+            help="With --accounts: name the accounts whose judged report is more than N days older than the reference "
+            "instant (without --as-of: than the newest report).",
+            show_default=False,
+        ),
+    ] = None
+
     def chosen(self) -> dict[str, Any]:
         """Return the settings that say so. Raises UsageError where the instant is none."""
         instant = values.instant(self.as_of)
-        return {"as_of": instant, "every_snapshot": self.every_snapshot, "trend": not self.no_trend}
+        if self.max_report_age is not None and self.accounts is None:
+            raise UsageError("--max-report-age without --accounts", "give the list of accounts as well")
+        return {
+            "as_of": instant,
+            "every_snapshot": self.every_snapshot,
+            "trend": not self.no_trend,
+            "max_report_age": self.max_report_age,
+        }
+
+    def organization(self) -> "Organization | None":
+        """Return the accounts that ought to be there. Raises AccountsError for a file that is no list of them."""
+        from analyzer.survey.organization import read_organization  # noqa: PLC0415 - not for --help
+
+        return None if self.accounts is None else read_organization(self.accounts)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pandas as pd
 from analyzer.controls.control import Parameter, Severity
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.errors import first_few, in_words
+from analyzer.evidence.coverage import coverage_in_words, expected, missing_in_words
 from analyzer.evidence.plain import iso
 from analyzer.reading.issues import CODES, Level
 
@@ -54,8 +55,22 @@ def headline(summary: Summary) -> list[str]:
 
 def incomplete(summary: WithIssues) -> str:
     """Return what could not be read; empty where everything could."""
-    missing = [_missing(code, count) for code, count in summary.issue_counts.items() if _is_rejected(code)]
+    counts = dict(summary.issue_counts)
+    first = [_lacking(summary)] if counts.pop(_LACKING, 0) else []
+    missing = [*first, *(_missing(code, count) for code, count in counts.items() if _is_rejected(code))]
     return f"INCOMPLETE: {'; '.join(missing)}." if missing else ""
+
+
+_LACKING: Final = "account_without_report"
+
+
+def _lacking(summary: WithIssues) -> str:
+    """Return how many of the expected accounts have no judged report, and which."""
+    count, coverage = summary.issue_counts[_LACKING], getattr(summary, "coverage", None)
+    if coverage is None:
+        return _missing(_LACKING, count)
+    verb = "is" if count == 1 else "are"
+    return f"{count:,} of {counted(expected(coverage), 'account')} {verb} missing: {missing_in_words(coverage)}"
 
 
 def _is_rejected(code: str) -> bool:
@@ -171,7 +186,9 @@ def exit_reason(
 def exit_without_failures(summary: WithIssues, code: int, fail_on: Severity = Severity.LOW) -> str:
     """Return in a sentence what makes the exit code 0, or 3."""
     if code == 3:
-        why = "some input could not be read or judged" if incomplete(summary) else "data issues, which --strict counts"
+        rejected = [one for one in summary.issue_counts if _is_rejected(one)]
+        why = "some input could not be read or judged" if rejected else "data issues, which --strict counts"
+        why = "reports of expected accounts are missing" if rejected == [_LACKING] else why
         return f"Exit code 3: {why}."
     least = "" if fail_on is Severity.LOW else f" of {fail_on.value} severity or more"
     return f"Exit code 0: nothing{least} is open."
@@ -275,7 +292,8 @@ def scope(summary: Summary) -> str:
     rest = [counted(others, "other snapshot")] if others else []
     rest += [f"{empty:,} without a row that can be read"] if empty else []
     more = f" ({', '.join(rest)})" if rest else ""
-    return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}{more}."
+    listed = f" {coverage_in_words(summary.coverage)}" if summary.coverage is not None else ""
+    return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}{more}.{listed}"
 
 
 def unknown_age(summary: Summary) -> str:

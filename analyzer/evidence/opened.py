@@ -108,7 +108,8 @@ class EvidenceSet:
         """What is counted of an audit."""
         inputs = inputs_of_facts(self.manifest["inputs"]) if self.inputs is None else self.inputs
         trend = self.table("trend") if "trend" in self.files else None
-        return Summary(self.settings, inputs, self.table("tallies"), trend=trend, tables=self)
+        coverage = self.table("coverage") if "coverage" in self.files else None
+        return Summary(self.settings, inputs, self.table("tallies"), trend=trend, coverage=coverage, tables=self)
 
     @cached_property
     def history(self) -> History:

@@ -154,6 +154,28 @@ pass and not_applicable that is true of any of its `controls`, those that were j
 not_checked at best. `fails`, `not_checked` and `passes` count findings, `subjects` all of these; `waived` says how many
 of them a waiver covers: they fail still, or are still not checked."""
 
+COVERAGE_OF_AUDIT: Final = pa.schema(
+    {
+        "account_id": FEW,
+        "name": TEXT,
+        "email": TEXT,
+        "owner": FEW,
+        "ou": FEW,
+        "environment": FEW,
+        "state": FEW,
+        "status": FEW,
+        "reports": pa.int64(),
+        "captured_at": TIME,
+        "age_days": pa.int32(),
+        "source": FEW,
+    }
+)
+"""A row per account of the list that was given (`--accounts`), and then per account that is not in it and has a judged
+report. `status` is what was received of it: received, received_twice (several reports of the judged snapshot), old
+(older than --max-report-age, or of unknown age), missing (active and without a judged report), unlisted, suspended,
+closed. `state` is the list's own word. `reports` counts judged ones, `captured_at` and `age_days` (at the reference
+instant, else at the newest capture of the run) are the newest one's, `source` is the first by name."""
+
 # --- histories and comparisons ---------------------------------------------------------------------------------------
 
 LIFETIMES: Final = pa.schema(

@@ -40,6 +40,10 @@ class Settings:
     """How many bytes of a file are read at most."""
     trend: bool = True
     """Whether an audit compares each account's judged snapshot with the one before; not with `every_snapshot`."""
+    accounts: tuple[str, str] | None = None
+    """The list of accounts that ought to be there: its file as it was given, and the SHA-256 of it."""
+    max_report_age: int | None = None
+    """Days that the report of an account in that list may be old."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -75,7 +79,9 @@ class Settings:
         frameworks = self.checklist.benchmark.each if self.checklist.benchmark else ()
         own = [{"name": one.name, "text": one.text} for one in frameworks if one.name]
         files = {"benchmark_files": own} if own else {}
-        return times | sizes | ({} if self.trend else {"trend": False}) | files
+        listed = {"accounts": dict(zip(("name", "sha256"), self.accounts, strict=True))} if self.accounts else {}
+        age = {} if self.max_report_age is None else {"max_report_age": self.max_report_age}
+        return times | sizes | ({} if self.trend else {"trend": False}) | files | listed | age
 
     @property
     def _given_times(self) -> list[dict[str, Any]]:
@@ -109,6 +115,8 @@ class Settings:
             tuple(GivenTime(one["pattern"], datetime.fromisoformat(one["at"])) for one in facts.get("captured_at", ())),
             Limits(facts.get("max_file_size", DEFAULT.largest)),
             facts.get("trend", True),
+            (facts["accounts"]["name"], facts["accounts"]["sha256"]) if "accounts" in facts else None,
+            facts.get("max_report_age"),
         )
 
 

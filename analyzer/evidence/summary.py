@@ -13,6 +13,7 @@ import pandas as pd
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Met, Outcome, Reason, Status
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT, Findings
+from analyzer.evidence.coverage import coverage_facts
 from analyzer.evidence.keys import keys_of
 from analyzer.evidence.plain import iso, plain_rows
 from analyzer.evidence.requirements import ByAccount, by_requirement
@@ -73,6 +74,9 @@ class Summary(WithIssues):
     inputs: pd.DataFrame
     tallies: pa.Table
     trend: pa.Table | None = field(default=None, kw_only=True)
+    coverage: pa.Table | None = field(default=None, kw_only=True)
+    """What was received of the accounts that ought to be there (columns: `schema.COVERAGE_OF_AUDIT`), where a list of
+    them was given."""
     tables: Tables | None = field(default=None, kw_only=True, repr=False, compare=False)
     """The tables that were left, for what is not counted beforehand."""
 
@@ -350,51 +354,55 @@ class Summary(WithIssues):
     def facts(self) -> dict[str, Any]:
         """The counts as plain data: what `--json` prints and the manifest keeps."""
         failing = self._failing_controls()
-        return {
-            "benchmark": self.checklist.benchmark.id if self.checklist.benchmark else None,
-            "requirements_of": self.checklist.numbers_of.id,
-            "policy": {"name": self.checklist.policy.name, "sha256": self.checklist.policy.sha256}
-            if self.checklist.policy
-            else None,
-            "switched_off": list(self.checklist.left_out),
-            "as_of": [iso(instant) for instant in self.reference_instants],
-            **self.totals,
-            "open_subjects": self._open_facts,
-            "by_control": [
-                {
-                    "control": one.control.id,
-                    "requirement": one.requirement,
-                    "severity": one.severity.value,
-                    "parameters": dict(one.parameters),
-                    "set_by": dict(one.set_by),
-                    **counts,
-                    "summed": number in self.checklist.summed,
+        return (
+            {
+                "benchmark": self.checklist.benchmark.id if self.checklist.benchmark else None,
+                "requirements_of": self.checklist.numbers_of.id,
+                "policy": {"name": self.checklist.policy.name, "sha256": self.checklist.policy.sha256}
+                if self.checklist.policy
+                else None,
+                "switched_off": list(self.checklist.left_out),
+                "as_of": [iso(instant) for instant in self.reference_instants],
+                **self.totals,
+                "open_subjects": self._open_facts,
+                "by_control": [
+                    {
+                        "control": one.control.id,
+                        "requirement": one.requirement,
+                        "severity": one.severity.value,
+                        "parameters": dict(one.parameters),
+                        "set_by": dict(one.set_by),
+                        **counts,
+                        "summed": number in self.checklist.summed,
+                    }
+                    for number, (one, counts) in enumerate(zip(self.checklist.checks, self.by_control, strict=True))
+                ],
+                **self._requirement_facts,
+                "by_kind": {
+                    kind: {outcome: int(self.counts.loc[kind, outcome]) for outcome in _SHOWN_OUTCOMES}
+                    for kind in JUDGED_KINDS
                 }
-                for number, (one, counts) in enumerate(zip(self.checklist.checks, self.by_control, strict=True))
-            ],
-            **self._requirement_facts,
-            "by_kind": {
-                kind: {outcome: int(self.counts.loc[kind, outcome]) for outcome in _SHOWN_OUTCOMES}
-                for kind in JUDGED_KINDS
+                if self.checklist.unused
+                else {},
+                "by_account": {
+                    str(account): {**counts, "failing": failing[str(account)]}
+                    for account, counts in zip(self.by_account.index, _rows(self.by_account), strict=True)
+                },
+                "waivers": plain_rows(self.waivers),
+                "reports": len(self.inputs),
+                "reports_judged": int(self.inputs["judged"].sum()),
+                "rows": int(self.inputs["rows"].sum()),
+                "rows_rejected": int(self.inputs["rejected"].sum()),
+                "rows_not_judged": sum(
+                    part["rows"] for parts in self.inputs["accounts"] for part in parts if part["role"] != "judged"
+                ),
+                "users": self.rows,
+                "root_rows": self.root_rows,
+                "issues": self.issue_counts,
             }
-            if self.checklist.unused
-            else {},
-            "by_account": {
-                str(account): {**counts, "failing": failing[str(account)]}
-                for account, counts in zip(self.by_account.index, _rows(self.by_account), strict=True)
-            },
-            "waivers": plain_rows(self.waivers),
-            "reports": len(self.inputs),
-            "reports_judged": int(self.inputs["judged"].sum()),
-            "rows": int(self.inputs["rows"].sum()),
-            "rows_rejected": int(self.inputs["rejected"].sum()),
-            "rows_not_judged": sum(
-                part["rows"] for parts in self.inputs["accounts"] for part in parts if part["role"] != "judged"
-            ),
-            "users": self.rows,
-            "root_rows": self.root_rows,
-            "issues": self.issue_counts,
-        } | self._trend_facts
+            | self._trend_facts
+            | coverage_facts(self.coverage)
+        )
 
     @property
     def _requirement_facts(self) -> dict[str, Any]:

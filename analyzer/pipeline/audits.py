@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Result
 from analyzer.engine import SILENT
 from analyzer.evidence import storage
+from analyzer.evidence.coverage import coverage_table, note_coverage
 from analyzer.evidence.due import comes_due, due_by_check, soonest_first
 from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.inspection import Inspection
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from analyzer.reading.issues import Row
     from analyzer.reading.normalizing import Tables
     from analyzer.survey.names import GivenTime
+    from analyzer.survey.organization import Organization
     from analyzer.survey.plan import Batch
     from analyzer.survey.survey import Survey
 
@@ -56,15 +58,17 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     tables: Sequence[str] = TABLES,
     options: Options = Options(),  # noqa: B008 - frozen
     where: Engine = LOCAL,
+    organization: Organization | None = None,
     with_worst: bool = True,
     with_due: bool = False,
     progress: Progress = SILENT,
 ) -> Run[Summary]:
     """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
 
-    `tables` are left whatever the formats; `with_worst` has the `notable` findings of the run picked out, and together
-    with `with_due` what comes due as well. Raises InputError where nothing is left to judge or a reference instant is
-    missing, and OutputError where `output` cannot be written or holds what credreport did not write.
+    `organization` lists the accounts that ought to be there. `tables` are left whatever the formats; `with_worst` has
+    the `notable` findings of the run picked out, and together with `with_due` what comes due as well. Raises InputError
+    where nothing is left to judge or a reference instant is missing, and OutputError where `output` cannot be written
+    or holds what credreport did not write.
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     size, limits = judged_together(len(settings.checklist.checks)), settings.limits
@@ -78,7 +82,9 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
         try:
             # What is known of tens of thousands of reports goes as soon as it is written down.
             evidence, manifested = _evidence(
-                place, *judge_reports(road, road.survey(paths, left_out(output)), settings, writer), tables
+                place,
+                *judge_reports(road, road.survey(paths, left_out(output)), settings, writer, organization),
+                tables,
             )
         except BaseException:
             writer.abandon()
@@ -103,7 +109,7 @@ def _notable(evidence: EvidenceSet, days: int | None) -> dict[str, tuple[pa.Tabl
 
 
 def judge_reports(
-    road: Road, survey: Survey, settings: Settings, writer: Writer
+    road: Road, survey: Survey, settings: Settings, writer: Writer, organization: Organization | None = None
 ) -> tuple[Summary, list[Row], list[Output]]:
     """Judge the reports of a survey; return the summary, the data issues, and the files of the tables."""
     judging = Judging(settings, _trend_of, tuple(name for name in JUDGED_TABLES if name in writer.tables))
@@ -115,11 +121,16 @@ def judge_reports(
     counted = Summary(settings, inputs_frame(found.inputs), joined(found.tallies))
     found.inputs.clear()  # as is this: it is in the table now
     describe_waivers(counted.covered, settings.checklist, counted.accounts, log)
+    coverage = None
+    if organization is not None:
+        coverage = coverage_table(organization, counted.inputs, settings)
+        note_coverage(coverage, organization, log)
     if "issues" in writer.tables:
         writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
     tallies = joined([counted.tallies, of_issues(log.rows)])
     trend = _joined_trends(found.found) if found.found else None
-    return Summary(settings, counted.inputs, tallies, trend=trend), log.rows, writer.close(found.outputs)
+    summary = Summary(settings, counted.inputs, tallies, trend=trend, coverage=coverage)
+    return summary, log.rows, writer.close(found.outputs)
 
 
 def _trend_of(checklist: Checklist, tables: Tables, is_new: Flags) -> pa.Table:
@@ -140,6 +151,8 @@ def _evidence(
 ) -> tuple[EvidenceSet, bytes]:
     """Write what is counted; return the set of all tables, and the bytes of the manifest of those that are left."""
     counts = {"tallies": summary.tallies} | ({} if summary.trend is None else {"trend": summary.trend})
+    if summary.coverage is not None:
+        counts["coverage"] = summary.coverage
     if summary.requirements:
         counts["requirements"] = requirements_table(summary.requirements, summary.checklist, summary.accounts)
     outputs = [*outputs, *put_tables(place, counts)]

@@ -144,7 +144,8 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     """  # noqa: D301 - \b keeps the examples' lines
     which, formats, tables = snapshots.chosen(), evidence.chosen(), showing.tables(evidence)
     account, where = judging.account(), engine.chosen(paths, evidence.output)
-    checklist, times = judging.checklist(), judging.times()
+    checklist, times, listed = judging.checklist(), judging.times(), snapshots.organization()
+    which["accounts"] = (listed.name, listed.sha256) if listed else None
     ending = Ending(values.severity(fail_on), strict, exit_zero)
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
@@ -158,6 +159,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             tables=tables,
             options=pipeline.Options(evidence.workbook_rows, beside, showing.days_ahead),
             where=pipeline.Engine(*where),
+            organization=listed,
             with_worst=showing.progress,
             with_due=showing.lists_due,
             progress=bars,

@@ -60,6 +60,8 @@ def write(  # noqa: PLR0913 - what is written, how much of it, and where
         if len(summary.checklist.checks) > 1:
             matrix(book, summary)
         sheets.findings(book, summary, tables, cuts["findings"])
+        if summary.coverage is not None:
+            sheets.coverage(book, summary.coverage)
         if summary.checklist.policy:
             sheets.waivers(book, summary)
         sheets.credentials(book, tables, cuts["credentials"])

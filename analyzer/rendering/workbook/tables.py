@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import Met
+from analyzer.evidence.coverage import Coverage
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import first_rows, gravest_first, open_credentials_first, worst_rows
@@ -112,6 +113,13 @@ def findings(book: Book, summary: Summary, tables: Tables, cut: Cut) -> None:
         rows = rows.set_column(rows.column_names.index(name), name, pc.binary_join(rows[name], ", "))
     preface = _preface(book, cut, "the worst are here, worst first")
     book.table(cut.sheet, Rows.of(rows), Look(leading="user", pages_wide=3, preface=preface))
+
+
+def coverage(book: Book, table: pa.Table) -> None:
+    """Write the sheet Coverage: what was received of each account that ought to be there, what is missing first."""
+    order = [one.value for one in Coverage]
+    rank = np.array([order.index(text) for text in table["status"].to_pylist()], np.int64)
+    book.table("Coverage", Rows.of(table.take(pa.array(np.argsort(rank, kind="stable")))), Look(wrapped=("name",)))
 
 
 def waivers(book: Book, summary: Summary) -> None:

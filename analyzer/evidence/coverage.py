@@ -1,0 +1,187 @@
+"""Whether the reports are complete: what was received of the accounts that ought to be there, account by account."""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from analyzer.controls.vocabulary import counted
+from analyzer.errors import first_few
+from analyzer.evidence.schema import COVERAGE_OF_AUDIT
+from analyzer.reading.columns import records
+from analyzer.reading.times import DAY, since_epoch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    import pandas as pd
+
+    from analyzer.evidence.settings import Settings
+    from analyzer.reading.issues import IssueLog
+    from analyzer.survey.organization import ListedAccount, Organization
+
+
+class Coverage(StrEnum):
+    """What was received of an account."""
+
+    MISSING = "missing"
+    """It is active, and no report of it was judged."""
+    OLD = "old"
+    """Its judged report is older than --max-report-age allows, or of unknown age."""
+    RECEIVED_TWICE = "received_twice"
+    """Several reports of its judged snapshot were given."""
+    RECEIVED = "received"
+    UNLISTED = "unlisted"
+    """A report of it was judged, and the list does not have it."""
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+    """It is closed, or about to be: no report is expected of it."""
+
+
+_NOT_ACTIVE: Final = {
+    "SUSPENDED": Coverage.SUSPENDED,
+    "CLOSED": Coverage.CLOSED,
+    "PENDING_CLOSURE": Coverage.CLOSED,
+}
+"""States in which an account need not have a report. Any other one, and none, counts as active."""
+
+
+def coverage_table(organization: Organization, inputs: pd.DataFrame, settings: Settings) -> pa.Table:
+    """Return a row per listed account, in the order of the list, and then per other one (columns: the schema's)."""
+    judged = _judged(inputs)
+    newest = max((time for reports in judged.values() for time, _ in reports if time is not None), default=None)
+    reference = settings.as_of or newest
+    listed = {one.account_id for one in organization.accounts}
+    rows = [_row(one, judged.get(one.account_id, []), reference, settings) for one in organization.accounts]
+    rows += [
+        _row(None, judged[account], reference, settings) | {"account_id": account}
+        for account in sorted(judged, key=lambda one: one or "~")
+        if account not in listed
+    ]
+    return pa.Table.from_pylist(rows, schema=_plain(COVERAGE_OF_AUDIT)).cast(COVERAGE_OF_AUDIT)
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([(one.name, getattr(one.type, "value_type", one.type)) for one in schema])
+
+
+def _judged(inputs: pd.DataFrame) -> dict[str | None, list[tuple[datetime | None, str]]]:
+    """Return for each account the capture times and names of its judged reports; None: of no known account."""
+    found: dict[str | None, list[tuple[datetime | None, str]]] = {}
+    for row, parts in zip(records(inputs[["captured_at", "name"]]), inputs["accounts"], strict=True):
+        for part in parts:
+            if part["role"] == "judged":
+                found.setdefault(part["account_id"], []).append((row["captured_at"], row["name"]))
+    return found
+
+
+def _row(
+    listed: ListedAccount | None,
+    reports: list[tuple[datetime | None, str]],
+    reference: datetime | None,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return what was received of an account."""
+    times = [time for time, _ in reports if time is not None]
+    captured = max(times, default=None)
+    age = None if captured is None or reference is None else max(since_epoch(reference) - since_epoch(captured), 0)
+    most = settings.max_report_age
+    is_old = most is not None and (age is None or age > most * DAY)
+    same = Counter(times).most_common(1)
+    inactive = None if listed is None else _NOT_ACTIVE.get(listed.state or "")
+    if listed is None:
+        status = Coverage.UNLISTED
+    elif inactive is not None:
+        status = inactive
+    elif not reports:
+        status = Coverage.MISSING
+    elif is_old:
+        status = Coverage.OLD
+    else:
+        twice = (same and same[0][1] > 1) or (not times and len(reports) > 1)
+        status = Coverage.RECEIVED_TWICE if twice else Coverage.RECEIVED
+    return {
+        **({} if listed is None else listed._asdict()),
+        "status": status.value,
+        "reports": len(reports),
+        "captured_at": captured,
+        "age_days": None if age is None else age // DAY,
+        "source": min((name for _, name in reports), default=None),
+    }
+
+
+def note_coverage(table: pa.Table, organization: Organization, log: IssueLog) -> None:
+    """Note each account that is not there once, and in time."""
+    for row in table.to_pylist():
+        status = Coverage(row["status"])
+        if status not in _NOTED:
+            continue
+        code, said = _NOTED[status]
+        if status is Coverage.OLD and row["age_days"] is None:
+            said = "it is not known when its report was captured, which --max-report-age asks for"
+        source = organization.name if status is Coverage.MISSING else row["source"] or organization.name
+        words = said.format(**row, file=organization.name)
+        log.add(code, f"{spoken(row)}: {words}", source=source, value=row["account_id"])
+
+
+_NOTED: Final[Mapping[Coverage, tuple[str, str]]] = {
+    Coverage.MISSING: ("account_without_report", "no report of it was judged: get it, or say why there is none"),
+    Coverage.OLD: ("account_report_old", "its report is {age_days} days old, more than --max-report-age allows"),
+    Coverage.RECEIVED_TWICE: ("account_received_twice", "{reports} reports of it were judged together"),
+    Coverage.UNLISTED: ("account_unlisted", "its report was judged, and {file} does not have it"),
+}
+
+
+def spoken(row: Mapping[str, Any]) -> str:
+    """Return an account with what the list says of it: `111122223333 (payments, owner team-a)`."""
+    more = [row["name"], f"owner {row['owner']}" if row["owner"] else None]
+    words = ", ".join(one for one in more if one)
+    return f"{row['account_id'] or 'unknown account'}{f' ({words})' if words else ''}"
+
+
+def expected(table: pa.Table) -> int:
+    """Return of how many accounts a report is expected: those that are listed and active."""
+    others = {Coverage.UNLISTED, Coverage.SUSPENDED, Coverage.CLOSED}
+    return sum(status not in others for status in table["status"].to_pylist())
+
+
+def missing(table: pa.Table) -> list[dict[str, Any]]:
+    """Return the accounts that are missing, in the order of the list."""
+    names = ("account_id", "name", "owner", "status")
+    return [row for row in table.select(names).to_pylist() if row["status"] == Coverage.MISSING]
+
+
+def coverage_facts(table: pa.Table | None) -> dict[str, Any]:
+    """Return the counts as plain data, and the accounts that are missing; empty where no list was given."""
+    if table is None:
+        return {}
+    statuses = Counter(table["status"].to_pylist())
+    named = [{name: row[name] for name in ("account_id", "name", "owner")} for row in missing(table)]
+    counts = {one.value: statuses[one.value] for one in Coverage}
+    return {"coverage": {"expected": expected(table), **counts, "missing_accounts": named}}
+
+
+def coverage_in_words(table: pa.Table) -> str:
+    """Return the counts in a sentence."""
+    statuses = Counter(table["status"].to_pylist())
+    there = statuses[Coverage.RECEIVED] + statuses[Coverage.RECEIVED_TWICE] + statuses[Coverage.OLD]
+    words = {
+        Coverage.MISSING: "missing",
+        Coverage.OLD: "with a report that is too old",
+        Coverage.RECEIVED_TWICE: "received twice",
+        Coverage.UNLISTED: "not in the list",
+        Coverage.SUSPENDED: "suspended",
+        Coverage.CLOSED: "closed",
+    }
+    rest = [f"{statuses[one]:,} {said}" for one, said in words.items() if statuses[one]]
+    more = f"; {', '.join(rest)}" if rest else ""
+    return f"Reports of {there:,} of {counted(expected(table), 'expected account')}{more}."
+
+
+def missing_in_words(table: pa.Table) -> str:
+    """Return which accounts are missing, the first of them by name."""
+    return first_few([spoken(row) for row in missing(table)])

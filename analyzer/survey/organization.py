@@ -1,0 +1,185 @@
+"""The accounts that ought to be there: what AWS Organizations lists, or a CSV that an auditor was given.
+
+The JSON is that of `aws organizations list-accounts` (AWS CLI Command Reference), whose pages may follow one another.
+A CSV needs a column with accounts; those with names, e-mail addresses, states, owners, organizational units (OU) and
+environments are optional. Every error names the file, the line and the column.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from analyzer.errors import AccountsError, did_you_mean
+from analyzer.reading.layout import ACCOUNT_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+
+class ListedAccount(NamedTuple):
+    """An account as a list has it; None where the list does not say."""
+
+    account_id: str
+    name: str | None = None
+    email: str | None = None
+    owner: str | None = None
+    ou: str | None = None
+    environment: str | None = None
+    state: str | None = None
+    """In capital letters, as AWS writes it: ACTIVE, SUSPENDED, PENDING_CLOSURE, CLOSED; None counts as active."""
+
+
+@dataclass(frozen=True)
+class Organization:
+    """A list of accounts that was read, in its order."""
+
+    name: str
+    """The file as it was given."""
+    sha256: str
+    accounts: tuple[ListedAccount, ...]
+
+
+_HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "account_id": ("account", "accountid", "accountnumber", "accountno", "awsaccount", "awsaccountid", "id"),
+    "name": ("name", "accountname"),
+    "email": ("email", "emailaddress", "accountemail"),
+    "owner": ("owner", "accountowner"),
+    "ou": ("ou", "oupath", "organizationalunit"),
+    "environment": ("environment", "env"),
+    "state": ("state", "status", "accountstatus", "accountstate"),
+}
+"""What columns of a CSV may be called, in small letters without blanks and signs; the first that is there counts."""
+_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "account_id": ("Id",),
+    "name": ("Name",),
+    "email": ("Email",),
+    "state": ("State", "Status"),
+}
+"""Where the JSON of AWS has the same: `State` has taken the place of `Status`."""
+_WANTED: Final = "give what `aws organizations list-accounts` prints, or a CSV with a column account"
+_DELIMITERS: Final = (",", ";", "\t")
+_EXAMPLE: Final = "an account is 12 digits, such as 111122223333; a spreadsheet may have cut zeros at its beginning"
+
+
+def read_organization(path: Path) -> Organization:
+    """Read a list of accounts. Raises AccountsError for what cannot be read, or is no such list."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise AccountsError(f"--accounts: cannot read {path}: {error.strerror or error}", "check the path") from error
+    return parse_organization(str(path), data)
+
+
+def parse_organization(name: str, data: bytes) -> Organization:
+    """Return the list that the bytes of a file are. Raises AccountsError as `read_organization` does."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AccountsError(f"{name}: not UTF-8: {error}", "save it as UTF-8") from error
+    rows = _of_json(name, text) if text.lstrip()[:1] in {"{", "["} else _of_csv(name, text)
+    found: dict[str, tuple[str, ListedAccount]] = {}
+    for place, row in rows:
+        _add(found, name, place, row)
+    if not found:
+        raise AccountsError(f"{name}: no account in it", "give the list of the accounts whose reports are expected")
+    return Organization(name, hashlib.sha256(data).hexdigest(), tuple(one for _, one in found.values()))
+
+
+def _add(found: dict[str, tuple[str, ListedAccount]], name: str, place: str, row: Mapping[str, str | None]) -> None:
+    """Add an account to those `found`, by its number and with its place. Pages may overlap, and say the same."""
+    account = (row["account_id"] or "").replace("-", "")
+    if not re.fullmatch(ACCOUNT_ID, account):
+        raise AccountsError(f"{name}:{place}: not an AWS account: {row['account_id']!r}", _EXAMPLE)
+    state = row.get("state")
+    others = {field: text for field, text in row.items() if field not in {"account_id", "state"}}
+    one = ListedAccount(account, **others, state=state.upper().replace(" ", "_") if state else None)
+    first, known = found.setdefault(account, (place, one))
+    if known != one:
+        raise AccountsError(
+            f"{name}:{place}: account {account} stands at {first} too, and otherwise", "leave the wrong one out"
+        )
+
+
+def _of_json(name: str, text: str) -> Iterator[tuple[str, dict[str, str | None]]]:
+    """Yield the accounts of one or more pages, each with its place."""
+    decoder, at = json.JSONDecoder(), 0
+    while rest := text[at:].lstrip():
+        start = len(text) - len(rest)
+        try:
+            page, at = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError) as error:
+            line = getattr(error, "lineno", text.count("\n", 0, start) + 1)
+            raise AccountsError(
+                f"{name}:{line}: no JSON: {error}", "give what `aws organizations list-accounts` prints"
+            ) from error
+        line = text.count("\n", 0, start) + 1
+        for number, one in enumerate(_in_page(page, f"{name}:{line}"), start=1):
+            place = f"{line} (account {number} of the page)"
+            yield place, {field: _first_text(one, keys, f"{name}:{place}") for field, keys in _KEYS.items()}
+
+
+def _in_page(page: Any, place: str) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - whatever JSON holds
+    """Yield the accounts of a page, or of a list of pages, or of accounts."""
+    if isinstance(page, dict) and isinstance(page.get("Accounts"), list):
+        page = page["Accounts"]
+    for one in page if isinstance(page, list) else [page]:
+        if isinstance(one, dict) and isinstance(one.get("Accounts"), list):
+            yield from _in_page(one, place)
+        elif isinstance(one, dict) and "Id" in one:
+            yield one
+        else:
+            raise AccountsError(
+                f'{place}: no list of accounts: it has no "Accounts", and no account with an "Id"',
+                _WANTED,
+            )
+
+
+def _first_text(one: Mapping[str, Any], keys: Iterable[str], place: str) -> str | None:
+    for key in keys:
+        value = one.get(key)
+        if value is not None:
+            if not isinstance(value, str):
+                raise AccountsError(f"{place} {key}: no text: {value!r}", "write it in quotes")
+            return value.strip() or None
+    return None
+
+
+def _of_csv(name: str, text: str) -> Iterator[tuple[str, dict[str, str | None]]]:
+    """Yield the accounts of a CSV, each with its line."""
+    head = text.partition("\n")[0]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=head.count), strict=True)
+    columns = _columns(name, next(rows, []))
+    try:
+        for cells in rows:
+            if any(cell.strip() for cell in cells):
+                yield (
+                    str(rows.line_num),
+                    {field: (cells[at].strip() or None) if at < len(cells) else None for field, at in columns.items()},
+                )
+    except csv.Error as error:
+        raise AccountsError(f"{name}:{rows.line_num}: no CSV: {error}", "write it anew as CSV") from error
+
+
+def _columns(name: str, header: list[str]) -> dict[str, int]:
+    """Return where the columns of a CSV are. Raises AccountsError where none holds accounts."""
+    plain = [re.sub(r"[^a-z]", "", one.lower()) for one in header]
+    columns = {
+        field: plain.index(next(one for one in names if one in plain))
+        for field, names in _HEADINGS.items()
+        if any(one in plain for one in names)
+    }
+    if "account_id" not in columns:
+        near = did_you_mean("account_id", [one.strip() for one in header])
+        there = ", ".join(one.strip() or "(no name)" for one in header)
+        raise AccountsError(
+            f"{name}:1: no column with accounts{near}; it has {there}",
+            "name the column account, account_id or id; others may be name, email, owner, ou, environment and status",
+        )
+    return columns
