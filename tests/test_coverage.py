@@ -144,6 +144,25 @@ def test_json_and_an_opened_set_say_the_same(folder: Path) -> None:
     assert run("verify", "out", cwd=folder).returncode == 0
 
 
+def test_names_stand_beside_the_numbers(folder: Path) -> None:
+    row = user("idle", access_key_1_active="true", access_key_1_last_rotated="2026-01-01T00:00:00Z")
+    write(folder / "in/2026-10-31_111122223333.csv", csv_of(root(mfa_active="true"), row))
+    done = audit(folder, "--format", "parquet,excel")
+    assert "  111122223333 (payments) idle access_key_1: never used" in done.stdout
+    assert "111122223333 (payments)  idle  in/" in run("show", "out", "--user", "idle", cwd=folder).stdout
+    facts = json.loads(audit(folder, "--format", "parquet,excel", "--json").stdout)
+    assert {account: one["name"] for account, one in facts["by_account"].items()} == {
+        "111122223333": "payments",
+        "777788889999": "gone",
+        "222222222222": None,
+    }
+    cells = [
+        row[:2] for row in openpyxl.load_workbook(folder / "out/workbook.xlsx")["Summary"].iter_rows(values_only=True)
+    ]
+    assert ("account_id", "name") in cells
+    assert ("111122223333", "payments") in cells
+
+
 def test_a_report_that_is_too_old_is_named(folder: Path) -> None:
     write(folder / "accounts.csv", "account\n111122223333\n222222222222\n777788889999\n")
     done = audit(folder, "--format", "parquet", "--max-report-age", "10", "--verbose")

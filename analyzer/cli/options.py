@@ -233,8 +233,8 @@ class Snapshots:
         ),
     ] = None
 
-    def chosen(self) -> dict[str, Any]:
-        """Return the settings that say so. Raises UsageError where the instant is none."""
+    def chosen(self, listed: "Organization | None") -> dict[str, Any]:
+        """Return the settings that say so; `listed` is `organization`. Raises UsageError where the instant is none."""
         instant = values.instant(self.as_of)
         if self.max_report_age is not None and self.accounts is None:
             raise UsageError("--max-report-age without --accounts", "give the list of accounts as well")
@@ -242,6 +242,7 @@ class Snapshots:
             "as_of": instant,
             "every_snapshot": self.every_snapshot,
             "trend": not self.no_trend,
+            "accounts": (listed.name, listed.sha256) if listed else None,
             "max_report_age": self.max_report_age,
         }
 

@@ -136,6 +136,12 @@ _NOTED: Final[Mapping[Coverage, tuple[str, str]]] = {
 }
 
 
+def names_of(table: pa.Table) -> dict[str, str]:
+    """Return the names of accounts by number, of those that have one."""
+    rows = table.select(["account_id", "name"]).to_pylist()
+    return {row["account_id"]: row["name"] for row in rows if row["account_id"] and row["name"]}
+
+
 def spoken(row: Mapping[str, Any]) -> str:
     """Return an account with what the list says of it: `111122223333 (payments, owner team-a)`."""
     more = [row["name"], f"owner {row['owner']}" if row["owner"] else None]

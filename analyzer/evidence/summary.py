@@ -13,7 +13,7 @@ import pandas as pd
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Met, Outcome, Reason, Status
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT, Findings
-from analyzer.evidence.coverage import coverage_facts
+from analyzer.evidence.coverage import coverage_facts, names_of
 from analyzer.evidence.keys import keys_of
 from analyzer.evidence.plain import iso, plain_rows
 from analyzer.evidence.requirements import ByAccount, by_requirement
@@ -120,6 +120,11 @@ class Summary(WithIssues):
     def accounts(self) -> tuple[str, ...]:
         """The accounts of the judged rows, also those with nothing to judge; `unknown` for rows of no known one."""
         return tuple(sorted(set(self._users["account_id"].fillna(UNKNOWN_ACCOUNT))))
+
+    @cached_property
+    def account_names(self) -> dict[str, str]:
+        """What the list of accounts calls those that have a name there, by number."""
+        return {} if self.coverage is None else names_of(self.coverage)
 
     @cached_property
     def reference_instants(self) -> list[pd.Timestamp]:
@@ -353,7 +358,6 @@ class Summary(WithIssues):
     @cached_property
     def facts(self) -> dict[str, Any]:
         """The counts as plain data: what `--json` prints and the manifest keeps."""
-        failing = self._failing_controls()
         return (
             {
                 "benchmark": self.checklist.benchmark.id if self.checklist.benchmark else None,
@@ -384,10 +388,7 @@ class Summary(WithIssues):
                 }
                 if self.checklist.unused
                 else {},
-                "by_account": {
-                    str(account): {**counts, "failing": failing[str(account)]}
-                    for account, counts in zip(self.by_account.index, _rows(self.by_account), strict=True)
-                },
+                "by_account": self._account_facts,
                 "waivers": plain_rows(self.waivers),
                 "reports": len(self.inputs),
                 "reports_judged": int(self.inputs["judged"].sum()),
@@ -403,6 +404,19 @@ class Summary(WithIssues):
             | self._trend_facts
             | coverage_facts(self.coverage)
         )
+
+    @property
+    def _account_facts(self) -> dict[str, Any]:
+        """The counts of each account, and what fails there; its name, where a list of accounts was given."""
+        failing = self._failing_controls()
+        return {
+            str(account): {
+                **({} if self.coverage is None else {"name": self.account_names.get(str(account))}),
+                **counts,
+                "failing": failing[str(account)],
+            }
+            for account, counts in zip(self.by_account.index, _rows(self.by_account), strict=True)
+        }
 
     @property
     def _requirement_facts(self) -> dict[str, Any]:

@@ -142,10 +142,9 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       aws iam get-credential-report | credreport audit - --format parquet
       credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
     """  # noqa: D301 - \b keeps the examples' lines
-    which, formats, tables = snapshots.chosen(), evidence.chosen(), showing.tables(evidence)
-    account, where = judging.account(), engine.chosen(paths, evidence.output)
-    checklist, times, listed = judging.checklist(), judging.times(), snapshots.organization()
-    which["accounts"] = (listed.name, listed.sha256) if listed else None
+    account, listed, formats = judging.account(), snapshots.organization(), evidence.chosen()
+    which, where, tables = snapshots.chosen(listed), engine.chosen(paths, evidence.output), showing.tables(evidence)
+    checklist, times = judging.checklist(), judging.times()
     ending = Ending(values.severity(fail_on), strict, exit_zero)
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415

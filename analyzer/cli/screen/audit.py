@@ -40,6 +40,8 @@ from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
     from rich.console import Console
     from rich.table import Table
 
@@ -249,7 +251,7 @@ def _number(one: Check, checklist: Checklist) -> str:
 def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool) -> None:
     """Print what needs a look: of the main control the worst, and of all what is critical or high."""
     checklist, several = run.summary.checklist, len(run.summary.checklist.checks) > 1
-    worst = {group: (to_pandas(rows), count) for group, (rows, count) in run.notable.items()}
+    worst = {group: (_frame(run.summary, rows), count) for group, (rows, count) in run.notable.items()}
     found, count = worst[UNUSED]
     title = "Worst first"
     if several and checklist.unused:
@@ -263,11 +265,17 @@ def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool
         show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=every)
 
 
+def _frame(audit: Summary, rows: pa.Table) -> pd.DataFrame:
+    """Return findings with the names of their accounts."""
+    found = to_pandas(rows)
+    return found.assign(account_name=found["account_id"].astype("object").map(audit.account_names))
+
+
 def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None:
     """Print what passes and comes due within so many days, or that nothing does."""
     if DUE in run.notable:
         rows, count = run.notable[DUE]
-        show_due(console, (to_pandas(rows).head(most), count), days)
+        show_due(console, (_frame(run.summary, rows).head(most), count), days)
         print_rest(console, most, count, f"credreport show {run.folder} --due-within {days}")
     elif not run.summary.settings.every_snapshot:
         console.print()

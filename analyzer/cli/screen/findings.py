@@ -132,7 +132,18 @@ def _cells(row: dict[str, Any], *, control: bool, mark: str) -> tuple[str, ...]:
     if control and row["credential"] != "user":
         user = f"{user} {row['credential']}"
     what = row["control"] if control else row["credential"]
-    return row["account_id"] or "unknown", printable(user), what, row[mark].replace("_", " "), printable(row["message"])
+    return (
+        named_account(row["account_id"], row.get("account_name")),
+        printable(user),
+        what,
+        row[mark].replace("_", " "),
+        printable(row["message"]),
+    )
+
+
+def named_account(account: str | None, name: str | None) -> str:
+    """Return the number of an account, and its name where there is one."""
+    return f"{account or 'unknown'}{f' ({printable(name)})' if name else ''}"
 
 
 def _marked(said: str) -> Text:

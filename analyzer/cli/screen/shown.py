@@ -10,9 +10,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from analyzer.cli.screen.common import STYLES, open_console, print_line, time_in_words
+from analyzer.cli.screen.findings import named_account
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import printable
-from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.schema import to_pandas
 from analyzer.reading.columns import records
 
@@ -38,7 +38,8 @@ _GAP: Final = "  "
 def show_shown(found: Shown) -> None:
     """Print the findings that were asked for, and how many there are."""
     console = open_console()
-    rows = [_cells(row) for row in records(to_pandas(found.worst))]
+    names = found.evidence.summary.account_names if "coverage" in found.evidence.files else {}
+    rows = [_cells(row, names) for row in records(to_pandas(found.worst))]
     print_line(console, _headline(found, len(rows)), "bold")
     if not rows:
         return
@@ -82,7 +83,7 @@ def _show_rest(console: Console, found: Shown, shown: int) -> None:
         print_line(console, f"{found.count - shown:,} more are not listed: {more}", "dim")
 
 
-def _cells(row: dict[str, Any]) -> dict[str, Any]:
+def _cells(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     """Return what is shown of a finding; `place` is whose it is, and where it stands."""
     # A finding on the account as a whole has no user.
     user = printable(row["user"]) if row["user"] else ("-" if row["line"] is None else "(no name)")
@@ -90,7 +91,7 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
     waived = f" (waived: {row['waiver']})" if row["waiver"] else ""
     later = f"; passes until {time_in_words(row['fails_at'])}" if row["fails_at"] else ""
     return {
-        "place": (f"{row['account_id'] or UNKNOWN_ACCOUNT}  {user}", printable(where)),
+        "place": (f"{named_account(row['account_id'], names.get(row['account_id']))}  {user}", printable(where)),
         "status": row["status"].replace("_", " "),
         "style": "dim" if waived else STYLES[row["status"]],
         "severity": row["severity"],

@@ -153,8 +153,12 @@ def _due(summary: Summary, days: int) -> list[list[Any]]:
 def _by_account(summary: Summary) -> tuple[list[str], list[list[Any]]]:
     columns = [*Status, *(name for name in ("manual", "waived") if summary.totals[name])]
     counts = summary.by_account.assign(not_checked=lambda rows: rows["not_checked"] - rows["manual"])
-    every = zip(counts.index, counts[columns].to_numpy(), strict=True)
-    return ["account_id", *_words(columns)], [[account, *(int(count) for count in counts)] for account, counts in every]
+    names = summary.account_names
+    rows = [
+        [account, *([names.get(str(account), "-")] if names else []), *map(int, numbers)]
+        for account, numbers in zip(counts.index, counts[columns].to_numpy(), strict=True)
+    ]
+    return ["account_id", *(["name"] if names else []), *_words(columns)], rows
 
 
 def _facts(summary: Summary) -> list[list[Any]]:
