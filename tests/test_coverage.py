@@ -15,6 +15,8 @@ from analyzer.evidence.coverage import coverage_table
 from analyzer.evidence.inputs import Input, OfAccount, inputs_frame
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.settings import Settings
+from analyzer.rendering.pictures.canvas import own_style
+from analyzer.rendering.pictures.render import AUDIT, wanted
 from analyzer.survey.organization import ListedAccount, Organization
 from tests.cli.running import run
 from tests.reports import csv_of, root, user, write
@@ -117,6 +119,15 @@ def test_missing_accounts_come_first_and_make_the_exit_code(folder: Path) -> Non
     shown = [row[:2] for row in book["Coverage"].iter_rows(min_row=2, values_only=True)]
     assert shown[:2] == [("444455556666", "shop"), ("123456789012", "data-lake")]
     assert len(shown) == 5
+
+
+def test_every_picture_says_what_is_missing(folder: Path) -> None:
+    audit(folder, "--format", "parquet")
+    summary = EvidenceSet.at(str(folder / "out")).summary
+    with own_style():
+        for name in wanted(summary.checklist):
+            written = [text.get_text() for text in AUDIT[name].draw(summary).texts]
+            assert any("INCOMPLETE: 2 of 3 accounts are missing" in text for text in written), name
 
 
 def test_json_and_an_opened_set_say_the_same(folder: Path) -> None:

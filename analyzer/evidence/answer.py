@@ -9,7 +9,7 @@ import pandas as pd
 from analyzer.controls.control import Parameter, Severity
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.errors import first_few, in_words
-from analyzer.evidence.coverage import coverage_in_words, expected, missing_in_words
+from analyzer.evidence.coverage import coverage_in_words, missing_accounts, missing_in_words
 from analyzer.evidence.plain import iso
 from analyzer.reading.issues import CODES, Level
 
@@ -66,11 +66,10 @@ _LACKING: Final = "account_without_report"
 
 def _lacking(summary: WithIssues) -> str:
     """Return how many of the expected accounts have no judged report, and which."""
-    count, coverage = summary.issue_counts[_LACKING], getattr(summary, "coverage", None)
+    coverage = getattr(summary, "coverage", None)
     if coverage is None:
-        return _missing(_LACKING, count)
-    verb = "is" if count == 1 else "are"
-    return f"{count:,} of {counted(expected(coverage), 'account')} {verb} missing: {missing_in_words(coverage)}"
+        return _missing(_LACKING, summary.issue_counts[_LACKING])
+    return f"{missing_accounts(coverage)}: {missing_in_words(coverage)}"
 
 
 def _is_rejected(code: str) -> bool:

@@ -188,6 +188,14 @@ def coverage_in_words(table: pa.Table) -> str:
     return f"Reports of {there:,} of {counted(expected(table), 'expected account')}{more}."
 
 
+def missing_accounts(table: pa.Table) -> str:
+    """Return how many of the expected accounts are missing: `3 of 240 accounts are missing`; empty where none is."""
+    count = len(missing(table))
+    return (
+        f"{count:,} of {counted(expected(table), 'account')} {'is' if count == 1 else 'are'} missing" if count else ""
+    )
+
+
 def missing_in_words(table: pa.Table) -> str:
     """Return which accounts are missing, the first of them by name."""
     return first_few([spoken(row) for row in missing(table)])

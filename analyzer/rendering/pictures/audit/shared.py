@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import accounts_in_words, accounts_of, reference
+from analyzer.evidence.coverage import missing_accounts
 from analyzer.reading.layout import Kind
 from analyzer.rendering.pictures.canvas import say_nothing, titled, write_notes
 from analyzer.rendering.pictures.words import account_in_words, is_of_users_only, is_or_are, is_unused_only, subtitle
@@ -42,7 +43,8 @@ def start_figure(
 def _subtitle(audit: Summary, *, unused_only: bool) -> str:
     """Return by which benchmark, as of when, and of whom."""
     checklist = audit.checklist
-    parts = []
+    lacking = missing_accounts(audit.coverage) if audit.coverage is not None else ""
+    parts = [f"INCOMPLETE: {lacking}"] if lacking else []
     if unused_only and checklist.unused and len(checklist.checks) > 1:
         number = checklist.unused.requirement
         shown = f" ({checklist.numbers_of.heading} {number})" if number else ""
