@@ -122,7 +122,8 @@ def test_the_list_of_benchmarks_names_all(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("COLUMNS", "200")
     text = " ".join(explaining.list_frameworks().split())
     for framework in FRAMEWORKS.values():
-        assert f" {framework.id} {len(framework.requirements)} {framework.title} {framework.publisher} " in text
+        wanted = f" {framework.id} {framework.version} {len(framework.requirements)} {framework.title} "
+        assert wanted in text
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
