@@ -16,7 +16,7 @@ from typer.exceptions import TyperException
 
 from analyzer import __version__
 from analyzer.cli import signals, streams
-from analyzer.cli.commands import audit, evidence, looking, showing, tracking
+from analyzer.cli.commands import audit, evidence, looking, sampling, showing, tracking
 from analyzer.cli.options import with_blocks
 from analyzer.cli.streams import complain
 from analyzer.errors import AnalyzerError
@@ -43,6 +43,7 @@ for _name, _command, _in_short in (
     ("ingest", tracking.ingest, "Keep snapshots in a store that history and compare read."),
     ("store", tracking.show_store, "Show what a store holds, and where snapshots are missing."),
     ("show", showing.show_findings, "List the findings of an evidence set, with source and line."),
+    ("sample", sampling.draw_sample, "Draw an audit sample from an evidence set."),
     ("render", evidence.render, "Make a workbook, pictures and the like of an evidence set."),
     ("verify", evidence.verify, "Say whether an evidence set is as it was written."),
     ("inspect", looking.inspect, "Say what is in these files, without judging them."),

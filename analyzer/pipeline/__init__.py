@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analyzer.pipeline.audits import audit, inspect, judge_reports
     from analyzer.pipeline.leaving import Left, Run
     from analyzer.pipeline.road import LOCAL, Engine, Road
+    from analyzer.pipeline.sampling import Sampled, sample
     from analyzer.pipeline.sets import Shown, render, show, verify
     from analyzer.pipeline.snapshots import compare, history, ingest, stored
     from analyzer.rendering.render import Options
@@ -27,6 +28,7 @@ __all__ = [
     "Options",
     "Road",
     "Run",
+    "Sampled",
     "Settings",
     "Shown",
     "audit",
@@ -36,6 +38,7 @@ __all__ = [
     "inspect",
     "judge_reports",
     "render",
+    "sample",
     "show",
     "stored",
     "verify",
@@ -50,6 +53,7 @@ if not TYPE_CHECKING:
         "analyzer.pipeline.audits": ("audit", "inspect", "judge_reports"),
         "analyzer.pipeline.leaving": ("Left", "Run"),
         "analyzer.pipeline.road": ("LOCAL", "Engine", "Road"),
+        "analyzer.pipeline.sampling": ("Sampled", "sample"),
         "analyzer.pipeline.sets": ("Shown", "render", "show", "verify"),
         "analyzer.pipeline.snapshots": ("compare", "history", "ingest", "stored"),
         "analyzer.rendering.render": ("Options",),

@@ -96,12 +96,8 @@ class Shown:
         return findings_as_json(self.evidence, self.asked) if most is None else iter(json_rows(self.worst))
 
 
-def show(place: str, names: Names = Names(), *, most: int, progress: Progress = SILENT) -> Shown:  # noqa: B008 - frozen
-    """Return findings of the evidence of an audit, at a path or URL: the worst `most` of those that `names` choose.
-
-    Raises InputError where there is no such set, or where its findings are not those of its manifest, and UsageError
-    for a name that the set does not have.
-    """
+def findings_of(place: str) -> EvidenceSet:
+    """Return the evidence of an audit at a path or URL. Raises InputError where it is none, or has no findings."""
     evidence = EvidenceSet.at(place)
     if evidence.kind != "audit":
         raise InputError(
@@ -113,6 +109,16 @@ def show(place: str, names: Names = Names(), *, most: int, progress: Progress = 
             f"the evidence set {place} was written without findings (option --tables)",
             "run the audit again without --tables",
         )
+    return evidence
+
+
+def show(place: str, names: Names = Names(), *, most: int, progress: Progress = SILENT) -> Shown:  # noqa: B008 - frozen
+    """Return findings of the evidence of an audit, at a path or URL: the worst `most` of those that `names` choose.
+
+    Raises InputError where there is no such set, or where its findings are not those of its manifest, and UsageError
+    for a name that the set does not have.
+    """
+    evidence = findings_of(place)
     progress.stage("looking through the findings")
     evidence.require_as_written(
         "findings", *(["users"] if names.users else []), *(["tallies"] if names.accounts else [])

@@ -1,0 +1,65 @@
+"""The command sample: an audit sample from an evidence set."""
+
+# Typer reads annotations when the program runs: no `from __future__ import annotations` here.
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analyzer.cli import values
+from analyzer.cli.ending import end
+from analyzer.cli.options import Showing
+
+STRATA: tuple[str, ...] = ("account", "kind", "status")
+Set = Annotated[
+    str, typer.Argument(metavar="DIR", help="An evidence set of audit: its folder, or its URL.", show_default=False)
+]
+
+
+def draw_sample(  # noqa: PLR0913 - one parameter an option
+    folder: Set,
+    *,
+    size: Annotated[int, typer.Option(metavar="N", min=1, help="How many subjects to draw.")] = 25,
+    seed: Annotated[
+        str, typer.Option(metavar="TEXT", help="Any text: the same seed draws the same sample of the same population.")
+    ] = "1",
+    control: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Draw from what this control judged: its id or number. [default: unused-credentials, else the first]",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        list[str],
+        typer.Option(
+            "--by",
+            metavar="NAME",
+            help=f"Strata, each with its share of the sample: {', '.join(STRATA)}. Repeat, or separate by commas.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for it; an earlier sample's is replaced.")
+    ] = Path("credreport-sample"),
+    showing: Showing,
+) -> int:
+    """Draw an audit sample that anybody can draw again, with empty columns for the results of the test.
+
+    The population is what a control judged, without what it does not apply to. The sample is written as a workbook and
+    as CSV, with the population's size and digest, the seed and the method in words.
+
+    \b
+    Examples:
+      credreport sample credreport-out --size 25 --seed 2026-Q4
+      credreport sample credreport-out --size 40 --by account,status --control console-mfa
+    """  # noqa: D301 - \b keeps the examples' lines
+    strata = tuple(values.choices("--by", by, STRATA)) if by else ()
+
+    from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
+    from analyzer.cli.screen.evidence import show_sample  # noqa: PLC0415
+
+    found = pipeline.sample(folder, output, size=size, seed=seed, control=control, by=strata)
+    return end(0, lambda: found.drawn.facts, found, lambda: show_sample(found), showing)

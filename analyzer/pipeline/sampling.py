@@ -1,0 +1,64 @@
+"""Audit samples, drawn from the evidence of an audit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analyzer.errors import UsageError
+from analyzer.evidence import folder as folders
+from analyzer.evidence import storage
+from analyzer.evidence.asked import Names
+from analyzer.evidence.manifest import manifest
+from analyzer.evidence.sample import draw
+from analyzer.evidence.seal import MANIFEST, seal
+from analyzer.evidence.writer import output_of
+from analyzer.pipeline.leaving import Left
+from analyzer.pipeline.sets import findings_of
+from analyzer.rendering.sample_sheets import write_sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from analyzer.controls.checklist import Check
+    from analyzer.evidence.opened import EvidenceSet
+    from analyzer.evidence.sample import Drawn
+
+
+@dataclass(frozen=True)
+class Sampled(Left):
+    """A sample that was written."""
+
+    drawn: Drawn
+
+
+def sample(  # noqa: PLR0913 - what is drawn, from what, and where it goes
+    place: str, output: Path, *, size: int, seed: str, control: str | None = None, by: tuple[str, ...] = ()
+) -> Sampled:
+    """Draw a sample of `size` from what a control judged, and leave it in `output`.
+
+    The control is that of an id or number: `unused-credentials` where none is given, else the first one that was
+    judged. Raises InputError where there is no evidence of an audit, and UsageError for a control that it lacks.
+    """
+    evidence = findings_of(place)
+    evidence.require_as_written("findings")
+    drawn = draw(evidence, _check(evidence, control), size, seed, by)
+    with folders.replaced(output) as staging:
+        paths = write_sample(drawn, staging)
+        outputs = [output_of(staging, path.relative_to(staging).as_posix()) for path in paths]
+        source = {"name": MANIFEST, "sha256": evidence.manifest["digest"]}
+        document = manifest("sample", drawn.facts | {"inputs": [source]}, outputs)
+        storage.put(str(staging), MANIFEST, seal(document))
+    return Sampled(str(output), [*(one["name"] for one in outputs), MANIFEST], drawn)
+
+
+def _check(evidence: EvidenceSet, control: str | None) -> Check:
+    """Return the check whose subjects are the population."""
+    checklist = evidence.settings.checklist
+    if control is None:
+        return checklist.unused or checklist.checks[0]
+    found = Names(controls=[control]).within(evidence).checks
+    ids = dict.fromkeys(one.control.id for one in found)
+    if len(ids) > 1:
+        raise UsageError(f"--control: {control} names several controls", f"choose one of {', '.join(ids)}")
+    return found[0]

@@ -1,0 +1,43 @@
+"""A sample as `sample.csv` and as a workbook, with empty columns for whoever tests it."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from analyzer.evidence.plain import iso
+from analyzer.evidence.sample import FOR_THE_TESTER
+from analyzer.evidence.schema import TEXT
+from analyzer.evidence.tables import TablesInMemory
+from analyzer.rendering.spreadsheet import guarded
+from analyzer.rendering.workbook.book import write_tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from analyzer.evidence.sample import Drawn
+
+
+def write_sample(drawn: Drawn, folder: Path) -> list[Path]:
+    """Write the sample into `folder` and return its files. Raises OSError where they cannot be written."""
+    numbers = pa.array(range(1, len(drawn.rows) + 1), pa.int32())
+    table = drawn.rows.add_column(0, "number", numbers)
+    for name in FOR_THE_TESTER:
+        table = table.append_column(name, pa.nulls(len(table), TEXT))
+    path = folder / "sample.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        # Each cell in quotes: else a carriage return in one would end its line.
+        rows = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        rows.writerow(table.column_names)
+        rows.writerows([guarded(_plain(cell)) for cell in row.values()] for row in table.to_pylist())
+    title = f"Audit sample of {drawn.check.control.id}"
+    tables = TablesInMemory({"sample": table})
+    return [path, *write_tables(title, drawn.lines, drawn.method, tables, ["sample"], folder)]
+
+
+def _plain(cell: Any) -> str:  # noqa: ANN401 - whatever a table holds
+    if cell is None:
+        return ""
+    return str(iso(cell)) if hasattr(cell, "isoformat") else str(cell)

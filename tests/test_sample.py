@@ -1,0 +1,171 @@
+"""Audit samples: the same seed and population give the same sample, each subject has the same chance, nothing is lost."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import openpyxl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.sample import FOR_THE_TESTER, allocate, draw
+from tests.cli.running import run
+from tests.reports import csv_of, key, password, root, user, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ACCOUNTS: Final = ("111122223333", "444455556666", "777788889999")
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=12), st.integers(0, 60))
+def test_shares_add_up_and_are_fair(sizes: list[int], size: int) -> None:
+    shares = allocate(np.array(sizes, np.int64), size).tolist()
+    total, filled = sum(sizes), sum(one > 0 for one in sizes)
+    assert sum(shares) == min(size, total)
+    for share, count in zip(shares, sizes, strict=True):
+        assert 0 <= share <= count
+        if count and size >= filled:
+            assert share >= 1
+        # No stratum has more than its share rounded up, unless that is its one.
+        assert share <= max(math.ceil(count * min(size, total) / max(total, 1)), 1)
+
+
+def reports(folder: Path, name: str = "{account}", *, reverse: bool = False) -> None:
+    """Write three reports with 40 users each, half of them with idle keys."""
+    for account in ACCOUNTS[:: -1 if reverse else 1]:
+        rows = [
+            user(
+                f"u{number}",
+                account=account,
+                **(_idle() if number % 2 else _used()),
+                **(_used_password() if number % 5 == 0 else {}),
+            )
+            for number in range(40)
+        ]
+        file = name.format(account=account, at=ACCOUNTS.index(account))
+        write(folder / f"{file}.csv", csv_of(root(account), *(rows[::-1] if reverse else rows)))
+
+
+def _idle() -> dict[str, str]:
+    return key(rotated="2026-01-01T00:00:00Z")
+
+
+def _used() -> dict[str, str]:
+    return key(rotated="2026-01-01T00:00:00Z", used="2026-10-30T00:00:00Z")
+
+
+def _used_password() -> dict[str, str]:
+    return password(used="2026-10-30T00:00:00Z", changed="2026-01-01T00:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the evidence `out`."""
+    folder = tmp_path_factory.mktemp("sample")
+    reports(folder / "in")
+    run("audit", "in", "-o", "out", "--format", "parquet", "--as-of", "2026-10-31", cwd=folder)
+    return folder
+
+
+def subjects(rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    return [(row["account_id"], row["user"], row["credential"]) for row in rows]
+
+
+def drawn(folder: Path, *options: str) -> list[dict[str, str]]:
+    done = run("sample", "out", "-o", "sample", *options, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    with (folder / "sample/sample.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_order_and_the_names_of_files_play_no_part(evidence: Path, tmp_path: Path) -> None:
+    reports(tmp_path / "in", "z{at}/{account}", reverse=True)
+    run("audit", "in", "-o", "out", "--format", "parquet", "--as-of", "2026-10-31", cwd=tmp_path)
+    for options in ((), ("--by", "account,kind,status"), ("--control", "2.12", "--seed", "x", "--size", "7")):
+        first, again = drawn(evidence, *options), drawn(tmp_path, *options)
+        assert subjects(first) == subjects(again)
+        facts = [json.loads((one / "sample/manifest.json").read_text()) for one in (evidence, tmp_path)]
+        assert facts[0]["population_sha256"] == facts[1]["population_sha256"]
+    assert subjects(drawn(evidence, "--seed", "2")) != subjects(drawn(evidence, "--seed", "1"))
+
+
+def test_the_population_is_what_was_judged(evidence: Path) -> None:
+    found = parquet.read_table(evidence / "out/findings.parquet").to_pylist()
+    judged = [row for row in found if row["control"] == "unused-credentials" and row["status"] != "not_applicable"]
+    rows = drawn(evidence, "--size", "1000")
+    assert sorted(subjects(rows)) == sorted(subjects(judged))
+    assert len(rows) == 144
+    status = {one: row["status"] for one, row in zip(subjects(judged), judged, strict=True)}
+    assert all(row["status"] == status[one] for one, row in zip(subjects(rows), rows, strict=True))
+
+
+def test_every_subject_has_the_same_chance(evidence: Path) -> None:
+    opened = EvidenceSet.at(str(evidence / "out"))
+    check = opened.settings.checklist.unused
+    assert check is not None
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for seed in range(400):
+        rows = draw(opened, check, 36, str(seed)).rows.to_pylist()
+        assert len({*subjects(rows)}) == 36
+        counts.update(subjects(rows))
+    # A quarter of 400 draws: 100 each, with a standard deviation of 8.7.
+    assert len(counts) == 144
+    assert 60 < min(counts.values()) <= max(counts.values()) < 140
+    assert abs(float(np.std(list(counts.values()))) - 8.66) < 2
+
+
+def test_strata_have_their_shares(evidence: Path) -> None:
+    rows = drawn(evidence, "--size", "36", "--by", "account,status")
+    counts = Counter((row["account_id"], row["status"]) for row in rows)
+    assert counts == {
+        (account, status): 5 if status == "fail" else 7 for account in ACCOUNTS for status in ("fail", "pass")
+    }
+    told = run("sample", "out", "-o", "sample", "--size", "36", "--by", "account,status", cwd=evidence).stdout
+    assert "Sample of 36 of 144 subjects of unused-credentials." in told
+    assert "  account 111122223333, status fail: 5 of 20" in told
+
+
+def test_the_sheet_is_the_csv_with_room_for_results(evidence: Path) -> None:
+    rows = drawn(evidence, "--size", "9", "--seed", "Q4")
+    book = openpyxl.load_workbook(evidence / "sample/workbook.xlsx")
+    head, *cells = book["Sample"].iter_rows(values_only=True)
+    assert tuple(head[-len(FOR_THE_TESTER) :]) == FOR_THE_TESTER
+    assert [row[head.index("user")] for row in cells] == [row["user"] for row in rows]
+    assert all(row[name] == "" for row in rows for name in FOR_THE_TESTER)
+    words = "\n".join(str(row[0]) for row in book["Summary"].iter_rows(values_only=True) if row[0])
+    facts = json.loads((evidence / "sample/manifest.json").read_text())
+    assert facts["population_sha256"] in words
+    assert "'Q4'" in words
+    audited = json.loads((evidence / "out/manifest.json").read_text())["digest"]
+    assert facts["inputs"] == [{"name": "manifest.json", "sha256": audited}]
+    assert run("verify", "sample", cwd=evidence).returncode == 0
+
+
+def test_a_spreadsheet_takes_no_name_for_a_formula(tmp_path: Path) -> None:
+    write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(user("=1+1", **key(rotated="2026-01-01T00:00:00Z"))))
+    run("audit", "in", "-o", "out", "--format", "parquet", cwd=tmp_path)
+    assert drawn(tmp_path)[0]["user"] == "'=1+1"
+
+
+def test_what_cannot_be_drawn_is_refused(evidence: Path, tmp_path: Path) -> None:
+    for arguments, message in (
+        (["none"], "no evidence set: none"),
+        (["out", "--control", "9.99"], "--control: "),
+        (["out", "--by", "owner"], "--by: no such choice: 'owner'"),
+    ):
+        done = run("sample", *arguments, "-o", str(tmp_path / "s"), cwd=evidence)
+        assert done.returncode == 2
+        assert message in done.stderr
+    write(tmp_path / "kept/mine.txt", "mine")
+    done = run("sample", "out", "-o", str(tmp_path / "kept"), cwd=evidence)
+    assert done.returncode == 2
+    assert (tmp_path / "kept/mine.txt").read_text() == "mine"
