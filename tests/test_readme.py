@@ -66,7 +66,7 @@ def printed(command: str) -> str:
         shutil.copytree(ROOT / "sample_reports", Path(folder) / "sample_reports")
         environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1"}
         program = PROGRAM.with_name(script)
-        if arguments[0] in {"render", "verify", "show"}:
+        if arguments[0] in {"render", "sample", "verify", "show"}:
             shutil.copytree(Path(evidence().name) / "evidence", Path(folder) / "evidence")
         if "--store history" in command and arguments[0] != "ingest":
             ingest = [str(program), "ingest", "sample_reports", "--store", "history"]

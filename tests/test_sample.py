@@ -1,4 +1,4 @@
-"""Audit samples: the same seed and population give the same sample, each subject has the same chance, nothing is lost."""
+"""Audit samples: the same seed and population give the same sample, and each subject has the same chance."""
 
 from __future__ import annotations
 
@@ -42,29 +42,16 @@ def test_shares_add_up_and_are_fair(sizes: list[int], size: int) -> None:
 def reports(folder: Path, name: str = "{account}", *, reverse: bool = False) -> None:
     """Write three reports with 40 users each, half of them with idle keys."""
     for account in ACCOUNTS[:: -1 if reverse else 1]:
-        rows = [
-            user(
-                f"u{number}",
-                account=account,
-                **(_idle() if number % 2 else _used()),
-                **(_used_password() if number % 5 == 0 else {}),
-            )
-            for number in range(40)
-        ]
+        rows = [user(f"u{number}", account=account, **_cells(number)) for number in range(40)]
         file = name.format(account=account, at=ACCOUNTS.index(account))
         write(folder / f"{file}.csv", csv_of(root(account), *(rows[::-1] if reverse else rows)))
 
 
-def _idle() -> dict[str, str]:
-    return key(rotated="2026-01-01T00:00:00Z")
-
-
-def _used() -> dict[str, str]:
-    return key(rotated="2026-01-01T00:00:00Z", used="2026-10-30T00:00:00Z")
-
-
-def _used_password() -> dict[str, str]:
-    return password(used="2026-10-30T00:00:00Z", changed="2026-01-01T00:00:00Z")
+def _cells(number: int) -> dict[str, str]:
+    """Return the cells of a user: each has a key, every other one's is idle, and each fifth has a password in use."""
+    used = "N/A" if number % 2 else "2026-10-30T00:00:00Z"
+    more = password(used="2026-10-30T00:00:00Z", changed="2026-01-01T00:00:00Z") if number % 5 == 0 else {}
+    return key(rotated="2026-01-01T00:00:00Z", used=used) | more
 
 
 @pytest.fixture(scope="module")

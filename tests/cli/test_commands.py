@@ -88,6 +88,7 @@ def test_every_command_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
         "render": ["--help"],
         "verify": ["--help"],
         "show": ["--help"],
+        "sample": ["--help"],
     }
     assert commands.keys() == COMMANDS.keys()
     for command, arguments in commands.items():
