@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
@@ -13,11 +13,16 @@ from analyzer.evidence.schema import TEXT
 from analyzer.evidence.tables import TablesInMemory
 from analyzer.rendering.spreadsheet import guarded
 from analyzer.rendering.workbook.book import write_tables
+from analyzer.rendering.workbook.engine import Look
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from analyzer.evidence.sample import Drawn
+
+
+_ON_PAPER: Final = ("number", "account_id", "user", "credential", "status", "message", "source", "line")
+"""The columns of the sheet, which is worked on and printed; the CSV has all."""
 
 
 def write_sample(drawn: Drawn, folder: Path) -> list[Path]:
@@ -33,8 +38,9 @@ def write_sample(drawn: Drawn, folder: Path) -> list[Path]:
         rows.writerow(table.column_names)
         rows.writerows([guarded(_plain(cell)) for cell in row.values()] for row in table.to_pylist())
     title = f"Audit sample of {drawn.check.control.id}"
-    tables = TablesInMemory({"sample": table})
-    return [path, *write_tables(title, drawn.lines, drawn.method, tables, ["sample"], folder)]
+    tables = TablesInMemory({"sample": table.select([*_ON_PAPER, *FOR_THE_TESTER])})
+    look = Look(wrapped=("message", "source"))
+    return [path, *write_tables(title, drawn.lines, drawn.method, tables, ["sample"], folder, look)]
 
 
 def _plain(cell: Any) -> str:  # noqa: ANN401 - whatever a table holds

@@ -73,19 +73,26 @@ def write(  # noqa: PLR0913 - what is written, how much of it, and where
 
 
 def write_tables(  # noqa: PLR0913 - a summary, and tables
-    title: str, lines: Sequence[str], method: Sequence[str], tables: Tables, names: Sequence[str], folder: Path
+    title: str,
+    lines: Sequence[str],
+    method: Sequence[str],
+    tables: Tables,
+    names: Sequence[str],
+    folder: Path,
+    look: Look | None = None,
 ) -> list[Path]:
     """Write `workbook.xlsx` into `folder` and return its path.
 
-    It has a summary of `title`, `lines` and `method`, and a sheet for each of `tables` by its name in `names`. Raises
-    OSError where the file cannot be written.
+    It has a summary of `title`, `lines` and `method`, and a sheet for each of `tables` by its name in `names`, with
+    its `look` where that is given. Raises OSError where the file cannot be written.
     """
     with open_book(folder, title) as (book, path):
         _lines(book, title, lines, method)
         for name in names:
             rows = Rows.stored(tables, name)
             columns = next(rows.read()).column_names
-            book.table(name.replace("_", " ").capitalize(), rows, Look(leading="user" if "user" in columns else None))
+            usual = Look(leading="user" if "user" in columns else None)
+            book.table(name.replace("_", " ").capitalize(), rows, look or usual)
     return [path]
 
 

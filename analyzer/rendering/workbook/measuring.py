@@ -24,6 +24,8 @@ MOST_LINES: Final = 27
 _WIDEST: Final = {"sha256": 66, "message": 100, "value": 40, "last_used_service": 20}
 """Columns are as wide as their longest text, up to this many characters, or `_WIDEST_TEXT`."""
 _WIDEST_TEXT: Final = 60
+_LEAST: Final = {"result": 16, "evidence_seen": 30, "comment": 30}
+"""The least width of columns that are filled in by hand."""
 _ROOM: Final = 2
 _FILTER_ARROW: Final = 4
 _TIME_WIDTH: Final = 22
@@ -49,7 +51,7 @@ def _width(field: pa.Field, longest: int) -> int:
     header = len(field.name) + _FILTER_ARROW
     if pa.types.is_timestamp(field.type):
         return max(header, _TIME_WIDTH)
-    return max(header, min(longest, _WIDEST.get(field.name, _WIDEST_TEXT)) + _ROOM)
+    return max(header, _LEAST.get(field.name, 0), min(longest, _WIDEST.get(field.name, _WIDEST_TEXT)) + _ROOM)
 
 
 def _longest(column: pa.ChunkedArray) -> int:
