@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import math
 from collections import Counter
@@ -58,8 +59,8 @@ def _cells(number: int) -> dict[str, str]:
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the evidence `out`."""
     folder = tmp_path_factory.mktemp("sample")
-    reports(folder / "in")
-    run("audit", "in", "-o", "out", "--format", "parquet", "--as-of", "2026-10-31", cwd=folder)
+    reports(folder / "in", "2026-10-31/{account}")
+    run("audit", "in", "-o", "out", "--format", "parquet", cwd=folder)
     return folder
 
 
@@ -75,8 +76,8 @@ def drawn(folder: Path, *options: str) -> list[dict[str, str]]:
 
 
 def test_the_order_and_the_names_of_files_play_no_part(evidence: Path, tmp_path: Path) -> None:
-    reports(tmp_path / "in", "z{at}/{account}", reverse=True)
-    run("audit", "in", "-o", "out", "--format", "parquet", "--as-of", "2026-10-31", cwd=tmp_path)
+    reports(tmp_path / "in", "2026-10-31/z{at}/{account}", reverse=True)
+    run("audit", "in", "-o", "out", "--format", "parquet", cwd=tmp_path)
     for options in ((), ("--by", "account,kind,status"), ("--control", "2.12", "--seed", "x", "--size", "7")):
         first, again = drawn(evidence, *options), drawn(tmp_path, *options)
         assert subjects(first) == subjects(again)
@@ -93,6 +94,24 @@ def test_the_population_is_what_was_judged(evidence: Path) -> None:
     assert len(rows) == 144
     status = {one: row["status"] for one, row in zip(subjects(judged), judged, strict=True)}
     assert all(row["status"] == status[one] for one, row in zip(subjects(rows), rows, strict=True))
+
+
+def test_the_digest_is_that_of_the_sorted_subjects(evidence: Path) -> None:
+    found = parquet.read_table(evidence / "out/findings.parquet").to_pylist()
+    lines = sorted(
+        "\x1f".join(
+            [
+                *(row[name] for name in ("account_id", "arn", "user", "credential")),
+                "" if row["captured_at"] is None else f"{row['captured_at']:%Y-%m-%d %H:%M:%S.%f}Z",
+                row["status"],
+            ]
+        )
+        for row in found
+        if row["control"] == "unused-credentials" and row["status"] != "not_applicable"
+    )
+    told = json.loads(run("sample", "out", "-o", "sample", "--json", cwd=evidence).stdout)
+    assert told["population"] == len(lines)
+    assert told["population_sha256"] == hashlib.sha256("".join(f"{one}\n" for one in lines).encode()).hexdigest()
 
 
 def test_every_subject_has_the_same_chance(evidence: Path) -> None:

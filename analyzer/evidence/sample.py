@@ -156,8 +156,12 @@ def _numbers(keys: pa.Array, seed: str) -> npt.NDArray[np.uint64]:
 
 def _digest(keys: pa.Array, rows: pa.Table) -> str:
     """Return the SHA-256 of the population: a line for each subject in order, with its status."""
-    lines = pc.binary_join_element_wise(keys, rows["status"].cast(pa.string()).combine_chunks(), _BETWEEN)
-    return hashlib.sha256("".join(f"{line}\n" for line in lines.to_pylist()).encode()).hexdigest()
+    large = pa.large_string()
+    columns = [one.cast(large) for one in (keys, rows["status"].cast(pa.string()).combine_chunks())]
+    between, end, nothing = (pa.scalar(text, large) for text in (_BETWEEN, "\n", ""))
+    lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*columns, between), end, nothing)
+    # The texts of a column lie one behind the other.
+    return hashlib.sha256(lines.buffers()[2] or b"").hexdigest()
 
 
 def _strata(rows: pa.Table, by: tuple[str, ...]) -> tuple[Whole, list[dict[str, Any]]]:

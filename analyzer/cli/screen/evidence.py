@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from analyzer.cli.screen.common import open_console, print_answer, print_line, show_files
+from analyzer.cli.screen.common import open_console, print_answer, print_line, print_rest, show_files
 
 if TYPE_CHECKING:
     from analyzer.evidence.verify import Verification
     from analyzer.pipeline import Left, Sampled
+
+
+_MOST_STRATA: Final = 20
+"""Strata of a sample that are listed."""
 
 
 def show_rendered(left: Left) -> None:
@@ -19,8 +23,11 @@ def show_rendered(left: Left) -> None:
 def show_sample(found: Sampled) -> None:
     """Print what was drawn, and where it is."""
     console = open_console()
-    for number, line in enumerate(found.drawn.lines):
-        print_line(console, line if number == 0 else f"  {line}", "bold" if number == 0 else "")
+    first, *strata = found.drawn.lines
+    print_line(console, first, "bold")
+    for line in strata[:_MOST_STRATA]:
+        print_line(console, f"  {line}")
+    print_rest(console, _MOST_STRATA, len(strata), "see the workbook, or --json", " strata")
     show_files(console, found, "Written")
 
 
