@@ -91,7 +91,6 @@ def _row(
     age = None if captured is None or reference is None else max(since_epoch(reference) - since_epoch(captured), 0)
     most = settings.max_report_age
     is_old = most is not None and (age is None or age > most * DAY)
-    same = Counter(times).most_common(1)
     inactive = None if listed is None else _NOT_ACTIVE.get(listed.state or "")
     if listed is None:
         status = Coverage.UNLISTED
@@ -102,7 +101,7 @@ def _row(
     elif is_old:
         status = Coverage.OLD
     else:
-        twice = (same and same[0][1] > 1) or (not times and len(reports) > 1)
+        twice = times.count(captured) > 1 if captured is not None else len(reports) > 1
         status = Coverage.RECEIVED_TWICE if twice else Coverage.RECEIVED
     return {
         **({} if listed is None else listed._asdict()),
