@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -38,7 +38,12 @@ REPORTS = st.lists(
 )
 
 
+OLD, NEW = (datetime(2026, 10, day, tzinfo=UTC) for day in (1, 31))
+
+
 @given(LISTED, REPORTS, st.none() | as_ofs(), st.sampled_from([None, 0, 30]))
+@example([ListedAccount(NUMBERS[0])], [(NUMBERS[0], at, "judged") for at in (OLD, OLD, NEW)], None, None)
+@example([ListedAccount(NUMBERS[0])], [(NUMBERS[0], at, "judged") for at in (OLD, NEW, NEW)], None, None)
 def test_every_account_has_one_row_and_its_status_is_true(
     listed: list[ListedAccount], reports: list[tuple[Any, ...]], as_of: datetime | None, most: int | None
 ) -> None:
