@@ -33,6 +33,9 @@ Paths = Annotated[
         show_default=False,
     ),
 ]
+AuditSet = Annotated[
+    str, typer.Argument(metavar="DIR", help="An evidence set of audit: its folder, or its URL.", show_default=False)
+]
 AccountId = Annotated[
     str | None,
     typer.Option(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.catalog import BY_ID, CONTROLS
+from analyzer.controls.control import MAX_IDLE_DAYS, NOT_FRAMEWORKS, POLICY
 from analyzer.controls.frameworks import FRAMEWORKS, Asked, Framework, newest_cis, together
 from analyzer.controls.naming import named
 from analyzer.errors import UsageError, known
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 UNUSED: Final = BY_ID["unused-credentials"]
 """The control this program is about."""
-_POLICY, _OPTION = NOT_BENCHMARKS = ("policy", "--max-idle-days")
-"""Who else sets parameters: then they are otherwise than the benchmark, or the control itself, has them."""
 
 
 @dataclass(frozen=True)
@@ -151,13 +150,13 @@ class Checklist:
             f"{one.control.id} {name} {one.parameters.get(name, one.severity)} ({who})"
             for one in self.checks
             for name, who in one.set_by.items()
-            if who in NOT_BENCHMARKS
+            if who in NOT_FRAMEWORKS
         ]
         return list(dict.fromkeys(found))
 
     def is_changed(self, one: Check) -> bool:
         """Whether a control is judged by other limits than the benchmark's, or its own."""
-        return any(who in NOT_BENCHMARKS and name in one.parameters for name, who in one.set_by.items())
+        return any(who in NOT_FRAMEWORKS and name in one.parameters for name, who in one.set_by.items())
 
     @property
     def unused(self) -> Check | None:
@@ -273,8 +272,8 @@ def _choose(asked: Asked, policy: Policy | None, max_idle_days: int | None) -> C
     set_by: dict[str, str] = {}
     layers: list[tuple[str, Mapping[str, Value]]] = [
         (asked.who, asked.parameters),
-        (_POLICY, policy.parameters(control.id) if policy else {}),
-        (_OPTION, {"max_idle_days": max_idle_days} if max_idle_days is not None else {}),
+        (POLICY, policy.parameters(control.id) if policy else {}),
+        (MAX_IDLE_DAYS, {"max_idle_days": max_idle_days} if max_idle_days is not None else {}),
     ]
     for who, values in layers:
         for name, value in values.items():
@@ -283,6 +282,6 @@ def _choose(asked: Asked, policy: Policy | None, max_idle_days: int | None) -> C
                 set_by[name] = who
     own = policy.severity(control.id) if policy else None
     if own is not None:
-        set_by["severity"] = _POLICY
+        set_by["severity"] = POLICY
     number = next(iter(asked.numbers), None)
     return Check(control, number, own or control.severity, parameters, set_by, asked.numbers)

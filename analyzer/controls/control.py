@@ -90,6 +90,8 @@ Value: TypeAlias = int | str
 """What a parameter is set to."""
 Parameters: TypeAlias = "Mapping[str, Parameter | Option]"
 
+POLICY, MAX_IDLE_DAYS = NOT_FRAMEWORKS = ("policy", "--max-idle-days")
+"""Who else than a framework sets parameters, in words: no framework may pass for them."""
 NO_PARAMETERS: Final[Parameters] = MappingProxyType({})
 
 

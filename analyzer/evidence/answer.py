@@ -9,7 +9,7 @@ import pandas as pd
 from analyzer.controls.control import Parameter, Severity
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.errors import first_few, in_words
-from analyzer.evidence.coverage import coverage_in_words, missing_accounts, missing_in_words
+from analyzer.evidence.coverage import coverage_in_words
 from analyzer.evidence.plain import iso
 from analyzer.reading.issues import CODES, Level
 
@@ -56,20 +56,13 @@ def headline(summary: Summary) -> list[str]:
 def incomplete(summary: WithIssues) -> str:
     """Return what could not be read; empty where everything could."""
     counts = dict(summary.issue_counts)
-    first = [_lacking(summary)] if counts.pop(_LACKING, 0) else []
+    lacking = counts.pop(_LACKING, 0)
+    first = [summary.missing_accounts or _missing(_LACKING, lacking)] if lacking else []
     missing = [*first, *(_missing(code, count) for code, count in counts.items() if _is_rejected(code))]
     return f"INCOMPLETE: {'; '.join(missing)}." if missing else ""
 
 
 _LACKING: Final = "account_without_report"
-
-
-def _lacking(summary: WithIssues) -> str:
-    """Return how many of the expected accounts have no judged report, and which."""
-    coverage = getattr(summary, "coverage", None)
-    if coverage is None:
-        return _missing(_LACKING, summary.issue_counts[_LACKING])
-    return f"{missing_accounts(coverage)}: {missing_in_words(coverage)}"
 
 
 def _is_rejected(code: str) -> bool:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
-from analyzer.evidence.schema import COVERAGE_OF_AUDIT
+from analyzer.evidence.schema import COVERAGE_OF_AUDIT, plain
 from analyzer.reading.columns import records
 from analyzer.reading.times import DAY, since_epoch
 
@@ -62,11 +62,7 @@ def coverage_table(organization: Organization, inputs: pd.DataFrame, settings: S
         for account in sorted(judged, key=lambda one: one or "~")
         if account not in listed
     ]
-    return pa.Table.from_pylist(rows, schema=_plain(COVERAGE_OF_AUDIT)).cast(COVERAGE_OF_AUDIT)
-
-
-def _plain(schema: pa.Schema) -> pa.Schema:
-    return pa.schema([(one.name, getattr(one.type, "value_type", one.type)) for one in schema])
+    return pa.Table.from_pylist(rows, schema=plain(COVERAGE_OF_AUDIT)).cast(COVERAGE_OF_AUDIT)
 
 
 def _judged(inputs: pd.DataFrame) -> dict[str | None, list[tuple[datetime | None, str]]]:

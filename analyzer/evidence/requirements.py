@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from analyzer.controls.vocabulary import Met, Reason, Status
-from analyzer.evidence.schema import REQUIREMENTS
+from analyzer.evidence.schema import REQUIREMENTS, plain
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Check, Checklist
@@ -25,10 +25,10 @@ class ByAccount(NamedTuple):
     """What a requirement comes to, account by account: codes of `Met`, and counts of findings, of each."""
 
     requirement: Requirement
-    checks: list[int]
-    """The positions of its checks."""
+    controls: list[str]
+    """Those of its controls that are judged."""
     is_changed: bool
-    """Whether one of them is judged by other limits than the framework's."""
+    """Whether one of these is judged by other limits than the framework's."""
     met: Whole
     fails: Whole
     not_checked: Whole
@@ -87,7 +87,8 @@ class _Counts:
         )
         manual = self._manual[checks].sum(axis=0)
         # What a control would say that the policy switched off, or nobody chose, is not known.
-        is_lacking = not {one.control.id for one in judged_by}.issuperset(requirement.controls)
+        controls = list(dict.fromkeys(one.control.id for one in judged_by))
+        is_lacking = not set(controls).issuperset(requirement.controls)
         says_nothing = (fails + not_checked + passes + not_applicable == 0) & bool(checks)
         met = np.select(
             [fails > 0, (not_checked > manual) | (is_lacking & ~says_nothing), manual > 0, passes > 0],
@@ -96,7 +97,7 @@ class _Counts:
         )
         is_changed = any(self._checklist.is_changed(one) for one in judged_by)
         return ByAccount(
-            requirement, checks, is_changed, met, fails, not_checked, passes, self._waived[checks].sum(axis=0)
+            requirement, controls, is_changed, met, fails, not_checked, passes, self._waived[checks].sum(axis=0)
         )
 
 
@@ -104,19 +105,18 @@ def _at_best(requirement: Requirement) -> Met:
     return Met.PASS_PARTLY if requirement.is_partly else Met.PASS
 
 
-def requirements_table(found: list[ByAccount], checklist: Checklist, accounts: tuple[str, ...]) -> pa.Table:
+def requirements_table(found: list[ByAccount], accounts: tuple[str, ...]) -> pa.Table:
     """Return a row per requirement and account (columns: `REQUIREMENTS`)."""
     size = len(accounts)
     columns: dict[str, list[object]] = {name: [] for name in REQUIREMENTS.names}
     for one in found:
-        ids = list(dict.fromkeys(checklist.checks[number].control.id for number in one.checks))
         same = {
             "framework": one.requirement.framework,
             "requirement": one.requirement.own_number,
             "title": one.requirement.title,
             "level": one.requirement.level,
             "assessment": one.requirement.assessment,
-            "controls": ids,
+            "controls": one.controls,
         }
         for name, value in same.items():
             columns[name] += [value] * size
@@ -125,10 +125,4 @@ def requirements_table(found: list[ByAccount], checklist: Checklist, accounts: t
         for name in ("fails", "not_checked", "passes", "waived"):
             columns[name] += getattr(one, name).tolist()
         columns["subjects"] += (one.fails + one.not_checked + one.passes).tolist()
-    plain = [pa.list_(pa.string()) if field.name == "controls" else _plain(field.type) for field in REQUIREMENTS]
-    arrays = [pa.array(columns[name], kind) for name, kind in zip(REQUIREMENTS.names, plain, strict=True)]
-    return pa.table(arrays, names=REQUIREMENTS.names).cast(REQUIREMENTS)
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.table(columns, schema=plain(REQUIREMENTS)).cast(REQUIREMENTS)

@@ -18,9 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import Status, counted
+from analyzer.evidence.asked import Asked
 from analyzer.evidence.schema import FINDINGS
-from analyzer.evidence.worst import Choice
-from analyzer.reading.columns import has_text
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
     Whole = npt.NDArray[np.int64]
 
-STRATA: Final = ("account", "kind", "status")
-"""By what a sample may be stratified."""
 COLUMNS: Final = (
     *("control", "requirement", "account_id", "user", "arn", "credential", "status", "message", "basis", "basis_time"),
     *("idle_days", "age_days", "limit_days", "as_of", "captured_at", "source", "line"),
@@ -109,15 +106,8 @@ class Drawn:
 
 def draw(evidence: EvidenceSet, check: Check, size: int, seed: str, by: tuple[str, ...] = ()) -> Drawn:
     """Return a sample of `size` of what a check judged: all of it, where there is no more."""
-    needs = ("control", "requirement", "status")
-
-    def judged(batch: pa.Table) -> npt.NDArray[np.bool_]:
-        number = batch["requirement"]
-        same = np.asarray(number.is_null()) if check.requirement is None else has_text(number, (check.requirement,))
-        applies = has_text(batch["status"], (Status.FAIL, Status.NOT_CHECKED, Status.PASS))
-        return same & has_text(batch["control"], (check.control.id,)) & applies
-
-    some = list(evidence.rows_where("findings", Choice(needs, judged), list(COLUMNS)))
+    judged = Asked(checks=(check,), statuses=(Status.FAIL, Status.NOT_CHECKED, Status.PASS)).choice
+    some = list(evidence.rows_where("findings", judged, list(COLUMNS)))
     rows = pa.concat_tables([FINDINGS.empty_table().select(list(COLUMNS)), *some]).unify_dictionaries()
     keys = _keys(rows)
     # By subject; of one that stands there twice, by what is said of it, and where.

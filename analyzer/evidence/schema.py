@@ -347,6 +347,12 @@ TABLES: Final[Mapping[str, pa.Schema]] = {
 }
 
 
+def plain(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with the plain types of columns that have dictionaries: what lists of values are made into."""
+    kinds = [one.type.value_type if pa.types.is_dictionary(one.type) else one.type for one in schema]
+    return pa.schema(list(zip(schema.names, kinds, strict=True)))
+
+
 def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     """Return the columns of `frame` that `schema` names, in its order and types."""
     return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False).replace_schema_metadata(None)

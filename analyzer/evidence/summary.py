@@ -13,7 +13,7 @@ import pandas as pd
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Met, Outcome, Reason, Status
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT, Findings
-from analyzer.evidence.coverage import coverage_facts, names_of
+from analyzer.evidence.coverage import coverage_facts, missing_accounts, missing_in_words, names_of
 from analyzer.evidence.keys import keys_of
 from analyzer.evidence.plain import iso, plain_rows
 from analyzer.evidence.requirements import ByAccount, by_requirement
@@ -39,6 +39,11 @@ _SHOWN_OUTCOMES: Final = (*Status, Outcome.INACTIVE)
 
 class WithIssues:
     """Data issues, counted by code."""
+
+    @property
+    def missing_accounts(self) -> str:
+        """In words, which expected accounts have no judged report; empty where no list of accounts was given."""
+        return ""
 
     @cached_property
     def issue_counts(self) -> dict[str, int]:
@@ -120,6 +125,13 @@ class Summary(WithIssues):
     def accounts(self) -> tuple[str, ...]:
         """The accounts of the judged rows, also those with nothing to judge; `unknown` for rows of no known one."""
         return tuple(sorted(set(self._users["account_id"].fillna(UNKNOWN_ACCOUNT))))
+
+    @property
+    def missing_accounts(self) -> str:
+        """See `WithIssues`."""
+        if self.coverage is None:
+            return ""
+        return f"{missing_accounts(self.coverage)}: {missing_in_words(self.coverage)}"
 
     @cached_property
     def account_names(self) -> dict[str, str]:
@@ -358,52 +370,53 @@ class Summary(WithIssues):
     @cached_property
     def facts(self) -> dict[str, Any]:
         """The counts as plain data: what `--json` prints and the manifest keeps."""
-        return (
-            {
-                "benchmark": self.checklist.benchmark.id if self.checklist.benchmark else None,
-                "requirements_of": self.checklist.numbers_of.id,
-                "policy": {"name": self.checklist.policy.name, "sha256": self.checklist.policy.sha256}
-                if self.checklist.policy
-                else None,
-                "switched_off": list(self.checklist.left_out),
-                "as_of": [iso(instant) for instant in self.reference_instants],
-                **self.totals,
-                "open_subjects": self._open_facts,
-                "by_control": [
-                    {
-                        "control": one.control.id,
-                        "requirement": one.requirement,
-                        "severity": one.severity.value,
-                        "parameters": dict(one.parameters),
-                        "set_by": dict(one.set_by),
-                        **counts,
-                        "summed": number in self.checklist.summed,
-                    }
-                    for number, (one, counts) in enumerate(zip(self.checklist.checks, self.by_control, strict=True))
-                ],
-                **self._requirement_facts,
-                "by_kind": {
-                    kind: {outcome: int(self.counts.loc[kind, outcome]) for outcome in _SHOWN_OUTCOMES}
-                    for kind in JUDGED_KINDS
+        return {
+            "benchmark": self.checklist.benchmark.id if self.checklist.benchmark else None,
+            "requirements_of": self.checklist.numbers_of.id,
+            "policy": {"name": self.checklist.policy.name, "sha256": self.checklist.policy.sha256}
+            if self.checklist.policy
+            else None,
+            "switched_off": list(self.checklist.left_out),
+            "as_of": [iso(instant) for instant in self.reference_instants],
+            **self.totals,
+            "open_subjects": self._open_facts,
+            "by_control": [
+                {
+                    "control": one.control.id,
+                    "requirement": one.requirement,
+                    "severity": one.severity.value,
+                    "parameters": dict(one.parameters),
+                    "set_by": dict(one.set_by),
+                    **counts,
+                    "summed": number in self.checklist.summed,
                 }
-                if self.checklist.unused
-                else {},
-                "by_account": self._account_facts,
-                "waivers": plain_rows(self.waivers),
-                "reports": len(self.inputs),
-                "reports_judged": int(self.inputs["judged"].sum()),
-                "rows": int(self.inputs["rows"].sum()),
-                "rows_rejected": int(self.inputs["rejected"].sum()),
-                "rows_not_judged": sum(
-                    part["rows"] for parts in self.inputs["accounts"] for part in parts if part["role"] != "judged"
-                ),
-                "users": self.rows,
-                "root_rows": self.root_rows,
-                "issues": self.issue_counts,
+                for number, (one, counts) in enumerate(zip(self.checklist.checks, self.by_control, strict=True))
+            ],
+            **self._requirement_facts,
+            "by_kind": {
+                kind: {outcome: int(self.counts.loc[kind, outcome]) for outcome in _SHOWN_OUTCOMES}
+                for kind in JUDGED_KINDS
             }
-            | self._trend_facts
-            | coverage_facts(self.coverage)
-        )
+            if self.checklist.unused
+            else {},
+            "by_account": self._account_facts,
+            "waivers": plain_rows(self.waivers),
+            "reports": len(self.inputs),
+            "reports_judged": int(self.inputs["judged"].sum()),
+            "rows": int(self.inputs["rows"].sum()),
+            "rows_rejected": int(self.inputs["rejected"].sum()),
+            "rows_not_judged": sum(
+                part["rows"] for parts in self.inputs["accounts"] for part in parts if part["role"] != "judged"
+            ),
+            "users": self.rows,
+            "root_rows": self.root_rows,
+            "issues": self.issue_counts,
+        } | self._optional_facts
+
+    @property
+    def _optional_facts(self) -> dict[str, Any]:
+        """What there is only with an earlier snapshot, and with a list of accounts."""
+        return self._trend_facts | coverage_facts(self.coverage)
 
     @property
     def _account_facts(self) -> dict[str, Any]:
@@ -430,7 +443,7 @@ class Summary(WithIssues):
                 "title": one.requirement.title,
                 "level": one.requirement.level,
                 "assessment": one.requirement.assessment,
-                "controls": list(dict.fromkeys(self.checklist.checks[number].control.id for number in one.checks)),
+                "controls": one.controls,
                 "accounts": {met.value: one.accounts(met) for met in Met},
             }
             for one in self.requirements

@@ -154,7 +154,7 @@ def _evidence(
     if summary.coverage is not None:
         counts["coverage"] = summary.coverage
     if summary.requirements:
-        counts["requirements"] = requirements_table(summary.requirements, summary.checklist, summary.accounts)
+        counts["requirements"] = requirements_table(summary.requirements, summary.accounts)
     outputs = [*outputs, *put_tables(place, counts)]
     outputs.sort(key=lambda one: ([*TABLES, *counts].index(table_of(one)), one["name"]))
     left = {*tables, *counts}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -11,7 +10,7 @@ from analyzer.evidence.plain import iso
 from analyzer.evidence.sample import FOR_THE_TESTER
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.tables import TablesInMemory
-from analyzer.rendering.spreadsheet import guarded
+from analyzer.rendering.spreadsheet import guarded, quoted_rows
 from analyzer.rendering.workbook.book import write_tables
 from analyzer.rendering.workbook.engine import Look
 
@@ -33,8 +32,7 @@ def write_sample(drawn: Drawn, folder: Path) -> list[Path]:
         table = table.append_column(name, pa.nulls(len(table), TEXT))
     path = folder / "sample.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
-        # Each cell in quotes: else a carriage return in one would end its line.
-        rows = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        rows = quoted_rows(file)
         rows.writerow(table.column_names)
         rows.writerows([guarded(_plain(cell)) for cell in row.values()] for row in table.to_pylist())
     title = f"Audit sample of {drawn.check.control.id}"

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+import csv
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from _csv import Writer
+    from typing import TextIO
 
 FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """First characters by which a spreadsheet takes a cell for a formula (OWASP, "CSV Injection")."""
+
+
+def quoted_rows(file: TextIO) -> Writer:
+    """Return what writes rows of CSV, each cell in quotes: else a carriage return in one would end its line."""
+    return csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
 
 
 def guarded(cell: str) -> str:

@@ -60,7 +60,7 @@ source = "page 4"
 
 
 def by_requirement(found: Audit) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = requirements_table(found.requirements, found.checklist, found.accounts).to_pylist()
+    rows: list[dict[str, Any]] = requirements_table(found.requirements, found.accounts).to_pylist()
     return rows
 
 

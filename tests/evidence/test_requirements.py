@@ -45,7 +45,7 @@ expires = 2030-12-31
 
 
 def told(found: Audit) -> list[dict[str, Any]]:
-    table = requirements_table(found.requirements, found.checklist, found.accounts)
+    table = requirements_table(found.requirements, found.accounts)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 

@@ -9,16 +9,13 @@ import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import end
-from analyzer.cli.options import Showing
+from analyzer.cli.options import AuditSet, Showing
 
 STRATA: tuple[str, ...] = ("account", "kind", "status")
-Set = Annotated[
-    str, typer.Argument(metavar="DIR", help="An evidence set of audit: its folder, or its URL.", show_default=False)
-]
 
 
 def draw_sample(  # noqa: PLR0913 - one parameter an option
-    folder: Set,
+    folder: AuditSet,
     *,
     size: Annotated[int, typer.Option(metavar="N", min=1, help="How many subjects to draw.")] = 25,
     seed: Annotated[

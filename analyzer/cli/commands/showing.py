@@ -9,16 +9,13 @@ import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import show
-from analyzer.cli.options import Showing
+from analyzer.cli.options import AuditSet, Showing
 
 if TYPE_CHECKING:
     from analyzer.evidence.asked import Names
 
 _MOST: int = 100
 """Findings that are listed where nothing else is said."""
-Set = Annotated[
-    str, typer.Argument(metavar="DIR", help="An evidence set of audit: its folder, or its URL.", show_default=False)
-]
 Most = Annotated[
     int | None,
     typer.Option(
@@ -99,7 +96,7 @@ class Asking:
 
 
 def show_findings(
-    folder: Set,
+    folder: AuditSet,
     *,
     asking: Asking,
     most: Most = None,

@@ -24,6 +24,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from analyzer.controls.catalog import BY_ID
+from analyzer.controls.control import NOT_FRAMEWORKS
 from analyzer.controls.documents import Document
 from analyzer.controls.frameworks import FRAMEWORKS, Framework, Requirement
 from analyzer.errors import FrameworkError, did_you_mean
@@ -41,8 +42,6 @@ _ROW: Final = (
 )
 _ASSESSMENTS: Final = ("automated", "manual")
 _LEVELS: Final = (1, 2)
-_TAKEN: Final = ("policy", "--max-idle-days")
-"""Who else sets limits: no framework may pass for them."""
 _ID: Final = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 
 
@@ -82,7 +81,7 @@ class _File(Document):
             self.fail(("requirements",), "no list of requirements", "write [[requirements]] above the keys of each")
         if text and texts["id"] in FRAMEWORKS:
             self.wrong(("id",), texts["id"], "an id that no framework of this program has, such as our-baseline-2026")
-        if texts.get("label") in _TAKEN:
+        if texts.get("label") in NOT_FRAMEWORKS:
             self.wrong(("label",), texts["label"], "a name that says which framework it is")
         requirements = [
             self._requirement(("requirements", str(n)), row, texts["id"]) for n, row in enumerate(rows, start=1)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.control import Severity
 from analyzer.evidence.plain import iso
-from analyzer.rendering.spreadsheet import guarded
+from analyzer.rendering.spreadsheet import guarded, quoted_rows
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -24,8 +23,7 @@ class Worksheet:
     """A worksheet that is written task by task into an open file."""
 
     def __init__(self, file: TextIO) -> None:
-        # Each cell in quotes: else a carriage return in one would end its line.
-        self._rows = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        self._rows = quoted_rows(file)
         self._rows.writerow(_COLUMNS)
 
     def add(self, task: Task) -> None:

@@ -91,7 +91,7 @@ def cuts(tables: Tables, most: int) -> dict[str, Cut]:
 
 def requirements(book: Book, summary: Summary) -> None:
     """Write the sheet Requirements: what each comes to in each account, those that are not met first."""
-    table = requirements_table(summary.requirements, summary.checklist, summary.accounts)
+    table = requirements_table(summary.requirements, summary.accounts)
     status = table["status"].combine_chunks()
     rank = np.array([_MET.index(text) for text in status.dictionary.to_pylist()], np.int64)[codes_in(status)]
     table = table.take(pa.array(np.argsort(rank, kind="stable")))

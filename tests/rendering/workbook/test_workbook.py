@@ -322,7 +322,7 @@ def test_the_summary_counts_accounts_by_requirement(
     said = f"By requirement of {framework.label}, number of accounts (sheet Requirements)"
     at = next(number for number, row in enumerate(rows) if row[0] == said)
     assert at < next(number for number, row in enumerate(rows) if row[0] == "By control")
-    table = requirements_table(result.requirements, result.checklist, result.accounts).to_pandas().astype("str")
+    table = requirements_table(result.requirements, result.accounts).to_pandas().astype("str")
     occurring = [met for met in Met if (table["status"] == met.value).any()]
     header = [framework.label, "requirement", None, *(MET_IN_WORDS[met] for met in occurring)]
     assert [cell or None for cell in rows[at + 1]][: len(header)] == header

@@ -44,7 +44,7 @@ ROOM_FOR, ROWS = 15, 60
 
 def told(result: Audit) -> dict[tuple[str, str], str]:
     """The status of each requirement (by its number) in each account."""
-    rows: list[dict[str, Any]] = requirements_table(result.requirements, result.checklist, result.accounts).to_pylist()
+    rows: list[dict[str, Any]] = requirements_table(result.requirements, result.accounts).to_pylist()
     return {(row["requirement"], row["account_id"]): row["status"] for row in rows}
 
 
