@@ -306,6 +306,12 @@ class Summary(WithIssues):
             index=list(JUDGED_KINDS), columns=list(Outcome), fill_value=0
         )
 
+    @property
+    def out_of_scope(self) -> dict[Outcome, int]:
+        """How many credentials of root, and how many certificates of users, there are."""
+        found = counts_of(self.tallies, Tally.CREDENTIALS)
+        return {one: int(found["count"][found["status"] == one].sum()) for one in (Outcome.ROOT, Outcome.CERTIFICATE)}
+
     def count(self, kind: Kind, outcome: Outcome | Status) -> int:
         """Return how many credentials of `kind` came to `outcome`."""
         return int(self.counts.to_numpy()[JUDGED_KINDS.index(kind), list(Outcome).index(Outcome(outcome))])

@@ -20,24 +20,28 @@ if TYPE_CHECKING:
     from analyzer.evidence.writer import Output
     from analyzer.rendering.beside import Helper
     from analyzer.rendering.registry import Format
+    from analyzer.rendering.workbook.marks import Marks
 
 
 @dataclass(frozen=True)
 class Options:
     """What changes renderings and no table: `workbook_rows` are the most rows that a sheet of the workbook holds.
 
-    `due_within` are the days ahead in which something comes due. `helper` is a process that renders one of the formats;
+    `due_within` are the days ahead in which something comes due. `marks` are what reviewers wrote into an earlier
+    workbook. `helper` is a process that renders one of the formats;
     without, this one renders all of them.
     """
 
     workbook_rows: int = 100_000
     helper: Helper | None = field(default=None, compare=False)
     due_within: int = DUE_WITHIN
+    marks: Marks | None = field(default=None, compare=False)
 
     @property
     def facts(self) -> dict[str, Any]:
         """What makes a difference to the outputs, as plain data."""
-        return {"workbook_rows": self.workbook_rows, "due_within": self.due_within}
+        facts: dict[str, Any] = {"workbook_rows": self.workbook_rows, "due_within": self.due_within}
+        return facts if self.marks is None else facts | {"carried_over": self.marks.facts}
 
 
 class Renderer(Protocol):
