@@ -86,8 +86,8 @@ class Look:
 
     Readers fill the columns `by_hand` in. `widths` are those of columns in characters, instead of what their texts
     take. A `small` sheet is printed as large as it is, in 9 points. `formulas` returns for a batch of rows, and the
-    numbers that these have in the sheet (as texts), the formulas of some columns; null where a cell has none. `empty` is
-    said where there are no rows.
+    numbers that these have in the sheet (as texts), the formulas of some columns; null where a cell has none. `empty`
+    is shown where there are no rows.
     """
 
     leading: str | None = None

@@ -161,7 +161,7 @@ def _allows_limit(check: Check) -> bool:
 def with_basis(credentials: pa.Table, unused: Check, as_of: datetime | None) -> pa.Table:
     """Return credentials with what their formulas need.
 
-    `as_of` is each one's reference instant, `limit_days` the limit, and `recalculated` says whether a row gets formulas.
+    `as_of` is each one's reference instant, `limit_days` the limit, and `LIVE` says whether a row gets formulas.
     """
     captured = credentials["captured_at"]
     instant = captured if as_of is None else pa.chunked_array([pa.array([as_of] * len(credentials), captured.type)])

@@ -29,6 +29,10 @@ _LEAD_WIDTH: Final = sum(_WIDTHS) * 3 // 4
 """How many of the larger characters of the answer fit in a line across all columns."""
 _LINE_WIDTH: Final = sum(_WIDTHS) * 9 // 10
 _MOST_ACCOUNTS: Final = 10
+_LEFT_OUT: Final = (
+    "Not in this workbook, whose sheets hold {:,} rows of a table at most: counts that need these rows are the run's "
+    "numbers, not formulas"
+)
 
 
 def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, named: Named) -> None:
@@ -51,11 +55,7 @@ def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, n
         page.table(title, ["control", summary.checklist.numbers_of.heading, "findings"], due)
     page.pairs("What was judged", _facts(summary))
     if left_out := [(f"Sheet {one.name}", f"{one.left_out:,} rows") for one in shown.sheets.values() if one.left_out]:
-        title = (
-            f"Not in this workbook, whose sheets hold {shown.most_rows:,} rows of a table at most: counts that need these "
-            "rows are the run's numbers, not formulas"
-        )
-        page.pairs(title, left_out)
+        page.pairs(_LEFT_OUT.format(shown.most_rows), left_out)
     issues: list[list[Value]] = [
         [code, shown.count(count, "Issues", code=code), CODES[code].title]
         for code, count in summary.issue_counts.items()

@@ -49,7 +49,8 @@ class Shown:
         ranges = {column: self.cells(sheet, column) for column in criteria}
         if any(cells is None for cells in ranges.values()):
             return value
-        return Formula(f"COUNTIFS({','.join(f'{ranges[name]},"{text}"' for name, text in criteria.items())})", value)
+        criterion = ",".join(f'{ranges[name]},"{text}"' for name, text in criteria.items())
+        return Formula(f"COUNTIFS({criterion})", value)
 
     def total(self, value: int, sheet: str, column: str) -> int | Formula:
         """Return the sum of a column as a formula."""
