@@ -22,6 +22,7 @@ from analyzer.rendering.registry import ENGINES, TABLES, default_formats, format
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
     from analyzer.reading.limits import Limits
+    from analyzer.rendering.marks import Marks
     from analyzer.survey.names import GivenTime
     from analyzer.survey.organization import Organization
 
@@ -84,6 +85,15 @@ WorkbookRows = Annotated[
     ),
 ]
 ROWS_OF_A_SHEET: int = 100_000
+CarryOver = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="WORKBOOK",
+        help="An earlier workbook.xlsx: what reviewers wrote on its sheet Exceptions noted (comments, responses, due "
+        "dates, ticks) is carried over to the same failures. It may be the one in the folder that is replaced.",
+        show_default=False,
+    ),
+]
 FailOn = Annotated[
     str,
     typer.Option(
@@ -298,10 +308,17 @@ class AuditEvidence(Evidence):
     tables: Annotated[
         list[str], typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}.")
     ] = field(default_factory=lambda: list(TABLES))
+    carry_over: CarryOver = None
 
     def chosen_tables(self) -> list[str]:
         """Return the chosen tables in their own order. Raises UsageError for names that are none."""
         return values.choices("--tables", self.tables, TABLES)
+
+    def marks(self) -> "Marks | None":
+        """Return what reviewers wrote into an earlier workbook. Raises UsageError where none is written now."""
+        if self.carry_over is not None and "://" in self.output:
+            raise UsageError("--carry-over with a URL for the output", "write into a folder")
+        return values.marks(self.carry_over, self.chosen())
 
 
 @dataclass(frozen=True)

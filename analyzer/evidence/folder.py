@@ -19,7 +19,7 @@ import stat
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
@@ -28,7 +28,7 @@ from analyzer.errors import InputError, OutputError, first_few
 from analyzer.evidence.seal import MANIFEST, RENDERED, DamagedSealError, digest_of, find_document, names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 Looked = TypeVar("Looked")
 
@@ -191,6 +191,20 @@ EVIDENCE: Final = Owner("output folder", "choose another folder with -o", MANIFE
 """The evidence sets of audits, comparisons and histories."""
 
 
+def evidence_with_changes(known: Mapping[str, str]) -> Owner:
+    """Return the owner of evidence sets in which these files may differ from what was written.
+
+    `known` has the SHA-256 of each as it was read: a later change counts as one.
+    """
+
+    def claims(folder: Path, found: Standing) -> Claims:
+        of_evidence = _claims_of_evidence(folder, found)
+        read = {name for name in known.keys() & found.files if _remembered_digest(folder / name) == known[name]}
+        return replace(of_evidence, changed=[name for name in of_evidence.changed if name not in read])
+
+    return replace(EVIDENCE, claims=claims)
+
+
 def check(folder: Path, owner: Owner = EVIDENCE) -> None:
     """Raise OutputError unless `folder` is absent, empty, or what `owner` left there and nothing else."""
     try:
@@ -244,10 +258,12 @@ def _require_known(folder: Path, owner: Owner, claims: Claims, added: list[str])
             f"something was added to the {owner.what} {folder}, which its {owner.mark} does not describe: "
             f"{first_few(added, most=_NAMED)}"
         )
+    books = [name for name in changed if name.endswith(".xlsx")]
+    carried = f"to keep what reviewers wrote into {books[0]}, give it with --carry-over; " if books else ""
     kept = " and ".join(word for word, names in (("changed", changed), ("added", added)) if names)
     raise OutputError(
         "; ".join(found),
-        f"the folder is replaced as a whole: to keep what was {kept}, move the folder (or these files) away; or "
+        f"{carried}the folder is replaced as a whole: to keep what was {kept}, move the folder (or these files) away; or "
         f"{owner.elsewhere}",
     )
 

@@ -21,7 +21,17 @@ from analyzer.evidence.tally import joined, of_issues
 from analyzer.evidence.worst import notable
 from analyzer.evidence.writer import put_tables
 from analyzer.judging.waivers import describe_waivers
-from analyzer.pipeline.leaving import Run, evidence_place, finish, left_at, left_out, remove_unlisted, sealed, table_of
+from analyzer.pipeline.leaving import (
+    Run,
+    carried,
+    evidence_place,
+    finish,
+    left_at,
+    left_out,
+    remove_unlisted,
+    sealed,
+    table_of,
+)
 from analyzer.pipeline.road import LOCAL, Engine, Road, judged_together
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, Limits
@@ -73,7 +83,7 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     size, limits = judged_together(len(settings.checklist.checks)), settings.limits
     with (
-        evidence_place(output) as place,
+        evidence_place(output, options.marks) as place,
         where.road(
             place, settings.account_id, progress, captured_at=settings.captured_at, limits=limits, size=size
         ) as road,
@@ -94,7 +104,13 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
         days = options.due_within if with_due else None
         worst = _notable(evidence, days) if with_worst else {}
         found = Run(
-            output, files, evidence.summary, to_pandas(evidence.table("issues")), worst, left_at(evidence, output)
+            output,
+            files,
+            evidence.summary,
+            to_pandas(evidence.table("issues")),
+            worst,
+            left_at(evidence, output),
+            carried=carried(options.marks, place),
         )
         remove_unlisted(evidence)
     return found

@@ -15,6 +15,7 @@ from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.seal import MANIFEST, RENDERED, own_digest, seal
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
+from analyzer.rendering.marks import WORKBOOK, CarriedOver
 from analyzer.survey.files import is_url
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.history import History
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.writer import Output
+    from analyzer.rendering.marks import Marks
 
 
 Answer = TypeVar("Answer", "Summary", "History", "Comparison")
@@ -36,10 +38,14 @@ Answer = TypeVar("Answer", "Summary", "History", "Comparison")
 
 @dataclass(frozen=True)
 class Left:
-    """What a run left in `folder` (a path or URL): `files` are relative to it, in the order of their making."""
+    """What a run left in `folder` (a path or URL): `files` are relative to it, in the order of their making.
+
+    `carried` says what became of the marks of reviewers, where some were given.
+    """
 
     folder: str
     files: list[str]
+    carried: CarriedOver | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,13 @@ class Run(Left, Generic[Answer]):
 
 
 @contextmanager
-def evidence_place(output: str) -> Iterator[str]:
-    """Yield the place where a set is made: a folder that is swapped in as a whole, or a URL that must hold nothing."""
+def evidence_place(output: str, marks: Marks | None = None) -> Iterator[str]:
+    """Yield the place where a set is made: a folder that is swapped in as a whole, or a URL that must hold nothing.
+
+    A workbook in that folder from which `marks` were read may have changed since it was written.
+    """
     if not is_url(output):
-        with folders.replaced(Path(output)) as staging:
+        with folders.replaced(Path(output), owner_with(marks, Path(output))) as staging:
             yield str(staging)
         return
     storage.require_empty(output)
@@ -71,6 +80,18 @@ def evidence_place(output: str) -> Iterator[str]:
         if isinstance(error, OSError):
             raise folders.cannot_write(output, error) from error
         raise
+
+
+def owner_with(marks: Marks | None, folder: Path) -> folders.Owner:
+    """Return the owner of a folder whose workbook reviewers may have filled in, if the marks were read from it."""
+    if marks is None or Path(marks.name).resolve().parent != folder.resolve():
+        return folders.EVIDENCE
+    return folders.evidence_with_changes({Path(marks.name).name: marks.sha256})
+
+
+def carried(marks: Marks | None, place: str) -> CarriedOver | None:
+    """Return what became of marks in the workbook at a place, where some were given."""
+    return None if marks is None else CarriedOver.to(Path(place) / WORKBOOK, marks)
 
 
 def left_out(output: str) -> Path | None:

@@ -16,7 +16,7 @@ from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered
 from analyzer.evidence.worst import first_rows, worst_first
-from analyzer.pipeline.leaving import Left, describe_renderings
+from analyzer.pipeline.leaving import Left, carried, describe_renderings, owner_with
 from analyzer.rendering.registry import formats_of, tables_needed
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
@@ -61,13 +61,14 @@ def render(
         output = None
     kept = [] if output else _renderings(evidence, folder, formats)
     stays = [MANIFEST, *(str(one["name"]) for one in (*evidence.manifest["outputs"], *kept))]
-    with folders.replaced(output or folder) as staging:
+    with folders.replaced(output or folder, owner_with(options.marks, output or folder)) as staging:
         for name in stays:
             _bring_along(folder / name, staging / name, moves=output is None)
         outputs = render_formats(evidence, staging, formats, options, progress)
         describe_renderings(str(staging), evidence, options, [*kept, *outputs])
+        marks = carried(options.marks, str(staging))
     described = [RENDERED] if kept or outputs else []
-    return Left(str(output or folder), [*(str(one["name"]) for one in outputs), *described])
+    return Left(str(output or folder), [*(str(one["name"]) for one in outputs), *described], carried=marks)
 
 
 @dataclass(frozen=True)

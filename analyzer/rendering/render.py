@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.writer import Output
     from analyzer.rendering.beside import Helper
     from analyzer.rendering.registry import Format
-    from analyzer.rendering.workbook.marks import Marks
+    from analyzer.rendering.marks import Marks
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def render(
     # What all of them count with is made once, before they part.
     _ = getattr(evidence, _COUNTED[evidence.kind])
     helper, alone = options.helper, replace(options, helper=None)
-    beside = {} if helper is None else {helper.module: helper.request(evidence, folder, alone)}
+    beside = {} if helper is None else {helper.module: helper.request(evidence, folder, replace(alone, marks=None))}
     with ThreadPoolExecutor(len(wanted)) as threads:
         return [output for outputs in threads.map(rendered, wanted) for output in outputs]
 

@@ -145,7 +145,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     account, listed, formats = judging.account(), snapshots.organization(), evidence.chosen()
     which, where, tables = snapshots.chosen(listed), engine.chosen(paths, evidence.output), showing.tables(evidence)
     checklist, times = judging.checklist(), judging.times()
-    ending = Ending(values.severity(fail_on), strict, exit_zero)
+    ending, marks = Ending(values.severity(fail_on), strict, exit_zero), evidence.marks()
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
 
@@ -156,7 +156,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             evidence.output,
             formats=formats,
             tables=tables,
-            options=pipeline.Options(evidence.workbook_rows, beside, showing.days_ahead),
+            options=pipeline.Options(evidence.workbook_rows, beside, showing.days_ahead, marks),
             where=pipeline.Engine(*where),
             organization=listed,
             with_worst=showing.progress,

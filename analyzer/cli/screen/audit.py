@@ -140,6 +140,8 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due)
         print_line(console, age, STYLES[Status.NOT_CHECKED])
     if not due.is_listed and due_by_check(audit, due.days):
         print_line(console, f"{due_in_words(audit, due.days)} (--due-within {due.days} lists them).")
+    for line in [] if run.carried is None else run.carried.lines:
+        print_line(console, line)
     print_line(console, ending.reason(audit))
     print_line(console, where_to_look(run))
 

@@ -9,7 +9,7 @@ from analyzer.rendering.workbook import tables as sheets
 from analyzer.rendering.workbook.accounts import accounts_sheet
 from analyzer.rendering.workbook.engine import ROW_LIMIT, Look, Rows, TableSheet, open_book
 from analyzer.rendering.workbook.exceptions import exceptions, marks_without_row, sign_off
-from analyzer.rendering.workbook.marks import SHEET, WITHOUT_ROW
+from analyzer.rendering.marks import SHEET, WITHOUT_ROW, WORKBOOK
 from analyzer.rendering.workbook.measuring import height
 from analyzer.rendering.workbook.method import method
 from analyzer.rendering.workbook.named import Named
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from analyzer.evidence.tables import Tables
     from analyzer.rendering.render import Options
     from analyzer.rendering.workbook.engine import Book
-    from analyzer.rendering.workbook.marks import Marks
+    from analyzer.rendering.marks import Marks
 
-NAME: Final = "workbook.xlsx"
 MOST_ROWS: Final = 100_000
 _WIDTH_OF_LINES: Final = 110
 ORDER: Final = (
@@ -45,7 +44,7 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
         return write(
             evidence.summary,
             evidence,
-            folder / NAME,
+            folder / WORKBOOK,
             most_rows=options.workbook_rows,
             due_within=options.due_within,
             marks=options.marks,
@@ -123,7 +122,7 @@ def write_tables(  # noqa: PLR0913 - a summary, and tables
     It has a summary of `title`, `lines` and `method`, and a sheet for each of `tables` by its name in `names`, with
     its `look` where that is given. Raises OSError where the file cannot be written.
     """
-    path = folder / NAME
+    path = folder / WORKBOOK
     with open_book(path, title) as book:
         _lines(book, title, lines, method)
         for name in names:

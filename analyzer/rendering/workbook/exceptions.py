@@ -14,14 +14,14 @@ from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text
 from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
-from analyzer.rendering.workbook.marks import BY_HAND, KEY, SHEET, WITHOUT_ROW
+from analyzer.rendering.marks import BY_HAND, KEY, SHEET, SIGN_OFF, WITHOUT_ROW
 from analyzer.rendering.workbook.tables import Cut
 
 if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.tables import Tables
     from analyzer.rendering.workbook.engine import Book
-    from analyzer.rendering.workbook.marks import Marks
+    from analyzer.rendering.marks import Marks
     from analyzer.rendering.workbook.named import Named
 
 _FOUND: Final = "what was found"
@@ -105,24 +105,19 @@ def marks_without_row(left: pa.Table) -> TableSheet:
     return TableSheet(WITHOUT_ROW, Rows.of(left), Look(wrapped=("comment", "management response")))
 
 
-_SIGNED: Final = (
-    ("Prepared by", "Date prepared"),
-    ("Reviewed by", "Date reviewed"),
-)
-
-
 def sign_off(book: Book) -> None:
     """Write the sheet Sign-off: who prepared and reviewed the workpaper, when, and what they conclude."""
-    sheet = book.sheet("Sign-off")
+    title, *labels, conclusion = SIGN_OFF
+    sheet = book.sheet(title)
     for column, width in enumerate((22, 44, 18, 18)):
         sheet.set_column(column, column, width)
-    sheet.write_string(0, 0, "Sign-off", book.styles.title)
-    for row, (who, when) in enumerate(_SIGNED, start=2):
+    sheet.write_string(0, 0, title, book.styles.title)
+    for row, (who, when) in enumerate(zip(labels[::2], labels[1::2], strict=True), start=2):
         sheet.set_row(row, 24)
         sheet.write_string(row, 0, who, book.styles.text)
         sheet.write_blank(row, 1, None, book.styles.input)
         sheet.write_string(row, 2, when, book.styles.text)
         sheet.write_blank(row, 3, None, book.styles.input_date)
-    sheet.write_string(5, 0, "Conclusion", book.styles.text)
+    sheet.write_string(5, 0, conclusion, book.styles.text)
     sheet.set_row(5, 180)
     sheet.merge_range(5, 1, 5, 3, "", book.styles.input)

@@ -39,7 +39,7 @@ class Limit(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """A text that takes its column and `more` further ones, and is broken into lines."""
+    """A text that takes its column and `more` further ones, if any, and is broken into lines."""
 
     text: str
     more: int
@@ -131,6 +131,8 @@ class Page:
             days = {"validate": "integer", "criteria": "between", "minimum": 0, "maximum": 36_500}
             sheet.data_validation(row, column, row, column, {**days, "error_message": "a whole number of days"})
             self.book.workbook.define_name(value.name, f"='{sheet.get_name()}'!${letters(column)}${row + 1}")
+        elif isinstance(value, Merged) and not value.more:
+            sheet.write_string(row, column, value.text, styles.wrapped)
         elif isinstance(value, Merged):
             sheet.merge_range(row, column, row, column + value.more, value.text, styles.wrapped)
         elif isinstance(value, str):

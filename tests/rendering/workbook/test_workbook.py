@@ -5,7 +5,7 @@ import textwrap
 import zipfile
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 SHEETS = ["Summary", "Findings", "Credentials", "Users", "Data issues", "Method", "Provenance"]
 
 
-def write(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: int) -> Path:
+def write(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: Any) -> Path:
     tables = TablesInMemory({name: to_arrow(getattr(audit, name), TABLES[name]) for name in TABLES}, batch_rows)
-    (path,) = excel.write(audit, tables, folder, **options)
+    (path,) = excel.write(audit, tables, folder / "workbook.xlsx", **options)
     return path
 
 
-def written(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: int) -> Workbook:
+def written(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: Any) -> Workbook:
     return load_workbook(write(audit, folder, batch_rows, **options))
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 
-from analyzer.controls.vocabulary import counted
 from analyzer.errors import InputError, first_few
 from analyzer.evidence.schema import TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+WORKBOOK: Final = "workbook.xlsx"
 SHEET: Final = "Exceptions noted"
 WITHOUT_ROW: Final = "Marks without a row"
 """The sheet with marks on what no longer fails."""
@@ -25,7 +25,12 @@ KEY: Final = ("account", "user", "credential", "control")
 """The columns that tell a failure from others. In a cell of several lines, the first one counts."""
 BY_HAND: Final = ("comment", "management response", "due", "tick")
 """The columns that reviewers fill in."""
+SIGN_OFF: Final = ("Sign-off", "Prepared by", "Date prepared", "Reviewed by", "Date reviewed", "Conclusion")
+"""The name of the sheet with who stands for the workpaper, and the texts on it before it is filled in."""
 _WANTED: Final = "give a workbook.xlsx that credreport wrote for an audit"
+
+
+Rows: TypeAlias = "Sequence[Sequence[Any]]"
 
 
 class Mark(NamedTuple):
@@ -55,6 +60,8 @@ class Marks:
     sha256: str
     beside_rows: tuple[Mark, ...]
     without_row: tuple[Mark, ...]
+    is_signed: bool = False
+    """Whether its sheet Sign-off is filled in: that was said of the workbook as it was, and is not carried over."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -98,19 +105,36 @@ def read_marks(path: Path) -> Marks:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"--carry-over: cannot read {path}: {error.strerror or error}", "check the path") from error
-    found = _marks(str(path), data)
-    return Marks(str(path), hashlib.sha256(data).hexdigest(), found[SHEET], found[WITHOUT_ROW])
+    sheets = _sheets(str(path), data)
+    # A sheet that goes on in others counts as one.
+    beside_rows, without_row = (
+        tuple(
+            mark
+            for sheet, rows in sheets.items()
+            if sheet.startswith(one)
+            for mark in _in_sheet(f"{path}, sheet {sheet!r}", rows)
+        )
+        for one in (SHEET, WITHOUT_ROW)
+    )
+    return Marks(str(path), hashlib.sha256(data).hexdigest(), beside_rows, without_row, _is_signed(sheets))
 
 
-def _marks(name: str, data: bytes) -> dict[str, tuple[Mark, ...]]:
-    """Return the marks of a workbook, by the sheet that they stand in; one that goes on in others counts as one."""
+def _is_signed(sheets: Mapping[str, Rows]) -> bool:
+    """Whether more stands on the sheet Sign-off than what the program writes."""
+    return any(cell not in ("", *SIGN_OFF) for cells in sheets.get(SIGN_OFF[0], []) for cell in cells)
+
+
+def _sheets(name: str, data: bytes) -> dict[str, Rows]:
+    """Return the cells of the sheets that reviewers fill in, by name."""
     from io import BytesIO  # noqa: PLC0415
 
     from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - few runs have one
 
     try:
         book = CalamineWorkbook.from_filelike(BytesIO(data))
-        sheets = {sheet: book.get_sheet_by_name(sheet).to_python() for sheet in book.sheet_names if _has_marks(sheet)}
+        sheets = {
+            sheet: book.get_sheet_by_name(sheet).to_python() for sheet in book.sheet_names if _is_filled_in(sheet)
+        }
     except (CalamineError, OSError, ValueError) as error:
         raise InputError(f"--carry-over: {name} is no workbook: {error}", _WANTED) from error
     if not any(sheet.startswith(SHEET) for sheet in sheets):
@@ -118,22 +142,14 @@ def _marks(name: str, data: bytes) -> dict[str, tuple[Mark, ...]]:
             f"--carry-over: {name} has no sheet {SHEET!r}; it has {first_few([repr(one) for one in book.sheet_names])}",
             _WANTED,
         )
-    return {
-        one: tuple(
-            mark
-            for sheet, rows in sheets.items()
-            if sheet.startswith(one)
-            for mark in _in_sheet(f"{name}, sheet {sheet!r}", rows)
-        )
-        for one in (SHEET, WITHOUT_ROW)
-    }
+    return sheets
 
 
-def _has_marks(sheet: str) -> bool:
-    return sheet.startswith((SHEET, WITHOUT_ROW))
+def _is_filled_in(sheet: str) -> bool:
+    return sheet.startswith((SHEET, WITHOUT_ROW)) or sheet == SIGN_OFF[0]
 
 
-def _in_sheet(place: str, rows: Sequence[Sequence[Any]]) -> Iterator[Mark]:
+def _in_sheet(place: str, rows: Rows) -> Iterator[Mark]:
     """Yield the marks of a sheet; its columns may stand in any order, and others among them."""
     wanted = {*KEY, *BY_HAND}
     header = next((number for number, cells in enumerate(rows) if wanted <= set(cells)), None)
@@ -159,16 +175,43 @@ def _text(cell: Any) -> str:  # noqa: ANN401 - whatever a cell holds
     return str(cell)
 
 
-def carried_over(marks: Marks, workbook: Path) -> list[str]:
-    """Return in sentences how many marks stand beside a row of a workbook that was written with them, and which do not.
+@dataclass(frozen=True)
+class CarriedOver:
+    """What became of the marks of a workbook (`name`) in a new one."""
 
-    The workbook is read for that: what is said of it is what it holds.
-    """
-    found = read_marks(workbook)
-    lines = [f"{counted(len(found.beside_rows), 'mark')} of {marks.name} carried over to the sheet {SHEET}."]
-    if found.without_row:
-        count = len(found.without_row)
-        named = first_few([" ".join(one for one in mark.key if one) for mark in found.without_row])
-        is_there = "mark is" if count == 1 else "marks are"
-        lines.append(f"{count:,} {is_there} on what no longer fails (sheet {WITHOUT_ROW}): {named}.")
-    return lines
+    name: str
+    beside_rows: int
+    without_row: tuple[Mark, ...]
+    was_signed: bool
+
+    @classmethod
+    def to(cls, workbook: Path, marks: Marks) -> CarriedOver:
+        """Return what a workbook holds that was written with these marks: it is read for that."""
+        found = read_marks(workbook)
+        return cls(marks.name, len(found.beside_rows), found.without_row, marks.is_signed)
+
+    @property
+    def lines(self) -> list[str]:
+        """In sentences, how many marks were carried over, and which ones have no row any more."""
+        lines = [f"Marks of reviewers in {self.name}: {self.beside_rows:,} carried over to the sheet {SHEET}."]
+        if self.without_row:
+            named = first_few([" ".join(one for one in mark.key if one) for mark in self.without_row])
+            lines.append(f"{len(self.without_row):,} on what no longer fails (sheet {WITHOUT_ROW}): {named}.")
+        if self.was_signed:
+            lines.append(
+                f"Its sheet {SIGN_OFF[0]} is not carried over: it was said of that workbook. Sign the new one."
+            )
+        return lines
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same as plain data."""
+        left = [mark._asdict() for mark in self.without_row]
+        return {
+            "carried_over": {
+                "name": self.name,
+                "marks": self.beside_rows,
+                "without_row": left,
+                "was_signed": self.was_signed,
+            }
+        }
