@@ -263,8 +263,8 @@ def _require_known(folder: Path, owner: Owner, claims: Claims, added: list[str])
     kept = " and ".join(word for word, names in (("changed", changed), ("added", added)) if names)
     raise OutputError(
         "; ".join(found),
-        f"{carried}the folder is replaced as a whole: to keep what was {kept}, move the folder (or these files) away; or "
-        f"{owner.elsewhere}",
+        f"{carried}the folder is replaced as a whole: to keep what was {kept}, move the folder (or these files) away; "
+        f"or {owner.elsewhere}",
     )
 
 

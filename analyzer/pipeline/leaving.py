@@ -13,9 +13,9 @@ from analyzer.evidence import storage
 from analyzer.evidence.manifest import rendered
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.seal import MANIFEST, RENDERED, own_digest, seal
+from analyzer.rendering.marks import WORKBOOK, CarriedOver
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
-from analyzer.rendering.marks import WORKBOOK, CarriedOver
 from analyzer.survey.files import is_url
 
 if TYPE_CHECKING:

@@ -124,7 +124,7 @@ def _is_signed(sheets: Mapping[str, Rows]) -> bool:
     return any(cell not in ("", *SIGN_OFF) for cells in sheets.get(SIGN_OFF[0], []) for cell in cells)
 
 
-def _sheets(name: str, data: bytes) -> dict[str, Rows]:
+def _sheets(name: str, data: bytes) -> Mapping[str, Rows]:
     """Return the cells of the sheets that reviewers fill in, by name."""
     from io import BytesIO  # noqa: PLC0415
 

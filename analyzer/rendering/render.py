@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.writer import Output
     from analyzer.rendering.beside import Helper
-    from analyzer.rendering.registry import Format
     from analyzer.rendering.marks import Marks
+    from analyzer.rendering.registry import Format
 
 
 @dataclass(frozen=True)

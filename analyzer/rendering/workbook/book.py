@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from analyzer.rendering import registry
+from analyzer.rendering.marks import SHEET, WITHOUT_ROW, WORKBOOK
 from analyzer.rendering.workbook import tables as sheets
 from analyzer.rendering.workbook.accounts import accounts_sheet
 from analyzer.rendering.workbook.engine import ROW_LIMIT, Look, Rows, TableSheet, open_book
 from analyzer.rendering.workbook.exceptions import exceptions, marks_without_row, sign_off
-from analyzer.rendering.marks import SHEET, WITHOUT_ROW, WORKBOOK
 from analyzer.rendering.workbook.measuring import height
 from analyzer.rendering.workbook.method import method
 from analyzer.rendering.workbook.named import Named
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.tables import Tables
+    from analyzer.rendering.marks import Marks
     from analyzer.rendering.render import Options
     from analyzer.rendering.workbook.engine import Book
-    from analyzer.rendering.marks import Marks
 
 MOST_ROWS: Final = 100_000
 _WIDTH_OF_LINES: Final = 110

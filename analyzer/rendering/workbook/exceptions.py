@@ -13,15 +13,15 @@ from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text
-from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
 from analyzer.rendering.marks import BY_HAND, KEY, SHEET, SIGN_OFF, WITHOUT_ROW
+from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
 from analyzer.rendering.workbook.tables import Cut
 
 if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.tables import Tables
-    from analyzer.rendering.workbook.engine import Book
     from analyzer.rendering.marks import Marks
+    from analyzer.rendering.workbook.engine import Book
     from analyzer.rendering.workbook.named import Named
 
 _FOUND: Final = "what was found"

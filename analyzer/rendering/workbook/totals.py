@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, MET_IN_WORDS, Met, Outcome, Status
 from analyzer.reading.layout import Kind
-from analyzer.rendering.workbook import live
 from analyzer.rendering.marks import SHEET as EXCEPTIONS
+from analyzer.rendering.workbook import live
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, lines
 from analyzer.rendering.workbook.page import Formula, Limit, Link, Merged, Value
 

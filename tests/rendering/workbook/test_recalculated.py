@@ -1,4 +1,4 @@
-"""The formulas of a workbook, calculated by LibreOffice: they give what the run says, and what another run would say."""
+"""The formulas of a workbook, calculated by LibreOffice: they give what the run says, or another run would say."""
 
 from __future__ import annotations
 
