@@ -73,7 +73,7 @@ class Marks:
 
         `rows` have the columns `KEY`. Where several rows have one key, they take the marks of that key in their order.
         """
-        rows_by_key = _numbered(pd.DataFrame({name: _first_lines(rows[name]) for name in KEY}))
+        rows_by_key = _numbered(pd.DataFrame({name: _first_lines(rows[name]) for name in KEY}, dtype="str"))
         marks = _numbered(pd.DataFrame([*self.beside_rows, *self.without_row], columns=[*KEY, *BY_HAND], dtype="str"))
         on = [*KEY, "occurrence"]
         found = rows_by_key.merge(marks, on=on, how="left")[list(BY_HAND)]

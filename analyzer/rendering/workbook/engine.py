@@ -197,6 +197,9 @@ class Book:
         for row, (line, style) in enumerate(look.preface):
             sheet.set_row(row, LINE_HEIGHT + 9 if style is self.styles.title else LINE_HEIGHT)
             sheet.write_string(row, 0, line, style)
+            for position, column in enumerate(columns):
+                if column.use is Use.BY_HAND:  # nobody writes here, whatever the column is for
+                    sheet.write_blank(row, position, None, self.styles.empty)
         sheet.freeze_panes(top + 1, look.frozen)
         sheet.set_row(top, 2 * LINE_HEIGHT if look.small else LINE_HEIGHT + 3)
         sheet.repeat_rows(top)

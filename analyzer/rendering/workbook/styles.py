@@ -23,6 +23,7 @@ class Styles:
         add: Callable[[dict[str, Any]], Format] = workbook.add_format
         self.title = add({"bold": True, "font_size": 16})
         self.lead = add({"bold": True, "font_size": 12, "text_wrap": True, **top})
+        self.empty = add({"num_format": "@"})
         self.section = add({"bold": True, "font_size": 12, "top": 1, "top_color": "#7F7F7F"})
         header = {"bold": True, "bg_color": "#E7E6E6", "bottom": 1, **top}
         self.header = add(header)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analyzer.rendering.workbook.totals import Shown
 
 TITLE: Final = "Credential report audit"
-_WIDTHS: Final = (30, *(15 for _ in range(8)))
+_WIDTHS: Final = (30, 20, *(15 for _ in range(7)))
 _LEAD_WIDTH: Final = sum(_WIDTHS) * 3 // 4
 """How many of the larger characters of the answer fit in a line across all columns."""
 _LINE_WIDTH: Final = sum(_WIDTHS) * 9 // 10
@@ -116,9 +116,10 @@ def _reference(page: Page, summary: Summary, shown: Shown) -> None:
 def _differences(page: Page, shown: Shown) -> None:
     """Write in how many rows a status differs from that of the run."""
     sheet, row = page.sheet, page.row
+    statuses = {name: shown.status_column(name) for name in ("Findings", "Population judged")}
     counts = [
         f"SUMPRODUCT(--({now}<>{then}))"
-        for name, column in (("Findings", "status"), ("Population judged", "outcome"))
+        for name, column in statuses.items()
         if (now := shown.cells(name, column)) and (then := shown.cells(name, f"{column}_of_run"))
     ]
     sheet.merge_range(row, 2, row, page.last, "" if counts else _NOT_COUNTED, page.book.styles.wrapped)
@@ -144,7 +145,7 @@ def _completeness(summary: Summary, shown: Shown) -> list[tuple[str, Value]]:
         *found,
         ("Reports read", counts["reports"]),
         ("Reports judged", shown.count(counts["reports_judged"], "Provenance", judged="yes")),
-        ("Rows in them", shown.total(counts["rows"], "Provenance", "rows")),
+        ("Rows in these reports", shown.total(counts["rows"], "Provenance", "rows")),
         ("Rows rejected", shown.total(counts["rows_rejected"], "Provenance", "rejected")),
         ("Rows not judged (other snapshots)", counts["rows_not_judged"]),
         ("Rows of IAM users", shown.count(counts["users"] - counts["root_rows"], "Users", is_root="false")),

@@ -44,6 +44,10 @@ class Shown:
         found = self.sheets.get(sheet)
         return None if found is None else found.cells(column, self.row_limit)
 
+    def status_column(self, sheet: str) -> str:
+        """Return the column with the statuses of a sheet's rows."""
+        return "outcome" if "outcome" in self.sheets[sheet].rows.columns else "status"
+
     def count(self, value: int, sheet: str, **criteria: str) -> int | Formula:
         """Return a number of rows as a formula, by the texts that columns must hold (`<>`: any)."""
         ranges = {column: self.cells(sheet, column) for column in criteria}
