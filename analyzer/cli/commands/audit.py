@@ -12,6 +12,7 @@ from analyzer.cli import values
 from analyzer.cli.ending import Ending, end
 from analyzer.cli.options import (
     AuditEvidence,
+    Comparing,
     Engine,
     ExitZero,
     FailOn,
@@ -119,6 +120,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     paths: Paths,
     *,
     snapshots: Snapshots,
+    comparing: Comparing,
     evidence: AuditEvidence,
     judging: Judging,
     engine: Engine,
@@ -144,7 +146,9 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     """  # noqa: D301 - \b keeps the examples' lines
     account, listed, formats = judging.account(), snapshots.organization(), evidence.chosen()
     which, where, tables = snapshots.chosen(listed), engine.chosen(paths, evidence.output), showing.tables(evidence)
-    checklist, times = judging.checklist(), judging.times()
+    lists = comparing.lists()
+    checklist, times = judging.checklist(with_leavers=lists.leavers is not None), judging.times()
+    which |= {name: (one.name, one.sha256) for name, one in lists.given.items()}
     ending = Ending(values.severity(fail_on), strict, exit_zero)
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
@@ -159,6 +163,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             options=pipeline.Options(evidence.workbook_rows, beside, showing.days_ahead),
             where=pipeline.Engine(*where),
             organization=listed,
+            lists=lists,
             with_worst=showing.progress,
             with_due=showing.lists_due,
             progress=bars,

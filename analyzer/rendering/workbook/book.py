@@ -52,7 +52,7 @@ def write(  # noqa: PLR0913 - what is written, how much of it, and where
     most, and says what is left out. What is longer than `row_limit` goes on in further sheets. `due_within` are the
     days ahead in which something comes due. Raises OSError where the file cannot be written.
     """
-    cuts = sheets.cuts(tables, most_rows)
+    cuts = sheets.cuts(tables, most_rows, summary.compared)
     with open_book(folder, TITLE, row_limit) as (book, path):
         summary_sheet(book, summary, list(cuts.values()), due_within)
         if summary.requirements:
@@ -62,6 +62,8 @@ def write(  # noqa: PLR0913 - what is written, how much of it, and where
         sheets.findings(book, summary, tables, cuts["findings"])
         if summary.coverage is not None:
             sheets.coverage(book, summary.coverage)
+        for name in summary.compared:
+            sheets.people(book, tables, cuts[name])
         if summary.checklist.policy:
             sheets.waivers(book, summary)
         sheets.credentials(book, tables, cuts["credentials"])

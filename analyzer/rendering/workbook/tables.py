@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import Met
 from analyzer.evidence.coverage import Coverage
+from analyzer.evidence.people import needs_a_look_first
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import first_rows, gravest_first, open_credentials_first, worst_rows
@@ -19,6 +20,8 @@ from analyzer.reading.layout import COLUMNS
 from analyzer.rendering.workbook.engine import Look, Rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from xlsxwriter.format import Format
 
     from analyzer.evidence.summary import Summary
@@ -84,9 +87,10 @@ SHEETS: Final = {
 """The sheets that hold at most a number of rows, by the table they show."""
 
 
-def cuts(tables: Tables, most: int) -> dict[str, Cut]:
-    """Return for each table that the workbook shows how much of it."""
-    return {table: Cut(sheet, table, tables.rows(table), most) for table, sheet in SHEETS.items()}
+def cuts(tables: Tables, most: int, lists: Iterable[str] = ()) -> dict[str, Cut]:
+    """Return for each table that the workbook shows, those of `lists` of people among them, how much of it."""
+    shown = SHEETS | {name: name.capitalize() for name in lists}
+    return {table: Cut(sheet, table, tables.rows(table), most) for table, sheet in shown.items()}
 
 
 def requirements(book: Book, summary: Summary) -> None:
@@ -120,6 +124,13 @@ def coverage(book: Book, table: pa.Table) -> None:
     order = [one.value for one in Coverage]
     rank = np.array([order.index(text) for text in table["status"].to_pylist()], np.int64)
     book.table("Coverage", Rows.of(table.take(pa.array(np.argsort(rank, kind="stable")))), Look(wrapped=("name",)))
+
+
+def people(book: Book, tables: Tables, cut: Cut) -> None:
+    """Write the sheet of a list of people: what became of its rows and of the users, what needs a look first."""
+    rows = first_rows(tables, cut.table, cut.most, needs_a_look_first())
+    preface = _preface(book, cut, "what needs a look is here first")
+    book.table(cut.sheet, Rows.of(rows), Look(preface=preface))
 
 
 def waivers(book: Book, summary: Summary) -> None:
