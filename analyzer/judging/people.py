@@ -131,7 +131,7 @@ def match(users: pd.DataFrame, lookup: Lookup, *, by_capture: bool) -> Matched:
     rows = np.flatnonzero(is_user & has_name)
     named = pd.DataFrame({"name": column_of(names.take(pa.array(rows))), "user_row": rows})
     exact = named.merge(lookup.whole, on="name")
-    rest = named[~np.isin(rows, exact["user_row"])]
+    rest = named[~np.isin(rows, exact["user_row"])].reset_index(drop=True)
     cut = rest.assign(name=column_of(_before_at(arrow_of(rest["name"])))).merge(lookup.before_at, on="name")
     pairs = pd.concat([exact, cut]).drop_duplicates(["user_row", "person"]).sort_values(["user_row", "person"])
     user_row, person = (pairs[name].to_numpy(np.int64) for name in ("user_row", "person"))
@@ -189,7 +189,7 @@ def _with_leavers(users: pd.DataFrame, matched: Matched, lookup: Lookup) -> pd.D
         LEFT_AT: column_of(times_from(left_at)),
         IS_UNCLEAR: coded(np.where(unclear, 0, -1), [UNCLEAR]),
     }
-    return users.assign(**columns)
+    return users.assign(**{name: column.array for name, column in columns.items()})
 
 
 def used_since(left_at: Micros, used: Micros, known: Flags, seen: Micros) -> Truth:
