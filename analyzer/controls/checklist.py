@@ -205,18 +205,23 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
         wanted = some or chosen_benchmark or all_controls or (policy and policy.asks_for(control.id))
         if wanted or (control.by_default and control.stricter_than is None):
             checks.append(_choose(asked, policy, max_idle_days))
-    if max_idle_days is not None and not any("max_idle_days" in one.parameters for one in checks):
-        raise UsageError(
-            "--max-idle-days: no control that is judged has such a limit", "leave it out, or choose unused-credentials"
-        )
-    if not checks:
-        raise UsageError("the policy switches every control off", "enable one in it, or choose one with --control")
+    _require_something(checks, max_idle_days)
     return Checklist(
         _each_limit_once(checks, chosen_benchmark or newest_cis()),
         chosen_benchmark,
         policy,
         tuple(dict.fromkeys(left_out)),
     )
+
+
+def _require_something(checks: Sequence[Check], max_idle_days: int | None) -> None:
+    """Raise UsageError where nothing is left to judge, or nothing that has the limit which an option sets."""
+    if max_idle_days is not None and not any("max_idle_days" in one.parameters for one in checks):
+        raise UsageError(
+            "--max-idle-days: no control that is judged has such a limit", "leave it out, or choose unused-credentials"
+        )
+    if not checks:
+        raise UsageError("the policy switches every control off", "enable one in it, or choose one with --control")
 
 
 def _each_limit_once(checks: Sequence[Check], benchmark: Framework) -> tuple[Check, ...]:
