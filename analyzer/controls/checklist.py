@@ -289,7 +289,10 @@ def _asked(benchmark: Framework | None, *, with_leavers: bool) -> list[Asked]:
         if one.id not in there and (benchmark is None or one.needs)
     ]
     found.sort(key=lambda one: list(BY_ID).index(one.control))
-    return [one for one in found if with_leavers or BY_ID[one.control].needs is None]
+    judged = [one for one in found if with_leavers or BY_ID[one.control].needs is None]
+    if not judged:
+        raise UsageError("the benchmark asks only for what is judged with --leavers FILE", "give the list of leavers")
+    return judged
 
 
 def _choose(asked: Asked, policy: Policy | None, max_idle_days: int | None) -> Check:

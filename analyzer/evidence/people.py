@@ -73,7 +73,7 @@ def note_people(name: str, listed: PeopleList, table: pa.Table, log: IssueLog) -
     words = {
         f"{name}_unclear": (
             unclear,
-            f"not clear, as one fits several of the other: {counted(unclear, 'row and user')}",
+            f"{counted(unclear, 'pair')} of row and user not clear, as one fits several of the other",
         ),
         f"{name}_without_user": (alone, f"{alone:,} of {counted(len(listed.people), 'row')} fit no user"),
         f"users_not_in_{name}": (others, f"{counted(others, 'user')} fit no row"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from analyzer.errors import PeopleError, did_you_mean
+from analyzer.errors import PeopleError
 from analyzer.survey.lists import bytes_at, csv_rows, in_order, plain_heading, text_of
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ def parse_people(name: str, data: bytes, *, with_last_day: bool) -> PeopleList:
                 f"{name}:{line}: {len(cells)} cells, and the header has {len(header)}",
                 "put a cell that holds the delimiter into quotes",
             )
-        one = _person(name, line, {field: cells[at] if at < len(cells) else "" for field, at in columns.items()})
+        texts = {field: cells[at] if at < len(cells) else "" for field, at in columns.items()}
+        last_day = _day(f"{name}:{line} {header[columns['last_day']]}", texts["last_day"]) if with_last_day else None
+        one = _person(f"{name}:{line}", line, texts, last_day)
         found.setdefault((_folded(one.user), _folded(one.email), one.last_day), one)
     if not found:
         raise PeopleError(f"{name}: nobody in it", "see whether it was exported whole, or leave the option out")
@@ -110,32 +112,33 @@ def _columns(name: str, header: Sequence[str], *, with_last_day: bool) -> dict[s
             )
     columns = {field: at for field, (at, *_) in ((field, some) for field, some in places.items() if some)}
     if not {"user", "email"} & columns.keys():
-        raise _lacks(name, header, "user names or e-mail addresses", "user_name", _NAMES)
+        raise _lacks(name, header, "user names or e-mail addresses", _NAMES)
     if with_last_day and "last_day" not in columns:
-        raise _lacks(name, header, "last days", "last_day", _DAYS)
+        raise _lacks(name, header, "last days", _DAYS)
     return columns
 
 
-def _lacks(name: str, header: Sequence[str], what: str, like: str, hint: str) -> PeopleError:
-    return PeopleError(f"{name}:1: no column with {what}{did_you_mean(like, header)}; it has {in_order(header)}", hint)
+def _lacks(name: str, header: Sequence[str], what: str, hint: str) -> PeopleError:
+    return PeopleError(f"{name}:1: no column with {what}; it has {in_order(header)}", hint)
 
 
-def _person(name: str, line: int, cells: Mapping[str, str]) -> Person:
-    """Return the person of a row. Raises PeopleError where nothing names one, or where the last day is no date."""
-    user, email = (cells.get(field) or None for field in ("user", "email"))
+def _person(place: str, line: int, texts: Mapping[str, str], last_day: date | None) -> Person:
+    """Return the person of a row. Raises PeopleError where nothing names one."""
+    user, email = (texts.get(field) or None for field in ("user", "email"))
     if user is None and email is None:
         raise PeopleError(
-            f"{name}:{line}: neither a user name nor an e-mail address",
+            f"{place}: neither a user name nor an e-mail address",
             "add one of them, or leave the row out: nothing can be compared with it",
         )
-    return Person(line, user, email, _day(name, line, cells["last_day"]) if "last_day" in cells else None)
+    return Person(line, user, email, last_day)
 
 
-def _day(name: str, line: int, text: str) -> date:
+def _day(place: str, text: str) -> date:
+    """Return the date that a text is. Raises PeopleError where it is none."""
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             return date.fromisoformat(text)
     except ValueError:  # there is no such day
         pass
-    said = f"no date in last_day: {text!r}" if text else "last_day is empty"
-    raise PeopleError(f"{name}:{line}: {said}", "write the last day as year, month and day: 2026-10-31")
+    said = f"not a date: {text!r}" if text else "no last day"
+    raise PeopleError(f"{place}: {said}", "write the last day as year, month and day: 2026-10-31")
