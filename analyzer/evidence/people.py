@@ -94,13 +94,22 @@ def needs_a_look_first() -> Rank:
     return Rank(("status",), of)
 
 
-def comparisons_in_words(summary: Summary) -> dict[str, str]:
-    """Return for each list that was given what comparing the users with it comes to, by the name of the list."""
-    said = {LEAVERS: _leavers_in_words, PEOPLE: _people_in_words}
-    return {name: said[name](summary, counts) for name, counts in summary.compared.items()}
+def comparisons_in_words(summary: Summary) -> list[str]:
+    """Return for each list that was given, in a sentence, what comparing the users with it comes to, and where it is."""
+    return [
+        f"{'; '.join(parts)} ({name}.parquet, sheet {name.capitalize()})."
+        for name, parts in comparisons(summary).items()
+    ]
 
 
-def _leavers_in_words(summary: Summary, counts: Mapping[str, int]) -> str:
+def comparisons(summary: Summary) -> dict[str, list[str]]:
+    """Return the same in parts, by the name of the list."""
+    said = {LEAVERS: _of_leavers, PEOPLE: _of_people}
+    times = ["counted once a snapshot"] if summary.settings.every_snapshot else []
+    return {name: [*said[name](summary, counts), *times] for name, counts in summary.compared.items()}
+
+
+def _of_leavers(summary: Summary, counts: Mapping[str, int]) -> list[str]:
     name = summary.settings.leavers[0] if summary.settings.leavers else ""
     parts = []
     for one, sums in zip(summary.checklist.checks, summary.by_control, strict=True):
@@ -108,15 +117,14 @@ def _leavers_in_words(summary: Summary, counts: Mapping[str, int]) -> str:
             undecided = sums[Status.NOT_CHECKED]
             more = f", {undecided:,} could not be decided" if undecided else ""
             parts.append(f"{counted(sums[Status.FAIL], 'active credential')} of users who left{more}")
-    parts.append(f"{counted(counts[Match.MATCHED], 'user')} found in {name}")
-    return _sentence(summary, LEAVERS, [*parts, *_unmatched(counts)])
+    return [*parts, f"{counted(counts[Match.MATCHED], 'user')} found in {name}", *_unmatched(counts)]
 
 
-def _people_in_words(summary: Summary, counts: Mapping[str, int]) -> str:
+def _of_people(summary: Summary, counts: Mapping[str, int]) -> list[str]:
     name = summary.settings.people[0] if summary.settings.people else ""
     users = counts[Match.NOT_IN_LIST]
-    parts = [f"{counted(users, 'user')} {'is' if users == 1 else 'are'} in no row of {name}"]
-    return _sentence(summary, PEOPLE, [*parts, *_unmatched(counts), f"{counts[Match.MATCHED]:,} matched"])
+    first = f"{counted(users, 'user')} {'is' if users == 1 else 'are'} in no row of {name}"
+    return [first, *_unmatched(counts), f"{counts[Match.MATCHED]:,} matched"]
 
 
 def _unmatched(counts: Mapping[str, int]) -> list[str]:
@@ -127,8 +135,3 @@ def _unmatched(counts: Mapping[str, int]) -> list[str]:
         f"{counted(alone, 'row')} without a user": alone,
     }
     return [said for said, count in words.items() if count]
-
-
-def _sentence(summary: Summary, name: str, parts: Sequence[str]) -> str:
-    times = ", counted once a snapshot" if summary.settings.every_snapshot else ""
-    return f"{'; '.join(parts)}{times} ({name}.parquet, sheet {name.capitalize()})."

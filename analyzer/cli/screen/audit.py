@@ -139,7 +139,7 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due)
         print_line(console, line, style or ("bold" if number == 0 else ""))
     if age := unknown_age(audit):
         print_line(console, age, STYLES[Status.NOT_CHECKED])
-    for line in comparisons_in_words(audit).values():
+    for line in comparisons_in_words(audit):
         print_line(console, line)
     if not due.is_listed and due_by_check(audit, due.days):
         print_line(console, f"{due_in_words(audit, due.days)} (--due-within {due.days} lists them).")

@@ -9,7 +9,7 @@ import pyarrow as pa
 from analyzer.controls.vocabulary import JUDGED_KINDS, MET_IN_WORDS, Met, Outcome, Status, counted
 from analyzer.evidence.answer import exit_reason, headline, own_limits, scope, unknown_age
 from analyzer.evidence.due import due_by_check
-from analyzer.evidence.people import comparisons_in_words
+from analyzer.evidence.people import comparisons
 from analyzer.reading.issues import CODES
 from analyzer.reading.layout import Kind
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height, lines
@@ -179,7 +179,11 @@ def _facts(summary: Summary) -> list[list[Any]]:
         ["Controls", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number],
         ["Reference instant (UTC)", when + own],
         *([name, value] for name, value in optional.items() if value),
-        *([name.capitalize(), said] for name, said in comparisons_in_words(summary).items()),
+        *(
+            [f"{name.capitalize()} (sheet {name.capitalize()})" if number == 0 else "", part]
+            for name, parts in comparisons(summary).items()
+            for number, part in enumerate(parts)
+        ),
         ["Reports read", counts["reports"]],
         ["Reports judged", counts["reports_judged"]],
         ["Rows in them", counts["rows"]],
