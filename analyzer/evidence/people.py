@@ -95,7 +95,7 @@ def needs_a_look_first() -> Rank:
 
 
 def comparisons_in_words(summary: Summary) -> list[str]:
-    """Return for each list that was given, in a sentence, what comparing the users with it comes to, and where it is."""
+    """Return a sentence for each list that was given: what comparing the users with it comes to, and where it is."""
     return [
         f"{'; '.join(parts)} ({name}.parquet, sheet {name.capitalize()})."
         for name, parts in comparisons(summary).items()
