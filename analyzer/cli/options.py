@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from analyzer.rendering.marks import Marks
     from analyzer.survey.names import GivenTime
     from analyzer.survey.organization import Organization
+    from analyzer.survey.people import PeopleLists
 
 Paths = Annotated[
     list[str],
@@ -186,8 +187,11 @@ class Judging:
         """Return how much of a file is read. Raises UsageError where it is no size."""
         return values.limits(self.max_file_size)
 
-    def checklist(self) -> "Checklist":
-        """Return what is judged, with which limits. Raises UsageError, or PolicyError for the policy."""
+    def checklist(self, *, with_leavers: bool = False) -> "Checklist":
+        """Return what is judged, with which limits. Raises UsageError, or PolicyError for the policy.
+
+        `with_leavers` says that a list of leavers is given.
+        """
         from analyzer.controls.checklist import make_checklist  # noqa: PLC0415 - not for --help
 
         return make_checklist(
@@ -196,6 +200,7 @@ class Judging:
             policy=values.policy(self.policy, unwanted=self.no_policy),
             max_idle_days=self.max_idle_days,
             all_controls=self.all_controls,
+            with_leavers=with_leavers,
         )
 
 
@@ -264,6 +269,40 @@ class Snapshots:
         from analyzer.survey.organization import read_organization  # noqa: PLC0415 - not for --help
 
         return None if self.accounts is None else read_organization(self.accounts)
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """The lists of people, from a personnel department (HR), with which an audit compares the users."""
+
+    leavers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="People who left: a CSV with a column user, user_name or email, and a column last_day, end_date or "
+            "termination_date (2026-10-31). Each active credential of their users fails leaver-credentials, which "
+            "says whether it was used after the last day.",
+            show_default=False,
+        ),
+    ] = None
+    people: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="All people who may have a user: a CSV with a column user, user_name or email. Users who are not in "
+            "it, and people without a user, are listed.",
+            show_default=False,
+        ),
+    ] = None
+
+    def lists(self) -> "PeopleLists":
+        """Return the lists that were given. Raises PeopleError for a file that is no such list."""
+        from analyzer.survey.people import PeopleLists, read_people  # noqa: PLC0415 - not for --help
+
+        return PeopleLists(
+            None if self.leavers is None else read_people("--leavers", self.leavers, with_last_day=True),
+            None if self.people is None else read_people("--people", self.people, with_last_day=False),
+        )
 
 
 @dataclass(frozen=True)

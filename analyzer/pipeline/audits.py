@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import tempfile
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Result
 from analyzer.engine import SILENT
+from analyzer.errors import UsageError
 from analyzer.evidence import storage
 from analyzer.evidence.coverage import coverage_table, note_coverage
 from analyzer.evidence.due import comes_due, due_by_check, soonest_first
 from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest
+from analyzer.evidence.people import counts_by_match, note_people, people_table
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
 from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import joined, of_issues
 from analyzer.evidence.worst import notable
 from analyzer.evidence.writer import put_tables
+from analyzer.judging.people import Lookup
 from analyzer.judging.waivers import describe_waivers
 from analyzer.pipeline.leaving import (
     Run,
@@ -37,11 +40,12 @@ from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, Limits
 from analyzer.rendering.registry import TABLES, default_formats, tables_needed
 from analyzer.rendering.render import Options
+from analyzer.survey.people import PeopleLists
 from analyzer.survey.selection import everything_in_order, select
 from analyzer.survey.spool import NAME as SPOOL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -69,16 +73,17 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     options: Options = Options(),  # noqa: B008 - frozen
     where: Engine = LOCAL,
     organization: Organization | None = None,
+    lists: PeopleLists = PeopleLists(),  # noqa: B008 - frozen
     with_worst: bool = True,
     with_due: bool = False,
     progress: Progress = SILENT,
 ) -> Run[Summary]:
     """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
 
-    `organization` lists the accounts that ought to be there. `tables` are left whatever the formats; `with_worst` has
-    the `notable` findings of the run picked out, and together with `with_due` what comes due as well. Raises InputError
-    where nothing is left to judge or a reference instant is missing, and OutputError where `output` cannot be written
-    or holds what credreport did not write.
+    `organization` lists the accounts that ought to be there, `lists` the people with whom users are compared. `tables`
+    are left whatever the formats; `with_worst` has the `notable` findings of the run picked out, and together with
+    `with_due` what comes due as well. Raises InputError where nothing is left to judge or a reference instant is
+    missing, and OutputError where `output` cannot be written or holds what credreport did not write.
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     size, limits = judged_together(len(settings.checklist.checks)), settings.limits
@@ -93,7 +98,7 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
             # What is known of tens of thousands of reports goes as soon as it is written down.
             evidence, manifested = _evidence(
                 place,
-                *judge_reports(road, road.survey(paths, left_out(output)), settings, writer, organization),
+                judge_reports(road, road.survey(paths, left_out(output)), settings, writer, organization, lists),
                 tables,
             )
         except BaseException:
@@ -124,11 +129,32 @@ def _notable(evidence: EvidenceSet, days: int | None) -> dict[str, tuple[pa.Tabl
     return notable(evidence, checklist, (soonest_first(), comes_due(checklist, days)))
 
 
-def judge_reports(
-    road: Road, survey: Survey, settings: Settings, writer: Writer, organization: Organization | None = None
-) -> tuple[Summary, list[Row], list[Output]]:
-    """Judge the reports of a survey; return the summary, the data issues, and the files of the tables."""
-    judging = Judging(settings, _trend_of, tuple(name for name in JUDGED_TABLES if name in writer.tables))
+class Judged(NamedTuple):
+    """What judging reports gives beside the tables that were written: `files` are theirs.
+
+    `compared` has the table of each list of people that was given, by name (columns: `analyzer.evidence.people.LISTS`).
+    """
+
+    summary: Summary
+    issues: list[Row]
+    files: list[Output]
+    compared: dict[str, pa.Table]
+
+
+def judge_reports(  # noqa: PLR0913 - what is read, how it is judged, and the lists beside it
+    road: Road,
+    survey: Survey,
+    settings: Settings,
+    writer: Writer,
+    organization: Organization | None = None,
+    lists: PeopleLists = PeopleLists(),  # noqa: B008 - frozen
+) -> Judged:
+    """Judge the reports of a survey. Raises UsageError where a control needs a list that is not given."""
+    needed = [one.control for one in settings.checklist.checks if one.control.needs]
+    if needed and lists.leavers is None:
+        raise UsageError(f"{needed[0].id} is judged only with {needed[0].needs} FILE", "give the list of leavers")
+    lookups = {name: Lookup.of(one) for name, one in lists.given.items()}
+    judging = Judging(settings, _trend_of, tuple(name for name in JUDGED_TABLES if name in writer.tables), lookups)
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot, trend=settings.trend)
     task = partial(_judge_and_write, judging, writer)
     found = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)
@@ -141,12 +167,27 @@ def judge_reports(
     if organization is not None:
         coverage = coverage_table(organization, counted.inputs, settings)
         note_coverage(coverage, organization, log)
+    compared = _compared(lists, found.found, log)
     if "issues" in writer.tables:
         writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
-    tallies = joined([counted.tallies, of_issues(log.rows)])
-    trend = _joined_trends(found.found) if found.found else None
-    summary = Summary(settings, counted.inputs, tallies, trend=trend, coverage=coverage)
-    return summary, log.rows, writer.close(found.outputs)
+    summary = Summary(
+        settings,
+        counted.inputs,
+        joined([counted.tallies, of_issues(log.rows)]),
+        trend=_joined_trends([one["trend"] for one in found.found if "trend" in one]),
+        coverage=coverage,
+        compared={name: counts_by_match([table]) for name, table in compared.items()},
+    )
+    return Judged(summary, log.rows, writer.close(found.outputs), compared)
+
+
+def _compared(lists: PeopleLists, found: Sequence[Mapping[str, pa.Table]], log: IssueLog) -> dict[str, pa.Table]:
+    """Return the table of each list of people, from what was `found` in batches; what does not match goes to `log`."""
+    tables = {}
+    for name, one in lists.given.items():
+        tables[name] = people_table(name, one, [batch[name] for batch in found if name in batch])
+        note_people(name, one, tables[name], log)
+    return tables
 
 
 def _trend_of(checklist: Checklist, tables: Tables, is_new: Flags) -> pa.Table:
@@ -156,25 +197,27 @@ def _trend_of(checklist: Checklist, tables: Tables, is_new: Flags) -> pa.Table:
     return trend_of(checklist, tables, is_new)
 
 
-def _joined_trends(parts: Sequence[pa.Table]) -> pa.Table:
+def _joined_trends(parts: Sequence[pa.Table]) -> pa.Table | None:
+    if not parts:
+        return None
     from analyzer.history.events import joined_trends  # noqa: PLC0415
 
     return joined_trends(parts)
 
 
-def _evidence(
-    place: str, summary: Summary, issues: Sequence[Row], outputs: Sequence[Output], tables: Sequence[str]
-) -> tuple[EvidenceSet, bytes]:
+def _evidence(place: str, judged: Judged, tables: Sequence[str]) -> tuple[EvidenceSet, bytes]:
     """Write what is counted; return the set of all tables, and the bytes of the manifest of those that are left."""
+    summary = judged.summary
     counts = {"tallies": summary.tallies} | ({} if summary.trend is None else {"trend": summary.trend})
     if summary.coverage is not None:
         counts["coverage"] = summary.coverage
     if summary.requirements:
         counts["requirements"] = requirements_table(summary.requirements, summary.accounts)
-    outputs = [*outputs, *put_tables(place, counts)]
+    counts |= judged.compared
+    outputs = [*judged.files, *put_tables(place, counts)]
     outputs.sort(key=lambda one: ([*TABLES, *counts].index(table_of(one)), one["name"]))
     left = {*tables, *counts}
-    document = manifest("audit", audit_facts(summary, issues), [one for one in outputs if table_of(one) in left])
+    document = manifest("audit", audit_facts(summary, judged.issues), [one for one in outputs if table_of(one) in left])
     others = [one["name"] for one in outputs if table_of(one) not in left]
     return sealed(place, document, others, summary.inputs)
 

@@ -12,6 +12,7 @@ from analyzer.evidence import folder as folders
 from analyzer.evidence import storage
 from analyzer.evidence.manifest import rendered
 from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.owner import EVIDENCE, evidence_with_changes
 from analyzer.evidence.seal import MANIFEST, RENDERED, own_digest, seal
 from analyzer.rendering.marks import WORKBOOK, CarriedOver
 from analyzer.rendering.render import Options
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from analyzer.engine import Progress
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
+    from analyzer.evidence.owner import Owner
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.writer import Output
     from analyzer.rendering.marks import Marks
@@ -82,11 +84,11 @@ def evidence_place(output: str, marks: Marks | None = None) -> Iterator[str]:
         raise
 
 
-def owner_with(marks: Marks | None, folder: Path) -> folders.Owner:
+def owner_with(marks: Marks | None, folder: Path) -> Owner:
     """Return the owner of a folder whose workbook reviewers may have filled in, if the marks were read from it."""
     if marks is None or Path(marks.name).resolve().parent != folder.resolve():
-        return folders.EVIDENCE
-    return folders.evidence_with_changes({Path(marks.name).name: marks.sha256})
+        return EVIDENCE
+    return evidence_with_changes({Path(marks.name).name: marks.sha256})
 
 
 def carried(marks: Marks | None, place: str) -> CarriedOver | None:

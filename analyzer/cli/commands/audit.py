@@ -12,6 +12,7 @@ from analyzer.cli import values
 from analyzer.cli.ending import Ending, end
 from analyzer.cli.options import (
     AuditEvidence,
+    Comparing,
     Engine,
     ExitZero,
     FailOn,
@@ -119,6 +120,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     paths: Paths,
     *,
     snapshots: Snapshots,
+    comparing: Comparing,
     evidence: AuditEvidence,
     judging: Judging,
     engine: Engine,
@@ -142,9 +144,8 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       aws iam get-credential-report | credreport audit - --format parquet
       credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
     """  # noqa: D301 - \b keeps the examples' lines
-    account, listed, formats = judging.account(), snapshots.organization(), evidence.chosen()
-    which, where, tables = snapshots.chosen(listed), engine.chosen(paths, evidence.output), showing.tables(evidence)
-    checklist, times = judging.checklist(), judging.times()
+    formats, (settings, lists) = evidence.chosen(), _given(snapshots, comparing, judging)
+    where, tables = engine.chosen(paths, evidence.output), showing.tables(evidence)
     ending, marks = Ending(values.severity(fail_on), strict, exit_zero), evidence.marks()
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
@@ -152,16 +153,30 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     with working("audit", formats, shown=showing.progress) as (bars, beside):
         run = pipeline.audit(
             paths,
-            pipeline.Settings(checklist, **which, account_id=account, captured_at=times, limits=judging.limits()),
+            pipeline.Settings(**settings),
             evidence.output,
             formats=formats,
             tables=tables,
             options=pipeline.Options(evidence.workbook_rows, beside, showing.days_ahead, marks),
             where=pipeline.Engine(*where),
-            organization=listed,
+            **lists,
             with_worst=showing.progress,
             with_due=showing.lists_due,
             progress=bars,
         )
     facts, draw = partial(showing.facts, run, ending), partial(showing.draw, run, ending)
     return end(ending.code(run.summary), facts, run, draw, showing, exit_zero=exit_zero, rows=showing.findings(run))
+
+
+def _given(snapshots: Snapshots, comparing: Comparing, judging: Judging) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings of an audit, and the lists that it is given beside the reports."""
+    account, listed, lists = judging.account(), snapshots.organization(), comparing.lists()
+    settings = {
+        **snapshots.chosen(listed),
+        **{name: (one.name, one.sha256) for name, one in lists.given.items()},
+        "checklist": judging.checklist(with_leavers=lists.leavers is not None),
+        "account_id": account,
+        "captured_at": judging.times(),
+        "limits": judging.limits(),
+    }
+    return settings, {"organization": listed, "lists": lists}

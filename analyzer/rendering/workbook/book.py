@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 100_000
 _WIDTH_OF_LINES: Final = 110
 ORDER: Final = (
-    *(SHEET, WITHOUT_ROW, "Users", "Population judged", "Findings", "Requirements", "Accounts", "Coverage", "Waivers"),
-    *("Trend", "Issues", "Method", "Provenance", "Sign-off"),
+    *(SHEET, WITHOUT_ROW, "Users", "Population judged", "Findings", "Requirements", "Accounts", "Coverage"),
+    *("Leavers", "People", "Waivers", "Trend", "Issues", "Method", "Provenance", "Sign-off"),
 )
 """The sheets behind Summary; one without rows is left out, but for two."""
 _ALWAYS: Final = (SHEET, "Issues")
@@ -100,6 +100,8 @@ def _tables(book: Book, summary: Summary, tables: Tables, most: int, named: Name
         yield sheets.requirements(book, summary, named)
     if summary.coverage is not None:
         yield sheets.coverage(summary.coverage)
+    for name in summary.compared:
+        yield sheets.people(book, tables, name, most, named)
     if summary.checklist.policy:
         yield sheets.waivers(summary)
     if summary.trend is not None:

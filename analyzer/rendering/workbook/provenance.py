@@ -63,6 +63,7 @@ def _settings(summary: Summary) -> list[str]:
     """Return what was chosen, a line each."""
     settings, checklist = summary.settings, summary.checklist
     policy = checklist.policy
+    lists = {"leavers": settings.leavers, "people": settings.people}
     return [
         f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
         f"controls: {', '.join(checklist.controls)}",
@@ -72,4 +73,5 @@ def _settings(summary: Summary) -> list[str]:
         f"policy: {f'{policy.name}, sha256 {policy.sha256}' if policy else 'none'}",
         f"every-snapshot: {'yes' if settings.every_snapshot else 'no'}",
         f"account-id: {settings.account_id or 'none given'}",
+        *(f"{name}: {one[0]}, sha256 {one[1]}" for name, one in lists.items() if one),
     ]

@@ -9,6 +9,7 @@ from analyzer.controls.vocabulary import counted
 from analyzer.evidence.answer import exit_reason, headline, own_limits, scope, unknown_age
 from analyzer.evidence.coverage import Coverage
 from analyzer.evidence.due import due_by_check
+from analyzer.evidence.people import comparisons
 from analyzer.reading.issues import CODES
 from analyzer.rendering.workbook import live, totals
 from analyzer.rendering.workbook.accounts import SHEET as ACCOUNTS
@@ -185,6 +186,11 @@ def _facts(summary: Summary) -> list[tuple[str, Value]]:
         ("Controls", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number),
         ("Reference instant (UTC)", when + own),
         *((name, value) for name, value in optional.items() if value),
+        *(
+            (f"{name.capitalize()} (sheet {name.capitalize()})" if number == 0 else "", part)
+            for name, parts in comparisons(summary).items()
+            for number, part in enumerate(parts)
+        ),
         ("Times in this workbook", "UTC, cut to the second"),
     ]
 

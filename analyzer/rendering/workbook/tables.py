@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import Met, Status
 from analyzer.evidence.coverage import Coverage
+from analyzer.evidence.people import needs_a_look_first
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import (
@@ -180,6 +181,13 @@ def coverage(table: pa.Table) -> TableSheet:
     rank = np.array([order.index(text) for text in table["status"].to_pylist()], np.int64)
     rows = Rows.of(table.take(pa.array(np.argsort(rank, kind="stable"))))
     return TableSheet("Coverage", rows, Look(wrapped=("name",)))
+
+
+def people(book: Book, tables: Tables, name: str, most: int, named: Named) -> TableSheet:
+    """Return the sheet of a list of people: what became of its rows and of the users, what needs a look first."""
+    cut = Cut(name, tables.rows(name), most)
+    rows = Rows.of(named.beside(first_rows(tables, name, most, needs_a_look_first())))
+    return cut.shown(book, name.capitalize(), rows, Look(), "what needs a look is here first")
 
 
 def waivers(summary: Summary) -> TableSheet:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, MET_IN_WORDS, Met, Outcome, Status
+from analyzer.evidence.tally import Tally, counts_of
 from analyzer.reading.layout import Kind
 from analyzer.rendering.marks import SHEET as EXCEPTIONS
 from analyzer.rendering.workbook import live
@@ -230,7 +231,8 @@ def population(page: Page, summary: Summary, shown: Shown) -> None:
         ]
     )
     page.table(f"unused-credentials, by kind of credential (sheet {sheet})", ["", "judged", *in_words(_JUDGED)], rows)
-    others = summary.out_of_scope
+    tally = counts_of(summary.tallies, Tally.CREDENTIALS)
+    others = {one: int(tally["count"][tally["status"] == one].sum()) for one in (Outcome.ROOT, Outcome.CERTIFICATE)}
     page.pairs(
         "Out of scope of unused-credentials",
         [
