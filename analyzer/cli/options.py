@@ -89,7 +89,7 @@ ROWS_OF_A_SHEET: int = 100_000
 CarryOver = Annotated[
     Path | None,
     typer.Option(
-        metavar="WORKBOOK",
+        metavar="FILE",
         help="An earlier workbook.xlsx: what reviewers wrote on its sheet Exceptions noted (comments, responses, due "
         "dates, ticks) is carried over to the same failures. It may be the one in the folder that is replaced.",
         show_default=False,

@@ -106,17 +106,9 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
             raise
         storage.remove(place, SPOOL)
         files = finish(evidence, manifested, place, formats, options, progress)
-        days = options.due_within if with_due else None
-        worst = _notable(evidence, days) if with_worst else {}
-        found = Run(
-            output,
-            files,
-            evidence.summary,
-            to_pandas(evidence.table("issues")),
-            worst,
-            left_at(evidence, output),
-            carried=carried(options.marks, place),
-        )
+        worst = _notable(evidence, options.due_within if with_due else None) if with_worst else {}
+        issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, place)
+        found = Run(output, files, evidence.summary, issues, worst, left_at(evidence, output), carried=marks)
         remove_unlisted(evidence)
     return found
 

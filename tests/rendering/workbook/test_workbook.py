@@ -515,7 +515,7 @@ def test_the_bytes_do_not_depend_on_batches_or_blocks(
 
 def test_the_method_says_what_the_sheets_hold(by_policy: Audit, tmp_path: Path) -> None:
     method = all_texts(written(by_policy, tmp_path, most_rows=1234), "Method")
-    assert any("at most 1,234 rows" in text for text in method)
+    assert any("at most 1,234 of them" in text for text in method)
     assert any("<column>_state of users.parquet" in text for text in method)
     assert not any(text.endswith("_state") for text in all_texts(written(by_policy, tmp_path), "Users"))
 
