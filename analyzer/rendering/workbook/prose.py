@@ -106,11 +106,11 @@ CAVEATS: Final = (
 )
 HOLDS: Final = (
     (
-        "Each sheet with rows of a table holds at most {most:,} of them (the option --workbook-rows). Where a table has "
-        "more, its first line and the sheet Summary say how many are left out; the Parquet file of the same name beside "
-        "this workbook has them all. Findings keeps what fails and what could not be checked first, then what is waived "
-        "or not applicable, and passes only while there is room; Population judged keeps those that fail or could not "
-        "be checked first, Issues the most serious, and Users the first rows."
+        "Each sheet with rows of a table holds at most {most:,} of them (the option --workbook-rows). Where a table "
+        "has more, its first line and the sheet Summary say how many are left out; the Parquet file of the same name "
+        "beside this workbook has them all. Findings keeps what fails and what could not be checked first, then what "
+        "is waived or not applicable, and passes only while there is room; Population judged keeps those that fail or "
+        "could not be checked first, Issues the most serious, and Users the first rows."
     ),
     (
         "Population judged has the credentials that unused-credentials judged, or, where it was not among the "
