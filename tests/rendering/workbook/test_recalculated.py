@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.audits import AS_OF, ODD, made_up
 from tests.rendering.workbook.recalculating import NEEDED, recalculated
 from tests.reports import csv_of, key, password, root, user, write
 from tests.running import Settings, audit
+from tests.slices import sliced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,8 +77,10 @@ def key_of(row: dict[str, Any]) -> tuple[Any, ...]:
     return row.get("control"), row["source"], row["line"], row["credential"]
 
 
-@pytest.mark.parametrize("as_of", [AS_OF, None, AS_OF.replace(hour=12, minute=0, second=0, microsecond=0)])
-@pytest.mark.parametrize("options", [{}, {"most_rows": 40}])
+NOON = AS_OF.replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+@pytest.mark.parametrize(("as_of", "options"), sliced(product([AS_OF, None, NOON], [{}, {"most_rows": 40}]), every=5))
 def test_every_cell_is_what_its_formula_gives(
     reports: str, tmp_path: Path, as_of: datetime | None, options: dict[str, int]
 ) -> None:
@@ -94,8 +98,10 @@ def test_every_cell_is_what_its_formula_gives(
     assert count > (200 if options else 600)
 
 
-@pytest.mark.parametrize(("as_of", "put_in"), LATER)
-@pytest.mark.parametrize("limits", [(45, 90), (30, 120)])
+@pytest.mark.parametrize(
+    ("as_of", "put_in", "limits"),
+    sliced(((*when, limits) for when, limits in product(LATER, [(45, 90), (30, 120)])), every=3),
+)
 def test_statuses_follow_another_date_and_other_limits(
     reports: str, tmp_path: Path, as_of: datetime, put_in: date, limits: tuple[int, int]
 ) -> None:
