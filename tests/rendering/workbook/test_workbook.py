@@ -373,8 +373,8 @@ def test_the_summary_counts_accounts_by_requirement(
         assert sum(counts) == len(result.accounts)
         assert f"B{below + 1}:C{below + 1}" in {str(area) for area in sheet.merged_cells.ranges}
         assert sheet.cell(below + 1, 2).alignment.wrap_text
-        # Two columns of 15 characters: no line is cut off.
-        assert float(sheet.row_dimensions[below + 1].height or 15) >= 15 * len(textwrap.wrap(title, 30))
+        # Columns of 20 and 15 characters: no line is cut off.
+        assert float(sheet.row_dimensions[below + 1].height or 15) >= 15 * len(textwrap.wrap(title, 35))
     assert rows[at + 2 + len(framework.requirements)][0] is None
 
 
