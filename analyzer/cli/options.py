@@ -86,6 +86,15 @@ WorkbookRows = Annotated[
     ),
 ]
 ROWS_OF_A_SHEET: int = 100_000
+ByOwner = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="owner",
+        help="With --accounts, whose list names owners: write a workbook of each owner's accounts as well (owners/).",
+        show_default=False,
+    ),
+]
 CarryOver = Annotated[
     Path | None,
     typer.Option(
@@ -348,10 +357,18 @@ class AuditEvidence(Evidence):
         list[str], typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}.")
     ] = field(default_factory=lambda: list(TABLES))
     carry_over: CarryOver = None
+    by: ByOwner = None
 
     def chosen_tables(self) -> list[str]:
         """Return the chosen tables in their own order. Raises UsageError for names that are none."""
         return values.choices("--tables", self.tables, TABLES)
+
+    def whose(self, organization: "Organization | None") -> str | None:
+        """Return whose workbooks are asked for. Raises UsageError where no list of accounts names owners."""
+        found = values.by(self.by, self.chosen())
+        if found and not any(one.owner for one in (organization.accounts if organization else ())):
+            raise UsageError("--by owner: no owner of an account is known", "give --accounts a CSV with a column owner")
+        return found
 
     def marks(self) -> "Marks | None":
         """Return what reviewers wrote into an earlier workbook. Raises UsageError where none is written now."""

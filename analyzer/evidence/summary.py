@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -67,6 +67,13 @@ def issue_codes(codes: Iterable[str]) -> dict[str, int]:
     return {str(code): int(count) for code, count in counts.items()}
 
 
+class PartOf(NamedTuple):
+    """Whose accounts a summary is about, where not all; reports that hold accounts of others too are `shared`."""
+
+    owner: str
+    shared: int
+
+
 @dataclass(frozen=True)
 class Summary(WithIssues):
     """What every output shows of an audit.
@@ -84,6 +91,7 @@ class Summary(WithIssues):
     them was given."""
     compared: Mapping[str, Mapping[str, int]] = field(default_factory=dict, kw_only=True)
     """By list of people that was given, how many of its rows and of the users came to what (see `people.Match`)."""
+    part: PartOf | None = field(default=None, kw_only=True)
     tables: Tables | None = field(default=None, kw_only=True, repr=False, compare=False)
     """The tables that were left, for what is not counted beforehand."""
 
