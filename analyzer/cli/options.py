@@ -22,7 +22,6 @@ from analyzer.rendering.registry import ENGINES, TABLES, default_formats, format
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
     from analyzer.reading.limits import Limits
-    from analyzer.rendering.marks import Marks
     from analyzer.survey.names import GivenTime
     from analyzer.survey.organization import Organization
     from analyzer.survey.people import PeopleLists
@@ -363,18 +362,18 @@ class AuditEvidence(Evidence):
         """Return the chosen tables in their own order. Raises UsageError for names that are none."""
         return values.choices("--tables", self.tables, TABLES)
 
-    def whose(self, organization: "Organization | None") -> str | None:
-        """Return whose workbooks are asked for. Raises UsageError where no list of accounts names owners."""
-        found = values.by(self.by, self.chosen())
-        if found and not any(one.owner for one in (organization.accounts if organization else ())):
-            raise UsageError("--by owner: no owner of an account is known", "give --accounts a CSV with a column owner")
-        return found
+    def workbook(self, organization: "Organization | None") -> dict[str, Any]:
+        """Return what the workbook holds, whose it is, and what reviewers wrote into an earlier one.
 
-    def marks(self) -> "Marks | None":
-        """Return what reviewers wrote into an earlier workbook. Raises UsageError where none is written now."""
+        `organization` is the list of accounts. Raises UsageError where it names no owner, or no workbook is written.
+        """
         if self.carry_over is not None and "://" in self.output:
             raise UsageError("--carry-over with a URL for the output", "write into a folder")
-        return values.marks(self.carry_over, self.chosen())
+        formats = self.chosen()
+        by, accounts = values.by(self.by, formats), () if organization is None else organization.accounts
+        if by is not None and not any(one.owner for one in accounts):
+            raise UsageError("--by owner: no owner of an account is known", "give --accounts a CSV with a column owner")
+        return {"workbook_rows": self.workbook_rows, "marks": values.marks(self.carry_over, formats), "by": by}
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.errors import InputError
+from analyzer.evidence.coverage import PartOf
 from analyzer.evidence.inputs import OfAccount, input_facts, inputs_of_facts
 from analyzer.evidence.people import LISTS, counts_by_match
-from analyzer.evidence.summary import PartOf, Summary
+from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import tallies_of_accounts
 from analyzer.reading.columns import codes_and_texts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from analyzer.controls.checklist import Checklist
     from analyzer.evidence.counted import Flags
+    from analyzer.evidence.coverage import PartOf
     from analyzer.evidence.settings import Settings
     from analyzer.evidence.tables import Tables
     from analyzer.judging.waivers import Covered
@@ -65,13 +66,6 @@ def issue_codes(codes: Iterable[str]) -> dict[str, int]:
     """Return how often each code stands there."""
     counts = pd.Series(list(codes), dtype="str").value_counts()
     return {str(code): int(count) for code, count in counts.items()}
-
-
-class PartOf(NamedTuple):
-    """Whose accounts a summary is about, where not all; reports that hold accounts of others too are `shared`."""
-
-    owner: str
-    shared: int
 
 
 @dataclass(frozen=True)

@@ -146,8 +146,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     """  # noqa: D301 - \b keeps the examples' lines
     formats, (settings, lists) = evidence.chosen(), _given(snapshots, comparing, judging)
     where, tables = engine.chosen(paths, evidence.output), showing.tables(evidence)
-    ending, marks = Ending(values.severity(fail_on), strict, exit_zero), evidence.marks()
-    by = evidence.whose(lists["organization"])
+    ending, workbook = Ending(values.severity(fail_on), strict, exit_zero), evidence.workbook(lists["organization"])
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
 
@@ -158,7 +157,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             evidence.output,
             formats=formats,
             tables=tables,
-            options=pipeline.Options(evidence.workbook_rows, beside, showing.days_ahead, marks, by),
+            options=pipeline.Options(helper=beside, due_within=showing.days_ahead, **workbook),
             where=pipeline.Engine(*where),
             **lists,
             with_worst=showing.progress,
