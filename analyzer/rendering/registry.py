@@ -55,6 +55,19 @@ FORMATS: Final = (
         doing="writing the workbook",
     ),
     Format(
+        "html",
+        "analyzer.rendering.page.report",
+        MappingProxyType(
+            {
+                "audit": ("findings", "users", "issues"),
+                "comparison": ("events", "issues"),
+                "history": ("measures", "lifetimes", "trend", "coverage", "issues"),
+            }
+        ),
+        is_default=True,
+        doing="writing the page",
+    ),
+    Format(
         "charts",
         "analyzer.rendering.pictures.render",
         MappingProxyType({"audit": ("credentials",), "history": ("lifetimes", "trend", "coverage", "issues")}),

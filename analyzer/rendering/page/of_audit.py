@@ -1,0 +1,400 @@
+"""What the page of an audit shows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from analyzer.controls.vocabulary import Met, Status, counted
+from analyzer.evidence.answer import exit_reason, headline, incomplete, scope, unknown_age
+from analyzer.evidence.coverage import expected, missing
+from analyzer.evidence.due import due_by_check, due_in_words
+from analyzer.evidence.plain import iso
+from analyzer.evidence.worst import first_rows, gravest_first, worst_rows
+from analyzer.rendering.page.content import PageTable, link, with_tables
+from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, named, users_for_page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analyzer.evidence.opened import EvidenceSet
+    from analyzer.evidence.requirements import ByAccount
+    from analyzer.evidence.summary import Summary
+    from analyzer.rendering.page.content import Content
+
+MOST_ROWS: Final = 100_000
+"""Rows of a table that a page holds."""
+_MOST_ISSUES: Final = 10_000
+_MOST_ACCOUNTS: Final = 15
+_MOST_FIRST: Final = 5
+_FINDINGS: Final = (
+    *("status", "severity", "control", "requirement", "account_id", "account_name", "account_owner", "user"),
+    *("credential", "message", "source", "line"),
+)
+_FINDING_FILTERS: Final = ("status", "severity", "control", "account_id", "account_owner", "waiver", "reason")
+_USERS: Final = (
+    *("account_id", "account_name", "account_owner", "user", "open", "severity", "open_controls", "last_activity"),
+    *("source", "line"),
+)
+
+
+def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
+    """Return what the page of an audit shows."""
+    summary = evidence.summary
+    findings = worst_rows(evidence, summary.checklist, MOST_ROWS)
+    users, row_of = users_for_page(evidence, findings, MOST_ROWS)
+    findings = findings_with_rows(findings, row_of)
+    shown: dict[str, Any] = {
+        "title": "Credential report audit",
+        "answer": opening(summary),
+        "alarm": incomplete(summary),
+        "lines": _lines(summary, due_within),
+        "scope": " ".join(filter(None, [scope(summary), unknown_age(summary)])),
+        "figures": figures(summary),
+        "first": _first(summary),
+        "grid": _grid(summary),
+        "bars": _bars(summary),
+        "notes": _notes(summary),
+    }
+    shown["parts"] = [
+        *([{"id": "first", "title": "What to do first"}] if shown["first"] else []),
+        {"id": "grid", "title": shown["grid"]["title"]},
+        *({"id": name, "title": name.capitalize()} for name in ("findings", "users", "accounts", "issues", "inputs")),
+        {"id": "method", "title": "Method"},
+    ]
+    controls = {one.control.id: _control(one) for one in summary.checklist.checks}
+    tables = [*_tables(evidence, findings, users)]
+    return with_tables(shown, tables, {"controls": json.dumps(controls, ensure_ascii=False)})
+
+
+def _control(one: Any) -> dict[str, str]:  # noqa: ANN401 - a check
+    return {
+        "title": one.title,
+        "fails_when": one.say(one.control.fails_when),
+        "remediation": one.control.remediation,
+    }
+
+
+# --- the answer ------------------------------------------------------------------------------------------------------
+
+
+def opening(summary: Summary) -> str:
+    """Return the answer in a sentence: what was received, who has something open, what is critical, what changed."""
+    parts = [_received(summary)]
+    users = summary.open_by_kind.get("user", 0)
+    parts.append(f"{counted(users, 'IAM user')} with something open" if users else "no IAM user with something open")
+    parts += [f"{counted(count, 'failure')} of severity {name}" for name, count in _critical(summary)]
+    unused = summary.unused
+    if unused is not None:
+        parts.append(
+            f"{unused[Status.FAIL]:,} of {counted(unused['judged'], 'active credential')} unused{_change(summary)}"
+        )
+    return f"{'; '.join(parts)}."
+
+
+def _received(summary: Summary) -> str:
+    if summary.coverage is None:
+        return counted(len(summary.accounts), "account")
+    every = expected(summary.coverage)
+    return f"{every - len(missing(summary.coverage)):,} of {counted(every, 'account')} received"
+
+
+def _critical(summary: Summary) -> list[tuple[str, int]]:
+    """Return how much fails that is critical, where something does."""
+    checks = summary.checklist.checks
+    count = sum(
+        summary.open_by_check[at][Status.FAIL]
+        for at in summary.checklist.summed
+        if checks[at].severity.value == "critical"
+    )
+    return [("critical", count)] if count else []
+
+
+def _change(summary: Summary) -> str:
+    """Return how the number of unused credentials changed since the snapshots before, where there are some."""
+    if summary.trend is None or summary.checklist.unused is None or not len(summary.trend):
+        return ""
+    counts = summary.trends[summary.checklist.unused.control.id]
+    days = [f"{one:%Y-%m-%d}" for one in summary.trend["earlier_captured_at"].unique().to_pylist()]
+    accounts = len(summary.trend["account_id"].unique())
+    where = "" if accounts == len(summary.accounts) else f" in {accounts:,} of these accounts"
+    now, before = counts["open"], counts["open_before"]
+    way = "unchanged at" if now == before else f"{'up' if now > before else 'down'} from {before:,} to"
+    return f", {way} {now:,}{where} since {min(days)}"
+
+
+def _lines(summary: Summary, due_within: int) -> list[str]:
+    lines = [line for line in headline(summary) if line != incomplete(summary)]
+    if due_by_check(summary, due_within):
+        lines.append(f"{due_in_words(summary, due_within)}.")
+    return [*lines, exit_reason(summary)]
+
+
+def figures(summary: Summary) -> list[dict[str, Any]]:
+    """Return the numbers at the top of the page, each with the link to its rows."""
+    found = [_figure(_received(summary).partition(" ")[0], _received(summary).partition(" ")[2], "#accounts?")]
+    if summary.unused is not None and summary.checklist.unused is not None:
+        control = summary.checklist.unused.control.id
+        href = link("findings", control=control, status="fail", **_number_of(summary, summary.checklist.unused))
+        found.append(_figure(summary.unused[Status.FAIL], "unused credentials", href))
+    users = summary.open_by_kind.get("user", 0)
+    found.append(_figure(users, "IAM users with something open", link("users", open=">0", is_root="false")))
+    for name, count in _critical(summary) or [("critical", 0)]:
+        href = link("findings", severity=name, status="fail", waiver="-")
+        found.append(_figure(count, f"failures of severity {name}", href))
+    leavers = [at for at, one in enumerate(summary.checklist.checks) if one.control.id == "leaver-credentials"]
+    for at in leavers:
+        href = link("findings", control="leaver-credentials", status="fail")
+        found.append(_figure(summary.by_control[at][Status.FAIL], "credentials of leavers are active", href))
+    return found
+
+
+def _number_of(summary: Summary, one: Any) -> dict[str, str]:  # noqa: ANN401 - a check
+    """Return what tells a check from others of its control, where there are some."""
+    several = sum(other.control is one.control for other in summary.checklist.checks) > 1
+    return {"requirement": one.requirement or "-"} if several else {}
+
+
+def _figure(value: int | str, label: str, href: str) -> dict[str, Any]:
+    number = value if isinstance(value, str) else f"{value:,}"
+    return {"value": number, "label": label, "href": href, "bad": not isinstance(value, str) and value > 0}
+
+
+def _first(summary: Summary) -> list[dict[str, str]]:
+    """Return the most severe controls that fail, and what to do about them."""
+    checks = summary.checklist.checks
+    fails = {at: summary.open_by_check[at][Status.FAIL] for at in summary.checklist.summed}
+    worst = sorted((at for at in fails if fails[at]), key=lambda at: (checks[at].severity.code, -fails[at]))
+    return [
+        {
+            "control": checks[at].control.id,
+            "severity": checks[at].severity.value,
+            "fails": counted(fails[at], "failure"),
+            "remediation": checks[at].control.remediation,
+            "href": link("findings", control=checks[at].control.id, status="fail", waiver="-"),
+        }
+        for at in worst[:_MOST_FIRST]
+    ]
+
+
+# --- controls and requirements by account ----------------------------------------------------------------------------
+
+
+def _grid(summary: Summary) -> dict[str, Any]:
+    """Return controls, or requirements where a benchmark was chosen, by account."""
+    accounts = [str(account) for account in summary.by_account.index][:_MOST_ACCOUNTS]
+    rest = len(summary.accounts) - len(accounts)
+    names = summary.account_names
+    heads = [f"{one} {names[one]}" if one in names else one for one in accounts]
+    more = f" {counted(rest, 'further account')} with fewer failures: see Accounts." if rest > 0 else ""
+    same = {"accounts": heads, "numbers": summary.checklist.numbers_of.heading}
+    if summary.requirements:
+        return same | {
+            "title": f"Requirements of {summary.checklist.numbers_of.label} by account",
+            "what": "requirement",
+            "heads": ["accounts in which it fails"],
+            "note": f"A cell says what a requirement comes to in an account.{more}",
+            "rows": [_requirement_row(one, summary, accounts) for one in summary.requirements],
+        }
+    order = _by_severity(summary)
+    return same | {
+        "title": "Controls by account",
+        "what": "control",
+        "heads": ["severity", "fail", "not checked", "pass"],
+        "note": f"How often a control fails in an account; ? is not checked, a dash is nothing to judge.{more}",
+        "rows": [_control_row(at, summary, accounts) for at in order],
+    }
+
+
+def _by_severity(summary: Summary) -> list[int]:
+    """Return the positions of the checks, the most severe first."""
+    checks = summary.checklist.checks
+    return sorted(range(len(checks)), key=lambda at: (checks[at].severity.code, at))
+
+
+def _control_row(at: int, summary: Summary, accounts: Sequence[str]) -> dict[str, Any]:
+    one, counts = summary.checklist.checks[at], summary.by_control[at]
+    chosen = {"control": one.control.id, **_number_of(summary, one)}
+    numbers: list[dict[str, str]] = [{"text": one.severity.value, "href": ""}]
+    for status in (Status.FAIL, Status.NOT_CHECKED, Status.PASS):
+        href = link("findings", **chosen, status=status.value) if counts[status] else ""
+        numbers.append({"text": f"{counts[status]:,}", "href": href})
+    cells = []
+    for account in accounts:
+        fails, unsure, passes = (
+            int(summary.matrix[status][account].iloc[at]) for status in (Status.FAIL, Status.NOT_CHECKED, Status.PASS)
+        )
+        kind = "fail" if fails else "not_checked" if unsure else "pass" if passes else ""
+        text = f"{fails:,}" if fails else "?" if unsure else "0" if passes else "\N{EN DASH}"
+        of = "-" if account == "unknown" else account
+        href = link("findings", **chosen, account_id=of, status=kind) if kind in {"fail", "not_checked"} else ""
+        cells.append({"text": text, "href": href, "kind": kind})
+    return {"number": one.requirement or "\N{EN DASH}", "title": one.control.id, "counts": numbers, "cells": cells}
+
+
+_SIGNS: Final = {
+    Met.FAIL: "fails",
+    Met.NOT_CHECKED: "?",
+    Met.MANUAL: "by hand",
+    Met.PASS_PARTLY: "(ok)",
+    Met.PASS: "ok",
+    Met.NOT_APPLICABLE: "\N{EN DASH}",
+}
+
+
+def _requirement_row(one: ByAccount, summary: Summary, accounts: Sequence[str]) -> dict[str, Any]:
+    place = {account: at for at, account in enumerate(summary.accounts)}
+    met = [list(Met)[code] for code in one.met[[place[account] for account in accounts]].tolist()]
+    kinds = {Met.NOT_APPLICABLE: ""}
+    fails = one.accounts(Met.FAIL)
+    href = link("findings", control=one.controls, status="fail") if fails else ""
+    return {
+        "number": one.number,
+        "title": f"{one.requirement.title}{one.requirement.mark}",
+        "counts": [{"text": f"{fails:,}", "href": href}],
+        "cells": [{"text": _SIGNS[m], "href": "", "kind": kinds.get(m, m.value)} for m in met],
+    }
+
+
+_LEFT, _WIDE, _ROW = 250, 620, 22
+_KEY: Final = {
+    "fail": ("bar-fail", "fails"),
+    "not_checked": ("bar-unsure", "not checked"),
+    "pass": ("bar-pass", "passes"),
+    "manual": ("bar-person", "left to a person"),
+}
+
+
+def _bars(summary: Summary) -> dict[str, Any] | None:
+    """Return for each control a bar with the shares of what it judged, the most severe controls first."""
+    rows: list[dict[str, Any]] = []
+    used = set()
+    for at in _by_severity(summary):
+        one, counts = summary.checklist.checks[at], summary.by_control[at]
+        if not counts["judged"]:
+            continue
+        numbers = {
+            "fail": counts["fail"],
+            "not_checked": counts["not_checked"] - counts["manual"],
+            "pass": counts["pass"],
+            "manual": counts["manual"],
+        }
+        x, parts = float(_LEFT), []
+        for name, count in numbers.items():
+            if count:
+                width = _WIDE * count / counts["judged"]
+                kind, words = _KEY[name]
+                said = f"{one.control.id}: {count:,} of {counts['judged']:,}, {words}"
+                parts.append({"x": round(x, 2), "width": round(width, 2), "kind": kind, "words": said})
+                x += width
+                used.add(name)
+        note = f"{counts['fail']:,} of {counts['judged']:,} fail"
+        rows.append(
+            {"control": one.control.id, "y": len(rows) * _ROW, "parts": parts, "end": _LEFT + _WIDE + 10, "note": note}
+        )
+    if not rows:
+        return None
+    words = "; ".join(f"{row['control']}: {row['note']}" for row in rows)
+    key = [{"kind": kind, "title": title} for name, (kind, title) in _KEY.items() if name in used]
+    return {"rows": rows, "height": len(rows) * _ROW + 4, "words": words, "key": key}
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[PageTable]:
+    summary = evidence.summary
+    issues = first_rows(evidence, "issues", _MOST_ISSUES, gravest_first())
+    return [
+        PageTable(
+            "findings",
+            "Findings",
+            named(findings, summary),
+            _FINDINGS,
+            _FINDING_FILTERS,
+            LABELS,
+            _cut(evidence.rows("findings"), len(findings), "the worst"),
+            "findings.parquet",
+        ),
+        PageTable(
+            "users",
+            "Users",
+            named(users, summary),
+            _USERS,
+            ("account_id", "account_owner", "severity", "is_root"),
+            {**LABELS, **CELLS},
+            _cut(evidence.rows("users"), len(users), "those with something open first"),
+            "users.parquet",
+        ),
+        PageTable(
+            "accounts", "Accounts", _accounts(summary), _ACCOUNTS, ("owner", "received"), LABELS, file="manifest.json"
+        ),
+        PageTable(
+            "issues",
+            "Data issues",
+            issues,
+            ("source", "line", "column", "value", "code", "message"),
+            ("code",),
+            LABELS,
+            _cut(evidence.rows("issues"), len(issues), "the most serious"),
+            "issues.parquet",
+        ),
+        PageTable("inputs", "Inputs", _inputs(summary), _INPUTS, ("judged",), LABELS),
+    ]
+
+
+def _cut(every: int, shown: int, which: str) -> str:
+    if every <= shown:
+        return ""
+    return f"{every - shown:,} further rows are in the Parquet table beside this page; {which} are here."
+
+
+_ACCOUNTS: Final = ("account_id", "name", "owner", "received", "fail", "not_checked", "pass", "open", "waived")
+
+
+def _accounts(summary: Summary) -> pa.Table:
+    """Return the accounts that were judged, most failures first, and those that are missing."""
+    counts = summary.by_account
+    columns: dict[str, list[Any]] = {"account_id": [str(account) for account in counts.index]}
+    for name in ("fail", "not_checked", "pass", "open", "waived"):
+        columns[name] = counts[name].tolist()
+    judged = set(columns["account_id"])
+    listed = {} if summary.coverage is None else {row["account_id"]: row for row in summary.coverage.to_pylist()}
+    for account in listed.keys() - judged:
+        columns["account_id"].append(account or "unknown")
+        for name in ("fail", "not_checked", "pass", "open", "waived"):
+            columns[name].append(None)
+    if listed:
+        for name, column in (("name", "name"), ("owner", "owner"), ("received", "status")):
+            columns[name] = [listed.get(one, {}).get(column) for one in columns["account_id"]]
+    kinds = {"account_id": pa.string(), "name": pa.string(), "owner": pa.string(), "received": pa.string()}
+    return pa.table({name: pa.array(values, kinds.get(name, pa.int64())) for name, values in columns.items()})
+
+
+_INPUTS: Final = ("name", "sha256", "bytes", "rows", "rejected", "account_id", "captured_at", "judged")
+
+
+def _inputs(summary: Summary) -> pa.Table:
+    table = pa.Table.from_pandas(summary.inputs[list(_INPUTS)], preserve_index=False).replace_schema_metadata(None)
+    return table.slice(0, MOST_ROWS)
+
+
+def _notes(summary: Summary) -> list[dict[str, Any]]:
+    """Return how it was judged, and the controls in words."""
+    settings, checklist = summary.settings, summary.checklist
+    judged = [
+        ("Reference instant", iso(settings.as_of) or "each report at its own capture time"),
+        ("Benchmark", checklist.benchmark.title if checklist.benchmark else "none chosen"),
+        ("Policy", f"{checklist.policy.name}, sha256 {checklist.policy.sha256}" if checklist.policy else "none"),
+        ("Set otherwise", ", ".join(checklist.changes) or "nothing"),
+        ("Switched off", ", ".join(checklist.left_out) or "nothing"),
+    ]
+    method = [
+        (one.control.id, f"Judges {one.control.applies_to}. Fails when {one.say(one.control.fails_when)}.")
+        for one in checklist.checks
+    ]
+    return [
+        {"id": "method", "title": "Method", "pairs": [*judged, *method]},
+    ]

@@ -1,0 +1,54 @@
+"""What the page of a history, or of a comparison, shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from analyzer.rendering import registry
+from analyzer.rendering.page.content import PageTable, with_tables
+from analyzer.rendering.page.rows import LABELS
+
+if TYPE_CHECKING:
+    from analyzer.evidence.opened import EvidenceSet
+    from analyzer.rendering.page.content import Content
+
+_MOST_ROWS: Final = 100_000
+_FILTERS: Final = ("event", "control", "state", "severity", "account_id", "closed_by", "how", "code")
+
+
+def content_of_tracking(evidence: EvidenceSet) -> Content:
+    """Return what the page of a history, or of a comparison, shows: its sentences and its tables."""
+    found = evidence.history if evidence.kind == "history" else evidence.comparison
+    names = registry.tables_needed(evidence.kind, ["html"])
+    tables = [_table(evidence, name) for name in found.tables if name in names]
+    first, *lines = found.lines
+    shown: dict[str, Any] = {
+        "title": found.title,
+        "answer": first,
+        "alarm": "",
+        "lines": lines,
+        "scope": "",
+        "figures": [],
+        "first": [],
+        "grid": None,
+        "bars": None,
+        "notes": [{"id": "method", "title": "Method", "pairs": [("", text) for text in found.method]}],
+        "parts": [*({"id": one.name, "title": one.title} for one in tables), {"id": "method", "title": "Method"}],
+    }
+    return with_tables(shown, tables)
+
+
+def _table(evidence: EvidenceSet, name: str) -> PageTable:
+    batches, left, every = [], _MOST_ROWS, evidence.rows(name)
+    for batch in evidence.batches(name):
+        batches.append(batch.slice(0, left))
+        left -= len(batches[-1])
+        if left <= 0:
+            break
+    rows = pa.concat_tables(batches).unify_dictionaries()
+    note = f"{every - len(rows):,} further rows are in {name}.parquet beside this page." if every > len(rows) else ""
+    filters = [one for one in _FILTERS if one in rows.column_names and pa.types.is_dictionary(rows[one].type)]
+    title = name.replace("_", " ").capitalize()
+    return PageTable(name, title, rows, rows.column_names, filters, LABELS, note, f"{name}.parquet")

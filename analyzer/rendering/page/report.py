@@ -1,0 +1,67 @@
+"""An evidence set -> `report.html`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer import __version__
+from analyzer.rendering.page.columns import embedded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from analyzer.evidence.opened import EvidenceSet
+    from analyzer.rendering.page.content import Content
+    from analyzer.rendering.render import Options
+
+NAME: Final = "report.html"
+
+
+def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
+    """Write the page of an evidence set into `folder` and return its path."""
+    if evidence.kind == "audit":
+        from analyzer.rendering.page.of_audit import content_of_audit  # noqa: PLC0415 - histories need none of it
+
+        content = content_of_audit(evidence, options.due_within)
+    else:
+        from analyzer.rendering.page.of_tracking import content_of_tracking  # noqa: PLC0415
+
+        content = content_of_tracking(evidence)
+    path = folder / NAME
+    path.write_text(page_of(content, str(evidence.manifest["digest"])), encoding="utf-8")
+    return [path]
+
+
+def page_of(content: Content, digest: str) -> str:
+    """Return the page as HTML; `digest` is that of the manifest of the evidence set.
+
+    Scripts and styles are allowed by their own hashes alone, and nothing may be loaded from anywhere.
+    """
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - only this format needs it
+    from markupsafe import Markup  # noqa: PLC0415
+
+    style, script = _resource("page.css"), _resource("page.js")
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    trusted: dict[str, Any] = {
+        "style": Markup(style),  # noqa: S704 - files of this package
+        "script": Markup(script),  # noqa: S704
+        "data": Markup(embedded(content.data)),  # noqa: S704 - no `<` is left in it
+    }
+    template = environment.from_string(_resource("report.html.j2"))
+    return template.render(content.shown | trusted, policy=policy, version=__version__, digest=digest)
+
+
+def _resource(name: str) -> str:
+    return (files("analyzer.rendering.page") / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """Return the source expression of a Content-Security-Policy that allows an element with this text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

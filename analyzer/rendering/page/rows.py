@@ -1,0 +1,151 @@
+"""The rows of findings and users on a page: which user's row a finding is about, and what is open there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.controls.control import Severity
+from analyzer.controls.vocabulary import Reason, Status
+from analyzer.evidence.schema import TEXT
+from analyzer.evidence.worst import Rank, first_rows
+from analyzer.reading.columns import TIME, codes_and_texts, has_text
+from analyzer.reading.layout import COLUMNS, TIMESTAMP_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from analyzer.evidence.summary import Summary
+    from analyzer.evidence.tables import Tables
+
+    Whole = npt.NDArray[np.int64]
+
+LABELS: Final[Mapping[str, str]] = {
+    "account_id": "account",
+    "account_name": "name",
+    "account_owner": "owner",
+    "message": "why",
+    "open_controls": "open controls",
+    "last_activity": "last activity",
+    "is_root": "root",
+    "sha256": "SHA-256",
+    "captured_at": "captured",
+    "not_checked": "not checked",
+}
+_SHOWN_COLUMNS: Final = [name for name in COLUMNS if name not in {"user", "arn"}]
+CELLS: Final[Mapping[str, str]] = {f"cell:{name}": name for name in _SHOWN_COLUMNS}
+"""The columns of AWS in a user's row, as the page names them."""
+_USED: Final = ("password_last_used", "access_key_1_last_used_date", "access_key_2_last_used_date")
+_STATES: Final[Mapping[str, str]] = {
+    "not_applicable": "N/A",
+    "no_information": "no_information",
+    "not_supported": "not_supported",
+    "missing": "(blank, or no such column)",
+    "invalid": "(unreadable)",
+}
+
+
+def users_for_page(tables: Tables, findings: pa.Table, most: int) -> tuple[pa.Table, Whole]:
+    """Return the users that a page shows, those with something open first, and each finding's row among them.
+
+    A user's row has what is open there, by the `findings` given: how much, of which controls, and the worst severity.
+    A finding about an account as a whole has the row -1, and so has one whose user's row has no room.
+    """
+    sources = _sources(tables)
+    open_ones = _is_open(findings)
+    of_finding = _keys(findings, sources)
+    has_open = np.unique(of_finding[open_ones])
+
+    def rank(batch: pa.Table) -> Whole:
+        return (~np.isin(_keys(batch, sources), has_open)).astype(np.int64)
+
+    users = first_rows(tables, "users", most, Rank(("source", "line"), rank))
+    keys = _keys(users, sources)
+    order = np.argsort(keys, kind="stable")
+    place = np.searchsorted(keys[order], of_finding)
+    place = np.minimum(place, max(len(keys) - 1, 0))
+    found = (keys[order][place] == of_finding) if len(keys) else np.zeros(len(of_finding), bool)
+    row_of = np.where(found & (of_finding >= 0), order[place] if len(keys) else -1, -1)
+    return _with_open(users, findings, row_of, open_ones), row_of
+
+
+def _sources(tables: Tables) -> pa.Array:
+    """Return the distinct sources of users."""
+    names = [pc.unique(batch["source"].cast(TEXT)) for batch in tables.batches("users", ["source"])]
+    return pc.unique(
+        pa.concat_arrays([one.combine_chunks() if isinstance(one, pa.ChunkedArray) else one for one in names])
+    )
+
+
+def _keys(rows: pa.Table, sources: pa.Array) -> Whole:
+    """Return a number for each row's source and line; -1 where it has no line."""
+    codes, texts = codes_and_texts(rows["source"])
+    at = pc.fill_null(pc.index_in(pa.array(texts, TEXT), sources), -1).to_numpy(zero_copy_only=False)
+    source = np.append(at, -1)[codes].astype(np.int64)
+    line = pc.fill_null(rows["line"].cast(pa.int64()), -1).to_numpy()
+    return np.where((source >= 0) & (line >= 0), source * (1 << 33) + line, -1)
+
+
+def _is_open(findings: pa.Table) -> npt.NDArray[np.bool_]:
+    """Return what fails or could not be decided, and is neither waived nor left to a person."""
+    found: npt.NDArray[np.bool_] = has_text(findings["status"], (Status.FAIL, Status.NOT_CHECKED))
+    found &= findings["waiver"].is_null().to_numpy()
+    return found & ~has_text(findings["reason"], (Reason.MANUAL,))
+
+
+def _with_open(users: pa.Table, findings: pa.Table, row_of: Whole, open_ones: npt.NDArray[np.bool_]) -> pa.Table:
+    """Return users with what is open, their last activity, and the cells of their rows as texts."""
+    some = np.flatnonzero(open_ones & (row_of >= 0))
+    rows = row_of[some]
+    control, controls = codes_and_texts(findings["control"])
+    severity, severities = codes_and_texts(findings["severity"])
+    bits = np.zeros(len(users), np.int64)
+    np.bitwise_or.at(bits, rows, np.int64(1) << control[some])
+    masks, which = np.unique(bits, return_inverse=True)
+    names = [", ".join(one for at, one in enumerate(controls) if mask >> at & 1) or None for mask in masks.tolist()]
+    ranks = [severity_.value for severity_ in Severity]
+    rank = np.array([ranks.index(one) for one in severities] or [0], np.int64)
+    worst = np.full(len(users), len(ranks))
+    np.minimum.at(worst, rows, rank[severity[some]] if len(severities) else np.zeros(0, np.int64))
+    columns: dict[str, Any] = {
+        **{name: users[name] for name in ("account_id", "user", "arn", "is_root", "source", "line")},
+        "open": pa.array(np.bincount(rows, minlength=len(users)).astype(np.int64)),
+        "open_controls": pa.array(names, TEXT).take(pa.array(which)),
+        "severity": pa.array([*ranks, None], TEXT).take(pa.array(worst)),
+        "last_activity": pc.max_element_wise(*(users[name].cast(pa.int64()) for name in _USED)).cast(TIME),
+        **{f"cell:{name}": _cell(users, name) for name in _SHOWN_COLUMNS},
+    }
+    return pa.table(columns)
+
+
+def _cell(users: pa.Table, name: str) -> pa.ChunkedArray:
+    """Return the cells of a column as texts: times, flags, and why a time is not there."""
+    column = users[name]
+    if name not in TIMESTAMP_COLUMNS:
+        return pc.if_else(column, "true", "false") if pa.types.is_boolean(column.type) else column.cast(TEXT)
+    states, texts = codes_and_texts(users[f"{name}_state"])
+    words = pa.array([*(_STATES.get(text) for text in texts), None], TEXT).take(pa.array(states % (len(texts) + 1)))
+    return pc.coalesce(pc.strftime(column.cast(pa.timestamp("s", "UTC"), safe=False), "%Y-%m-%dT%H:%M:%SZ"), words)
+
+
+def findings_with_rows(findings: pa.Table, row_of: Whole) -> pa.Table:
+    """Return findings with each one's row among the users of the page; null where it has none."""
+    return findings.append_column("row", pa.array(row_of, mask=row_of < 0))
+
+
+def named(table: pa.Table, summary: Summary) -> pa.Table:
+    """Return a table with names and owners of accounts beside their numbers, where the list of accounts has some."""
+    if summary.coverage is None:
+        return table
+    numbers = summary.coverage["account_id"].cast(TEXT).combine_chunks()
+    row = pc.index_in(table["account_id"].cast(TEXT), numbers)
+    for column, name in (("account_name", "name"), ("account_owner", "owner")):
+        texts = summary.coverage[name].cast(TEXT).combine_chunks()
+        if texts.null_count < len(texts):
+            table = table.append_column(column, pc.take(texts, row))
+    return table
