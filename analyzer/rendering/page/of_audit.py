@@ -44,7 +44,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
     """Return what the page of an audit shows."""
     summary = evidence.summary
     findings = worst_rows(evidence, summary.checklist, MOST_ROWS)
-    users, row_of = users_for_page(evidence, findings, MOST_ROWS)
+    users, row_of = users_for_page(evidence, findings, summary.checklist.controls, MOST_ROWS)
     findings = findings_with_rows(findings, row_of)
     shown: dict[str, Any] = {
         "title": "Credential report audit",
@@ -202,7 +202,7 @@ def _grid(summary: Summary) -> dict[str, Any]:
     return same | {
         "title": "Controls by account",
         "what": "control",
-        "heads": ["severity", "fail", "not checked", "pass"],
+        "heads": ["severity", "fail", "not checked", "left to a person", "pass"],
         "note": f"How often a control fails in an account; ? is not checked, a dash is nothing to judge.{more}",
         "rows": [_control_row(at, summary, accounts) for at in order],
     }
@@ -218,9 +218,16 @@ def _control_row(at: int, summary: Summary, accounts: Sequence[str]) -> dict[str
     one, counts = summary.checklist.checks[at], summary.by_control[at]
     chosen = {"control": one.control.id, **_number_of(summary, one)}
     numbers: list[dict[str, str]] = [{"text": one.severity.value, "href": ""}]
-    for status in (Status.FAIL, Status.NOT_CHECKED, Status.PASS):
-        href = link("findings", **chosen, status=status.value) if counts[status] else ""
-        numbers.append({"text": f"{counts[status]:,}", "href": href})
+    shown = {
+        "fail": (counts["fail"], {"status": "fail"}),
+        "not_checked": (counts["not_checked"] - counts["manual"], {"status": "not_checked", "by_hand": "no"}),
+        "manual": (counts["manual"], {"status": "not_checked", "by_hand": "yes"}),
+        "pass": (counts["pass"], {"status": "pass"}),
+    }
+    numbers += [
+        {"text": f"{count:,}", "href": link("findings", **chosen, **of) if count else ""}
+        for count, of in shown.values()
+    ]
     cells = []
     for account in accounts:
         fails, unsure, passes = (

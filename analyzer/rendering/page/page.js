@@ -43,9 +43,10 @@
       const code = this.codes[row];
       return code < 0 ? null : this.rank[code];
     }
-    has(row, needle) {
-      if (this.kind === "text") return this.codes[row] >= 0 && this.lower[this.codes[row]].includes(needle);
-      return this.values[row] !== null && this.shown(row).toLowerCase().includes(needle);
+    matches(needle) {
+      const hits = new Uint8Array(this.texts.length + 1);
+      this.lower.forEach((text, code) => { if (text.includes(needle)) hits[code] = 1; });
+      return (row) => hits[this.codes[row] < 0 ? this.texts.length : this.codes[row]] === 1;
     }
   }
 
@@ -68,7 +69,10 @@
       const controls = make("div", null, { class: "controls" });
       const label = make("label", "Search ");
       this.search = make("input", null, { type: "search", id: `${this.name}-search` });
-      this.search.addEventListener("input", () => { this.needle = this.search.value.trim().toLowerCase(); this.again(); });
+      this.search.addEventListener("input", () => {
+        clearTimeout(this.waiting);
+        this.waiting = setTimeout(() => { this.needle = this.search.value.trim().toLowerCase(); this.again(); }, 150);
+      });
       label.append(this.search);
       controls.append(label);
       this.selects = new Map();
@@ -120,6 +124,7 @@
     }
     apply(wanted) {
       this.chosen.clear();
+      this.sorted = null;
       this.needle = (wanted.get("search") || "").toLowerCase();
       this.search.value = wanted.get("search") || "";
       for (const name of new Set(wanted.keys())) if (this.byName[name]) this.chosen.set(name, wanted.getAll(name).map((one) => (one === "-" ? "\u0000" : one)));
@@ -142,7 +147,11 @@
           tests.push((row) => codes.has(column.codes[row]));
         } else if (values[0] === ">0") tests.push((row) => column.values[row] > 0);
       }
-      if (this.needle) tests.push((row) => this.columns.some((column) => column.has(row, this.needle)));
+      if (this.needle) {
+        const searched = this.columns.filter((column) => column.kind === "text" && !column.name.startsWith("cell:"));
+        const some = searched.map((column) => column.matches(this.needle));
+        tests.push((row) => some.some((test) => test(row)));
+      }
       const rows = [];
       for (let row = 0; row < this.count; row += 1) if (tests.every((test) => test(row))) rows.push(row);
       if (this.sorted) {

@@ -16,7 +16,7 @@ from analyzer.reading.columns import TIME, codes_and_texts, has_text
 from analyzer.reading.layout import COLUMNS, TIMESTAMP_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -50,10 +50,11 @@ _STATES: Final[Mapping[str, str]] = {
 }
 
 
-def users_for_page(tables: Tables, findings: pa.Table, most: int) -> tuple[pa.Table, Whole]:
+def users_for_page(tables: Tables, findings: pa.Table, controls: Sequence[str], most: int) -> tuple[pa.Table, Whole]:
     """Return the users that a page shows, those with something open first, and each finding's row among them.
 
-    A user's row has what is open there, by the `findings` given: how much, of which controls, and the worst severity.
+    A user's row has what is open there, by the `findings` given: how much, of which controls (in the order of
+    `controls`), and the worst severity.
     A finding about an account as a whole has the row -1, and so has one whose user's row has no room.
     """
     sources = _sources(tables)
@@ -71,7 +72,7 @@ def users_for_page(tables: Tables, findings: pa.Table, most: int) -> tuple[pa.Ta
     place = np.minimum(place, max(len(keys) - 1, 0))
     found = (keys[order][place] == of_finding) if len(keys) else np.zeros(len(of_finding), bool)
     row_of = np.where(found & (of_finding >= 0), order[place] if len(keys) else -1, -1)
-    return _with_open(users, findings, row_of, open_ones), row_of
+    return _with_open(users, findings, controls, row_of, open_ones), row_of
 
 
 def _sources(tables: Tables) -> pa.Array:
@@ -98,11 +99,14 @@ def _is_open(findings: pa.Table) -> npt.NDArray[np.bool_]:
     return found & ~has_text(findings["reason"], (Reason.MANUAL,))
 
 
-def _with_open(users: pa.Table, findings: pa.Table, row_of: Whole, open_ones: npt.NDArray[np.bool_]) -> pa.Table:
+def _with_open(
+    users: pa.Table, findings: pa.Table, controls: Sequence[str], row_of: Whole, open_ones: npt.NDArray[np.bool_]
+) -> pa.Table:
     """Return users with what is open, their last activity, and the cells of their rows as texts."""
     some = np.flatnonzero(open_ones & (row_of >= 0))
     rows = row_of[some]
-    control, controls = codes_and_texts(findings["control"])
+    codes, texts = codes_and_texts(findings["control"])
+    control = np.array([controls.index(text) for text in texts] or [0], np.int64)[codes] if len(codes) else codes
     severity, severities = codes_and_texts(findings["severity"])
     bits = np.zeros(len(users), np.int64)
     np.bitwise_or.at(bits, rows, np.int64(1) << control[some])
@@ -134,7 +138,12 @@ def _cell(users: pa.Table, name: str) -> pa.ChunkedArray:
 
 
 def findings_with_rows(findings: pa.Table, row_of: Whole) -> pa.Table:
-    """Return findings with each one's row among the users of the page; null where it has none."""
+    """Return findings with each one's row among the users of the page, null where it has none.
+
+    And whether it is left to a person: what a waiver covers is not.
+    """
+    by_hand = has_text(findings["reason"], (Reason.MANUAL,)) & findings["waiver"].is_null().to_numpy()
+    findings = findings.append_column("by_hand", pc.if_else(pa.array(by_hand), "yes", "no"))
     return findings.append_column("row", pa.array(row_of, mask=row_of < 0))
 
 
