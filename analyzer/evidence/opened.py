@@ -98,6 +98,12 @@ class EvidenceSet:
         """What it is the evidence of: audit, comparison or history."""
         return str(self.manifest["kind"])
 
+    @property
+    def pseudonyms(self) -> str | None:
+        """The fingerprint of the key of its pseudonyms; None where names stand in it."""
+        found: str | None = self.manifest["settings"].get("pseudonyms")
+        return found
+
     @cached_property
     def settings(self) -> Settings:
         """How it was judged."""

@@ -44,6 +44,8 @@ class Settings:
     """The list of accounts that ought to be there: its file as it was given, and the SHA-256 of it."""
     max_report_age: int | None = None
     """Days that the report of an account in that list may be old."""
+    pseudonyms: str | None = None
+    """Where names have pseudonyms, here as well: the fingerprint of their key."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -81,7 +83,8 @@ class Settings:
         files = {"benchmark_files": own} if own else {}
         listed = {"accounts": dict(zip(("name", "sha256"), self.accounts, strict=True))} if self.accounts else {}
         age = {} if self.max_report_age is None else {"max_report_age": self.max_report_age}
-        return times | sizes | ({} if self.trend else {"trend": False}) | files | listed | age
+        hidden = {"pseudonyms": self.pseudonyms} if self.pseudonyms else {}
+        return times | sizes | ({} if self.trend else {"trend": False}) | files | listed | age | hidden
 
     @property
     def _given_times(self) -> list[dict[str, Any]]:
@@ -117,6 +120,7 @@ class Settings:
             facts.get("trend", True),
             (facts["accounts"]["name"], facts["accounts"]["sha256"]) if "accounts" in facts else None,
             facts.get("max_report_age"),
+            facts.get("pseudonyms"),
         )
 
 

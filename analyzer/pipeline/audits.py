@@ -14,6 +14,7 @@ from analyzer.evidence.due import comes_due, due_by_check, soonest_first
 from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest
+from analyzer.evidence.pseudonymous import settings_under
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
 from analyzer.evidence.summary import Summary
@@ -25,8 +26,9 @@ from analyzer.pipeline.leaving import Run, evidence_place, finish, left_at, left
 from analyzer.pipeline.road import LOCAL, Engine, Road, judged_together
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, Limits
-from analyzer.rendering.registry import TABLES, default_formats, tables_needed
+from analyzer.rendering.registry import TABLES, default_formats, require_no_names, tables_needed
 from analyzer.rendering.render import Options
+from analyzer.survey.pseudonymous import organization_under
 from analyzer.survey.selection import everything_in_order, select
 from analyzer.survey.spool import NAME as SPOOL
 
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from analyzer.survey.names import GivenTime
     from analyzer.survey.organization import Organization
     from analyzer.survey.plan import Batch
+    from analyzer.survey.pseudonyms import Pseudonyms
     from analyzer.survey.survey import Survey
 
 
@@ -59,23 +62,35 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     options: Options = Options(),  # noqa: B008 - frozen
     where: Engine = LOCAL,
     organization: Organization | None = None,
+    pseudonyms: Pseudonyms | None = None,
     with_worst: bool = True,
     with_due: bool = False,
     progress: Progress = SILENT,
 ) -> Run[Summary]:
     """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
 
-    `organization` lists the accounts that ought to be there. `tables` are left whatever the formats; `with_worst` has
+    `organization` lists the accounts that ought to be there. With `pseudonyms`, the evidence and all that is returned
+    have them in the place of names, and errors have the names. `tables` are left whatever the formats; `with_worst` has
     the `notable` findings of the run picked out, and together with `with_due` what comes due as well. Raises InputError
     where nothing is left to judge or a reference instant is missing, and OutputError where `output` cannot be written
     or holds what credreport did not write.
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
-    size, limits = judged_together(len(settings.checklist.checks)), settings.limits
+    size, given = judged_together(len(settings.checklist.checks)), settings
+    if pseudonyms is not None:
+        require_no_names(formats)
+        settings, pseudonyms = settings_under(pseudonyms, given)
+        organization = organization and organization_under(pseudonyms, organization)
     with (
         evidence_place(output) as place,
         where.road(
-            place, settings.account_id, progress, captured_at=settings.captured_at, limits=limits, size=size
+            place,
+            given.account_id,
+            progress,
+            captured_at=given.captured_at,
+            limits=given.limits,
+            size=size,
+            pseudonyms=pseudonyms,
         ) as road,
     ):
         writer = where.writer(place, [name for name in TABLES if name in wanted])
@@ -112,7 +127,8 @@ def judge_reports(
     road: Road, survey: Survey, settings: Settings, writer: Writer, organization: Organization | None = None
 ) -> tuple[Summary, list[Row], list[Output]]:
     """Judge the reports of a survey; return the summary, the data issues, and the files of the tables."""
-    judging = Judging(settings, _trend_of, tuple(name for name in JUDGED_TABLES if name in writer.tables))
+    account_id = road.looking.account_id
+    judging = Judging(settings, account_id, _trend_of, tuple(name for name in JUDGED_TABLES if name in writer.tables))
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot, trend=settings.trend)
     task = partial(_judge_and_write, judging, writer)
     found = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)

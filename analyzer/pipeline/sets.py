@@ -17,7 +17,7 @@ from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered
 from analyzer.evidence.worst import first_rows, worst_first
 from analyzer.pipeline.leaving import Left, describe_renderings
-from analyzer.rendering.registry import formats_of, tables_needed
+from analyzer.rendering.registry import formats_of, require_no_names, tables_needed
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
 
@@ -31,15 +31,19 @@ if TYPE_CHECKING:
     from analyzer.evidence.asked import Asked
     from analyzer.evidence.verify import Verification
     from analyzer.evidence.writer import Output
+    from analyzer.survey.pseudonyms import Pseudonyms
 
 
-def verify(folder: Path, inputs: Sequence[str] = (), *, progress: Progress = SILENT) -> Verification:
+def verify(
+    folder: Path, inputs: Sequence[str] = (), *, pseudonyms: Pseudonyms | None = None, progress: Progress = SILENT
+) -> Verification:
     """Compare an evidence set with its manifest, and `inputs` with what was read, byte for byte.
 
-    Raises InputError where `folder` holds no evidence set of this version, or one of `inputs` does not exist.
+    A set that has `pseudonyms` needs those, to find the inputs by their names. Raises InputError where `folder` holds no
+    evidence set of this version, or one of `inputs` does not exist, and UsageError for pseudonyms other than the set's.
     """
     progress.stage("verifying")
-    return verifying.verify(folder, inputs)
+    return verifying.verify(folder, inputs, pseudonyms)
 
 
 def render(
@@ -53,9 +57,12 @@ def render(
     """Render an evidence set in formats, beside what was rendered before, or into `output`, a copy of the set.
 
     Raises InputError where `folder` holds no evidence set of this version, where its tables are not those of its
-    manifest, or where a table that a format needs was left out.
+    manifest, or where a table that a format needs was left out, and UsageError for a format that needs names where the
+    set has pseudonyms.
     """
     evidence = EvidenceSet.of(str(folder), read_manifest(folder))
+    if evidence.pseudonyms:
+        require_no_names(formats)
     _require_whole(evidence, folder, formats)
     if output is not None and output.resolve() == folder.resolve():
         output = None

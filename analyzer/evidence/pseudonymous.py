@@ -1,0 +1,74 @@
+"""Settings under pseudonyms: the same, with a pseudonym for every name and every text that may hold one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from analyzer.controls.policy import policy_of
+from analyzer.errors import UsageError, first_few
+from analyzer.judging.waivers import name_pattern
+from analyzer.survey.names import GivenTime
+
+if TYPE_CHECKING:
+    from analyzer.controls.policy import Policy, Waiver
+    from analyzer.evidence.settings import Settings
+    from analyzer.survey.pseudonyms import Pseudonyms
+
+_WILDCARDS: Final = frozenset("*?")
+
+
+def settings_under(pseudonyms: Pseudonyms, settings: Settings) -> tuple[Settings, Pseudonyms]:
+    """Return settings under pseudonyms, and the pseudonyms with the patterns of the policy that those stand for.
+
+    Raises UsageError where the benchmark is a file of the user's own: its text is needed as it is.
+    """
+    checklist = settings.checklist
+    own = [one.name for one in (checklist.benchmark.each if checklist.benchmark else ()) if one.name]
+    if own:
+        raise UsageError(
+            f"--pseudonyms with a benchmark of your own ({first_few(own)}): evidence holds its text as it is, and may "
+            "then hold names",
+            "choose a benchmark of credreport controls --benchmarks, or leave one of the two options out",
+        )
+    policy = checklist.policy
+    shown = replace(
+        settings,
+        checklist=replace(checklist, policy=policy and _policy(pseudonyms, policy)),
+        account_id=settings.account_id and pseudonyms.account(settings.account_id),
+        captured_at=tuple(
+            GivenTime("*" if one.pattern == "*" else pseudonyms.of("pattern", one.pattern), one.at)
+            for one in settings.captured_at
+        ),
+        accounts=settings.accounts and (pseudonyms.file("accounts", settings.accounts[0]), settings.accounts[1]),
+        pseudonyms=pseudonyms.fingerprint,
+    )
+    users = [one.user for one in checklist.waivers if one.user and _is_pattern(one.user)]
+    patterns = {pseudonyms.of("pattern", user): name_pattern(user.lower()) for user in users}
+    return shown, replace(pseudonyms, patterns=tuple(patterns.items()))
+
+
+def _policy(pseudonyms: Pseudonyms, policy: Policy) -> Policy:
+    """Return a policy that covers the same, in whose file there is no name: it is written anew."""
+    waivers = [_waiver(pseudonyms, one) for one in policy.waivers]
+    return policy_of(pseudonyms.file("policy", policy.name), policy.controls, waivers)
+
+
+def _waiver(pseudonyms: Pseudonyms, waiver: Waiver) -> Waiver:
+    """Return a waiver that covers the same: a user and an account by their pseudonyms, a pattern by what it matches."""
+    user = waiver.user
+    if user is not None:
+        user = pseudonyms.of("pattern", user) if _is_pattern(user) else pseudonyms.user(user.lower())
+    return replace(
+        waiver,
+        id=pseudonyms.of("waiver", waiver.id),
+        reason=pseudonyms.of("reason", waiver.reason),
+        owner=pseudonyms.of("owner", waiver.owner),
+        ticket=waiver.ticket and pseudonyms.of("ticket", waiver.ticket),
+        account=waiver.account and pseudonyms.account(waiver.account),
+        user=user,
+    )
+
+
+def _is_pattern(user: str) -> bool:
+    return not _WILDCARDS.isdisjoint(user)

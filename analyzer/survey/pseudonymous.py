@@ -1,0 +1,183 @@
+"""Reports, rows and lists of accounts under pseudonyms: the same, with a pseudonym in the place of every name.
+
+Each distinct text is hashed once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.reading.arns import match_arns
+from analyzer.reading.columns import (
+    NULL_TEXT,
+    arrow_of,
+    codes_in,
+    coded,
+    column_of,
+    few_texts_of,
+    lower_case,
+    true_where,
+)
+from analyzer.reading.layout import SLOTS
+from analyzer.reading.normalizing import Tables
+from analyzer.reading.unpivot import unpivot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from analyzer.survey.entry import Entry
+    from analyzer.survey.organization import Organization
+    from analyzer.survey.pseudonyms import Pseudonyms
+
+Alike = dict[str, list[str]]
+"""Which users, by their pseudonyms, match each of the patterns of `Pseudonyms`."""
+
+_REGION: Final = (
+    r"^(?:(?:us|ca|mx|sa|eu|me|af|il|ap|cn|us-gov|us-iso[a-z]?|eu-iso[a-z]?|eusc-de)-"
+    r"(?:north|south|central)?(?:east|west)?-\d|aws-global)$"
+)
+"""The regions of AWS by how they are called; nothing else that may stand in their column is one."""
+_SERVICES: Final = frozenset(
+    (
+        "access-analyzer account acm acm-pca airflow amplify apigateway appconfig application-autoscaling apprunner "
+        "appstream appsync aps arc-zonal-shift artifact athena autoscaling aws-marketplace aws-portal backup batch "
+        "bedrock billing braket budgets ce chatbot chime cloud9 cloudcontrol cloudformation cloudfront cloudhsm "
+        "cloudsearch cloudshell cloudtrail cloudwatch codeartifact codebuild codecommit codedeploy codeguru "
+        "codepipeline codestar cognito-identity cognito-idp comprehend compute-optimizer config connect controltower "
+        "cur databrew dataexchange datasync dax detective devicefarm directconnect discovery dlm dms docdb ds dynamodb "
+        "ebs ec2 ec2messages ecr ecr-public ecs eks elasticache elasticbeanstalk elasticfilesystem elasticloadbalancing "
+        "elasticmapreduce elastictranscoder emr-containers emr-serverless es events execute-api firehose fms forecast "
+        "freetier fsx gamelift geo glacier globalaccelerator glue grafana greengrass groundstation guardduty health "
+        "iam identitystore imagebuilder importexport inspector inspector2 iot iotanalytics iotevents iotsitewise ivs "
+        "kafka kendra kinesis kinesisanalytics kinesisvideo kms lakeformation lambda lex license-manager lightsail "
+        "logs machinelearning macie macie2 managedblockchain mediaconvert medialive mediapackage mediastore "
+        "memorydb mgh mgn mobiletargeting monitoring mq neptune-db network-firewall networkmanager opensearch opsworks "
+        "organizations outposts personalize pi pinpoint polly pricing profile qldb quicksight ram rds rds-data "
+        "rds-db redshift redshift-data redshift-serverless rekognition resource-explorer-2 resource-groups robomaker "
+        "rolesanywhere route53 route53domains route53resolver rum s3 s3-object-lambda s3-outposts s3express s3tables "
+        "sagemaker savingsplans scheduler schemas sdb secretsmanager securityhub securitylake serverlessrepo "
+        "servicecatalog servicediscovery servicequotas ses shield signin snowball sns sqs ssm ssm-incidents "
+        "ssmmessages sso sso-directory states storagegateway sts support swf synthetics tag textract timestream "
+        "transcribe transfer translate trustedadvisor vpc-lattice waf waf-regional wafv2 wellarchitected workdocs "
+        "workmail workspaces xray"
+    ).split()
+)
+"""Services of AWS by the names that ARNs have for them; what is none of them gets a pseudonym as well."""
+
+
+def entry_under(pseudonyms: Pseudonyms, entry: Entry) -> Entry:
+    """Return a report under pseudonyms; it is still read from where it stands."""
+    account_of, facts = pseudonyms.account_of, entry.facts
+    return replace(
+        entry,
+        name=pseudonyms.source(entry.name),
+        accounts=frozenset(map(account_of, entry.accounts)),
+        facts=facts and replace(facts, rows={account_of(one): count for one, count in facts.rows.items()}),
+        rivals=entry.rivals
+        and {account_of(account): pseudonyms.source(name) for account, name in entry.rivals.items()},
+    )
+
+
+def organization_under(pseudonyms: Pseudonyms, organization: Organization) -> Organization:
+    """Return a list of accounts under pseudonyms, in their order; the states of accounts stay."""
+    accounts = []
+    for one in organization.accounts:
+        texts = {
+            name: pseudonyms.of(name, text)
+            for name in ("name", "email", "owner", "ou", "environment")
+            if (text := getattr(one, name)) is not None
+        }
+        accounts.append(one._replace(account_id=pseudonyms.account(one.account_id), **texts))
+    return replace(
+        organization,
+        name=pseudonyms.file("accounts", organization.name),
+        accounts=tuple(sorted(accounts, key=lambda one: one.account_id)),
+    )
+
+
+def tables_under(pseudonyms: Pseudonyms, tables: Tables) -> tuple[Tables, Alike]:
+    """Return the rows of reports under pseudonyms, and which users match the patterns of a policy.
+
+    The sources have pseudonyms already.
+    """
+    users = tables.users
+    names = _Users(pseudonyms, users)
+    shown: dict[str, Any] = {
+        "user": column_of(names.of_users),
+        "arn": column_of(names.of_arns),
+        "account_id": _each(users["account_id"], pseudonyms.account),
+        "partition": _each(users["partition"], pseudonyms.partition),
+        "path": _each(users["path"], pseudonyms.path),
+        "additional_credentials_info": column_of(
+            _hashed(arrow_of(users["additional_credentials_info"]).combine_chunks(), lambda t: pseudonyms.of("text", t))
+        ),
+    }
+    for slot in SLOTS:
+        if slot.region in users:
+            shown[str(slot.region)] = _unless_known(pseudonyms, "region", users[slot.region])
+        if slot.service in users:
+            shown[str(slot.service)] = _unless_known(pseudonyms, "service", users[slot.service])
+    users = users.assign(**shown)
+    return Tables(users, unpivot(users), tables.reports), names.alike(dict(pseudonyms.patterns))
+
+
+class _Users:
+    """The users and ARNs of rows, under pseudonyms."""
+
+    def __init__(self, pseudonyms: Pseudonyms, users: pd.DataFrame) -> None:
+        user, arn = (arrow_of(users[name]).combine_chunks() for name in ("user", "arn"))
+        parts = match_arns(arn, user)
+        # Nearly every name stands in both columns: each is hashed once.
+        both = lower_case(pa.chunked_array([user, parts["name"]])).dictionary_encode()
+        self._names = both.dictionary
+        self._pseudonyms = pa.array([pseudonyms.user(name) for name in self._names.to_pylist()], pa.string())
+        each = self._pseudonyms.take(both.indices)
+        self.of_users, in_arns = each[: len(user)], each[len(user) :]
+        whole = pc.binary_join_element_wise(
+            "arn:",
+            _hashed(parts["partition"], pseudonyms.partition),
+            ":iam::",
+            _hashed(parts["account"], pseudonyms.account),
+            pc.if_else(
+                in_arns.is_valid(),
+                pc.binary_join_element_wise(":user", _hashed(parts["path"], pseudonyms.path), in_arns, ""),
+                ":root",
+            ),
+            "",
+        )
+        others = pc.if_else(parts["whole"], NULL_TEXT, arn)
+        self.of_arns = pc.if_else(parts["whole"], whole, _hashed(others, lambda text: pseudonyms.of("arn", text)))
+
+    def alike(self, patterns: Mapping[str, str]) -> Alike:
+        """Return which of the users match each pattern."""
+        return {
+            one: self._pseudonyms.filter(pc.match_substring_regex(self._names, regex)).to_pylist()
+            for one, regex in patterns.items()
+        }
+
+
+def _hashed(texts: pa.StringArray, pseudonym: Callable[[str], str]) -> pa.StringArray:
+    """Return a pseudonym for each text; null where there is none."""
+    encoded = texts.dictionary_encode()
+    return pa.array(map(pseudonym, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
+
+
+def _each(column: pd.Series[Any], pseudonym: Callable[[str], str]) -> pd.Series[Any]:
+    """Return a category with a pseudonym for each of its texts, in the order of the pseudonyms."""
+    texts = pa.array([*map(pseudonym, column.cat.categories), None], pa.string())  # the last one answers for code -1
+    found = few_texts_of(texts, column.cat.codes.to_numpy().astype("int64") % len(texts))
+    return coded(codes_in(found), found.dictionary.to_pylist())
+
+
+def _unless_known(pseudonyms: Pseudonyms, kind: str, column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of regions or services of AWS, in which anything else has a pseudonym."""
+    texts = pa.array(column.cat.categories.tolist(), pa.string())
+    is_known = pc.match_substring_regex(texts, _REGION) if kind == "region" else pc.is_in(texts, pa.array(_SERVICES))
+    known = set(texts.filter(pa.array(true_where(is_known))).to_pylist())
+    return _each(column, lambda text: text if text in known else pseudonyms.of(kind, text))
