@@ -8,7 +8,7 @@ wrapped in `with_blocks`, has all options of the block and gets them as one obje
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
 import typer
 
 from analyzer.cli import values
+from analyzer.cli.streams import remark
 from analyzer.errors import UsageError, known
-from analyzer.rendering.registry import ENGINES, TABLES, default_formats, formats_of
+from analyzer.rendering.registry import ENGINES, TABLES, default_formats, formats_of, require_no_names
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
     from analyzer.reading.limits import Limits
     from analyzer.survey.names import GivenTime
     from analyzer.survey.organization import Organization
+    from analyzer.survey.pseudonyms import Pseudonyms
 
 Paths = Annotated[
     list[str],
@@ -362,6 +364,39 @@ class Engine:
             pipe = "standard input" if pipes[0] == "-" else f"a pipe ({pipes[0]})"
             raise UsageError(f"{pipe} cannot be read by the engine dask", "name files, folders or URLs")
         return "dask", self.scheduler
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Whether the evidence has names, or pseudonyms in their place."""
+
+    pseudonyms: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="KEYFILE",
+            help="Put pseudonyms in the place of users, ARNs, accounts, file names and all texts that may hold a name, "
+            "made with the key in this file. The file is made if it is not there. The same key gives the same "
+            "pseudonyms in every run.",
+            show_default=False,
+        ),
+    ] = None
+
+    def key(self, paths: Iterable[str], output: str, formats: list[str], *, quiet: bool) -> "Pseudonyms | None":
+        """Return the pseudonyms of the key, which is made where the file is not there; None without the option.
+
+        Raises UsageError where the file has no key or is among the inputs or outputs, and for a format that needs names.
+        """
+        if self.pseudonyms is None:
+            return None
+        from analyzer.survey.key_file import read_key  # noqa: PLC0415 - not for --help
+
+        require_no_names(formats)
+        found = read_key(self.pseudonyms, [path for path in paths if path], output)
+        if found.is_new and not quiet:
+            remark(f"key made: {self.pseudonyms}; keep it: without it, nobody can match pseudonyms with names again")
+        if found.is_open_to_others and not quiet:
+            remark(f"other users can read the key {self.pseudonyms}: chmod 600 keeps it to yourself")
+        return found.pseudonyms
 
 
 Verbose = Annotated[

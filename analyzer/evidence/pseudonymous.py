@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.policy import policy_of
-from analyzer.errors import UsageError, first_few
+from analyzer.errors import InputError, UsageError, first_few
 from analyzer.judging.waivers import name_pattern
 from analyzer.survey.names import GivenTime
 
 if TYPE_CHECKING:
     from analyzer.controls.policy import Policy, Waiver
+    from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.settings import Settings
     from analyzer.survey.pseudonyms import Pseudonyms
 
@@ -46,6 +47,36 @@ def settings_under(pseudonyms: Pseudonyms, settings: Settings) -> tuple[Settings
     users = [one.user for one in checklist.waivers if one.user and _is_pattern(one.user)]
     patterns = {pseudonyms.of("pattern", user): name_pattern(user.lower()) for user in users}
     return shown, replace(pseudonyms, patterns=tuple(patterns.items()))
+
+
+def one_key_of(old: EvidenceSet, new: EvidenceSet) -> str | None:
+    """Return the fingerprint of the key of two sets' pseudonyms; None where both have names.
+
+    Raises InputError where the same user would not be called the same in both.
+    """
+    if old.pseudonyms == new.pseudonyms:
+        return old.pseudonyms
+    keys = [f"{one.place} has {f'pseudonyms of key {one.pseudonyms}' if one.pseudonyms else 'names'}" for one in (old, new)]
+    raise InputError(
+        f"users are not called the same in both evidence sets: {' and '.join(keys)}",
+        "give sets that audit has written with the same --pseudonyms KEYFILE, or both without it",
+    )
+
+
+def without_names(settings: Settings, fingerprint: str) -> Settings:
+    """Return settings for rows that have pseudonyms already. Raises UsageError where the settings may hold names."""
+    given = {
+        "--policy": settings.checklist.policy,
+        "--benchmark FILE": any(one.name for one in settings.checklist.numbers_of.each),
+        "--account-id": settings.account_id,
+        "--captured-at": settings.captured_at,
+    }
+    if names := [option for option, value in given.items() if value]:
+        raise UsageError(
+            f"{', '.join(names)} with evidence sets that have pseudonyms: names would stand beside them",
+            "give the key of the pseudonyms as well, or leave the names out (--no-policy for credreport.toml)",
+        )
+    return replace(settings, pseudonyms=fingerprint)
 
 
 def _policy(pseudonyms: Pseudonyms, policy: Policy) -> Policy:

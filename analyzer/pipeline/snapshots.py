@@ -10,7 +10,7 @@ from analyzer.engine import SILENT
 from analyzer.errors import UsageError
 from analyzer.evidence import storage
 from analyzer.evidence.manifest import manifest
-from analyzer.evidence.pseudonymous import settings_under
+from analyzer.evidence.pseudonymous import one_key_of, settings_under, without_names
 from analyzer.evidence.schema import issues_table
 from analyzer.evidence.writer import put_tables
 from analyzer.history.audits import audits_at, compare_audits
@@ -65,8 +65,7 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
     them. Raises InputError where nothing can be followed, and
     OutputError as `audit` does.
     """
-    shown = _shown(settings, pseudonyms, is_read=store is None)
-    following = Following(shown, series, sla_days)
+    following = Following(_shown(settings, pseudonyms, store), series, sla_days)
     with (
         evidence_place(output) as place,
         where.road(
@@ -88,17 +87,23 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
     return Run(output, files, found, found.issues)
 
 
-def _shown(settings: Settings, pseudonyms: Pseudonyms | None, *, is_read: bool) -> Settings:
-    """Return the settings as they are shown; `is_read` says whether reports are read, and not what was kept of them.
+def _shown(
+    settings: Settings,
+    pseudonyms: Pseudonyms | None,
+    store: Path | None = None,
+    sets: tuple[EvidenceSet, EvidenceSet] | None = None,
+) -> Settings:
+    """Return the settings as they are shown: under pseudonyms, where these are given or two evidence sets have them.
 
-    Raises UsageError where pseudonyms cannot be made.
+    Raises UsageError where pseudonyms cannot be made, and InputError for two sets that are not made with one key.
     """
+    made_with = None if sets is None else one_key_of(*sets)
     if pseudonyms is None:
-        return settings
-    if not is_read:
+        return settings if made_with is None else without_names(settings, made_with)
+    if store is not None or (sets is not None and made_with != pseudonyms.fingerprint):
         raise UsageError(
             "--pseudonyms with rows that were read before: names become pseudonyms as reports are read",
-            "give the reports themselves, or evidence sets of audit --pseudonyms with the same key",
+            "give the reports themselves, or evidence sets that audit has written with the same key",
         )
     shown, found = settings_under(pseudonyms, settings)
     if found.patterns:
@@ -137,7 +142,7 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     `since` and by `until`. `pseudonyms` are as in `audit`, for reports. Raises InputError where nothing can be compared, and OutputError as `audit` does.
     """
     sets = None if store is not None else audits_at(old, new)
-    comparing = Comparing(_shown(settings, pseudonyms, is_read=store is None and sets is None))
+    comparing = Comparing(_shown(settings, pseudonyms, store, sets))
     with (
         evidence_place(output) as place,
         where.road(

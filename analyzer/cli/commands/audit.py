@@ -17,6 +17,7 @@ from analyzer.cli.options import (
     FailOn,
     Judging,
     Paths,
+    Sharing,
     Showing,
     Snapshots,
     Strict,
@@ -122,6 +123,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     evidence: AuditEvidence,
     judging: Judging,
     engine: Engine,
+    sharing: Sharing,
     fail_on: FailOn = "low",
     strict: Strict = False,
     exit_zero: ExitZero = False,
@@ -146,6 +148,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     which, where, tables = snapshots.chosen(listed), engine.chosen(paths, evidence.output), showing.tables(evidence)
     checklist, times = judging.checklist(), judging.times()
     ending = Ending(values.severity(fail_on), strict, exit_zero)
+    pseudonyms = sharing.key(paths, evidence.output, formats, quiet=showing.quiet)
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
 
@@ -159,6 +162,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             options=pipeline.Options(evidence.workbook_rows, beside, showing.days_ahead),
             where=pipeline.Engine(*where),
             organization=listed,
+            pseudonyms=pseudonyms,
             with_worst=showing.progress,
             with_due=showing.lists_due,
             progress=bars,

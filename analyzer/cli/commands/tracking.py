@@ -22,6 +22,7 @@ from analyzer.cli.options import (
     Judging,
     MaxFileSize,
     Paths,
+    Sharing,
     Showing,
     StoreFolder,
     Strict,
@@ -83,6 +84,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     until: Until = None,
     evidence: ComparisonEvidence,
     judging: Judging,
+    sharing: Sharing,
     exit_zero: ExitZero = False,
     showing: Tracking,
 ) -> int:
@@ -100,6 +102,8 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     if (store is None) == (not (old and new)):
         raise UsageError("give OLD and NEW, or --store with --from and --to", "see credreport compare --help")
     checklist, account, captured_at = judging.checklist(), judging.account(), judging.times()
+    limits = judging.limits()
+    pseudonyms = sharing.key([old, new], evidence.output, formats, quiet=showing.quiet)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
@@ -109,13 +113,14 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
         run = pipeline.compare(
             [old] if old else [],
             [new] if new else [],
-            pipeline.Settings(checklist, account_id=account, captured_at=captured_at, limits=judging.limits()),
+            pipeline.Settings(checklist, account_id=account, captured_at=captured_at, limits=limits),
             evidence.output,
             store=store,
             since=times and times[0],
             until=times and times[1],
             formats=formats,
             options=pipeline.Options(evidence.workbook_rows),
+            pseudonyms=pseudonyms,
             progress=bars,
         )
     found = run.summary
@@ -132,6 +137,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     sla_days: SlaDays = None,
     evidence: HistoryEvidence,
     judging: Judging,
+    sharing: Sharing,
     fail_on: FailOn = "low",
     strict: Strict = False,
     exit_zero: ExitZero = False,
@@ -152,6 +158,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
         raise UsageError("give reports, or --store", "see credreport history --help")
     checklist, account, series = judging.checklist(), judging.account(), values.series(as_of_series)
     times, limits, least = judging.times(), judging.limits(), values.severity(fail_on)
+    pseudonyms = sharing.key(paths, evidence.output, formats, quiet=showing.quiet)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
@@ -166,6 +173,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
             sla_days=sla_days,
             formats=formats,
             options=pipeline.Options(evidence.workbook_rows, beside),
+            pseudonyms=pseudonyms,
             progress=bars,
         )
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
