@@ -287,9 +287,7 @@ def _sources(
     return found
 
 
-def count(
-    batch: Batch, reader: Reader, account_id: str | None, corrections: dict[Key, Entry | None]
-) -> list[Input]:
+def count(batch: Batch, reader: Reader, account_id: str | None, corrections: dict[Key, Entry | None]) -> list[Input]:
     """Return the inputs of reports that are not judged: they are read for digest, lines and accounts alone."""
     found, pseudonyms = [], batch.pseudonyms
     for entry in batch.counted:

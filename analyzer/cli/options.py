@@ -384,7 +384,8 @@ class Sharing:
     def key(self, paths: Iterable[str], output: str, formats: list[str], *, quiet: bool) -> "Pseudonyms | None":
         """Return the pseudonyms of the key, which is made where the file is not there; None without the option.
 
-        Raises UsageError where the file has no key or is among the inputs or outputs, and for a format that needs names.
+        Raises UsageError where the file has no key, or is among the inputs or outputs, and for a format that needs
+        names.
         """
         if self.pseudonyms is None:
             return None

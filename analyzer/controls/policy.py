@@ -148,7 +148,9 @@ def policy_of(name: str, controls: Mapping[str, ControlPolicy], waivers: Iterabl
 def _table_of(name: str, keys: Mapping[str, Value | bool | date | None]) -> list[str]:
     """Return the lines of a table of TOML; what is None has none."""
     texts = {
-        key: f'"{value}"' if isinstance(value, str) else str(value).lower() for key, value in keys.items() if value is not None
+        key: f'"{value}"' if isinstance(value, str) else str(value).lower()
+        for key, value in keys.items()
+        if value is not None
     }
     return [f"[{name}]", *(f"{key} = {text}" for key, text in texts.items()), ""]
 

@@ -56,7 +56,9 @@ def one_key_of(old: EvidenceSet, new: EvidenceSet) -> str | None:
     """
     if old.pseudonyms == new.pseudonyms:
         return old.pseudonyms
-    keys = [f"{one.place} has {f'pseudonyms of key {one.pseudonyms}' if one.pseudonyms else 'names'}" for one in (old, new)]
+    keys = [
+        f"{one.place} has {f'pseudonyms of key {one.pseudonyms}' if one.pseudonyms else 'names'}" for one in (old, new)
+    ]
     raise InputError(
         f"users are not called the same in both evidence sets: {' and '.join(keys)}",
         "give sets that audit has written with the same --pseudonyms KEYFILE, or both without it",

@@ -48,6 +48,12 @@ class Settings:
     """Where names have pseudonyms, here as well: the fingerprint of their key."""
 
     @property
+    def names_in_words(self) -> list[str]:
+        """What is said where names have pseudonyms, in lines; empty where they have none."""
+        hidden = "Users, ARNs, accounts, file names and what is written in a policy are pseudonyms"
+        return [f"{hidden} (key with fingerprint {self.pseudonyms})."] if self.pseudonyms else []
+
+    @property
     def facts(self) -> dict[str, Any]:
         """The same as plain data, without loss: `Settings.of_facts` makes equal settings of it."""
         checklist = self.checklist

@@ -82,8 +82,8 @@ class Engine:
     ) -> Iterator[Road]:
         """Yield the road of a run that is made at `place`; threads read about `size` bytes of CSV together.
 
-        `account_id` and `captured_at` are for reports that do not tell theirs: see `Looking`. With `pseudonyms`, what is
-        read has them in the place of names.
+        `account_id` and `captured_at` are for reports that do not tell theirs: see `Looking`. With `pseudonyms`, what
+        is read has them in the place of names.
         """
         looking = Looking(Spool(f"{place}/{SPOOL}"), account_id, limits, captured_at=captured_at)
         at_once = self.batch or (max(size, TASK) if self.writes_parts else size)
@@ -162,8 +162,8 @@ class Taker(Protocol):
 class Road:
     """How reports are looked at and read: `run` maps tasks, `size` is about how many bytes of CSV are one.
 
-    `stage` is the name of the stage in which they are read. With `pseudonyms`, reports are looked at by their names, and
-    get pseudonyms before any is chosen: order and batches follow these.
+    `stage` is the name of the stage in which they are read. With `pseudonyms`, reports are looked at by their names,
+    and get pseudonyms before any is chosen: order and batches follow these.
     """
 
     looking: Looking

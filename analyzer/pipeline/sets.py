@@ -39,8 +39,9 @@ def verify(
 ) -> Verification:
     """Compare an evidence set with its manifest, and `inputs` with what was read, byte for byte.
 
-    A set that has `pseudonyms` needs those, to find the inputs by their names. Raises InputError where `folder` holds no
-    evidence set of this version, or one of `inputs` does not exist, and UsageError for pseudonyms other than the set's.
+    A set that has `pseudonyms` needs those, to find the inputs by their names. Raises InputError where `folder` holds
+    no evidence set of this version, or one of `inputs` does not exist, and UsageError for other pseudonyms than the
+    set's.
     """
     progress.stage("verifying")
     return verifying.verify(folder, inputs, pseudonyms)

@@ -62,8 +62,7 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
 
     `series` are the dates at which it is judged, or `monthly`; without, each snapshot at its own capture time.
     `sla_days` is a deadline for fixes that is asked about. `pseudonyms` are as in `audit`; rows of a store cannot get
-    them. Raises InputError where nothing can be followed, and
-    OutputError as `audit` does.
+    them. Raises InputError where nothing can be followed, and OutputError as `audit` does.
     """
     following = Following(_shown(settings, pseudonyms, store), series, sla_days)
     with (
@@ -139,7 +138,8 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     """Compare the newest snapshot of each account on two sides, and leave the evidence in `output`.
 
     The sides are reports under `old` and `new`; the evidence sets of two audits; or, of a store, what it had by
-    `since` and by `until`. `pseudonyms` are as in `audit`, for reports. Raises InputError where nothing can be compared, and OutputError as `audit` does.
+    `since` and by `until`. `pseudonyms` are as in `audit`; rows that were read before cannot get them. Raises
+    InputError where nothing can be compared, and OutputError as `audit` does.
     """
     sets = None if store is not None else audits_at(old, new)
     comparing = Comparing(_shown(settings, pseudonyms, store, sets))

@@ -15,8 +15,8 @@ from analyzer.reading.arns import match_arns
 from analyzer.reading.columns import (
     NULL_TEXT,
     arrow_of,
-    codes_in,
     coded,
+    codes_in,
     column_of,
     few_texts_of,
     lower_case,
@@ -25,6 +25,7 @@ from analyzer.reading.columns import (
 from analyzer.reading.layout import SLOTS
 from analyzer.reading.normalizing import Tables
 from analyzer.reading.unpivot import unpivot
+from analyzer.survey.services import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,32 +44,6 @@ _REGION: Final = (
     r"(?:north|south|central)?(?:east|west)?-\d|aws-global)$"
 )
 """The regions of AWS by how they are called; nothing else that may stand in their column is one."""
-_SERVICES: Final = frozenset(
-    (
-        "access-analyzer account acm acm-pca airflow amplify apigateway appconfig application-autoscaling apprunner "
-        "appstream appsync aps arc-zonal-shift artifact athena autoscaling aws-marketplace aws-portal backup batch "
-        "bedrock billing braket budgets ce chatbot chime cloud9 cloudcontrol cloudformation cloudfront cloudhsm "
-        "cloudsearch cloudshell cloudtrail cloudwatch codeartifact codebuild codecommit codedeploy codeguru "
-        "codepipeline codestar cognito-identity cognito-idp comprehend compute-optimizer config connect controltower "
-        "cur databrew dataexchange datasync dax detective devicefarm directconnect discovery dlm dms docdb ds dynamodb "
-        "ebs ec2 ec2messages ecr ecr-public ecs eks elasticache elasticbeanstalk elasticfilesystem elasticloadbalancing "
-        "elasticmapreduce elastictranscoder emr-containers emr-serverless es events execute-api firehose fms forecast "
-        "freetier fsx gamelift geo glacier globalaccelerator glue grafana greengrass groundstation guardduty health "
-        "iam identitystore imagebuilder importexport inspector inspector2 iot iotanalytics iotevents iotsitewise ivs "
-        "kafka kendra kinesis kinesisanalytics kinesisvideo kms lakeformation lambda lex license-manager lightsail "
-        "logs machinelearning macie macie2 managedblockchain mediaconvert medialive mediapackage mediastore "
-        "memorydb mgh mgn mobiletargeting monitoring mq neptune-db network-firewall networkmanager opensearch opsworks "
-        "organizations outposts personalize pi pinpoint polly pricing profile qldb quicksight ram rds rds-data "
-        "rds-db redshift redshift-data redshift-serverless rekognition resource-explorer-2 resource-groups robomaker "
-        "rolesanywhere route53 route53domains route53resolver rum s3 s3-object-lambda s3-outposts s3express s3tables "
-        "sagemaker savingsplans scheduler schemas sdb secretsmanager securityhub securitylake serverlessrepo "
-        "servicecatalog servicediscovery servicequotas ses shield signin snowball sns sqs ssm ssm-incidents "
-        "ssmmessages sso sso-directory states storagegateway sts support swf synthetics tag textract timestream "
-        "transcribe transfer translate trustedadvisor vpc-lattice waf waf-regional wafv2 wellarchitected workdocs "
-        "workmail workspaces xray"
-    ).split()
-)
-"""Services of AWS by the names that ARNs have for them; what is none of them gets a pseudonym as well."""
 
 
 def entry_under(pseudonyms: Pseudonyms, entry: Entry) -> Entry:
@@ -178,6 +153,6 @@ def _each(column: pd.Series[Any], pseudonym: Callable[[str], str]) -> pd.Series[
 def _unless_known(pseudonyms: Pseudonyms, kind: str, column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column of regions or services of AWS, in which anything else has a pseudonym."""
     texts = pa.array(column.cat.categories.tolist(), pa.string())
-    is_known = pc.match_substring_regex(texts, _REGION) if kind == "region" else pc.is_in(texts, pa.array(_SERVICES))
+    is_known = pc.match_substring_regex(texts, _REGION) if kind == "region" else pc.is_in(texts, pa.array(SERVICES))
     known = set(texts.filter(pa.array(true_where(is_known))).to_pylist())
     return _each(column, lambda text: text if text in known else pseudonyms.of(kind, text))

@@ -98,7 +98,9 @@ class AuditShowing(Showing):
             is_there = "findings" in left.files and due["count"]
             rows = plain_rows(to_pandas(soonest(left, self.days_ahead, _MOST_DUE))) if is_there else []
             due["findings"] = rows if "findings" in left.files else None
-        return run.summary.facts | {"due": due, "exit_reason": ending.reason(run.summary)}
+        key = run.summary.settings.pseudonyms
+        hidden = {"pseudonyms": key} if key else {}
+        return run.summary.facts | hidden | {"due": due, "exit_reason": ending.reason(run.summary)}
 
     def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:
         """Return the findings that JSON has: none where --tables left them out."""

@@ -64,6 +64,7 @@ def _settings(summary: Summary) -> list[str]:
     settings, checklist = summary.settings, summary.checklist
     policy = checklist.policy
     return [
+        *settings.names_in_words,
         f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
         f"controls: {', '.join(checklist.controls)}",
         f"benchmark: {checklist.benchmark.id if checklist.benchmark else 'none chosen'}",
