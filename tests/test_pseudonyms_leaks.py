@@ -151,6 +151,7 @@ account,name,email,owner,ou,environment,status
 111122223333,{MARK} one,{MARK}@example.com,{MARK},/{MARK}/prod,{MARK}-prod,ACTIVE
 210987654321,{MARK} missing,,{MARK},,,ACTIVE
 123456789012,{MARK} two,,,,,SUSPENDED
+777788889999,,,,,,{MARK} left
 """
 AUDITED: Final = (
     *(f"in-{MARK}", f"{MARK}.zip", "--as-of", "2026-10-31", "--policy", f"{MARK}-policy.toml"),
@@ -183,9 +184,11 @@ def odd_rows() -> str:
     rows[3]["arn"] = f"{MARK} no arn"
     rows[4]["arn"] = f"arn:aws:iam::123456789012:user/{MARK}-other"
     rows[5]["user"] = ""
+    odd = user(f"{MARK}-elsewhere", account="444455556666")
+    odd["arn"] = odd["arn"].replace("arn:aws:", f"arn:aws-{MARK.lower()}:")
     twice = user(f"{MARK}-USER-1", account="444455556666", path=f"/{MARK}/")
     quoted = user(f"'{MARK}-quoted", account="444455556666")
-    text = csv_of(root("444455556666"), *rows, twice, twice, quoted, columns=COLUMNS)
+    text = csv_of(root("444455556666"), *rows, odd, twice, twice, quoted, columns=COLUMNS)
     header, *lines = text.split("\n")
     lines = [f"{line},{MARK} note" for line in lines]
     lines[2:2] = [f"{MARK},broken,row", f"{MARK}-long" * 40, "", f'"{MARK} open quote']

@@ -25,6 +25,7 @@ from analyzer.reading.columns import (
 from analyzer.reading.layout import SLOTS
 from analyzer.reading.normalizing import Tables
 from analyzer.reading.unpivot import unpivot
+from analyzer.survey.organization import STATES
 from analyzer.survey.services import SERVICES
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def entry_under(pseudonyms: Pseudonyms, entry: Entry) -> Entry:
 
 
 def organization_under(pseudonyms: Pseudonyms, organization: Organization) -> Organization:
-    """Return a list of accounts under pseudonyms, in their order; the states of accounts stay."""
+    """Return a list of accounts under pseudonyms, in their order; the states of accounts that AWS has stay."""
     accounts = []
     for one in organization.accounts:
         texts = {
@@ -68,6 +69,8 @@ def organization_under(pseudonyms: Pseudonyms, organization: Organization) -> Or
             for name in ("name", "email", "owner", "ou", "environment")
             if (text := getattr(one, name)) is not None
         }
+        if one.state is not None and one.state not in STATES:
+            texts["state"] = pseudonyms.of("state", one.state)
         accounts.append(one._replace(account_id=pseudonyms.account(one.account_id), **texts))
     return replace(
         organization,

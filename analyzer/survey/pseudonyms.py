@@ -29,11 +29,14 @@ _HALF: Final = 10**6
 """An account's number is two halves of six digits."""
 _FILE: Final = re.compile(
     r"(?P<rest>.*?)(?P<suffix>(?:\.(?:csv|tsv|txt|json|jsonl|ndjson|xlsx|xlsm|xls|ods|parquet|feather|arrow|yaml|yml|xml|"
-    r"html|md|sql|toml|zip|tar|tgz|gz|bz2|xz|zst|7z))*)(?P<part>(?:#\d+)?)",
+    r"html|md|sql|toml|zip|tar|tgz|gz|bz2|xz|zst|7z))*)(?P<part>(?:#\d{1,4})?)",
     re.IGNORECASE | re.DOTALL | re.ASCII,
 )
 """The name of a file, its suffixes as far as they are those of known forms, and its number among several in one."""
 _STANDARD_INPUT: Final = "-"
+_PARTITIONS: Final = frozenset(
+    {"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"}
+)
 _KNOWN_COLUMNS: Final = frozenset({*COLUMNS, "GeneratedTime"})
 
 
@@ -46,7 +49,7 @@ class Pseudonyms:
     """
 
     key: bytes = field(repr=False)
-    patterns: tuple[tuple[str, str], ...] = ()
+    patterns: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -79,8 +82,8 @@ class Pseudonyms:
         return account if account == UNKNOWN else (self.partition(account[0]), self.account(account[1]))
 
     def partition(self, name: str) -> str:
-        """Return a partition of AWS as it is; what cannot be one has a pseudonym."""
-        return name if re.fullmatch("aws(-[a-z]+)*", name) else self.of("partition", name)
+        """Return a partition of AWS as it is; what is not known as one has a pseudonym."""
+        return name if name in _PARTITIONS else self.of("partition", name)
 
     def path(self, path: str) -> str:
         """Return an IAM path such as `/team/` in which each part has a pseudonym; `/` stays."""
