@@ -22,6 +22,7 @@ from analyzer.rendering.registry import ENGINES, TABLES, default_formats, format
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.settings import Settings
     from analyzer.reading.limits import Limits
     from analyzer.survey.names import GivenTime
     from analyzer.survey.organization import Organization
@@ -86,6 +87,17 @@ WorkbookRows = Annotated[
     ),
 ]
 ROWS_OF_A_SHEET: int = 100_000
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--pseudonyms",
+        metavar="KEYFILE",
+        help="Put pseudonyms in the place of users, ARNs, accounts, file names and all texts that may hold a name, "
+        "made with the key in this file. The file is made if it is not there. The same key gives the same pseudonyms "
+        "in every run.",
+        show_default=False,
+    ),
+]
 FailOn = Annotated[
     str,
     typer.Option(
@@ -178,6 +190,13 @@ class Judging:
         """Return how much of a file is read. Raises UsageError where it is no size."""
         return values.limits(self.max_file_size)
 
+    def settings(self, **which: Any) -> "Settings":  # noqa: ANN401 - of any type
+        """Return how reports are judged, and `which` of them. Raises UsageError, or PolicyError for the policy."""
+        checklist, account, times, limits = self.checklist(), self.account(), self.times(), self.limits()
+        from analyzer.evidence.settings import Settings  # noqa: PLC0415 - what loads pandas is not for --help
+
+        return Settings(checklist, account_id=account, captured_at=times, limits=limits, **which)
+
     def checklist(self) -> "Checklist":
         """Return what is judged, with which limits. Raises UsageError, or PolicyError for the policy."""
         from analyzer.controls.checklist import make_checklist  # noqa: PLC0415 - not for --help
@@ -268,6 +287,25 @@ class Evidence:
     output: Folder
     formats: Formats
     workbook_rows: WorkbookRows = ROWS_OF_A_SHEET
+    pseudonyms: KeyFile = None
+
+    def key(self, paths: Iterable[str], *, quiet: bool) -> "Pseudonyms | None":
+        """Return the pseudonyms of the key, which is made where the file is not there; None without the option.
+
+        Raises UsageError where the file has no key, or is among the inputs or outputs, and for a format that needs
+        names. Unless `quiet`, it is said that a key was made, and that other users can read it.
+        """
+        if self.pseudonyms is None:
+            return None
+        from analyzer.survey.key_file import read_key  # noqa: PLC0415 - not for --help
+
+        require_no_names(self.chosen())
+        found = read_key(self.pseudonyms, [path for path in paths if path], self.output)
+        if found.is_new and not quiet:
+            remark(f"key made: {self.pseudonyms}; keep it: without it, nobody can match pseudonyms with names again")
+        if found.is_open_to_others and not quiet:
+            remark(f"other users can read the key {self.pseudonyms}: chmod 600 keeps it to yourself")
+        return found.pseudonyms
 
     def chosen(self) -> list[str]:
         """Return the chosen formats in their own order. Raises UsageError for names that are none."""
@@ -364,40 +402,6 @@ class Engine:
             pipe = "standard input" if pipes[0] == "-" else f"a pipe ({pipes[0]})"
             raise UsageError(f"{pipe} cannot be read by the engine dask", "name files, folders or URLs")
         return "dask", self.scheduler
-
-
-@dataclass(frozen=True)
-class Sharing:
-    """Whether the evidence has names, or pseudonyms in their place."""
-
-    pseudonyms: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="KEYFILE",
-            help="Put pseudonyms in the place of users, ARNs, accounts, file names and all texts that may hold a name, "
-            "made with the key in this file. The file is made if it is not there. The same key gives the same "
-            "pseudonyms in every run.",
-            show_default=False,
-        ),
-    ] = None
-
-    def key(self, paths: Iterable[str], output: str, formats: list[str], *, quiet: bool) -> "Pseudonyms | None":
-        """Return the pseudonyms of the key, which is made where the file is not there; None without the option.
-
-        Raises UsageError where the file has no key, or is among the inputs or outputs, and for a format that needs
-        names.
-        """
-        if self.pseudonyms is None:
-            return None
-        from analyzer.survey.key_file import read_key  # noqa: PLC0415 - not for --help
-
-        require_no_names(formats)
-        found = read_key(self.pseudonyms, [path for path in paths if path], output)
-        if found.is_new and not quiet:
-            remark(f"key made: {self.pseudonyms}; keep it: without it, nobody can match pseudonyms with names again")
-        if found.is_open_to_others and not quiet:
-            remark(f"other users can read the key {self.pseudonyms}: chmod 600 keeps it to yourself")
-        return found.pseudonyms
 
 
 Verbose = Annotated[

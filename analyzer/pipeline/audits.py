@@ -69,29 +69,18 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
 ) -> Run[Summary]:
     """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
 
-    `organization` lists the accounts that ought to be there. With `pseudonyms`, the evidence and all that is returned
-    have them in the place of names, and errors have the names. `tables` are left whatever the formats; `with_worst` has
-    the `notable` findings of the run picked out, and together with `with_due` what comes due as well. Raises InputError
-    where nothing is left to judge or a reference instant is missing, and OutputError where `output` cannot be written
-    or holds what credreport did not write.
+    `organization` lists the accounts that ought to be there. With `pseudonyms`, all but errors has them in the place of
+    names. `tables` are left whatever the formats; `with_worst` has the `notable` findings of the run picked out, and
+    together with `with_due` what comes due as well. Raises InputError where nothing is left to judge or a reference
+    instant is missing, and OutputError where `output` cannot be written or holds what credreport did not write.
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     size, given = judged_together(len(settings.checklist.checks)), settings
     if pseudonyms is not None:
-        require_no_names(formats)
-        settings, pseudonyms = settings_under(pseudonyms, given)
-        organization = organization and organization_under(pseudonyms, organization)
+        settings, organization, pseudonyms = _under(pseudonyms, given, organization, formats)
     with (
         evidence_place(output) as place,
-        where.road(
-            place,
-            given.account_id,
-            progress,
-            captured_at=given.captured_at,
-            limits=given.limits,
-            size=size,
-            pseudonyms=pseudonyms,
-        ) as road,
+        where.road_for(place, given, progress, size=size, pseudonyms=pseudonyms) as road,
     ):
         writer = where.writer(place, [name for name in TABLES if name in wanted])
         try:
@@ -113,6 +102,18 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
         )
         remove_unlisted(evidence)
     return found
+
+
+def _under(
+    pseudonyms: Pseudonyms, settings: Settings, organization: Organization | None, formats: Sequence[str]
+) -> tuple[Settings, Organization | None, Pseudonyms]:
+    """Return settings and list under pseudonyms, and these with the patterns of the policy that they stand for.
+
+    Raises UsageError for a format that needs names, and for settings that cannot do without them.
+    """
+    require_no_names(formats)
+    shown, found = settings_under(pseudonyms, settings)
+    return shown, organization and organization_under(pseudonyms, organization), found
 
 
 def _notable(evidence: EvidenceSet, days: int | None) -> dict[str, tuple[pa.Table, int]]:

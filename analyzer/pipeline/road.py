@@ -26,11 +26,13 @@ from analyzer.survey.survey import Both, Survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
     from analyzer.engine import Map, Progress
     from analyzer.evidence.inputs import Input
+    from analyzer.evidence.settings import Settings
     from analyzer.evidence.writer import Output, Writer
     from analyzer.reading.issues import Row
     from analyzer.survey.entry import Entry, Key
@@ -89,6 +91,26 @@ class Engine:
         at_once = self.batch or (max(size, TASK) if self.writes_parts else size)
         with self._started() as run:
             yield Road(looking, run, at_once, progress, stage, pseudonyms)
+
+    def road_for(
+        self,
+        place: str,
+        settings: Settings,
+        progress: Progress,
+        *,
+        size: int = READ,
+        pseudonyms: Pseudonyms | None = None,
+    ) -> AbstractContextManager[Road]:
+        """Return the road of a run that judges by these settings: see `road`."""
+        return self.road(
+            place,
+            settings.account_id,
+            progress,
+            captured_at=settings.captured_at,
+            limits=settings.limits,
+            size=size,
+            pseudonyms=pseudonyms,
+        )
 
     @contextmanager
     def _started(self) -> Iterator[Map]:

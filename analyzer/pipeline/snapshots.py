@@ -67,14 +67,7 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
     following = Following(_shown(settings, pseudonyms, store), series, sla_days)
     with (
         evidence_place(output) as place,
-        where.road(
-            place,
-            settings.account_id,
-            progress,
-            captured_at=settings.captured_at,
-            limits=settings.limits,
-            pseudonyms=pseudonyms,
-        ) as road,
+        where.road_for(place, settings, progress, pseudonyms=pseudonyms) as road,
     ):
         if store is not None:
             progress.stage("judging")
@@ -145,14 +138,7 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     comparing = Comparing(_shown(settings, pseudonyms, store, sets))
     with (
         evidence_place(output) as place,
-        where.road(
-            place,
-            settings.account_id,
-            progress,
-            captured_at=settings.captured_at,
-            limits=settings.limits,
-            pseudonyms=pseudonyms,
-        ) as road,
+        where.road_for(place, settings, progress, pseudonyms=pseudonyms) as road,
     ):
         if store is not None and since is not None and until is not None:
             progress.stage("judging")

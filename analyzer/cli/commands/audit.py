@@ -17,7 +17,6 @@ from analyzer.cli.options import (
     FailOn,
     Judging,
     Paths,
-    Sharing,
     Showing,
     Snapshots,
     Strict,
@@ -125,7 +124,6 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     evidence: AuditEvidence,
     judging: Judging,
     engine: Engine,
-    sharing: Sharing,
     fail_on: FailOn = "low",
     strict: Strict = False,
     exit_zero: ExitZero = False,
@@ -146,25 +144,23 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       aws iam get-credential-report | credreport audit - --format parquet
       credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
     """  # noqa: D301 - \b keeps the examples' lines
-    account, listed, formats = judging.account(), snapshots.organization(), evidence.chosen()
-    which, where, tables = snapshots.chosen(listed), engine.chosen(paths, evidence.output), showing.tables(evidence)
-    checklist, times = judging.checklist(), judging.times()
+    listed, formats, where = snapshots.organization(), evidence.chosen(), engine.chosen(paths, evidence.output)
+    settings, tables = judging.settings(**snapshots.chosen(listed)), showing.tables(evidence)
     ending = Ending(values.severity(fail_on), strict, exit_zero)
-    pseudonyms = sharing.key(paths, evidence.output, formats, quiet=showing.quiet)
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
 
     with working("audit", formats, shown=showing.progress) as (bars, beside):
         run = pipeline.audit(
             paths,
-            pipeline.Settings(checklist, **which, account_id=account, captured_at=times, limits=judging.limits()),
+            settings,
             evidence.output,
             formats=formats,
             tables=tables,
             options=pipeline.Options(evidence.workbook_rows, beside, showing.days_ahead),
             where=pipeline.Engine(*where),
             organization=listed,
-            pseudonyms=pseudonyms,
+            pseudonyms=evidence.key(paths, quiet=showing.quiet),
             with_worst=showing.progress,
             with_due=showing.lists_due,
             progress=bars,

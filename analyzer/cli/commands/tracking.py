@@ -22,7 +22,6 @@ from analyzer.cli.options import (
     Judging,
     MaxFileSize,
     Paths,
-    Sharing,
     Showing,
     StoreFolder,
     Strict,
@@ -84,7 +83,6 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     until: Until = None,
     evidence: ComparisonEvidence,
     judging: Judging,
-    sharing: Sharing,
     exit_zero: ExitZero = False,
     showing: Tracking,
 ) -> int:
@@ -101,9 +99,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     times = values.two_instants(since, until) if store is not None else None
     if (store is None) == (not (old and new)):
         raise UsageError("give OLD and NEW, or --store with --from and --to", "see credreport compare --help")
-    checklist, account, captured_at = judging.checklist(), judging.account(), judging.times()
-    limits = judging.limits()
-    pseudonyms = sharing.key([old, new], evidence.output, formats, quiet=showing.quiet)
+    settings = judging.settings()
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
@@ -113,14 +109,14 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
         run = pipeline.compare(
             [old] if old else [],
             [new] if new else [],
-            pipeline.Settings(checklist, account_id=account, captured_at=captured_at, limits=limits),
+            settings,
             evidence.output,
             store=store,
             since=times and times[0],
             until=times and times[1],
             formats=formats,
             options=pipeline.Options(evidence.workbook_rows),
-            pseudonyms=pseudonyms,
+            pseudonyms=evidence.key([old, new], quiet=showing.quiet),
             progress=bars,
         )
     found = run.summary
@@ -137,7 +133,6 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     sla_days: SlaDays = None,
     evidence: HistoryEvidence,
     judging: Judging,
-    sharing: Sharing,
     fail_on: FailOn = "low",
     strict: Strict = False,
     exit_zero: ExitZero = False,
@@ -156,30 +151,28 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     formats = evidence.chosen()
     if (store is None) == (not paths):
         raise UsageError("give reports, or --store", "see credreport history --help")
-    checklist, account, series = judging.checklist(), judging.account(), values.series(as_of_series)
-    times, limits, least = judging.times(), judging.limits(), values.severity(fail_on)
-    pseudonyms = sharing.key(paths, evidence.output, formats, quiet=showing.quiet)
+    series, least = values.series(as_of_series), values.severity(fail_on)
+    settings = judging.settings(every_snapshot=True)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
+    from analyzer.cli.screen.tracking import show_history  # noqa: PLC0415
 
     with working("history", formats, shown=showing.progress) as (bars, beside):
         run = pipeline.history(
             paths,
-            pipeline.Settings(checklist, every_snapshot=True, account_id=account, captured_at=times, limits=limits),
+            settings,
             evidence.output,
             store=store,
             series=series,
             sla_days=sla_days,
             formats=formats,
             options=pipeline.Options(evidence.workbook_rows, beside),
-            pseudonyms=pseudonyms,
+            pseudonyms=evidence.key(paths, quiet=showing.quiet),
             progress=bars,
         )
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
     why = run.summary.exit_reason(fail_on=least, strict=strict, exit_zero=exit_zero)
-    from analyzer.cli.screen.tracking import show_history  # noqa: PLC0415
-
     draw = partial(show_history, run, why, verbose=showing.verbose)
     return end(code, lambda: run.summary.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
 
