@@ -14,7 +14,7 @@ import pyarrow as pa
 from analyzer.errors import AnalyzerError, InputError
 from analyzer.evidence import storage
 from analyzer.evidence.inputs import inputs_of_facts
-from analyzer.evidence.seal import MANIFEST, manifest_of, no_evidence_set, read_manifest
+from analyzer.evidence.seal import MANIFEST, key_of, manifest_of, no_evidence_set, read_manifest
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import Summary
 from analyzer.survey.files import is_url, why
@@ -101,8 +101,7 @@ class EvidenceSet:
     @property
     def pseudonyms(self) -> str | None:
         """The fingerprint of the key of its pseudonyms; None where names stand in it."""
-        found: str | None = self.manifest["settings"].get("pseudonyms")
-        return found
+        return key_of(self.manifest)
 
     @cached_property
     def settings(self) -> Settings:

@@ -16,6 +16,7 @@ from analyzer.evidence.seal import (
     RENDERED,
     DamagedSealError,
     digest_of,
+    key_of,
     names_of,
     read_manifest,
     read_rendered,
@@ -120,7 +121,7 @@ def changed_tables(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
 def _require_key_of(folder: Path, pseudonyms: Pseudonyms | None) -> None:
     """Raise UsageError unless the pseudonyms are those of a set; of a set that was changed, that is not known."""
     try:
-        of_set = read_manifest(folder)["settings"].get("pseudonyms")
+        of_set = key_of(read_manifest(folder))
     except DamagedSealError:
         return
     if pseudonyms is None and of_set is not None:
