@@ -136,6 +136,6 @@ def _permuted(key: bytes, number: str) -> str:
     """
     left, right = int(number[:6]), int(number[6:])
     for step in range(_ROUNDS):
-        digest = hmac.digest(key, b"account\0%d\0%06d" % (step, right), "sha256")
+        digest = hmac.digest(key, b"number of account\0%d\0%06d" % (step, right), "sha256")
         left, right = right, (left + int.from_bytes(digest[:16])) % _HALF
     return f"{left:06d}{right:06d}"
