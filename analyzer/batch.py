@@ -15,6 +15,7 @@ from analyzer.evidence.inputs import Input, OfAccount, evidence_of_unknown_age
 from analyzer.evidence.schema import TABLES, public, to_arrow
 from analyzer.evidence.tally import COUNTED, tallies_of
 from analyzer.judging.judge import CREDENTIALS, judge
+from analyzer.judging.people import compared
 from analyzer.judging.rules_of_accounts import PASSWORD_EXPIRY, note_expiries
 from analyzer.judging.snapshots import APART, ORDER_UNKNOWN, note_users_found_twice
 from analyzer.judging.waivers import cover_table
@@ -28,6 +29,7 @@ from analyzer.reading.unpivot import unpivot
 from analyzer.survey.accounts import accounts_in, rows_by_account
 from analyzer.survey.entry import ChangedError, Facts
 from analyzer.survey.files import Reader
+from analyzer.survey.people import LEAVERS
 from analyzer.survey.pseudonymous import tables_under
 from analyzer.survey.selection import LACKING, not_whole, note_no_trend
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from analyzer.controls.checklist import Checklist
     from analyzer.evidence.settings import Settings
+    from analyzer.judging.people import Lookup
     from analyzer.judging.truth import Flags
     from analyzer.reading.issues import Row
     from analyzer.reading.source import Source
@@ -78,13 +81,15 @@ class Judging:
 
     `account_id` is the account of rows that do not tell theirs: that of the settings, or what they have a pseudonym of.
     `trend` takes the checklist, the rows of accounts of which a snapshot before the judged one was read too, those of
-    both, and which of them are of the newer one; what it gives is `found`.
+    both, and which of them are of the newer one; what it gives is `found` under the name trend. `lookups` are lists of
+    people by name, with which users are compared; what that gives is `found` under the names of the lists.
     """
 
     settings: Settings
     account_id: str | None
     trend: Callable[[Checklist, Tables, Flags], Any]
     wanted: tuple[str, ...] = JUDGED_TABLES
+    lookups: Mapping[str, Lookup] = field(default_factory=dict)
 
     def of(self, batch: Batch) -> Result:
         """Read and judge a batch."""
@@ -95,13 +100,14 @@ class Judging:
         found = parsed(batch, self.account_id, log, result, leave_out)
         if found is None:
             return result
-        if (both := found.with_earlier(log)) is not None:
-            result.found = self.trend(settings.checklist, *both)
+        result.found = self._trend(found.with_earlier(log))
         tables = found.judged(settings.as_of, result)
         _note_evidence_of_unknown_age(result.inputs, settings.as_of, log)
         users = tables.users
         captured = microseconds(users["captured_at"])
         as_of = captured if settings.as_of is None else np.full(len(users), since_epoch(settings.as_of))
+        tables, of_people = compared(tables, self.lookups, as_of, by_capture=settings.every_snapshot)
+        result.found |= of_people
         columns = CREDENTIALS if "credentials" in self.wanted else COUNTED
         findings, credentials = judge(
             tables, as_of, settings.checklist, by_capture=settings.every_snapshot, columns=columns
@@ -116,6 +122,16 @@ class Judging:
         if "users" in self.wanted:
             result.tables["users"] = to_arrow(users, TABLES["users"])
         return result
+
+    def _trend(self, both: tuple[Tables, Flags] | None) -> dict[str, Any]:
+        """Return what has changed since an earlier snapshot, by the name trend; empty where there is none."""
+        if both is None:
+            return {}
+        tables, is_new = both
+        captured = microseconds(tables.users["captured_at"])
+        lookups = {name: one for name, one in self.lookups.items() if name == LEAVERS}
+        tables, _ = compared(tables, lookups, captured, by_capture=True)
+        return {"trend": self.trend(self.settings.checklist, tables, is_new)}
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,10 @@ class AccountsError(AnalyzerError):
     """A list of accounts that cannot be read or used."""
 
 
+class PeopleError(AnalyzerError):
+    """A list of people that cannot be read or used."""
+
+
 class InputError(AnalyzerError):
     """Inputs that leave nothing to judge."""
 

@@ -72,7 +72,15 @@ class Audit(Summary):
         findings = found.assign(chosen=pd.Series(chosen, dtype="int64"))
         tables = TablesInMemory({name: to_arrow(frames[name], schema) for name, schema in TABLES.items()})
         whole = {**frames, "findings": findings}
-        return cls(summary.settings, summary.inputs, summary.tallies, trend=summary.trend, tables=tables, **whole)
+        return cls(
+            summary.settings,
+            summary.inputs,
+            summary.tallies,
+            trend=summary.trend,
+            compared=summary.compared,
+            tables=tables,
+            **whole,
+        )
 
     def changed(self, **frames: pd.DataFrame) -> Audit:
         """Return the audit with other tables."""
@@ -131,7 +139,7 @@ def audit(paths: Sequence[str], settings: Settings, *, progress: Progress = SILE
     with tempfile.TemporaryDirectory() as folder:
         looking = Looking(Spool(f"{folder}/reports"), settings.account_id, captured_at=settings.captured_at)
         road, kept = pipeline.Road(looking, map, _ONE_GO, progress), _Kept()
-        summary, _, _ = pipeline.judge_reports(road, road.survey(paths), settings, kept)
+        summary = pipeline.judge_reports(road, road.survey(paths), settings, kept).summary
         return Audit.of(summary, {name: stacked(tables) for name, tables in kept.kept.items()})
 
 

@@ -176,7 +176,7 @@ def test_names_stand_beside_the_numbers(folder: Path) -> None:
     cells = [
         row[:2] for row in openpyxl.load_workbook(folder / "out/workbook.xlsx")["Summary"].iter_rows(values_only=True)
     ]
-    assert ("account_id", "name") in cells
+    assert ("account_id", "account_name") in cells
     assert ("111122223333", "payments") in cells
 
 

@@ -67,7 +67,8 @@ def end(  # noqa: PLR0913 - what was found, and how it is shown
     code = 0 if exit_zero and code == 1 else code
     output = left.folder
     try:
-        files = {"output": output, "files": left.files, "exit_code": code}
+        files: dict[str, Any] = {"output": output, "files": left.files, "exit_code": code}
+        files |= {} if left.carried is None else left.carried.facts
         show(lambda: facts() | files, draw, showing, rows)
     except (Exception, Interrupted) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
         silence()

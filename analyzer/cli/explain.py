@@ -37,6 +37,8 @@ def list_all(checklist: Checklist) -> str:
         lines += _wrapped(f"Stricter readings, {asked_for}: {'; '.join(stricter)}.", "")
     if others := [one.id for one in controls if not one.by_default]:
         lines += _wrapped(f"Also {asked_for}: {', '.join(others)}.", "")
+    if needing := [f"{one.id} ({one.needs} FILE)" for one in controls if one.needs]:
+        lines += _wrapped(f"Judged only with a list: {', '.join(needing)}.", "")
     lines += [f"{len(FRAMEWORKS)} benchmarks (--benchmark): credreport controls --benchmarks"]
     return "\n".join([*lines, _EXPLAIN_ONE])
 
@@ -144,6 +146,7 @@ def _explained(one: Check, checklist: Checklist) -> list[str]:
     parts: list[tuple[str, Iterable[str]]] = [
         ("severity", [one.severity.value]),
         ("stricter than", [control.stricter_than] if control.stricter_than else []),
+        ("needs", [f"{control.needs} FILE"] if control.needs else []),
         ("applies to", [control.applies_to]),
         ("fails when", [one.say(control.fails_when)]),
         ("limits", limits),
@@ -200,6 +203,7 @@ def _plain(one: Check) -> dict[str, Any]:
         "requirement": one.requirement,
         "severity": one.severity.value,
         "stricter_than": control.stricter_than,
+        "needs": control.needs,
         "applies_to": control.applies_to,
         "fails_when": one.say(control.fails_when),
         "parameters": dict(one.parameters),
@@ -219,7 +223,7 @@ def markdown() -> str:
     shown = ("cis-1.2", "cis-4.0.1", "cis-5.0", "cis-6.0", "cis-7.0", "security-hub")
     header = ["control", "fails when", *(FRAMEWORKS[name].label for name in shown)]
     rows = [header, ["---"] * len(header)]
-    for one in make_checklist(all_controls=True).checks:
+    for one in make_checklist(all_controls=True, with_leavers=True).checks:
         numbers = [", ".join(FRAMEWORKS[name].numbers_of(one.control.id)) or "-" for name in shown]
         rows.append([f"`{one.control.id}`", one.say(one.control.fails_when), *numbers])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)

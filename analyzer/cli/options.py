@@ -1,17 +1,11 @@
-"""The options that commands share, each written once; blocks of them; and how a command takes a block.
-
-A block is a frozen dataclass whose annotated fields are Typer options. A command that has a parameter of such a type,
-wrapped in `with_blocks`, has all options of the block and gets them as one object.
-"""
+"""The options that commands share, each written once, and blocks of them (see `analyzer.cli.blocks`)."""
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
-import functools
-import inspect
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -24,8 +18,10 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
     from analyzer.evidence.settings import Settings
     from analyzer.reading.limits import Limits
+    from analyzer.rendering.marks import Marks
     from analyzer.survey.names import GivenTime
     from analyzer.survey.organization import Organization
+    from analyzer.survey.people import PeopleLists
     from analyzer.survey.pseudonyms import Pseudonyms
 
 Paths = Annotated[
@@ -95,6 +91,15 @@ KeyFile = Annotated[
         help="Put pseudonyms in the place of users, ARNs, accounts, file names and all texts that may hold a name, "
         "made with the key in this file. The file is made if it is not there. The same key gives the same pseudonyms "
         "in every run.",
+        show_default=False,
+    ),
+]
+CarryOver = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="An earlier workbook.xlsx: what reviewers wrote on its sheet Exceptions noted (comments, responses, due "
+        "dates, ticks) is carried over to the same failures. It may be the one in the folder that is replaced.",
         show_default=False,
     ),
 ]
@@ -190,15 +195,22 @@ class Judging:
         """Return how much of a file is read. Raises UsageError where it is no size."""
         return values.limits(self.max_file_size)
 
-    def settings(self, **which: Any) -> "Settings":  # noqa: ANN401 - of any type
-        """Return how reports are judged, and `which` of them. Raises UsageError, or PolicyError for the policy."""
-        checklist, account, times, limits = self.checklist(), self.account(), self.times(), self.limits()
+    def settings(self, *, with_leavers: bool = False, **which: Any) -> "Settings":  # noqa: ANN401 - of any type
+        """Return how reports are judged, and `which` of them. Raises UsageError, or PolicyError for the policy.
+
+        `with_leavers` says that a list of leavers is given.
+        """
+        checklist, account = self.checklist(with_leavers=with_leavers), self.account()
+        times, limits = self.times(), self.limits()
         from analyzer.evidence.settings import Settings  # noqa: PLC0415 - what loads pandas is not for --help
 
         return Settings(checklist, account_id=account, captured_at=times, limits=limits, **which)
 
-    def checklist(self) -> "Checklist":
-        """Return what is judged, with which limits. Raises UsageError, or PolicyError for the policy."""
+    def checklist(self, *, with_leavers: bool = False) -> "Checklist":
+        """Return what is judged, with which limits. Raises UsageError, or PolicyError for the policy.
+
+        `with_leavers` says that a list of leavers is given.
+        """
         from analyzer.controls.checklist import make_checklist  # noqa: PLC0415 - not for --help
 
         return make_checklist(
@@ -207,6 +219,7 @@ class Judging:
             policy=values.policy(self.policy, unwanted=self.no_policy),
             max_idle_days=self.max_idle_days,
             all_controls=self.all_controls,
+            with_leavers=with_leavers,
         )
 
 
@@ -278,6 +291,40 @@ class Snapshots:
 
 
 @dataclass(frozen=True)
+class Comparing:
+    """The lists of people, from a personnel department (HR), with which an audit compares the users."""
+
+    leavers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="People who left: a CSV with a column user, user_name or email, and a column last_day, end_date or "
+            "termination_date (2026-10-31). Each active credential of their users fails leaver-credentials, which "
+            "says whether it was used after the last day.",
+            show_default=False,
+        ),
+    ] = None
+    people: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="All people who may have a user: a CSV with a column user, user_name or email. Users who are not in "
+            "it, and people without a user, are listed.",
+            show_default=False,
+        ),
+    ] = None
+
+    def lists(self) -> "PeopleLists":
+        """Return the lists that were given. Raises PeopleError for a file that is no such list."""
+        from analyzer.survey.people import PeopleLists, read_people  # noqa: PLC0415 - not for --help
+
+        return PeopleLists(
+            None if self.leavers is None else read_people("--leavers", self.leavers, with_last_day=True),
+            None if self.people is None else read_people("--people", self.people, with_last_day=False),
+        )
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Where the evidence goes, and in which formats. A subclass for each kind of evidence sets the defaults."""
 
@@ -338,10 +385,22 @@ class AuditEvidence(Evidence):
     tables: Annotated[
         list[str], typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}.")
     ] = field(default_factory=lambda: list(TABLES))
+    carry_over: CarryOver = None
 
     def chosen_tables(self) -> list[str]:
         """Return the chosen tables in their own order. Raises UsageError for names that are none."""
         return values.choices("--tables", self.tables, TABLES)
+
+    def marks(self) -> "Marks | None":
+        """Return what reviewers wrote into an earlier workbook. Raises UsageError where none is written now.
+
+        Raises UsageError likewise for what needs names, or may hold some, where there are to be none.
+        """
+        if self.pseudonyms is not None:
+            require_no_names(self.chosen(), carries_over=self.carry_over is not None)
+        if self.carry_over is not None and "://" in self.output:
+            raise UsageError("--carry-over with a URL for the output", "write into a folder")
+        return values.marks(self.carry_over, self.chosen())
 
 
 @dataclass(frozen=True)
@@ -420,43 +479,3 @@ class Showing:
     def progress(self) -> bool:
         """Whether progress may be shown."""
         return not (self.quiet or self.as_json)
-
-
-def with_blocks(command: Callable[..., int]) -> Callable[..., int]:
-    """Return a command as Typer reads it: in place of a parameter that is a block stand the options of that block."""
-    signature = inspect.signature(command, eval_str=True)
-    blocks: dict[str, Any] = {
-        name: one.annotation for name, one in signature.parameters.items() if is_dataclass(one.annotation)
-    }
-    parameters = [
-        option
-        for one in signature.parameters.values()
-        for option in (
-            _options_of(blocks[one.name]) if one.name in blocks else [one.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
-        )
-    ]
-
-    @functools.wraps(command)
-    def run(**given: Any) -> int:  # noqa: ANN401 - options of any type
-        for name, block in blocks.items():
-            given[name] = block(**{one.name: given.pop(one.name) for one in fields(block)})
-        return command(**given)
-
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    return run
-
-
-def _options_of(block: type[Any]) -> Iterator[inspect.Parameter]:
-    """Yield the fields of a block as parameters."""
-    hints = get_type_hints(block, include_extras=True)
-    for one in fields(block):
-        yield inspect.Parameter(
-            one.name, inspect.Parameter.KEYWORD_ONLY, default=_default(one), annotation=hints[one.name]
-        )
-
-
-def _default(one: "Field[Any]") -> Any:  # noqa: ANN401 - of any type
-    if one.default_factory is not MISSING:
-        return one.default_factory()
-    return inspect.Parameter.empty if one.default is MISSING else one.default

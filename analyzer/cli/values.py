@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from analyzer.controls.control import Severity
     from analyzer.controls.policy import Policy
     from analyzer.reading.limits import Limits
+    from analyzer.rendering.marks import Marks
     from analyzer.survey.names import GivenTime
 
 
@@ -49,6 +50,17 @@ def captured_at(given: list[str]) -> tuple[GivenTime, ...]:
         if at is not None:
             found.append(GivenTime(pattern or "*", at))
     return tuple(found)
+
+
+def marks(workbook: Path | None, formats: Iterable[str]) -> Marks | None:
+    """Return what reviewers wrote into a workbook; None where --carry-over was not given."""
+    if workbook is None:
+        return None
+    if "excel" not in formats:
+        raise UsageError("--carry-over without the format excel", "name excel in --format as well")
+    from analyzer.rendering.marks import read_marks  # noqa: PLC0415
+
+    return read_marks(workbook)
 
 
 _UNITS: Final = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}

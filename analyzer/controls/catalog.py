@@ -324,6 +324,39 @@ CONTROLS: Final = (
         references=(REPORT, f"{GUIDE}reference_iam-quotas.html"),
     ),
     Control(
+        id="leaver-credentials",
+        title="No credential of a person who left is active",
+        severity=Severity.HIGH,
+        whose=Whose.USERS,
+        kinds=(Kind.PASSWORD, Kind.ACCESS_KEY, Kind.CERTIFICATE),
+        rule="leaver",
+        needs="--leavers",
+        applies_to="each active password, access key and signing certificate of IAM users",
+        fails_when="the last day of its user, in the list of leavers, ended at or before the reference instant",
+        evidence=("user", "password_enabled", "password_last_used", *ACTIVE, *USED, "cert_1_active", "cert_2_active"),
+        rationale="Who has left has no business in the account any more, and may know the password or hold a copy of "
+        "the key. Nobody else looks after such a credential, and what is done with it bears the name of a person who "
+        "is not there.",
+        remediation="Remove the user's console password (delete the login profile) and make access keys and "
+        "certificates inactive. Find out who used what was used after the last day. Where a program still needs it, "
+        "give the program a role; then delete the user.",
+        caveats=(
+            (
+                "Users are compared by name: the user name, or its part before @, must be the user name or the e-mail "
+                "address in the list, or its part before @, in any case. A user whose name does not name the person is "
+                "not found, and passes."
+            ),
+            "What the list does not say is not judged: whether it is complete, and whether its days are right.",
+            "The last day counts to its end in UTC, also where the person works elsewhere.",
+            (
+                "Last uses are compared exactly as AWS records them: only the first use in each span of 5 minutes "
+                "(passwords) or 15 minutes (keys). Of certificates the report shows none."
+            ),
+            "A password or key that others know as well may have been used by them.",
+        ),
+        references=(f"{GUIDE}id_users_remove.html", REPORT),
+    ),
+    Control(
         id="password-and-keys",
         title="No IAM user has both a console password and an active access key",
         severity=Severity.LOW,

@@ -133,13 +133,14 @@ class Checklist:
         ids = self.controls
         if self.benchmark is not None:
             return ()
-        usual = {one.id for one in CONTROLS if one.by_default and one.stricter_than is None}
+        usual = {one.id for one in CONTROLS if one.by_default and one.stricter_than is None and one.needs is None}
         is_usual = usual <= {*ids, *self.left_out}
         return tuple(
             one.id
             for one in CONTROLS
             if one.id not in ids
             and one.id not in self.left_out
+            and one.needs is None
             and (one.stricter_than in ids if one.by_default else is_usual)
         )
 
@@ -171,6 +172,7 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
     policy: Policy | None = None,
     max_idle_days: int | None = None,
     all_controls: bool = False,
+    with_leavers: bool = False,
     option: str = "--control",
 ) -> Checklist:
     """Return what to judge: all controls, or those of `benchmark`, narrowed to `controls`.
@@ -181,13 +183,16 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
 
     Without a benchmark, a control that is a stricter reading of another one, or is not judged by default, is judged
     where `controls` or the policy names it, or with `all_controls`. The policy may switch controls off that are not
-    named in `controls`. A parameter is set by `max_idle_days`, else by the policy, else by the benchmark, else by the
-    control. Raises UsageError for unknown ids, for a control that the benchmark does not have, and where nothing is
-    left to judge.
+    named in `controls`. `with_leavers` says that a list of leavers is given: `leaver-credentials` is then judged beside
+    what else is, also where a benchmark does not name it; without the list it never is. A parameter is set by
+    `max_idle_days`, else by the policy, else by the benchmark, else by the control. Raises UsageError for unknown ids,
+    for a control that the benchmark does not have or whose list is not given, and where nothing is left to judge.
     """
     chosen_benchmark = _chosen(benchmark)
     _refuse_two_choices(all_controls=all_controls, control=bool(controls), benchmark=bool(chosen_benchmark))
-    every = _asked(chosen_benchmark)
+    if not with_leavers:
+        _refuse_without_list(controls, option)
+    every = _asked(chosen_benchmark, with_leavers=with_leavers)
     some = named(controls, every, chosen_benchmark, option)
     checks, left_out = [], []
     for asked in every:
@@ -200,18 +205,23 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
         wanted = some or chosen_benchmark or all_controls or (policy and policy.asks_for(control.id))
         if wanted or (control.by_default and control.stricter_than is None):
             checks.append(_choose(asked, policy, max_idle_days))
-    if max_idle_days is not None and not any("max_idle_days" in one.parameters for one in checks):
-        raise UsageError(
-            "--max-idle-days: no control that is judged has such a limit", "leave it out, or choose unused-credentials"
-        )
-    if not checks:
-        raise UsageError("the policy switches every control off", "enable one in it, or choose one with --control")
+    _require_something(checks, max_idle_days)
     return Checklist(
         _each_limit_once(checks, chosen_benchmark or newest_cis()),
         chosen_benchmark,
         policy,
         tuple(dict.fromkeys(left_out)),
     )
+
+
+def _require_something(checks: Sequence[Check], max_idle_days: int | None) -> None:
+    """Raise UsageError where nothing is left to judge, or nothing that has the limit which an option sets."""
+    if max_idle_days is not None and not any("max_idle_days" in one.parameters for one in checks):
+        raise UsageError(
+            "--max-idle-days: no control that is judged has such a limit", "leave it out, or choose unused-credentials"
+        )
+    if not checks:
+        raise UsageError("the policy switches every control off", "enable one in it, or choose one with --control")
 
 
 def _each_limit_once(checks: Sequence[Check], benchmark: Framework) -> tuple[Check, ...]:
@@ -258,12 +268,31 @@ def _benchmark(benchmark: str) -> Framework:
     return FRAMEWORKS[known("--benchmark", benchmark, FRAMEWORKS)]
 
 
-def _asked(benchmark: Framework | None) -> list[Asked]:
-    """Return what to judge, in the order of the catalogue; without a benchmark, everything once."""
-    if benchmark is not None:
-        return benchmark.asked
-    newest = newest_cis()
-    return [Asked(control.id, {}, tuple(newest.numbers_of(control.id))) for control in CONTROLS]
+def _refuse_without_list(controls: Sequence[str], option: str) -> None:
+    """Raise UsageError for a control that judges by a file which is not given."""
+    for name in (one.strip().lower() for one in controls):
+        needs = BY_ID[name].needs if name in BY_ID else None
+        if needs is not None:
+            raise UsageError(f"{option}: {name} is judged only with {needs} FILE", f"give {needs} to credreport audit")
+
+
+def _asked(benchmark: Framework | None, *, with_leavers: bool) -> list[Asked]:
+    """Return what to judge, in the order of the catalogue; without a benchmark, everything once.
+
+    What needs a list is there only `with_leavers`, and then with any benchmark.
+    """
+    found = [] if benchmark is None else list(benchmark.asked)
+    there, numbers_of = {one.control for one in found}, (benchmark or newest_cis()).numbers_of
+    found += [
+        Asked(one.id, {}, tuple(numbers_of(one.id)))
+        for one in CONTROLS
+        if one.id not in there and (benchmark is None or one.needs)
+    ]
+    found.sort(key=lambda one: list(BY_ID).index(one.control))
+    judged = [one for one in found if with_leavers or BY_ID[one.control].needs is None]
+    if not judged:
+        raise UsageError("the benchmark asks only for what is judged with --leavers FILE", "give the list of leavers")
+    return judged
 
 
 def _choose(asked: Asked, policy: Policy | None, max_idle_days: int | None) -> Check:

@@ -127,6 +127,8 @@ class Control:
     """How a finding of this control says its reason, where the common words (`analyzer.judging.wording`) do not fit."""
     by_default: bool = True
     """Whether it is judged where neither a benchmark nor a policy nor an option asks for certain controls."""
+    needs: str | None = None
+    """The option whose file it judges by: without that it is not judged, whatever asks for it."""
     stricter_than: str | None = None
     """The control of which this one is a stricter reading: what fails that one fails this one too."""
     absent: Reason | None = None

@@ -86,6 +86,12 @@ class Reason(CodedEnum):
     ROOT_NOT_IN_REPORT = "root_not_in_report"
     COLUMN_NOT_IN_REPORT = "column_not_in_report"
     ORDER_UNKNOWN = "order_unknown"
+    LEFT_AND_USED = "left_and_used"
+    LEFT_NOT_USED = "left_not_used"
+    LEFT_USE_UNKNOWN = "left_use_unknown"
+    LEAVES_LATER = "leaves_later"
+    NOT_A_LEAVER = "not_a_leaver"
+    PERSON_UNCLEAR = "person_unclear"
 
 
 BOUNDED = (Reason.USED_AFTER_AS_OF, Reason.LAST_USE_UNKNOWN, Reason.AGE_UNKNOWN)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pandas as pd
 
 from analyzer.controls.vocabulary import Reason, Status
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
-    import pandas as pd
 
     from analyzer.controls.checklist import Checklist
 
@@ -102,3 +102,12 @@ class Findings:
         place = self.check[some] * len(self.accounts) + self.account[some]
         size = checks * len(self.accounts)
         return np.bincount(place, self.count[some], minlength=size).astype(np.int64).reshape(checks, -1)
+
+
+def counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[Any]) -> pd.DataFrame:
+    """Return sums of counts as a table."""
+    row, row_names = pd.factorize(rows, sort=True)
+    column, column_names = pd.factorize(columns, sort=True)
+    sums = np.zeros((len(row_names), len(column_names)), np.int64)
+    np.add.at(sums, (row, column), count.to_numpy())
+    return pd.DataFrame(sums, index=row_names, columns=column_names)

@@ -14,6 +14,7 @@ import pyarrow as pa
 from analyzer.errors import AnalyzerError, InputError
 from analyzer.evidence import storage
 from analyzer.evidence.inputs import inputs_of_facts
+from analyzer.evidence.people import LISTS, counts_by_match
 from analyzer.evidence.seal import MANIFEST, key_of, manifest_of, no_evidence_set, read_manifest
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import Summary
@@ -114,7 +115,16 @@ class EvidenceSet:
         inputs = inputs_of_facts(self.manifest["inputs"]) if self.inputs is None else self.inputs
         trend = self.table("trend") if "trend" in self.files else None
         coverage = self.table("coverage") if "coverage" in self.files else None
-        return Summary(self.settings, inputs, self.table("tallies"), trend=trend, coverage=coverage, tables=self)
+        compared = {name: counts_by_match(self.batches(name, ["status"])) for name in LISTS if name in self.files}
+        return Summary(
+            self.settings,
+            inputs,
+            self.table("tallies"),
+            trend=trend,
+            coverage=coverage,
+            compared=compared,
+            tables=self,
+        )
 
     @cached_property
     def history(self) -> History:

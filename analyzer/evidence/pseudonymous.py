@@ -9,6 +9,7 @@ from analyzer.controls.policy import policy_of
 from analyzer.errors import InputError, UsageError, first_few
 from analyzer.judging.waivers import name_pattern
 from analyzer.survey.names import GivenTime
+from analyzer.survey.people import LEAVERS, PEOPLE
 
 if TYPE_CHECKING:
     from analyzer.controls.policy import Policy, Waiver
@@ -20,7 +21,7 @@ _WILDCARDS: Final = frozenset("*?")
 
 
 def settings_under(pseudonyms: Pseudonyms, settings: Settings) -> tuple[Settings, Pseudonyms]:
-    """Return settings under pseudonyms, and the pseudonyms with the patterns of the policy that those stand for.
+    """Return settings under pseudonyms, and the pseudonyms with what of names is needed to judge by them.
 
     Raises UsageError where the benchmark is a file of the user's own: its text is needed as it is.
     """
@@ -41,12 +42,20 @@ def settings_under(pseudonyms: Pseudonyms, settings: Settings) -> tuple[Settings
             GivenTime("*" if one.pattern == "*" else pseudonyms.of("pattern", one.pattern), one.at)
             for one in settings.captured_at
         ),
-        accounts=settings.accounts and (pseudonyms.file("accounts", settings.accounts[0]), settings.accounts[1]),
+        accounts=_listed(pseudonyms, "accounts", settings.accounts),
+        leavers=_listed(pseudonyms, LEAVERS, settings.leavers),
+        people=_listed(pseudonyms, PEOPLE, settings.people),
         pseudonyms=pseudonyms.fingerprint,
     )
     users = [one.user for one in checklist.waivers if one.user and _is_pattern(one.user)]
     patterns = {pseudonyms.of("pattern", user): name_pattern(user.lower()) for user in users}
-    return shown, replace(pseudonyms, patterns=tuple(patterns.items()))
+    with_people = settings.leavers is not None or settings.people is not None
+    return shown, replace(pseudonyms, patterns=tuple(patterns.items()), with_people=with_people)
+
+
+def _listed(pseudonyms: Pseudonyms, kind: str, listed: tuple[str, str] | None) -> tuple[str, str] | None:
+    """Return the file of a list, and its SHA-256, which stays."""
+    return listed and (pseudonyms.file(kind, listed[0]), listed[1])
 
 
 def one_key_of(old: EvidenceSet, new: EvidenceSet) -> str | None:

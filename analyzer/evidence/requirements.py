@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from analyzer.controls.catalog import CONTROLS
 from analyzer.controls.vocabulary import Met, Reason, Status
 from analyzer.evidence.schema import REQUIREMENTS, plain
 
@@ -48,15 +49,17 @@ class ByAccount(NamedTuple):
 def by_requirement(findings: Findings, checklist: Checklist) -> list[ByAccount]:
     """Return what the requirements of the benchmark come to; those of which nobody chose a control are left out.
 
-    One whose controls the policy has switched off is not checked anywhere.
+    One whose controls the policy has switched off, or judge by a list that was not given, is not checked anywhere.
     """
     if checklist.benchmark is None:
         return []
     counts = _Counts(findings, checklist)
+    without_list = {one.id for one in CONTROLS if one.needs and one.id not in checklist.controls}
+    not_judged = without_list.union(checklist.left_out)
     found = []
     for one in checklist.benchmark.requirements:
         checks = [n for n, check in enumerate(checklist.checks) if _is_of(check, one)]
-        if checks or not set(checklist.left_out).isdisjoint(one.controls):
+        if checks or not not_judged.isdisjoint(one.controls):
             found.append(counts.of(one, checks))
     return found
 

@@ -176,6 +176,41 @@ report. `status` is what was received of it: received, received_twice (several r
 closed. `state` is the list's own word. `reports` counts judged ones, `captured_at` and `age_days` (at the reference
 instant, else at the newest capture of the run) are the newest one's, `source` is the first by name."""
 
+PEOPLE: Final = pa.schema(
+    {
+        "line": pa.int32(),
+        "user": TEXT,
+        "email": TEXT,
+        "status": FEW,
+        "account_id": FEW,
+        "iam_user": TEXT,
+        "active_credentials": pa.int32(),
+        "last_used": TIME,
+        "captured_at": TIME,
+        "source": FEW,
+        "source_line": pa.int32(),
+    }
+)
+"""A row per row of the list that was given (`--people`) and IAM user that fits it; one also for each row that no user
+fits, and for each user whom no row fits. `line`, `user` and `email` are the list's, `iam_user`, `source` and
+`source_line` the report's. `status` is the first that is true of: several_people (several rows fit the user),
+several_users (several differently named users of the account fit the row), not_in_list, no_user, matched.
+`active_credentials` are those of the user, and `last_used` is the latest use of any of these."""
+
+LEAVERS: Final = pa.schema(
+    {
+        **{name: PEOPLE.field(name).type for name in PEOPLE.names[:3]},
+        "last_day": pa.date32(),
+        **{name: PEOPLE.field(name).type for name in PEOPLE.names[3:6]},
+        "has_left": pa.bool_(),
+        **{name: PEOPLE.field(name).type for name in PEOPLE.names[6:8]},
+        "used_after": pa.bool_(),
+        **{name: PEOPLE.field(name).type for name in PEOPLE.names[8:]},
+    }
+)
+"""The same of a list of leavers (`--leavers`), without users whom no row fits. `has_left` says whether the last day has
+ended at the reference instant, `used_after` whether an active credential was used after it; null: not known."""
+
 # --- histories and comparisons ---------------------------------------------------------------------------------------
 
 LIFETIMES: Final = pa.schema(

@@ -44,13 +44,17 @@ class Settings:
     """The list of accounts that ought to be there: its file as it was given, and the SHA-256 of it."""
     max_report_age: int | None = None
     """Days that the report of an account in that list may be old."""
+    leavers: tuple[str, str] | None = None
+    """The list of people who left: its file as it was given, and the SHA-256 of it."""
+    people: tuple[str, str] | None = None
+    """The same of the list of people with whom the users are compared."""
     pseudonyms: str | None = None
     """Where names have pseudonyms, here as well: the fingerprint of their key."""
 
     @property
     def names_in_words(self) -> list[str]:
         """What is said where names have pseudonyms, in lines; empty where they have none."""
-        hidden = "Users, ARNs, accounts, file names and what is written in a policy are pseudonyms"
+        hidden = "Users, ARNs, accounts, file names and what is written in a policy or a list are pseudonyms"
         return [f"{hidden} (key with fingerprint {self.pseudonyms})."] if self.pseudonyms else []
 
     @property
@@ -87,7 +91,8 @@ class Settings:
         frameworks = self.checklist.benchmark.each if self.checklist.benchmark else ()
         own = [{"name": one.name, "text": one.text} for one in frameworks if one.name]
         files = {"benchmark_files": own} if own else {}
-        listed = {"accounts": dict(zip(("name", "sha256"), self.accounts, strict=True))} if self.accounts else {}
+        files_of_lists = {"accounts": self.accounts, "leavers": self.leavers, "people": self.people}
+        listed = {name: dict(zip(("name", "sha256"), one, strict=True)) for name, one in files_of_lists.items() if one}
         age = {} if self.max_report_age is None else {"max_report_age": self.max_report_age}
         hidden = {"pseudonyms": self.pseudonyms} if self.pseudonyms else {}
         return times | sizes | ({} if self.trend else {"trend": False}) | files | listed | age | hidden
@@ -124,10 +129,17 @@ class Settings:
             tuple(GivenTime(one["pattern"], datetime.fromisoformat(one["at"])) for one in facts.get("captured_at", ())),
             Limits(facts.get("max_file_size", DEFAULT.largest)),
             facts.get("trend", True),
-            (facts["accounts"]["name"], facts["accounts"]["sha256"]) if "accounts" in facts else None,
+            _listed(facts, "accounts"),
             facts.get("max_report_age"),
+            _listed(facts, "leavers"),
+            _listed(facts, "people"),
             facts.get("pseudonyms"),
         )
+
+
+def _listed(facts: Mapping[str, Any], name: str) -> tuple[str, str] | None:
+    """Return the file of a list that was given, and the SHA-256 of it."""
+    return (facts[name]["name"], facts[name]["sha256"]) if name in facts else None
 
 
 def _framework_of(facts: Mapping[str, Any]) -> Framework | None:

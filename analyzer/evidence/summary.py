@@ -12,7 +12,7 @@ import pandas as pd
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Met, Outcome, Reason, Status
-from analyzer.evidence.counted import UNKNOWN_ACCOUNT, Findings
+from analyzer.evidence.counted import UNKNOWN_ACCOUNT, Findings, counted_by
 from analyzer.evidence.coverage import coverage_facts, missing_accounts, missing_in_words, names_of
 from analyzer.evidence.keys import keys_of
 from analyzer.evidence.plain import iso, plain_rows
@@ -82,6 +82,8 @@ class Summary(WithIssues):
     coverage: pa.Table | None = field(default=None, kw_only=True)
     """What was received of the accounts that ought to be there (columns: `schema.COVERAGE_OF_AUDIT`), where a list of
     them was given."""
+    compared: Mapping[str, Mapping[str, int]] = field(default_factory=dict, kw_only=True)
+    """By list of people that was given, how many of its rows and of the users came to what (see `people.Match`)."""
     tables: Tables | None = field(default=None, kw_only=True, repr=False, compare=False)
     """The tables that were left, for what is not counted beforehand."""
 
@@ -302,7 +304,7 @@ class Summary(WithIssues):
     def counts(self) -> pd.DataFrame:
         """Credentials by kind (password, access_key) and outcome (all of `Outcome`), as whole numbers."""
         found = counts_of(self.tallies, Tally.CREDENTIALS)
-        return _counted_by(found["kind"], found["status"], found["count"]).reindex(
+        return counted_by(found["kind"], found["status"], found["count"]).reindex(
             index=list(JUDGED_KINDS), columns=list(Outcome), fill_value=0
         )
 
@@ -415,8 +417,10 @@ class Summary(WithIssues):
 
     @property
     def _optional_facts(self) -> dict[str, Any]:
-        """What there is only with an earlier snapshot, and with a list of accounts."""
-        return self._trend_facts | coverage_facts(self.coverage)
+        """What there is only with an earlier snapshot, and with lists of accounts and people."""
+        return (
+            self._trend_facts | coverage_facts(self.coverage) | {name: dict(one) for name, one in self.compared.items()}
+        )
 
     @property
     def _account_facts(self) -> dict[str, Any]:
@@ -483,15 +487,6 @@ class Summary(WithIssues):
             ]
             for account, column in zip(self.accounts, counts, strict=True)
         }
-
-
-def _counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[Any]) -> pd.DataFrame:
-    """Return sums of counts as a table."""
-    row, row_names = pd.factorize(rows, sort=True)
-    column, column_names = pd.factorize(columns, sort=True)
-    sums = np.zeros((len(row_names), len(column_names)), np.int64)
-    np.add.at(sums, (row, column), count.to_numpy())
-    return pd.DataFrame(sums, index=row_names, columns=column_names)
 
 
 def _rows(counts: Mapping[str, npt.NDArray[np.int64]] | pd.DataFrame) -> list[dict[str, int]]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
-from analyzer.controls.vocabulary import JUDGED_KINDS, Reason, Status
+from analyzer.controls.vocabulary import Reason, Status
 from analyzer.evidence.checks import comes_due_once
 from analyzer.evidence.schema import TALLIES
 from analyzer.judging.staleness import EXACT
@@ -46,7 +46,7 @@ class Tally(StrEnum):
     FINDINGS = "findings"
     """Findings by `control, requirement, account_id, status, reason, waiver`."""
     CREDENTIALS = "credentials"
-    """Passwords and access keys by `kind`, and `status`: what became of them (see `Outcome`)."""
+    """Credentials by `kind`, and `status`: what became of them (see `Outcome`)."""
     USERS = "users"
     """Rows of reports by `account_id`, and `kind`: root or user."""
     OPEN = "open"
@@ -201,7 +201,7 @@ def _counted(**columns: tuple[Whole, Sequence[Any]]) -> Columns:
 def _of_credentials(credentials: pa.Table) -> Columns:
     kind, kinds = codes_and_texts(credentials["kind"])
     outcome, outcomes = codes_and_texts(credentials["outcome"])
-    known = (outcome >= 0) & np.array([*(one in JUDGED_KINDS for one in kinds), False])[kind]
+    known = outcome >= 0
     return _counted(kind=(kind[known], kinds), status=(outcome[known], outcomes))
 
 

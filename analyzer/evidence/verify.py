@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import InputError, UsageError
-from analyzer.evidence.folder import Standing, in_one_state
+from analyzer.evidence.folder import in_one_state
+from analyzer.evidence.owner import Standing
 from analyzer.evidence.seal import (
     MANIFEST,
     RENDERED,

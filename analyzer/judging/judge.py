@@ -264,5 +264,6 @@ def _verdicts(  # noqa: PLR0913 - the columns it is made of
         np.full(len(status), NO_TIME)
         if ruling.fails_at is None
         else np.where(status == Status.PASS.code, ruling.fails_at, NO_TIME),
+        np.full(len(status), NO_TIME) if ruling.used is None else ruling.used,
     )
     return found if ruling.concerned.all() else found.take(ruling.concerned)

@@ -13,6 +13,7 @@ import numpy as np
 
 from analyzer.controls.vocabulary import Reason
 from analyzer.judging import rules_of_root as of_root
+from analyzer.judging.rules_of_leavers import leaver
 from analyzer.judging.rulings import KEYS, active_in, by_flags, by_instant, either
 from analyzer.judging.staleness import BASIS_CODES, first_that_holds, is_because, slot_basis
 from analyzer.judging.subjects import Ruling
@@ -266,6 +267,7 @@ RULES: Final[Mapping[str, Callable[..., Ruling]]] = {
         more_credentials,
         password_and_keys,
         console_user,
+        leaver,
         of_root.root_key,
         of_root.root_certificate,
         of_root.root_credentials,

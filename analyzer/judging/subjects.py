@@ -33,7 +33,8 @@ class Ruling:
     in microseconds that the basis gives; `aged` says where the days since then are an age and not an idle time. Rows
     that are not `concerned` are no subjects of the control. `span` are days that count in place of those since `time`,
     where a rule looks at a span that ends elsewhere. `fails_at` is the instant in microseconds from which a row that
-    passes fails if nothing changes (`NO_TIME`: never); it has no meaning for other rows.
+    passes fails if nothing changes (`NO_TIME`: never); it has no meaning for other rows. `used` is the instant of last
+    use in microseconds where the message names it beside `time` (`NO_TIME`: it does not).
     """
 
     fails: Truth
@@ -44,6 +45,7 @@ class Ruling:
     concerned: Flags
     span: npt.NDArray[np.int32] | None = None
     fails_at: Micros | None = None
+    used: Micros | None = None
 
 
 class Instants:

@@ -31,7 +31,8 @@ class Verdicts:
     and `reason` are codes of `Status` and `Reason`, `basis` one of `staleness.BASES` (-1: none). `time` is the instant
     that the basis gives, in microseconds (`NO_TIME`: none); `aged` says where the days since are an age and not an idle
     time; `span` are the days of a span that counts in their place (-1: none does). `fails_at` is the instant in
-    microseconds from which what passes fails if nothing changes (`NO_TIME`: never, or it does not pass).
+    microseconds from which what passes fails if nothing changes (`NO_TIME`: never, or it does not pass). `used` is the
+    instant of last use where the message names it beside `time` (`NO_TIME`: it does not).
     """
 
     chosen: npt.NDArray[np.int16]
@@ -46,6 +47,7 @@ class Verdicts:
     aged: npt.NDArray[np.bool_]
     span: npt.NDArray[np.int32]
     fails_at: npt.NDArray[np.int64]
+    used: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.user_row)
@@ -71,6 +73,7 @@ class Verdicts:
             time=np.where(here, NO_TIME, self.time),
             aged=self.aged & ~here,
             fails_at=np.where(here, NO_TIME, self.fails_at),
+            used=np.where(here, NO_TIME, self.used),
         )
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Verdicts:

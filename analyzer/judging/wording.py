@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import BOUNDED, Reason
 from analyzer.judging.staleness import is_because
-from analyzer.reading.columns import times_from
+from analyzer.reading.columns import NO_TIME, numbered, times_from
 from analyzer.reading.layout import Kind
 from analyzer.reading.times import DAY
 
@@ -80,6 +80,12 @@ WORDS: Final[Mapping[Reason, str | Mapping[Kind, str]]] = {
     Reason.ROOT_NOT_IN_REPORT: "the report has no row of root",
     Reason.COLUMN_NOT_IN_REPORT: "the report has no column additional_credentials_info",
     Reason.ORDER_UNKNOWN: "another report has mostly the same users, and which of the two is newer is not known",
+    Reason.LEFT_AND_USED: "its user left on {date}; used after that, last on {used}",
+    Reason.LEFT_NOT_USED: "its user left on {date}; not used after that",
+    Reason.LEFT_USE_UNKNOWN: "its user left on {date}; not known whether it was used after that",
+    Reason.LEAVES_LATER: "its user leaves on {date}",
+    Reason.NOT_A_LEAVER: "its user is not in the list of leavers",
+    Reason.PERSON_UNCLEAR: "not known whether its user left: the list of leavers does not fit exactly one user",
 }
 _UNDATED: Final = {
     # Where the text above asks for a date and none is known.
@@ -93,6 +99,7 @@ _UNDATED: Final = {
     Reason.PASSWORDS_STAY: "passwords do not expire",
 }
 _PLACES: Final = ("{when}", "{date}")
+_USED: Final = "{used}"
 
 
 def messages(
@@ -111,6 +118,8 @@ def _alike(verdicts: Verdicts, days: npt.NDArray[np.int32]) -> tuple[npt.NDArray
     """Return the first of the verdicts whose words are alike, and for each verdict which of them it is like."""
     # Where there is no time, a day before all others.
     key = _form(verdicts, np.maximum(verdicts.time // DAY, -_MOST_DAYS)) * _MOST_DAYS + days
+    if (verdicts.used != NO_TIME).any():
+        key = numbered(key, verdicts.used // DAY)
     which, distinct = pd.factorize(key)
     first = np.empty(len(distinct), np.int64)
     first[which[::-1]] = np.arange(len(which))[::-1]
@@ -135,16 +144,17 @@ def _explain(
     reasons, reason = list(Reason), verdicts.reason
     forms = [_split(_text(one, kind, words)) for words in own for one in reasons for kind in Kind]
     form = pa.array(_form(verdicts))
-    heads, tails, dated, counted = (pa.array(column).take(form) for column in zip(*forms, strict=True))
+    heads, middles, tails, dated, counted = (pa.array(column).take(form) for column in zip(*forms, strict=True))
     bounded = is_because(reason, *BOUNDED)
-    time = times_from(verdicts.time).cast(pa.date32()).cast(pa.string())
+    time, used = (times_from(one).cast(pa.date32()).cast(pa.string()) for one in (verdicts.time, verdicts.used))
     spans = pc.binary_join_element_wise(
         pa.array([", ", ", at most "]).take(pa.array(bounded.astype(np.int8))),
         pa.array(days).cast(pa.string()),
         pa.array([" days", " day"]).take(pa.array((days == 1).astype(np.int8))),
         "",
     )
-    with_date = pc.binary_join_element_wise(heads, time, pc.if_else(counted, spans, ""), tails, "")
+    used = pc.coalesce(used, "")
+    with_date = pc.binary_join_element_wise(heads, time, pc.if_else(counted, spans, ""), middles, used, tails, "")
     undated = pa.array([_UNDATED.get(one, "") for one in reasons]).take(pa.array(reason))
     return pc.if_else(dated, pc.coalesce(with_date, undated), heads)
 
@@ -158,10 +168,14 @@ def _text(reason: Reason, kind: Kind, own: Mapping[Reason, str | Mapping[Kind, s
     return ""
 
 
-def _split(text: str) -> tuple[str, str, bool, bool]:
-    """Return what stands before and after the date, whether there is one, and whether the days follow it."""
+def _split(text: str) -> tuple[str, str, str, bool, bool]:
+    """Return what stands before the date, between it and the last use, and behind that.
+
+    Also whether there is a date, and whether the days follow it.
+    """
     for place in _PLACES:
         if place in text:
-            head, _, tail = text.partition(place)
-            return head, tail, True, place == "{when}"
-    return text, "", False, False
+            head, _, rest = text.partition(place)
+            middle, _, tail = rest.partition(_USED)
+            return head, middle, tail, True, place == "{when}"
+    return text, "", "", False, False

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Result
 from analyzer.engine import SILENT
+from analyzer.errors import UsageError
 from analyzer.evidence import storage
 from analyzer.evidence.coverage import coverage_table, note_coverage
 from analyzer.evidence.due import comes_due, due_by_check, soonest_first
 from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest
+from analyzer.evidence.people import counts_by_match, note_people, people_table
 from analyzer.evidence.pseudonymous import settings_under
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
@@ -21,19 +23,31 @@ from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import joined, of_issues
 from analyzer.evidence.worst import notable
 from analyzer.evidence.writer import put_tables
+from analyzer.judging.people import Lookup
 from analyzer.judging.waivers import describe_waivers
-from analyzer.pipeline.leaving import Run, evidence_place, finish, left_at, left_out, remove_unlisted, sealed, table_of
+from analyzer.pipeline.leaving import (
+    Run,
+    carried,
+    evidence_place,
+    finish,
+    left_at,
+    left_out,
+    remove_unlisted,
+    sealed,
+    table_of,
+)
 from analyzer.pipeline.road import LOCAL, Engine, Road, judged_together
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, Limits
 from analyzer.rendering.registry import TABLES, default_formats, require_no_names, tables_needed
 from analyzer.rendering.render import Options
-from analyzer.survey.pseudonymous import organization_under
+from analyzer.survey.people import PeopleLists
+from analyzer.survey.pseudonymous import organization_under, people_under
 from analyzer.survey.selection import everything_in_order, select
 from analyzer.survey.spool import NAME as SPOOL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -62,6 +76,7 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     options: Options = Options(),  # noqa: B008 - frozen
     where: Engine = LOCAL,
     organization: Organization | None = None,
+    lists: PeopleLists = PeopleLists(),  # noqa: B008 - frozen
     pseudonyms: Pseudonyms | None = None,
     with_worst: bool = True,
     with_due: bool = False,
@@ -69,17 +84,18 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
 ) -> Run[Summary]:
     """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
 
-    `organization` lists the accounts that ought to be there. With `pseudonyms`, all but errors has them in the place of
-    names. `tables` are left whatever the formats; `with_worst` has the `notable` findings of the run picked out, and
-    together with `with_due` what comes due as well. Raises InputError where nothing is left to judge or a reference
-    instant is missing, and OutputError where `output` cannot be written or holds what credreport did not write.
+    `organization` lists the accounts that ought to be there, `lists` the people with whom users are compared. With
+    `pseudonyms`, all but errors has them in the place of names. `tables` are left whatever the formats; `with_worst`
+    has the `notable` findings of the run picked out, and with `with_due` what comes due as well. Raises InputError
+    where nothing is left to judge or a reference instant is missing, UsageError for what cannot do without names, and
+    OutputError where `output` cannot be written or holds what credreport did not write.
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     size, given = judged_together(len(settings.checklist.checks)), settings
     if pseudonyms is not None:
-        settings, organization, pseudonyms = _under(pseudonyms, given, organization, formats)
+        settings, organization, pseudonyms = _under(pseudonyms, given, organization, formats, options)
     with (
-        evidence_place(output) as place,
+        evidence_place(output, options.marks) as place,
         where.road_for(place, given, progress, size=size, pseudonyms=pseudonyms) as road,
     ):
         writer = where.writer(place, [name for name in TABLES if name in wanted])
@@ -87,7 +103,7 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
             # What is known of tens of thousands of reports goes as soon as it is written down.
             evidence, manifested = _evidence(
                 place,
-                *judge_reports(road, road.survey(paths, left_out(output)), settings, writer, organization),
+                judge_reports(road, road.survey(paths, left_out(output)), settings, writer, organization, lists),
                 tables,
             )
         except BaseException:
@@ -95,23 +111,25 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
             raise
         storage.remove(place, SPOOL)
         files = finish(evidence, manifested, place, formats, options, progress)
-        days = options.due_within if with_due else None
-        worst = _notable(evidence, days) if with_worst else {}
-        found = Run(
-            output, files, evidence.summary, to_pandas(evidence.table("issues")), worst, left_at(evidence, output)
-        )
+        worst = _notable(evidence, options.due_within if with_due else None) if with_worst else {}
+        issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, place)
+        found = Run(output, files, evidence.summary, issues, worst, left_at(evidence, output), carried=marks)
         remove_unlisted(evidence)
     return found
 
 
 def _under(
-    pseudonyms: Pseudonyms, settings: Settings, organization: Organization | None, formats: Sequence[str]
+    pseudonyms: Pseudonyms,
+    settings: Settings,
+    organization: Organization | None,
+    formats: Sequence[str],
+    options: Options,
 ) -> tuple[Settings, Organization | None, Pseudonyms]:
-    """Return settings and list under pseudonyms, and these with the patterns of the policy that they stand for.
+    """Return settings and list under pseudonyms, and these with what of names is needed to judge by them.
 
-    Raises UsageError for a format that needs names, and for settings that cannot do without them.
+    Raises UsageError for what needs names, or may hold some.
     """
-    require_no_names(formats)
+    require_no_names(formats, carries_over=options.marks is not None)
     shown, found = settings_under(pseudonyms, settings)
     return shown, organization and organization_under(pseudonyms, organization), found
 
@@ -124,12 +142,38 @@ def _notable(evidence: EvidenceSet, days: int | None) -> dict[str, tuple[pa.Tabl
     return notable(evidence, checklist, (soonest_first(), comes_due(checklist, days)))
 
 
-def judge_reports(
-    road: Road, survey: Survey, settings: Settings, writer: Writer, organization: Organization | None = None
-) -> tuple[Summary, list[Row], list[Output]]:
-    """Judge the reports of a survey; return the summary, the data issues, and the files of the tables."""
-    account_id = road.looking.account_id
-    judging = Judging(settings, account_id, _trend_of, tuple(name for name in JUDGED_TABLES if name in writer.tables))
+class Judged(NamedTuple):
+    """What judging reports gives beside the tables that were written: `files` are theirs.
+
+    `compared` has the table of each list of people that was given, by name (columns: `analyzer.evidence.people.LISTS`).
+    """
+
+    summary: Summary
+    issues: list[Row]
+    files: list[Output]
+    compared: dict[str, pa.Table]
+
+
+def judge_reports(  # noqa: PLR0913 - what is read, how it is judged, and the lists beside it
+    road: Road,
+    survey: Survey,
+    settings: Settings,
+    writer: Writer,
+    organization: Organization | None = None,
+    lists: PeopleLists = PeopleLists(),  # noqa: B008 - frozen
+) -> Judged:
+    """Judge the reports of a survey. Raises UsageError where a control needs a list that is not given.
+
+    `settings` and `organization` have the pseudonyms of the road already, `lists` have the names.
+    """
+    needed = [one.control for one in settings.checklist.checks if one.control.needs]
+    if needed and lists.leavers is None:
+        raise UsageError(f"{needed[0].id} is judged only with {needed[0].needs} FILE", "give the list of leavers")
+    lookups = {name: Lookup.of(one, road.pseudonyms) for name, one in lists.given.items()}
+    if road.pseudonyms is not None:
+        lists = people_under(road.pseudonyms, lists)  # users have been compared with the names, by what is in `lookups`
+    wanted = tuple(name for name in JUDGED_TABLES if name in writer.tables)
+    judging = Judging(settings, road.looking.account_id, _trend_of, wanted, lookups)
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot, trend=settings.trend)
     task = partial(_judge_and_write, judging, writer)
     found = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)
@@ -142,12 +186,27 @@ def judge_reports(
     if organization is not None:
         coverage = coverage_table(organization, counted.inputs, settings)
         note_coverage(coverage, organization, log)
+    compared = _compared(lists, found.found, log)
     if "issues" in writer.tables:
         writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
-    tallies = joined([counted.tallies, of_issues(log.rows)])
-    trend = _joined_trends(found.found) if found.found else None
-    summary = Summary(settings, counted.inputs, tallies, trend=trend, coverage=coverage)
-    return summary, log.rows, writer.close(found.outputs)
+    summary = Summary(
+        settings,
+        counted.inputs,
+        joined([counted.tallies, of_issues(log.rows)]),
+        trend=_joined_trends([one["trend"] for one in found.found if "trend" in one]),
+        coverage=coverage,
+        compared={name: counts_by_match([table]) for name, table in compared.items()},
+    )
+    return Judged(summary, log.rows, writer.close(found.outputs), compared)
+
+
+def _compared(lists: PeopleLists, found: Sequence[Mapping[str, pa.Table]], log: IssueLog) -> dict[str, pa.Table]:
+    """Return the table of each list of people, from what was `found` in batches; what does not match goes to `log`."""
+    tables = {}
+    for name, one in lists.given.items():
+        tables[name] = people_table(name, one, [batch[name] for batch in found if name in batch])
+        note_people(name, one, tables[name], log)
+    return tables
 
 
 def _trend_of(checklist: Checklist, tables: Tables, is_new: Flags) -> pa.Table:
@@ -157,25 +216,27 @@ def _trend_of(checklist: Checklist, tables: Tables, is_new: Flags) -> pa.Table:
     return trend_of(checklist, tables, is_new)
 
 
-def _joined_trends(parts: Sequence[pa.Table]) -> pa.Table:
+def _joined_trends(parts: Sequence[pa.Table]) -> pa.Table | None:
+    if not parts:
+        return None
     from analyzer.history.events import joined_trends  # noqa: PLC0415
 
     return joined_trends(parts)
 
 
-def _evidence(
-    place: str, summary: Summary, issues: Sequence[Row], outputs: Sequence[Output], tables: Sequence[str]
-) -> tuple[EvidenceSet, bytes]:
+def _evidence(place: str, judged: Judged, tables: Sequence[str]) -> tuple[EvidenceSet, bytes]:
     """Write what is counted; return the set of all tables, and the bytes of the manifest of those that are left."""
+    summary = judged.summary
     counts = {"tallies": summary.tallies} | ({} if summary.trend is None else {"trend": summary.trend})
     if summary.coverage is not None:
         counts["coverage"] = summary.coverage
     if summary.requirements:
         counts["requirements"] = requirements_table(summary.requirements, summary.accounts)
-    outputs = [*outputs, *put_tables(place, counts)]
+    counts |= judged.compared
+    outputs = [*judged.files, *put_tables(place, counts)]
     outputs.sort(key=lambda one: ([*TABLES, *counts].index(table_of(one)), one["name"]))
     left = {*tables, *counts}
-    document = manifest("audit", audit_facts(summary, issues), [one for one in outputs if table_of(one) in left])
+    document = manifest("audit", audit_facts(summary, judged.issues), [one for one in outputs if table_of(one) in left])
     others = [one["name"] for one in outputs if table_of(one) not in left]
     return sealed(place, document, others, summary.inputs)
 

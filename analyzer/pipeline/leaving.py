@@ -12,7 +12,9 @@ from analyzer.evidence import folder as folders
 from analyzer.evidence import storage
 from analyzer.evidence.manifest import rendered
 from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.owner import EVIDENCE, evidence_with_changes
 from analyzer.evidence.seal import MANIFEST, RENDERED, own_digest, seal
+from analyzer.rendering.marks import WORKBOOK, CarriedOver
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
 from analyzer.survey.files import is_url
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from analyzer.engine import Progress
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
+    from analyzer.evidence.owner import Owner
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.writer import Output
+    from analyzer.rendering.marks import Marks
 
 
 Answer = TypeVar("Answer", "Summary", "History", "Comparison")
@@ -36,10 +40,14 @@ Answer = TypeVar("Answer", "Summary", "History", "Comparison")
 
 @dataclass(frozen=True)
 class Left:
-    """What a run left in `folder` (a path or URL): `files` are relative to it, in the order of their making."""
+    """What a run left in `folder` (a path or URL): `files` are relative to it, in the order of their making.
+
+    `carried` says what became of the marks of reviewers, where some were given.
+    """
 
     folder: str
     files: list[str]
+    carried: CarriedOver | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -57,10 +65,13 @@ class Run(Left, Generic[Answer]):
 
 
 @contextmanager
-def evidence_place(output: str) -> Iterator[str]:
-    """Yield the place where a set is made: a folder that is swapped in as a whole, or a URL that must hold nothing."""
+def evidence_place(output: str, marks: Marks | None = None) -> Iterator[str]:
+    """Yield the place where a set is made: a folder that is swapped in as a whole, or a URL that must hold nothing.
+
+    A workbook in that folder from which `marks` were read may have changed since it was written.
+    """
     if not is_url(output):
-        with folders.replaced(Path(output)) as staging:
+        with folders.replaced(Path(output), owner_with(marks, Path(output))) as staging:
             yield str(staging)
         return
     storage.require_empty(output)
@@ -71,6 +82,18 @@ def evidence_place(output: str) -> Iterator[str]:
         if isinstance(error, OSError):
             raise folders.cannot_write(output, error) from error
         raise
+
+
+def owner_with(marks: Marks | None, folder: Path) -> Owner:
+    """Return the owner of a folder whose workbook reviewers may have filled in, if the marks were read from it."""
+    if marks is None or Path(marks.name).resolve().parent != folder.resolve():
+        return EVIDENCE
+    return evidence_with_changes({Path(marks.name).name: marks.sha256})
+
+
+def carried(marks: Marks | None, place: str) -> CarriedOver | None:
+    """Return what became of marks in the workbook at a place, where some were given."""
+    return None if marks is None else CarriedOver.to(Path(place) / WORKBOOK, marks)
 
 
 def left_out(output: str) -> Path | None:

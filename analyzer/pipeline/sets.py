@@ -16,7 +16,7 @@ from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered
 from analyzer.evidence.worst import first_rows, worst_first
-from analyzer.pipeline.leaving import Left, describe_renderings
+from analyzer.pipeline.leaving import Left, carried, describe_renderings, owner_with
 from analyzer.rendering.registry import formats_of, require_no_names, tables_needed
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
@@ -58,24 +58,25 @@ def render(
     """Render an evidence set in formats, beside what was rendered before, or into `output`, a copy of the set.
 
     Raises InputError where `folder` holds no evidence set of this version, where its tables are not those of its
-    manifest, or where a table that a format needs was left out, and UsageError for a format that needs names where the
-    set has pseudonyms.
+    manifest, or where a table that a format needs was left out, and UsageError for a format that needs names, or
+    marks of reviewers, which may hold some, where the set has pseudonyms.
     """
     evidence = EvidenceSet.of(str(folder), read_manifest(folder))
     if evidence.pseudonyms:
-        require_no_names(formats)
+        require_no_names(formats, carries_over=options.marks is not None)
     _require_whole(evidence, folder, formats)
     if output is not None and output.resolve() == folder.resolve():
         output = None
     kept = [] if output else _renderings(evidence, folder, formats)
     stays = [MANIFEST, *(str(one["name"]) for one in (*evidence.manifest["outputs"], *kept))]
-    with folders.replaced(output or folder) as staging:
+    with folders.replaced(output or folder, owner_with(options.marks, output or folder)) as staging:
         for name in stays:
             _bring_along(folder / name, staging / name, moves=output is None)
         outputs = render_formats(evidence, staging, formats, options, progress)
         describe_renderings(str(staging), evidence, options, [*kept, *outputs])
+        marks = carried(options.marks, str(staging))
     described = [RENDERED] if kept or outputs else []
-    return Left(str(output or folder), [*(str(one["name"]) for one in outputs), *described])
+    return Left(str(output or folder), [*(str(one["name"]) for one in outputs), *described], carried=marks)
 
 
 @dataclass(frozen=True)

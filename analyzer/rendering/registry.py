@@ -104,8 +104,16 @@ def tables_needed(kind: str, names: Sequence[str]) -> set[str]:
     return {table for one in chosen(kind, names) for table in one.needs[kind]}
 
 
-def require_no_names(names: Sequence[str]) -> None:
-    """Raise UsageError where one of the formats of these names is of no use with pseudonyms."""
+def require_no_names(names: Sequence[str], *, carries_over: bool = False) -> None:
+    """Raise UsageError where one of the formats of these names is of no use with pseudonyms.
+
+    `carries_over` says that what reviewers wrote into an earlier workbook is to be in the new one: it may hold names.
+    """
+    if carries_over:
+        raise UsageError(
+            "--carry-over with pseudonyms: what reviewers wrote in the earlier workbook may hold names",
+            "leave --carry-over out, or run audit without --pseudonyms for those who may see names",
+        )
     for one in FORMATS:
         if one.name in names and one.needs_names:
             raise UsageError(

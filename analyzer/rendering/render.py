@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.writer import Output
     from analyzer.rendering.beside import Helper
+    from analyzer.rendering.marks import Marks
     from analyzer.rendering.registry import Format
 
 
@@ -26,18 +27,21 @@ if TYPE_CHECKING:
 class Options:
     """What changes renderings and no table: `workbook_rows` are the most rows that a sheet of the workbook holds.
 
-    `due_within` are the days ahead in which something comes due. `helper` is a process that renders one of the formats;
+    `due_within` are the days ahead in which something comes due. `marks` are what reviewers wrote into an earlier
+    workbook. `helper` is a process that renders one of the formats;
     without, this one renders all of them.
     """
 
     workbook_rows: int = 100_000
     helper: Helper | None = field(default=None, compare=False)
     due_within: int = DUE_WITHIN
+    marks: Marks | None = field(default=None, compare=False)
 
     @property
     def facts(self) -> dict[str, Any]:
         """What makes a difference to the outputs, as plain data."""
-        return {"workbook_rows": self.workbook_rows, "due_within": self.due_within}
+        facts: dict[str, Any] = {"workbook_rows": self.workbook_rows, "due_within": self.due_within}
+        return facts if self.marks is None else facts | {"carried_over": self.marks.facts}
 
 
 class Renderer(Protocol):
@@ -68,7 +72,7 @@ def render(
     # What all of them count with is made once, before they part.
     _ = getattr(evidence, _COUNTED[evidence.kind])
     helper, alone = options.helper, replace(options, helper=None)
-    beside = {} if helper is None else {helper.module: helper.request(evidence, folder, alone)}
+    beside = {} if helper is None else {helper.module: helper.request(evidence, folder, replace(alone, marks=None))}
     with ThreadPoolExecutor(len(wanted)) as threads:
         return [output for outputs in threads.map(rendered, wanted) for output in outputs]
 

@@ -7,9 +7,7 @@ environments are optional. Every error names the file, the line and the column.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import re
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.errors import AccountsError, did_you_mean
 from analyzer.reading.layout import ACCOUNT_ID
+from analyzer.survey.lists import bytes_at, csv_rows, in_order, plain_heading, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -66,25 +65,17 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 STATES: Final = frozenset({"ACTIVE", "PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"})
 """The states of accounts that AWS Organizations knows."""
 _WANTED: Final = "give what `aws organizations list-accounts` prints, or a CSV with a column account"
-_DELIMITERS: Final = (",", ";", "\t")
 _EXAMPLE: Final = "an account is 12 digits, such as 111122223333; a spreadsheet may have cut zeros at its beginning"
 
 
 def read_organization(path: Path) -> Organization:
     """Read a list of accounts. Raises AccountsError for what cannot be read, or is no such list."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise AccountsError(f"--accounts: cannot read {path}: {error.strerror or error}", "check the path") from error
-    return parse_organization(str(path), data)
+    return parse_organization(str(path), bytes_at("--accounts", path, AccountsError))
 
 
 def parse_organization(name: str, data: bytes) -> Organization:
     """Return the list that the bytes of a file are. Raises AccountsError as `read_organization` does."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise AccountsError(f"{name}: not UTF-8: {error}", "save it as UTF-8") from error
+    text = text_of(name, data, AccountsError)
     rows = _of_json(name, text) if text.lstrip()[:1] in {"{", "["} else _of_csv(name, text)
     found: dict[str, tuple[str, ListedAccount]] = {}
     for place, row in rows:
@@ -155,31 +146,26 @@ def _first_text(one: Mapping[str, Any], keys: Iterable[str], place: str) -> str 
 
 def _of_csv(name: str, text: str) -> Iterator[tuple[str, dict[str, str | None]]]:
     """Yield the accounts of a CSV, each with its line."""
-    head = text.partition("\n")[0]
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=head.count), strict=True)
-    columns = _columns(name, next(rows, []))
-    try:
-        for cells in rows:
-            if any(cell.strip() for cell in cells):
-                yield (
-                    str(rows.line_num),
-                    {field: (cells[at].strip() or None) if at < len(cells) else None for field, at in columns.items()},
-                )
-    except csv.Error as error:
-        raise AccountsError(f"{name}:{rows.line_num}: no CSV: {error}", "write it anew as CSV") from error
+    rows = csv_rows(name, text, AccountsError)
+    columns = _columns(name, next(rows, (1, []))[1])
+    for line, cells in rows:
+        yield (
+            str(line),
+            {field: (cells[at] or None) if at < len(cells) else None for field, at in columns.items()},
+        )
 
 
 def _columns(name: str, header: list[str]) -> dict[str, int]:
     """Return where the columns of a CSV are. Raises AccountsError where none holds accounts."""
-    plain = [re.sub(r"[^a-z]", "", one.lower()) for one in header]
+    plain = [plain_heading(one) for one in header]
     columns = {
         field: plain.index(next(one for one in names if one in plain))
         for field, names in _HEADINGS.items()
         if any(one in plain for one in names)
     }
     if "account_id" not in columns:
-        near = did_you_mean("account_id", [one.strip() for one in header])
-        there = ", ".join(one.strip() or "(no name)" for one in header)
+        near = did_you_mean("account_id", header)
+        there = in_order(header)
         raise AccountsError(
             f"{name}:1: no column with accounts{near}; it has {there}",
             "name the column account, account_id or id; others may be name, email, owner, ou, environment and status",

@@ -26,6 +26,7 @@ from analyzer.reading.layout import SLOTS
 from analyzer.reading.normalizing import Tables
 from analyzer.reading.unpivot import unpivot
 from analyzer.survey.organization import STATES
+from analyzer.survey.people import NAMES_COMPARED, PeopleLists, names_compared
 from analyzer.survey.services import SERVICES
 
 if TYPE_CHECKING:
@@ -79,6 +80,25 @@ def organization_under(pseudonyms: Pseudonyms, organization: Organization) -> Or
     )
 
 
+def people_under(pseudonyms: Pseudonyms, lists: PeopleLists) -> PeopleLists:
+    """Return lists of people under pseudonyms, in their order; lines and days stay.
+
+    A user name has the pseudonym of the IAM user of this name.
+    """
+    shown = {}
+    for name, listed in lists.given.items():
+        users = lower_case(pa.chunked_array([[one.user for one in listed.people]], pa.string())).to_pylist()
+        people = tuple(
+            one._replace(
+                user=None if user is None else pseudonyms.user(user),
+                email=None if one.email is None else pseudonyms.of("email", one.email.casefold()),
+            )
+            for one, user in zip(listed.people, users, strict=True)
+        )
+        shown[name] = replace(listed, name=pseudonyms.file(name, listed.name), people=people)
+    return PeopleLists(**shown)
+
+
 def tables_under(pseudonyms: Pseudonyms, tables: Tables) -> tuple[Tables, Alike]:
     """Return the rows of reports under pseudonyms, and which users match the patterns of a policy.
 
@@ -101,6 +121,10 @@ def tables_under(pseudonyms: Pseudonyms, tables: Tables) -> tuple[Tables, Alike]
             shown[str(slot.region)] = _unless_known(pseudonyms, "region", users[slot.region])
         if slot.service in users:
             shown[str(slot.service)] = _unless_known(pseudonyms, "service", users[slot.service])
+    if pseudonyms.with_people:
+        whole, before = names_compared(arrow_of(users["user"]))
+        both = _hashed(pa.chunked_array([whole, before]).combine_chunks(), pseudonyms.user)
+        shown |= dict(zip(NAMES_COMPARED, map(column_of, (both[: len(users)], both[len(users) :])), strict=True))
     users = users.assign(**shown)
     return Tables(users, unpivot(users), tables.reports), names.alike(dict(pseudonyms.patterns))
 

@@ -46,10 +46,12 @@ class Pseudonyms:
 
     `patterns` are what a policy's waivers have in place of user names with wildcards, each with the regular expression
     of the names in lower case that it stands for: which users match is looked up where their names are still known.
+    `with_people` says that users are compared with lists of people: rows get for that what is in `NAMES_COMPARED`.
     """
 
     key: bytes = field(repr=False)
     patterns: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    with_people: bool = False
 
     @property
     def fingerprint(self) -> str:

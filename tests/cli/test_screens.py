@@ -33,7 +33,7 @@ def test_names_are_whole_whatever_the_width(store: Path, tmp_path: Path, columns
         ["store", store],
     ]
     audited, followed, compared, stored = (run(*one, cwd=tmp_path, COLUMNS=columns).stdout for one in commands)
-    for control in BY_ID:
+    for control in (one.id for one in BY_ID.values() if not one.needs):
         assert control in audited
         assert control in followed
     assert "<root_account>" in audited

@@ -25,7 +25,7 @@ from analyzer.reading.layout import COLUMNS
 
 
 def test_the_newest_cis_version_gives_the_numbers_where_none_is_chosen() -> None:
-    checklist = make_checklist(all_controls=True)
+    checklist = make_checklist(all_controls=True, with_leavers=True)
     assert checklist.numbers_of is newest_cis()
     assert [one.control for one in checklist.checks] == list(CONTROLS)
     for one in checklist.checks:
@@ -77,7 +77,7 @@ def test_limits_by_option_policy_benchmark_and_default() -> None:
 
 def test_a_policy_switches_off_what_is_not_asked_for_by_name() -> None:
     policy = Policy("p", "", {control: ControlPolicy(enabled=False) for control in ("root-mfa", "console-mfa")})
-    checklist = make_checklist(policy=policy, all_controls=True)
+    checklist = make_checklist(policy=policy, all_controls=True, with_leavers=True)
     assert checklist.left_out == ("console-mfa", "root-mfa")
     assert len(checklist.checks) == len(CONTROLS) - 2
     assert [one.control.id for one in make_checklist(policy=policy, controls=["root-mfa"]).checks] == ["root-mfa"]
@@ -111,7 +111,7 @@ def test_unknown_names_get_the_nearest_one(options: dict[str, object], message: 
 
 def test_the_list_names_every_control_and_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    text = explaining.list_all(make_checklist(all_controls=True))
+    text = explaining.list_all(make_checklist(all_controls=True, with_leavers=True))
     for control in CONTROLS:
         number = re.escape(next(iter(newest_cis().numbers_of(control.id)), "-"))
         assert re.search(rf"^  {control.id} +{number} ", text, re.MULTILINE)
@@ -138,7 +138,7 @@ def test_a_benchmark_is_listed_requirement_by_requirement(framework: str, monkey
 @pytest.mark.parametrize("control", CONTROLS, ids=list(BY_ID))
 def test_an_explanation_holds_all_of_it(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
-    checklist = make_checklist(controls=[control.id])
+    checklist = make_checklist(controls=[control.id], with_leavers=True)
     words = " ".join(explaining.explain(checklist).split())
     (one,) = checklist.checks
     for text in (one.title, control.applies_to, one.say(control.fails_when), control.rationale, control.remediation):

@@ -17,6 +17,7 @@ import pytest
 from analyzer import pipeline
 from analyzer.errors import OutputError
 from analyzer.evidence import folder as swapping
+from analyzer.evidence import owner
 from analyzer.evidence import schema as tables
 from analyzer.evidence import seal as sealing
 from analyzer.evidence.folder import check, locked, replaced, staged, swap, tidy
@@ -351,7 +352,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(path.name)
         return sealing.digest_of(path)
 
-    monkeypatch.setattr(swapping, "digest_of", digest_of)
+    monkeypatch.setattr(owner, "digest_of", digest_of)
     return names
 
 

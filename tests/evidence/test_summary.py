@@ -242,7 +242,7 @@ def counted_by_hand(found: Audit) -> Counts:
             left = math.ceil((row["fails_at"] - row["as_of"]) / timedelta(days=1))
             counts[keyed(Tally.DUE, control=row["control"], requirement=row["requirement"], due_days=left)] += 1
     for row in rows_of(found, "credentials"):
-        if row["kind"] in JUDGED_KINDS and row["outcome"] is not None:
+        if row["outcome"] is not None:
             counts[keyed(Tally.CREDENTIALS, kind=row["kind"], status=row["outcome"])] += 1
     for row in rows_of(found, "users"):
         kind = "root" if row["is_root"] else "user"

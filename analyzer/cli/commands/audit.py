@@ -12,6 +12,7 @@ from analyzer.cli import values
 from analyzer.cli.ending import Ending, end
 from analyzer.cli.options import (
     AuditEvidence,
+    Comparing,
     Engine,
     ExitZero,
     FailOn,
@@ -121,6 +122,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     paths: Paths,
     *,
     snapshots: Snapshots,
+    comparing: Comparing,
     evidence: AuditEvidence,
     judging: Judging,
     engine: Engine,
@@ -144,22 +146,21 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       aws iam get-credential-report | credreport audit - --format parquet
       credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
     """  # noqa: D301 - \b keeps the examples' lines
-    listed, formats, where = snapshots.organization(), evidence.chosen(), engine.chosen(paths, evidence.output)
-    settings, tables = judging.settings(**snapshots.chosen(listed)), showing.tables(evidence)
-    ending = Ending(values.severity(fail_on), strict, exit_zero)
+    formats, ending = evidence.chosen(), Ending(values.severity(fail_on), strict, exit_zero)
+    where, tables, marks = engine.chosen(paths, evidence.output), showing.tables(evidence), evidence.marks()
+    given = _given(snapshots, comparing, judging)
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
 
     with working("audit", formats, shown=showing.progress) as (bars, beside):
         run = pipeline.audit(
             paths,
-            settings,
-            evidence.output,
+            output=evidence.output,
             formats=formats,
             tables=tables,
-            options=pipeline.Options(evidence.workbook_rows, beside, showing.days_ahead),
+            options=pipeline.Options(evidence.workbook_rows, beside, showing.days_ahead, marks),
             where=pipeline.Engine(*where),
-            organization=listed,
+            **given,
             pseudonyms=evidence.key(paths, quiet=showing.quiet),
             with_worst=showing.progress,
             with_due=showing.lists_due,
@@ -167,3 +168,11 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
         )
     facts, draw = partial(showing.facts, run, ending), partial(showing.draw, run, ending)
     return end(ending.code(run.summary), facts, run, draw, showing, exit_zero=exit_zero, rows=showing.findings(run))
+
+
+def _given(snapshots: Snapshots, comparing: Comparing, judging: Judging) -> dict[str, Any]:
+    """Return the settings of an audit, and the lists that it is given beside the reports, by parameter."""
+    listed, lists = snapshots.organization(), comparing.lists()
+    files = {name: (one.name, one.sha256) for name, one in lists.given.items()}
+    settings = judging.settings(with_leavers=lists.leavers is not None, **snapshots.chosen(listed), **files)
+    return {"settings": settings, "organization": listed, "lists": lists}

@@ -9,7 +9,7 @@ import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import end, show
-from analyzer.cli.options import ROWS_OF_A_SHEET, AsJson, Showing, WorkbookRows
+from analyzer.cli.options import ROWS_OF_A_SHEET, AsJson, CarryOver, Showing, WorkbookRows
 from analyzer.errors import UsageError
 from analyzer.rendering.registry import DUE_WITHIN, FORMATS
 
@@ -43,6 +43,7 @@ def render(  # noqa: PLR0913 - one parameter an option
         int,
         typer.Option(metavar="N", min=1, max=36_500, help="Days ahead for what the workbook and due.ics say is due."),
     ] = DUE_WITHIN,
+    carry_over: CarryOver = None,
     showing: Showing,
 ) -> int:
     """Make a workbook, pictures and the like of an evidence set, without reading or judging any report.
@@ -55,13 +56,14 @@ def render(  # noqa: PLR0913 - one parameter an option
       credreport render credreport-out --format excel --workbook-rows 1000000 -o workbook
     """  # noqa: D301 - \b keeps the examples' lines
     chosen = values.choices("--format", formats, _RENDERED)
+    marks = values.marks(carry_over, chosen)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
     from analyzer.cli.screen.evidence import show_rendered  # noqa: PLC0415
 
     with working("audit", chosen, shown=showing.progress) as (bars, beside):
-        options = pipeline.Options(workbook_rows, beside, due_within)
+        options = pipeline.Options(workbook_rows, beside, due_within, marks)
         left = pipeline.render(folder, chosen, output, options=options, progress=bars)
     return end(0, dict, left, lambda: show_rendered(left), showing)
 

@@ -96,7 +96,11 @@ def list_controls(
     asked = [control] if control else []
     every = not (asked or benchmark)
     checklist = make_checklist(
-        benchmark=values.benchmarks(benchmark), controls=asked, all_controls=every, option="controls"
+        benchmark=values.benchmarks(benchmark),
+        controls=asked,
+        all_controls=every,
+        with_leavers=not benchmark,
+        option="controls",
     )
     if as_json:
         typer.echo(explaining.as_json(checklist) if asked else explaining.list_as_json(checklist))

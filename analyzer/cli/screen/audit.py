@@ -34,6 +34,7 @@ from analyzer.evidence.answer import (
     unknown_age,
 )
 from analyzer.evidence.due import due_by_check, due_in_words
+from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.schema import to_pandas
 from analyzer.evidence.worst import DUE, GRAVE, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
@@ -138,8 +139,12 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due)
         print_line(console, line, style or ("bold" if number == 0 else ""))
     if age := unknown_age(audit):
         print_line(console, age, STYLES[Status.NOT_CHECKED])
+    for line in comparisons_in_words(audit):
+        print_line(console, line)
     if not due.is_listed and due_by_check(audit, due.days):
         print_line(console, f"{due_in_words(audit, due.days)} (--due-within {due.days} lists them).")
+    for line in [] if run.carried is None else run.carried.lines:
+        print_line(console, line)
     print_line(console, ending.reason(audit))
     print_line(console, where_to_look(run))
 

@@ -17,7 +17,10 @@ _MOST_STRATA: Final = 20
 
 def show_rendered(left: Left) -> None:
     """Print what was made, and where it is."""
-    show_files(open_console(), left, "Rendered")
+    console = open_console()
+    for line in [] if left.carried is None else left.carried.lines:
+        print_line(console, line)
+    show_files(console, left, "Rendered")
 
 
 def show_sample(found: Sampled) -> None:

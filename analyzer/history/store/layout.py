@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from analyzer.evidence.folder import Claims, Owner
+from analyzer.evidence.owner import Claims, Owner
 from analyzer.evidence.schema import FEW, ISSUES, USERS
 from analyzer.reading.columns import TIME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from analyzer.evidence.folder import Standing
+    from analyzer.evidence.owner import Standing
 
 SCHEMA_VERSION: Final = 1
 

@@ -100,8 +100,10 @@ def _task(checks: Sequence[Check], findings: list[Fact], waived: Iterable[Fact])
     remedies = " ".join(dict.fromkeys(one.say(one.control.remediation) for one in failed))
     if not any(is_unused(fact) for fact in findings):
         # What is in use, or may be, goes by hand: no check tells who would miss it.
-        is_old = any(one.control.id == "access-key-rotation" for one in failed)
-        return Task(findings, "rotate" if is_old else f"by hand: {remedies}")
+        ids = {one.control.id for one in failed}
+        # The key of a person who left is not to be replaced by another one.
+        is_rotated = "access-key-rotation" in ids and "leaver-credentials" not in ids
+        return Task(findings, "rotate" if is_rotated else f"by hand: {remedies}")
     # Two controls may ask whether it is unused: a waiver from one of them says that it is meant to stay.
     kept = next((f"waiver {fact['waiver']} covers it in part" for fact in waived if is_unused(fact)), None)
     if obstacle := kept or _obstacle(findings[0]):

@@ -1,36 +1,54 @@
-"""`workbook.xlsx`: the answer, the evidence row by row, the method in words and where everything came from."""
+"""`workbook.xlsx`: the workpaper of an audit, and the tables of a history or a comparison."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from analyzer.rendering import registry
+from analyzer.rendering.marks import SHEET, WITHOUT_ROW, WORKBOOK
 from analyzer.rendering.workbook import tables as sheets
-from analyzer.rendering.workbook.engine import ROW_LIMIT, Look, Rows, open_book
-from analyzer.rendering.workbook.matrix import matrix
+from analyzer.rendering.workbook.accounts import accounts_sheet
+from analyzer.rendering.workbook.engine import ROW_LIMIT, Look, Rows, TableSheet, open_book
+from analyzer.rendering.workbook.exceptions import exceptions, marks_without_row, sign_off
 from analyzer.rendering.workbook.measuring import height
 from analyzer.rendering.workbook.method import method
+from analyzer.rendering.workbook.named import Named
 from analyzer.rendering.workbook.provenance import provenance
 from analyzer.rendering.workbook.summary import TITLE, summary_sheet
+from analyzer.rendering.workbook.totals import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.tables import Tables
+    from analyzer.rendering.marks import Marks
     from analyzer.rendering.render import Options
     from analyzer.rendering.workbook.engine import Book
 
 MOST_ROWS: Final = 100_000
 _WIDTH_OF_LINES: Final = 110
+ORDER: Final = (
+    *(SHEET, WITHOUT_ROW, "Users", "Population judged", "Findings", "Requirements", "Accounts", "Coverage"),
+    *("Leavers", "People", "Waivers", "Trend", "Issues", "Method", "Provenance", "Sign-off"),
+)
+"""The sheets behind Summary; one without rows is left out, but for two."""
+_ALWAYS: Final = (SHEET, "Issues")
 
 
 def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     """Write the workbook of an evidence set into `folder` and return its path."""
     if evidence.kind == "audit":
-        return write(evidence.summary, evidence, folder, most_rows=options.workbook_rows, due_within=options.due_within)
+        return write(
+            evidence.summary,
+            evidence,
+            folder / WORKBOOK,
+            most_rows=options.workbook_rows,
+            due_within=options.due_within,
+            marks=options.marks,
+        )
     found = evidence.history if evidence.kind == "history" else evidence.comparison
     names = registry.tables_needed(evidence.kind, ["excel"])
     shown = [name for name in found.tables if name in names]
@@ -40,36 +58,56 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
 def write(  # noqa: PLR0913 - what is written, how much of it, and where
     summary: Summary,
     tables: Tables,
-    folder: Path,
+    path: Path,
     *,
     most_rows: int = MOST_ROWS,
     row_limit: int = ROW_LIMIT,
     due_within: int = registry.DUE_WITHIN,
+    marks: Marks | None = None,
 ) -> list[Path]:
-    """Write `workbook.xlsx` on an audit into `folder` and return its path.
+    """Write the workpaper of an audit to `path` and return it.
 
     `tables` has findings, credentials, users and issues; the workbook shows at most `most_rows` of each, what matters
     most, and says what is left out. What is longer than `row_limit` goes on in further sheets. `due_within` are the
-    days ahead in which something comes due. Raises OSError where the file cannot be written.
+    days ahead in which something comes due; `marks` are what reviewers wrote into an earlier workbook. Raises OSError
+    where the file cannot be written.
     """
-    cuts = sheets.cuts(tables, most_rows)
-    with open_book(folder, TITLE, row_limit) as (book, path):
-        summary_sheet(book, summary, list(cuts.values()), due_within)
-        if summary.requirements:
-            sheets.requirements(book, summary)
-        if len(summary.checklist.checks) > 1:
-            matrix(book, summary)
-        sheets.findings(book, summary, tables, cuts["findings"])
-        if summary.coverage is not None:
-            sheets.coverage(book, summary.coverage)
-        if summary.checklist.policy:
-            sheets.waivers(book, summary)
-        sheets.credentials(book, tables, cuts["credentials"])
-        sheets.users(book, tables, cuts["users"])
-        sheets.issues(book, tables, cuts["issues"])
-        method(book, summary, most_rows)
-        provenance(book, summary)
+    with open_book(path, TITLE, row_limit, protected=True) as book:
+        named = Named(summary)
+        noted, check_of_row, left = exceptions(book, summary, tables, most_rows, named, marks)
+        shown = {one.name: one for one in (noted, *_tables(book, summary, tables, most_rows, named))}
+        if left.num_rows:
+            shown[WITHOUT_ROW] = marks_without_row(left)
+        summary_sheet(book, summary, Shown(shown, row_limit, most_rows, check_of_row), due_within, named)
+        for name in ORDER:
+            if name == "Accounts" and summary.accounts:
+                accounts_sheet(book, summary, named)
+            elif name == "Method":
+                method(book, summary, most_rows)
+            elif name == "Sign-off":
+                sign_off(book)
+            elif name in shown and (shown[name].rows.count or name in _ALWAYS):
+                book.show(shown[name])
     return [path]
+
+
+def _tables(book: Book, summary: Summary, tables: Tables, most: int, named: Named) -> Iterator[TableSheet]:
+    """Yield the sheets that show tables."""
+    yield sheets.users(book, tables, most, named)
+    yield sheets.population(book, summary, tables, most, named)
+    yield sheets.findings(book, summary, tables, most, named)
+    if summary.requirements:
+        yield sheets.requirements(book, summary, named)
+    if summary.coverage is not None:
+        yield sheets.coverage(summary.coverage)
+    for name in summary.compared:
+        yield sheets.people(book, tables, name, most, named)
+    if summary.checklist.policy:
+        yield sheets.waivers(summary)
+    if summary.trend is not None:
+        yield sheets.trend(summary.trend, named)
+    yield sheets.issues(book, tables, most)
+    yield provenance(book, summary)
 
 
 def write_tables(  # noqa: PLR0913 - a summary, and tables
@@ -86,12 +124,12 @@ def write_tables(  # noqa: PLR0913 - a summary, and tables
     It has a summary of `title`, `lines` and `method`, and a sheet for each of `tables` by its name in `names`, with
     its `look` where that is given. Raises OSError where the file cannot be written.
     """
-    with open_book(folder, title) as (book, path):
+    path = folder / WORKBOOK
+    with open_book(path, title) as book:
         _lines(book, title, lines, method)
         for name in names:
             rows = Rows.stored(tables, name)
-            columns = next(rows.read()).column_names
-            usual = Look(leading="user" if "user" in columns else None)
+            usual = Look(leading="user" if "user" in rows.columns else None)
             book.table(name.replace("_", " ").capitalize(), rows, look or usual)
     return [path]
 

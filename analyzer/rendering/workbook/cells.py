@@ -6,6 +6,8 @@ data, and a text that a spreadsheet would evaluate once somebody edits its cell 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -21,8 +23,9 @@ _TEXT_LIMIT: Final = 32_767
 _CUT: Final = " … [cut: longer than a cell can hold]"
 _EVALUATED: Final = r"^[=+\-@\t\r]"
 """First characters that make a spreadsheet take an edited text for a formula (OWASP, CSV injection)."""
-_SECONDS_BEFORE_1970: Final = 25_569 * 86_400
+_DAYS_BEFORE_1970: Final = 25_569
 """From Excel's day 0 to 1970."""
+_SECONDS_BEFORE_1970: Final = _DAYS_BEFORE_1970 * 86_400
 _FIRST_DAY: Final = 61
 """1900-03-01: before it Excel counts a day that never was."""
 _LAST_DAY: Final = 2_958_465
@@ -38,18 +41,43 @@ class StyleNumbers(NamedTuple):
     wrapped_guarded: int
     number: int
     time: int
+    by_hand: int
+    by_hand_guarded: int
+    by_hand_date: int
 
 
-def cells(column: pa.Array, styles: StyleNumbers, *, is_wrapped: bool) -> Cells:
-    """Return the cells of a column; texts of a wrapped one are broken into lines."""
+class Use(Enum):
+    """How the cells of a column are used."""
+
+    SHOWN = "shown"
+    WRAPPED = "wrapped"
+    """Their texts are broken into lines."""
+    BY_HAND = "by hand"
+    """Whoever works with the sheet fills them in."""
+
+
+def cells(column: pa.Array, styles: StyleNumbers, use: Use, formulas: pa.Array | None = None) -> Cells:
+    """Return the cells of a column, with the formulas of those that have one."""
+    found = _cells(column, styles, use)
+    return found if formulas is None else replace(found, formulas=formulas)
+
+
+def _cells(column: pa.Array, styles: StyleNumbers, use: Use) -> Cells:
     kind = column.type
+    if pa.types.is_date(kind):
+        days = pc.add(column.cast(pa.int32()), _DAYS_BEFORE_1970)
+        return Cells(days.cast(pa.string()), styles.by_hand_date, is_number=True)
     if pa.types.is_timestamp(kind):
         return _times(column, styles)
     if pa.types.is_boolean(kind):
         return Cells(pc.if_else(column, "true", "false"), styles.text)
     if pa.types.is_integer(kind):
         return Cells(column.cast(pa.string()), styles.number, is_number=True)
-    plain, guarded = (styles.wrapped, styles.wrapped_guarded) if is_wrapped else (styles.text, styles.guarded)
+    plain, guarded = {
+        Use.SHOWN: (styles.text, styles.guarded),
+        Use.WRAPPED: (styles.wrapped, styles.wrapped_guarded),
+        Use.BY_HAND: (styles.by_hand, styles.by_hand_guarded),
+    }[use]
     if pa.types.is_dictionary(kind):
         texts = pa.DictionaryArray.from_arrays(column.indices, _fitted(column.dictionary))
         evaluated = pc.match_substring_regex(texts.dictionary, _EVALUATED).take(texts.indices)

@@ -15,13 +15,13 @@ import pyarrow.compute as pc
 
 from analyzer import __version__
 from analyzer.rendering.workbook import streaming
-from analyzer.rendering.workbook.cells import StyleNumbers, cells
-from analyzer.rendering.workbook.measuring import LINE_HEIGHT, lines, measured
-from analyzer.rendering.workbook.rows import rows_xml
+from analyzer.rendering.workbook.cells import StyleNumbers, Use, cells
+from analyzer.rendering.workbook.measuring import LINE_HEIGHT, SMALL_LINE_HEIGHT, SMALLER, lines, measured
+from analyzer.rendering.workbook.rows import letters, rows_xml
 from analyzer.rendering.workbook.styles import Styles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from xlsxwriter import Workbook
@@ -36,6 +36,8 @@ _BLOCK: Final = 10_000
 """Rows that are made at once,"""
 _BLOCK_BYTES: Final = 1 << 26
 """and the size of their texts."""
+_ALLOWED: Final = {"autofilter": True, "sort": True, "format_cells": True, "format_columns": True, "format_rows": True}
+"""What readers may do in protected sheets beside filling in what is not locked."""
 _MADE: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - any fixed time: equal inputs give equal bytes
 
 
@@ -45,18 +47,24 @@ class Rows:
 
     count: int
     read: Callable[[], Iterator[pa.Table]]
+    columns: tuple[str, ...]
 
     @classmethod
     def of(cls, table: pa.Table) -> Rows:
         """Return the rows of a table in memory."""
-        return cls(table.num_rows, lambda: iter([table]))
+        return cls(table.num_rows, lambda: iter([table]), tuple(table.column_names))
 
     @classmethod
     def stored(cls, tables: Tables, name: str, columns: Sequence[str] | None = None, most: int | None = None) -> Rows:
         """Return the rows of a stored table, the first `most` of them where that is given."""
         every = tables.rows(name)
         count = every if most is None else min(every, most)
-        return cls(count, lambda: _first(tables.batches(name, columns), count))
+        names = columns or next(tables.batches(name)).column_names
+        return cls(count, lambda: _first(tables.batches(name, columns), count), tuple(names))
+
+    def each(self, change: Callable[[pa.Table], pa.Table], columns: Sequence[str]) -> Rows:
+        """Return the rows with each batch changed to one that has these columns."""
+        return Rows(self.count, lambda: map(change, self.read()), tuple(columns))
 
 
 def _first(batches: Iterator[pa.Table], count: int) -> Iterator[pa.Table]:
@@ -75,6 +83,11 @@ class Look:
     One too wide to be read on one printed page names its `leading` column: it is printed `pages_wide` pages wide, with
     the columns up to that one on each. Texts of the columns `wrapped` are broken into lines. The lines of `preface`
     stand above the header. The first `frozen` columns stay where they are when a reader scrolls.
+
+    Readers fill the columns `by_hand` in. `widths` are those of columns in characters, instead of what their texts
+    take. A `small` sheet is printed as large as it is, in 9 points. `formulas` returns for a batch of rows, and the
+    numbers that these have in the sheet (as texts), the formulas of some columns; null where a cell has none. `empty`
+    is shown where there are no rows.
     """
 
     leading: str | None = None
@@ -82,11 +95,39 @@ class Look:
     wrapped: tuple[str, ...] = ()
     preface: tuple[tuple[str, Format], ...] = ()
     frozen: int = 0
+    by_hand: tuple[str, ...] = ()
+    widths: Mapping[str, int] = field(default_factory=dict)
+    small: bool = False
+    empty: str = "none"
+    formulas: Callable[[pa.Table, pa.Array], Mapping[str, pa.Array]] | None = None
 
     @property
     def top(self) -> int:
         """The row of the header (0 is the top one)."""
         return len(self.preface) + 1 if self.preface else 0
+
+
+@dataclass(frozen=True)
+class TableSheet:
+    """A sheet that shows a table, as it will be written: where its columns are is known before."""
+
+    name: str
+    rows: Rows
+    look: Look = field(default_factory=Look)
+    left_out: int = 0
+    """How many rows of the table are not in the sheet."""
+
+    def cells(self, column: str, row_limit: int) -> str | None:
+        """Return the cells of a column as formulas name them; None unless the sheet holds all rows of the table."""
+        if self.left_out or self.rows.count > _room(self.look, row_limit):
+            return None
+        name, first = letters(self.rows.columns.index(column)), self.look.top + 2
+        return f"'{self.name}'!${name}${first}:${name}${first + max(self.rows.count, 1) - 1}"
+
+
+def _room(look: Look, row_limit: int) -> int:
+    """Return how many rows of a table a sheet holds."""
+    return max(row_limit - look.top - 1, 1)
 
 
 @dataclass
@@ -95,6 +136,7 @@ class Book:
 
     workbook: Workbook
     row_limit: int = ROW_LIMIT
+    protected: bool = False
     styles: Styles = field(init=False)
     places: dict[str, streaming.Place] = field(default_factory=dict)
     """Where rows go, by part."""
@@ -102,30 +144,45 @@ class Book:
     def __post_init__(self) -> None:
         self.styles = Styles(self.workbook)
 
-    def sheet(self, name: str, pages_wide: int = 1) -> Worksheet:
-        """Return a new sheet, set up for print: landscape A4, its name and the page number on each page."""
+    def sheet(self, name: str, pages_wide: int | None = 1) -> Worksheet:
+        """Return a new sheet, set up for print: landscape A4, its name and the page number on each page.
+
+        It is made to fit so many pages side by side; with None it is printed as large as it is. Where the workbook is
+        `protected`, cells that are not meant to be filled in are locked, without a password.
+        """
         sheet = self.workbook.add_worksheet(name)
         sheet.set_landscape()
         sheet.set_paper(9)
-        sheet.fit_to_pages(pages_wide, 0)
+        if pages_wide is not None:
+            sheet.fit_to_pages(pages_wide, 0)
+        if self.protected:
+            sheet.protect("", _ALLOWED)
         sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
         sheet.set_footer("&L&A&Rpage &P of &N")
         return sheet
 
     def table(self, name: str, rows: Rows, look: Look | None = None) -> None:
+        """Show a table: see `show`."""
+        self.show(TableSheet(name, rows, look or Look()))
+
+    def show(self, shown: TableSheet) -> None:
         """Show a table with a frozen, filterable header; what passes the row limit goes on in `name (2)` and so on."""
-        look = look or Look()
+        name, rows, look = shown.name, shown.rows, shown.look
         schema, widths = measured(rows.read())
-        columns = [_Column(name, width, name in look.wrapped) for name, width in zip(schema.names, widths, strict=True)]
-        room = max(self.row_limit - look.top - 1, 1)
+        columns = [
+            _Column(name, look.widths.get(name, width), _use(name, look))
+            for name, width in zip(schema.names, widths, strict=True)
+        ]
+        room = _room(look, self.row_limit)
         blocks = _Blocks(rows.read)
+        pages = None if look.small else look.pages_wide if look.leading else 1
         for number, start in enumerate(range(0, max(rows.count, 1), room), start=1):
-            sheet = self.sheet(name if number == 1 else f"{name} ({number})", look.pages_wide if look.leading else 1)
+            sheet = self.sheet(name if number == 1 else f"{name} ({number})", pages)
             count = min(rows.count - start, room)
             self._around(sheet, schema, columns, look, count)
             if count:
-                streaming.mark(sheet, look.top + 1, self.styles.of_cells)
-                xml = partial(_xml, blocks, count, look.top + 1, columns)
+                streaming.mark(sheet, look.top + 1, self.styles.of_cells(small=look.small))
+                xml = partial(_xml, blocks, count, look, columns)
                 place = streaming.Place(look.top + 1, look.top + count, len(columns), xml)
                 self.places[streaming.part_of(len(self.workbook.worksheets()))] = place
 
@@ -135,12 +192,16 @@ class Book:
         if look.leading:
             sheet.repeat_columns(0, schema.names.index(look.leading))
         for position, column in enumerate(columns):
-            sheet.set_column(position, position, column.width)
+            by_hand = self.styles.small_input if look.small else self.styles.input
+            sheet.set_column(position, position, column.width, by_hand if column.use is Use.BY_HAND else None)
         for row, (line, style) in enumerate(look.preface):
             sheet.set_row(row, LINE_HEIGHT + 9 if style is self.styles.title else LINE_HEIGHT)
             sheet.write_string(row, 0, line, style)
+            for position, column in enumerate(columns):
+                if column.use is Use.BY_HAND:  # nobody writes here, whatever the column is for
+                    sheet.write_blank(row, position, None, self.styles.empty)
         sheet.freeze_panes(top + 1, look.frozen)
-        sheet.set_row(top, LINE_HEIGHT + 3)
+        sheet.set_row(top, 2 * LINE_HEIGHT if look.small else LINE_HEIGHT + 3)
         sheet.repeat_rows(top)
         sheet.autofilter(top, 0, last, len(columns) - 1)
         for position, kind in enumerate(schema):
@@ -149,9 +210,10 @@ class Book:
                     rule = {"type": "cell", "criteria": "==", "value": f'"{status}"', "format": fill}
                     sheet.conditional_format(top + 1, position, last, position, rule)
             style = self.styles.number_header if pa.types.is_integer(kind.type) else self.styles.header
+            style = self.styles.small_header if look.small else style
             sheet.write_string(top, position, kind.name, style)
         if not count:
-            sheet.write_string(last, 0, "none", self.styles.text)
+            sheet.write_string(last, 0, look.empty, self.styles.text)
 
 
 @dataclass(frozen=True)
@@ -160,20 +222,31 @@ class _Column:
 
     name: str
     width: int
-    is_wrapped: bool
+    use: Use
+
+
+def _use(name: str, look: Look) -> Use:
+    if name in look.by_hand:
+        return Use.BY_HAND
+    return Use.WRAPPED if name in look.wrapped else Use.SHOWN
 
 
 def _xml(
-    blocks: _Blocks, count: int, first: int, columns: Sequence[_Column], numbers: Sequence[int]
+    blocks: _Blocks, count: int, look: Look, columns: Sequence[_Column], numbers: Sequence[int]
 ) -> Iterator[memoryview]:
-    """Yield the next `count` rows as XML, from row `first` of a sheet on, in the styles of these numbers."""
-    styles = StyleNumbers(*numbers)
+    """Yield the next `count` rows of a sheet as XML, in the styles of these numbers."""
+    styles, first = StyleNumbers(*numbers), look.top + 1
     for block in blocks.take(count):
         arrays = [_whole(column) for column in block.columns]
+        formulas: Mapping[str, pa.Array] = {}
+        if look.formulas is not None:
+            numbered = pa.array(np.arange(first + 1, first + 1 + block.num_rows)).cast(pa.string())
+            formulas = look.formulas(block, numbered)
         shown = [
-            cells(array, styles, is_wrapped=column.is_wrapped) for array, column in zip(arrays, columns, strict=True)
+            cells(array, styles, column.use, formulas.get(column.name))
+            for array, column in zip(arrays, columns, strict=True)
         ]
-        yield rows_xml(first, shown, _heights(arrays, columns))
+        yield rows_xml(first, shown, _heights(arrays, columns, small=look.small))
         first += block.num_rows
 
 
@@ -181,13 +254,20 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return column.unify_dictionaries().combine_chunks()
 
 
-def _heights(arrays: Sequence[pa.Array], columns: Sequence[_Column]) -> np.typing.NDArray[np.int64] | None:
+def _heights(
+    arrays: Sequence[pa.Array], columns: Sequence[_Column], *, small: bool
+) -> np.typing.NDArray[np.int64] | None:
     """Return the heights of rows whose texts are broken, 0 for the usual one; None where no column is wrapped."""
-    needed = [lines(array, column.width) for array, column in zip(arrays, columns, strict=True) if column.is_wrapped]
+    scale, line_height = (SMALLER, SMALL_LINE_HEIGHT) if small else (1, LINE_HEIGHT)
+    needed = [
+        lines(array, int(column.width / scale))
+        for array, column in zip(arrays, columns, strict=True)
+        if column.use is not Use.SHOWN
+    ]
     if not needed:
         return None
     most = np.max(needed, axis=0)
-    return np.where(most > 1, LINE_HEIGHT * most, 0)
+    return np.where(most > 1, line_height * most, 0)
 
 
 class _Blocks:
@@ -230,15 +310,11 @@ def _lengths(values: pa.Array) -> pa.Array:
 
 
 @contextmanager
-def open_book(folder: Path, title: str, row_limit: int = ROW_LIMIT) -> Iterator[tuple[Book, Path]]:
-    """Yield a workbook to fill, and its path `workbook.xlsx` in `folder`, where it is written at the end.
-
-    Raises OSError where it cannot be written.
-    """
+def open_book(path: Path, title: str, row_limit: int = ROW_LIMIT, *, protected: bool = False) -> Iterator[Book]:
+    """Yield a workbook to fill, which is written to `path` at the end. Raises OSError where it cannot be written."""
     from xlsxwriter import Workbook  # noqa: PLC0415 - only this format needs it
     from xlsxwriter.exceptions import XlsxFileError  # noqa: PLC0415
 
-    path = folder / "workbook.xlsx"
     options = {
         "constant_memory": True,
         "strings_to_formulas": False,
@@ -246,14 +322,14 @@ def open_book(folder: Path, title: str, row_limit: int = ROW_LIMIT) -> Iterator[
         "strings_to_numbers": False,
         "nan_inf_to_errors": False,
         # Rows wait here until the end: never outside the private folder, and gone with it if the run fails.
-        "tmpdir": str(folder),
+        "tmpdir": str(path.parent),
     }
     unfilled = BytesIO()
     try:
         with Workbook(unfilled, options) as workbook:
             workbook.set_properties({"title": title, "comments": f"credreport {__version__}", "created": _MADE})
-            book = Book(workbook, row_limit)
-            yield book, path
+            book = Book(workbook, row_limit, protected)
+            yield book
     except XlsxFileError as error:  # of the library's own kind, on a full disk for one
         raise OSError(str(error)) from error
     streaming.fill(unfilled, path, book.places)

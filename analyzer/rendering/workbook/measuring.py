@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 LINE_HEIGHT: Final = 15
+SMALL_LINE_HEIGHT: Final = 12
+SMALLER: Final = 9 / 11
+"""How wide a small character is, as a part of a usual one."""
 MOST_LINES: Final = 27
 """Excel allows no row higher than 409 points."""
 
@@ -70,11 +73,11 @@ def shown_width(texts: pa.Array) -> pa.Array:
 
 def lines(texts: pa.Array, width: int) -> npt.NDArray[np.int64]:
     """Return how many lines each text takes when it is broken in a column of this width; an empty one takes one."""
-    shown = np.asarray(pc.fill_null(shown_width(texts), 0)).astype(np.int64)
-    broken = np.asarray(pc.fill_null(pc.count_substring(texts.cast(pa.string()), "\n"), 0))
+    parts = pc.split_pattern(pc.fill_null(texts.cast(pa.string()), ""), "\n")
+    shown = np.asarray(shown_width(pc.list_flatten(parts))).astype(np.int64)
     needed = np.where(shown <= width - _ROOM, 1, np.ceil(shown / (width * _FILLED)).astype(np.int64))
-    found: npt.NDArray[np.int64] = np.minimum(needed + broken, MOST_LINES)
-    return found
+    found = np.bincount(pc.list_parent_indices(parts), needed, minlength=len(texts)).astype(np.int64)
+    return np.minimum(found, MOST_LINES)
 
 
 def height(text: str, width: int, line_height: int = LINE_HEIGHT) -> int:

@@ -73,7 +73,7 @@ UNUSED_EVIDENCE: Final = (
 CAVEATS: Final = (
     (
         "With the reasons used_after_as_of, last_use_unknown and age_unknown, idle_days in the findings is the "
-        "most it can be, and basis_time the earliest possible. The sheet Credentials gives idle_days only where "
+        "most it can be, and basis_time the earliest possible. Population judged gives idle_days only where "
         "it is known."
     ),
     (
@@ -106,11 +106,24 @@ CAVEATS: Final = (
 )
 HOLDS: Final = (
     (
-        "Each of the sheets Findings, Credentials, Users and Data issues holds at most {most:,} rows (the option "
-        "--workbook-rows). Where a table has more, its first line and the sheet Summary say how many are left out; the "
-        "Parquet file of the same name beside this workbook has them all. Findings keeps what fails and what could not "
-        "be checked first, then what is waived or not applicable, and passes only while there is room; Credentials "
-        "keeps those that fail or could not be checked first, Data issues the gravest, and Users the first rows."
+        "Each sheet with rows of a table holds at most {most:,} of them (the option --workbook-rows). Where a table "
+        "has more, its first line and the sheet Summary say how many are left out; the Parquet file of the same name "
+        "beside this workbook has them all. Findings keeps what fails and what could not be checked first, then what "
+        "is waived or not applicable, and passes only while there is room; Population judged keeps those that fail or "
+        "could not be checked first, Issues the most serious, and Users the first rows."
+    ),
+    (
+        "Population judged has the credentials that unused-credentials judged, or, where it was not among the "
+        "controls, what the first control judged. Summary counts what is out of its scope: inactive credentials, those "
+        "made after the reference instant, root's, and certificates."
+    ),
+    (
+        "Rows of Findings and Population judged with recalculated = yes have formulas: where the reference date or a "
+        "limit on Summary is changed, their days and status follow. Their days are counted from one known instant "
+        "(reasons last_used and never_used, and last_changed where a control asks for the age). Rows with recalculated "
+        "= no keep the result of the run. Where that instant lies after the changed reference date, the row becomes "
+        "not_checked: what was before it is not in the row, and credreport has to judge it anew (--as-of). Messages, "
+        "fails_at and the sheet Exceptions noted are those of the run."
     ),
     (
         "The sheet Users has the columns of the reports as they were read. Why a time is not there (not applicable, no "

@@ -13,7 +13,7 @@ from analyzer import __version__
 from analyzer.evidence.plain import iso
 from analyzer.evidence.schema import TEXT, to_arrow
 from analyzer.reading.columns import TIME
-from analyzer.rendering.workbook.engine import Look, Rows
+from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
 
 if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
@@ -40,8 +40,8 @@ _INPUTS: Final = pa.schema(
 )
 
 
-def provenance(book: Book, summary: Summary) -> None:
-    """Write the sheet."""
+def provenance(book: Book, summary: Summary) -> TableSheet:
+    """Return the sheet."""
     inputs = to_arrow(summary.inputs, _INPUTS)
     judged = inputs.column_names.index("judged")
     inputs = inputs.set_column(judged, "judged", pc.if_else(inputs["judged"], "yes", "no"))
@@ -56,13 +56,14 @@ def provenance(book: Book, summary: Summary) -> None:
         for line in textwrap.wrap(text, _PREFACE_WIDTH, subsequent_indent="    ")
     ]
     preface = (("Provenance", book.styles.title), *((line, book.styles.text) for line in lines))
-    book.table("Provenance", Rows.of(inputs), Look(preface=preface, frozen=1))
+    return TableSheet("Provenance", Rows.of(inputs), Look(preface=preface, frozen=1))
 
 
 def _settings(summary: Summary) -> list[str]:
     """Return what was chosen, a line each."""
     settings, checklist = summary.settings, summary.checklist
     policy = checklist.policy
+    lists = {"leavers": settings.leavers, "people": settings.people}
     return [
         *settings.names_in_words,
         f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
@@ -73,4 +74,5 @@ def _settings(summary: Summary) -> list[str]:
         f"policy: {f'{policy.name}, sha256 {policy.sha256}' if policy else 'none'}",
         f"every-snapshot: {'yes' if settings.every_snapshot else 'no'}",
         f"account-id: {settings.account_id or 'none given'}",
+        *(f"{name}: {one[0]}, sha256 {one[1]}" for name, one in lists.items() if one),
     ]

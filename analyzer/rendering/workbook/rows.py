@@ -25,7 +25,8 @@ class Cells:
     """The cells of a column: texts, or numbers as texts; null for an empty cell.
 
     `style` is a style's number in the workbook. Cells in `others` (a mask) have the style `other`. Where a cell is
-    empty, that of `instead` stands there.
+    empty, that of `instead` stands there. `formulas` (null: none) are this program's own: never made of data. A cell
+    with one has its value as the result.
     """
 
     values: pa.Array
@@ -34,6 +35,7 @@ class Cells:
     others: npt.NDArray[np.bool_] | None = None
     other: int | None = None
     instead: Cells | None = None
+    formulas: pa.Array | None = None
 
 
 def rows_xml(first: int, columns: Sequence[Cells], heights: npt.NDArray[np.int64] | None = None) -> memoryview:
@@ -65,8 +67,14 @@ def _cells(column: Cells, place: str, number: pa.Array) -> pa.Array:
     else:
         before, after = '" t="inlineStr"><is><t', "</t></is></c>"
         values = _escaped(column.values)
-    cells = pc.binary_join_element_wise(f'<c r="{place}', number, '" s="', style, before, values, after, "")
-    return pc.coalesce(cells, "" if column.instead is None else _cells(column.instead, place, number))
+    start = (f'<c r="{place}', number, '" s="', style)
+    cells = pc.binary_join_element_wise(*start, before, values, after, "")
+    cells = pc.coalesce(cells, "" if column.instead is None else _cells(column.instead, place, number))
+    if column.formulas is None:
+        return cells
+    before, results = ('"><f>', values) if column.is_number else ('" t="str"><f>', _entities(column.values))
+    formulas = _entities(column.formulas)
+    return pc.coalesce(pc.binary_join_element_wise(*start, before, formulas, "</f><v>", results, "</v></c>", ""), cells)
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
@@ -79,11 +87,19 @@ def _escaped(texts: pa.Array) -> pa.Array:
         mask[odd] = True
         written_out = [_WRITTEN_OUT.sub(_code, text) for text in texts.take(pa.array(odd)).to_pylist()]
         texts = pc.replace_with_mask(texts, pa.array(mask), pa.array(written_out, pa.string()))
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        texts = pc.replace_substring(texts, sign, entity)
+    texts = _entities(texts)
     # Blanks at the ends of a text, and line breaks, are kept only where the element says so.
     blank = pc.match_substring_regex(texts, r"^\s|\s$|\n")
     return pc.binary_join_element_wise(pc.if_else(blank, ' xml:space="preserve">', ">"), texts, "")
+
+
+def _entities(texts: pa.Array) -> pa.Array:
+    """Return texts with entities in place of the signs that XML gives a meaning to."""
+    if pa.types.is_dictionary(texts.type):
+        return _entities(texts.dictionary).take(texts.indices)
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        texts = pc.replace_substring(texts, sign, entity)
+    return texts
 
 
 def _code(match: re.Match[str]) -> str:

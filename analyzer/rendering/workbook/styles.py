@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
 
 _TIME_FORMAT: Final = 'yyyy-mm-dd hh:mm:ss"Z"'
+_INSTANT_FORMAT: Final = "yyyy-mm-dd hh:mm:ss"
+_DATE_FORMAT: Final = "yyyy-mm-dd"
 
 
 class Styles:
@@ -21,6 +23,7 @@ class Styles:
         add: Callable[[dict[str, Any]], Format] = workbook.add_format
         self.title = add({"bold": True, "font_size": 16})
         self.lead = add({"bold": True, "font_size": 12, "text_wrap": True, **top})
+        self.empty = add({"num_format": "@"})
         self.section = add({"bold": True, "font_size": 12, "top": 1, "top_color": "#7F7F7F"})
         header = {"bold": True, "bg_color": "#E7E6E6", "bottom": 1, **top}
         self.header = add(header)
@@ -34,15 +37,38 @@ class Styles:
         number = {"align": "right", "indent": 1, **top}
         self.number = add({"num_format": "#,##0", **number})
         self.plain_number = add({"num_format": "0", **number})
+        self.wrapped_header = add({**header, "text_wrap": True})
         self.upright = add({**header, "rotation": 90, "valign": "bottom"})
         self.time = add({"num_format": _TIME_FORMAT, "align": "left", **top})
+        small = {"font_size": 9}
+        self.small = add({**small, "num_format": "@", "text_wrap": True, **top})
+        self.small_guarded = add({**small, "num_format": "@", "text_wrap": True, "quote_prefix": True, **top})
+        # What a reader fills in is not locked, and has a frame.
+        frame = {"locked": False, "border": 1, "border_color": "#8EA9DB", **top}
+        self.small_header = add({**header, **small, "text_wrap": True})
+        self.input = add({**frame, "num_format": "@", "text_wrap": True})
+        self.input_guarded = add({**frame, "num_format": "@", "text_wrap": True, "quote_prefix": True})
+        self.input_date = add({**frame, "num_format": _DATE_FORMAT, "align": "left"})
+        self.input_instant = add({**frame, "num_format": _INSTANT_FORMAT, "align": "left"})
+        self.input_number = add({**frame, "num_format": "#,##0", "align": "right", "indent": 1})
+        self.small_input = add({**small, **frame, "num_format": "@", "text_wrap": True})
+        self.small_input_guarded = add({**small, **frame, "num_format": "@", "text_wrap": True, "quote_prefix": True})
+        self.small_input_date = add({**small, **frame, "num_format": _DATE_FORMAT, "align": "left"})
+        self.instant = add({"num_format": _INSTANT_FORMAT, "align": "left", **top})
+        self.link = add({"font_color": "#0563C1", "underline": 1, **top})
+        self.differs = add({"bold": True, "font_color": "#9C0006"})
         self.fills = {
             "fail": add({"bg_color": "#F8D7C4"}),
             "not_checked": add({"bg_color": "#FFF2CC"}),
             "pass": add({"bg_color": "#DCE9F5"}),
         }
 
-    @property
-    def of_cells(self) -> list[Format]:
-        """The styles of a table's cells, in the order of `cells.StyleNumbers`."""
-        return [self.text, self.guarded, self.wrapped, self.wrapped_guarded, self.plain_number, self.time]
+    def of_cells(self, *, small: bool = False) -> list[Format]:
+        """Return the styles of a table's cells, in the order of `cells.StyleNumbers`; `small` ones are for paper."""
+        if small:
+            texts = [self.small, self.small_guarded, self.small, self.small_guarded]
+            by_hand = [self.small_input, self.small_input_guarded, self.small_input_date]
+        else:
+            texts = [self.text, self.guarded, self.wrapped, self.wrapped_guarded]
+            by_hand = [self.input, self.input_guarded, self.input_date]
+        return [*texts, self.plain_number, self.time, *by_hand]

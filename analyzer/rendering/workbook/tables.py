@@ -1,30 +1,38 @@
-"""The sheets that show tables row by row: Requirements, Findings, Waivers, Credentials, Users, Data issues."""
+"""The sheets that show tables row by row, from Users to Issues, as they will be written."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer.controls.vocabulary import Met
+from analyzer.controls.vocabulary import Met, Status
 from analyzer.evidence.coverage import Coverage
+from analyzer.evidence.people import needs_a_look_first
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import TEXT
-from analyzer.evidence.worst import first_rows, gravest_first, open_credentials_first, worst_rows
-from analyzer.reading.columns import codes_in
+from analyzer.evidence.worst import (
+    Choice,
+    first_rows,
+    gravest_first,
+    open_credentials_first,
+    positions_of,
+    worst_first,
+)
+from analyzer.reading.columns import codes_in, has_text
 from analyzer.reading.layout import COLUMNS
-from analyzer.rendering.workbook.engine import Look, Rows
+from analyzer.rendering.workbook import live
+from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
 
 if TYPE_CHECKING:
-    from xlsxwriter.format import Format
-
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.tables import Tables
     from analyzer.evidence.worst import Rank
     from analyzer.rendering.workbook.engine import Book
+    from analyzer.rendering.workbook.named import Named
 
 READING_ORDER: Final = (
     *("control", "requirement", "severity", "status", "waiver", "account_id", "user", "arn", "credential", "basis"),
@@ -37,6 +45,13 @@ USERS_READ: Final = (
     *("captured_at", "source", "line"),
 )
 """The same of users: AWS's columns in AWS's order. Why a time is not there (`<column>_state`) is left out."""
+CREDENTIALS_READ: Final = (
+    *("account_id", "user", "credential", "kind", "last_changed", "last_changed_state", "last_used", "last_used_state"),
+    *("last_used_region", "last_used_service", "as_of", "age_days", "idle_days", "limit_days", "outcome"),
+    *("arn", "captured_at", "source", "line"),
+)
+"""The same of credentials, with what they are judged by."""
+_STORED: Final = tuple(name for name in CREDENTIALS_READ if name not in {"as_of", "limit_days"})
 
 _WAIVERS: Final = pa.schema(
     {
@@ -52,13 +67,13 @@ _WAIVERS: Final = pa.schema(
         "line": pa.int64(),
     }
 )
+_JUDGED: Final = (Status.FAIL, Status.NOT_CHECKED, Status.PASS)
 
 
 @dataclass(frozen=True)
 class Cut:
     """A table as far as it is in the workbook: at most `most` of its rows."""
 
-    sheet: str
     table: str
     rows: int
     most: int
@@ -74,23 +89,17 @@ class Cut:
         rows = f"{self.left_out:,} further {'row is' if self.left_out == 1 else 'rows are'}"
         return f"{rows} in {self.table}.parquet"
 
-
-SHEETS: Final = {
-    "findings": "Findings",
-    "credentials": "Credentials",
-    "users": "Users",
-    "issues": "Data issues",
-}
-"""The sheets that hold at most a number of rows, by the table they show."""
-
-
-def cuts(tables: Tables, most: int) -> dict[str, Cut]:
-    """Return for each table that the workbook shows how much of it."""
-    return {table: Cut(sheet, table, tables.rows(table), most) for table, sheet in SHEETS.items()}
+    def shown(self, book: Book, name: str, rows: Rows, look: Look, which: str) -> TableSheet:
+        """Return the sheet of these rows; what is left out is said above them, and `which` ones are there."""
+        lines = look.preface
+        if self.left_out:
+            # The count comes first: it can be read on every page, also where columns to the right are not repeated.
+            lines = (*lines, (f"{self.note}; {which}.", book.styles.text))
+        return TableSheet(name, rows, replace(look, preface=lines), self.left_out)
 
 
-def requirements(book: Book, summary: Summary) -> None:
-    """Write the sheet Requirements: what each comes to in each account, those that are not met first."""
+def requirements(book: Book, summary: Summary, named: Named) -> TableSheet:
+    """Return the sheet Requirements: what each comes to in each account, those that are not met first."""
     table = requirements_table(summary.requirements, summary.accounts)
     status = table["status"].combine_chunks()
     rank = np.array([_MET.index(text) for text in status.dictionary.to_pylist()], np.int64)[codes_in(status)]
@@ -99,61 +108,113 @@ def requirements(book: Book, summary: Summary) -> None:
     table = table.set_column(table.column_names.index("controls"), "controls", controls)
     preface = ((f"{summary.checklist.numbers_of.title}: what each requirement comes to", book.styles.text),)
     same = [] if len(summary.checklist.numbers_of.each) > 1 else ["framework"]
-    book.table("Requirements", Rows.of(table.drop_columns(same)), Look(wrapped=("title",), preface=preface))
+    table = named.beside(table.drop_columns(same))
+    return TableSheet("Requirements", Rows.of(table), Look(wrapped=("title",), preface=preface))
 
 
 _MET: Final = [met.value for met in Met]
 
 
-def findings(book: Book, summary: Summary, tables: Tables, cut: Cut) -> None:
-    """Write the sheet Findings, worst first."""
+def findings(book: Book, summary: Summary, tables: Tables, most: int, named: Named) -> TableSheet:
+    """Return the sheet Findings, worst first."""
+    cut = Cut("findings", tables.rows("findings"), most)
+    look = Look(leading="user", pages_wide=3)
+    rows = _findings(summary, tables, most, named)
+    return cut.shown(book, "Findings", rows, _live(look, rows, summary), "the worst are here, worst first")
+
+
+def _findings(summary: Summary, tables: Tables, most: int, named: Named, where: Choice | None = None) -> Rows:
+    """Return findings in the order in which they are read, with the run's own status behind the one that changes."""
     names = ["requirements"] if summary.checklist.benchmark else []
-    rows = worst_rows(tables, summary.checklist, cut.most, columns=[*READING_ORDER, *names])
+    columns = [*READING_ORDER, *names]
+    chosen = {} if where is None else {"where": where}
+    rows = first_rows(tables, "findings", most, worst_first(summary.checklist), columns=columns, **chosen)
     for name in names:  # a sheet has no lists
         rows = rows.set_column(rows.column_names.index(name), name, pc.binary_join(rows[name], ", "))
-    preface = _preface(book, cut, "the worst are here, worst first")
-    book.table(cut.sheet, Rows.of(rows), Look(leading="user", pages_wide=3, preface=preface))
+    rows = rows.append_column("status_of_run", rows["status"])
+    rows = rows.append_column(live.LIVE, live.in_words(live.findings_that_follow(rows, summary.checklist)))
+    return Rows.of(named.beside(rows))
 
 
-def coverage(book: Book, table: pa.Table) -> None:
-    """Write the sheet Coverage: what was received of each account that ought to be there, what is missing first."""
+def _live(look: Look, rows: Rows, summary: Summary) -> Look:
+    return replace(look, formulas=live.FindingsFormulas(rows.columns, summary.checklist))
+
+
+def population(book: Book, summary: Summary, tables: Tables, most: int, named: Named) -> TableSheet:
+    """Return the sheet Population judged: what `unused-credentials` judges, else the first control that was judged."""
+    name, checklist = "Population judged", summary.checklist
+    if checklist.unused is None:
+        return _subjects(book, name, summary, tables, most, named)
+    position = checklist.checks.index(checklist.unused)
+    judged = Choice(("outcome",), lambda batch: has_text(batch["outcome"], _JUDGED))
+    count = sum(int(judged.of(batch).sum()) for batch in tables.batches("credentials", judged.needs))
+    cut = Cut("credentials", count, most)
+    rows = first_rows(tables, "credentials", most, open_credentials_first(), where=judged, columns=_STORED)
+    rows = live.with_basis(rows, checklist.unused, summary.settings.as_of).select([*CREDENTIALS_READ, live.LIVE])
+    at = rows.column_names.index(live.LIVE)
+    rows = named.beside(rows.add_column(at, "outcome_of_run", rows["outcome"]))
+    look = Look(leading="user", formulas=live.CredentialsFormulas(tuple(rows.column_names), position))
+    return cut.shown(book, name, Rows.of(rows), look, "those that fail or could not be checked are here first")
+
+
+def _subjects(  # noqa: PLR0913 - as above, and a name
+    book: Book, name: str, summary: Summary, tables: Tables, most: int, named: Named
+) -> TableSheet:
+    """Return the subjects that the first control of the checklist judged."""
+    checks, first = summary.checklist.positions, summary.checklist.checks[0]
+
+    def is_judged(batch: pa.Table) -> np.typing.NDArray[np.bool_]:
+        found: np.typing.NDArray[np.bool_] = positions_of(batch, checks) == 0
+        return found & has_text(batch["status"], _JUDGED)
+
+    judged = Choice(("control", "requirement", "status"), is_judged)
+    cut = Cut("findings", summary.by_control[0]["judged"], most)
+    rows = _findings(summary, tables, most, named, judged)
+    preface = ((f"What {first.control.id} judged: {first.title}", book.styles.text),)
+    look = _live(Look(leading="user", pages_wide=3, preface=preface), rows, summary)
+    return cut.shown(book, name, rows, look, "the worst are here, worst first")
+
+
+def coverage(table: pa.Table) -> TableSheet:
+    """Return the sheet Coverage: what was received of each account that ought to be there, what is missing first."""
     order = [one.value for one in Coverage]
     rank = np.array([order.index(text) for text in table["status"].to_pylist()], np.int64)
-    book.table("Coverage", Rows.of(table.take(pa.array(np.argsort(rank, kind="stable")))), Look(wrapped=("name",)))
+    rows = Rows.of(table.take(pa.array(np.argsort(rank, kind="stable"))))
+    return TableSheet("Coverage", rows, Look(wrapped=("name",)))
 
 
-def waivers(book: Book, summary: Summary) -> None:
-    """Write the policy's waivers, and what each covers."""
+def people(book: Book, tables: Tables, name: str, most: int, named: Named) -> TableSheet:
+    """Return the sheet of a list of people: what became of its rows and of the users, what needs a look first."""
+    cut = Cut(name, tables.rows(name), most)
+    rows = Rows.of(named.beside(first_rows(tables, name, most, needs_a_look_first())))
+    return cut.shown(book, name.capitalize(), rows, Look(), "what needs a look is here first")
+
+
+def waivers(summary: Summary) -> TableSheet:
+    """Return the policy's waivers, and what each covers."""
     table = pa.Table.from_pandas(summary.waivers, schema=_WAIVERS, preserve_index=False)
-    book.table("Waivers", Rows.of(table), Look(wrapped=("scope", "reason")))
+    return TableSheet("Waivers", Rows.of(table), Look(wrapped=("scope", "reason")))
 
 
-def credentials(book: Book, tables: Tables, cut: Cut) -> None:
-    """Write the sheet Credentials."""
-    preface = _preface(book, cut, "those that fail or could not be checked are here first")
-    book.table(cut.sheet, _rows(tables, cut, open_credentials_first()), Look(leading="user", preface=preface))
+def trend(table: pa.Table, named: Named) -> TableSheet:
+    """Return the sheet Trend: what changed since the snapshots before, by control and account."""
+    return TableSheet("Trend", Rows.of(named.beside(table)))
 
 
-def users(book: Book, tables: Tables, cut: Cut) -> None:
-    """Write the sheet Users: the rows of the reports, as they were read."""
-    rows = Rows.stored(tables, "users", USERS_READ, cut.most)
-    preface = _preface(book, cut, "the first ones are here")
-    book.table(cut.sheet, rows, Look(leading="user", pages_wide=4, preface=preface))
+def users(book: Book, tables: Tables, most: int, named: Named) -> TableSheet:
+    """Return the sheet Users: the rows of the reports, as they were read."""
+    cut = Cut("users", tables.rows("users"), most)
+    rows = Rows.stored(tables, "users", USERS_READ, most).each(named.beside, named.columns(USERS_READ))
+    return cut.shown(book, "Users", rows, Look(leading="user", pages_wide=4), "the first ones are here")
 
 
-def issues(book: Book, tables: Tables, cut: Cut) -> None:
-    """Write the sheet Data issues."""
-    preface = _preface(book, cut, "the gravest are here")
-    book.table(cut.sheet, _rows(tables, cut, gravest_first()), Look(wrapped=("message",), preface=preface))
+def issues(book: Book, tables: Tables, most: int) -> TableSheet:
+    """Return the sheet Issues."""
+    cut = Cut("issues", tables.rows("issues"), most)
+    rows = _as_stored(tables, "issues", cut, gravest_first())
+    return cut.shown(book, "Issues", rows, Look(wrapped=("message",)), "the gravest are here")
 
 
-def _rows(tables: Tables, cut: Cut, rank: Rank) -> Rows:
+def _as_stored(tables: Tables, name: str, cut: Cut, rank: Rank) -> Rows:
     """Return all rows as stored where they fit, else those that matter most."""
-    if not cut.left_out:
-        return Rows.stored(tables, cut.table)
-    return Rows.of(first_rows(tables, cut.table, cut.most, rank))
-
-
-def _preface(book: Book, cut: Cut, which: str) -> tuple[tuple[str, Format], ...]:
-    # The count comes first: it can be read on every printed page, also where columns to the right are not repeated.
-    return ((f"{cut.note}; {which}.", book.styles.text),) if cut.left_out else ()
+    return Rows.stored(tables, name) if not cut.left_out else Rows.of(first_rows(tables, name, cut.most, rank))

@@ -5,7 +5,7 @@ import textwrap
 import zipfile
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -40,17 +40,26 @@ if TYPE_CHECKING:
 
     from tests.running import Audit
 
-SHEETS = ["Summary", "Findings", "Credentials", "Users", "Data issues", "Method", "Provenance"]
+SHEETS = [
+    *("Summary", "Exceptions noted", "Users", "Population judged", "Findings", "Accounts", "Issues", "Method"),
+    *("Provenance", "Sign-off"),
+]
+JUDGED = ("fail", "not_checked", "pass")
 
 
-def write(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: int) -> Path:
+class Options(TypedDict, total=False):
+    most_rows: int
+    row_limit: int
+
+
+def write(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: Unpack[Options]) -> Path:
     tables = TablesInMemory({name: to_arrow(getattr(audit, name), TABLES[name]) for name in TABLES}, batch_rows)
-    (path,) = excel.write(audit, tables, folder, **options)
+    (path,) = excel.write(audit, tables, folder / "workbook.xlsx", **options)
     return path
 
 
-def written(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: int) -> Workbook:
-    return load_workbook(write(audit, folder, batch_rows, **options))
+def written(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: Unpack[Options]) -> Workbook:
+    return load_workbook(write(audit, folder, batch_rows, **options), data_only=True)
 
 
 def expected(table: pa.Table) -> list[list[object]]:
@@ -68,12 +77,23 @@ def expected(table: pa.Table) -> list[list[object]]:
 
 
 def data_of(audit: Audit) -> dict[str, pa.Table]:
+    """Return the tables that sheets hold, but for what these say of their formulas."""
+    credentials = to_arrow(audit.credentials, CREDENTIALS)
+    outcomes = credentials["outcome"].cast(pa.string())
+    order = [at for name in JUDGED for at, outcome in enumerate(outcomes.to_pylist()) if outcome == name]
     return {
         "Findings": to_arrow(audit.worst_first, FINDINGS).select(READING_ORDER),
-        "Credentials": to_arrow(audit.credentials, CREDENTIALS),
+        "Population judged": credentials.take(pa.array(order, pa.int64())),
         "Users": to_arrow(audit.users, USERS).select(USERS_READ),
-        "Data issues": to_arrow(audit.issues, ISSUES),
+        "Issues": to_arrow(audit.issues, ISSUES),
     }
+
+
+def shown_in(sheet: Worksheet, columns: list[str], header: int = 1) -> list[list[object]]:
+    """Return the cells of these columns, from the header on."""
+    rows = list(sheet.iter_rows(min_row=header, values_only=True))
+    places = [rows[0].index(name) for name in columns]
+    return [[row[at] for at in places] for row in rows]
 
 
 def with_users(audit: Audit, names: list[str]) -> Audit:
@@ -131,7 +151,7 @@ def test_the_last_microsecond_of_a_day_stays_that_day(audit_of: Callable[..., Au
     with zipfile.ZipFile(tmp_path / "workbook.xlsx") as archive:
         # A whole second, so that no program can round it up to the next day.
         days = (second - datetime(1899, 12, 30)) / timedelta(days=1)  # noqa: DTZ001
-        assert f"<v>{days:.16G}</v>".encode() in archive.read("xl/worksheets/sheet2.xml")
+        assert f"<v>{days:.16G}</v>".encode() in archive.read("xl/worksheets/sheet5.xml")
 
 
 @pytest.mark.parametrize("name", ["<r>&</r>", "<r><t>x</t></r>", "<r></r>", "<r>", "<r>a\nb</r>", "<r>=1</r>"])
@@ -182,26 +202,42 @@ def test_nothing_but_the_workbook_is_left_in_the_folder(audit_of: Callable[..., 
 
 def test_the_sheets_hold_the_tables_cell_by_cell(any_audit: Audit, tmp_path: Path) -> None:
     book = written(any_audit, tmp_path)
-    assert book.sheetnames == SHEETS
-    for name, table in data_of(any_audit).items():
-        assert [list(row) for row in book[name].iter_rows(values_only=True)] == expected(table), name
+    data = data_of(any_audit)
+    empty = {name for name, table in data.items() if not table.num_rows and name != "Issues"}
+    empty |= set() if any_audit.accounts else {"Accounts"}
+    empty |= set() if len(any_audit.inputs) else {"Provenance"}
+    assert book.sheetnames == [name for name in SHEETS if name not in empty]
+    for name in sorted(data.keys() - empty):
+        columns = [one for one in data[name].column_names if one in {cell.value for cell in book[name][1]}]
+        assert shown_in(book[name], columns) == expected(data[name].select(columns)), name
+        assert set(data[name].column_names) - set(columns) <= {"active"}
+    for name, status in (("Findings", "status"), ("Population judged", "outcome")):
+        if name in book.sheetnames:
+            rows = shown_in(book[name], [status, f"{status}_of_run", "recalculated"])[1:]
+            assert {row[2] for row in rows} <= {"yes", "no"}
+            assert all(row[0] == row[1] for row in rows)
 
 
 def test_texts_do_not_act(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     book = written(audit_of(ODD), tmp_path)
-    for sheet in ("Findings", "Credentials"):
+    for sheet in ("Findings", "Population judged", "Users"):
         column = next(cell.column for cell in book[sheet][1] if cell.value == "user")
         names = {str(row[0].value): row[0] for row in book[sheet].iter_rows(min_row=2, min_col=column, max_col=column)}
-        assert {row["user"] for row in ODD} <= set(names) | {"$x_1$"}
+        assert {row["user"] for row in ODD} <= set(names) | {"$x_1$", "NA"}
         for name, cell in names.items():
             assert cell.data_type == "s"
             assert cell.hyperlink is None
             assert cell.number_format == "@"
             assert bool(cell.quotePrefix) == (str(name)[0] in "=+-@"), name
     with zipfile.ZipFile(tmp_path / "workbook.xlsx") as archive:
-        for part in archive.namelist():
-            assert b"<f>" not in archive.read(part)
-            assert b"<hyperlink" not in archive.read(part)
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    telling = [row["user"].encode() for row in ODD if row["user"] not in {"NA", "007"}]
+    for part, data in parts.items():
+        # Formulas are the program's own, and links lead to cells of this workbook.
+        for formula in re.findall(rb"<f>(.*?)</f>", data):
+            assert not any(name in formula for name in telling), formula
+        assert all(b'location="' in link and b"r:id" not in link for link in re.findall(rb"<hyperlink [^>]*>", data))
+        assert b'TargetMode="External"' not in data, part
 
 
 def test_accounts_are_text_and_worst_come_first(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
@@ -295,15 +331,17 @@ def by_policy(tmp_path: Path, audit_of: Callable[..., Audit]) -> Audit:
     return audit_of(ODD, many=120, checklist=make_checklist(policy=read_policy(tmp_path / "policy.toml")))
 
 
-def test_every_control_stands_in_the_summary_the_matrix_and_the_method(by_policy: Audit, tmp_path: Path) -> None:
+def test_every_control_stands_in_the_summary_and_the_method(by_policy: Audit, tmp_path: Path) -> None:
     book = written(by_policy, tmp_path)
-    assert book.sheetnames == ["Summary", "Matrix", "Findings", "Waivers", *SHEETS[2:]]
+    before = SHEETS.index("Accounts") + 1
+    assert book.sheetnames == [*SHEETS[:before], "Waivers", *SHEETS[before:]]
     summary = list(book["Summary"].iter_rows(values_only=True))
     method = [str(cell) for row in book["Method"].iter_rows(values_only=True) for cell in row if cell]
     for one, counts in zip(by_policy.checklist.checks, by_policy.by_control, strict=True):
-        (row,) = [row for row in summary if row[0] == one.control.id and row[2] == one.severity]
+        (row,) = [row for row in summary if row[0] == one.control.id and row[4] == one.severity]
+        assert str(row[1]).removesuffix(" *") == one.title
         shown = [counts[name] if counts["judged"] else "-" for name in ("fail", "not_checked", "pass", "waived")]
-        assert [*shown] == list(row[4:8])
+        assert [*shown] == list(row[6:10])
         assert any(text.startswith(one.control.id) for text in method)
         assert any(one.say(one.control.fails_when) in text for text in method)
     assert any("max_age_days = 30 (set by policy)" in text for text in method)
@@ -324,7 +362,7 @@ def test_the_summary_counts_accounts_by_requirement(
     assert at < next(number for number, row in enumerate(rows) if row[0] == "By control")
     table = requirements_table(result.requirements, result.accounts).to_pandas().astype("str")
     occurring = [met for met in Met if (table["status"] == met.value).any()]
-    header = [framework.label, "requirement", None, *(MET_IN_WORDS[met] for met in occurring)]
+    header = [framework.heading_beside_titles, "requirement", None, *(MET_IN_WORDS[met] for met in occurring)]
     assert [cell or None for cell in rows[at + 1]][: len(header)] == header
     assert not any(rows[at + 1][len(header) :])
     for below, one in enumerate(framework.requirements, start=at + 2):
@@ -335,8 +373,8 @@ def test_the_summary_counts_accounts_by_requirement(
         assert sum(counts) == len(result.accounts)
         assert f"B{below + 1}:C{below + 1}" in {str(area) for area in sheet.merged_cells.ranges}
         assert sheet.cell(below + 1, 2).alignment.wrap_text
-        # Two columns of 15 characters: no line is cut off.
-        assert float(sheet.row_dimensions[below + 1].height or 15) >= 15 * len(textwrap.wrap(title, 30))
+        # Columns of 20 and 15 characters: no line is cut off.
+        assert float(sheet.row_dimensions[below + 1].height or 15) >= 15 * len(textwrap.wrap(title, 35))
     assert rows[at + 2 + len(framework.requirements)][0] is None
 
 
@@ -344,7 +382,9 @@ def test_the_summary_says_nothing_by_requirement_without_a_benchmark(by_policy: 
     assert not any("By requirement" in text for text in all_texts(written(by_policy, tmp_path), "Summary"))
 
 
-def test_what_six_statuses_come_to_has_a_ninth_column(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+def test_what_six_statuses_come_to_has_a_ninth_column_as_wide_as_the_others(
+    audit_of: Callable[..., Audit], tmp_path: Path
+) -> None:
     result = audit_of(ODD, many=40, checklist=make_checklist(benchmark="cis-7.0"))
     codes = np.resize([met.code for met in Met], len(result.accounts))
     every = [one._replace(met=codes) for one in result.requirements]
@@ -356,23 +396,27 @@ def test_what_six_statuses_come_to_has_a_ninth_column(audit_of: Callable[..., Au
 
 
 def test_the_matrix_adds_up(by_policy: Audit, tmp_path: Path) -> None:
-    sheet = written(by_policy, tmp_path)["Matrix"]
+    sheet = written(by_policy, tmp_path)["Accounts"]
     above = list(sheet.iter_rows(max_row=4, values_only=True))
     assert above[0][0] == "Control by account"
-    assert [cell for cell in above[3] if cell] == ["fails", "not checked"]
+    assert [cell for cell in above[3] if cell] == ["all controls", "fails", "not checked"]
+    sums = len([*Status, "waived"])
     header = next(row for row in sheet.iter_rows(values_only=True) if row[0] == "account_id")
     rows = below_header(sheet, "account_id")
     assert [row[0] for row in rows] == list(by_policy.by_account.index)
-    for column, name in enumerate(header[1 : 1 + len(by_policy.checklist.checks)], start=1):
-        one = by_policy.checklist.checks[column - 1]
+    shown = by_policy.by_account[[*Status, "waived"]]
+    assert [list(row[1 : 1 + sums]) for row in rows] == shown.to_numpy().tolist()
+    first = 1 + sums
+    for column, name in enumerate(header[first : first + len(by_policy.checklist.checks)], start=first):
+        one = by_policy.checklist.checks[column - first]
         assert name == f"{one.control.id}{f' ({one.requirement})' if one.requirement else ''}"
-        counts = by_policy.by_control[column - 1]
+        counts = by_policy.by_control[column - first]
         numbers = [row[column] for row in rows if row[column] != "-"]
-        waived = by_policy.findings["waiver"].notna() & (by_policy.findings["chosen"] == column - 1)
+        waived = by_policy.findings["waiver"].notna() & (by_policy.findings["chosen"] == column - first)
         failing = int((waived & (by_policy.findings["status"] == Status.FAIL)).sum())
         assert sum(int(str(number)) for number in numbers) == counts["fail"] - failing
         assert bool(numbers) == bool(counts["judged"])
-    undecided = {str(name).partition(" ")[0] for name in header[1 + len(by_policy.checklist.checks) :]}
+    undecided = {str(name).partition(" ")[0] for name in header[first + len(by_policy.checklist.checks) :]}
     assert undecided == {
         one.control.id
         for one, counts in zip(by_policy.checklist.checks, by_policy.by_control, strict=True)
@@ -412,25 +456,22 @@ def test_a_sheet_holds_so_many_rows_what_matters_first_and_says_what_is_left_out
     result = audit_of([*ODD, user("late", arn="no arn")], many=200)
     book = written(result, tmp_path, batch_rows, most_rows=20)
     data = data_of(result)
-    assert min(table.num_rows for name, table in data.items() if name != "Data issues") > 20
-    outcomes = result.credentials["outcome"].astype("str")
-    order = sorted(range(len(outcomes)), key=lambda at: {"fail": 0, "not_checked": 1}.get(outcomes.iloc[at], 2))
-    data["Credentials"] = data["Credentials"].take(order)
+    assert min(table.num_rows for name, table in data.items() if name != "Issues") > 20
     summary = all_texts(book, "Summary")
-    assert "Left out of this workbook, whose sheets hold 20 rows of a table at most" in summary
-    for name, file in (("Findings", "findings"), ("Credentials", "credentials"), ("Users", "users")):
-        rows = [list(row) for row in book[name].iter_rows(values_only=True)]
+    assert any(text.startswith("Not in this workbook, whose sheets hold 20 rows of a table") for text in summary)
+    for name, file in (("Findings", "findings"), ("Population judged", "credentials"), ("Users", "users")):
         note = f"{data[name].num_rows - 20:,} further rows are in {file}.parquet"
-        assert str(rows[0][0]).startswith(f"{note}; "), name
-        assert note in summary
-        assert rows[2:] == expected(data[name].slice(0, 20)), name
+        assert str(book[name]["A1"].value).startswith(f"{note}; "), name
+        assert f"{data[name].num_rows - 20:,} rows" in summary
+        columns = [one for one in data[name].column_names if one in {cell.value for cell in book[name][3]}]
+        assert shown_in(book[name], columns, 3) == expected(data[name].select(columns).slice(0, 20)), name
         assert book[name].freeze_panes == "A4"
         assert book[name].auto_filter.ref.startswith("A3:")
         assert book[name].auto_filter.ref.endswith("23")
         assert book[name].print_title_rows == "$3:$3"
         assert book[name].dimensions.endswith("23")
-    assert [list(row) for row in book["Data issues"].iter_rows(values_only=True)] == expected(data["Data issues"])
-    assert not any("issues.parquet" in text for text in summary)
+    assert [list(row) for row in book["Issues"].iter_rows(values_only=True)] == expected(data["Issues"])
+    assert "Sheet Issues" not in summary
 
 
 def test_the_gravest_issues_stay_where_issues_are_cut(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
@@ -438,16 +479,16 @@ def test_the_gravest_issues_stay_where_issues_are_cut(audit_of: Callable[..., Au
     levels = [-CODES[code].level for code in result.issues["code"]]
     assert len(levels) > 2
     book = written(result, tmp_path, most_rows=2)
-    codes = [row[4] for row in book["Data issues"].iter_rows(min_row=4, values_only=True)]
+    codes = [row[4] for row in book["Issues"].iter_rows(min_row=4, values_only=True)]
     assert [-CODES[str(code)].level for code in codes] == sorted(levels)[:2]
-    assert f"{len(levels) - 2:,} further row" in all_texts(book, "Data issues")[0]
+    assert f"{len(levels) - 2:,} further row" in all_texts(book, "Issues")[0]
 
 
 def test_one_row_that_is_left_out_is_one(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     result = audit_of([user(f"u{n}", **key(rotated="2026-01-01T00:00:00Z")) for n in range(11)])
     note = "1 further row is in findings.parquet"
-    assert note in all_texts(written(result, tmp_path, most_rows=10), "Summary")
-    assert note not in all_texts(written(result, tmp_path, most_rows=11), "Summary")
+    assert any(text.startswith(note) for text in all_texts(written(result, tmp_path, most_rows=10), "Findings"))
+    assert not any(text.startswith(note) for text in all_texts(written(result, tmp_path, most_rows=11), "Findings"))
 
 
 def test_what_is_cut_goes_on_in_further_sheets_too(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
@@ -455,7 +496,7 @@ def test_what_is_cut_goes_on_in_further_sheets_too(audit_of: Callable[..., Audit
     book = written(result, tmp_path, 7, most_rows=20, row_limit=12)
     sheets = [name for name in book.sheetnames if name.startswith("Findings")]
     assert len(sheets) == 3
-    rows = [list(row) for name in sheets for row in book[name].iter_rows(min_row=4, values_only=True)]
+    rows = [row for name in sheets for row in shown_in(book[name], list(READING_ORDER), 3)[1:]]
     assert rows == expected(data_of(result)["Findings"].slice(0, 20))[1:]
 
 
@@ -474,7 +515,7 @@ def test_the_bytes_do_not_depend_on_batches_or_blocks(
 
 def test_the_method_says_what_the_sheets_hold(by_policy: Audit, tmp_path: Path) -> None:
     method = all_texts(written(by_policy, tmp_path, most_rows=1234), "Method")
-    assert any("at most 1,234 rows" in text for text in method)
+    assert any("at most 1,234 of them" in text for text in method)
     assert any("<column>_state of users.parquet" in text for text in method)
     assert not any(text.endswith("_state") for text in all_texts(written(by_policy, tmp_path), "Users"))
 

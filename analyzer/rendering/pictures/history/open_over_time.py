@@ -66,6 +66,7 @@ COLORS: Final = {
     "root-certificates": "#666633",
     "root-credentials-removed": "#FB9A99",
     "password-expiry": "#A65628",
+    "leaver-credentials": "#E31A1C",
     "passwords": FAIL,
     "access keys": PASS,
 }

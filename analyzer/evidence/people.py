@@ -1,0 +1,137 @@
+"""What comparing users with lists of people comes to: the tables of both lists, counts, data issues, and words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+
+from analyzer.controls.vocabulary import Status, counted
+from analyzer.evidence.schema import LEAVERS as LEAVERS_TABLE
+from analyzer.evidence.schema import PEOPLE as PEOPLE_TABLE
+from analyzer.evidence.schema import plain
+from analyzer.evidence.worst import Rank
+from analyzer.judging.people import Match
+from analyzer.reading.columns import codes_and_texts
+from analyzer.survey.people import LEAVERS, PEOPLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from analyzer.evidence.summary import Summary
+    from analyzer.reading.issues import IssueLog
+    from analyzer.survey.people import PeopleList
+
+LISTS: Final[Mapping[str, pa.Schema]] = {LEAVERS: LEAVERS_TABLE, PEOPLE: PEOPLE_TABLE}
+"""The tables of the lists."""
+UNCLEAR: Final = (Match.SEVERAL_PEOPLE, Match.SEVERAL_USERS)
+_ORDER: Final = ("line", "account_id", "iam_user", "captured_at", "source", "source_line")
+
+
+def people_table(name: str, listed: PeopleList, parts: Sequence[pa.Table]) -> pa.Table:
+    """Return the table of a list (columns: `LISTS`), by line, account and user; what has none of them is last there.
+
+    `parts` are the `outcomes` of all batches (see `analyzer.judging.people`).
+    """
+    people = listed.people
+    persons = [part["person"].drop_null().to_numpy() for part in parts]
+    alone = np.setdiff1d(np.arange(len(people)), np.concatenate([np.zeros(0, np.int64), *persons]))
+    without_user = pa.table({"person": alone, "status": pa.array([Match.NO_USER.value] * len(alone), pa.string())})
+    found = pa.concat_tables([without_user, *parts], promote_options="default")
+    person = found["person"]
+    rows = {
+        "line": pa.array([one.line for one in people], pa.int32()),
+        "user": pa.array([one.user for one in people], pa.string()),
+        "email": pa.array([one.email for one in people], pa.string()),
+        "last_day": pa.array([one.last_day for one in people], pa.date32()),
+    }
+    columns = {column: values.take(person) for column, values in rows.items()}
+    columns |= dict(zip(found.column_names, found.columns, strict=True))
+    schema = LISTS[name]
+    nothing = pa.nulls(found.num_rows)
+    table = pa.table({column: columns.get(column, nothing) for column in schema.names}).cast(plain(schema))
+    return table.sort_by([(column, "ascending") for column in _ORDER]).cast(schema)
+
+
+def counts_by_match(batches: Iterable[pa.Table]) -> dict[str, int]:
+    """Return how many rows of such a table have each status; `batches` have the column `status`."""
+    counts = {one.value: 0 for one in Match}
+    for batch in batches:
+        codes, texts = codes_and_texts(batch["status"])
+        for text, count in zip(texts, np.bincount(codes, minlength=len(texts)).tolist(), strict=True):
+            counts[text] += count
+    return counts
+
+
+def note_people(name: str, listed: PeopleList, table: pa.Table, log: IssueLog) -> None:
+    """Note what does not match in the table of a list: one issue for each kind of it."""
+    counts = counts_by_match([table])
+    unclear, alone, others = sum(counts[one] for one in UNCLEAR), counts[Match.NO_USER], counts[Match.NOT_IN_LIST]
+    words = {
+        f"{name}_unclear": (
+            unclear,
+            f"{counted(unclear, 'pair')} of row and user not clear, as one fits several of the other",
+        ),
+        f"{name}_without_user": (alone, f"{alone:,} of {counted(len(listed.people), 'row')} fit no user"),
+        f"users_not_in_{name}": (others, f"{counted(others, 'user')} fit no row"),
+    }
+    for code, (count, said) in words.items():
+        if count:
+            log.add(code, f"{said} ({name}.parquet lists them)", source=listed.name)
+
+
+def needs_a_look_first() -> Rank:
+    """Return the order of such a table in which what is not clear comes first, then what is unmatched."""
+    order = [one.value for one in Match]
+
+    def of(batch: pa.Table) -> npt.NDArray[np.int64]:
+        codes, texts = codes_and_texts(batch["status"])
+        return np.array([*map(order.index, texts), len(order)], np.int64)[codes]
+
+    return Rank(("status",), of)
+
+
+def comparisons_in_words(summary: Summary) -> list[str]:
+    """Return a sentence for each list that was given: what comparing the users with it comes to, and where it is."""
+    return [
+        f"{'; '.join(parts)} ({name}.parquet, sheet {name.capitalize()})."
+        for name, parts in comparisons(summary).items()
+    ]
+
+
+def comparisons(summary: Summary) -> dict[str, list[str]]:
+    """Return the same in parts, by the name of the list."""
+    said = {LEAVERS: _of_leavers, PEOPLE: _of_people}
+    times = ["counted once a snapshot"] if summary.settings.every_snapshot else []
+    return {name: [*said[name](summary, counts), *times] for name, counts in summary.compared.items()}
+
+
+def _of_leavers(summary: Summary, counts: Mapping[str, int]) -> list[str]:
+    name = summary.settings.leavers[0] if summary.settings.leavers else ""
+    parts = []
+    for one, sums in zip(summary.checklist.checks, summary.by_control, strict=True):
+        if one.control.needs == f"--{LEAVERS}":
+            undecided = sums[Status.NOT_CHECKED]
+            more = f", {undecided:,} could not be decided" if undecided else ""
+            parts.append(f"{counted(sums[Status.FAIL], 'active credential')} of users who left{more}")
+    return [*parts, f"{counted(counts[Match.MATCHED], 'user')} found in {name}", *_unmatched(counts)]
+
+
+def _of_people(summary: Summary, counts: Mapping[str, int]) -> list[str]:
+    name = summary.settings.people[0] if summary.settings.people else ""
+    users = counts[Match.NOT_IN_LIST]
+    first = f"{counted(users, 'user')} {'is' if users == 1 else 'are'} in no row of {name}"
+    return [first, *_unmatched(counts), f"{counts[Match.MATCHED]:,} matched"]
+
+
+def _unmatched(counts: Mapping[str, int]) -> list[str]:
+    """Return what does not match, as far as there is such a thing."""
+    unclear, alone = sum(counts[one] for one in UNCLEAR), counts[Match.NO_USER]
+    words = {
+        f"{counted(unclear, 'pair')} of row and user not clear": unclear,
+        f"{counted(alone, 'row')} without a user": alone,
+    }
+    return [said for said, count in words.items() if count]

@@ -1,0 +1,107 @@
+"""The sheet Accounts: what each account comes to, and how often each control fails there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from analyzer.controls.vocabulary import Status
+from analyzer.rendering.workbook.engine import ROW_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+    from xlsxwriter.worksheet import Worksheet
+
+    from analyzer.evidence.summary import Summary
+    from analyzer.rendering.workbook.engine import Book
+    from analyzer.rendering.workbook.named import Named
+
+SHEET: Final = "Accounts"
+_TOP: Final = 4
+"""The row of the header."""
+
+
+class _Column(NamedTuple):
+    """A column of counts, one an account; a dash stands where `judged` says that there was nothing to judge."""
+
+    group: str
+    title: str
+    counts: npt.NDArray[np.int64]
+    judged: npt.NDArray[np.bool_]
+    fill: str | None
+
+
+def sums_of_accounts(summary: Summary) -> tuple[list[str], list[list[int]]]:
+    """Return the names of the sums that the accounts are shown with, and the sums of each account, most failures first.
+
+    What is left to a person is not in `not_checked`.
+    """
+    names = [*Status, *(name for name in ("manual", "waived") if summary.totals[name])]
+    counts = summary.by_account.assign(not_checked=lambda rows: rows["not_checked"] - rows["manual"])
+    return [str(name) for name in names], counts[names].to_numpy().tolist()
+
+
+def accounts_sheet(book: Book, summary: Summary, named: Named) -> None:
+    """Write the sheet: a row an account, a column a control."""
+    sheet = book.sheet(SHEET)
+    columns, first = list(_columns(summary)), 1 + len(named.headings)
+    sheet.set_column(0, 0, 16)
+    if named.headings:
+        sheet.set_column(1, first - 1, 22)
+    sheet.set_column(first, first + len(columns) - 1, 7)
+    # In order of rows: what comes too late is lost (constant memory).
+    sheet.write_string(0, 0, "Control by account", book.styles.title)
+    apart = " What is waived is left out (sheet Waivers)." if summary.totals["waived"] else ""
+    note = f"How often each control fails or could not be decided; a dash: nothing to judge.{apart}"
+    sheet.write_string(1, 0, note, book.styles.text)
+    _header(book, sheet, ["account_id", *named.headings], columns)
+    accounts = [str(account) for account in summary.by_account.index]
+    for at, account in enumerate(accounts):
+        row = _TOP + 1 + at
+        for column, text in enumerate([account, *named.said_of(account)]):
+            sheet.write_string(row, column, text, book.styles.text)
+        for column, one in enumerate(columns, start=first):
+            if one.judged[at]:
+                sheet.write_number(row, column, int(one.counts[at]), book.styles.number)
+            else:
+                sheet.write_string(row, column, "-", book.styles.number)
+    for column, one in enumerate(columns, start=first):
+        if one.fill is not None:
+            style = book.styles.fills[one.fill]
+            rule = {"type": "cell", "criteria": "between", "minimum": 1, "maximum": ROW_LIMIT, "format": style}
+            sheet.conditional_format(_TOP + 1, column, _TOP + max(len(accounts), 1), column, rule)
+
+
+def _columns(summary: Summary) -> Iterator[_Column]:
+    """Yield the sums of each account, then how often each control fails, and what could not be decided."""
+    names, sums = sums_of_accounts(summary)
+    every = np.ones(len(sums), bool)
+    for at, name in enumerate(names):
+        yield _Column(
+            "all controls", name.replace("_", " "), np.array([row[at] for row in sums], np.int64), every, None
+        )
+    judged = np.sum([summary.matrix[s].to_numpy() for s in (Status.PASS, Status.FAIL, Status.NOT_CHECKED)], axis=0) > 0
+    for group, status in (("fails", Status.FAIL), ("not checked", Status.NOT_CHECKED)):
+        for at, check in enumerate(summary.checklist.checks):
+            if status is Status.FAIL or summary.by_control[at][status]:
+                number = f" ({check.requirement})" if check.requirement else ""
+                counts = summary.open_matrix[status].to_numpy()[at]
+                yield _Column(group, f"{check.control.id}{number}", counts, judged[at], status.value)
+
+
+def _header(book: Book, sheet: Worksheet, names: Sequence[str], columns: Sequence[_Column]) -> None:
+    """Write the two lines of the header: what is counted, and of which control."""
+    groups = [*("" for _ in names), *(one.group for one in columns)]
+    for column, group in enumerate(groups):
+        repeated = column > 0 and group == groups[column - 1]
+        sheet.write_string(_TOP - 1, column, "" if repeated else group, book.styles.header)
+    sheet.set_row(_TOP, 190)
+    for column, name in enumerate(names):
+        sheet.write_string(_TOP, column, name, book.styles.header)
+    for column, one in enumerate(columns, start=len(names)):
+        sheet.write_string(_TOP, column, one.title, book.styles.upright)
+    sheet.freeze_panes(_TOP + 1, 1)
+    sheet.repeat_rows(_TOP - 1, _TOP)

@@ -1,0 +1,123 @@
+"""The sheets on which reviewers work: Exceptions noted, what fails, with room for their marks; and Sign-off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.controls.vocabulary import Status, counted
+from analyzer.evidence.counted import UNKNOWN_ACCOUNT
+from analyzer.evidence.schema import TEXT
+from analyzer.evidence.worst import Choice, positions_of, worst_rows
+from analyzer.reading.columns import has_text
+from analyzer.rendering.marks import BY_HAND, KEY, SHEET, SIGN_OFF, WITHOUT_ROW
+from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
+from analyzer.rendering.workbook.tables import Cut
+
+if TYPE_CHECKING:
+    from analyzer.evidence.summary import Summary
+    from analyzer.evidence.tables import Tables
+    from analyzer.rendering.marks import Marks
+    from analyzer.rendering.workbook.engine import Book
+    from analyzer.rendering.workbook.named import Named
+
+_FOUND: Final = "what was found"
+_WIDTHS: Final = dict(zip((*KEY, _FOUND, *BY_HAND), (13, 19, 11, 20, 26, 15, 15, 10, 5), strict=True))
+"""In characters; together as wide as a page of A4 across, at its own size."""
+
+
+def exceptions(  # noqa: PLR0913 - what is shown, and how much
+    book: Book, summary: Summary, tables: Tables, most: int, named: Named, marks: Marks | None
+) -> tuple[TableSheet, list[int], pa.Table]:
+    """Return the sheet Exceptions noted, the check of each of its rows, and the marks that no row takes.
+
+    It has what fails and no waiver covers, worst first; of a control that is judged by several limits, the strictest.
+    """
+    checklist = summary.checklist
+
+    def is_noted(batch: pa.Table) -> np.typing.NDArray[np.bool_]:
+        found = has_text(batch["status"], (Status.FAIL,)) & batch["waiver"].is_null().to_numpy()
+        noted: np.typing.NDArray[np.bool_] = found & ~np.isin(
+            positions_of(batch, checklist.positions), checklist.repeated
+        )
+        return noted
+
+    noted = Choice(("control", "requirement", "status", "waiver"), is_noted)
+    columns = ["account_id", "user", "credential", "control", "requirement", "severity", "message", "source", "line"]
+    found = worst_rows(tables, checklist, most, where=noted, columns=columns)
+    rows = _for_paper(named.beside(found))
+    left = pa.table({name: pa.nulls(0, TEXT) for name in (*KEY, *BY_HAND)})
+    if marks is not None:
+        rows, left = marks.beside(rows)
+    else:
+        for name in BY_HAND:
+            rows = rows.append_column(name, pa.nulls(len(rows), TEXT))
+    fails = sum(counts[Status.FAIL] for at, counts in enumerate(summary.open_by_check) if at not in checklist.repeated)
+    cut = Cut("findings", fails, most)
+    look = Look(
+        wrapped=(*KEY, _FOUND),
+        by_hand=BY_HAND,
+        widths=_WIDTHS,
+        small=True,
+        preface=_preface(book, summary, fails),
+        empty="No exception noted.",
+    )
+    sheet = cut.shown(book, SHEET, Rows.of(rows), look, "the worst are here, worst first")
+    return sheet, positions_of(found, checklist.positions).tolist(), left
+
+
+def _for_paper(found: pa.Table) -> pa.Table:
+    """Return findings in few columns, whose cells hold several lines each."""
+
+    def texts(name: str) -> pa.ChunkedArray:
+        return found[name].cast(TEXT)
+
+    def lines(*parts: pa.ChunkedArray) -> pa.ChunkedArray:
+        return pc.binary_join_element_wise(*parts, "\n", null_handling="skip")
+
+    of_account = [texts(name) for name in ("account_name", "account_owner") if name in found.column_names]
+    place = pc.binary_join_element_wise(texts("source"), texts("line"), ":", null_handling="skip")
+    number = pc.binary_join_element_wise(texts("requirement"), texts("severity"), ", ", null_handling="skip")
+    columns = [
+        lines(pc.fill_null(texts("account_id"), UNKNOWN_ACCOUNT), *of_account),
+        texts("user"),
+        texts("credential"),
+        lines(texts("control"), number),
+        lines(texts("message"), place),
+    ]
+    return pa.table(dict(zip((*KEY, _FOUND), columns, strict=True)))
+
+
+def _preface(book: Book, summary: Summary, fails: int) -> tuple[tuple[str, object], ...]:
+    waived = sum(counts[Status.FAIL] for counts in summary.by_control) - sum(
+        counts[Status.FAIL] for counts in summary.open_by_check
+    )
+    more = f" Of {counted(waived, 'further failure')} a waiver says that it is accepted (Findings)." if waived else ""
+    line = f"{counted(fails, 'failure')}, most severe first, as the run found them.{more}"
+    return (("Exceptions noted", book.styles.title), (line, book.styles.text))
+
+
+def marks_without_row(left: pa.Table) -> TableSheet:
+    """Return the sheet of marks that were carried over and whose failure is gone."""
+    return TableSheet(WITHOUT_ROW, Rows.of(left), Look(wrapped=("comment", "management response")))
+
+
+def sign_off(book: Book) -> None:
+    """Write the sheet Sign-off: who prepared and reviewed the workpaper, when, and what they conclude."""
+    title, *labels, conclusion = SIGN_OFF
+    sheet = book.sheet(title)
+    for column, width in enumerate((22, 44, 18, 18)):
+        sheet.set_column(column, column, width)
+    sheet.write_string(0, 0, title, book.styles.title)
+    for row, (who, when) in enumerate(zip(labels[::2], labels[1::2], strict=True), start=2):
+        sheet.set_row(row, 24)
+        sheet.write_string(row, 0, who, book.styles.text)
+        sheet.write_blank(row, 1, None, book.styles.input)
+        sheet.write_string(row, 2, when, book.styles.text)
+        sheet.write_blank(row, 3, None, book.styles.input_date)
+    sheet.write_string(5, 0, conclusion, book.styles.text)
+    sheet.set_row(5, 180)
+    sheet.merge_range(5, 1, 5, 3, "", book.styles.input)

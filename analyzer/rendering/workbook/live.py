@@ -1,0 +1,296 @@
+"""Formulas by which rows of a workbook follow the reference date and the limits on its sheet Summary.
+
+A row gets formulas where the days since one known instant decide its status: the control is one of `_RULES`, the reason
+says that the instant is known, and status and days of the run are what the formulas give at the run's own reference
+instant and limit. All other rows keep the values of the run.
+
+Spreadsheets count time in days, as fractions. The instants that formulas compare are whole seconds, and `_ROUNDING` is
+less than a second and more than any fraction is rounded by. A reference instant that is no whole second, such as the
+last microsecond of a day, is cut to one: that changes only whether a span is longer than a limit or just as long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.controls.vocabulary import Reason, Status
+from analyzer.evidence.worst import positions_of
+from analyzer.judging.staleness import TOLERANCE
+from analyzer.reading.columns import NO_TIME, has_text, micros_of
+from analyzer.reading.layout import State
+from analyzer.reading.times import DAY, since_epoch
+from analyzer.rendering.workbook.rows import letters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    import numpy.typing as npt
+
+    from analyzer.controls.checklist import Check, Checklist
+
+    Whole = npt.NDArray[np.int64]
+    Flags = npt.NDArray[np.bool_]
+
+REFERENCE_DATE: Final = "reference_date"
+"""The name of the cell in which a reader puts a date or a date-time; empty where each row keeps its own instant."""
+REFERENCE: Final = "reference_instant"
+"""The name of the cell with the instant which that stands for; empty where that is empty."""
+INSTANT: Final = (
+    f'=IF({REFERENCE_DATE}="","",{REFERENCE_DATE}+IF(INT({REFERENCE_DATE})={REFERENCE_DATE},86399/86400,0))'
+)
+"""The formula in it: a date without a time stands for the end of that day."""
+_SECOND: Final = 1_000_000
+_BEFORE_1970: Final = 25_569
+_KNOWN: Final = (-_BEFORE_1970 * DAY + 32_768 * DAY, -_BEFORE_1970 * DAY + 65_536 * DAY)
+"""1989-09-18 to 2079-06-05: within these, fractions of days are all rounded alike, and differences of whole days are
+exact."""
+_ROUNDING: Final = "0.000001"
+"""In days: a twelfth of a second."""
+_A_LITTLE: Final = "0.000002"
+_TOLERANCE: Final = f"{TOLERANCE / DAY + 0.000001:.7f}"
+
+
+class _Rule(NamedTuple):
+    """How a control counts days: with which reasons, and whether a span as long as the limit still passes."""
+
+    reasons: tuple[Reason, ...]
+    allows_limit: bool
+
+
+_IDLE: Final = _Rule((Reason.LAST_USED, Reason.NEVER_USED), allows_limit=False)
+_RULES: Final[Mapping[str, _Rule]] = {
+    "idle": _IDLE,
+    "idle_console": _IDLE,
+    "old": _Rule((Reason.LAST_CHANGED,), allows_limit=True),
+    "active_certificate": _Rule((Reason.LAST_CHANGED,), allows_limit=False),
+}
+
+
+def limit_name(check: int) -> str:
+    """Return the name of the cell with the limit of a check, by its position in the checklist."""
+    return f"limit_{check + 1}"
+
+
+def follows(check: Check) -> bool:
+    """Whether rows of a check follow its limit on the sheet Summary."""
+    return check.control.rule in _RULES
+
+
+def reference(as_of: datetime | None) -> tuple[float | None, float | None]:
+    """Return the date or date-time that a reader may put in for an instant, and the instant, in days.
+
+    The last microsecond of a day is that date. None where there is none, and where it is no whole second.
+    """
+    if as_of is None:
+        return None, None
+    micros = since_epoch(as_of)
+    if micros % DAY == DAY - 1:
+        day = micros // DAY + _BEFORE_1970
+        return float(day), day + 86_399 / 86_400
+    if micros % _SECOND:
+        return None, None
+    days = (micros // _SECOND + _BEFORE_1970 * 86_400) / 86_400
+    return days, days
+
+
+# --- findings --------------------------------------------------------------------------------------------------------
+
+
+def findings_that_follow(findings: pa.Table, checklist: Checklist) -> Flags:
+    """Return which findings get formulas."""
+    position, reason = positions_of(findings, checklist.positions), findings["reason"]
+    basis, as_of = micros_of(findings["basis_time"]), micros_of(findings["as_of"])
+    wanted = np.zeros(len(findings), bool)
+    limits = np.array([one.limit_days or 0 for one in checklist.checks], np.int64)
+    allows = np.zeros(len(limits), bool)
+    for at, one in enumerate(checklist.checks):
+        rule = _RULES.get(one.control.rule)
+        if rule is not None:
+            allows[at] = rule.allows_limit
+            wanted |= (position == at) & has_text(reason, rule.reasons)
+    days = pc.coalesce(findings["idle_days"], findings["age_days"])
+    return wanted & _holds(basis, as_of, days, findings["status"], limits[position], allows[position])
+
+
+@dataclass(frozen=True)
+class FindingsFormulas:
+    """Makes the formulas of findings in a sheet of these columns, among them `LIVE`."""
+
+    columns: tuple[str, ...]
+    checklist: Checklist
+
+    def __call__(self, rows: pa.Table, number: pa.Array) -> dict[str, pa.Array]:
+        """Return the formulas of a batch of findings, which stand in the rows of these numbers."""
+        cell = _Cells(self.columns, number)
+        here = pc.equal(_whole(rows[LIVE]), YES)
+        position = positions_of(rows, self.checklist.positions)
+        limit = pa.array([limit_name(at) for at in range(len(self.checklist.checks))], pa.string())
+        allows = np.array([_allows_limit(one) for one in self.checklist.checks])[position]
+        late = _lateness(rows["reason"])
+        as_of, basis, days = cell("as_of"), cell("basis_time"), _days(cell("as_of"), cell("basis_time"))
+        idle, age = _whole(rows["idle_days"]), _whole(rows["age_days"])
+        counted = pc.if_else(idle.is_valid(), cell("idle_days"), cell("age_days"))
+        older = pc.if_else(
+            pa.array(allows),
+            _joined(as_of, "-", basis, "+", _rest(rows["as_of"]), ">", cell("limit_days"), "+", _ROUNDING),
+            _joined(counted, ">=", cell("limit_days")),
+        )
+        found = {
+            "as_of": _instant(rows["as_of"]),
+            "limit_days": limit.take(pa.array(position)),
+            "idle_days": pc.if_else(idle.is_valid(), days, None),
+            "age_days": pc.if_else(age.is_valid(), days, None),
+            "status": _joined("IF(", basis, ">", as_of, "+", late, ",", _NOT_KNOWN, ",IF(", older, ",", _FAIL_OR_PASS),
+        }
+        return {name: pc.if_else(here, formulas, None) for name, formulas in found.items()}
+
+
+def _allows_limit(check: Check) -> bool:
+    return follows(check) and _RULES[check.control.rule].allows_limit
+
+
+# --- credentials -----------------------------------------------------------------------------------------------------
+
+
+def with_basis(credentials: pa.Table, unused: Check, as_of: datetime | None) -> pa.Table:
+    """Return credentials with what their formulas need.
+
+    `as_of` is each one's reference instant, `limit_days` the limit, and `LIVE` says whether a row gets formulas.
+    """
+    captured = credentials["captured_at"]
+    instant = captured if as_of is None else pa.chunked_array([pa.array([as_of] * len(credentials), captured.type)])
+    basis, times = _basis(credentials), micros_of(instant)
+    limit = np.full(len(credentials), unused.limit_days or 0, np.int64)
+    no = np.zeros(len(credentials), bool)
+    held = (basis != NO_TIME) & _holds(basis, times, credentials["idle_days"], credentials["outcome"], limit, no)
+    table = credentials.append_column("as_of", instant)
+    table = table.append_column("limit_days", pa.array(limit, pa.int32()))
+    return table.append_column(LIVE, in_words(held))
+
+
+def _basis(credentials: pa.Table) -> Whole:
+    """Return the instants from which credentials count as idle, where the report tells: last use, else last change."""
+    used, changed = micros_of(credentials["last_used"]), micros_of(credentials["last_changed"])
+    never = has_text(credentials["last_used_state"], (State.NOT_APPLICABLE, State.NO_INFORMATION))
+    return np.where(used != NO_TIME, used, np.where(never, changed, NO_TIME))
+
+
+@dataclass(frozen=True)
+class CredentialsFormulas:
+    """Makes the formulas of credentials in a sheet of these columns (see `with_basis`).
+
+    `check` is the position of `unused-credentials` in the checklist.
+    """
+
+    columns: tuple[str, ...]
+    check: int
+
+    def __call__(self, rows: pa.Table, number: pa.Array) -> dict[str, pa.Array]:
+        """Return the formulas of a batch of credentials, which stand in the rows of these numbers."""
+        cell = _Cells(self.columns, number)
+        here = pc.equal(_whole(rows[LIVE]), YES)
+        is_used = _whole(rows["last_used"]).is_valid()
+        as_of, basis = cell("as_of"), pc.if_else(is_used, cell("last_used"), cell("last_changed"))
+        late = pc.if_else(is_used, _TOLERANCE, _ROUNDING)
+        older = _joined(cell("idle_days"), ">=", cell("limit_days"))
+        has_age = pc.and_(here, pa.array(_is_whole(micros_of(rows["last_changed"])))).to_numpy(zero_copy_only=False)
+        has_age &= _whole(rows["age_days"]).is_valid().to_numpy(zero_copy_only=False)
+        found = {
+            "as_of": _instant(rows["as_of"]),
+            "limit_days": pa.array([limit_name(self.check)] * len(rows), pa.string()),
+            "idle_days": _days(as_of, basis),
+            "outcome": _joined("IF(", basis, ">", as_of, "+", late, ",", _NOT_KNOWN, ",IF(", older, ",", _FAIL_OR_PASS),
+        }
+        age = _days(as_of, cell("last_changed"))
+        return {name: pc.if_else(here, formulas, None) for name, formulas in found.items()} | {
+            "age_days": pc.if_else(pa.array(has_age), age, None)
+        }
+
+
+# --- both ------------------------------------------------------------------------------------------------------------
+
+LIVE: Final = "recalculated"
+"""The column that says whether a row follows the sheet Summary: `yes` or `no`."""
+YES: Final = "yes"
+_NO: Final = "no"
+_NOT_KNOWN: Final = f'"{Status.NOT_CHECKED}"'
+"""What happened after the reference instant leaves open what was before: the program has to judge that anew."""
+_FAIL_OR_PASS: Final = f'"{Status.FAIL}","{Status.PASS}"))'
+
+
+def in_words(held: Flags) -> pa.Array:
+    """Return in words whether rows follow the sheet Summary."""
+    return pc.if_else(pa.array(held), YES, _NO)
+
+
+class _Cells:
+    """The names of cells in rows of these numbers, by column."""
+
+    def __init__(self, columns: Sequence[str], number: pa.Array) -> None:
+        self._columns = list(columns)
+        self._number = number
+
+    def __call__(self, column: str) -> pa.Array:
+        return _joined(letters(self._columns.index(column)), self._number)
+
+
+def _holds(  # noqa: PLR0913 - what the formulas are made of
+    basis: Whole, as_of: Whole, days: pa.ChunkedArray, status: pa.ChunkedArray, limit: Whole, allows: Flags
+) -> Flags:
+    """Return where formulas give what the run says: status and days of known instants."""
+    first, last = _KNOWN
+    known = (basis >= first) & (basis < last) & (as_of >= first) & (as_of < last) & _is_whole(basis)
+    span = np.where(known, as_of - np.where(known, basis, as_of), 0)
+    fails = np.where(allows, span > limit * DAY, span >= limit * DAY)
+    same = np.where(fails, has_text(status, (Status.FAIL,)), has_text(status, (Status.PASS,)))
+    counted = np.asarray(pc.fill_null(days.cast(pa.int64()), -1)) == np.maximum(span, 0) // DAY
+    found: Flags = known & same & counted & (span >= -TOLERANCE)
+    return found
+
+
+def _is_whole(micros: Whole) -> Flags:
+    found: Flags = (micros != NO_TIME) & (micros % _SECOND == 0)
+    return found
+
+
+def _lateness(reason: pa.ChunkedArray) -> pa.Array:
+    """Return by how many days an instant may lie after the reference instant, as AWS cuts times of use."""
+    return pc.if_else(pa.array(has_text(reason, (Reason.LAST_USED,))), _TOLERANCE, _ROUNDING)
+
+
+def _days(as_of: pa.Array, since: pa.Array) -> pa.Array:
+    return _joined("MAX(0,INT(", as_of, "-", since, "+", _ROUNDING, "))")
+
+
+def _instant(as_of: pa.ChunkedArray) -> pa.Array:
+    """Return formulas of the reference instant: that of the sheet Summary, else the run's."""
+    return _joined("IF(", REFERENCE, '="",', serial(_whole(as_of)), ",", REFERENCE, ")")
+
+
+def _rest(as_of: pa.ChunkedArray) -> pa.Array:
+    """Return formulas of what the reference instant lies behind its whole second: a little, or nothing."""
+    own = pc.if_else(pa.array(_is_whole(micros_of(as_of))), "0", _A_LITTLE)
+    given = f"IF(INT({REFERENCE_DATE})={REFERENCE_DATE},{_A_LITTLE},0)"
+    return _joined("IF(", REFERENCE, '="",', own, ",", given, ")")
+
+
+def serial(instants: pa.Array) -> pa.Array:
+    """Return instants, cut to the second, as the days that spreadsheets count, written out; null for none."""
+    micros = micros_of(instants)
+    known = micros != NO_TIME
+    seconds = np.where(known, micros, 0) // _SECOND
+    return pa.array((seconds + _BEFORE_1970 * 86_400) / 86_400, mask=~known).cast(pa.string())
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.unify_dictionaries().combine_chunks()
+
+
+def _joined(*parts: pa.Array | str) -> pa.Array:
+    return pc.binary_join_element_wise(*parts, "")

@@ -1,0 +1,145 @@
+"""A sheet that is written from the top down: titled tables of texts, numbers, formulas, links and cells to fill in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
+from analyzer.rendering.workbook.rows import letters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
+
+    from analyzer.rendering.workbook.engine import Book
+
+
+class Formula(NamedTuple):
+    """A formula of this program, and its value."""
+
+    text: str
+    value: int
+
+
+class Link(NamedTuple):
+    """A text that leads to a cell of this workbook, such as `'Findings'!A12`."""
+
+    text: str
+    target: str
+
+
+class Limit(NamedTuple):
+    """A number of days that a reader may change; formulas know the cell by its `name`."""
+
+    days: int
+    name: str
+
+
+class Merged(NamedTuple):
+    """A text that takes its column and `more` further ones, if any, and is broken into lines."""
+
+    text: str
+    more: int
+
+
+Value: TypeAlias = "str | int | Formula | Link | Limit | Merged"
+
+
+@dataclass
+class Page:
+    """A sheet in the making: `row` is the next one that is free, `widths` are those of its columns in characters."""
+
+    book: Book
+    sheet: Worksheet
+    widths: Sequence[int]
+    row: int = 0
+
+    def __post_init__(self) -> None:
+        for column, width in enumerate(self.widths):
+            self.sheet.set_column(column, column, width)
+
+    @property
+    def last(self) -> int:
+        """The last column."""
+        return len(self.widths) - 1
+
+    def widen(self, last: int) -> None:
+        """Give the columns up to `last`, behind those of the page, the width of its last one."""
+        for column in range(self.last + 1, last + 1):
+            self.sheet.set_column(column, column, self.widths[-1])
+
+    def line(self, text: str, style: Format, room: int, line_height: int = LINE_HEIGHT) -> None:
+        """Write a text across the page; `room` characters of it fit in a line."""
+        self.sheet.set_row(self.row, height(text, room, line_height))
+        self.sheet.merge_range(self.row, 0, self.row, self.last, text, style)
+        self.row += 1
+
+    def section(self, title: str, last: int = 0) -> None:
+        """Begin a part of the sheet, with a line across the page, or as far as its column `last`."""
+        for column in range(max(last, self.last) + 1):
+            self.sheet.write_string(self.row, column, title if column == 0 else "", self.book.styles.section)
+        self.row += 1
+
+    def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:
+        """Write a titled table, `none` where it has no rows, and leave a row free behind it.
+
+        Columns of numbers have their names at the right. Rows are as high as their merged texts need.
+        """
+        self.section(title, len(header) - 1)
+        for column, name in enumerate(header):
+            numbers = any(_is_number(cells[column]) for cells in rows if len(cells) > column)
+            style = self.book.styles.number_header if numbers else self.book.styles.header
+            self.sheet.write_string(self.row, column, name, style)
+        self.row += 1
+        for cells in rows or [["none"]]:
+            self.cells(cells)
+        self.row += 1
+
+    def pairs(self, title: str, rows: Sequence[tuple[str, Value]]) -> None:
+        """Write a titled list of names with their values, and leave a row free behind it."""
+        self.section(title)
+        for cells in rows:
+            self.cells(cells)
+        self.row += 1
+
+    def cells(self, values: Sequence[Value]) -> None:
+        """Write a row; cells that a merged text takes are left out."""
+        needed = [self._height(column, value) for column, value in enumerate(values) if isinstance(value, Merged)]
+        if needed:
+            self.sheet.set_row(self.row, max(needed))
+        taken = -1
+        for column, value in enumerate(values):
+            if column > taken:
+                self._put(column, value)
+                taken = column + value.more if isinstance(value, Merged) else column
+        self.row += 1
+
+    def _height(self, column: int, merged: Merged) -> int:
+        return height(merged.text, sum(self.widths[column : column + merged.more + 1]) * 9 // 10)
+
+    def _put(self, column: int, value: Value) -> None:
+        sheet, styles, row = self.sheet, self.book.styles, self.row
+        if isinstance(value, Formula):
+            sheet.write_formula(row, column, f"={value.text}", styles.number, value.value)
+        elif isinstance(value, Link):
+            sheet.write_url(row, column, f"internal:{value.target}", styles.link, value.text)
+        elif isinstance(value, Limit):
+            sheet.write_number(row, column, value.days, styles.input_number)
+            days = {"validate": "integer", "criteria": "between", "minimum": 0, "maximum": 36_500}
+            sheet.data_validation(row, column, row, column, {**days, "error_message": "a whole number of days"})
+            self.book.workbook.define_name(value.name, f"='{sheet.get_name()}'!${letters(column)}${row + 1}")
+        elif isinstance(value, Merged) and not value.more:
+            sheet.write_string(row, column, value.text, styles.wrapped)
+        elif isinstance(value, Merged):
+            sheet.merge_range(row, column, row, column + value.more, value.text, styles.wrapped)
+        elif isinstance(value, str):
+            sheet.write_string(row, column, value, styles.text)
+        else:
+            sheet.write_number(row, column, value, styles.number)
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | Limit | Formula)

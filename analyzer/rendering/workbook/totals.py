@@ -1,0 +1,252 @@
+"""What controls and requirements come to, on the sheet Summary, counted by formulas over the sheets with the rows.
+
+Where a sheet does not hold all rows of its table, the counts are the run's numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from analyzer.controls.vocabulary import JUDGED_KINDS, MET_IN_WORDS, Met, Outcome, Status
+from analyzer.evidence.tally import Tally, counts_of
+from analyzer.reading.layout import Kind
+from analyzer.rendering.marks import SHEET as EXCEPTIONS
+from analyzer.rendering.workbook import live
+from analyzer.rendering.workbook.measuring import LINE_HEIGHT, lines
+from analyzer.rendering.workbook.page import Formula, Limit, Link, Merged, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from analyzer.evidence.requirements import ByAccount
+    from analyzer.evidence.summary import Summary
+    from analyzer.rendering.workbook.engine import TableSheet
+    from analyzer.rendering.workbook.page import Page
+
+_MOST_FIRST: Final = 5
+"""Controls that are named as what to do first."""
+_ROW_IN_PIXELS: Final = 20
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The sheets with tables, by name, and `check_of_row`, the check of each row of the exceptions noted."""
+
+    sheets: Mapping[str, TableSheet]
+    row_limit: int
+    most_rows: int
+    check_of_row: Sequence[int]
+
+    def cells(self, sheet: str, column: str) -> str | None:
+        """Return the cells of a column as formulas name them; None where a sheet does not hold all its rows."""
+        found = self.sheets.get(sheet)
+        return None if found is None else found.cells(column, self.row_limit)
+
+    def status_column(self, sheet: str) -> str:
+        """Return the column with the statuses of a sheet's rows."""
+        return "outcome" if "outcome" in self.sheets[sheet].rows.columns else "status"
+
+    def count(self, value: int, sheet: str, **criteria: str) -> int | Formula:
+        """Return a number of rows as a formula, by the texts that columns must hold (`<>`: any)."""
+        ranges = {column: self.cells(sheet, column) for column in criteria}
+        if any(cells is None for cells in ranges.values()):
+            return value
+        criterion = ",".join(f'{ranges[name]},"{text}"' for name, text in criteria.items())
+        return Formula(f"COUNTIFS({criterion})", value)
+
+    def total(self, value: int, sheet: str, column: str) -> int | Formula:
+        """Return the sum of a column as a formula."""
+        cells = self.cells(sheet, column)
+        return value if cells is None else Formula(f"SUM({cells})", value)
+
+    def link(self, check: int, text: str) -> str | Link:
+        """Return a text that leads to the first of the exceptions noted of a check, where it has one."""
+        if check not in self.check_of_row:
+            return text
+        row = self.sheets[EXCEPTIONS].look.top + 2 + list(self.check_of_row).index(check)
+        return Link(text, f"'{EXCEPTIONS}'!A{row}") if row <= self.row_limit else text
+
+
+# --- requirements ----------------------------------------------------------------------------------------------------
+
+
+def requirements(page: Page, summary: Summary, shown: Shown) -> None:
+    """Write in how many accounts each requirement of the benchmark comes to what."""
+    every, framework, styles = summary.requirements, summary.checklist.numbers_of, page.book.styles
+    occurring = [met for met in Met if any(one.accounts(met) for one in every)]
+    last = 2 + len(occurring)
+    page.widen(last)
+    page.section(f"By requirement of {framework.label}, number of accounts (sheet Requirements)", last)
+    words = [MET_IN_WORDS[met] for met in occurring]
+    page.sheet.set_row(page.row, LINE_HEIGHT * int(lines(pa.array(words, pa.string()), page.widths[-1]).max(initial=1)))
+    for column, name in enumerate([framework.heading_beside_titles, "requirement", ""]):
+        page.sheet.write_string(page.row, column, name, styles.header)
+    for column, text in enumerate(words, start=3):
+        page.sheet.write_string(page.row, column, text, styles.wrapped_number_header)
+    page.row += 1
+    for one in every:
+        title = Merged(f"{one.requirement.title}{one.requirement.mark}", 1)
+        counts = [_accounts_with(one, met, summary, shown) for met in occurring]
+        page.cells([Merged(one.number, 0), title, "", *counts])
+    page.row += 1
+
+
+def _accounts_with(one: ByAccount, met: Met, summary: Summary, shown: Shown) -> Value:
+    """Return in how many accounts a requirement comes to this.
+
+    COUNTIFS would take the numbers 1.1 and 1.10 for one: a comparison of texts does not.
+    """
+    value, of = one.accounts(met), {"requirement": one.requirement.own_number, "status": met.value}
+    if len(summary.checklist.numbers_of.each) > 1:
+        of["framework"] = one.requirement.framework
+    ranges = {column: shown.cells("Requirements", column) for column in of}
+    if any(cells is None for cells in ranges.values()):
+        return value
+    holds = "*".join(f'({ranges[name]}="{text}")' for name, text in of.items())
+    return Formula(f"SUMPRODUCT({holds})", value)
+
+
+# --- controls --------------------------------------------------------------------------------------------------------
+
+_COUNTED: Final = ("fail", "not_checked", "pass")
+_BEFORE_COUNTS: Final = 6
+"""The columns before the counts of a control."""
+
+
+def controls(page: Page, summary: Summary, shown: Shown) -> int:
+    """Write what each control comes to; return the first row with one (0 is the top one)."""
+    checklist = summary.checklist
+    columns = [*_COUNTED, *(name for name in ("manual", "waived") if summary.totals[name])]
+    header = ["control", "title", "", checklist.numbers_of.heading, "severity", "limit in days", *in_words(columns)]
+    page.widen(len(header) - 1)
+    first = page.row + 2
+    rows = [_control(at, summary, shown, columns) for at in range(len(checklist.checks))]
+    page.table("By control", header, rows)
+    return first
+
+
+def _control(at: int, summary: Summary, shown: Shown, columns: Sequence[str]) -> list[Value]:
+    """Return the cells of a control: what it is, its limit, and its counts."""
+    one, is_judged = summary.checklist.checks[at], summary.by_control[at]["judged"] > 0
+    limit: Value = "" if one.limit_days is None else one.limit_days
+    if one.limit_days is not None and live.follows(one) and is_judged:
+        limit = Limit(one.limit_days, live.limit_name(at))
+    title = f"{one.title}{' *' if summary.checklist.is_changed(one) else ''}"
+    counts = [_count_of(at, name, summary, shown) if is_judged else "-" for name in columns]
+    name = shown.link(at, one.control.id)
+    return [name, Merged(title, 1), "", one.requirement or "-", one.severity.value, limit, *counts]
+
+
+def _count_of(at: int, name: str, summary: Summary, shown: Shown) -> Value:
+    """Return how many findings of a check have a status, or are left to a person, or waived.
+
+    What is left to a person is not in `not_checked`.
+    """
+    one, counts = summary.checklist.checks[at], summary.by_control[at]
+    of = {"control": one.control.id}
+    if sum(other.control is one.control for other in summary.checklist.checks) > 1:
+        of["requirement"] = str(one.requirement)
+    left_to_a_person = shown.count(
+        counts["manual"], "Findings", **of, status=Status.NOT_CHECKED.value, reason="manual", waiver=""
+    )
+    if name == "manual":
+        return left_to_a_person
+    if name == "waived":
+        return shown.count(counts[name], "Findings", **of, waiver="<>")
+    found = shown.count(counts[name], "Findings", **of, status=name)
+    if name != Status.NOT_CHECKED or not counts["manual"]:
+        return found
+    value = counts[name] - counts["manual"]
+    if isinstance(found, Formula) and isinstance(left_to_a_person, Formula):
+        return Formula(f"{found.text}-{left_to_a_person.text}", value)
+    return value
+
+
+_COLOURS: Final = {"fail": "#C4501B", "not checked": "#F2C14E", "pass": "#8DB4DC", "left to a person": "#A6A6A6"}
+
+
+def chart(page: Page, summary: Summary, first: int) -> None:
+    """Draw what the controls come to, whose rows begin at `first`."""
+    checks = len(summary.checklist.checks)
+    if not summary.totals["judged"]:
+        return
+    drawn = page.book.workbook.add_chart({"type": "bar", "subtype": "percent_stacked"})
+    last, name = first + checks - 1, page.sheet.get_name()
+    colours = list(_COLOURS.items())[: 4 if summary.totals["manual"] else 3]
+    for column, (words, colour) in enumerate(colours, start=_BEFORE_COUNTS):
+        series = {"categories": [name, first, 0, last, 0], "values": [name, first, column, last, column]}
+        drawn.add_series({**series, "name": words, "fill": {"color": colour}, "gap": 40})
+    drawn.set_title({"name": "What each control comes to, as a share of what it judged", "name_font": {"size": 11}})
+    drawn.set_y_axis({"reverse": True, "num_font": {"size": 9}})
+    drawn.set_x_axis({"num_format": "0%", "major_gridlines": {"visible": True, "line": {"color": "#D9D9D9"}}})
+    drawn.set_legend({"position": "bottom"})
+    pixels = 90 + _ROW_IN_PIXELS * checks
+    drawn.set_size({"width": sum(7 * width + 5 for width in page.widths) - 20, "height": pixels})
+    page.sheet.insert_chart(
+        page.row, 0, drawn, {"x_offset": 5, "y_offset": 5, "description": "By control, the share that fails"}
+    )
+    page.row += pixels // _ROW_IN_PIXELS + 2
+
+
+def what_to_do_first(page: Page, summary: Summary, shown: Shown) -> None:
+    """Write the most severe controls that fail, and what to do about them."""
+    checks = summary.checklist.checks
+    fails = {at: summary.open_by_check[at][Status.FAIL] for at in summary.checklist.summed}
+    worst = sorted((at for at in fails if fails[at]), key=lambda at: (checks[at].severity.code, -fails[at]))
+    rows: list[list[Value]] = [
+        [shown.link(at, one.control.id), one.severity.value, fails[at], Merged(one.control.remediation, page.last - 3)]
+        for at, one in ((at, checks[at]) for at in worst[:_MOST_FIRST])
+    ]
+    if rows:
+        header = ["control", "severity", "open failures", "remediation", *[""] * (page.last - 3)]
+        page.table("What to do first: the most severe controls that fail", header, rows)
+
+
+# --- the population --------------------------------------------------------------------------------------------------
+
+_KINDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys"}
+_JUDGED: Final = (Outcome.FAIL, Outcome.NOT_CHECKED, Outcome.PASS)
+
+
+def population(page: Page, summary: Summary, shown: Shown) -> None:
+    """Write how many credentials `unused-credentials` judged, and how many are out of its scope."""
+    sheet = "Population judged"
+    rows: list[list[Value]] = []
+    for kind, words in _KINDS.items():
+        counts = {outcome: summary.count(kind, outcome) for outcome in _JUDGED}
+        of_outcomes = [shown.count(counts[one], sheet, kind=kind.value, outcome=one.value) for one in _JUDGED]
+        rows.append([words, shown.count(sum(counts.values()), sheet, kind=kind.value), *of_outcomes])
+    top = page.row + 3
+    sums = [sum(summary.count(kind, one) for kind in _KINDS) for one in _JUDGED]
+    rows.append(
+        [
+            "all",
+            *(
+                Formula(f"SUM({column}{top}:{column}{top + len(_KINDS) - 1})", value)
+                for column, value in zip("BCDE", (sum(sums), *sums), strict=True)
+            ),
+        ]
+    )
+    page.table(f"unused-credentials, by kind of credential (sheet {sheet})", ["", "judged", *in_words(_JUDGED)], rows)
+    tally = counts_of(summary.tallies, Tally.CREDENTIALS)
+    others = {one: int(tally["count"][tally["status"] == one].sum()) for one in (Outcome.ROOT, Outcome.CERTIFICATE)}
+    page.pairs(
+        "Out of scope of unused-credentials",
+        [
+            ("inactive", sum(summary.count(kind, Outcome.INACTIVE) for kind in JUDGED_KINDS)),
+            (
+                "made after the reference instant",
+                sum(summary.count(kind, Outcome.NOT_APPLICABLE) for kind in JUDGED_KINDS),
+            ),
+            ("of root", others[Outcome.ROOT]),
+            ("certificates: no use is reported", others[Outcome.CERTIFICATE]),
+        ],
+    )
+
+
+def in_words(names: Sequence[str]) -> list[str]:
+    """Return names of statuses and the like in words."""
+    return [str(name).replace("_", " ") for name in names]

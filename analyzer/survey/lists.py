@@ -1,0 +1,59 @@
+"""Lists that people keep beside reports, such as those of accounts and of people: files, text, and rows of a CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from analyzer.errors import AnalyzerError
+
+_DELIMITERS: Final = (",", ";", "\t")
+
+
+def bytes_at(option: str, path: Path, error: type[AnalyzerError]) -> bytes:
+    """Return what is in the file that an option names. Raises `error` where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as cause:
+        raise error(f"{option}: cannot read {path}: {cause.strerror or cause}", "check the path") from cause
+
+
+def text_of(name: str, data: bytes, error: type[AnalyzerError]) -> str:
+    """Return the text of a file. Raises `error` where it is not UTF-8."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as cause:
+        raise error(f"{name}: not UTF-8: {cause}", "save it as UTF-8") from cause
+
+
+def csv_rows(name: str, text: str, error: type[AnalyzerError]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a CSV that are not empty, each with its line and without blanks around its cells.
+
+    Commas, semicolons or tabs part the cells, whichever there are most of in the first line. Raises `error` for what
+    is no CSV.
+    """
+    head = text.partition("\n")[0]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=head.count), strict=True)
+    try:
+        for row in rows:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield rows.line_num, cells
+    except csv.Error as cause:
+        raise error(f"{name}:{rows.line_num}: no CSV: {cause}", "write it anew as CSV") from cause
+
+
+def plain_heading(text: str) -> str:
+    """Return the name of a column in small letters, without blanks and signs."""
+    return re.sub(r"[^a-z]", "", text.lower())
+
+
+def in_order(header: Sequence[str]) -> str:
+    """Return the names of columns for a message."""
+    return ", ".join(one or "(no name)" for one in header)

@@ -1,0 +1,124 @@
+"""Who fits whom, and what becomes of credentials of people who left, by another hand: one user at a time, slowly.
+
+Written from the specification, with nothing but the standard library; it shares no code with `analyzer`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+
+@dataclass(frozen=True)
+class Held:
+    """A credential: its slot, whether it is active, and its last use; None: never, "unknown": not in the report."""
+
+    slot: str
+    is_active: bool
+    used: datetime | str | None
+
+
+@dataclass(frozen=True)
+class User:
+    """An IAM user of an account."""
+
+    account: str
+    name: str
+    held: tuple[Held, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a list."""
+
+    line: int
+    user: str
+    email: str
+    last_day: date | None = None
+
+
+def texts(row: Row) -> list[str]:
+    return [text.casefold() for text in (row.user, row.email) if text]
+
+
+def cut(text: str) -> str:
+    return text.split("@", maxsplit=1)[0]
+
+
+def fits(user: User, rows: list[Row]) -> list[Row]:
+    """Return the rows that fit a user: by a whole text, else by what stands before the @."""
+    name = user.name.casefold()
+    whole = [row for row in rows if name in texts(row)]
+    return whole or [row for row in rows if cut(name) and cut(name) in map(cut, texts(row))]
+
+
+def distinct(rows: list[Row]) -> list[Row]:
+    """Return rows, those that say the same once."""
+    seen, kept = set(), []
+    for row in rows:
+        key = (row.user.casefold(), row.email.casefold(), row.last_day)
+        if key not in seen:
+            seen.add(key)
+            kept.append(row)
+    return kept
+
+
+def status_of(user: User, row: Row, users: list[User], rows: list[Row]) -> str:
+    """Return the status of a user and a row that fits."""
+    if len(fits(user, rows)) > 1:
+        return "several_people"
+    names = {other.name.casefold() for other in users if other.account == user.account and row in fits(other, rows)}
+    return "several_users" if len(names) > 1 else "matched"
+
+
+def pairs(
+    users: list[User], rows: list[Row], *, with_others: bool
+) -> set[tuple[int | None, str | None, str | None, str]]:
+    """Return line, account, user and status of what a table of a list has."""
+    found: set[tuple[int | None, str | None, str | None, str]] = set()
+    for user in users:
+        mine = fits(user, rows)
+        found |= {(row.line, user.account, user.name, status_of(user, row, users, rows)) for row in mine}
+        if not mine and with_others:
+            found.add((None, user.account, user.name, "not_in_list"))
+    for row in rows:
+        if not any(row in fits(user, rows) for user in users):
+            found.add((row.line, None, None, "no_user"))
+    return found
+
+
+def left_at(row: Row) -> datetime:
+    """Return the last microsecond of a last day."""
+    assert row.last_day is not None
+    midnight = datetime(row.last_day.year, row.last_day.month, row.last_day.day, tzinfo=UTC)
+    return midnight + timedelta(days=1) - timedelta(microseconds=1)
+
+
+def used_after(held: Held, row: Row, captured: datetime) -> bool | None:
+    """Return whether a credential was used after the last day; None: the report does not tell."""
+    if isinstance(held.used, datetime) and held.used > left_at(row):
+        return True
+    if held.used == "unknown" or captured < left_at(row):
+        return None
+    return False
+
+
+def verdict(
+    user: User, held: Held, users: list[User], rows: list[Row], as_of: datetime, captured: datetime
+) -> tuple[str, str]:
+    """Return the status and the message of an active credential."""
+    mine = fits(user, rows)
+    if not mine:
+        return "pass", "its user is not in the list of leavers"
+    if any(status_of(user, row, users, rows) != "matched" for row in mine):
+        return (
+            "not_checked",
+            "not known whether its user left: the list of leavers does not fit exactly one user",
+        )
+    (row,) = mine
+    if left_at(row) > as_of:
+        return "pass", f"its user leaves on {row.last_day}"
+    words = {None: "not known whether it was used after that", False: "not used after that"}
+    used = used_after(held, row, captured)
+    how = f"used after that, last on {held.used:%Y-%m-%d}" if used else words[used]
+    return "fail", f"its user left on {row.last_day}; {how}"

@@ -1,0 +1,143 @@
+"""The formulas of a workbook, calculated by LibreOffice: they give what the run says, or another run would say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from openpyxl import load_workbook
+
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.vocabulary import Status
+from analyzer.evidence.schema import TABLES, to_arrow
+from analyzer.evidence.tables import TablesInMemory
+from analyzer.judging.staleness import EXACT
+from analyzer.rendering.workbook import book as excel
+from tests.audits import AS_OF, ODD, made_up
+from tests.rendering.workbook.recalculating import NEEDED, recalculated
+from tests.reports import csv_of, key, password, root, user, write
+from tests.running import Settings, audit
+from tests.slices import sliced
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from openpyxl.worksheet.worksheet import Worksheet
+
+    from tests.running import Audit
+
+pytestmark = NEEDED
+
+CHECKLIST = make_checklist(all_controls=True)
+EDGES = [
+    # As old as a limit to the second, and a second more or less, at the end of a day and at noon.
+    *(
+        user(f"at-{name}-{shift}", user_creation_time="2015-01-01T00:00:00Z", **key(rotated=stamp, used=stamp))
+        for name, instant in {"end": AS_OF + timedelta(microseconds=1), "noon": AS_OF.replace(hour=12)}.items()
+        for days in (30, 45, 90)
+        for shift in (-1, 0, 1)
+        for stamp in [(instant - timedelta(days=days, seconds=shift)).strftime("%Y-%m-%dT%H:%M:%SZ")]
+    ),
+    user("console", **password(changed="2026-08-02T12:00:00Z", used="2026-09-16T12:00:00Z")),
+    user("signer", cert_1_active="true", cert_1_last_rotated="2026-08-02T12:00:00Z"),
+    user("next-minute", **key(rotated="2026-01-01T00:00:00Z", used="2026-11-01T00:00:30Z")),
+]
+LATER = [
+    (datetime(2026, 12, 31, 23, 59, 59, 999_999, UTC), date(2026, 12, 31)),
+    (datetime(2026, 11, 15, 12, tzinfo=UTC), datetime(2026, 11, 15, 12)),  # noqa: DTZ001 - Excel has no zones
+    (datetime(2026, 9, 30, 23, 59, 59, 999_999, UTC), date(2026, 9, 30)),
+]
+"""Reference instants, and how a reader puts them in."""
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> str:
+    folder = tmp_path / "in"
+    write(folder / "2026-10-31.csv", csv_of(root(), *ODD, *EDGES))
+    many = [made_up(number, "444455556666") for number in range(120)]
+    write(folder / "2026-10-31/444455556666.csv", csv_of(root(account="444455556666"), *many))
+    return str(folder)
+
+
+def written(found: Audit, path: Path, most_rows: int = 100_000) -> Path:
+    tables = TablesInMemory({name: to_arrow(getattr(found, name), TABLES[name]) for name in TABLES})
+    (path,) = excel.write(found, tables, path, most_rows=most_rows)
+    return path
+
+
+def rows_of(sheet: Worksheet) -> list[dict[str, Any]]:
+    header, *rows = sheet.iter_rows(values_only=True)
+    return [dict(zip(map(str, header), row, strict=True)) for row in rows]
+
+
+def key_of(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row.get("control"), row["source"], row["line"], row["credential"]
+
+
+NOON = AS_OF.replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+@pytest.mark.parametrize(("as_of", "options"), sliced(product([AS_OF, None, NOON], [{}, {"most_rows": 40}]), every=5))
+def test_every_cell_is_what_its_formula_gives(
+    reports: str, tmp_path: Path, as_of: datetime | None, options: dict[str, int]
+) -> None:
+    path = written(audit([reports], Settings(CHECKLIST, as_of=as_of)), tmp_path / "workbook.xlsx", **options)
+    made, found = load_workbook(path, data_only=True), recalculated(path, tmp_path / "again")
+    formulas = load_workbook(path)
+    count = 0
+    for sheet in made.sheetnames:
+        for before, after, cells in zip(
+            made[sheet].iter_rows(), found[sheet].iter_rows(), formulas[sheet].iter_rows(), strict=False
+        ):
+            for one, other, cell in zip(before, after, cells, strict=False):
+                assert (one.value or None) == (other.value or None), (sheet, one.coordinate, cell.value)
+                count += cell.data_type == "f"
+    assert count > (200 if options else 600)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "put_in", "limits"),
+    sliced(((*when, limits) for when, limits in product(LATER, [(45, 90), (30, 120)])), every=3),
+)
+def test_statuses_follow_another_date_and_other_limits(
+    reports: str, tmp_path: Path, as_of: datetime, put_in: date, limits: tuple[int, int]
+) -> None:
+    of_run = audit([reports], Settings(CHECKLIST, as_of=AS_OF))
+    path = written(of_run, tmp_path / "workbook.xlsx")
+    names, others = {}, []
+    for at, one in enumerate(CHECKLIST.checks):
+        name = one.control.limit
+        days = {"max_idle_days": limits[0], "max_age_days": limits[1]}.get(str(name))
+        if days is not None and one.control.id not in {"password-expiry", "active-certificates"}:
+            one = replace(one, parameters={**one.parameters, str(name): days})  # noqa: PLW2901
+            names[f"limit_{at + 1}"] = days
+        others.append(one)
+    changes = {"reference_date": put_in} | names
+    found = recalculated(path, tmp_path / "again", changes)
+    another = audit([reports], Settings(replace(CHECKLIST, checks=tuple(others)), as_of=as_of))
+
+    then = {key_of(row): row for row in to_arrow(another.findings, TABLES["findings"]).to_pylist()}
+    exact = {*map(str, EXACT), "last_changed"}
+    followed = 0
+    for row in rows_of(found["Findings"]):
+        new = then.get(key_of(row))
+        if row["recalculated"] == "no":
+            assert row["status"] == row["status_of_run"]
+        elif new is None or new["reason"] not in exact:
+            assert row["status"] == Status.NOT_CHECKED, row
+        else:
+            followed += 1
+            assert row["status"] == new["status"], (row, new)
+            counted = "idle_days" if row["idle_days"] is not None else "age_days"
+            assert (row[counted], row["limit_days"]) == (new[counted], new["limit_days"]), (row, new)
+    assert followed > 150
+    texts = [cell.value for row in found["Summary"].iter_rows() for cell in row if isinstance(cell.value, str)]
+    differing = sum(
+        row[name] != row[f"{name}_of_run"]
+        for sheet, name in (("Findings", "status"), ("Population judged", "outcome"))
+        for row in rows_of(found[sheet])
+    )
+    assert any(text.startswith(f"{differing} rows of the sheets have another status") for text in texts)

@@ -1,0 +1,233 @@
+"""The sheets on which reviewers work, and what becomes of their marks in the next workbook."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openpyxl import load_workbook
+from openpyxl.worksheet.dimensions import ColumnDimension
+
+from analyzer.controls.checklist import make_checklist
+from analyzer.controls.policy import read_policy
+from analyzer.controls.vocabulary import Status
+from analyzer.errors import InputError
+from analyzer.rendering.marks import BY_HAND, KEY, SHEET, WITHOUT_ROW, CarriedOver, Mark, Marks, read_marks
+from analyzer.rendering.workbook import book as excel
+from tests.audits import ODD
+from tests.reports import key, user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from openpyxl.worksheet.worksheet import Worksheet
+
+    from tests.running import Audit
+
+
+def write(found: Audit, path: Path, marks: Marks | None = None, *, most_rows: int = 100_000) -> Path:
+    (written,) = excel.write(found, found.tables, path, marks=marks, most_rows=most_rows)
+    return written
+
+
+def noted(path: Path) -> list[dict[str, Any]]:
+    """Return the exceptions noted, by the first line of each key cell."""
+    header, *rows = load_workbook(path)[SHEET].iter_rows(min_row=4, values_only=True)
+    found = [dict(zip(map(str, header), row, strict=True)) for row in rows]
+    return [row | {name: str(row[name] or "").partition("\n")[0] for name in KEY} for row in found]
+
+
+def filled_in(path: Path, *marks: tuple[int, str, object], sheet: str = SHEET) -> Path:
+    """Write texts, or dates, into the rows of reviewers (0 is the first), by column."""
+    book = load_workbook(path)
+    page = book[sheet]
+    header = [cell.value for cell in page[4]]
+    for row, column, value in marks:
+        cell = page.cell(5 + row, header.index(column) + 1)
+        cell.value = value  # type: ignore[assignment]
+        if isinstance(value, str):
+            cell.data_type = "s"
+    book.save(path)
+    return path
+
+
+@pytest.fixture
+def all_of(audit_of: Callable[..., Audit]) -> Audit:
+    return audit_of(ODD, many=120, checklist=make_checklist())
+
+
+def test_the_exceptions_noted_are_what_fails_and_is_not_waived(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(
+        '[waivers.known]\nuser = "user-1*"\nreason = "r"\nowner = "o"\nexpires = 2026-12-31\n'
+    )
+    found = audit_of(ODD, many=120, checklist=make_checklist(policy=read_policy(tmp_path / "policy.toml")))
+    rows = noted(write(found, tmp_path / "a.xlsx"))
+    fails = found.findings[(found.findings["status"] == Status.FAIL) & found.findings["waiver"].isna()]
+    assert 0 < len(fails) < (found.findings["status"] == Status.FAIL).sum()
+    wanted = fails[["account_id", "user", "credential", "control"]].astype("object").fillna("")
+    assert sorted(tuple(row[name] for name in KEY) for row in rows) == sorted(map(tuple, wanted.to_numpy().tolist()))
+    assert all(row[name] is None for row in rows for name in BY_HAND)
+    texts = [str(row[0]) for row in load_workbook(tmp_path / "a.xlsx")[SHEET].iter_rows(max_row=3, values_only=True)]
+    assert texts[1].startswith(f"{len(fails)} failures, most severe first")
+    assert "a waiver" in texts[1]
+
+
+def test_of_a_control_with_several_limits_only_the_strictest_is_noted(
+    audit_of: Callable[..., Audit], tmp_path: Path
+) -> None:
+    found = audit_of(ODD, many=120, checklist=make_checklist(benchmark=["cis-1.2", "cis-7.0"]))
+    assert found.checklist.repeated
+    rows = noted(write(found, tmp_path / "a.xlsx"))
+    keys = [tuple(row[name] for name in KEY) for row in rows]
+    assert len(keys) == len(set(keys))
+
+
+def test_the_sheet_has_nine_columns_that_fit_a_page_as_they_are(all_of: Audit, tmp_path: Path) -> None:
+    sheet = load_workbook(write(all_of, tmp_path / "a.xlsx"))[SHEET]
+    assert [cell.value for cell in sheet[4]] == [*KEY, "what was found", *BY_HAND]
+    widths = [column_style(sheet, column).width for column in range(1, 10)]
+    assert sum(widths) <= 141  # characters of 7 pixels, on 10.9 inches
+    assert not getattr(sheet.sheet_properties.pageSetUpPr, "fitToPage", False)
+    assert sheet.page_setup.paperSize == 9
+    fonts = [sheet.cell(5, column).font.sz for column in range(1, 6)]
+    fonts += [column_style(sheet, column).font.sz for column in range(6, 10)]
+    assert fonts == [9] * 9
+
+
+def column_style(sheet: Worksheet, column: int) -> ColumnDimension:
+    """Return how cells look that a column does not have; neighbours that look alike are kept as one."""
+    (found,) = [one for one in sheet.column_dimensions.values() if (one.min or 0) <= column <= (one.max or 0)]
+    assert isinstance(found, ColumnDimension)
+    return found
+
+
+def locked(sheet: Worksheet, row: int, column: int) -> bool:
+    return bool(sheet.cell(row, column).protection.locked)
+
+
+def test_only_what_reviewers_fill_in_is_unlocked_and_no_sheet_has_a_password(all_of: Audit, tmp_path: Path) -> None:
+    marks = Marks("x", "0", tuple(Mark(*row, "c", "r", "2026-12-01", "x") for row in _first(all_of)), ())
+    book = load_workbook(write(all_of, tmp_path / "a.xlsx", marks))
+    for sheet in book:
+        assert sheet.protection.sheet
+        assert sheet.protection.password is None
+    sheet = book[SHEET]
+    columns = {cell.value: cell.column for cell in sheet[4]}
+    for name, column in columns.items():
+        assert locked(sheet, 5, int(column or 0)) == (name not in BY_HAND), name
+    for name in BY_HAND:  # also where nothing was written yet: the column says it
+        assert not column_style(sheet, int(columns[name] or 0)).protection.locked
+    unlocked = {cell.coordinate for row in book["Summary"].iter_rows() for cell in row if not cell.protection.locked}
+    names = {n.attr_text.rpartition("!")[2].replace("$", "") for k, n in book.defined_names.items() if "limit" in k}
+    date_cell = book.defined_names["reference_date"].attr_text.rpartition("!")[2].replace("$", "")
+    assert unlocked == {date_cell, *names}
+
+
+def _first(found: Audit) -> list[tuple[str, str, str, str]]:
+    """Return the key of the worst failure."""
+    fails = found.worst_first
+    fails = fails[fails["status"] == Status.FAIL].head(1)
+    return [tuple(row) for row in fails[["account_id", "user", "credential", "control"]].astype("str").to_numpy()]
+
+
+def test_marks_are_carried_over_to_the_same_failures(all_of: Audit, tmp_path: Path) -> None:
+    path = filled_in(
+        write(all_of, tmp_path / "old.xlsx"),
+        *((0, "comment", "=1+1"), (0, "tick", "x"), (2, "management response", " will be\nfixed ")),
+        *((2, "due", date(2026, 12, 24)), (3, "due", "next week"), (5, "comment", 12)),
+    )
+    before = noted(path)
+    marks = read_marks(path)
+    after = noted(write(all_of, tmp_path / "new.xlsx", marks))
+    assert [{name: row[name] for name in KEY} for row in after] == [{name: row[name] for name in KEY} for row in before]
+    marked = {at: {name: row[name] for name in BY_HAND if row[name] is not None} for at, row in enumerate(after)}
+    assert {at: found for at, found in marked.items() if found} == {
+        0: {"comment": "=1+1", "tick": "x"},
+        2: {"management response": "will be\nfixed", "due": after[2]["due"]},
+        3: {"due": "next week"},
+        5: {"comment": "12"},
+    }
+    assert str(after[2]["due"])[:10] == "2026-12-24"
+    cell = load_workbook(tmp_path / "new.xlsx")[SHEET]["F5"]
+    assert (cell.data_type, cell.quotePrefix) == ("s", True)
+    assert CarriedOver.to(tmp_path / "new.xlsx", marks) == CarriedOver(str(path), 4, (), was_signed=False)
+    # And once more: nothing is lost on the way.
+    assert noted(write(all_of, tmp_path / "third.xlsx", read_marks(tmp_path / "new.xlsx"))) == after
+
+
+def test_a_mark_on_what_no_longer_fails_is_listed_and_comes_back_with_its_failure(
+    audit_of: Callable[..., Audit], tmp_path: Path
+) -> None:
+    rows = [user(f"u{n}", **key(rotated="2026-01-01T00:00:00Z")) for n in range(3)]
+    one = audit_of(rows)
+    path = filled_in(write(one, tmp_path / "old.xlsx"), (1, "comment", "asked"), (1, "due", date(2026, 12, 24)))
+    gone = noted(path)[1]["user"]
+    two = audit_of([row for row in rows if row["user"] != gone])
+    second = write(two, tmp_path / "two.xlsx", read_marks(path))
+    carried = CarriedOver.to(second, read_marks(path))
+    assert [mark.user for mark in carried.without_row] == [gone]
+    assert carried.beside_rows == 0
+    assert gone in carried.lines[1]
+    header, row = load_workbook(second)[WITHOUT_ROW].iter_rows(values_only=True)
+    assert dict(zip(header, row, strict=True))["comment"] == "asked"
+    third = write(audit_of(rows), tmp_path / "three.xlsx", read_marks(second))
+    assert WITHOUT_ROW not in load_workbook(third).sheetnames
+    assert [row["comment"] for row in noted(third)] == [None, "asked", None]
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8).map(str.strip)
+MARKS = st.lists(
+    st.builds(Mark, *[st.sampled_from(["a", "b", ""])] * 4, TEXT, TEXT, st.sampled_from(["", "2026-12-24"]), TEXT),
+    max_size=6,
+)
+
+
+@given(MARKS, st.lists(st.tuples(*[st.sampled_from(["a", "b", ""])] * 4), max_size=6))
+def test_no_mark_is_lost_and_none_is_doubled(marks: list[Mark], rows: list[tuple[str, ...]]) -> None:
+    import pyarrow as pa  # noqa: PLC0415
+
+    table = pa.table({name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(KEY)})
+    beside, left = Marks("x", "0", tuple(marks), ()).beside(table)
+    found = [Mark(*(text or "" for text in row.values())) for one in (beside, left) for row in one.to_pylist()]
+    assert sorted(one for one in found if any(one[4:])) == sorted(one for one in marks if any(one[4:]))
+    assert [tuple(row[name] for name in KEY) for row in beside.to_pylist()] == rows
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.write_bytes(b"user,arn\n"), "is no workbook"),
+        (lambda path: path.exists(), "cannot read"),
+        (lambda path: path.mkdir(), "cannot read"),
+    ],
+)
+def test_what_is_no_workbook_is_an_error(tmp_path: Path, make: Callable[[Path], object], said: str) -> None:
+    make(tmp_path / "old.xlsx")
+    with pytest.raises(InputError, match=f"--carry-over: .*{said}"):
+        read_marks(tmp_path / "old.xlsx")
+
+
+def test_a_heading_that_was_changed_is_named(all_of: Audit, tmp_path: Path) -> None:
+    path = write(all_of, tmp_path / "old.xlsx")
+    book = load_workbook(path)
+    book[SHEET]["F4"] = "remarks"
+    book.save(path)
+    with pytest.raises(InputError, match=re.escape("no row of headings with comment")):
+        read_marks(path)
+
+
+def test_a_sign_off_is_not_carried_over_and_that_is_told(all_of: Audit, tmp_path: Path) -> None:
+    path = write(all_of, tmp_path / "old.xlsx")
+    assert not read_marks(path).is_signed
+    book = load_workbook(path)
+    book["Sign-off"]["B3"] = "the auditor"
+    book.save(path)
+    marks = read_marks(path)
+    assert marks.is_signed
+    lines = CarriedOver.to(write(all_of, tmp_path / "new.xlsx", marks), marks).lines
+    assert any("Sign-off is not carried over" in line for line in lines)

@@ -1,0 +1,476 @@
+"""People who left, and people as such: users are compared with lists, and nothing is guessed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import openpyxl
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from analyzer import pipeline
+from analyzer.controls.checklist import make_checklist
+from analyzer.errors import UsageError
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.settings import Settings
+from analyzer.survey.people import PeopleLists, parse_people
+from tests.cli.running import run
+from tests.people_oracle import Held, Row, User, distinct, left_at, pairs, used_after, verdict
+from tests.reports import csv_of, key, password, root, user, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAMES = ["ann", "Ann@corp.example", "ann@other.example", "bo", "BO@corp.example", "cy.x", "@night"]
+TEXTS = ["", *NAMES, "ANN", "bo@corp.example", "dee@corp.example", "cy"]
+DAYS = [date(2026, 9, 30), date(2026, 10, 31), date(2026, 11, 30)]
+USES = {
+    "N/A": None,
+    "2026-09-30T23:59:59Z": datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC),
+    "2026-10-01T00:00:00Z": datetime(2026, 10, 1, tzinfo=UTC),
+    "": "unknown",
+}
+CAPTURED = {
+    "2026-09-15": datetime(2026, 9, 15, 23, 59, 59, 999999, UTC),
+    "2026-10-31": datetime(2026, 10, 31, 23, 59, 59, 999999, UTC),
+}
+MADE = "2026-01-01T00:00:00Z"
+ROWS = st.lists(
+    st.tuples(st.sampled_from(TEXTS), st.sampled_from(TEXTS), st.sampled_from(DAYS)).filter(
+        lambda row: row[0] or row[1]
+    ),
+    min_size=1,
+    max_size=7,
+)
+HELD = st.tuples(st.sampled_from(["true", "false"]), st.sampled_from(list(USES)), st.booleans())
+USERS = st.dictionaries(
+    st.sampled_from(["111122223333", "444455556666"]),
+    st.dictionaries(st.sampled_from(NAMES), HELD, min_size=1),
+    min_size=1,
+)
+
+
+def of_rows(rows: Sequence[tuple[str, str, date]]) -> tuple[bytes, list[Row]]:
+    """Return a list of leavers as a file has it, and as the oracle reads it."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerows([("user", "email", "last_day"), *rows])
+    return out.getvalue().encode(), [Row(2 + at, *row) for at, row in enumerate(rows)]
+
+
+def of_users(users: dict[str, dict[str, tuple[str, str, bool]]]) -> tuple[dict[str, str], list[User]]:
+    """Return the report of each account, and its users as the oracle has them."""
+    reports, found = {}, []
+    for account, names in users.items():
+        rows = [root(account)]
+        for name, (active, used, has_certificate) in names.items():
+            cells = key(active=active, rotated=MADE, used=used)
+            held = [Held("access_key_1", active == "true", USES[used])]
+            if has_certificate:
+                cells |= {"cert_1_active": "true", "cert_1_last_rotated": MADE}
+                held.append(Held("cert_1", is_active=True, used="unknown"))
+            rows.append(user(name, account=account, **cells))
+            found.append(User(account, name, tuple(held)))
+        reports[account] = csv_of(*rows)
+    return reports, found
+
+
+@given(USERS, ROWS, st.sampled_from(list(CAPTURED)), st.sampled_from([None, *DAYS]), st.integers(-1, 1))
+@example({"111122223333": {"ann": ("true", "N/A", False)}}, [("ann", "", DAYS[0])], "2026-10-31", DAYS[0], 0)
+@example({"111122223333": {"ann": ("true", "N/A", False)}}, [("ann", "", DAYS[0])], "2026-10-31", DAYS[0], -1)
+def test_the_oracle_says_the_same(
+    users: dict[str, dict[str, tuple[str, str, bool]]],
+    rows: list[tuple[str, str, date]],
+    captured: str,
+    day: date | None,
+    microseconds: int,
+) -> None:
+    data, listed = of_rows(rows)
+    reports, everybody = of_users(users)
+    as_of = None
+    if day is not None:
+        end = datetime(day.year, day.month, day.day, 23, 59, 59, 999999, UTC)
+        as_of = end + timedelta(microseconds=microseconds)
+    lists = PeopleLists(
+        parse_people("leavers.csv", data, with_last_day=True), parse_people("people.csv", data, with_last_day=False)
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for account, text in reports.items():
+            write(folder / f"in/{captured}_{account}.csv", text)
+        settings = Settings(make_checklist(controls=["leaver-credentials"], with_leavers=True), as_of=as_of)
+        pipeline.audit(
+            [str(folder / "in")],
+            settings,
+            str(folder / "out"),
+            formats=["parquet"],
+            lists=lists,
+            where=pipeline.Engine(batch=1),
+        )
+        leavers, people, findings = (
+            parquet.read_table(folder / f"out/{table}.parquet").to_pylist()
+            for table in ("leavers", "people", "findings")
+        )
+    leaving = distinct(listed)
+    assert_pairs(leavers, pairs(everybody, leaving, with_others=False))
+    nameless = distinct([Row(row.line, row.user, row.email) for row in listed])
+    assert_pairs(people, pairs(everybody, nameless, with_others=True))
+    instant = as_of or CAPTURED[captured]
+    assert {
+        (row["account_id"], row["user"], row["credential"]): (row["status"], row["message"]) for row in findings
+    } == {
+        (one.account, one.name, held.slot): verdict(one, held, everybody, leaving, instant, CAPTURED[captured])
+        for one in everybody
+        for held in one.held
+        if held.is_active
+    }
+    for row in findings:
+        ahead = row["status"] == "pass" and row["reason"] == "leaves_later"
+        assert (row["fails_at"] is not None) == ahead
+        assert row["basis"] is None
+        if ahead:
+            assert row["fails_at"] == row["basis_time"] > instant
+    assert_uses(leavers, leaving, everybody, instant, CAPTURED[captured])
+
+
+def assert_pairs(table: list[dict[str, Any]], expected: set[tuple[Any, ...]]) -> None:
+    found = [(row["line"], row["account_id"], row["iam_user"], row["status"]) for row in table]
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+    last = (1 << 31, "~", "~")
+    order = [tuple(end if one is None else one for one, end in zip(row, last, strict=False)) for row in found]
+    assert order == sorted(order)
+
+
+def assert_uses(
+    table: list[dict[str, Any]], rows: list[Row], everybody: list[User], as_of: datetime, captured: datetime
+) -> None:
+    """Hold what the table says of active credentials against the oracle."""
+    of_line = {row.line: row for row in rows}
+    for row in table:
+        one = of_line[row["line"]]
+        assert (row["user"] or "", row["email"] or "", row["last_day"]) == (one.user, one.email, one.last_day)
+        if row["status"] == "no_user":
+            assert row["active_credentials"] is row["has_left"] is row["used_after"] is row["source"] is None
+            continue
+        (mine,) = (who for who in everybody if (who.account, who.name) == (row["account_id"], row["iam_user"]))
+        active = [held for held in mine.held if held.is_active]
+        assert row["active_credentials"] == len(active)
+        assert row["last_used"] == max((h.used for h in active if isinstance(h.used, datetime)), default=None)
+        assert row["has_left"] == (left_at(one) <= as_of)
+        each = [used_after(held, one, captured) for held in active]
+        known = None if not each or None in each else False
+        assert row["used_after"] is (True if True in each else known)
+
+
+LEAVERS = """\
+email;last_day
+billing@example.com;2026-09-30
+deployer@example.com;2026-09-30
+reader@example.com;2026-11-05
+intern@example.com;2026-09-30
+twins@example.com;2026-09-30
+Twins@example.org;2026-09-30
+"""
+PEOPLE = "user_name,email\nbilling,\n,deployer@example.com\n=1+1,nobody@example.com\n"
+OLD = {"user_creation_time": "2026-01-01T00:00:00Z", "mfa_active": "true"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with lists, and reports of two accounts."""
+    write(tmp_path / "leavers.csv", LEAVERS)
+    write(tmp_path / "people.csv", PEOPLE)
+    used, unused = key(rotated=MADE, used="2026-10-15T08:00:00Z"), key(2, rotated=MADE)
+    first = [
+        user("billing", **OLD, **used, **unused),
+        user("reader", **OLD, **key(rotated="2026-10-01T00:00:00Z", used="2026-10-30T08:00:00Z")),
+        user("twins", **OLD, **used),
+    ]
+    second = [
+        user("deployer", account="444455556666", **OLD, **password(changed=MADE, used="2026-09-30T08:00:00Z")),
+        user("Billing", account="444455556666", **OLD, **key(active="false", rotated=MADE)),
+        user("backup-operator", account="444455556666", **OLD, **used),
+    ]
+    for account, rows in (("111122223333", first), ("444455556666", second)):
+        write(tmp_path / f"in/2026-10-31_{account}.csv", csv_of(root(account, mfa_active="true"), *rows))
+    return tmp_path
+
+
+def audit(folder: Path, *options: str) -> Any:  # noqa: ANN401 - what ran
+    return run("audit", "in", "-o", "out", "--leavers", "leavers.csv", *options, cwd=folder)
+
+
+SAID = (
+    "3 active credentials of users who left, 1 could not be decided; 4 users found in leavers.csv; 2 pairs of row and "
+    "user not clear; 1 row without a user (leavers.parquet, sheet Leavers)."
+)
+SAID_OF_PEOPLE = "3 users are in no row of people.csv; 1 row without a user; 3 matched (people.parquet, sheet People)."
+
+
+def test_the_screen_says_who_left_and_who_is_in_no_list(folder: Path) -> None:
+    done = audit(folder, "--people", "people.csv", "--control", "leaver-credentials", "--format", "parquet")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert SAID in lines
+    assert SAID_OF_PEOPLE in lines
+    assert (
+        "leaver-credentials: 3 of 6 fail; 1 could not be decided; 2 pass; 3 IAM users in 2 of 2 accounts" in done.stdout
+    )
+    assert "Exit code 1: 1 control fails (leaver-credentials is high)." in lines
+    shown = run("show", "out", "--control", "leaver-credentials", cwd=folder).stdout
+    for said in (
+        "its user left on 2026-09-30; used after that, last on 2026-10-15",
+        "its user left on 2026-09-30; not used after that",
+        "its user leaves on 2026-11-05; passes until 2026-11-05",
+        "its user is not in the list of leavers",
+    ):
+        assert said in shown
+    issues = parquet.read_table(folder / "out/issues.parquet").to_pylist()
+    assert {row["code"]: (row["source"], row["message"]) for row in issues} == {
+        "leavers_unclear": (
+            "leavers.csv",
+            "2 pairs of row and user not clear, as one fits several of the other (leavers.parquet lists them)",
+        ),
+        "leavers_without_user": ("leavers.csv", "1 of 6 rows fit no user (leavers.parquet lists them)"),
+        "people_without_user": ("people.csv", "1 of 3 rows fit no user (people.parquet lists them)"),
+        "users_not_in_people": ("people.csv", "3 users fit no row (people.parquet lists them)"),
+    }
+
+
+def test_lists_alone_do_not_change_the_exit_code(folder: Path) -> None:
+    write(folder / "leavers.csv", "user,last_day\nintern,2026-09-30\n")
+    options = ("--people", "people.csv", "--control", "leaver-credentials", "--format", "parquet")
+    done = audit(folder, *options)
+    assert done.returncode == 0
+    assert audit(folder, *options, "--strict").returncode == 0
+    assert "0 active credentials of users who left; 0 users found in leavers.csv; 1 row without a user" in done.stdout
+
+
+def test_what_comes_due_is_listed(folder: Path) -> None:
+    done = audit(folder, "--control", "leaver-credentials", "--format", "parquet", "--due-within", "5")
+    assert "111122223333 reader access_key_1" in done.stdout
+    assert "its user leaves on 2026-11-05" in done.stdout
+    due = json.loads(audit(folder, "--format", "parquet", "--due-within", "4", "--json").stdout)["due"]
+    assert "leaver-credentials" not in [row["control"] for row in due["by_control"]]
+
+
+def test_the_set_tells_all_by_itself(folder: Path) -> None:
+    facts = json.loads(audit(folder, "--people", "people.csv", "--json").stdout)
+    none = {"several_people": 0, "several_users": 0, "not_in_list": 0, "no_user": 0, "matched": 0}
+    assert facts["leavers"] == none | {"several_people": 2, "no_user": 1, "matched": 4}
+    assert facts["people"] == none | {"not_in_list": 3, "no_user": 1, "matched": 3}
+    for name in ("leavers.csv", "people.csv"):
+        (folder / name).unlink()
+    evidence = EvidenceSet.at(str(folder / "out"))
+    assert evidence.summary.facts["leavers"] == facts["leavers"]
+    assert evidence.summary.facts["people"] == facts["people"]
+    assert evidence.settings.leavers is not None
+    assert evidence.settings.people is not None
+    assert (evidence.settings.leavers[0], evidence.settings.people[0]) == ("leavers.csv", "people.csv")
+    assert Settings.of_facts(evidence.settings.facts) == evidence.settings
+    assert run("verify", "out", cwd=folder).returncode == 0
+    assert run("render", "out", "--format", "excel,remediation", cwd=folder).returncode == 0
+
+
+def test_the_workbook_has_both_lists_and_what_needs_a_look_first(folder: Path) -> None:
+    audit(folder, "--people", "people.csv", "--format", "excel", "--workbook-rows", "4")
+    book = openpyxl.load_workbook(folder / "out/workbook.xlsx")
+    leavers = [row[:7] for row in book["Leavers"].iter_rows(values_only=True)]
+    assert "3 further rows are in leavers.parquet" in str(leavers[0][0])
+    assert [(row[0], row[4], row[6]) for row in leavers if isinstance(row[0], int)] == [
+        (6, "several_people", "twins"),
+        (7, "several_people", "twins"),
+        (5, "no_user", None),
+        (2, "matched", "billing"),
+    ]
+    people = [cell.value for row in book["People"].iter_rows() for cell in row]
+    assert people.count("not_in_list") == 3
+    audit(folder, "--people", "people.csv", "--format", "excel")
+    book = openpyxl.load_workbook(folder / "out/workbook.xlsx")
+    texts = [cell for row in book["People"].iter_rows() for cell in row if cell.value == "=1+1"]
+    assert [cell.data_type for cell in texts] == ["s"]
+    pairs_shown = [row[:2] for row in book["Summary"].iter_rows(values_only=True)]
+    start = pairs_shown.index(
+        ("Leavers (sheet Leavers)", "3 active credentials of users who left, 1 could not be decided")
+    )
+    assert (
+        f"{'; '.join(str(said) for _, said in pairs_shown[start : start + 4])} (leavers.parquet, sheet Leavers)."
+        == SAID
+    )
+    of_people = "; ".join(str(said) for _, said in pairs_shown[start + 4 : start + 7])
+    assert f"{of_people} (people.parquet, sheet People)." == SAID_OF_PEOPLE
+    assert "leavers: leavers.csv, sha256 " in "".join(
+        str(cell.value) for row in book["Provenance"].iter_rows(max_row=30) for cell in row
+    )
+
+
+def test_a_leavers_key_is_not_to_be_rotated(folder: Path) -> None:
+    audit(folder, "--format", "remediation", "--control", "leaver-credentials,access-key-rotation")
+    text = (folder / "out/remediation/worksheet.csv").read_text(encoding="utf-8-sig")
+    actions = {(row["user"], row["credential"]): row["action"] for row in csv.DictReader(io.StringIO(text))}
+    assert actions["billing", "access_key_1"].startswith("by hand: ")
+    assert "Find out who used what was used after the last day." in actions["billing", "access_key_1"]
+    assert actions["backup-operator", "access_key_1"] == "rotate"
+
+
+def test_a_waiver_covers_a_leaver(folder: Path) -> None:
+    write(
+        folder / "policy.toml",
+        '[waivers.handover]\nuser = "billing"\ncontrol = "leaver-credentials"\nreason = "handed over"\n'
+        'owner = "security@example.com"\nexpires = 2027-01-31\n',
+    )
+    done = audit(folder, "--policy", "policy.toml", "--control", "leaver-credentials", "--format", "parquet")
+    assert "handover: 2 failing" in done.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("--all-controls",), ("--benchmark", "cis-7.0,security-hub")])
+def test_the_control_is_judged_beside_all_others(folder: Path, options: tuple[str, ...]) -> None:
+    with_list = json.loads(audit(folder, *options, "--format", "parquet", "--json").stdout)
+    without = json.loads(run("audit", "in", "-o", "out", *options, "--format", "parquet", "--json", cwd=folder).stdout)
+    (own,) = (row for row in with_list["by_control"] if row["control"] == "leaver-credentials")
+    assert (own["fail"], own["not_checked"], own["pass"], own["requirement"]) == (3, 1, 2, None)
+    assert [row for row in with_list["by_control"] if row != own] == without["by_control"]
+    assert with_list.get("by_requirement") == without.get("by_requirement")
+    assert {"leavers", "people"}.isdisjoint(without)
+
+
+def test_a_policy_alone_does_not_have_it_judged(folder: Path) -> None:
+    write(folder / "policy.toml", '[controls.leaver-credentials]\nseverity = "critical"\n')
+    options = ("--policy", "policy.toml", "--format", "parquet", "--json")
+    without = json.loads(run("audit", "in", "-o", "out", *options, cwd=folder).stdout)
+    assert "leaver-credentials" not in [row["control"] for row in without["by_control"]]
+    severities = {row["control"]: row["severity"] for row in json.loads(audit(folder, *options).stdout)["by_control"]}
+    assert severities["leaver-credentials"] == "critical"
+    write(folder / "policy.toml", "[controls.leaver-credentials]\nenabled = false\n")
+    assert json.loads(audit(folder, *options).stdout)["switched_off"] == ["leaver-credentials"]
+
+
+FRAMEWORK = """\
+id = "ours"
+title = "Our baseline"
+version = "1"
+publisher = "us"
+
+[[requirements]]
+number = "A.1"
+title = "Leavers lose access"
+controls = ["leaver-credentials"]
+source = "https://example.com"
+
+[[requirements]]
+number = "A.2"
+title = "Root has no key"
+controls = ["no-root-access-key"]
+source = "https://example.com"
+"""
+
+
+def test_a_framework_that_asks_for_it_is_not_met_without_the_list(folder: Path) -> None:
+    write(folder / "ours.toml", FRAMEWORK)
+    options = ("--benchmark", "ours.toml", "--format", "parquet", "--json")
+    (first, _) = json.loads(audit(folder, *options).stdout)["by_requirement"]
+    assert (first["accounts"]["fail"], first["accounts"]["pass"]) == (2, 0)
+    found = run("audit", "in", "-o", "out", *options, cwd=folder)
+    rows = {row["requirement"]: row["accounts"] for row in json.loads(found.stdout)["by_requirement"]}
+    assert rows["A.1"]["not_checked"] == 2
+    write(folder / "ours.toml", FRAMEWORK.partition('[[requirements]]\nnumber = "A.2"')[0])
+    done = run("audit", "in", "-o", "out", *options, cwd=folder)
+    message = "error: the benchmark asks only for what is judged with --leavers FILE"
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, message)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (
+            ("audit", "in", "--control", "leaver-credentials"),
+            "--control: leaver-credentials is judged only with --leavers FILE",
+        ),
+        (
+            ("audit", "in", "--benchmark", "cis-7.0", "--control", "Leaver-Credentials"),
+            "--control: leaver-credentials is judged only with --leavers FILE",
+        ),
+        (
+            ("history", "in", "--control", "leaver-credentials"),
+            "--control: leaver-credentials is judged only with --leavers FILE",
+        ),
+        (("audit", "in", "--leavers", "none.csv"), "--leavers: cannot read none.csv: No such file or directory"),
+        (("audit", "in", "--people", "none.csv"), "--people: cannot read none.csv: No such file or directory"),
+        (("audit", "in", "--leavers", "people.csv"), "people.csv:1: no column with last days; it has user_name, email"),
+    ],
+)
+def test_what_does_not_fit_is_refused(folder: Path, command: tuple[str, ...], message: str) -> None:
+    done = run(*command, cwd=folder)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"error: {message}")
+
+
+def test_the_control_needs_its_list_in_python_as_well(tmp_path: Path) -> None:
+    write(tmp_path / "2026-10-31.csv", csv_of(root(), user("a")))
+    with pytest.raises(UsageError, match="judged only with --leavers FILE"):
+        pipeline.audit([str(tmp_path)], Settings(make_checklist(with_leavers=True)), str(tmp_path / "out"))
+
+
+def test_root_is_nobody_and_a_row_without_a_name_could_be_anybody(tmp_path: Path) -> None:
+    write(tmp_path / "leavers.csv", "user,last_day\n<root_account>,2026-09-30\nann,2026-09-30\n")
+    nameless = user("", **key(rotated=MADE)) | {"arn": ""}
+    write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(), nameless))
+    audit(tmp_path, "--control", "leaver-credentials", "--format", "parquet")
+    findings = parquet.read_table(tmp_path / "out/findings.parquet").to_pylist()
+    assert [(row["user"], row["status"], row["reason"]) for row in findings] == [
+        (None, "not_checked", "person_unclear")
+    ]
+    leavers = parquet.read_table(tmp_path / "out/leavers.parquet").to_pylist()
+    assert [row["status"] for row in leavers] == ["no_user", "no_user"]
+
+
+@pytest.mark.parametrize("flag", ["?", ""])
+def test_a_leaver_s_credential_of_unknown_state_is_not_decided(tmp_path: Path, flag: str) -> None:
+    write(tmp_path / "leavers.csv", "user,last_day\nann,2026-09-30\n")
+    rows = [user("ann", **key(active=flag, rotated=MADE)), user("bo", **key(active=flag, rotated=MADE))]
+    rows.append(user("cy", **key(rotated="2026-11-05T00:00:00Z")))
+    write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(), *rows))
+    audit(tmp_path, "--control", "leaver-credentials", "--format", "parquet")
+    findings = parquet.read_table(tmp_path / "out/findings.parquet").to_pylist()
+    assert [(row["user"], row["status"], row["reason"]) for row in findings] == [
+        ("ann", "not_checked", "active_unknown"),
+        ("bo", "not_checked", "active_unknown"),
+        ("cy", "not_applicable", "created_after_as_of"),
+    ]
+
+
+def test_each_snapshot_is_compared_and_the_trend_counts_both(folder: Path) -> None:
+    earlier = [user("billing", **OLD, **key(rotated=MADE)), user("reader@example.com", **OLD, **key(rotated=MADE))]
+    write(folder / "in/2026-09-30_111122223333.csv", csv_of(root(mfa_active="true"), *earlier))
+    facts = json.loads(audit(folder, "--format", "parquet", "--json").stdout)
+    (trend,) = (row for row in facts["trend"]["by_control"] if row["control"] == "leaver-credentials")
+    assert {name: trend[name] for name in ("open", "open_before", "new", "fixed")} == {
+        "open": 2,
+        "open_before": 1,
+        "new": 1,
+        "fixed": 0,
+    }
+    done = audit(folder, "--every-snapshot", "--format", "parquet", "--control", "leaver-credentials")
+    assert "users found in leavers.csv" in done.stdout
+    assert "counted once a snapshot" in done.stdout
+    rows = parquet.read_table(folder / "out/leavers.parquet").to_pylist()
+    # Two names of one person in two snapshots are no two users.
+    of_reader = [(row["iam_user"], f"{row['captured_at']:%m-%d}", row["status"]) for row in rows if row["line"] == 4]
+    assert of_reader == [("reader", "10-31", "matched"), ("reader@example.com", "09-30", "matched")]
+
+
+def test_a_cluster_finds_the_same(folder: Path) -> None:
+    tables = {}
+    for engine in ("local", "dask"):
+        done = audit(folder, "--people", "people.csv", "--format", "parquet", "--engine", engine)
+        assert done.returncode == 1
+        tables[engine] = [parquet.read_table(folder / f"out/{name}.parquet") for name in ("leavers", "people")]
+    assert tables["local"] == tables["dask"]
