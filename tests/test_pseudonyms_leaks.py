@@ -9,12 +9,14 @@ import base64
 import gzip
 import io
 import json
+import re
 import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import openpyxl
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -31,7 +33,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MARK: Final = "Qz7x"
-ACCOUNTS: Final = ("111122223333", "123456789012", "444455556666", "777788889999", "999988887777", "210987654321")
+ACCOUNTS: Final = (
+    "111122223333",
+    "123456789012",
+    "444455556666",
+    "777788889999",
+    "999988887777",
+    "210987654321",
+    "222233334444",
+)
 SECRETS: Final = (MARK, *ACCOUNTS)
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 
@@ -114,6 +124,9 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
         assert place in found
     for place in ("workbook.xlsx/xl", "due.ics", "coverage.parquet: owner", "users.parquet: statistics"):
         assert place in found
+    for column in ("user", "email", "iam_user"):
+        assert f"leavers.parquet: {column}" in found
+        assert f"people.parquet: {column}" in found
 
 
 # --- reports with a name in every place that has room for one ---------------------------------------------------------
@@ -153,10 +166,26 @@ account,name,email,owner,ou,environment,status
 123456789012,{MARK} two,,,,,SUSPENDED
 777788889999,,,,,,{MARK} left
 """
+LEFT: Final = f"""\
+user,email,last_day,{MARK} note
+{MARK}-user-1,{MARK}.one@example.com,2026-09-30,{MARK}
+,{MARK}-User-2@example.com,2026-10-15,ask {MARK}
+{MARK}-soon,,2026-12-31,
+{MARK} nobody,{MARK}@example.com,2026-01-31,
+{MARK}-USER-3,,2026-09-30,
+{MARK}-user-3,{MARK}.again@example.com,2026-10-30,
+"""
+PEOPLE: Final = f"""\
+name;user name;E-mail
+{MARK} A;{MARK}-User-0;{MARK}.zero@example.com
+{MARK} B;;{MARK}-elsewhere@example.com
+{MARK} C;{MARK} unknown;
+"""
 AUDITED: Final = (
     *(f"in-{MARK}", f"{MARK}.zip", "--as-of", "2026-10-31", "--policy", f"{MARK}-policy.toml"),
     *("--accounts", f"{MARK}-accounts.csv", "--max-report-age", "3", "--account-id", "999988887777"),
     *("--captured-at", f"*{MARK}-undated*=2026-10-30"),
+    *("--leavers", f"{MARK}-leavers.csv", "--people", f"{MARK}-people.csv"),
 )
 
 
@@ -204,6 +233,8 @@ def world(folder: Path) -> None:
     write(here / f"2026-10-30/copy of {MARK}.csv", good)
     write(here / f"2026-09-30/{MARK}_111122223333.csv", before)
     write(here / f"2026-10-30/odd {MARK}.csv", odd_rows())
+    for day, count in (("2026-09-30", 3), ("2026-10-30", 4)):
+        write(here / f"{day}/222233334444 {MARK}.csv", csv_of(root("222233334444"), *people("222233334444", count)))
     write(here / f"{MARK}-undated.csv", csv_of(root("777788889999"), *people("777788889999")))
     write(here / f"2026-10-30/999988887777 {MARK}.csv", csv_of(root("123456789012"), *people("123456789012")))
     write(here / f"2026-10-30/notes of {MARK}.txt", f"ask {MARK} about 111122223333\n")
@@ -221,6 +252,8 @@ def world(folder: Path) -> None:
     write(here / f"2026-10-28/latin {MARK}.csv", good.replace("User-4", "J\u00e4-4").encode("latin-1"))
     write(folder / f"{MARK}-policy.toml", POLICY)
     write(folder / f"{MARK}-accounts.csv", LISTED)
+    write(folder / f"{MARK}-leavers.csv", LEFT)
+    write(folder / f"{MARK}-people.csv", PEOPLE)
     with zipfile.ZipFile(folder / f"{MARK}.zip", "w") as archive:
         archive.writestr(f"2026-10-30/{MARK}/{MARK}_999988887777.csv", csv_of(*people("999988887777"), columns=COLUMNS))
         archive.writestr(f"2026-10-30/{MARK}/readme.txt", MARK)
@@ -257,6 +290,24 @@ def test_nothing_of_an_audit_has_a_name(here: Path, options: tuple[str, ...]) ->
     assert found_in(in_folder(here / "out")) == []
     issues = parquet.read_table(here / "out/issues.parquet").to_pylist()
     assert len({row["code"] for row in issues}) > 20
+
+
+def test_the_workbook_that_is_searched_has_all_its_sheets_and_columns(here: Path) -> None:
+    """What a name could stand in is there: else nothing would be found in it."""
+    run("audit", *AUDITED, *EVERY_FORMAT, cwd=here)
+    book = openpyxl.load_workbook(here / "out/workbook.xlsx", read_only=True)
+    sheets = {"Exceptions noted", "Population judged", "Accounts", "Coverage", "Trend", "Leavers", "People", "Sign-off"}
+    assert sheets <= set(book.sheetnames)
+    cells = {name: [row for row in book[name].iter_rows(values_only=True) if any(row)] for name in book.sheetnames}
+    shown = {name: "\n".join(str(cell) for row in some for cell in row) for name, some in cells.items()}
+    kinds = {
+        **dict.fromkeys(("Summary", "Accounts", "Exceptions noted", "Population judged", "Findings"), "name owner"),
+        **dict.fromkeys(("Leavers", "People"), "user email name owner"),
+    }
+    for name, some in kinds.items():
+        assert all(re.search(f"^{kind}-[0-9a-f]{{16}}$", shown[name], re.MULTILINE) for kind in some.split()), name
+    assert "are pseudonyms" in shown["Summary"]
+    assert "are pseudonyms" in shown["Provenance"]
 
 
 def test_nothing_made_of_such_a_set_has_a_name(here: Path) -> None:
