@@ -75,6 +75,7 @@ def assert_the_same(folder: Path, lists: PeopleLists) -> Path:
 
 
 @given(USERS, ROWS)
+@example({"111122223333": {"ann@other.example": ("true", "N/A", False)}}, [("Ann@corp.example", "", DAYS[0])])
 def test_users_fit_the_same_people(
     users: dict[str, dict[str, tuple[str, str, bool]]], listed: list[tuple[str, str, date]]
 ) -> None:
