@@ -71,7 +71,7 @@ class Audit(Summary):
         chosen = [place[key] for key in zip(found["control"], requirements, strict=True)]
         findings = found.assign(chosen=pd.Series(chosen, dtype="int64"))
         tables = TablesInMemory({name: to_arrow(frames[name], schema) for name, schema in TABLES.items()})
-        whole = {**frames, "findings": findings}
+        whole: dict[str, Any] = {**frames, "findings": findings}
         return cls(
             summary.settings,
             summary.inputs,

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
     from analyzer.evidence.settings import Settings
     from analyzer.reading.limits import Limits
-    from analyzer.rendering.marks import Marks
     from analyzer.survey.names import GivenTime
     from analyzer.survey.organization import Organization
     from analyzer.survey.people import PeopleLists
@@ -91,6 +90,15 @@ KeyFile = Annotated[
         help="Put pseudonyms in the place of users, ARNs, accounts, file names and all texts that may hold a name, "
         "made with the key in this file. The file is made if it is not there. The same key gives the same pseudonyms "
         "in every run.",
+        show_default=False,
+    ),
+]
+ByOwner = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="owner",
+        help="With --accounts, whose list names owners: write a workbook of each owner's accounts as well (owners/).",
         show_default=False,
     ),
 ]
@@ -386,21 +394,31 @@ class AuditEvidence(Evidence):
         list[str], typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}.")
     ] = field(default_factory=lambda: list(TABLES))
     carry_over: CarryOver = None
+    by: ByOwner = None
+
+    def chosen(self) -> list[str]:
+        """Return the chosen formats. Raises UsageError for what needs names, or may hold some, with pseudonyms."""
+        formats = super().chosen()
+        if self.pseudonyms is not None:
+            require_no_names(formats, carries_over=self.carry_over is not None)
+        return formats
 
     def chosen_tables(self) -> list[str]:
         """Return the chosen tables in their own order. Raises UsageError for names that are none."""
         return values.choices("--tables", self.tables, TABLES)
 
-    def marks(self) -> "Marks | None":
-        """Return what reviewers wrote into an earlier workbook. Raises UsageError where none is written now.
+    def workbook(self, organization: "Organization | None") -> dict[str, Any]:
+        """Return what the workbook holds, whose it is, and what reviewers wrote into an earlier one.
 
-        Raises UsageError likewise for what needs names, or may hold some, where there are to be none.
+        `organization` is the list of accounts. Raises UsageError where it names no owner, or no workbook is written.
         """
-        if self.pseudonyms is not None:
-            require_no_names(self.chosen(), carries_over=self.carry_over is not None)
         if self.carry_over is not None and "://" in self.output:
             raise UsageError("--carry-over with a URL for the output", "write into a folder")
-        return values.marks(self.carry_over, self.chosen())
+        formats = self.chosen()
+        by, accounts = values.by(self.by, formats), () if organization is None else organization.accounts
+        if by is not None and not any(one.owner for one in accounts):
+            raise UsageError("--by owner: no owner of an account is known", "give --accounts a CSV with a column owner")
+        return {"workbook_rows": self.workbook_rows, "marks": values.marks(self.carry_over, formats), "by": by}
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,15 @@ def marks(workbook: Path | None, formats: Iterable[str]) -> Marks | None:
     return read_marks(workbook)
 
 
+def by(asked: str | None, formats: Iterable[str]) -> str | None:
+    """Return whose workbooks --by asks for; None where it was not given."""
+    if asked is None:
+        return None
+    if "excel" not in formats:
+        raise UsageError("--by without the format excel", "name excel in --format as well")
+    return known("--by", asked, ("owner",))
+
+
 _UNITS: Final = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 _SIZE: Final = re.compile(r"(\d{1,15})\s*([kmg]b)?", re.ASCII)
 

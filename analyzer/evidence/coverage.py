@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from analyzer.evidence.settings import Settings
     from analyzer.reading.issues import IssueLog
     from analyzer.survey.organization import ListedAccount, Organization
+
+
+class PartOf(NamedTuple):
+    """Whose accounts a summary is about, where not all; reports that hold accounts of others too are `shared`."""
+
+    owner: str
+    shared: int
 
 
 class Coverage(StrEnum):

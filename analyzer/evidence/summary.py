@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from analyzer.controls.checklist import Checklist
     from analyzer.evidence.counted import Flags
+    from analyzer.evidence.coverage import PartOf
     from analyzer.evidence.settings import Settings
     from analyzer.evidence.tables import Tables
     from analyzer.judging.waivers import Covered
@@ -84,6 +85,7 @@ class Summary(WithIssues):
     them was given."""
     compared: Mapping[str, Mapping[str, int]] = field(default_factory=dict, kw_only=True)
     """By list of people that was given, how many of its rows and of the users came to what (see `people.Match`)."""
+    part: PartOf | None = field(default=None, kw_only=True)
     tables: Tables | None = field(default=None, kw_only=True, repr=False, compare=False)
     """The tables that were left, for what is not counted beforehand."""
 

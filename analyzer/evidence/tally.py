@@ -19,6 +19,7 @@ from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import Reason, Status
 from analyzer.evidence.checks import comes_due_once
 from analyzer.evidence.schema import TALLIES
+from analyzer.evidence.worst import positions_of
 from analyzer.judging.staleness import EXACT
 from analyzer.judging.waivers import Covered, nothing_covered
 from analyzer.reading.columns import NO_TIME, codes_and_texts, codes_in, has_text, micros_of, numbered, times_from
@@ -26,11 +27,12 @@ from analyzer.reading.layout import ROOT_USER, Kind
 from analyzer.reading.times import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     import numpy.typing as npt
 
     from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.tables import Tables
     from analyzer.reading.issues import Row
 
     Whole = npt.NDArray[np.int64]
@@ -88,6 +90,38 @@ def tallies_of(
             _table(Tally.WAIVERS, _of_waivers(covered, checklist)),
         ]
     )
+
+
+def tallies_of_accounts(
+    tallies: pa.Table, accounts: Collection[str], tables: Tables, checklist: Checklist, issues: Iterator[pa.Table]
+) -> pa.Table:
+    """Return the tallies of some accounts: those that name their account, and the others counted again.
+
+    `tables` has the findings and credentials of these accounts, `issues` yields the codes of their data issues.
+    """
+    by_account = {Tally.FINDINGS, Tally.USERS, Tally.OPEN}
+    kept = has_text(tallies["tally"], by_account) & has_text(tallies["account_id"], accounts)
+    own = tallies.filter(pa.array(kept))
+    found = [own, _covered(own)]
+    needs = ["control", "requirement", "reason", "credential", "status", "idle_days", "as_of", "fails_at"]
+    for batch in tables.batches("findings", needs):
+        chosen = positions_of(batch, checklist.positions)
+        is_unused = np.zeros(len(chosen), bool)
+        if checklist.unused is not None:
+            is_unused = chosen == checklist.checks.index(checklist.unused)
+        found.append(_table(Tally.IDLE, _of_idle(batch.filter(pa.array(is_unused)))))
+        found.append(_table(Tally.DUE, _of_due(batch, chosen, checklist)))
+    found += [_table(Tally.CREDENTIALS, _of_credentials(batch)) for batch in tables.batches("credentials", COUNTED)]
+    codes = Counter(code for batch in issues for code in batch["code"].to_pylist())
+    found.append(_table(Tally.ISSUES, {"reason": list(codes), "count": list(codes.values())}))
+    return joined(found)
+
+
+def _covered(findings: pa.Table) -> pa.Table:
+    """Return the tallies of waivers that cover some of these findings."""
+    some = findings.filter(findings["waiver"].is_valid())
+    columns = {name: some[name] for name in ("waiver", "status", "count", "latest")}
+    return _table(Tally.WAIVERS, {name: column.to_pylist() for name, column in columns.items()})
 
 
 def of_issues(issues: Iterable[Row]) -> pa.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -14,7 +14,7 @@ from analyzer.errors import InputError, first_few
 from analyzer.evidence.schema import TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 WORKBOOK: Final = "workbook.xlsx"
@@ -67,6 +67,11 @@ class Marks:
     def facts(self) -> dict[str, Any]:
         """What describes the renderings that hold them."""
         return {"name": self.name, "sha256": self.sha256}
+
+    def of_accounts(self, accounts: Collection[str]) -> Marks:
+        """Return the marks beside failures of some accounts."""
+        own = [tuple(one for one in some if one.account in accounts) for some in (self.beside_rows, self.without_row)]
+        return replace(self, beside_rows=own[0], without_row=own[1])
 
     def beside(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         """Return rows with these marks, and the marks that none of the rows takes.

@@ -28,19 +28,21 @@ class Options:
     """What changes renderings and no table: `workbook_rows` are the most rows that a sheet of the workbook holds.
 
     `due_within` are the days ahead in which something comes due. `marks` are what reviewers wrote into an earlier
-    workbook. `helper` is a process that renders one of the formats;
-    without, this one renders all of them.
+    workbook. `by` "owner" asks for a workbook of each owner's accounts as well. `helper` is a process that renders one
+    of the formats; without, this one renders all of them.
     """
 
     workbook_rows: int = 100_000
     helper: Helper | None = field(default=None, compare=False)
     due_within: int = DUE_WITHIN
     marks: Marks | None = field(default=None, compare=False)
+    by: str | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
         """What makes a difference to the outputs, as plain data."""
         facts: dict[str, Any] = {"workbook_rows": self.workbook_rows, "due_within": self.due_within}
+        facts |= {} if self.by is None else {"by": self.by}
         return facts if self.marks is None else facts | {"carried_over": self.marks.facts}
 
 

@@ -147,8 +147,8 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
     """  # noqa: D301 - \b keeps the examples' lines
     formats, ending = evidence.chosen(), Ending(values.severity(fail_on), strict, exit_zero)
-    where, tables, marks = engine.chosen(paths, evidence.output), showing.tables(evidence), evidence.marks()
-    given = _given(snapshots, comparing, judging)
+    where, tables = engine.chosen(paths, evidence.output), showing.tables(evidence)
+    workbook = evidence.workbook((given := _given(snapshots, comparing, judging))["organization"])
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
 
@@ -158,7 +158,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             output=evidence.output,
             formats=formats,
             tables=tables,
-            options=pipeline.Options(evidence.workbook_rows, beside, showing.days_ahead, marks),
+            options=pipeline.Options(helper=beside, due_within=showing.days_ahead, **workbook),
             where=pipeline.Engine(*where),
             **given,
             pseudonyms=evidence.key(paths, quiet=showing.quiet),

@@ -9,7 +9,7 @@ import typer
 
 from analyzer.cli import values
 from analyzer.cli.ending import end, show
-from analyzer.cli.options import ROWS_OF_A_SHEET, AsJson, CarryOver, Showing, WorkbookRows
+from analyzer.cli.options import ROWS_OF_A_SHEET, AsJson, ByOwner, CarryOver, Showing, WorkbookRows
 from analyzer.errors import UsageError
 from analyzer.rendering.registry import DUE_WITHIN, FORMATS
 
@@ -44,6 +44,7 @@ def render(  # noqa: PLR0913 - one parameter an option
         typer.Option(metavar="N", min=1, max=36_500, help="Days ahead for what the workbook and due.ics say is due."),
     ] = DUE_WITHIN,
     carry_over: CarryOver = None,
+    by: ByOwner = None,
     showing: Showing,
 ) -> int:
     """Make a workbook, pictures and the like of an evidence set, without reading or judging any report.
@@ -63,7 +64,7 @@ def render(  # noqa: PLR0913 - one parameter an option
     from analyzer.cli.screen.evidence import show_rendered  # noqa: PLC0415
 
     with working("audit", chosen, shown=showing.progress) as (bars, beside):
-        options = pipeline.Options(workbook_rows, beside, due_within, marks)
+        options = pipeline.Options(workbook_rows, beside, due_within, marks, values.by(by, chosen))
         left = pipeline.render(folder, chosen, output, options=options, progress=bars)
     return end(0, dict, left, lambda: show_rendered(left), showing)
 

@@ -54,7 +54,7 @@ _LEVEL_STYLES: Final[dict[Level, str]] = {
     Level.REPAIRED: "yellow",
     Level.NOTICE: "dim",
 }
-_NOUNS: Final = {"charts/": "picture"}
+_NOUNS: Final = {"charts/": "picture", "owners/": "workbook"}
 
 
 class _Console(Console):

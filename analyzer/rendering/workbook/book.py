@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
+from analyzer.evidence.part import parts_by_owner
 from analyzer.rendering import registry
 from analyzer.rendering.marks import SHEET, WITHOUT_ROW, WORKBOOK
 from analyzer.rendering.workbook import tables as sheets
@@ -28,7 +30,12 @@ if TYPE_CHECKING:
     from analyzer.rendering.render import Options
     from analyzer.rendering.workbook.engine import Book
 
+BY_OWNER: Final = "owners"
+"""The folder of the workbooks of owners."""
 MOST_ROWS: Final = 100_000
+_LONGEST_NAME: Final = 100
+_RESERVED: Final = re.compile(r"(?i)con|prn|aux|nul|com[0-9]|lpt[0-9]")
+"""Names that Windows keeps for devices."""
 _WIDTH_OF_LINES: Final = 110
 ORDER: Final = (
     *(SHEET, WITHOUT_ROW, "Users", "Population judged", "Findings", "Requirements", "Accounts", "Coverage"),
@@ -41,18 +48,38 @@ _ALWAYS: Final = (SHEET, "Issues")
 def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     """Write the workbook of an evidence set into `folder` and return its path."""
     if evidence.kind == "audit":
-        return write(
-            evidence.summary,
-            evidence,
-            folder / WORKBOOK,
-            most_rows=options.workbook_rows,
-            due_within=options.due_within,
-            marks=options.marks,
-        )
+        return _of_audit(evidence, folder, options)
     found = evidence.history if evidence.kind == "history" else evidence.comparison
     names = registry.tables_needed(evidence.kind, ["excel"])
     shown = [name for name in found.tables if name in names]
     return write_tables(found.title, found.lines, found.method, evidence, shown, folder)
+
+
+def _of_audit(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
+    """Write the workbook of an audit, and those of owners of accounts where they are asked for."""
+    most = {"most_rows": options.workbook_rows, "due_within": options.due_within}
+    paths = write(evidence.summary, evidence, folder / WORKBOOK, marks=options.marks, **most)
+    if options.by is None:
+        return paths
+    parts = parts_by_owner(evidence)
+    (folder / BY_OWNER).mkdir()
+    for part, name in zip(parts, file_names([part.owner for part in parts]), strict=True):
+        marks = None if options.marks is None else options.marks.of_accounts(part.accounts)
+        paths += write(part.summary, part, folder / BY_OWNER / f"{name}.xlsx", marks=marks, **most)
+    return paths
+
+
+def file_names(owners: Sequence[str]) -> list[str]:
+    """Return a name for the file of each owner that every system allows, none twice, whatever its capital letters."""
+    names: list[str] = []
+    for owner in owners:
+        plain = re.sub(r"[^A-Za-z0-9@_.-]+", "-", owner).strip(".-")[:_LONGEST_NAME] or "owner"
+        plain = f"owner-{plain}" if _RESERVED.fullmatch(plain.partition(".")[0]) else plain
+        taken, name, number = {one.lower() for one in names}, plain, 2
+        while name.lower() in taken:
+            name, number = f"{plain}-{number}", number + 1
+        names.append(name)
+    return names
 
 
 def write(  # noqa: PLR0913 - what is written, how much of it, and where

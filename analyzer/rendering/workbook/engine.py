@@ -197,9 +197,9 @@ class Book:
         for row, (line, style) in enumerate(look.preface):
             sheet.set_row(row, LINE_HEIGHT + 9 if style is self.styles.title else LINE_HEIGHT)
             sheet.write_string(row, 0, line, style)
-            for position, column in enumerate(columns):
-                if column.use is Use.BY_HAND:  # nobody writes here, whatever the column is for
-                    sheet.write_blank(row, position, None, self.styles.empty)
+            self._lock(sheet, row, columns)
+        if look.preface:
+            self._lock(sheet, top - 1, columns)
         sheet.freeze_panes(top + 1, look.frozen)
         sheet.set_row(top, 2 * LINE_HEIGHT if look.small else LINE_HEIGHT + 3)
         sheet.repeat_rows(top)
@@ -214,6 +214,12 @@ class Book:
             sheet.write_string(top, position, kind.name, style)
         if not count:
             sheet.write_string(last, 0, look.empty, self.styles.text)
+
+    def _lock(self, sheet: Worksheet, row: int, columns: Sequence[_Column]) -> None:
+        """Keep a row above the table from looking as if it was to be filled in, as its columns are."""
+        for position, column in enumerate(columns):
+            if column.use is Use.BY_HAND:
+                sheet.write_blank(row, position, None, self.styles.empty)
 
 
 @dataclass(frozen=True)

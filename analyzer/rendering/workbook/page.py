@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
 from analyzer.rendering.workbook.rows import letters
@@ -45,6 +45,8 @@ class Merged(NamedTuple):
     more: int
 
 
+NOTHING: Final = "\N{EN DASH}"
+"""In the place of a count where there was nothing to count."""
 Value: TypeAlias = "str | int | Formula | Link | Limit | Merged"
 
 
@@ -91,7 +93,8 @@ class Page:
         self.section(title, len(header) - 1)
         for column, name in enumerate(header):
             numbers = any(_is_number(cells[column]) for cells in rows if len(cells) > column)
-            style = self.book.styles.number_header if numbers else self.book.styles.header
+            plain = self.book.styles.indented_header if column else self.book.styles.header
+            style = self.book.styles.number_header if numbers else plain
             self.sheet.write_string(self.row, column, name, style)
         self.row += 1
         for cells in rows or [["none"]]:
@@ -136,9 +139,15 @@ class Page:
         elif isinstance(value, Merged):
             sheet.merge_range(row, column, row, column + value.more, value.text, styles.wrapped)
         elif isinstance(value, str):
-            sheet.write_string(row, column, value, styles.text)
+            sheet.write_string(row, column, value, self._style_of(column, value))
         else:
             sheet.write_number(row, column, value, styles.number)
+
+    def _style_of(self, column: int, text: str) -> Format:
+        """Return how a text looks: apart from what stands before it, or at the right, where it is no count."""
+        if text == NOTHING:
+            return self.book.styles.number
+        return self.book.styles.indented if column else self.book.styles.text
 
 
 def _is_number(value: Value) -> bool:

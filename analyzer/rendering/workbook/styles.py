@@ -31,6 +31,7 @@ class Styles:
         self.number_header = add({**header, "align": "right", "indent": 1})
         self.wrapped_number_header = add({**header, "align": "right", "indent": 1, "text_wrap": True})
         self.text = add({"num_format": "@", **top})
+        self.indented = add({"num_format": "@", "indent": 1, **top})
         self.guarded = add({"num_format": "@", "quote_prefix": True, **top})
         self.wrapped = add({"num_format": "@", "text_wrap": True, **top})
         self.wrapped_guarded = add({"num_format": "@", "text_wrap": True, "quote_prefix": True, **top})
@@ -45,6 +46,7 @@ class Styles:
         self.small_guarded = add({**small, "num_format": "@", "text_wrap": True, "quote_prefix": True, **top})
         # What a reader fills in is not locked, and has a frame.
         frame = {"locked": False, "border": 1, "border_color": "#8EA9DB", **top}
+        self.indented_header = add({**header, "indent": 1})
         self.small_header = add({**header, **small, "text_wrap": True})
         self.input = add({**frame, "num_format": "@", "text_wrap": True})
         self.input_guarded = add({**frame, "num_format": "@", "text_wrap": True, "quote_prefix": True})

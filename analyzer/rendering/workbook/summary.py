@@ -68,11 +68,12 @@ def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, n
 def _answer(page: Page, summary: Summary) -> None:
     """Write the answer in words."""
     page.sheet.set_row(0, 24)
-    page.sheet.write_string(0, 0, TITLE, page.book.styles.title)
+    title = TITLE if summary.part is None else f"{TITLE}: accounts of {summary.part.owner}"
+    page.sheet.write_string(0, 0, title, page.book.styles.title)
     page.row = 1
-    page.line(
-        "\n".join([*headline(summary), exit_reason(summary)]), page.book.styles.lead, _LEAD_WIDTH, LINE_HEIGHT + 2
-    )
+    # The exit code is that of the whole audit.
+    lead = [*headline(summary), *([exit_reason(summary)] if summary.part is None else [])]
+    page.line("\n".join(lead), page.book.styles.lead, _LEAD_WIDTH, LINE_HEIGHT + 2)
     for text in filter(None, (scope(summary), *summary.settings.names_in_words, unknown_age(summary))):
         page.line(text, page.book.styles.wrapped, _LINE_WIDTH)
     page.row += 1
@@ -142,6 +143,8 @@ def _completeness(summary: Summary, shown: Shown) -> list[tuple[str, Value]]:
             for one in Coverage
             if (count := statuses.count(one.value))
         ]
+    if summary.part is not None and summary.part.shared:
+        found.append(("Reports with accounts of others, too", summary.part.shared))
     return [
         *found,
         ("Reports read", counts["reports"]),

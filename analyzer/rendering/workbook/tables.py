@@ -193,6 +193,8 @@ def people(book: Book, tables: Tables, name: str, most: int, named: Named) -> Ta
 def waivers(summary: Summary) -> TableSheet:
     """Return the policy's waivers, and what each covers."""
     table = pa.Table.from_pandas(summary.waivers, schema=_WAIVERS, preserve_index=False)
+    if summary.part is not None:  # the others are about accounts of others
+        table = table.filter(pc.greater(pc.add(table["failing"], table["not_checked"]), 0))
     return TableSheet("Waivers", Rows.of(table), Look(wrapped=("scope", "reason")))
 
 

@@ -16,7 +16,7 @@ from analyzer.reading.layout import Kind
 from analyzer.rendering.marks import SHEET as EXCEPTIONS
 from analyzer.rendering.workbook import live
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, lines
-from analyzer.rendering.workbook.page import Formula, Limit, Link, Merged, Value
+from analyzer.rendering.workbook.page import NOTHING, Formula, Limit, Link, Merged, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -135,7 +135,7 @@ def _control(at: int, summary: Summary, shown: Shown, columns: Sequence[str]) ->
     if one.limit_days is not None and live.follows(one) and is_judged:
         limit = Limit(one.limit_days, live.limit_name(at))
     title = f"{one.title}{' *' if summary.checklist.is_changed(one) else ''}"
-    counts = [_count_of(at, name, summary, shown) if is_judged else "-" for name in columns]
+    counts = [_count_of(at, name, summary, shown) if is_judged else NOTHING for name in columns]
     name = shown.link(at, one.control.id)
     return [name, Merged(title, 1), "", one.requirement or "-", one.severity.value, limit, *counts]
 

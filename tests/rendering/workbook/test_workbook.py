@@ -27,6 +27,7 @@ from analyzer.judging.staleness import EXACT
 from analyzer.reading.issues import CODES
 from analyzer.rendering.workbook import book as excel
 from analyzer.rendering.workbook import engine
+from analyzer.rendering.workbook.page import NOTHING
 from analyzer.rendering.workbook.tables import READING_ORDER, USERS_READ
 from tests.audits import ODD
 from tests.reports import key, user
@@ -340,7 +341,7 @@ def test_every_control_stands_in_the_summary_and_the_method(by_policy: Audit, tm
     for one, counts in zip(by_policy.checklist.checks, by_policy.by_control, strict=True):
         (row,) = [row for row in summary if row[0] == one.control.id and row[4] == one.severity]
         assert str(row[1]).removesuffix(" *") == one.title
-        shown = [counts[name] if counts["judged"] else "-" for name in ("fail", "not_checked", "pass", "waived")]
+        shown = [counts[name] if counts["judged"] else NOTHING for name in ("fail", "not_checked", "pass", "waived")]
         assert [*shown] == list(row[6:10])
         assert any(text.startswith(one.control.id) for text in method)
         assert any(one.say(one.control.fails_when) in text for text in method)

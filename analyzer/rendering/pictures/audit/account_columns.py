@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from analyzer.rendering.pictures.audit.rows import ABOVE
+from analyzer.rendering.pictures.audit.shared import named_accounts
 from analyzer.rendering.pictures.canvas import LEFT, WIDTH, fit, hide_frame
 from analyzer.rendering.pictures.heat import Columns
-from analyzer.rendering.pictures.words import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,14 +15,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from analyzer.evidence.summary import Summary
+
 _FEWEST: Final = 5
 """Few accounts get columns as wide as those of so many: cells, not walls."""
 _SUM_WIDTH: Final = 0.07
 """How much of the figure's width the column takes for all accounts together."""
-_WIDE: Final = 0.09
-"""The width of a column above which an account's number has room in one line."""
+MOST_ACROSS: Final = 6
+"""Accounts beside the controls, whose numbers have room in one line; those of more stand upright."""
+_UPRIGHT: Final = 0.085
+"""The further room that upright ones take above the rows, as a part of the usual height."""
+_LONGEST_UPRIGHT: Final = 15
+"""Characters of a name for which there is room there."""
 _NARROWEST: Final = 0.032
-"""The width of a column above which an account's number can be read in three lines."""
+"""The width of a column above which a number that stands upright can be read, with a name beside it."""
 
 
 class AccountColumns(NamedTuple):
@@ -35,6 +42,11 @@ class AccountColumns(NamedTuple):
 def begin_at_most(shown: int) -> float:
     """Return where the columns of so many accounts have to begin at the latest, as a part of the figure's width."""
     return LEFT + WIDTH - _SUM_WIDTH - max(shown, _FEWEST) * _NARROWEST
+
+
+def room_above(*, upright: bool) -> float:
+    """Return the room above the rows, with that for the heads of accounts, as a part of the usual height."""
+    return ABOVE + (_UPRIGHT if upright else 0)
 
 
 def lay_out_accounts(figure: Figure, axes: Axes, begin: float, shown: int, accounts: int) -> AccountColumns:
@@ -52,9 +64,18 @@ def lay_out_accounts(figure: Figure, axes: Axes, begin: float, shown: int, accou
     return AccountColumns(Columns(0, width), Columns(-beside / width / 2 - 0.5, beside) if beside else None)
 
 
-def write_accounts(figure: Figure, axes: Axes, accounts: Sequence[str], columns: Columns) -> None:
-    """Write above the columns of accounts whose they are."""
-    _write_heads(figure, axes, accounts if columns.width > _WIDE else [_in_lines(one) for one in accounts], columns)
+def write_accounts(  # noqa: PLR0913 - what, and where
+    figure: Figure, axes: Axes, audit: Summary, accounts: Sequence[str], columns: Columns, *, upright: bool
+) -> None:
+    """Write above the columns whose they are: numbers of accounts, with names in a second line."""
+    if not upright:
+        _write_heads(figure, axes, named_accounts(audit, accounts), columns)
+        return
+    style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 8, "rotation": 90, "linespacing": 1.1}
+    style["multialignment"] = "left"
+    heads = named_accounts(audit, accounts, most=_LONGEST_UPRIGHT, owners=False)
+    texts = [axes.text(columns.at + place, -0.65, head, **style) for place, head in enumerate(heads)]
+    fit(figure, texts, columns.width * 0.96)
 
 
 def write_sum_head(figure: Figure, axes: Axes, head: str, columns: Columns) -> None:
@@ -66,10 +87,3 @@ def _write_heads(figure: Figure, axes: Axes, heads: Sequence[str], columns: Colu
     style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 8.5}
     texts = [axes.text(columns.at + place, -0.65, head, **style) for place, head in enumerate(heads)]
     fit(figure, texts, columns.width * 0.92)
-
-
-def _in_lines(account: str) -> str:
-    """Return an account's number in three lines of four digits, and the name of an unknown one in two."""
-    if account == UNKNOWN:
-        return "un-\nknown"
-    return "\n".join((account[:4], account[4:8], account[8:])) if len(account) == 12 else account

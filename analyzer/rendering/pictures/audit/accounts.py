@@ -11,12 +11,13 @@ from analyzer.evidence.answer import accounts_of, not_in_sums
 from analyzer.rendering.pictures.audit.shared import (
     SHOWN_ACCOUNTS,
     has_findings,
+    named_accounts,
     show_nothing,
     start_figure,
     undecided_too,
     waived_by,
 )
-from analyzer.rendering.pictures.canvas import FAIL, HATCH, hide_scale, widest
+from analyzer.rendering.pictures.canvas import FAIL, HATCH, LEFT, fit, hide_scale, widest
 from analyzer.rendering.pictures.words import UNKNOWN_IS_ONE, is_unused_only, not_shown
 
 if TYPE_CHECKING:
@@ -49,12 +50,13 @@ def draw(audit: Summary) -> Figure:
         .to_numpy()
     )
     axes = figure.subplots()
-    figure.subplots_adjust(left=0.15, right=0.97, top=0.81, bottom=0.08)
+    axes.set_yticks(range(len(shown)), named_accounts(audit, [str(account) for account in shown.index], between="  "))
+    left = LEFT + 0.012 + fit(figure, axes.get_yticklabels(), 0.3)
+    figure.subplots_adjust(left=left, right=0.97, top=0.81, bottom=0.08)
     _draw_bars(axes, counts - waived, waived)
     _write_counts(figure, axes, counts, waived, shown[Status.NOT_CHECKED].to_numpy())
     hide_scale(axes, "bottom")
     axes.spines["left"].set_bounds(-0.5, len(shown) - 0.5)
-    axes.set_yticks(range(len(shown)), [str(account) for account in shown.index])
     axes.xaxis.set_label_position("top")
     axes.set_xlabel(f"number of {_failing(audit)}s{'; hatched: waived' if waived.any() else ''}", loc="left")
     return figure

@@ -9,9 +9,15 @@ import numpy as np
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import accounts_of, left_to_a_person
 from analyzer.rendering.pictures import heat
-from analyzer.rendering.pictures.audit.account_columns import lay_out_accounts, write_accounts, write_sum_head
+from analyzer.rendering.pictures.audit.account_columns import (
+    MOST_ACROSS,
+    lay_out_accounts,
+    room_above,
+    write_accounts,
+    write_sum_head,
+)
 from analyzer.rendering.pictures.audit.control_rows import write_controls
-from analyzer.rendering.pictures.audit.rows import ABOVE, BELOW, DASH, bottom_of, letters_for
+from analyzer.rendering.pictures.audit.rows import BELOW, DASH, bottom_of, letters_for
 from analyzer.rendering.pictures.audit.shared import (
     SHOWN_ACCOUNTS,
     failing_in_words,
@@ -68,12 +74,14 @@ def draw(audit: Summary) -> Figure:
         return show_nothing(figure, audit, "There is nothing to judge.")
 
     axes = figure.subplots()
-    bottom = bottom_of(len(audit.checklist.checks), 1 - ABOVE, BELOW)
-    figure.subplots_adjust(top=1 - ABOVE, bottom=bottom)
+    upright = len(heads) > MOST_ACROSS
+    top = 1 - room_above(upright=upright)
+    bottom = bottom_of(len(audit.checklist.checks), top, BELOW)
+    figure.subplots_adjust(top=top, bottom=bottom)
     begin = write_controls(figure, axes, audit.checklist) + 0.015
     columns = lay_out_accounts(figure, axes, begin, len(heads), len(accounts))
     used = _draw_cells(figure, axes, shown, columns.each)
-    write_accounts(figure, axes, heads, columns.each)
+    write_accounts(figure, axes, audit, heads, columns.each, upright=upright)
     if columns.all:
         # Those not shown are in it too.
         total = every.each(lambda counts: counts.sum(axis=1, keepdims=True))

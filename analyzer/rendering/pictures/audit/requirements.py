@@ -14,11 +14,11 @@ from analyzer.rendering.pictures import heat
 from analyzer.rendering.pictures.audit.account_columns import (
     begin_at_most,
     lay_out_accounts,
+    room_above,
     write_accounts,
     write_sum_head,
 )
 from analyzer.rendering.pictures.audit.rows import (
-    ABOVE,
     BELOW,
     DASH,
     LETTERS,
@@ -28,7 +28,12 @@ from analyzer.rendering.pictures.audit.rows import (
     write_column,
     write_heading,
 )
-from analyzer.rendering.pictures.audit.shared import SHOWN_ACCOUNTS, failing_in_words, show_nothing, start_figure
+from analyzer.rendering.pictures.audit.shared import (
+    SHOWN_ACCOUNTS,
+    failing_in_words,
+    show_nothing,
+    start_figure,
+)
 from analyzer.rendering.pictures.canvas import (
     FAIL,
     INK,
@@ -117,13 +122,14 @@ def draw(audit: Summary) -> Figure:
     title = failing_in_words(audit, "requirement", every.accounts, every.fails(), every.unsure())
     end = min(begin_at_most(len(heads)) - _GAP, _TITLES_END)
     lines = _lines_of(shown.requirements, end)
-    height = 1 + (1 - ABOVE - BELOW) * max(count / _USUAL_ROWS[lines] - 1, 0)
+    above = room_above(upright=True)
+    height = 1 + (1 - above - BELOW) * max(count / _USUAL_ROWS[lines] - 1, 0)
     figure = start_figure(audit, title, _notes(audit, every, shown), height=height)
     if not every.met.size:
         return show_nothing(figure, audit, "No control that was judged is of a requirement of the benchmark.")
 
     axes = figure.subplots()
-    top = 1 - of_height(figure, ABOVE)
+    top = 1 - of_height(figure, above)
     bottom = bottom_of(count, top, of_height(figure, BELOW))
     figure.subplots_adjust(top=top, bottom=bottom)
     scale_rows(axes, count)
@@ -131,7 +137,7 @@ def draw(audit: Summary) -> Figure:
     begin = _write_requirements(figure, axes, shown.requirements, label, end, lines) + _GAP
     columns = lay_out_accounts(figure, axes, begin, len(heads), len(shown.accounts))
     used = heat.draw_cells(figure, axes, _cells(shown.met[:, : len(heads)]), columns.each, letters=LETTERS)
-    write_accounts(figure, axes, heads, columns.each)
+    write_accounts(figure, axes, audit, heads, columns.each, upright=True)
     if columns.all:
         sums = (Cell(row, 0, _COUNT, f"{n:,}", "white") for row, n in enumerate(shown.fails().sum(axis=1).tolist()))
         heat.draw_cells(figure, axes, sums, columns.all, letters=LETTERS, filled=False)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 NOUNS: Final = {Kind.PASSWORD: "password", Kind.ACCESS_KEY: "access key"}
 SHOWN_ACCOUNTS: Final = 15
+_LONGEST_NAME: Final = 24
+_FIRST_UNKNOWN: Final = "\u2e80"
+"""From here on, the scripts of East Asia, which the font lacks."""
 
 
 def start_figure(
@@ -51,6 +54,25 @@ def _subtitle(audit: Summary, *, unused_only: bool) -> str:
         parts.append(f"{checklist.unused.control.id}{shown}")
     parts += [reference(audit), accounts_in_words(audit)]
     return subtitle(checklist, parts, without_root=unused_only or is_of_users_only(checklist))
+
+
+def named_accounts(
+    audit: Summary, accounts: Sequence[str], between: str = "\n", *, most: int = _LONGEST_NAME, owners: bool = True
+) -> list[str]:
+    """Return the numbers of accounts, each with its name, and owner, where the list of accounts has them.
+
+    Names are cut to `most` characters.
+    """
+    rows = [] if audit.coverage is None else audit.coverage.select(["account_id", "name", "owner"]).to_pylist()
+    words = {row["account_id"]: _shortened(row["name"], row["owner"] if owners else None, most) for row in rows}
+    return [f"{account}{between}{words[account]}" if words.get(account) else account for account in accounts]
+
+
+def _shortened(name: str | None, owner: str | None, most: int) -> str:
+    """Return a name and an owner, as far as there is room; `?` for characters that the font does not have."""
+    words = f"{name or ''}{f' ({owner})' if owner else ''}".strip()
+    shown = "".join(sign if sign.isprintable() and sign < _FIRST_UNKNOWN else "?" for sign in words)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def failing_in_words(audit: Summary, noun: str, accounts: Sequence[str], fails: Flags, unsure: Flags) -> str:
