@@ -103,11 +103,12 @@ ByOwner = Annotated[
     ),
 ]
 CarryOver = Annotated[
-    Path | None,
+    list[Path],
     typer.Option(
+        "--carry-over",
         metavar="FILE",
-        help="An earlier workbook.xlsx: what reviewers wrote on its sheet Exceptions noted (comments, responses, due "
-        "dates, ticks) is carried over to the same failures. It may be the one in the folder that is replaced.",
+        help="An earlier workbook.xlsx: what reviewers wrote on its sheet Exceptions noted is carried over to the same "
+        "failures. It may be the one in the folder that is replaced. Repeat it for the workbooks of owners.",
         show_default=False,
     ),
 ]
@@ -393,14 +394,14 @@ class AuditEvidence(Evidence):
     tables: Annotated[
         list[str], typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}.")
     ] = field(default_factory=lambda: list(TABLES))
-    carry_over: CarryOver = None
+    carry_over: CarryOver = field(default_factory=list)
     by: ByOwner = None
 
     def chosen(self) -> list[str]:
         """Return the chosen formats. Raises UsageError for what needs names, or may hold some, with pseudonyms."""
         formats = super().chosen()
         if self.pseudonyms is not None:
-            require_no_names(formats, carries_over=self.carry_over is not None)
+            require_no_names(formats, carries_over=bool(self.carry_over))
         return formats
 
     def chosen_tables(self) -> list[str]:
@@ -412,7 +413,7 @@ class AuditEvidence(Evidence):
 
         `organization` is the list of accounts. Raises UsageError where it names no owner, or no workbook is written.
         """
-        if self.carry_over is not None and "://" in self.output:
+        if self.carry_over and "://" in self.output:
             raise UsageError("--carry-over with a URL for the output", "write into a folder")
         formats = self.chosen()
         by, accounts = values.by(self.by, formats), () if organization is None else organization.accounts

@@ -13,6 +13,7 @@ from analyzer.evidence import verify as verifying
 from analyzer.evidence.asked import Names, findings_as_json
 from analyzer.evidence.due import soonest_first
 from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.owner import EVIDENCE
 from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered
 from analyzer.evidence.worst import first_rows, worst_first
@@ -64,12 +65,18 @@ def render(
     evidence = EvidenceSet.of(str(folder), read_manifest(folder))
     if evidence.pseudonyms:
         require_no_names(formats, carries_over=options.marks is not None)
+    if evidence.kind != "audit" and (options.marks is not None or options.by is not None):
+        raise InputError(
+            f"--carry-over and --by are for audits: {folder} is the evidence of a {evidence.kind}", "leave them out"
+        )
     _require_whole(evidence, folder, formats)
     if output is not None and output.resolve() == folder.resolve():
         output = None
     kept = [] if output else _renderings(evidence, folder, formats)
     stays = [MANIFEST, *(str(one["name"]) for one in (*evidence.manifest["outputs"], *kept))]
-    with folders.replaced(output or folder, owner_with(options.marks, output or folder)) as staging:
+    # Other formats leave the workbook as it is, whatever reviewers wrote into it.
+    owner = owner_with(options.marks, output or folder) if output or "excel" in formats else EVIDENCE
+    with folders.replaced(output or folder, owner) as staging:
         for name in stays:
             _bring_along(folder / name, staging / name, moves=output is None)
         outputs = render_formats(evidence, staging, formats, options, progress)

@@ -43,7 +43,7 @@ def render(  # noqa: PLR0913 - one parameter an option
         int,
         typer.Option(metavar="N", min=1, max=36_500, help="Days ahead for what the workbook and due.ics say is due."),
     ] = DUE_WITHIN,
-    carry_over: CarryOver = None,
+    carry_over: CarryOver = [],  # noqa: B006 - Typer copies it
     by: ByOwner = None,
     showing: Showing,
 ) -> int:
