@@ -124,8 +124,8 @@ def locked(sheet: Worksheet, row: int, column: int) -> bool:
 
 
 def test_only_what_reviewers_fill_in_is_unlocked_and_no_sheet_has_a_password(all_of: Audit, tmp_path: Path) -> None:
-    ((account, name, credential, noted_by),) = _first(all_of)
-    marks = marks_of([Mark(account, name, credential, noted_by, "", True, "c", "r", "2026-12-01", "x")])  # noqa: FBT003
+    ((account, who, credential, noted_by),) = _first(all_of)
+    marks = marks_of([Mark(account, who, credential, noted_by, "", True, "c", "r", "2026-12-01", "x")])  # noqa: FBT003
     book = load_workbook(write(all_of, tmp_path / "a.xlsx", marks))
     for sheet in book:
         assert sheet.protection.sheet
