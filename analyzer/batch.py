@@ -30,6 +30,7 @@ from analyzer.survey.accounts import accounts_in, rows_by_account
 from analyzer.survey.entry import ChangedError, Facts
 from analyzer.survey.files import Reader
 from analyzer.survey.people import LEAVERS
+from analyzer.survey.pseudonymous import tables_under
 from analyzer.survey.selection import LACKING, not_whole, note_no_trend
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from analyzer.survey.accounts import Account
     from analyzer.survey.entry import Entry, Key
     from analyzer.survey.plan import Batch
+    from analyzer.survey.pseudonymous import Alike
     from analyzer.survey.selection import Selected
 
 JUDGED_TABLES: Final = ("findings", "credentials", "users")
@@ -77,12 +79,14 @@ class Result:
 class Judging:
     """How a batch is judged: only the tables `wanted` are made.
 
+    `account_id` is the account of rows that do not tell theirs: that of the settings, or what they have a pseudonym of.
     `trend` takes the checklist, the rows of accounts of which a snapshot before the judged one was read too, those of
     both, and which of them are of the newer one; what it gives is `found` under the name trend. `lookups` are lists of
     people by name, with which users are compared; what that gives is `found` under the names of the lists.
     """
 
     settings: Settings
+    account_id: str | None
     trend: Callable[[Checklist, Tables, Flags], Any]
     wanted: tuple[str, ...] = JUDGED_TABLES
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
@@ -93,7 +97,7 @@ class Judging:
         # Nobody looks at some columns unless they are shown.
         leave_out = () if {"users", "credentials"} & set(self.wanted) else SHOWN_ONLY
         result = Result(issues=log.rows)
-        found = parsed(batch, settings.account_id, log, result, leave_out)
+        found = parsed(batch, self.account_id, log, result, leave_out)
         if found is None:
             return result
         result.found = self._trend(found.with_earlier(log))
@@ -108,7 +112,7 @@ class Judging:
         findings, credentials = judge(
             tables, as_of, settings.checklist, by_capture=settings.every_snapshot, columns=columns
         )
-        findings, covered = cover_table(findings, settings.checklist)
+        findings, covered = cover_table(findings, settings.checklist, found.alike)
         note_users_found_twice(users, log, by_capture=settings.every_snapshot)
         if PASSWORD_EXPIRY in settings.checklist.controls:
             note_expiries(users, as_of, log, by_capture=settings.every_snapshot)
@@ -181,12 +185,16 @@ class Making:
 
 
 class Parsed(NamedTuple):
-    """Reports with their rows: `pairs` of report and account, and each row's position there (see `accounts_in`)."""
+    """Reports with their rows: `pairs` of report and account, and each row's position there (see `accounts_in`).
+
+    `alike` are the users that match patterns of a policy, where they have pseudonyms.
+    """
 
     reports: list[tuple[Selected, Source]]
     tables: Tables
     pairs: pd.DataFrame
     of_row: np.typing.NDArray[np.int64]
+    alike: Alike
 
     def judged(self, as_of: datetime | None, result: Result) -> Tables:
         """Return the rows that are judged; what there is of inputs goes to `result`."""
@@ -235,16 +243,21 @@ def parsed(
     """
     result.reports = len(batch.reports) + len(batch.counted)
     with Reader() as reader:
-        result.inputs += count(batch.counted, reader, account_id, result.corrections)
+        result.inputs += count(batch, reader, account_id, result.corrections)
         found = _sources(batch.reports, reader, log, result.corrections)
     if not found or result.corrections:
         return None
     sources = [source for _, source in found]
     tables = normalize(parse(sources, log, leave_out=leave_out), sources, log, account_id)
+    alike: Alike = {}
+    if (pseudonyms := batch.pseudonyms) is not None:
+        # Behind this line no name is known.
+        tables, alike = tables_under(pseudonyms, tables)
+        log.rows[:] = [pseudonyms.cell_issue(row) for row in log.rows]
     pairs, of_row = accounts_in(tables.users)
     rejected = tables.reports.groupby("source")["rejected"].sum()
     result.corrections |= _corrections(found, pairs, rejected)
-    return None if result.corrections else Parsed(found, tables, pairs, of_row)
+    return None if result.corrections else Parsed(found, tables, pairs, of_row, alike)
 
 
 def read(  # noqa: PLR0913 - what is read, and where it goes
@@ -290,18 +303,18 @@ def _sources(
     return found
 
 
-def count(
-    entries: Iterable[Entry], reader: Reader, account_id: str | None, corrections: dict[Key, Entry | None]
-) -> list[Input]:
+def count(batch: Batch, reader: Reader, account_id: str | None, corrections: dict[Key, Entry | None]) -> list[Input]:
     """Return the inputs of reports that are not judged: they are read for digest, lines and accounts alone."""
-    found = []
-    for entry in entries:
+    found, pseudonyms = [], batch.pseudonyms
+    for entry in batch.counted:
         try:
             source = entry.source(reader, IssueLog())
         except ChangedError:
             corrections[entry.key] = None
             continue
         rows, rejected = rows_by_account(source, account_id)
+        if pseudonyms is not None:
+            rows = {pseudonyms.account_of(account): count for account, count in rows.items()}
         if rows.keys() != entry.accounts:
             corrections[entry.key] = _known(entry, source, rows, rejected)
         found.append(input_of(_known(entry, source, rows, rejected)))

@@ -16,8 +16,8 @@ from typer.exceptions import TyperException
 
 from analyzer import __version__
 from analyzer.cli import signals, streams
+from analyzer.cli.blocks import with_blocks
 from analyzer.cli.commands import audit, evidence, looking, sampling, showing, tracking
-from analyzer.cli.options import with_blocks
 from analyzer.cli.streams import complain
 from analyzer.errors import AnalyzerError
 

@@ -1,30 +1,27 @@
-"""The options that commands share, each written once; blocks of them; and how a command takes a block.
-
-A block is a frozen dataclass whose annotated fields are Typer options. A command that has a parameter of such a type,
-wrapped in `with_blocks`, has all options of the block and gets them as one object.
-"""
+"""The options that commands share, each written once, and blocks of them (see `analyzer.cli.blocks`)."""
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
-import functools
-import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
 from analyzer.cli import values
+from analyzer.cli.streams import remark
 from analyzer.errors import UsageError, known
-from analyzer.rendering.registry import ENGINES, TABLES, default_formats, formats_of
+from analyzer.rendering.registry import ENGINES, TABLES, default_formats, formats_of, require_no_names
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.settings import Settings
     from analyzer.reading.limits import Limits
     from analyzer.survey.names import GivenTime
     from analyzer.survey.organization import Organization
     from analyzer.survey.people import PeopleLists
+    from analyzer.survey.pseudonyms import Pseudonyms
 
 Paths = Annotated[
     list[str],
@@ -85,6 +82,17 @@ WorkbookRows = Annotated[
     ),
 ]
 ROWS_OF_A_SHEET: int = 100_000
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--pseudonyms",
+        metavar="KEYFILE",
+        help="Put pseudonyms in the place of users, ARNs, accounts, file names and all texts that may hold a name, "
+        "made with the key in this file. The file is made if it is not there. The same key gives the same pseudonyms "
+        "in every run.",
+        show_default=False,
+    ),
+]
 ByOwner = Annotated[
     str | None,
     typer.Option(
@@ -95,11 +103,12 @@ ByOwner = Annotated[
     ),
 ]
 CarryOver = Annotated[
-    Path | None,
+    list[Path],
     typer.Option(
+        "--carry-over",
         metavar="FILE",
-        help="An earlier workbook.xlsx: what reviewers wrote on its sheet Exceptions noted (comments, responses, due "
-        "dates, ticks) is carried over to the same failures. It may be the one in the folder that is replaced.",
+        help="An earlier workbook.xlsx: what reviewers wrote on its sheet Exceptions noted is carried over to the same "
+        "failures. It may be the one in the folder that is replaced. Repeat it for the workbooks of owners.",
         show_default=False,
     ),
 ]
@@ -194,6 +203,17 @@ class Judging:
     def limits(self) -> "Limits":
         """Return how much of a file is read. Raises UsageError where it is no size."""
         return values.limits(self.max_file_size)
+
+    def settings(self, *, with_leavers: bool = False, **which: Any) -> "Settings":  # noqa: ANN401 - of any type
+        """Return how reports are judged, and `which` of them. Raises UsageError, or PolicyError for the policy.
+
+        `with_leavers` says that a list of leavers is given.
+        """
+        checklist, account = self.checklist(with_leavers=with_leavers), self.account()
+        times, limits = self.times(), self.limits()
+        from analyzer.evidence.settings import Settings  # noqa: PLC0415 - what loads pandas is not for --help
+
+        return Settings(checklist, account_id=account, captured_at=times, limits=limits, **which)
 
     def checklist(self, *, with_leavers: bool = False) -> "Checklist":
         """Return what is judged, with which limits. Raises UsageError, or PolicyError for the policy.
@@ -323,6 +343,25 @@ class Evidence:
     output: Folder
     formats: Formats
     workbook_rows: WorkbookRows = ROWS_OF_A_SHEET
+    pseudonyms: KeyFile = None
+
+    def key(self, paths: Iterable[str], *, quiet: bool) -> "Pseudonyms | None":
+        """Return the pseudonyms of the key, which is made where the file is not there; None without the option.
+
+        Raises UsageError where the file has no key, or is among the inputs or outputs, and for a format that needs
+        names. Unless `quiet`, it is said that a key was made, and that other users can read it.
+        """
+        if self.pseudonyms is None:
+            return None
+        from analyzer.survey.key_file import read_key  # noqa: PLC0415 - not for --help
+
+        require_no_names(self.chosen())
+        found = read_key(self.pseudonyms, [path for path in paths if path], self.output)
+        if found.is_new and not quiet:
+            remark(f"key made: {self.pseudonyms}; keep it: without it, nobody can match pseudonyms with names again")
+        if found.is_open_to_others and not quiet:
+            remark(f"other users can read the key {self.pseudonyms}: chmod 600 keeps it to yourself")
+        return found.pseudonyms
 
     def chosen(self) -> list[str]:
         """Return the chosen formats in their own order. Raises UsageError for names that are none."""
@@ -355,8 +394,15 @@ class AuditEvidence(Evidence):
     tables: Annotated[
         list[str], typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}.")
     ] = field(default_factory=lambda: list(TABLES))
-    carry_over: CarryOver = None
+    carry_over: CarryOver = field(default_factory=list)
     by: ByOwner = None
+
+    def chosen(self) -> list[str]:
+        """Return the chosen formats. Raises UsageError for what needs names, or may hold some, with pseudonyms."""
+        formats = super().chosen()
+        if self.pseudonyms is not None:
+            require_no_names(formats, carries_over=bool(self.carry_over))
+        return formats
 
     def chosen_tables(self) -> list[str]:
         """Return the chosen tables in their own order. Raises UsageError for names that are none."""
@@ -367,7 +413,7 @@ class AuditEvidence(Evidence):
 
         `organization` is the list of accounts. Raises UsageError where it names no owner, or no workbook is written.
         """
-        if self.carry_over is not None and "://" in self.output:
+        if self.carry_over and "://" in self.output:
             raise UsageError("--carry-over with a URL for the output", "write into a folder")
         formats = self.chosen()
         by, accounts = values.by(self.by, formats), () if organization is None else organization.accounts
@@ -452,43 +498,3 @@ class Showing:
     def progress(self) -> bool:
         """Whether progress may be shown."""
         return not (self.quiet or self.as_json)
-
-
-def with_blocks(command: Callable[..., int]) -> Callable[..., int]:
-    """Return a command as Typer reads it: in place of a parameter that is a block stand the options of that block."""
-    signature = inspect.signature(command, eval_str=True)
-    blocks: dict[str, Any] = {
-        name: one.annotation for name, one in signature.parameters.items() if is_dataclass(one.annotation)
-    }
-    parameters = [
-        option
-        for one in signature.parameters.values()
-        for option in (
-            _options_of(blocks[one.name]) if one.name in blocks else [one.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
-        )
-    ]
-
-    @functools.wraps(command)
-    def run(**given: Any) -> int:  # noqa: ANN401 - options of any type
-        for name, block in blocks.items():
-            given[name] = block(**{one.name: given.pop(one.name) for one in fields(block)})
-        return command(**given)
-
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    return run
-
-
-def _options_of(block: type[Any]) -> Iterator[inspect.Parameter]:
-    """Yield the fields of a block as parameters."""
-    hints = get_type_hints(block, include_extras=True)
-    for one in fields(block):
-        yield inspect.Parameter(
-            one.name, inspect.Parameter.KEYWORD_ONLY, default=_default(one), annotation=hints[one.name]
-        )
-
-
-def _default(one: "Field[Any]") -> Any:  # noqa: ANN401 - of any type
-    if one.default_factory is not MISSING:
-        return one.default_factory()
-    return inspect.Parameter.empty if one.default is MISSING else one.default

@@ -34,6 +34,11 @@ def complain(message: str, hint: str) -> None:
     sys.stderr.write(f"{error}error:{plain} {printable(message)}\n{tip}hint:{plain} {printable(hint)}\n")
 
 
+def remark(message: str) -> None:
+    """Print on standard error what is no error, and should be known."""
+    sys.stderr.write(f"note: {printable(message)}\n")
+
+
 def print_json(facts: dict[str, Any], name: str = "", rows: Iterable[str] | None = None) -> None:
     """Print `facts` as JSON on standard output.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from analyzer.errors import UsageError, known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from analyzer.controls.control import Severity
@@ -52,15 +52,15 @@ def captured_at(given: list[str]) -> tuple[GivenTime, ...]:
     return tuple(found)
 
 
-def marks(workbook: Path | None, formats: Iterable[str]) -> Marks | None:
-    """Return what reviewers wrote into a workbook; None where --carry-over was not given."""
-    if workbook is None:
+def marks(workbooks: Sequence[Path], formats: Iterable[str]) -> Marks | None:
+    """Return what reviewers wrote into workbooks; None where --carry-over was not given."""
+    if not workbooks:
         return None
     if "excel" not in formats:
         raise UsageError("--carry-over without the format excel", "name excel in --format as well")
     from analyzer.rendering.marks import read_marks  # noqa: PLC0415
 
-    return read_marks(workbook)
+    return read_marks(workbooks)
 
 
 def by(asked: str | None, formats: Iterable[str]) -> str | None:

@@ -34,7 +34,7 @@ from analyzer.errors import PolicyError, did_you_mean
 from analyzer.reading.layout import ACCOUNT_ID, SLOTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 DEFAULT_NAME: Final = "credreport.toml"
@@ -124,6 +124,35 @@ def read_policy(path: Path) -> Policy:
 def parse_policy(path: str, data: bytes) -> Policy:
     """Return the policy that the bytes of a file are. Raises PolicyError as `read_policy` does."""
     return _File.of(path, data).policy(hashlib.sha256(data).hexdigest(), data.decode())
+
+
+def policy_of(name: str, controls: Mapping[str, ControlPolicy], waivers: Iterable[Waiver]) -> Policy:
+    """Return the policy of a file that says just this, with the text of that file; the waivers get its lines.
+
+    No text of a waiver may have a quotation mark, a backslash or a control character.
+    """
+    lines: list[str] = []
+    for control, one in controls.items():
+        says: dict[str, Value | bool | date | None] = {
+            "enabled": one.enabled,
+            "severity": one.severity and one.severity.value,
+            **one.parameters,
+        }
+        lines += _table_of(f"controls.{control}", says)
+    for waiver in waivers:
+        says = {key: getattr(waiver, key) for key in _WAIVER_KEYS}
+        lines += _table_of(f'waivers."{waiver.id}"', says)
+    return parse_policy(name, "\n".join(lines).encode())
+
+
+def _table_of(name: str, keys: Mapping[str, Value | bool | date | None]) -> list[str]:
+    """Return the lines of a table of TOML; what is None has none."""
+    texts = {
+        key: f'"{value}"' if isinstance(value, str) else str(value).lower()
+        for key, value in keys.items()
+        if value is not None
+    }
+    return [f"[{name}]", *(f"{key} = {text}" for key, text in texts.items()), ""]
 
 
 class _File(Document):

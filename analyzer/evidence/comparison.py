@@ -124,6 +124,7 @@ class Comparison(WithIssues):
     def method(self) -> list[str]:
         """How it was found, in lines."""
         return [
+            *self.settings.names_in_words,
             "Of each account the newest snapshots of the two sides are compared, each judged at its own capture time.",
             IDENTITY,
             "What is unknown in either snapshot is no change.",

@@ -192,6 +192,7 @@ class History(WithIssues):
         dates = ", ".join(f"{date:%Y-%m-%d}" for date in self.series)
         at = f"at {dates}, each account by its newest snapshot until then" if dates else "each at its own capture time"
         return [
+            *self.settings.names_in_words,
             f"Snapshots were judged {at}.",
             "A failure lives while its subject fails in each snapshot. The next snapshot closes it, and shows how.",
             "lost_sight: that snapshot cannot tell, or others are missing before it; no fix is claimed.",

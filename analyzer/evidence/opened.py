@@ -15,7 +15,7 @@ from analyzer.errors import AnalyzerError, InputError
 from analyzer.evidence import storage
 from analyzer.evidence.inputs import inputs_of_facts
 from analyzer.evidence.people import LISTS, counts_by_match
-from analyzer.evidence.seal import MANIFEST, manifest_of, no_evidence_set, read_manifest
+from analyzer.evidence.seal import MANIFEST, key_of, manifest_of, no_evidence_set, read_manifest
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import Summary
 from analyzer.survey.files import is_url, why
@@ -98,6 +98,11 @@ class EvidenceSet:
     def kind(self) -> str:
         """What it is the evidence of: audit, comparison or history."""
         return str(self.manifest["kind"])
+
+    @property
+    def pseudonyms(self) -> str | None:
+        """The fingerprint of the key of its pseudonyms; None where names stand in it."""
+        return key_of(self.manifest)
 
     @cached_property
     def settings(self) -> Settings:

@@ -41,7 +41,9 @@ def parts_by_owner(evidence: EvidenceSet) -> list[Part]:
     if not owner_of:
         raise InputError("--by owner: no owner of an account is known", "give --accounts a CSV with a column owner")
     owners = sorted(set(owner_of.values()))
-    accounts = {owner: {one for one, its in owner_of.items() if its == owner} for owner in owners}
+    accounts: dict[str, set[str]] = {owner: set() for owner in owners}
+    for account, owner in owner_of.items():
+        accounts[owner].add(account)
     inputs = _Inputs.by_owner(evidence.summary.inputs, accounts)
     positions: dict[str, dict[str, Whole]] = {owner: {} for owner in owners}
     of_table: dict[str, tuple[str, Mapping[str, str]]] = {
@@ -79,13 +81,15 @@ def _positions(
 
 
 def _add_missing(evidence: EvidenceSet, owner_of: Mapping[str, str], positions: Mapping[str, dict[str, Whole]]) -> None:
-    """Add the issues that say that accounts have no report: these stand under the name of the list."""
+    """Add the issues about accounts without a report, whose source is the list of accounts."""
     issues = pa.concat_tables(list(evidence.batches("issues", ["code", "value"])))
     lacking = np.flatnonzero(pc.equal(issues["code"].cast(pa.string()), "account_without_report").to_numpy())
+    own: dict[str, list[int]] = {}
     for at, account in zip(lacking.tolist(), issues["value"].take(pa.array(lacking)).to_pylist(), strict=True):
         if account in owner_of:
-            own = positions[owner_of[account]]
-            own["issues"] = np.union1d(own["issues"], np.array([at]))
+            own.setdefault(owner_of[account], []).append(at)
+    for owner, more in own.items():
+        positions[owner]["issues"] = np.union1d(positions[owner]["issues"], np.array(more, np.int64))
 
 
 class _Inputs(NamedTuple):
@@ -109,7 +113,7 @@ class _Inputs(NamedTuple):
                     facts[str(owner)].append(one)
                     alone[str(owner)].append(str(one["name"]))
                 else:
-                    facts[str(owner)].append({**one, "accounts": own, "rows": rows, "rejected": 0})
+                    facts[str(owner)].append({**one, "accounts": own, "rows": rows, "rejected": 0, "newest_time": None})
         return {owner: cls(inputs_of_facts(facts[owner]), alone[owner]) for owner in accounts}
 
 

@@ -274,6 +274,12 @@ def _stays_within(name: str) -> bool:
     return not odd and all(part not in {"", ".", ".."} for part in parts) and name not in {MANIFEST, RENDERED}
 
 
+def key_of(manifest: Mapping[str, Any]) -> str | None:
+    """Return the fingerprint of the key of the pseudonyms in a set; None where names stand in it."""
+    found: str | None = manifest.get("settings", {}).get("pseudonyms")
+    return found
+
+
 def names_of(*documents: Mapping[str, Any] | None) -> dict[str, str]:
     """Return the digest of each output that the documents list, by its name."""
     rows: Iterable[Mapping[str, Any]] = (row for one in documents if one is not None for row in one["outputs"])

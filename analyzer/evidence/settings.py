@@ -48,6 +48,14 @@ class Settings:
     """The list of people who left: its file as it was given, and the SHA-256 of it."""
     people: tuple[str, str] | None = None
     """The same of the list of people with whom the users are compared."""
+    pseudonyms: str | None = None
+    """Where names have pseudonyms, here as well: the fingerprint of their key."""
+
+    @property
+    def names_in_words(self) -> list[str]:
+        """What is said where names have pseudonyms, in lines; empty where they have none."""
+        hidden = "Users, ARNs, accounts, file names and what is written in a policy or a list are pseudonyms"
+        return [f"{hidden} (key with fingerprint {self.pseudonyms})."] if self.pseudonyms else []
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -86,7 +94,8 @@ class Settings:
         files_of_lists = {"accounts": self.accounts, "leavers": self.leavers, "people": self.people}
         listed = {name: dict(zip(("name", "sha256"), one, strict=True)) for name, one in files_of_lists.items() if one}
         age = {} if self.max_report_age is None else {"max_report_age": self.max_report_age}
-        return times | sizes | ({} if self.trend else {"trend": False}) | files | listed | age
+        hidden = {"pseudonyms": self.pseudonyms} if self.pseudonyms else {}
+        return times | sizes | ({} if self.trend else {"trend": False}) | files | listed | age | hidden
 
     @property
     def _given_times(self) -> list[dict[str, Any]]:
@@ -124,6 +133,7 @@ class Settings:
             facts.get("max_report_age"),
             _listed(facts, "leavers"),
             _listed(facts, "people"),
+            facts.get("pseudonyms"),
         )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.controls.vocabulary import counted
-from analyzer.errors import InputError
+from analyzer.errors import InputError, UsageError
 from analyzer.evidence.folder import in_one_state
 from analyzer.evidence.owner import Standing
 from analyzer.evidence.seal import (
@@ -17,17 +17,18 @@ from analyzer.evidence.seal import (
     RENDERED,
     DamagedSealError,
     digest_of,
+    key_of,
     names_of,
     read_manifest,
     read_rendered,
 )
-from analyzer.survey.digests import digests_of
+from analyzer.survey.digests import Digested, digests_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from analyzer.survey.digests import Digested
+    from analyzer.survey.pseudonyms import Pseudonyms
 
 _PART_OF_FILE: Final = re.compile(r"#\d+$")
 """What follows the name of a file that holds several reports; all of them have the digest of the file."""
@@ -91,17 +92,20 @@ class Verification:
         return [f"{self.folder} {answer}", *found, f"checked: {counts}", *left_out]
 
 
-def verify(folder: Path, inputs: Sequence[str] = ()) -> Verification:
+def verify(folder: Path, inputs: Sequence[str] = (), pseudonyms: Pseudonyms | None = None) -> Verification:
     """Compare the evidence set in `folder` with its manifest, and `inputs` (files, folders, archives) with its inputs.
 
     Every byte is read. Raises InputError where `folder` holds no evidence set of this version, or an input that was
-    given does not exist. A manifest that was changed is the only difference shown: what it lists cannot be trusted.
+    given does not exist, and UsageError unless `pseudonyms` are those of the set. A manifest that was changed is the
+    only difference shown: what it lists cannot be trusted.
     """
     if not folder.is_dir():
         read_manifest(folder)  # which says that there is none
+    if inputs:
+        _require_key_of(folder, pseudonyms)
     given = list(digests_of(inputs, leave_out=folder)) if inputs else None
     try:
-        return in_one_state(folder, partial(_verified, folder, given))
+        return in_one_state(folder, partial(_verified, folder, given, pseudonyms))
     except OSError as error:
         raise InputError(
             f"cannot read {folder}: {error.strerror or error}", "check permissions and the disk"
@@ -115,7 +119,28 @@ def changed_tables(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     return sorted(one.name for one in (*work.changed, *work.missing))
 
 
-def _verified(folder: Path, given: Sequence[Digested] | None) -> Verification:
+def _require_key_of(folder: Path, pseudonyms: Pseudonyms | None) -> None:
+    """Raise UsageError unless the pseudonyms are those of a set; of a set that was changed, that is not known."""
+    try:
+        of_set = key_of(read_manifest(folder))
+    except DamagedSealError:
+        return
+    if pseudonyms is None and of_set is not None:
+        raise UsageError(
+            f"{folder} has pseudonyms in the place of the names of its inputs",
+            "give their key as well: --pseudonyms KEYFILE",
+        )
+    if pseudonyms is not None and of_set is None:
+        raise UsageError(f"{folder} has no pseudonyms", "leave --pseudonyms out")
+    if pseudonyms is not None and of_set != pseudonyms.fingerprint:
+        raise UsageError(
+            f"--pseudonyms: not the key that {folder} was made with: its fingerprint is {of_set}, that of this key is "
+            f"{pseudonyms.fingerprint}",
+            "give the key file of that run",
+        )
+
+
+def _verified(folder: Path, given: Sequence[Digested] | None, pseudonyms: Pseudonyms | None) -> Verification:
     """Compare a set with its manifest, and the files that were `given` (None: not to be checked) with its inputs."""
     work = _Work(folder, Standing.of(folder))
     work.checked["manifest"] = 1
@@ -131,6 +156,8 @@ def _verified(folder: Path, given: Sequence[Digested] | None) -> Verification:
     work.extra += [Difference("file", name, f"neither {MANIFEST} nor {RENDERED} lists it") for name in unlisted]
     if given is not None:
         work.checked["input"] = len({_file_of(row["name"]) for row in manifest["inputs"]})
+        if pseudonyms is not None:
+            given = _under(pseudonyms, given, {_file_of(row["name"]) for row in manifest["inputs"]})
         changed, missing = _compare_inputs(manifest["inputs"], given)
         work.changed += changed
         work.missing += missing
@@ -194,6 +221,20 @@ def _file_of(name: str) -> str:
     return _PART_OF_FILE.sub("", name)
 
 
+def _under(pseudonyms: Pseudonyms, given: Sequence[Digested], names: Collection[str]) -> list[Digested]:
+    """Return the files that were given under pseudonyms: of the last parts of each name, those that are an input's.
+
+    Folders may have been copied to another place since.
+    """
+
+    def name_of(name: str) -> str:
+        parts = name.split("/")
+        tails = (pseudonyms.source("/".join(parts[start:])) for start in range(len(parts)))
+        return next((one for one in tails if one in names), pseudonyms.source(name))
+
+    return [Digested(name_of(one.name), one.sha256, one.name) for one in given]
+
+
 def _compare_inputs(
     rows: Sequence[Mapping[str, Any]], given: Sequence[Digested]
 ) -> tuple[list[Difference], list[Difference]]:
@@ -219,9 +260,9 @@ def _compare_inputs(
             why = "was read from standard input; give the same bytes as a file" if name == _STANDARD_INPUT else _ABSENT
             missing.append(Difference("input", name, why))
         elif other.sha256 is None:
-            changed.append(Difference("input", name, f"{other.name} cannot be read"))
+            changed.append(Difference("input", name, f"{other.as_given} cannot be read"))
         else:
-            changed.append(Difference("input", name, f"{other.name} has other bytes than were read"))
+            changed.append(Difference("input", name, f"{other.as_given} has other bytes than were read"))
     return changed, missing
 
 

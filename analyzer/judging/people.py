@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from analyzer.judging.facts import Facts
 from analyzer.judging.snapshots import snapshot_of
@@ -29,7 +28,7 @@ from analyzer.reading.columns import (
     true_where,
 )
 from analyzer.reading.times import end_of_day, since_epoch
-from analyzer.survey.people import LEAVERS, PEOPLE
+from analyzer.survey.people import LEAVERS, NAMES_COMPARED, PEOPLE, before_at, names_compared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from analyzer.judging.truth import Flags
     from analyzer.reading.normalizing import Tables
     from analyzer.survey.people import PeopleList
+    from analyzer.survey.pseudonyms import Pseudonyms
 
     Rows = npt.NDArray[np.int64]
 
@@ -74,7 +74,7 @@ class Lookup:
 
     `whole` has `name` and `person` (a position in the list) for each user name and e-mail address, in small letters;
     `before_at` has the same for their parts before `@`. `left_at` is the end of the last day of each person in
-    microseconds (`NO_TIME`: none).
+    microseconds (`NO_TIME`: none). Where users have pseudonyms, `name` has those of such texts.
     """
 
     whole: pd.DataFrame
@@ -82,21 +82,28 @@ class Lookup:
     left_at: Micros
 
     @classmethod
-    def of(cls, listed: PeopleList) -> Lookup:
-        """Return the lookup of a list."""
+    def of(cls, listed: PeopleList, pseudonyms: Pseudonyms | None = None) -> Lookup:
+        """Return the lookup of a list; with `pseudonyms`, it has these in the place of names."""
         cells = [
             (text.casefold(), at) for at, one in enumerate(listed.people) for text in (one.user, one.email) if text
         ]
         names, people = zip(*cells, strict=True)
-        whole = pd.DataFrame({"name": column_of(pa.array(names)), "person": np.array(people, np.int64)})
-        parts = whole.assign(name=column_of(_before_at(pa.chunked_array([names]))))
+        texts = pa.array(names, pa.string())
+        whole, before = (_by_name(one, np.array(people, np.int64), pseudonyms) for one in (texts, before_at(texts)))
         days = [one.last_day for one in listed.people]
         ends = [
             NO_TIME if day is None else since_epoch(end_of_day(datetime.combine(day, time.min, UTC))) for day in days
         ]
-        return cls(
-            whole.drop_duplicates(), parts[(parts["name"] != "").to_numpy(bool)].drop_duplicates(), np.array(ends)
-        )
+        return cls(whole, before, np.array(ends))
+
+
+def _by_name(names: pa.StringArray, people: Rows, pseudonyms: Pseudonyms | None) -> pd.DataFrame:
+    """Return people by name, each pair once; without those whose name is empty."""
+    pairs = pd.DataFrame({"name": column_of(names), "person": people})
+    pairs = pairs[(pairs["name"] != "").to_numpy(bool)].drop_duplicates()
+    if pseudonyms is None:
+        return pairs
+    return pairs.assign(name=column_of(pa.array(map(pseudonyms.user, pairs["name"]), pa.string())).array)
 
 
 @dataclass(frozen=True)
@@ -126,13 +133,14 @@ def match(users: pd.DataFrame, lookup: Lookup, *, by_capture: bool) -> Matched:
     person, one whose part before `@` is that of the user's name. A user of several people, and a person of several
     differently named users in one snapshot of an account (see `snapshot_of`), are not decided.
     """
-    names, is_user = folded(arrow_of(users["user"])), ~true_where(arrow_of(users["is_root"]))
+    (names, before), is_user = _names(users), ~true_where(arrow_of(users["is_root"]))
     has_name = np.asarray(names.is_valid())
     rows = np.flatnonzero(is_user & has_name)
     named = pd.DataFrame({"name": column_of(names.take(pa.array(rows))), "user_row": rows})
     exact = named.merge(lookup.whole, on="name")
     rest = named[~np.isin(rows, exact["user_row"])].reset_index(drop=True)
-    cut = rest.assign(name=column_of(_before_at(arrow_of(rest["name"])))).merge(lookup.before_at, on="name")
+    parts = column_of(before.take(pa.array(rest["user_row"].to_numpy())))
+    cut = rest.assign(name=parts).merge(lookup.before_at, on="name")
     pairs = pd.concat([exact, cut]).drop_duplicates(["user_row", "person"]).sort_values(["user_row", "person"])
     user_row, person = (pairs[name].to_numpy(np.int64) for name in ("user_row", "person"))
     name = np.full(len(users), -1)
@@ -149,17 +157,12 @@ def match(users: pd.DataFrame, lookup: Lookup, *, by_capture: bool) -> Matched:
     return Matched(user_row, person, status.astype(np.int8), is_user & ~has_name)
 
 
-def folded(texts: pa.ChunkedArray) -> pa.StringArray:
-    """Return texts as they are compared whatever their case."""
-    values = texts.combine_chunks()
-    if pc.all(pc.string_is_ascii(values)).as_py() is not False:  # IAM allows no other names
-        return pc.ascii_lower(values)
-    return pa.array([None if text is None else text.casefold() for text in values.to_pylist()], pa.string())
-
-
-def _before_at(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return what stands before the first `@` of each text; the whole of one that has none."""
-    return pc.replace_substring_regex(texts, "(?s)@.*", "")
+def _names(users: pd.DataFrame) -> tuple[pa.StringArray, pa.StringArray]:
+    """Return users' names as they are compared, and their parts before `@`; where users have pseudonyms, as such."""
+    if NAMES_COMPARED[0] not in users:
+        return names_compared(arrow_of(users["user"]))
+    whole, before = (arrow_of(users[name]).combine_chunks() for name in NAMES_COMPARED)
+    return whole, before
 
 
 def compared(

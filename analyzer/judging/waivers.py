@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -68,8 +69,12 @@ def cover(findings: pd.DataFrame, checklist: Checklist) -> tuple[pd.DataFrame, C
     return (findings.assign(waiver=frame_of({"": table["waiver"]})[""]) if checklist.waivers else findings), covered
 
 
-def cover_table(findings: pa.Table, checklist: Checklist) -> tuple[pa.Table, Covered]:
+def cover_table(
+    findings: pa.Table, checklist: Checklist, alike: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> tuple[pa.Table, Covered]:
     """Return `findings` with `waiver` filled in, and what the checklist's waivers cover.
+
+    `alike` has the users that a waiver's `user` stands for, where it is no name or pattern of names itself.
 
     A waiver covers what fails or could not be decided; the status stays. It counts to the end of its last day, as
     seen from each finding's own reference instant; where two match, the first one in the policy counts.
@@ -82,7 +87,7 @@ def cover_table(findings: pa.Table, checklist: Checklist) -> tuple[pa.Table, Cov
     status = codes_in(texts["status"])
     fail, not_checked = (_code(texts["status"], one) for one in (Status.FAIL, Status.NOT_CHECKED))
     open_rows = np.flatnonzero((status == fail) | (status == not_checked))
-    found = _Found(findings, texts, open_rows)
+    found = _Found(findings, texts, open_rows, alike)
     covering = np.full(len(open_rows), -1, np.int32)
     matches = []
     for number, one in enumerate(waivers):
@@ -123,8 +128,13 @@ class _Found:
     """Findings that waivers may cover, at some rows of a table, made ready to be matched many times."""
 
     def __init__(
-        self, findings: pa.Table, texts: Mapping[str, pa.DictionaryArray], rows: npt.NDArray[np.int64]
+        self,
+        findings: pa.Table,
+        texts: Mapping[str, pa.DictionaryArray],
+        rows: npt.NDArray[np.int64],
+        alike: Mapping[str, Collection[str]],
     ) -> None:
+        self._alike = alike
         self.as_of = micros_of(findings["as_of"])[rows]
         self._texts = texts
         self._codes = {column: codes_in(texts[column])[rows] for column in _MATCHED}
@@ -140,9 +150,15 @@ class _Found:
                 matched &= self._codes[column] == _code(self._texts[column], wanted)
         if one.user is not None:
             # Each distinct name is looked at once; a finding on an account as a whole has no user.
-            hit = true_where(pc.match_substring_regex(self._users, name_pattern(one.user.lower())))
+            hit = self._matching(one.user)
             matched &= np.append(hit, False)[self._user]
         return np.flatnonzero(matched)
+
+    def _matching(self, user: str) -> npt.NDArray[np.bool_]:
+        """Return which of the distinct users a waiver's `user` stands for."""
+        if user in self._alike:
+            return true_where(pc.is_in(self._users, pa.array(self._alike[user], pa.string())))
+        return true_where(pc.match_substring_regex(self._users, name_pattern(user.lower())))
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.DictionaryArray:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from analyzer.pipeline.sets import Shown, render, show, verify
     from analyzer.pipeline.snapshots import compare, history, ingest, stored
     from analyzer.rendering.render import Options
+    from analyzer.survey.pseudonyms import Pseudonyms
 
 __all__ = [
     "LOCAL",
@@ -26,6 +27,7 @@ __all__ = [
     "Left",
     "Names",
     "Options",
+    "Pseudonyms",
     "Road",
     "Run",
     "Sampled",
@@ -57,6 +59,7 @@ if not TYPE_CHECKING:
         "analyzer.pipeline.sets": ("Shown", "render", "show", "verify"),
         "analyzer.pipeline.snapshots": ("compare", "history", "ingest", "stored"),
         "analyzer.rendering.render": ("Options",),
+        "analyzer.survey.pseudonyms": ("Pseudonyms",),
     }
 
     def __getattr__(name: str) -> object:

@@ -16,6 +16,7 @@ from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest
 from analyzer.evidence.people import counts_by_match, note_people, people_table
+from analyzer.evidence.pseudonymous import settings_under
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
 from analyzer.evidence.summary import Summary
@@ -38,9 +39,10 @@ from analyzer.pipeline.leaving import (
 from analyzer.pipeline.road import LOCAL, Engine, Road, judged_together
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, Limits
-from analyzer.rendering.registry import TABLES, default_formats, tables_needed
+from analyzer.rendering.registry import TABLES, default_formats, require_no_names, tables_needed
 from analyzer.rendering.render import Options
 from analyzer.survey.people import PeopleLists
+from analyzer.survey.pseudonymous import organization_under, people_under
 from analyzer.survey.selection import everything_in_order, select
 from analyzer.survey.spool import NAME as SPOOL
 
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from analyzer.survey.names import GivenTime
     from analyzer.survey.organization import Organization
     from analyzer.survey.plan import Batch
+    from analyzer.survey.pseudonyms import Pseudonyms
     from analyzer.survey.survey import Survey
 
 
@@ -74,24 +77,26 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     where: Engine = LOCAL,
     organization: Organization | None = None,
     lists: PeopleLists = PeopleLists(),  # noqa: B008 - frozen
+    pseudonyms: Pseudonyms | None = None,
     with_worst: bool = True,
     with_due: bool = False,
     progress: Progress = SILENT,
 ) -> Run[Summary]:
     """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
 
-    `organization` lists the accounts that ought to be there, `lists` the people with whom users are compared. `tables`
-    are left whatever the formats; `with_worst` has the `notable` findings of the run picked out, and together with
-    `with_due` what comes due as well. Raises InputError where nothing is left to judge or a reference instant is
-    missing, and OutputError where `output` cannot be written or holds what credreport did not write.
+    `organization` lists the accounts that ought to be there, `lists` the people with whom users are compared. With
+    `pseudonyms`, all but errors has them in the place of names. `tables` are left whatever the formats; `with_worst`
+    has the `notable` findings of the run picked out, and with `with_due` what comes due as well. Raises InputError
+    where nothing is left to judge or a reference instant is missing, UsageError for what cannot do without names, and
+    OutputError where `output` cannot be written or holds what credreport did not write.
     """
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
-    size, limits = judged_together(len(settings.checklist.checks)), settings.limits
+    size, given = judged_together(len(settings.checklist.checks)), settings
+    if pseudonyms is not None:
+        settings, organization, pseudonyms = _under(pseudonyms, given, organization, formats, options)
     with (
         evidence_place(output, options.marks) as place,
-        where.road(
-            place, settings.account_id, progress, captured_at=settings.captured_at, limits=limits, size=size
-        ) as road,
+        where.road_for(place, given, progress, size=size, pseudonyms=pseudonyms) as road,
     ):
         writer = where.writer(place, [name for name in TABLES if name in wanted])
         try:
@@ -111,6 +116,22 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
         found = Run(output, files, evidence.summary, issues, worst, left_at(evidence, output), carried=marks)
         remove_unlisted(evidence)
     return found
+
+
+def _under(
+    pseudonyms: Pseudonyms,
+    settings: Settings,
+    organization: Organization | None,
+    formats: Sequence[str],
+    options: Options,
+) -> tuple[Settings, Organization | None, Pseudonyms]:
+    """Return settings and list under pseudonyms, and these with what of names is needed to judge by them.
+
+    Raises UsageError for what needs names, or may hold some.
+    """
+    require_no_names(formats, carries_over=options.marks is not None)
+    shown, found = settings_under(pseudonyms, settings)
+    return shown, organization and organization_under(pseudonyms, organization), found
 
 
 def _notable(evidence: EvidenceSet, days: int | None) -> dict[str, tuple[pa.Table, int]]:
@@ -141,12 +162,18 @@ def judge_reports(  # noqa: PLR0913 - what is read, how it is judged, and the li
     organization: Organization | None = None,
     lists: PeopleLists = PeopleLists(),  # noqa: B008 - frozen
 ) -> Judged:
-    """Judge the reports of a survey. Raises UsageError where a control needs a list that is not given."""
+    """Judge the reports of a survey. Raises UsageError where a control needs a list that is not given.
+
+    `settings` and `organization` have the pseudonyms of the road already, `lists` have the names.
+    """
     needed = [one.control for one in settings.checklist.checks if one.control.needs]
     if needed and lists.leavers is None:
         raise UsageError(f"{needed[0].id} is judged only with {needed[0].needs} FILE", "give the list of leavers")
-    lookups = {name: Lookup.of(one) for name, one in lists.given.items()}
-    judging = Judging(settings, _trend_of, tuple(name for name in JUDGED_TABLES if name in writer.tables), lookups)
+    lookups = {name: Lookup.of(one, road.pseudonyms) for name, one in lists.given.items()}
+    if road.pseudonyms is not None:
+        lists = people_under(road.pseudonyms, lists)  # users have been compared with the names, by what is in `lookups`
+    wanted = tuple(name for name in JUDGED_TABLES if name in writer.tables)
+    judging = Judging(settings, road.looking.account_id, _trend_of, wanted, lookups)
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot, trend=settings.trend)
     task = partial(_judge_and_write, judging, writer)
     found = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from analyzer.errors import InputError, OutputError
 from analyzer.evidence import folder as folders
 from analyzer.evidence import storage
 from analyzer.evidence.manifest import rendered
 from analyzer.evidence.opened import EvidenceSet
-from analyzer.evidence.owner import EVIDENCE, evidence_with_changes
-from analyzer.evidence.seal import MANIFEST, RENDERED, own_digest, seal
-from analyzer.rendering.marks import WORKBOOK, CarriedOver
+from analyzer.evidence.owner import evidence_with_changes
+from analyzer.evidence.seal import MANIFEST, RENDERED, find_document, own_digest, seal
+from analyzer.rendering.marks import CARRIED_OVER, WORKBOOK, CarriedOver
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
 from analyzer.survey.files import is_url
@@ -85,10 +86,31 @@ def evidence_place(output: str, marks: Marks | None = None) -> Iterator[str]:
 
 
 def owner_with(marks: Marks | None, folder: Path) -> Owner:
-    """Return the owner of a folder whose workbook reviewers may have filled in, if the marks were read from it."""
-    if marks is None or Path(marks.name).resolve().parent != folder.resolve():
-        return EVIDENCE
-    return evidence_with_changes({Path(marks.name).name: marks.sha256})
+    """Return the owner of a folder whose workbooks reviewers may have filled in, as far as marks were read from them.
+
+    Raises OutputError where its workbook holds marks of reviewers that are not among these.
+    """
+    given = () if marks is None else marks.sources
+    inside = {Path(one.name).resolve(): one.sha256 for one in given}
+    place = folder.resolve()
+    if _holds_marks(folder) and place / WORKBOOK not in inside:
+        raise OutputError(
+            f"{WORKBOOK} in {folder} holds marks of reviewers, which would be lost",
+            f"give it with --carry-over {folder / WORKBOOK}, or choose another folder with -o",
+        )
+    return evidence_with_changes(
+        {path.relative_to(place).as_posix(): digest for path, digest in inside.items() if path.is_relative_to(place)}
+    )
+
+
+def _holds_marks(folder: Path) -> bool:
+    """Whether the workbook in a folder was written with marks of reviewers."""
+    try:
+        found = find_document(folder, RENDERED)
+    except (InputError, OSError):  # what is wrong with it is found when the folder is replaced
+        return False
+    settings = [] if found is None else [found["settings"], *(one.get("settings", {}) for one in found["outputs"])]
+    return any(one.get(CARRIED_OVER, {}).get("marks") for one in settings)
 
 
 def carried(marks: Marks | None, place: str) -> CarriedOver | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from analyzer import engine
 from analyzer.batch import Result, input_of
 from analyzer.engine import SILENT
+from analyzer.errors import InputError
 from analyzer.evidence.inputs import input_facts, inputs_frame
 from analyzer.evidence.tally import joined
 from analyzer.evidence.writer import GrowingFiles, Parts
@@ -18,22 +19,26 @@ from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, Limits
 from analyzer.survey.look import Looking
 from analyzer.survey.plan import plan, plan_by_month
+from analyzer.survey.pseudonymous import entry_under
 from analyzer.survey.spool import NAME as SPOOL
 from analyzer.survey.spool import Spool
 from analyzer.survey.survey import Both, Survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
     from analyzer.engine import Map, Progress
     from analyzer.evidence.inputs import Input
+    from analyzer.evidence.settings import Settings
     from analyzer.evidence.writer import Output, Writer
     from analyzer.reading.issues import Row
     from analyzer.survey.entry import Entry, Key
     from analyzer.survey.names import GivenTime
     from analyzer.survey.plan import Batch
+    from analyzer.survey.pseudonyms import Pseudonyms
     from analyzer.survey.selection import Selected
 
 
@@ -75,15 +80,37 @@ class Engine:
         limits: Limits = DEFAULT,
         size: int = READ,
         stage: str = "judging",
+        pseudonyms: Pseudonyms | None = None,
     ) -> Iterator[Road]:
         """Yield the road of a run that is made at `place`; threads read about `size` bytes of CSV together.
 
-        `account_id` and `captured_at` are for reports that do not tell theirs: see `Looking`.
+        `account_id` and `captured_at` are for reports that do not tell theirs: see `Looking`. With `pseudonyms`, what
+        is read has them in the place of names.
         """
         looking = Looking(Spool(f"{place}/{SPOOL}"), account_id, limits, captured_at=captured_at)
         at_once = self.batch or (max(size, TASK) if self.writes_parts else size)
         with self._started() as run:
-            yield Road(looking, run, at_once, progress, stage)
+            yield Road(looking, run, at_once, progress, stage, pseudonyms)
+
+    def road_for(
+        self,
+        place: str,
+        settings: Settings,
+        progress: Progress,
+        *,
+        size: int = READ,
+        pseudonyms: Pseudonyms | None = None,
+    ) -> AbstractContextManager[Road]:
+        """Return the road of a run that judges by these settings: see `road`."""
+        return self.road(
+            place,
+            settings.account_id,
+            progress,
+            captured_at=settings.captured_at,
+            limits=settings.limits,
+            size=size,
+            pseudonyms=pseudonyms,
+        )
 
     @contextmanager
     def _started(self) -> Iterator[Map]:
@@ -157,7 +184,8 @@ class Taker(Protocol):
 class Road:
     """How reports are looked at and read: `run` maps tasks, `size` is about how many bytes of CSV are one.
 
-    `stage` is the name of the stage in which they are read.
+    `stage` is the name of the stage in which they are read. With `pseudonyms`, reports are looked at by their names,
+    and get pseudonyms before any is chosen: order and batches follow these.
     """
 
     looking: Looking
@@ -165,6 +193,7 @@ class Road:
     size: int = READ
     progress: Progress = SILENT
     stage: str = "judging"
+    pseudonyms: Pseudonyms | None = None
 
     def survey(self, paths: Sequence[str], leave_out: Path | None = None, side: int = 0) -> Survey:
         """Look at the inputs; `side` is 1 for the newer side of a comparison."""
@@ -188,15 +217,40 @@ class Road:
         planned = plan_by_month if by_month else partial(plan, cuts_groups=cuts_groups)
         while True:
             log = IssueLog([*survey.issues, *survey.between])
-            selected = choose(survey.entries, log)
+            if self.pseudonyms is None:
+                selected = choose(survey.entries, log)
+                todo = planned(selected, self.size)
+            else:
+                selected = self._chosen_under(self.pseudonyms, survey, choose, log)
+                todo = [replace(one, pseudonyms=self.pseudonyms) for one in planned(selected, self.size)]
             found = Gathered(issues=log.rows)
             found.inputs += [input_of(one.entry) for one in selected if not one.is_read and one.entry.facts]
-            corrections = self._gather(planned(selected, self.size), task, writer, found)
+            corrections = self._gather(todo, task, writer, found)
             if not corrections:
                 return found
+            if self.pseudonyms is not None:
+                corrections = _by_name(self.pseudonyms, corrections, survey)
             survey = survey.corrected(corrections, self.looking, self.run)
             if writer is not None:
                 writer.restart()
+
+    @staticmethod
+    def _chosen_under(
+        pseudonyms: Pseudonyms,
+        survey: Survey | Both,
+        choose: Callable[[Sequence[Entry], IssueLog], list[Selected]],
+        log: IssueLog,
+    ) -> list[Selected]:
+        """Choose among the reports under pseudonyms, in the order of these; what is in `log` gets them as well."""
+        by_name = IssueLog(list(log.rows))
+        log.rows[:] = pseudonyms.issues(log.rows)
+        entries = sorted((entry_under(pseudonyms, one) for one in survey.entries), key=lambda one: one.key)
+        try:
+            return choose(entries, log)
+        except InputError:
+            # Whoever runs this sees the names: the error is the same with them.
+            choose(survey.entries, by_name)
+            raise
 
     def _gather(
         self, todo: Sequence[Batch], task: Callable[[Batch], Result], writer: Taker | None, found: Gathered
@@ -211,3 +265,10 @@ class Road:
             found.add(result)
             self.progress.advance(result.reports)
         return corrections
+
+
+def _by_name(
+    pseudonyms: Pseudonyms, corrections: Mapping[Key, Entry | None], survey: Survey | Both
+) -> dict[Key, Entry | None]:
+    """Return the corrections of reports under pseudonyms as those of reports by name: each is looked at again."""
+    return {one.key: None for one in survey.entries if (one.side, pseudonyms.source(one.name)) in corrections}

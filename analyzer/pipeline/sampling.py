@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ def sample(  # noqa: PLR0913 - what is drawn, from what, and where it goes
     with folders.replaced(output) as staging:
         paths = write_sample(drawn, staging)
         outputs = [output_of(staging, path.relative_to(staging).as_posix()) for path in paths]
-        source = {"name": MANIFEST, "sha256": evidence.manifest["digest"]}
+        source = {"name": MANIFEST, "sha256": hashlib.sha256(storage.get(place, MANIFEST)).hexdigest()}
         document = manifest("sample", drawn.facts | {"inputs": [source]}, outputs)
         storage.put(str(staging), MANIFEST, seal(document))
     return Sampled(str(output), [*(one["name"] for one in outputs), MANIFEST], drawn)

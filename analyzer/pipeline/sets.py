@@ -13,11 +13,12 @@ from analyzer.evidence import verify as verifying
 from analyzer.evidence.asked import Names, findings_as_json
 from analyzer.evidence.due import soonest_first
 from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.owner import EVIDENCE
 from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered
 from analyzer.evidence.worst import first_rows, worst_first
 from analyzer.pipeline.leaving import Left, carried, describe_renderings, owner_with
-from analyzer.rendering.registry import formats_of, tables_needed
+from analyzer.rendering.registry import formats_of, require_no_names, tables_needed
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
 
@@ -31,15 +32,20 @@ if TYPE_CHECKING:
     from analyzer.evidence.asked import Asked
     from analyzer.evidence.verify import Verification
     from analyzer.evidence.writer import Output
+    from analyzer.survey.pseudonyms import Pseudonyms
 
 
-def verify(folder: Path, inputs: Sequence[str] = (), *, progress: Progress = SILENT) -> Verification:
+def verify(
+    folder: Path, inputs: Sequence[str] = (), *, pseudonyms: Pseudonyms | None = None, progress: Progress = SILENT
+) -> Verification:
     """Compare an evidence set with its manifest, and `inputs` with what was read, byte for byte.
 
-    Raises InputError where `folder` holds no evidence set of this version, or one of `inputs` does not exist.
+    A set that has `pseudonyms` needs those, to find the inputs by their names. Raises InputError where `folder` holds
+    no evidence set of this version, or one of `inputs` does not exist, and UsageError for other pseudonyms than the
+    set's.
     """
     progress.stage("verifying")
-    return verifying.verify(folder, inputs)
+    return verifying.verify(folder, inputs, pseudonyms)
 
 
 def render(
@@ -53,15 +59,24 @@ def render(
     """Render an evidence set in formats, beside what was rendered before, or into `output`, a copy of the set.
 
     Raises InputError where `folder` holds no evidence set of this version, where its tables are not those of its
-    manifest, or where a table that a format needs was left out.
+    manifest, or where a table that a format needs was left out, and UsageError for a format that needs names, or
+    marks of reviewers, which may hold some, where the set has pseudonyms.
     """
     evidence = EvidenceSet.of(str(folder), read_manifest(folder))
+    if evidence.pseudonyms:
+        require_no_names(formats, carries_over=options.marks is not None)
+    if evidence.kind != "audit" and (options.marks is not None or options.by is not None):
+        raise InputError(
+            f"--carry-over and --by are for audits: {folder} is the evidence of a {evidence.kind}", "leave them out"
+        )
     _require_whole(evidence, folder, formats)
     if output is not None and output.resolve() == folder.resolve():
         output = None
     kept = [] if output else _renderings(evidence, folder, formats)
     stays = [MANIFEST, *(str(one["name"]) for one in (*evidence.manifest["outputs"], *kept))]
-    with folders.replaced(output or folder, owner_with(options.marks, output or folder)) as staging:
+    # Other formats leave the workbook as it is, whatever reviewers wrote into it.
+    owner = owner_with(options.marks, output or folder) if output or "excel" in formats else EVIDENCE
+    with folders.replaced(output or folder, owner) as staging:
         for name in stays:
             _bring_along(folder / name, staging / name, moves=output is None)
         outputs = render_formats(evidence, staging, formats, options, progress)

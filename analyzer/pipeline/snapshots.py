@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from analyzer.batch import Making
 from analyzer.engine import SILENT
+from analyzer.errors import UsageError
 from analyzer.evidence import storage
 from analyzer.evidence.manifest import manifest
+from analyzer.evidence.pseudonymous import one_key_of, settings_under, without_names
 from analyzer.evidence.schema import issues_table
 from analyzer.evidence.writer import put_tables
 from analyzer.history.audits import audits_at, compare_audits
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.settings import Settings
     from analyzer.pipeline.road import Road
     from analyzer.survey.names import GivenTime
+    from analyzer.survey.pseudonyms import Pseudonyms
 
 
 def history(  # noqa: PLR0913 - what is read, how it is followed, and what is left
@@ -52,20 +55,19 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
     formats: Sequence[str] = default_formats("history"),
     options: Options = Options(),  # noqa: B008 - frozen
     where: Engine = LOCAL,
+    pseudonyms: Pseudonyms | None = None,
     progress: Progress = SILENT,
 ) -> Run[History]:
     """Follow the failures of the reports under `paths`, or of a store, and leave the evidence in `output`.
 
     `series` are the dates at which it is judged, or `monthly`; without, each snapshot at its own capture time.
-    `sla_days` is a deadline for fixes that is asked about. Raises InputError where nothing can be followed, and
-    OutputError as `audit` does.
+    `sla_days` is a deadline for fixes that is asked about. `pseudonyms` are as in `audit`; rows of a store cannot get
+    them. Raises InputError where nothing can be followed, and OutputError as `audit` does.
     """
-    following = Following(settings, series, sla_days)
+    following = Following(_shown(settings, pseudonyms, store), series, sla_days)
     with (
         evidence_place(output) as place,
-        where.road(
-            place, settings.account_id, progress, captured_at=settings.captured_at, limits=settings.limits
-        ) as road,
+        where.road_for(place, settings, progress, pseudonyms=pseudonyms) as road,
     ):
         if store is not None:
             progress.stage("judging")
@@ -77,9 +79,36 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
     return Run(output, files, found, found.issues)
 
 
+def _shown(
+    settings: Settings,
+    pseudonyms: Pseudonyms | None,
+    store: Path | None = None,
+    sets: tuple[EvidenceSet, EvidenceSet] | None = None,
+) -> Settings:
+    """Return the settings as they are shown: under pseudonyms, where these are given or two evidence sets have them.
+
+    Raises UsageError where pseudonyms cannot be made, and InputError for two sets that are not made with one key.
+    """
+    made_with = None if sets is None else one_key_of(*sets)
+    if pseudonyms is None:
+        return settings if made_with is None else without_names(settings, made_with)
+    if store is not None or (sets is not None and made_with != pseudonyms.fingerprint):
+        raise UsageError(
+            "--pseudonyms with rows that were read before: names become pseudonyms as reports are read",
+            "give the reports themselves, or evidence sets that audit has written with the same key",
+        )
+    shown, found = settings_under(pseudonyms, settings)
+    if found.patterns:
+        raise UsageError(
+            "--pseudonyms with a waiver for user names with * or ?: here waivers are compared with pseudonyms",
+            "name each user in a waiver of its own, or give --no-policy",
+        )
+    return shown
+
+
 def _followed(road: Road, paths: Sequence[str], leave_out: Path | None, following: Following) -> History:
     """Read reports batch by batch and follow them; what is known of each file is let go of."""
-    task = Making(following.settings.account_id, following.of).of
+    task = Making(road.looking.account_id, following.of).of
     done = road.gather(road.survey(paths, leave_out), following.choose, task)
     return following.joined(done.found, done.take_inputs(), IssueLog(done.issues))
 
@@ -96,24 +125,25 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     formats: Sequence[str] = default_formats("comparison"),
     options: Options = Options(),  # noqa: B008 - frozen
     where: Engine = LOCAL,
+    pseudonyms: Pseudonyms | None = None,
     progress: Progress = SILENT,
 ) -> Run[Comparison]:
     """Compare the newest snapshot of each account on two sides, and leave the evidence in `output`.
 
     The sides are reports under `old` and `new`; the evidence sets of two audits; or, of a store, what it had by
-    `since` and by `until`. Raises InputError where nothing can be compared, and OutputError as `audit` does.
+    `since` and by `until`. `pseudonyms` are as in `audit`; rows that were read before cannot get them. Raises
+    InputError where nothing can be compared, and OutputError as `audit` does.
     """
-    comparing = Comparing(settings)
+    sets = None if store is not None else audits_at(old, new)
+    comparing = Comparing(_shown(settings, pseudonyms, store, sets))
     with (
         evidence_place(output) as place,
-        where.road(
-            place, settings.account_id, progress, captured_at=settings.captured_at, limits=settings.limits
-        ) as road,
+        where.road_for(place, settings, progress, pseudonyms=pseudonyms) as road,
     ):
         if store is not None and since is not None and until is not None:
             progress.stage("judging")
             made = _written("comparison", comparing.stored(store, since, until), place)
-        elif (sets := audits_at(old, new)) is not None:
+        elif sets is not None:
             progress.stage("judging")
             made = _written("comparison", compare_audits(comparing, sets, road.run), place)
         else:
@@ -127,7 +157,7 @@ def _compared(
     road: Road, old: Sequence[str], new: Sequence[str], leave_out: Path | None, comparing: Comparing
 ) -> Comparison:
     """Read the reports of both sides batch by batch and compare them."""
-    task = Making(comparing.settings.account_id, comparing.of).of
+    task = Making(road.looking.account_id, comparing.of).of
     both = (road.survey(old, leave_out), road.survey(new, leave_out, side=1))
     done = road.gather(Both(both), comparing.choose, task)
     return comparing.joined(done.found, done.take_inputs(), IssueLog(done.issues))

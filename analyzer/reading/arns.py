@@ -79,13 +79,13 @@ def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place:
     """
     last = np.maximum(np.searchsorted(raw.report, np.arange(len(raw.reports)), side="right") - 1, 0)
     arn, user = arn.combine_chunks(), user.combine_chunks()
-    samples = _match_arns(
+    samples = match_arns(
         *(texts.take(pa.array(last)) if len(arn) else pa.nulls(len(last), pa.string()) for texts in (arn, user))
     )
     expected = pc.binary_join_element_wise(_beginning(samples).take(pa.array(raw.report)), user, "")
     others = np.flatnonzero(~true_where(pc.equal(arn, expected)))
     arn_there, as_found = arn.take(pa.array(others)), user.take(pa.array(others))
-    found = _match_arns(arn_there, as_found)
+    found = match_arns(arn_there, as_found)
     user_there = _mended_names(as_found, found, others, place)
     rest = np.zeros(len(arn), bool)
     rest[others] = True
@@ -109,7 +109,7 @@ def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place:
     return names
 
 
-def _match_arns(arn: pa.StringArray, user: pa.StringArray) -> dict[str, pa.Array]:
+def match_arns(arn: pa.StringArray, user: pa.StringArray) -> dict[str, pa.Array]:
     """Return `partition, account, path, name` of each ARN; null where it is none, path and name also for root's.
 
     Where all behind `user/` is the name of the user beside it, that is the name, also with a slash in it. `whole` says

@@ -1,45 +1,65 @@
-"""What reviewers wrote into a workbook: read from an earlier one, and put beside the same failures in a new one."""
+"""What reviewers wrote into workbooks: read from earlier ones, and put beside the same failures in a new one."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analyzer.errors import InputError, first_few
+from analyzer.errors import InputError, OutputError, first_few
 from analyzer.evidence.schema import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import numpy.typing as npt
+
 WORKBOOK: Final = "workbook.xlsx"
 SHEET: Final = "Exceptions noted"
 WITHOUT_ROW: Final = "Marks without a row"
-"""The sheet with marks on what no longer fails."""
+"""The sheet with marks that stand beside no failure of the workbook."""
 KEY: Final = ("account", "user", "credential", "control")
 """The columns that tell a failure from others. In a cell of several lines, the first one counts."""
+FOUND: Final = "what was found"
+"""The column whose last line says in which line of which report a failure stands."""
 BY_HAND: Final = ("comment", "management response", "due", "tick")
 """The columns that reviewers fill in."""
+WHY: Final = "why it has no row"
 SIGN_OFF: Final = ("Sign-off", "Prepared by", "Date prepared", "Reviewed by", "Date reviewed", "Conclusion")
 """The name of the sheet with who stands for the workpaper, and the texts on it before it is filled in."""
+CARRIED_OVER: Final = "carried_over"
+"""Where rendered.json describes the workbooks whose marks a workbook holds."""
 _WANTED: Final = "give a workbook.xlsx that credreport wrote for an audit"
+_GONE: Final = "it no longer fails, or is waived"
+_NAMELESS: Final = "no failure stands in its row"
+_SEVERAL: Final = "several failures have its account, user, credential and control, and none its line"
+_TAKEN: Final = "the mark of another workbook stands in its row"
+NO_ROOM: Final = "its row is not among those that the workbook holds (--workbook-rows)"
 
 
 Rows: TypeAlias = "Sequence[Sequence[Any]]"
 
 
 class Mark(NamedTuple):
-    """What a reviewer wrote beside one failure; empty texts for nothing. `due` is a date (ISO) or any text."""
+    """What a reviewer wrote beside one failure; empty texts for nothing. `due` is a date (ISO) or any text.
+
+    `place` is the line of the report that the failure stood in; `is_alone` says that no other one had its key.
+    """
 
     account: str
     user: str
     credential: str
     control: str
+    place: str
+    is_alone: bool
     comment: str
     response: str
     due: str
@@ -48,80 +68,151 @@ class Mark(NamedTuple):
     @property
     def key(self) -> tuple[str, ...]:
         """What it is beside."""
-        return self[: len(KEY)]
+        return (self.account, self.user, self.credential, self.control, self.place)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """What was written."""
+        return (self.comment, self.response, self.due, self.tick)
+
+    @property
+    def spoken(self) -> str:
+        """What it is beside, in words."""
+        return (
+            " ".join(one for one in (self.account, self.user, self.credential, self.control) if one) or "(no failure)"
+        )
+
+
+class Source(NamedTuple):
+    """A workbook that was read: its name as it was given, and its SHA-256."""
+
+    name: str
+    sha256: str
 
 
 @dataclass(frozen=True)
 class Marks:
-    """The marks of a workbook, in the order of its rows: those beside failures, and those that have no row."""
+    """The marks of workbooks, in the order of their rows: those beside failures, and those that have no row.
 
-    name: str
-    """The workbook as it was given."""
-    sha256: str
+    `signed` are the workbooks whose sheet Sign-off is filled in: that is about the workbook as it was, and is not
+    carried over. `disputed` are failures about which two workbooks say different things: the later one counts.
+    """
+
+    sources: tuple[Source, ...]
     beside_rows: tuple[Mark, ...]
     without_row: tuple[Mark, ...]
-    is_signed: bool = False
-    """Whether its sheet Sign-off is filled in: that was said of the workbook as it was, and is not carried over."""
+    signed: tuple[str, ...] = ()
+    disputed: tuple[Mark, ...] = ()
 
     @property
     def facts(self) -> dict[str, Any]:
         """What describes the renderings that hold them."""
-        return {"name": self.name, "sha256": self.sha256}
+        count = len(self.beside_rows) + len(self.without_row)
+        return {"workbooks": [one._asdict() for one in self.sources], "marks": count}
 
     def of_accounts(self, accounts: Collection[str]) -> Marks:
         """Return the marks beside failures of some accounts."""
         own = [tuple(one for one in some if one.account in accounts) for some in (self.beside_rows, self.without_row)]
         return replace(self, beside_rows=own[0], without_row=own[1])
 
-    def beside(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """Return rows with these marks, and the marks that none of the rows takes.
+    def beside(self, rows: pa.Table, room: int) -> tuple[pa.Table, pa.Table]:
+        """Return the first rows, as many as there is `room` for, with these marks; and the marks without such a row.
 
-        `rows` have the columns `KEY`. Where several rows have one key, they take the marks of that key in their order.
+        `rows` are all failures, and have the columns `KEY` and `FOUND`. A mark belongs to the failure with its key;
+        where several have it, to the one in the same line of the same report. The others have the column `WHY` too.
         """
-        rows_by_key = _numbered(pd.DataFrame({name: _first_lines(rows[name]) for name in KEY}, dtype="str"))
-        marks = _numbered(pd.DataFrame([*self.beside_rows, *self.without_row], columns=[*KEY, *BY_HAND], dtype="str"))
-        on = [*KEY, "occurrence"]
-        found = rows_by_key.merge(marks, on=on, how="left")[list(BY_HAND)]
-        for name in BY_HAND:
-            texts = found[name].fillna("").tolist()
-            rows = rows.append_column(name, pa.array([text or None for text in texts], TEXT))
-        taken = marks.merge(rows_by_key.assign(is_there=True), on=on, how="left")["is_there"].notna().to_numpy()
-        left = marks.loc[~taken, [*KEY, *BY_HAND]]
-        columns = {name: pa.array([text or None for text in left[name]], TEXT) for name in left.columns}
-        return rows, pa.table(columns)
-
-
-def _first_lines(column: pa.ChunkedArray) -> list[str]:
-    return [_first_line(text or "") for text in column.to_pylist()]
-
-
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
-
-
-def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows with the number of each among those of its key."""
-    return rows.assign(occurrence=rows.groupby(list(KEY), dropna=False).cumcount())
-
-
-def read_marks(path: Path) -> Marks:
-    """Return what reviewers wrote into a workbook. Raises InputError for what is no workbook of an audit."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"--carry-over: cannot read {path}: {error.strerror or error}", "check the path") from error
-    sheets = _sheets(str(path), data)
-    # A sheet that goes on in others counts as one.
-    beside_rows, without_row = (
-        tuple(
-            mark
-            for sheet, rows in sheets.items()
-            if sheet.startswith(one)
-            for mark in _in_sheet(f"{path}, sheet {sheet!r}", rows)
+        keys = pd.DataFrame(
+            {name: _lines(rows[name], 0) for name in KEY} | {_PLACE: _lines(rows[FOUND], -1)}, dtype="str"
         )
-        for one in (SHEET, WITHOUT_ROW)
+        marks = pd.DataFrame([*self.beside_rows, *self.without_row], columns=[*KEY, _PLACE, _ALONE, *BY_HAND])
+        marks = marks.astype({name: "bool" if name == _ALONE else "str" for name in marks.columns})
+        position = _positions(keys, marks)
+        taken = (position >= 0) & ~pd.Series(position).duplicated(keep="last").to_numpy()
+        shown = taken & (position < room)
+        rows = rows.slice(0, room)
+        for name in BY_HAND:
+            texts = np.full(rows.num_rows, None, dtype="object")
+            texts[position[shown]] = [text or None for text in marks.loc[shown, name]]
+            rows = rows.append_column(name, pa.array(texts, TEXT))
+        several = (
+            marks.merge(keys[list(KEY)].drop_duplicates(), on=list(KEY), how="left", indicator=True)["_merge"] == "both"
+        )
+        is_nameless = (marks[["account", "control"]] == "").all(axis=1)
+        why = np.select(
+            [is_nameless, taken, position >= 0, several.to_numpy()],
+            [_NAMELESS, NO_ROOM, _TAKEN, _SEVERAL],
+            default=_GONE,
+        )
+        left = marks.copy()
+        left[WHY], left[FOUND] = why, marks[_PLACE]
+        left = left.loc[~shown, [*KEY, FOUND, *BY_HAND, WHY]]
+        return rows, pa.table({name: pa.array([text or None for text in left[name]], TEXT) for name in left.columns})
+
+
+_PLACE, _ALONE = "place", "is_alone"
+
+
+def _positions(keys: pd.DataFrame, marks: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return for each mark the position of its failure; -1 where it has none."""
+    keys = keys.assign(position=range(len(keys)), is_alone=~keys.duplicated(list(KEY), keep=False))
+    numbered = marks.assign(mark=range(len(marks)))
+    by_key = numbered[numbered[_ALONE]].merge(keys[keys[_ALONE]], on=list(KEY))
+    by_place = numbered.merge(keys, on=[*KEY, _PLACE])
+    found = np.full(len(marks), -1, np.int64)
+    for pairs in (by_key, by_place):
+        found[pairs["mark"].to_numpy()] = pairs["position"].to_numpy()
+    return found
+
+
+def _lines(column: pa.ChunkedArray, which: int) -> list[str]:
+    """Return the first (0) or the last (-1) line of each text."""
+    return [_line(text or "", which) for text in column.to_pylist()]
+
+
+def _line(text: str, which: int) -> str:
+    return text.split("\n")[which]
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_marks(paths: Sequence[Path]) -> Marks:
+    """Return what reviewers wrote into workbooks. Raises InputError for what is no workbook of an audit.
+
+    Where several have a mark on one failure, the cells that a later one fills in count.
+    """
+    beside, without, disputed = (
+        dict[tuple[str, ...], Mark](),
+        dict[tuple[str, ...], Mark](),
+        dict[tuple[str, ...], Mark](),
     )
-    return Marks(str(path), hashlib.sha256(data).hexdigest(), beside_rows, without_row, _is_signed(sheets))
+    sources, signed = [], []
+    for path in paths:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"--carry-over: cannot read {path}: {error.strerror or error}", "check the path"
+            ) from error
+        sources.append(Source(str(path), hashlib.sha256(data).hexdigest()))
+        sheets = _sheets(str(path), data)
+        for marks, sheet in ((beside, SHEET), (without, WITHOUT_ROW)):
+            for mark in _in_sheets(str(path), sheets, sheet):
+                known = marks.get(mark.key)
+                if known is not None and any(a and b and a != b for a, b in zip(known.cells, mark.cells, strict=True)):
+                    disputed[mark.key] = mark
+                marks[mark.key] = mark if known is None else _joined(known, mark)
+        if _is_signed(sheets):
+            signed.append(str(path))
+    return Marks(
+        tuple(sources), tuple(beside.values()), tuple(without.values()), tuple(signed), tuple(disputed.values())
+    )
+
+
+def _joined(one: Mark, other: Mark) -> Mark:
+    """Return a mark with the cells of the other one, where that has any."""
+    comment, response, due, tick = (b or a for a, b in zip(one.cells, other.cells, strict=True))
+    return other._replace(comment=comment, response=response, due=due, tick=tick)
 
 
 def _is_signed(sheets: Mapping[str, Rows]) -> bool:
@@ -137,9 +228,7 @@ def _sheets(name: str, data: bytes) -> Mapping[str, Rows]:
 
     try:
         book = CalamineWorkbook.from_filelike(BytesIO(data))
-        sheets = {
-            sheet: book.get_sheet_by_name(sheet).to_python() for sheet in book.sheet_names if _is_filled_in(sheet)
-        }
+        sheets = {one: book.get_sheet_by_name(one).to_python() for one in book.sheet_names if _is_filled_in(one)}
     except (CalamineError, OSError, ValueError) as error:
         raise InputError(f"--carry-over: {name} is no workbook: {error}", _WANTED) from error
     if not any(sheet.startswith(SHEET) for sheet in sheets):
@@ -151,25 +240,43 @@ def _sheets(name: str, data: bytes) -> Mapping[str, Rows]:
 
 
 def _is_filled_in(sheet: str) -> bool:
-    return sheet.startswith((SHEET, WITHOUT_ROW)) or sheet == SIGN_OFF[0]
+    return _is_part(sheet, SHEET) or _is_part(sheet, WITHOUT_ROW) or sheet == SIGN_OFF[0]
 
 
-def _in_sheet(place: str, rows: Rows) -> Iterator[Mark]:
-    """Yield the marks of a sheet; its columns may stand in any order, and others among them."""
-    wanted = {*KEY, *BY_HAND}
-    header = next((number for number, cells in enumerate(rows) if wanted <= set(cells)), None)
+def _is_part(sheet: str, name: str) -> bool:
+    """Whether a sheet is of this name, or goes on one that is."""
+    return re.fullmatch(rf"{re.escape(name)}( \(\d+\))?", sheet) is not None
+
+
+def _in_sheets(name: str, sheets: Mapping[str, Rows], wanted: str) -> Iterator[Mark]:
+    """Yield the marks of a sheet, and of those that it goes on in."""
+    texts = [
+        row
+        for sheet, rows in sheets.items()
+        if _is_part(sheet, wanted)
+        for row in _in_sheet(f"{name}, sheet {sheet!r}", rows)
+    ]
+    keys = [(_line(a, 0), _line(u, 0), _line(c, 0), _line(n, 0)) for a, u, c, n, *_ in texts]
+    counts = Counter(keys)
+    for key, (*_, found, comment, response, due, tick) in zip(keys, texts, strict=True):
+        by_hand = [text.strip() for text in (comment, response, due, tick)]
+        if any(by_hand):
+            yield Mark(*key, _line(found, -1), counts[key] == 1, *by_hand)
+
+
+def _in_sheet(place: str, rows: Rows) -> Iterator[list[str]]:
+    """Yield the cells of a sheet that count, row by row; its columns may stand in any order, and others among them."""
+    columns = (*KEY, FOUND, *BY_HAND)
+    header = next((number for number, cells in enumerate(rows) if set(columns) <= set(cells)), None)
     if header is None:
-        lacking = sorted(wanted - {cell for cells in rows[:5] for cell in cells if isinstance(cell, str)})
+        lacking = sorted(set(columns) - {cell for cells in rows[:5] for cell in cells if isinstance(cell, str)})
         raise InputError(
             f"--carry-over: {place}: no row of headings with {', '.join(lacking)}",
             "the headings of the sheet must stay as credreport wrote them",
         )
-    columns = [list(rows[header]).index(name) for name in (*KEY, *BY_HAND)]
+    places = [list(rows[header]).index(name) for name in columns]
     for cells in rows[header + 1 :]:
-        texts = [_text(cells[at]) if at < len(cells) else "" for at in columns]
-        key, by_hand = [_first_line(text) for text in texts[: len(KEY)]], [text.strip() for text in texts[len(KEY) :]]
-        if any(by_hand):
-            yield Mark(*key, *by_hand)
+        yield [_text(cells[at]) if at < len(cells) else "" for at in places]
 
 
 def _text(cell: Any) -> str:  # noqa: ANN401 - whatever a cell holds
@@ -180,43 +287,52 @@ def _text(cell: Any) -> str:  # noqa: ANN401 - whatever a cell holds
     return str(cell)
 
 
+# --- what became of them ---------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class CarriedOver:
-    """What became of the marks of a workbook (`name`) in a new one."""
+    """What became of marks in a new workbook: how many stand beside a row, and which ones do not."""
 
-    name: str
+    marks: Marks
     beside_rows: int
     without_row: tuple[Mark, ...]
-    was_signed: bool
 
     @classmethod
     def to(cls, workbook: Path, marks: Marks) -> CarriedOver:
         """Return what a workbook holds that was written with these marks: it is read for that."""
-        found = read_marks(workbook)
-        return cls(marks.name, len(found.beside_rows), found.without_row, marks.is_signed)
+        found = read_marks([workbook])
+        lost = len(marks.beside_rows) + len(marks.without_row) - len(found.beside_rows) - len(found.without_row)
+        if lost > 0:
+            raise OutputError(
+                f"{lost:,} marks of reviewers are not in the new workbook", "report this with the workbook"
+            )
+        return cls(marks, len(found.beside_rows), found.without_row)
 
     @property
     def lines(self) -> list[str]:
         """In sentences, how many marks were carried over, and which ones have no row any more."""
-        lines = [f"Marks of reviewers in {self.name}: {self.beside_rows:,} carried over to the sheet {SHEET}."]
+        names = ", ".join(one.name for one in self.marks.sources)
+        lines = [f"Marks of reviewers in {names}: {self.beside_rows:,} carried over to the sheet {SHEET}."]
         if self.without_row:
-            named = first_few([" ".join(one for one in mark.key if one) for mark in self.without_row])
-            lines.append(f"{len(self.without_row):,} on what no longer fails (sheet {WITHOUT_ROW}): {named}.")
-        if self.was_signed:
-            lines.append(
-                f"Its sheet {SIGN_OFF[0]} is not carried over: it was said of that workbook. Sign the new one."
-            )
+            named = first_few([mark.spoken for mark in self.without_row])
+            lines.append(f"{len(self.without_row):,} without a failure beside them (sheet {WITHOUT_ROW}): {named}.")
+        if self.marks.disputed:
+            named = first_few([mark.spoken for mark in self.marks.disputed])
+            lines.append(f"{len(self.marks.disputed):,} in which workbooks differ, the one named last counts: {named}.")
+        if self.marks.signed:
+            lines.append(f"The sheet {SIGN_OFF[0]} is not carried over: sign the new workbook.")
         return lines
 
     @property
     def facts(self) -> dict[str, Any]:
         """The same as plain data."""
-        left = [mark._asdict() for mark in self.without_row]
         return {
-            "carried_over": {
-                "name": self.name,
+            CARRIED_OVER: {
+                "workbooks": [one.name for one in self.marks.sources],
                 "marks": self.beside_rows,
-                "without_row": left,
-                "was_signed": self.was_signed,
+                "without_row": [mark._asdict() for mark in self.without_row],
+                "disputed": [mark._asdict() for mark in self.marks.disputed],
+                "signed": list(self.marks.signed),
             }
         }

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from analyzer.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -23,7 +25,8 @@ class Format:
     """A format: `module` has `render(evidence, folder, options) -> list[Path]`; None: nothing is rendered.
 
     `needs` has for each kind of evidence that it takes the tables that it reads. `doing` is what the progress says.
-    `is_made_beside` says that a process of its own is worth its while (see `beside`).
+    `is_made_beside` says that a process of its own is worth its while (see `beside`). `needs_names` says that it is of
+    no use where users have pseudonyms.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Format:
     is_default: bool
     doing: str = ""
     is_made_beside: bool = False
+    needs_names: bool = False
 
 
 FORMATS: Final = (
@@ -81,6 +85,7 @@ FORMATS: Final = (
         MappingProxyType({"audit": ("findings", "credentials", "users")}),
         is_default=False,
         doing="writing the remediation",
+        needs_names=True,
     ),
     Format(
         "ics",
@@ -110,3 +115,21 @@ def chosen(kind: str, names: Sequence[str]) -> list[Format]:
 def tables_needed(kind: str, names: Sequence[str]) -> set[str]:
     """Return the tables that the formats of these names read."""
     return {table for one in chosen(kind, names) for table in one.needs[kind]}
+
+
+def require_no_names(names: Sequence[str], *, carries_over: bool = False) -> None:
+    """Raise UsageError where one of the formats of these names is of no use with pseudonyms.
+
+    `carries_over` says that what reviewers wrote into an earlier workbook is to be in the new one: it may hold names.
+    """
+    if carries_over:
+        raise UsageError(
+            "--carry-over with pseudonyms: what reviewers wrote in the earlier workbook may hold names",
+            "leave --carry-over out, or run audit without --pseudonyms for those who may see names",
+        )
+    for one in FORMATS:
+        if one.name in names and one.needs_names:
+            raise UsageError(
+                f"--format {one.name}: no commands can be given for users that have pseudonyms",
+                f"leave {one.name} out, or run audit without --pseudonyms for those who carry it out",
+            )

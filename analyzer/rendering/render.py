@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from analyzer.engine import SILENT, settle
 from analyzer.evidence.writer import output_of
+from analyzer.rendering.marks import CARRIED_OVER
 from analyzer.rendering.registry import DUE_WITHIN, chosen
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Options:
         """What makes a difference to the outputs, as plain data."""
         facts: dict[str, Any] = {"workbook_rows": self.workbook_rows, "due_within": self.due_within}
         facts |= {} if self.by is None else {"by": self.by}
-        return facts if self.marks is None else facts | {"carried_over": self.marks.facts}
+        return facts if self.marks is None else facts | {CARRIED_OVER: self.marks.facts}
 
 
 class Renderer(Protocol):

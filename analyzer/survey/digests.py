@@ -34,11 +34,17 @@ _MAGIC: Final = 4
 class Digested(NamedTuple):
     """A file, or a member of an archive (`archive.zip/member.csv`), with the SHA-256 of its bytes as they are.
 
-    `sha256` is None where they cannot be read.
+    `sha256` is None where they cannot be read. `path` is its name as it was given, where `name` is a pseudonym.
     """
 
     name: str
     sha256: str | None
+    path: str | None = None
+
+    @property
+    def as_given(self) -> str:
+        """Its name as it was given."""
+        return self.path or self.name
 
 
 def digests_of(paths: Sequence[str], leave_out: Path | None = None) -> Iterator[Digested]:

@@ -35,10 +35,10 @@ def text_of(name: str, data: bytes, error: type[AnalyzerError]) -> str:
 def csv_rows(name: str, text: str, error: type[AnalyzerError]) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a CSV that are not empty, each with its line and without blanks around its cells.
 
-    Commas, semicolons or tabs part the cells, whichever there are most of in the first line. Raises `error` for what
-    is no CSV.
+    Commas, semicolons or tabs part the cells, whichever there are most of in the first line that is not blank. Raises
+    `error` for what is no CSV.
     """
-    head = text.partition("\n")[0]
+    head = text.lstrip().partition("\n")[0]
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=head.count), strict=True)
     try:
         for row in rows:

@@ -62,6 +62,8 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "state": ("State", "Status"),
 }
 """Where the JSON of AWS has the same: `State` has taken the place of `Status`."""
+STATES: Final = frozenset({"ACTIVE", "PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"})
+"""The states of accounts that AWS Organizations knows."""
 _WANTED: Final = "give what `aws organizations list-accounts` prints, or a CSV with a column account"
 _EXAMPLE: Final = "an account is 12 digits, such as 111122223333; a spreadsheet may have cut zeros at its beginning"
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from analyzer.errors import PeopleError
 from analyzer.survey.lists import bytes_at, csv_rows, in_order, plain_heading, text_of
 
@@ -56,6 +59,8 @@ class PeopleLists:
 
 LEAVERS, PEOPLE = "leavers", "people"
 """The names of the two lists, of their options and of the tables that are made of them."""
+NAMES_COMPARED: Final = ("name_compared", "name_before_at")
+"""Columns of `users`, there where names have pseudonyms: those of what `names_compared` gives."""
 _HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "user": ("user", "username", "iamuser", "iamusername"),
     "email": ("email", "mail", "emailaddress"),
@@ -142,3 +147,20 @@ def _day(place: str, text: str) -> date:
         pass
     said = f"not a date: {text!r}" if text else "no last day"
     raise PeopleError(f"{place}: {said}", "write the last day as year, month and day: 2026-10-31")
+
+
+def names_compared(names: pa.ChunkedArray) -> tuple[pa.StringArray, pa.StringArray]:
+    """Return user names as they are compared with people, whatever their case, and their parts before `@`."""
+    whole = _folded_all(names.combine_chunks())
+    return whole, before_at(whole)
+
+
+def before_at(texts: pa.StringArray) -> pa.StringArray:
+    """Return what stands before the first `@` of each text; the whole of one that has none."""
+    return pc.replace_substring_regex(texts, "(?s)@.*", "")
+
+
+def _folded_all(texts: pa.StringArray) -> pa.StringArray:
+    if pc.all(pc.string_is_ascii(texts)).as_py() is not False:  # IAM allows no other names
+        return pc.ascii_lower(texts)
+    return pa.array(map(_folded, texts.to_pylist()), pa.string())

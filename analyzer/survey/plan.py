@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from analyzer.survey.accounts import Account
     from analyzer.survey.entry import Entry
+    from analyzer.survey.pseudonyms import Pseudonyms
     from analyzer.survey.selection import Selected
 
 Item = TypeVar("Item")
@@ -24,11 +25,15 @@ _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Batch:
-    """Reports that are judged together: all parts of each of their snapshots; and reports that are only counted."""
+    """Reports that are judged together: all parts of each of their snapshots; and reports that are only counted.
+
+    With `pseudonyms`, the reports have theirs already, and their rows get them as soon as they are read.
+    """
 
     number: int
     reports: tuple[Selected, ...] = ()
     counted: tuple[Entry, ...] = ()
+    pseudonyms: Pseudonyms | None = None
 
 
 def plan(selected: Sequence[Selected], size: int, *, cuts_groups: bool) -> list[Batch]:

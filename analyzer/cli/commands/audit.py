@@ -98,7 +98,9 @@ class AuditShowing(Showing):
             is_there = "findings" in left.files and due["count"]
             rows = plain_rows(to_pandas(soonest(left, self.days_ahead, _MOST_DUE))) if is_there else []
             due["findings"] = rows if "findings" in left.files else None
-        return run.summary.facts | {"due": due, "exit_reason": ending.reason(run.summary)}
+        key = run.summary.settings.pseudonyms
+        hidden = {"pseudonyms": key} if key else {}
+        return run.summary.facts | hidden | {"due": due, "exit_reason": ending.reason(run.summary)}
 
     def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:
         """Return the findings that JSON has: none where --tables left them out."""
@@ -144,22 +146,22 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       aws iam get-credential-report | credreport audit - --format parquet
       credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
     """  # noqa: D301 - \b keeps the examples' lines
-    formats, (settings, lists) = evidence.chosen(), _given(snapshots, comparing, judging)
+    formats, ending = evidence.chosen(), Ending(values.severity(fail_on), strict, exit_zero)
     where, tables = engine.chosen(paths, evidence.output), showing.tables(evidence)
-    ending, workbook = Ending(values.severity(fail_on), strict, exit_zero), evidence.workbook(lists["organization"])
+    workbook = evidence.workbook((given := _given(snapshots, comparing, judging))["organization"])
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
 
     with working("audit", formats, shown=showing.progress) as (bars, beside):
         run = pipeline.audit(
             paths,
-            pipeline.Settings(**settings),
-            evidence.output,
+            output=evidence.output,
             formats=formats,
             tables=tables,
             options=pipeline.Options(helper=beside, due_within=showing.days_ahead, **workbook),
             where=pipeline.Engine(*where),
-            **lists,
+            **given,
+            pseudonyms=evidence.key(paths, quiet=showing.quiet),
             with_worst=showing.progress,
             with_due=showing.lists_due,
             progress=bars,
@@ -168,15 +170,9 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     return end(ending.code(run.summary), facts, run, draw, showing, exit_zero=exit_zero, rows=showing.findings(run))
 
 
-def _given(snapshots: Snapshots, comparing: Comparing, judging: Judging) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the settings of an audit, and the lists that it is given beside the reports."""
-    account, listed, lists = judging.account(), snapshots.organization(), comparing.lists()
-    settings = {
-        **snapshots.chosen(listed),
-        **{name: (one.name, one.sha256) for name, one in lists.given.items()},
-        "checklist": judging.checklist(with_leavers=lists.leavers is not None),
-        "account_id": account,
-        "captured_at": judging.times(),
-        "limits": judging.limits(),
-    }
-    return settings, {"organization": listed, "lists": lists}
+def _given(snapshots: Snapshots, comparing: Comparing, judging: Judging) -> dict[str, Any]:
+    """Return the settings of an audit, and the lists that it is given beside the reports, by parameter."""
+    listed, lists = snapshots.organization(), comparing.lists()
+    files = {name: (one.name, one.sha256) for name, one in lists.given.items()}
+    settings = judging.settings(with_leavers=lists.leavers is not None, **snapshots.chosen(listed), **files)
+    return {"settings": settings, "organization": listed, "lists": lists}

@@ -10,6 +10,7 @@ import typer
 from analyzer.cli import values
 from analyzer.cli.ending import end, show
 from analyzer.cli.options import ROWS_OF_A_SHEET, AsJson, ByOwner, CarryOver, Showing, WorkbookRows
+from analyzer.errors import UsageError
 from analyzer.rendering.registry import DUE_WITHIN, FORMATS
 
 _RENDERED = tuple(one.name for one in FORMATS if one.module is not None)
@@ -42,7 +43,7 @@ def render(  # noqa: PLR0913 - one parameter an option
         int,
         typer.Option(metavar="N", min=1, max=36_500, help="Days ahead for what the workbook and due.ics say is due."),
     ] = DUE_WITHIN,
-    carry_over: CarryOver = None,
+    carry_over: CarryOver = [],  # noqa: B006 - Typer copies it
     by: ByOwner = None,
     showing: Showing,
 ) -> int:
@@ -80,6 +81,14 @@ def verify(
             show_default=False,
         ),
     ] = [],  # noqa: B006 - Typer copies it
+    pseudonyms: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="KEYFILE",
+            help="The key of the pseudonyms in the set, to find its inputs by their names.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Say whether an evidence set is as it was written: what was changed, is missing, or was added.
@@ -91,12 +100,16 @@ def verify(
       credreport verify credreport-out
       credreport verify credreport-out --inputs reports/ --json
     """  # noqa: D301 - \b keeps the examples' lines
+    if pseudonyms is not None and not inputs:
+        raise UsageError("--pseudonyms without --inputs", "only the names of inputs need it: give --inputs as well")
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.evidence import show_verified  # noqa: PLC0415
+    from analyzer.survey.key_file import read_key  # noqa: PLC0415
 
     showing = Showing(as_json=as_json)
+    key = None if pseudonyms is None else read_key(pseudonyms, make=False).pseudonyms
     with progress(shown=showing.progress) as bars:
-        found = pipeline.verify(folder, inputs, progress=bars)
+        found = pipeline.verify(folder, inputs, pseudonyms=key, progress=bars)
     show(lambda: found.facts, lambda: show_verified(found), showing)
     return 0 if found.holds else 1

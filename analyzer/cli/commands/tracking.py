@@ -99,7 +99,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     times = values.two_instants(since, until) if store is not None else None
     if (store is None) == (not (old and new)):
         raise UsageError("give OLD and NEW, or --store with --from and --to", "see credreport compare --help")
-    checklist, account, captured_at = judging.checklist(), judging.account(), judging.times()
+    settings = judging.settings()
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
@@ -109,13 +109,14 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
         run = pipeline.compare(
             [old] if old else [],
             [new] if new else [],
-            pipeline.Settings(checklist, account_id=account, captured_at=captured_at, limits=judging.limits()),
+            settings,
             evidence.output,
             store=store,
             since=times and times[0],
             until=times and times[1],
             formats=formats,
             options=pipeline.Options(evidence.workbook_rows),
+            pseudonyms=evidence.key([old, new], quiet=showing.quiet),
             progress=bars,
         )
     found = run.summary
@@ -150,28 +151,28 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     formats = evidence.chosen()
     if (store is None) == (not paths):
         raise UsageError("give reports, or --store", "see credreport history --help")
-    checklist, account, series = judging.checklist(), judging.account(), values.series(as_of_series)
-    times, limits, least = judging.times(), judging.limits(), values.severity(fail_on)
+    series, least = values.series(as_of_series), values.severity(fail_on)
+    settings = judging.settings(every_snapshot=True)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
+    from analyzer.cli.screen.tracking import show_history  # noqa: PLC0415
 
     with working("history", formats, shown=showing.progress) as (bars, beside):
         run = pipeline.history(
             paths,
-            pipeline.Settings(checklist, every_snapshot=True, account_id=account, captured_at=times, limits=limits),
+            settings,
             evidence.output,
             store=store,
             series=series,
             sla_days=sla_days,
             formats=formats,
             options=pipeline.Options(evidence.workbook_rows, beside),
+            pseudonyms=evidence.key(paths, quiet=showing.quiet),
             progress=bars,
         )
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
     why = run.summary.exit_reason(fail_on=least, strict=strict, exit_zero=exit_zero)
-    from analyzer.cli.screen.tracking import show_history  # noqa: PLC0415
-
     draw = partial(show_history, run, why, verbose=showing.verbose)
     return end(code, lambda: run.summary.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
 

@@ -105,7 +105,7 @@ def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due:
 def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, due: _Due) -> None:
     """Print everything, of each list as much as its share is."""
     audit, verbose = run.summary, share is _EVERYTHING
-    for line in (scope(audit), *checklist_in_words(audit.checklist)):
+    for line in (scope(audit), *audit.settings.names_in_words, *checklist_in_words(audit.checklist)):
         print_line(console, line, "dim")
     if audit.checklist.unused and share.in_full:
         if verbose:

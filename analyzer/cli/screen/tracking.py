@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
     from analyzer.history.kept import Ingest, Stored
-    from analyzer.pipeline import Left, Run
+    from analyzer.pipeline import Run
 
 _MOST_ACCOUNTS: Final = 20
 """Accounts of a store that are shown, and gaps."""
@@ -73,14 +73,16 @@ def _show_history(run: Run[History], why: str, console: Console, most: int, *, v
     _show_answer(console, run, history.lines, why, verbose=verbose)
 
 
-def _show_answer(console: Console, left: Left, lines: Sequence[str], why: str, *, verbose: bool) -> None:
+def _show_answer(console: Console, run: Run[Any], lines: Sequence[str], why: str, *, verbose: bool) -> None:
     """Print the answer, what makes the exit code, and the file to open; with `verbose` all files before that."""
     if verbose:
-        show_files(console, left)
+        show_files(console, run)
     console.print()
     print_answer(console, lines)
+    for line in run.summary.settings.names_in_words:
+        print_line(console, line)
     print_line(console, why)
-    print_line(console, where_to_look(left))
+    print_line(console, where_to_look(run))
 
 
 def _show_measures(console: Console, history: History, most: int, *, verbose: bool) -> None:

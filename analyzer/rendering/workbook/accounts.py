@@ -61,7 +61,7 @@ def accounts_sheet(book: Book, summary: Summary, named: Named) -> None:
     accounts = [str(account) for account in summary.by_account.index]
     for at, account in enumerate(accounts):
         row = _TOP + 1 + at
-        for column, text in enumerate([account, *named.said_of(account)]):
+        for column, text in enumerate([account, *named.words_of(account)]):
             sheet.write_string(row, column, text, book.styles.text)
         for column, one in enumerate(columns, start=first):
             if one.judged[at]:

@@ -71,14 +71,15 @@ def _of_audit(evidence: EvidenceSet, folder: Path, options: Options) -> list[Pat
 
 def file_names(owners: Sequence[str]) -> list[str]:
     """Return a name for the file of each owner that every system allows, none twice, whatever its capital letters."""
-    names: list[str] = []
+    names, taken = [], set[str]()
     for owner in owners:
         plain = re.sub(r"[^A-Za-z0-9@_.-]+", "-", owner).strip(".-")[:_LONGEST_NAME] or "owner"
         plain = f"owner-{plain}" if _RESERVED.fullmatch(plain.partition(".")[0]) else plain
-        taken, name, number = {one.lower() for one in names}, plain, 2
+        name, number = plain, 2
         while name.lower() in taken:
             name, number = f"{plain}-{number}", number + 1
         names.append(name)
+        taken.add(name.lower())
     return names
 
 
@@ -103,8 +104,9 @@ def write(  # noqa: PLR0913 - what is written, how much of it, and where
         named = Named(summary)
         noted, check_of_row, left = exceptions(book, summary, tables, most_rows, named, marks)
         shown = {one.name: one for one in (noted, *_tables(book, summary, tables, most_rows, named))}
-        if left.num_rows:
-            shown[WITHOUT_ROW] = marks_without_row(left)
+        shown[WITHOUT_ROW] = marks_without_row(left)
+        # Formulas must not name a sheet that is left out.
+        shown = {name: one for name, one in shown.items() if one.rows.count or name in _ALWAYS}
         summary_sheet(book, summary, Shown(shown, row_limit, most_rows, check_of_row), due_within, named)
         for name in ORDER:
             if name == "Accounts" and summary.accounts:
@@ -113,7 +115,7 @@ def write(  # noqa: PLR0913 - what is written, how much of it, and where
                 method(book, summary, most_rows)
             elif name == "Sign-off":
                 sign_off(book)
-            elif name in shown and (shown[name].rows.count or name in _ALWAYS):
+            elif name in shown:
                 book.show(shown[name])
     return [path]
 

@@ -41,6 +41,7 @@ class StyleNumbers(NamedTuple):
     wrapped_guarded: int
     number: int
     time: int
+    date: int
     by_hand: int
     by_hand_guarded: int
     by_hand_date: int
@@ -56,17 +57,31 @@ class Use(Enum):
     """Whoever works with the sheet fills them in."""
 
 
-def cells(column: pa.Array, styles: StyleNumbers, use: Use, formulas: pa.Array | None = None) -> Cells:
-    """Return the cells of a column, with the formulas of those that have one."""
+def cells(
+    column: pa.Array, styles: StyleNumbers, use: Use, formulas: pa.Array | None = None, *, has_dates: bool = False
+) -> Cells:
+    """Return the cells of a column, with the formulas of those that have one; `has_dates`: texts that are dates too."""
     found = _cells(column, styles, use)
+    if has_dates:
+        days = _days_of(column)
+        style = styles.by_hand_date if use is Use.BY_HAND else styles.date
+        found = Cells(days.cast(pa.string()), style, is_number=True, instead=found)
     return found if formulas is None else replace(found, formulas=formulas)
+
+
+def _days_of(texts: pa.Array) -> pa.Array:
+    """Return texts that are dates (ISO) as the days that spreadsheets count; null for others."""
+    is_date = pc.fill_null(pc.match_substring_regex(texts, r"^\d{4}-\d{2}-\d{2}$"), fill_value=False)
+    times = pc.strptime(pc.if_else(is_date, texts, None), "%Y-%m-%d", "s", error_is_null=True)
+    days = pc.add(pc.divide(times.cast(pa.int64()), 86_400), _DAYS_BEFORE_1970)
+    return pc.if_else(pc.and_(pc.greater_equal(days, _FIRST_DAY), pc.less_equal(days, _LAST_DAY)), days, None)
 
 
 def _cells(column: pa.Array, styles: StyleNumbers, use: Use) -> Cells:
     kind = column.type
     if pa.types.is_date(kind):
         days = pc.add(column.cast(pa.int32()), _DAYS_BEFORE_1970)
-        return Cells(days.cast(pa.string()), styles.by_hand_date, is_number=True)
+        return Cells(days.cast(pa.string()), styles.date, is_number=True)
     if pa.types.is_timestamp(kind):
         return _times(column, styles)
     if pa.types.is_boolean(kind):

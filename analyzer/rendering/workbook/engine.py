@@ -36,7 +36,7 @@ _BLOCK: Final = 10_000
 """Rows that are made at once,"""
 _BLOCK_BYTES: Final = 1 << 26
 """and the size of their texts."""
-_ALLOWED: Final = {"autofilter": True, "sort": True, "format_cells": True, "format_columns": True, "format_rows": True}
+_ALLOWED: Final = {"autofilter": True, "format_cells": True, "format_columns": True, "format_rows": True}
 """What readers may do in protected sheets beside filling in what is not locked."""
 _MADE: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - any fixed time: equal inputs give equal bytes
 
@@ -84,10 +84,10 @@ class Look:
     the columns up to that one on each. Texts of the columns `wrapped` are broken into lines. The lines of `preface`
     stand above the header. The first `frozen` columns stay where they are when a reader scrolls.
 
-    Readers fill the columns `by_hand` in. `widths` are those of columns in characters, instead of what their texts
-    take. A `small` sheet is printed as large as it is, in 9 points. `formulas` returns for a batch of rows, and the
-    numbers that these have in the sheet (as texts), the formulas of some columns; null where a cell has none. `empty`
-    is shown where there are no rows.
+    Readers fill the columns `by_hand` in; texts of the columns `dates` that are dates (ISO) become dates. `widths` are
+    those of columns in characters, instead of what their texts take. A `small` sheet is printed as large as it is, in 9
+    points. `formulas` returns for a batch of rows, and the numbers that these have in the sheet (as texts), the
+    formulas of some columns; null where a cell has none. `empty` is shown where there are no rows.
     """
 
     leading: str | None = None
@@ -96,6 +96,7 @@ class Look:
     preface: tuple[tuple[str, Format], ...] = ()
     frozen: int = 0
     by_hand: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
     widths: Mapping[str, int] = field(default_factory=dict)
     small: bool = False
     empty: str = "none"
@@ -249,7 +250,7 @@ def _xml(
             numbered = pa.array(np.arange(first + 1, first + 1 + block.num_rows)).cast(pa.string())
             formulas = look.formulas(block, numbered)
         shown = [
-            cells(array, styles, column.use, formulas.get(column.name))
+            cells(array, styles, column.use, formulas.get(column.name), has_dates=column.name in look.dates)
             for array, column in zip(arrays, columns, strict=True)
         ]
         yield rows_xml(first, shown, _heights(arrays, columns, small=look.small))

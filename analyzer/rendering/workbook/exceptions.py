@@ -13,7 +13,7 @@ from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text
-from analyzer.rendering.marks import BY_HAND, KEY, SHEET, SIGN_OFF, WITHOUT_ROW
+from analyzer.rendering.marks import BY_HAND, FOUND, KEY, SHEET, SIGN_OFF, WHY, WITHOUT_ROW
 from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
 from analyzer.rendering.workbook.tables import Cut
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from analyzer.rendering.workbook.engine import Book
     from analyzer.rendering.workbook.named import Named
 
-_FOUND: Final = "what was found"
-_WIDTHS: Final = dict(zip((*KEY, _FOUND, *BY_HAND), (13, 19, 11, 20, 26, 15, 15, 10, 5), strict=True))
+_WIDTHS: Final = dict(zip((*KEY, FOUND, *BY_HAND), (13, 19, 11, 20, 26, 15, 15, 10, 5), strict=True))
 """In characters; together as wide as a page of A4 across, at its own size."""
 
 
@@ -47,26 +46,29 @@ def exceptions(  # noqa: PLR0913 - what is shown, and how much
 
     noted = Choice(("control", "requirement", "status", "waiver"), is_noted)
     columns = ["account_id", "user", "credential", "control", "requirement", "severity", "message", "source", "line"]
-    found = worst_rows(tables, checklist, most, where=noted, columns=columns)
+    fails = sum(counts[Status.FAIL] for at, counts in enumerate(summary.open_by_check) if at not in checklist.repeated)
+    # A mark may be on a failure for whose row there is no room.
+    count = most if marks is None else max(most, fails)
+    found = worst_rows(tables, checklist, count, where=noted, columns=columns)
     rows = _for_paper(named.beside(found))
-    left = pa.table({name: pa.nulls(0, TEXT) for name in (*KEY, *BY_HAND)})
     if marks is not None:
-        rows, left = marks.beside(rows)
+        rows, left = marks.beside(rows, most)
     else:
+        left = pa.table({name: pa.nulls(0, TEXT) for name in (*KEY, FOUND, *BY_HAND, WHY)})
         for name in BY_HAND:
             rows = rows.append_column(name, pa.nulls(len(rows), TEXT))
-    fails = sum(counts[Status.FAIL] for at, counts in enumerate(summary.open_by_check) if at not in checklist.repeated)
     cut = Cut("findings", fails, most)
     look = Look(
-        wrapped=(*KEY, _FOUND),
+        wrapped=(*KEY, FOUND),
         by_hand=BY_HAND,
+        dates=("due",),
         widths=_WIDTHS,
         small=True,
         preface=_preface(book, summary, fails),
         empty="No exception noted.",
     )
     sheet = cut.shown(book, SHEET, Rows.of(rows), look, "the worst are here, worst first")
-    return sheet, positions_of(found, checklist.positions).tolist(), left
+    return sheet, positions_of(found.slice(0, most), checklist.positions).tolist(), left
 
 
 def _for_paper(found: pa.Table) -> pa.Table:
@@ -79,7 +81,9 @@ def _for_paper(found: pa.Table) -> pa.Table:
         return pc.binary_join_element_wise(*parts, "\n", null_handling="skip")
 
     of_account = [texts(name) for name in ("account_name", "account_owner") if name in found.column_names]
-    place = pc.binary_join_element_wise(texts("source"), texts("line"), ":", null_handling="skip")
+    # The number of the line first: where a long name is broken, it stays whole.
+    line = pc.binary_join_element_wise("line ", texts("line"), ", ", "")
+    place = pc.binary_join_element_wise(pc.fill_null(line, ""), texts("source"), "")
     number = pc.binary_join_element_wise(texts("requirement"), texts("severity"), ", ", null_handling="skip")
     columns = [
         lines(pc.fill_null(texts("account_id"), UNKNOWN_ACCOUNT), *of_account),
@@ -88,21 +92,20 @@ def _for_paper(found: pa.Table) -> pa.Table:
         lines(texts("control"), number),
         lines(texts("message"), place),
     ]
-    return pa.table(dict(zip((*KEY, _FOUND), columns, strict=True)))
+    return pa.table(dict(zip((*KEY, FOUND), columns, strict=True)))
 
 
 def _preface(book: Book, summary: Summary, fails: int) -> tuple[tuple[str, object], ...]:
-    waived = sum(counts[Status.FAIL] for counts in summary.by_control) - sum(
-        counts[Status.FAIL] for counts in summary.open_by_check
-    )
-    more = f" Of {counted(waived, 'further failure')} a waiver says that it is accepted (Findings)." if waived else ""
+    counting = [at for at in range(len(summary.checklist.checks)) if at not in summary.checklist.repeated]
+    waived = sum(summary.by_control[at][Status.FAIL] for at in counting) - fails
+    more = f" A waiver accepts {counted(waived, 'further failure')} (sheet Findings)." if waived else ""
     line = f"{counted(fails, 'failure')}, most severe first, as the run found them.{more}"
     return (("Exceptions noted", book.styles.title), (line, book.styles.text))
 
 
 def marks_without_row(left: pa.Table) -> TableSheet:
     """Return the sheet of marks that were carried over and whose failure is gone."""
-    return TableSheet(WITHOUT_ROW, Rows.of(left), Look(wrapped=("comment", "management response")))
+    return TableSheet(WITHOUT_ROW, Rows.of(left), Look(wrapped=("comment", "management response", WHY), dates=("due",)))
 
 
 def sign_off(book: Book) -> None:

@@ -42,7 +42,7 @@ REFERENCE_DATE: Final = "reference_date"
 REFERENCE: Final = "reference_instant"
 """The name of the cell with the instant which that stands for; empty where that is empty."""
 INSTANT: Final = (
-    f'=IF({REFERENCE_DATE}="","",{REFERENCE_DATE}+IF(INT({REFERENCE_DATE})={REFERENCE_DATE},86399/86400,0))'
+    f'=IF(ISNUMBER({REFERENCE_DATE}),{REFERENCE_DATE}+IF(INT({REFERENCE_DATE})={REFERENCE_DATE},86399/86400,0),"")'
 )
 """The formula in it: a date without a time stands for the end of that day."""
 _SECOND: Final = 1_000_000
@@ -77,6 +77,11 @@ def limit_name(check: int) -> str:
     return f"limit_{check + 1}"
 
 
+def _limit(check: int, days: int | None) -> str:
+    """Return the formula of a limit: that of the sheet Summary, the run's where nothing stands there."""
+    return f'IF({limit_name(check)}="",{days},{limit_name(check)})'
+
+
 def follows(check: Check) -> bool:
     """Whether rows of a check follow its limit on the sheet Summary."""
     return check.control.rule in _RULES
@@ -85,7 +90,8 @@ def follows(check: Check) -> bool:
 def reference(as_of: datetime | None) -> tuple[float | None, float | None]:
     """Return the date or date-time that a reader may put in for an instant, and the instant, in days.
 
-    The last microsecond of a day is that date. None where there is none, and where it is no whole second.
+    The last microsecond of a day is that date. None where there is none, where it is no whole second, and at midnight:
+    a spreadsheet cannot tell that from a date, which stands for its end.
     """
     if as_of is None:
         return None, None
@@ -93,7 +99,7 @@ def reference(as_of: datetime | None) -> tuple[float | None, float | None]:
     if micros % DAY == DAY - 1:
         day = micros // DAY + _BEFORE_1970
         return float(day), day + 86_399 / 86_400
-    if micros % _SECOND:
+    if micros % _SECOND or micros % DAY == 0:
         return None, None
     days = (micros // _SECOND + _BEFORE_1970 * 86_400) / 86_400
     return days, days
@@ -130,10 +136,10 @@ class FindingsFormulas:
         cell = _Cells(self.columns, number)
         here = pc.equal(_whole(rows[LIVE]), YES)
         position = positions_of(rows, self.checklist.positions)
-        limit = pa.array([limit_name(at) for at in range(len(self.checklist.checks))], pa.string())
+        limit = pa.array([_limit(at, one.limit_days) for at, one in enumerate(self.checklist.checks)], pa.string())
         allows = np.array([_allows_limit(one) for one in self.checklist.checks])[position]
         late = _lateness(rows["reason"])
-        as_of, basis, days = cell("as_of"), cell("basis_time"), _days(cell("as_of"), cell("basis_time"))
+        as_of, basis, days = cell("as_of"), cell("basis_time"), _days(cell("as_of"), cell("basis_time"), late)
         idle, age = _whole(rows["idle_days"]), _whole(rows["age_days"])
         counted = pc.if_else(idle.is_valid(), cell("idle_days"), cell("age_days"))
         older = pc.if_else(
@@ -190,6 +196,7 @@ class CredentialsFormulas:
 
     columns: tuple[str, ...]
     check: int
+    limit_days: int
 
     def __call__(self, rows: pa.Table, number: pa.Array) -> dict[str, pa.Array]:
         """Return the formulas of a batch of credentials, which stand in the rows of these numbers."""
@@ -203,11 +210,11 @@ class CredentialsFormulas:
         has_age &= _whole(rows["age_days"]).is_valid().to_numpy(zero_copy_only=False)
         found = {
             "as_of": _instant(rows["as_of"]),
-            "limit_days": pa.array([limit_name(self.check)] * len(rows), pa.string()),
-            "idle_days": _days(as_of, basis),
+            "limit_days": pa.array([_limit(self.check, self.limit_days)] * len(rows), pa.string()),
+            "idle_days": _days(as_of, basis, late),
             "outcome": _joined("IF(", basis, ">", as_of, "+", late, ",", _NOT_KNOWN, ",IF(", older, ",", _FAIL_OR_PASS),
         }
-        age = _days(as_of, cell("last_changed"))
+        age = _days(as_of, cell("last_changed"), _ROUNDING)
         return {name: pc.if_else(here, formulas, None) for name, formulas in found.items()} | {
             "age_days": pc.if_else(pa.array(has_age), age, None)
         }
@@ -218,7 +225,7 @@ class CredentialsFormulas:
 LIVE: Final = "recalculated"
 """The column that says whether a row follows the sheet Summary: `yes` or `no`."""
 YES: Final = "yes"
-_NO: Final = "no"
+NO: Final = "no"
 _NOT_KNOWN: Final = f'"{Status.NOT_CHECKED}"'
 """What happened after the reference instant leaves open what was before: the program has to judge that anew."""
 _FAIL_OR_PASS: Final = f'"{Status.FAIL}","{Status.PASS}"))'
@@ -226,7 +233,7 @@ _FAIL_OR_PASS: Final = f'"{Status.FAIL}","{Status.PASS}"))'
 
 def in_words(held: Flags) -> pa.Array:
     """Return in words whether rows follow the sheet Summary."""
-    return pc.if_else(pa.array(held), YES, _NO)
+    return pc.if_else(pa.array(held), YES, NO)
 
 
 class _Cells:
@@ -264,8 +271,10 @@ def _lateness(reason: pa.ChunkedArray) -> pa.Array:
     return pc.if_else(pa.array(has_text(reason, (Reason.LAST_USED,))), _TOLERANCE, _ROUNDING)
 
 
-def _days(as_of: pa.Array, since: pa.Array) -> pa.Array:
-    return _joined("MAX(0,INT(", as_of, "-", since, "+", _ROUNDING, "))")
+def _days(as_of: pa.Array, since: pa.Array, late: pa.Array | str) -> pa.Array:
+    """Return formulas of the days since an instant; empty where that lies after the reference instant."""
+    days = _joined("MAX(0,INT(", as_of, "-", since, "+", _ROUNDING, "))")
+    return _joined("IF(", since, ">", as_of, "+", late, ',"",', days, ")")
 
 
 def _instant(as_of: pa.ChunkedArray) -> pa.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from analyzer.evidence.schema import TEXT
 if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
 
-_SAID: Final = {"account_name": "name", "account_owner": "owner"}
+_COLUMNS: Final = {"account_name": "name", "account_owner": "owner"}
 """The columns beside `account_id`, and those of the list that they are from."""
 
 
@@ -21,35 +22,39 @@ class Named:
 
     def __init__(self, summary: Summary) -> None:
         self._numbers = pa.array([], TEXT)
-        self._said: dict[str, pa.Array] = {}
+        self._words: dict[str, pa.Array] = {}
         if summary.coverage is not None:
             self._numbers = summary.coverage["account_id"].cast(TEXT).combine_chunks()
-            for column, name in _SAID.items():
+            for column, name in _COLUMNS.items():
                 texts = summary.coverage[name].cast(TEXT).combine_chunks()
                 if texts.null_count < len(texts):
-                    self._said[column] = texts
+                    self._words[column] = texts
 
     def columns(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return the columns of a table with those that are added."""
         at = names.index("account_id") + 1
-        return (*names[:at], *self._said, *names[at:])
+        return (*names[:at], *self._words, *names[at:])
 
     def beside(self, table: pa.Table) -> pa.Table:
         """Return a table with what is known of each row's account."""
-        if not self._said:
+        if not self._words:
             return table
         at = table.column_names.index("account_id") + 1
         row = pc.index_in(table["account_id"].cast(TEXT), self._numbers)
-        for place, (column, texts) in enumerate(self._said.items(), start=at):
+        for place, (column, texts) in enumerate(self._words.items(), start=at):
             table = table.add_column(place, column, pc.take(texts, row).dictionary_encode())
         return table
 
-    def said_of(self, account: str) -> list[str]:
+    @cached_property
+    def _words_of(self) -> dict[str, list[str]]:
+        columns = [[text or "-" for text in texts.to_pylist()] for texts in self._words.values()]
+        return dict(zip(self._numbers.to_pylist(), map(list, zip(*columns, strict=True)), strict=False))
+
+    def words_of(self, account: str) -> list[str]:
         """Return what is known of one account, one text for each column that is added; `-` for nothing."""
-        row = pc.index(self._numbers, account).as_py()
-        return [(texts[row].as_py() if row >= 0 else None) or "-" for texts in self._said.values()]
+        return self._words_of.get(account, ["-"] * len(self._words))
 
     @property
     def headings(self) -> list[str]:
         """The columns that are added."""
-        return list(self._said)
+        return list(self._words)

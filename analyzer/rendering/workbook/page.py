@@ -132,7 +132,9 @@ class Page:
         elif isinstance(value, Limit):
             sheet.write_number(row, column, value.days, styles.input_number)
             days = {"validate": "integer", "criteria": "between", "minimum": 0, "maximum": 36_500}
-            sheet.data_validation(row, column, row, column, {**days, "error_message": "a whole number of days"})
+            sheet.data_validation(
+                row, column, row, column, {**days, "ignore_blank": False, "error_message": "a whole number of days"}
+            )
             self.book.workbook.define_name(value.name, f"='{sheet.get_name()}'!${letters(column)}${row + 1}")
         elif isinstance(value, Merged) and not value.more:
             sheet.write_string(row, column, value.text, styles.wrapped)

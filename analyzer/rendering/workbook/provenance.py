@@ -63,8 +63,9 @@ def _settings(summary: Summary) -> list[str]:
     """Return what was chosen, a line each."""
     settings, checklist = summary.settings, summary.checklist
     policy = checklist.policy
-    lists = {"leavers": settings.leavers, "people": settings.people}
+    lists = {"accounts": settings.accounts, "leavers": settings.leavers, "people": settings.people}
     return [
+        *settings.names_in_words,
         f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
         f"controls: {', '.join(checklist.controls)}",
         f"benchmark: {checklist.benchmark.id if checklist.benchmark else 'none chosen'}",

@@ -59,6 +59,7 @@ class Styles:
         self.instant = add({"num_format": _INSTANT_FORMAT, "align": "left", **top})
         self.link = add({"font_color": "#0563C1", "underline": 1, **top})
         self.differs = add({"bold": True, "font_color": "#9C0006"})
+        self.date = add({"num_format": _DATE_FORMAT, "align": "left", **top})
         self.fills = {
             "fail": add({"bg_color": "#F8D7C4"}),
             "not_checked": add({"bg_color": "#FFF2CC"}),
@@ -73,4 +74,4 @@ class Styles:
         else:
             texts = [self.text, self.guarded, self.wrapped, self.wrapped_guarded]
             by_hand = [self.input, self.input_guarded, self.input_date]
-        return [*texts, self.plain_number, self.time, *by_hand]
+        return [*texts, self.plain_number, self.time, self.date, *by_hand]

@@ -74,20 +74,32 @@ def _answer(page: Page, summary: Summary) -> None:
     # The exit code is that of the whole audit.
     lead = [*headline(summary), *([exit_reason(summary)] if summary.part is None else [])]
     page.line("\n".join(lead), page.book.styles.lead, _LEAD_WIDTH, LINE_HEIGHT + 2)
-    for text in filter(None, (scope(summary), unknown_age(summary))):
+    part = summary.part
+    shared = (
+        _SHARED.format(f"{part.shared:,} {'report is' if part.shared == 1 else 'reports are'} shared")
+        if part and part.shared
+        else ""
+    )
+    for text in filter(None, (shared, scope(summary), *summary.settings.names_in_words, unknown_age(summary))):
         page.line(text, page.book.styles.wrapped, _LINE_WIDTH)
     page.row += 1
 
 
 _FOLLOW: Final = (
     "Put another date here, or another limit below: idle_days, age_days and status of the sheets Findings and "
-    "Population judged follow, and so do the counts on this sheet. A date without a time is the end of that day, UTC; "
-    "empty, each row keeps its own reference instant. Rows with recalculated = no keep the values of the run. The "
-    "sentences above, the messages and the sheet Exceptions noted are those of the run."
+    "Population judged follow, and so do the counts by control and by kind of credential. A date without a time is the "
+    "end of that day, UTC; empty, each row keeps its own reference instant. Findings with recalculated = no keep the "
+    "result of the run: the column keep the run's result counts them. All else on this sheet, the messages and the "
+    "sheet Exceptions noted are those of the run."
 )
 _SAME: Final = "Statuses are those of the run."
-_OTHER: Final = " rows of the sheets have another status than in the run: the reference date or a limit was changed."
-_NOT_COUNTED: Final = "How many statuses differ from the run is not counted: the sheets do not hold all rows."
+_OTHER: Final = " findings have another status than in the run: the reference date or a limit was changed."
+_NO_DATE: Final = "The reference date is no date: each row keeps its own reference instant."
+_NOT_COUNTED: Final = "How many statuses differ from the run is not counted: the sheet Findings does not hold all rows."
+_SHARED: Final = (
+    "{} with accounts of others. What could not be read there, and all data issues of these reports, are in the "
+    "workbook of all accounts alone."
+)
 
 
 def _reference(page: Page, summary: Summary, shown: Shown) -> None:
@@ -118,16 +130,12 @@ def _reference(page: Page, summary: Summary, shown: Shown) -> None:
 def _differences(page: Page, shown: Shown) -> None:
     """Write in how many rows a status differs from that of the run."""
     sheet, row = page.sheet, page.row
-    statuses = {name: shown.status_column(name) for name in ("Findings", "Population judged")}
-    counts = [
-        f"SUMPRODUCT(--({now}<>{then}))"
-        for name, column in statuses.items()
-        if (now := shown.cells(name, column)) and (then := shown.cells(name, f"{column}_of_run"))
-    ]
-    sheet.merge_range(row, 2, row, page.last, "" if counts else _NOT_COUNTED, page.book.styles.wrapped)
-    if counts:
-        found = "+".join(counts)
-        formula = f'=IF({found}=0,"{_SAME}",({found})&"{_OTHER}")'
+    now, then = (shown.cells("Findings", name) for name in ("status", "status_of_run"))
+    sheet.merge_range(row, 2, row, page.last, "" if now else _NOT_COUNTED, page.book.styles.wrapped)
+    if now and then:
+        found = f"SUMPRODUCT(--({now}<>{then}))"
+        no_date = f'AND({live.REFERENCE_DATE}<>"",NOT(ISNUMBER({live.REFERENCE_DATE})))'
+        formula = f'=IF({no_date},"{_NO_DATE}",IF({found}=0,"{_SAME}",{found}&"{_OTHER}"))'
         sheet.write_formula(row, 2, formula, page.book.styles.wrapped, _SAME)
         rule = {"type": "cell", "criteria": "!=", "value": f'"{_SAME}"', "format": page.book.styles.differs}
         sheet.conditional_format(row, 2, row, 2, rule)
@@ -143,8 +151,6 @@ def _completeness(summary: Summary, shown: Shown) -> list[tuple[str, Value]]:
             for one in Coverage
             if (count := statuses.count(one.value))
         ]
-    if summary.part is not None and summary.part.shared:
-        found.append(("Reports with accounts of others, too", summary.part.shared))
     return [
         *found,
         ("Reports read", counts["reports"]),
@@ -203,7 +209,7 @@ def _accounts(page: Page, summary: Summary, named: Named) -> None:
     names, sums = sums_of_accounts(summary)
     accounts = [str(account) for account in summary.by_account.index]
     rows: list[list[Value]] = [
-        [account, *named.said_of(account), *counts]
+        [account, *named.words_of(account), *counts]
         for account, counts in zip(accounts[:_MOST_ACCOUNTS], sums[:_MOST_ACCOUNTS], strict=True)
     ]
     every = f"all {len(accounts):,}" if len(accounts) > len(rows) else "by control"

@@ -153,7 +153,10 @@ def population(book: Book, summary: Summary, tables: Tables, most: int, named: N
     rows = live.with_basis(rows, checklist.unused, summary.settings.as_of).select([*CREDENTIALS_READ, live.LIVE])
     at = rows.column_names.index(live.LIVE)
     rows = named.beside(rows.add_column(at, "outcome_of_run", rows["outcome"]))
-    look = Look(leading="user", formulas=live.CredentialsFormulas(tuple(rows.column_names), position))
+    look = Look(
+        leading="user",
+        formulas=live.CredentialsFormulas(tuple(rows.column_names), position, checklist.unused.limit_days or 0),
+    )
     return cut.shown(book, name, Rows.of(rows), look, "those that fail or could not be checked are here first")
 
 

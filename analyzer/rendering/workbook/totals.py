@@ -5,10 +5,14 @@ Where a sheet does not hold all rows of its table, the counts are the run's numb
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, MET_IN_WORDS, Met, Outcome, Status
 from analyzer.evidence.tally import Tally, counts_of
@@ -21,6 +25,7 @@ from analyzer.rendering.workbook.page import NOTHING, Formula, Limit, Link, Merg
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from analyzer.controls.checklist import Check
     from analyzer.evidence.requirements import ByAccount
     from analyzer.evidence.summary import Summary
     from analyzer.rendering.workbook.engine import TableSheet
@@ -45,29 +50,60 @@ class Shown:
         found = self.sheets.get(sheet)
         return None if found is None else found.cells(column, self.row_limit)
 
-    def status_column(self, sheet: str) -> str:
-        """Return the column with the statuses of a sheet's rows."""
-        return "outcome" if "outcome" in self.sheets[sheet].rows.columns else "status"
-
     def count(self, value: int, sheet: str, **criteria: str) -> int | Formula:
-        """Return a number of rows as a formula, by the texts that columns must hold (`<>`: any)."""
+        """Return a number of rows as a formula, by the texts that columns must hold (`<>`: any, none: empty)."""
         ranges = {column: self.cells(sheet, column) for column in criteria}
         if any(cells is None for cells in ranges.values()):
             return value
-        criterion = ",".join(f'{ranges[name]},"{text}"' for name, text in criteria.items())
-        return Formula(f"COUNTIFS({criterion})", value)
+        if all(_is_word(text) for text in criteria.values()):
+            return Formula(
+                f"COUNTIFS({','.join(f'{ranges[name]},{quoted(text)}' for name, text in criteria.items())})", value
+            )
+        # COUNTIFS takes 1.1 and 1.10 for one number, false for no text, and has wildcards.
+        holds = [
+            f"({ranges[name]}{'<>' if text == '<>' else '='}{quoted('' if text == '<>' else text)})"
+            for name, text in criteria.items()
+        ]
+        return Formula(f"SUMPRODUCT({'*'.join(holds)}*1)", value)
 
     def total(self, value: int, sheet: str, column: str) -> int | Formula:
         """Return the sum of a column as a formula."""
         cells = self.cells(sheet, column)
         return value if cells is None else Formula(f"SUM({cells})", value)
 
+    def kept(self, one: Check) -> Value:
+        """Return how many findings of a check keep the result of the run, whatever the reference date and the limit."""
+        whole = self.cells("Findings", live.LIVE) is not None
+        return self._kept[one.control.id, one.requirement] if whole else NOTHING
+
+    @cached_property
+    def _kept(self) -> Counter[tuple[str, str | None]]:
+        rows = next(self.sheets["Findings"].rows.read())
+        rows = rows.filter(pc.equal(rows[live.LIVE], live.NO))
+        return Counter(zip(rows["control"].to_pylist(), rows["requirement"].to_pylist(), strict=True))
+
+    @cached_property
+    def _first_rows(self) -> dict[int, int]:
+        """The first row of each check among the exceptions noted."""
+        return {check: row for row, check in reversed([*enumerate(self.check_of_row)])}
+
     def link(self, check: int, text: str) -> str | Link:
         """Return a text that leads to the first of the exceptions noted of a check, where it has one."""
-        if check not in self.check_of_row:
+        if check not in self._first_rows:
             return text
-        row = self.sheets[EXCEPTIONS].look.top + 2 + list(self.check_of_row).index(check)
+        row = self.sheets[EXCEPTIONS].look.top + 2 + self._first_rows[check]
         return Link(text, f"'{EXCEPTIONS}'!A{row}") if row <= self.row_limit else text
+
+
+def quoted(text: str) -> str:
+    """Return a text as formulas have it."""
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def _is_word(text: str) -> bool:
+    """Whether COUNTIFS takes a text for nothing but itself, or for one of the two signs that it is meant to know."""
+    return text in {"", "<>"} or (re.fullmatch(r"[a-z][a-z_-]*", text) is not None and text not in {"true", "false"})
 
 
 # --- requirements ----------------------------------------------------------------------------------------------------
@@ -95,18 +131,11 @@ def requirements(page: Page, summary: Summary, shown: Shown) -> None:
 
 
 def _accounts_with(one: ByAccount, met: Met, summary: Summary, shown: Shown) -> Value:
-    """Return in how many accounts a requirement comes to this.
-
-    COUNTIFS would take the numbers 1.1 and 1.10 for one: a comparison of texts does not.
-    """
-    value, of = one.accounts(met), {"requirement": one.requirement.own_number, "status": met.value}
+    """Return in how many accounts a requirement comes to this."""
+    of = {"requirement": one.requirement.own_number, "status": met.value}
     if len(summary.checklist.numbers_of.each) > 1:
         of["framework"] = one.requirement.framework
-    ranges = {column: shown.cells("Requirements", column) for column in of}
-    if any(cells is None for cells in ranges.values()):
-        return value
-    holds = "*".join(f'({ranges[name]}="{text}")' for name, text in of.items())
-    return Formula(f"SUMPRODUCT({holds})", value)
+    return shown.count(one.accounts(met), "Requirements", **of)
 
 
 # --- controls --------------------------------------------------------------------------------------------------------
@@ -121,6 +150,7 @@ def controls(page: Page, summary: Summary, shown: Shown) -> int:
     checklist = summary.checklist
     columns = [*_COUNTED, *(name for name in ("manual", "waived") if summary.totals[name])]
     header = ["control", "title", "", checklist.numbers_of.heading, "severity", "limit in days", *in_words(columns)]
+    header.append("keep the run's result")
     page.widen(len(header) - 1)
     first = page.row + 2
     rows = [_control(at, summary, shown, columns) for at in range(len(checklist.checks))]
@@ -137,7 +167,7 @@ def _control(at: int, summary: Summary, shown: Shown, columns: Sequence[str]) ->
     title = f"{one.title}{' *' if summary.checklist.is_changed(one) else ''}"
     counts = [_count_of(at, name, summary, shown) if is_judged else NOTHING for name in columns]
     name = shown.link(at, one.control.id)
-    return [name, Merged(title, 1), "", one.requirement or "-", one.severity.value, limit, *counts]
+    return [name, Merged(title, 1), "", one.requirement or "-", one.severity.value, limit, *counts, shown.kept(one)]
 
 
 def _count_of(at: int, name: str, summary: Summary, shown: Shown) -> Value:

@@ -46,14 +46,20 @@ def test_a_workbook_that_was_filled_in_blocks_the_run_unless_its_marks_are_carri
     assert (sheet["F5"].value, str(sheet["H6"].value)[:10]) == ("asked the owner", "2026-12-24")
     assert run("verify", "out", cwd=folder).returncode == 0
     settings = json.loads((folder / "out/rendered.json").read_text())["settings"]
-    assert settings["carried_over"]["name"] == "out/workbook.xlsx"
-    # Now it is as it was written: the next run takes the marks of it, and would replace it without.
+    assert [one["name"] for one in settings["carried_over"]["workbooks"]] == ["out/workbook.xlsx"]
+    # It is as it was written now, and a run without its marks would lose them.
+    refused = run("audit", "2026-10-31.csv", "-o", "out", cwd=folder)
+    assert refused.returncode == 2
+    assert "workbook.xlsx in out holds marks of reviewers, which would be lost" in refused.stderr
+    assert run("render", "out", "--format", "excel", cwd=folder).returncode == 2
+    assert run("render", "out", "--format", "charts", "-q", cwd=folder).returncode == 0
     again = run("audit", "2026-10-31.csv", "-o", "out", "--carry-over", "out/workbook.xlsx", "--json", cwd=folder)
     assert json.loads(again.stdout)["carried_over"] == {
-        "name": "out/workbook.xlsx",
+        "workbooks": ["out/workbook.xlsx"],
         "marks": 2,
         "without_row": [],
-        "was_signed": False,
+        "disputed": [],
+        "signed": [],
     }
 
 

@@ -135,9 +135,38 @@ def test_statuses_follow_another_date_and_other_limits(
             assert (row[counted], row["limit_days"]) == (new[counted], new["limit_days"]), (row, new)
     assert followed > 150
     texts = [cell.value for row in found["Summary"].iter_rows() for cell in row if isinstance(cell.value, str)]
-    differing = sum(
-        row[name] != row[f"{name}_of_run"]
-        for sheet, name in (("Findings", "status"), ("Population judged", "outcome"))
-        for row in rows_of(found[sheet])
-    )
-    assert any(text.startswith(f"{differing} rows of the sheets have another status") for text in texts)
+    rows = rows_of(found["Findings"])
+    differing = sum(row["status"] != row["status_of_run"] for row in rows)
+    assert any(text.startswith(f"{differing} findings have another status than in the run") for text in texts)
+    # The population is judged as the same credentials are among the findings.
+    status = {key_of(row)[1:]: row["status"] for row in rows if row["control"] == "unused-credentials"}
+    for row in rows_of(found["Population judged"]):
+        assert row["outcome"] == status[key_of(row)[1:]]
+
+
+def test_a_reader_cannot_make_the_formulas_lie_by_mistake(reports: str, tmp_path: Path) -> None:
+    path = written(audit([reports], Settings(CHECKLIST, as_of=AS_OF)), tmp_path / "workbook.xlsx")
+    before = load_workbook(path, data_only=True)
+    mistakes: list[dict[str, Any]] = [{"reference_date": "2026-13"}, {"limit_1": None, "limit_3": None}]
+    for number, changes in enumerate(mistakes):
+        found = recalculated(path, tmp_path / f"again-{number}", changes)
+        for one, other in zip(rows_of(before["Findings"]), rows_of(found["Findings"]), strict=True):
+            assert (one["status"], one["idle_days"]) == (other["status"], other["idle_days"])
+
+
+def test_midnight_is_not_taken_for_the_end_of_its_day(tmp_path: Path) -> None:
+    used = "2026-09-16T12:00:00Z"
+    write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated=used, used=used))))
+    midnight = AS_OF.replace(hour=0, minute=0, second=0, microsecond=0)
+    path = written(audit([str(tmp_path / "in")], Settings(CHECKLIST, as_of=midnight)), tmp_path / "workbook.xlsx")
+    found = recalculated(path, tmp_path / "again")
+    assert all(row["status"] == row["status_of_run"] for row in rows_of(found["Findings"]))
+
+
+def test_formulas_name_no_sheet_that_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path / "in/2026-10-31.csv", csv_of(root()))
+    checklist = make_checklist(controls=["unused-credentials"])
+    path = written(audit([str(tmp_path / "in")], Settings(checklist, as_of=AS_OF)), tmp_path / "workbook.xlsx")
+    found = recalculated(path, tmp_path / "again")
+    assert "Findings" not in found.sheetnames
+    assert not [cell.value for sheet in found for row in sheet.iter_rows() for cell in row if cell.data_type == "e"]

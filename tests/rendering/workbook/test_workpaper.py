@@ -6,6 +6,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,13 +17,25 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import read_policy
 from analyzer.controls.vocabulary import Status
 from analyzer.errors import InputError
-from analyzer.rendering.marks import BY_HAND, KEY, SHEET, WITHOUT_ROW, CarriedOver, Mark, Marks, read_marks
+from analyzer.rendering.marks import (
+    BY_HAND,
+    FOUND,
+    KEY,
+    SHEET,
+    WHY,
+    WITHOUT_ROW,
+    CarriedOver,
+    Mark,
+    Marks,
+    Source,
+    read_marks,
+)
 from analyzer.rendering.workbook import book as excel
 from tests.audits import ODD
 from tests.reports import key, user
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from openpyxl.worksheet.worksheet import Worksheet
@@ -74,7 +87,7 @@ def test_the_exceptions_noted_are_what_fails_and_is_not_waived(audit_of: Callabl
     assert all(row[name] is None for row in rows for name in BY_HAND)
     texts = [str(row[0]) for row in load_workbook(tmp_path / "a.xlsx")[SHEET].iter_rows(max_row=3, values_only=True)]
     assert texts[1].startswith(f"{len(fails)} failures, most severe first")
-    assert "a waiver" in texts[1]
+    assert "A waiver accepts" in texts[1]
 
 
 def test_of_a_control_with_several_limits_only_the_strictest_is_noted(
@@ -111,7 +124,8 @@ def locked(sheet: Worksheet, row: int, column: int) -> bool:
 
 
 def test_only_what_reviewers_fill_in_is_unlocked_and_no_sheet_has_a_password(all_of: Audit, tmp_path: Path) -> None:
-    marks = Marks("x", "0", tuple(Mark(*row, "c", "r", "2026-12-01", "x") for row in _first(all_of)), ())
+    ((account, who, credential, noted_by),) = _first(all_of)
+    marks = marks_of([Mark(account, who, credential, noted_by, "", True, "c", "r", "2026-12-01", "x")])  # noqa: FBT003
     book = load_workbook(write(all_of, tmp_path / "a.xlsx", marks))
     for sheet in book:
         assert sheet.protection.sheet
@@ -142,7 +156,7 @@ def test_marks_are_carried_over_to_the_same_failures(all_of: Audit, tmp_path: Pa
         *((2, "due", date(2026, 12, 24)), (3, "due", "next week"), (5, "comment", 12)),
     )
     before = noted(path)
-    marks = read_marks(path)
+    marks = read_marks([path])
     after = noted(write(all_of, tmp_path / "new.xlsx", marks))
     assert [{name: row[name] for name in KEY} for row in after] == [{name: row[name] for name in KEY} for row in before]
     marked = {at: {name: row[name] for name in BY_HAND if row[name] is not None} for at, row in enumerate(after)}
@@ -155,9 +169,9 @@ def test_marks_are_carried_over_to_the_same_failures(all_of: Audit, tmp_path: Pa
     assert str(after[2]["due"])[:10] == "2026-12-24"
     cell = load_workbook(tmp_path / "new.xlsx")[SHEET]["F5"]
     assert (cell.data_type, cell.quotePrefix) == ("s", True)
-    assert CarriedOver.to(tmp_path / "new.xlsx", marks) == CarriedOver(str(path), 4, (), was_signed=False)
+    assert CarriedOver.to(tmp_path / "new.xlsx", marks) == CarriedOver(marks, 4, ())
     # And once more: nothing is lost on the way.
-    assert noted(write(all_of, tmp_path / "third.xlsx", read_marks(tmp_path / "new.xlsx"))) == after
+    assert noted(write(all_of, tmp_path / "third.xlsx", read_marks([tmp_path / "new.xlsx"]))) == after
 
 
 def test_a_mark_on_what_no_longer_fails_is_listed_and_comes_back_with_its_failure(
@@ -168,34 +182,50 @@ def test_a_mark_on_what_no_longer_fails_is_listed_and_comes_back_with_its_failur
     path = filled_in(write(one, tmp_path / "old.xlsx"), (1, "comment", "asked"), (1, "due", date(2026, 12, 24)))
     gone = noted(path)[1]["user"]
     two = audit_of([row for row in rows if row["user"] != gone])
-    second = write(two, tmp_path / "two.xlsx", read_marks(path))
-    carried = CarriedOver.to(second, read_marks(path))
+    second = write(two, tmp_path / "two.xlsx", read_marks([path]))
+    carried = CarriedOver.to(second, read_marks([path]))
     assert [mark.user for mark in carried.without_row] == [gone]
     assert carried.beside_rows == 0
     assert gone in carried.lines[1]
     header, row = load_workbook(second)[WITHOUT_ROW].iter_rows(values_only=True)
     assert dict(zip(header, row, strict=True))["comment"] == "asked"
-    third = write(audit_of(rows), tmp_path / "three.xlsx", read_marks(second))
+    third = write(audit_of(rows), tmp_path / "three.xlsx", read_marks([second]))
     assert WITHOUT_ROW not in load_workbook(third).sheetnames
     assert [row["comment"] for row in noted(third)] == [None, "asked", None]
 
 
+def marks_of(some: Iterable[Mark]) -> Marks:
+    return Marks((Source("x", "0"),), tuple(some), ())
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8).map(str.strip)
-MARKS = st.lists(
-    st.builds(Mark, *[st.sampled_from(["a", "b", ""])] * 4, TEXT, TEXT, st.sampled_from(["", "2026-12-24"]), TEXT),
-    max_size=6,
+KEYS = st.tuples(*[st.sampled_from(["a", "b", ""])] * 4)
+PLACES = st.sampled_from(["line 2, x", "line 3, x", "line 2, y"])
+MARKS = st.dictionaries(
+    st.tuples(KEYS, PLACES), st.tuples(st.booleans(), TEXT.filter(bool), TEXT, TEXT, TEXT), max_size=6
 )
 
 
-@given(MARKS, st.lists(st.tuples(*[st.sampled_from(["a", "b", ""])] * 4), max_size=6))
-def test_no_mark_is_lost_and_none_is_doubled(marks: list[Mark], rows: list[tuple[str, ...]]) -> None:
-    import pyarrow as pa  # noqa: PLC0415
-
-    table = pa.table({name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(KEY)})
-    beside, left = Marks("x", "0", tuple(marks), ()).beside(table)
-    found = [Mark(*(text or "" for text in row.values())) for one in (beside, left) for row in one.to_pylist()]
-    assert sorted(one for one in found if any(one[4:])) == sorted(one for one in marks if any(one[4:]))
-    assert [tuple(row[name] for name in KEY) for row in beside.to_pylist()] == rows
+@given(MARKS, st.lists(st.tuples(KEYS, PLACES), max_size=6, unique=True), st.integers(0, 6))
+def test_no_mark_is_lost_and_none_is_doubled_nor_put_beside_another_failure(
+    written_marks: dict[Any, Any], rows: list[tuple[tuple[str, ...], str]], room: int
+) -> None:
+    table = pa.table(
+        {name: pa.array([key[at] for key, _ in rows], pa.string()) for at, name in enumerate(KEY)}
+        | {FOUND: pa.array([f"why\n{place}" for _, place in rows], pa.string())}
+    )
+    marks = [Mark._make((*whole, place, *rest)) for (whole, place), rest in written_marks.items()]
+    beside, left = marks_of(marks).beside(table, room)
+    cells = [[tuple(row[name] or "" for name in BY_HAND) for row in one.to_pylist()] for one in (beside, left)]
+    found = sorted(one for some in cells for one in some if any(one))
+    assert found == sorted(mark.cells for mark in marks)
+    assert [tuple(row[name] or "" for name in KEY) for row in beside.to_pylist()] == [key for key, _ in rows[:room]]
+    for (whole, place), written in zip(rows, cells[0], strict=False):
+        alone = [other for other, _ in rows].count(whole) == 1
+        same = [one for one in marks if one.key[:4] == whole]
+        fitting = [one.cells for one in same if one.place == place or (alone and one.is_alone)]
+        assert not any(written) or written in fitting
+    assert all(row[WHY] for row in left.to_pylist())
 
 
 @pytest.mark.parametrize(
@@ -209,7 +239,7 @@ def test_no_mark_is_lost_and_none_is_doubled(marks: list[Mark], rows: list[tuple
 def test_what_is_no_workbook_is_an_error(tmp_path: Path, make: Callable[[Path], object], said: str) -> None:
     make(tmp_path / "old.xlsx")
     with pytest.raises(InputError, match=f"--carry-over: .*{said}"):
-        read_marks(tmp_path / "old.xlsx")
+        read_marks([tmp_path / "old.xlsx"])
 
 
 def test_a_heading_that_was_changed_is_named(all_of: Audit, tmp_path: Path) -> None:
@@ -218,16 +248,48 @@ def test_a_heading_that_was_changed_is_named(all_of: Audit, tmp_path: Path) -> N
     book[SHEET]["F4"] = "remarks"
     book.save(path)
     with pytest.raises(InputError, match=re.escape("no row of headings with comment")):
-        read_marks(path)
+        read_marks([path])
 
 
 def test_a_sign_off_is_not_carried_over_and_that_is_told(all_of: Audit, tmp_path: Path) -> None:
     path = write(all_of, tmp_path / "old.xlsx")
-    assert not read_marks(path).is_signed
+    assert not read_marks([path]).signed
     book = load_workbook(path)
     book["Sign-off"]["B3"] = "the auditor"
     book.save(path)
-    marks = read_marks(path)
-    assert marks.is_signed
+    marks = read_marks([path])
+    assert marks.signed == (str(path),)
     lines = CarriedOver.to(write(all_of, tmp_path / "new.xlsx", marks), marks).lines
     assert any("Sign-off is not carried over" in line for line in lines)
+
+
+def test_marks_of_several_workbooks_are_joined_and_what_they_dispute_is_named(all_of: Audit, tmp_path: Path) -> None:
+    one = filled_in(write(all_of, tmp_path / "one.xlsx"), (0, "comment", "from one"), (1, "tick", "x"))
+    two = filled_in(
+        write(all_of, tmp_path / "two.xlsx"), (0, "comment", "from two"), (0, "due", "soon"), (2, "tick", "y")
+    )
+    marks = read_marks([one, two])
+    new = write(all_of, tmp_path / "new.xlsx", marks)
+    assert [(row["comment"], row["due"], row["tick"]) for row in noted(new)[:3]] == [
+        ("from two", "soon", None),
+        (None, None, "x"),
+        (None, None, "y"),
+    ]
+    lines = CarriedOver.to(new, marks).lines
+    assert any(line.startswith("1 in which workbooks differ") for line in lines)
+
+
+def test_a_failure_without_room_keeps_its_mark_and_is_not_called_fixed(all_of: Audit, tmp_path: Path) -> None:
+    path = filled_in(write(all_of, tmp_path / "old.xlsx"), (7, "comment", "deep"))
+    second = write(all_of, tmp_path / "cut.xlsx", read_marks([path]), most_rows=3)
+    header, row = load_workbook(second)[WITHOUT_ROW].iter_rows(values_only=True)
+    assert "--workbook-rows" in str(dict(zip(header, row, strict=True))[WHY])
+    third = write(all_of, tmp_path / "whole.xlsx", read_marks([second]))
+    assert [at for at, row in enumerate(noted(third)) if row["comment"] == "deep"] == [7]
+
+
+def test_of_a_user_found_twice_the_line_decides(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    twice = [user("u", **key(rotated="2026-01-01T00:00:00Z")) for _ in range(2)]
+    path = filled_in(write(audit_of(twice), tmp_path / "old.xlsx"), (1, "comment", "the second"))
+    new = write(audit_of(twice), tmp_path / "new.xlsx", read_marks([path]))
+    assert [row["comment"] for row in noted(new)] == [None, "the second"]

@@ -1,0 +1,90 @@
+"""The file with the key of pseudonyms: read, or made where it is not there."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from analyzer.errors import UsageError
+from analyzer.survey.pseudonyms import Pseudonyms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BYTES: Final = 32
+"""The least of a key: as many as HMAC-SHA256 gives."""
+_LONGEST: Final = 4_096
+_HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*")
+_FORM: Final = f"a key is {2 * _BYTES} hexadecimal digits; name a file that is not there, and credreport makes it"
+_OTHERS: Final = 0o077
+"""The rights of users other than the owner."""
+
+
+class KeyFile(NamedTuple):
+    """The pseudonyms of a key file, whether the file was made just now, and whether other users can read it."""
+
+    pseudonyms: Pseudonyms
+    is_new: bool
+    is_open_to_others: bool
+
+
+def read_key(path: Path, inputs: Sequence[str] = (), output: str | None = None, *, make: bool = True) -> KeyFile:
+    """Return the pseudonyms of the key in a file; with `make`, the file is made where it is not there.
+
+    Raises UsageError where it holds no key, or where it is among the inputs or in the output folder, which others get
+    to see.
+    """
+    _require_apart(path, inputs, output)
+    is_new = make and _made(path)
+    try:
+        with path.open("rb") as file:
+            data, mode = file.read(_LONGEST + 1), os.fstat(file.fileno()).st_mode
+    except OSError as error:
+        raise UsageError(
+            f"--pseudonyms: cannot read {path}: {error.strerror or error}", "check the path and its permissions"
+        ) from error
+    is_open = os.name == "posix" and bool(mode & _OTHERS)
+    return KeyFile(Pseudonyms(_key(path, data)), is_new, is_open)
+
+
+def _require_apart(path: Path, inputs: Sequence[str], output: str | None) -> None:
+    """Raise UsageError where a key would be read as a report, or go with the evidence."""
+    place = path.resolve()
+    for role, given in (*(("input", one) for one in inputs), *([("output folder", output)] if output else [])):
+        if "://" in given or given == "-":
+            continue
+        other = Path(given).resolve()
+        if place == other or other in place.parents:
+            raise UsageError(
+                f"--pseudonyms: the key file {path} {'is' if place == other else 'lies in'} the {role} {given}",
+                "keep the key apart from reports and evidence: whoever has it can match pseudonyms with names",
+            )
+
+
+def _made(path: Path) -> bool:
+    """Make a file with a new key, readable by its owner alone, unless something stands there; return whether it was."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise UsageError(
+            f"--pseudonyms: cannot make {path}: {error.strerror or error}", "name a file in a folder that is there"
+        ) from error
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(f"{secrets.token_hex(_BYTES)}\n")
+    return True
+
+
+def _key(path: Path, data: bytes) -> bytes:
+    """Return the key that the bytes of a file are. Raises UsageError where they are none."""
+    text = data.decode("ascii", "replace").strip()
+    if len(data) > _LONGEST or _HEX.fullmatch(text) is None:
+        raise UsageError(f"--pseudonyms: {path} holds something else than a key in hexadecimal digits", _FORM)
+    key = bytes.fromhex(text)
+    if len(key) < _BYTES:
+        raise UsageError(f"--pseudonyms: the key in {path} is too short: {len(key)} of {_BYTES} bytes", _FORM)
+    return key

@@ -1,0 +1,185 @@
+"""Reports, rows and lists of accounts under pseudonyms: the same, with a pseudonym in the place of every name.
+
+Each distinct text is hashed once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.reading.arns import match_arns
+from analyzer.reading.columns import (
+    NULL_TEXT,
+    arrow_of,
+    coded,
+    codes_in,
+    column_of,
+    few_texts_of,
+    lower_case,
+    true_where,
+)
+from analyzer.reading.layout import SLOTS
+from analyzer.reading.normalizing import Tables
+from analyzer.reading.unpivot import unpivot
+from analyzer.survey.organization import STATES
+from analyzer.survey.people import NAMES_COMPARED, PeopleLists, names_compared
+from analyzer.survey.services import SERVICES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from analyzer.survey.entry import Entry
+    from analyzer.survey.organization import Organization
+    from analyzer.survey.pseudonyms import Pseudonyms
+
+Alike = dict[str, list[str]]
+"""Which users, by their pseudonyms, match each of the patterns of `Pseudonyms`."""
+
+_REGION: Final = (
+    r"^(?:(?:us|ca|mx|sa|eu|me|af|il|ap|cn|us-gov|us-iso[a-z]?|eu-iso[a-z]?|eusc-de)-"
+    r"(?:north|south|central)?(?:east|west)?-\d|aws-global)$"
+)
+"""The regions of AWS by how they are called; nothing else that may stand in their column is one."""
+
+
+def entry_under(pseudonyms: Pseudonyms, entry: Entry) -> Entry:
+    """Return a report under pseudonyms; it is still read from where it stands."""
+    account_of, facts = pseudonyms.account_of, entry.facts
+    return replace(
+        entry,
+        name=pseudonyms.source(entry.name),
+        accounts=frozenset(map(account_of, entry.accounts)),
+        facts=facts and replace(facts, rows={account_of(one): count for one, count in facts.rows.items()}),
+        rivals=entry.rivals
+        and {account_of(account): pseudonyms.source(name) for account, name in entry.rivals.items()},
+    )
+
+
+def organization_under(pseudonyms: Pseudonyms, organization: Organization) -> Organization:
+    """Return a list of accounts under pseudonyms, in their order; the states of accounts that AWS has stay."""
+    accounts = []
+    for one in organization.accounts:
+        texts = {
+            name: pseudonyms.of(name, text)
+            for name in ("name", "email", "owner", "ou", "environment")
+            if (text := getattr(one, name)) is not None
+        }
+        if one.state is not None and one.state not in STATES:
+            texts["state"] = pseudonyms.of("state", one.state)
+        accounts.append(one._replace(account_id=pseudonyms.account(one.account_id), **texts))
+    return replace(
+        organization,
+        name=pseudonyms.file("accounts", organization.name),
+        accounts=tuple(sorted(accounts, key=lambda one: one.account_id)),
+    )
+
+
+def people_under(pseudonyms: Pseudonyms, lists: PeopleLists) -> PeopleLists:
+    """Return lists of people under pseudonyms, in their order; lines and days stay.
+
+    A user name has the pseudonym of the IAM user of this name.
+    """
+    shown = {}
+    for name, listed in lists.given.items():
+        users = lower_case(pa.chunked_array([[one.user for one in listed.people]], pa.string())).to_pylist()
+        people = tuple(
+            one._replace(
+                user=None if user is None else pseudonyms.user(user),
+                email=None if one.email is None else pseudonyms.of("email", one.email.casefold()),
+            )
+            for one, user in zip(listed.people, users, strict=True)
+        )
+        shown[name] = replace(listed, name=pseudonyms.file(name, listed.name), people=people)
+    return PeopleLists(**shown)
+
+
+def tables_under(pseudonyms: Pseudonyms, tables: Tables) -> tuple[Tables, Alike]:
+    """Return the rows of reports under pseudonyms, and which users match the patterns of a policy.
+
+    The sources have pseudonyms already.
+    """
+    users = tables.users
+    names = _Users(pseudonyms, users)
+    shown: dict[str, Any] = {
+        "user": column_of(names.of_users),
+        "arn": column_of(names.of_arns),
+        "account_id": _each(users["account_id"], pseudonyms.account),
+        "partition": _each(users["partition"], pseudonyms.partition),
+        "path": _each(users["path"], pseudonyms.path),
+        "additional_credentials_info": column_of(
+            _hashed(arrow_of(users["additional_credentials_info"]).combine_chunks(), lambda t: pseudonyms.of("text", t))
+        ),
+    }
+    for slot in SLOTS:
+        if slot.region in users:
+            shown[str(slot.region)] = _unless_known(pseudonyms, "region", users[slot.region])
+        if slot.service in users:
+            shown[str(slot.service)] = _unless_known(pseudonyms, "service", users[slot.service])
+    if pseudonyms.with_people:
+        whole, before = names_compared(arrow_of(users["user"]))
+        both = _hashed(pa.chunked_array([whole, before]).combine_chunks(), pseudonyms.user)
+        shown |= dict(zip(NAMES_COMPARED, map(column_of, (both[: len(users)], both[len(users) :])), strict=True))
+    users = users.assign(**shown)
+    return Tables(users, unpivot(users), tables.reports), names.alike(dict(pseudonyms.patterns))
+
+
+class _Users:
+    """The users and ARNs of rows, under pseudonyms."""
+
+    def __init__(self, pseudonyms: Pseudonyms, users: pd.DataFrame) -> None:
+        user, arn = (arrow_of(users[name]).combine_chunks() for name in ("user", "arn"))
+        parts = match_arns(arn, user)
+        # Nearly every name stands in both columns: each is hashed once.
+        both = lower_case(pa.chunked_array([user, parts["name"]])).dictionary_encode()
+        self._names = both.dictionary
+        self._pseudonyms = pa.array([pseudonyms.user(name) for name in self._names.to_pylist()], pa.string())
+        each = self._pseudonyms.take(both.indices)
+        self.of_users, in_arns = each[: len(user)], each[len(user) :]
+        whole = pc.binary_join_element_wise(
+            "arn:",
+            _hashed(parts["partition"], pseudonyms.partition),
+            ":iam::",
+            _hashed(parts["account"], pseudonyms.account),
+            pc.if_else(
+                in_arns.is_valid(),
+                pc.binary_join_element_wise(":user", _hashed(parts["path"], pseudonyms.path), in_arns, ""),
+                ":root",
+            ),
+            "",
+        )
+        others = pc.if_else(parts["whole"], NULL_TEXT, arn)
+        self.of_arns = pc.if_else(parts["whole"], whole, _hashed(others, lambda text: pseudonyms.of("arn", text)))
+
+    def alike(self, patterns: Mapping[str, str]) -> Alike:
+        """Return which of the users match each pattern."""
+        return {
+            one: self._pseudonyms.filter(pc.match_substring_regex(self._names, regex)).to_pylist()
+            for one, regex in patterns.items()
+        }
+
+
+def _hashed(texts: pa.StringArray, pseudonym: Callable[[str], str]) -> pa.StringArray:
+    """Return a pseudonym for each text; null where there is none."""
+    encoded = texts.dictionary_encode()
+    return pa.array(map(pseudonym, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
+
+
+def _each(column: pd.Series[Any], pseudonym: Callable[[str], str]) -> pd.Series[Any]:
+    """Return a category with a pseudonym for each of its texts, in the order of the pseudonyms."""
+    texts = pa.array([*map(pseudonym, column.cat.categories), None], pa.string())  # the last one answers for code -1
+    found = few_texts_of(texts, column.cat.codes.to_numpy().astype("int64") % len(texts))
+    return coded(codes_in(found), found.dictionary.to_pylist())
+
+
+def _unless_known(pseudonyms: Pseudonyms, kind: str, column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of regions or services of AWS, in which anything else has a pseudonym."""
+    texts = pa.array(column.cat.categories.tolist(), pa.string())
+    is_known = pc.match_substring_regex(texts, _REGION) if kind == "region" else pc.is_in(texts, pa.array(SERVICES))
+    known = set(texts.filter(pa.array(true_where(is_known))).to_pylist())
+    return _each(column, lambda text: text if text in known else pseudonyms.of(kind, text))

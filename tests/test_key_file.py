@@ -1,0 +1,184 @@
+"""The file with the key of pseudonyms, and what refuses it."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from analyzer.errors import UsageError
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.survey.key_file import read_key
+from analyzer.survey.pseudonyms import Pseudonyms
+from tests.cli.running import run
+from tests.reports import csv_of, key, root, user, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "0123456789abcdef" * 4
+REPORT = csv_of(root(), user("ci-deployer", **key(rotated="2025-01-01T00:00:00Z")))
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    write(tmp_path / "in/2026-10-31_111122223333.csv", REPORT)
+    return tmp_path
+
+
+def test_a_key_is_made_for_its_owner_alone_and_read_again(tmp_path: Path) -> None:
+    made = read_key(tmp_path / "key")
+    again = read_key(tmp_path / "key")
+    assert made.is_new
+    assert not again.is_new
+    assert made.pseudonyms == again.pseudonyms
+    assert len(made.pseudonyms.key) == 32
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+    assert read_key(tmp_path / "other").pseudonyms.key != made.pseudonyms.key
+
+
+@pytest.mark.parametrize("text", [KEY, f"{KEY}\n", f"  {KEY.upper()}\r\n"])
+def test_a_key_of_ones_own_is_taken(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path / "key", text)
+    assert read_key(tmp_path / path).pseudonyms == Pseudonyms(bytes.fromhex(KEY))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "too short: 0 of 32 bytes"),
+        (KEY[:62], "too short: 31 of 32 bytes"),
+        (KEY[:63], "something else than a key"),
+        (f"{KEY} {KEY}", "something else than a key"),
+        ("secret of ours, which is long enough to be a key of 32 bytes", "something else than a key"),
+        (b"\xff" * 64, "something else than a key"),
+        (KEY * 100, "something else than a key"),
+    ],
+)
+def test_what_is_no_key_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
+    write(tmp_path / "key", content)
+    with pytest.raises(UsageError, match=said):
+        read_key(tmp_path / "key")
+
+
+def test_a_folder_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot read"):
+        read_key(tmp_path)
+    with pytest.raises(UsageError, match="cannot make"):
+        read_key(tmp_path / "none" / "key")
+    with pytest.raises(UsageError, match="cannot read"):
+        read_key(tmp_path / "key", make=False)
+    assert not (tmp_path / "key").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("in/key", "lies in the input in"),
+        ("in/2026-10-31_111122223333.csv", "lies in the input in"),
+        ("out/key", "lies in the output folder out"),
+        ("out", "is the output folder out"),
+    ],
+)
+def test_a_key_among_inputs_or_outputs_is_refused(here: Path, place: str, said: str) -> None:
+    ran = run("audit", "in", "-o", "out", "--pseudonyms", place, cwd=here)
+    assert ran.returncode == 2
+    assert said in ran.stderr
+    assert not (here / "out").exists()
+    assert not (here / "in/key").exists()
+
+
+def test_a_format_that_needs_names_is_refused_before_anything_is_read(here: Path) -> None:
+    ran = run("audit", "nowhere", "-o", "out", "--format", "remediation", "--pseudonyms", "key", cwd=here)
+    assert ran.returncode == 2
+    assert "--format remediation: no commands can be given" in ran.stderr
+    assert not (here / "key").exists()
+
+
+def test_it_is_said_that_a_key_was_made_and_that_others_can_read_it(here: Path) -> None:
+    made = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
+    assert "note: key made: key; keep it" in made.stderr
+    assert "are pseudonyms" in made.stdout
+    again = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
+    assert again.stderr == ""
+    (here / "key").chmod(0o640)
+    seen = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
+    assert "other users can read the key key" in seen.stderr
+    quiet = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", "-q", cwd=here)
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+
+
+def test_the_key_is_not_in_the_evidence_and_its_fingerprint_is(here: Path) -> None:
+    run("audit", "in", "-o", "out", "--pseudonyms", "key", cwd=here)
+    found = read_key(here / "key").pseudonyms
+    assert EvidenceSet.at(str(here / "out")).pseudonyms == found.fingerprint
+    for path in (here / "out").rglob("*"):
+        if path.is_file():
+            assert found.key.hex() not in path.read_text("latin-1")
+            assert found.key not in path.read_bytes()
+
+
+def test_an_error_of_reading_has_the_names(here: Path) -> None:
+    write(here / "undated/deployers.csv", REPORT)
+    ran = run("audit", "undated", "-o", "out", "--pseudonyms", "key", cwd=here)
+    assert ran.returncode == 2
+    assert "undated/deployers.csv" in ran.stderr
+
+
+# --- verify -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hidden(here: Path) -> Path:
+    write(here / "key", KEY)
+    write(here / "in/more.zip", b"PK\x05\x06" + bytes(18))
+    run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
+    return here
+
+
+def verified(folder: Path, *options: str) -> tuple[int, str]:
+    ran = run("verify", "out", *options, cwd=folder)
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+def test_inputs_are_verified_with_the_key_alone(hidden: Path) -> None:
+    assert verified(hidden)[0] == 0
+    code, said = verified(hidden, "--inputs", "in")
+    assert code == 2
+    assert "give their key as well: --pseudonyms KEYFILE" in said
+    code, said = verified(hidden, "--inputs", "in", "--pseudonyms", "key")
+    assert code == 0
+    assert "1 input" in said
+    write(hidden / "wrong", KEY[::-1])
+    code, said = verified(hidden, "--inputs", "in", "--pseudonyms", "wrong")
+    assert code == 2
+    assert "not the key that out was made with" in said
+    code, said = verified(hidden, "--pseudonyms", "key")
+    assert code == 2
+    assert "--pseudonyms without --inputs" in said
+    code, said = verified(hidden, "--inputs", "in", "--pseudonyms", "none")
+    assert code == 2
+    assert not (hidden / "none").exists()
+
+
+def test_a_changed_input_is_found_by_its_name_wherever_it_was_copied(hidden: Path) -> None:
+    write(hidden / "copied/in/2026-10-31_111122223333.csv", REPORT + "\n")
+    code, said = verified(hidden, "--inputs", "copied", "--pseudonyms", "key")
+    assert code == 1
+    name = Pseudonyms(bytes.fromhex(KEY)).source("in/2026-10-31_111122223333.csv")
+    path = "copied/in/2026-10-31_111122223333.csv"
+    assert f"changed: {name} (input): {path} has other bytes than were read" in said
+
+
+def test_a_renamed_input_is_found_by_its_digest(hidden: Path) -> None:
+    (hidden / "in/2026-10-31_111122223333.csv").rename(hidden / "in/renamed.csv")
+    assert verified(hidden, "--inputs", "in", "--pseudonyms", "key")[0] == 0
+
+
+def test_a_set_with_names_needs_no_key(here: Path) -> None:
+    run("audit", "in", "-o", "out", "--format", "parquet", cwd=here)
+    write(here / "key", KEY)
+    code, said = verified(here, "--inputs", "in", "--pseudonyms", "key")
+    assert code == 2
+    assert "has no pseudonyms" in said
