@@ -46,19 +46,6 @@ FORMATS: Final = (
         is_default=True,
     ),
     Format(
-        "excel",
-        "analyzer.rendering.workbook.book",
-        MappingProxyType(
-            {
-                "audit": ("findings", "credentials", "users", "issues"),
-                "comparison": ("events", "issues"),
-                "history": ("measures", "lifetimes", "trend", "coverage", "issues"),
-            }
-        ),
-        is_default=True,
-        doing="writing the workbook",
-    ),
-    Format(
         "html",
         "analyzer.rendering.page.report",
         MappingProxyType(
@@ -70,6 +57,19 @@ FORMATS: Final = (
         ),
         is_default=True,
         doing="writing the page",
+    ),
+    Format(
+        "excel",
+        "analyzer.rendering.workbook.book",
+        MappingProxyType(
+            {
+                "audit": ("findings", "credentials", "users", "issues"),
+                "comparison": ("events", "issues"),
+                "history": ("measures", "lifetimes", "trend", "coverage", "issues"),
+            }
+        ),
+        is_default=True,
+        doing="writing the workbook",
     ),
     Format(
         "charts",

@@ -218,9 +218,10 @@ def where_to_look(left: Left) -> Text:
     """Return what to open, and what else there is, the tables as one."""
     tables = [file for file in left.files if file.partition("/")[0].endswith(".parquet")]
     others = [file for file in left.files if file not in tables and not file.endswith(".json")]
-    first, *rest = others or [""]
+    first = next((file for file in ("report.html", "workbook.xlsx") if file in others), None)
+    rest = [file for file in others if file != first]
     more = [*([_file_list(rest)] if rest else []), counted(len({file.partition("/")[0] for file in tables}), "table")]
-    if "workbook.xlsx" not in others:
+    if first is None:
         return Text.assemble(("Evidence ", "bold"), f"in {_folder(left)}/: {', '.join([*others, more[-1]])}")
     return Text.assemble(("Open ", "bold"), f"{_folder(left)}/{first}; beside it {', '.join(more)}")
 

@@ -51,7 +51,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         "answer": opening(summary),
         "alarm": incomplete(summary),
         "lines": _lines(summary, due_within),
-        "scope": " ".join(filter(None, [scope(summary), unknown_age(summary)])),
+        "scope": " ".join(filter(None, [scope(summary), *summary.settings.names_in_words, unknown_age(summary)])),
         "figures": figures(summary),
         "first": _first(summary),
         "grid": _grid(summary),

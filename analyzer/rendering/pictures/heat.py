@@ -80,6 +80,14 @@ def shades(most: int) -> Callable[[int], str]:
     return lambda count: to_hex(heat(scale(count)))
 
 
+def share_shades() -> Callable[[float], str]:
+    """Return what gives the colour of a share of failures, from 0 to 1."""
+    from matplotlib.colors import LinearSegmentedColormap, to_hex  # noqa: PLC0415
+
+    heat = LinearSegmentedColormap.from_list("heat", _HEAT)
+    return lambda share: to_hex(heat(share))
+
+
 def draw_cells(  # noqa: PLR0913 - what is drawn, where, and how
     figure: Figure,
     axes: Axes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted
 from analyzer.rendering.pictures.audit.rows import (
     DASH,
@@ -16,10 +17,13 @@ from analyzer.rendering.pictures.audit.rows import (
 from analyzer.rendering.pictures.canvas import FAIL_TEXT, INK, LEFT, MUTED, WIDTH, fit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import numpy.typing as npt
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
     from analyzer.controls.checklist import Checklist
 
@@ -27,17 +31,29 @@ _SHORT_NUMBER, _FEW_ROWS = 8, 9
 """Letters up to which a benchmark's number stands before the control; else below it, if there are so few rows."""
 
 
-def write_controls(figure: Figure, axes: Axes, checklist: Checklist) -> float:
+def write_controls(figure: Figure, axes: Axes, checklist: Checklist, order: Sequence[int] | None = None) -> float:
     """Write the rows' controls and numbers to the left of `axes` and return where they end, as a part of the figure.
 
-    The rows of `axes` are the controls of `checklist`, from the top.
+    The rows of `axes` are the controls of `checklist`, from the top: in the `order` of these positions, in which
+    critical ones are marked, or as they are.
     """
-    count = len(checklist.checks)
+    positions = range(len(checklist.checks)) if order is None else order
+    count = len(positions)
     scale_rows(axes, count)
-    numbers = [one.requirement or DASH for one in checklist.checks]
+    every = _names(checklist)
+    numbers = [checklist.checks[at].requirement or DASH for at in positions]
     below = max(map(len, numbers)) > _SHORT_NUMBER and count <= _FEW_ROWS
     write = _numbers_below if below else _numbers_before
-    return write(figure, axes, _names(checklist), numbers, checklist.numbers_of.heading)
+    names, end = write(figure, axes, [every[at] for at in positions], numbers, checklist.numbers_of.heading)
+    for text, at in zip(names, positions, strict=True):
+        if order is not None and checklist.checks[at].severity is Severity.CRITICAL:
+            text.set_fontweight("bold")
+    return max(end, names[0].get_position()[0] + fit(figure, names, 0.3))
+
+
+def most_severe_first(checklist: Checklist) -> list[int]:
+    """Return the positions of checks, those of the most severe controls first."""
+    return sorted(range(len(checklist.checks)), key=lambda at: (checklist.checks[at].severity.code, at))
 
 
 def _names(checklist: Checklist) -> list[str]:
@@ -49,21 +65,26 @@ def _names(checklist: Checklist) -> list[str]:
     ]
 
 
-def _numbers_below(figure: Figure, axes: Axes, names: list[str], numbers: list[str], label: str) -> float:
+def _numbers_below(
+    figure: Figure, axes: Axes, names: list[str], numbers: list[str], label: str
+) -> tuple[list[Text], float]:
     written = write_column(figure, axes, LEFT, -0.19, names, fontsize=letters_for(len(names)))
     end = LEFT + fit(figure, written, 0.3)
     smaller = write_column(figure, axes, LEFT, 0.21, numbers, fontsize=8, color=MUTED)
     heading = write_heading(figure, axes, LEFT, f"control, and below it {label}")
-    return max(end, LEFT + fit(figure, smaller, 0.3), LEFT + fit(figure, [heading], 0.3))
+    return written, max(end, LEFT + fit(figure, smaller, 0.3), LEFT + fit(figure, [heading], 0.3))
 
 
-def _numbers_before(figure: Figure, axes: Axes, names: list[str], numbers: list[str], label: str) -> float:
+def _numbers_before(
+    figure: Figure, axes: Axes, names: list[str], numbers: list[str], label: str
+) -> tuple[list[Text], float]:
     size = letters_for(len(names))
     heading = write_heading(figure, axes, LEFT, label)
     written = write_column(figure, axes, LEFT, 0, numbers, fontsize=size, color=MUTED)
     at = LEFT + 0.015 + fit(figure, [*written, heading], 0.12)
     write_heading(figure, axes, at, "control")
-    return at + fit(figure, write_column(figure, axes, at, 0, names, fontsize=size), 0.3)
+    shown = write_column(figure, axes, at, 0, names, fontsize=size)
+    return shown, at + fit(figure, shown, 0.3)
 
 
 def write_counts(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import accounts_of, left_to_a_person
 from analyzer.rendering.pictures import heat
@@ -16,7 +17,7 @@ from analyzer.rendering.pictures.audit.account_columns import (
     write_accounts,
     write_sum_head,
 )
-from analyzer.rendering.pictures.audit.control_rows import write_controls
+from analyzer.rendering.pictures.audit.control_rows import most_severe_first, write_controls
 from analyzer.rendering.pictures.audit.rows import BELOW, DASH, bottom_of, letters_for
 from analyzer.rendering.pictures.audit.shared import (
     SHOWN_ACCOUNTS,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     Counts = npt.NDArray[np.int64]
 
-_FAIL: Final = Look("failing findings (darker: more)", "9", heat.SOME)
+_FAIL: Final = Look("failing findings (darker: a larger share of what was judged)", "9", heat.SOME)
 _BOTH: Final = Look("failing, some not checked", "9?", heat.SOME)
 _UNSURE: Final = Look("some not checked", "?", UNSURE_AREA)
 _WAIVED: Final = Look("waived only", "(9)", "white", hatched=True)
@@ -66,10 +67,12 @@ class _Findings(NamedTuple):
 
 def draw(audit: Summary) -> Figure:
     """Draw how often each control fails in each account."""
-    accounts, every = _worst_first(audit)
+    order = most_severe_first(audit.checklist)
+    accounts, as_checked = _worst_first(audit)
+    every = as_checked.each(lambda counts: counts[order])
     heads = accounts[:SHOWN_ACCOUNTS]
     shown = every.each(lambda counts: counts[:, : len(heads)])
-    figure = start_figure(audit, _title(audit, accounts, every), _notes(audit, every))
+    figure = start_figure(audit, _title(audit, accounts, as_checked), _notes(audit, as_checked))
     if not any(counts.any() for counts in every):
         return show_nothing(figure, audit, "There is nothing to judge.")
 
@@ -78,7 +81,7 @@ def draw(audit: Summary) -> Figure:
     top = 1 - room_above(upright=upright)
     bottom = bottom_of(len(audit.checklist.checks), top, BELOW)
     figure.subplots_adjust(top=top, bottom=bottom)
-    begin = write_controls(figure, axes, audit.checklist) + 0.015
+    begin = write_controls(figure, axes, audit.checklist, order) + 0.015
     columns = lay_out_accounts(figure, axes, begin, len(heads), len(accounts))
     used = _draw_cells(figure, axes, shown, columns.each)
     write_accounts(figure, axes, audit, heads, columns.each, upright=upright)
@@ -113,7 +116,7 @@ def _draw_cells(figure: Figure, axes: Axes, findings: _Findings, columns: Column
 
 
 def _cells(findings: _Findings) -> Iterator[Cell]:
-    shade = heat.shades(int(findings.failing.max()))
+    shade = heat.share_shades()
     numbers = np.stack(findings)
     for row, column in np.ndindex(findings.failing.shape):
         failing, undecided, waived, passing = numbers[:, row, column].tolist()
@@ -126,7 +129,8 @@ def _cells(findings: _Findings) -> Iterator[Cell]:
         else:
             look = _PASS if passing else _NOTHING
             text = look.example
-        yield Cell(row, column, look, text, shade(failing) if failing else look.fill)
+        share = failing / max(failing + undecided + waived + passing, 1)
+        yield Cell(row, column, look, text, shade(share) if failing else look.fill)
 
 
 def _title(audit: Summary, names: list[str], findings: _Findings) -> str:
@@ -136,6 +140,8 @@ def _title(audit: Summary, names: list[str], findings: _Findings) -> str:
 
 def _notes(audit: Summary, findings: _Findings) -> list[str]:
     notes = []
+    if any(one.severity is Severity.CRITICAL for one in audit.checklist.checks):
+        notes.append("Bold: critical.")
     waived = int(findings.waived.sum())
     if waived:
         notes.append(f"Not counted: {counted(waived, 'waived finding')}.")
