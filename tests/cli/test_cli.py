@@ -70,7 +70,7 @@ def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int)
         (
             ["audit", "2026-10-31.csv", "--format", "exel"],
             "did you mean 'excel'?",
-            "choose from parquet, excel, charts, remediation",
+            "choose from parquet, html, excel, charts, remediation",
         ),
         (["audit", "2026-10-31.csv", "--tables", "users,finding"], "did you mean 'findings'?", "choose from findings"),
         (["audit", "2026-10-31.csv", "--account-id", "1234"], "--account-id: not an AWS account: '1234'", "12 digits"),
@@ -485,7 +485,7 @@ def test_equal_bytes_in_another_zone_locale_folder_and_hash_seed(tmp_path: Path)
         assert made[0][name] == made[1][name], name
     tables = ("findings", "credentials", "users", "issues", "tallies", "trend")
     assert {*(f"{name}.parquet" for name in tables), "manifest.json", "workbook.xlsx", "rendered.json"} < made[0].keys()
-    assert len(made[0]) == 14
+    assert len(made[0]) == 15
 
 
 def test_equal_bytes_whatever_the_order_of_arguments(tmp_path: Path) -> None:

@@ -48,9 +48,9 @@ def test_defaults_are_those_of_the_command() -> None:
         "credreport-history",
     ]
     assert [defaults[name]["formats"] for name in defaults] == [
-        ["parquet", "excel", "charts"],
-        ["parquet", "excel"],
-        ["parquet", "excel", "charts"],
+        ["parquet", "html", "excel", "charts"],
+        ["parquet", "html", "excel"],
+        ["parquet", "html", "excel", "charts"],
     ]
     assert {defaults[name]["workbook_rows"] for name in defaults} == {100_000}
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.rendering.page.columns import as_data
 
@@ -50,4 +49,13 @@ def with_tables(shown: dict[str, Any], tables: Sequence[PageTable], more: Mappin
 
 def link(table: str, **chosen: str | Sequence[str]) -> str:
     """Return where the rows of a table with these values are on the page; `-` stands for no value."""
-    return f"#{table}?{urlencode(chosen, doseq=True)}"
+    pairs = [(name, one) for name, some in chosen.items() for one in ([some] if isinstance(some, str) else some)]
+    return f"#{table}?{'&'.join(f'{name}={_encoded(value)}' for name, value in pairs)}"
+
+
+def _encoded(text: str) -> str:
+    """Return a text as the query of an address has it."""
+    return "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in text.encode())
+
+
+_PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
