@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     Counts = npt.NDArray[np.int64]
 
-_FAIL: Final = Look("failing findings (darker: a larger share of what was judged)", "9", heat.SOME)
+_FAIL: Final = Look("failing findings (darker: a larger share)", "9", heat.SOME)
 _BOTH: Final = Look("failing, some not checked", "9?", heat.SOME)
 _UNSURE: Final = Look("some not checked", "?", UNSURE_AREA)
 _WAIVED: Final = Look("waived only", "(9)", "white", hatched=True)
