@@ -165,8 +165,8 @@ def test_names_stand_beside_the_numbers(folder: Path) -> None:
     row = user("idle", access_key_1_active="true", access_key_1_last_rotated="2026-01-01T00:00:00Z")
     write(folder / "in/2026-10-31_111122223333.csv", csv_of(root(mfa_active="true"), row))
     done = audit(folder, "--format", "parquet,excel")
-    assert "  111122223333 (payments) idle access_key_1: never used" in done.stdout
-    assert "111122223333 (payments)  idle  in/" in run("show", "out", "--user", "idle", cwd=folder).stdout
+    assert "  111122223333 (payments, team-a) idle access_key_1: never used" in done.stdout
+    assert "111122223333 (payments, team-a)  idle  in/" in run("show", "out", "--user", "idle", cwd=folder).stdout
     facts = json.loads(audit(folder, "--format", "parquet,excel", "--json").stdout)
     assert {account: one["name"] for account, one in facts["by_account"].items()} == {
         "111122223333": "payments",

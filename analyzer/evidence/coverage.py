@@ -15,7 +15,7 @@ from analyzer.reading.columns import records
 from analyzer.reading.times import DAY, since_epoch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     import pandas as pd
@@ -142,6 +142,21 @@ def names_of(table: pa.Table) -> dict[str, str]:
     """Return the names of accounts by number, of those that have one."""
     rows = table.select(["account_id", "name"]).to_pylist()
     return {row["account_id"]: row["name"] for row in rows if row["account_id"] and row["name"]}
+
+
+def labels_of(table: pa.Table | None) -> dict[str, str]:
+    """Return names of accounts with their owners, `payments, team-a`, by number, as far as the list has any."""
+    rows = [] if table is None else table.select(["account_id", "name", "owner"]).to_pylist()
+    labels = {row["account_id"]: ", ".join(filter(None, (row["name"], row["owner"]))) for row in rows}
+    return {account: label for account, label in labels.items() if account and label}
+
+
+def about_accounts(table: pa.Table | None) -> Callable[[str], dict[str, str | None]]:
+    """Return what gives the name and the owner of an account as plain data; nothing where there is no list."""
+    if table is None:
+        return lambda _: {}
+    rows = {row.pop("account_id"): row for row in table.select(["account_id", "name", "owner"]).to_pylist()}
+    return lambda account: rows.get(account, {"name": None, "owner": None})
 
 
 def spoken(row: Mapping[str, Any]) -> str:

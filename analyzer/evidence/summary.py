@@ -13,7 +13,7 @@ import pandas as pd
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Met, Outcome, Reason, Status
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT, Findings, counted_by
-from analyzer.evidence.coverage import coverage_facts, missing_accounts, missing_in_words, names_of
+from analyzer.evidence.coverage import about_accounts, coverage_facts, missing_accounts, missing_in_words, names_of
 from analyzer.evidence.keys import keys_of
 from analyzer.evidence.plain import iso, plain_rows
 from analyzer.evidence.requirements import ByAccount, by_requirement
@@ -426,11 +426,11 @@ class Summary(WithIssues):
 
     @property
     def _account_facts(self) -> dict[str, Any]:
-        """The counts of each account, and what fails there; its name, where a list of accounts was given."""
-        failing = self._failing_controls()
+        """The counts of each account, and what fails there; name and owner, where a list of accounts was given."""
+        failing, about = self._failing_controls(), about_accounts(self.coverage)
         return {
             str(account): {
-                **({} if self.coverage is None else {"name": self.account_names.get(str(account))}),
+                **about(str(account)),
                 **counts,
                 "failing": failing[str(account)],
             }

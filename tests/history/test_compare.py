@@ -256,7 +256,7 @@ def test_a_set_that_is_opened_again_is_the_same_and_gives_the_same_bytes(tmp_pat
     assert (tmp_path / "again/workbook.xlsx").read_bytes() == (tmp_path / "out/workbook.xlsx").read_bytes()
     assert pipeline.verify(tmp_path / "out", [str(SAMPLES)]).holds
     assert run.files == [
-        *("events.parquet", "issues.parquet", "manifest.json", "workbook.xlsx", "rendered.json"),
+        *("events.parquet", "issues.parquet", "manifest.json", "report.html", "workbook.xlsx", "rendered.json"),
     ]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(run.files)
 

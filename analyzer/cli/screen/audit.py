@@ -33,6 +33,7 @@ from analyzer.evidence.answer import (
     scope,
     unknown_age,
 )
+from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.schema import to_pandas
@@ -273,7 +274,7 @@ def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool
 def _frame(audit: Summary, rows: pa.Table) -> pd.DataFrame:
     """Return findings with the names of their accounts."""
     found = to_pandas(rows)
-    return found.assign(account_name=found["account_id"].astype("object").map(audit.account_names))
+    return found.assign(account_name=found["account_id"].astype("object").map(labels_of(audit.coverage)))
 
 
 def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None:

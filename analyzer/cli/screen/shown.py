@@ -13,6 +13,7 @@ from analyzer.cli.screen.common import STYLES, open_console, print_line, time_in
 from analyzer.cli.screen.findings import named_account
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import printable
+from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.schema import to_pandas
 from analyzer.reading.columns import records
 
@@ -38,7 +39,7 @@ _GAP: Final = "  "
 def show_shown(found: Shown) -> None:
     """Print the findings that were asked for, and how many there are."""
     console = open_console()
-    names = found.evidence.summary.account_names if "coverage" in found.evidence.files else {}
+    names = labels_of(found.evidence.table("coverage") if "coverage" in found.evidence.files else None)
     rows = [_cells(row, names) for row in records(to_pandas(found.worst))]
     print_line(console, _headline(found, len(rows)), "bold")
     if not rows:
