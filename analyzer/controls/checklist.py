@@ -118,6 +118,11 @@ class Checklist:
         """Positions of the other checks: see `summed`."""
         return tuple(number for number in range(len(self.checks)) if number not in self.summed)
 
+    @property
+    def most_severe_first(self) -> list[int]:
+        """Positions of the checks, those of the most severe controls first; else in their order."""
+        return sorted(range(len(self.checks)), key=lambda at: (self.checks[at].severity.code, at))
+
     def counting(self, fail_on: Severity) -> list[int]:
         """Return the positions of the checks that are as severe as `fail_on`, or more; none that is `repeated`."""
         severe = [number for number, one in enumerate(self.checks) if one.severity.code <= fail_on.code]

@@ -160,6 +160,17 @@ def something_open(summary: Summary) -> str:
     return f"{controls} {in_words(who)} in {where} {has} something open{only}{times}{_waived_findings(summary)}."
 
 
+def to_do_first(summary: Summary, most: int) -> dict[int, int]:
+    """Return how much fails and is not waived of the checks to look at first, by position.
+
+    They are the most severe ones that fail, at most so many, those that fail most often first.
+    """
+    checks, summed = summary.checklist.checks, summary.checklist.summed
+    fails = {at: summary.open_by_check[at][Status.FAIL] for at in summed if summary.open_by_check[at][Status.FAIL]}
+    order = sorted(fails, key=lambda at: (checks[at].severity.code, -fails[at]))
+    return {at: fails[at] for at in order[:most]}
+
+
 def exit_reason(
     summary: Summary, *, fail_on: Severity = Severity.LOW, strict: bool = False, exit_zero: bool = False
 ) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from analyzer.controls.vocabulary import Met, Status, counted
-from analyzer.evidence.answer import exit_reason, headline, incomplete, scope, unknown_age
+from analyzer.evidence.answer import exit_reason, headline, incomplete, scope, to_do_first, unknown_age
 from analyzer.evidence.coverage import expected, missing
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.plain import iso
@@ -165,17 +165,15 @@ def _figure(value: int | str, label: str, href: str) -> dict[str, Any]:
 def _first(summary: Summary) -> list[dict[str, str]]:
     """Return the most severe controls that fail, and what to do about them."""
     checks = summary.checklist.checks
-    fails = {at: summary.open_by_check[at][Status.FAIL] for at in summary.checklist.summed}
-    worst = sorted((at for at in fails if fails[at]), key=lambda at: (checks[at].severity.code, -fails[at]))
     return [
         {
             "control": checks[at].control.id,
             "severity": checks[at].severity.value,
-            "fails": counted(fails[at], "failure"),
+            "fails": counted(fails, "failure"),
             "remediation": checks[at].control.remediation,
             "href": link("findings", control=checks[at].control.id, status="fail", waiver="-"),
         }
-        for at in worst[:_MOST_FIRST]
+        for at, fails in to_do_first(summary, _MOST_FIRST).items()
     ]
 
 
@@ -198,7 +196,7 @@ def _grid(summary: Summary) -> dict[str, Any]:
             "note": f"A cell says what a requirement comes to in an account.{more}",
             "rows": [_requirement_row(one, summary, accounts) for one in summary.requirements],
         }
-    order = _by_severity(summary)
+    order = summary.checklist.most_severe_first
     return same | {
         "title": "Controls by account",
         "what": "control",
@@ -206,12 +204,6 @@ def _grid(summary: Summary) -> dict[str, Any]:
         "note": f"How often a control fails in an account; ? is not checked, a dash is nothing to judge.{more}",
         "rows": [_control_row(at, summary, accounts) for at in order],
     }
-
-
-def _by_severity(summary: Summary) -> list[int]:
-    """Return the positions of the checks, the most severe first."""
-    checks = summary.checklist.checks
-    return sorted(range(len(checks)), key=lambda at: (checks[at].severity.code, at))
 
 
 def _control_row(at: int, summary: Summary, accounts: Sequence[str]) -> dict[str, Any]:
@@ -278,7 +270,7 @@ def _bars(summary: Summary) -> dict[str, Any] | None:
     """Return for each control a bar with the shares of what it judged, the most severe controls first."""
     rows: list[dict[str, Any]] = []
     used = set()
-    for at in _by_severity(summary):
+    for at in summary.checklist.most_severe_first:
         one, counts = summary.checklist.checks[at], summary.by_control[at]
         if not counts["judged"]:
             continue

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, MET_IN_WORDS, Met, Outcome, Status
+from analyzer.evidence.answer import to_do_first
 from analyzer.evidence.tally import Tally, counts_of
 from analyzer.reading.layout import Kind
 from analyzer.rendering.marks import SHEET as EXCEPTIONS
@@ -224,11 +225,14 @@ def chart(page: Page, summary: Summary, first: int) -> None:
 def what_to_do_first(page: Page, summary: Summary, shown: Shown) -> None:
     """Write the most severe controls that fail, and what to do about them."""
     checks = summary.checklist.checks
-    fails = {at: summary.open_by_check[at][Status.FAIL] for at in summary.checklist.summed}
-    worst = sorted((at for at in fails if fails[at]), key=lambda at: (checks[at].severity.code, -fails[at]))
     rows: list[list[Value]] = [
-        [shown.link(at, one.control.id), one.severity.value, fails[at], Merged(one.control.remediation, page.last - 3)]
-        for at, one in ((at, checks[at]) for at in worst[:_MOST_FIRST])
+        [
+            shown.link(at, checks[at].control.id),
+            checks[at].severity.value,
+            fails,
+            Merged(checks[at].control.remediation, page.last - 3),
+        ]
+        for at, fails in to_do_first(summary, _MOST_FIRST).items()
     ]
     if rows:
         header = ["control", "severity", "open failures", "remediation", *[""] * (page.last - 3)]

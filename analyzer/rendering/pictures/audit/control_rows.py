@@ -51,11 +51,6 @@ def write_controls(figure: Figure, axes: Axes, checklist: Checklist, order: Sequ
     return max(end, names[0].get_position()[0] + fit(figure, names, 0.3))
 
 
-def most_severe_first(checklist: Checklist) -> list[int]:
-    """Return the positions of checks, those of the most severe controls first."""
-    return sorted(range(len(checklist.checks)), key=lambda at: (checklist.checks[at].severity.code, at))
-
-
 def _names(checklist: Checklist) -> list[str]:
     """Return the controls' names; with the limit where one stands there twice."""
     ids = [one.control.id for one in checklist.checks]

@@ -17,7 +17,7 @@ from analyzer.rendering.pictures.audit.account_columns import (
     write_accounts,
     write_sum_head,
 )
-from analyzer.rendering.pictures.audit.control_rows import most_severe_first, write_controls
+from analyzer.rendering.pictures.audit.control_rows import write_controls
 from analyzer.rendering.pictures.audit.rows import BELOW, DASH, bottom_of, letters_for
 from analyzer.rendering.pictures.audit.shared import (
     SHOWN_ACCOUNTS,
@@ -67,7 +67,7 @@ class _Findings(NamedTuple):
 
 def draw(audit: Summary) -> Figure:
     """Draw how often each control fails in each account."""
-    order = most_severe_first(audit.checklist)
+    order = audit.checklist.most_severe_first
     accounts, as_checked = _worst_first(audit)
     every = as_checked.each(lambda counts: counts[order])
     heads = accounts[:SHOWN_ACCOUNTS]

@@ -11,7 +11,6 @@ from matplotlib.patches import Rectangle
 
 from analyzer.evidence.settings import Settings
 from analyzer.rendering.pictures import canvas
-from analyzer.rendering.pictures.audit.control_rows import most_severe_first
 from tests.audits import AS_OF, ODD
 from tests.rendering.pictures.figures import (
     DASH,
@@ -56,7 +55,7 @@ def test_the_numbers_of_the_matrix_are_the_counts(planned: Callable[..., Audit],
     texts_at = cells_of(figure)
     heads = [texts_at.pop((place, -0.65)).get_text().replace("\n", "") for place in range(len(shown))]
     assert heads == shown
-    checks = most_severe_first(result.checklist)
+    checks = result.checklist.most_severe_first
     severities = [result.checklist.checks[at].severity.code for at in checks]
     assert severities == sorted(severities)
     for row, check in enumerate(checks):
@@ -82,7 +81,7 @@ def test_cells_are_told_apart_and_their_numbers_stand_out(planned: Callable[...,
     for many in (0, 700):
         result = planned("policy and all", ODD, many)
         figure, found = drawn(result, "matrix"), by_account_and_control(result)
-        checks, heads = most_severe_first(result.checklist), cells_of(figure)
+        checks, heads = result.checklist.most_severe_first, cells_of(figure)
         heat: dict[float, float] = {}
         patches = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
         filled = {(round(patch.get_x() + 0.47), round(patch.get_y() + 0.44)): patch for patch in patches}
