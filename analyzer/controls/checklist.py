@@ -118,6 +118,10 @@ class Checklist:
         """Positions of the other checks: see `summed`."""
         return tuple(number for number in range(len(self.checks)) if number not in self.summed)
 
+    def has_several_of(self, one: Check) -> bool:
+        """Whether the control of a check is judged by other checks as well."""
+        return sum(other.control is one.control for other in self.checks) > 1
+
     @property
     def most_severe_first(self) -> list[int]:
         """Positions of the checks, those of the most severe controls first; else in their order."""

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analyzer.controls.vocabulary import Reason, Status
+from analyzer.reading.columns import has_text
 from analyzer.reading.times import DAY
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
+    import pyarrow as pa
 
     from analyzer.controls.checklist import Checklist
 
@@ -28,6 +31,13 @@ def check_of(rows: pd.DataFrame, checklist: Checklist) -> npt.NDArray[np.int64]:
             number = requirement.categories.get_loc(one.requirement) if has_number else -1
             place[control.categories.get_loc(one.control.id), number] = position
     return place[control.codes.to_numpy(), requirement.codes.to_numpy()]
+
+
+def is_open(findings: pa.Table) -> Flags:
+    """Return what fails or could not be decided, and is neither waived nor left to a person."""
+    found: Flags = has_text(findings["status"], (Status.FAIL, Status.NOT_CHECKED))
+    found &= findings["waiver"].is_null().to_numpy()
+    return found & ~has_text(findings["reason"], (Reason.MANUAL,))
 
 
 def comes_due_once(check: Whole, as_of: Whole, fails_at: Whole, checklist: Checklist) -> Flags:

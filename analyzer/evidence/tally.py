@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import Reason, Status
-from analyzer.evidence.checks import comes_due_once
+from analyzer.evidence.checks import comes_due_once, is_open
 from analyzer.evidence.schema import TALLIES
 from analyzer.evidence.worst import positions_of
 from analyzer.judging.staleness import EXACT
@@ -254,10 +254,8 @@ def _of_users(users: pd.DataFrame) -> Columns:
 
 def _of_open(findings: pa.Table) -> Columns:
     """Return how many users, roots and accounts have something open."""
-    status, reason = findings["status"], findings["reason"]
-    is_open = has_text(status, (Status.FAIL, Status.NOT_CHECKED)) & ~has_text(reason, (Reason.MANUAL,))
-    mine = pa.array(is_open & np.asarray(findings["waiver"].is_null()))
-    rows = findings.select(["account_id", "source", "line", "user", "status", "severity"]).filter(mine)
+    columns = ["account_id", "source", "line", "user", "status", "severity"]
+    rows = findings.select(columns).filter(pa.array(is_open(findings)))
     # A finding on an account as a whole has no line, and stands among those of a row.
     of_account = rows["line"].is_null()
     order = pc.sort_indices(of_account.combine_chunks().cast(pa.int8()))

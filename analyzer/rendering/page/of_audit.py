@@ -11,14 +11,16 @@ from analyzer.controls.vocabulary import Met, Status, counted
 from analyzer.evidence.answer import exit_reason, headline, incomplete, scope, to_do_first, unknown_age
 from analyzer.evidence.coverage import expected, missing
 from analyzer.evidence.due import due_by_check, due_in_words
+from analyzer.evidence.named import Named
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, gravest_first, worst_rows
 from analyzer.rendering.page.content import PageTable, link, with_tables
-from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, named, users_for_page
+from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from analyzer.controls.checklist import Check
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.requirements import ByAccount
     from analyzer.evidence.summary import Summary
@@ -44,7 +46,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
     """Return what the page of an audit shows."""
     summary = evidence.summary
     findings = worst_rows(evidence, summary.checklist, MOST_ROWS)
-    users, row_of = users_for_page(evidence, findings, summary.checklist.controls, MOST_ROWS)
+    users, row_of = users_for_page(evidence, findings, MOST_ROWS)
     findings = findings_with_rows(findings, row_of)
     shown: dict[str, Any] = {
         "title": "Credential report audit",
@@ -65,11 +67,11 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         {"id": "method", "title": "Method"},
     ]
     controls = {one.control.id: _control(one) for one in summary.checklist.checks}
-    tables = [*_tables(evidence, findings, users)]
-    return with_tables(shown, tables, {"controls": json.dumps(controls, ensure_ascii=False)})
+    more = {"controls": json.dumps(controls, ensure_ascii=False)}
+    return with_tables(shown, _tables(evidence, findings, users), more)
 
 
-def _control(one: Any) -> dict[str, str]:  # noqa: ANN401 - a check
+def _control(one: Check) -> dict[str, str]:
     return {
         "title": one.title,
         "fails_when": one.say(one.control.fails_when),
@@ -134,7 +136,8 @@ def _lines(summary: Summary, due_within: int) -> list[str]:
 
 def figures(summary: Summary) -> list[dict[str, Any]]:
     """Return the numbers at the top of the page, each with the link to its rows."""
-    found = [_figure(_received(summary).partition(" ")[0], _received(summary).partition(" ")[2], "#accounts?")]
+    number, _, what = _received(summary).partition(" ")
+    found = [_figure(number, what, "#accounts?")]
     if summary.unused is not None and summary.checklist.unused is not None:
         control = summary.checklist.unused.control.id
         href = link("findings", control=control, status="fail", **_number_of(summary, summary.checklist.unused))
@@ -151,10 +154,9 @@ def figures(summary: Summary) -> list[dict[str, Any]]:
     return found
 
 
-def _number_of(summary: Summary, one: Any) -> dict[str, str]:  # noqa: ANN401 - a check
+def _number_of(summary: Summary, one: Check) -> dict[str, str]:
     """Return what tells a check from others of its control, where there are some."""
-    several = sum(other.control is one.control for other in summary.checklist.checks) > 1
-    return {"requirement": one.requirement or "-"} if several else {}
+    return {"requirement": one.requirement or "-"} if summary.checklist.has_several_of(one) else {}
 
 
 def _figure(value: int | str, label: str, href: str) -> dict[str, Any]:
@@ -305,12 +307,13 @@ def _bars(summary: Summary) -> dict[str, Any] | None:
 
 def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[PageTable]:
     summary = evidence.summary
+    named = Named(summary)
     issues = first_rows(evidence, "issues", _MOST_ISSUES, gravest_first())
     return [
         PageTable(
             "findings",
             "Findings",
-            named(findings, summary),
+            named.beside(findings),
             _FINDINGS,
             _FINDING_FILTERS,
             LABELS,
@@ -320,7 +323,7 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
         PageTable(
             "users",
             "Users",
-            named(users, summary),
+            named.beside(users),
             _USERS,
             ("account_id", "account_owner", "severity", "is_root"),
             {**LABELS, **CELLS},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from analyzer.rendering import registry
@@ -41,13 +42,8 @@ def content_of_tracking(evidence: EvidenceSet) -> Content:
 
 
 def _table(evidence: EvidenceSet, name: str) -> PageTable:
-    batches, left, every = [], _MOST_ROWS, evidence.rows(name)
-    for batch in evidence.batches(name):
-        batches.append(batch.slice(0, left))
-        left -= len(batches[-1])
-        if left <= 0:
-            break
-    rows = pa.concat_tables(batches).unify_dictionaries()
+    every = evidence.rows(name)
+    rows = evidence.rows_at(name, np.arange(min(every, _MOST_ROWS)))
     note = f"{every - len(rows):,} further rows are in {name}.parquet beside this page." if every > len(rows) else ""
     filters = [one for one in _FILTERS if one in rows.column_names and pa.types.is_dictionary(rows[one].type)]
     title = name.replace("_", " ").capitalize()

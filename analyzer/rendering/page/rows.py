@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
-from analyzer.controls.vocabulary import Reason, Status
+from analyzer.controls.vocabulary import Reason
+from analyzer.evidence.checks import is_open
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import Rank, first_rows
 from analyzer.reading.columns import TIME, codes_and_texts, has_text
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from analyzer.evidence.summary import Summary
-    from analyzer.evidence.tables import Tables
+    from analyzer.evidence.opened import EvidenceSet
 
     Whole = npt.NDArray[np.int64]
 
@@ -50,37 +50,30 @@ _STATES: Final[Mapping[str, str]] = {
 }
 
 
-def users_for_page(tables: Tables, findings: pa.Table, controls: Sequence[str], most: int) -> tuple[pa.Table, Whole]:
+def users_for_page(evidence: EvidenceSet, findings: pa.Table, most: int) -> tuple[pa.Table, Whole]:
     """Return the users that a page shows, those with something open first, and each finding's row among them.
 
-    A user's row has what is open there, by the `findings` given: how much, of which controls (in the order of
-    `controls`), and the worst severity.
+    A user's row has what is open there, by the `findings` given: how much, of which controls (in the order of the
+    checklist), and the worst severity.
     A finding about an account as a whole has the row -1, and so has one whose user's row has no room.
     """
-    sources = _sources(tables)
-    open_ones = _is_open(findings)
+    summary = evidence.summary
+    sources = pa.array(summary.inputs["name"], TEXT)
+    open_ones = is_open(findings)
     of_finding = _keys(findings, sources)
     has_open = np.unique(of_finding[open_ones])
 
     def rank(batch: pa.Table) -> Whole:
         return (~np.isin(_keys(batch, sources), has_open)).astype(np.int64)
 
-    users = first_rows(tables, "users", most, Rank(("source", "line"), rank))
+    users = first_rows(evidence, "users", most, Rank(("source", "line"), rank))
     keys = _keys(users, sources)
     order = np.argsort(keys, kind="stable")
     place = np.searchsorted(keys[order], of_finding)
     place = np.minimum(place, max(len(keys) - 1, 0))
     found = (keys[order][place] == of_finding) if len(keys) else np.zeros(len(of_finding), bool)
     row_of = np.where(found & (of_finding >= 0), order[place] if len(keys) else -1, -1)
-    return _with_open(users, findings, controls, row_of, open_ones), row_of
-
-
-def _sources(tables: Tables) -> pa.Array:
-    """Return the distinct sources of users."""
-    names = [pc.unique(batch["source"].cast(TEXT)) for batch in tables.batches("users", ["source"])]
-    return pc.unique(
-        pa.concat_arrays([one.combine_chunks() if isinstance(one, pa.ChunkedArray) else one for one in names])
-    )
+    return _with_open(users, findings, summary.checklist.controls, row_of, open_ones), row_of
 
 
 def _keys(rows: pa.Table, sources: pa.Array) -> Whole:
@@ -90,13 +83,6 @@ def _keys(rows: pa.Table, sources: pa.Array) -> Whole:
     source = np.append(at, -1)[codes].astype(np.int64)
     line = pc.fill_null(rows["line"].cast(pa.int64()), -1).to_numpy()
     return np.where((source >= 0) & (line >= 0), source * (1 << 33) + line, -1)
-
-
-def _is_open(findings: pa.Table) -> npt.NDArray[np.bool_]:
-    """Return what fails or could not be decided, and is neither waived nor left to a person."""
-    found: npt.NDArray[np.bool_] = has_text(findings["status"], (Status.FAIL, Status.NOT_CHECKED))
-    found &= findings["waiver"].is_null().to_numpy()
-    return found & ~has_text(findings["reason"], (Reason.MANUAL,))
 
 
 def _with_open(
@@ -145,16 +131,3 @@ def findings_with_rows(findings: pa.Table, row_of: Whole) -> pa.Table:
     by_hand = has_text(findings["reason"], (Reason.MANUAL,)) & findings["waiver"].is_null().to_numpy()
     findings = findings.append_column("by_hand", pc.if_else(pa.array(by_hand), "yes", "no"))
     return findings.append_column("row", pa.array(row_of, mask=row_of < 0))
-
-
-def named(table: pa.Table, summary: Summary) -> pa.Table:
-    """Return a table with names and owners of accounts beside their numbers, where the list of accounts has some."""
-    if summary.coverage is None:
-        return table
-    numbers = summary.coverage["account_id"].cast(TEXT).combine_chunks()
-    row = pc.index_in(table["account_id"].cast(TEXT), numbers)
-    for column, name in (("account_name", "name"), ("account_owner", "owner")):
-        texts = summary.coverage[name].cast(TEXT).combine_chunks()
-        if texts.null_count < len(texts):
-            table = table.append_column(column, pc.take(texts, row))
-    return table

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from xlsxwriter.worksheet import Worksheet
 
+    from analyzer.evidence.named import Named
     from analyzer.evidence.summary import Summary
     from analyzer.rendering.workbook.engine import Book
-    from analyzer.rendering.workbook.named import Named
 
 SHEET: Final = "Accounts"
 _TOP: Final = 4

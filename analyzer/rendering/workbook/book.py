@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from analyzer.evidence.named import Named
 from analyzer.evidence.part import parts_by_owner
 from analyzer.rendering import registry
 from analyzer.rendering.marks import SHEET, WITHOUT_ROW, WORKBOOK
@@ -14,7 +15,6 @@ from analyzer.rendering.workbook.engine import ROW_LIMIT, Look, Rows, TableSheet
 from analyzer.rendering.workbook.exceptions import exceptions, marks_without_row, sign_off
 from analyzer.rendering.workbook.measuring import height
 from analyzer.rendering.workbook.method import method
-from analyzer.rendering.workbook.named import Named
 from analyzer.rendering.workbook.provenance import provenance
 from analyzer.rendering.workbook.summary import TITLE, summary_sheet
 from analyzer.rendering.workbook.totals import Shown

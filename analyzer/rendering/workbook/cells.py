@@ -23,9 +23,8 @@ _TEXT_LIMIT: Final = 32_767
 _CUT: Final = " … [cut: longer than a cell can hold]"
 _EVALUATED: Final = r"^[=+\-@\t\r]"
 """First characters that make a spreadsheet take an edited text for a formula (OWASP, CSV injection)."""
-_DAYS_BEFORE_1970: Final = 25_569
+DAYS_BEFORE_1970: Final = 25_569
 """From Excel's day 0 to 1970."""
-_SECONDS_BEFORE_1970: Final = _DAYS_BEFORE_1970 * 86_400
 _FIRST_DAY: Final = 61
 """1900-03-01: before it Excel counts a day that never was."""
 _LAST_DAY: Final = 2_958_465
@@ -63,24 +62,24 @@ def cells(
     """Return the cells of a column, with the formulas of those that have one; `has_dates`: texts that are dates too."""
     found = _cells(column, styles, use)
     if has_dates:
-        days = _days_of(column)
+        days = _days_in(column)
         style = styles.by_hand_date if use is Use.BY_HAND else styles.date
         found = Cells(days.cast(pa.string()), style, is_number=True, instead=found)
     return found if formulas is None else replace(found, formulas=formulas)
 
 
-def _days_of(texts: pa.Array) -> pa.Array:
+def _days_in(texts: pa.Array) -> pa.Array:
     """Return texts that are dates (ISO) as the days that spreadsheets count; null for others."""
     is_date = pc.fill_null(pc.match_substring_regex(texts, r"^\d{4}-\d{2}-\d{2}$"), fill_value=False)
     times = pc.strptime(pc.if_else(is_date, texts, None), "%Y-%m-%d", "s", error_is_null=True)
-    days = pc.add(pc.divide(times.cast(pa.int64()), 86_400), _DAYS_BEFORE_1970)
+    days = pc.add(pc.divide(times.cast(pa.int64()), 86_400), DAYS_BEFORE_1970)
     return pc.if_else(pc.and_(pc.greater_equal(days, _FIRST_DAY), pc.less_equal(days, _LAST_DAY)), days, None)
 
 
 def _cells(column: pa.Array, styles: StyleNumbers, use: Use) -> Cells:
     kind = column.type
     if pa.types.is_date(kind):
-        days = pc.add(column.cast(pa.int32()), _DAYS_BEFORE_1970)
+        days = pc.add(column.cast(pa.int32()), DAYS_BEFORE_1970)
         return Cells(days.cast(pa.string()), styles.date, is_number=True)
     if pa.types.is_timestamp(kind):
         return _times(column, styles)
@@ -102,6 +101,11 @@ def _cells(column: pa.Array, styles: StyleNumbers, use: Use) -> Cells:
     return Cells(texts, plain, others=_true(evaluated), other=guarded)
 
 
+def days_of(seconds: npt.NDArray[np.int64] | np.int64) -> npt.NDArray[np.float64] | np.float64:
+    """Return whole seconds since 1970 as the days that spreadsheets count."""
+    return (seconds + DAYS_BEFORE_1970 * 86_400) / 86_400
+
+
 def _times(column: pa.Array, styles: StyleNumbers) -> Cells:
     """Return times as Excel's day numbers, cut to the second: the last microsecond of a day must stay that day.
 
@@ -109,7 +113,7 @@ def _times(column: pa.Array, styles: StyleNumbers) -> Cells:
     """
     micros = np.asarray(pc.fill_null(column.cast(pa.int64()), 0))
     seconds = np.floor_divide(micros, 1_000_000)
-    days = (seconds + _SECONDS_BEFORE_1970) / 86_400
+    days = days_of(seconds)
     known = np.asarray(column.is_valid())
     held = (days >= _FIRST_DAY) & (days < _LAST_DAY + 1)
     instead = None

@@ -18,11 +18,11 @@ from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
 from analyzer.rendering.workbook.tables import Cut
 
 if TYPE_CHECKING:
+    from analyzer.evidence.named import Named
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.tables import Tables
     from analyzer.rendering.marks import Marks
     from analyzer.rendering.workbook.engine import Book
-    from analyzer.rendering.workbook.named import Named
 
 _WIDTHS: Final = dict(zip((*KEY, FOUND, *BY_HAND), (13, 19, 11, 20, 26, 15, 15, 10, 5), strict=True))
 """In characters; together as wide as a page of A4 across, at its own size."""

@@ -24,6 +24,7 @@ from analyzer.judging.staleness import TOLERANCE
 from analyzer.reading.columns import NO_TIME, has_text, micros_of
 from analyzer.reading.layout import State
 from analyzer.reading.times import DAY, since_epoch
+from analyzer.rendering.workbook.cells import DAYS_BEFORE_1970, days_of
 from analyzer.rendering.workbook.rows import letters
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ INSTANT: Final = (
 )
 """The formula in it: a date without a time stands for the end of that day."""
 _SECOND: Final = 1_000_000
-_BEFORE_1970: Final = 25_569
-_KNOWN: Final = (-_BEFORE_1970 * DAY + 32_768 * DAY, -_BEFORE_1970 * DAY + 65_536 * DAY)
+_KNOWN: Final = (-DAYS_BEFORE_1970 * DAY + 32_768 * DAY, -DAYS_BEFORE_1970 * DAY + 65_536 * DAY)
 """1989-09-18 to 2079-06-05: within these, fractions of days are all rounded alike, and differences of whole days are
 exact."""
 _ROUNDING: Final = "0.000001"
@@ -97,11 +97,11 @@ def reference(as_of: datetime | None) -> tuple[float | None, float | None]:
         return None, None
     micros = since_epoch(as_of)
     if micros % DAY == DAY - 1:
-        day = micros // DAY + _BEFORE_1970
+        day = micros // DAY + DAYS_BEFORE_1970
         return float(day), day + 86_399 / 86_400
     if micros % _SECOND or micros % DAY == 0:
         return None, None
-    days = (micros // _SECOND + _BEFORE_1970 * 86_400) / 86_400
+    days = float(days_of(np.int64(micros // _SECOND)))
     return days, days
 
 
@@ -294,7 +294,7 @@ def serial(instants: pa.Array) -> pa.Array:
     micros = micros_of(instants)
     known = micros != NO_TIME
     seconds = np.where(known, micros, 0) // _SECOND
-    return pa.array((seconds + _BEFORE_1970 * 86_400) / 86_400, mask=~known).cast(pa.string())
+    return pa.array(days_of(seconds), mask=~known).cast(pa.string())
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

@@ -38,7 +38,6 @@ class Styles:
         number = {"align": "right", "indent": 1, **top}
         self.number = add({"num_format": "#,##0", **number})
         self.plain_number = add({"num_format": "0", **number})
-        self.wrapped_header = add({**header, "text_wrap": True})
         self.upright = add({**header, "rotation": 90, "valign": "bottom"})
         self.time = add({"num_format": _TIME_FORMAT, "align": "left", **top})
         small = {"font_size": 9}

@@ -18,9 +18,9 @@ from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
 from analyzer.rendering.workbook.page import Page
 
 if TYPE_CHECKING:
+    from analyzer.evidence.named import Named
     from analyzer.evidence.summary import Summary
     from analyzer.rendering.workbook.engine import Book
-    from analyzer.rendering.workbook.named import Named
     from analyzer.rendering.workbook.page import Value
     from analyzer.rendering.workbook.totals import Shown
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer.controls.vocabulary import Met, Status
+from analyzer.controls.vocabulary import JUDGED_KINDS, Met, Status
 from analyzer.evidence.coverage import Coverage
 from analyzer.evidence.people import needs_a_look_first
 from analyzer.evidence.requirements import requirements_table
@@ -28,11 +28,11 @@ from analyzer.rendering.workbook import live
 from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
 
 if TYPE_CHECKING:
+    from analyzer.evidence.named import Named
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.tables import Tables
     from analyzer.evidence.worst import Rank
     from analyzer.rendering.workbook.engine import Book
-    from analyzer.rendering.workbook.named import Named
 
 READING_ORDER: Final = (
     *("control", "requirement", "severity", "status", "waiver", "account_id", "user", "arn", "credential", "basis"),
@@ -147,7 +147,7 @@ def population(book: Book, summary: Summary, tables: Tables, most: int, named: N
         return _subjects(book, name, summary, tables, most, named)
     position = checklist.checks.index(checklist.unused)
     judged = Choice(("outcome",), lambda batch: has_text(batch["outcome"], _JUDGED))
-    count = sum(int(judged.of(batch).sum()) for batch in tables.batches("credentials", judged.needs))
+    count = sum(summary.count(kind, one) for kind in JUDGED_KINDS for one in _JUDGED)
     cut = Cut("credentials", count, most)
     rows = first_rows(tables, "credentials", most, open_credentials_first(), where=judged, columns=_STORED)
     rows = live.with_basis(rows, checklist.unused, summary.settings.as_of).select([*CREDENTIALS_READ, live.LIVE])

@@ -178,7 +178,7 @@ def _count_of(at: int, name: str, summary: Summary, shown: Shown) -> Value:
     """
     one, counts = summary.checklist.checks[at], summary.by_control[at]
     of = {"control": one.control.id}
-    if sum(other.control is one.control for other in summary.checklist.checks) > 1:
+    if summary.checklist.has_several_of(one):
         of["requirement"] = str(one.requirement)
     left_to_a_person = shown.count(
         counts["manual"], "Findings", **of, status=Status.NOT_CHECKED.value, reason="manual", waiver=""

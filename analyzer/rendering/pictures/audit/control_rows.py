@@ -53,10 +53,11 @@ def write_controls(figure: Figure, axes: Axes, checklist: Checklist, order: Sequ
 
 def _names(checklist: Checklist) -> list[str]:
     """Return the controls' names; with the limit where one stands there twice."""
-    ids = [one.control.id for one in checklist.checks]
     return [
-        f"{name} ({counted(one.limit_days, 'day')})" if ids.count(name) > 1 and one.limit_days is not None else name
-        for name, one in zip(ids, checklist.checks, strict=True)
+        f"{one.control.id} ({counted(one.limit_days, 'day')})"
+        if checklist.has_several_of(one) and one.limit_days is not None
+        else one.control.id
+        for one in checklist.checks
     ]
 
 
