@@ -87,9 +87,9 @@ KeyFile = Annotated[
     typer.Option(
         "--pseudonyms",
         metavar="KEYFILE",
-        help="Replace users, ARNs, accounts, file names and all texts that may hold a name by pseudonyms, made with the "
-        "key in this file. A missing file is created with a new key. The same key gives the same pseudonyms in every "
-        "run.",
+        help="Replace users, ARNs, accounts, file names and all texts that may hold a name by pseudonyms, made with "
+        "the key in this file. A missing file is created with a new key. The same key gives the same pseudonyms in "
+        "every run.",
         show_default=False,
     ),
 ]
