@@ -1,10 +1,12 @@
-"""The terminal, JSON, the workbook and the Parquet tables give the same numbers: each is read back."""
+"""The terminal, JSON, the page, the PDF, the workbook and the Parquet tables give the same numbers: each is read."""
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
@@ -13,10 +15,13 @@ from pyarrow import parquet
 
 from analyzer.rendering.workbook.page import NOTHING
 from tests.cli.running import run
+from tests.rendering.pdf.reading import text_of
 from tests.reports import csv_of, key, password, root, user, write
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pandas as pd
 
 EVERY = "2020-01-01T00:00:00Z"
 
@@ -71,12 +76,6 @@ def monthly(folder: Path) -> None:
     write(folder / "accounts.csv", "account,name,owner\n111122223333,a,team-a\n444455556666,b,team-b\n")
 
 
-@pytest.fixture(params=[all_passing, fleet, monthly], ids=lambda make: make.__name__)
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    request.param(tmp_path)
-    return tmp_path
-
-
 def summary_of(path: Path) -> list[tuple[Any, ...]]:
     """Return the rows of the workbook's Summary, as they are shown."""
     return list(openpyxl.load_workbook(path, data_only=True)["Summary"].iter_rows(values_only=True))
@@ -93,39 +92,93 @@ def below(rows: list[tuple[Any, ...]], title: str) -> dict[str, tuple[Any, ...]]
     return found
 
 
+class Page:
+    """`report.html`: its texts, the numbers at its top, its grid of controls, and the data of its tables."""
+
+    def __init__(self, path: Path) -> None:
+        text = path.read_text()
+        self.text = html.unescape(re.sub(r"<[^>]+>", "", text.partition("<body>")[2].partition("<script")[0]))
+        top = re.findall(r"<li[^>]*><a[^>]*><strong>([^<]+)</strong> ([^<]+)</a>", text)
+        self.figures = {html.unescape(label): number(value) for value, label in top}
+        data = json.loads(text.partition('<script type="application/json" id="data">')[2].partition("</script>")[0])
+        self.rows = {name: self._rows(table) for name, table in data["tables"].items()}
+        grid = text.partition('<section id="grid"')[2].partition("</section>")[0]
+        self.grid = {}
+        for row in re.findall(r"<tr>(.*?)</tr>", grid)[1:]:
+            cells = [re.sub("<[^>]+>", "", cell) for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row)]
+            self.grid[cells[1]] = cells[2:]
+
+    @staticmethod
+    def _rows(table: dict[str, Any]) -> dict[str, list[Any]]:
+        columns = {}
+        for one in table["columns"]:
+            texts = [*one.get("texts", []), None]
+            columns[one["name"]] = [texts[code] for code in one["codes"]] if "codes" in one else one["values"]
+        return columns
+
+
 def number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-def test_all_outputs_give_the_same_numbers(folder: Path) -> None:
-    options = ["--accounts", "accounts.csv", "-o", "out", "--format", "parquet,excel"]
+@dataclass(frozen=True)
+class Outputs:
+    """All that one audit says: each output, read back."""
+
+    screen: str
+    facts: dict[str, Any]
+    findings: pd.DataFrame
+    book: list[tuple[Any, ...]]
+    page: Page
+    pdf: str
+    received: list[str]
+    """What was received of each account that is listed."""
+    users: int
+
+
+@pytest.fixture(scope="module", params=[all_passing, fleet, monthly], ids=lambda make: make.__name__)
+def outputs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outputs:
+    folder = tmp_path_factory.mktemp("agree")
+    request.param(folder)
+    options = ["--accounts", "accounts.csv", "-o", "out", "--format", "parquet,html,pdf,excel"]
     snapshots = sorted(path.name for path in folder.iterdir() if path.is_dir())
     screen = run("audit", *snapshots, *options, "--verbose", cwd=folder).stdout
-    facts = json.loads(run("audit", *snapshots, *options, "--json", cwd=folder).stdout)
-    findings = parquet.read_table(folder / "out/findings.parquet").to_pandas()
-    book = summary_of(folder / "out/workbook.xlsx")
+    return Outputs(
+        screen=screen,
+        facts=json.loads(run("audit", *snapshots, *options, "--json", cwd=folder).stdout),
+        findings=parquet.read_table(folder / "out/findings.parquet").to_pandas(),
+        book=summary_of(folder / "out/workbook.xlsx"),
+        page=Page(folder / "out/report.html"),
+        pdf=text_of(folder / "out/summary.pdf"),
+        received=parquet.read_table(folder / "out/coverage.parquet")["status"].to_pylist(),
+        users=len(parquet.read_table(folder / "out/users.parquet")),
+    )
 
-    # The answer: unused credentials.
-    statuses = Counter(findings["status"][findings["control"] == "unused-credentials"])
+
+def test_the_answer(outputs: Outputs) -> None:
+    """Unused credentials."""
+    statuses = Counter(outputs.findings["status"][outputs.findings["control"] == "unused-credentials"])
     judged = statuses["fail"] + statuses["pass"] + statuses["not_checked"]
     said = re.search(
-        r"([\d,]+) of ([\d,]+) active credentials? unused for .*; ([\d,]+) could not .*; ([\d,]+) pass", screen
+        r"([\d,]+) of ([\d,]+) active credentials? unused for .*; ([\d,]+) could not .*; ([\d,]+) pass", outputs.screen
     )
-    assert said is not None, screen
+    assert said is not None, outputs.screen
     assert [number(one) for one in said.groups()] == [
         *(statuses["fail"], judged, statuses["not_checked"], statuses["pass"]),
     ]
-    assert said[0] in str(book[1][0])
-    numbers = below(book, "unused-credentials, by kind")["all"][:4]
+    for text in (str(outputs.book[1][0]), outputs.page.text, outputs.pdf):
+        assert said[0] in text
+    numbers = below(outputs.book, "unused-credentials, by kind")["all"][:4]
     assert numbers == (judged, statuses["fail"], statuses["not_checked"], statuses["pass"])
 
-    # By control.
-    shown = below(book, "By control")
-    lines = re.findall(r"(?m)^  (\S+) +(?:[\d.]+|-) +([\d,]+) +([\d,]+) +([\d,]+) ", screen)
+
+def test_what_controls_come_to(outputs: Outputs) -> None:
+    shown = below(outputs.book, "By control")
+    lines = re.findall(r"(?m)^  (\S+) +(?:[\d.]+|-) +([\d,]+) +([\d,]+) +([\d,]+) ", outputs.screen)
     controls = {name: tuple(map(number, counts)) for name, *counts in lines}
     assert controls
-    for one in facts["by_control"]:
-        rows = findings[findings["control"] == one["control"]]
+    for one in outputs.facts["by_control"]:
+        rows = outputs.findings[outputs.findings["control"] == one["control"]]
         by_status = Counter(rows["status"])
         manual = int((rows["reason"] == "manual").sum())
         counts = (by_status["fail"], by_status["not_checked"] - manual, by_status["pass"])
@@ -135,23 +188,65 @@ def test_all_outputs_give_the_same_numbers(folder: Path) -> None:
             counts if sum(by_status.values()) - by_status["not_applicable"] else (NOTHING, NOTHING, NOTHING)
         )
         assert controls.get(one["control"], counts) == counts
+        severity, *of_page = outputs.page.grid[one["control"]][:5]
+        with_manual = (counts[0], counts[1], manual, counts[2])
+        assert tuple(map(number, of_page)) == with_manual
+        of_pdf = " ".join(f"{count:,}" for count in (*with_manual, one["waived"]))
+        assert re.search(rf"{severity} {one['control']} [^0-9]*(?:[0-9]+ days )?[^0-9]*{of_pdf} ", outputs.pdf), one
 
-    # By account, and what is complete.
-    by_account = below(book, "By account")
+
+def test_the_figures_at_the_top_and_the_rows_that_they_lead_to(outputs: Outputs) -> None:
+    findings, page = outputs.findings, outputs.page
+    is_open = findings["waiver"].isna() & findings["control"].isin(
+        [one["control"] for one in outputs.facts["by_control"] if one["summed"]]
+    )
+    fails, unsure = findings["status"] == "fail", findings["status"] == "not_checked"
+    wanted = {
+        "unused credentials": int((fails & (findings["control"] == "unused-credentials")).sum()),
+        "IAM users with something open": outputs.facts["open_subjects"]["users"],
+        "failures of severity critical": int((is_open & fails & (findings["severity"] == "critical")).sum()),
+        "checks could not be decided": int((is_open & unsure & (findings["reason"] != "manual")).sum()),
+    }
+    for label, count in wanted.items():
+        assert page.figures[label] == count
+        assert f"{count:,} {label}" in outputs.pdf
+    for name in ("status", "control", "account_id", "severity"):
+        assert Counter(page.rows["findings"][name]) == Counter(findings[name])
+    with_something_open = [
+        is_root
+        for is_root, count in zip(page.rows["users"]["is_root"], page.rows["users"]["open"], strict=True)
+        if count
+    ]
+    assert with_something_open.count("false") == wanted["IAM users with something open"]
+    assert with_something_open.count("true") == outputs.facts["open_subjects"]["roots"]
+
+
+def test_what_accounts_come_to(outputs: Outputs) -> None:
+    by_account = below(outputs.book, "By account")
     heads = by_account.pop("account_id")
+    summed = [one["control"] for one in outputs.facts["by_control"] if one["summed"]]
+    of_page = dict(zip(outputs.page.rows["accounts"]["account_id"], outputs.page.rows["accounts"]["fail"], strict=True))
     for account, cells in by_account.items():
-        assert cells[heads.index("fail")] == facts["by_account"][account]["fail"]
-        summed = [one["control"] for one in facts["by_control"] if one["summed"]]
-        of_it = findings[(findings["account_id"] == account) & findings["control"].isin(summed)]
-        assert cells[heads.index("fail")] == (of_it["status"] == "fail").sum()
-    listed = parquet.read_table(folder / "out/coverage.parquet")["status"].to_pylist()
-    complete = below(book, "Completeness")
-    for status, count in Counter(listed).items():
-        assert complete[f"Accounts: {status}"][0] == count == facts["coverage"][status]
-    missing = listed.count("missing")
-    assert ("INCOMPLETE" in screen) == ("INCOMPLETE" in str(book[1][0])) == bool(missing)
-    users = parquet.read_table(folder / "out/users.parquet")
-    assert complete["Rows of IAM users"][0] + complete["Rows of root"][0] == len(users)
+        findings = outputs.findings[outputs.findings["account_id"] == account]
+        fails = (findings["control"].isin(summed) & (findings["status"] == "fail")).sum()
+        assert cells[heads.index("fail")] == outputs.facts["by_account"][account]["fail"] == of_page[account] == fails
+        if len(by_account) > 1:
+            assert re.search(rf"{account} [^.]*? {fails:,} ", outputs.pdf.partition("Accounts with most failures")[2])
+
+
+def test_whether_it_is_complete(outputs: Outputs) -> None:
+    complete = below(outputs.book, "Completeness")
+    for status, count in Counter(outputs.received).items():
+        assert complete[f"Accounts: {status}"][0] == count == outputs.facts["coverage"][status]
+    missing = outputs.received.count("missing")
+    for text in (outputs.screen, str(outputs.book[1][0]), outputs.page.text, outputs.pdf):
+        assert ("INCOMPLETE" in text) == bool(missing)
+    every = len(outputs.received)
+    for text in (outputs.page.text, outputs.pdf):
+        assert f"{every - missing:,} of {every:,} account{'' if every == 1 else 's'} received" in text
+    for label, cells in complete.items():
+        assert f"{label} {cells[0]:,}" in outputs.pdf
+    assert complete["Rows of IAM users"][0] + complete["Rows of root"][0] == outputs.users
 
 
 def test_where_everything_passes_every_output_says_so(tmp_path: Path) -> None:

@@ -342,3 +342,22 @@ def reference(summary: Summary) -> str:
 def spoken(instant: datetime) -> str:
     """Return an instant for readers: the last microsecond of a day, which stands for a date, as the end of that day."""
     return f"the end of {instant:%Y-%m-%d}, UTC" if instant.microsecond == 999_999 else str(iso(instant))
+
+
+def settings_in_lines(summary: Summary) -> list[str]:
+    """Return what was chosen, a line each, in the words of the options."""
+    settings, checklist = summary.settings, summary.checklist
+    policy = checklist.policy
+    lists = {"accounts": settings.accounts, "leavers": settings.leavers, "people": settings.people}
+    return [
+        *settings.names_in_words,
+        f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
+        f"controls: {', '.join(checklist.controls)}",
+        f"benchmark: {checklist.benchmark.id if checklist.benchmark else 'none chosen'}",
+        f"set otherwise: {', '.join(checklist.changes) or 'nothing'}",
+        f"switched off: {', '.join(checklist.left_out) or 'nothing'}",
+        f"policy: {f'{policy.name}, sha256 {policy.sha256}' if policy else 'none'}",
+        f"every-snapshot: {'yes' if settings.every_snapshot else 'no'}",
+        f"account-id: {settings.account_id or 'none given'}",
+        *(f"{name}: {one[0]}, sha256 {one[1]}" for name, one in lists.items() if one),
+    ]

@@ -125,12 +125,12 @@ class Comparison(WithIssues):
         """How it was found, in lines."""
         return [
             *self.settings.names_in_words,
-            "Of each account the newest snapshots of the two sides are compared, each judged at its own capture time.",
+            "The newest snapshot of each account on either side is compared, each judged at its own capture time.",
             IDENTITY,
-            "What is unknown in either snapshot is no change.",
-            "new_failure: the older snapshot does not show it failing. fixed: how says by what.",
-            "not_known: the newer snapshot cannot tell, as one that may lack users cannot tell who is gone.",
-            "regressed: it had failed in an older snapshot, was fixed, and fails again.",
+            "What is unknown in either snapshot is not counted as a change.",
+            "new_failure: the older snapshot does not show it as failing. fixed: the column how says by what.",
+            "not_known: the newer snapshot cannot decide it; one that may lack users cannot show who is gone.",
+            "regressed: it failed in an older snapshot, was fixed, and fails again.",
         ]
 
     @cached_property

@@ -194,17 +194,29 @@ class History(WithIssues):
         return [
             *self.settings.names_in_words,
             f"Snapshots were judged {at}.",
-            "A failure lives while its subject fails in each snapshot. The next snapshot closes it, and shows how.",
-            "lost_sight: that snapshot cannot tell, or others are missing before it; no fix is claimed.",
+            (
+                "A failure is open while its subject fails in each snapshot. The next snapshot, in which it does not "
+                "fail, closes it and shows how."
+            ),
+            "lost_sight: the next snapshot cannot decide it, or snapshots are missing before it; no fix is claimed.",
             "Missing: an interval longer than 1.5 times the account's usual one.",
-            "censored_left: it failed in the account's oldest snapshot already, and began at an unknown time before.",
-            "censored_right: the account's newest snapshot shows it still failing.",
-            "A failure began, and was closed, at some instant between two snapshots, or began as its limit in days was",
-            "crossed: opened_earliest to opened_latest, closed_earliest to closed_latest. Nothing tells when.",
-            "median_days, p90_days, within_sla: by Kaplan and Meier (J. Am. Stat. Assoc. 53, 1958), since what is",
-            "open is not over yet. Every estimate that the snapshots allow lies between _min and _max.",
-            "of_unknown_beginning: left out of these; no snapshot shows them before, without the failure.",
-            "not_checked: what the newest snapshots could not decide; manual of it is left to a person.",
+            "censored_left: it failed in the account's oldest snapshot already; when it began is not known.",
+            "censored_right: it still fails in the account's newest snapshot.",
+            (
+                "A failure began and was closed at some time between two snapshots: opened_earliest to opened_latest, "
+                "closed_earliest to closed_latest. It may also have begun when its limit in days was reached. No "
+                "report says when exactly."
+            ),
+            (
+                "median_days, p90_days and within_sla are estimates by Kaplan and Meier (J. Am. Stat. Assoc. 53, "
+                "1958), since open failures are not over yet. Every estimate that the snapshots allow lies between "
+                "_min and _max."
+            ),
+            (
+                "of_unknown_beginning: failures that these estimates leave out, because no snapshot shows their "
+                "subject before, without the failure."
+            ),
+            "not_checked: what the newest snapshots could not decide; manual: the part of it left to a person.",
             IDENTITY,
         ]
 

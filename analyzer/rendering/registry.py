@@ -80,6 +80,19 @@ FORMATS: Final = (
         is_made_beside=True,
     ),
     Format(
+        "pdf",
+        "analyzer.rendering.pdf.report",
+        MappingProxyType(
+            {
+                "audit": ("findings",),
+                "comparison": ("events", "issues"),
+                "history": ("lifetimes", "trend", "coverage", "issues"),
+            }
+        ),
+        is_default=False,
+        doing="writing the PDF",
+    ),
+    Format(
         "remediation",
         "analyzer.rendering.remediation",
         MappingProxyType({"audit": ("findings", "credentials", "users")}),

@@ -70,7 +70,7 @@ def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int)
         (
             ["audit", "2026-10-31.csv", "--format", "exel"],
             "did you mean 'excel'?",
-            "choose from parquet, html, excel, charts, remediation",
+            "choose from parquet, html, excel, charts, pdf, remediation",
         ),
         (["audit", "2026-10-31.csv", "--tables", "users,finding"], "did you mean 'findings'?", "choose from findings"),
         (["audit", "2026-10-31.csv", "--account-id", "1234"], "--account-id: not an AWS account: '1234'", "12 digits"),

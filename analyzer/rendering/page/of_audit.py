@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from analyzer.controls.vocabulary import Met, Status, counted
 from analyzer.evidence.answer import exit_reason, headline, incomplete, scope, to_do_first, unknown_age
-from analyzer.evidence.coverage import expected, missing
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.named import Named
+from analyzer.evidence.opening import figures, opening
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, gravest_first, worst_rows
 from analyzer.rendering.page.content import PageTable, link, with_tables
@@ -54,7 +54,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         "alarm": incomplete(summary),
         "lines": _lines(summary, due_within),
         "scope": " ".join(filter(None, [scope(summary), *summary.settings.names_in_words, unknown_age(summary)])),
-        "figures": figures(summary),
+        "figures": _figures(summary),
         "first": _first(summary),
         "grid": _grid(summary),
         "bars": _bars(summary),
@@ -82,51 +82,6 @@ def _control(one: Check) -> dict[str, str]:
 # --- the answer ------------------------------------------------------------------------------------------------------
 
 
-def opening(summary: Summary) -> str:
-    """Return the answer in a sentence: what was received, who has something open, what is critical, what changed."""
-    parts = [_received(summary)]
-    users = summary.open_by_kind.get("user", 0)
-    parts.append(f"{counted(users, 'IAM user')} with something open" if users else "no IAM user with something open")
-    parts += [f"{counted(count, 'failure')} of severity {name}" for name, count in _critical(summary)]
-    unused = summary.unused
-    if unused is not None:
-        parts.append(
-            f"{unused[Status.FAIL]:,} of {counted(unused['judged'], 'active credential')} unused{_change(summary)}"
-        )
-    return f"{'; '.join(parts)}."
-
-
-def _received(summary: Summary) -> str:
-    if summary.coverage is None:
-        return counted(len(summary.accounts), "account")
-    every = expected(summary.coverage)
-    return f"{every - len(missing(summary.coverage)):,} of {counted(every, 'account')} received"
-
-
-def _critical(summary: Summary) -> list[tuple[str, int]]:
-    """Return how much fails that is critical, where something does."""
-    checks = summary.checklist.checks
-    count = sum(
-        summary.open_by_check[at][Status.FAIL]
-        for at in summary.checklist.summed
-        if checks[at].severity.value == "critical"
-    )
-    return [("critical", count)] if count else []
-
-
-def _change(summary: Summary) -> str:
-    """Return how the number of unused credentials changed since the snapshots before, where there are some."""
-    if summary.trend is None or summary.checklist.unused is None or not len(summary.trend):
-        return ""
-    counts = summary.trends[summary.checklist.unused.control.id]
-    days = [f"{one:%Y-%m-%d}" for one in summary.trend["earlier_captured_at"].unique().to_pylist()]
-    accounts = len(summary.trend["account_id"].unique())
-    where = "" if accounts == len(summary.accounts) else f" in {accounts:,} of these accounts"
-    now, before = counts["open"], counts["open_before"]
-    way = "unchanged at" if now == before else f"{'up' if now > before else 'down'} from {before:,} to"
-    return f", {way} {now:,}{where} since {min(days)}"
-
-
 def _lines(summary: Summary, due_within: int) -> list[str]:
     lines = [line for line in headline(summary) if line != incomplete(summary)]
     if due_by_check(summary, due_within):
@@ -134,34 +89,35 @@ def _lines(summary: Summary, due_within: int) -> list[str]:
     return [*lines, exit_reason(summary)]
 
 
-def figures(summary: Summary) -> list[dict[str, Any]]:
+def _figures(summary: Summary) -> list[dict[str, Any]]:
     """Return the numbers at the top of the page, each with the link to its rows."""
-    number, _, what = _received(summary).partition(" ")
-    found = [_figure(number, what, "#accounts?")]
-    if summary.unused is not None and summary.checklist.unused is not None:
-        control = summary.checklist.unused.control.id
-        href = link("findings", control=control, status="fail", **_number_of(summary, summary.checklist.unused))
-        found.append(_figure(summary.unused[Status.FAIL], "unused credentials", href))
-    users = summary.open_by_kind.get("user", 0)
-    found.append(_figure(users, "IAM users with something open", link("users", open=">0", is_root="false")))
-    for name, count in _critical(summary) or [("critical", 0)]:
-        href = link("findings", severity=name, status="fail", waiver="-")
-        found.append(_figure(count, f"failures of severity {name}", href))
-    leavers = [at for at, one in enumerate(summary.checklist.checks) if one.control.id == "leaver-credentials"]
-    for at in leavers:
-        href = link("findings", control="leaver-credentials", status="fail")
-        found.append(_figure(summary.by_control[at][Status.FAIL], "credentials of leavers are active", href))
-    return found
+    unused = summary.checklist.unused
+    targets = {
+        "accounts": "#accounts?",
+        "unused": link("findings", control=unused.control.id, status="fail", **_number_of(summary, unused))
+        if unused
+        else "",
+        "users": link("users", open=">0", is_root="false"),
+        "critical": link("findings", severity="critical", status="fail", waiver="-", **_summed(summary)),
+        "undecided": link("findings", status="not_checked", by_hand="no", waiver="-", **_summed(summary)),
+        "leavers": link("findings", control="leaver-credentials", status="fail"),
+    }
+    return [one._asdict() | {"href": targets[one.name]} for one in figures(summary)]
+
+
+def _summed(summary: Summary) -> dict[str, list[str]]:
+    """Return what tells the checks that sums count from others, where there are some."""
+    checklist = summary.checklist
+    if not checklist.not_summed:
+        return {}
+    checks = [checklist.checks[at] for at in checklist.summed]
+    numbers = {"requirement": [one.requirement or "-" for one in checks]} if checklist.repeated else {}
+    return {"control": [one.control.id for one in checks], **numbers}
 
 
 def _number_of(summary: Summary, one: Check) -> dict[str, str]:
     """Return what tells a check from others of its control, where there are some."""
     return {"requirement": one.requirement or "-"} if summary.checklist.has_several_of(one) else {}
-
-
-def _figure(value: int | str, label: str, href: str) -> dict[str, Any]:
-    number = value if isinstance(value, str) else f"{value:,}"
-    return {"value": number, "label": label, "href": href, "bad": not isinstance(value, str) and value > 0}
 
 
 def _first(summary: Summary) -> list[dict[str, str]]:

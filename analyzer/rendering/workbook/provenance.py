@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer import __version__
-from analyzer.evidence.plain import iso
+from analyzer.evidence.answer import settings_in_lines
 from analyzer.evidence.schema import TEXT, to_arrow
 from analyzer.reading.columns import TIME
 from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
@@ -52,27 +52,8 @@ def provenance(book: Book, summary: Summary) -> TableSheet:
     # A line that is too long would make the printed table small.
     lines = [
         line
-        for text in (f"Made by {', '.join(programs)}", *_settings(summary))
+        for text in (f"Made by {', '.join(programs)}", *settings_in_lines(summary))
         for line in textwrap.wrap(text, _PREFACE_WIDTH, subsequent_indent="    ")
     ]
     preface = (("Provenance", book.styles.title), *((line, book.styles.text) for line in lines))
     return TableSheet("Provenance", Rows.of(inputs), Look(preface=preface, frozen=1))
-
-
-def _settings(summary: Summary) -> list[str]:
-    """Return what was chosen, a line each."""
-    settings, checklist = summary.settings, summary.checklist
-    policy = checklist.policy
-    lists = {"accounts": settings.accounts, "leavers": settings.leavers, "people": settings.people}
-    return [
-        *settings.names_in_words,
-        f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
-        f"controls: {', '.join(checklist.controls)}",
-        f"benchmark: {checklist.benchmark.id if checklist.benchmark else 'none chosen'}",
-        f"set otherwise: {', '.join(checklist.changes) or 'nothing'}",
-        f"switched off: {', '.join(checklist.left_out) or 'nothing'}",
-        f"policy: {f'{policy.name}, sha256 {policy.sha256}' if policy else 'none'}",
-        f"every-snapshot: {'yes' if settings.every_snapshot else 'no'}",
-        f"account-id: {settings.account_id or 'none given'}",
-        *(f"{name}: {one[0]}, sha256 {one[1]}" for name, one in lists.items() if one),
-    ]

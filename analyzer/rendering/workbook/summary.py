@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import counted
+from analyzer.evidence import opening
 from analyzer.evidence.answer import exit_reason, headline, own_limits, scope, unknown_age
-from analyzer.evidence.coverage import Coverage
 from analyzer.evidence.due import due_by_check
 from analyzer.evidence.people import comparisons
 from analyzer.reading.issues import CODES
@@ -50,7 +50,7 @@ def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, n
     if summary.checklist.unused:
         totals.population(page, summary, shown)
     if summary.trends:
-        page.table("Since the snapshot before, by control (sheet Trend)", *_trend(summary))
+        page.table("Since the snapshot before, by control (sheet Trend)", *opening.trend_by_control(summary))
     if due := _due(summary, due_within):
         title = f"Stops passing within {counted(due_within, 'day')} if nothing changes (findings, column fails_at)"
         page.table(title, ["control", summary.checklist.numbers_of.heading, "findings"], due)
@@ -142,33 +142,25 @@ def _differences(page: Page, shown: Shown) -> None:
 
 
 def _completeness(summary: Summary, shown: Shown) -> list[tuple[str, Value]]:
-    """Return what was read, received and left out."""
-    counts, found = summary.facts, list[tuple[str, "Value"]]()
-    if summary.coverage is not None:
-        statuses = summary.coverage["status"].to_pylist()
-        found = [
-            (f"Accounts: {one.value.replace('_', ' ')}", shown.count(count, "Coverage", status=one.value))
-            for one in Coverage
-            if (count := statuses.count(one.value))
-        ]
-    return [
-        *found,
-        ("Reports read", counts["reports"]),
-        ("Reports judged", shown.count(counts["reports_judged"], "Provenance", judged="yes")),
-        ("Rows in these reports", shown.total(counts["rows"], "Provenance", "rows")),
-        ("Rows rejected", shown.total(counts["rows_rejected"], "Provenance", "rejected")),
-        ("Rows not judged (other snapshots)", counts["rows_not_judged"]),
-        ("Rows of IAM users", shown.count(counts["users"] - counts["root_rows"], "Users", is_root="false")),
-        ("Rows of root", shown.count(counts["root_rows"], "Users", is_root="true")),
-    ]
+    """Return what was read, received and left out, as formulas where the rows are in the workbook."""
+
+    def value(label: str, count: int) -> Value:
+        if label.startswith(opening.ACCOUNTS):
+            return shown.count(count, "Coverage", status=label.removeprefix(opening.ACCOUNTS).replace(" ", "_"))
+        if label in _COUNTED_ROWS:
+            sheet, criteria = _COUNTED_ROWS[label]
+            return shown.count(count, sheet, **criteria)
+        return shown.total(count, "Provenance", _ADDED[label]) if label in _ADDED else count
+
+    return [(label, value(label, count)) for label, count in opening.completeness(summary).items()]
 
 
-def _trend(summary: Summary) -> tuple[list[str], list[list[Value]]]:
-    columns = {"open": "fail", "open_before": "failed before", "new": "new", "fixed": "fixed", "undecided": "undecided"}
-    rows: list[list[Value]] = [
-        [control, *(counts[name] for name in columns)] for control, counts in summary.trends.items()
-    ]
-    return ["control", *columns.values()], rows
+_COUNTED_ROWS: Final = {
+    opening.REPORTS_JUDGED: ("Provenance", {"judged": "yes"}),
+    opening.USER_ROWS: ("Users", {"is_root": "false"}),
+    opening.ROOT_ROWS: ("Users", {"is_root": "true"}),
+}
+_ADDED: Final = {opening.ROWS: "rows", opening.ROWS_REJECTED: "rejected"}
 
 
 def _due(summary: Summary, days: int) -> list[list[Value]]:

@@ -1,0 +1,125 @@
+"""What summaries for readers share: the answer in a sentence, its figures, completeness, the trend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from analyzer.controls.control import Severity
+from analyzer.controls.vocabulary import Status, counted
+from analyzer.evidence.coverage import Coverage, expected, missing
+
+if TYPE_CHECKING:
+    from analyzer.evidence.summary import Summary
+
+
+def opening(summary: Summary) -> str:
+    """Return the answer in a sentence: what was received, who has something open, what is critical, what changed."""
+    parts = [" ".join(_received(summary))]
+    users = summary.open_by_kind.get("user", 0)
+    parts.append(f"{counted(users, 'IAM user')} with something open" if users else "no IAM user with something open")
+    if critical := _critical(summary):
+        parts.append(f"{counted(critical, 'failure')} of severity critical")
+    if summary.unused is not None:
+        unused, judged = summary.unused[Status.FAIL], summary.unused["judged"]
+        parts.append(f"{unused:,} of {counted(judged, 'active credential')} unused{_change(summary)}")
+    return f"{'; '.join(parts)}."
+
+
+def _received(summary: Summary) -> tuple[str, str]:
+    """Return the number of accounts, and what it is."""
+    if summary.coverage is None:
+        number, _, noun = counted(len(summary.accounts), "account").partition(" ")
+        return number, noun
+    every = expected(summary.coverage)
+    return f"{every - len(missing(summary.coverage)):,}", f"of {counted(every, 'account')} received"
+
+
+def _critical(summary: Summary) -> int:
+    """Return how much fails, and is not waived, of the controls that are critical."""
+    checks = summary.checklist.checks
+    return sum(
+        summary.open_by_check[at][Status.FAIL]
+        for at in summary.checklist.summed
+        if checks[at].severity is Severity.CRITICAL
+    )
+
+
+def _change(summary: Summary) -> str:
+    """Return how the number of unused credentials changed since the snapshots before, where there are some."""
+    if summary.trend is None or summary.checklist.unused is None or not len(summary.trend):
+        return ""
+    counts = summary.trends[summary.checklist.unused.control.id]
+    days = [f"{one:%Y-%m-%d}" for one in summary.trend["earlier_captured_at"].unique().to_pylist()]
+    accounts = len(summary.trend["account_id"].unique())
+    where = "" if accounts == len(summary.accounts) else f" in {accounts:,} of these accounts"
+    now, before = counts["open"], counts["open_before"]
+    way = "unchanged at" if now == before else f"{'up' if now > before else 'down'} from {before:,} to"
+    return f", {way} {now:,}{where} since {min(days)}"
+
+
+class Figure(NamedTuple):
+    """A number at the top of a summary: `name` tells which, `is_bad` that something has to be done about it."""
+
+    name: str
+    value: str
+    label: str
+    is_bad: bool
+
+
+def figures(summary: Summary) -> list[Figure]:
+    """Return the accounts, unused credentials, users with something open, critical failures, what is undecided.
+
+    And the leavers' credentials, where a list of leavers was given.
+    """
+    counts = [
+        ("users", "IAM users with something open", summary.open_by_kind.get("user", 0)),
+        ("critical", "failures of severity critical", _critical(summary)),
+        ("undecided", "checks could not be decided", sum(map(summary.undecided_of, summary.checklist.summed))),
+    ]
+    if summary.unused is not None:
+        counts.insert(0, ("unused", "unused credentials", summary.unused[Status.FAIL]))
+    counts += [
+        ("leavers", "credentials of leavers are active", summary.by_control[at][Status.FAIL])
+        for at, one in enumerate(summary.checklist.checks)
+        if one.control.id == "leaver-credentials"
+    ]
+    return [
+        Figure("accounts", *_received(summary), is_bad=False),
+        *(Figure(name, f"{count:,}", label, is_bad=count > 0) for name, label, count in counts),
+    ]
+
+
+REPORTS_JUDGED: Final = "Reports judged"
+ROWS: Final = "Rows in these reports"
+ROWS_REJECTED: Final = "Rows rejected"
+USER_ROWS: Final = "Rows of IAM users"
+ROOT_ROWS: Final = "Rows of root"
+
+
+def completeness(summary: Summary) -> dict[str, int]:
+    """Return the numbers of accounts by what was received of them, and of reports and rows that were read or left."""
+    counts = summary.facts
+    statuses = [] if summary.coverage is None else summary.coverage["status"].to_pylist()
+    received = {f"{ACCOUNTS}{one.value.replace('_', ' ')}": statuses.count(one.value) for one in Coverage}
+    return {label: count for label, count in received.items() if count} | {
+        "Reports read": counts["reports"],
+        REPORTS_JUDGED: counts["reports_judged"],
+        ROWS: counts["rows"],
+        ROWS_REJECTED: counts["rows_rejected"],
+        "Rows not judged (other snapshots)": counts["rows_not_judged"],
+        USER_ROWS: counts["users"] - counts["root_rows"],
+        ROOT_ROWS: counts["root_rows"],
+    }
+
+
+ACCOUNTS: Final = "Accounts: "
+"""What stands before the word for what was received of accounts."""
+
+
+def trend_by_control(summary: Summary) -> tuple[list[str], list[list[str | int]]]:
+    """Return the headings and rows of the table of what changed since the snapshots before, by control."""
+    columns = {"open": "fail", "open_before": "failed before", "new": "new", "fixed": "fixed", "undecided": "undecided"}
+    rows: list[list[str | int]] = [
+        [control, *(counts[name] for name in columns)] for control, counts in summary.trends.items()
+    ]
+    return ["control", *columns.values()], rows

@@ -1,0 +1,167 @@
+"""What the PDF of an audit shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from analyzer.controls.vocabulary import MET_IN_WORDS, Met, Status, counted
+from analyzer.evidence.answer import (
+    headline,
+    incomplete,
+    own_limits,
+    scope,
+    settings_in_lines,
+    to_do_first,
+    unknown_age,
+)
+from analyzer.evidence.coverage import labels_of
+from analyzer.evidence.due import due_by_check, due_in_words
+from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
+from analyzer.evidence.worst import worst_rows
+from analyzer.reading.columns import records
+from analyzer.reading.issues import CODES
+from analyzer.rendering import caveats
+from analyzer.rendering.pdf.content import Content, Part, inputs, pairs
+
+if TYPE_CHECKING:
+    from analyzer.evidence.opened import EvidenceSet
+    from analyzer.evidence.summary import Summary
+
+_MOST_FIRST: Final = 5
+_MOST_FAILURES: Final = 10
+_MOST_ACCOUNTS: Final = 10
+_LONGEST_TEXT: Final = 80
+
+
+def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
+    """Return what the PDF of an audit shows; `due_within` are the days ahead in which something comes due."""
+    summary = evidence.summary
+    checklist = summary.checklist
+    alarm = incomplete(summary)
+    lines = [line for line in headline(summary) if line != alarm]
+    if due_by_check(summary, due_within):
+        lines.append(f"{due_in_words(summary, due_within)}.")
+    judged_by = f" Judged by {checklist.benchmark.title}." if checklist.benchmark else ""
+    parts = [
+        _first(summary),
+        _failures(evidence),
+        _requirements(summary) if summary.requirements else _controls(summary),
+        _trend(summary) if summary.trends else None,
+        _accounts(summary),
+        pairs("Completeness", completeness(summary)),
+        _issues(summary),
+        Part("What was judged", texts=settings_in_lines(summary)),
+        Part("Limits", texts=[text for text in (own_limits(checklist.checks), *caveats.REPORTS) if text]),
+        inputs(records(summary.inputs[["name", "sha256"]])),
+    ]
+    return Content(
+        title="Credential report audit",
+        subtitle=f"{' '.join(filter(None, [scope(summary), unknown_age(summary)]))}{judged_by}",
+        alarm=alarm,
+        answer=opening(summary),
+        lines=lines,
+        figures=figures(summary),
+        parts=[part for part in parts if part is not None],
+    )
+
+
+def _first(summary: Summary) -> Part | None:
+    """Return the most severe controls that fail, and what to do about them."""
+    checks = summary.checklist.checks
+    rows: list[list[str | int]] = [
+        [checks[at].severity.value, checks[at].control.id, fails, checks[at].control.remediation]
+        for at, fails in to_do_first(summary, _MOST_FIRST).items()
+    ]
+    heads = ("severity", "control", "open failures", "remediation")
+    return Part("What to do first", heads, rows, (0, 0, 0, 1)) if rows else None
+
+
+def _failures(evidence: EvidenceSet) -> Part | None:
+    """Return the most severe failures one by one."""
+    summary = evidence.summary
+    found = [
+        row
+        for row in worst_rows(evidence, summary.checklist, _MOST_FAILURES).to_pylist()
+        if row["status"] == Status.FAIL and row["waiver"] is None
+    ]
+    labels = labels_of(summary.coverage)
+    rows: list[list[str | int]] = [
+        [
+            row["severity"],
+            row["control"],
+            _short(_named(row["account_id"] or "unknown", labels)),
+            _short(row["user"] or ""),
+            _short(row["message"]),
+        ]
+        for row in found
+    ]
+    every = sum(summary.open_by_check[at][Status.FAIL] for at in range(len(summary.checklist.checks)))
+    rest = [f"{every - len(rows):,} further failures are in findings.parquet and the workbook."]
+    heads = ("severity", "control", "account", "user", "why")
+    texts = rest if every > len(rows) else []
+    return Part("The most severe failures", heads, rows, (0, 0, 3, 2, 5), texts) if rows else None
+
+
+def _named(account: str, labels: dict[str, str]) -> str:
+    return f"{account} {labels[account]}" if account in labels else account
+
+
+def _short(text: str) -> str:
+    """Return a text that does not fill a page."""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _requirements(summary: Summary) -> Part:
+    """Return in how many accounts each requirement of the benchmark comes to what."""
+    every, framework = summary.requirements, summary.checklist.numbers_of
+    occurring = [met for met in Met if any(one.accounts(met) for one in every)]
+    rows: list[list[str | int]] = [
+        [one.number, f"{one.requirement.title}{one.requirement.mark}", *(one.accounts(met) for met in occurring)]
+        for one in every
+    ]
+    heads = (framework.heading_beside_titles, "requirement", *(MET_IN_WORDS[met] for met in occurring))
+    title = f"Requirements of {framework.label}, number of accounts"
+    return Part(title, heads, rows, (0, 4, *(1 for _ in occurring)))
+
+
+def _controls(summary: Summary) -> Part:
+    """Return what each control comes to, the most severe ones first."""
+    rows: list[list[str | int]] = []
+    for at in summary.checklist.most_severe_first:
+        one, counts = summary.checklist.checks[at], summary.by_control[at]
+        numbers = [counts["fail"], counts["not_checked"] - counts["manual"], counts["manual"], counts["pass"]]
+        rows.append([one.severity.value, one.control.id, one.title, *numbers, counts["waived"]])
+    heads = ("severity", "control", "", "fail", "not checked", "left to a person", "pass", "waived")
+    return Part("Controls, number of findings", heads, rows, (0, 0, 6, 1, 2, 2, 1, 2))
+
+
+def _trend(summary: Summary) -> Part:
+    """Return what changed since the snapshots before, by control."""
+    heads, every = trend_by_control(summary)
+    rows: list[list[str | int]] = [row for row in every if any(row[1:])]
+    same = [str(row[0]) for row in every if not any(row[1:])]
+    texts = [f"Nothing failed, before or now: {', '.join(same)}."] if same else []
+    return Part("Since the snapshots before", heads, rows, (1, 0, 0, 0, 0, 0), texts)
+
+
+def _accounts(summary: Summary) -> Part | None:
+    """Return the accounts with most failures, where there are several."""
+    counts, labels = summary.by_account, labels_of(summary.coverage)
+    if len(counts) < 2:
+        return None
+    names = ("fail", "not_checked", "pass", "waived")
+    shown = counts.head(_MOST_ACCOUNTS)
+    rows: list[list[str | int]] = [
+        [_short(_named(str(account), labels)), *(int(value) for value in row)]
+        for account, row in zip(shown.index, shown[list(names)].to_numpy(), strict=True)
+    ]
+    rest = len(counts) - len(rows)
+    texts = [f"{counted(rest, 'further account')} with fewer failures."] if rest else []
+    heads = ("account", "fail", "not checked", "pass", "waived")
+    return Part("Accounts with most failures", heads, rows, (1, 0, 0, 0, 0), texts)
+
+
+def _issues(summary: Summary) -> Part | None:
+    """Return what was found wrong with the inputs."""
+    rows: list[list[str | int]] = [[count, CODES[code].title] for code, count in summary.issue_counts.items()]
+    return Part("Data issues, most serious first", ("count", "issue"), rows, (0, 1)) if rows else None

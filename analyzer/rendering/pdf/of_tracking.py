@@ -1,0 +1,108 @@
+"""What the PDF of a history, or of a comparison, shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from analyzer.controls.vocabulary import counted
+from analyzer.evidence.answer import incomplete
+from analyzer.evidence.opening import Figure
+from analyzer.evidence.schema import NEW_FAILURES
+from analyzer.evidence.survival import days_in_words
+from analyzer.reading.issues import CODES
+from analyzer.rendering.pdf.content import Content, Part, inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from analyzer.evidence.comparison import Comparison
+    from analyzer.evidence.history import History
+    from analyzer.evidence.opened import EvidenceSet
+
+_MOST_FAILURES: Final = 20
+
+
+def content_of_tracking(evidence: EvidenceSet) -> Content:
+    """Return what the PDF of a history, or of a comparison, shows."""
+    found: History | Comparison
+    if evidence.kind == "history":
+        found = evidence.history
+        own, numbers = _measures(found), _figures_of_history(found)
+    else:
+        found = evidence.comparison
+        own, numbers = _new_failures(found), _figures_of_comparison(found)
+    alarm = incomplete(found)
+    answer, *lines = [line for line in found.lines if line != alarm]
+    issues: list[list[str | int]] = [[count, CODES[code].title] for code, count in found.issue_counts.items()]
+    parts = [
+        own,
+        Part("Data issues, most serious first", ("count", "issue"), issues, (0, 1)) if issues else None,
+        Part("Method", texts=found.method),
+        inputs(found.inputs),
+    ]
+    return Content(found.title, "", alarm, answer, lines, numbers, [part for part in parts if part is not None])
+
+
+def _figures_of_history(history: History) -> list[Figure]:
+    checks = history.settings.checklist.summed
+    counts = {
+        name: sum(history.measures[at][name] for at in checks)
+        for name in ("open", "closed", "reopened", "lost_sight", "not_checked")
+    }
+    labels = {
+        "open": "failures open",
+        "closed": "closed",
+        "reopened": "failed again after a fix",
+        "lost_sight": "lost sight of, no fix is claimed",
+        "not_checked": "could not be decided, or are left to a person",
+    }
+    return _figures(counts, labels)
+
+
+def _figures_of_comparison(found: Comparison) -> list[Figure]:
+    labels = {
+        "new_failure": "new failures",
+        "regressed": "failed again after a fix",
+        "fixed": "fixed",
+        "still_failing": "still failing",
+        "not_known": "not known any more",
+    }
+    return _figures({name: found.counts.get(name, 0) for name in labels}, labels)
+
+
+def _figures(counts: Mapping[str, int], labels: Mapping[str, str]) -> list[Figure]:
+    good = {"closed", "fixed"}
+    return [
+        Figure(name, f"{counts[name]:,}", label, is_bad=counts[name] > 0 and name not in good)
+        for name, label in labels.items()
+    ]
+
+
+def _measures(history: History) -> Part:
+    """Return what became of the failures of each control, and how long they were open."""
+    names = ("open", "waived", "closed", "lost_sight", "reopened")
+    rows: list[list[str | int]] = [
+        [
+            *(row[name] or "" for name in ("control", "requirement")),
+            *(row[name] for name in names),
+            days_in_words(row["median_days_min"], row["median_days_max"]),
+        ]
+        for row in history.measures
+        if any(row[name] for name in names)
+    ]
+    heads = ("control", "requirement", "open", "waived", "closed", "lost sight of", "came back", "half were closed in")
+    texts = [] if rows else ["No control has failed."]
+    return Part("By control", heads if rows else (), rows, (0, 0, 0, 0, 0, 0, 0, 1), texts)
+
+
+def _new_failures(found: Comparison) -> Part:
+    """Return what fails that did not before, most of it."""
+    events = found.summed
+    new = events[events["event"].isin(list(NEW_FAILURES)).to_numpy()]
+    columns = ("control", "severity", "account_id", "user", "event")
+    shown = new[list(columns)].head(_MOST_FAILURES).astype(object)
+    rows = shown.where(shown.notna(), "").to_numpy().tolist()
+    rest = len(new) - len(rows)
+    texts = [f"{counted(rest, 'further failure')}: see events.parquet."] if rest else []
+    texts = texts if rows else ["Nothing fails that did not before."]
+    return Part("New failures", columns if rows else (), rows, (0, 0, 0, 1, 0), texts)

@@ -1,0 +1,86 @@
+"""An evidence set -> `summary.pdf`."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer import __version__
+
+if TYPE_CHECKING:
+    from analyzer.evidence.opened import EvidenceSet
+    from analyzer.rendering.pdf.content import Content
+    from analyzer.rendering.render import Options
+
+NAME: Final = "summary.pdf"
+_STANDARD: Final = "ua-1"
+"""PDF/UA-1 (ISO 14289-1): a title, a language, and tags that screen readers follow."""
+
+
+def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
+    """Write the PDF of an evidence set into `folder` and return its path."""
+    if evidence.kind == "audit":
+        from analyzer.rendering.pdf.of_audit import content_of_audit  # noqa: PLC0415 - histories need none of it
+
+        content = content_of_audit(evidence, options.due_within)
+    else:
+        from analyzer.rendering.pdf.of_tracking import content_of_tracking  # noqa: PLC0415
+
+        content = content_of_tracking(evidence)
+    path = folder / NAME
+    path.write_bytes(pdf_of(content, str(evidence.manifest["digest"])))
+    return [path]
+
+
+def pdf_of(content: Content, digest: str) -> bytes:
+    """Return the PDF; `digest` is that of the manifest of the evidence set.
+
+    No text is read as a command: the template gets all of them as data. Equal contents give equal bytes.
+    """
+    import typst  # noqa: PLC0415 - only this format needs it
+
+    made_by = f"Made by credreport {__version__} from the evidence set with the digest {digest}."
+    shown = _writable({**content.shown, "made_by": made_by})
+    return typst.compile(
+        (files("analyzer.rendering.pdf") / "summary.typ").read_bytes(),
+        font_paths=typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(_fonts())]),
+        ignore_system_fonts=True,
+        sys_inputs={"data": json.dumps(shown)},
+        pdf_standards=_STANDARD,
+    )
+
+
+def _fonts() -> Path:
+    """Return the folder of the fonts that come with matplotlib."""
+    import matplotlib as mpl  # noqa: PLC0415
+
+    return Path(mpl.get_data_path()) / "fonts/ttf"
+
+
+_LONG_WORD: Final = re.compile(r"\b(?P<digest>[0-9a-f]{64})\b|\S{12}(?=\S)")
+_BREAK: Final = "\N{ZERO WIDTH SPACE}"
+"""Where a line may end."""
+
+
+@cache
+def _characters() -> frozenset[int]:
+    """Return the characters that both fonts of the pages have."""
+    from matplotlib.ft2font import FT2Font  # noqa: PLC0415
+
+    both = [set(FT2Font(str(_fonts() / name)).get_charmap()) for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")]
+    return frozenset(code for code in both[0] & both[1] if chr(code).isprintable())
+
+
+def _writable(shown: Any) -> Any:  # noqa: ANN401 - plain data
+    """Return data with `?` for each character that the fonts lack or that is not printed, and long words breakable."""
+    if isinstance(shown, str):
+        signs = "".join(sign if ord(sign) in _characters() else "?" for sign in shown)
+        # Digests stay whole: readers copy them.
+        return _LONG_WORD.sub(lambda word: word["digest"] or f"{word[0]}{_BREAK}", signs)
+    if isinstance(shown, dict):
+        return {name: _writable(value) for name, value in shown.items()}
+    return [_writable(one) for one in shown] if isinstance(shown, list | tuple) else shown

@@ -1,0 +1,23 @@
+"""PDFs as readers see them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pypdf import PdfReader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+
+def text_of(pdf: Path | BinaryIO) -> str:
+    """Return the text of all pages; a blank stands for the ends of lines, and places to break long words are gone."""
+    text = " ".join(page.extract_text() for page in PdfReader(pdf).pages)
+    return re.sub(r"\s+", " ", text.replace("\N{ZERO WIDTH SPACE}", ""))
+
+
+def root_of(pdf: Path) -> Any:  # noqa: ANN401 - what stands in a PDF
+    """Return what a PDF says of itself as a whole."""
+    return PdfReader(pdf).root_object

@@ -1,0 +1,116 @@
+"""summary.pdf: a title, a language and tags, at most three pages, and texts that are nothing but texts."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pypdf import PdfReader
+
+from analyzer.evidence.opening import Figure
+from analyzer.rendering.pdf.content import Content, Part
+from analyzer.rendering.pdf.report import pdf_of
+from tests.cli.running import run
+from tests.rendering.pdf.reading import root_of, text_of
+from tests.reports import csv_of, key, root, user, write
+from tests.test_numbers_agree import all_passing, fleet, monthly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HARMFUL = '#panic("x") *b* _i_ $1$ @a <a> \\ `c` // //* "'
+
+
+@pytest.mark.parametrize("make", [all_passing, fleet, monthly])
+@pytest.mark.parametrize("more", [[], ["--benchmark", "cis-7.0"]], ids=["", "cis"])
+def test_it_has_a_title_a_language_tags_and_few_pages(
+    make: Callable[[Path], None], more: list[str], tmp_path: Path
+) -> None:
+    make(tmp_path)
+    snapshots = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
+    options = ["--accounts", "accounts.csv", "--format", "pdf", "-o", "out", *more]
+    done = run("audit", *snapshots, *options, cwd=tmp_path)
+    assert "summary.pdf" in done.stdout
+    path = tmp_path / "out/summary.pdf"
+    about, metadata = root_of(path), PdfReader(path).metadata
+    assert (about["/Lang"], about["/MarkInfo"]["/Marked"]) == ("en", True)
+    assert about["/ViewerPreferences"]["/DisplayDocTitle"] == True  # noqa: E712 - a value of pypdf
+    assert metadata is not None
+    assert metadata.title == "Credential report audit"
+    # Nobody gave a date, and equal runs give equal bytes.
+    assert metadata.creation_date is None
+    assert 1 <= len(PdfReader(path).pages) <= 3
+
+    text = text_of(path)
+    digest = json.loads((tmp_path / "out/manifest.json").read_text())["digest"]
+    for said in ("Completeness", "What was judged", "Limits", "Inputs", digest):
+        assert said in text
+    assert ("What to do first" in text) == (done.returncode != 0)
+    assert ("Since the snapshots before" in text) == (make is monthly)
+    assert ("INCOMPLETE: 2 of 62 accounts are missing" in text) == (make is fleet)
+
+
+def test_it_names_the_most_severe_failures_first(tmp_path: Path) -> None:
+    report = csv_of(
+        root(mfa_active="false", password_enabled="true"), user("old-key", **key(rotated="2020-01-01T00:00:00Z"))
+    )
+    write(tmp_path / "2026-10-31/111122223333.csv", report)
+    run("audit", "2026-10-31", "--format", "pdf", "-o", "out", cwd=tmp_path)
+    text = text_of(tmp_path / "out/summary.pdf").partition("The most severe failures")[2]
+    assert 0 < text.index("<root_account>") < text.index("old-key")
+    digest = json.loads((tmp_path / "out/manifest.json").read_text())["inputs"][0]["sha256"]
+    assert digest in text
+
+
+@pytest.mark.parametrize("command", ["history", "compare"])
+def test_histories_and_comparisons_have_one_too(command: str, tmp_path: Path) -> None:
+    monthly(tmp_path)
+    snapshots = [f"2026-{month:02}-28" for month in range(1, 13)]
+    asked = snapshots if command == "history" else [snapshots[0], snapshots[-1]]
+    done = run(command, *asked, "--format", "parquet,pdf", "-o", "out", cwd=tmp_path)
+    text = text_of(tmp_path / "out/summary.pdf")
+    for line in done.stdout.splitlines():
+        if line.startswith(("Exit code", "Evidence", "Open")):
+            continue
+        if line and not line.startswith(" ") and line.endswith("."):
+            assert line in text
+    facts = json.loads(run(command, *asked, "--format", "parquet", "-o", "json", "--json", cwd=tmp_path).stdout)
+    if command == "history":
+        every = facts["measures"]
+        assert f"{sum(one['open'] for one in every)} failures open" in text
+        assert f"{sum(one['closed'] for one in every)} closed" in text
+    else:
+        assert f"{facts['events']['new_failure']} new failures" in text
+        assert f"{facts['events']['still_failing']} still failing" in text
+
+
+def test_names_from_reports_are_nothing_but_text(tmp_path: Path) -> None:
+    report = csv_of(root(), user(HARMFUL, **key(rotated="2020-01-01T00:00:00Z")))
+    write(tmp_path / "2026-10-31/#panic().csv", report)
+    write(tmp_path / "accounts.csv", "account,name,owner\n111122223333,#panic(),*b*\n")
+    run("audit", "2026-10-31", "--accounts", "accounts.csv", "--format", "pdf", "-o", "out", cwd=tmp_path)
+    text = text_of(tmp_path / "out/summary.pdf")
+    for said in (HARMFUL, "2026-10-31/#panic().csv", "#panic(), *b*"):
+        assert said in text
+
+
+TEXTS = st.text(max_size=200) | st.text("ab", min_size=4000, max_size=5000)
+
+
+@settings(max_examples=60)
+@given(TEXTS, TEXTS, st.lists(TEXTS, max_size=3))
+def test_no_text_stops_it_and_plain_ones_are_there_whole(title: str, cell: str, texts: list[str]) -> None:
+    """A PDF for screen readers must have a title; Typst refuses characters that a font lacks."""
+    part = Part(f"P{title}", ("name", "count"), [[cell, 1]], (1, 0), texts)
+    content = Content(f"T{title}", title, cell, title, texts, [Figure("a", "1", cell, is_bad=True)], [part])
+    pdf = pdf_of(content, "0" * 64)
+    assert pdf == pdf_of(content, "0" * 64)
+    text = text_of(io.BytesIO(pdf)).replace(" ", "")
+    for said in (title, cell, *texts):
+        if said.isascii() and said.isprintable():
+            assert said.replace(" ", "") in text or len(said) > 200
