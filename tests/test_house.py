@@ -30,3 +30,19 @@ def test_no_module_and_no_function_is_large(module: Path) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_every_room_and_module_says_what_it_is_for(module: Path) -> None:
     assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
+
+
+PARTS = {path.stem for path in PACKAGE.iterdir()} - {"history"}  # in the package itself, this is the function
+
+
+@pytest.mark.parametrize(
+    "module",
+    [path for path in MODULES if path != PACKAGE / "__init__.py"],
+    ids=lambda path: path.relative_to(PACKAGE).as_posix(),
+)
+def test_modules_take_only_parts_and_the_version_from_the_package_itself(module: Path) -> None:
+    imports = [
+        one for one in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(one, ast.ImportFrom)
+    ]
+    taken = {name.name for one in imports if one.module == "analyzer" for name in one.names}
+    assert taken <= {"__version__", *PARTS}

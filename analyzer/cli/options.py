@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from analyzer.cli import values
 from analyzer.cli.streams import remark
 from analyzer.errors import UsageError, known
+from analyzer.pipeline import options, values
+from analyzer.pipeline.values import MOST_DAYS, MOST_ROWS, ROWS_OF_A_SHEET
 from analyzer.rendering.registry import ENGINES, TABLES, default_formats, formats_of, require_no_names
 
 if TYPE_CHECKING:
-    from analyzer.controls.checklist import Checklist
-    from analyzer.evidence.settings import Settings
-    from analyzer.reading.limits import Limits
-    from analyzer.survey.names import GivenTime
     from analyzer.survey.organization import Organization
-    from analyzer.survey.people import PeopleLists
     from analyzer.survey.pseudonyms import Pseudonyms
 
 Paths = Annotated[
@@ -77,11 +73,10 @@ WorkbookRows = Annotated[
     typer.Option(
         metavar="N",
         min=1,
-        max=1_048_575,
+        max=MOST_ROWS,
         help="Rows that a sheet of the workbook holds at most; the rest is in the Parquet tables.",
     ),
 ]
-ROWS_OF_A_SHEET: int = 100_000
 KeyFile = Annotated[
     Path | None,
     typer.Option(
@@ -135,7 +130,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON 
 
 
 @dataclass(frozen=True)
-class Judging:
+class Judging(options.Judging):
     """By what reports are judged."""
 
     benchmarks: Annotated[
@@ -183,7 +178,7 @@ class Judging:
         typer.Option(
             metavar="N",
             min=1,
-            max=36_500,
+            max=MOST_DAYS,
             help="Idle for this many days or more fails. [default: 45, or what the policy or benchmark says]",
             show_default=False,
         ),
@@ -192,48 +187,9 @@ class Judging:
     captured_at: CapturedAt = field(default_factory=list)
     max_file_size: MaxFileSize = None
 
-    def account(self) -> str | None:
-        """Return the account of rows that do not tell it. Raises UsageError unless it is 12 digits."""
-        return values.account(self.account_id)
-
-    def times(self) -> "tuple[GivenTime, ...]":
-        """Return the capture times of reports that have none. Raises UsageError where one is no time."""
-        return values.captured_at(self.captured_at)
-
-    def limits(self) -> "Limits":
-        """Return how much of a file is read. Raises UsageError where it is no size."""
-        return values.limits(self.max_file_size)
-
-    def settings(self, *, with_leavers: bool = False, **which: Any) -> "Settings":  # noqa: ANN401 - of any type
-        """Return how reports are judged, and `which` of them. Raises UsageError, or PolicyError for the policy.
-
-        `with_leavers` says that a list of leavers is given.
-        """
-        checklist, account = self.checklist(with_leavers=with_leavers), self.account()
-        times, limits = self.times(), self.limits()
-        from analyzer.evidence.settings import Settings  # noqa: PLC0415 - what loads pandas is not for --help
-
-        return Settings(checklist, account_id=account, captured_at=times, limits=limits, **which)
-
-    def checklist(self, *, with_leavers: bool = False) -> "Checklist":
-        """Return what is judged, with which limits. Raises UsageError, or PolicyError for the policy.
-
-        `with_leavers` says that a list of leavers is given.
-        """
-        from analyzer.controls.checklist import make_checklist  # noqa: PLC0415 - not for --help
-
-        return make_checklist(
-            benchmark=values.benchmarks(self.benchmarks),
-            controls=values.controls(self.controls),
-            policy=values.policy(self.policy, unwanted=self.no_policy),
-            max_idle_days=self.max_idle_days,
-            all_controls=self.all_controls,
-            with_leavers=with_leavers,
-        )
-
 
 @dataclass(frozen=True)
-class Snapshots:
+class Snapshots(options.Snapshots):
     """Which snapshots of an account an audit judges, and at which instant."""
 
     as_of: Annotated[
@@ -272,35 +228,16 @@ class Snapshots:
         typer.Option(
             metavar="N",
             min=0,
-            max=36_500,
+            max=MOST_DAYS,
             help="With --accounts: name the accounts whose judged report is more than N days older than the reference "
             "instant (without --as-of: than the newest report).",
             show_default=False,
         ),
     ] = None
 
-    def chosen(self, listed: "Organization | None") -> dict[str, Any]:
-        """Return the settings that say so; `listed` is `organization`. Raises UsageError where the instant is none."""
-        instant = values.instant(self.as_of)
-        if self.max_report_age is not None and self.accounts is None:
-            raise UsageError("--max-report-age without --accounts", "give the list of accounts as well")
-        return {
-            "as_of": instant,
-            "every_snapshot": self.every_snapshot,
-            "trend": not self.no_trend,
-            "accounts": (listed.name, listed.sha256) if listed else None,
-            "max_report_age": self.max_report_age,
-        }
-
-    def organization(self) -> "Organization | None":
-        """Return the accounts that ought to be there. Raises AccountsError for a file that is no list of them."""
-        from analyzer.survey.organization import read_organization  # noqa: PLC0415 - not for --help
-
-        return None if self.accounts is None else read_organization(self.accounts)
-
 
 @dataclass(frozen=True)
-class Comparing:
+class Comparing(options.Comparing):
     """The lists of people, from a personnel department (HR), with which an audit compares the users."""
 
     leavers: Annotated[
@@ -322,15 +259,6 @@ class Comparing:
             show_default=False,
         ),
     ] = None
-
-    def lists(self) -> "PeopleLists":
-        """Return the lists that were given. Raises PeopleError for a file that is no such list."""
-        from analyzer.survey.people import PeopleLists, read_people  # noqa: PLC0415 - not for --help
-
-        return PeopleLists(
-            None if self.leavers is None else read_people("--leavers", self.leavers, with_last_day=True),
-            None if self.people is None else read_people("--people", self.people, with_last_day=False),
-        )
 
 
 @dataclass(frozen=True)

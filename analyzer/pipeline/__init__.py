@@ -1,4 +1,6 @@
-"""What the commands do, as short lists of stages; no printing, no exit codes. This is the public Python API as well.
+"""What the commands do, as short lists of stages; no printing, no exit codes.
+
+The command line and the public Python API (`analyzer.pipeline.api`) call the same functions.
 
 paths -> survey -> run plan -> judge, batch by batch -> evidence set -> render
 """

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analyzer.cli import values
 from analyzer.cli.ending import Ending, end
 from analyzer.cli.options import (
     AuditEvidence,
@@ -24,6 +23,7 @@ from analyzer.cli.options import (
     Verbose,
 )
 from analyzer.errors import UsageError
+from analyzer.pipeline import options, values
 from analyzer.rendering.registry import DUE_WITHIN
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class AuditShowing(Showing):
         typer.Option(
             metavar="N",
             min=1,
-            max=36_500,
+            max=values.MOST_DAYS,
             help="List what passes, and no longer does within so many days of the reference instant if nothing "
             f"changes. Without this option, it is only counted, for {DUE_WITHIN} days.",
             show_default=False,
@@ -148,7 +148,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     """  # noqa: D301 - \b keeps the examples' lines
     formats, ending = evidence.chosen(), Ending(values.severity(fail_on), strict, exit_zero)
     where, tables = engine.chosen(paths, evidence.output), showing.tables(evidence)
-    workbook = evidence.workbook((given := _given(snapshots, comparing, judging))["organization"])
+    workbook = evidence.workbook((given := options.judged(snapshots, comparing, judging))["organization"])
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
 
@@ -168,11 +168,3 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
         )
     facts, draw = partial(showing.facts, run, ending), partial(showing.draw, run, ending)
     return end(ending.code(run.summary), facts, run, draw, showing, exit_zero=exit_zero, rows=showing.findings(run))
-
-
-def _given(snapshots: Snapshots, comparing: Comparing, judging: Judging) -> dict[str, Any]:
-    """Return the settings of an audit, and the lists that it is given beside the reports, by parameter."""
-    listed, lists = snapshots.organization(), comparing.lists()
-    files = {name: (one.name, one.sha256) for name, one in lists.given.items()}
-    settings = judging.settings(with_leavers=lists.leavers is not None, **snapshots.chosen(listed), **files)
-    return {"settings": settings, "organization": listed, "lists": lists}

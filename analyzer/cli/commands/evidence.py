@@ -7,14 +7,19 @@ from typing import Annotated
 
 import typer
 
-from analyzer.cli import values
 from analyzer.cli.ending import end, show
-from analyzer.cli.options import ROWS_OF_A_SHEET, AsJson, ByOwner, CarryOver, Showing, WorkbookRows
+from analyzer.cli.options import AsJson, ByOwner, CarryOver, Showing, WorkbookRows
 from analyzer.errors import UsageError
+from analyzer.pipeline import values
+from analyzer.pipeline.values import MOST_DAYS, ROWS_OF_A_SHEET
 from analyzer.rendering.registry import DUE_WITHIN, FORMATS
 
 _RENDERED = tuple(one.name for one in FORMATS if one.module is not None)
 """What is made of the Parquet tables."""
+DueWithin = Annotated[
+    int,
+    typer.Option(metavar="N", min=1, max=MOST_DAYS, help="Days ahead for what the workbook and due.ics say is due."),
+]
 
 
 def render(  # noqa: PLR0913 - one parameter an option
@@ -39,10 +44,7 @@ def render(  # noqa: PLR0913 - one parameter an option
         ),
     ] = None,
     workbook_rows: WorkbookRows = ROWS_OF_A_SHEET,
-    due_within: Annotated[
-        int,
-        typer.Option(metavar="N", min=1, max=36_500, help="Days ahead for what the workbook and due.ics say is due."),
-    ] = DUE_WITHIN,
+    due_within: DueWithin = DUE_WITHIN,
     carry_over: CarryOver = [],  # noqa: B006 - Typer copies it
     by: ByOwner = None,
     showing: Showing,

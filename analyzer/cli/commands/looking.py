@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from analyzer.cli import values
 from analyzer.cli.ending import show
 from analyzer.cli.options import AccountId, AsJson, CapturedAt, MaxFileSize, Paths, Showing
 from analyzer.errors import UsageError
+from analyzer.pipeline import values
 
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="Say all that is known of each report, also where they are many.")

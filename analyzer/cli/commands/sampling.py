@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from analyzer.cli import values
 from analyzer.cli.ending import end
 from analyzer.cli.options import AuditSet, Showing
+from analyzer.pipeline import values
 
 STRATA: tuple[str, ...] = ("account", "kind", "status")
 

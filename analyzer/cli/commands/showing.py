@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.cli import values
 from analyzer.cli.ending import show
 from analyzer.cli.options import AuditSet, Showing
+from analyzer.pipeline import values
 
 if TYPE_CHECKING:
     from analyzer.evidence.asked import Names
@@ -75,7 +75,7 @@ class Asking:
         typer.Option(
             metavar="N",
             min=1,
-            max=36_500,
+            max=values.MOST_DAYS,
             help="Findings that pass, and no longer do within so many days of their reference instant if nothing "
             "changes; the soonest first.",
             show_default=False,

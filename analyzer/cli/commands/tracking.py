@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from analyzer.cli import values
 from analyzer.cli.ending import end, show
 from analyzer.cli.options import (
     AccountId,
@@ -27,7 +26,7 @@ from analyzer.cli.options import (
     Strict,
     Verbose,
 )
-from analyzer.errors import UsageError
+from analyzer.pipeline import options, values
 
 Old = Annotated[
     str, typer.Argument(metavar="OLD", help="The older reports or evidence set: a file, folder or archive.")
@@ -95,10 +94,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
       credreport compare 2026-09-30/ 2026-10-31/
       credreport compare --store history --from 2026-09-30 --to 2026-10-31
     """  # noqa: D301 - \b keeps the examples' lines
-    formats = evidence.chosen()
-    times = values.two_instants(since, until) if store is not None else None
-    if (store is None) == (not (old and new)):
-        raise UsageError("give OLD and NEW, or --store with --from and --to", "see credreport compare --help")
+    formats, sides = evidence.chosen(), options.compared(old, new, store, since, until)
     settings = judging.settings()
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
@@ -107,13 +103,9 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
 
     with progress(shown=showing.progress) as bars:
         run = pipeline.compare(
-            [old] if old else [],
-            [new] if new else [],
-            settings,
-            evidence.output,
-            store=store,
-            since=times and times[0],
-            until=times and times[1],
+            **sides,
+            settings=settings,
+            output=evidence.output,
             formats=formats,
             options=pipeline.Options(evidence.workbook_rows),
             pseudonyms=evidence.key([old, new], quiet=showing.quiet),
@@ -148,10 +140,8 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
       credreport history reports/ --sla-days 30
       credreport history --store history --as-of-series monthly
     """  # noqa: D301 - \b keeps the examples' lines
-    formats = evidence.chosen()
-    if (store is None) == (not paths):
-        raise UsageError("give reports, or --store", "see credreport history --help")
-    series, least = values.series(as_of_series), values.severity(fail_on)
+    formats, read = evidence.chosen(), options.followed(paths, store, as_of_series)
+    least = values.severity(fail_on)
     settings = judging.settings(every_snapshot=True)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
@@ -160,11 +150,9 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
 
     with working("history", formats, shown=showing.progress) as (bars, beside):
         run = pipeline.history(
-            paths,
-            settings,
-            evidence.output,
-            store=store,
-            series=series,
+            **read,
+            settings=settings,
+            output=evidence.output,
             sla_days=sla_days,
             formats=formats,
             options=pipeline.Options(evidence.workbook_rows, beside),

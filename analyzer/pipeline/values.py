@@ -12,12 +12,29 @@ from analyzer.errors import UsageError, known
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
+    from os import PathLike
 
     from analyzer.controls.control import Severity
     from analyzer.controls.policy import Policy
     from analyzer.reading.limits import Limits
     from analyzer.rendering.marks import Marks
     from analyzer.survey.names import GivenTime
+
+
+MOST_DAYS: Final = 36_500
+"""The most days that an option takes: a hundred years."""
+MOST_ROWS: Final = 1_048_575
+"""The most rows below a header that a sheet of Excel holds."""
+ROWS_OF_A_SHEET: Final = 100_000
+"""The most rows that a sheet of the workbook holds where nothing else is asked for."""
+
+
+def whole_number(option: str, number: int | None, least: int, most: int | None = None) -> int | None:
+    """Return the number of an option; None where it was not given. Raises UsageError where it is out of its range."""
+    if number is None or (type(number) is int and least <= number and (most is None or number <= most)):
+        return number
+    span = f"of {least} or more" if most is None else f"from {least} to {most}"
+    raise UsageError(f"{option}: not a whole number {span}: {number!r}", "give such a number, or leave the option out")
 
 
 def instant(text: str | None, option: str = "--as-of") -> datetime | None:
@@ -39,7 +56,7 @@ def instant(text: str | None, option: str = "--as-of") -> datetime | None:
     return found
 
 
-def captured_at(given: list[str]) -> tuple[GivenTime, ...]:
+def captured_at(given: Iterable[str]) -> tuple[GivenTime, ...]:
     """Return what --captured-at says, in its order. A pattern may have an = in it, a time has none."""
     from analyzer.survey.names import GivenTime  # noqa: PLC0415
 
@@ -136,7 +153,7 @@ def policy(path: Path | None, *, unwanted: bool) -> Policy | None:
     return None if path is None else read_policy(path)
 
 
-def controls(given: list[str]) -> list[str]:
+def controls(given: Sequence[str]) -> list[str]:
     """Return the controls of --control. An option that names none is an error: it does not ask for all of them."""
     names = split(given)
     if given and not names:
@@ -144,7 +161,7 @@ def controls(given: list[str]) -> list[str]:
     return names
 
 
-def benchmarks(given: list[str]) -> list[str]:
+def benchmarks(given: Iterable[str]) -> list[str]:
     """Return the benchmarks of --benchmark: ids, and files, whose names may have commas."""
     return [name for one in given for name in ([one] if _is_file(one) else some("--benchmark", [one]))]
 
@@ -156,7 +173,7 @@ def _is_file(name: str) -> bool:
         return False
 
 
-def some(option: str, given: list[str]) -> list[str]:
+def some(option: str, given: Sequence[str]) -> list[str]:
     """Return the values of an option that narrows. Where it is given and names nothing, that is no wish for all."""
     names = split(given)
     if given and not names:
@@ -170,6 +187,11 @@ def choices(option: str, given: Iterable[str], names: tuple[str, ...]) -> list[s
     if not chosen:
         raise UsageError(f"{option}: nothing chosen", f"choose from {', '.join(names)}")
     return [name for name in names if name in chosen]
+
+
+def texts(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
+    """Return one text or path, or several, as a list of texts."""
+    return [os.fspath(one) for one in ([given] if isinstance(given, str | os.PathLike) else given)]
 
 
 def split(given: Iterable[str]) -> list[str]:

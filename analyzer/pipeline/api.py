@@ -1,0 +1,213 @@
+"""The functions of the Python API: what the commands audit, compare and history do, without printing.
+
+Parameters are the options of the commands by their names, with the same defaults. Nothing heavy is imported before a
+function is called.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from analyzer.errors import UsageError
+from analyzer.pipeline import options, values
+from analyzer.pipeline.opened import AuditEvidence, ComparisonEvidence, HistoryEvidence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from os import PathLike
+
+    from analyzer.survey.pseudonyms import Pseudonyms
+
+    File: TypeAlias = str | PathLike[str]
+    OneOrMore: TypeAlias = File | Sequence[File]
+    When: TypeAlias = str | date
+
+
+def audit(  # noqa: PLR0913 - one parameter an option
+    paths: OneOrMore,
+    *,
+    as_of: When | None = None,
+    every_snapshot: bool = False,
+    no_trend: bool = False,
+    accounts: File | None = None,
+    max_report_age: int | None = None,
+    leavers: File | None = None,
+    people: File | None = None,
+    pseudonyms: File | None = None,
+    benchmark: OneOrMore = (),
+    control: str | Sequence[str] = (),
+    all_controls: bool = False,
+    policy: File | None = None,
+    no_policy: bool = False,
+    max_idle_days: int | None = None,
+    account_id: str | None = None,
+    captured_at: str | Sequence[str] = (),
+    max_file_size: str | None = None,
+) -> AuditEvidence:
+    """Judge the credential reports under `paths` (files, folders, archives), as `credreport audit` does.
+
+    Each parameter means what the option of its name means (`credreport audit --help`). `as_of` is a text, a date (the
+    end of that day, UTC) or a datetime (UTC unless it has an offset); `max_idle_days` and `max_report_age` are days.
+    Without `policy`, credreport.toml in the current folder is used if it is there. A key file of `pseudonyms` that is
+    missing is created. Raises `analyzer.errors.AnalyzerError`: UsageError for parameters, PolicyError, FrameworkError,
+    AccountsError and PeopleError for the files of that kind, InputError where there is nothing to judge.
+
+    >>> import analyzer
+    >>> evidence = analyzer.audit("sample_reports", as_of="2026-10-31", benchmark="cis-7.0")
+    >>> evidence.findings.query("control == 'console-mfa'")["status"].value_counts().loc["fail"].item()
+    13
+    """
+    judging = _judging(
+        benchmark, control, all_controls, policy, no_policy, max_idle_days, account_id, captured_at, max_file_size
+    )
+    snapshots = options.Snapshots(_when(as_of), every_snapshot, no_trend, _path(accounts), max_report_age)
+    asked = options.judged(snapshots, options.Comparing(_path(leavers), _path(people)), judging)
+    given = _local(paths)
+    from analyzer import pipeline  # noqa: PLC0415 - loads pandas
+
+    def run(place: str) -> None:
+        key = _key(pseudonyms, given)
+        pipeline.audit(given, output=place, formats=(), pseudonyms=key, with_worst=False, **asked)
+
+    return AuditEvidence.made_by(run)
+
+
+def compare(  # noqa: PLR0913 - one parameter an option
+    old: File | None = None,
+    new: File | None = None,
+    *,
+    store: File | None = None,
+    from_: When | None = None,
+    to: When | None = None,
+    pseudonyms: File | None = None,
+    benchmark: OneOrMore = (),
+    control: str | Sequence[str] = (),
+    all_controls: bool = False,
+    policy: File | None = None,
+    no_policy: bool = False,
+    max_idle_days: int | None = None,
+    account_id: str | None = None,
+    captured_at: str | Sequence[str] = (),
+    max_file_size: str | None = None,
+) -> ComparisonEvidence:
+    """Compare the newest snapshots of each account on two sides, as `credreport compare` does.
+
+    The sides are reports or evidence sets of audits, `old` and `new`; or, of a `store`, what it had by `from_` and by
+    `to`. The other parameters, and what is raised, are those of `audit`.
+
+    >>> import analyzer
+    >>> evidence = analyzer.compare("sample_reports/2026-09-30", "sample_reports/2026-10-31")
+    >>> evidence.events["event"].value_counts().loc["key_created"].item()
+    2
+    """
+    asked = options.compared(_text(old), _text(new), _path(store), _when(from_), _when(to))
+    judging = _judging(
+        benchmark, control, all_controls, policy, no_policy, max_idle_days, account_id, captured_at, max_file_size
+    )
+    asked["settings"] = judging.settings()
+    given = _local([*asked["old"], *asked["new"]])
+    from analyzer import pipeline  # noqa: PLC0415 - loads pandas
+
+    return ComparisonEvidence.made_by(
+        lambda place: pipeline.compare(output=place, formats=(), pseudonyms=_key(pseudonyms, given), **asked)
+    )
+
+
+def history(  # noqa: PLR0913 - one parameter an option
+    paths: OneOrMore = (),
+    *,
+    store: File | None = None,
+    as_of_series: str | Sequence[When] | None = None,
+    sla_days: int | None = None,
+    pseudonyms: File | None = None,
+    benchmark: OneOrMore = (),
+    control: str | Sequence[str] = (),
+    all_controls: bool = False,
+    policy: File | None = None,
+    no_policy: bool = False,
+    max_idle_days: int | None = None,
+    account_id: str | None = None,
+    captured_at: str | Sequence[str] = (),
+    max_file_size: str | None = None,
+) -> HistoryEvidence:
+    """Follow failures through many snapshots, as `credreport history` does: reports under `paths`, or of a `store`.
+
+    `as_of_series` are the dates at which it is judged, or "monthly"; `sla_days` is a deadline for fixes, in days. The
+    other parameters, and what is raised, are those of `audit`.
+
+    >>> import analyzer
+    >>> evidence = analyzer.history("sample_reports", control="unused-credentials", sla_days=60)
+    >>> evidence.measures[["open", "closed", "lost_sight"]].to_numpy().tolist()
+    [[16, 13, 3]]
+    """
+    asked = options.followed(_local(paths), _path(store), _series(as_of_series))
+    judging = _judging(
+        benchmark, control, all_controls, policy, no_policy, max_idle_days, account_id, captured_at, max_file_size
+    )
+    asked["settings"] = judging.settings(every_snapshot=True)
+    asked["sla_days"] = values.whole_number("--sla-days", sla_days, 0)
+    from analyzer import pipeline  # noqa: PLC0415 - loads pandas
+
+    return HistoryEvidence.made_by(
+        lambda place: pipeline.history(output=place, formats=(), pseudonyms=_key(pseudonyms, asked["paths"]), **asked)
+    )
+
+
+def _judging(  # noqa: PLR0913 - one parameter an option
+    benchmark: OneOrMore,
+    control: str | Sequence[str],
+    all_controls: bool,
+    policy: File | None,
+    no_policy: bool,
+    max_idle_days: int | None,
+    account_id: str | None,
+    captured_at: str | Sequence[str],
+    max_file_size: str | None,
+) -> options.Judging:
+    return options.Judging(
+        values.texts(benchmark),
+        values.texts(control),
+        all_controls,
+        _path(policy),
+        no_policy,
+        max_idle_days,
+        account_id,
+        values.texts(captured_at),
+        max_file_size,
+    )
+
+
+def _local(paths: OneOrMore) -> list[str]:
+    """Return paths as texts. Raises UsageError for a URL: only the command reads there, by means of a cluster."""
+    given = values.texts(paths)
+    for one in given:
+        if "://" in one:
+            raise UsageError(f"a URL: {one}", "read URLs with the command: credreport audit --engine dask")
+    return given
+
+
+def _text(file: File | None) -> str | None:
+    return None if file is None else str(file)
+
+
+def _path(file: File | None) -> Path | None:
+    return None if file is None else Path(file)
+
+
+def _when(when: When | None) -> str | None:
+    return when if when is None or isinstance(when, str) else when.isoformat()
+
+
+def _series(dates: str | Sequence[When] | None) -> str | None:
+    return dates if dates is None or isinstance(dates, str) else ",".join(str(_when(one)) for one in dates)
+
+
+def _key(file: File | None, paths: Sequence[str]) -> Pseudonyms | None:
+    """Return the pseudonyms of a key file, which is made where it is not there."""
+    if file is None:
+        return None
+    from analyzer.survey.key_file import read_key  # noqa: PLC0415 - loads pandas
+
+    return read_key(Path(file), paths).pseudonyms

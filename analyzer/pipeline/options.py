@@ -1,0 +1,142 @@
+"""The options that say what is judged and how, as they are given, and the settings of a run that they stand for.
+
+The command line (`analyzer.cli.options`) and the Python API (`analyzer.pipeline.api`) both fill them in. Each error
+names its option. Nothing heavy is imported before an option is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence  # noqa: TC003 - the command line looks the types of fields up
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003
+from typing import TYPE_CHECKING, Any
+
+from analyzer.errors import UsageError
+from analyzer.pipeline import values
+
+if TYPE_CHECKING:
+    from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.settings import Settings
+    from analyzer.survey.organization import Organization
+    from analyzer.survey.people import PeopleLists
+
+
+@dataclass(frozen=True)
+class Judging:
+    """By what reports are judged."""
+
+    benchmarks: Sequence[str] = ()
+    controls: Sequence[str] = ()
+    all_controls: bool = False
+    policy: Path | None = None
+    no_policy: bool = False
+    max_idle_days: int | None = None
+    account_id: str | None = None
+    captured_at: Sequence[str] = ()
+    max_file_size: str | None = None
+
+    def settings(self, *, with_leavers: bool = False, **which: Any) -> Settings:  # noqa: ANN401 - of any type
+        """Return how reports are judged, and `which` of them. Raises UsageError, or PolicyError for the policy.
+
+        `with_leavers` says that a list of leavers is given.
+        """
+        checklist, account = self.checklist(with_leavers=with_leavers), values.account(self.account_id)
+        times, limits = values.captured_at(self.captured_at), values.limits(self.max_file_size)
+        from analyzer.evidence.settings import Settings  # noqa: PLC0415 - what loads pandas is not for --help
+
+        return Settings(checklist, account_id=account, captured_at=times, limits=limits, **which)
+
+    def checklist(self, *, with_leavers: bool = False) -> Checklist:
+        """Return what is judged, with which limits. Raises UsageError, or PolicyError for the policy.
+
+        `with_leavers` says that a list of leavers is given.
+        """
+        from analyzer.controls.checklist import make_checklist  # noqa: PLC0415 - not for --help
+
+        return make_checklist(
+            benchmark=values.benchmarks(self.benchmarks),
+            controls=values.controls(self.controls),
+            policy=values.policy(self.policy, unwanted=self.no_policy),
+            max_idle_days=values.whole_number("--max-idle-days", self.max_idle_days, 1, values.MOST_DAYS),
+            all_controls=self.all_controls,
+            with_leavers=with_leavers,
+        )
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Which snapshots of an account an audit judges, and at which instant."""
+
+    as_of: str | None = None
+    every_snapshot: bool = False
+    no_trend: bool = False
+    accounts: Path | None = None
+    max_report_age: int | None = None
+
+    def chosen(self, listed: Organization | None) -> dict[str, Any]:
+        """Return the settings that say so; `listed` is `organization`. Raises UsageError where the instant is none."""
+        instant = values.instant(self.as_of)
+        if self.max_report_age is not None and self.accounts is None:
+            raise UsageError("--max-report-age without --accounts", "give the list of accounts as well")
+        return {
+            "as_of": instant,
+            "every_snapshot": self.every_snapshot,
+            "trend": not self.no_trend,
+            "accounts": (listed.name, listed.sha256) if listed else None,
+            "max_report_age": values.whole_number("--max-report-age", self.max_report_age, 0, values.MOST_DAYS),
+        }
+
+    def organization(self) -> Organization | None:
+        """Return the accounts that ought to be there. Raises AccountsError for a file that is no list of them."""
+        from analyzer.survey.organization import read_organization  # noqa: PLC0415 - not for --help
+
+        return None if self.accounts is None else read_organization(self.accounts)
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """The lists of people, from a personnel department (HR), with which an audit compares the users."""
+
+    leavers: Path | None = None
+    people: Path | None = None
+
+    def lists(self) -> PeopleLists:
+        """Return the lists that were given. Raises PeopleError for a file that is no such list."""
+        from analyzer.survey.people import PeopleLists, read_people  # noqa: PLC0415 - not for --help
+
+        return PeopleLists(
+            None if self.leavers is None else read_people("--leavers", self.leavers, with_last_day=True),
+            None if self.people is None else read_people("--people", self.people, with_last_day=False),
+        )
+
+
+def judged(snapshots: Snapshots, comparing: Comparing, judging: Judging) -> dict[str, Any]:
+    """Return the settings of an audit, and the lists that it is given beside the reports, by parameter of `audit`."""
+    listed, lists = snapshots.organization(), comparing.lists()
+    files = {name: (one.name, one.sha256) for name, one in lists.given.items()}
+    settings = judging.settings(with_leavers=lists.leavers is not None, **snapshots.chosen(listed), **files)
+    return {"settings": settings, "organization": listed, "lists": lists}
+
+
+def followed(paths: Sequence[str], store: Path | None, as_of_series: str | None) -> dict[str, Any]:
+    """Return what a history reads, and the dates at which it is judged, by parameter of `history`.
+
+    Raises UsageError unless reports or a store are given, and for dates that are none.
+    """
+    if (store is None) == (not paths):
+        raise UsageError("give reports, or --store", "see credreport history --help")
+    return {"paths": paths, "store": store, "series": values.series(as_of_series)}
+
+
+def compared(
+    old: str | None, new: str | None, store: Path | None, since: str | None, until: str | None
+) -> dict[str, Any]:
+    """Return the two sides of a comparison, by parameter of `compare`.
+
+    Raises UsageError unless both sides are given, or a store and two instants.
+    """
+    times = values.two_instants(since, until) if store is not None else (None, None)
+    if (store is None) == (not (old and new)):
+        raise UsageError("give OLD and NEW, or --store with --from and --to", "see credreport compare --help")
+    sides = {"old": [old] if old else [], "new": [new] if new else []}
+    return sides | {"store": store, "since": times[0], "until": times[1]}
