@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import weakref
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from analyzer.errors import InputError, UsageError
@@ -46,7 +47,7 @@ class Evidence:
 
     The evidence of a run stands in a temporary folder (below TMPDIR, readable by its owner alone), which is removed
     when the object is closed, when nothing refers to it any more, or when the program ends. In a `with` statement it is
-    closed at the end of that. Frames that were read before remain usable. Evidence that was opened from a folder is
+    closed at the end of that. What was read before that remains usable. Evidence that was opened from a folder is
     never removed.
     """
 
@@ -178,7 +179,7 @@ class AuditEvidence(Evidence):
 
     kind = "audit"
 
-    @property
+    @cached_property
     def summary(self) -> Summary:
         """The counts that every output shows: a dataclass.
 
@@ -232,7 +233,7 @@ class ComparisonEvidence(Evidence):
 
     kind = "comparison"
 
-    @property
+    @cached_property
     def summary(self) -> Comparison:
         """What every output shows: a dataclass; `facts` has it as plain data, as `credreport compare --json` does."""
         self._require(*self.tables)
@@ -249,7 +250,7 @@ class HistoryEvidence(Evidence):
 
     kind = "history"
 
-    @property
+    @cached_property
     def summary(self) -> History:
         """What every output shows: a dataclass; `facts` has it as plain data, as `credreport history --json` does."""
         self._require(*self.tables)

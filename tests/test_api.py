@@ -1,0 +1,463 @@
+"""The Python API is a face on the road of the commands: the same parameters, the same bytes, the same errors."""
+
+from __future__ import annotations
+
+import doctest
+import gc
+import inspect
+import json
+import shutil
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+import pytest
+from typer.main import get_command
+
+import analyzer
+from analyzer.cli.main import app
+from analyzer.errors import AnalyzerError, InputError, OutputError, PolicyError, UsageError
+from analyzer.pipeline import api, opened
+from tests.cli.running import run
+from tests.test_numbers_agree import all_passing, fleet, monthly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+    from analyzer import AuditEvidence, ComparisonEvidence, HistoryEvidence
+    from analyzer import Evidence as AnyEvidence
+
+    Evidence = AuditEvidence | ComparisonEvidence | HistoryEvidence
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+SAMPLES: Final = ROOT / "sample_reports"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder of its own, in which the sample reports are, and temporary folders below `tmp`."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(SAMPLES, tmp_path / "sample_reports")
+    return tmp_path
+
+
+# --- what importing does ----------------------------------------------------------------------------------------------
+
+
+def in_a_process(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
+    return done.stdout
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    names = set(in_a_process("import sys, analyzer\nprint(*sys.modules)").split())
+    heavy = {"pandas", "numpy", "pyarrow", "matplotlib", "xlsxwriter", "jinja2", "yaml", "typer", "rich", "icalendar"}
+    assert "analyzer.pipeline.api" in names
+    assert not names & heavy
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import analyzer.history.follow, analyzer",
+        "from analyzer.history.store import reading\nimport analyzer",
+        "import analyzer\nanalyzer.audit('sample_reports', no_policy=True)",
+    ],
+)
+def test_history_stays_the_function_whatever_is_loaded(code: str) -> None:
+    assert in_a_process(f"{code}\nprint(analyzer.history.__module__)") == "analyzer.pipeline.api\n"
+
+
+def test_what_is_public_is_there_and_described() -> None:
+    assert analyzer.__all__ == sorted(analyzer.__all__, key=lambda name: (name.islower(), name))
+    assert all(inspect.getdoc(getattr(analyzer, name)) for name in analyzer.__all__)
+
+
+@pytest.mark.parametrize("module", [analyzer, api, opened], ids=lambda one: str(one.__name__))
+@pytest.mark.usefixtures("here")
+def test_examples_in_docstrings_are_true(module: ModuleType) -> None:
+    failed, tried = doctest.testmod(module)
+    assert tried > 2
+    assert not failed
+
+
+# --- parameters are options -------------------------------------------------------------------------------------------
+
+WRITTEN: Final = {"output", "format", "tables", "workbook_rows", "carry_over", "by", "due_within"}
+"""Options that say what is written: `write` has them, but for --tables."""
+SHOWN: Final = {"fail_on", "strict", "exit_zero", "quiet", "json", "json_all", "verbose", "help"}
+"""Options of what is printed, and of the exit code."""
+OF_CLUSTERS: Final = {"engine", "scheduler"}
+RENAMED: Final = {"from": "from_"}
+"""`from` is a word of Python's own."""
+
+
+def options_of(command: str) -> dict[str, Any]:
+    """Return the defaults of a command's options, by their names."""
+    found = get_command(app).commands[command].params  # type: ignore[attr-defined]
+    names = {max(one.opts, key=len).lstrip("-").replace("-", "_"): one for one in found if one.opts[0].startswith("-")}
+    return {RENAMED.get(name, name): one.default for name, one in names.items()}
+
+
+@pytest.mark.parametrize("function", [analyzer.audit, analyzer.compare, analyzer.history], ids=lambda one: one.__name__)
+def test_parameters_are_the_options_of_the_command(function: Callable[..., Evidence]) -> None:
+    options = options_of(function.__name__)
+    parameters = {
+        name: one.default
+        for name, one in inspect.signature(function).parameters.items()
+        if one.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    assert parameters.keys() == options.keys() - WRITTEN - SHOWN - OF_CLUSTERS
+    assert {name: one or None for name, one in parameters.items()} == {
+        name: options[name] or None for name in parameters
+    }
+
+
+@pytest.mark.parametrize("kind", [analyzer.AuditEvidence, analyzer.ComparisonEvidence, analyzer.HistoryEvidence])
+def test_parameters_of_write_are_the_options_of_the_command(kind: type[AnyEvidence]) -> None:
+    command = {"comparison": "compare"}.get(kind.kind, kind.kind)
+    options = options_of(command)
+    parameters = dict(inspect.signature(kind.write).parameters)
+    assert {"formats" if name == "format" else name for name in options.keys() & WRITTEN} - {"output", "tables"} == (
+        parameters.keys() - {"self", "folder"}
+    )
+    assert parameters["workbook_rows"].default == options["workbook_rows"]
+
+
+# --- the same bytes ---------------------------------------------------------------------------------------------------
+
+POLICY: Final = """
+[controls.access-key-rotation]
+max_age_days = 180
+[waivers.break-glass]
+user = "break-glass*"
+reason = "sealed"
+owner = "security@example.com"
+expires = 2027-01-31
+"""
+LEAVERS: Final = "user,last_day\nci-deployer,2026-09-30\nnobody,2026-01-31\nuser-1,2026-10-01\n"
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def require_same(
+    evidence: Evidence,
+    arguments: list[str],
+    formats: str | None,
+    **how: Any,  # noqa: ANN401 - what `write` takes
+) -> None:
+    """Compare what is written with what the command leaves, and the counts with those that it prints."""
+    chosen = [] if formats is None else ["--format", formats]
+    done = run(*arguments, *chosen, "-o", "by_command", "--json")
+    assert done.returncode in {0, 1, 3}, done.stderr
+    left = evidence.write("by_api", formats=formats and formats.split(","), **how)
+    by_command = files_in(Path("by_command"))
+    assert by_command.keys() == set(left.files)
+    assert files_in(Path("by_api")) == by_command
+    printed = json.loads(done.stdout)
+    assert printed["files"] == left.files
+    facts = evidence.summary.facts
+    assert {name: printed[name] for name in facts} == facts
+    assert evidence.summary.exit_code == printed["exit_code"]
+
+
+@pytest.mark.usefixtures("here")
+def test_an_audit_is_that_of_the_command_with_all_default_formats() -> None:
+    with analyzer.audit("sample_reports") as evidence:
+        require_same(evidence, ["audit", "sample_reports"], None)
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        ({"as_of": "2026-10-31", "policy": "policy.toml"}, ["--as-of", "2026-10-31", "--policy", "policy.toml"]),
+        ({"benchmark": ["cis-7.0", "soc2"]}, ["--benchmark", "cis-7.0,soc2"]),
+        ({"benchmark": "security-hub", "every_snapshot": True}, ["--benchmark", "security-hub", "--every-snapshot"]),
+        ({"control": ["console-mfa", "2.11"], "no_trend": True}, ["--control", "console-mfa,2.11", "--no-trend"]),
+        (
+            {"leavers": "leavers.csv", "people": Path("leavers.csv")},
+            ["--leavers", "leavers.csv", "--people", "leavers.csv"],
+        ),
+        ({"pseudonyms": "key"}, ["--pseudonyms", "key"]),
+        (
+            {"all_controls": True, "max_idle_days": 90, "account_id": "444455556666", "captured_at": "2026-10-31"},
+            ["--all-controls", "--max-idle-days", "90", "--account-id", "444455556666", "--captured-at", "2026-10-31"],
+        ),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, dict) else "",
+)
+def test_an_audit_is_that_of_the_command(here: Path, options: dict[str, Any], arguments: list[str]) -> None:
+    (here / "policy.toml").write_text(POLICY)
+    (here / "leavers.csv").write_text(LEAVERS)
+    evidence = analyzer.audit(["sample_reports"], **options)
+    formats = "parquet,html,excel" + ("" if "every_snapshot" in options else ",ics")
+    require_same(evidence, ["audit", "sample_reports", *arguments], formats)
+
+
+@pytest.mark.parametrize("make", [all_passing, fleet, monthly], ids=lambda one: str(one.__name__))
+def test_an_audit_with_accounts_and_owners_is_that_of_the_command(here: Path, make: Callable[[Path], None]) -> None:
+    make(here / "made")
+    paths = [str(path) for path in sorted(Path("made").iterdir()) if path.is_dir()]
+    evidence = analyzer.audit(paths, accounts="made/accounts.csv", max_report_age=20)
+    asked = ["--accounts", "made/accounts.csv", "--max-report-age", "20", "--by", "owner", "--workbook-rows", "50"]
+    require_same(evidence, ["audit", *paths, *asked], "parquet,excel,remediation", by="owner", workbook_rows=50)
+
+
+def test_a_comparison_is_that_of_the_command(here: Path) -> None:
+    old, new = "sample_reports/2026-09-30", here / "sample_reports/2026-10-31"
+    evidence = analyzer.compare(old, "sample_reports/2026-10-31")
+    require_same(evidence, ["compare", old, "sample_reports/2026-10-31"], None)
+    for name, reports in (("old", old), ("new", new)):
+        analyzer.audit(reports).write(name, formats="parquet")
+    shutil.rmtree("by_command")
+    require_same(analyzer.compare("old", "new"), ["compare", "old", "new"], "parquet,excel")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_history_is_that_of_the_command() -> None:
+    evidence = analyzer.history("sample_reports", sla_days=30, benchmark="cis-5.0")
+    require_same(evidence, ["history", "sample_reports", "--sla-days", "30", "--benchmark", "cis-5.0"], None)
+
+
+@pytest.mark.usefixtures("here")
+def test_what_is_read_from_a_store_is_that_of_the_command() -> None:
+    run("ingest", "sample_reports", "--store", "kept")
+    dates: list[date | str] = [date(2026, 9, 30), "2026-10-31"]
+    evidence = analyzer.history(store="kept", as_of_series=dates)
+    require_same(evidence, ["history", "--store", "kept", "--as-of-series", "2026-09-30,2026-10-31"], "parquet,html")
+    shutil.rmtree("by_command")
+    compared = analyzer.compare(store=Path("kept"), from_=date(2026, 9, 30), to="2026-10-31")
+    asked = ["--store", "kept", "--from", "2026-09-30", "--to", "2026-10-31"]
+    require_same(compared, ["compare", *asked], "parquet,html")
+
+
+@pytest.mark.usefixtures("here")
+def test_marks_of_reviewers_are_carried_over() -> None:
+    with analyzer.audit("sample_reports") as evidence:
+        evidence.write("first", formats="excel")
+        left = evidence.write("second", formats="excel", carry_over=["first/workbook.xlsx"])
+        again = evidence.write("second", formats="excel", carry_over=["second/workbook.xlsx"])
+    assert left.carried is not None
+    assert again.files == left.files
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("here")
+def test_tables_are_those_that_are_written() -> None:
+    evidence = analyzer.audit("sample_reports", benchmark="cis-7.0")
+    evidence.write("out", formats="parquet")
+    named = ("findings", "credentials", "users", "issues", "requirements")
+    assert set(named) <= set(evidence.tables)
+    for name in evidence.tables:
+        frame = evidence.table(name)
+        stored = pd.read_parquet(f"out/{name}.parquet", dtype_backend="pyarrow")
+        pd.testing.assert_frame_equal(frame.astype(stored.dtypes), stored)
+        if name in named:
+            pd.testing.assert_frame_equal(getattr(evidence, name), frame)
+    opened_again = analyzer.open_evidence(Path("out"))
+    assert isinstance(opened_again, analyzer.AuditEvidence)
+    pd.testing.assert_frame_equal(opened_again.findings, evidence.findings)
+    assert opened_again.summary.facts == evidence.summary.facts
+
+
+@pytest.mark.usefixtures("here")
+def test_comparisons_and_histories_have_their_tables() -> None:
+    compared = analyzer.compare("sample_reports/2026-09-30", "sample_reports/2026-10-31")
+    followed = analyzer.history("sample_reports")
+    found = (compared.events, compared.issues, followed.measures, followed.lifetimes, followed.trend, followed.coverage)
+    assert all(len(frame.columns) > 5 for frame in found)
+    assert set(compared.tables) == {"events", "issues"}
+    assert set(followed.tables) == {"measures", "lifetimes", "trend", "coverage", "issues"}
+    for one in (compared, followed):
+        one.write("out", formats="parquet")
+        assert type(analyzer.open_evidence("out")) is type(one)
+
+
+@pytest.mark.usefixtures("here")
+def test_changes_to_a_frame_change_no_evidence() -> None:
+    evidence = analyzer.audit("sample_reports")
+    before, frame = evidence.findings, evidence.findings
+    frame["status"] = "pass"
+    pd.testing.assert_frame_equal(evidence.findings, before)
+    assert set(evidence.findings["status"]) > {"pass"}
+
+
+@pytest.mark.parametrize(
+    "as_of",
+    [
+        "2026-10-31T12:00:00Z",
+        datetime(2026, 10, 31, 12, tzinfo=UTC),
+        datetime(2026, 10, 31, 12),  # noqa: DTZ001 - what has no offset is UTC
+        datetime(2026, 10, 31, 14, tzinfo=timezone(timedelta(hours=2))),
+        pd.Timestamp("2026-10-31T12:00:00Z"),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_instants_may_be_texts_or_datetimes(as_of: str | datetime) -> None:
+    found = analyzer.audit("sample_reports/2026-10-31", as_of=as_of).summary
+    assert found.settings.as_of == datetime(2026, 10, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_date_is_the_end_of_its_day() -> None:
+    found = analyzer.audit("sample_reports/2026-10-31", as_of=date(2026, 10, 31)).summary
+    assert found.settings.as_of == datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
+
+
+# --- the temporary folder ---------------------------------------------------------------------------------------------
+
+
+def left_over(folder: Path) -> list[str]:
+    return [path.name for path in (folder / "tmp").iterdir()]
+
+
+def test_the_temporary_folder_goes_with_the_evidence(here: Path) -> None:
+    with analyzer.audit("sample_reports") as evidence:
+        findings, summary = evidence.findings, evidence.summary
+        assert Path(evidence.folder, "findings.parquet").is_file()
+        assert len(left_over(here)) == 1
+    assert left_over(here) == []
+    for use in (partial(getattr, evidence, "users"), partial(evidence.write, "out")):
+        with pytest.raises(UsageError, match="was closed"):
+            use()
+    assert not Path("out").exists()
+    evidence.close()
+    # What was read before is still there.
+    pd.testing.assert_frame_equal(evidence.findings, findings)
+    assert evidence.summary.facts == summary.facts
+
+
+def test_the_temporary_folder_goes_when_nothing_refers_to_the_evidence(here: Path) -> None:
+    evidence = analyzer.audit("sample_reports")
+    assert len(left_over(here)) == 1
+    del evidence
+    gc.collect()
+    assert left_over(here) == []
+
+
+def test_nothing_stays_of_a_run_that_fails(here: Path) -> None:
+    (here / "empty").mkdir()
+    with pytest.raises(InputError):
+        analyzer.audit("empty")
+    assert left_over(here) == []
+
+
+def test_the_temporary_folder_goes_with_the_program(here: Path) -> None:
+    code = (
+        f"import tempfile; tempfile.tempdir = {str(here / 'tmp')!r}\n"
+        "import analyzer, os; kept = analyzer.audit('sample_reports'); print(len(os.listdir(tempfile.tempdir)))"
+    )
+    assert in_a_process(code) == "1\n"
+    assert left_over(here) == []
+
+
+@pytest.mark.usefixtures("here")
+def test_evidence_that_was_opened_stays() -> None:
+    analyzer.audit("sample_reports").write("out", formats="parquet")
+    before = files_in(Path("out"))
+    with analyzer.open_evidence("out") as evidence:
+        assert len(evidence.issues)
+    assert files_in(Path("out")) == before
+    assert len(evidence.issues)
+    evidence.write("out", formats="html")
+    assert set(files_in(Path("out"))) == {*before, "report.html", "rendered.json"}
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def refused() -> Iterator[tuple[str, Callable[[], object], type[AnalyzerError], str]]:
+    audit, compare, history = analyzer.audit, analyzer.compare, analyzer.history
+    yield "no report", lambda: audit([]), InputError, "no "
+    yield "no file", lambda: audit("nowhere"), InputError, "no such file or folder: nowhere"
+    yield "url", lambda: audit("s3://reports"), UsageError, "a URL: s3://reports"
+    yield "instant", lambda: audit("sample_reports", as_of="31/10/2026"), UsageError, "--as-of: not a date"
+    yield "benchmark", lambda: audit("sample_reports", benchmark="cis-9"), UsageError, "cis-9"
+    yield "no control", lambda: audit("sample_reports", control=[""]), UsageError, "--control: nothing chosen"
+    yield "days", lambda: audit("sample_reports", max_idle_days=0), UsageError, "--max-idle-days: not a whole number"
+    yield "text", lambda: audit("x", max_idle_days="9"), UsageError, "from 1 to 36500: '9'"  # type: ignore[arg-type]
+    yield "age", lambda: audit("sample_reports", max_report_age=3), UsageError, "--max-report-age without --accounts"
+    yield "policy", lambda: audit("sample_reports", policy="nowhere"), PolicyError, "nowhere"
+    yield "account", lambda: audit("sample_reports", account_id="1"), UsageError, "--account-id"
+    yield "nothing", history, UsageError, "give reports, or --store"
+    yield "both", lambda: history("sample_reports", store="kept"), UsageError, "give reports, or --store"
+    yield "deadline", lambda: history("sample_reports", sla_days=-1), UsageError, "of 0 or more: -1"
+    yield "one side", lambda: compare("sample_reports"), UsageError, "give OLD and NEW"
+    yield "no dates", lambda: compare(store="kept"), UsageError, "--store needs --from and --to"
+    yield "no set", lambda: analyzer.open_evidence("sample_reports"), InputError, "no evidence set"
+
+
+@pytest.mark.parametrize(("call", "error", "says"), [pytest.param(*rest, id=name) for name, *rest in refused()])
+def test_errors_are_ours_and_leave_nothing(
+    here: Path, call: Callable[[], object], error: type[AnalyzerError], says: str
+) -> None:
+    with pytest.raises(error) as caught:
+        call()
+    assert says in caught.value.message
+    assert caught.value.hint
+    assert left_over(here) == []
+
+
+@pytest.mark.usefixtures("here")
+def test_a_table_that_is_not_there_is_no_empty_table() -> None:
+    evidence = analyzer.audit("sample_reports")
+    with pytest.raises(InputError, match="no table 'requirements': it is written with a benchmark"):
+        _ = evidence.requirements
+    run("audit", "sample_reports", "--tables", "issues", "--format", "parquet", "-o", "out")
+    found = analyzer.open_evidence("out")
+    assert isinstance(found, analyzer.AuditEvidence)
+    with pytest.raises(InputError, match=r"no table 'findings': it was left out \(option --tables\)") as caught:
+        _ = found.findings
+    assert "it has issues, tallies" in caught.value.hint
+
+
+@pytest.mark.usefixtures("here")
+def test_evidence_that_was_changed_is_refused() -> None:
+    analyzer.audit("sample_reports").write("out", formats="parquet")
+    for name in ("findings", "tallies"):
+        with Path(f"out/{name}.parquet").open("ab") as file:
+            file.write(b" ")
+    found = analyzer.open_evidence("out")
+    assert isinstance(found, analyzer.AuditEvidence)
+    for use in (lambda: found.findings, lambda: found.summary, lambda: found.write("copy")):
+        with pytest.raises(InputError, match="not as it was written"):
+            use()
+    assert len(found.users)
+
+
+@pytest.mark.usefixtures("here")
+def test_write_refuses_what_the_command_refuses() -> None:
+    with analyzer.audit("sample_reports", pseudonyms="key") as hidden:
+        for options, says in (
+            ({"formats": "pdfs"}, "--format: no such choice"),
+            ({"formats": []}, "--format: nothing chosen"),
+            ({"formats": "remediation"}, "no commands can be given"),
+            ({"workbook_rows": 0}, "--workbook-rows: not a whole number"),
+            ({"due_within": 0}, "--due-within: not a whole number"),
+            ({"by": "owner", "formats": "html"}, "--by without the format excel"),
+        ):
+            with pytest.raises(UsageError, match=says):
+                hidden.write("out", **options)
+        with pytest.raises(OutputError, match="was not made by credreport"):
+            hidden.write("sample_reports")
+        assert not Path("out").exists()
+        assert "billing-export" not in set(hidden.users["user"])
+
+
+@pytest.mark.usefixtures("here")
+def test_a_sample_has_no_tables() -> None:
+    analyzer.audit("sample_reports").write("out", formats="parquet")
+    run("sample", "out", "-o", "drawn")
+    with pytest.raises(InputError, match="is the evidence of a sample"):
+        analyzer.open_evidence("drawn")
