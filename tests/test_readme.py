@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import shutil
@@ -85,6 +86,15 @@ def printed(command: str) -> str:
 @pytest.mark.parametrize("command", BLOCKS)
 def test_the_readme_shows_what_the_program_prints(command: str) -> None:
     assert printed(command) == BLOCKS[command]
+
+
+def test_the_example_in_python_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(ROOT / "sample_reports", tmp_path / "sample_reports")
+    monkeypatch.chdir(tmp_path)
+    (example,) = re.findall(r"```pycon\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    tried = doctest.DocTestRunner().run(doctest.DocTestParser().get_doctest(example, {}, "README.md", None, None))
+    assert tried.attempted > 5
+    assert not tried.failed
 
 
 def test_every_command_is_shown() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from analyzer.cli.signals import Interrupted
 from analyzer.cli.streams import complain, print_json, silence
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
     from analyzer.pipeline import Left
 
+
+SCHEMAS: Final = "v1"
+"""The version of the JSON that commands print: a field may be added; another one where a field goes, or changes."""
 
 Rows: TypeAlias = "tuple[str, Iterable[str] | None] | None"
 """A list that JSON has behind the facts: its name, and its objects as JSON, or none where they were not kept."""
@@ -41,16 +44,21 @@ class Ending(NamedTuple):
         return exit_reason(summary, **self._asdict())
 
 
-def show(facts: Facts, draw: Callable[[], None], showing: Showing, rows: Rows = None) -> None:
-    """Print what `facts` gives, and `rows` behind it, as JSON, or call `draw`, or print nothing: see `showing`."""
+def show(command: str, facts: Facts, draw: Callable[[], None], showing: Showing, rows: Rows = None) -> None:
+    """Print what `facts` gives, and `rows` behind it, as JSON, or call `draw`, or print nothing: see `showing`.
+
+    JSON begins with the name of its schema, that of the `command` in `analyzer/schemas`.
+    """
     if showing.as_json:
         name, found = rows or ("", None)
-        print_json(facts() | ({name: None} if rows and found is None else {}), name, found)
+        left_out = {name: None} if rows and found is None else {}
+        print_json({"schema": f"credreport/{command}/{SCHEMAS}", **facts(), **left_out}, name, found)
     elif not showing.quiet:
         draw()
 
 
 def end(  # noqa: PLR0913 - what was found, and how it is shown
+    command: str,
     code: int,
     facts: Facts,
     left: Left,
@@ -69,7 +77,7 @@ def end(  # noqa: PLR0913 - what was found, and how it is shown
     try:
         files: dict[str, Any] = {"output": output, "files": left.files, "exit_code": code}
         files |= {} if left.carried is None else left.carried.facts
-        show(lambda: facts() | files, draw, showing, rows)
+        show(command, lambda: facts() | files, draw, showing, rows)
     except (Exception, Interrupted) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
         silence()
         complain(f"the summary could not be shown: {error}", f"the evidence is complete in {output}")

@@ -163,7 +163,7 @@ def _strata(rows: pa.Table, by: tuple[str, ...]) -> tuple[Whole, list[dict[str, 
     if "kind" in by:
         frame["kind"] = frame["kind"].str.replace(r"_\d$", "", regex=True)
     frame = frame.fillna("")
-    groups = frame.groupby(list(by), sort=True)
+    groups = frame.groupby(list(by) if len(by) > 1 else by[0], sort=True)  # else pandas warns of one name in a list
     names = [key if isinstance(key, tuple) else (key,) for key in groups.groups]
     return groups.ngroup().to_numpy().astype(np.int64), [dict(zip(by, name, strict=True)) for name in names]
 

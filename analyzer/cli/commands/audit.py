@@ -80,6 +80,12 @@ class AuditShowing(Showing):
             raise UsageError("--json-all: --tables leaves the findings out", "name findings in --tables as well")
         return tables
 
+    def end(self, run: "Run[Summary]", ending: Ending) -> int:
+        """Show an audit, and return the exit code."""
+        facts, draw = partial(self.facts, run, ending), partial(self.draw, run, ending)
+        code, rows = ending.code(run.summary), self.findings(run)
+        return end("audit", code, facts, run, draw, self, exit_zero=ending.exit_zero, rows=rows)
+
     def draw(self, run: "Run[Summary]", ending: Ending) -> None:
         """Print an audit as words and tables."""
         from analyzer.cli.screen.audit import show_audit  # noqa: PLC0415 - what loads pandas is not for --help
@@ -166,5 +172,4 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             with_due=showing.lists_due,
             progress=bars,
         )
-    facts, draw = partial(showing.facts, run, ending), partial(showing.draw, run, ending)
-    return end(ending.code(run.summary), facts, run, draw, showing, exit_zero=exit_zero, rows=showing.findings(run))
+    return showing.end(run, ending)

@@ -68,7 +68,7 @@ def render(  # noqa: PLR0913 - one parameter an option
     with working("audit", chosen, shown=showing.progress) as (bars, beside):
         options = pipeline.Options(workbook_rows, beside, due_within, marks, values.by(by, chosen))
         left = pipeline.render(folder, chosen, output, options=options, progress=bars)
-    return end(0, dict, left, lambda: show_rendered(left), showing)
+    return end("render", 0, dict, left, lambda: show_rendered(left), showing)
 
 
 def verify(
@@ -113,5 +113,5 @@ def verify(
     key = None if pseudonyms is None else read_key(pseudonyms, make=False).pseudonyms
     with progress(shown=showing.progress) as bars:
         found = pipeline.verify(folder, inputs, pseudonyms=key, progress=bars)
-    show(lambda: found.facts, lambda: show_verified(found), showing)
+    show("verify", lambda: found.facts, lambda: show_verified(found), showing)
     return 0 if found.holds else 1

@@ -57,7 +57,7 @@ def inspect(  # noqa: PLR0913 - one parameter an option
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
         found = pipeline.inspect(paths, account_id=account, captured_at=times, limits=limits, progress=bars)
-    show(lambda: found.facts, lambda: show_inspection(found, verbose=verbose), showing)
+    show("inspect", lambda: found.facts, lambda: show_inspection(found, verbose=verbose), showing)
     return 3 if found.has_issues(Level.REJECTED) else 0
 
 

@@ -59,4 +59,4 @@ def draw_sample(  # noqa: PLR0913 - one parameter an option
     from analyzer.cli.screen.evidence import show_sample  # noqa: PLC0415
 
     found = pipeline.sample(folder, output, size=size, seed=seed, control=control, by=strata)
-    return end(0, lambda: found.drawn.facts, found, lambda: show_sample(found), showing)
+    return end("sample", 0, lambda: found.drawn.facts, found, lambda: show_sample(found), showing)

@@ -125,5 +125,5 @@ def show_findings(
     with progress(shown=showing.progress) as bars:
         found = pipeline.show(folder, names, most=most or _MOST, progress=bars)
     rows = ("findings", found.as_json(most)) if as_json else None
-    show(lambda: found.facts, lambda: show_shown(found), showing, rows)
+    show("show", lambda: found.facts, lambda: show_shown(found), showing, rows)
     return 0

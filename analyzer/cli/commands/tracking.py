@@ -5,7 +5,7 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,6 +27,10 @@ from analyzer.cli.options import (
     Verbose,
 )
 from analyzer.pipeline import options, values
+
+if TYPE_CHECKING:
+    from analyzer.evidence.comparison import Comparison
+    from analyzer.evidence.history import History
 
 Old = Annotated[
     str, typer.Argument(metavar="OLD", help="The older reports or evidence set: a file, folder or archive.")
@@ -114,7 +118,8 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     found = run.summary
     why = found.exit_reason(exit_zero=exit_zero)
     draw = partial(show_comparison, run, why, verbose=showing.verbose)
-    return end(found.exit_code, lambda: found.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
+    facts = partial(_with_reason, found, why)
+    return end("compare", found.exit_code, facts, run, draw, showing, exit_zero=exit_zero)
 
 
 def history(  # noqa: PLR0913 - one parameter an option, or a block of them
@@ -162,7 +167,13 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
     why = run.summary.exit_reason(fail_on=least, strict=strict, exit_zero=exit_zero)
     draw = partial(show_history, run, why, verbose=showing.verbose)
-    return end(code, lambda: run.summary.facts | {"exit_reason": why}, run, draw, showing, exit_zero=exit_zero)
+    facts = partial(_with_reason, run.summary, why)
+    return end("history", code, facts, run, draw, showing, exit_zero=exit_zero)
+
+
+def _with_reason(found: "Comparison | History", reason: str) -> dict[str, Any]:
+    """Return what was found as plain data, and in a sentence what makes the exit code."""
+    return found.facts | {"exit_reason": reason}
 
 
 def ingest(  # noqa: PLR0913 - one parameter an option
@@ -191,7 +202,7 @@ def ingest(  # noqa: PLR0913 - one parameter an option
 
     with progress(shown=showing.progress) as bars:
         kept = pipeline.ingest(paths, store, account_id=account, captured_at=times, limits=limits, progress=bars)
-    show(lambda: kept.facts, lambda: show_ingest(kept, str(store)), showing)
+    show("ingest", lambda: kept.facts, lambda: show_ingest(kept, str(store)), showing)
     return kept.exit_code
 
 
@@ -206,5 +217,6 @@ def show_store(
     from analyzer.cli.screen import tracking as screen  # noqa: PLC0415
 
     found = pipeline.stored(folder)
-    show(lambda: found.facts, lambda: screen.show_store(found, str(folder)), Showing(as_json=as_json))
+    draw = partial(screen.show_store, found, str(folder))
+    show("store", lambda: found.facts, draw, Showing(as_json=as_json))
     return 3 if found.damaged else 0
