@@ -14,6 +14,7 @@ from tests.golden.__main__ import KEPT
 from tests.golden.capturing import RUNS, capture, digests
 from tests.golden.fleets import FLEETS, MULTI_DAY, drawn
 from tests.slices import sliced
+from tests.test_schemas import require_fits
 
 DIGESTS: dict[str, dict[str, str]] = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
 
@@ -30,7 +31,11 @@ def test_there_are_thirty_fleets_and_each_is_the_same_again() -> None:
 
 @pytest.mark.parametrize("run", sliced(RUNS, every=2))
 def test_a_run_says_and_writes_what_it_did(run: str) -> None:
-    kept, made = DIGESTS.get(run, {}), digests(capture(run))
+    entries = capture(run)
+    for name, text in entries.items():
+        if name.endswith("json") and text.startswith("{") and (document := json.loads(text)).get("schema"):
+            require_fits(document["schema"].split("/")[1], document)
+    kept, made = DIGESTS.get(run, {}), digests(entries)
     changed = [f"  changed: {name}" for name in kept if name in made and made[name] != kept[name]]
     changed += [f"  gone:    {name}" for name in kept if name not in made]
     changed += [f"  new:     {name}" for name in made if name not in kept]
