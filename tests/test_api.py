@@ -6,6 +6,7 @@ import doctest
 import gc
 import inspect
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -118,6 +119,18 @@ def test_parameters_are_the_options_of_the_command(function: Callable[..., Evide
     assert {name: one or None for name, one in parameters.items()} == {
         name: options[name] or None for name in parameters
     }
+
+
+def test_every_parameter_is_described() -> None:
+    functions = (analyzer.audit, analyzer.compare, analyzer.history)
+    names = {
+        name
+        for function in functions
+        for name, one in inspect.signature(function).parameters.items()
+        if one.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    listed = re.findall(r"(?m)^    ((?:\w+, )*\w+)  +\S", inspect.getdoc(analyzer) or "")
+    assert sorted(names) == sorted(name for line in listed for name in line.split(", "))
 
 
 @pytest.mark.parametrize("kind", [analyzer.AuditEvidence, analyzer.ComparisonEvidence, analyzer.HistoryEvidence])
@@ -382,6 +395,7 @@ def refused() -> Iterator[tuple[str, Callable[[], object], type[AnalyzerError], 
     yield "no report", lambda: audit([]), InputError, "no "
     yield "no file", lambda: audit("nowhere"), InputError, "no such file or folder: nowhere"
     yield "url", lambda: audit("s3://reports"), UsageError, "a URL: s3://reports"
+    yield "opened url", lambda: analyzer.open_evidence("s3://evidence"), UsageError, "a URL: s3://evidence"
     yield "instant", lambda: audit("sample_reports", as_of="31/10/2026"), UsageError, "--as-of: not a date"
     yield "benchmark", lambda: audit("sample_reports", benchmark="cis-9"), UsageError, "cis-9"
     yield "no control", lambda: audit("sample_reports", control=[""]), UsageError, "--control: nothing chosen"
@@ -449,6 +463,8 @@ def test_write_refuses_what_the_command_refuses() -> None:
         ):
             with pytest.raises(UsageError, match=says):
                 hidden.write("out", **options)
+        with pytest.raises(UsageError, match="a URL: s3://evidence"):
+            hidden.write("s3://evidence")
         with pytest.raises(OutputError, match="was not made by credreport"):
             hidden.write("sample_reports")
         assert not Path("out").exists()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from analyzer.errors import UsageError
 from analyzer.pipeline import options, values
 from analyzer.pipeline.opened import AuditEvidence, ComparisonEvidence, HistoryEvidence
 
@@ -64,7 +63,7 @@ def audit(  # noqa: PLR0913 - one parameter an option
     )
     snapshots = options.Snapshots(_when(as_of), every_snapshot, no_trend, _path(accounts), max_report_age)
     asked = options.judged(snapshots, options.Comparing(_path(leavers), _path(people)), judging)
-    given = _local(paths)
+    given = values.local(paths)
     from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
     def run(place: str) -> None:
@@ -107,7 +106,7 @@ def compare(  # noqa: PLR0913 - one parameter an option
         benchmark, control, all_controls, policy, no_policy, max_idle_days, account_id, captured_at, max_file_size
     )
     asked["settings"] = judging.settings()
-    given = _local([*asked["old"], *asked["new"]])
+    given = values.local([*asked["old"], *asked["new"]])
     from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
     return ComparisonEvidence.made_by(
@@ -142,7 +141,7 @@ def history(  # noqa: PLR0913 - one parameter an option
     >>> evidence.measures[["open", "closed", "lost_sight"]].to_numpy().tolist()
     [[16, 13, 3]]
     """
-    asked = options.followed(_local(paths), _path(store), _series(as_of_series))
+    asked = options.followed(values.local(paths), _path(store), _series(as_of_series))
     judging = _judging(
         benchmark, control, all_controls, policy, no_policy, max_idle_days, account_id, captured_at, max_file_size
     )
@@ -177,15 +176,6 @@ def _judging(  # noqa: PLR0913 - one parameter an option
         values.texts(captured_at),
         max_file_size,
     )
-
-
-def _local(paths: OneOrMore) -> list[str]:
-    """Return paths as texts. Raises UsageError for a URL: only the command reads there, by means of a cluster."""
-    given = values.texts(paths)
-    for one in given:
-        if "://" in one:
-            raise UsageError(f"a URL: {one}", "read URLs with the command: credreport audit --engine dask")
-    return given
 
 
 def _text(file: File | None) -> str | None:

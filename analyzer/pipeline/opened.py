@@ -149,11 +149,12 @@ class Evidence:
         days = values.whole_number("--due-within", due_within, 1, values.MOST_DAYS)
         marks: Marks | None = values.marks([Path(one) for one in values.texts(carry_over)], chosen)
         whose = values.by(by, chosen)
+        (output,) = values.local(folder)
         self._require_open()
         from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
         options = pipeline.Options(rows or workbook_rows, None, days or due_within, marks, whose)
-        left = pipeline.render(Path(self.folder), chosen, Path(folder), options=options)
+        left = pipeline.render(Path(self.folder), chosen, Path(output), options=options)
         tables = [str(one["name"]) for one in self._set.manifest["outputs"]]
         return replace(left, files=[*tables, "manifest.json", *left.files])
 
@@ -294,10 +295,11 @@ def open_evidence(folder: str | PathLike[str]) -> AuditEvidence | ComparisonEvid
 
     from analyzer.evidence.seal import read_manifest  # noqa: PLC0415 - not for `import analyzer`
 
-    kind = read_manifest(Path(folder))["kind"]
+    (place,) = values.local(folder)
+    kind = read_manifest(Path(place))["kind"]
     for one in (AuditEvidence, ComparisonEvidence, HistoryEvidence):
         if one.kind == kind:
-            return one(str(folder))
+            return one(place)
     raise InputError(
         f"{folder} is the evidence of a {kind}, and has no tables", "give a folder that audit, compare or history wrote"
     )

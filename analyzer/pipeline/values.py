@@ -194,6 +194,15 @@ def texts(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[st
     return [os.fspath(one) for one in ([given] if isinstance(given, str | os.PathLike) else given)]
 
 
+def local(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
+    """Return paths as texts. Raises UsageError for a URL: only commands read and write there."""
+    found = texts(given)
+    for one in found:
+        if "://" in one:
+            raise UsageError(f"a URL: {one}", "read and write at URLs with the command: credreport audit --engine dask")
+    return found
+
+
 def split(given: Iterable[str]) -> list[str]:
     """Return the values of a repeatable option, each of which may hold several, separated by commas."""
     return [name.strip() for value in given for name in value.split(",") if name.strip()]
