@@ -115,7 +115,8 @@ def test_verify(monkeypatch: pytest.MonkeyPatch, holds: bool) -> None:
     done = run("verify", "out", "--inputs", "a", "--inputs", "b/c")
     assert (done.returncode, done.stderr) == (0 if holds else 1, "")
     assert done.stdout == "12 files: 1 changed.\nchanged: findings.parquet\n"
-    assert json.loads(run("verify", "out", "--json").stdout) == {"changed": ["findings.parquet"]}
+    printed = {"schema": "credreport/verify/v1", "changed": ["findings.parquet"]}
+    assert json.loads(run("verify", "out", "--json").stdout) == printed
     assert asked == [(Path("out"), ["a", "b/c"]), (Path("out"), [])]
 
 
