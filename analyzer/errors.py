@@ -9,10 +9,14 @@ if TYPE_CHECKING:
 
 
 class AnalyzerError(Exception):
-    """A run that cannot go on; shown as `error: message` and `hint: hint`, never as a traceback (exit code 2)."""
+    """A run that cannot go on: `message` says what is wrong and where, `hint` what to do about it.
+
+    Commands show both, and never a traceback (exit code 2). Tracebacks of other programs show both as well.
+    """
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
+        self.add_note(f"hint: {hint}")
         self.message = message
         self.hint = hint
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import traceback
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -420,6 +421,8 @@ def test_errors_are_ours_and_leave_nothing(
         call()
     assert says in caught.value.message
     assert caught.value.hint
+    shown = "".join(traceback.format_exception(caught.value))
+    assert f"{caught.value.message}\nhint: {caught.value.hint}" in shown
     assert left_over(here) == []
 
 
