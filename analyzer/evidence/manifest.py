@@ -57,8 +57,12 @@ def manifest(kind: str, facts: Mapping[str, Any], outputs: Sequence[Output]) -> 
     }
 
 
-def rendered(manifest_digest: str, settings: Mapping[str, Any], outputs: Sequence[Output]) -> dict[str, Any]:
+def rendered(
+    manifest_digest: str, settings: Mapping[str, Any], outputs: Sequence[Output], not_made: Sequence[Output]
+) -> dict[str, Any]:
     """Return a list of renderings (`outputs`, each with its `format`), and from what and how they were made.
+
+    `not_made` lists files that would have shown nothing, each with its `format` and `why`.
 
     An output that was made before has `settings` and `versions` of its own, where they are others than now.
     """
@@ -73,6 +77,7 @@ def rendered(manifest_digest: str, settings: Mapping[str, Any], outputs: Sequenc
         "outputs": [
             {key: value for key, value in one.items() if key not in made_by or made_by[key] != value} for one in outputs
         ],
+        "not_made": list(not_made),
     }
 
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from analyzer.evidence.history import History
     from analyzer.evidence.owner import Owner
     from analyzer.evidence.summary import Summary
-    from analyzer.evidence.writer import Output
     from analyzer.rendering.marks import Marks
+    from analyzer.rendering.render import Rendered
 
 
 Answer = TypeVar("Answer", "Summary", "History", "Comparison")
@@ -148,31 +148,32 @@ def finish(  # noqa: PLR0913 - what is rendered, and how
 ) -> list[str]:
     """Render the formats beside the tables; return the names of all files of the set, in the order of their making."""
     listed = [str(one["name"]) for one in evidence.manifest["outputs"]]
-    outputs = render_at(place, evidence, formats, options, progress)
+    files = render_at(place, evidence, formats, options, progress)
     # Last: at a URL, a set without its manifest is one that was not finished.
     storage.put(place, MANIFEST, manifested)
-    return [*listed, MANIFEST, *(str(one["name"]) for one in outputs), *([RENDERED] if outputs else [])]
+    return [*listed, MANIFEST, *files]
 
 
 def render_at(
     place: str, evidence: EvidenceSet, formats: Sequence[str], options: Options, progress: Progress
-) -> list[Output]:
-    """Render formats at a path or URL, and describe them in `rendered.json`."""
+) -> list[str]:
+    """Render formats at a path or URL, and describe them in `rendered.json`; return the names of the files."""
     if is_url(place):
         with tempfile.TemporaryDirectory() as folder:
-            outputs = render_formats(evidence, Path(folder), formats, options, progress)
-            for one in outputs:
+            found = render_formats(evidence, Path(folder), formats, options, progress)
+            for one in found.outputs:
                 storage.put(place, one["name"], (Path(folder) / one["name"]).read_bytes())
     else:
-        outputs = render_formats(evidence, Path(place), formats, options, progress)
-    describe_renderings(place, evidence, options, outputs)
-    return outputs
+        found = render_formats(evidence, Path(place), formats, options, progress)
+    return [*(str(one["name"]) for one in found.outputs), *describe_renderings(place, evidence, options, found)]
 
 
-def describe_renderings(place: str, evidence: EvidenceSet, options: Options, outputs: Sequence[Output]) -> None:
-    """Write `rendered.json`, where anything was rendered."""
-    if outputs:
-        storage.put(place, RENDERED, seal(rendered(str(evidence.manifest["digest"]), options.facts, outputs)))
+def describe_renderings(place: str, evidence: EvidenceSet, options: Options, found: Rendered) -> list[str]:
+    """Write `rendered.json`, where formats were rendered; return its name, if so."""
+    if not any(found):
+        return []
+    storage.put(place, RENDERED, seal(rendered(str(evidence.manifest["digest"]), options.facts, *found)))
+    return [RENDERED]
 
 
 def remove_unlisted(evidence: EvidenceSet) -> None:

@@ -19,7 +19,7 @@ from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rende
 from analyzer.evidence.worst import first_rows, worst_first
 from analyzer.pipeline.leaving import Left, carried, describe_renderings, owner_with
 from analyzer.rendering.registry import formats_of, require_no_names, tables_needed
-from analyzer.rendering.render import Options
+from analyzer.rendering.render import Options, Rendered
 from analyzer.rendering.render import render as render_formats
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from analyzer.engine import Progress
     from analyzer.evidence.asked import Asked
     from analyzer.evidence.verify import Verification
-    from analyzer.evidence.writer import Output
     from analyzer.survey.pseudonyms import Pseudonyms
 
 
@@ -72,18 +71,18 @@ def render(
     _require_whole(evidence, folder, formats)
     if output is not None and output.resolve() == folder.resolve():
         output = None
-    kept = [] if output else _renderings(evidence, folder, formats)
-    stays = [MANIFEST, *(str(one["name"]) for one in (*evidence.manifest["outputs"], *kept))]
+    kept = Rendered([], []) if output else _renderings(evidence, folder, formats)
+    stays = [MANIFEST, *(str(one["name"]) for one in (*evidence.manifest["outputs"], *kept.outputs))]
     # Other formats leave the workbook as it is, whatever reviewers wrote into it.
     owner = owner_with(options.marks, output or folder) if output or "excel" in formats else EVIDENCE
     with folders.replaced(output or folder, owner) as staging:
         for name in stays:
             _bring_along(folder / name, staging / name, moves=output is None)
-        outputs = render_formats(evidence, staging, formats, options, progress)
-        describe_renderings(str(staging), evidence, options, [*kept, *outputs])
+        found = render_formats(evidence, staging, formats, options, progress)
+        both = Rendered([*kept.outputs, *found.outputs], [*kept.not_made, *found.not_made])
+        described = describe_renderings(str(staging), evidence, options, both)
         marks = carried(options.marks, str(staging))
-    described = [RENDERED] if kept or outputs else []
-    return Left(str(output or folder), [*(str(one["name"]) for one in outputs), *described], carried=marks)
+    return Left(str(output or folder), [*(str(one["name"]) for one in found.outputs), *described], carried=marks)
 
 
 @dataclass(frozen=True)
@@ -169,17 +168,21 @@ def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) 
         )
 
 
-def _renderings(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> list[Output]:
+def _renderings(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> Rendered:
     """Return what was rendered before into a set, in other formats than these, each with how it was made."""
     found = read_rendered(folder)
     if found is None:
-        return []
+        return Rendered([], [])
     if found.get("manifest") != evidence.manifest["digest"]:
         raise InputError(
             f"{RENDERED} in {folder} is not of the set beside it", "see `credreport verify`, or choose a folder with -o"
         )
     made_by = {"settings": found["settings"], "versions": found["versions"]}
-    return [{**made_by, **one} for one in found["outputs"] if one["format"] not in formats]
+    return Rendered(
+        [{**made_by, **one} for one in found["outputs"] if one["format"] not in formats],
+        # Sets of earlier versions have no such list.
+        [one for one in found.get("not_made", []) if one["format"] not in formats],
+    )
 
 
 def _bring_along(path: Path, target: Path, *, moves: bool) -> None:

@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from analyzer.engine import processors, settle
 from analyzer.rendering.registry import chosen
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from analyzer.evidence.opened import EvidenceSet
-    from analyzer.rendering.render import Options
+    from analyzer.rendering.render import NotMade, Options
 
 _START: Final = (
     "import sys; module, *sys.path = sys.argv[1:]; from analyzer.rendering.beside import serve; serve(module)"
 )
 """What the process runs: it finds modules where this one does."""
+
+
+Asking: TypeAlias = "Callable[[], Sequence[Path | NotMade] | None]"
+"""What has a process render, and gives what the module does; None where the process has gone."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Helper:
     module: str
     process: subprocess.Popen[bytes]
 
-    def request(self, evidence: EvidenceSet, folder: Path, options: Options) -> Callable[[], list[Path] | None] | None:
+    def request(self, evidence: EvidenceSet, folder: Path, options: Options) -> Asking | None:
         """Return what has the process render, and gives the files as the module does, or raises what it raises.
 
         It gives None where the process has gone. There is no request for a set at a URL, which may be one of this
@@ -49,21 +53,21 @@ class Helper:
             return None
         return partial(self._render, pickle.dumps((evidence, folder, options)))
 
-    def _render(self, request: bytes) -> list[Path] | None:
+    def _render(self, request: bytes) -> Sequence[Path | NotMade] | None:
         to, back = self.process.stdin, self.process.stdout
         if to is None or back is None:
             return None
         try:
             to.write(request)
             to.flush()
-            paths, error = pickle.load(back)  # noqa: S301 - from a process of our own
+            files, error = pickle.load(back)  # noqa: S301 - from a process of our own
         except (OSError, EOFError, pickle.PickleError):
             with contextlib.suppress(OSError):  # what it did not take goes as well
                 to.close()
             return None
         if error is not None:
             raise error
-        found: list[Path] = paths
+        found: Sequence[Path | NotMade] = files
         return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 from analyzer.engine import SILENT, settle
 from analyzer.evidence.writer import output_of
@@ -47,37 +47,62 @@ class Options:
         return facts if self.marks is None else facts | {CARRIED_OVER: self.marks.facts}
 
 
+class NotMade(NamedTuple):
+    """A file of a format that was not made, since it would show nothing; `why` is a sentence."""
+
+    path: Path
+    why: str
+
+
 class Renderer(Protocol):
     """What the module of a format offers."""
 
-    def render(self, evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
-        """Write the format into `folder` and return the files."""
+    def render(self, evidence: EvidenceSet, folder: Path, options: Options) -> Sequence[Path | NotMade]:
+        """Write the format into `folder` and return its files, with those that were not made."""
+
+
+class Rendered(NamedTuple):
+    """What was rendered: `outputs` are files; `not_made` has the `name` and `format` of others, and `why` not."""
+
+    outputs: list[Output]
+    not_made: list[Output]
 
 
 def render(
     evidence: EvidenceSet, folder: Path, formats: Sequence[str], options: Options, progress: Progress = SILENT
-) -> list[Output]:
-    """Render an evidence set into `folder`, in the formats of these names that its kind has; return the files."""
+) -> Rendered:
+    """Render an evidence set into `folder`, in the formats of these names that its kind has."""
     wanted = [one for one in chosen(evidence.kind, formats) if one.module is not None]
     if not wanted:
-        return []
+        return Rendered([], [])
     progress.stage(" and ".join(one.doing for one in wanted))
     settle()
 
-    def rendered(one: Format) -> list[Output]:
+    def rendered(one: Format) -> Rendered:
         ask = beside.get(str(one.module))
-        paths = None if ask is None else ask()
-        if paths is None:
+        files = None if ask is None else ask()
+        if files is None:
             renderer = cast("Renderer", import_module(str(one.module)))
-            paths = renderer.render(evidence, folder, alone)
-        return [{**output_of(folder, path.relative_to(folder).as_posix()), "format": one.name} for path in paths]
+            files = renderer.render(evidence, folder, alone)
+        made = [file for file in files if not isinstance(file, NotMade)]
+        others = [file for file in files if isinstance(file, NotMade)]
+        return Rendered(
+            [{**output_of(folder, _name_of(path, folder)), "format": one.name} for path in made],
+            [{"name": _name_of(path, folder), "format": one.name, "why": why} for path, why in others],
+        )
 
     # What all of them count with is made once, before they part.
     _ = getattr(evidence, _COUNTED[evidence.kind])
     helper, alone = options.helper, replace(options, helper=None)
     beside = {} if helper is None else {helper.module: helper.request(evidence, folder, replace(alone, marks=None))}
     with ThreadPoolExecutor(len(wanted)) as threads:
-        return [output for outputs in threads.map(rendered, wanted) for output in outputs]
+        found = list(threads.map(rendered, wanted))
+    return Rendered(*([row for one in found for row in one[at]] for at in (0, 1)))
+
+
+def _name_of(path: Path, folder: Path) -> str:
+    """Return the name of a file as manifests have it."""
+    return path.relative_to(folder).as_posix()
 
 
 _COUNTED: Final = {"audit": "summary", "history": "history", "comparison": "comparison"}

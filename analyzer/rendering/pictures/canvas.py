@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from analyzer.rendering.render import NotMade
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
@@ -34,7 +36,7 @@ PASS, FAIL = "#56B4E9", "#D55E00"
 PASS_AREA, FAIL_AREA = "#DDF0FB", "#FCF3ED"
 """The same, paler, for areas on which something lies."""
 UNSURE, UNSURE_AREA = "#F0E442", "#FAF5B5"
-"""The colours of what could not be decided."""
+"""The colours of what could not be decided: no other use has a yellow."""
 OTHER: Final = "#999999"
 """The colour of what is neither, and of the rest of many."""
 FAIL_TEXT: Final = "#A84A00"
@@ -42,24 +44,38 @@ FAIL_TEXT: Final = "#A84A00"
 HATCH, HATCH_COLOR = "/////", "#BBBBBB"
 """How it is hatched where failures are waived, or snapshots are missing; the colour is that of hatches on white."""
 _SMALLER: Final = 1.2
-"""How many times as wide as its room a line of notes may be before it is broken: its letters shrink by as much."""
+"""How many times as wide as its room a line of notes (or below the title) may be before it is broken.
+
+Its letters shrink by as much.
+"""
+BETWEEN: Final = " · "
+"""What stands between the parts of the line below the title."""
 ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
 SHARE_TICKS: Final = ([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
 """Where a scale of shares has marks, and what stands there."""
 
 
-def save(pictures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path]:
-    """Draw the pictures, write them into `folder`/charts and return their paths."""
-    made = []
-    (folder / "charts").mkdir(exist_ok=True)
+class NothingToShowError(Exception):
+    """A picture would show nothing; the text says why, in a sentence. It is not made."""
+
+
+def save(pictures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path | NotMade]:
+    """Draw the pictures, write into `folder`/charts those that show something, and return what became of each."""
+    files: list[Path | NotMade] = []
     with own_style(), warnings.catch_warnings():
         # A sign that the font lacks is drawn as a box; a remark on each is not for auditors.
         warnings.filterwarnings("ignore", message="Glyph ")
         for name, draw in pictures.items():
             path = folder / "charts" / f"{name}.png"
-            draw().savefig(path, dpi=_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": _LEVEL})
-            made.append(path)
-    return made
+            try:
+                figure = draw()
+            except NothingToShowError as nothing:
+                files.append(NotMade(path, str(nothing)))
+                continue
+            path.parent.mkdir(exist_ok=True)
+            figure.savefig(path, dpi=_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": _LEVEL})
+            files.append(path)
+    return files
 
 
 def load() -> None:
@@ -116,7 +132,10 @@ def titled(title: str, subtitle: str, height: float = 1.0) -> Figure:
     figure = Figure(figsize=(_SIZE[0], _SIZE[1] * height), facecolor="white")
     FigureCanvasAgg(figure)
     write_line(figure, 1 - of_height(figure, 0.055), title, fontsize=13.5, fontweight="bold")
-    write_line(figure, 1 - of_height(figure, 0.11), subtitle, color=MUTED)
+    below = figure.text(LEFT, 1 - of_height(figure, 0.11), subtitle, va="center", color=MUTED)
+    if widest(figure, [below]) > WIDTH * _SMALLER:
+        below.set_text(f"{BETWEEN.rstrip()}\n".join(_in_two_lines(subtitle.split(BETWEEN), BETWEEN)))
+    fit(figure, [below], WIDTH)
     return figure
 
 
@@ -140,10 +159,15 @@ def write_notes(figure: Figure, notes: Sequence[str]) -> None:
         fit(figure, [line], WIDTH)
         return
     line.remove()
-    parts = [(" ".join(notes[:at]), " ".join(notes[at:])) for at in range(1, len(notes))]
-    balanced = min(parts, key=lambda part: max(map(len, part)))
     heights = (of_height(figure, part) for part in (0.058, 0.025))
-    fit(figure, [figure.text(LEFT, y, part, **style) for y, part in zip(heights, balanced, strict=True)], WIDTH)
+    lines = zip(heights, _in_two_lines(notes, " "), strict=True)
+    fit(figure, [figure.text(LEFT, y, line, **style) for y, line in lines], WIDTH)
+
+
+def _in_two_lines(parts: Sequence[str], between: str) -> tuple[str, str]:
+    """Return parts (two or more) in two lines of about the same length."""
+    lines = [(between.join(parts[:at]), between.join(parts[at:])) for at in range(1, len(parts))]
+    return min(lines, key=lambda line: max(map(len, line)))
 
 
 def fit(figure: Figure, texts: Sequence[Text], width: float) -> float:
@@ -201,17 +225,30 @@ def _lines_of(words: list[str], widths: Mapping[str, float], blank: float, width
     return lines
 
 
-def say_nothing(figure: Figure, why: str) -> Figure:
-    """Say on the picture why there is nothing to show."""
-    figure.text(0.5, 0.45, why, fontsize=13, color=MUTED, ha="center", va="center")
-    return figure
+def scale_counts(axes: Axes, side: Literal["x", "y"], most: float, least: float = 0) -> None:
+    """Scale one side of the axes from `-least` to `most` counts, with lines and numbers at few round whole ones.
 
-
-def hide_scale(axes: Axes, side: Literal["left", "bottom"]) -> None:
-    """Leave out the scale of counts on one side: each count stands beside its bar."""
-    (axes.set_yticks if side == "left" else axes.set_xticks)([])
-    axes.spines[side].set_visible(False)
+    Counts below 0 are those of another kind, on the same scale: their numbers have no sign.
+    """
+    step = round_step(most + least, 6)
+    ticks = range(-int(least // step) * step, int(most) + 1, step)
+    set_limits, set_ticks = (axes.set_xlim, axes.set_xticks) if side == "x" else (axes.set_ylim, axes.set_yticks)
+    set_limits(-least, most)
+    set_ticks(list(ticks), [f"{abs(tick):,}" for tick in ticks], fontsize=9)
+    axes.grid(axis=side, color=RULE, linewidth=0.6)
     axes.tick_params(length=0)
+
+
+def round_step(reach: float, most: int) -> int:
+    """Return the least of 1, 2, 5, 10, 20, 50 and so on that goes at most `most` times into `reach`."""
+    return next(size for size in _round_numbers() if size * most >= reach)
+
+
+def _round_numbers() -> Iterator[int]:
+    scale = 1
+    while True:
+        yield from (scale, 2 * scale, 5 * scale)
+        scale *= 10
 
 
 def hide_frame(axes: Axes) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from analyzer.controls.checklist import UNUSED
 from analyzer.controls.control import Whose
 from analyzer.controls.vocabulary import counted
+from analyzer.rendering.pictures.canvas import BETWEEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ UNKNOWN_IS_ONE: Final = "Reports that tell no account are counted as one account
 def subtitle(checklist: Checklist, parts: Sequence[str], *, without_root: bool) -> str:
     """Return the line below a title: by which benchmark, then `parts`, then whether root is left out."""
     benchmark = [checklist.benchmark.title] if checklist.benchmark else []
-    return " · ".join([*benchmark, *parts, *(["root excluded"] if without_root else [])])
+    return BETWEEN.join([*benchmark, *parts, *(["root excluded"] if without_root else [])])
 
 
 def is_unused_only(checklist: Checklist) -> bool:

@@ -25,8 +25,6 @@ MOST_ACROSS: Final = 6
 """Accounts beside the controls, whose numbers have room in one line; those of more stand upright."""
 _UPRIGHT: Final = 0.085
 """The further room that upright ones take above the rows, as a part of the usual height."""
-_LONGEST_UPRIGHT: Final = 15
-"""Characters of a name for which there is room there."""
 _NARROWEST: Final = 0.032
 """The width of a column above which a number that stands upright can be read, with a name beside it."""
 
@@ -68,12 +66,12 @@ def write_accounts(  # noqa: PLR0913 - what, and where
     figure: Figure, axes: Axes, audit: Summary, accounts: Sequence[str], columns: Columns, *, upright: bool
 ) -> None:
     """Write above the columns whose they are: numbers of accounts, with names in a second line."""
+    heads = named_accounts(audit, accounts)
     if not upright:
-        _write_heads(figure, axes, named_accounts(audit, accounts), columns)
+        _write_heads(figure, axes, heads, columns)
         return
     style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 8, "rotation": 90, "linespacing": 1.1}
     style["multialignment"] = "left"
-    heads = named_accounts(audit, accounts, most=_LONGEST_UPRIGHT, owners=False)
     texts = [axes.text(columns.at + place, -0.65, head, **style) for place, head in enumerate(heads)]
     fit(figure, texts, columns.width * 0.96)
 

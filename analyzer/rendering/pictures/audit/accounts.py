@@ -8,16 +8,15 @@ import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import accounts_of, not_in_sums
+from analyzer.rendering.pictures.audit.rows import bottom_of
 from analyzer.rendering.pictures.audit.shared import (
     SHOWN_ACCOUNTS,
-    has_findings,
     named_accounts,
-    show_nothing,
+    nothing_to_show,
     start_figure,
-    undecided_too,
     waived_by,
 )
-from analyzer.rendering.pictures.canvas import FAIL, HATCH, LEFT, fit, hide_scale, widest
+from analyzer.rendering.pictures.canvas import FAIL, HATCH, LEFT, fit, scale_counts, widest
 from analyzer.rendering.pictures.words import UNKNOWN_IS_ONE, is_unused_only, not_shown
 
 if TYPE_CHECKING:
@@ -34,13 +33,15 @@ if TYPE_CHECKING:
 def draw(audit: Summary) -> Figure:
     """Draw the accounts with the most failing findings."""
     failing = audit.by_account[audit.by_account[Status.FAIL] > 0]
-    shown = failing.head(SHOWN_ACCOUNTS)
-    figure = start_figure(audit, _title(audit, failing[Status.FAIL]), _notes(audit, failing[Status.FAIL]))
     if failing.empty:
         what = "credential" if is_unused_only(audit.checklist) else "control"
         said = "Nothing fails that is counted here" if not_in_sums(audit) else f"No {what} fails in any account"
-        return show_nothing(figure, audit, f"{said}{undecided_too(audit.totals)}.")
+        undecided = audit.totals[Status.NOT_CHECKED]
+        also = f"; {counted(undecided, 'finding')} could not be decided" if undecided else ""
+        raise nothing_to_show(audit, f"{said}{also}.")
 
+    shown = failing.head(SHOWN_ACCOUNTS)
+    figure = start_figure(audit, _title(audit, failing[Status.FAIL]), _notes(audit, failing[Status.FAIL]))
     counts = shown[Status.FAIL].to_numpy()
     waived = (
         waived_by(audit, Status.FAIL)
@@ -50,15 +51,17 @@ def draw(audit: Summary) -> Figure:
         .to_numpy()
     )
     axes = figure.subplots()
-    axes.set_yticks(range(len(shown)), named_accounts(audit, [str(account) for account in shown.index], between="  "))
+    axes.set_yticks(
+        range(len(shown)), named_accounts(audit, [str(account) for account in shown.index], in_one_line=True)
+    )
     left = LEFT + 0.012 + fit(figure, axes.get_yticklabels(), 0.3)
-    figure.subplots_adjust(left=left, right=0.97, top=0.81, bottom=0.08)
+    # A lone account gets a bar, not a wall.
+    figure.subplots_adjust(left=left, right=0.97, top=0.84, bottom=bottom_of(len(shown), 0.84, 0.17))
     _draw_bars(axes, counts - waived, waived)
     _write_counts(figure, axes, counts, waived, shown[Status.NOT_CHECKED].to_numpy())
-    hide_scale(axes, "bottom")
-    axes.spines["left"].set_bounds(-0.5, len(shown) - 0.5)
-    axes.xaxis.set_label_position("top")
-    axes.set_xlabel(f"number of {_failing(audit)}s{'; hatched: waived' if waived.any() else ''}", loc="left")
+    axes.set_xlabel(
+        f"number of {_failing(audit)}s{'; hatched: waived' if waived.any() else ''}", loc="left", fontsize=9
+    )
     return figure
 
 
@@ -68,8 +71,7 @@ def _draw_bars(axes: Axes, counts: Counts, waived: Counts) -> None:
     axes.barh(rows, counts, color=FAIL, height=0.66)
     if waived.any():
         axes.barh(rows, waived, left=counts, color=FAIL, edgecolor="white", hatch=HATCH, linewidth=0, height=0.66)
-    # A lone account gets a bar, not a wall.
-    axes.set_ylim(max(len(counts), 6) - 0.4, -0.6)
+    axes.set_ylim(len(counts) - 0.4, -0.6)
 
 
 def _write_counts(figure: Figure, axes: Axes, counts: Counts, waived: Counts, unsure: Counts) -> None:
@@ -82,7 +84,7 @@ def _write_counts(figure: Figure, axes: Axes, counts: Counts, waived: Counts, un
         texts.append(axes.text(count, place, f"  {count:,}{remark}", va="center"))
     width = axes.get_position().width
     rest = 1 - np.array([widest(figure, [text]) for text in texts]) / width
-    axes.set_xlim(0, max(1.3 * int(counts.max()), *(counts / np.maximum(rest, 0.1)).tolist()))
+    scale_counts(axes, "x", max(1.1 * int(counts.max()), *(counts / np.maximum(rest, 0.1)).tolist()))
 
 
 def _failing(audit: Summary) -> str:
@@ -92,11 +94,6 @@ def _failing(audit: Summary) -> str:
 
 def _title(audit: Summary, failing: pd.Series[int]) -> str:
     """Return how many accounts have failing findings (`failing`: how many each has, most first)."""
-    if not has_findings(audit):
-        what = "credentials" if is_unused_only(audit.checklist) else "anything"
-        return f"No account with {what} to judge"
-    if failing.empty and not_in_sums(audit):
-        return "Only what these sums leave out fails"
     known, some_unknown = accounts_of(audit)
     verb = "has" if 1 in {len(failing), known + some_unknown} else "have"
     what = f"a {_failing(audit)}" if failing.sum() == 1 else f"{_failing(audit)}s"

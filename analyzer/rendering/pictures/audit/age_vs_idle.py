@@ -8,7 +8,13 @@ import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.reading.layout import Kind
-from analyzer.rendering.pictures.audit.shared import limit_days, limit_in_words, show_nothing, start_figure
+from analyzer.rendering.pictures.audit.shared import (
+    limit_days,
+    limit_in_words,
+    nothing_to_show,
+    require_unused,
+    start_figure,
+)
 from analyzer.rendering.pictures.canvas import FAIL, FAIL_AREA, FAIL_TEXT, INK, PASS, RULE
 
 if TYPE_CHECKING:
@@ -38,19 +44,20 @@ class _Keys(NamedTuple):
 
 def draw(audit: Summary) -> Figure:
     """Draw the age of each judged access key against its idle time; never-used keys lie on the diagonal."""
+    require_unused(audit)
     keys = _Keys(*(audit.keys[column].to_numpy() for column in ("age", "idle", "never", "count")))
     total = int(keys.number.sum())
     judged = sum(audit.count(Kind.ACCESS_KEY, outcome) for outcome in (Status.PASS, Status.FAIL, Status.NOT_CHECKED))
-    title = f"{int(keys.number[keys.never].sum()):,} of {counted(judged, 'active access key')} never used"
-    notes = ["On the diagonal: idle for as long as the key exists, as every never-used key is."] if total else []
-    if judged > total:
-        notes.append(f"Not shown: {counted(judged - total, 'key')} whose age or last use is not known.")
-    figure = start_figure(audit, title if total else "No access key to show", notes, unused_only=True)
     if not total:
         unknown = "No active access key has both a known age and a known idle time."
         without = "No IAM user in the judged reports has an active access key."
-        return show_nothing(figure, audit, unknown if judged else without, unused_only=True)
+        raise nothing_to_show(audit, unknown if judged else without, unused_only=True)
 
+    title = f"{int(keys.number[keys.never].sum()):,} of {counted(judged, 'active access key')} never used"
+    notes = ["On the diagonal: idle for as long as the key exists, as every never-used key is."]
+    if judged > total:
+        notes.append(f"Not shown: {counted(judged - total, 'key')} whose age or last use is not known.")
+    figure = start_figure(audit, title, notes, unused_only=True)
     axes = figure.subplots()
     figure.subplots_adjust(left=0.09, right=0.97, top=0.765, bottom=0.165)
     limit, in_words = limit_days(audit), limit_in_words(audit)
@@ -126,7 +133,7 @@ def _draw_groups(axes: Axes, keys: _Keys, groups: list[_Group], *, few: bool) ->
 
 def _draw_density(figure: Figure, axes: Axes, keys: _Keys) -> None:
     """Draw how many keys share each cell."""
-    from matplotlib.colors import LogNorm  # noqa: PLC0415
+    from matplotlib.colors import LinearSegmentedColormap, LogNorm  # noqa: PLC0415
 
     # Cells of whole days, so that no cell is empty only because no whole number falls into it.
     even = np.arange(_EVEN_DAYS + 1) - 0.5
@@ -135,9 +142,8 @@ def _draw_density(figure: Figure, axes: Axes, keys: _Keys) -> None:
     edges = np.unique(np.concatenate([even, growing]))
     counts, _, _ = np.histogram2d(keys.age, keys.idle, bins=(edges, edges), weights=keys.number)
     most = max(int(counts.max()), 2)
-    mesh = axes.pcolormesh(
-        edges, edges, np.ma.masked_equal(counts.T, 0), cmap="cividis_r", norm=LogNorm(1, most), zorder=0.8
-    )
+    grey = LinearSegmentedColormap.from_list("grey", [RULE, INK])
+    mesh = axes.pcolormesh(edges, edges, np.ma.masked_equal(counts.T, 0), cmap=grey, norm=LogNorm(1, most), zorder=0.8)
     bar = figure.colorbar(mesh, ax=axes, pad=0.015, aspect=30)
     ticks = [10**power for power in range(len(str(most)))]
     bar.set_ticks(ticks, labels=[f"{tick:,}" for tick in ticks])

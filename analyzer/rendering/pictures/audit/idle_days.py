@@ -12,12 +12,13 @@ from analyzer.rendering.pictures.audit.shared import (
     counts_of_unused,
     limit_days,
     limit_in_words,
-    show_nothing,
+    nothing_to_show,
+    require_unused,
     start_figure,
     undecided_too,
     waived_too,
 )
-from analyzer.rendering.pictures.canvas import FAIL, FAIL_AREA, FAIL_TEXT, INK, PASS, hide_scale
+from analyzer.rendering.pictures.canvas import FAIL, FAIL_AREA, FAIL_TEXT, INK, PASS, scale_counts
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -33,27 +34,29 @@ _EDGES: Final = (0, 1, 8, 15, 30, 45, 90, 180, 365, 730, 1_460)
 
 def draw(audit: Summary) -> Figure:
     """Draw how long credentials lay idle, by kind, with the limit marked."""
+    require_unused(audit)
     idle, counts = audit.idle, counts_of_unused(audit)
     known = idle[idle["days"] >= 0]
     notes = [*_left_out(idle[idle["days"] < 0]), *waived_too(counts)]
     judged = counted(counts["judged"], "active credential")
     title = f"{counts[Status.FAIL]:,} of {judged} idle for {limit_in_words(audit)} or more{undecided_too(counts)}"
-    figure = start_figure(audit, title if len(known) else "No idle time to show", notes, unused_only=True)
     if known.empty:
         why = "No active password or access key has a known idle time."
-        return show_nothing(figure, audit, why, unused_only=True)
+        raise nothing_to_show(audit, why, unused_only=True)
 
+    figure = start_figure(audit, title, notes, unused_only=True)
     limit = limit_days(audit)
     edges = sorted({*_EDGES, limit})
     at_limit = edges.index(limit) - 0.5
     days, number, is_password = (known[column].to_numpy() for column in ("days", "count", "is_password"))
-    panels = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.16})
-    figure.subplots_adjust(left=0.13, right=0.97, top=0.785, bottom=0.195)
-    for axes, kind, chosen in zip(panels, JUDGED_KINDS, (is_password, ~is_password), strict=True):
-        heights, _ = np.histogram(days[chosen], bins=[*edges, np.iinfo(np.int64).max], weights=number[chosen])
-        _draw_panel(axes, heights, edges, limit)
-        amount, noun = counted(int(heights.sum()), NOUNS[kind]).split(" ", 1)
-        axes.set_ylabel(f"{amount}\n{noun}", rotation=0, ha="right", va="center", labelpad=8)
+    bins = [*edges, np.iinfo(np.int64).max]
+    heights = [np.histogram(days[chosen], bins, weights=number[chosen])[0] for chosen in (is_password, ~is_password)]
+    panels = figure.subplots(2, 1, sharex=True, sharey=True, gridspec_kw={"hspace": 0.28})
+    figure.subplots_adjust(left=0.09, right=0.97, top=0.785, bottom=0.195)
+    for axes, kind, counts_of_kind in zip(panels, JUDGED_KINDS, heights, strict=True):
+        _draw_panel(axes, counts_of_kind, edges, limit)
+        scale_counts(axes, "y", int(np.max(heights)) * 1.25)
+        axes.set_title(counted(int(counts_of_kind.sum()), NOUNS[kind]), loc="left", fontsize=11)
     top: dict[str, Any] = {"y": 1.03, "va": "bottom", "fontsize": 9, "transform": panels[0].get_xaxis_transform()}
     panels[0].text(at_limit - 0.08, s="within\nthe limit", ha="right", **top)
     panels[0].text(at_limit + 0.08, s=f"fails from\n{limit_in_words(audit)}", ha="left", color=FAIL_TEXT, **top)
@@ -72,8 +75,6 @@ def _draw_panel(axes: Axes, heights: npt.NDArray[np.int64], edges: list[int], li
         axes.text(place, heights[place], f"{heights[place]:,}", ha="center", va="bottom", fontsize=9)
     axes.axvline(at_limit, color=INK, linewidth=1.2, linestyle="--")
     axes.set_xlim(-0.6, len(edges) - 0.4)
-    axes.set_ylim(0, max(int(heights.max()), 1) * 1.25)
-    hide_scale(axes, "left")
 
 
 def _left_out(idle: pd.DataFrame) -> list[str]:

@@ -22,11 +22,11 @@ from analyzer.rendering.pictures.audit.rows import BELOW, DASH, bottom_of, lette
 from analyzer.rendering.pictures.audit.shared import (
     SHOWN_ACCOUNTS,
     failing_in_words,
-    show_nothing,
+    nothing_to_show,
     start_figure,
     waived_by,
 )
-from analyzer.rendering.pictures.canvas import MUTED, PASS_AREA, UNSURE_AREA
+from analyzer.rendering.pictures.canvas import MUTED, PASS_AREA, UNSURE_AREA, NothingToShowError
 from analyzer.rendering.pictures.heat import Cell, Columns, Look
 from analyzer.rendering.pictures.words import UNKNOWN_IS_ONE, not_shown
 
@@ -66,16 +66,18 @@ class _Findings(NamedTuple):
 
 
 def draw(audit: Summary) -> Figure:
-    """Draw how often each control fails in each account."""
+    """Draw how often each control fails in each account, where controls are several."""
+    if len(audit.checklist.checks) == 1:
+        raise NothingToShowError("Only one control was judged.")
     order = audit.checklist.most_severe_first
     accounts, as_checked = _worst_first(audit)
     every = as_checked.each(lambda counts: counts[order])
     heads = accounts[:SHOWN_ACCOUNTS]
     shown = every.each(lambda counts: counts[:, : len(heads)])
-    figure = start_figure(audit, _title(audit, accounts, as_checked), _notes(audit, as_checked))
     if not any(counts.any() for counts in every):
-        return show_nothing(figure, audit, "There is nothing to judge.")
+        raise nothing_to_show(audit, "There is nothing to judge.")
 
+    figure = start_figure(audit, _title(audit, accounts, as_checked), _notes(audit, as_checked))
     axes = figure.subplots()
     upright = len(heads) > MOST_ACROSS
     top = 1 - room_above(upright=upright)

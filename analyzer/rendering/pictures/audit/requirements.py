@@ -31,7 +31,7 @@ from analyzer.rendering.pictures.audit.rows import (
 from analyzer.rendering.pictures.audit.shared import (
     SHOWN_ACCOUNTS,
     failing_in_words,
-    show_nothing,
+    nothing_to_show,
     start_figure,
 )
 from analyzer.rendering.pictures.canvas import (
@@ -42,6 +42,7 @@ from analyzer.rendering.pictures.canvas import (
     PASS_AREA,
     UNSURE,
     UNSURE_AREA,
+    NothingToShowError,
     break_lines,
     fit,
     of_height,
@@ -116,7 +117,12 @@ class _Rows(NamedTuple):
 
 def draw(audit: Summary) -> Figure:
     """Draw what each requirement of the benchmark comes to in each account."""
+    if audit.checklist.benchmark is None:
+        raise NothingToShowError("No benchmark was chosen.")
     every = _worst_first(audit)
+    if not np.any(every.met != Met.NOT_APPLICABLE.code):
+        raise nothing_to_show(audit, "Nothing that was judged is of a requirement of the benchmark.")
+
     shown = _shown(every)
     count, heads = len(shown.requirements), shown.accounts[:SHOWN_ACCOUNTS]
     title = failing_in_words(audit, "requirement", every.accounts, every.fails(), every.unsure())
@@ -125,9 +131,6 @@ def draw(audit: Summary) -> Figure:
     above = room_above(upright=True)
     height = 1 + (1 - above - BELOW) * max(count / _USUAL_ROWS[lines] - 1, 0)
     figure = start_figure(audit, title, _notes(audit, every, shown), height=height)
-    if not every.met.size:
-        return show_nothing(figure, audit, "No control that was judged is of a requirement of the benchmark.")
-
     axes = figure.subplots()
     top = 1 - of_height(figure, above)
     bottom = bottom_of(count, top, of_height(figure, BELOW))

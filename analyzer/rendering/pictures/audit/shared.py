@@ -1,4 +1,4 @@
-"""What pictures of an audit share: title, subtitle and notes, and why there is nothing to show."""
+"""What pictures of an audit share: title, subtitle and notes, and why one is not made."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import accounts_in_words, accounts_of, reference
 from analyzer.evidence.coverage import missing_accounts
 from analyzer.reading.layout import Kind
-from analyzer.rendering.pictures.canvas import say_nothing, titled, write_notes
+from analyzer.rendering.pictures.canvas import ELLIPSIS, NothingToShowError, titled, write_notes
 from analyzer.rendering.pictures.words import account_in_words, is_of_users_only, is_or_are, is_unused_only, subtitle
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 NOUNS: Final = {Kind.PASSWORD: "password", Kind.ACCESS_KEY: "access key"}
 SHOWN_ACCOUNTS: Final = 15
-_LONGEST_NAME: Final = 24
+_LONGEST_NAME: Final = 15
+"""Characters of an account's name for which there is room above a column."""
+_LONGEST_WITH_OWNER: Final = 24
+"""The same with its owner, beside a row."""
 _FIRST_UNKNOWN: Final = "\u2e80"
 """From here on, the scripts of East Asia, which the font lacks."""
 
@@ -56,23 +59,33 @@ def _subtitle(audit: Summary, *, unused_only: bool) -> str:
     return subtitle(checklist, parts, without_root=unused_only or is_of_users_only(checklist))
 
 
-def named_accounts(
-    audit: Summary, accounts: Sequence[str], between: str = "\n", *, most: int = _LONGEST_NAME, owners: bool = True
-) -> list[str]:
-    """Return the numbers of accounts, each with its name, and owner, where the list of accounts has them.
+def named_accounts(audit: Summary, accounts: Sequence[str], *, in_one_line: bool = False) -> list[str]:
+    """Return the numbers of accounts, each with its name where the list of accounts has one.
 
-    Names are cut to `most` characters.
+    The name stands below the number; `in_one_line` it stands beside it, with the owner where there is room.
     """
     rows = [] if audit.coverage is None else audit.coverage.select(["account_id", "name", "owner"]).to_pylist()
-    words = {row["account_id"]: _shortened(row["name"], row["owner"] if owners else None, most) for row in rows}
-    return [f"{account}{between}{words[account]}" if words.get(account) else account for account in accounts]
+    named = {row["account_id"]: (row["name"] or "", row["owner"] or "") for row in rows}
+    return [f"{account}{_beside(*named.get(account, ('', '')), in_one_line=in_one_line)}" for account in accounts]
 
 
-def _shortened(name: str | None, owner: str | None, most: int) -> str:
-    """Return a name and an owner, as far as there is room; `?` for characters that the font does not have."""
-    words = f"{name or ''}{f' ({owner})' if owner else ''}".strip()
-    shown = "".join(sign if sign.isprintable() and sign < _FIRST_UNKNOWN else "?" for sign in words)
-    return shown if len(shown) <= most else f"{shown[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+def _beside(name: str, owner: str, *, in_one_line: bool) -> str:
+    if not in_one_line:
+        return f"\n{_shortened(name, _LONGEST_NAME)}" if name else ""
+    both = f"{name} ({owner})".strip() if owner else name
+    shown = both if len(both) <= _LONGEST_WITH_OWNER else name or both
+    return f"  {_shortened(shown, _LONGEST_WITH_OWNER)}" if shown else ""
+
+
+def _shortened(name: str, most: int) -> str:
+    """Return a name, with an ellipsis in the middle where it is too long: names of a fleet often differ at the end.
+
+    `?` stands for characters that the font does not have.
+    """
+    shown = "".join(sign if sign.isprintable() and sign < _FIRST_UNKNOWN else "?" for sign in name)
+    if len(shown) <= most:
+        return shown
+    return f"{shown[: most // 2]}{ELLIPSIS}{shown[most // 2 + 1 - most :]}"
 
 
 def failing_in_words(audit: Summary, noun: str, accounts: Sequence[str], fails: Flags, unsure: Flags) -> str:
@@ -81,8 +94,6 @@ def failing_in_words(audit: Summary, noun: str, accounts: Sequence[str], fails: 
     `fails` and `unsure` say of each `noun` (rows) and each of the `accounts` (columns) whether it fails there, and
     whether something about it could not be decided.
     """
-    if not fails.size:
-        return "Nothing to judge"
     failing = int(fails.any(axis=1).sum())
     known, some_unknown = accounts_of(audit)
     number = known + some_unknown
@@ -99,9 +110,9 @@ def failing_in_words(audit: Summary, noun: str, accounts: Sequence[str], fails: 
     return f"{title} at least one of {number:,} accounts, {everywhere or 'none'} of them in all"
 
 
-def show_nothing(figure: Figure, audit: Summary, otherwise: str, *, unused_only: bool = False) -> Figure:
-    """Say on the picture why there is nothing to show: `otherwise` where there are findings (see `start_figure`)."""
-    if has_findings(audit, unused_only=unused_only):
+def nothing_to_show(audit: Summary, otherwise: str, *, unused_only: bool = False) -> NothingToShowError:
+    """Return why a picture is not made: `otherwise` where there are findings (see `start_figure`)."""
+    if _has_findings(audit, unused_only=unused_only):
         why = otherwise
     elif audit.rows == audit.root_rows:
         why = "There is no IAM user in these reports."
@@ -109,12 +120,18 @@ def show_nothing(figure: Figure, audit: Summary, otherwise: str, *, unused_only:
         why = "No IAM user in the judged reports has an active password or access key."
     else:
         why = "There is nothing in the judged reports that these controls are about."
-    return say_nothing(figure, why)
+    return NothingToShowError(why)
 
 
-def has_findings(audit: Summary, *, unused_only: bool = False) -> bool:
+def _has_findings(audit: Summary, *, unused_only: bool = False) -> bool:
     """Whether there are findings of any status."""
     return not audit.idle.empty if unused_only else any(audit.totals[status] for status in Status)
+
+
+def require_unused(audit: Summary) -> None:
+    """Raise NothingToShowError where `unused-credentials` was not judged."""
+    if audit.checklist.unused is None:
+        raise NothingToShowError("The control unused-credentials was not judged.")
 
 
 def limit_days(audit: Summary) -> int:

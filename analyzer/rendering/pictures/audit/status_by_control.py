@@ -10,7 +10,7 @@ from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import left_to_a_person
 from analyzer.rendering.pictures.audit.control_rows import write_controls, write_counts
 from analyzer.rendering.pictures.audit.rows import bottom_of, letters_for
-from analyzer.rendering.pictures.audit.shared import show_nothing, start_figure, waived_by
+from analyzer.rendering.pictures.audit.shared import nothing_to_show, start_figure, waived_by
 from analyzer.rendering.pictures.canvas import FAIL, HATCH, MUTED, PASS, RULE, SHARE_TICKS, UNSURE
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ def draw(audit: Summary) -> Figure:
     counts = {name: np.array([one[name] for one in audit.by_control]) for name in audit.by_control[0]}
     segments = _segments(audit, counts)
     judged = counts["judged"]
-    figure = start_figure(audit, _title(audit, segments), _notes(audit))
     if not judged.any():
-        return show_nothing(figure, audit, "There is nothing to judge.")
+        raise nothing_to_show(audit, "There is nothing to judge.")
 
+    figure = start_figure(audit, _title(audit, segments), _notes(audit))
     axes = figure.subplots()
     figure.subplots_adjust(top=0.77, bottom=bottom_of(len(judged), 0.77, 0.15))
     begin = write_controls(figure, axes, audit.checklist)
@@ -119,8 +119,6 @@ def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
     judged, any_waived = (
         np.array([audit.by_control[number][name] for number in once]) > 0 for name in ("judged", "waived")
     )
-    if not judged.any():
-        return "Nothing to judge"
     failing, total = int((fail | waived).sum()), len(judged)
     title = f"{failing:,} of {counted(total, 'control')} {'fails' if 1 in {failing, total} else 'fail'} somewhere"
     only = int((waived & ~fail).sum())

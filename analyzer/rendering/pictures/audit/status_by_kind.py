@@ -10,12 +10,12 @@ from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
 from analyzer.rendering.pictures.audit.shared import (
     NOUNS,
     counts_of_unused,
-    show_nothing,
+    nothing_to_show,
     start_figure,
     undecided_too,
     waived_too,
 )
-from analyzer.rendering.pictures.canvas import FAIL, INK, MUTED, OTHER, PASS, UNSURE, hide_scale
+from analyzer.rendering.pictures.canvas import FAIL, INK, MUTED, OTHER, PASS, UNSURE, scale_counts
 from analyzer.rendering.pictures.words import percentage
 
 if TYPE_CHECKING:
@@ -42,15 +42,15 @@ def draw(audit: Summary) -> Figure:
     title = f"{failing:,} of {counted(judged, 'active credential')} {verb}{undecided_too(totals)}"
     counts = np.array([[audit.count(kind, outcome) for outcome, _ in _BARS.values()] for kind in JUDGED_KINDS])
     notes = [*_notes(audit), *waived_too(totals)]
-    figure = start_figure(audit, title if judged else "No active password or access key to judge", notes)
     if not counts.any():
-        return show_nothing(figure, audit, "There is nothing to judge.")
+        raise nothing_to_show(audit, "There is nothing to judge.")
 
-    panels = figure.subplots(1, 2, sharey=True, gridspec_kw={"wspace": 0.12})
-    figure.subplots_adjust(left=0.15, right=0.97, top=0.79, bottom=0.15)
+    figure = start_figure(audit, title if judged else "No active password or access key to judge", notes)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True, gridspec_kw={"wspace": 0.12})
+    figure.subplots_adjust(left=0.15, right=0.97, top=0.79, bottom=0.2)
     for axes, kind, row in zip(panels, JUDGED_KINDS, counts, strict=True):
         _draw_panel(axes, row)
-        axes.set_xlim(0, max(int(counts.max()), 1) * 1.45)
+        scale_counts(axes, "x", int(counts.max()) * 1.45)
         axes.set_title(counted(int(row.sum()), NOUNS[kind]), loc="left", fontsize=11)
     panels[0].invert_yaxis()
     return figure
@@ -71,9 +71,8 @@ def _draw_panel(axes: Axes, counts: npt.NDArray[np.int64]) -> None:
     for place, count in enumerate(counts.tolist()):
         share = f" ({percentage(100 * count / total)})" if count else ""
         axes.text(count, place, f"  {count:,}{share}", va="center", color=INK if count else MUTED)
-    hide_scale(axes, "bottom")
     axes.set_yticks(range(len(_BARS)), list(_BARS))
-    axes.set_xlabel("number (and share) of credentials", loc="left")
+    axes.set_xlabel("number (and share) of credentials", loc="left", fontsize=9)
 
 
 def _notes(audit: Summary) -> list[str]:

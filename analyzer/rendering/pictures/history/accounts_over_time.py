@@ -8,10 +8,10 @@ import numpy as np
 
 from analyzer.controls.vocabulary import counted
 from analyzer.rendering.pictures import heat
-from analyzer.rendering.pictures.canvas import LEFT, MUTED, PASS_AREA, WIDTH, fit, hide_frame, say_nothing
+from analyzer.rendering.pictures.canvas import LEFT, MUTED, PASS_AREA, WIDTH, fit, hide_frame
 from analyzer.rendering.pictures.heat import Cell, Columns, Look
 from analyzer.rendering.pictures.history.coverage import Coverage, OpenFailures
-from analyzer.rendering.pictures.history.shared import NO_SNAPSHOTS, not_covered, start_figure
+from analyzer.rendering.pictures.history.shared import left_out, not_covered, require_days, start_figure
 from analyzer.rendering.pictures.history.spans import Spans
 from analyzer.rendering.pictures.words import UNKNOWN, UNKNOWN_IS_ONE, account_in_words, is_or_are, not_shown
 
@@ -36,8 +36,7 @@ _LOOKS: Final = (_SOME, _NONE, _MISSING)
 def draw(history: History) -> Figure:
     """Draw how many failures were open in each account at the end of each span of time."""
     coverage = Coverage(history)
-    if not coverage.accounts:
-        return say_nothing(start_figure(history, "No account to show"), NO_SNAPSHOTS)
+    require_days(coverage)
     spans = Spans.of(coverage)
     counts, blank = _counts(coverage, spans)
     newest = counts[np.arange(len(counts)), counts.shape[1] - 1 - np.argmin(blank[:, ::-1], axis=1)]
@@ -108,4 +107,4 @@ def _notes(coverage: Coverage, spans: Spans, rest: Whole) -> list[str]:
     notes += not_shown(len(rest), counted(int(rest.sum()), "open failure"))
     if UNKNOWN in coverage.accounts:
         notes.append(UNKNOWN_IS_ONE)
-    return notes + not_covered(coverage.history)
+    return notes + left_out(coverage) + not_covered(coverage.history)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analyzer.reading.columns import NO_TIME, microseconds
 from analyzer.reading.times import DAY
+from analyzer.rendering.pictures.history.days import without_stragglers
 from analyzer.rendering.pictures.words import UNKNOWN
 
 if TYPE_CHECKING:
@@ -79,6 +80,16 @@ class Coverage:
     def dates(self) -> Whole:
         """The days of the trend's rows."""
         return self.history.summed_trend["date"].to_numpy(dtype="datetime64[D]").astype(np.int64)
+
+    @cached_property
+    def days(self) -> Whole:
+        """The days of the trend that have room on an axis of time, ascending."""
+        return without_stragglers(np.unique(self.dates))
+
+    @property
+    def left_out(self) -> Whole:
+        """The other ones: they lie long before."""
+        return np.unique(self.dates)[: -len(self.days) or None]
 
     @cached_property
     def missing(self) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     Whole = npt.NDArray[np.int64]
+
+_MANY: Final = 5
 
 
 def iso(day: int) -> str:
@@ -21,6 +23,19 @@ def iso(day: int) -> str:
 def month_of(day: int) -> int:
     """Return the number of a day's month, counted from 1970."""
     return int(np.datetime64(day, "D").astype("datetime64[M]").astype(np.int64))
+
+
+def without_stragglers(days: Whole) -> Whole:
+    """Return ascending days without the few first ones that lie long before all others.
+
+    One old report would leave most of an axis empty, and squeeze all that matters into its end. So days are left out
+    before a gap that is more than twice as long as all the time after it, if at least `_MANY` days follow for each one
+    left out; of several such gaps, before the last.
+    """
+    before = np.arange(1, len(days))
+    gaps, after = np.diff(days), days.max(initial=0) - days[1:]
+    cuts = np.flatnonzero((gaps > 2 * after) & (len(days) - before >= _MANY * before))
+    return days[cuts[-1] + 1 :] if len(cuts) else days
 
 
 def first_days_of(months: Whole) -> Whole:

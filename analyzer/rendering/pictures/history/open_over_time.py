@@ -19,19 +19,19 @@ from analyzer.rendering.pictures.canvas import (
     MUTED,
     OTHER,
     PASS,
-    RULE,
-    UNSURE,
     WIDTH,
+    NothingToShowError,
     fit,
-    say_nothing,
+    scale_counts,
 )
 from analyzer.rendering.pictures.history.coverage import Coverage, OpenFailures, days_of
 from analyzer.rendering.pictures.history.days import iso, write_days
 from analyzer.rendering.pictures.history.shared import (
-    NO_SNAPSHOTS,
     is_older,
+    left_out,
     not_covered,
-    round_step,
+    require_days,
+    since,
     start_figure,
 )
 from analyzer.rendering.pictures.words import is_unused_only
@@ -47,30 +47,33 @@ if TYPE_CHECKING:
 
 COLORS: Final = {
     "unused-credentials": FAIL,
-    "unused-credentials-console": "#E69F00",
+    "unused-credentials-console": "#F4A582",
     "access-key-rotation": PASS,
     "no-initial-access-keys": "#8C564B",
     "password-rotation": "#009E73",
-    "expired-password-in-use": "#7FB238",
+    "expired-password-in-use": "#4D9221",
     "active-certificates": "#7570B3",
     "console-mfa": "#0072B2",
     "mfa-every-user": "#CC79A7",
-    "single-active-access-key": UNSURE,
-    "additional-credentials": "#A6761D",
+    "single-active-access-key": "#AA4499",
+    "additional-credentials": "#5D4037",
     "no-root-access-key": "#1B1B5E",
     "root-mfa": "#882255",
     "root-hardware-mfa": "#44AA99",
-    "root-not-in-daily-use": "#DDCC77",
+    "root-not-in-daily-use": "#CAB2D6",
     "password-and-keys": "#6A3D9A",
-    "console-users": "#B2DF8A",
-    "root-certificates": "#666633",
+    "console-users": "#A6DBA0",
+    "root-certificates": "#4D4D4D",
     "root-credentials-removed": "#FB9A99",
     "password-expiry": "#A65628",
     "leaver-credentials": "#E31A1C",
     "passwords": FAIL,
     "access keys": PASS,
 }
-"""The colour of each control, the same in every run; and of kinds of credentials, which stand without controls."""
+"""The colour of each control, the same in every run; and of kinds of credentials, which stand without controls.
+
+None is yellow: that is what could not be decided.
+"""
 _BANDS: Final = 7
 """Areas that lie on each other, the largest ones; the rest is one more."""
 _EDGED: Final = 100
@@ -83,21 +86,20 @@ _KINDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys"}
 def draw(history: History) -> Figure:
     """Draw how many failures were open, by control; of `unused-credentials` alone, by kind of credential."""
     coverage = Coverage(history)
-    dates = np.unique(coverage.dates)
-    if not len(dates):
-        return say_nothing(start_figure(history, "No open failures to show"), NO_SNAPSHOTS)
+    dates = require_days(coverage)
     first, last = int(dates[0]), int(dates[-1])
     # What is open in the newest snapshot is so until the next one: it gets the room that lies between two.
-    after = last + (max(int(np.median(np.diff(dates))), 1) if len(dates) > 1 else 1)
+    after = last + max(int(np.median(np.diff(dates))), 1)
     by_kind = is_unused_only(history.settings.checklist)
     counts = _by_kind(coverage, dates) if by_kind else _by_control(coverage, dates)
-    seen = pd.Series(history.summed_trend["accounts"].to_numpy(dtype=np.int64)).groupby(coverage.dates).max().to_numpy()
-    missing = coverage.missing_on(np.arange(first, last + 1))
     total = counts.sum().to_numpy()
-    figure = start_figure(history, _title(dates, total, seen), _notes(history, missing))
     if not total.any():
-        return say_nothing(figure, "No failure was open in any snapshot.")
+        raise NothingToShowError(f"No failure was open in any snapshot{since(coverage)}.")
 
+    known = pd.Series(history.summed_trend["accounts"].to_numpy(dtype=np.int64)).groupby(coverage.dates).max()
+    seen = known[dates].to_numpy()
+    missing = coverage.missing_on(np.arange(first, last + 1))
+    figure = start_figure(history, _title(dates, total, seen), _notes(coverage, missing))
     with_accounts = bool(missing.any()) or len(set(seen.tolist())) > 1
     if with_accounts:
         axes, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [6, 1], "hspace": 0.16})
@@ -105,15 +107,11 @@ def draw(history: History) -> Figure:
     else:
         axes = below = figure.subplots()
     figure.subplots_adjust(left=0.08, right=_RIGHT, top=0.83, bottom=0.14)
-    # A lone day gets a bar, not a wall.
-    room = max(7 - (after - first), 0) / 2 if len(dates) == 1 else 0
-    axes.set_xlim(first - room, after + room)
-    _scale_counts(axes, int(total.max()))
+    axes.set_xlim(first, after)
+    scale_counts(axes, "y", int(total.max()) * 1.06)
+    axes.set_ylabel("open failures", fontsize=9)
     axes.tick_params(axis="x", labelbottom=not with_accounts)
-    if len(dates) == 1:
-        below.set_xticks([first + 0.5], [iso(first)], fontsize=9)
-    else:
-        write_days(below, first, last + 1)
+    write_days(below, first, last + 1)
     labels = _draw_areas(axes, dates, after, counts)
     # What is missing on the last day is so after it.
     _shade(axes, np.append(missing, np.full(after - last - 1, missing[-1])), first, len(coverage.accounts))
@@ -156,10 +154,6 @@ def _largest(counts: pd.DataFrame, noun: str) -> pd.DataFrame:
 
 
 def _title(dates: Whole, total: Whole, seen: Whole) -> str:
-    if not total.any():
-        return "No open failures to show"
-    if len(dates) == 1:
-        return f"{counted(int(total[-1]), 'failure')} open on {iso(int(dates[-1]))}"
     texts = []
     for at in (-1, 0):
         failures = f"{counted(int(total[at]), 'failure')} open" if at else f"{total[at]:,}"
@@ -168,33 +162,23 @@ def _title(dates: Whole, total: Whole, seen: Whole) -> str:
     return ", ".join(texts)
 
 
-def _notes(history: History, missing: Whole) -> list[str]:
+def _notes(coverage: Coverage, missing: Whole) -> list[str]:
     notes = ["At the end of each day, by each account's newest snapshot until then."]
-    notes += _changes(Coverage(history))
+    notes += _changes(coverage)
     if missing.any():
         notes.append("Hatched: snapshots of some accounts (below) are missing; their failures stand as last seen.")
-    return notes + not_covered(history)
+    return notes + left_out(coverage) + not_covered(coverage.history)
 
 
 def _changes(coverage: Coverage) -> list[str]:
     """Return how what was open on the first day became what was open on the last one."""
-    later = coverage.dates > coverage.first
-    if not later.any():
-        return []
+    first = int(coverage.days[0])
+    later = coverage.dates > first
     rows = coverage.history.summed_trend[later]
     opened, closed, lost = (int(rows[name].sum()) for name in ("opened", "closed", "lost"))
-    found = int((is_older(coverage.history) & (days_of(coverage.history.summed["first_seen"]) > coverage.first)).sum())
+    found = int((is_older(coverage.history) & (days_of(coverage.history.summed["first_seen"]) > first)).sum())
     parts = [f"{opened - found:,} opened", *([f"{found:,} found in accounts seen later"] if found else [])]
     return [f"Since the first day: {', '.join(parts)}, {closed:,} closed, {lost:,} lost sight of."]
-
-
-def _scale_counts(axes: Axes, most: int) -> None:
-    """Scale the left side from 0 to a count (1 or more), with lines at few round whole numbers."""
-    axes.set_ylim(0, most * 1.06)
-    ticks = range(0, int(most * 1.06) + 1, round_step(most, 6))
-    axes.set_yticks(list(ticks), [f"{tick:,}" for tick in ticks], fontsize=9)
-    axes.grid(axis="y", color=RULE, linewidth=0.6)
-    axes.set_ylabel("open failures", fontsize=9)
 
 
 def _draw_accounts(axes: Axes, dates: Whole, after: int, seen: Whole, missing: Whole) -> None:

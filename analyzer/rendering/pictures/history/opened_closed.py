@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analyzer.controls.vocabulary import counted
 from analyzer.rendering.pictures.canvas import (
     FAIL,
-    FAIL_TEXT,
     HATCH,
     HATCH_COLOR,
     INK,
     MUTED,
     OTHER,
     PASS,
+    NothingToShowError,
     fit,
-    hide_frame,
-    say_nothing,
+    scale_counts,
 )
 from analyzer.rendering.pictures.history.coverage import Coverage, days_of
-from analyzer.rendering.pictures.history.shared import NO_SNAPSHOTS, is_in_state, is_older, start_figure
+from analyzer.rendering.pictures.history.shared import is_in_state, is_older, left_out, since, start_figure
 from analyzer.rendering.pictures.history.spans import Spans
 
 if TYPE_CHECKING:
@@ -34,21 +33,28 @@ if TYPE_CHECKING:
     Whole = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
 
-_PASS_TEXT: Final = "#1F6E9C"  # noqa: S105 - a colour
-
 
 def draw(history: History) -> Figure:
     """Draw how many failures were first seen, seen closed and lost sight of in each span of time, and what is left."""
     coverage = Coverage(history)
-    opened = days_of(history.summed["first_seen"])[~is_older(history)]
-    closed = days_of(history.summed["closed_at"])[is_in_state(history, "closed")]
-    lost = days_of(history.summed["lost_at"])[is_in_state(history, "lost_sight")]
-    notes = _notes(history)
-    if not len(opened) and not len(closed) and not len(lost):
-        figure = start_figure(history, "No failure opened or closed", notes)
-        return say_nothing(figure, "No snapshot shows a change." if coverage.accounts else NO_SNAPSHOTS)
-
+    if not len(coverage.days):
+        raise NothingToShowError("There are no snapshots.")
     spans = Spans.of(coverage)
+    every = {
+        "opened": days_of(history.summed["first_seen"])[~is_older(history)],
+        "closed": days_of(history.summed["closed_at"])[is_in_state(history, "closed")],
+        "lost": days_of(history.summed["lost_at"])[is_in_state(history, "lost_sight")],
+    }
+    opened, closed, lost = (days[days >= spans.edges[0]] for days in every.values())
+    if not len(opened) and not len(closed) and not len(lost):
+        raise NothingToShowError(f"No snapshot shows that a failure opened or closed{since(coverage)}.")
+
+    notes = _notes(history) + left_out(coverage)
+    before = {name: int((days < spans.edges[0]).sum()) for name, days in every.items()}
+    if any(before.values()):
+        notes.append(
+            f"They show {before['opened']:,} opened, {before['closed']:,} closed, {before['lost']:,} lost sight of."
+        )
     unseen = _unseen(coverage, spans)
     notes.append("Dated by the first snapshot that shows it.")
     if unseen.any():
@@ -58,14 +64,13 @@ def draw(history: History) -> Figure:
     figure = start_figure(history, f"{counted(len(opened), 'failure')} opened, {gone}: {net}", notes)
     up, down, away = (np.histogram(days, spans.edges)[0] for days in (opened, closed, lost))
     axes = figure.subplots()
-    figure.subplots_adjust(left=0.1, right=0.93, top=0.83, bottom=0.18)
+    figure.subplots_adjust(left=0.08, right=0.97, top=0.8, bottom=0.18)
     _draw_bars(figure, axes, up, down, away)
     for place in np.flatnonzero(unseen).tolist():
         axes.axvspan(place - 0.5, place + 0.5, facecolor="none", edgecolor=HATCH_COLOR, hatch=HATCH, linewidth=0)
     _draw_net(axes, up - down - away, unseen)
-    axes.set_yticks([])
-    axes.tick_params(length=0)
-    hide_frame(axes)
+    axes.set_ylabel("number of failures", fontsize=9)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=9, borderaxespad=0.2)
     spans.write_below(figure, axes)
     return figure
 
@@ -94,7 +99,7 @@ def _net(count: int) -> str:
 
 
 def _draw_bars(figure: Figure, axes: Axes, up: Whole, down: Whole, away: Whole) -> None:
-    """Draw for each span a bar up and one down, with their numbers at the ends, and say on the left what they are.
+    """Draw for each span a bar up and one down, with their numbers at the ends.
 
     What was lost sight of (`away`) hangs below what was closed: it is no longer counted as open, and is no fix.
     """
@@ -102,14 +107,14 @@ def _draw_bars(figure: Figure, axes: Axes, up: Whole, down: Whole, away: Whole) 
     most_up, most_down = max(int(up.max()), 1), max(int((down + away).max()), 1)
     reach = most_up + most_down
     # Where something was lost, two lines stand below the bars.
-    axes.set_ylim(-most_down - (0.17 if away.any() else 0.1) * reach, most_up + 0.1 * reach)
+    scale_counts(axes, "y", most_up + 0.1 * reach, most_down + (0.17 if away.any() else 0.1) * reach)
     # Few spans get bars, not walls.
     spare = max(8 - count, 0) / 2
     axes.set_xlim(-0.6 - spare, count - 0.4 + spare)
     axes.bar(range(count), up, width=0.8, color=FAIL, label="opened")
     axes.bar(range(count), -down, width=0.8, color=PASS, label="closed")
     if away.any():
-        axes.bar(range(count), -away, width=0.8, bottom=-down, color=OTHER, label="lost sight of")
+        axes.bar(range(count), -away, width=0.8, bottom=-down, color=OTHER, label="lost sight of (+)")
     axes.axhline(0, color=MUTED, linewidth=0.8)
     texts = []
     for counts, sign, align in ((up, 1, "bottom"), (down + away, -1, "top")):
@@ -121,11 +126,6 @@ def _draw_bars(figure: Figure, axes: Axes, up: Whole, down: Whole, away: Whole) 
     low, high = axes.get_xlim()
     if texts:
         fit(figure, texts, 0.82 * axes.get_position().width / (high - low))
-    side: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 9.5, "transform": axes.get_yaxis_transform()}
-    axes.text(-0.012, most_up / 2, "opened", color=FAIL_TEXT, **side)
-    axes.text(-0.012, -most_down / 2, "closed", color=_PASS_TEXT, **side)
-    if away.any():
-        axes.text(-0.012, -most_down / 2 - 0.075 * reach, "+ lost", color=MUTED, **side)
 
 
 def _draw_net(axes: Axes, net: Whole, unseen: Flags) -> None:
@@ -138,14 +138,4 @@ def _draw_net(axes: Axes, net: Whole, unseen: Flags) -> None:
         marker="o",
         markersize=3.5,
         label="net",
-    )
-    low, high = axes.get_xlim()
-    axes.text(
-        (len(net) - 1 + 0.55 - low) / (high - low),
-        float(net[-1]),
-        "net",
-        transform=axes.get_yaxis_transform(),
-        va="center",
-        fontsize=9.5,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
     )

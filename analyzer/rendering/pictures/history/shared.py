@@ -1,19 +1,19 @@
-"""What pictures of a history share: title, subtitle and notes, the states of failures, round numbers for scales."""
+"""What pictures of a history share: days, title, subtitle and notes, the states of failures."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analyzer.controls.vocabulary import counted
-from analyzer.rendering.pictures.canvas import MUTED, titled, write_line
+from analyzer.rendering.pictures.canvas import NothingToShowError, titled, write_notes
 from analyzer.rendering.pictures.history.coverage import Coverage
 from analyzer.rendering.pictures.history.days import iso
 from analyzer.rendering.pictures.words import is_of_users_only, subtitle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
     from matplotlib.figure import Figure
@@ -21,24 +21,38 @@ if TYPE_CHECKING:
     from analyzer.evidence.history import History
 
     Flags = npt.NDArray[np.bool_]
+    Whole = npt.NDArray[np.int64]
 
-NO_SNAPSHOTS: Final = "There are no snapshots."
+
+def require_days(coverage: Coverage) -> Whole:
+    """Return the days that an axis of time shows; raise NothingToShowError where they are fewer than two."""
+    if not len(coverage.days):
+        raise NothingToShowError("There are no snapshots.")
+    if len(coverage.days) == 1:
+        raise NothingToShowError(f"All snapshots are of one day, {iso(int(coverage.days[0]))}.")
+    return coverage.days
+
+
+def since(coverage: Coverage) -> str:
+    """Return from when on something holds, where days are left out."""
+    return f" since {iso(int(coverage.days[0]))}" if len(coverage.left_out) else ""
+
+
+def left_out(coverage: Coverage) -> list[str]:
+    """Return the note on days with snapshots that lie too long before the others to be shown."""
+    days = coverage.left_out
+    if not len(days):
+        return []
+    many = f"{len(days):,} days, " if len(days) > 1 else ""
+    span = " to ".join(iso(int(day)) for day in dict.fromkeys((days[0], days[-1])))
+    return [f"Not shown: snapshots of {many}{span}, long before all others."]
 
 
 def start_figure(history: History, title: str, notes: Sequence[str] = ()) -> Figure:
     """Return a figure with the finding as its title, below it what it is about, and notes at its foot."""
     figure = titled(title, _subtitle(history))
-    for line, y in zip(_in_lines(notes), (0.052, 0.022), strict=False):
-        write_line(figure, y, line, color=MUTED, fontsize=8.5)
+    write_notes(figure, notes)
     return figure
-
-
-def _in_lines(notes: Sequence[str]) -> list[str]:
-    """Return the notes in one line, or in two of about the same length."""
-    if sum(map(len, notes)) < 140 or len(notes) < 2:
-        return [" ".join(notes)] if notes else []
-    halves = ((" ".join(notes[:at]), " ".join(notes[at:])) for at in range(1, len(notes)))
-    return list(min(halves, key=lambda half: max(map(len, half))))
 
 
 def _subtitle(history: History) -> str:
@@ -69,15 +83,3 @@ def is_older(history: History) -> Flags:
 def is_in_state(history: History, state: str) -> Flags:
     """Return which failures are in a state: open, closed or lost_sight."""
     return (history.summed["state"].astype("str") == state).to_numpy()
-
-
-def round_step(reach: float, most: int) -> int:
-    """Return the least of 1, 2, 5, 10, 20, 50 and so on that goes at most `most` times into `reach`."""
-    return next(size for size in _round_numbers() if size * most >= reach)
-
-
-def _round_numbers() -> Iterator[int]:
-    scale = 1
-    while True:
-        yield from (scale, 2 * scale, 5 * scale)
-        scale *= 10

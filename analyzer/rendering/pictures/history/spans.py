@@ -38,10 +38,11 @@ class Spans:
     @classmethod
     def of(cls, coverage: Coverage) -> Spans:
         """Return spans of such a length that there are few, and most of them have snapshots."""
-        dates = np.unique(coverage.dates)
-        usual = float(np.median(np.diff(dates))) if len(dates) > 1 else 1.0
+        days = coverage.days
+        usual = float(np.median(np.diff(days))) if len(days) > 1 else 1.0
+        first = int(days[0]) if len(coverage.left_out) else coverage.first
         for unit, (length, make) in _UNITS.items():
-            edges = make(coverage.first, coverage.last)
+            edges = make(first, coverage.last)
             if unit == "decade" or (len(edges) - 1 <= _MOST and length >= usual / 3):
                 break
         return cls(unit, edges, [_label(unit, edge) for edge in edges[:-1].tolist()])

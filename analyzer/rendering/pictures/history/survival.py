@@ -8,8 +8,19 @@ import numpy as np
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.survival import Bounds, days_in_words, is_dated, shares_in_words
-from analyzer.rendering.pictures.canvas import FAIL, INK, LEFT, RULE, SHARE_TICKS, WIDTH, fit, say_nothing
-from analyzer.rendering.pictures.history.shared import NO_SNAPSHOTS, is_in_state, round_step, start_figure
+from analyzer.rendering.pictures.canvas import (
+    FAIL,
+    INK,
+    LEFT,
+    RULE,
+    SHARE_TICKS,
+    WIDTH,
+    NothingToShowError,
+    fit,
+    round_step,
+)
+from analyzer.rendering.pictures.history.days import without_stragglers
+from analyzer.rendering.pictures.history.shared import is_in_state, start_figure
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -25,16 +36,20 @@ def draw(history: History) -> Figure:
     """Draw which share of the failures is still open so many days after it began: a band, for nobody saw it begin."""
     dated = is_dated(history.summed)
     bounds, deadline = Bounds.of(history.summed), history.sla_days
-    figure = start_figure(history, _title(bounds, deadline), _notes(history, dated))
+    if not history.coverage.size:
+        raise NothingToShowError("There are no snapshots.")
     if not bounds.count:
-        why = "All failures are older than the first snapshot." if len(dated) else "There are no failures."
-        return say_nothing(figure, why if history.coverage.size else NO_SNAPSHOTS)
-    if not bounds.longest.any():
-        return say_nothing(figure, "All were open when last seen, at the instant at which they began.")
+        raise NothingToShowError("No failure was seen to begin." if len(dated) else "There are no failures.")
+    if not bounds.closed.any():
+        raise NothingToShowError(
+            f"Of {counted(bounds.count, 'failure')} that were seen to begin, none was seen closed."
+        )
 
+    reach = _reach(bounds, deadline or 0)
+    figure = start_figure(history, _title(bounds, deadline), _notes(history, dated, bounds, reach))
     axes = figure.subplots()
     figure.subplots_adjust(left=0.09, right=0.71, top=0.8, bottom=0.2)
-    _draw_scales(axes, bounds, deadline or 0)
+    _draw_scales(axes, bounds, reach)
     _draw_band(axes, bounds)
     for p, name in ((0.5, "median"), (0.9, "90th percentile")):
         _mark_quantile(figure, axes, p, name, bounds.quantile(p))
@@ -44,12 +59,10 @@ def draw(history: History) -> Figure:
 
 
 def _title(bounds: Bounds, deadline: int | None) -> str:
-    if not bounds.count:
-        return "No failure whose beginning was seen"
     closed = int(bounds.closed.sum())
     if bounds.count == 1:
         days = days_in_words(float(bounds.shortest[0]), float(bounds.longest[0]))
-        return f"One failure was open {days}{', then closed' if closed else ' when last seen'}"
+        return f"One failure was open {days}, then closed"
     median = bounds.quantile(0.5)
     if median[0] is None:
         title = f"{closed:,} of {counted(bounds.count, 'failure')} closed; the median is not reached"
@@ -59,30 +72,38 @@ def _title(bounds: Bounds, deadline: int | None) -> str:
     return title if shares is None else f"{title}; {shares_in_words(*shares)} within {counted(deadline or 0, 'day')}"
 
 
-def _notes(history: History, dated: Flags) -> list[str]:
+def _reach(bounds: Bounds, deadline: int) -> int:
+    """Return the days that the scale shows: those on which anything was surely observed, or the curves fall.
+
+    A few on which they fall long after all others are left out: as after a failure that began in a gap of years.
+    """
+    days = np.ceil([0, bounds.shortest.max(), *bounds.longest[bounds.closed].tolist()]).astype(np.int64)
+    return max(-int(without_stragglers(np.unique(-days))[0]), int(days[1]), deadline)
+
+
+def _notes(history: History, dated: Flags, bounds: Bounds, reach: int) -> list[str]:
     closed, lost, still = (
         int((is_in_state(history, state) & dated).sum()) for state in ("closed", "lost_sight", "open")
     )
-    notes = []
-    if closed + lost + still:
-        notes += [
-            "Kaplan\N{EN DASH}Meier estimates: all that the snapshots allow lie between the two lines.",
-            f"{closed:,} closed, {still:,} still open, {lost:,} lost sight of.",
-        ]
+    notes = [
+        "Kaplan\N{EN DASH}Meier estimates: all that the snapshots allow lie between the two lines.",
+        f"{closed:,} closed, {still:,} still open, {lost:,} lost sight of.",
+    ]
     if not dated.all():
         count = int((~dated).sum())
         notes.append(f"Left out: {count:,} of unknown beginning.")
+    if beyond := int((bounds.longest > reach).sum()):
+        notes.append(f"Beyond the scale: {beyond:,} may have been open for up to {bounds.longest.max():,.0f} days.")
     return notes
 
 
-def _draw_scales(axes: Axes, bounds: Bounds, deadline: int) -> None:
-    """Scale the axes for shares, and for days and a deadline; below days stands how many may have been open so long."""
-    reach = max(float(bounds.longest.max()), deadline, 1) * 1.04
-    axes.set_xlim(0, reach)
+def _draw_scales(axes: Axes, bounds: Bounds, reach: int) -> None:
+    """Scale the axes for shares, and for so many days; below days stands how many may have been open so long."""
+    axes.set_xlim(0, reach * 1.04)
     axes.set_ylim(0, 1.04)
     axes.set_yticks(*SHARE_TICKS, fontsize=9)
     axes.grid(axis="y", color=RULE, linewidth=0.6)
-    ticks = range(0, int(reach) + 1, round_step(reach, 8))
+    ticks = range(0, int(reach * 1.04) + 1, round_step(reach * 1.04, 8))
     counts = [(int((bounds.shortest >= day).sum()), int((bounds.longest >= day).sum())) for day in ticks]
     observed = [f"{low:,}" if low == high else f"{low:,}\N{EN DASH}{high:,}" for low, high in counts]
     axes.set_xticks(list(ticks), [f"{day:,}\n{many}" for day, many in zip(ticks, observed, strict=True)], fontsize=9)
@@ -103,7 +124,8 @@ def _draw_band(axes: Axes, bounds: Bounds) -> None:
 
 def _mark_quantile(figure: Figure, axes: Axes, p: float, name: str, days: tuple[float | None, float | None]) -> None:
     """Mark where the curves fall to `1 - p`, and say beside the axes between which days that is."""
-    reach, reached = axes.get_xlim()[1], [day for day in days if day is not None]
+    reach = axes.get_xlim()[1]
+    reached = [day for day in days if day is not None and day <= reach]
     axes.plot([min([*reached, reach]), reach], [1 - p, 1 - p], color=INK, linewidth=1, linestyle=":", zorder=2)
     for day in reached:
         axes.plot([day, day], [0, 1 - p], color=INK, linewidth=1, linestyle=":", zorder=2)
