@@ -14,7 +14,7 @@ from analyzer.errors import OutputError
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.seal import digest_of, read_manifest
 from analyzer.rendering import beside
-from analyzer.rendering.beside import Helper, helper
+from analyzer.rendering.beside import Asking, Helper, helper
 from analyzer.rendering.render import Options, render
 from tests.rendering.sets import SETS
 
@@ -34,13 +34,13 @@ def evidence(request: pytest.FixtureRequest, tmp_path: Path) -> EvidenceSet:
 
 
 def digests(evidence: EvidenceSet, folder: Path, options: Options) -> dict[str, str]:
-    """Render both formats into a folder and return the digest of each file, by its name."""
+    """Render both formats into a folder; return the digest of each file, or why it was not made, by its name."""
     folder.mkdir()
-    outputs = render(evidence, folder, ["charts", "excel"], options)
+    outputs, not_made = render(evidence, folder, ["charts", "excel"], options)
     assert {str(one["name"]): one["sha256"] for one in outputs} == {
         path.relative_to(folder).as_posix(): digest_of(path) for path in folder.rglob("*") if path.is_file()
     }
-    return {str(one["name"]): str(one["sha256"]) for one in outputs}
+    return {one["name"]: one["sha256"] for one in outputs} | {one["name"]: one["why"] for one in not_made}
 
 
 def test_pictures_of_a_process_are_those_of_this_one(evidence: EvidenceSet, tmp_path: Path) -> None:
@@ -120,9 +120,7 @@ def test_a_set_is_packed_before_any_thread_reads_it(evidence: EvidenceSet, tmp_p
     packed: list[tuple[threading.Thread, frozenset[str]]] = []
 
     class Watching(Helper):
-        def request(
-            self, evidence: EvidenceSet, folder: Path, options: Options
-        ) -> Callable[[], list[Path] | None] | None:
+        def request(self, evidence: EvidenceSet, folder: Path, options: Options) -> Asking | None:
             packed.append((threading.current_thread(), frozenset(path.name for path in folder.iterdir())))
             return super().request(evidence, folder, options)
 

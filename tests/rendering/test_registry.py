@@ -55,9 +55,10 @@ def files_in(folder: Path) -> dict[str, bytes]:
 def rendered_of(evidence: EvidenceSet, folder: Path, name: str) -> dict[str, bytes]:
     """Render one format into a new folder and return its files."""
     folder.mkdir()
-    outputs = render(evidence, folder, [name], Options())
+    outputs, not_made = render(evidence, folder, [name], Options())
     files = files_in(folder)
     assert {str(one["name"]) for one in outputs} == files.keys()
+    assert not files.keys() & {one["name"] for one in not_made}
     return files
 
 

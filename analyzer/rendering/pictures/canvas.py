@@ -172,12 +172,11 @@ def _in_two_lines(parts: Sequence[str], between: str) -> tuple[str, str]:
 
 def fit(figure: Figure, texts: Sequence[Text], width: float) -> float:
     """Return the width of the widest text as a part of the figure's; all get smaller letters where it is too wide."""
-    most = widest(figure, texts)
-    if most <= width:
-        return most
-    for text in texts:
-        text.set_fontsize(float(text.get_fontsize()) * width / most)
-    return width
+    while (most := widest(figure, texts)) > width:
+        for text in texts:
+            # Letters of one size are not as wide as their size has it, so that one step may not be enough.
+            text.set_fontsize(float(text.get_fontsize()) * min(width / most, 0.99))
+    return most
 
 
 def widest(figure: Figure, texts: Sequence[Text]) -> float:
@@ -236,7 +235,7 @@ def scale_counts(axes: Axes, side: Literal["x", "y"], most: float, least: float 
     set_limits(-least, most)
     set_ticks(list(ticks), [f"{abs(tick):,}" for tick in ticks], fontsize=9)
     axes.grid(axis=side, color=RULE, linewidth=0.6)
-    axes.tick_params(length=0)
+    axes.tick_params(axis=side, length=0)
 
 
 def round_step(reach: float, most: int) -> int:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,15 +18,21 @@ from analyzer.controls.policy import read_policy
 from analyzer.evidence.schema import FEW
 from analyzer.evidence.tally import joined
 from analyzer.rendering.pictures import canvas, render
+from analyzer.rendering.pictures.canvas import NothingToShowError
+from analyzer.rendering.render import NotMade
 from tests.reports import key, unused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.figure import Figure
 
     from analyzer.controls.policy import Policy
+    from analyzer.evidence.summary import Summary
     from tests.running import Audit
+
+
+Subject = TypeVar("Subject")
 
 
 DASH = "\N{EN DASH}"
@@ -72,9 +78,36 @@ def policy_in(folder: Path) -> Policy:
 
 def drawn(audit: Audit, name: str) -> Figure:
     with canvas.own_style():
-        figure = render.AUDIT[name].draw(audit)
+        figure = render.AUDIT[name](audit)
         figure.draw_without_rendering()
     return figure
+
+
+def why_not(picture: Callable[[Subject], Figure], subject: Subject) -> str | None:
+    """Why a picture of an audit or a history is not made; None where it is."""
+    with canvas.own_style():
+        try:
+            picture(subject)
+        except NothingToShowError as nothing:
+            why = str(nothing)
+            assert re.fullmatch(r"[A-Z].*\.", why), why
+            return why
+    return None
+
+
+def became(files: Sequence[Path | NotMade]) -> dict[str, bytes | str]:
+    """The bytes of each picture, or why it was not made, by its name."""
+    return {
+        one.path.stem if isinstance(one, NotMade) else one.stem: (
+            one.why if isinstance(one, NotMade) else one.read_bytes()
+        )
+        for one in files
+    }
+
+
+def shown(audit: Summary) -> list[str]:
+    """The names of the pictures of an audit that are made."""
+    return [name for name, draw in render.AUDIT.items() if why_not(draw, audit) is None]
 
 
 def visible(figure: Figure) -> list[Text]:
@@ -86,7 +119,7 @@ def texts(figure: Figure) -> list[str]:
 
 
 def title(audit: Audit, name: str) -> str:
-    return render.AUDIT[name].draw(audit).texts[0].get_text()
+    return render.AUDIT[name](audit).texts[0].get_text()
 
 
 def bars(figure: Figure, panel: int) -> list[Rectangle]:
@@ -95,7 +128,7 @@ def bars(figure: Figure, panel: int) -> list[Rectangle]:
 
 
 def subtitle(audit: Audit, name: str) -> str:
-    return render.AUDIT[name].draw(audit).texts[1].get_text()
+    return render.AUDIT[name](audit).texts[1].get_text()
 
 
 def numbers(text: str) -> list[int]:

@@ -38,7 +38,7 @@ def draw(audit: Summary) -> Figure:
         said = "Nothing fails that is counted here" if not_in_sums(audit) else f"No {what} fails in any account"
         undecided = audit.totals[Status.NOT_CHECKED]
         also = f"; {counted(undecided, 'finding')} could not be decided" if undecided else ""
-        raise nothing_to_show(audit, f"{said}{also}.")
+        raise nothing_to_show(audit, " ".join([f"{said}{also}.", *not_in_sums(audit)]))
 
     shown = failing.head(SHOWN_ACCOUNTS)
     figure = start_figure(audit, _title(audit, failing[Status.FAIL]), _notes(audit, failing[Status.FAIL]))
@@ -51,9 +51,8 @@ def draw(audit: Summary) -> Figure:
         .to_numpy()
     )
     axes = figure.subplots()
-    axes.set_yticks(
-        range(len(shown)), named_accounts(audit, [str(account) for account in shown.index], in_one_line=True)
-    )
+    names = named_accounts(audit, [str(account) for account in shown.index], in_one_line=True)
+    axes.set_yticks(range(len(shown)), names)
     left = LEFT + 0.012 + fit(figure, axes.get_yticklabels(), 0.3)
     # A lone account gets a bar, not a wall.
     figure.subplots_adjust(left=left, right=0.97, top=0.84, bottom=bottom_of(len(shown), 0.84, 0.17))

@@ -51,12 +51,12 @@ def draw(audit: Summary) -> Figure:
     days, number, is_password = (known[column].to_numpy() for column in ("days", "count", "is_password"))
     bins = [*edges, np.iinfo(np.int64).max]
     heights = [np.histogram(days[chosen], bins, weights=number[chosen])[0] for chosen in (is_password, ~is_password)]
-    panels = figure.subplots(2, 1, sharex=True, sharey=True, gridspec_kw={"hspace": 0.28})
+    panels = figure.subplots(2, 1, sharex=True, sharey=True, gridspec_kw={"hspace": 0.16})
     figure.subplots_adjust(left=0.09, right=0.97, top=0.785, bottom=0.195)
     for axes, kind, counts_of_kind in zip(panels, JUDGED_KINDS, heights, strict=True):
         _draw_panel(axes, counts_of_kind, edges, limit)
         scale_counts(axes, "y", int(np.max(heights)) * 1.25)
-        axes.set_title(counted(int(counts_of_kind.sum()), NOUNS[kind]), loc="left", fontsize=11)
+        axes.set_ylabel(counted(int(counts_of_kind.sum()), NOUNS[kind]))
     top: dict[str, Any] = {"y": 1.03, "va": "bottom", "fontsize": 9, "transform": panels[0].get_xaxis_transform()}
     panels[0].text(at_limit - 0.08, s="within\nthe limit", ha="right", **top)
     panels[0].text(at_limit + 0.08, s=f"fails from\n{limit_in_words(audit)}", ha="left", color=FAIL_TEXT, **top)

@@ -41,9 +41,7 @@ def draw(history: History) -> Figure:
     if not bounds.count:
         raise NothingToShowError("No failure was seen to begin." if len(dated) else "There are no failures.")
     if not bounds.closed.any():
-        raise NothingToShowError(
-            f"Of {counted(bounds.count, 'failure')} that were seen to begin, none was seen closed."
-        )
+        raise NothingToShowError("No failure that was seen to begin was seen to be closed.")
 
     reach = _reach(bounds, deadline or 0)
     figure = start_figure(history, _title(bounds, deadline), _notes(history, dated, bounds, reach))

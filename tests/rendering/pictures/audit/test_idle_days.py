@@ -44,7 +44,7 @@ def test_the_bins_of_idle_time_hold_all_that_is_exact(sized: Callable[[int], Aud
         assert heights[5] == ((days[chosen] >= 45) & (days[chosen] < 90)).sum()
         counts = [t.get_text() for t in figure.axes[panel].texts if re.fullmatch(r"[\d,]+", t.get_text())]
         assert counts == [f"{int(height):,}" for height in heights if height]
-        assert figure.axes[panel].get_ylabel().startswith(f"{chosen.sum():,}\n")
+        assert figure.axes[panel].get_ylabel().startswith(f"{chosen.sum():,} ")
     left_out = sum(numbers(figure.texts[2].get_text()))
     assert left_out == len(result.findings) - len(known)
 

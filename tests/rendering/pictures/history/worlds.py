@@ -226,6 +226,10 @@ def daily(count: int, length: int) -> dict[str | None, list[int]]:
 ALL = tuple(one.control.id for one in make_checklist().checks)
 
 
+LONG_AGO = [-4300, -4270, *range(0, 360, 30)]
+"""The days of two old reports and of a year of monthly ones."""
+
+
 WORLDS: dict[str, Callable[[], tuple[World, Checklist]]] = {
     "nothing": lambda: (World({}, []), unused()),
     "no failure": lambda: (World({ONE: [0, 1, 2]}, [Subject(ONE, "PPP")]), make_checklist()),
@@ -233,11 +237,13 @@ WORLDS: dict[str, Callable[[], tuple[World, Checklist]]] = {
     "one open": lambda: (World({ONE: [0, 30]}, [Subject(ONE, "PF")]), unused()),
     "one date": lambda: (random_world({ONE: [0]}, 40, ALL), make_checklist()),
     "one date of many": lambda: (random_world({account: [5] for account in accounts(60)}, 400), unused()),
+    "two dates of many": lambda: (random_world({account: [5, 6] for account in accounts(60)}, 400), unused()),
     "a dozen": lambda: (random_world({ONE: [0, 31, 60, 91, 121, 152]}, 12), unused()),
     "unknown": lambda: (World({None: [0, 1], ONE: [1]}, [Subject(None, "FP"), Subject(ONE, "F")]), unused()),
     "a month": lambda: (random_world(daily(3, 31), 60, ALL), make_checklist()),
     "weekly": lambda: (random_world({ONE: [*range(0, 70, 7), *range(105, 190, 7)]}, 300), unused()),
     "two years": lambda: (random_world(daily(1, 731), 40), unused()),
+    "long ago": lambda: (random_world({ONE: LONG_AGO, accounts(2)[1]: LONG_AGO[2:]}, 60, ALL), make_checklist()),
     "many": lambda: (random_world(daily(60, 200), 1500, ALL), make_checklist()),
 }
 
@@ -277,11 +283,10 @@ def title(history: History, name: str) -> str:
 
 
 def drew(name: str) -> list[str]:
-    """The worlds of which a picture shows more than why there is nothing to show."""
-    few = {"nothing"} if name == "accounts_over_time" else {"nothing", "no failure"}
-    if name in {"opened_closed", "survival"}:
-        few |= {"one date", "one date of many"}
-    return [world for world in WORLDS if world not in few | ({"a dozen", "unknown"} if name == "survival" else set())]
+    """The worlds of which a picture is made: it has something to show."""
+    few = {"nothing", "one date", "one date of many"} | ({"no failure"} if name != "accounts_over_time" else set())
+    never_closed = {"one open", "a dozen", "unknown"} if name == "survival" else set()
+    return [world for world in WORLDS if world not in few | never_closed]
 
 
 def all_of(figure: Figure) -> str:
