@@ -18,9 +18,10 @@ from analyzer.evidence.schema import TABLES
 from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered, seal, unseal
 from analyzer.pipeline import Engine, Options
 from analyzer.reading.issues import CODES, Level
+from analyzer.rendering.pictures.render import AUDIT as AUDIT_PICTURES
 from tests.audits import AS_OF, ODD, made_up
 from tests.rendering.sets import settings
-from tests.reports import ACCOUNT, csv_of, key, root, user, write
+from tests.reports import ACCOUNT, csv_of, key, password, root, user, write
 from tests.running import Settings
 from tests.slices import sliced
 from tests.test_road import by_itself
@@ -184,6 +185,50 @@ def test_rendered_json_says_how_each_was_made_that_was_made_before(fleet: list[s
     assert rendered["settings"] == USUAL | {"workbook_rows": 7}
     of_format = {one["format"]: one.get("settings") for one in rendered["outputs"]}
     assert of_format == {"excel": None, "charts": None, "remediation": USUAL}
+
+
+def test_rendered_json_says_which_pictures_were_not_made_and_why(tmp_path: Path) -> None:
+    recent = password(changed="2026-10-30T00:00:00Z", used="2026-10-31T00:00:00Z")
+    passing = write(tmp_path / f"in/2026-10-31_{ACCOUNT}.csv", csv_of(root(), user("auditor", **recent)))
+    out, unused_only = tmp_path / "out", Settings(make_checklist(controls=["unused-credentials"]), as_of=AS_OF)
+    pipeline.audit([str(passing)], unused_only, str(out), formats=["charts", "excel"])
+    found = read_rendered(out)
+    assert found is not None
+    reasons = {
+        "charts/matrix.png": "Only one control was judged.",
+        "charts/requirements.png": "No benchmark was chosen.",
+        "charts/accounts.png": "No credential fails in any account.",
+        "charts/age_vs_idle.png": "No IAM user in the judged reports has an active access key.",
+    }
+    assert found["not_made"] == [{"name": name, "format": "charts", "why": why} for name, why in reasons.items()]
+    assert not reasons.keys() & files_in(out).keys()
+    assert pipeline.verify(out).holds
+    # What was not made before stays on record, and what is made anew is so once.
+    for formats in (["excel"], ["charts"], ["excel", "charts"]):
+        pipeline.render(out, formats)
+        again = read_rendered(out)
+        assert again is not None
+        assert again["not_made"] == found["not_made"]
+        assert pipeline.verify(out).holds
+    assert pipeline.render(out, ["charts"], tmp_path / "copy").files[-1] == RENDERED
+    copied = read_rendered(tmp_path / "copy")
+    assert copied is not None
+    assert copied["not_made"] == found["not_made"]
+
+
+def test_a_set_without_any_picture_is_described_and_holds(tmp_path: Path) -> None:
+    path = write(tmp_path / f"in/2026-10-31_{ACCOUNT}.csv", csv_of(root()))
+    out, unused_only = tmp_path / "out", Settings(make_checklist(controls=["unused-credentials"]), as_of=AS_OF)
+    left = pipeline.audit([str(path)], unused_only, str(out), formats=["charts"])
+    assert RENDERED in left.files
+    assert sorted(left.files) == sorted(files_in(out))
+    found = read_rendered(out)
+    assert found is not None
+    assert found["outputs"] == []
+    assert [one["name"] for one in found["not_made"]] == [f"charts/{name}.png" for name in AUDIT_PICTURES]
+    assert pipeline.verify(out).holds
+    pipeline.render(out, ["charts"])
+    assert read_rendered(out) == found
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def policy_in(folder: Path) -> Policy:
     return read_policy(folder / "policy.toml")
 
 
-def drawn(audit: Audit, name: str) -> Figure:
+def drawn(audit: Summary, name: str) -> Figure:
     with canvas.own_style():
         figure = render.AUDIT[name](audit)
         figure.draw_without_rendering()

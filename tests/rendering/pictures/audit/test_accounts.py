@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.controls.vocabulary import Status
+from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.settings import Settings
 from analyzer.rendering.pictures.audit import accounts
 from tests.audits import AS_OF, ODD
+from tests.cli.running import run
 from tests.rendering.pictures.figures import (
     OLD_KEY,
+    assert_readable,
     bars,
     drawn,
     texts,
     title,
+    visible,
 )
-from tests.reports import COLUMNS_22, csv_of, unused, user, write
+from tests.reports import COLUMNS_22, csv_of, root, unused, user, write
 from tests.running import Audit, audit
 
 if TYPE_CHECKING:
@@ -62,3 +66,30 @@ def test_accounts_are_ranked_by_all_findings_and_exceptions_are_hatched(planned:
         f"failing findings; these 15 hold {failing.sum():,} of {result.totals[Status.FAIL]:,}"
     )
     assert "number of failing findings; hatched: waived" in texts(figure)
+
+
+def test_numbers_of_accounts_are_whole_and_names_stand_in_one_line(tmp_path: Path) -> None:
+    count = 9
+    for number in range(count):
+        account = f"{111122220000 + number}"
+        rows = [user(f"u{n}", account=account, **OLD_KEY) for n in range(number + 1)]
+        write(tmp_path / f"reports/2026-10-31/{account}.csv", csv_of(root(account), *rows))
+    names = {f"{111122220000 + n}": f"payments-and-settlement-production-eu-central-1-{n}" for n in range(count)}
+    write(tmp_path / "accounts.csv", "\n".join(["account,name", *(",".join(one) for one in names.items())]))
+    for chosen in (count, 3):
+        paths = [f"reports/2026-10-31/{account}.csv" for account in list(names)[:chosen]]
+        options = ["--accounts", "accounts.csv", "--benchmark", "cis-7.0", "--format", "parquet", "-o", "out"]
+        assert run("audit", *paths, *options, cwd=tmp_path).returncode in {1, 3}
+        result = EvidenceSet.at(str(tmp_path / "out")).summary
+        for name, between in (("accounts", "  "), ("matrix", "\n"), ("requirements", "\n")):
+            figure = drawn(result, name)
+            assert_readable(figure)
+            heads = [text for text in visible(figure) if text.get_text()[:12] in names]
+            assert len(heads) == chosen
+            for head in heads:
+                account, shown = head.get_text().split(between)
+                begin, end = shown.split("\N{HORIZONTAL ELLIPSIS}")
+                assert names[account].startswith(begin)
+                assert names[account].endswith(end)
+                assert float(head.get_fontsize()) >= 6.5
+            assert len({head.get_text().split(between)[1] for head in heads}) == chosen, "names are told apart"

@@ -285,7 +285,7 @@ def title(history: History, name: str) -> str:
 def drew(name: str) -> list[str]:
     """The worlds of which a picture is made: it has something to show."""
     few = {"nothing", "one date", "one date of many"} | ({"no failure"} if name != "accounts_over_time" else set())
-    never_closed = {"one open", "a dozen", "unknown"} if name == "survival" else set()
+    never_closed = {"one open", "two dates of many", "a dozen", "unknown"} if name == "survival" else set()
     return [world for world in WORLDS if world not in few | never_closed]
 
 
