@@ -22,7 +22,7 @@ TABLES: Final = ("findings", "credentials", "users", "issues")
 
 @dataclass(frozen=True)
 class Format:
-    """A format: `module` has `render(evidence, folder, options) -> list[Path]`; None: nothing is rendered.
+    """A format: `module` has the function of `render.Renderer`; None: nothing is rendered.
 
     `needs` has for each kind of evidence that it takes the tables that it reads. `doing` is what the progress says.
     `is_made_beside` says that a process of its own is worth its while (see `beside`). `needs_names` says that it is of

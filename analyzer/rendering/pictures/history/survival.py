@@ -70,16 +70,16 @@ def _title(bounds: Bounds, deadline: int | None) -> str:
     return title if shares is None else f"{title}; {shares_in_words(*shares)} within {counted(deadline or 0, 'day')}"
 
 
-def _reach(bounds: Bounds, deadline: int) -> int:
-    """Return the days that the scale shows: those on which anything was surely observed, or the curves fall.
+def _reach(bounds: Bounds, deadline: int) -> float:
+    """Return where the scale of days ends: it shows those on which anything was surely observed, or the curves fall.
 
     A few on which they fall long after all others are left out: as after a failure that began in a gap of years.
     """
     days = np.ceil([0, bounds.shortest.max(), *bounds.longest[bounds.closed].tolist()]).astype(np.int64)
-    return max(-int(without_stragglers(np.unique(-days))[0]), int(days[1]), deadline)
+    return 1.04 * max(-int(without_stragglers(np.unique(-days))[0]), int(days[1]), deadline, 1)
 
 
-def _notes(history: History, dated: Flags, bounds: Bounds, reach: int) -> list[str]:
+def _notes(history: History, dated: Flags, bounds: Bounds, reach: float) -> list[str]:
     closed, lost, still = (
         int((is_in_state(history, state) & dated).sum()) for state in ("closed", "lost_sight", "open")
     )
@@ -95,13 +95,13 @@ def _notes(history: History, dated: Flags, bounds: Bounds, reach: int) -> list[s
     return notes
 
 
-def _draw_scales(axes: Axes, bounds: Bounds, reach: int) -> None:
+def _draw_scales(axes: Axes, bounds: Bounds, reach: float) -> None:
     """Scale the axes for shares, and for so many days; below days stands how many may have been open so long."""
-    axes.set_xlim(0, reach * 1.04)
+    axes.set_xlim(0, reach)
     axes.set_ylim(0, 1.04)
     axes.set_yticks(*SHARE_TICKS, fontsize=9)
     axes.grid(axis="y", color=RULE, linewidth=0.6)
-    ticks = range(0, int(reach * 1.04) + 1, round_step(reach * 1.04, 8))
+    ticks = range(0, int(reach) + 1, round_step(reach, 8))
     counts = [(int((bounds.shortest >= day).sum()), int((bounds.longest >= day).sum())) for day in ticks]
     observed = [f"{low:,}" if low == high else f"{low:,}\N{EN DASH}{high:,}" for low, high in counts]
     axes.set_xticks(list(ticks), [f"{day:,}\n{many}" for day, many in zip(ticks, observed, strict=True)], fontsize=9)
