@@ -73,7 +73,7 @@ def save(pictures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Pat
                 files.append(NotMade(path, str(nothing)))
                 continue
             path.parent.mkdir(exist_ok=True)
-            figure.savefig(path, dpi=_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": _LEVEL})
+            figure.savefig(path, metadata={"Software": None}, pil_kwargs={"compress_level": _LEVEL})
             files.append(path)
     return files
 
@@ -129,7 +129,8 @@ def titled(title: str, subtitle: str, height: float = 1.0) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=(_SIZE[0], _SIZE[1] * height), facecolor="white")
+    # Letters are as wide when they are measured as when they are written: that differs with the resolution.
+    figure = Figure(figsize=(_SIZE[0], _SIZE[1] * height), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
     write_line(figure, 1 - of_height(figure, 0.055), title, fontsize=13.5, fontweight="bold")
     below = figure.text(LEFT, 1 - of_height(figure, 0.11), subtitle, va="center", color=MUTED)

@@ -52,9 +52,9 @@ TITLE = "Access of people who have left, or moved on, is taken away"
     ("width", "most", "ending", "said"),
     [
         (1.0, 1, "", TITLE),
-        (0.21, 1, "", "Access of people who have\N{HORIZONTAL ELLIPSIS}"),
-        (0.21, 2, "", "Access of people who have left,\nor moved on, is taken away"),
-        (0.21, 1, " (related)", "Access of people\N{HORIZONTAL ELLIPSIS} (related)"),
+        (0.2, 1, "", "Access of people who have\N{HORIZONTAL ELLIPSIS}"),
+        (0.2, 2, "", "Access of people who have left,\nor moved on, is taken away"),
+        (0.2, 1, " (related)", "Access of people\N{HORIZONTAL ELLIPSIS} (related)"),
         (0.01, 1, "", "Access\N{HORIZONTAL ELLIPSIS}"),
     ],
 )

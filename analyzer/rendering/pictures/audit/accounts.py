@@ -53,6 +53,7 @@ def draw(audit: Summary) -> Figure:
     axes = figure.subplots()
     names = named_accounts(audit, [str(account) for account in shown.index], in_one_line=True)
     axes.set_yticks(range(len(shown)), names)
+    axes.tick_params(axis="y", length=0)
     left = LEFT + 0.012 + fit(figure, axes.get_yticklabels(), 0.3)
     # A lone account gets a bar, not a wall.
     figure.subplots_adjust(left=left, right=0.97, top=0.84, bottom=bottom_of(len(shown), 0.84, 0.17))
