@@ -134,7 +134,7 @@ def titled(title: str, subtitle: str, height: float = 1.0) -> Figure:
     FigureCanvasAgg(figure)
     write_line(figure, 1 - of_height(figure, 0.055), title, fontsize=13.5, fontweight="bold")
     below = figure.text(LEFT, 1 - of_height(figure, 0.11), subtitle, va="center", color=MUTED)
-    if widest(figure, [below]) > WIDTH * _SMALLER:
+    if BETWEEN in subtitle and widest(figure, [below]) > WIDTH * _SMALLER:
         below.set_text(f"{BETWEEN.rstrip()}\n".join(_in_two_lines(subtitle.split(BETWEEN), BETWEEN)))
     fit(figure, [below], WIDTH)
     return figure

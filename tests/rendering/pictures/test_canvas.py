@@ -149,3 +149,18 @@ def test_the_log_is_as_loud_afterwards_as_before() -> None:
     with canvas.own_style():
         assert log.getEffectiveLevel() == logging.ERROR
     assert log.level == level
+
+
+@pytest.mark.parametrize("parts", [2, 3, 7])
+def test_a_long_line_below_the_title_is_broken_between_its_parts(parts: int) -> None:
+    with canvas.own_style():
+        short = canvas.titled("Title", "Benchmark · 1 account").texts[1]
+        assert short.get_text() == "Benchmark · 1 account"
+        subtitle = " · ".join(f"{n} {TITLE * 2}"[: 210 // parts] for n in range(parts))
+        figure = canvas.titled("Title", subtitle)
+        below = figure.texts[1].get_text()
+        assert below.count("\n") == 1
+        assert below.replace(" ·\n", " · ") == subtitle
+        lone = canvas.titled("Title", TITLE * 4).texts[1]
+        assert lone.get_text() == TITLE * 4
+        assert_readable(figure)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     Whole = npt.NDArray[np.int64]
 
 _MANY: Final = 5
+"""How many days are shown at least for each one that is left out."""
 
 
 def iso(day: int) -> str:
