@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from analyzer import __version__
 from analyzer.rendering.workbook import streaming
 from analyzer.rendering.workbook.cells import StyleNumbers, Use, cells
+from analyzer.rendering.workbook.formulas import SharedFormulas
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, SMALL_LINE_HEIGHT, SMALLER, lines, measured
 from analyzer.rendering.workbook.rows import letters, rows_xml
 from analyzer.rendering.workbook.styles import Styles
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
     from analyzer.evidence.tables import Tables
+    from analyzer.rendering.workbook.formulas import Formulas
 
 ROW_LIMIT: Final = 1_048_576
 """Rows of a sheet, the header included (Excel specifications and limits)."""
@@ -86,8 +88,7 @@ class Look:
 
     Readers fill the columns `by_hand` in; texts of the columns `dates` that are dates (ISO) become dates. `widths` are
     those of columns in characters, instead of what their texts take. A `small` sheet is printed as large as it is, in 9
-    points. `formulas` returns for a batch of rows, and the numbers that these have in the sheet (as texts), the
-    formulas of some columns; null where a cell has none. `empty` is shown where there are no rows.
+    points. `formulas` returns the formulas of some columns for a batch of rows. `empty` is shown where there is none.
     """
 
     leading: str | None = None
@@ -100,7 +101,7 @@ class Look:
     widths: Mapping[str, int] = field(default_factory=dict)
     small: bool = False
     empty: str = "none"
-    formulas: Callable[[pa.Table, pa.Array], Mapping[str, pa.Array]] | None = None
+    formulas: Callable[[pa.Table], Mapping[str, Formulas]] | None = None
 
     @property
     def top(self) -> int:
@@ -243,12 +244,10 @@ def _xml(
 ) -> Iterator[memoryview]:
     """Yield the next `count` rows of a sheet as XML, in the styles of these numbers."""
     styles, first = StyleNumbers(*numbers), look.top + 1
+    shared = SharedFormulas([column.name for column in columns], look.top + count + 1)
     for block in blocks.take(count):
         arrays = [_whole(column) for column in block.columns]
-        formulas: Mapping[str, pa.Array] = {}
-        if look.formulas is not None:
-            numbered = pa.array(np.arange(first + 1, first + 1 + block.num_rows)).cast(pa.string())
-            formulas = look.formulas(block, numbered)
+        formulas = {} if look.formulas is None else shared.xml(look.formulas(block), first + 1)
         shown = [
             cells(array, styles, column.use, formulas.get(column.name), has_dates=column.name in look.dates)
             for array, column in zip(arrays, columns, strict=True)
@@ -258,7 +257,11 @@ def _xml(
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
-    return column.unify_dictionaries().combine_chunks()
+    """Return a column as one array, as texts where a dictionary would hold more of them than there are rows."""
+    values = column.unify_dictionaries().combine_chunks()
+    if pa.types.is_dictionary(values.type) and len(values.dictionary) > len(values):
+        return values.dictionary_decode()
+    return values
 
 
 def _heights(

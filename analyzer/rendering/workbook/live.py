@@ -25,10 +25,11 @@ from analyzer.reading.columns import NO_TIME, has_text, micros_of
 from analyzer.reading.layout import State
 from analyzer.reading.times import DAY, since_epoch
 from analyzer.rendering.workbook.cells import DAYS_BEFORE_1970, days_of
+from analyzer.rendering.workbook.formulas import ROW, Formulas
 from analyzer.rendering.workbook.rows import letters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     import numpy.typing as npt
@@ -131,10 +132,18 @@ class FindingsFormulas:
     columns: tuple[str, ...]
     checklist: Checklist
 
-    def __call__(self, rows: pa.Table, number: pa.Array) -> dict[str, pa.Array]:
-        """Return the formulas of a batch of findings, which stand in the rows of these numbers."""
-        cell = _Cells(self.columns, number)
-        here = pc.equal(_whole(rows[LIVE]), YES)
+    def __call__(self, rows: pa.Table) -> dict[str, Formulas]:
+        """Return the formulas of a batch of findings."""
+        alike = [
+            *(rows[name] for name in ("control", "requirement", "reason")),
+            _is_whole(micros_of(rows["as_of"])),
+            *(rows[name].is_valid() for name in ("idle_days", "age_days")),
+        ]
+        here = pc.equal(rows[LIVE], YES)
+        return _alike(rows, here, alike, self._of_days) | _of_instants(rows, here)
+
+    def _of_days(self, rows: pa.Table) -> dict[str, pa.Array]:
+        cell = _Cells(self.columns)
         position = positions_of(rows, self.checklist.positions)
         limit = pa.array([_limit(at, one.limit_days) for at, one in enumerate(self.checklist.checks)], pa.string())
         allows = np.array([_allows_limit(one) for one in self.checklist.checks])[position]
@@ -147,14 +156,12 @@ class FindingsFormulas:
             _joined(as_of, "-", basis, "+", _rest(rows["as_of"]), ">", cell("limit_days"), "+", _ROUNDING),
             _joined(counted, ">=", cell("limit_days")),
         )
-        found = {
-            "as_of": _instant(rows["as_of"]),
+        return {
             "limit_days": limit.take(pa.array(position)),
             "idle_days": pc.if_else(idle.is_valid(), days, None),
             "age_days": pc.if_else(age.is_valid(), days, None),
             "status": _joined("IF(", basis, ">", as_of, "+", late, ",", _NOT_KNOWN, ",IF(", older, ",", _FAIL_OR_PASS),
         }
-        return {name: pc.if_else(here, formulas, None) for name, formulas in found.items()}
 
 
 def _allows_limit(check: Check) -> bool:
@@ -198,25 +205,28 @@ class CredentialsFormulas:
     check: int
     limit_days: int
 
-    def __call__(self, rows: pa.Table, number: pa.Array) -> dict[str, pa.Array]:
-        """Return the formulas of a batch of credentials, which stand in the rows of these numbers."""
-        cell = _Cells(self.columns, number)
-        here = pc.equal(_whole(rows[LIVE]), YES)
+    def __call__(self, rows: pa.Table) -> dict[str, Formulas]:
+        """Return the formulas of a batch of credentials."""
+        alike = [rows["last_used"].is_valid(), self._has_age(rows)]
+        here = pc.equal(rows[LIVE], YES)
+        return _alike(rows, here, alike, self._of_days) | _of_instants(rows, here)
+
+    def _has_age(self, rows: pa.Table) -> Flags:
+        found: Flags = _is_whole(micros_of(rows["last_changed"])) & rows["age_days"].is_valid().to_numpy()
+        return found
+
+    def _of_days(self, rows: pa.Table) -> dict[str, pa.Array]:
+        cell = _Cells(self.columns)
         is_used = _whole(rows["last_used"]).is_valid()
         as_of, basis = cell("as_of"), pc.if_else(is_used, cell("last_used"), cell("last_changed"))
         late = pc.if_else(is_used, _TOLERANCE, _ROUNDING)
         older = _joined(cell("idle_days"), ">=", cell("limit_days"))
-        has_age = pc.and_(here, pa.array(_is_whole(micros_of(rows["last_changed"])))).to_numpy(zero_copy_only=False)
-        has_age &= _whole(rows["age_days"]).is_valid().to_numpy(zero_copy_only=False)
-        found = {
-            "as_of": _instant(rows["as_of"]),
+        age = _days(as_of, cell("last_changed"), _ROUNDING)
+        return {
             "limit_days": pa.array([_limit(self.check, self.limit_days)] * len(rows), pa.string()),
             "idle_days": _days(as_of, basis, late),
             "outcome": _joined("IF(", basis, ">", as_of, "+", late, ",", _NOT_KNOWN, ",IF(", older, ",", _FAIL_OR_PASS),
-        }
-        age = _days(as_of, cell("last_changed"), _ROUNDING)
-        return {name: pc.if_else(here, formulas, None) for name, formulas in found.items()} | {
-            "age_days": pc.if_else(pa.array(has_age), age, None)
+            "age_days": pc.if_else(pa.array(self._has_age(rows)), age, None),
         }
 
 
@@ -236,15 +246,47 @@ def in_words(held: Flags) -> pa.Array:
     return pc.if_else(pa.array(held), YES, NO)
 
 
+def _alike(
+    rows: pa.Table,
+    here: pa.ChunkedArray,
+    columns: Sequence[pa.ChunkedArray | Flags],
+    make: Callable[[pa.Table], Mapping[str, pa.Array]],
+) -> dict[str, Formulas]:
+    """Return the formulas of the rows that are `here`; `make` returns those of a few rows (null: none).
+
+    Rows that have the same in all `columns` have the same formulas.
+    """
+    some = np.flatnonzero(here.to_numpy())
+    key = np.zeros(len(some), np.int64)
+    for column in columns:
+        values = _whole(column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column]))
+        encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+        codes = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy()[some] + 1
+        key = key * (int(codes.max(initial=0)) + 1) + codes
+    _, firsts, each = np.unique(key, return_index=True, return_inverse=True)
+    firsts, codes = some[firsts], np.full(len(rows), -1, np.int64)
+    codes[some] = each
+    found = {}
+    for name, texts in make(rows.take(pa.array(firsts))).items():
+        there = texts.is_valid().to_numpy(zero_copy_only=False)
+        renumbered = np.append(np.where(there, np.cumsum(there) - 1, -1), -1)
+        found[name] = Formulas(texts.drop_null(), renumbered[codes], firsts[there])
+    return found
+
+
+def _of_instants(rows: pa.Table, here: pa.ChunkedArray) -> dict[str, Formulas]:
+    """Return the formulas of the reference instants."""
+    return _alike(rows, here, [rows["as_of"]], lambda few: {"as_of": _instant(few["as_of"])})
+
+
 class _Cells:
-    """The names of cells in rows of these numbers, by column."""
+    """The names of the cells of a row, by column."""
 
-    def __init__(self, columns: Sequence[str], number: pa.Array) -> None:
+    def __init__(self, columns: Sequence[str]) -> None:
         self._columns = list(columns)
-        self._number = number
 
-    def __call__(self, column: str) -> pa.Array:
-        return _joined(letters(self._columns.index(column)), self._number)
+    def __call__(self, column: str) -> str:
+        return f"{letters(self._columns.index(column))}{ROW}"
 
 
 def _holds(  # noqa: PLR0913 - what the formulas are made of
@@ -271,7 +313,7 @@ def _lateness(reason: pa.ChunkedArray) -> pa.Array:
     return pc.if_else(pa.array(has_text(reason, (Reason.LAST_USED,))), _TOLERANCE, _ROUNDING)
 
 
-def _days(as_of: pa.Array, since: pa.Array, late: pa.Array | str) -> pa.Array:
+def _days(as_of: str, since: pa.Array | str, late: pa.Array | str) -> pa.Array:
     """Return formulas of the days since an instant; empty where that lies after the reference instant."""
     days = _joined("MAX(0,INT(", as_of, "-", since, "+", _ROUNDING, "))")
     return _joined("IF(", since, ">", as_of, "+", late, ',"",', days, ")")

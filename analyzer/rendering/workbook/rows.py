@@ -25,8 +25,8 @@ class Cells:
     """The cells of a column: texts, or numbers as texts; null for an empty cell.
 
     `style` is a style's number in the workbook. Cells in `others` (a mask) have the style `other`. Where a cell is
-    empty, that of `instead` stands there. `formulas` (null: none) are this program's own: never made of data. A cell
-    with one has its value as the result.
+    empty, that of `instead` stands there. `formulas` are XML of this program's own: never made of data (null: none).
+    A cell with one has its value as the result.
     """
 
     values: pa.Array
@@ -44,37 +44,60 @@ def rows_xml(first: int, columns: Sequence[Cells], heights: npt.NDArray[np.int64
     if not count:
         return memoryview(b"")
     number = pa.array(np.arange(first + 1, first + count + 1)).cast(pa.string())
-    cells = [_cells(column, letters(place), number) for place, column in enumerate(columns)]
+    cells = [part for place, column in enumerate(columns) for part in _cells(column, letters(place), number)]
     tall: pa.Array | str = ""
     if heights is not None:
         points = pa.array(heights, mask=heights == 0).cast(pa.string())
         tall = pc.coalesce(pc.binary_join_element_wise(' ht="', points, '" customHeight="1"', ""), "")
-    rows = pc.binary_join_element_wise('<row r="', number, '"', tall, ">", *cells, "</row>", "")
+    rows = _joined(['<row r="', number, '"', tall, ">", *cells, "</row>"])
     # The texts of an Arrow array stand one behind the other.
     _, offsets, texts = rows.buffers()
     start, end = np.frombuffer(offsets, np.int32)[[rows.offset, rows.offset + count]]
     return memoryview(texts)[start:end]
 
 
-def _cells(column: Cells, place: str, number: pa.Array) -> pa.Array:
-    """Return the cells of a column as XML; an empty one is nothing."""
-    style: pa.Array | str = str(column.style)
-    if column.others is not None and column.other is not None:
-        style = pc.if_else(pa.array(column.others), str(column.other), style)
+def _cells(column: Cells, place: str, number: pa.Array) -> list[pa.Array | str]:
+    """Return the cells of a column as XML, in parts that follow one another; an empty one is nothing.
+
+    Arrow joins the parts of all columns at once: what is joined twice is copied twice.
+    """
+    parts = [f'<c r="{place}', number, *_behind_place(column)]
+    if not column.values.null_count and column.formulas is None:
+        return parts
+    cells = _joined(parts)
+    if column.formulas is not None and not column.is_number:
+        results = _entities(column.values)
+        style = f'" s="{column.style}" t="str">'
+        calculated = _joined([*parts[:2], style, column.formulas, "<v>", results, "</v></c>"])
+        cells = pc.coalesce(calculated, cells)
+    if cells.null_count:
+        instead = "" if column.instead is None else _joined(_cells(column.instead, place, number))
+        cells = pc.coalesce(cells, instead)
+    return [cells]
+
+
+def _joined(parts: Sequence[pa.Array | str]) -> pa.Array:
+    return pc.binary_join_element_wise(*parts, "")
+
+
+def _behind_place(column: Cells) -> list[pa.Array | str]:
+    """Return what follows the place of each cell, in parts; null for an empty one."""
     if column.is_number:
-        before, after = '"><v>', "</v></c>"
-        values = column.values
-    else:
-        before, after = '" t="inlineStr"><is><t', "</t></is></c>"
-        values = _escaped(column.values)
-    start = (f'<c r="{place}', number, '" s="', style)
-    cells = pc.binary_join_element_wise(*start, before, values, after, "")
-    cells = pc.coalesce(cells, "" if column.instead is None else _cells(column.instead, place, number))
-    if column.formulas is None:
-        return cells
-    before, results = ('"><f>', values) if column.is_number else ('" t="str"><f>', _entities(column.values))
-    formulas = _entities(column.formulas)
-    return pc.coalesce(pc.binary_join_element_wise(*start, before, formulas, "</f><v>", results, "</v></c>", ""), cells)
+        formulas = [] if column.formulas is None else [pc.coalesce(column.formulas, "")]
+        return [f'" s="{column.style}">', *formulas, "<v>", column.values, "</v></c>"]
+    styles = [column.style, column.style if column.other is None else column.other]
+    plain, other = (f'" s="{style}" t="inlineStr"><is><t' for style in styles)
+    others = column.others if column.others is not None and column.others.any() else None
+    if not pa.types.is_dictionary(column.values.type):
+        start = plain if others is None else pc.if_else(pa.array(others), other, plain)
+        return [start, _escaped(column.values), "</t></is></c>"]
+    # Few texts that many cells have are made once.
+    texts = _escaped(column.values.dictionary)
+    made = [pc.binary_join_element_wise(start, texts, "</t></is></c>", "") for start in (plain, other)]
+    if others is None:
+        return [made[0].take(column.values.indices)]
+    indices = pc.add(column.values.indices.cast(pa.int64()), pa.array(others.astype(np.int64) * len(texts)))
+    return [pa.concat_arrays(made).take(indices)]
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
@@ -93,11 +116,22 @@ def _escaped(texts: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(pc.if_else(blank, ' xml:space="preserve">', ">"), texts, "")
 
 
+_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+"""What stands in XML for signs that have a meaning there."""
+
+
+def entities(text: str) -> str:
+    """Return a text as it stands in XML."""
+    for sign, entity in _ENTITIES.items():
+        text = text.replace(sign, entity)
+    return text
+
+
 def _entities(texts: pa.Array) -> pa.Array:
-    """Return texts with entities in place of the signs that XML gives a meaning to."""
+    """Return texts as they stand in XML."""
     if pa.types.is_dictionary(texts.type):
         return _entities(texts.dictionary).take(texts.indices)
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+    for sign, entity in _ENTITIES.items():
         texts = pc.replace_substring(texts, sign, entity)
     return texts
 

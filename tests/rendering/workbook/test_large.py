@@ -44,6 +44,8 @@ def test_a_sheet_takes_a_quarter_of_the_time_of_pandas(audit_of: Callable[..., A
     result = audit_of([], many=100_000)
     findings = pa.concat_tables([to_arrow(result.findings, TABLES["findings"])] * 2).slice(0, 100_000)
     assert findings.num_rows == 100_000
+    # The sheet Findings does not show lists.
+    findings = findings.drop_columns(["requirements"])
     parquet.write_table(findings, tmp_path / "findings.parquet")
     start = time.process_time()
     stored = TablesInMemory({"findings": parquet.read_table(tmp_path / "findings.parquet")})

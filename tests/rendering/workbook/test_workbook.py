@@ -235,7 +235,7 @@ def test_texts_do_not_act(audit_of: Callable[..., Audit], tmp_path: Path) -> Non
     telling = [row["user"].encode() for row in ODD if row["user"] not in {"NA", "007"}]
     for part, data in parts.items():
         # Formulas are the program's own, and links lead to cells of this workbook.
-        for formula in re.findall(rb"<f>(.*?)</f>", data):
+        for formula in re.findall(rb"<f(?: [^>]*[^/])?>(.*?)</f>", data):
             assert not any(name in formula for name in telling), formula
         assert all(b'location="' in link and b"r:id" not in link for link in re.findall(rb"<hyperlink [^>]*>", data))
         assert b'TargetMode="External"' not in data, part
