@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from analyzer.evidence.seal import MANIFEST, RENDERED, DamagedSealError, digest_of, find_document, names_of
+from analyzer.evidence.seal import BESIDE, MANIFEST, RENDERED, DamagedSealError, digest_of, find_document, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -101,7 +101,8 @@ def _claims_of_evidence(folder: Path, found: Standing) -> Claims:
     # A link or a folder where a file was is a change too.
     changed += [name for name in digests if name in found.others or name in found.folders]
     folders = {parent.as_posix() for name in digests for parent in Path(name).parents}
-    return Claims(bool(documents), {*digests, *(name for name, _ in documents)}, folders | set(changed), changed)
+    own = {*digests, *(name for name, _ in documents), *(BESIDE & found.files if documents else ())}
+    return Claims(bool(documents), own, folders | set(changed), changed)
 
 
 _digests: dict[tuple[int, ...], str] = {}

@@ -2,6 +2,8 @@
 
     manifest.json   what was judged, and the tables that came of it; never rewritten
     rendered.json   what was rendered from them: workbook, pictures, scripts
+    run.json        who made it, where and when, if the run was told to record that
+    *.sig           signatures of these files
 
 Each holds `digest`, the SHA-256 of its own bytes with those 64 digits as zeros. That finds accidents: whoever changes a
 file on purpose can put a new digest into it.
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "manifest.json"
 RENDERED: Final = "rendered.json"
+RUN: Final = "run.json"
 PROGRAM: Final = "credreport"
 SCHEMA_VERSION: Final = 3
 """Of the evidence set: of both files and of the tables."""
@@ -33,6 +36,15 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _DIGEST_LINE: Final = re.compile(rb'^  "digest": "([0-9a-f]{64})",?$', re.MULTILINE)
 """The line of `digest` in a sealed file. Text cannot look like it: within strings there are no line ends."""
 _OUR_NAME: Final = f'"{PROGRAM}"'.encode()
+
+
+def signature_of(name: str) -> str:
+    """Return the name of the signature of a file."""
+    return f"{name}.sig"
+
+
+BESIDE: Final = frozenset({RUN, *map(signature_of, (MANIFEST, RENDERED, RUN))})
+"""Files that may stand in an evidence set and that neither of its two documents lists."""
 
 
 class DamagedSealError(InputError):

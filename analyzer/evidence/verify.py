@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import InputError, UsageError
+from analyzer.evidence import signing
 from analyzer.evidence.folder import in_one_state
 from analyzer.evidence.owner import Standing
+from analyzer.evidence.record import RECORDED, read_record
 from analyzer.evidence.seal import (
+    BESIDE,
     MANIFEST,
     RENDERED,
+    RUN,
     DamagedSealError,
     digest_of,
     key_of,
     names_of,
     read_manifest,
     read_rendered,
+    signature_of,
 )
 from analyzer.survey.digests import Digested, digests_of
 
@@ -38,8 +43,8 @@ _STANDARD_INPUT: Final = "-"
 class Difference(NamedTuple):
     """A file that is not as the manifest has it.
 
-    `kind` is `manifest` (manifest.json and rendered.json), `table`, `rendering`, `input`, or `file` (that nothing
-    lists); `name` is relative to the set, an input's as the manifest has it.
+    `kind` is `manifest` (manifest.json and rendered.json), `table`, `rendering`, `input`, `record` (run.json),
+    `signature`, or `file` (that nothing lists); `name` is relative to the set, an input's as the manifest has it.
     """
 
     kind: str
@@ -56,6 +61,11 @@ class Verification:
     missing: tuple[Difference, ...]
     extra: tuple[Difference, ...]
     checked: Mapping[str, int]
+    signed_by: Mapping[str, str] | None = None
+    """The signer of each file, where signatures were checked."""
+    has_signatures: bool = False
+    record: Mapping[str, Any] | None = None
+    """What `run.json` says, where it is there."""
 
     @property
     def holds(self) -> bool:
@@ -75,6 +85,8 @@ class Verification:
             "folder": self.folder,
             "holds": self.holds,
             "checked": dict(self.checked),
+            **({} if self.signed_by is None else {"signed_by": dict(self.signed_by)}),
+            **({} if self.record is None else {"run": {name: self.record[name] for name in RECORDED}}),
             **{name: [one._asdict() for one in found] for name, found in differences.items()},
         }
 
@@ -88,16 +100,27 @@ class Verification:
             for word, differences in (("changed", self.changed), ("missing", self.missing), ("extra", self.extra))
             for one in differences
         ]
+        run = self.record
+        made = [] if run is None else [f"made by {run['name']} on {run['host']}, {run['started']} to {run['ended']}"]
+        signers = [f"signed by {signer}: {name}" for name, signer in (self.signed_by or {}).items()]
         left_out = [] if "input" in self.checked else ["inputs were not checked: give them with --inputs"]
-        return [f"{self.folder} {answer}", *found, f"checked: {counts}", *left_out]
+        if self.has_signatures and self.signed_by is None:
+            left_out.append("signatures were not checked: give the list of signers with --allowed-signers")
+        return [f"{self.folder} {answer}", *found, *made, *signers, f"checked: {counts}", *left_out]
 
 
-def verify(folder: Path, inputs: Sequence[str] = (), pseudonyms: Pseudonyms | None = None) -> Verification:
+def verify(
+    folder: Path,
+    inputs: Sequence[str] = (),
+    pseudonyms: Pseudonyms | None = None,
+    allowed_signers: Path | None = None,
+) -> Verification:
     """Compare the evidence set in `folder` with its manifest, and `inputs` (files, folders, archives) with its inputs.
 
-    Every byte is read. Raises InputError where `folder` holds no evidence set of this version, or an input that was
-    given does not exist, and UsageError unless `pseudonyms` are those of the set. A manifest that was changed is the
-    only difference shown: what it lists cannot be trusted.
+    Every byte is read. With a list of `allowed_signers`, each document must have a signature of one of these. Raises
+    InputError where `folder` holds no evidence set of this version, or an input that was given does not exist, and
+    UsageError unless `pseudonyms` are those of the set. A manifest that was changed is the only difference shown: what
+    it lists cannot be trusted.
     """
     if not folder.is_dir():
         read_manifest(folder)  # which says that there is none
@@ -105,7 +128,7 @@ def verify(folder: Path, inputs: Sequence[str] = (), pseudonyms: Pseudonyms | No
         _require_key_of(folder, pseudonyms)
     given = list(digests_of(inputs, leave_out=folder)) if inputs else None
     try:
-        return in_one_state(folder, partial(_verified, folder, given, pseudonyms))
+        return in_one_state(folder, partial(_verified, folder, given, pseudonyms, allowed_signers))
     except OSError as error:
         raise InputError(
             f"cannot read {folder}: {error.strerror or error}", "check permissions and the disk"
@@ -140,17 +163,22 @@ def _require_key_of(folder: Path, pseudonyms: Pseudonyms | None) -> None:
         )
 
 
-def _verified(folder: Path, given: Sequence[Digested] | None, pseudonyms: Pseudonyms | None) -> Verification:
+def _verified(
+    folder: Path, given: Sequence[Digested] | None, pseudonyms: Pseudonyms | None, allowed_signers: Path | None
+) -> Verification:
     """Compare a set with its manifest, and the files that were `given` (None: not to be checked) with its inputs."""
     work = _Work(folder, Standing.of(folder))
     work.checked["manifest"] = 1
+    if allowed_signers is not None:
+        work.check_signatures(allowed_signers)
     try:
         manifest = read_manifest(folder)
     except DamagedSealError as error:
         work.changed.append(Difference("manifest", MANIFEST, error.why))
         return work.result()
     work.compare("table", manifest)
-    unlisted = set(work.standing.files) - names_of(manifest).keys() - {MANIFEST}
+    unlisted = set(work.standing.files) - names_of(manifest).keys() - {MANIFEST} - BESIDE
+    work.check_record(manifest)
     if RENDERED in unlisted:
         unlisted = work.compare_rendered(manifest, unlisted)
     work.extra += [Difference("file", name, f"neither {MANIFEST} nor {RENDERED} lists it") for name in unlisted]
@@ -173,6 +201,8 @@ class _Work:
         self.missing: list[Difference] = []
         self.extra = [Difference("file", name, "is no regular file") for name in standing.others]
         self.checked: dict[str, int] = {}
+        self.signed_by: dict[str, str] | None = None
+        self.record: Mapping[str, Any] | None = None
 
     def compare(self, kind: str, document: Mapping[str, Any]) -> None:
         """Compare the files that a document lists with their digests."""
@@ -207,10 +237,38 @@ class _Work:
         self.compare("rendering", rendered)
         return set(unlisted) - names_of(rendered).keys() - {RENDERED}
 
+    def check_record(self, manifest: Mapping[str, Any]) -> None:
+        """Compare what `run.json` says, if it is there, with the manifest."""
+        try:
+            found = read_record(self.folder)
+        except DamagedSealError as error:
+            self.changed.append(Difference("record", RUN, error.why))
+            return
+        if found is not None:
+            self.record = found
+            self.checked["record"] = 1
+            if found["manifest"] != manifest["digest"]:
+                self.changed.append(Difference("record", RUN, f"is not of the run that wrote this {MANIFEST}"))
+
+    def check_signatures(self, allowed: Path) -> None:
+        """Check the signatures of the documents by a list of allowed signers."""
+        self.signed_by = {}
+        for one in signing.check(self.folder, allowed):
+            self.checked["signature"] = self.checked.get("signature", 0) + 1
+            if one.signer is not None:
+                self.signed_by[one.file] = one.signer
+            elif signature_of(one.file) in self.standing.files:
+                self.changed.append(Difference("signature", one.file, one.why))
+            else:
+                self.missing.append(Difference("signature", one.file, one.why))
+
     def result(self) -> Verification:
         """Return all of it, sorted."""
         changed, missing, extra = (tuple(sorted(one)) for one in (self.changed, self.missing, self.extra))
-        return Verification(str(self.folder), changed, missing, extra, self.checked)
+        has_signatures = any(signature_of(name) in self.standing.files for name in signing.SIGNED)
+        return Verification(
+            str(self.folder), changed, missing, extra, self.checked, self.signed_by, has_signatures, self.record
+        )
 
 
 # --- inputs -----------------------------------------------------------------------------------------------------------

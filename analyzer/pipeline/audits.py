@@ -26,6 +26,8 @@ from analyzer.evidence.writer import put_tables
 from analyzer.judging.people import Lookup
 from analyzer.judging.waivers import describe_waivers
 from analyzer.pipeline.leaving import (
+    NO_PROOF,
+    Proof,
     Run,
     carried,
     evidence_place,
@@ -80,16 +82,19 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     pseudonyms: Pseudonyms | None = None,
     with_worst: bool = True,
     with_due: bool = False,
+    proof: Proof = NO_PROOF,
     progress: Progress = SILENT,
 ) -> Run[Summary]:
     """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
 
     `organization` lists the accounts that ought to be there, `lists` the people with whom users are compared. With
     `pseudonyms`, all but errors has them in the place of names. `tables` are left whatever the formats; `with_worst`
-    has the `notable` findings of the run picked out, and with `with_due` what comes due as well. Raises InputError
+    has the `notable` findings of the run picked out, and with `with_due` what comes due as well. `proof` says whether
+    the evidence is signed. Raises InputError
     where nothing is left to judge or a reference instant is missing, UsageError for what cannot do without names, and
     OutputError where `output` cannot be written or holds what credreport did not write.
     """
+    proof.require_possible(output)
     wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     size, given = judged_together(len(settings.checklist.checks)), settings
     if pseudonyms is not None:
@@ -110,7 +115,7 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
             writer.abandon()
             raise
         storage.remove(place, SPOOL)
-        files = finish(evidence, manifested, place, formats, options, progress)
+        files = finish(evidence, manifested, place, formats, options, progress, proof)
         worst = _notable(evidence, options.due_within if with_due else None) if with_worst else {}
         issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, place)
         found = Run(output, files, evidence.summary, issues, worst, left_at(evidence, output), carried=marks)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from analyzer.errors import InputError, OutputError
+from analyzer.errors import InputError, OutputError, UsageError
 from analyzer.evidence import folder as folders
-from analyzer.evidence import storage
+from analyzer.evidence import signing, storage
 from analyzer.evidence.manifest import rendered
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.owner import evidence_with_changes
-from analyzer.evidence.seal import MANIFEST, RENDERED, find_document, own_digest, seal
+from analyzer.evidence.record import run_record
+from analyzer.evidence.seal import MANIFEST, RENDERED, RUN, find_document, own_digest, seal
 from analyzer.rendering.marks import CARRIED_OVER, WORKBOOK, CarriedOver
 from analyzer.rendering.render import Options
 from analyzer.rendering.render import render as render_formats
@@ -63,6 +65,36 @@ class Run(Left, Generic[Answer]):
     issues: pd.DataFrame
     notable: Mapping[str, tuple[pa.Table, int]] = field(default_factory=dict)
     evidence: EvidenceSet | None = None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is left beside the evidence so that others can see whose it is.
+
+    `key` signs it (see `analyzer.evidence.signing`), and `recorded_by` is the name in `run.json`, if it is wanted.
+    """
+
+    key: Path | None = None
+    recorded_by: str | None = None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def require_possible(self, output: str) -> None:
+        """Raise UsageError where the key cannot sign, or the output is at a URL: better now than after the run."""
+        if is_url(output) and (self.key is not None or self.recorded_by is not None):
+            raise UsageError("--sign and --record-run need a folder for the output", "give a folder with -o")
+        if self.key is not None:
+            signing.require_key(self.key)
+
+    def leave(self, place: str, manifested: bytes) -> list[str]:
+        """Write `run.json`, sign what is there, and return the names of the files."""
+        made = []
+        if self.recorded_by is not None:
+            storage.put(place, RUN, run_record(self.recorded_by, self.started, manifested))
+            made.append(RUN)
+        return [*made, *(signing.sign(Path(place), self.key) if self.key is not None else [])]
+
+
+NO_PROOF: Final = Proof()
 
 
 @contextmanager
@@ -145,13 +177,14 @@ def finish(  # noqa: PLR0913 - what is rendered, and how
     formats: Sequence[str],
     options: Options,
     progress: Progress,
+    proof: Proof = NO_PROOF,
 ) -> list[str]:
     """Render the formats beside the tables; return the names of all files of the set, in the order of their making."""
     listed = [str(one["name"]) for one in evidence.manifest["outputs"]]
     files = render_at(place, evidence, formats, options, progress)
     # Last: at a URL, a set without its manifest is one that was not finished.
     storage.put(place, MANIFEST, manifested)
-    return [*listed, MANIFEST, *files]
+    return [*listed, MANIFEST, *files, *proof.leave(place, manifested)]
 
 
 def render_at(

@@ -15,9 +15,9 @@ from analyzer.evidence.due import soonest_first
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.owner import EVIDENCE
 from analyzer.evidence.plain import json_rows
-from analyzer.evidence.seal import MANIFEST, RENDERED, read_manifest, read_rendered
+from analyzer.evidence.seal import BESIDE, MANIFEST, RENDERED, read_manifest, read_rendered, signature_of
 from analyzer.evidence.worst import first_rows, worst_first
-from analyzer.pipeline.leaving import Left, carried, describe_renderings, owner_with
+from analyzer.pipeline.leaving import NO_PROOF, Left, Proof, carried, describe_renderings, owner_with
 from analyzer.rendering.registry import formats_of, require_no_names, tables_needed
 from analyzer.rendering.render import Options, Rendered
 from analyzer.rendering.render import render as render_formats
@@ -35,24 +35,31 @@ if TYPE_CHECKING:
 
 
 def verify(
-    folder: Path, inputs: Sequence[str] = (), *, pseudonyms: Pseudonyms | None = None, progress: Progress = SILENT
+    folder: Path,
+    inputs: Sequence[str] = (),
+    *,
+    pseudonyms: Pseudonyms | None = None,
+    allowed_signers: Path | None = None,
+    progress: Progress = SILENT,
 ) -> Verification:
     """Compare an evidence set with its manifest, and `inputs` with what was read, byte for byte.
 
-    A set that has `pseudonyms` needs those, to find the inputs by their names. Raises InputError where `folder` holds
+    A set that has `pseudonyms` needs those, to find the inputs by their names. `allowed_signers` is a list by which
+    signatures are checked. Raises InputError where `folder` holds
     no evidence set of this version, or one of `inputs` does not exist, and UsageError for other pseudonyms than the
     set's.
     """
     progress.stage("verifying")
-    return verifying.verify(folder, inputs, pseudonyms)
+    return verifying.verify(folder, inputs, pseudonyms, allowed_signers)
 
 
-def render(
+def render(  # noqa: PLR0913 - what is rendered, how, and where
     folder: Path,
     formats: Sequence[str],
     output: Path | None = None,
     *,
     options: Options = Options(),  # noqa: B008 - frozen
+    proof: Proof = NO_PROOF,
     progress: Progress = SILENT,
 ) -> Left:
     """Render an evidence set in formats, beside what was rendered before, or into `output`, a copy of the set.
@@ -61,6 +68,7 @@ def render(
     manifest, or where a table that a format needs was left out, and UsageError for a format that needs names, or
     marks of reviewers, which may hold some, where the set has pseudonyms.
     """
+    proof.require_possible(str(output or folder))
     evidence = EvidenceSet.of(str(folder), read_manifest(folder))
     if evidence.pseudonyms:
         require_no_names(formats, carries_over=options.marks is not None)
@@ -76,13 +84,20 @@ def render(
     # Other formats leave the workbook as it is, whatever reviewers wrote into it.
     owner = owner_with(options.marks, output or folder) if output or "excel" in formats else EVIDENCE
     with folders.replaced(output or folder, owner) as staging:
-        for name in stays:
+        for name in (*stays, *_beside(folder)):
             _bring_along(folder / name, staging / name, moves=output is None)
         found = render_formats(evidence, staging, formats, options, progress)
         both = Rendered([*kept.outputs, *found.outputs], [*kept.not_made, *found.not_made])
         described = describe_renderings(str(staging), evidence, options, both)
+        signatures = proof.leave(str(staging), (staging / MANIFEST).read_bytes())
         marks = carried(options.marks, str(staging))
-    return Left(str(output or folder), [*(str(one["name"]) for one in found.outputs), *described], carried=marks)
+    files = [*(str(one["name"]) for one in found.outputs), *described, *signatures]
+    return Left(str(output or folder), files, carried=marks)
+
+
+def _beside(folder: Path) -> list[str]:
+    """Return what stands beside the documents of a set and stays true: the signature of rendered.json does not."""
+    return [name for name in sorted(BESIDE - {signature_of(RENDERED)}) if (folder / name).is_file()]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from analyzer.history.keeping import Keeping
 from analyzer.history.kept import Ingest, Stored
 from analyzer.history.store.adding import Added, adding
 from analyzer.history.store.contents import contents
-from analyzer.pipeline.leaving import Run, evidence_place, finish, left_out, sealed
+from analyzer.pipeline.leaving import NO_PROOF, Proof, Run, evidence_place, finish, left_out, sealed
 from analyzer.pipeline.road import LOCAL, READ, Engine
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, Limits
@@ -56,14 +56,17 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
     options: Options = Options(),  # noqa: B008 - frozen
     where: Engine = LOCAL,
     pseudonyms: Pseudonyms | None = None,
+    proof: Proof = NO_PROOF,
     progress: Progress = SILENT,
 ) -> Run[History]:
     """Follow the failures of the reports under `paths`, or of a store, and leave the evidence in `output`.
 
     `series` are the dates at which it is judged, or `monthly`; without, each snapshot at its own capture time.
     `sla_days` is a deadline for fixes that is asked about. `pseudonyms` are as in `audit`; rows of a store cannot get
-    them. Raises InputError where nothing can be followed, and OutputError as `audit` does.
+    them. `proof` says whether the evidence is signed. Raises InputError where nothing can be followed, and OutputError
+    as `audit` does.
     """
+    proof.require_possible(output)
     following = Following(_shown(settings, pseudonyms, store), series, sla_days)
     with (
         evidence_place(output) as place,
@@ -74,7 +77,7 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
             made = _written("history", following.stored(store), place)
         else:
             made = _written("history", _followed(road, paths, left_out(output), following), place)
-        files = finish(*made, place, formats, options, progress)
+        files = finish(*made, place, formats, options, progress, proof)
         found = made[0].history
     return Run(output, files, found, found.issues)
 
@@ -126,14 +129,16 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     options: Options = Options(),  # noqa: B008 - frozen
     where: Engine = LOCAL,
     pseudonyms: Pseudonyms | None = None,
+    proof: Proof = NO_PROOF,
     progress: Progress = SILENT,
 ) -> Run[Comparison]:
     """Compare the newest snapshot of each account on two sides, and leave the evidence in `output`.
 
     The sides are reports under `old` and `new`; the evidence sets of two audits; or, of a store, what it had by
-    `since` and by `until`. `pseudonyms` are as in `audit`; rows that were read before cannot get them. Raises
-    InputError where nothing can be compared, and OutputError as `audit` does.
+    `since` and by `until`. `pseudonyms` are as in `audit`; rows that were read before cannot get them. `proof`
+    is as in `history`. Raises InputError where nothing can be compared, and OutputError as `audit` does.
     """
+    proof.require_possible(output)
     sets = None if store is not None else audits_at(old, new)
     comparing = Comparing(_shown(settings, pseudonyms, store, sets))
     with (
@@ -148,7 +153,7 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
             made = _written("comparison", compare_audits(comparing, sets, road.run), place)
         else:
             made = _written("comparison", _compared(road, old, new, left_out(output), comparing), place)
-        files = finish(*made, place, formats, options, progress)
+        files = finish(*made, place, formats, options, progress, proof)
         found = made[0].comparison
     return Run(output, files, found, found.issues)
 

@@ -9,6 +9,7 @@ import typer
 
 from analyzer.cli.ending import end, show
 from analyzer.cli.options import AsJson, ByOwner, CarryOver, Showing, WorkbookRows
+from analyzer.cli.proving import SignKey
 from analyzer.errors import UsageError
 from analyzer.pipeline import values
 from analyzer.pipeline.values import MOST_DAYS, ROWS_OF_A_SHEET
@@ -47,6 +48,7 @@ def render(  # noqa: PLR0913 - one parameter an option
     due_within: DueWithin = DUE_WITHIN,
     carry_over: CarryOver = [],  # noqa: B006 - Typer copies it
     by: ByOwner = None,
+    sign: SignKey = None,
     showing: Showing,
 ) -> int:
     """Make a workbook, pictures and the like of an evidence set, without reading or judging any report.
@@ -64,10 +66,11 @@ def render(  # noqa: PLR0913 - one parameter an option
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
     from analyzer.cli.screen.evidence import show_rendered  # noqa: PLC0415
+    from analyzer.pipeline.leaving import Proof  # noqa: PLC0415
 
     with working("audit", chosen, shown=showing.progress) as (bars, beside):
         options = pipeline.Options(workbook_rows, beside, due_within, marks, values.by(by, chosen))
-        left = pipeline.render(folder, chosen, output, options=options, progress=bars)
+        left = pipeline.render(folder, chosen, output, options=options, proof=Proof(sign), progress=bars)
     return end("render", 0, dict, left, lambda: show_rendered(left), showing)
 
 
@@ -88,6 +91,14 @@ def verify(
         typer.Option(
             metavar="KEYFILE",
             help="The key of the pseudonyms in the set, to find its inputs by their names.",
+            show_default=False,
+        ),
+    ] = None,
+    allowed_signers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Check the signatures as well, by this list of signers (its form: man ssh-keygen, ALLOWED SIGNERS).",
             show_default=False,
         ),
     ] = None,
@@ -112,6 +123,6 @@ def verify(
     showing = Showing(as_json=as_json)
     key = None if pseudonyms is None else read_key(pseudonyms, make=False).pseudonyms
     with progress(shown=showing.progress) as bars:
-        found = pipeline.verify(folder, inputs, pseudonyms=key, progress=bars)
+        found = pipeline.verify(folder, inputs, pseudonyms=key, allowed_signers=allowed_signers, progress=bars)
     show("verify", lambda: found.facts, lambda: show_verified(found), showing)
     return 0 if found.holds else 1

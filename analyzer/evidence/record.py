@@ -1,0 +1,50 @@
+"""`run.json`: who made an evidence set, where and when. It stands apart from the files that are equal in equal runs."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer import __version__
+from analyzer.evidence.plain import iso
+from analyzer.evidence.seal import PROGRAM, RUN, DamagedSealError, own_digest, seal, unseal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+RECORDED: Final = ("name", "host", "started", "ended")
+"""Who ran credreport, on which machine, and from when to when (UTC)."""
+
+
+def run_record(name: str, started: datetime, manifest: bytes) -> bytes:
+    """Return the bytes of `run.json` of a run that `name` started, and that ends now with this manifest."""
+    return seal(
+        {
+            "program": PROGRAM,
+            "version": __version__,
+            "manifest": own_digest(manifest),
+            "name": name,
+            "host": platform.node(),
+            "started": iso(started),
+            "ended": iso(datetime.now(UTC)),
+        }
+    )
+
+
+def read_record(folder: Path) -> Mapping[str, Any] | None:
+    """Return what `run.json` says, None where there is none. Raises DamagedSealError where it was changed."""
+    path = folder / RUN
+    if path.is_symlink() or not path.is_file():
+        return None
+    try:
+        found = unseal(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DamagedSealError(folder, RUN, "was changed since it was written") from error
+    if (
+        not all(isinstance(found.get(name), str) for name in ("program", "manifest", *RECORDED))
+        or found["program"] != PROGRAM
+    ):
+        raise DamagedSealError(folder, RUN, "does not say who ran credreport, and when")
+    return found

@@ -1,0 +1,105 @@
+"""Detached signatures of an evidence set, which OpenSSH makes (`ssh-keygen -Y sign`) and checks (`-Y verify`).
+
+    manifest.json.sig, rendered.json.sig, run.json.sig   each beside the file that it signs
+
+Each of the three files names the manifest by its digest, and the manifest has the digests of all tables and inputs, so
+the signatures hold for the whole set. The namespace `credreport` keeps a signature that was made for something else
+from counting here.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from analyzer.errors import InputError, OutputError, UsageError
+from analyzer.evidence.seal import MANIFEST, RENDERED, RUN, signature_of
+
+NAMESPACE: Final = "credreport"
+SIGNED: Final = (MANIFEST, RENDERED, RUN)
+"""The files that are signed, as far as they are there."""
+_PROGRAM: Final = "ssh-keygen"
+
+
+class Signature(NamedTuple):
+    """What a signature is worth: who made it, by the list of allowed signers, or `why` it does not hold."""
+
+    file: str
+    signer: str | None
+    why: str = ""
+
+
+def require_key(key: Path) -> None:
+    """Raise UsageError unless this key can sign: better now than after hours of work."""
+    if not key.is_file():
+        raise UsageError(f"--sign: no such file: {key}", "give a key of OpenSSH")
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / "trial"
+        trial.write_bytes(b"credreport")
+        try:
+            _sign(trial, key)
+        except OutputError as error:
+            raise UsageError(f"--sign: {error.message}", error.hint) from error
+
+
+def sign(folder: Path, key: Path) -> list[str]:
+    """Sign the files of an evidence set that are signed, and return the names of the signatures."""
+    made = []
+    for name in SIGNED:
+        signature = folder / signature_of(name)
+        signature.unlink(missing_ok=True)
+        if (folder / name).is_file():
+            _sign(folder / name, key)
+            made.append(signature.name)
+    return made
+
+
+def _sign(path: Path, key: Path) -> None:
+    done = _run("-Y", "sign", "-f", str(key), "-n", NAMESPACE, str(path))
+    if done.returncode:
+        raise OutputError(
+            f"{key} does not sign: {_last_line(done.stderr)}",
+            "give a private key of OpenSSH (ssh-keygen -t ed25519 makes one), or the public key of one in the agent",
+        )
+
+
+def check(folder: Path, allowed: Path) -> list[Signature]:
+    """Return what the signatures of an evidence set are worth, by a list of allowed signers (`man ssh-keygen`).
+
+    Raises UsageError where there is no such list.
+    """
+    if not allowed.is_file():
+        raise UsageError(f"--allowed-signers: no such file: {allowed}", "its form is in `man ssh-keygen`")
+    return [_checked(folder, name, allowed) for name in SIGNED if (folder / name).is_file()]
+
+
+def _checked(folder: Path, name: str, allowed: Path) -> Signature:
+    signature = folder / signature_of(name)
+    if not signature.is_file():
+        return Signature(name, None, "is not signed")
+    found = _run("-Y", "find-principals", "-s", str(signature), "-f", str(allowed))
+    signers = found.stdout.decode(errors="replace").splitlines()
+    if found.returncode or not signers:
+        return Signature(name, None, f"no allowed signer: {_last_line(found.stderr)}")
+    options = ("-f", str(allowed), "-I", signers[0], "-n", NAMESPACE, "-s", str(signature))
+    done = _run("-Y", "verify", *options, data=(folder / name).read_bytes())
+    if done.returncode:
+        return Signature(name, None, f"the signature does not hold: {_last_line(done.stderr or done.stdout)}")
+    return Signature(name, signers[0])
+
+
+def _run(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run ssh-keygen; it asks for a passphrase at the terminal, if it needs one."""
+    program = shutil.which(_PROGRAM)
+    if program is None:
+        raise InputError(f"{_PROGRAM} is not there, and signatures need it", "install OpenSSH's client programs")
+    return subprocess.run([program, *arguments], input=data, capture_output=True, check=False)  # noqa: S603 - no shell
+
+
+def _last_line(said: bytes) -> str:
+    """Return the last line of what a program said, without signs that terminals obey."""
+    lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()] or ["it did not say why"]
+    return "".join(sign if sign.isprintable() else "?" for sign in lines[-1])
