@@ -85,6 +85,11 @@ def _versions(libraries: Sequence[str]) -> dict[str, str]:
     return {PROGRAM: __version__} | {name.lower(): _version(name) for name in libraries}
 
 
+def versions_of(named: Mapping[str, str]) -> dict[str, str]:
+    """Return the versions that are here now of the program and of the libraries that are `named`."""
+    return {name: __version__ if name == PROGRAM else _version(name) for name in named}
+
+
 def _version(library: str) -> str:
     loaded = sys.modules.get(library.lower())
     if loaded is not None:

@@ -67,6 +67,9 @@ class Verification:
     record: Mapping[str, Any] | None = None
     """What `run.json` says, where it is there."""
 
+    notes: tuple[str, ...] = ()
+    """What else is to be known, in lines."""
+
     @property
     def holds(self) -> bool:
         """Whether all is as it was written, and nothing is missing or was added."""
@@ -85,6 +88,7 @@ class Verification:
             "folder": self.folder,
             "holds": self.holds,
             "checked": dict(self.checked),
+            **({"notes": list(self.notes)} if self.notes else {}),
             **({} if self.signed_by is None else {"signed_by": dict(self.signed_by)}),
             **({} if self.record is None else {"run": {name: self.record[name] for name in RECORDED}}),
             **{name: [one._asdict() for one in found] for name, found in differences.items()},
@@ -106,7 +110,7 @@ class Verification:
         left_out = [] if "input" in self.checked else ["inputs were not checked: give them with --inputs"]
         if self.has_signatures and self.signed_by is None:
             left_out.append("signatures were not checked: give the list of signers with --allowed-signers")
-        return [f"{self.folder} {answer}", *found, *made, *signers, f"checked: {counts}", *left_out]
+        return [f"{self.folder} {answer}", *found, *made, *signers, *self.notes, f"checked: {counts}", *left_out]
 
 
 def verify(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from analyzer.engine import SILENT
@@ -18,6 +18,7 @@ from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import BESIDE, MANIFEST, RENDERED, read_manifest, read_rendered, signature_of
 from analyzer.evidence.worst import first_rows, worst_first
 from analyzer.pipeline.leaving import NO_PROOF, Left, Proof, carried, describe_renderings, owner_with
+from analyzer.pipeline.rerunning import rerun
 from analyzer.rendering.registry import formats_of, require_no_names, tables_needed
 from analyzer.rendering.render import Options, Rendered
 from analyzer.rendering.render import render as render_formats
@@ -34,23 +35,28 @@ if TYPE_CHECKING:
     from analyzer.survey.pseudonyms import Pseudonyms
 
 
-def verify(
+def verify(  # noqa: PLR0913 - what is checked, and by what
     folder: Path,
     inputs: Sequence[str] = (),
     *,
     pseudonyms: Pseudonyms | None = None,
     allowed_signers: Path | None = None,
+    again: bool = False,
     progress: Progress = SILENT,
 ) -> Verification:
     """Compare an evidence set with its manifest, and `inputs` with what was read, byte for byte.
 
     A set that has `pseudonyms` needs those, to find the inputs by their names. `allowed_signers` is a list by which
-    signatures are checked. Raises InputError where `folder` holds
-    no evidence set of this version, or one of `inputs` does not exist, and UsageError for other pseudonyms than the
-    set's.
+    signatures are checked. With `again`, the run is made again from the inputs, and what it leaves is compared. Raises
+    InputError where `folder` holds no evidence set of this version, or one of `inputs` does not exist, and UsageError
+    for other pseudonyms than the set's, or a run that cannot be made again.
     """
     progress.stage("verifying")
-    return verifying.verify(folder, inputs, pseudonyms, allowed_signers)
+    found = verifying.verify(folder, inputs, pseudonyms, allowed_signers)
+    if not again or any(one.kind == "manifest" for one in found.changed):  # what the manifest says is not known then
+        return found
+    made = rerun(folder, inputs, pseudonyms, progress)
+    return replace(found, changed=(*found.changed, *made.different), notes=made.notes)
 
 
 def render(  # noqa: PLR0913 - what is rendered, how, and where

@@ -74,7 +74,7 @@ def render(  # noqa: PLR0913 - one parameter an option
     return end("render", 0, dict, left, lambda: show_rendered(left), showing)
 
 
-def verify(
+def verify(  # noqa: PLR0913 - one parameter an option
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The evidence set.")],
     *,
     inputs: Annotated[
@@ -102,6 +102,13 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    rerun: Annotated[
+        bool,
+        typer.Option(
+            "--rerun",
+            help="With --inputs: make the run again, by the settings of the set, and compare what it leaves.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Say whether an evidence set is as it was written: what was changed, is missing, or was added.
@@ -111,10 +118,13 @@ def verify(
     \b
     Examples:
       credreport verify credreport-out
-      credreport verify credreport-out --inputs reports/ --json
+      credreport verify credreport-out --inputs reports/ --rerun
+      credreport verify credreport-out --allowed-signers signers --json
     """  # noqa: D301 - \b keeps the examples' lines
     if pseudonyms is not None and not inputs:
         raise UsageError("--pseudonyms without --inputs", "only the names of inputs need it: give --inputs as well")
+    if rerun and not inputs:
+        raise UsageError("--rerun without --inputs", "give the reports that the set was made of: --inputs PATH")
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.evidence import show_verified  # noqa: PLC0415
@@ -123,6 +133,8 @@ def verify(
     showing = Showing(as_json=as_json)
     key = None if pseudonyms is None else read_key(pseudonyms, make=False).pseudonyms
     with progress(shown=showing.progress) as bars:
-        found = pipeline.verify(folder, inputs, pseudonyms=key, allowed_signers=allowed_signers, progress=bars)
+        found = pipeline.verify(
+            folder, inputs, pseudonyms=key, allowed_signers=allowed_signers, again=rerun, progress=bars
+        )
     show("verify", lambda: found.facts, lambda: show_verified(found), showing)
     return 0 if found.holds else 1

@@ -1,0 +1,243 @@
+"""Whether a run that is made again, from the same inputs and by the same settings, leaves the same evidence."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer.controls.vocabulary import counted
+from analyzer.errors import UsageError
+from analyzer.evidence.manifest import versions_of
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.schema import plain
+from analyzer.evidence.seal import MANIFEST, digest_of, names_of, read_manifest, read_rendered
+from analyzer.evidence.settings import Settings
+from analyzer.evidence.verify import Difference
+from analyzer.rendering.marks import CARRIED_OVER
+from analyzer.rendering.registry import TABLES
+from analyzer.rendering.render import Options
+from analyzer.survey.organization import read_organization
+from analyzer.survey.people import PeopleLists, read_people
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from analyzer.engine import Progress
+    from analyzer.survey.pseudonyms import Pseudonyms
+
+_LISTS: Final = ("accounts", "leavers", "people")
+_OTHER: Final = "a new run leaves other {}"
+_NOT_COMPARED: Final = frozenset({"digest", "versions", "outputs"})
+"""Keys of a manifest that say by which versions tables were written, and what bytes came of it."""
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """What came of a run that was made again: what is `different`, and `notes` for people."""
+
+    different: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+
+def rerun(folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None, progress: Progress) -> Rerun:
+    """Make the run of an evidence set again from `inputs`, in a temporary folder, and compare what it leaves.
+
+    Every byte is compared; where the set was written by other versions of the program or its libraries, the contents
+    of tables and manifest are. Raises UsageError where the run cannot be made again: see the hints.
+    """
+    manifest = read_manifest(folder)
+    settings = _settings(manifest, folder, inputs, pseudonyms)
+    lists, reports = _lists_and_reports(settings, inputs)
+    progress.stage("making the run again")
+    with tempfile.TemporaryDirectory() as temporary:
+        again = Path(temporary) / "again"
+        _run(manifest, settings, reports, lists, again, pseudonyms)
+        made = read_manifest(again)
+        _require_same_names(manifest, made)
+        other_versions = _other_versions(manifest["versions"], versions_of(manifest["versions"]))
+        if other_versions or _has_parts(manifest):
+            different = list(_other_contents(folder, manifest, again, made))
+            why = other_versions or "tables in parts"
+            notes = [f"the run was made again; {why}: contents of tables were compared, not bytes; renderings were not"]
+        else:
+            different = list(_other_bytes(folder, manifest, again))
+            rendered, notes = _renderings(folder, again)
+            different += rendered
+            compared = counted(len(manifest["outputs"]) + 1, "file")
+            notes.insert(0, f"the run was made again: manifest and tables, {compared}, were compared by bytes")
+    return Rerun(tuple(sorted(different)), tuple(notes))
+
+
+# --- the run ----------------------------------------------------------------------------------------------------------
+
+
+def _settings(
+    manifest: Mapping[str, Any], folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None
+) -> Settings:
+    """Return the settings that the run was started with. Raises UsageError where it cannot be made again."""
+    settings = Settings.of_facts(manifest["settings"])
+    if any("bytes" not in row for row in manifest["inputs"]):
+        raise UsageError(f"{folder} was made of a store, not of reports", "leave --rerun out")
+    if any(folder.resolve().is_relative_to(Path(one).resolve()) for one in inputs):
+        raise UsageError(
+            f"{folder} lies within the inputs, where a new run would find it", "move it to another folder first"
+        )
+    if manifest["kind"] == "comparison" and len(inputs) != 2:
+        raise UsageError(
+            "the two sides of a comparison are not told apart", "give --inputs OLD --inputs NEW, in this order"
+        )
+    if settings.pseudonyms is None:
+        return settings
+    if pseudonyms is None or settings.checklist.policy or settings.account_id or settings.captured_at:
+        raise UsageError(
+            f"{folder} has pseudonyms in the place of the names that its settings were given with",
+            "leave --rerun out, or verify the set that has names",
+        )
+    return replace(settings, pseudonyms=None)
+
+
+def _lists_and_reports(settings: Settings, inputs: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the lists beside the reports, by parameter of `audit`, and the reports.
+
+    Raises UsageError where the file of a list is not among the inputs.
+    """
+    files = {digest_of(Path(one)): one for one in inputs if Path(one).is_file()}
+    found: dict[str, Path] = {}
+    for name in _LISTS:
+        given: tuple[str, str] | None = getattr(settings, name)
+        if given is None:
+            continue
+        if given[1] not in files:
+            raise UsageError(
+                f"the run was given a list of {name}, {given[0]}, which is not among the inputs",
+                f"give that file as well: --inputs {given[0]}",
+            )
+        found[name] = Path(files[given[1]])
+    used = {str(path) for path in found.values()}
+    lists: dict[str, Any] = {}
+    if "accounts" in found:
+        lists["organization"] = replace(read_organization(found["accounts"]), name=(settings.accounts or ("",))[0])
+    people = {
+        name: replace(read_people(f"--{name}", found[name], with_last_day=name == "leavers"), name=given[0])
+        for name in ("leavers", "people")
+        if name in found and (given := getattr(settings, name))
+    }
+    if people:
+        lists["lists"] = PeopleLists(**people)
+    return lists, [one for one in inputs if one not in used]
+
+
+def _run(  # noqa: PLR0913 - what is read, how it is judged, and where
+    manifest: Mapping[str, Any],
+    settings: Settings,
+    reports: Sequence[str],
+    lists: Mapping[str, Any],
+    again: Path,
+    pseudonyms: Pseudonyms | None,
+) -> None:
+    """Make the run again, without any format."""
+    if manifest["kind"] == "audit":
+        from analyzer.pipeline.audits import audit  # noqa: PLC0415 - a history needs none of it
+
+        written = EvidenceSet.of("", manifest).files
+        tables = [name for name in TABLES if name in written]
+        what = {"formats": (), "tables": tables, "with_worst": False, **lists}
+        audit(reports, settings, str(again), pseudonyms=pseudonyms, **what)
+        return
+    from analyzer.pipeline.snapshots import compare, history  # noqa: PLC0415 - an audit needs none of it
+
+    if manifest["kind"] == "history":
+        dates = [datetime.fromisoformat(one) for one in manifest["series"]]
+        sla = manifest["sla_days"]
+        history(reports, settings, str(again), series=dates, sla_days=sla, formats=(), pseudonyms=pseudonyms)
+    else:
+        old, new = reports
+        compare([old], [new], settings, str(again), formats=(), pseudonyms=pseudonyms)
+
+
+def _require_same_names(manifest: Mapping[str, Any], made: Mapping[str, Any]) -> None:
+    """Raise UsageError where inputs have the same bytes and other names: rows would differ in nothing but these."""
+    before, now = ({(row["sha256"], row["name"]) for row in one["inputs"]} for one in (manifest, made))
+    if before != now and sorted(digest for digest, _ in before) == sorted(digest for digest, _ in now):
+        (_, old), (_, new) = min(before - now), min(now - before)
+        raise UsageError(
+            f"the inputs have other names than in the run: {new} was {old}",
+            "start credreport in a folder from which --inputs names them as they were named then",
+        )
+
+
+def _has_parts(manifest: Mapping[str, Any]) -> bool:
+    """Whether tasks on other machines wrote parts of tables, whose number depends on these."""
+    return any("/" in name for name in names_of(manifest))
+
+
+# --- the comparison ---------------------------------------------------------------------------------------------------
+
+
+def _other_versions(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Return which versions are others now, in words; empty where none is."""
+    changed = [f"{name} {version} then, {now[name]} now" for name, version in before.items() if now[name] != version]
+    return f"other versions ({'; '.join(changed)})" if changed else ""
+
+
+def _other_bytes(folder: Path, manifest: Mapping[str, Any], again: Path) -> Iterator[Difference]:
+    """Yield the manifest, and the tables, that have other bytes than those of the new run."""
+    for name in (MANIFEST, *names_of(manifest)):
+        path = again / name
+        if not path.is_file():
+            yield Difference("rerun", name, "a new run does not leave it")
+        elif not (folder / name).is_file() or digest_of(path) != digest_of(folder / name):
+            yield Difference("rerun", name, _OTHER.format("bytes"))
+    for name in sorted(names_of(read_manifest(again)).keys() - names_of(manifest).keys()):
+        yield Difference("rerun", name, "a new run leaves it, and the set does not list it")
+
+
+def _other_contents(
+    folder: Path, manifest: Mapping[str, Any], again: Path, made: Mapping[str, Any]
+) -> Iterator[Difference]:
+    """Yield the manifest, and the tables, that say something else than those of the new run."""
+    if {key: value for key, value in manifest.items() if key not in _NOT_COMPARED} != {
+        key: value for key, value in made.items() if key not in _NOT_COMPARED
+    }:
+        yield Difference("rerun", MANIFEST, _OTHER.format("contents"))
+    old, new = EvidenceSet.of(str(folder), manifest), EvidenceSet.of(str(again), made)
+    for name in sorted({*old.files, *new.files}):
+        if name not in old.files or name not in new.files or not _same_rows(old, new, name):
+            yield Difference("rerun", name, _OTHER.format("rows"))
+
+
+def _same_rows(old: EvidenceSet, new: EvidenceSet, name: str) -> bool:
+    one, other = old.table(name), new.table(name)
+    same: bool = one.cast(plain(one.schema)).equals(other.cast(plain(other.schema)))
+    return same
+
+
+def _renderings(folder: Path, again: Path) -> tuple[list[Difference], list[str]]:
+    """Return which renderings are other ones when they are made again, and notes on those that were not made."""
+    from analyzer.pipeline.sets import render  # noqa: PLC0415 - it knows this module
+
+    rendered = read_rendered(folder)
+    if rendered is None:
+        return [], []
+    different, notes = [], []
+    groups: dict[str, tuple[dict[str, Any], list[Mapping[str, Any]]]] = {}
+    for output in rendered["outputs"]:
+        settings, versions = (output.get(key, rendered[key]) for key in ("settings", "versions"))
+        if other := _other_versions(versions, versions_of(versions)):
+            notes.append(f"{output['name']} was not made again: {other}")
+        elif CARRIED_OVER in settings:
+            notes.append(f"{output['name']} was not made again: it holds marks of reviewers")
+        else:
+            groups.setdefault(str(settings), (settings, []))[1].append(output)
+    for settings, outputs in groups.values():
+        formats = list(dict.fromkeys(str(one["format"]) for one in outputs))
+        render(again, formats, options=Options(**settings))
+        for one in outputs:
+            path = again / one["name"]
+            if not path.is_file() or digest_of(path) != one["sha256"]:
+                different.append(Difference("rerun", one["name"], _OTHER.format("bytes")))
+    made = sum(len(outputs) for _, outputs in groups.values())
+    return different, [*([f"{counted(made, 'rendering')} made again, compared by bytes"] if made else []), *notes]
