@@ -92,7 +92,7 @@ def test_examples_in_docstrings_are_true(module: ModuleType) -> None:
 
 # --- parameters are options -------------------------------------------------------------------------------------------
 
-WRITTEN: Final = {"output", "format", "tables", "workbook_rows", "carry_over", "by", "due_within"}
+WRITTEN: Final = {"output", "format", "tables", "workbook_rows", "carry_over", "by", "due_within", "sign", "record_run"}
 """Options that say what is written: `write` has them, but for --tables."""
 SHOWN: Final = {"fail_on", "strict", "exit_zero", "quiet", "json", "json_all", "verbose", "help"}
 """Options of what is printed, and of the exit code."""

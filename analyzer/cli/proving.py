@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.errors import UsageError
+from analyzer.pipeline import values
 
 if TYPE_CHECKING:
     from analyzer.pipeline.leaving import Proof
@@ -41,8 +41,4 @@ class Proving:
 
     def proof(self) -> "Proof":
         """Return what is left beside the evidence. Raises UsageError for an empty name."""
-        if self.record_run is not None and not self.record_run.strip():
-            raise UsageError("--record-run: an empty name", "give the name of who makes this evidence")
-        from analyzer.pipeline.leaving import Proof  # noqa: PLC0415 - what loads pandas is not for --help
-
-        return Proof(self.sign, self.record_run)
+        return values.proof(self.sign, self.record_run)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
     from analyzer.evidence.summary import Summary
-    from analyzer.pipeline.leaving import Left
+    from analyzer.pipeline.leaving import Left, Proof
     from analyzer.rendering.marks import Marks
 
 NEEDED_FOR: Final[Mapping[str, str]] = {
@@ -122,15 +122,18 @@ class Evidence:
         *,
         formats: str | Sequence[str] | None = None,
         workbook_rows: int = values.ROWS_OF_A_SHEET,
+        sign: str | PathLike[str] | None = None,
+        record_run: str | None = None,
     ) -> Left:
         """Write the evidence into `folder`, byte for byte as the command does; what an earlier run left is replaced.
 
         `formats` are those of the option --format (without: its default); the tables and the manifest are always
-        written. `workbook_rows` are the most rows that a sheet of the workbook holds. Returns the folder and the names
-        of its files. Raises UsageError for formats that there are not, and OutputError where the folder cannot be
-        written, or holds what credreport did not write.
+        written. `workbook_rows` are the most rows that a sheet of the workbook holds. `sign` is a key of OpenSSH that
+        signs the evidence, and `record_run` the name of who made it, for run.json. Returns the folder and the names of
+        its files. Raises UsageError for formats that there are not, or a key that cannot sign, and OutputError where
+        the folder cannot be written, or holds what credreport did not write.
         """
-        return self._write(folder, formats, workbook_rows)
+        return self._write(folder, formats, workbook_rows, proof=values.proof(sign, record_run))
 
     def _write(  # noqa: PLR0913 - one parameter an option
         self,
@@ -140,6 +143,8 @@ class Evidence:
         due_within: int = DUE_WITHIN,
         carry_over: Sequence[str | PathLike[str]] = (),
         by: str | None = None,
+        *,
+        proof: Proof,
     ) -> Left:
         from pathlib import Path  # noqa: PLC0415
 
@@ -154,7 +159,7 @@ class Evidence:
         from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
         options = pipeline.Options(rows or workbook_rows, None, days or due_within, marks, whose)
-        left = pipeline.render(Path(self.folder), chosen, Path(output), options=options)
+        left = pipeline.render(Path(self.folder), chosen, Path(output), options=options, proof=proof)
         tables = [str(one["name"]) for one in self._set.manifest["outputs"]]
         return replace(left, files=[*tables, "manifest.json", *left.files])
 
@@ -219,6 +224,8 @@ class AuditEvidence(Evidence):
         due_within: int = DUE_WITHIN,
         carry_over: Sequence[str | PathLike[str]] = (),
         by: str | None = None,
+        sign: str | PathLike[str] | None = None,
+        record_run: str | None = None,
     ) -> Left:
         """Write the evidence into `folder`, as `Evidence.write` does.
 
@@ -226,7 +233,8 @@ class AuditEvidence(Evidence):
         with marks of reviewers: `carried` of what is returned says what became of these. `by` "owner" asks for a
         workbook of each owner's accounts as well.
         """
-        return self._write(folder, formats, workbook_rows, due_within, carry_over, by)
+        proof = values.proof(sign, record_run)
+        return self._write(folder, formats, workbook_rows, due_within, carry_over, by, proof=proof)
 
 
 class ComparisonEvidence(Evidence):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from analyzer.controls.control import Severity
     from analyzer.controls.policy import Policy
+    from analyzer.pipeline.leaving import Proof
     from analyzer.reading.limits import Limits
     from analyzer.rendering.marks import Marks
     from analyzer.survey.names import GivenTime
@@ -91,6 +92,15 @@ def by(asked: str | None, formats: Iterable[str]) -> str | None:
 
 _UNITS: Final = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 _SIZE: Final = re.compile(r"(\d{1,15})\s*([kmg]b)?", re.ASCII)
+
+
+def proof(key: str | PathLike[str] | None, recorded_by: str | None) -> Proof:
+    """Return what is left beside evidence: signatures by a key, and the name of who made it. Raises UsageError."""
+    if recorded_by is not None and not recorded_by.strip():
+        raise UsageError("--record-run: an empty name", "give the name of who makes this evidence")
+    from analyzer.pipeline.leaving import Proof  # noqa: PLC0415 - loads pandas
+
+    return Proof(None if key is None else Path(key), recorded_by)
 
 
 def limits(text: str | None) -> Limits:

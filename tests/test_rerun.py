@@ -1,0 +1,178 @@
+"""verify --rerun: the run is made again, and what it leaves is compared with what is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from pyarrow import parquet
+
+from analyzer.evidence.seal import digest_of, seal, unseal
+from tests.cli.running import run
+from tests.test_numbers_agree import all_passing, fleet, monthly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LISTS = ["--accounts", "accounts.csv"]
+
+
+def snapshots(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name.startswith("20"))
+
+
+def inputs(*paths: str) -> list[str]:
+    return [word for path in paths for word in ("--inputs", path)]
+
+
+def rerun(folder: Path, *paths: str, place: str = "out") -> tuple[int, str]:
+    done = run("verify", place, "--rerun", *inputs(*paths), cwd=folder)
+    return done.returncode, done.stdout + done.stderr
+
+
+def reseal(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a document, and write its own digest anew: a forgery that no digest shows."""
+    document = unseal(path.read_bytes())
+    change(document)
+    path.write_bytes(seal(document))
+
+
+def forge(folder: Path) -> None:
+    """Turn every failure in a set into a pass, and write all digests anew."""
+    table = parquet.read_table(folder / "findings.parquet")
+    status = table["status"].cast(pa.string())
+    passes = pc.if_else(pc.equal(status, "fail"), "pass", status).cast(table.schema.field("status").type)
+    parquet.write_table(
+        table.set_column(table.column_names.index("status"), "status", passes), folder / "findings.parquet"
+    )
+
+    def change(document: dict[str, Any]) -> None:
+        for output in document["outputs"]:
+            path = folder / output["name"]
+            output |= {"sha256": digest_of(path), "bytes": path.stat().st_size}
+
+    reseal(folder / "manifest.json", change)
+
+
+@pytest.mark.parametrize("make", [all_passing, fleet, monthly])
+def test_an_audit_gives_the_same_bytes_again(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path)
+    given = snapshots(tmp_path)
+    formats = ["--format", "parquet,html,excel,pdf,ics"]
+    run("audit", *given, *LISTS, *formats, "--by", "owner", "--benchmark", "cis-7.0", "-o", "out", cwd=tmp_path)
+    run("render", "out", "--format", "ics", "--due-within", "90", cwd=tmp_path)
+    code, said = rerun(tmp_path, *given, "accounts.csv")
+    assert code == 0, said
+    assert "the run was made again: manifest and tables" in said
+    rendered = json.loads((tmp_path / "out/rendered.json").read_text())["outputs"]
+    assert f"{len(rendered)} renderings made again" in said
+
+
+def test_histories_and_comparisons_too(tmp_path: Path) -> None:
+    monthly(tmp_path)
+    given = snapshots(tmp_path)
+    for more in ([], ["--as-of-series", "monthly", "--sla-days", "30"]):
+        run("history", *given, *more, "--format", "parquet,html", "-o", "out", cwd=tmp_path)
+        assert rerun(tmp_path, *given)[0] == 0
+    run("compare", given[0], given[-1], "--format", "parquet,html", "-o", "out", cwd=tmp_path)
+    assert rerun(tmp_path, given[0], given[-1])[0] == 0
+    # The other way round, everything that is new was fixed.
+    code, said = rerun(tmp_path, given[-1], given[0])
+    assert (code, "changed: events.parquet (rerun): a new run leaves other bytes" in said) == (1, True)
+    code, said = rerun(tmp_path, given[0])
+    assert (code, "give --inputs OLD --inputs NEW" in said) == (2, True)
+
+
+def test_a_forgery_with_new_digests_is_found(tmp_path: Path) -> None:
+    fleet(tmp_path, 3)
+    run("audit", "2026-10-31", "-o", "out", "--format", "parquet", cwd=tmp_path)
+    forge(tmp_path / "out")
+    assert run("verify", "out", *inputs("2026-10-31"), cwd=tmp_path).returncode == 0
+    code, said = rerun(tmp_path, "2026-10-31")
+    assert code == 1
+    assert "changed: findings.parquet (rerun): a new run leaves other bytes" in said
+
+
+def test_so_is_a_rendering(tmp_path: Path) -> None:
+    fleet(tmp_path, 3)
+    run("audit", "2026-10-31", "-o", "out", "--format", "parquet,html", cwd=tmp_path)
+    page = tmp_path / "out/report.html"
+    page.write_text(page.read_text().replace("unused", "used"))
+
+    def change(document: dict[str, Any]) -> None:
+        document["outputs"][0] |= {"sha256": digest_of(page), "bytes": page.stat().st_size}
+
+    reseal(tmp_path / "out/rendered.json", change)
+    assert run("verify", "out", cwd=tmp_path).returncode == 0
+    code, said = rerun(tmp_path, "2026-10-31")
+    assert (code, "changed: report.html (rerun): a new run leaves other bytes" in said) == (1, True)
+
+
+@pytest.mark.parametrize("is_forged", [False, True])
+def test_with_other_versions_contents_are_compared(tmp_path: Path, *, is_forged: bool) -> None:
+    fleet(tmp_path, 3)
+    run("audit", "2026-10-31", "-o", "out", "--format", "parquet,html", cwd=tmp_path)
+    if is_forged:
+        forge(tmp_path / "out")
+    else:  # other bytes of the same rows
+        path = tmp_path / "out/findings.parquet"
+        parquet.write_table(parquet.read_table(path), path, compression="snappy")
+    manifest = tmp_path / "out/manifest.json"
+
+    def change(document: dict[str, Any]) -> None:
+        document["versions"]["pyarrow"] = "1.0"
+        for output in document["outputs"]:
+            output["sha256"] = digest_of(tmp_path / "out" / output["name"])
+
+    reseal(manifest, change)
+    reseal(tmp_path / "out/rendered.json", lambda one: one.update(manifest=unseal(manifest.read_bytes())["digest"]))
+    code, said = rerun(tmp_path, "2026-10-31")
+    assert re.search(r"other versions \(pyarrow 1\.0 then, \S+ now\): contents of tables were compared", said), said
+    assert code == int(is_forged), said
+    assert ("changed: findings.parquet (rerun): a new run leaves other rows" in said) == is_forged
+
+
+def test_names_under_pseudonyms_are_made_again_with_the_key(tmp_path: Path) -> None:
+    fleet(tmp_path, 3)
+    run("audit", "2026-10-31", "--pseudonyms", "key", "-o", "out", "--format", "parquet", cwd=tmp_path)
+    done = run("verify", "out", "--rerun", *inputs("2026-10-31"), "--pseudonyms", "key", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_cannot_be_made_again_is_refused_with_the_reason(tmp_path: Path) -> None:
+    fleet(tmp_path, 3)
+    run("audit", "2026-10-31", *LISTS, "-o", "out", "--format", "parquet", cwd=tmp_path)
+    run("ingest", "2026-10-31", "--store", "store", cwd=tmp_path)
+    run("history", "--store", "store", "-o", "history", "--format", "parquet", cwd=tmp_path)
+    shutil.copytree(tmp_path / "2026-10-31", tmp_path / "moved/2026-10-31")
+    (tmp_path / "policy.toml").write_text("[controls.access-key-rotation]\nmax_age_days = 30\n")
+    hidden = ["--policy", "policy.toml", "--pseudonyms", "key"]
+    run("audit", "2026-10-31", *hidden, "-o", "hidden", "--format", "parquet", cwd=tmp_path)
+    cases = {
+        "the run was given a list of accounts, accounts.csv": ("out", ["2026-10-31"]),
+        "the inputs have other names than in the run: moved/": ("out", ["moved", "accounts.csv"]),
+        "out lies within the inputs": ("out", [".", "accounts.csv"]),
+        "was made of a store": ("history", ["2026-10-31"]),
+    }
+    for why, (place, paths) in cases.items():
+        code, said = rerun(tmp_path, *paths, place=place)
+        assert (code, why in said) == (2, True), (why, said)
+    done = run("verify", "hidden", "--rerun", *inputs("2026-10-31"), "--pseudonyms", "key", cwd=tmp_path)
+    assert (done.returncode, "has pseudonyms in the place of the names" in done.stderr) == (2, True), done.stderr
+    done = run("verify", "out", "--rerun", cwd=tmp_path)
+    assert (done.returncode, "--rerun without --inputs" in done.stderr) == (2, True)
+
+
+def test_what_cannot_be_trusted_is_not_made_again(tmp_path: Path) -> None:
+    fleet(tmp_path, 3)
+    run("audit", "2026-10-31", "-o", "out", "--format", "parquet", cwd=tmp_path)
+    manifest = tmp_path / "out/manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b"medium", b"mediun", 1))
+    code, said = rerun(tmp_path, "2026-10-31")
+    assert (code, "made again" in said) == (1, False)
