@@ -82,8 +82,7 @@ def test_histories_and_comparisons_too(tmp_path: Path) -> None:
         assert rerun(tmp_path, *given)[0] == 0
     run("compare", given[0], given[-1], "--format", "parquet,html", "-o", "out", cwd=tmp_path)
     assert rerun(tmp_path, given[0], given[-1])[0] == 0
-    # The other way round, everything that is new was fixed.
-    code, said = rerun(tmp_path, given[-1], given[0])
+    code, said = rerun(tmp_path, given[0], given[5])
     assert (code, "changed: events.parquet (rerun): a new run leaves other bytes" in said) == (1, True)
     code, said = rerun(tmp_path, given[0])
     assert (code, "give --inputs OLD --inputs NEW" in said) == (2, True)

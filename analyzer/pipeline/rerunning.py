@@ -206,7 +206,7 @@ def _other_contents(
     old, new = EvidenceSet.of(str(folder), manifest), EvidenceSet.of(str(again), made)
     for name in sorted({*old.files, *new.files}):
         if name not in old.files or name not in new.files or not _same_rows(old, new, name):
-            yield Difference("rerun", name, _OTHER.format("rows"))
+            yield Difference("rerun", f"{name}.parquet", _OTHER.format("rows"))
 
 
 def _same_rows(old: EvidenceSet, new: EvidenceSet, name: str) -> bool:
