@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
+from analyzer.cli.proving import RecordRun, SignKey
 from analyzer.cli.streams import remark
 from analyzer.errors import UsageError, known
 from analyzer.pipeline import options, values
@@ -16,6 +17,7 @@ from analyzer.pipeline.values import MOST_DAYS, MOST_ROWS, ROWS_OF_A_SHEET
 from analyzer.rendering.registry import ENGINES, TABLES, default_formats, formats_of, require_no_names
 
 if TYPE_CHECKING:
+    from analyzer.pipeline.leaving import Proof
     from analyzer.survey.organization import Organization
     from analyzer.survey.pseudonyms import Pseudonyms
 
@@ -272,6 +274,12 @@ class Evidence:
     formats: Formats
     workbook_rows: WorkbookRows = ROWS_OF_A_SHEET
     pseudonyms: KeyFile = None
+    sign: SignKey = None
+    record_run: RecordRun = None
+
+    def proof(self) -> "Proof":
+        """Return what is left beside the evidence. Raises UsageError for an empty name."""
+        return values.proof(self.sign, self.record_run)
 
     def key(self, paths: Iterable[str], *, quiet: bool) -> "Pseudonyms | None":
         """Return the pseudonyms of the key, which is made where the file is not there; None without the option.

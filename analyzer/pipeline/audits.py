@@ -89,13 +89,11 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
 
     `organization` lists the accounts that ought to be there, `lists` the people with whom users are compared. With
     `pseudonyms`, all but errors has them in the place of names. `tables` are left whatever the formats; `with_worst`
-    has the `notable` findings of the run picked out, and with `with_due` what comes due as well. `proof` says whether
-    the evidence is signed. Raises InputError
-    where nothing is left to judge or a reference instant is missing, UsageError for what cannot do without names, and
-    OutputError where `output` cannot be written or holds what credreport did not write.
+    has the `notable` findings picked out, `with_due` what comes due as well; `proof` says whether evidence is signed.
+    Raises InputError where nothing is left to judge or a reference instant is missing, UsageError for what cannot do
+    without names, and OutputError where `output` cannot be written or holds what credreport did not write.
     """
     proof.require_possible(output)
-    wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
     size, given = judged_together(len(settings.checklist.checks)), settings
     if pseudonyms is not None:
         settings, organization, pseudonyms = _under(pseudonyms, given, organization, formats, options)
@@ -103,7 +101,7 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
         evidence_place(output, options.marks) as place,
         where.road_for(place, given, progress, size=size, pseudonyms=pseudonyms) as road,
     ):
-        writer = where.writer(place, [name for name in TABLES if name in wanted])
+        writer = where.writer(place, _to_write(tables, formats))
         try:
             # What is known of tens of thousands of reports goes as soon as it is written down.
             evidence, manifested = _evidence(
@@ -118,9 +116,14 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
         files = finish(evidence, manifested, place, formats, options, progress, proof)
         worst = _notable(evidence, options.due_within if with_due else None) if with_worst else {}
         issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, place)
-        found = Run(output, files, evidence.summary, issues, worst, left_at(evidence, output), carried=marks)
         remove_unlisted(evidence)
-    return found
+        return Run(output, files, evidence.summary, issues, worst, left_at(evidence, output), carried=marks)
+
+
+def _to_write(tables: Sequence[str], formats: Sequence[str]) -> list[str]:
+    """Return the tables to write: those that are left, and those that something is made of."""
+    wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
+    return [name for name in TABLES if name in wanted]
 
 
 def _under(

@@ -22,7 +22,6 @@ from analyzer.cli.options import (
     Strict,
     Verbose,
 )
-from analyzer.cli.proving import Proving
 from analyzer.errors import UsageError
 from analyzer.pipeline import options, values
 from analyzer.rendering.registry import DUE_WITHIN
@@ -131,7 +130,6 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     snapshots: Snapshots,
     comparing: Comparing,
     evidence: AuditEvidence,
-    proving: Proving,
     judging: Judging,
     engine: Engine,
     fail_on: FailOn = "low",
@@ -172,7 +170,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             pseudonyms=evidence.key(paths, quiet=showing.quiet),
             with_worst=showing.progress,
             with_due=showing.lists_due,
-            proof=proving.proof(),
+            proof=evidence.proof(),
             progress=bars,
         )
     return showing.end(run, ending)

@@ -9,8 +9,7 @@ import typer
 
 from analyzer.cli.ending import end, show
 from analyzer.cli.options import AsJson, ByOwner, CarryOver, Showing, WorkbookRows
-from analyzer.cli.proving import SignKey
-from analyzer.errors import UsageError
+from analyzer.cli.proving import Checking, SignKey
 from analyzer.pipeline import values
 from analyzer.pipeline.values import MOST_DAYS, ROWS_OF_A_SHEET
 from analyzer.rendering.registry import DUE_WITHIN, FORMATS
@@ -66,49 +65,17 @@ def render(  # noqa: PLR0913 - one parameter an option
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
     from analyzer.cli.screen.evidence import show_rendered  # noqa: PLC0415
-    from analyzer.pipeline.leaving import Proof  # noqa: PLC0415
 
     with working("audit", chosen, shown=showing.progress) as (bars, beside):
         options = pipeline.Options(workbook_rows, beside, due_within, marks, values.by(by, chosen))
-        left = pipeline.render(folder, chosen, output, options=options, proof=Proof(sign), progress=bars)
+        left = pipeline.render(folder, chosen, output, options=options, proof=values.proof(sign, None), progress=bars)
     return end("render", 0, dict, left, lambda: show_rendered(left), showing)
 
 
-def verify(  # noqa: PLR0913 - one parameter an option
+def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The evidence set.")],
     *,
-    inputs: Annotated[
-        list[str],
-        typer.Option(
-            "--inputs",
-            metavar="PATH",
-            help="Check the reports under this path as well: files, folders, archives. Repeat for more.",
-            show_default=False,
-        ),
-    ] = [],  # noqa: B006 - Typer copies it
-    pseudonyms: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="KEYFILE",
-            help="The key of the pseudonyms in the set, to find its inputs by their names.",
-            show_default=False,
-        ),
-    ] = None,
-    allowed_signers: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Check the signatures as well, by this list of signers (its form: man ssh-keygen, ALLOWED SIGNERS).",
-            show_default=False,
-        ),
-    ] = None,
-    rerun: Annotated[
-        bool,
-        typer.Option(
-            "--rerun",
-            help="With --inputs: make the run again, by the settings of the set, and compare what it leaves.",
-        ),
-    ] = False,
+    checking: Checking,
     as_json: AsJson = False,
 ) -> int:
     """Say whether an evidence set is as it was written: what was changed, is missing, or was added.
@@ -121,20 +88,12 @@ def verify(  # noqa: PLR0913 - one parameter an option
       credreport verify credreport-out --inputs reports/ --rerun
       credreport verify credreport-out --allowed-signers signers --json
     """  # noqa: D301 - \b keeps the examples' lines
-    if pseudonyms is not None and not inputs:
-        raise UsageError("--pseudonyms without --inputs", "only the names of inputs need it: give --inputs as well")
-    if rerun and not inputs:
-        raise UsageError("--rerun without --inputs", "give the reports that the set was made of: --inputs PATH")
+    chosen, showing = checking.chosen(), Showing(as_json=as_json)
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
     from analyzer.cli.screen.evidence import show_verified  # noqa: PLC0415
-    from analyzer.survey.key_file import read_key  # noqa: PLC0415
 
-    showing = Showing(as_json=as_json)
-    key = None if pseudonyms is None else read_key(pseudonyms, make=False).pseudonyms
     with progress(shown=showing.progress) as bars:
-        found = pipeline.verify(
-            folder, inputs, pseudonyms=key, allowed_signers=allowed_signers, again=rerun, progress=bars
-        )
+        found = pipeline.verify(folder, **chosen, progress=bars)
     show("verify", lambda: found.facts, lambda: show_verified(found), showing)
     return 0 if found.holds else 1

@@ -26,7 +26,6 @@ from analyzer.cli.options import (
     Strict,
     Verbose,
 )
-from analyzer.cli.proving import Proving
 from analyzer.pipeline import options, values
 
 if TYPE_CHECKING:
@@ -86,7 +85,6 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     since: Since = None,
     until: Until = None,
     evidence: ComparisonEvidence,
-    proving: Proving,
     judging: Judging,
     exit_zero: ExitZero = False,
     showing: Tracking,
@@ -115,7 +113,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
             formats=formats,
             options=pipeline.Options(evidence.workbook_rows),
             pseudonyms=evidence.key([old, new], quiet=showing.quiet),
-            proof=proving.proof(),
+            proof=evidence.proof(),
             progress=bars,
         )
     found = run.summary
@@ -132,7 +130,6 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     as_of_series: AsOfSeries = None,
     sla_days: SlaDays = None,
     evidence: HistoryEvidence,
-    proving: Proving,
     judging: Judging,
     fail_on: FailOn = "low",
     strict: Strict = False,
@@ -166,7 +163,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
             formats=formats,
             options=pipeline.Options(evidence.workbook_rows, beside),
             pseudonyms=evidence.key(paths, quiet=showing.quiet),
-            proof=proving.proof(),
+            proof=evidence.proof(),
             progress=bars,
         )
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
