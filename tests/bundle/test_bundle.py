@@ -1,0 +1,233 @@
+"""A bundle that is made here works without a network, says what is in it, and repeats to the byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from tests.bundle.script import ROOT, bundle
+from tests.test_readme import ANSWER_ONLY, BLOCKS
+
+pytestmark = pytest.mark.slow
+
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+OTHERS = [name for name in bundle.PYTHONS if name != PYTHON]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for bundles, where there is a network to make them."""
+    folder = tmp_path_factory.mktemp("bundles")
+    (pin,) = [one for one in bundle.pins(ROOT / bundle.TOOLS_LOCK) if one.requirement.name == "build"]
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "--no-cache-dir",
+        "--retries",
+        "0",
+    ]
+    probe = subprocess.run([*pip, "-d", folder / "probe", str(pin.requirement)], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip("no package registry can be reached")
+    return folder
+
+
+def clone(place: Path, name: str) -> Path:
+    """Return a clone of what is committed."""
+    subprocess.run(["git", "clone", "-q", ROOT, place / name], check=True)
+    return place / name
+
+
+def bundled(repository: Path, *options: str, umask: int = 0o022, **environment: str) -> Path:
+    """Return the folder that the script leaves, run in a clone."""
+    out = repository.parent / f"{repository.name}-bundle{'-'.join(options)}"
+    command: list[str | Path] = [sys.executable, repository / ".ci/bundle", "-o", out, *options]
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, umask=umask, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def first(place: Path) -> Path:
+    return clone(place, "first")
+
+
+@pytest.fixture(scope="module")
+def made(first: Path) -> Path:
+    return bundled(first)
+
+
+def listed(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def wheels(folder: Path) -> dict[str, tuple[str, str]]:
+    """Return version and SHA-256 of each wheel, by name."""
+    found = {}
+    for path in (folder / "wheelhouse").iterdir():
+        name, version, _, _ = parse_wheel_filename(path.name)
+        found[str(name)] = str(version), hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def test_each_file_is_listed_with_its_sum(made: Path) -> None:
+    files = listed(made)
+    lines = [line.split("  ") for line in files.pop("SHA256SUMS").decode().splitlines()]
+    sums = {name: digest for digest, name in lines}
+    assert sums == {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    assert {"INSTALL.txt", "credreport.pyz", "requirements.txt", "sbom.cdx.json"} < sums.keys()
+
+
+def test_the_requirements_are_the_wheels_and_what_the_lock_pins(made: Path) -> None:
+    there = wheels(made)
+    pins = {pin.requirement.name: pin for pin in bundle.pins(made / "requirements.txt")}
+    assert {name: (str(pin.requirement.specifier)[2:], pin.hashes[0]) for name, pin in pins.items()} == there
+    here = bundle.Target(bundle.parse([]).platform, PYTHON)
+    locked = {pin.requirement.name: pin for pin in bundle.pins_for(here, ROOT / bundle.LOCK)}
+    assert locked.keys() | {"credreport"} == there.keys()
+    assert all(there[name][1] in pin.hashes for name, pin in locked.items())
+
+
+def test_the_list_of_parts_names_each_wheel_with_hash_and_licence(made: Path, first: Path) -> None:
+    text = (made / "sbom.cdx.json").read_text(encoding="utf-8")
+    parts = json.loads(text)
+    listed = [parts["metadata"]["component"], *parts["components"]]
+    assert {canonicalize_name(one["name"]): (one["version"], one["hashes"][0]["content"]) for one in listed} == wheels(
+        made
+    )
+    assert [one["name"] for one in listed if not one.get("licenses")] == []
+    assert parts["bomFormat"] == "CycloneDX"
+    assert not {"serialNumber", "timestamp"} & {*parts, *parts["metadata"]}
+    assert str(first.parent) not in text
+    valid = (
+        "import sys\nfrom cyclonedx.schema import SchemaVersion\n"
+        "from cyclonedx.validation.json import JsonStrictValidator\n"
+        "print(JsonStrictValidator(SchemaVersion.V1_6).validate_str(sys.stdin.read()))"
+    )
+    tools = first / "build/tools/bin/python"
+    done = subprocess.run([tools, "-c", valid], input=text, capture_output=True, text=True, check=True)
+    assert done.stdout == "None\n"
+
+
+def offline(*command: str | Path, cwd: Path, code: int = 0) -> str:
+    """Run a command in a network namespace without interfaces and with an empty home; return what it prints."""
+    names = {"PATH", "LANG", "ARROW_DEFAULT_MEMORY_POOL", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
+    environment = {name: value for name, value in os.environ.items() if name in names}
+    home = cwd / "home"
+    home.mkdir(exist_ok=True)
+    environment |= {"HOME": str(home), "COLUMNS": "110", "NO_COLOR": "1"}
+    isolated = ["unshare", "-rn", *map(str, command)]
+    done = subprocess.run(isolated, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Path:
+    """Return a folder on a machine without a network, with the sample reports in it."""
+    if (
+        not shutil.which("unshare")
+        or subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("this machine does not allow network namespaces")
+    shutil.copytree(ROOT / "sample_reports", tmp_path / "sample_reports")
+    return tmp_path
+
+
+def answer(printed: str) -> str:
+    return "".join(f"{line.rstrip()}\n" for line in printed.splitlines()).rpartition("\n\n")[2]
+
+
+def installed(folder: Path, far: Path, python: str | Path) -> Path:
+    """Install a bundle in an empty venv without a network, and return the program."""
+    shutil.copytree(folder, far / "bundle")
+    offline(python, "-m", "venv", far / "venv", cwd=far)
+    pip = (far / "venv/bin/python", "-m", "pip", "install", "-q", "--no-index", "--find-links", "wheelhouse")
+    offline(*pip, "--require-hashes", "-r", "requirements.txt", cwd=far / "bundle")
+    return far / "venv/bin/credreport"
+
+
+def test_it_installs_and_audits_without_a_network(made: Path, far: Path) -> None:
+    program = installed(made, far, sys.executable)
+    printed = offline(program, "audit", "sample_reports", "--format", "pdf", "--format", "html", cwd=far, code=1)
+    assert "16 of 46 active credentials unused for 45 days or more" in printed
+    assert (far / "credreport-out/summary.pdf").read_bytes().startswith(b"%PDF")
+    shutil.rmtree(far / "credreport-out")
+    assert answer(offline(program, "audit", "sample_reports", cwd=far, code=1)) == BLOCKS[ANSWER_ONLY]
+
+
+def test_a_wheel_that_was_changed_is_not_installed(made: Path, far: Path) -> None:
+    shutil.copytree(made, far / "bundle")
+    with next((far / "bundle/wheelhouse").glob("credreport-*.whl")).open("ab") as wheel:
+        wheel.write(b"\0")
+    offline(sys.executable, "-m", "venv", far / "venv", cwd=far)
+    pip = (far / "venv/bin/python", "-m", "pip", "install", "-q", "--no-index", "--find-links", "wheelhouse")
+    offline(*pip, "--require-hashes", "-r", "requirements.txt", cwd=far / "bundle", code=1)
+    offline("sha256sum", "--quiet", "-c", "SHA256SUMS", cwd=far / "bundle", code=1)
+
+
+def test_the_single_file_audits_without_a_network(made: Path, far: Path) -> None:
+    shutil.copy(made / "credreport.pyz", far)
+    for _ in ("unpacked", "there already"):
+        printed = offline(sys.executable, "credreport.pyz", "audit", "sample_reports", cwd=far, code=1)
+        assert answer(printed) == BLOCKS[ANSWER_ONLY]
+        shutil.rmtree(far / "credreport-out")
+
+
+def test_equal_commits_give_equal_bytes(made: Path, place: Path) -> None:
+    second = bundled(clone(place, "second"), umask=0o077, TZ="Asia/Tokyo", PYTHONPATH=str(ROOT))
+    one, other = listed(made), listed(second)
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_a_bundle_for_another_platform_holds_its_wheels(first: Path) -> None:
+    folder = bundled(first, "--platform", "windows-amd64", "--python", "3.14", "--cluster")
+    tags = {
+        path.name: {str(tag.platform) for tag in parse_wheel_filename(path.name)[3]}
+        for path in (folder / "wheelhouse").iterdir()
+    }
+    assert {name: found for name, found in tags.items() if not found & {"any", "win_amd64"}} == {}
+    assert {"colorama", "tzdata", "distributed"} < wheels(folder).keys()
+    assert "Get-FileHash" in (folder / "INSTALL.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("python", OTHERS)
+def test_other_versions_of_python_that_are_here_run_it(python: str, first: Path, far: Path) -> None:
+    other = shutil.which(f"python{python}")
+    if not other or subprocess.run([other, "-c", ""], capture_output=True, check=False).returncode:
+        pytest.skip(f"no Python {python} here")
+    folder = bundled(first, "--python", python)
+    assert (
+        answer(offline(installed(folder, far, other), "audit", "sample_reports", cwd=far, code=1))
+        == (BLOCKS[ANSWER_ONLY])
+    )
+    shutil.copy(folder / "credreport.pyz", far)
+    shutil.rmtree(far / "credreport-out")
+    printed = offline(other, "credreport.pyz", "audit", "sample_reports", cwd=far, code=1)
+    assert answer(printed) == BLOCKS[ANSWER_ONLY]
+    offline(sys.executable, "credreport.pyz", "--version", cwd=far, code=2)
+
+
+def test_locks_that_are_written_anew_pin_the_same_versions(place: Path) -> None:
+    repository = clone(place, "third")
+    subprocess.run([sys.executable, repository / ".ci/bundle", "--lock"], capture_output=True, check=True)
+    for name in (bundle.LOCK, bundle.CLUSTER_LOCK, bundle.TOOLS_LOCK):
+        anew, committed = (
+            [str(pin.requirement) for pin in bundle.pins(folder / name)] for folder in (repository, ROOT)
+        )
+        assert anew == committed, name
