@@ -52,6 +52,13 @@ def test_a_lock_holds_nothing_that_pyproject_no_longer_asks_for(lock: str) -> No
     assert direct == {canonicalize_name(Requirement(text).name) for text in ASKED[lock]}, ANEW
 
 
+def test_every_tool_has_its_reason() -> None:
+    reasons = (ROOT / "README.md").read_text(encoding="utf-8").partition("### Dependencies")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([a-z, -]+) \| [a-z]", reasons.partition("`build/tools`")[2], re.MULTILINE)
+    named = {name for row in rows for name in row.split(", ")}
+    assert named == {Requirement(text).name for text in ASKED[bundle.TOOLS_LOCK]}
+
+
 @pytest.mark.parametrize("asked", ["pandas>=99", "no-such-package>=1"])
 def test_a_lock_that_does_not_fit_is_noticed(asked: str) -> None:
     assert misfits([*PROGRAM, asked], bundle.pins_for(bundle.Target(*TARGETS[0]), ROOT / bundle.LOCK))
