@@ -44,10 +44,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def clone(place: Path, name: str) -> Path:
+def clone(repository: Path, to: Path) -> Path:
     """Return a clone of what is committed."""
-    subprocess.run(["git", "clone", "-q", ROOT, place / name], check=True)
-    return place / name
+    subprocess.run(["git", "clone", "-q", repository, to], check=True)
+    return to
 
 
 def bundled(repository: Path, *options: str, umask: int = 0o022, **environment: str) -> Path:
@@ -63,7 +63,7 @@ def bundled(repository: Path, *options: str, umask: int = 0o022, **environment: 
 
 @pytest.fixture(scope="module")
 def first(place: Path) -> Path:
-    return clone(place, "first")
+    return clone(ROOT, place / "first")
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +188,8 @@ def test_the_single_file_audits_without_a_network(made: Path, far: Path) -> None
         shutil.rmtree(far / "credreport-out")
 
 
-def test_equal_commits_give_equal_bytes(made: Path, place: Path) -> None:
-    second = bundled(clone(place, "second"), umask=0o077, TZ="Asia/Tokyo", PYTHONPATH=str(ROOT))
+def test_equal_commits_give_equal_bytes(made: Path, first: Path, place: Path) -> None:
+    second = bundled(clone(first, place / "second"), umask=0o077, TZ="Asia/Tokyo", PYTHONPATH=str(ROOT))
     one, other = listed(made), listed(second)
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] == []
@@ -223,8 +223,8 @@ def test_other_versions_of_python_that_are_here_run_it(python: str, first: Path,
     offline(sys.executable, "credreport.pyz", "--version", cwd=far, code=2)
 
 
-def test_locks_that_are_written_anew_pin_the_same_versions(place: Path) -> None:
-    repository = clone(place, "third")
+def test_locks_that_are_written_anew_pin_the_same_versions(first: Path, place: Path) -> None:
+    repository = clone(first, place / "third")
     subprocess.run([sys.executable, repository / ".ci/bundle", "--lock"], capture_output=True, check=True)
     for name in (bundle.LOCK, bundle.CLUSTER_LOCK, bundle.TOOLS_LOCK):
         anew, committed = (
