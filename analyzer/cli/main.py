@@ -99,7 +99,7 @@ def run(arguments: Sequence[str]) -> int:
     except TyperException as error:
         _explain_usage(error)
     except (signals.Interrupted, typer.Abort):
-        complain("interrupted", "nothing was written; an earlier run's output stands as it was")
+        complain("interrupted", "no output is half written: it is what stood there before, or all of the new one")
     except BrokenPipeError:
         # Help or a version, and its reader has gone, as `head` does.
         streams.silence()

@@ -208,8 +208,13 @@ def staged(target: Path) -> Iterator[Path]:
             staging = _staging_of(target)  # another run took it for a leftover before it was locked
         yield staging
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        _unlock(lock)
+        try:
+            shutil.rmtree(staging, ignore_errors=True)
+        except BaseException:  # the run was told to stop at this moment
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        finally:
+            _unlock(lock)
 
 
 def put_in_place(staging: Path, target: Path, owner: Owner) -> None:

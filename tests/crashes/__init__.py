@@ -1,0 +1,1 @@
+"""Runs that are stopped at every step, that find no room, or that meet others."""

@@ -1,0 +1,152 @@
+"""Runs a command in children that are stopped at given steps: run as a program, it prints what came of them.
+
+    python -m tests.crashes.stopping FOLDER POINTS COMMAND...
+
+COMMAND writes `out` in FOLDER; `{inputs}` in it stands for `3` and `9` in turn, which are folders of FOLDER, so that
+each run would leave something else than the one before. A step is something that Python itself does with files of
+FOLDER; as many as POINTS of them are chosen, and each of the signals in turn.
+
+After each stop `out` must be what it was before or what the run would have left, whole. What was told to stop takes
+away what it made; what was killed leaves that to the next run, which must be as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+# Children begin with what takes long to load.
+import pyarrow.parquet  # noqa: F401
+import xlsxwriter  # noqa: F401
+
+import analyzer.pipeline.audits
+import analyzer.pipeline.sets
+import analyzer.pipeline.snapshots  # noqa: F401
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+INPUTS: Final = ("3", "9")
+SIGNALS: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+STEPS: Final = frozenset(
+    {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.chmod", "ctypes.dlsym", "fcntl.flock"}
+)
+"""What counts as a step wherever it is; opening a file is one within the folder."""
+
+
+def state_of(folder: Path) -> Mapping[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class Stopping:
+    """Children that run a command in a folder."""
+
+    def __init__(self, folder: Path, command: Sequence[str]) -> None:
+        self.folder, self.command, self.out = folder, command, folder / "out"
+
+    def run(self, which: str, at: int = 0, stop: int = signal.SIGKILL) -> tuple[int, int]:
+        """Run the command on the inputs `which`, stopped at a step (0: never); return its exit code and its steps."""
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            self._child([word.replace("{inputs}", which) for word in self.command], at, stop, writing)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            said = pipe.read()
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return code, int(said or b"0")
+
+    def _child(self, command: Sequence[str], at: int, stop: int, writing: int) -> None:
+        steps = 0
+
+        def step(event: str, arguments: tuple[Any, ...]) -> None:
+            nonlocal steps
+            if event in STEPS or (event == "open" and str(self.folder) in os.path.abspath(str(arguments[0]))):  # noqa: PTH100
+                steps += 1
+                if steps == at:
+                    os.kill(os.getpid(), stop)
+
+        code = 70
+        try:
+            os.chdir(self.folder)
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            errors = os.open(self.folder / "errors", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            for number, file in enumerate((nowhere, nowhere, errors)):
+                os.dup2(file, number)
+            sys.argv = ["credreport", *command]
+            sys.addaudithook(step)
+            runpy.run_module("analyzer", run_name="__main__")
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else 71
+        finally:
+            os.write(writing, str(steps).encode())
+            os._exit(code)
+
+    def beside(self) -> list[str]:
+        """Return what stands in the folder beside what belongs there."""
+        own = {*INPUTS, "out", "errors", "set", ".out.lock"}
+        return sorted(path.name for path in self.folder.iterdir() if path.name not in own)
+
+
+def _restored(out: Path, state: Mapping[str, bytes]) -> None:
+    """Have a folder hold these files and nothing else."""
+    shutil.rmtree(out)
+    for name, data in state.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_bytes(data)
+
+
+def _other(which: str) -> str:
+    return INPUTS[1 - INPUTS.index(which)]
+
+
+def campaign(folder: Path, points: int, command: Sequence[str]) -> dict[str, Any]:
+    """Stop a command at so many points; return how often each signal came, and what stood there afterwards."""
+    work = Stopping(folder, command)
+    wanted, steps = {}, 0
+    for which in INPUTS:
+        code, steps = work.run(which)
+        assert code in (0, 1), (code, (folder / "errors").read_text())
+        wanted[which] = state_of(work.out)
+    first, now = INPUTS
+    assert wanted[first] != wanted[now], "the inputs make no difference"
+    counts, found = dict.fromkeys((one.name for one in SIGNALS), 0), {"old": 0, "new": 0}
+    for point in range(points):
+        if command[0] == "ingest":  # which adds to what is there
+            _restored(work.out, wanted[first])
+            now = first
+        other, stop = _other(now), SIGNALS[point % len(SIGNALS)]
+        at, before = 1 + (point * steps) // points, set(work.beside())
+        code, _ = work.run(other, at, stop)
+        left = state_of(work.out)
+        said = (folder / "errors").read_text()
+        assert left in (wanted[now], wanted[other]), ("neither the old set nor the new", at, stop, sorted(left), said)
+        assert "Traceback" not in said, said
+        found["new" if left == wanted[other] else "old"] += 1
+        now = other if left == wanted[other] else now
+        # A run that had less to do than the others may end before that step.
+        assert code in ((-stop, 0, 1) if stop == signal.SIGKILL else (2, 0, 1)), (code, at, said)
+        if stop != signal.SIGKILL:
+            assert before.issuperset(work.beside()), ("left behind", at, stop, work.beside())
+        counts[stop.name] += 1
+    if command[0] == "ingest":
+        _restored(work.out, wanted[first])
+        now = first
+    other = _other(now)
+    code, _ = work.run(other)
+    assert code in (0, 1), (code, (folder / "errors").read_text())
+    assert state_of(work.out) == wanted[other]
+    assert not work.beside(), work.beside()
+    return {"steps": steps, "stopped": counts, "found": found}
+
+
+if __name__ == "__main__":
+    _, place, number, *words = sys.argv
+    print(json.dumps(campaign(Path(place), int(number), words)))  # noqa: T201 - what the test reads
