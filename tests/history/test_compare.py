@@ -155,7 +155,7 @@ def test_an_error_says_why_nothing_is_compared_of_many(tmp_path: Path) -> None:
         f"{names} and 2 more is the same on both sides; the newest snapshot of account {B} is earlier on the newer side"
     )
     assert "undated.csv: not known when it was captured" in rest[0]
-    with pytest.raises(InputError, match=r"no account has a snapshot on both sides$"):
+    with pytest.raises(InputError, match=r"(?m)no account has a snapshot on both sides$"):
         compare([str(tmp_path / "day/2026-11-30")], [str(tmp_path / "day/2026-10-31")], SETTINGS)
 
 
