@@ -68,7 +68,10 @@ def shown_width(texts: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(texts.type):
         return shown_width(texts.dictionary).take(texts.indices)
     texts = texts.cast(pa.string())
-    return pc.add(pc.utf8_length(texts), pc.count_substring_regex(texts, _TWO_WIDE))
+    length = pc.utf8_length(texts)
+    if pc.all(pc.string_is_ascii(texts)).as_py() in {True, None}:  # which a look at the bytes shows
+        return length
+    return pc.add(length, pc.count_substring_regex(texts, _TWO_WIDE))
 
 
 def lines(texts: pa.Array, width: int) -> npt.NDArray[np.int64]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _CONTROL: Final = r"[\x00-\x08\x0b-\x1f]|_x[0-9a-fA-F]{4}_|[\x{FFFE}\x{FFFF}]"
 """What a cell can only hold written out (ECMA-376, ST_Xstring), and what would be taken for that."""
+_SPECIAL: Final = rf"[&<>]|^\s|\s$|\n|{_CONTROL}"
+"""What does not stand in XML as it is: most columns have none of it."""
 _WRITTEN_OUT: Final = re.compile(r"(_x[0-9a-fA-F]{4}_)|([\x00-\x08\x0b-\x1f\ufffe\uffff])")
 
 
@@ -104,6 +106,8 @@ def _escaped(texts: pa.Array) -> pa.Array:
     """Return what stands in the element of each text, behind its name."""
     if pa.types.is_dictionary(texts.type):
         return _escaped(texts.dictionary).take(texts.indices)
+    if not _has(texts, _SPECIAL):
+        return pc.binary_join_element_wise(">", texts, "")
     odd = np.flatnonzero(np.asarray(pc.fill_null(pc.match_substring_regex(texts, _CONTROL), fill_value=False)))
     if len(odd):
         mask = np.zeros(len(texts), bool)
@@ -114,6 +118,11 @@ def _escaped(texts: pa.Array) -> pa.Array:
     # Blanks at the ends of a text, and line breaks, are kept only where the element says so.
     blank = pc.match_substring_regex(texts, r"^\s|\s$|\n")
     return pc.binary_join_element_wise(pc.if_else(blank, ' xml:space="preserve">', ">"), texts, "")
+
+
+def _has(texts: pa.Array, pattern: str) -> bool:
+    """Whether one of the texts holds what a regular expression finds."""
+    return bool(pc.any(pc.match_substring_regex(texts, pattern)).as_py())
 
 
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, MET_IN_WORDS, Met, Outcome, Status
 from analyzer.evidence.answer import to_do_first
+from analyzer.evidence.schema import plain
 from analyzer.evidence.tally import Tally, counts_of
 from analyzer.reading.layout import Kind
 from analyzer.rendering.marks import SHEET as EXCEPTIONS
@@ -80,8 +81,9 @@ class Shown:
     @cached_property
     def _kept(self) -> Counter[tuple[str, str | None]]:
         rows = next(self.sheets["Findings"].rows.read())
-        rows = rows.filter(pc.equal(rows[live.LIVE], live.NO))
-        return Counter(zip(rows["control"].to_pylist(), rows["requirement"].to_pylist(), strict=True))
+        names = rows.filter(pc.equal(rows[live.LIVE], live.NO)).select(["control", "requirement"])
+        counts = names.cast(plain(names.schema)).group_by(names.column_names).aggregate([([], "count_all")])
+        return Counter({(row["control"], row["requirement"]): row["count_all"] for row in counts.to_pylist()})
 
     @cached_property
     def _first_rows(self) -> dict[int, int]:
