@@ -243,6 +243,15 @@
     return [pairs([["report", `${value("source")}:${table.byName.line.raw(row)}`], ["ARN", value("arn")]]), make("h4", "The row of the report"), cells(table, row)];
   }
 
+  // A spreadsheet takes what is pasted for a formula where a cell begins so; an apostrophe marks it as text.
+  document.addEventListener("copy", (event) => {
+    const text = String(getSelection());
+    const marked = text.replace(/(^|[\n\t])(?=\s*[=+\-@])/g, "$1'");
+    if (marked === text) return;
+    event.clipboardData.setData("text/plain", marked);
+    event.preventDefault();
+  });
+
   const tables = {};
   for (const section of document.querySelectorAll("[data-table]")) tables[section.dataset.table] = new Table(section);
 
