@@ -6,10 +6,13 @@ import os
 import pty
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from tests.cli.running import SCRIPT
 
@@ -20,6 +23,8 @@ class Terminal:
     """`end` is the file descriptor that a program writes to."""
 
     def __init__(self) -> None:
+        if sys.platform == "win32":
+            pytest.skip("it has no such terminals")
         self._own, self.end = pty.openpty()
         self._written = b""
         self._reader = threading.Thread(target=self._read)
