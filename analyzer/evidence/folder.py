@@ -188,8 +188,9 @@ def replaced(folder: Path, owner: Owner = EVIDENCE) -> Iterator[Path]:
     Raises OutputError as `check` does, before and after, and where the system refuses.
     """
     try:
-        check(folder, owner)
         target = folder.resolve()
+        tidy(target)
+        check(folder, owner)
         target.parent.mkdir(parents=True, exist_ok=True)
         with staged(target) as staging:
             yield staging

@@ -22,6 +22,11 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class Terminal:
     """`end` is the file descriptor that a program writes to."""
 
+    end: int
+    _own: int
+    _written: bytes
+    _reader: threading.Thread
+
     def __init__(self) -> None:
         if sys.platform == "win32":
             pytest.skip("it has no such terminals")
