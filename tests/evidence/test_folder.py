@@ -122,7 +122,7 @@ def test_folders_and_links_of_others_are_refused(report: str, tmp_path: Path, mo
         make(report, out)
     (out / "link").unlink()
     write(out / "findings.parquet", "mine now")
-    with pytest.raises(OutputError, match=r"^findings\.parquet in .*/out was changed since credreport wrote it$"):
+    with pytest.raises(OutputError, match=r"(?m)^findings\.parquet in .*/out was changed since credreport wrote it$"):
         make(report, out)
     assert (out / "findings.parquet").read_text(encoding="utf-8") == "mine now"
     (out / "findings.parquet").unlink()

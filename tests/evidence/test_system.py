@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 
 from analyzer.errors import OutputError
-from analyzer.evidence import owner, system
+from analyzer.evidence import owner, seal, system
 from analyzer.evidence.folder import check, locked, replaced, staged, tidy
 from tests.cli.running import run
 from tests.evidence.test_folder import age, beside, contents, fill, leftover, put
@@ -125,7 +126,7 @@ def test_on_windows_the_lock_of_a_store_is_waited_for(tmp_path: Path, monkeypatc
         if len(tried) == 3:
             raise TimeoutError
 
-    monkeypatch.setattr(system.time, "sleep", give_up)
+    monkeypatch.setattr(time, "sleep", give_up)
     with locked(tmp_path / "store"), pytest.raises(TimeoutError), locked(tmp_path / "store"):
         pass
     assert len(tried) == 3
@@ -141,7 +142,12 @@ def test_on_windows_files_are_flushed_through_handles_that_may_write(
     path = Path(write(tmp_path / "a", "a"))
     flags: list[int] = []
     opened = os.open
-    monkeypatch.setattr(os, "open", lambda name, how, *more: flags.append(how) or opened(name, how, *more))
+
+    def noting(path: Path, how: int) -> int:
+        flags.append(how)
+        return opened(path, how)
+
+    monkeypatch.setattr(os, "open", noting)
     system.flush(path)
     assert flags == [os.O_RDWR]
 
@@ -159,8 +165,12 @@ def test_on_windows_a_file_is_hashed_again_since_its_times_may_hide_a_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[Path] = []
-    digest_of = owner.digest_of
-    monkeypatch.setattr(owner, "digest_of", lambda path: hashed.append(path) or digest_of(path))
+
+    def noting(path: Path) -> str:
+        hashed.append(path)
+        return seal.digest_of(path)
+
+    monkeypatch.setattr(owner, "digest_of", noting)
     for is_windows, times in ((False, 1), (True, 2)):
         out = tmp_path / str(is_windows)
         put(out)

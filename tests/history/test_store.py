@@ -395,7 +395,7 @@ def test_a_store_with_other_files_and_a_folder_that_is_no_store_are_told_apart(t
     for number in range(5):
         write(store / f"note{number}", "")
     with pytest.raises(
-        OutputError, match=r"something was added to the store .*: note0, note1, note2 and 2 more$"
+        OutputError, match=r"(?m)something was added to the store .*: note0, note1, note2 and 2 more$"
     ) as found:
         ingest(store, *names)
     assert "to keep what was added" in found.value.hint
