@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import signal
 import subprocess
 import sys
 import time
@@ -182,13 +180,13 @@ def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
             def advance(self, count: int = 1) -> None:
                 if stages[-1][0] == "judging":
                     if not seen:
-                        os.kill(workers[0].pid, signal.SIGKILL)
+                        workers[0].kill()
                         workers[0].wait()
                     seen.append(count)
 
         stages: list[tuple[str, int | None]] = []
         audit_on_engine(paths, settings, tmp_path / "out", run, batch=1, progress=Killing())
-        assert workers[0].poll() == -signal.SIGKILL
+        assert workers[0].poll() not in (None, 0)
         assert workers[1].poll() is None
         # Data at fault is said as it is on one machine.
         write(tmp_path / "undated/a.csv", csv_of(user("auditor")))

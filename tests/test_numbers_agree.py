@@ -96,7 +96,7 @@ class Page:
     """`report.html`: its texts, the numbers at its top, its grid of controls, and the data of its tables."""
 
     def __init__(self, path: Path) -> None:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         self.text = html.unescape(re.sub(r"<[^>]+>", "", text.partition("<body>")[2].partition("<script")[0]))
         top = re.findall(r"<li[^>]*><a[^>]*><strong>([^<]+)</strong> ([^<]+)</a>", text)
         self.figures = {html.unescape(label): number(value) for value, label in top}

@@ -298,7 +298,7 @@ def test_a_workbook_that_a_person_changed_is_not_replaced(fleet: list[str], tmp_
     write(out / "workbook.xlsx", "mine")
     with pytest.raises(OutputError, match=r"workbook\.xlsx in .* was changed"):
         pipeline.render(out, ["charts"])
-    assert (out / "workbook.xlsx").read_text() == "mine"
+    assert (out / "workbook.xlsx").read_text(encoding="utf-8") == "mine"
     pipeline.render(out, ["excel"], tmp_path / "other")
     assert pipeline.verify(tmp_path / "other").holds
 
@@ -334,7 +334,7 @@ def test_rows_in_are_rows_out_and_rejected_and_not_judged(fleet: list[str], tmp_
         roles |= {part["role"] for part in parts}
         assert one["rows"] == sum(part["rows"] for part in parts) + one["rejected"], one["name"]
         # In the file a line each, below the header.
-        assert one["rows"] == len(Path(one["name"]).read_text().strip().splitlines()) - 1
+        assert one["rows"] == len(Path(one["name"]).read_text(encoding="utf-8").strip().splitlines()) - 1
         left = [row for row in users if row["source"] == one["name"]]
         of_account = {part["account_id"]: part["rows"] for part in parts if part["role"] == "judged"}
         assert one["judged"] == bool(of_account)

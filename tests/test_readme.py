@@ -83,6 +83,19 @@ def printed(command: str) -> str:
     return text.rpartition("\n\n")[2] if command == ANSWER_ONLY else text
 
 
+def test_the_commands_of_powershell_are_those_of_the_shell() -> None:
+    """What is run on Linux (the gate runs the README's own command) is what the README has Windows run."""
+    text = README.read_text(encoding="utf-8")
+    posix = [block.split(" && ") for block in re.findall(r"```sh\n(python3 -m venv .*)\n```", text)]
+    windows = [block.splitlines() for block in re.findall(r"```powershell\n(.*?)```", text, re.DOTALL)]
+    (least,) = re.findall(r'requires-python = ">=(.*)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert len(posix) == 2
+    assert windows == [
+        [re.sub(r"^python3 ", f"py -{least} ", one).replace(".venv/bin/", ".venv\\Scripts\\") for one in commands]
+        for commands in posix
+    ]
+
+
 @pytest.mark.parametrize("command", BLOCKS)
 def test_the_readme_shows_what_the_program_prints(command: str) -> None:
     assert printed(command) == BLOCKS[command]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Final, NoReturn
 
-_STOPPING: Final = ("SIGINT", "SIGTERM", "SIGHUP")
+_STOPPING: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""The signals to stop, as far as a system has them; SIGBREAK is that of Windows."""
 
 
 class Interrupted(BaseException):

@@ -1,22 +1,24 @@
 """A folder that is made beside its place and then takes it in one step: a reader, or a crash, sees the old or the new.
 
-    .NAME.HEX16       a staging folder: locked while its run lives, so one whose lock is free is left over
+    .NAME.HEX16       a staging folder
+    .NAME.HEX16.lock  its lock, which is held while its run lives: where it is free, the folder is left over
     .NAME.HEX16.old   what stood at NAME, for the moment between two renames, where folders cannot be exchanged
     .NAME.lock        the lock of a store, which stays
+
+A run that was killed between the two renames has left no NAME: the next run, which begins with `tidy`, puts the old one
+back. A run that was killed after both has left the new one, and the next run removes the old.
 
 What stands at NAME is replaced as a whole. So it must be `Owner`'s: all of it as the owner wrote it, and nothing else.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import re
 import secrets
 import shutil
 import stat
-import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -24,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from analyzer.errors import InputError, OutputError, first_few
+from analyzer.evidence import system
 from analyzer.evidence.owner import EVIDENCE, Claims, Owner, Standing
 
 if TYPE_CHECKING:
@@ -33,8 +36,9 @@ Looked = TypeVar("Looked")
 
 _NAMED: Final = 3
 """Files that an error names."""
-_TRIES: Final = 5
-"""How often a swap is tried while other runs put their own sets into the same place."""
+_PAUSES: Final = (0.0, 0.0, 0.1, 0.5)
+"""Seconds before each further try of a swap: other runs put their own sets into the same place, and on Windows a
+program that looks at new files, such as a virus scanner, keeps a folder from being renamed for a moment."""
 _LOOKS: Final = 50
 """How often a folder is looked at that other runs replace meanwhile."""
 _BETWEEN_RENAMES: Final = 0.001
@@ -148,7 +152,7 @@ def _require_elsewhere(folder: Path, owner: Owner) -> None:
         here = Path.cwd()
     except OSError:  # the current folder was removed
         return
-    if here.is_relative_to(folder.resolve()):
+    if any(_is_still(place, folder.stat()) for place in (here, *here.parents)):  # by whatever name
         raise OutputError(
             f"the {owner.what} would be the current one, or one around it: the current folder cannot be replaced as a "
             "whole",
@@ -167,9 +171,10 @@ def _require_writable(folder: Path) -> None:
 
 def cannot_write(folder: Path | str, error: OSError, owner: Owner = EVIDENCE) -> OutputError:
     """Return the error of a folder that the system does not let us write."""
+    closing = "close the programs that have files of it open, " if system.may_be_open_elsewhere(error) else ""
     return OutputError(
         f"cannot write {folder}: {error.strerror or error}",
-        f"check permissions and free space, or {owner.elsewhere}",
+        f"{closing}check permissions and free space, or {owner.elsewhere}",
     )
 
 
@@ -183,8 +188,9 @@ def replaced(folder: Path, owner: Owner = EVIDENCE) -> Iterator[Path]:
     Raises OutputError as `check` does, before and after, and where the system refuses.
     """
     try:
-        check(folder, owner)
         target = folder.resolve()
+        tidy(target)
+        check(folder, owner)
         target.parent.mkdir(parents=True, exist_ok=True)
         with staged(target) as staging:
             yield staging
@@ -198,23 +204,24 @@ def staged(target: Path) -> Iterator[Path]:
     """Yield a fresh folder beside `target` and keep it locked; what is in it at the end goes. Tidies up first."""
     tidy(target)
     # Named before it is made: a run that is told to stop at any moment from then on finds it and takes it away.
-    staging, lock = _staging_of(target), None
+    staging, held = _staging_of(target), None
     try:
-        while True:
-            staging.mkdir(mode=0o700)
-            lock = _lock(staging)
-            if lock is not None:
-                break
-            staging = _staging_of(target)  # another run took it for a leftover before it was locked
+        while (held := system.lock(_lock_of(staging))) is None:
+            staging = _staging_of(target)  # another run took its lock for a leftover before it was locked
+        staging.mkdir(mode=0o700)
         yield staging
     finally:
         try:
             shutil.rmtree(staging, ignore_errors=True)
+            if held is not None:
+                system.release(held)
+            else:
+                _lock_of(staging).unlink(missing_ok=True)
         except BaseException:  # the run was told to stop at this moment
             shutil.rmtree(staging, ignore_errors=True)
+            with suppress(OSError):
+                _lock_of(staging).unlink()
             raise
-        finally:
-            _unlock(lock)
 
 
 def put_in_place(staging: Path, target: Path, owner: Owner) -> None:
@@ -225,21 +232,38 @@ def put_in_place(staging: Path, target: Path, owner: Owner) -> None:
 
 
 def tidy(target: Path) -> None:
-    """Clear away what runs that were killed left beside `target`; what they had set aside is put back."""
-    left = re.compile(rf"(?P<staging>\.{re.escape(target.name)}\.[0-9a-f]{{16}})(?P<aside>\.old)?")
+    """Clear away what runs that were killed left beside `target`; what they had set aside is put back.
+
+    Where the system cannot lock files (some network drives), staging folders stay: they may be those of runs that live.
+    """
+    # Where the file system sees no difference between small and capital letters, NAME may have been given in others.
+    left = re.compile(rf"\.{re.escape(target.name)}\.(?P<digits>[0-9a-f]{{16}})(?:\.old|\.lock)?", re.IGNORECASE)
     try:
-        beside = sorted(entry.name for entry in os.scandir(target.parent))
+        beside = [entry.name for entry in os.scandir(target.parent)]
     except OSError:  # no such folder yet, or one that may be written to and not listed
         return
-    for match in filter(None, map(left.fullmatch, beside)):
-        staging, path = target.with_name(match["staging"]), target.with_name(match[0])
-        if match["aside"] and not (staging.exists() and _is_locked(staging)):
-            _put_back(path, target)
-        elif not match["aside"]:
-            lock = _lock(path)
-            if lock is not None and lock != _NO_LOCKS:
-                shutil.rmtree(path, ignore_errors=True)
-            _unlock(lock)
+    for digits in sorted({match["digits"] for match in map(left.fullmatch, beside) if match}):
+        _tidy_after(target.with_name(f".{target.name}.{digits}"), target)
+
+
+def _tidy_after(staging: Path, target: Path) -> None:
+    """Clear away what the run of `staging` left, unless it lives."""
+    aside = _aside_of(staging)
+    if not any(os.path.lexists(path) for path in (staging, aside, _lock_of(staging))):  # of a folder of another case
+        return
+    try:
+        held = system.lock(_lock_of(staging))
+    except OSError:  # nothing may be written here
+        return
+    if held is None:
+        return
+    try:
+        if held.is_held:
+            shutil.rmtree(staging, ignore_errors=True)
+        if os.path.lexists(aside):
+            _put_back(aside, target)
+    finally:
+        system.release(held)
 
 
 def _put_back(aside: Path, target: Path) -> None:
@@ -251,57 +275,22 @@ def _put_back(aside: Path, target: Path) -> None:
             shutil.rmtree(target)
             aside.rename(target)
         elif target.is_dir():
-            shutil.rmtree(aside)
+            # By another name first: half of a set must never be put back.
+            needless = aside.rename(_staging_of(target))
+            shutil.rmtree(needless, ignore_errors=True)
 
 
 def _staging_of(target: Path) -> Path:
+    """Return a new name for a staging folder beside `target`."""
     return target.with_name(f".{target.name}.{secrets.token_hex(8)}")
 
 
-# --- locks ------------------------------------------------------------------------------------------------------------
-
-_NO_LOCKS: Final = -1
-
-
-def _lock(folder: Path) -> int | None:
-    """Lock a staging folder itself, and return what `_unlock` needs; None where another holds it, or took it away.
-
-    The lock goes with the process, however it ends. `_NO_LOCKS` where the system cannot lock folders (Windows, some
-    network drives): there, leftovers stay, since nobody can tell them from the folder of a run that lives.
-    """
-    try:
-        import fcntl  # noqa: PLC0415 - not on Windows
-    except ImportError:
-        return _NO_LOCKS
-    try:
-        held = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    except OSError:
-        return _NO_LOCKS
-    lock: int | None = held
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not folder.exists():  # whoever removed it held the lock until it was gone; no name is used twice
-            lock = None
-    except BlockingIOError:
-        lock = None
-    except OSError:
-        lock = _NO_LOCKS
-    if lock != held:
-        os.close(held)
-    return lock
+def _lock_of(staging: Path) -> Path:
+    return staging.with_name(f"{staging.name}.lock")
 
 
-def _is_locked(folder: Path) -> bool:
-    lock = _lock(folder)
-    _unlock(lock)
-    return lock is None
-
-
-def _unlock(lock: int | None) -> None:
-    if lock is not None and lock != _NO_LOCKS:
-        os.close(lock)
+def _aside_of(staging: Path) -> Path:
+    return staging.with_name(f"{staging.name}.old")
 
 
 @contextmanager
@@ -309,53 +298,30 @@ def locked(target: Path) -> Iterator[None]:
     """Hold the lock of `target`, a file beside it that stays; wait for it while another run holds it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.with_name(f".{target.name}.lock").open("ab") as file:
-        _wait_for(file.fileno())
+        system.wait_for_lock(file.fileno())
         yield
-
-
-def _wait_for(file: int) -> None:
-    """Lock an open file until it is closed."""
-    if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415 - only on Windows
-
-        while True:
-            try:
-                msvcrt.locking(file, msvcrt.LK_LOCK, 1)
-            except OSError as error:
-                if error.errno != errno.EDEADLK:  # what it says after ten seconds of waiting
-                    raise
-            else:
-                return
-    else:
-        import fcntl  # noqa: PLC0415 - not on Windows
-
-        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 # --- the swap ---------------------------------------------------------------------------------------------------------
 
 
 def flush(folder: Path) -> None:
-    """Have the files on the disk before the folder takes its place."""
-    # Windows flushes only what is open for writing; elsewhere that would fail on files that are read-only.
-    how = os.O_RDWR if os.name == "nt" else os.O_RDONLY
+    """Have the files on the disk, for whoever runs this alone, before the folder takes its place."""
     for path in folder.rglob("*"):
+        system.make_private(path)
         if path.is_file():
-            file = os.open(path, how)
-            try:
-                os.fsync(file)
-            finally:
-                os.close(file)
+            system.flush(path)
 
 
 def swap(staging: Path, target: Path) -> None:
     """Put `staging` in the place of `target`; what stood there is in `staging` afterwards, if anything did."""
-    for left in reversed(range(_TRIES)):
+    for pause in (*_PAUSES, None):
         try:
             _swap_once(staging, target)
         except OSError:  # another run may have put its own there, or taken one away, since we looked
-            if not left or not staging.exists():
+            if pause is None or not staging.exists():
                 raise
+            time.sleep(pause)
         else:
             return
 
@@ -363,9 +329,9 @@ def swap(staging: Path, target: Path) -> None:
 def _swap_once(staging: Path, target: Path) -> None:
     if not target.exists():
         staging.rename(target)
-    elif not _exchange(staging, target):
+    elif not system.exchange(staging, target):
         # Without an atomic exchange there is a moment between two renames; the old set waits beside it.
-        old = staging.with_name(f"{staging.name}.old")
+        old = _aside_of(staging)
         target.rename(old)
         try:
             staging.rename(target)
@@ -374,16 +340,3 @@ def _swap_once(staging: Path, target: Path) -> None:
             raise
         with suppress(OSError):  # another run saw it lie there and took it away
             old.rename(staging)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step where the system can (renameat2 on Linux, renamex_np on macOS)."""
-    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE; RENAME_SWAP on macOS is 2 as well
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        names = os.fsencode(one), os.fsencode(other)
-        if sys.platform == "darwin":
-            return bool(libc.renamex_np(*names, exchange) == 0)
-        return bool(libc.renameat2(here, names[0], here, names[1], exchange) == 0)
-    except (AttributeError, OSError, TypeError):
-        return False

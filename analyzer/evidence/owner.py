@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from analyzer.evidence import system
 from analyzer.evidence.seal import BESIDE, MANIFEST, RENDERED, DamagedSealError, digest_of, find_document, names_of
 
 if TYPE_CHECKING:
@@ -116,7 +117,9 @@ def _remembered_digest(path: Path) -> str:
         return _digests[key]
     started = time.time_ns()
     digest = digest_of(path)
-    if started - state.st_mtime_ns > _SETTLED:  # else it may change again and its time stay the same
+    if (
+        system.shows_each_change() and started - state.st_mtime_ns > _SETTLED
+    ):  # else it may change again and its time stay the same
         _digests[key] = digest
     return digest
 

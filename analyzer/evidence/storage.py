@@ -28,7 +28,7 @@ def put(place: str, name: str, data: bytes) -> None:
         place = root
     path = Path(place) / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    staged = path.with_name(f".{secrets.token_hex(8)}")  # hardly longer than the name: paths on Windows are limited
     staged.write_bytes(data)
     staged.replace(path)
 

@@ -75,6 +75,7 @@ def render(  # noqa: PLR0913 - what is rendered, how, and where
     marks of reviewers, which may hold some, where the set has pseudonyms.
     """
     proof.require_possible(str(output or folder))
+    folders.tidy(folder.resolve())  # a run that was killed may have left the set beside its place
     evidence = EvidenceSet.of(str(folder), read_manifest(folder))
     if evidence.pseudonyms:
         require_no_names(formats, carries_over=options.marks is not None)

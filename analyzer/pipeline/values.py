@@ -76,8 +76,13 @@ def marks(workbooks: Sequence[Path], formats: Iterable[str]) -> Marks | None:
         return None
     if "excel" not in formats:
         raise UsageError("--carry-over without the format excel", "name excel in --format as well")
+    from analyzer.evidence.folder import tidy  # noqa: PLC0415
     from analyzer.rendering.marks import read_marks  # noqa: PLC0415
 
+    for workbook in workbooks:
+        if not workbook.exists():  # a run that was killed may have left its evidence set beside its place
+            for folder in list(workbook.resolve().parents)[:2]:
+                tidy(folder)
     return read_marks(workbooks)
 
 

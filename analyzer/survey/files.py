@@ -200,8 +200,8 @@ def _is_own(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_staging(entry: os.DirEntry[str], output: Path) -> bool:
-    """Whether an entry is the folder in which a run, this one or one that was killed, makes its `output`."""
-    name = re.fullmatch(r"\.(.+)\.[0-9a-f]{16}", entry.name)
+    """Whether an entry is what a run, this one or one that was killed, makes its `output` in, or the lock of that."""
+    name = re.fullmatch(r"\.(.+)\.[0-9a-f]{16}(?:\.lock)?", entry.name)
     return name is not None and name[1] == output.name and Path(entry.path).resolve().parent == output.parent
 
 

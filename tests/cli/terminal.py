@@ -6,10 +6,13 @@ import os
 import pty
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from tests.cli.running import SCRIPT
 
@@ -19,7 +22,14 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class Terminal:
     """`end` is the file descriptor that a program writes to."""
 
+    end: int
+    _own: int
+    _written: bytes
+    _reader: threading.Thread
+
     def __init__(self) -> None:
+        if sys.platform == "win32":
+            pytest.skip("it has no such terminals")
         self._own, self.end = pty.openpty()
         self._written = b""
         self._reader = threading.Thread(target=self._read)

@@ -16,8 +16,7 @@ import pytest
 
 from analyzer import pipeline
 from analyzer.errors import OutputError
-from analyzer.evidence import folder as swapping
-from analyzer.evidence import owner
+from analyzer.evidence import owner, system
 from analyzer.evidence import schema as tables
 from analyzer.evidence import seal as sealing
 from analyzer.evidence.folder import check, locked, replaced, staged, swap, tidy
@@ -63,7 +62,7 @@ def test_a_set_is_replaced_as_a_whole(
     report: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, exchange: bool
 ) -> None:
     if not exchange:
-        monkeypatch.setattr(swapping, "_exchange", lambda *_: False)
+        monkeypatch.setattr(system, "exchange", lambda *_: False)
     out = tmp_path / "deep/er/out"
     written = make(report, out, ("parquet", "charts"))
     assert written.files == [
@@ -456,20 +455,21 @@ def test_a_run_that_lives_keeps_its_staging_folder(tmp_path: Path) -> None:
     assert beside(out) == ["out"]
 
 
-def test_a_run_whose_folder_is_taken_before_it_was_locked_makes_another(
+def test_a_run_whose_lock_is_taken_for_a_leftover_before_it_is_locked_makes_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = swapping._lock  # noqa: SLF001 - what comes between two of its steps
-    taken: list[Path] = []
+    try_to_lock = system._try_to_lock  # noqa: SLF001 - what comes between two of its steps
+    came: list[int] = []
 
-    def late(folder: Path) -> int | None:
-        if not taken:
-            taken.append(folder)
+    def late(file: int) -> bool:
+        came.append(file)
+        if len(came) == 1:
             tidy(tmp_path / "out")
-            assert not folder.exists()
-        return lock(folder)
+            assert len(came) == 2
+            assert beside(tmp_path / "out") == []
+        return try_to_lock(file)
 
-    monkeypatch.setattr(swapping, "_lock", late)
+    monkeypatch.setattr(system, "_try_to_lock", late)
     put(tmp_path / "out")
     assert beside(tmp_path / "out") == ["out"]
 
@@ -494,7 +494,7 @@ def test_a_swap_holds_where_another_run_comes_between(
     rename = Path.rename
     if not exchange:
         put(out)
-        monkeypatch.setattr(swapping, "_exchange", lambda *_: False)
+        monkeypatch.setattr(system, "exchange", lambda *_: False)
     came: list[Path] = []
 
     def late(self: Path, target: Path) -> Path:
@@ -517,7 +517,7 @@ def test_a_swap_that_cannot_be_is_an_error(tmp_path: Path, monkeypatch: pytest.M
     def fail(*_: object) -> Path:
         raise PermissionError(13, "not allowed")
 
-    monkeypatch.setattr(swapping, "_exchange", lambda *_: False)
+    monkeypatch.setattr(system, "exchange", lambda *_: False)
     monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(PermissionError):
         swap(tmp_path / "staging", tmp_path / "out")
@@ -566,7 +566,7 @@ def test_runs_at_the_same_time_do_not_harm_each_other(tmp_path: Path, *, exchang
     out = tmp_path / "out"
     code = textwrap.dedent(MANY)
     if not exchange:
-        code = f"from analyzer.evidence import folder\nfolder._exchange = lambda *_: False\n{code}"
+        code = f"from analyzer.evidence import system\nsystem.exchange = lambda *_: False\n{code}"
     processes = [
         subprocess.Popen([sys.executable, "-c", code, str(out), name], stderr=subprocess.PIPE, text=True)
         for name in ("one", "two", "three")
@@ -583,13 +583,13 @@ KILLER = """
     # Replaces a folder in children that are killed, each at a later step than the one before.
     import json, os, signal, sys
     from pathlib import Path
-    from analyzer.evidence import folder as swapping
+    from analyzer.evidence import system
     from tests.evidence.test_folder import contents, put
 
     folder, exchange = Path(sys.argv[1]), sys.argv[2] == "exchange"
     out = folder / "out"
     if not exchange:
-        swapping._exchange = lambda *_: False
+        system.exchange = lambda *_: False
     STEPS = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.scandir", "ctypes.dlsym", "fcntl.flock"}
 
     def child(text, kill_at):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import gzip
 import json
 import shutil
@@ -21,7 +20,7 @@ from pyarrow import dataset, parquet
 
 from analyzer import pipeline
 from analyzer.errors import InputError, OutputError
-from analyzer.evidence import folder as swapping
+from analyzer.evidence import system
 from analyzer.evidence.schema import ISSUES
 from analyzer.history.store import by_accounts, parts
 from analyzer.history.store.adding import Added
@@ -449,14 +448,14 @@ KILLER = """
     import json, os, random, shutil, signal, sys, time
     from pathlib import Path
     import pyarrow.parquet
-    from analyzer.evidence import folder as swapping
+    from analyzer.evidence import system
     from tests.history.test_store import ingest, state
 
     folder, exchange = Path(sys.argv[1]), sys.argv[2] == "exchange"
     stride = int(sys.argv[3])
     store, old = folder / "store", folder / "old"
     if not exchange:
-        swapping._exchange = lambda *_: False
+        system.exchange = lambda *_: False
     STEPS = {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.chmod", "ctypes.dlsym", "fcntl.flock"}
 
     def child(kill_at=0, delay=None):
@@ -553,6 +552,10 @@ INGEST = """
 def test_two_ingests_at_once_follow_each_other(tmp_path: Path) -> None:
     names = fleet(tmp_path / "in")
     store, once = tmp_path / "store", tmp_path / "once"
+    if sys.platform == "win32":
+        pytest.skip("it has other locks")
+    import fcntl  # noqa: PLC0415 - not on Windows
+
     with (tmp_path / ".store.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # both wait until it is given up
         processes = [run(INGEST, store, *names[:5]), run(INGEST, store, *names[3:])]
@@ -591,7 +594,7 @@ def test_an_old_state_set_aside_is_put_back_even_where_somebody_made_the_folder_
 
 def test_without_an_exchange_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = fleet(tmp_path / "in")
-    monkeypatch.setattr(swapping, "_exchange", lambda *_: False)
+    monkeypatch.setattr(system, "exchange", lambda *_: False)
     store = tmp_path / "store"
     ingest(store, *names[:5])
     store.chmod(0o750)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 BY_OWNER: Final = "owners"
 """The folder of the workbooks of owners."""
 MOST_ROWS: Final = 100_000
-_LONGEST_NAME: Final = 100
+_LONGEST_NAME: Final = 60
+"""Characters of an owner in the name of a file: paths on Windows have 260."""
 _RESERVED: Final = re.compile(r"(?i)con|prn|aux|nul|com[0-9]|lpt[0-9]")
 """Names that Windows keeps for devices."""
 _WIDTH_OF_LINES: Final = 110
