@@ -198,6 +198,16 @@ def test_empty_cells_behind_every_row_are_one_issue(tmp_path: Path) -> None:
     assert set(issues(result)) == {"repaired_row"}
 
 
+def test_a_cell_too_many_before_an_empty_last_cell_moves_no_flag(tmp_path: Path) -> None:
+    columns = (*COLUMNS_22, "additional_credentials_info")
+    keys = {**key(1, rotated="2026-10-01T08:00:00Z"), **key(2, rotated="2026-10-01T08:00:00Z")}
+    text = csv_of(root(), user("a", **keys), user("b"), columns=columns)
+    text = text.replace("user/a,2020-01-01T00:00:00Z,false,", "user/a,2020-01-01T00:00:00Z,false,true,")
+    result = run(Path(write(tmp_path / "a.csv", text)))
+    assert users(result) == ["b"]
+    assert issues(result) == ["rejected_row"]
+
+
 def test_a_comma_in_a_name_before_an_empty_last_cell(tmp_path: Path) -> None:
     columns = (*COLUMNS_22, "additional_credentials_info")
     header, *rows = csv_of(user("a,b", **OLD), user("c"), columns=columns).split("\n")
