@@ -12,8 +12,8 @@ from analyzer.reading.forms.content import DamagedError
 from analyzer.rendering.marks import read_marks
 from tests.campaign.sheets import Line, Sheet
 from tests.campaign.wrapping import sheet_xml, spreadsheet
-from tests.reports import COLUMNS_22, csv_of, read, root, user, write
 from tests.reading.forms import REPORT, zipped
+from tests.reports import COLUMNS_22, csv_of, read, root, user, write
 
 SHEET = "xl/worksheets/sheet1.xml"
 ROW = list(user("ci-deployer").values())[:22]
@@ -64,7 +64,8 @@ def test_cells_that_are_only_formatted_reach_nowhere(tmp_path: Path) -> None:
     tables, _ = read(tmp_path)
     assert tables.users["user"].tolist() == ["ci-deployer"]
     # As LibreOffice ends each of its sheets.
-    rest = '<table:table-row table:number-rows-repeated="1048554"><table:table-cell table:number-columns-repeated="16384"/>'
+    empty = '<table:table-cell table:number-columns-repeated="16384"/>'
+    rest = f'<table:table-row table:number-rows-repeated="1048554">{empty}'
     require_dense(zipped(**{"content.xml": TABLE.format(f"<table:table-row>{CELL}{rest}</table:table-row>").encode()}))
 
 
@@ -73,7 +74,9 @@ def test_a_large_report_is_dense(monkeypatch: pytest.MonkeyPatch) -> None:
     row = '<row><c r="BA{0}"><v>1</v></c>' + "<c><v>1</v></c>" * 21 + "</row>"
     require_dense(spreadsheet({SHEET: f"<sheetData>{''.join(map(row.format, range(1, 500)))}</sheetData>"}))
     with pytest.raises(DamagedError):
-        require_dense(spreadsheet({SHEET: f"<sheetData>{''.join(map(row.format, range(1, 500_000, 50_000)))}</sheetData>"}))
+        require_dense(
+            spreadsheet({SHEET: f"<sheetData>{''.join(map(row.format, range(1, 500_000, 50_000)))}</sheetData>"})
+        )
 
 
 def test_a_workbook_to_carry_over_is_looked_at_as_well(tmp_path: Path) -> None:

@@ -243,6 +243,16 @@ def test_what_python_writes_of_the_answer(tmp_path: Path, zone: str) -> None:
     assert result.summary["as_of"] == ["2026-10-30T08:15:04Z"]
 
 
+@pytest.mark.parametrize("cell", ["true\0", "\0true", "tr\0ue"])
+def test_a_flag_with_a_nul_in_rows_of_another_form_cannot_be_read(tmp_path: Path, cell: str) -> None:
+    rows = [root(), user("a") | {"access_key_1_active": cell}]
+    result = run(
+        Path(write(tmp_path / "a.json", json.dumps([{name: row[name] for name in COLUMNS_22} for row in rows])))
+    )
+    assert result.findings[["status", "reason"]].to_numpy().tolist() == [["not_checked", "active_unknown"]]
+    assert issues(result) == ["bad_boolean"]
+
+
 def test_envelopes_by_account(tmp_path: Path) -> None:
     text = json.dumps({ACCOUNT: {"Content": GOOD}, OTHER: {"Content": csv_of(user("b", account=OTHER))}})
     assert users(run(Path(write(tmp_path / "a.json", text)))) == ["good", "b"]
