@@ -55,6 +55,17 @@ def note_endings(
             )
 
 
+def ends_open(line: bytes, delimiter: str) -> bool:
+    """Whether a line ends inside a cell in quotes: what is read after it would belong to that cell."""
+    if b'"' not in line:
+        return False
+    try:
+        rows = list(csv.reader([line.decode("utf-8", "replace") + "\n", "x"], delimiter=delimiter))
+    except csv.Error:  # a line longer than any row
+        return False
+    return len(rows) == 1
+
+
 def _note_cut(source: Source, header: Header, log: IssueLog) -> None:
     """Note where the last line of a report is no whole one."""
     start = source.csv.rfind(b"\n") + 1
@@ -68,7 +79,8 @@ def _note_cut(source: Source, header: Header, log: IssueLog) -> None:
     if len(cells) > len(header.columns):
         return
     column, cell = header.columns[len(cells) - 1], cells[-1].strip()
-    if _is_beginning(cell, column) and not _is_usual(cell, source.csv[:start]):
+    is_open = len(cells) == len(header.columns) and ends_open(line, header.delimiter)
+    if is_open or (_is_beginning(cell, column) and not _is_usual(cell, source.csv[:start])):
         where = "a cell"
     elif len(cells) < len(header.columns) and _is_beginning_of_row(cells, header):
         where = "a row"

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from analyzer.reading.columns import true_where
-from analyzer.reading.endings import note_endings
+from analyzer.reading.endings import ends_open, note_endings
 from analyzer.reading.layout import ACCOUNT, COLUMNS, LAST_USED_COLUMNS, OPTIONAL_COLUMNS, account_column
 from analyzer.reading.repairs import LONGEST_LINE, line_numbers, take_apart
 from analyzer.reading.source import Report
@@ -175,7 +175,7 @@ def _suspects(reports: Sequence[Report], members: Sequence[int], table: pa.Table
 
     What becomes of a report must not depend on those beside it: only its own rows make it suspect.
     """
-    suspect = {number for number in members if reports[number].may_have_long_lines}
+    suspect = {n for n in members if reports[n].may_have_long_lines or _ends_open(reports[n])}
     if table is not None:
         ends = np.cumsum([len(reports[number].lines) for number in members])
         owners = np.searchsorted(ends, np.flatnonzero(_odd_rows(table)), side="right")
@@ -186,6 +186,12 @@ def _suspects(reports: Sequence[Report], members: Sequence[int], table: pa.Table
         alone = _parse_joined(reports[number].header, [reports[number]], ())
         suspect |= _suspects(reports, [number], alone)
     return suspect
+
+
+def _ends_open(report: Report) -> bool:
+    """Whether a report ends inside a cell in quotes, which would go on in the report that is joined to it."""
+    end = bytes(_without_last_newline(report.body)[-LONGEST_LINE:])
+    return ends_open(end[end.rfind(b"\n") + 1 :], report.header.delimiter)
 
 
 def _odd_rows(table: pa.Table) -> npt.NDArray[np.bool_]:

@@ -52,6 +52,7 @@ _NAME_IN_REPAIR: Final = re.compile(r"[!-~]+")
 _TITLE: Final = re.compile(r"sep=.|[=#*_+~-]+|[^,;\t\"]*[ #*:()\[\]!|/~{}][^,;\t\"]*")
 """A line between two reports: without delimiters and quotes, and with a character that no user's name has."""
 _FLAGS: Final = frozenset({"true", "false"})
+_TIMES: Final = frozenset(TIMESTAMP_COLUMNS)
 _NAME_IN_IAM: Final = re.compile(rf"[A-Za-z0-9_+=,.@-]+|{re.escape(ROOT_USER)}")
 
 
@@ -150,10 +151,11 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
         start, end = int(lines.starts[position]), int(lines.ends[position])
         pieces.append(body[done:start])
         done = min(end + 1, len(body))
-        if surplus[position]:
+        line = body[start:end].decode("utf-8", errors="replace")
+        if surplus[position] and not _has_flags_among_times(line.split(delimiter), report.header.columns):
             pieces.append(body[start : end - int(surplus[position])] + b"\n")
             continue
-        line = body[start:end].decode("utf-8", errors="replace")
+        surplus[position] = 0
         if not line.strip(f'{delimiter} \t"'):
             rows[position] = 0
             continue
@@ -312,6 +314,11 @@ def _moved(cells: list[str], columns: tuple[str, ...]) -> bool:
     if "arn" not in columns or cells[columns.index("arn")].startswith("arn:"):
         return False
     return any(_ARN_BEGINNING.match(cell) for cell in cells)
+
+
+def _has_flags_among_times(cells: list[str], columns: tuple[str, ...]) -> bool:
+    """Whether true or false stands where times do: then a cell was put in before it, and the last one is no surplus."""
+    return any(cell.lower() in _FLAGS for cell, column in zip(cells, columns, strict=False) if column in _TIMES)
 
 
 def _blank_surplus(lines: _Lines, header: Header, surplus: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

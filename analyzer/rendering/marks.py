@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 import pandas as pd
@@ -226,10 +227,16 @@ def _sheets(name: str, data: bytes) -> Mapping[str, Rows]:
 
     from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - few runs have one
 
+    from analyzer.reading.forms.areas import require_dense  # noqa: PLC0415
+    from analyzer.reading.forms.content import DamagedError  # noqa: PLC0415
+    from analyzer.reading.limits import DAMAGED  # noqa: PLC0415
+
     try:
+        if is_zipfile(BytesIO(data)):
+            require_dense(data)
         book = CalamineWorkbook.from_filelike(BytesIO(data))
         sheets = {one: book.get_sheet_by_name(one).to_python() for one in book.sheet_names if _is_filled_in(one)}
-    except (CalamineError, OSError, ValueError) as error:
+    except (CalamineError, DamagedError, BadZipFile, RuntimeError, ValueError, *DAMAGED) as error:
         raise InputError(f"--carry-over: {name} is no workbook: {error}", _WANTED) from error
     if not any(sheet.startswith(SHEET) for sheet in sheets):
         raise InputError(

@@ -208,6 +208,10 @@ MARKED: dict[str, tuple[str | bytes, str]] = {
     "Java's toString": ("{Content: java.nio.HeapByteBuffer[pos=0 lim=9 cap=9],ReportFormat: text/csv}", "Content"),
     "pickle": (b"\x80\x04\x95\x10\x00}\x94(\x8c\x07Content\x94C\x09user,arn,\x8c\x0dGeneratedTime", "runs code"),
     "cut base64 between lines": (f"start\n{BASE64[:101]}\nend", "get it again"),
+    "base64 of rows without the header": (
+        base64.b64encode("\n".join(LINES[1:]).encode()).decode(),
+        "use the report itself",
+    ),
     "columns": (json.dumps({name: [] for name in COLUMNS_22}), "list of rows"),
     "other separators": ("\n".join(line.replace(",", "~:~") for line in LINES), "not known"),
     "wrapped and joined": ("\n".join(wrapped(line[:-1] + "x" * (-len(line) % 80 + 1), 80) for line in LINES), "80"),

@@ -199,3 +199,16 @@ def test_padding_behind_an_envelope(tmp_path: Path) -> None:
     assert len(tables.users) == 3
     assert codes(log) == ["padding"]
     assert "30 NULs" in log.rows[0][5]
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("cell", ["N/A", "access_key_3_active: tr"])
+def test_a_cell_that_is_never_closed_costs_no_other_report(tmp_path: Path, cell: str, end: str) -> None:
+    columns = (*COLUMNS_22, "additional_credentials_info")
+    text = csv_of(root(), user("a"), columns=columns)
+    write(tmp_path / "a.csv", f'{text}"{cell}{end}')
+    write(tmp_path / "b.csv", csv_of(root("444455556666"), user("b", account="444455556666"), columns=columns))
+    tables, log = read(tmp_path)
+    assert tables.users["user"].tolist() == ["<root_account>", "a", "<root_account>", "b"]
+    found = [(row[1], row[2], row[3]) for row in log.rows if row[4] == "cut_report"]
+    assert found == ([] if end else [(3, "additional_credentials_info", cell)])

@@ -198,6 +198,16 @@ def test_empty_cells_behind_every_row_are_one_issue(tmp_path: Path) -> None:
     assert set(issues(result)) == {"repaired_row"}
 
 
+def test_a_cell_too_many_before_an_empty_last_cell_moves_no_flag(tmp_path: Path) -> None:
+    columns = (*COLUMNS_22, "additional_credentials_info")
+    keys = {**key(1, rotated="2026-10-01T08:00:00Z"), **key(2, rotated="2026-10-01T08:00:00Z")}
+    text = csv_of(root(), user("a", **keys), user("b"), columns=columns)
+    text = text.replace("user/a,2020-01-01T00:00:00Z,false,", "user/a,2020-01-01T00:00:00Z,false,true,")
+    result = run(Path(write(tmp_path / "a.csv", text)))
+    assert users(result) == ["b"]
+    assert issues(result) == ["rejected_row"]
+
+
 def test_a_comma_in_a_name_before_an_empty_last_cell(tmp_path: Path) -> None:
     columns = (*COLUMNS_22, "additional_credentials_info")
     header, *rows = csv_of(user("a,b", **OLD), user("c"), columns=columns).split("\n")
@@ -231,6 +241,16 @@ def test_what_python_writes_of_the_answer(tmp_path: Path, zone: str) -> None:
     result = run(Path(path), as_of=None)
     assert users(result) == ["good"]
     assert result.summary["as_of"] == ["2026-10-30T08:15:04Z"]
+
+
+@pytest.mark.parametrize("cell", ["true\0", "\0true", "tr\0ue"])
+def test_a_flag_with_a_nul_in_rows_of_another_form_cannot_be_read(tmp_path: Path, cell: str) -> None:
+    rows = [root(), user("a") | {"access_key_1_active": cell}]
+    result = run(
+        Path(write(tmp_path / "a.json", json.dumps([{name: row[name] for name in COLUMNS_22} for row in rows])))
+    )
+    assert result.findings[["status", "reason"]].to_numpy().tolist() == [["not_checked", "active_unknown"]]
+    assert issues(result) == ["bad_boolean"]
 
 
 def test_envelopes_by_account(tmp_path: Path) -> None:

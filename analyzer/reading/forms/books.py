@@ -7,6 +7,7 @@ from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
+from analyzer.reading.forms.areas import require_dense
 from analyzer.reading.forms.content import (
     Content,
     DamagedError,
@@ -17,6 +18,7 @@ from analyzer.reading.forms.content import (
 )
 from analyzer.reading.forms.headers import is_header, known_columns
 from analyzer.reading.forms.programs import program_of
+from analyzer.reading.limits import DAMAGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +29,8 @@ _PROPERTIES: Final = "docProps/core.xml"
 _LARGEST: Final = 200_000_000
 """Bytes of a spreadsheet's sheets, unpacked, past which it is not read."""
 _ENOUGH: Final = 5
+_DAMAGED: Final = (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, *DAMAGED)
+"""What unpacking a spreadsheet raises where it is cut or corrupt, encrypted, or packed in a way that is not known."""
 
 
 def open_parquet(data: bytes) -> Opened:
@@ -76,6 +80,15 @@ def open_workbook(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
 
     Raises NotAReportError where no sheet holds a report, OwnOutputError where this program made it.
     """
+    try:
+        _require_openable(data)
+    except _DAMAGED as error:
+        raise DamagedError(f"the spreadsheet cannot be unpacked ({error}); copy it again") from error
+    yield from _sheets(data)
+
+
+def _require_openable(data: bytes) -> None:
+    """Raise what `open_workbook` does where a spreadsheet cannot, or must not, be opened; and errors of unpacking."""
     with zipfile.ZipFile(BytesIO(data)) as archive:
         names = archive.namelist()
         if _PROPERTIES in names and MAKER.encode() in archive.read(_PROPERTIES):
@@ -84,7 +97,7 @@ def open_workbook(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
             raise NotAReportError("an office document; save the sheet as CSV and name that file")
         if sum(member.file_size for member in archive.infolist()) > _LARGEST:
             raise DamagedError("a spreadsheet that is too large to be read; save the sheet as CSV and name that file")
-    yield from _sheets(data)
+    require_dense(data)
 
 
 def _sheets(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:

@@ -95,12 +95,13 @@ def _text(value: object) -> str | None:
 
 
 def _plain(column: Any) -> Any:  # noqa: ANN401 - a column of Arrow
-    """Return a column without what stands for null, line ends and characters that are no text."""
+    """Return a column without what stands for null and line ends; NULs, which are no text, make a cell unreadable."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     nothing = pc.or_(pc.is_in(column, pa.array(_NULLS)), pc.starts_with(column, _YEAR_1))
     column = pc.if_else(pc.fill_null(nothing, fill_value=False), pa.scalar(None, pa.string()), column)
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(column, r"[\r\n\x00]+", " "))
+    column = pc.replace_substring(column, "\0", "\ufffd")
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(column, r"[\r\n]+", " "))
 
 
 def _has_text(cells: Any) -> Any:  # noqa: ANN401 - a table and a mask of Arrow

@@ -8,9 +8,17 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened, left_out_lines
+from analyzer.reading.forms.content import (
+    Content,
+    DamagedError,
+    NotAReportError,
+    OnlyMarksError,
+    Opened,
+    left_out_lines,
+)
 from analyzer.reading.forms.encodings import to_utf8
 from analyzer.reading.forms.headers import find_header
+from analyzer.reading.forms.marks import refusal
 from analyzer.reading.forms.values import BEGINNING, dated, decoded
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
@@ -78,7 +86,18 @@ def open_base64(text: str) -> Opened | None:
             return noisy
         if whole.startswith(BEGINNING[:6]):
             raise
+        if (refused := _refused(whole)) is not None:
+            raise refused from None
         return None
+
+
+def _refused(text: str) -> DamagedError | None:
+    """Return why what base64 stands for is not read, where it bears marks of a report; None of anything else."""
+    try:
+        refused = refusal(base64.b64decode("".join(text.split()), validate=True))
+    except (binascii.Error, ValueError):
+        return None
+    return refused if isinstance(refused, DamagedError) and not isinstance(refused, OnlyMarksError) else None
 
 
 def open_noisy(text: str) -> Opened | None:

@@ -31,8 +31,7 @@ def as_data(table: pa.Table, labels: Mapping[str, str] | None = None, filters: S
 def _values(column: pa.ChunkedArray) -> str:
     kind = column.type
     if pa.types.is_timestamp(kind):
-        seconds = pc.floor(pc.divide(column.cast(pa.int64()).cast(pa.float64()), _SECONDS)).cast(pa.int64())
-        return f'"kind": "time", "values": {_numbers(seconds)}'
+        return f'"kind": "time", "values": {_numbers(_seconds(column.cast(pa.int64())))}'
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return f'"kind": "number", "values": {_numbers(column)}'
     if pa.types.is_boolean(kind):
@@ -45,6 +44,12 @@ def _values(column: pa.ChunkedArray) -> str:
     encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
     texts = json.dumps(encoded.dictionary.to_pylist(), ensure_ascii=False)
     return f'"kind": "text", "texts": {texts}, "codes": {_numbers(pc.fill_null(encoded.indices, -1))}'
+
+
+def _seconds(micros: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return whole seconds, rounded down; in integers, since floats end at the year 2255."""
+    cut = pc.divide(micros, _SECONDS)
+    return pc.subtract(cut, pc.less(micros, pc.multiply(cut, _SECONDS)).cast(pa.int64()))
 
 
 def _numbers(values: Any) -> str:  # noqa: ANN401 - an array of Arrow, or a chunked one

@@ -91,7 +91,8 @@ def tasks_of(summary: Summary, tables: Tables, newest: Mapping[str, datetime | N
 
 def _subject(fact: Fact) -> tuple[Any, ...]:
     user = fact["user"] or ""
-    return user.lower(), user, _ORDER.index(fact["credential"]), fact["source"], fact["line"]
+    # What is of the whole account stands in no line.
+    return user.lower(), user, _ORDER.index(fact["credential"]), fact["source"] or "", fact["line"] or 0
 
 
 def _task(checks: Sequence[Check], findings: list[Fact], waived: Iterable[Fact]) -> Task:

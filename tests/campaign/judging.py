@@ -1,0 +1,70 @@
+"""What the oracle says of the rows of a case, with verdicts of untouched rows known beforehand."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from tests.campaign.cases import base_of
+from tests.campaign.sheets import AS_OF
+from tests.control_oracle import DEFAULTS, judge_controls, verdicts_on_row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.campaign.sheets import Line, Sheet
+
+Verdicts = Counter[tuple[str, str, str]]
+"""Control, credential and status."""
+_BLANKS: Final = " \t\n\r\v\f"
+_ADDITIONAL: Final = "additional_credentials_info"
+ALL: Final = frozenset(DEFAULTS)
+
+
+def oracle_on(header: Sequence[str], cells: Sequence[str]) -> Verdicts:
+    """Return what the oracle says of a row; of columns with one name, the first one counts."""
+    row: dict[str, str] = {}
+    for name, cell in zip(header, cells, strict=False):
+        row.setdefault(name.strip(), cell.strip(_BLANKS))
+    if _ADDITIONAL in [one.strip() for one in header]:
+        row.setdefault(_ADDITIONAL, "")
+    return Counter((v.control, v.credential, v.status) for v in verdicts_on_row(row, 1, AS_OF, DEFAULTS))
+
+
+_KNOWN: dict[tuple[int, int], Verdicts] = {}
+
+
+def untouched_verdicts(base: Sheet, origin: int) -> Verdicts:
+    """Return the verdicts on a row of an untouched report."""
+    key = (id(base), origin)  # the few bases stay in memory
+    if key not in _KNOWN:
+        _KNOWN[key] = oracle_on(base.header, base.lines[origin].cells)
+    return _KNOWN[key]
+
+
+def meanings(sheet: Sheet, line: Line) -> list[Verdicts]:
+    """Return the verdicts on a touched row, as written and with columns under the names that they had before."""
+    found = [oracle_on(sheet.header, line.cells)]
+    if sheet.names:
+        found.append(oracle_on([sheet.names.get(name, name) for name in sheet.header], line.cells))
+    return found
+
+
+def of_raw(sheet: Sheet, raw: str) -> Verdicts:
+    """Return the verdicts on a row of text; none where it has not as many cells as the header."""
+    try:
+        rows = list(csv.reader([raw], strict=True))
+    except csv.Error:
+        return Counter()
+    return oracle_on(sheet.header, rows[0]) if rows and len(rows[0]) == len(sheet.header) else Counter()
+
+
+@lru_cache(maxsize=1 << 12)
+def account_passes(text: str) -> frozenset[str]:
+    """Return the controls of accounts that pass, as the oracle says of a whole CSV."""
+    return frozenset(v.control for v in judge_controls(text, AS_OF) if v.user is None and v.status == "pass")
+
+
+__all__ = ["ALL", "Verdicts", "account_passes", "base_of", "meanings", "of_raw", "oracle_on", "untouched_verdicts"]

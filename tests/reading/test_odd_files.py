@@ -1,0 +1,133 @@
+"""Files that are no plain ones, names that no file should have, and files that change while they are read."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import threading
+import warnings
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.running import run
+from tests.reports import codes, csv_of, key, read, root, user, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPORT = csv_of(root(), user("auditor", **key(rotated="2026-10-01T00:00:00Z")))
+OTHERS = (
+    "123456789012",
+    "444455556666",
+    "777788889999",
+    "222233334444",
+    "555566667777",
+    "888899990000",
+    "121212121212",
+)
+
+
+def others(account: str) -> str:
+    return csv_of(root(account), user("auditor", account=account))
+
+
+def test_pipes_sockets_and_devices_in_a_folder_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "in/a.csv", REPORT)
+    os.mkfifo(tmp_path / "in/pipe.csv")  # reading it would wait for ever
+    (tmp_path / "in/zero.csv").symlink_to("/dev/zero")
+    (tmp_path / "in/nowhere.csv").symlink_to(tmp_path / "gone.csv")
+    monkeypatch.chdir(tmp_path)  # a socket has to have a short name
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind("in/socket.csv")
+        tables, log = read(tmp_path / "in")
+    assert len(tables.users) == 2
+    assert codes(log) == ["not_followed"] * 4
+
+
+NAMES = (
+    *("../../escaped.csv", "/etc/escaped.csv", "C:\\escaped.csv", "a/../b.csv"),
+    *("a\nb.csv", "\x1b[31mred\x1b]0;title\x07.csv", "\u202efdp.csv"),
+    "x" * 5_000 + ".csv",
+)
+
+
+def archive() -> bytes:
+    """Return a zip archive with a report of another account in each member."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as opened, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for account, name in zip(("111122223333", *OTHERS), NAMES, strict=True):
+            opened.writestr(name, others(account))
+    return made.getvalue()
+
+
+def test_members_of_archives_are_read_where_they_are_whatever_they_are_called(tmp_path: Path) -> None:
+    write(tmp_path / "work/in/a.zip", archive())
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    done = run("audit", "in", "--as-of", "2026-10-31", "-o", "out", cwd=tmp_path / "work")
+    assert done.returncode == 1
+    assert "8 accounts" in done.stdout
+    left = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    assert {path.relative_to(tmp_path / "work").parts[0] for path in left} == {"out"}
+    assert run("verify", "out", "--inputs", "in", cwd=tmp_path / "work").returncode == 0
+    for command in (["inspect", "in"], ["inspect", "in", "--json"], ["show", "out"]):
+        said = run(*command, cwd=tmp_path / "work")
+        assert "\x1b" not in said.stdout + said.stderr
+        assert "\x07" not in said.stdout + said.stderr
+        assert "\u202e" not in said.stdout.replace("\\u202e", "")
+
+
+def odd_names() -> Iterator[bytes]:
+    yield from (b"a\nb.csv", b"\x1b[2J.csv", b"caf\xe9.csv", b" .csv", b"-rf.csv", b"a\\b.csv", b"n" * 251 + b".csv")
+
+
+def test_files_of_odd_names_are_read(tmp_path: Path) -> None:
+    for account, name in zip(OTHERS, odd_names(), strict=True):
+        write(Path(os.fsdecode(os.fsencode(tmp_path) + b"/in/" + name)), others(account))
+    done = run("audit", "in", "--as-of", "2026-10-31", "-o", "out", "-q", cwd=tmp_path)
+    assert done.returncode == 1
+    inspected = run("inspect", "in", cwd=tmp_path)
+    assert "\x1b" not in done.stdout + done.stderr + inspected.stdout + inspected.stderr
+    for account in OTHERS:
+        assert account in inspected.stdout
+    assert run("verify", "out", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("end", range(2_000, 2_600, 37))
+def test_a_half_written_file_is_never_taken_for_a_whole_one(tmp_path: Path, end: int) -> None:
+    rows = [user(f"operator-{n}", **key(rotated="2026-10-01T00:00:00Z")) for n in range(20)]
+    text = csv_of(root(), *rows)[:end]
+    last = text.rpartition("\n")[2]
+    done = run("audit", write(tmp_path / "2026-10-31.csv", text), "-o", tmp_path / "out", "--format", "parquet")
+    # Where it ends behind a row, or before one begins, nothing can tell.
+    whole = not last or last.count(",") == text.partition("\n")[0].count(",")
+    assert done.returncode == 3 or whole
+
+
+def test_reports_that_are_written_while_they_are_read_are_whole_or_named(tmp_path: Path) -> None:
+    path, done = tmp_path / "in/2026-10-31.csv", threading.Event()
+    rows = [user(f"operator-{n}") for n in range(400)]
+    texts = [csv_of(root(), *rows[:count]) for count in (10, 400)]
+    write(path, texts[0])
+
+    def write_again() -> None:
+        while not done.is_set():
+            for text in texts:
+                path.write_text(text, encoding="utf-8")
+
+    writer = threading.Thread(target=write_again)
+    writer.start()
+    try:
+        for number in range(12):
+            ran = run("audit", "in", "-o", f"out-{number}", "--format", "parquet", "-q", cwd=tmp_path)
+            assert "internal error" not in ran.stderr
+            assert "Traceback" not in ran.stderr
+            if ran.returncode in {0, 1}:
+                assert run("verify", f"out-{number}", cwd=tmp_path).returncode == 0
+    finally:
+        done.set()
+        writer.join()
