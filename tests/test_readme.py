@@ -87,7 +87,11 @@ def test_the_commands_of_powershell_are_those_of_the_shell() -> None:
     """What is run on Linux (the gate runs the README's own command) is what the README has Windows run."""
     text = README.read_text(encoding="utf-8")
     posix = [block.split(" && ") for block in re.findall(r"```sh\n(python3 -m venv .*)\n```", text)]
-    windows = [block.splitlines() for block in re.findall(r"```powershell\n(.*?)```", text, re.DOTALL)]
+    windows = [
+        block.splitlines()
+        for block in re.findall(r"```powershell\n(.*?)```", text, re.DOTALL)
+        if "-m venv .venv" in block  # and not where there is no network
+    ]
     (least,) = re.findall(r'requires-python = ">=(.*)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert len(posix) == 2
     assert windows == [

@@ -216,7 +216,8 @@ def staged(target: Path) -> Iterator[Path]:
             if held is not None:
                 system.release(held)
             else:
-                _lock_of(staging).unlink(missing_ok=True)
+                with suppress(OSError):
+                    _lock_of(staging).unlink()
         except BaseException:  # the run was told to stop at this moment
             shutil.rmtree(staging, ignore_errors=True)
             with suppress(OSError):

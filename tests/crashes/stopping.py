@@ -18,21 +18,20 @@ import runpy
 import shutil
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-# Children begin with what takes long to load.
-import pyarrow.parquet  # noqa: F401
-import xlsxwriter  # noqa: F401
-
-import analyzer.pipeline.audits
-import analyzer.pipeline.sets
-import analyzer.pipeline.snapshots  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 INPUTS: Final = ("3", "9")
+LOADED: Final = (
+    "pyarrow.parquet",
+    "xlsxwriter",
+    *(f"analyzer.pipeline.{name}" for name in ("audits", "sets", "snapshots")),
+)
+"""What takes long to load: children begin with it."""
 SIGNALS: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 STEPS: Final = frozenset(
     {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.chmod", "ctypes.dlsym", "fcntl.flock"}
@@ -109,6 +108,8 @@ def _other(which: str) -> str:
 
 def campaign(folder: Path, points: int, command: Sequence[str]) -> dict[str, Any]:
     """Stop a command at so many points; return how often each signal came, and what stood there afterwards."""
+    for name in LOADED:
+        import_module(name)
     work = Stopping(folder, command)
     wanted, steps = {}, 0
     for which in INPUTS:

@@ -528,7 +528,7 @@ def test_files_that_may_only_be_read_are_flushed(tmp_path: Path) -> None:
     with replaced(tmp_path / "out") as staging:
         fill(staging)
         (staging / "a.parquet").chmod(0o400)
-    assert (tmp_path / "out/a.parquet").stat().st_mode & 0o777 == 0o400
+    assert (tmp_path / "out/a.parquet").stat().st_mode & 0o777 == 0o600
 
 
 HOLDER = """
