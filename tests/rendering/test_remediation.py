@@ -823,5 +823,5 @@ def test_a_failure_of_the_account_stands_beside_one_of_a_row_without_a_name(tmp_
     path = write(tmp_path / f"{ACCOUNT}.csv", csv_of(root(), user("auditor", **never), nameless))
     settings = Settings(make_checklist(controls=["password-expiry", "mfa-every-user"]), as_of=AS_OF)
     pipeline.audit([path], settings, str(tmp_path / "out"), formats=["remediation"])
-    rows = list(csv.DictReader((tmp_path / "out/worksheet.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((tmp_path / "out/remediation/worksheet.csv").read_text().splitlines()))
     assert len(rows) == 3
