@@ -100,10 +100,12 @@ def _digests(name: str, stream: IO[bytes], depth: int) -> Iterator[Digested]:
 
 
 def _without_gzip(stream: IO[bytes]) -> IO[bytes]:
-    for _ in range(_DEEPEST):
+    for layer in range(_DEEPEST):
         if not is_gzip(_beginning(stream)):
             break
-        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+        # One gzip stream cannot go back to its beginning inside another one.
+        inner = stream if layer == 0 else BytesIO(stream.read(DEFAULT.largest))
+        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=inner))
     return stream
 
 

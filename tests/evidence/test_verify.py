@@ -209,6 +209,15 @@ def audited(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_inputs_in_gzip_inside_gzip_in_an_archive_are_found(tmp_path: Path) -> None:
+    twice = gzip.compress(gzip.compress(zipped({"a.csv": csv_of(root(), user("a")).encode()}), mtime=0), mtime=0)
+    (tmp_path / "in.zip").write_bytes(zipped({"inner.zip": twice}))
+    pipeline.audit(
+        [str(tmp_path / "in.zip")], Settings(unused(), as_of=AS_OF), str(tmp_path / "out"), formats=["parquet"]
+    )
+    assert of_inputs(tmp_path, tmp_path / "in.zip") == EVERY
+
+
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_inputs_in_a_tar_archive_are_found(tmp_path: Path, mode: Literal["w", "w:gz"]) -> None:
     one, other = csv_of(root(), user("a")), csv_of(root("444455556666"), user("b", account="444455556666"))
