@@ -313,7 +313,8 @@ def _moved(cells: list[str], columns: tuple[str, ...]) -> bool:
     """Whether an ARN stands in another column than its own: then a cell was lost beside one that came apart."""
     if "arn" not in columns or cells[columns.index("arn")].startswith("arn:"):
         return False
-    return any(_ARN_BEGINNING.match(cell) for cell in cells)
+    # Where quotes are taken for text, they stand before it.
+    return any(_ARN_BEGINNING.match(cell.lstrip('" ')) for cell in cells)
 
 
 def _has_flags_among_times(cells: list[str], columns: tuple[str, ...]) -> bool:

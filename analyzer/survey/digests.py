@@ -8,14 +8,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import sys
+import tarfile
 import zipfile
-import zlib
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
 
-from analyzer.reading.containers import is_gzip, is_zip
+from analyzer.reading.containers import is_gzip, is_tar, is_zip
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT
 from analyzer.survey.files import file_system, find_files
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _DEEPEST: Final = 5
 """Layers of gzip, and archives inside archives, that are opened."""
-_MAGIC: Final = 4
-"""Bytes by which gzip and zip are known."""
+_MAGIC: Final = 512
+"""Bytes by which gzip, zip and tar are known."""
 
 
 class Digested(NamedTuple):
@@ -90,18 +90,22 @@ def _digests(name: str, stream: IO[bytes], depth: int) -> Iterator[Digested]:
     yield Digested(name, digest)
     try:
         inner = _without_gzip(stream)
-        if depth < _DEEPEST and is_zip(_beginning(inner)):
+        beginning = _beginning(inner)
+        if depth < _DEEPEST and (is_zip(beginning) or is_tar(beginning)):
             archive = inner if inner is stream else BytesIO(inner.read(DEFAULT.largest))
-            yield from _members(name, archive, depth + 1)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, ValueError, NotImplementedError):
+            members = _members if is_zip(beginning) else _tar_members
+            yield from members(name, archive, depth + 1)
+    except Exception:  # noqa: BLE001 - what is damaged raises each codec's own errors, and some of Python's
         return
 
 
 def _without_gzip(stream: IO[bytes]) -> IO[bytes]:
-    for _ in range(_DEEPEST):
+    for layer in range(_DEEPEST):
         if not is_gzip(_beginning(stream)):
             break
-        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+        # One gzip stream cannot go back to its beginning inside another one.
+        inner = stream if layer == 0 else BytesIO(stream.read(DEFAULT.largest))
+        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=inner))
     return stream
 
 
@@ -128,3 +132,19 @@ def _members(name: str, archive: IO[bytes], depth: int) -> Iterator[Digested]:
             yield Digested(inner, None)
         else:
             yield from _digests(inner, BytesIO(data), depth)
+
+
+def _tar_members(name: str, archive: IO[bytes], depth: int) -> Iterator[Digested]:
+    """Yield the members of a tar archive in the same way."""
+    with tarfile.open(fileobj=archive, mode="r:") as opened:
+        seen = Counter[str]()
+        for member in sorted((one for one in opened.getmembers() if one.isfile()), key=lambda one: one.name):
+            seen[member.name] += 1
+            again = f"#{seen[member.name]}" if seen[member.name] > 1 else ""
+            stream = opened.extractfile(member)
+            data = stream.read() if stream is not None and member.size <= DEFAULT.largest else None
+            inner = f"{name}/{member.name.removeprefix('./')}{again}"
+            if data is None:
+                yield Digested(inner, None)
+            else:
+                yield from _digests(inner, BytesIO(data), depth)

@@ -45,8 +45,9 @@ def untouched_verdicts(base: Sheet, origin: int) -> Verdicts:
 
 
 def meanings(sheet: Sheet, line: Line) -> list[Verdicts]:
-    """Return the verdicts on a touched row, as written and with columns under the names that they had before."""
-    found = [oracle_on(sheet.header, line.cells)]
+    """Return the verdicts on a touched row as it may be read: as written, or with columns under their names before."""
+    # Forms of rows lose every blank around a cell, CSV those of ASCII.
+    found = [oracle_on(sheet.header, line.cells), oracle_on(sheet.header, [cell.strip() for cell in line.cells])]
     if sheet.names:
         found.append(oracle_on([sheet.names.get(name, name) for name in sheet.header], line.cells))
     return found
@@ -55,10 +56,10 @@ def meanings(sheet: Sheet, line: Line) -> list[Verdicts]:
 def of_raw(sheet: Sheet, raw: str) -> Verdicts:
     """Return the verdicts on a row of text; none where it has not as many cells as the header."""
     try:
-        rows = list(csv.reader([raw], strict=True))
+        quoted = next(csv.reader([raw], strict=True), [])
     except csv.Error:
-        return Counter()
-    return oracle_on(sheet.header, rows[0]) if rows and len(rows[0]) == len(sheet.header) else Counter()
+        quoted = raw.split(",")  # a quotation mark that is never closed is text
+    return oracle_on(sheet.header, quoted) if len(quoted) == len(sheet.header) else Counter()
 
 
 @lru_cache(maxsize=1 << 12)

@@ -37,6 +37,6 @@ def check_rendered(cases: Sequence[Case]) -> list[Failure]:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever ends a run is what is looked for
             where = traceback.extract_tb(error.__traceback__)
-            own = [one.filename for one in where if "analyzer" in one.filename]
+            own = [one.filename for one in where if "analyzer" in one.filename] or [where[-1].filename]
             return [Failure(numbers, f"{type(error).__name__} below {Path(own[-1]).name}: {error}"[:300])]
     return [] if verified.holds else [Failure(numbers, f"evidence does not hold: {'; '.join(verified.lines)}"[:300])]

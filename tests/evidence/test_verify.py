@@ -11,7 +11,7 @@ import threading
 import zipfile
 from base64 import b64encode
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +23,9 @@ from analyzer.evidence.seal import digest_of, seal, unseal
 from analyzer.evidence.settings import Settings
 from analyzer.pipeline import verify
 from analyzer.survey import digests
+from tests.audits import AS_OF
 from tests.evidence.test_folder import BYSTANDERS
+from tests.reading.forms import tarred
 from tests.reports import csv_of, key, root, unused, user, write
 
 if TYPE_CHECKING:
@@ -206,6 +208,28 @@ def audited(tmp_path: Path) -> Path:
     settings = Settings(unused(), every_snapshot=True)
     pipeline.audit([str(inputs)], settings, str(tmp_path / "out"), formats=["parquet"], tables=["findings"])
     return tmp_path
+
+
+def test_inputs_in_gzip_inside_gzip_in_an_archive_are_found(tmp_path: Path) -> None:
+    twice = gzip.compress(gzip.compress(zipped({"a.csv": csv_of(root(), user("a")).encode()}), mtime=0), mtime=0)
+    (tmp_path / "in.zip").write_bytes(zipped({"inner.zip": twice}))
+    pipeline.audit(
+        [str(tmp_path / "in.zip")], Settings(unused(), as_of=AS_OF), str(tmp_path / "out"), formats=["parquet"]
+    )
+    assert of_inputs(tmp_path, tmp_path / "in.zip") == EVERY
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_inputs_in_a_tar_archive_are_found(tmp_path: Path, mode: Literal["w", "w:gz"]) -> None:
+    one, other = csv_of(root(), user("a")), csv_of(root("444455556666"), user("b", account="444455556666"))
+    (tmp_path / "in.tar").write_bytes(tarred(mode, {"./x/one.csv": one, "two.csv": other}))
+    pipeline.audit(
+        [str(tmp_path / "in.tar")], Settings(unused(), as_of=AS_OF), str(tmp_path / "out"), formats=["parquet"]
+    )
+    assert len(names(tmp_path)) == 2
+    assert of_inputs(tmp_path, tmp_path / "in.tar") == EVERY
+    (tmp_path / "in.tar").write_bytes(tarred(mode, {"./x/one.csv": one, "two.csv": other.replace("user/b", "user/c")}))
+    assert len(of_inputs(tmp_path, tmp_path / "in.tar")["changed"]) == 1
 
 
 def names(folder: Path) -> list[str]:

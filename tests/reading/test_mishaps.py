@@ -208,6 +208,15 @@ def test_a_cell_too_many_before_an_empty_last_cell_moves_no_flag(tmp_path: Path)
     assert issues(result) == ["rejected_row"]
 
 
+@pytest.mark.parametrize("name", ["a,b", ",", ",,"])
+def test_a_quoted_name_with_commas_does_not_stand_for_cells_that_were_cut_off(tmp_path: Path, name: str) -> None:
+    lines = csv_of(root(), user(name, cert_2_active="true"), user("c")).split("\n")
+    lines[1 + 1] = lines[2].rsplit(",", 2 * name.count(","))[0]
+    result = run(Path(write(tmp_path / "a.csv", "\n".join(lines))))
+    assert users(result) == ["c"]
+    assert issues(result) == ["rejected_row"]
+
+
 def test_a_comma_in_a_name_before_an_empty_last_cell(tmp_path: Path) -> None:
     columns = (*COLUMNS_22, "additional_credentials_info")
     header, *rows = csv_of(user("a,b", **OLD), user("c"), columns=columns).split("\n")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
+from analyzer import pipeline
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import Policy, Waiver
 from analyzer.evidence.schema import TABLES, to_arrow
@@ -814,3 +815,13 @@ def test_the_head_of_the_script_is_a_shell_script_of_its_own() -> None:
         check=False,
     )
     assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+
+
+def test_a_failure_of_the_account_stands_beside_one_of_a_row_without_a_name(tmp_path: Path) -> None:
+    never = password(changed="2020-01-01T00:00:00Z") | {"password_next_rotation": "N/A"}
+    nameless = user("", **never) | {"arn": ""}
+    path = write(tmp_path / f"{ACCOUNT}.csv", csv_of(root(), user("auditor", **never), nameless))
+    settings = Settings(make_checklist(controls=["password-expiry", "mfa-every-user"]), as_of=AS_OF)
+    pipeline.audit([path], settings, str(tmp_path / "out"), formats=["remediation"])
+    rows = list(csv.DictReader((tmp_path / "out/remediation/worksheet.csv").read_text().splitlines()))
+    assert len(rows) == 3
