@@ -92,7 +92,7 @@ def test_the_manifest_is_read(tmp_path: Path) -> None:
 def test_what_is_no_manifest_of_ours_is_said_to_be_none(tmp_path: Path, data: bytes | dict[str, Any] | None) -> None:
     if data is not None:
         put(tmp_path, data)
-    with pytest.raises(InputError, match=r"^no evidence set: .* has no manifest\.json of credreport$") as caught:
+    with pytest.raises(InputError, match=r"(?m)^no evidence set: .* has no manifest\.json of credreport$") as caught:
         read_manifest(tmp_path)
     assert "audit -o" in caught.value.hint
     assert not isinstance(caught.value, DamagedSealError)
