@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import signal
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +28,8 @@ class TooLargeError(BaseException):
 
 def peak() -> int:
     """Return the peak memory of this process in megabytes."""
+    if sys.platform == "win32":
+        raise OSError("the campaign needs limits of POSIX")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
@@ -37,6 +40,8 @@ def within_limits() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signals call it
         raise TooLongError(f"more than {SECONDS} s of CPU time")
 
+    if sys.platform == "win32":
+        raise OSError("the campaign needs signals of POSIX")
     before, was = peak(), signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:

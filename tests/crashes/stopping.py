@@ -22,10 +22,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.crashes.states import INPUTS, state_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-INPUTS: Final = ("3", "9")
+assert sys.platform != "win32", "children are made by fork"
+
 LOADED: Final = (
     "pyarrow.parquet",
     "xlsxwriter",
@@ -37,10 +40,6 @@ STEPS: Final = frozenset(
     {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.chmod", "ctypes.dlsym", "fcntl.flock"}
 )
 """What counts as a step wherever it is; opening a file is one within the folder."""
-
-
-def state_of(folder: Path) -> Mapping[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 class Stopping:

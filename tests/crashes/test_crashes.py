@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.cli.running import run
-from tests.crashes.stopping import INPUTS, state_of
+from tests.crashes.states import INPUTS, state_of
 from tests.reports import csv_of, key, root, user, write
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import socket
+import sys
 import threading
 import warnings
 import zipfile
@@ -18,6 +19,9 @@ from tests.reports import codes, csv_of, key, read, root, user, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+if sys.platform == "win32":
+    pytest.skip("needs pipes and sockets in folders", allow_module_level=True)
 
 REPORT = csv_of(root(), user("auditor", **key(rotated="2026-10-01T00:00:00Z")))
 OTHERS = (
