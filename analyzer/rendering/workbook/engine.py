@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
@@ -40,7 +39,6 @@ _BLOCK_BYTES: Final = 1 << 26
 """and the size of their texts."""
 _ALLOWED: Final = {"autofilter": True, "format_cells": True, "format_columns": True, "format_rows": True}
 """What readers may do in protected sheets beside filling in what is not locked."""
-_MADE: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - any fixed time: equal inputs give equal bytes
 
 
 @dataclass(frozen=True)
@@ -337,7 +335,7 @@ def open_book(path: Path, title: str, row_limit: int = ROW_LIMIT, *, protected: 
     unfilled = BytesIO()
     try:
         with Workbook(unfilled, options) as workbook:
-            workbook.set_properties({"title": title, "comments": f"credreport {__version__}", "created": _MADE})
+            workbook.set_properties({"title": title, "comments": f"credreport {__version__}"})
             book = Book(workbook, row_limit, protected)
             yield book
     except XlsxFileError as error:  # of the library's own kind, on a full disk for one

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
 _PIECE: Final = 1 << 20
+_PROPERTIES: Final = "docProps/core.xml"
+_DATES: Final = re.compile(rb"<dcterms:(created|modified)[^>]*>[^<]*</dcterms:\1>")
+"""Dates that the library makes up where none is given: when a run was made is no part of what it found."""
 _MADE: Final = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can hold: equal contents give equal bytes."""
 _UNIX: Final = 3
@@ -68,6 +71,8 @@ def fill(book: IO[bytes], path: Path, places: Mapping[str, Place]) -> None:
             with source.open(name) as old, target.open(entry, "w") as new:
                 if name in places:
                     _fill_part(old.read(), new, places[name])
+                elif name == _PROPERTIES:
+                    new.write(_DATES.sub(b"", old.read()))
                 else:
                     shutil.copyfileobj(old, new, _PIECE)
 
