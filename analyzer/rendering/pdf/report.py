@@ -61,7 +61,10 @@ def _fonts() -> Path:
     return Path(mpl.get_data_path()) / "fonts/ttf"
 
 
-_LONG_WORD: Final = re.compile(r"\b(?P<digest>[0-9a-f]{64})\b|\S{12}(?=\S)")
+_LONG_WORD: Final = r"\b(?P<digest>[0-9a-f]{{64}})\b|\S{{{}}}(?=\S)"
+"""So many signs of a word that goes on, or a digest, which stays whole: readers copy it."""
+_IN_LINES: Final = re.compile(_LONG_WORD.format(60))
+_IN_CELLS: Final = re.compile(_LONG_WORD.format(12))
 _BREAK: Final = "\N{ZERO WIDTH SPACE}"
 """Where a line may end."""
 
@@ -75,12 +78,11 @@ def _characters() -> frozenset[int]:
     return frozenset(code for code in both[0] & both[1] if chr(code).isprintable())
 
 
-def _writable(shown: Any) -> Any:  # noqa: ANN401 - plain data
+def _writable(shown: Any, long_word: re.Pattern[str] = _IN_LINES) -> Any:  # noqa: ANN401 - plain data
     """Return data with `?` for each character that the fonts lack or that is not printed, and long words breakable."""
     if isinstance(shown, str):
         signs = "".join(sign if ord(sign) in _characters() else "?" for sign in shown)
-        # Digests stay whole: readers copy them.
-        return _LONG_WORD.sub(lambda word: word["digest"] or f"{word[0]}{_BREAK}", signs)
+        return long_word.sub(lambda word: word["digest"] or f"{word[0]}{_BREAK}", signs)
     if isinstance(shown, dict):
-        return {name: _writable(value) for name, value in shown.items()}
-    return [_writable(one) for one in shown] if isinstance(shown, list | tuple) else shown
+        return {name: _writable(value, _IN_CELLS if name == "rows" else long_word) for name, value in shown.items()}
+    return [_writable(one, long_word) for one in shown] if isinstance(shown, list | tuple) else shown
