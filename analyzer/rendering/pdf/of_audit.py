@@ -99,7 +99,7 @@ def _failures(evidence: EvidenceSet) -> Part | None:
     rest = [f"{every - len(rows):,} further failures are in findings.parquet and the workbook."]
     heads = ("severity", "control", "account", "user", "why")
     texts = rest if every > len(rows) else []
-    return Part("The most severe failures", heads, rows, (0, 0, 3, 2, 5), texts) if rows else None
+    return Part("The most severe failures", heads, rows, (0, 0, 3, 3, 4), texts) if rows else None
 
 
 def _named(account: str, labels: dict[str, str]) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from analyzer import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.rendering.pdf.content import Content
     from analyzer.rendering.render import Options
@@ -45,6 +47,7 @@ def pdf_of(content: Content, digest: str) -> bytes:
 
     made_by = f"Made by credreport {__version__} from the evidence set with the digest {digest}."
     shown = _writable({**content.shown, "made_by": made_by})
+    shown["parts"] = [_breakable(part) for part in shown["parts"]]
     return typst.compile(
         (files("analyzer.rendering.pdf") / "summary.typ").read_bytes(),
         font_paths=typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(_fonts())]),
@@ -61,10 +64,8 @@ def _fonts() -> Path:
     return Path(mpl.get_data_path()) / "fonts/ttf"
 
 
-_LONG_WORD: Final = r"\b(?P<digest>[0-9a-f]{{64}})\b|\S{{{}}}(?=\S)"
-"""So many signs of a word that goes on, or a digest, which stays whole: readers copy it."""
-_IN_LINES: Final = re.compile(_LONG_WORD.format(60))
-_IN_CELLS: Final = re.compile(_LONG_WORD.format(12))
+_LONG_WORD: Final = re.compile(r"\b(?P<digest>[0-9a-f]{64})\b|[^\s/-]{19}(?=[^\s/-])")
+"""So many signs as fit into a narrow column, and more behind them. A digest stays whole: readers copy it."""
 _BREAK: Final = "\N{ZERO WIDTH SPACE}"
 """Where a line may end."""
 
@@ -78,11 +79,23 @@ def _characters() -> frozenset[int]:
     return frozenset(code for code in both[0] & both[1] if chr(code).isprintable())
 
 
-def _writable(shown: Any, long_word: re.Pattern[str] = _IN_LINES) -> Any:  # noqa: ANN401 - plain data
-    """Return data with `?` for each character that the fonts lack or that is not printed, and long words breakable."""
+def _writable(shown: Any) -> Any:  # noqa: ANN401 - plain data
+    """Return data with `?` for each character that the fonts lack or that is not printed."""
     if isinstance(shown, str):
-        signs = "".join(sign if ord(sign) in _characters() else "?" for sign in shown)
-        return long_word.sub(lambda word: word["digest"] or f"{word[0]}{_BREAK}", signs)
+        return "".join(sign if ord(sign) in _characters() else "?" for sign in shown)
     if isinstance(shown, dict):
-        return {name: _writable(value, _IN_CELLS if name == "rows" else long_word) for name, value in shown.items()}
-    return [_writable(one, long_word) for one in shown] if isinstance(shown, list | tuple) else shown
+        return {name: _writable(value) for name, value in shown.items()}
+    return [_writable(one) for one in shown] if isinstance(shown, list | tuple) else shown
+
+
+def _breakable(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a part whose long words have places to break, in columns that are not as wide as their cells need."""
+    rows = [
+        [_broken(cell) if width else cell for cell, width in zip(row, part["widths"], strict=True)]
+        for row in part["rows"]
+    ]
+    return {**part, "rows": rows}
+
+
+def _broken(text: str) -> str:
+    return _LONG_WORD.sub(lambda word: word["digest"] or f"{word[0]}{_BREAK}", text)

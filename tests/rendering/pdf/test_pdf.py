@@ -89,6 +89,17 @@ def test_histories_and_comparisons_have_one_too(command: str, tmp_path: Path) ->
         assert f"{facts['events']['still_failing']} still failing" in text
 
 
+def test_names_can_be_searched_and_copied(tmp_path: Path) -> None:
+    """No place to break a line stands within the words that readers look for."""
+    monthly(tmp_path)
+    snapshots = [f"2026-{month:02}-28" for month in range(1, 13)]
+    run("audit", *snapshots, "--format", "pdf", "-o", "out", cwd=tmp_path)
+    run("history", *snapshots, "--format", "pdf", "-o", "history", cwd=tmp_path)
+    for place in ("out", "history"):
+        pages = PdfReader(tmp_path / place / "summary.pdf").pages
+        assert not any("\N{ZERO WIDTH SPACE}" in page.extract_text() for page in pages)
+
+
 def test_names_from_reports_are_nothing_but_text(tmp_path: Path) -> None:
     report = csv_of(root(), user(HARMFUL, **key(rotated="2020-01-01T00:00:00Z")))
     write(tmp_path / "2026-10-31/#panic().csv", report)
