@@ -17,7 +17,7 @@ Parameters of the functions; all but the paths are given by name, and may be lef
     account_id, captured_at          for reports that do not tell theirs: 12 digits; WHEN, or PATTERN=WHEN
     max_file_size                    the largest file to read, unpacked, such as "2GB"
     pseudonyms                       the file of a key: pseudonyms in place of names; it is made if it is missing
-    store, from_, to                 a folder that ingest keeps; instants, of which the newest snapshots are compared
+    store, from_, to                 a folder that ingest keeps; two instants: the newest snapshots by then are compared
     as_of_series, sla_days           dates, or "monthly"; days in which failures ought to be fixed
 
 >>> import analyzer

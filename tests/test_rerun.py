@@ -137,6 +137,22 @@ def test_with_other_versions_contents_are_compared(tmp_path: Path, *, is_forged:
     assert ("changed: findings.parquet (rerun): a new run leaves other rows" in said) == is_forged
 
 
+@pytest.mark.parametrize("damage", ["missing", "damaged"])
+def test_with_other_versions_a_table_that_does_not_hold_is_not_compared(tmp_path: Path, damage: str) -> None:
+    fleet(tmp_path, 3)
+    run("audit", "2026-10-31", "-o", "out", "--format", "parquet", cwd=tmp_path)
+    reseal(tmp_path / "out/manifest.json", lambda one: one["versions"].update(pyarrow="1.0"))
+    table = tmp_path / "out/findings.parquet"
+    if damage == "missing":
+        table.unlink()
+    else:
+        table.write_bytes(b"broken")
+    code, said = rerun(tmp_path, "2026-10-31")
+    assert code == 1, said
+    assert "changed: findings.parquet (rerun): is not as it was written, and was not compared" in said
+    assert said.count("(rerun)") == 1
+
+
 def test_names_under_pseudonyms_are_made_again_with_the_key(tmp_path: Path) -> None:
     fleet(tmp_path, 3)
     run("audit", "2026-10-31", "--pseudonyms", "key", "-o", "out", "--format", "parquet", cwd=tmp_path)

@@ -140,7 +140,7 @@ def something_open(summary: Summary) -> str:
     controls = f"{counted(len(summary.checklist.controls), 'control')}:"
     if len(checks) == 1:
         counts = summary.by_control[0]
-        undecided = counts[Status.NOT_CHECKED] - counts["manual"]
+        undecided = undecided_in(counts)
         controls = (
             f"{checks[0].control.id}: {counts[Status.FAIL]:,} of {counts['judged']:,} fail; {undecided:,} could not be "
             f"decided; {counts[Status.PASS]:,} pass;"
@@ -160,7 +160,12 @@ def something_open(summary: Summary) -> str:
     return f"{controls} {in_words(who)} in {where} {has} something open{only}{times}{_waived_findings(summary)}."
 
 
-def to_do_first(summary: Summary, most: int) -> dict[int, int]:
+def undecided_in(counts: Mapping[str, int]) -> int:
+    """Return how many findings could not be decided, of counts by status: without those left to a person."""
+    return counts[Status.NOT_CHECKED] - counts["manual"]
+
+
+def to_do_first(summary: Summary, most: int = 5) -> dict[int, int]:
     """Return how much fails and is not waived of the checks to look at first, by position.
 
     They are the most severe ones that fail, at most so many, those that fail most often first.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +19,8 @@ RECORDED: Final = ("name", "host", "started", "ended")
 
 def run_record(name: str, started: datetime, manifest: bytes) -> bytes:
     """Return the bytes of `run.json` of a run that `name` started, and that ends now with this manifest."""
+    import platform  # noqa: PLC0415 - only this needs it
+
     return seal(
         {
             "program": PROGRAM,

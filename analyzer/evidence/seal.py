@@ -43,7 +43,9 @@ def signature_of(name: str) -> str:
     return f"{name}.sig"
 
 
-BESIDE: Final = frozenset({RUN, *map(signature_of, (MANIFEST, RENDERED, RUN))})
+SIGNED: Final = (MANIFEST, RENDERED, RUN)
+"""The files that are signed, as far as they are there."""
+BESIDE: Final = frozenset({RUN, *map(signature_of, SIGNED)})
 """Files that may stand in an evidence set and that neither of its two documents lists."""
 
 

@@ -16,11 +16,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from analyzer.errors import InputError, OutputError, UsageError
-from analyzer.evidence.seal import MANIFEST, RENDERED, RUN, signature_of
+from analyzer.evidence.seal import SIGNED, signature_of
 
 NAMESPACE: Final = "credreport"
-SIGNED: Final = (MANIFEST, RENDERED, RUN)
-"""The files that are signed, as far as they are there."""
 _PROGRAM: Final = "ssh-keygen"
 
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from analyzer.errors import InputError, OutputError, UsageError
 from analyzer.evidence import folder as folders
-from analyzer.evidence import signing, storage
+from analyzer.evidence import storage
 from analyzer.evidence.manifest import rendered
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.owner import evidence_with_changes
-from analyzer.evidence.record import run_record
 from analyzer.evidence.seal import MANIFEST, RENDERED, RUN, find_document, own_digest, seal
 from analyzer.rendering.marks import CARRIED_OVER, WORKBOOK, CarriedOver
 from analyzer.rendering.render import Options
@@ -83,15 +82,24 @@ class Proof:
         if is_url(output) and (self.key is not None or self.recorded_by is not None):
             raise UsageError("--sign and --record-run need a folder for the output", "give a folder with -o")
         if self.key is not None:
-            signing.require_key(self.key)
+            from analyzer.evidence.signing import require_key  # noqa: PLC0415 - most runs sign nothing
 
-    def leave(self, place: str, manifested: bytes) -> list[str]:
-        """Write `run.json`, sign what is there, and return the names of the files."""
+            require_key(self.key)
+
+    def leave(self, place: str) -> list[str]:
+        """Write `run.json` for the manifest in a folder, sign what is there, and return the names of the files."""
         made = []
         if self.recorded_by is not None:
+            from analyzer.evidence.record import run_record  # noqa: PLC0415
+
+            manifested = (Path(place) / MANIFEST).read_bytes()
             storage.put(place, RUN, run_record(self.recorded_by, self.started, manifested))
             made.append(RUN)
-        return [*made, *(signing.sign(Path(place), self.key) if self.key is not None else [])]
+        if self.key is not None:
+            from analyzer.evidence.signing import sign  # noqa: PLC0415
+
+            made += sign(Path(place), self.key)
+        return made
 
 
 NO_PROOF: Final = Proof()
@@ -184,7 +192,7 @@ def finish(  # noqa: PLR0913 - what is rendered, and how
     files = render_at(place, evidence, formats, options, progress)
     # Last: at a URL, a set without its manifest is one that was not finished.
     storage.put(place, MANIFEST, manifested)
-    return [*listed, MANIFEST, *files, *proof.leave(place, manifested)]
+    return [*listed, MANIFEST, *files, *proof.leave(place)]
 
 
 def render_at(

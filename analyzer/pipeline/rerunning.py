@@ -15,7 +15,7 @@ from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.schema import plain
 from analyzer.evidence.seal import MANIFEST, digest_of, names_of, read_manifest, read_rendered
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.verify import Difference
+from analyzer.evidence.verify import Difference, changed_tables
 from analyzer.rendering.marks import CARRIED_OVER
 from analyzer.rendering.registry import TABLES
 from analyzer.rendering.render import Options
@@ -57,13 +57,13 @@ def rerun(folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None, pr
         _run(manifest, settings, reports, lists, again, pseudonyms)
         made = read_manifest(again)
         _require_same_names(manifest, made)
-        other_versions = _other_versions(manifest["versions"], versions_of(manifest["versions"]))
+        other_versions = _other_versions(manifest["versions"])
         if other_versions or _has_parts(manifest):
             different = list(_other_contents(folder, manifest, again, made))
             why = other_versions or "tables in parts"
             notes = [f"the run was made again; {why}: contents of tables were compared, not bytes; renderings were not"]
         else:
-            different = list(_other_bytes(folder, manifest, again))
+            different = list(_other_bytes(folder, manifest, again, made))
             rendered, notes = _renderings(folder, again)
             different += rendered
             compared = counted(len(manifest["outputs"]) + 1, "file")
@@ -86,9 +86,7 @@ def _settings(
             f"{folder} lies within the inputs, where a new run would find it", "move it to another folder first"
         )
     if manifest["kind"] == "comparison" and len(inputs) != 2:
-        raise UsageError(
-            "the two sides of a comparison are not told apart", "give --inputs OLD --inputs NEW, in this order"
-        )
+        raise UsageError("a comparison has an older and a newer side, in this order", "give --inputs OLD --inputs NEW")
     if settings.pseudonyms is None:
         return settings
     if pseudonyms is None or settings.checklist.policy or settings.account_id or settings.captured_at:
@@ -177,13 +175,16 @@ def _has_parts(manifest: Mapping[str, Any]) -> bool:
 # --- the comparison ---------------------------------------------------------------------------------------------------
 
 
-def _other_versions(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+def _other_versions(before: Mapping[str, str]) -> str:
     """Return which versions are others now, in words; empty where none is."""
+    now = versions_of(before)
     changed = [f"{name} {version} then, {now[name]} now" for name, version in before.items() if now[name] != version]
     return f"other versions ({'; '.join(changed)})" if changed else ""
 
 
-def _other_bytes(folder: Path, manifest: Mapping[str, Any], again: Path) -> Iterator[Difference]:
+def _other_bytes(
+    folder: Path, manifest: Mapping[str, Any], again: Path, made: Mapping[str, Any]
+) -> Iterator[Difference]:
     """Yield the manifest, and the tables, that have other bytes than those of the new run."""
     for name in (MANIFEST, *names_of(manifest)):
         path = again / name
@@ -191,7 +192,7 @@ def _other_bytes(folder: Path, manifest: Mapping[str, Any], again: Path) -> Iter
             yield Difference("rerun", name, "a new run does not leave it")
         elif not (folder / name).is_file() or digest_of(path) != digest_of(folder / name):
             yield Difference("rerun", name, _OTHER.format("bytes"))
-    for name in sorted(names_of(read_manifest(again)).keys() - names_of(manifest).keys()):
+    for name in sorted(names_of(made).keys() - names_of(manifest).keys()):
         yield Difference("rerun", name, "a new run leaves it, and the set does not list it")
 
 
@@ -204,8 +205,11 @@ def _other_contents(
     }:
         yield Difference("rerun", MANIFEST, _OTHER.format("contents"))
     old, new = EvidenceSet.of(str(folder), manifest), EvidenceSet.of(str(again), made)
+    broken = set(changed_tables(folder, manifest))
     for name in sorted({*old.files, *new.files}):
-        if name not in old.files or name not in new.files or not _same_rows(old, new, name):
+        if not broken.isdisjoint(old.files.get(name, ())):
+            yield Difference("rerun", f"{name}.parquet", "is not as it was written, and was not compared")
+        elif name not in old.files or name not in new.files or not _same_rows(old, new, name):
             yield Difference("rerun", f"{name}.parquet", _OTHER.format("rows"))
 
 
@@ -226,7 +230,7 @@ def _renderings(folder: Path, again: Path) -> tuple[list[Difference], list[str]]
     groups: dict[str, tuple[dict[str, Any], list[Mapping[str, Any]]]] = {}
     for output in rendered["outputs"]:
         settings, versions = (output.get(key, rendered[key]) for key in ("settings", "versions"))
-        if other := _other_versions(versions, versions_of(versions)):
+        if other := _other_versions(versions):
             notes.append(f"{output['name']} was not made again: {other}")
         elif CARRIED_OVER in settings:
             notes.append(f"{output['name']} was not made again: it holds marks of reviewers")

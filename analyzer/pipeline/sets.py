@@ -18,7 +18,6 @@ from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import BESIDE, MANIFEST, RENDERED, read_manifest, read_rendered, signature_of
 from analyzer.evidence.worst import first_rows, worst_first
 from analyzer.pipeline.leaving import NO_PROOF, Left, Proof, carried, describe_renderings, owner_with
-from analyzer.pipeline.rerunning import rerun
 from analyzer.rendering.registry import formats_of, require_no_names, tables_needed
 from analyzer.rendering.render import Options, Rendered
 from analyzer.rendering.render import render as render_formats
@@ -55,6 +54,8 @@ def verify(  # noqa: PLR0913 - what is checked, and by what
     found = verifying.verify(folder, inputs, pseudonyms, allowed_signers)
     if not again or any(one.kind == "manifest" for one in found.changed):  # what the manifest says is not known then
         return found
+    from analyzer.pipeline.rerunning import rerun  # noqa: PLC0415 - most sets are verified without
+
     made = rerun(folder, inputs, pseudonyms, progress)
     return replace(found, changed=(*found.changed, *made.different), notes=made.notes)
 
@@ -96,7 +97,7 @@ def render(  # noqa: PLR0913 - what is rendered, how, and where
         found = render_formats(evidence, staging, formats, options, progress)
         both = Rendered([*kept.outputs, *found.outputs], [*kept.not_made, *found.not_made])
         described = describe_renderings(str(staging), evidence, options, both)
-        signatures = proof.leave(str(staging), (staging / MANIFEST).read_bytes())
+        signatures = proof.leave(str(staging))
         marks = carried(options.marks, str(staging))
     files = [*(str(one["name"]) for one in found.outputs), *described, *signatures]
     return Left(str(output or folder), files, carried=marks)

@@ -31,6 +31,7 @@ from analyzer.evidence.answer import (
     incomplete,
     own_limits,
     scope,
+    undecided_in,
     unknown_age,
 )
 from analyzer.evidence.coverage import labels_of
@@ -235,7 +236,7 @@ def _controls(audit: Summary, shown: list[int], accounts: list[str]) -> Table:
 
 
 def _without_manual(counts: dict[str, int], status: Status) -> int:
-    return counts[status] - (counts["manual"] if status is Status.NOT_CHECKED else 0)
+    return undecided_in(counts) if status is Status.NOT_CHECKED else counts[status]
 
 
 def _show_controls_in_lines(console: Console, audit: Summary, shown: list[int]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from analyzer.controls.vocabulary import Met, Status, counted
-from analyzer.evidence.answer import exit_reason, headline, incomplete, scope, to_do_first, unknown_age
+from analyzer.evidence.answer import exit_reason, headline, incomplete, scope, to_do_first, undecided_in, unknown_age
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.named import Named
 from analyzer.evidence.opening import figures, opening
@@ -30,7 +30,6 @@ MOST_ROWS: Final = 100_000
 """Rows of a table that a page holds."""
 _MOST_ISSUES: Final = 10_000
 _MOST_ACCOUNTS: Final = 15
-_MOST_FIRST: Final = 5
 _FINDINGS: Final = (
     *("status", "severity", "control", "requirement", "account_id", "account_name", "account_owner", "user"),
     *("credential", "message", "source", "line"),
@@ -131,7 +130,7 @@ def _first(summary: Summary) -> list[dict[str, str]]:
             "remediation": checks[at].control.remediation,
             "href": link("findings", control=checks[at].control.id, status="fail", waiver="-"),
         }
-        for at, fails in to_do_first(summary, _MOST_FIRST).items()
+        for at, fails in to_do_first(summary).items()
     ]
 
 
@@ -170,7 +169,7 @@ def _control_row(at: int, summary: Summary, accounts: Sequence[str]) -> dict[str
     numbers: list[dict[str, str]] = [{"text": one.severity.value, "href": ""}]
     shown = {
         "fail": (counts["fail"], {"status": "fail"}),
-        "not_checked": (counts["not_checked"] - counts["manual"], {"status": "not_checked", "by_hand": "no"}),
+        "not_checked": (undecided_in(counts), {"status": "not_checked", "by_hand": "no"}),
         "manual": (counts["manual"], {"status": "not_checked", "by_hand": "yes"}),
         "pass": (counts["pass"], {"status": "pass"}),
     }
@@ -234,7 +233,7 @@ def _bars(summary: Summary) -> dict[str, Any] | None:
             continue
         numbers = {
             "fail": counts["fail"],
-            "not_checked": counts["not_checked"] - counts["manual"],
+            "not_checked": undecided_in(counts),
             "pass": counts["pass"],
             "manual": counts["manual"],
         }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from analyzer.reading.issues import CODES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -58,6 +60,12 @@ class Content:
             "figures": [one._asdict() for one in self.figures],
             "parts": [part.shown for part in self.parts],
         }
+
+
+def issues(counts: Mapping[str, int]) -> Part | None:
+    """Return what was found wrong with the inputs, how often by code; None where nothing was."""
+    rows: list[list[str | int]] = [[count, CODES[code].title] for code, count in counts.items()]
+    return Part("Data issues, most serious first", ("count", "issue"), rows, (0, 1)) if rows else None
 
 
 _MOST_INPUTS: Final = 12

@@ -12,6 +12,7 @@ from analyzer.evidence.answer import (
     scope,
     settings_in_lines,
     to_do_first,
+    undecided_in,
     unknown_age,
 )
 from analyzer.evidence.coverage import labels_of
@@ -19,15 +20,13 @@ from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
 from analyzer.evidence.worst import worst_rows
 from analyzer.reading.columns import records
-from analyzer.reading.issues import CODES
 from analyzer.rendering import caveats
-from analyzer.rendering.pdf.content import Content, Part, inputs, pairs
+from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs
 
 if TYPE_CHECKING:
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
 
-_MOST_FIRST: Final = 5
 _MOST_FAILURES: Final = 10
 _MOST_ACCOUNTS: Final = 10
 _LONGEST_TEXT: Final = 80
@@ -49,7 +48,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         _trend(summary) if summary.trends else None,
         _accounts(summary),
         pairs("Completeness", completeness(summary)),
-        _issues(summary),
+        issues(summary.issue_counts),
         Part("What was judged", texts=settings_in_lines(summary)),
         Part("Limits", texts=[text for text in (own_limits(checklist.checks), *caveats.REPORTS) if text]),
         inputs(records(summary.inputs[["name", "sha256"]])),
@@ -70,7 +69,7 @@ def _first(summary: Summary) -> Part | None:
     checks = summary.checklist.checks
     rows: list[list[str | int]] = [
         [checks[at].severity.value, checks[at].control.id, fails, checks[at].control.remediation]
-        for at, fails in to_do_first(summary, _MOST_FIRST).items()
+        for at, fails in to_do_first(summary).items()
     ]
     heads = ("severity", "control", "open failures", "remediation")
     return Part("What to do first", heads, rows, (0, 0, 0, 1)) if rows else None
@@ -129,7 +128,7 @@ def _controls(summary: Summary) -> Part:
     rows: list[list[str | int]] = []
     for at in summary.checklist.most_severe_first:
         one, counts = summary.checklist.checks[at], summary.by_control[at]
-        numbers = [counts["fail"], counts["not_checked"] - counts["manual"], counts["manual"], counts["pass"]]
+        numbers = [counts["fail"], undecided_in(counts), counts["manual"], counts["pass"]]
         rows.append([one.severity.value, one.control.id, one.title, *numbers, counts["waived"]])
     heads = ("severity", "control", "", "fail", "not checked", "left to a person", "pass", "waived")
     return Part("Controls, number of findings", heads, rows, (0, 0, 6, 1, 2, 2, 1, 2))
@@ -159,9 +158,3 @@ def _accounts(summary: Summary) -> Part | None:
     texts = [f"{counted(rest, 'further account')} with fewer failures."] if rest else []
     heads = ("account", "fail", "not checked", "pass", "waived")
     return Part("Accounts with most failures", heads, rows, (1, 0, 0, 0, 0), texts)
-
-
-def _issues(summary: Summary) -> Part | None:
-    """Return what was found wrong with the inputs."""
-    rows: list[list[str | int]] = [[count, CODES[code].title] for code, count in summary.issue_counts.items()]
-    return Part("Data issues, most serious first", ("count", "issue"), rows, (0, 1)) if rows else None

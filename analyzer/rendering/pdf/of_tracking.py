@@ -9,8 +9,7 @@ from analyzer.evidence.answer import incomplete
 from analyzer.evidence.opening import Figure
 from analyzer.evidence.schema import NEW_FAILURES
 from analyzer.evidence.survival import days_in_words
-from analyzer.reading.issues import CODES
-from analyzer.rendering.pdf.content import Content, Part, inputs
+from analyzer.rendering.pdf.content import Content, Part, inputs, issues
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,10 +32,9 @@ def content_of_tracking(evidence: EvidenceSet) -> Content:
         own, numbers = _new_failures(found), _figures_of_comparison(found)
     alarm = incomplete(found)
     answer, *lines = [line for line in found.lines if line != alarm]
-    issues: list[list[str | int]] = [[count, CODES[code].title] for code, count in found.issue_counts.items()]
     parts = [
         own,
-        Part("Data issues, most serious first", ("count", "issue"), issues, (0, 1)) if issues else None,
+        issues(found.issue_counts),
         Part("Method", texts=found.method),
         inputs(found.inputs),
     ]

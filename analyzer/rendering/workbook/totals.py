@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, MET_IN_WORDS, Met, Outcome, Status
-from analyzer.evidence.answer import to_do_first
+from analyzer.evidence.answer import to_do_first, undecided_in
 from analyzer.evidence.schema import plain
 from analyzer.evidence.tally import Tally, counts_of
 from analyzer.reading.layout import Kind
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from analyzer.rendering.workbook.engine import TableSheet
     from analyzer.rendering.workbook.page import Page
 
-_MOST_FIRST: Final = 5
-"""Controls that are named as what to do first."""
 _ROW_IN_PIXELS: Final = 20
 
 
@@ -192,7 +190,7 @@ def _count_of(at: int, name: str, summary: Summary, shown: Shown) -> Value:
     found = shown.count(counts[name], "Findings", **of, status=name)
     if name != Status.NOT_CHECKED or not counts["manual"]:
         return found
-    value = counts[name] - counts["manual"]
+    value = undecided_in(counts)
     if isinstance(found, Formula) and isinstance(left_to_a_person, Formula):
         return Formula(f"{found.text}-{left_to_a_person.text}", value)
     return value
@@ -234,7 +232,7 @@ def what_to_do_first(page: Page, summary: Summary, shown: Shown) -> None:
             fails,
             Merged(checks[at].control.remediation, page.last - 3),
         ]
-        for at, fails in to_do_first(summary, _MOST_FIRST).items()
+        for at, fails in to_do_first(summary).items()
     ]
     if rows:
         header = ["control", "severity", "open failures", "remediation", *[""] * (page.last - 3)]
