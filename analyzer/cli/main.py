@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 from analyzer import __version__
 from analyzer.cli import signals, streams
 from analyzer.cli.blocks import with_blocks
-from analyzer.cli.commands import audit, evidence, looking, sampling, showing, tracking
+from analyzer.cli.commands import audit, evidence, looking, manual, sampling, showing, tracking
 from analyzer.cli.streams import complain
 from analyzer.errors import AnalyzerError
 
@@ -48,6 +48,7 @@ for _name, _command, _in_short in (
     ("verify", evidence.verify, "Say whether an evidence set is as it was written."),
     ("inspect", looking.inspect, "Say what is in these files, without judging them."),
     ("controls", looking.list_controls, "List the controls, or explain one."),
+    ("manual", manual.show_manual, "Show the manual."),
 ):
     app.command(_name, short_help=_in_short)(with_blocks(_command))
 
