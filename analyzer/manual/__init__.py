@@ -1,4 +1,4 @@
-"""The manual: pages of Markdown that are installed with the program. Outputs take their explanations from these pages."""
+"""The manual: pages of Markdown that are installed with the program, and that outputs take explanations from."""
 
 from __future__ import annotations
 

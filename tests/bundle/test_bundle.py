@@ -14,7 +14,8 @@ import pytest
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from tests.bundle.script import ROOT, bundle
-from tests.test_readme import ANSWER_ONLY, BLOCKS
+from tests.documents.pages import consoles
+from tests.documents.printing import ANSWER_ONLY
 
 pytestmark = pytest.mark.slow
 
@@ -167,7 +168,7 @@ def test_it_installs_and_audits_without_a_network(made: Path, far: Path) -> None
     assert "16 of 46 active credentials unused for 45 days or more" in printed
     assert (far / "credreport-out/summary.pdf").read_bytes().startswith(b"%PDF")
     shutil.rmtree(far / "credreport-out")
-    assert answer(offline(program, "audit", "sample_reports", cwd=far, code=1)) == BLOCKS[ANSWER_ONLY]
+    assert answer(offline(program, "audit", "sample_reports", cwd=far, code=1)) == consoles()[ANSWER_ONLY]
 
 
 def test_a_wheel_that_was_changed_is_not_installed(made: Path, far: Path) -> None:
@@ -184,7 +185,7 @@ def test_the_single_file_audits_without_a_network(made: Path, far: Path) -> None
     shutil.copy(made / "credreport.pyz", far)
     for _ in ("unpacked", "there already"):
         printed = offline(sys.executable, "credreport.pyz", "audit", "sample_reports", cwd=far, code=1)
-        assert answer(printed) == BLOCKS[ANSWER_ONLY]
+        assert answer(printed) == consoles()[ANSWER_ONLY]
         shutil.rmtree(far / "credreport-out")
 
 
@@ -214,12 +215,12 @@ def test_other_versions_of_python_that_are_here_run_it(python: str, first: Path,
     folder = bundled(first, "--python", python)
     assert (
         answer(offline(installed(folder, far, other), "audit", "sample_reports", cwd=far, code=1))
-        == (BLOCKS[ANSWER_ONLY])
+        == consoles()[ANSWER_ONLY]
     )
     shutil.copy(folder / "credreport.pyz", far)
     shutil.rmtree(far / "credreport-out")
     printed = offline(other, "credreport.pyz", "audit", "sample_reports", cwd=far, code=1)
-    assert answer(printed) == BLOCKS[ANSWER_ONLY]
+    assert answer(printed) == consoles()[ANSWER_ONLY]
     offline(sys.executable, "credreport.pyz", "--version", cwd=far, code=2)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from analyzer import manual
 from analyzer.rendering.page.columns import as_data
 
 if TYPE_CHECKING:
@@ -56,6 +57,17 @@ def link(table: str, **chosen: str | Sequence[str]) -> str:
 def _encoded(text: str) -> str:
     """Return a text as the query of an address has it."""
     return "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in text.encode())
+
+
+def help_sections() -> list[dict[str, Any]]:
+    """Return the sections of the page that explain it, from the manual."""
+    limits = [("", text) for text in manual.paragraphs("judging", "What a credential report cannot show")]
+    decided = [("", text) for text in manual.paragraphs("judging", "Every control")]
+    return [
+        {"id": "decided", "title": "How checks are decided", "pairs": decided},
+        {"id": "limits", "title": "What a credential report cannot show", "pairs": limits},
+        {"id": "terms", "title": "Terms", "pairs": manual.terms()},
+    ]
 
 
 _PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")

@@ -14,7 +14,7 @@ from analyzer.evidence.named import Named
 from analyzer.evidence.opening import figures, opening
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, gravest_first, worst_rows
-from analyzer.rendering.page.content import PageTable, link, with_tables
+from analyzer.rendering.page.content import PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         *([{"id": "first", "title": "What to do first"}] if shown["first"] else []),
         {"id": "grid", "title": shown["grid"]["title"]},
         *({"id": name, "title": name.capitalize()} for name in ("findings", "users", "accounts", "issues", "inputs")),
-        {"id": "method", "title": "Method"},
+        *({"id": note["id"], "title": note["title"]} for note in shown["notes"]),
     ]
     controls = {one.control.id: _control(one) for one in summary.checklist.checks}
     more = {"controls": json.dumps(controls, ensure_ascii=False)}
@@ -352,6 +352,4 @@ def _notes(summary: Summary) -> list[dict[str, Any]]:
         (one.control.id, f"Judges {one.control.applies_to}. Fails when {one.say(one.control.fails_when)}.")
         for one in checklist.checks
     ]
-    return [
-        {"id": "method", "title": "Method", "pairs": [*judged, *method]},
-    ]
+    return [{"id": "method", "title": "Method", "pairs": [*judged, *method]}, *help_sections()]

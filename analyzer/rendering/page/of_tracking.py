@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from analyzer.rendering import registry
-from analyzer.rendering.page.content import PageTable, with_tables
+from analyzer.rendering.page.content import PageTable, help_sections, with_tables
 from analyzer.rendering.page.rows import LABELS
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def content_of_tracking(evidence: EvidenceSet) -> Content:
     found = evidence.history if evidence.kind == "history" else evidence.comparison
     names = registry.tables_needed(evidence.kind, ["html"])
     tables = [_table(evidence, name) for name in found.tables if name in names]
+    notes = [{"id": "method", "title": "Method", "pairs": [("", text) for text in found.method]}, *help_sections()]
     first, *lines = found.lines
     shown: dict[str, Any] = {
         "title": found.title,
@@ -35,8 +36,9 @@ def content_of_tracking(evidence: EvidenceSet) -> Content:
         "first": [],
         "grid": None,
         "bars": None,
-        "notes": [{"id": "method", "title": "Method", "pairs": [("", text) for text in found.method]}],
-        "parts": [*({"id": one.name, "title": one.title} for one in tables), {"id": "method", "title": "Method"}],
+        "notes": notes,
+        "parts": [{"id": one.name, "title": one.title} for one in tables]
+        + [{"id": note["id"], "title": note["title"]} for note in notes],
     }
     return with_tables(shown, tables)
 

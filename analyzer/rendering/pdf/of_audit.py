@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from analyzer import manual
 from analyzer.controls.vocabulary import MET_IN_WORDS, Met, Status, counted
 from analyzer.evidence.answer import (
     headline,
@@ -20,7 +21,6 @@ from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
 from analyzer.evidence.worst import worst_rows
 from analyzer.reading.columns import records
-from analyzer.rendering import caveats
 from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
     if due_by_check(summary, due_within):
         lines.append(f"{due_in_words(summary, due_within)}.")
     judged_by = f" Judged by {checklist.benchmark.title}." if checklist.benchmark else ""
+    limits = manual.paragraphs("judging", "What a credential report cannot show")
     parts = [
         _first(summary),
         _failures(evidence),
@@ -50,7 +51,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         pairs("Completeness", completeness(summary)),
         issues(summary.issue_counts),
         Part("What was judged", texts=settings_in_lines(summary)),
-        Part("Limits", texts=[text for text in (own_limits(checklist.checks), *caveats.REPORTS) if text]),
+        Part("Limits", texts=[text for text in (own_limits(checklist.checks), *limits) if text]),
         inputs(records(summary.inputs[["name", "sha256"]])),
     ]
     return Content(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from analyzer.rendering.workbook import prose
+from analyzer import manual
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from analyzer.rendering.workbook.engine import Book
 
 _WIDTHS: Final = (70, 40, 18, 22)
+_HOLDS: Final = "What the sheets hold"
 _PARAGRAPH: Final = 150
 """How many characters of a paragraph surely fit in a line across all columns."""
 
@@ -31,12 +32,21 @@ def method(book: Book, summary: Summary, most_rows: int) -> None:
     row, checklist = 2, summary.checklist
     if checklist.unused:
         row = _paragraphs(book, sheet, row, "Unused credentials", _unused_rule(checklist.unused, checklist))
-        row = _evidence(book, sheet, row)
-    row = _paragraphs(book, sheet, row, "How every control is decided", prose.EVALUATION)
+        row = _table(book, sheet, row, manual.table("judging", "Evidence for unused credentials"))
+    row = _paragraphs(book, sheet, row, "How every control is decided", manual.paragraphs("judging", "Every control"))
     for one in checklist.checks:
         row = _paragraphs(book, sheet, row, _heading(one, checklist), _described(one))
-    row = _paragraphs(book, sheet, row, "What to know about the data", prose.CAVEATS)
-    _paragraphs(book, sheet, row, "What this workbook holds", [text.format(most=most_rows) for text in prose.HOLDS])
+    row = _paragraphs(book, sheet, row, "What to know about the data", _about_the_data())
+    holds = [f"In this workbook, a sheet holds at most {most_rows:,} rows of its table."]
+    row = _paragraphs(book, sheet, row, _HOLDS, [*manual.paragraphs("workbook", _HOLDS), *holds])
+    _table(book, sheet, row, manual.table("glossary", "Glossary"))
+
+
+def _about_the_data() -> list[str]:
+    """Return what readers have to know about the data, whatever was found in it."""
+    bounds = manual.paragraphs("judging", "Evidence for unused credentials")
+    limits = manual.paragraphs("judging", "What a credential report cannot show")
+    return [*bounds, *limits, manual.paragraphs("judging", "Checks that will fail soon")[0]]
 
 
 def _paragraphs(book: Book, sheet: Worksheet, row: int, title: str, texts: Sequence[str]) -> int:
@@ -50,20 +60,29 @@ def _paragraphs(book: Book, sheet: Worksheet, row: int, title: str, texts: Seque
     return row + len(texts) + 2
 
 
-def _evidence(book: Book, sheet: Worksheet, row: int) -> int:
-    """Write which evidence an unused credential is judged by, as a table; return the row behind it."""
-    for below, cells in enumerate(prose.UNUSED_EVIDENCE, start=row):
-        needed = max(height(text, width - 1) for text, width in zip(cells, _WIDTHS, strict=True))
+def _table(book: Book, sheet: Worksheet, row: int, rows: Sequence[Sequence[str]]) -> int:
+    """Write a table, its first row as the header; return the row behind it."""
+    for below, cells in enumerate(rows, start=row):
+        # The last cell may take the rest of the columns.
+        last = len(cells) - 1
+        rest = sum(_WIDTHS[last:])
+        widths = [*_WIDTHS[:last], rest]
+        needed = max(height(text, width - 1) for text, width in zip(cells, widths, strict=True))
         if needed > LINE_HEIGHT:
             sheet.set_row(below, needed + 1)
-        for column, text in enumerate(cells):
-            sheet.write_string(below, column, text, book.styles.header if below == row else book.styles.wrapped)
-    return row + len(prose.UNUSED_EVIDENCE) + 1
+        style = book.styles.header if below == row else book.styles.wrapped
+        for column, text in enumerate(cells[:-1]):
+            sheet.write_string(below, column, text, style)
+        if rest == _WIDTHS[last]:
+            sheet.write_string(below, last, cells[-1], style)
+        else:
+            sheet.merge_range(below, last, below, len(_WIDTHS) - 1, cells[-1], style)
+    return row + len(rows) + 1
 
 
 def _unused_rule(unused: Check, checklist: Checklist) -> list[str]:
     """Return the rule of `unused-credentials` in paragraphs, and whose rule it is."""
-    rule = [*(text.format(limit=unused.limit_days) for text in prose.UNUSED_RULE), prose.UNUSED_SOURCE]
+    rule = [*manual.paragraphs("judging", "Unused credentials"), f"The limit of this run is {unused.limit_days} days."]
     if checklist.benchmark:
         numbers = [str(one.requirement) for one in checklist.checks if one.control is unused.control]
         rule.append(f"Judged for {checklist.benchmark.title}: {', '.join(numbers)}.")

@@ -1,0 +1,53 @@
+"""Runs the commands that documents show, beside a copy of the sample reports."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from tests.documents.pages import ROOT
+
+PROGRAM: Final = Path(sys.executable).with_name("credreport")
+ANSWER_ONLY: Final = "credreport audit sample_reports"
+"""The one command of which only the last part is shown."""
+_READS_EVIDENCE: Final = {"render", "sample", "verify", "show"}
+
+
+@cache
+def evidence() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder with the sample reports, their evidence and a store of them, which is made once."""
+    folder = tempfile.TemporaryDirectory()
+    shutil.copytree(ROOT / "sample_reports", Path(folder.name) / "sample_reports")
+    for arguments in (
+        ["audit", "sample_reports", "-o", "evidence"],
+        ["ingest", "sample_reports", "--store", "history"],
+    ):
+        subprocess.run([str(PROGRAM), *arguments], cwd=folder.name, capture_output=True, check=False)
+    return folder
+
+
+@cache
+def printed(command: str) -> str:
+    """Return what a command prints, without the blanks at the ends of lines."""
+    script, *arguments = command.split()
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(ROOT / "sample_reports", Path(folder) / "sample_reports")
+        if arguments[0] in _READS_EVIDENCE:
+            shutil.copytree(Path(evidence().name) / "evidence", Path(folder) / "evidence")
+        if "--store history" in command and arguments[0] != "ingest":
+            shutil.copytree(Path(evidence().name) / "history", Path(folder) / "history")
+        run = subprocess.run(
+            [PROGRAM.with_name(script), *arguments],
+            cwd=folder,
+            capture_output=True,
+            check=False,
+            env={**os.environ, "COLUMNS": "110", "NO_COLOR": "1"},
+        )
+    text = "".join(f"{line.rstrip()}\n" for line in run.stdout.decode().splitlines())
+    return text.rpartition("\n\n")[2] if command == ANSWER_ONLY else text
