@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import sys
 import tarfile
-import zipfile
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +18,7 @@ from analyzer.reading.containers import is_gzip, is_tar, is_zip
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT
 from analyzer.survey.files import file_system, find_files
+from analyzer.survey.zips import is_folder, open_zip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -118,9 +118,9 @@ def _beginning(stream: IO[bytes]) -> bytes:
 
 def _members(name: str, archive: IO[bytes], depth: int) -> Iterator[Digested]:
     """Yield the members of a zip archive, by name; those that share a name are numbered from the second on."""
-    opened = zipfile.ZipFile(archive)
+    opened = open_zip(archive)
     seen = Counter[str]()
-    for member in sorted((one for one in opened.infolist() if not one.is_dir()), key=lambda one: one.filename):
+    for member in sorted((one for one in opened.infolist() if not is_folder(one)), key=lambda one: one.filename):
         seen[member.filename] += 1
         again = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
         try:

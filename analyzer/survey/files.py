@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -13,8 +12,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from analyzer.errors import InputError
 from analyzer.reading.issues import CODES, Level
 from analyzer.reading.limits import UNLIMITED, Limits
+from analyzer.survey.zips import open_zip
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
@@ -281,7 +282,7 @@ class Reader:
             opened: Any = path
             if not isinstance(path, Path):
                 opened = _at_url(path, lambda system, place: system.open(place, "rb"))
-            self._archives[path] = zipfile.ZipFile(opened)
+            self._archives[path] = open_zip(opened)
         return self._archives[path]
 
     def _of_member(self, path: Path | str, position: int, take: Callable[[IO[bytes]], bytes]) -> bytes:

@@ -27,6 +27,7 @@ from analyzer.reading.containers import (
 from analyzer.reading.layout import COLUMNS
 from analyzer.reading.limits import DAMAGED, LimitError, Limits, check_lines, check_together
 from analyzer.survey.files import ENCRYPTED, require_plain
+from analyzer.survey.zips import is_folder, open_zip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -222,7 +223,7 @@ def _unzip(  # noqa: PLR0913 - as `reports_in`
 ) -> Iterator[Opened]:
     """Yield the reports in a zip archive, its members by name as if it were a folder."""
     try:
-        opened = zipfile.ZipFile(BytesIO(data))
+        opened = open_zip(BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise DamagedError(f"the zip archive cannot be opened ({error}); copy it again") from error
     if is_office(opened.infolist()):
@@ -280,7 +281,7 @@ def members_in(
         raise DamagedError(f"archives inside archives, {DEEPEST} deep; unpack them by hand")
     check_together(sum(member.file_size for member in members), size)
     places = sorted(
-        (place for place, member in enumerate(members) if not member.is_dir()),
+        (place for place, member in enumerate(members) if not is_folder(member)),
         key=lambda place: members[place].filename,
     )
     seen: Counter[str] = Counter()

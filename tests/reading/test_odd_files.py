@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import socket
+import struct
 import sys
 import threading
 import warnings
@@ -135,3 +136,45 @@ def test_reports_that_are_written_while_they_are_read_are_whole_or_named(tmp_pat
     finally:
         done.set()
         writer.join()
+
+
+def _zip(name: str) -> bytearray:
+    """Return an archive of a report by the name `x`, which is changed to `name` (of one character at most)."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("x", REPORT)
+    data = bytearray(stream.getvalue())
+    entry, end = data.rfind(b"PK\x01\x02"), data.rfind(b"PK\x05\x06")
+    data[entry + 28 : entry + 30] = struct.pack("<H", len(name))
+    data[end + 12 : end + 16] = struct.pack("<L", end - entry - 1 + len(name))
+    return data[: entry + 46] + name.encode() + data[entry + 47 :]
+
+
+def test_a_member_without_a_name_is_refused_or_read_and_never_lost(tmp_path: Path) -> None:
+    """The fuzz campaign found this: zipfile of Python 3.11 fails for an empty name."""
+    (tmp_path / "reports.zip").write_bytes(_zip(""))
+    write(tmp_path / "2026-10-31_444455556666.csv", others("444455556666"))
+    audited = run("audit", str(tmp_path), "--as-of", "2026-10-31", "--format", "parquet", "-o", str(tmp_path / "out"))
+    assert audited.returncode in {0, 1, 3}
+    assert "internal error" not in audited.stderr
+    assert (audited.returncode == 3) == ("reports.zip" in audited.stdout)
+    verified = run("verify", str(tmp_path / "out"), "--inputs", str(tmp_path))
+    assert "internal error" not in verified.stderr
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_version_of_zip_that_python_lacks_is_an_issue(tmp_path: Path, depth: int) -> None:
+    data = _zip("x")
+    data[data.rfind(b"PK\x01\x02") + 6] = 99
+    if depth == 2:
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            archive.writestr("inner.zip", data)
+        data = bytearray(stream.getvalue())
+    (tmp_path / "reports.zip").write_bytes(data)
+    write(tmp_path / "2026-10-31_444455556666.csv", others("444455556666"))
+    audited = run("audit", str(tmp_path), "--as-of", "2026-10-31", "--format", "parquet", "-o", str(tmp_path / "out"))
+    assert audited.returncode == 3
+    assert "zip file version 9.9" in audited.stdout
+    verified = run("verify", str(tmp_path / "out"), "--inputs", str(tmp_path))
+    assert "internal error" not in verified.stderr
