@@ -326,12 +326,15 @@ def _lost_lines(lines: Sequence[str], left: Left) -> Iterator[str]:
 def of_line(first: str, text: str, *, with_arn: bool = True) -> Verdicts | None:
     """Return what the oracle says of a line with as many cells as the first one; None of another.
 
+    A quote that is not closed in its line is a character like others, where the line then has its cells.
     An ARN tells root, and partitions where it has no console; `with_arn` is for one that the program can read.
     """
     try:
         header, cells = (next(csv.reader([line]), []) for line in (first, text))
     except csv.Error:
         return None
+    if len(header) != len(cells) and text.count('"') % 2:
+        cells = next(csv.reader([text], quoting=csv.QUOTE_NONE), [])
     if len(header) != len(cells):
         return None
     known = [_COLUMNS.get(_plain(name), name) for name in header]

@@ -117,3 +117,12 @@ def test_a_row_of_custodian_without_a_report_counts_as_not_read(tmp_path: Path) 
     rows = [*(turn(row) for row in rows_of(2)), {"UserName": "zoe", "Arn": "arn:aws:iam::111122223333:user/zoe"}]
     done = run("audit", write(tmp_path / "2026-10-31.json", json.dumps(rows)), "-o", tmp_path / "out")
     assert done.returncode == 3
+
+
+@pytest.mark.parametrize("column", ["additional_credentials_info", "user_creation_time"])
+def test_a_zero_time_is_nothing_in_columns_of_times_alone(tmp_path: Path, column: str) -> None:
+    """In another column it is a text, which a control must not take for nothing (the fuzz campaign found this)."""
+    rows = [root() | {column: "0001-01-01T00:00:00Z"}, user("auditor")]
+    result = judged(write(tmp_path / f"2026-10-31/{ACCOUNT}.json", json.dumps(rows)))
+    status = verdicts(result).get(("additional-credentials", "<root_account>", "user"))
+    assert status == ("pass" if column == "user_creation_time" else "fail")

@@ -19,7 +19,7 @@ from analyzer.reading.forms.content import Content, DamagedError, NotAReportErro
 from analyzer.reading.forms.headers import FoundHeader, Header, canonical, is_header, squeezed
 from analyzer.reading.forms.programs import ACCOUNT_NAMES, program_of
 from analyzer.reading.forms.values import dated
-from analyzer.reading.layout import COLUMNS, ROOT_USER
+from analyzer.reading.layout import COLUMNS, ROOT_USER, TIMESTAMP_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,7 +60,8 @@ def from_table(names: Sequence[str], columns: Sequence[Any], shape: str, keys: I
         renamed.setdefault(mine.get(name.strip().lower()) or canonical(name), column)
     if not is_header(list(renamed)):
         raise NotAReportError("rows without the columns of a credential report")
-    cells = pa.table({name: _plain(column) for name, column in renamed.items()})
+    times_of = {*TIMESTAMP_COLUMNS, program.generated if program else None}
+    cells = pa.table({name: _plain(column, is_time=name in times_of) for name, column in renamed.items()})
     cells = cells.filter(_has_text(cells))
     if not cells.num_rows:
         raise DamagedError(f"{shape}: {_NO_ROWS}")
@@ -94,11 +95,13 @@ def _text(value: object) -> str | None:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _plain(column: Any) -> Any:  # noqa: ANN401 - a column of Arrow
+def _plain(column: Any, *, is_time: bool) -> Any:  # noqa: ANN401 - a column of Arrow
     """Return a column without what stands for null and line ends; NULs, which are no text, make a cell unreadable."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
-    nothing = pc.or_(pc.is_in(column, pa.array(_NULLS)), pc.starts_with(column, _YEAR_1))
+    nothing = pc.is_in(column, pa.array(_NULLS))
+    if is_time:
+        nothing = pc.or_(nothing, pc.starts_with(column, _YEAR_1))
     column = pc.if_else(pc.fill_null(nothing, fill_value=False), pa.scalar(None, pa.string()), column)
     column = pc.replace_substring(column, "\0", "\ufffd")
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(column, r"[\r\n]+", " "))
