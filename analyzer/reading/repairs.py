@@ -193,6 +193,13 @@ def _mended_rows(line: str, header: Header, source: Source, number: int, log: Is
     plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
     for cells in (quoted, plain):
         if len(cells) == width and not _moved(cells, header.columns):
+            if _names_nobody(cells, header.columns):
+                note(
+                    "rejected_row",
+                    "neither a user name nor an ARN: its cells may have moved, and it is not known whose they are; not "
+                    "read; correct this line, or download the report again",
+                )
+                return []
             return [cells]
     found = f"{_fields(len(quoted))} where the header has {width}"
     repairs = {tuple(repair) for cells in (quoted, plain) for repair in _repairs(cells, header)}
@@ -315,6 +322,13 @@ def _moved(cells: list[str], columns: tuple[str, ...]) -> bool:
         return False
     # Where quotes are taken for text, they stand before it.
     return any(_ARN_BEGINNING.match(cell.lstrip('" ')) for cell in cells)
+
+
+def _names_nobody(cells: list[str], columns: tuple[str, ...]) -> bool:
+    """Whether the user name is blank and the ARN is none, in a report that has both columns."""
+    if not {"user", "arn"} <= {*columns}:
+        return False
+    return not cells[columns.index("user")].strip() and not cells[columns.index("arn")].strip().startswith("arn:")
 
 
 def _has_flags_among_times(cells: list[str], columns: tuple[str, ...]) -> bool:

@@ -178,3 +178,13 @@ def test_a_version_of_zip_that_python_lacks_is_an_issue(tmp_path: Path, depth: i
     assert "zip file version 9.9" in audited.stdout
     verified = run("verify", str(tmp_path / "out"), "--inputs", str(tmp_path))
     assert "internal error" not in verified.stderr
+
+
+@pytest.mark.parametrize("arn", ["", "2026-10-01T00:00:00Z", "user/auditor"])
+def test_a_row_that_names_nobody_is_rejected(tmp_path: Path, arn: str) -> None:
+    """A line end inside a row may leave as many cells as there are columns, each in another's place."""
+    nobody = user("", **key(rotated="2026-10-01T00:00:00Z")) | {"arn": arn}
+    tables, log = read(write(tmp_path / "2026-10-31.csv", csv_of(root(), nobody, user("auditor"))))
+    assert tables.users["user"].tolist() == ["<root_account>", "auditor"]
+    assert codes(log) == ["rejected_row"]
+    assert tables.users["line"].tolist() == [2, 4]
