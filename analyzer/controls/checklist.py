@@ -227,7 +227,7 @@ def _require_something(checks: Sequence[Check], max_idle_days: int | None) -> No
     """Raise UsageError where nothing is left to judge, or nothing that has the limit which an option sets."""
     if max_idle_days is not None and not any("max_idle_days" in one.parameters for one in checks):
         raise UsageError(
-            "--max-idle-days: no control that is judged has such a limit", "leave it out, or choose unused-credentials"
+            "--max-idle-days: no chosen control has this limit", "leave the option out, or choose unused-credentials"
         )
     if not checks:
         raise UsageError("the policy switches every control off", "enable one in it, or choose one with --control")
@@ -250,7 +250,7 @@ def _each_limit_once(checks: Sequence[Check], benchmark: Framework) -> tuple[Che
 def _refuse_two_choices(*, all_controls: bool, **others: bool) -> None:
     for name, is_given in others.items():
         if all_controls and is_given:
-            raise UsageError(f"--all-controls and --{name} exclude each other", "leave one of them out")
+            raise UsageError(f"--all-controls and --{name} cannot be used together", "leave one of them out")
 
 
 def _chosen(benchmark: str | Sequence[str] | Framework | None) -> Framework | None:
@@ -271,8 +271,8 @@ def _benchmark(benchmark: str) -> Framework:
     newest = newest_cis()
     if version and int(version[1]) > int(newest.version.partition(".")[0]):
         raise UsageError(
-            f"--benchmark: {benchmark} is not known here: the newest version of CIS is {newest.id}",
-            "choose that, or give the newer one as a file of your own: --benchmark FILE.toml",
+            f"--benchmark: {benchmark} is not known: the newest known version of CIS is {newest.id}",
+            "choose that version, or give the newer version as your own file: --benchmark FILE.toml",
         )
     return FRAMEWORKS[known("--benchmark", benchmark, FRAMEWORKS)]
 
@@ -282,7 +282,9 @@ def _refuse_without_list(controls: Sequence[str], option: str) -> None:
     for name in (one.strip().lower() for one in controls):
         needs = BY_ID[name].needs if name in BY_ID else None
         if needs is not None:
-            raise UsageError(f"{option}: {name} is judged only with {needs} FILE", f"give {needs} to credreport audit")
+            raise UsageError(
+                f"{option}: {name} is judged only with {needs} FILE", f"add {needs} FILE to credreport audit"
+            )
 
 
 def _asked(benchmark: Framework | None, *, with_leavers: bool) -> list[Asked]:
@@ -300,7 +302,7 @@ def _asked(benchmark: Framework | None, *, with_leavers: bool) -> list[Asked]:
     found.sort(key=lambda one: list(BY_ID).index(one.control))
     judged = [one for one in found if with_leavers or BY_ID[one.control].needs is None]
     if not judged:
-        raise UsageError("the benchmark asks only for what is judged with --leavers FILE", "give the list of leavers")
+        raise UsageError("the controls of the framework are judged only with --leavers FILE", "add --leavers FILE")
     return judged
 
 

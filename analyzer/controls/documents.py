@@ -69,9 +69,9 @@ class Document:
         """Raise where a table has other keys than these."""
         for key in table:
             if key not in keys:
-                self.fail((*path, key), f"unknown key{did_you_mean(key, keys)}", f"known here: {', '.join(keys)}")
+                self.fail((*path, key), f"unknown key{did_you_mean(key, keys)}", f"known keys: {', '.join(keys)}")
 
-    def text(self, path: Path, value: object, wanted: str = "a text in quotes that says something") -> str:
+    def text(self, path: Path, value: object, wanted: str = "a text in quotes that is not empty") -> str:
         """Return a text. Raises where it is none, or blank."""
         if not isinstance(value, str) or not value.strip():
             self.wrong(path, value, wanted)

@@ -32,7 +32,7 @@ def _named(name: str, asked: Sequence[Asked], benchmark: Framework | None, optio
     if name in BY_ID:
         title = (benchmark or newest_cis()).title
         controls = dict.fromkeys(one.control for one in asked)
-        raise UsageError(f"{name} is no part of {title}", f"it has {', '.join(controls)}")
+        raise UsageError(f"{name} is not part of {title}", f"its controls are {', '.join(controls)}")
     elsewhere = _elsewhere(name)
     if elsewhere or name.replace(".", "").isdigit():
         raise UsageError(f"{option}: {_no_such_number(name, benchmark)}", elsewhere or _what_there_is(asked))
@@ -46,7 +46,7 @@ def is_number(name: str, requirement: Requirement) -> bool:
 
 
 def _no_such_number(name: str, benchmark: Framework | None) -> str:
-    which = "" if benchmark else ", whose numbers count where no benchmark is chosen"
+    which = "" if benchmark else ", which is used if no framework is chosen"
     return f"no control has the number {name.upper()} in {(benchmark or newest_cis()).label}{which}"
 
 
@@ -58,7 +58,7 @@ def _elsewhere(name: str) -> str:
             if name in map(str.lower, one.numbers):
                 found.setdefault(one.control, []).append(benchmark.id)
     said = "; ".join(f"it is {control} in {', '.join(benchmarks)}" for control, benchmarks in found.items())
-    return f"{said}: name the control, or choose the benchmark with --benchmark" if said else ""
+    return f"{said}: name the control, or choose the framework with --benchmark" if said else ""
 
 
 def _what_there_is(asked: Sequence[Asked]) -> str:

@@ -166,7 +166,9 @@ class _File(Document):
     def policy(self, sha256: str, text: str) -> Policy:
         document = self.content
         if "exceptions" in document:
-            self.fail(("exceptions",), "exceptions are called waivers", "write [waivers.NAME] for [exceptions.NAME]")
+            self.fail(
+                ("exceptions",), "exceptions are called waivers", "write [waivers.NAME] instead of [exceptions.NAME]"
+            )
         self.only((), document, ("controls", "waivers"))
         controls = self._table((), document, "controls")
         waivers = self._table((), document, "waivers")
@@ -181,7 +183,7 @@ class _File(Document):
     def _control(self, name: str, controls: dict[str, Any]) -> ControlPolicy:
         path = ("controls", name)
         if name not in BY_ID:
-            self.fail(path, f"no such control{did_you_mean(name, BY_ID)}", f"controls: {', '.join(BY_ID)}")
+            self.fail(path, f"no such control{did_you_mean(name, BY_ID)}", f"the controls are {', '.join(BY_ID)}")
         control = BY_ID[name]
         table = self._table(("controls",), controls, name)
         self.only(path, table, ("enabled", "severity", *control.parameters))
@@ -205,15 +207,15 @@ class _File(Document):
     def _waiver(self, name: str, waivers: dict[str, Any]) -> Waiver:
         path = ("waivers", name)
         if not name.strip():
-            self.fail(path, "a waiver without a name", "write [waivers.NAME]")
+            self.fail(path, "the waiver has no name", "write [waivers.NAME]")
         table = self._table(("waivers",), waivers, name)
         self.only(path, table, _WAIVER_KEYS)
         for key in _REQUIRED:
             if key not in table:
                 example = "2027-01-31" if key == "expires" else '"…"'
-                self.fail(path, f"{key} is missing", f"no waiver without {key}: write {key} = {example}")
+                self.fail(path, f"{key} is missing", f"a waiver needs {key}: write {key} = {example}")
         if not any(str(table.get(key, "*")).strip("*?") for key in _MATCHING):
-            self.fail(path, "matches everything", f"say what is waived, by at least one of {', '.join(_MATCHING)}")
+            self.fail(path, "the waiver matches everything", f"name at least one of {', '.join(_MATCHING)}")
         texts: dict[str, str] = {
             key: self.text((*path, key), table[key], *([_ACCOUNT] if key == "account" else []))
             for key in _WAIVER_KEYS
@@ -221,7 +223,7 @@ class _File(Document):
         }
         expires = table["expires"]
         if not isinstance(expires, date) or isinstance(expires, datetime):
-            self.wrong((*path, "expires"), expires, "a date such as 2027-01-31, without quotes and time")
+            self.wrong((*path, "expires"), expires, "a date such as 2027-01-31, without quotes and without a time")
         self._check_matching(path, texts)
         return Waiver(id=name, line=self.line(path), expires=expires, **texts)
 

@@ -30,7 +30,7 @@ class Met(CodedEnum):
 MET_IN_WORDS: Final = {
     Met.FAIL: "fails",
     Met.NOT_CHECKED: "not checked",
-    Met.MANUAL: "left to a person",
+    Met.MANUAL: "manual check",
     Met.PASS_PARTLY: "passes as far as a report shows",
     Met.PASS: "passes",
     Met.NOT_APPLICABLE: "does not apply",

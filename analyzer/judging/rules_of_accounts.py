@@ -138,8 +138,8 @@ def note_expiries(users: pd.DataFrame, as_of: Rows, log: IssueLog, *, by_capture
         words += f"{' and ' if said else ''}never" if _NEVER in some else ""
         log.add(
             "password_expiries",
-            f"passwords expire after {words}: the password policy was changed between them; password-expiry goes by "
-            "the newest password",
+            f"passwords expire after {words}, so the password policy was changed; password-expiry uses the newest "
+            "password",
             source=str(users["source"].iloc[int(of_one["row"].min())]),
             column="password_next_rotation",
         )

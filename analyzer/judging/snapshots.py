@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 IDENTITY: Final = ("account_id", "captured_at", "source", "line", "user")
 """Columns of `users` that say whose row it is, and of which snapshot."""
-_TWICE: Final = "the user stands more than once in this snapshot of the account, and each row counts; remove the copy"
+_TWICE: Final = "the user is more than once in this snapshot of the account, and each row counts; remove the copy"
 _TWICE_SOMEWHERE: Final = (
-    "the user stands more than once among rows of no known account, and each row counts; they may be of several "
-    "accounts: remove none before their accounts are known"
+    "the user is more than once in rows whose account is not known, and each row counts; the rows may be of several "
+    "accounts: find out the accounts before you remove a row"
 )
 
 

@@ -181,7 +181,7 @@ def _absent(one: Waiver, checklist: Checklist, accounts: Collection[str]) -> str
     if one.control is not None and one.control not in checklist.controls:
         return f"{one.control} was not judged"
     if one.account is not None and one.account not in accounts:
-        return f"account {one.account} is not among those judged"
+        return f"account {one.account} was not judged"
     return None
 
 
@@ -204,14 +204,14 @@ def _what_to_do(one: Waiver, state: str, covered: int, bare: int, absent: str | 
     subject = f"waiver {one.id} ({one.scope}; owner {one.owner})"
     if state == "expired":
         if bare:
-            rest = f"{counted(bare, 'finding')} it covered {'counts' if bare == 1 else 'count'} again"
+            rest = f"{counted(bare, 'check')} that it covered {'counts' if bare == 1 else 'count'} again"
         else:
-            rest = f"it matches nothing in this run, in which {absent}" if absent else "nothing depends on it any more"
+            rest = f"it matches nothing in this run, because {absent}" if absent else "nothing depends on it any more"
         return f"{subject} expired on {one.expires}: {rest}; renew it with its owner, or remove it"
     if state == "unmatched":
         if absent:
-            return f"{subject} matches nothing in this run, in which {absent}"
-        return f"{subject} matches nothing that fails or could not be decided: correct it, or remove it"
+            return f"{subject} matches nothing in this run, because {absent}"
+        return f"{subject} matches nothing that failed or was not checked: correct it, or remove it"
     if state == "expiring":
-        return f"{subject} counts until {one.expires}: {counted(covered, 'finding')} will count again after that"
+        return f"{subject} counts until {one.expires}: {counted(covered, 'check')} will count again after that"
     return None

@@ -56,7 +56,7 @@ class Requirement:
         return " (related)" if self.is_related else ""
 
 
-RELATED_IN_WORDS: Final = "Related: others map it to these controls; it does not ask for them."
+RELATED_IN_WORDS: Final = "Related: others map the requirement to these controls; it does not ask for them itself."
 """What outputs say below requirements of which `is_related` is true."""
 
 

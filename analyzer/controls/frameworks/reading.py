@@ -64,7 +64,7 @@ class _File(Document):
     kind = "framework"
     option = "--benchmark"
     error = FrameworkError
-    form = "a framework has a head, and [[requirements]] with keys and values"
+    form = "a framework has keys and values at the top, and [[requirements]] with keys and values"
 
     def framework(self, text: str) -> Framework:
         """Return the framework; `text` is kept of a user's own file."""
@@ -78,11 +78,15 @@ class _File(Document):
             self.wrong(("id",), texts["id"], "small letters and digits, with - or . between: our-baseline-2026")
         rows = head.get("requirements")
         if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-            self.fail(("requirements",), "no list of requirements", "write [[requirements]] above the keys of each")
+            self.fail(
+                ("requirements",),
+                "no list of requirements",
+                "write [[requirements]] above the keys of each requirement",
+            )
         if text and texts["id"] in FRAMEWORKS:
-            self.wrong(("id",), texts["id"], "an id that no framework of this program has, such as our-baseline-2026")
+            self.wrong(("id",), texts["id"], "an id that no built-in framework has, such as our-baseline-2026")
         if texts.get("label") in NOT_FRAMEWORKS:
-            self.wrong(("label",), texts["label"], "a name that says which framework it is")
+            self.wrong(("label",), texts["label"], "a name that identifies the framework")
         requirements = [
             self._requirement(("requirements", str(n)), row, texts["id"]) for n, row in enumerate(rows, start=1)
         ]
@@ -103,7 +107,7 @@ class _File(Document):
         self.only(path, row, _ROW)
         for key in ("number", "title", "controls"):
             if key not in row:
-                self.fail((*path, key), "is missing", f"no requirement without {key}")
+                self.fail((*path, key), "is missing", f"write {key} in each requirement")
         texts = {key: self.text((*path, key), row[key]) for key in ("number", "title", "note", "source") if key in row}
         controls = self._controls((*path, "controls"), row["controls"])
         return Requirement(
@@ -123,9 +127,11 @@ class _File(Document):
             self.wrong(path, value, 'ids of controls, as in ["unused-credentials"]')
         for one in value:
             if one not in BY_ID:
-                self.fail(path, f"no such control: {one!r}{did_you_mean(one, BY_ID)}", f"controls: {', '.join(BY_ID)}")
+                self.fail(
+                    path, f"no such control: {one!r}{did_you_mean(one, BY_ID)}", f"the controls are {', '.join(BY_ID)}"
+                )
         if len(set(value)) < len(value):
-            self.fail(path, "a control stands twice", "name each once")
+            self.fail(path, "a control is named twice", "name each control once")
         return tuple(value)
 
     def _parameters(self, path: Path, value: object, controls: Iterable[str]) -> Mapping[str, Value]:
@@ -138,7 +144,7 @@ class _File(Document):
         for name, one in value.items():
             if name not in known:
                 there = ", ".join(known) or "none: its controls have no parameters"
-                self.fail((*path, name), f"unknown key{did_you_mean(name, known)}", f"known here: {there}")
+                self.fail((*path, name), f"unknown key{did_you_mean(name, known)}", f"known keys: {there}")
             for parameter in known[name]:
                 if not parameter.takes(one):
                     self.wrong((*path, name), one, parameter.wanted)
@@ -155,5 +161,5 @@ class _File(Document):
             if one.number in seen:
                 path = ("requirements", str(place), "number")
                 first = self.line(("requirements", str(seen[one.number]), "number"))
-                self.fail(path, f"{one.number} stands in line {first} too", "write each requirement once")
+                self.fail(path, f"{one.number} is also in line {first}", "write each requirement once")
             seen[one.number] = place
