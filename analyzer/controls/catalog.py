@@ -1,7 +1,7 @@
-"""All controls, as data. Adding one is an entry here (and a rule, if none of those in `rules` fits).
+"""All controls, as data. To add a control, add an entry here, and a rule in `judging.rules` if none fits.
 
-Severities are AWS Security Hub's where it has the same control (Security Hub user guide, "Security Hub controls for
-IAM"), else our own. Numbers in benchmarks: `frameworks`.
+The severity of a control is that of AWS Security Hub if it has the same control (Security Hub user guide, "Security Hub
+controls for IAM"), else our own choice. The requirement numbers are in `frameworks`.
 """
 
 from __future__ import annotations
@@ -440,6 +440,6 @@ CONTROLS: Final = (
     ),
     *OF_ROOT_WHERE_ASKED,
 )
-"""In the order in which they are listed and judged."""
+"""The controls in the order in which they are listed and judged."""
 
 BY_ID: Final[Mapping[str, Control]] = MappingProxyType({control.id: control for control in CONTROLS})

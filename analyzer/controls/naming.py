@@ -1,4 +1,4 @@
-"""How a control is named: by its id, or by its number in the benchmark whose numbers are shown."""
+"""Find controls by id, or by requirement number in the framework whose numbers are shown."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def named(names: Iterable[str], asked: Sequence[Asked], benchmark: Framework | None, option: str) -> list[Asked]:
-    """Return which of `asked` were named: those of a control by its id, in any case, or by their number.
+    """Return the elements of `asked` that `names` names, by control id or by requirement number, ignoring case.
 
-    The numbers are those of `benchmark`, or of the newest CIS version without one; where it is several frameworks, the
-    number in one of them is enough. Where a number is of several controls, all of them are meant. Raises UsageError for
-    a name that is neither, and for a control that the benchmark does not have.
+    The numbers are those of `benchmark`, or of the newest CIS version if that is None. If `benchmark` combines several
+    frameworks, a number of one of them is enough. A number with several controls names all of them. `option` is the
+    option that errors name. Raises UsageError for an unknown name, and for a control that the framework does not have.
     """
     return [one for name in names for one in _named(name.strip().lower(), asked, benchmark, option)]
 
@@ -41,7 +41,7 @@ def _named(name: str, asked: Sequence[Asked], benchmark: Framework | None, optio
 
 
 def is_number(name: str, requirement: Requirement) -> bool:
-    """Whether a requirement has a number, in small letters: as this run writes it, or as its framework does."""
+    """Return whether `name`, in small letters, is the number of a requirement in this run or in its framework."""
     return name in (requirement.number.lower(), requirement.own_number.lower())
 
 
@@ -51,7 +51,7 @@ def _no_such_number(name: str, benchmark: Framework | None) -> str:
 
 
 def _elsewhere(name: str) -> str:
-    """Return what a number stands for in other benchmarks, and what to do; empty where it is in none."""
+    """Return a hint on what a number means in other frameworks; empty if no framework has it."""
     found: dict[str, list[str]] = {}
     for benchmark in FRAMEWORKS.values():
         for one in benchmark.asked:

@@ -1,4 +1,4 @@
-"""The controls on root, as data: see `catalog`."""
+"""The controls on root, as data; see `catalog`."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ OF_ROOT: Final = (
         references=(ROOT, f"{GUIDE}root-user-tasks.html"),
     ),
 )
-"""Judged unless something else is asked for."""
+"""The controls on root that are judged by default."""
 
 OF_ROOT_WHERE_ASKED: Final = (
     Control(
@@ -221,4 +221,4 @@ OF_ROOT_WHERE_ASKED: Final = (
         references=(f"{GUIDE}id_root-enable-root-access.html", f"{GUIDE}id_root-user-privileged-task.html", ROOT),
     ),
 )
-"""Judged where they are asked for."""
+"""The controls on root that are judged only on request."""

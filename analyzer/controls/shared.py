@@ -1,4 +1,4 @@
-"""What several entries of the catalogue say: pages of AWS, columns of the report, and caveats."""
+"""Texts that several controls share: addresses of AWS pages, column names and caveats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts as the table `findings`: a row each, by row of the report, then credential, then control."""
+"""The table `findings`: one row per verdict, sorted by report row, then credential, then control."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ FINDINGS: Final = (
     *("age_days", "waiver", "fails_at", "requirements"),
     "chosen",
 )
-"""The public columns, in their order, and `chosen`: the position of the check in the checklist (int16)."""
+"""The public columns in their order, and `chosen`: the position of the check in the checklist (int16)."""
 
 
 def findings_table(users: pd.DataFrame, as_of: Micros, checks: Sequence[Check], verdicts: Verdicts) -> pa.Table:
     """Return the verdicts as a table of the columns `FINDINGS`; `waiver` is null everywhere.
 
-    `verdicts` are on rows of `users`, `as_of` is the reference instant of each of these rows in microseconds.
+    `verdicts` refer to rows of `users`. `as_of` is the reference date of each row of `users`, in microseconds.
     """
     told = verdicts
     if ORDER_UNKNOWN in users:
@@ -47,8 +47,8 @@ def findings_table(users: pd.DataFrame, as_of: Micros, checks: Sequence[Check], 
     message = messages(verdicts, days, [one.control.messages for one in checks])
     on_accounts = told.on_accounts
     place = verdicts.user_row * len(SUBJECTS) + verdicts.subject
-    if (place[1:] < place[:-1]).any():  # a single control on credentials is in order already
-        # Stable: within a credential, controls stay in the order of the checklist.
+    if (place[1:] < place[:-1]).any():  # one control on credentials is already sorted
+        # Stable, so that the controls of a credential keep the order of the checklist.
         order = np.argsort(place, kind="stable")
         verdicts, instant, days, on_accounts = verdicts.take(order), instant[order], days[order], on_accounts[order]
         message = message.take(pa.array(order))
@@ -67,12 +67,12 @@ def findings_table(users: pd.DataFrame, as_of: Micros, checks: Sequence[Check], 
 def _of_reports(
     users: pd.DataFrame, user_row: npt.NDArray[np.int64], on_accounts: npt.NDArray[np.bool_]
 ) -> dict[str, pa.ChunkedArray]:
-    """Return what the reports say of each verdict's row."""
+    """Return the columns that come from the report row of each verdict."""
     rows = table_of(users, ("account_id", "captured_at", "source", "user", "arn", "line"))
     found = rows.take(pa.array(user_row))
     columns = {name: found[name] for name in found.column_names}
     if on_accounts.any():
-        # A finding on an account as a whole is none on the row at which it stands.
+        # A check of a whole account is not about the row that holds its verdict.
         whole = pa.array(on_accounts)
         for name in ("user", "arn", "line"):
             columns[name] = pc.if_else(whole, pa.scalar(None, found[name].type), found[name])
@@ -80,7 +80,7 @@ def _of_reports(
 
 
 def _of_checks(checks: Sequence[Check], chosen: npt.NDArray[np.int16]) -> dict[str, pa.Array]:
-    """Return what is the same for all findings of a check."""
+    """Return the columns that depend only on the check."""
     limits = pa.array([one.limit_days for one in checks], pa.int32())
     return {
         "control": _few([one.control.id for one in checks], chosen),
@@ -98,14 +98,17 @@ def _few(texts: Sequence[str | None], chosen: npt.NDArray[np.int16]) -> pa.Dicti
 
 
 def _lists(texts: Sequence[Sequence[str]], chosen: npt.NDArray[np.int16]) -> pa.ListArray:
-    """Return the texts of each finding's check; null where it has none."""
+    """Return the list of texts of each finding's check; null if the list is empty."""
     lists = pa.array([list(some) or None for some in texts], pa.list_(pa.string()))
     return lists.take(pa.array(chosen))
 
 
 def _of_verdicts(verdicts: Verdicts, instant: Micros, days: npt.NDArray[np.int32]) -> Mapping[str, pa.Array]:
-    """Return what a verdict says and rests on; `instant` is the reference instant, `days` those since its time."""
-    # What lies ahead (the expiry of a password) has no days behind it.
+    """Return the columns of the result and its evidence.
+
+    `instant` is the reference date of each verdict in microseconds, `days` the days from its time to that date.
+    """
+    # A time in the future (the expiry of a password) has no idle time or age.
     counted = (verdicts.time != NO_TIME) & (verdicts.time <= instant + TOLERANCE) & (verdicts.span < 0)
     return {
         "status": few_texts(verdicts.status, list(Status)),

@@ -1,4 +1,4 @@
-"""Judged rows -> findings by every chosen control, and for every credential what became of it."""
+"""Apply the chosen controls to normalized rows: makes `findings` and the outcome of each credential."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ CREDENTIALS: Final = (
     *("last_used", "last_used_state", "last_used_region", "last_used_service", "age_days", "idle_days"),
     *("captured_at", "source", "line", "outcome"),
 )
-"""The public columns of credentials, in their order."""
+"""The public columns of `credentials`, in their order."""
 _OF_USER: Final = ("account_id", "user", "arn", "captured_at", "source", "line")
-"""Those that are its user's."""
+"""The columns that come from the user of a credential."""
 _OUTCOME_OF_STATUS: Final = np.array([Outcome(status.value).code for status in Status], np.int8)
-"""The outcome of a credential by the code of what `unused-credentials` says of it."""
+"""The outcome of a credential by the status code that `unused-credentials` gives it."""
 _USER: Final = SUBJECTS.index("user")
 
 
@@ -56,9 +56,9 @@ def judge(
 ) -> tuple[pa.Table, pa.Table]:
     """Return `findings` (columns: `FINDINGS`) and `credentials` of the rows in `tables`.
 
-    `columns` are those of `CREDENTIALS` that are wanted. `as_of` is the reference instant of each row of `users` in
-    microseconds. `by_capture` says that an account's snapshots are told apart by their capture times; else all of its
-    rows are of one.
+    `columns` names the columns of `credentials` to make, out of `CREDENTIALS`. `as_of` is the reference date of each
+    row of `users` in microseconds. With `by_capture`, rows of an account with different capture times are different
+    snapshots; without it, all rows of an account are one snapshot.
     """
     bench = _Bench(tables, as_of, by_capture=by_capture)
     each = [bench.judge(number, one) for number, one in enumerate(checklist.checks)]
@@ -70,17 +70,18 @@ def judge(
 
 
 def verdicts(tables: Tables, as_of: Micros, checklist: Checklist) -> Iterator[Verdicts]:
-    """Yield what each check says of many snapshots, told apart by their capture times, one check after the other."""
+    """Yield the verdicts of each check, one check after the other, on snapshots that differ by capture time."""
     bench = _Bench(tables, as_of, by_capture=True)
     for number, one in enumerate(checklist.checks):
         yield bench.judge(number, one)
 
 
 _ROOTLESS: Final = "aws-cn"
+"""The partition whose accounts have no root credentials (Amazon Web Services China)."""
 
 
 class _Bench:
-    """The rows that are judged, laid out for the controls."""
+    """The rows to judge, in the form that the rules need."""
 
     def __init__(self, tables: Tables, as_of: Micros, *, by_capture: bool) -> None:
         self._tables, self._of_rows, self._by_capture = tables, as_of, by_capture
@@ -91,25 +92,25 @@ class _Bench:
 
     @cached_property
     def _snapshots(self) -> Rows:
-        """For each row its snapshot and reference instant, as a number."""
+        """The number of each row's snapshot; rows with different reference dates have different numbers."""
         snapshot = snapshot_of(self._tables.users, by_capture=self._by_capture)
         return numbered(snapshot, self._of_rows)
 
     @cached_property
     def _reports(self) -> Rows:
-        """For each row its report and reference instant, as a number."""
+        """The number of each row's report; rows with different reference dates have different numbers."""
         return numbered(self._tables.users["report"].to_numpy(), self._of_rows)
 
     @cached_property
     def _rootless(self) -> Flags:
-        """Whether each row is of a snapshot in the partition (Amazon Web Services China) without root credentials."""
+        """Where a row belongs to a snapshot in the partition without root credentials."""
         found = np.zeros(int(self._snapshots.max(initial=-1)) + 1, bool)
         found[self._snapshots[self._users.among("partition", _ROOTLESS)]] = True
         rootless: Flags = found[self._snapshots]
         return rootless
 
     def judge(self, number: int, chosen: Check) -> Verdicts:
-        """Return what a control, the `number`th that judges, says of its subjects."""
+        """Return the verdicts of a check; `number` is its position in the checklist."""
         control = chosen.control
         if control.kinds:
             return self._on_credentials(number, control, chosen.parameters)
@@ -123,9 +124,9 @@ class _Bench:
         return found if control.absent is None else self._with_absent(number, found, control.absent)
 
     def _on_accounts(self, number: int, control: Control, parameters: Mapping[str, Value]) -> Verdicts:
-        """Return one verdict for each snapshot of an account, at its first row."""
+        """Return one verdict per snapshot of an account; it refers to the first row of the snapshot."""
         first = np.flatnonzero(~pd.Series(self._snapshots).duplicated().to_numpy())
-        # The snapshots are numbered as they are ordered, their first rows as they come.
+        # The rule returns snapshots by number; their first rows come in the order of the table.
         first = first[np.argsort(self._snapshots[first], kind="stable")]
         rows = np.flatnonzero(~self._users.flag("is_root").yes)
         of_users = self._subjects(rows)
@@ -155,9 +156,10 @@ class _Bench:
         return is_root if control.whose is Whose.ROOT else ~is_root
 
     def _with_absent(self, number: int, found: Verdicts, absent: Reason) -> Verdicts:
-        """Add one finding for each snapshot without root, or report without the column, at its first row.
+        """Return `found` with one verdict more for each snapshot without root or report without the column.
 
-        A snapshot may be in several files, and each of them has columns of its own.
+        The verdict refers to the first row of the snapshot or report. A snapshot can consist of several files with
+        different columns, so the column is looked for in each report.
         """
         unit = self._snapshots if absent is Reason.ROOT_NOT_IN_REPORT else self._reports
         has_found = np.zeros(len(self._users), bool)
@@ -182,7 +184,7 @@ class _Bench:
         return Verdicts.joined([found, _on_users(number, ruling, lone)])
 
     def credentials(self, columns: Sequence[str], unused: Verdicts | None) -> pa.Table:
-        """Return all credentials, with what `unused-credentials` (None: not judged) says of each."""
+        """Return all credentials; `unused` has the verdicts of `unused-credentials` (None if it was not judged)."""
         made: dict[str, Callable[[], Column]] = {
             "age_days": self._age_days,
             "idle_days": self._idle_days,
@@ -199,7 +201,7 @@ class _Bench:
         return pa.table({name: found[name] for name in columns})
 
     def _outcome(self, unused: Verdicts | None) -> pa.DictionaryArray:
-        """Return what became of each credential, and what `unused-credentials` says of it."""
+        """Return the outcome of each credential: its status in `unused-credentials`, or why it was not judged."""
         credentials = self._credentials
         outcome = first_of(
             [
@@ -217,21 +219,21 @@ class _Bench:
         return age_days(self._credentials, self._as_of)
 
     def _idle_days(self) -> pa.Array:
-        """Return the days for which each credential lay idle, where they are known."""
+        """Return the idle days of each credential; null where they are not known."""
         last_use = self._instants.last_use
-        # No reason stands beside the number to call it an upper bound.
+        # This table has no reason that could mark a number as an upper bound, so only exact ones are shown.
         exact = last_use.because(*EXACT) & ~self._credentials.among("kind", Kind.CERTIFICATE)
         return pa.array(last_use.days(self._as_of), mask=~exact)
 
 
 def _on_users(number: int, ruling: Ruling, rows: Rows) -> Verdicts:
-    """Return the verdicts on rows of users that are concerned."""
+    """Return the verdicts on users; rows that the control does not concern are left out."""
     count = len(rows)
-    # The words for a user do not depend on a kind.
+    # Messages about a user do not depend on a kind, so any kind will do.
     return _verdicts(number, ruling, rows, np.full(count, -1), np.full(count, _USER, np.int8), np.zeros(count, np.int8))
 
 
-def _verdicts(  # noqa: PLR0913 - the columns it is made of
+def _verdicts(  # noqa: PLR0913 - one parameter a column
     number: int,
     ruling: Ruling,
     user_row: Rows,
@@ -239,7 +241,7 @@ def _verdicts(  # noqa: PLR0913 - the columns it is made of
     subject: npt.NDArray[np.int8],
     kind: npt.NDArray[np.int8],
 ) -> Verdicts:
-    """Return the verdicts on the rows that are concerned."""
+    """Return the verdicts of a ruling; rows that the control does not concern are left out."""
     status = first_of(
         [
             (is_because(ruling.reason, *NOT_APPLICABLE), Status.NOT_APPLICABLE.code),

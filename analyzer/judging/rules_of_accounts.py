@@ -1,7 +1,7 @@
-"""When the controls on accounts as a whole fail: rules over the IAM users of each snapshot together.
+"""The rules of the controls on whole accounts, computed over the IAM users of each snapshot.
 
-A rule takes the users, the number of the snapshot that each is of, how many snapshots there are, and the control's
-parameters; it says of each snapshot whether the control fails there and why.
+A rule takes the users, the snapshot number of each user, the number of snapshots, and the parameters of the control. It
+returns for each snapshot whether the control fails and why.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 def password_expiry(users: Subjects, snapshot: Rows, count: int, max_age_days: int) -> Ruling:
     """Fail accounts whose newest password expires later than the limit, or never.
 
-    The expiry is the account's password policy at the time when a password was set: the newest one shows the policy of
-    today. Where it is not known which is the newest, all that it may be must say the same.
+    A password gets its expiry from the password policy at the time it is set, so the newest password shows the newest
+    policy. If it is not known which password is the newest, all candidates must give the same result.
     """
     password = users.flag("password_enabled")
     found = _Passwords.of(users, snapshot, count)
@@ -71,11 +71,13 @@ def password_expiry(users: Subjects, snapshot: Rows, count: int, max_age_days: i
 
 @dataclass(frozen=True)
 class _Passwords:
-    """The console passwords of users, and which of them may be the newest of their `snapshot`.
+    """The console passwords of users, one array element per user.
 
-    `there` are users that existed. `span` is the time from when a password was set to when it expires, where it
-    `has_span`; some `never` expire. What was set after the reference instant has neither: it shows nothing of the
-    password before.
+    `snapshot` is the snapshot number of each user, `count` the number of snapshots. `there` marks users that existed at
+    the reference date. `may_be_newest` marks the candidates for the newest password of a snapshot. `span` is the time
+    in microseconds from setting a password to its expiry, valid where `has_span`. `never` marks passwords that never
+    expire. A password that was set after the reference date has neither a span nor `never`: it shows nothing about the
+    password before it.
     """
 
     snapshot: Rows
@@ -83,21 +85,21 @@ class _Passwords:
     there: Flags
     may_be_newest: Flags
     newest: Rows
-    """When the newest password of each snapshot was set, of those of which that is known."""
+    """The latest known time in each snapshot at which a password was set."""
     has_span: Flags
     span: Rows
     never: Flags
 
     @classmethod
     def of(cls, users: Subjects, snapshot: Rows, count: int) -> _Passwords:
-        """Return them for the users of `count` snapshots."""
+        """Return the passwords of the users of `count` snapshots."""
         password, there = users.flag("password_enabled"), ~users.made_later
         changed, due = users.time("password_last_changed"), users.time("password_next_rotation")
         is_later = changed > users.as_of
         is_known = there & password.yes & (changed != NO_TIME) & ~is_later
         newest = np.full(count, NO_TIME)
         np.maximum.at(newest, snapshot[is_known], changed[is_known])
-        # Whatever is not known to be older may be the newest.
+        # A password is a candidate unless it is known to be older.
         may_be = there & ~password.no & ~is_known & ((changed == NO_TIME) | (changed > newest[snapshot]))
         may_be |= is_known & (changed == newest[snapshot])
         both = is_known & (due != NO_TIME)
@@ -106,14 +108,14 @@ class _Passwords:
         return cls(snapshot, count, there, may_be, newest, both & (span >= 0), span, never)
 
     def any_of(self, rows: Flags) -> Flags:
-        """Return for each snapshot whether it has some of these rows."""
+        """Return for each snapshot whether it has any of `rows`."""
         found = np.zeros(self.count, bool)
         found[self.snapshot[rows]] = True
         return found
 
     @property
     def days(self) -> npt.NDArray[np.int32]:
-        """The whole days after which the newest password of each snapshot expires; -1 where that is not known."""
+        """The whole days after which the newest password of each snapshot expires; -1 if not known."""
         found = np.full(self.count, -1, np.int32)
         rows = self.has_span & self.may_be_newest
         np.maximum.at(found, self.snapshot[rows], (self.span[rows] // DAY).astype(np.int32))
@@ -121,7 +123,10 @@ class _Passwords:
 
 
 def note_expiries(users: pd.DataFrame, as_of: Rows, log: IssueLog, *, by_capture: bool) -> None:
-    """Note the accounts whose passwords were set to expire after different spans: the policy has changed since."""
+    """Add a data issue for each snapshot whose passwords expire after different times.
+
+    The password policy was then changed between the times at which the passwords were set.
+    """
     facts = Facts(users)
     rows = np.flatnonzero(~facts.flag("is_root").yes)
     snapshot = numbered(snapshot_of(users, by_capture=by_capture), as_of)[rows]
@@ -146,7 +151,7 @@ def note_expiries(users: pd.DataFrame, as_of: Rows, log: IssueLog, *, by_capture
 
 
 _NEVER: Final = 1 << 40
-"""More days than any span has."""
+"""Stands for a password that never expires: more days than any span has."""
 PASSWORD_EXPIRY: Final = "password-expiry"  # noqa: S105 - a control, not a secret
-"""The control on it."""
+"""The control that uses `password_expiry`."""
 ACCOUNT_RULES: Final[Mapping[str, Callable[..., Ruling]]] = {password_expiry.__name__: password_expiry}

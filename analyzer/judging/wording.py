@@ -1,4 +1,4 @@
-"""Reasons in words: `never used; created 2024-01-02, 692 days`."""
+"""The messages of checks: `never used; created 2024-01-02, 692 days`."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ WORDS: Final[Mapping[Reason, str | Mapping[Kind, str]]] = {
     Reason.PERSON_UNCLEAR: "not known whether its user left: no clear match in the list of leavers",
 }
 _UNDATED: Final = {
-    # Where the text above asks for a date and none is known.
+    # Used instead of the text above if it needs a date and the date is not known.
     Reason.USED_AFTER_AS_OF: "used after the reference date; earlier use and creation not known",
     Reason.LAST_USE_UNKNOWN: "last use and creation not known",
     Reason.AGE_UNKNOWN: "age and creation of the user not known",
@@ -105,18 +105,18 @@ _USED: Final = "{used}"
 def messages(
     verdicts: Verdicts, days: npt.NDArray[np.int32], own: Sequence[Mapping[Reason, str | Mapping[Kind, str]]]
 ) -> pa.Array:
-    """Return the reason of each verdict in words.
+    """Return the message of each verdict.
 
-    `days` are the whole days since the verdict's time. `own` are the words of each control that judges, where the
-    common ones do not fit.
+    `days` are the whole days since the time of each verdict. `own` has the messages of each check's control, which
+    replace the common ones.
     """
     first, which = _alike(verdicts, days)
     return _explain(verdicts.take(first), days[first], own).take(pa.array(which))
 
 
 def _alike(verdicts: Verdicts, days: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the first of the verdicts whose words are alike, and for each verdict which of them it is like."""
-    # Where there is no time, a day before all others.
+    """Group verdicts with the same message: return the first verdict of each group, and each verdict's group."""
+    # A verdict without a time gets a day before all others.
     key = _form(verdicts, np.maximum(verdicts.time // DAY, -_MOST_DAYS)) * _MOST_DAYS + days
     if (verdicts.used != NO_TIME).any():
         key = numbered(key, verdicts.used // DAY)
@@ -131,7 +131,7 @@ _MOST_DAYS: Final = 1 << 22
 
 
 def _form(verdicts: Verdicts, number: npt.NDArray[np.int64] | int = 0) -> npt.NDArray[np.int64]:
-    """Return a number for each verdict's control, reason and kind, with `number` before them."""
+    """Return a number that identifies the check, reason and kind of each verdict, and `number`."""
     controls = int(verdicts.chosen.max(initial=0)) + 1
     found: npt.NDArray[np.int64] = (number * controls + verdicts.chosen) * len(Reason) + verdicts.reason
     return found * len(Kind) + verdicts.kind
@@ -140,7 +140,7 @@ def _form(verdicts: Verdicts, number: npt.NDArray[np.int64] | int = 0) -> npt.ND
 def _explain(
     verdicts: Verdicts, days: npt.NDArray[np.int32], own: Sequence[Mapping[Reason, str | Mapping[Kind, str]]]
 ) -> pa.Array:
-    """Return the reasons of verdicts in words."""
+    """Return the messages of verdicts."""
     reasons, reason = list(Reason), verdicts.reason
     forms = [_split(_text(one, kind, words)) for words in own for one in reasons for kind in Kind]
     form = pa.array(_form(verdicts))
@@ -169,9 +169,9 @@ def _text(reason: Reason, kind: Kind, own: Mapping[Reason, str | Mapping[Kind, s
 
 
 def _split(text: str) -> tuple[str, str, str, bool, bool]:
-    """Return what stands before the date, between it and the last use, and behind that.
+    """Return the parts of a message: the text before the date, between date and last use, and after the last use.
 
-    Also whether there is a date, and whether the days follow it.
+    Also return whether the message has a date, and whether the number of days follows the date.
     """
     for place in _PLACES:
         if place in text:

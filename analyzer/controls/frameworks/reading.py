@@ -1,4 +1,4 @@
-"""A framework as a TOML file.
+"""Read a framework from a TOML file.
 
     id = "our-baseline"
     title = "Our baseline for AWS accounts"
@@ -12,9 +12,9 @@
     parameters = { max_idle_days = 30 }
     source = "baseline.pdf, page 4"
 
-`label` (its name in short, else the title) and `note` may stand beside the title; `level` (1 or 2),
-`assessment` ("automated" or "manual"), `partly`, `related` (true or false) and `note` in a requirement. Every error
-names the file, the line and the key.
+Optional keys at the top are `label` (a short name; the title if not given) and `note`. Optional keys of a requirement
+are `level` (1 or 2), `assessment` ("automated" or "manual"), `partly` and `related` (true or false), and `note`. Each
+error names the file, the line and the key.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _ID: Final = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 
 
 def read_framework(path: FilePath) -> Framework:
-    """Read a file. Raises FrameworkError for what cannot be read, is unknown or of the wrong type."""
+    """Read a framework file. Raises FrameworkError if it cannot be read, or for an unknown key or a wrong value."""
     return parse_framework(str(path), _File.bytes_at(path))
 
 
 def parse_framework(name: str, data: bytes, *, is_own: bool = False) -> Framework:
-    """Return the framework that the bytes of a file are; `is_own` where it is one of this program's.
+    """Parse the bytes of a framework file; `is_own` for a built-in framework.
 
     Raises FrameworkError as `read_framework` does.
     """
@@ -67,7 +67,7 @@ class _File(Document):
     form = "a framework has keys and values at the top, and [[requirements]] with keys and values"
 
     def framework(self, text: str) -> Framework:
-        """Return the framework; `text` is kept of a user's own file."""
+        """Return the framework; `text` is the text of a user's file, empty for a built-in framework."""
         head = self.content
         self.only((), head, _HEAD)
         for key in ("id", "title", "version", "publisher"):
