@@ -75,17 +75,17 @@ class Checklist:
     @property
     def controls(self) -> tuple[str, ...]:
         """The ids of the controls that are judged, without duplicates."""
-        return tuple(dict.fromkeys(one.control.id for one in self.checks))
+        return tuple(dict.fromkeys(check.control.id for check in self.checks))
 
     @property
     def positions(self) -> dict[tuple[str, str | None], int]:
         """The position of each check by control and requirement, which identify a check in tables."""
-        return {(one.control.id, one.requirement): number for number, one in enumerate(self.checks)}
+        return {(check.control.id, check.requirement): number for number, check in enumerate(self.checks)}
 
     @property
     def repeated(self) -> tuple[int, ...]:
         """The positions of checks whose control is also judged with a stricter limit."""
-        ids = [one.control.id for one in self.checks]
+        ids = [check.control.id for check in self.checks]
         return tuple(number for number, name in enumerate(ids) if name in ids[:number])
 
     @property
@@ -94,12 +94,12 @@ class Checklist:
 
         0 if the run judges no stricter limit, or if the control has no limit in days.
         """
-        found, last = [], dict[str, int]()
-        for one in self.checks:
-            days = one.limit_days or 0
-            found.append(days - last.get(one.control.id, days))
-            last[one.control.id] = days
-        return tuple(found)
+        differences, last = [], dict[str, int]()
+        for check in self.checks:
+            days = check.limit_days or 0
+            differences.append(days - last.get(check.control.id, days))
+            last[check.control.id] = days
+        return tuple(differences)
 
     @property
     def summed(self) -> tuple[int, ...]:
@@ -109,8 +109,8 @@ class Checklist:
         """
         return tuple(
             number
-            for number, one in enumerate(self.checks)
-            if one.control.stricter_than not in self.controls and number not in self.repeated
+            for number, check in enumerate(self.checks)
+            if check.control.stricter_than not in self.controls and number not in self.repeated
         )
 
     @property
@@ -118,9 +118,9 @@ class Checklist:
         """The positions of the checks that are not `summed`."""
         return tuple(number for number in range(len(self.checks)) if number not in self.summed)
 
-    def has_several_of(self, one: Check) -> bool:
+    def has_several_of(self, check: Check) -> bool:
         """Return whether other checks judge the same control."""
-        return sum(other.control is one.control for other in self.checks) > 1
+        return sum(other.control is check.control for other in self.checks) > 1
 
     @property
     def most_severe_first(self) -> list[int]:
@@ -129,7 +129,7 @@ class Checklist:
 
     def counting(self, fail_on: Severity) -> list[int]:
         """Return the positions of the checks of severity `fail_on` or above, without `repeated` ones."""
-        severe = [number for number, one in enumerate(self.checks) if one.severity.code <= fail_on.code]
+        severe = [number for number, check in enumerate(self.checks) if check.severity.code <= fail_on.code]
         return [number for number in severe if number not in self.repeated]
 
     @property
@@ -142,36 +142,37 @@ class Checklist:
         ids = self.controls
         if self.benchmark is not None:
             return ()
-        usual = {one.id for one in CONTROLS if one.by_default and one.stricter_than is None and one.needs is None}
-        is_usual = usual <= {*ids, *self.left_out}
+        defaults = (control for control in CONTROLS if control.by_default and control.stricter_than is None)
+        default_ids = {control.id for control in defaults if control.needs is None}
+        has_all_defaults = default_ids <= {*ids, *self.left_out}
         return tuple(
-            one.id
-            for one in CONTROLS
-            if one.id not in ids
-            and one.id not in self.left_out
-            and one.needs is None
-            and (one.stricter_than in ids if one.by_default else is_usual)
+            control.id
+            for control in CONTROLS
+            if control.id not in ids
+            and control.id not in self.left_out
+            and control.needs is None
+            and (control.stricter_than in ids if control.by_default else has_all_defaults)
         )
 
     @property
     def changes(self) -> list[str]:
         """Descriptions of the parameters and severities that the policy or an option changed."""
-        found = [
-            f"{one.control.id} {name} {one.parameters.get(name, one.severity)} ({who})"
-            for one in self.checks
-            for name, who in one.set_by.items()
+        descriptions = [
+            f"{check.control.id} {name} {check.parameters.get(name, check.severity)} ({who})"
+            for check in self.checks
+            for name, who in check.set_by.items()
             if who in NOT_FRAMEWORKS
         ]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(descriptions))
 
-    def is_changed(self, one: Check) -> bool:
+    def is_changed(self, check: Check) -> bool:
         """Return whether the policy or an option changed a limit of a check."""
-        return any(who in NOT_FRAMEWORKS and name in one.parameters for name, who in one.set_by.items())
+        return any(who in NOT_FRAMEWORKS and name in check.parameters for name, who in check.set_by.items())
 
     @property
     def unused(self) -> Check | None:
         """The first check of `unused-credentials`, with the strictest limit; None if the run does not judge it."""
-        return next((one for one in self.checks if one.control.id == UNUSED.id), None)
+        return next((check for check in self.checks if check.control.id == UNUSED.id), None)
 
 
 def make_checklist(  # noqa: PLR0913 - one parameter an option
@@ -203,18 +204,18 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
     _refuse_two_choices(all_controls=all_controls, control=bool(controls), benchmark=bool(chosen_benchmark))
     if not with_leavers:
         _refuse_without_list(controls, option)
-    every = _asked(chosen_benchmark, with_leavers=with_leavers)
-    some = named(controls, every, chosen_benchmark, option)
+    candidates = _asked(chosen_benchmark, with_leavers=with_leavers)
+    chosen = named(controls, candidates, chosen_benchmark, option)
     checks, left_out = [], []
-    for asked in every:
+    for asked in candidates:
         control = BY_ID[asked.control]
-        if some and asked not in some:
+        if chosen and asked not in chosen:
             continue
-        if not some and policy and not policy.enabled(control.id):
+        if not chosen and policy and not policy.enabled(control.id):
             left_out.append(control.id)
             continue
-        wanted = some or chosen_benchmark or all_controls or (policy and policy.asks_for(control.id))
-        if wanted or (control.by_default and control.stricter_than is None):
+        is_asked_for = chosen or chosen_benchmark or all_controls or (policy and policy.asks_for(control.id))
+        if is_asked_for or (control.by_default and control.stricter_than is None):
             checks.append(_choose(asked, policy, max_idle_days))
     _require_something(checks, max_idle_days)
     return Checklist(
@@ -227,7 +228,7 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
 
 def _require_something(checks: Sequence[Check], max_idle_days: int | None) -> None:
     """Raise UsageError if there is nothing to judge, or if no check has the limit that `--max-idle-days` sets."""
-    if max_idle_days is not None and not any("max_idle_days" in one.parameters for one in checks):
+    if max_idle_days is not None and not any("max_idle_days" in check.parameters for check in checks):
         raise UsageError(
             "--max-idle-days: no chosen control has this limit", "leave the option out, or choose unused-credentials"
         )
@@ -237,16 +238,16 @@ def _require_something(checks: Sequence[Check], max_idle_days: int | None) -> No
 
 def _each_limit_once(checks: Sequence[Check], benchmark: Framework) -> tuple[Check, ...]:
     """Return the checks, merging checks of one control that options or the policy gave the same limits."""
-    numbers = [one.number for one in benchmark.requirements]
-    found: dict[tuple[str, tuple[tuple[str, Value], ...]], Check] = {}
-    for one in checks:
-        key = one.control.id, tuple(one.parameters.items())
-        if key in found:
-            both = sorted({*found[key].requirements, *one.requirements}, key=numbers.index)
-            found[key] = replace(found[key], requirement=both[0], requirements=tuple(both))
+    numbers = [requirement.number for requirement in benchmark.requirements]
+    merged: dict[tuple[str, tuple[tuple[str, Value], ...]], Check] = {}
+    for check in checks:
+        key = check.control.id, tuple(check.parameters.items())
+        if key in merged:
+            numbers_of_both = sorted({*merged[key].requirements, *check.requirements}, key=numbers.index)
+            merged[key] = replace(merged[key], requirement=numbers_of_both[0], requirements=tuple(numbers_of_both))
         else:
-            found[key] = one
-    return tuple(found.values())
+            merged[key] = check
+    return tuple(merged.values())
 
 
 def _refuse_two_choices(*, all_controls: bool, **others: bool) -> None:
@@ -281,7 +282,7 @@ def _benchmark(benchmark: str) -> Framework:
 
 def _refuse_without_list(controls: Sequence[str], option: str) -> None:
     """Raise UsageError for a control that needs a list of leavers, when none is given."""
-    for name in (one.strip().lower() for one in controls):
+    for name in (control.strip().lower() for control in controls):
         needs = BY_ID[name].needs if name in BY_ID else None
         if needs is not None:
             raise UsageError(
@@ -294,15 +295,15 @@ def _asked(benchmark: Framework | None, *, with_leavers: bool) -> list[Asked]:
 
     Controls that need a list of leavers are included only `with_leavers`, and then with any framework.
     """
-    found = [] if benchmark is None else list(benchmark.asked)
-    there, numbers_of = {one.control for one in found}, (benchmark or newest_cis()).numbers_of
-    found += [
-        Asked(one.id, {}, tuple(numbers_of(one.id)))
-        for one in CONTROLS
-        if one.id not in there and (benchmark is None or one.needs)
+    candidates = [] if benchmark is None else list(benchmark.asked)
+    present, numbers_of = {asked.control for asked in candidates}, (benchmark or newest_cis()).numbers_of
+    candidates += [
+        Asked(control.id, {}, tuple(numbers_of(control.id)))
+        for control in CONTROLS
+        if control.id not in present and (benchmark is None or control.needs)
     ]
-    found.sort(key=lambda one: list(BY_ID).index(one.control))
-    judged = [one for one in found if with_leavers or BY_ID[one.control].needs is None]
+    candidates.sort(key=lambda asked: list(BY_ID).index(asked.control))
+    judged = [asked for asked in candidates if with_leavers or BY_ID[asked.control].needs is None]
     if not judged:
         raise UsageError("the controls of the framework are judged only with --leavers FILE", "add --leavers FILE")
     return judged
@@ -322,8 +323,8 @@ def _choose(asked: Asked, policy: Policy | None, max_idle_days: int | None) -> C
             if name in parameters:
                 parameters[name] = value
                 set_by[name] = who
-    own = policy.severity(control.id) if policy else None
-    if own is not None:
+    severity = policy.severity(control.id) if policy else None
+    if severity is not None:
         set_by["severity"] = POLICY
     number = next(iter(asked.numbers), None)
-    return Check(control, number, own or control.severity, parameters, set_by, asked.numbers)
+    return Check(control, number, severity or control.severity, parameters, set_by, asked.numbers)

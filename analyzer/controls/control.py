@@ -79,7 +79,7 @@ class Option:
     @property
     def wanted(self) -> str:
         """A description of the permitted values."""
-        return f"{' or '.join(json.dumps(one) for one in self.choices)} ({self.meaning})"
+        return f"{' or '.join(json.dumps(word) for word in self.choices)} ({self.meaning})"
 
     def takes(self, value: object) -> bool:
         """Return whether `value` is permitted."""

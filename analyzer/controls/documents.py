@@ -59,10 +59,10 @@ class Document:
         except RecursionError as error:
             raise cls.error(f"{name}: not TOML: nested too deeply", cls.form) from error
         except tomllib.TOMLDecodeError as error:
-            place = re.search(r" \(at line (\d+), column \d+\)$", str(error))
-            message = str(error)[: place.start()] if place else str(error)
+            position = re.search(r" \(at line (\d+), column \d+\)$", str(error))
+            message = str(error)[: position.start()] if position else str(error)
             raise cls.error(
-                f"{name}{f':{place[1]}' if place else ''}: not TOML: {message}",
+                f"{name}{f':{position[1]}' if position else ''}: not TOML: {message}",
                 'write keys as `name = "text"`, dates as 2027-01-31 without quotes; see https://toml.io',
             ) from error
 
@@ -85,7 +85,7 @@ class Document:
         return value
 
     def wrong(self, path: Path, value: object, wanted: str, close: str = "") -> NoReturn:
-        """Raise `error` for a value that is not permitted; `wanted` describes permitted values, `close` is a suggestion."""
+        """Raise `error` for a forbidden value; `wanted` describes permitted values, `close` suggests a correction."""
         shown = json.dumps(value, ensure_ascii=False, default=str)
         self.fail(path, f"cannot be {shown}{close}", f"write {wanted}")
 

@@ -132,16 +132,16 @@ def policy_of(name: str, controls: Mapping[str, ControlPolicy], waivers: Iterabl
     The texts of waivers must not contain quotation marks, backslashes or control characters.
     """
     lines: list[str] = []
-    for control, one in controls.items():
-        says: dict[str, Value | bool | date | None] = {
-            "enabled": one.enabled,
-            "severity": one.severity and one.severity.value,
-            **one.parameters,
+    for control, settings in controls.items():
+        keys: dict[str, Value | bool | date | None] = {
+            "enabled": settings.enabled,
+            "severity": settings.severity and settings.severity.value,
+            **settings.parameters,
         }
-        lines += _table_of(f"controls.{control}", says)
+        lines += _table_of(f"controls.{control}", keys)
     for waiver in waivers:
-        says = {key: getattr(waiver, key) for key in _WAIVER_KEYS}
-        lines += _table_of(f'waivers."{waiver.id}"', says)
+        keys = {key: getattr(waiver, key) for key in _WAIVER_KEYS}
+        lines += _table_of(f'waivers."{waiver.id}"', keys)
     return parse_policy(name, "\n".join(lines).encode())
 
 

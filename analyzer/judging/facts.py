@@ -56,5 +56,5 @@ class Facts:
     def codes(self, name: str, texts: Sequence[str]) -> npt.NDArray[np.int8]:
         """Return the position in `texts` (up to 127) of each cell of a categorical column; -1 for an empty cell."""
         column = self._frame[name].cat
-        place = {text: position for position, text in enumerate(texts)}
-        return np.array([*(place[text] for text in column.categories), -1], np.int8)[column.codes.to_numpy()]
+        positions = {text: position for position, text in enumerate(texts)}
+        return np.array([*(positions[text] for text in column.categories), -1], np.int8)[column.codes.to_numpy()]

@@ -60,27 +60,28 @@ def judge(
     row of `users` in microseconds. With `by_capture`, rows of an account with different capture times are different
     snapshots; without it, all rows of an account are one snapshot.
     """
-    bench = _Bench(tables, as_of, by_capture=by_capture)
-    each = [bench.judge(number, one) for number, one in enumerate(checklist.checks)]
-    unused = next((v for one, v in zip(checklist.checks, each, strict=True) if one is checklist.unused), None)
+    judged_rows = _JudgedRows(tables, as_of, by_capture=by_capture)
+    verdicts_by_check = [judged_rows.judge(number, check) for number, check in enumerate(checklist.checks)]
+    pairs = zip(checklist.checks, verdicts_by_check, strict=True)
+    unused = next((verdicts for check, verdicts in pairs if check is checklist.unused), None)
     if unused is not None and ORDER_UNKNOWN in tables.users:
         unused = unused.undecided(tables.users[ORDER_UNKNOWN].to_numpy())
-    findings = findings_table(tables.users, as_of, checklist.checks, Verdicts.joined(each))
-    return findings, bench.credentials(columns, unused)
+    findings = findings_table(tables.users, as_of, checklist.checks, Verdicts.joined(verdicts_by_check))
+    return findings, judged_rows.credentials(columns, unused)
 
 
 def verdicts(tables: Tables, as_of: Micros, checklist: Checklist) -> Iterator[Verdicts]:
     """Yield the verdicts of each check, one check after the other, on snapshots that differ by capture time."""
-    bench = _Bench(tables, as_of, by_capture=True)
-    for number, one in enumerate(checklist.checks):
-        yield bench.judge(number, one)
+    judged_rows = _JudgedRows(tables, as_of, by_capture=True)
+    for number, check in enumerate(checklist.checks):
+        yield judged_rows.judge(number, check)
 
 
 _ROOTLESS: Final = "aws-cn"
 """The partition whose accounts have no root credentials (Amazon Web Services China)."""
 
 
-class _Bench:
+class _JudgedRows:
     """The rows to judge, in the form that the rules need."""
 
     def __init__(self, tables: Tables, as_of: Micros, *, by_capture: bool) -> None:
@@ -104,24 +105,24 @@ class _Bench:
     @cached_property
     def _rootless(self) -> Flags:
         """Where a row belongs to a snapshot in the partition without root credentials."""
-        found = np.zeros(int(self._snapshots.max(initial=-1)) + 1, bool)
-        found[self._snapshots[self._users.among("partition", _ROOTLESS)]] = True
-        rootless: Flags = found[self._snapshots]
+        is_rootless = np.zeros(int(self._snapshots.max(initial=-1)) + 1, bool)
+        is_rootless[self._snapshots[self._users.among("partition", _ROOTLESS)]] = True
+        rootless: Flags = is_rootless[self._snapshots]
         return rootless
 
-    def judge(self, number: int, chosen: Check) -> Verdicts:
+    def judge(self, number: int, check: Check) -> Verdicts:
         """Return the verdicts of a check; `number` is its position in the checklist."""
-        control = chosen.control
+        control = check.control
         if control.kinds:
-            return self._on_credentials(number, control, chosen.parameters)
+            return self._on_credentials(number, control, check.parameters)
         if control.whose is Whose.ACCOUNTS:
-            return self._on_accounts(number, control, chosen.parameters)
+            return self._on_accounts(number, control, check.parameters)
         rows = np.flatnonzero(self._whose(control, self._users))
-        ruling = RULES[control.rule](self._subjects(rows), **chosen.parameters)
+        ruling = RULES[control.rule](self._subjects(rows), **check.parameters)
         if control.whose is Whose.ROOT:
             ruling = where_root_is(ruling, self._rootless[rows])
-        found = _on_users(number, ruling, rows)
-        return found if control.absent is None else self._with_absent(number, found, control.absent)
+        verdicts = _on_users(number, ruling, rows)
+        return verdicts if control.absent is None else self._with_absent(number, verdicts, control.absent)
 
     def _on_accounts(self, number: int, control: Control, parameters: Mapping[str, Value]) -> Verdicts:
         """Return one verdict per snapshot of an account; it refers to the first row of the snapshot."""
@@ -138,10 +139,10 @@ class _Bench:
 
     def _on_credentials(self, number: int, control: Control, parameters: Mapping[str, Value]) -> Verdicts:
         credentials = self._credentials
-        wanted = self._whose(control, credentials) & credentials.among("kind", *control.kinds)
+        is_subject = self._whose(control, credentials) & credentials.among("kind", *control.kinds)
         if not control.inactive_too:
-            wanted &= ~credentials.flag("active").no
-        position = np.flatnonzero(wanted)
+            is_subject &= ~credentials.flag("active").no
+        position = np.flatnonzero(is_subject)
         user_row = self._user_row[position]
         of_users = self._subjects(user_row)
         subjects = Subjects(credentials, position, self._as_of[position], user=of_users, instants=self._instants)
@@ -155,21 +156,21 @@ class _Bench:
         is_root = facts.flag("is_root").yes
         return is_root if control.whose is Whose.ROOT else ~is_root
 
-    def _with_absent(self, number: int, found: Verdicts, absent: Reason) -> Verdicts:
+    def _with_absent(self, number: int, verdicts: Verdicts, absent: Reason) -> Verdicts:
         """Return `found` with one verdict more for each snapshot without root or report without the column.
 
         The verdict refers to the first row of the snapshot or report. A snapshot can consist of several files with
         different columns, so the column is looked for in each report.
         """
-        unit = self._snapshots if absent is Reason.ROOT_NOT_IN_REPORT else self._reports
-        has_found = np.zeros(len(self._users), bool)
-        has_found[found.user_row] = True
-        covered = np.zeros(int(unit.max(initial=-1)) + 1, bool)
-        covered[unit[has_found]] = True
-        lone = np.flatnonzero(~covered[unit] & ~pd.Series(unit).duplicated().to_numpy())
-        if not len(lone):
-            return found
-        count = len(lone)
+        group = self._snapshots if absent is Reason.ROOT_NOT_IN_REPORT else self._reports
+        has_verdict = np.zeros(len(self._users), bool)
+        has_verdict[verdicts.user_row] = True
+        covered = np.zeros(int(group.max(initial=-1)) + 1, bool)
+        covered[group[has_verdict]] = True
+        first_rows = np.flatnonzero(~covered[group] & ~pd.Series(group).duplicated().to_numpy())
+        if not len(first_rows):
+            return verdicts
+        count = len(first_rows)
         nothing = np.zeros(count, bool)
         ruling = Ruling(
             Truth(nothing, nothing),
@@ -180,25 +181,25 @@ class _Bench:
             ~nothing,
         )
         if absent is Reason.ROOT_NOT_IN_REPORT:
-            ruling = where_root_is(ruling, self._rootless[lone])
-        return Verdicts.joined([found, _on_users(number, ruling, lone)])
+            ruling = where_root_is(ruling, self._rootless[first_rows])
+        return Verdicts.joined([verdicts, _on_users(number, ruling, first_rows)])
 
     def credentials(self, columns: Sequence[str], unused: Verdicts | None) -> pa.Table:
         """Return all credentials; `unused` has the verdicts of `unused-credentials` (None if it was not judged)."""
-        made: dict[str, Callable[[], Column]] = {
+        computed: dict[str, Callable[[], Column]] = {
             "age_days": self._age_days,
             "idle_days": self._idle_days,
             "outcome": partial(self._outcome, unused),
         }
         of_user = [name for name in columns if name in _OF_USER]
-        own = [name for name in columns if name not in _OF_USER and name not in made]
+        own = [name for name in columns if name not in _OF_USER and name not in computed]
         tables = [table_of(self._tables.credentials, own)]
         if of_user:
             tables.append(table_of(self._tables.users, of_user).take(pa.array(self._user_row)))
-        found: dict[str, Column] = {name: make() for name, make in made.items() if name in columns}
+        table_columns: dict[str, Column] = {name: make() for name, make in computed.items() if name in columns}
         for table in tables:
-            found |= dict(zip(table.column_names, table.columns, strict=True))
-        return pa.table({name: found[name] for name in columns})
+            table_columns |= dict(zip(table.column_names, table.columns, strict=True))
+        return pa.table({name: table_columns[name] for name in columns})
 
     def _outcome(self, unused: Verdicts | None) -> pa.DictionaryArray:
         """Return the outcome of each credential: its status in `unused-credentials`, or why it was not judged."""
@@ -251,7 +252,7 @@ def _verdicts(  # noqa: PLR0913 - one parameter a column
         ],
         Status.NOT_CHECKED.code,
     )
-    found = Verdicts(
+    verdicts = Verdicts(
         np.full(len(status), number, np.int16),
         user_row,
         credential_row,
@@ -268,4 +269,4 @@ def _verdicts(  # noqa: PLR0913 - one parameter a column
         else np.where(status == Status.PASS.code, ruling.fails_at, NO_TIME),
         np.full(len(status), NO_TIME) if ruling.used is None else ruling.used,
     )
-    return found if ruling.concerned.all() else found.take(ruling.concerned)
+    return verdicts if ruling.concerned.all() else verdicts.take(ruling.concerned)

@@ -88,12 +88,16 @@ class Lookup:
     def of(cls, listed: PeopleList, pseudonyms: Pseudonyms | None = None) -> Lookup:
         """Return the lookup for a list; with `pseudonyms`, it has pseudonyms instead of names."""
         cells = [
-            (text.casefold(), at) for at, one in enumerate(listed.people) for text in (one.user, one.email) if text
+            (text.casefold(), at)
+            for at, person in enumerate(listed.people)
+            for text in (person.user, person.email)
+            if text
         ]
         names, people = zip(*cells, strict=True)
         texts = pa.array(names, pa.string())
-        whole, before = (_by_name(one, np.array(people, np.int64), pseudonyms) for one in (texts, before_at(texts)))
-        days = [one.last_day for one in listed.people]
+        positions = np.array(people, np.int64)
+        whole, before = _by_name(texts, positions, pseudonyms), _by_name(before_at(texts), positions, pseudonyms)
+        days = [person.last_day for person in listed.people]
         ends = [
             NO_TIME if day is None else since_epoch(end_of_day(datetime.combine(day, time.min, UTC))) for day in days
         ]
@@ -176,13 +180,13 @@ def compared(
     `lookups` has the lists by name. `as_of` is the reference date of each row of `users` in microseconds; `by_capture`
     is as in `match`.
     """
-    found = {}
+    outcomes_by_list = {}
     for name, lookup in lookups.items():
         matched = match(tables.users, lookup, by_capture=by_capture)
-        found[name] = outcomes(tables, matched, lookup, as_of, with_others=name == PEOPLE)
+        outcomes_by_list[name] = outcomes(tables, matched, lookup, as_of, with_others=name == PEOPLE)
         if name == LEAVERS:
             tables = replace(tables, users=_with_leavers(tables.users, matched, lookup))
-    return tables, found
+    return tables, outcomes_by_list
 
 
 def _with_leavers(users: pd.DataFrame, matched: Matched, lookup: Lookup) -> pd.DataFrame:

@@ -40,32 +40,33 @@ def password_expiry(users: Subjects, snapshot: Rows, count: int, max_age_days: i
     policy. If it is not known which password is the newest, all candidates must give the same result.
     """
     password = users.flag("password_enabled")
-    found = _Passwords.of(users, snapshot, count)
-    is_late = found.has_span & (found.span > max_age_days * DAY + TOLERANCE)
-    sure = password.yes & found.may_be_newest
-    fails, passes = sure & (found.never | is_late), sure & found.has_span & ~is_late
-    is_there, may_be_there = found.any_of(found.there & password.yes), found.any_of(found.there & ~password.no)
-    all_fail = is_there & ~found.any_of(found.may_be_newest & ~fails)
-    all_pass = is_there & ~found.any_of(found.may_be_newest & ~passes)
+    passwords = _Passwords.of(users, snapshot, count)
+    is_late = passwords.has_span & (passwords.span > max_age_days * DAY + TOLERANCE)
+    is_certain = password.yes & passwords.may_be_newest
+    fails, passes = is_certain & (passwords.never | is_late), is_certain & passwords.has_span & ~is_late
+    has_password = passwords.any_of(passwords.existed & password.yes)
+    may_have_password = passwords.any_of(passwords.existed & ~password.no)
+    all_fail = has_password & ~passwords.any_of(passwords.may_be_newest & ~fails)
+    all_pass = has_password & ~passwords.any_of(passwords.may_be_newest & ~passes)
     reason = first_that_holds(
         {
-            Reason.NO_CONSOLE_PASSWORD: ~may_be_there,
-            Reason.PASSWORDS_STAY: all_fail & found.any_of(fails & found.never),
+            Reason.NO_CONSOLE_PASSWORD: ~may_have_password,
+            Reason.PASSWORDS_STAY: all_fail & passwords.any_of(fails & passwords.never),
             Reason.PASSWORDS_EXPIRE: all_fail | all_pass,
         },
         Reason.PASSWORD_EXPIRY_UNKNOWN,
     )
     by_span = is_because(reason, Reason.PASSWORDS_EXPIRE)
-    dated = (by_span | is_because(reason, Reason.PASSWORDS_STAY)) & (found.newest != NO_TIME)
+    dated = (by_span | is_because(reason, Reason.PASSWORDS_STAY)) & (passwords.newest != NO_TIME)
     nothing = np.zeros(count, bool)
     return Ruling(
         Truth(all_fail, all_pass),
         reason,
         np.where(dated, BASIS_CODES["password_last_changed"], -1).astype(np.int8),
-        np.where(dated, found.newest, NO_TIME),
+        np.where(dated, passwords.newest, NO_TIME),
         nothing,
         ~nothing,
-        np.where(by_span, found.days, -1).astype(np.int32),
+        np.where(by_span, passwords.days, -1).astype(np.int32),
     )
 
 
@@ -73,16 +74,16 @@ def password_expiry(users: Subjects, snapshot: Rows, count: int, max_age_days: i
 class _Passwords:
     """The console passwords of users, one array element per user.
 
-    `snapshot` is the snapshot number of each user, `count` the number of snapshots. `there` marks users that existed at
-    the reference date. `may_be_newest` marks the candidates for the newest password of a snapshot. `span` is the time
-    in microseconds from setting a password to its expiry, valid where `has_span`. `never` marks passwords that never
-    expire. A password that was set after the reference date has neither a span nor `never`: it shows nothing about the
-    password before it.
+    `snapshot` is the snapshot number of each user, `count` the number of snapshots. `existed` marks users that existed
+    at the reference date. `may_be_newest` marks the candidates for the newest password of a snapshot. `span` is the
+    time in microseconds from setting a password to its expiry, valid where `has_span`. `never` marks passwords that
+    never expire. A password that was set after the reference date has neither a span nor `never`: it shows nothing
+    about the password before it.
     """
 
     snapshot: Rows
     count: int
-    there: Flags
+    existed: Flags
     may_be_newest: Flags
     newest: Rows
     """The latest known time in each snapshot at which a password was set."""
@@ -93,33 +94,33 @@ class _Passwords:
     @classmethod
     def of(cls, users: Subjects, snapshot: Rows, count: int) -> _Passwords:
         """Return the passwords of the users of `count` snapshots."""
-        password, there = users.flag("password_enabled"), ~users.made_later
+        password, existed = users.flag("password_enabled"), ~users.made_later
         changed, due = users.time("password_last_changed"), users.time("password_next_rotation")
         is_later = changed > users.as_of
-        is_known = there & password.yes & (changed != NO_TIME) & ~is_later
+        is_known = existed & password.yes & (changed != NO_TIME) & ~is_later
         newest = np.full(count, NO_TIME)
         np.maximum.at(newest, snapshot[is_known], changed[is_known])
         # A password is a candidate unless it is known to be older.
-        may_be = there & ~password.no & ~is_known & ((changed == NO_TIME) | (changed > newest[snapshot]))
+        may_be = existed & ~password.no & ~is_known & ((changed == NO_TIME) | (changed > newest[snapshot]))
         may_be |= is_known & (changed == newest[snapshot])
         both = is_known & (due != NO_TIME)
         span = np.where(both, due, 0) - np.where(both, changed, 0)
-        never = there & password.yes & ~is_later & users.state("password_next_rotation", State.NOT_APPLICABLE)
-        return cls(snapshot, count, there, may_be, newest, both & (span >= 0), span, never)
+        never = existed & password.yes & ~is_later & users.state("password_next_rotation", State.NOT_APPLICABLE)
+        return cls(snapshot, count, existed, may_be, newest, both & (span >= 0), span, never)
 
     def any_of(self, rows: Flags) -> Flags:
         """Return for each snapshot whether it has any of `rows`."""
-        found = np.zeros(self.count, bool)
-        found[self.snapshot[rows]] = True
-        return found
+        result = np.zeros(self.count, bool)
+        result[self.snapshot[rows]] = True
+        return result
 
     @property
     def days(self) -> npt.NDArray[np.int32]:
         """The whole days after which the newest password of each snapshot expires; -1 if not known."""
-        found = np.full(self.count, -1, np.int32)
+        result = np.full(self.count, -1, np.int32)
         rows = self.has_span & self.may_be_newest
-        np.maximum.at(found, self.snapshot[rows], (self.span[rows] // DAY).astype(np.int32))
-        return found
+        np.maximum.at(result, self.snapshot[rows], (self.span[rows] // DAY).astype(np.int32))
+        return result
 
 
 def note_expiries(users: pd.DataFrame, as_of: Rows, log: IssueLog, *, by_capture: bool) -> None:
@@ -131,16 +132,16 @@ def note_expiries(users: pd.DataFrame, as_of: Rows, log: IssueLog, *, by_capture
     rows = np.flatnonzero(~facts.flag("is_root").yes)
     snapshot = numbered(snapshot_of(users, by_capture=by_capture), as_of)[rows]
     subjects = Subjects(facts, rows, as_of[rows])
-    found = _Passwords.of(subjects, snapshot, int(snapshot.max(initial=-1)) + 1)
-    shown = found.has_span | found.never
-    days = np.where(found.never, _NEVER, found.span // DAY)[shown]
+    passwords = _Passwords.of(subjects, snapshot, int(snapshot.max(initial=-1)) + 1)
+    shown = passwords.has_span | passwords.never
+    days = np.where(passwords.never, _NEVER, passwords.span // DAY)[shown]
     spans = pd.DataFrame({"snapshot": snapshot[shown], "days": days, "row": rows[shown]})
     spans = spans.drop_duplicates(["snapshot", "days"]).sort_values(["snapshot", "days"])
     for _, of_one in spans[spans["snapshot"].duplicated(keep=False).to_numpy()].groupby("snapshot"):
-        some = of_one["days"].tolist()
-        said = [*(f"{one:,}" for one in some if one != _NEVER)]
-        words = f"{' and '.join(said)} days" if said else ""
-        words += f"{' and ' if said else ''}never" if _NEVER in some else ""
+        lifetimes = of_one["days"].tolist()
+        numbers = [*(f"{lifetime:,}" for lifetime in lifetimes if lifetime != _NEVER)]
+        words = f"{' and '.join(numbers)} days" if numbers else ""
+        words += f"{' and ' if numbers else ''}never" if _NEVER in lifetimes else ""
         log.add(
             "password_expiries",
             f"passwords expire after {words}, so the password policy was changed; password-expiry uses the newest "

@@ -32,19 +32,19 @@ def root_key(subjects: Subjects, inactive_keys_count: int) -> Ruling:
     """Fail if root has an active access key; with `inactive_keys_count` 1, also if it has an inactive one."""
     first, second = active_in(subjects, KEYS)
     active = first | second
-    there = _keys_there(subjects)
-    either = there[0] | there[1]
-    fails = active | either if inactive_keys_count else active
+    exists = _keys_there(subjects)
+    any_exists = exists[0] | exists[1]
+    fails = active | any_exists if inactive_keys_count else active
     reason = first_that_holds(
         {
             Reason.KEY_EXISTS: active.yes,
-            Reason.INACTIVE: either.yes & ~fails.unknown,
+            Reason.INACTIVE: any_exists.yes & ~fails.unknown,
             Reason.NO_KEY: fails.no,
         },
         Reason.ACTIVE_UNKNOWN,
     )
     # The message names one key: an active key before an inactive one, the first key before the second.
-    of_second = np.select([first.yes, second.yes, there[0].yes], [False, True, False], default=there[1].yes)
+    of_second = np.select([first.yes, second.yes, exists[0].yes], [False, True, False], default=exists[1].yes)
     return _of_slots(subjects, fails, reason, (Reason.KEY_EXISTS, Reason.INACTIVE), KEYS, of_second)
 
 

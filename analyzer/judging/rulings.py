@@ -56,16 +56,19 @@ def by_flags(subjects: Subjects, fails: Truth, reason: npt.NDArray[np.int8], con
     )
 
 
-def either(first: Flags, one: Ruling, other: Ruling) -> Ruling:
-    """Return `one` where `first` holds, and `other` elsewhere."""
+def either(condition: Flags, where_true: Ruling, where_false: Ruling) -> Ruling:
+    """Return `where_true` in rows in which `condition` holds, and `where_false` in the others."""
     return Ruling(
-        Truth(np.where(first, one.fails.yes, other.fails.yes), np.where(first, one.fails.no, other.fails.no)),
-        np.where(first, one.reason, other.reason),
-        np.where(first, one.basis, other.basis),
-        np.where(first, one.time, other.time),
-        np.where(first, one.aged, other.aged),
-        np.where(first, one.concerned, other.concerned),
-        fails_at=np.where(first, _fails_at(one), _fails_at(other)),
+        Truth(
+            np.where(condition, where_true.fails.yes, where_false.fails.yes),
+            np.where(condition, where_true.fails.no, where_false.fails.no),
+        ),
+        np.where(condition, where_true.reason, where_false.reason),
+        np.where(condition, where_true.basis, where_false.basis),
+        np.where(condition, where_true.time, where_false.time),
+        np.where(condition, where_true.aged, where_false.aged),
+        np.where(condition, where_true.concerned, where_false.concerned),
+        fails_at=np.where(condition, _fails_at(where_true), _fails_at(where_false)),
     )
 
 

@@ -179,19 +179,19 @@ def first_that_holds(conditions: Mapping[Reason, Flags], otherwise: Reason) -> n
 
 def first_of(conditions: Sequence[tuple[Flags, int]], otherwise: int) -> npt.NDArray[np.int8]:
     """Return for each row the code of the first condition that holds."""
-    found = np.full(len(conditions[0][0]), otherwise, np.int8)
+    codes = np.full(len(conditions[0][0]), otherwise, np.int8)
     for holds, code in reversed(conditions):
         # Bitwise, because np.select, np.where and masks branch at each row and take ten times as long.
         every_bit = -np.ascontiguousarray(holds).view(np.int8)
-        found ^= (found ^ np.int8(code)) & every_bit
-    return found
+        codes ^= (codes ^ np.int8(code)) & every_bit
+    return codes
 
 
 def is_because(codes: npt.NDArray[np.int8], *reasons: Reason) -> Flags:
     """Return where `codes` (of `Reason`) have one of `reasons`."""
-    wanted = np.zeros(len(Reason), bool)
-    wanted[[one.code for one in reasons]] = True
-    return wanted[codes]
+    is_listed = np.zeros(len(Reason), bool)
+    is_listed[[reason.code for reason in reasons]] = True
+    return is_listed[codes]
 
 
 def slot_basis(slot: npt.NDArray[np.int8], attribute: str) -> npt.NDArray[np.int8]:

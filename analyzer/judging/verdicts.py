@@ -65,16 +65,16 @@ class Verdicts:
 
     def undecided(self, rows: npt.NDArray[np.bool_]) -> Verdicts:
         """Return the verdicts, changed to not checked (order unknown) in rows of `users` where `rows` is set."""
-        here = rows[self.user_row]
+        is_changed = rows[self.user_row]
         return replace(
             self,
-            status=np.where(here, Status.NOT_CHECKED.code, self.status).astype(np.int8),
-            reason=np.where(here, Reason.ORDER_UNKNOWN.code, self.reason).astype(np.int8),
-            basis=np.where(here, -1, self.basis).astype(np.int8),
-            time=np.where(here, NO_TIME, self.time),
-            aged=self.aged & ~here,
-            fails_at=np.where(here, NO_TIME, self.fails_at),
-            used=np.where(here, NO_TIME, self.used),
+            status=np.where(is_changed, Status.NOT_CHECKED.code, self.status).astype(np.int8),
+            reason=np.where(is_changed, Reason.ORDER_UNKNOWN.code, self.reason).astype(np.int8),
+            basis=np.where(is_changed, -1, self.basis).astype(np.int8),
+            time=np.where(is_changed, NO_TIME, self.time),
+            aged=self.aged & ~is_changed,
+            fails_at=np.where(is_changed, NO_TIME, self.fails_at),
+            used=np.where(is_changed, NO_TIME, self.used),
         )
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Verdicts:

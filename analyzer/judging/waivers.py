@@ -84,24 +84,24 @@ def cover_table(
     newest = int(micros_of(findings["as_of"]).max(initial=NO_TIME))
     texts = {name: _one_chunk(findings[name]) for name in _FEW}
     status = codes_in(texts["status"])
-    fail, not_checked = (_code(texts["status"], one) for one in (Status.FAIL, Status.NOT_CHECKED))
+    fail, not_checked = (_code(texts["status"], status_value) for status_value in (Status.FAIL, Status.NOT_CHECKED))
     open_rows = np.flatnonzero((status == fail) | (status == not_checked))
-    found = _Found(findings, texts, open_rows, alike)
+    candidates = _Candidates(findings, texts, open_rows, alike)
     covering = np.full(len(open_rows), -1, np.int32)
     matches = []
-    for number, one in enumerate(waivers):
-        matched = found.matched_by(one)
+    for number, waiver in enumerate(waivers):
+        matched = candidates.matched_by(waiver)
         matches.append(matched)
         free = matched[covering[matched] < 0]
-        covering[free[found.as_of[free] <= since_epoch(one.end)]] = number
+        covering[free[candidates.as_of[free] <= since_epoch(waiver.end)]] = number
     failing = status[open_rows] == fail
-    fails, undecided = (np.bincount(covering[kind] + 1, minlength=len(waivers) + 1)[1:] for kind in (failing, ~failing))
+    fails, unchecked = (np.bincount(covering[rows] + 1, minlength=len(waivers) + 1)[1:] for rows in (failing, ~failing))
     bare = [int((covering[matched] < 0).sum()) for matched in matches]
-    last = [int(found.as_of[matched].max(initial=NO_TIME)) for matched in matches]
+    last = [int(candidates.as_of[matched].max(initial=NO_TIME)) for matched in matches]
     codes = np.full(len(findings), -1, np.int32)
     codes[open_rows] = covering
-    named = few_texts(codes, [one.id for one in waivers])
-    counts = pd.DataFrame(dict(zip(_COUNTED, (fails, undecided, bare, last), strict=True)))
+    named = few_texts(codes, [waiver.id for waiver in waivers])
+    counts = pd.DataFrame(dict(zip(_COUNTED, (fails, unchecked, bare, last), strict=True)))
     return findings.set_column(findings.column_names.index("waiver"), "waiver", named), Covered(counts, newest)
 
 
@@ -113,18 +113,19 @@ def describe_waivers(covered: Covered, checklist: Checklist, accounts: Collectio
     that were judged.
     """
     rows = []
-    for one, (failing, unsure, bare, last) in zip(checklist.waivers, covered.counts.to_numpy().tolist(), strict=True):
-        state = _state(one, last, covered.newest)
+    counts = covered.counts.to_numpy().tolist()
+    for waiver, (failing, not_checked, bare, last) in zip(checklist.waivers, counts, strict=True):
+        state = _state(waiver, last, covered.newest)
         if checklist.policy and (
-            said := _what_to_do(one, state, failing + unsure, bare, _absent(one, checklist, accounts))
+            message := _message(waiver, state, failing + not_checked, bare, _why_unmatched(waiver, checklist, accounts))
         ):
-            log.add(f"waiver_{state}", said, source=checklist.policy.name, line=one.line, value=one.id)
-        facts = (one.scope, one.reason, one.owner, str(one.expires), one.ticket, one.line)
-        rows.append((one.id, state, failing, unsure, *facts))
+            log.add(f"waiver_{state}", message, source=checklist.policy.name, line=waiver.line, value=waiver.id)
+        facts = (waiver.scope, waiver.reason, waiver.owner, str(waiver.expires), waiver.ticket, waiver.line)
+        rows.append((waiver.id, state, failing, not_checked, *facts))
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-class _Found:
+class _Candidates:
     """The rows of `findings` that waivers can cover, prepared for matching many waivers."""
 
     def __init__(
@@ -142,16 +143,17 @@ class _Found:
         self._users = names.dictionary
         self._user = pc.fill_null(names.indices, -1).to_numpy()
 
-    def matched_by(self, one: Waiver) -> npt.NDArray[np.int64]:
+    def matched_by(self, waiver: Waiver) -> npt.NDArray[np.int64]:
         """Return the positions of the checks that a waiver matches."""
         matched = np.ones(len(self.as_of), bool)
-        for column, wanted in (("account_id", one.account), ("credential", one.credential), ("control", one.control)):
-            if wanted is not None:
-                matched &= self._codes[column] == _code(self._texts[column], wanted)
-        if one.user is not None:
+        values = {"account_id": waiver.account, "credential": waiver.credential, "control": waiver.control}
+        for column, value in values.items():
+            if value is not None:
+                matched &= self._codes[column] == _code(self._texts[column], value)
+        if waiver.user is not None:
             # Each distinct name is compared once. A check of a whole account has no user and never matches.
-            hit = self._matching(one.user)
-            matched &= np.append(hit, False)[self._user]
+            is_match = self._matching(waiver.user)
+            matched &= np.append(is_match, False)[self._user]
         return np.flatnonzero(matched)
 
     def _matching(self, user: str) -> npt.NDArray[np.bool_]:
@@ -167,8 +169,8 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.DictionaryArray:
 
 def _code(column: pa.DictionaryArray, text: str) -> int:
     """Return the code of `text` in a categorical column; `_NOWHERE` if the column does not have it."""
-    place = pc.index(column.dictionary, text).as_py()
-    return _NOWHERE if place < 0 else int(place)
+    position = pc.index(column.dictionary, text).as_py()
+    return _NOWHERE if position < 0 else int(position)
 
 
 def name_pattern(glob: str) -> str:
@@ -176,18 +178,18 @@ def name_pattern(glob: str) -> str:
     return r"(?s)\A" + "".join({"*": ".*", "?": "."}.get(sign, re.escape(sign)) for sign in glob) + r"\z"
 
 
-def _absent(one: Waiver, checklist: Checklist, accounts: Collection[str]) -> str | None:
+def _why_unmatched(waiver: Waiver, checklist: Checklist, accounts: Collection[str]) -> str | None:
     """Return why a waiver cannot match anything in this run; None if it can."""
-    if one.control is not None and one.control not in checklist.controls:
-        return f"{one.control} was not judged"
-    if one.account is not None and one.account not in accounts:
-        return f"account {one.account} was not judged"
+    if waiver.control is not None and waiver.control not in checklist.controls:
+        return f"{waiver.control} was not judged"
+    if waiver.account is not None and waiver.account not in accounts:
+        return f"account {waiver.account} was not judged"
     return None
 
 
-def _state(one: Waiver, last: int, newest: int) -> str:
+def _state(waiver: Waiver, last: int, newest: int) -> str:
     """Return the state of a waiver; `last` and `newest` are as in `Covered`."""
-    end = since_epoch(one.end)
+    end = since_epoch(waiver.end)
     latest = newest if last == NO_TIME else last
     if latest > end:
         return "expired"
@@ -196,22 +198,24 @@ def _state(one: Waiver, last: int, newest: int) -> str:
     return "expiring" if end - latest <= _SOON * DAY else "in force"
 
 
-def _what_to_do(one: Waiver, state: str, covered: int, bare: int, absent: str | None) -> str | None:
+def _message(waiver: Waiver, state: str, covered: int, bare: int, absent: str | None) -> str | None:
     """Return the message about a waiver that needs attention; None if it needs none.
 
     `covered` is the number of checks that it covers, `bare` the number that it matches and that no waiver covers.
     """
-    subject = f"waiver {one.id} ({one.scope}; owner {one.owner})"
+    subject = f"waiver {waiver.id} ({waiver.scope}; owner {waiver.owner})"
     if state == "expired":
         if bare:
-            rest = f"{counted(bare, 'check')} that it covered {'counts' if bare == 1 else 'count'} again"
+            consequence = f"{counted(bare, 'check')} that it covered {'counts' if bare == 1 else 'count'} again"
+        elif absent:
+            consequence = f"it matches nothing in this run, because {absent}"
         else:
-            rest = f"it matches nothing in this run, because {absent}" if absent else "nothing depends on it any more"
-        return f"{subject} expired on {one.expires}: {rest}; renew it with its owner, or remove it"
+            consequence = "nothing depends on it any more"
+        return f"{subject} expired on {waiver.expires}: {consequence}; renew it with its owner, or remove it"
     if state == "unmatched":
         if absent:
             return f"{subject} matches nothing in this run, because {absent}"
         return f"{subject} matches nothing that failed or was not checked: correct it, or remove it"
     if state == "expiring":
-        return f"{subject} counts until {one.expires}: {counted(covered, 'check')} will count again after that"
+        return f"{subject} counts until {waiver.expires}: {counted(covered, 'check')} will count again after that"
     return None

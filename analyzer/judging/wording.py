@@ -110,11 +110,11 @@ def messages(
     `days` are the whole days since the time of each verdict. `own` has the messages of each check's control, which
     replace the common ones.
     """
-    first, which = _alike(verdicts, days)
+    first, which = _groups(verdicts, days)
     return _explain(verdicts.take(first), days[first], own).take(pa.array(which))
 
 
-def _alike(verdicts: Verdicts, days: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _groups(verdicts: Verdicts, days: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Group verdicts with the same message: return the first verdict of each group, and each verdict's group."""
     # A verdict without a time gets a day before all others.
     key = _form(verdicts, np.maximum(verdicts.time // DAY, -_MOST_DAYS)) * _MOST_DAYS + days
@@ -133,20 +133,20 @@ _MOST_DAYS: Final = 1 << 22
 def _form(verdicts: Verdicts, number: npt.NDArray[np.int64] | int = 0) -> npt.NDArray[np.int64]:
     """Return a number that identifies the check, reason and kind of each verdict, and `number`."""
     controls = int(verdicts.chosen.max(initial=0)) + 1
-    found: npt.NDArray[np.int64] = (number * controls + verdicts.chosen) * len(Reason) + verdicts.reason
-    return found * len(Kind) + verdicts.kind
+    form: npt.NDArray[np.int64] = (number * controls + verdicts.chosen) * len(Reason) + verdicts.reason
+    return form * len(Kind) + verdicts.kind
 
 
 def _explain(
     verdicts: Verdicts, days: npt.NDArray[np.int32], own: Sequence[Mapping[Reason, str | Mapping[Kind, str]]]
 ) -> pa.Array:
     """Return the messages of verdicts."""
-    reasons, reason = list(Reason), verdicts.reason
-    forms = [_split(_text(one, kind, words)) for words in own for one in reasons for kind in Kind]
+    reasons, reason_codes = list(Reason), verdicts.reason
+    forms = [_split(_text(reason, kind, words)) for words in own for reason in reasons for kind in Kind]
     form = pa.array(_form(verdicts))
     heads, middles, tails, dated, counted = (pa.array(column).take(form) for column in zip(*forms, strict=True))
-    bounded = is_because(reason, *BOUNDED)
-    time, used = (times_from(one).cast(pa.date32()).cast(pa.string()) for one in (verdicts.time, verdicts.used))
+    bounded = is_because(reason_codes, *BOUNDED)
+    time, used = (times_from(value).cast(pa.date32()).cast(pa.string()) for value in (verdicts.time, verdicts.used))
     spans = pc.binary_join_element_wise(
         pa.array([", ", ", up to "]).take(pa.array(bounded.astype(np.int8))),
         pa.array(days).cast(pa.string()),
@@ -155,7 +155,7 @@ def _explain(
     )
     used = pc.coalesce(used, "")
     with_date = pc.binary_join_element_wise(heads, time, pc.if_else(counted, spans, ""), middles, used, tails, "")
-    undated = pa.array([_UNDATED.get(one, "") for one in reasons]).take(pa.array(reason))
+    undated = pa.array([_UNDATED.get(reason, "") for reason in reasons]).take(pa.array(reason_codes))
     return pc.if_else(dated, pc.coalesce(with_date, undated), heads)
 
 
@@ -173,9 +173,9 @@ def _split(text: str) -> tuple[str, str, str, bool, bool]:
 
     Also return whether the message has a date, and whether the number of days follows the date.
     """
-    for place in _PLACES:
-        if place in text:
-            head, _, rest = text.partition(place)
+    for placeholder in _PLACES:
+        if placeholder in text:
+            head, _, rest = text.partition(placeholder)
             middle, _, tail = rest.partition(_USED)
-            return head, middle, tail, True, place == "{when}"
+            return head, middle, tail, True, placeholder == "{when}"
     return text, "", "", False, False

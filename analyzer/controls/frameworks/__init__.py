@@ -106,7 +106,7 @@ class Framework:
 
     def numbers_of(self, control: str) -> list[str]:
         """Return the numbers of the requirements that have `control`."""
-        return [one.number for one in self.requirements if control in one.controls]
+        return [requirement.number for requirement in self.requirements if control in requirement.controls]
 
     @property
     def asked(self) -> list[Asked]:
@@ -114,22 +114,23 @@ class Framework:
 
         A control that is asked for with several limits appears once for each limit, the strictest first.
         """
-        found: dict[tuple[str, tuple[tuple[str, Value], ...]], list[Requirement]] = {}
-        for one in self.requirements:
-            for control in one.controls:
+        requirements_of: dict[tuple[str, tuple[tuple[str, Value], ...]], list[Requirement]] = {}
+        for requirement in self.requirements:
+            for control in requirement.controls:
                 known = BY_ID[control].parameters
                 # A limit that equals the control's default is the same as no limit.
                 parameters = tuple(
                     (name, value)
-                    for name, value in one.parameters.items()
+                    for name, value in requirement.parameters.items()
                     if name in known and value != known[name].default
                 )
-                found.setdefault((control, parameters), []).append(one)
-        order, labels = list(BY_ID), {one.id: one.label for one in self.each}
+                requirements_of.setdefault((control, parameters), []).append(requirement)
+        order, labels = list(BY_ID), {part.id: part.label for part in self.each}
         rows = []
-        for (control, parameters), requirements in found.items():
-            numbers = tuple(one.number for one in requirements)
-            who = in_words([labels[name] for name in dict.fromkeys(one.framework for one in requirements)])
+        for (control, parameters), requirements in requirements_of.items():
+            numbers = tuple(requirement.number for requirement in requirements)
+            framework_ids = dict.fromkeys(requirement.framework for requirement in requirements)
+            who = in_words([labels[name] for name in framework_ids])
             rows.append(Asked(control, MappingProxyType(dict(parameters)), numbers, who))
         return sorted(rows, key=lambda row: (order.index(row.control), _leniency(row)))
 
@@ -139,14 +140,14 @@ def _leniency(asked: Asked) -> tuple[int, ...]:
 
     For `max_…` the smallest value is the strictest, for other numbers the largest.
     """
-    found = []
+    key = []
     for name, parameter in BY_ID[asked.control].parameters.items():
         value = asked.parameters.get(name, parameter.default)
         if isinstance(parameter, Option):
-            found.append(-parameter.choices.index(str(value)))
+            key.append(-parameter.choices.index(str(value)))
         else:
-            found.append(int(value) if name.startswith("max_") else -int(value))
-    return tuple(found)
+            key.append(int(value) if name.startswith("max_") else -int(value))
+    return tuple(key)
 
 
 _MOST_NAMED: Final = 4
@@ -158,26 +159,29 @@ def together(frameworks: Sequence[Framework]) -> Framework:
 
     Duplicates are dropped. Raises UsageError for two different frameworks with the same id.
     """
-    found: dict[str, Framework] = {}
-    for one in frameworks:
-        if found.setdefault(one.id, one) != one:
+    by_id: dict[str, Framework] = {}
+    for framework in frameworks:
+        if by_id.setdefault(framework.id, framework) != framework:
             raise UsageError(
-                f"--benchmark: two frameworks have the id {one.id}: {_origin(found[one.id])} and {_origin(one)}",
+                f"--benchmark: two frameworks have the id {framework.id}: {_origin(by_id[framework.id])} and "
+                f"{_origin(framework)}",
                 "give one of the files another id, or leave one out",
             )
-    parts = tuple(found.values())
+    parts = tuple(by_id.values())
     if len(parts) == 1:
         return parts[0]
-    labels = [one.label for one in parts]
+    labels = [part.label for part in parts]
     label = in_words(labels if len(labels) <= _MOST_NAMED else [*labels[:3], f"{len(labels) - 3} other frameworks"])
     return Framework(
-        id=",".join(found),
+        id=",".join(by_id),
         title=label,
         label=label,
-        version=", ".join(one.version for one in parts),
-        publisher=", ".join(dict.fromkeys(one.publisher for one in parts)),
+        version=", ".join(part.version for part in parts),
+        publisher=", ".join(dict.fromkeys(part.publisher for part in parts)),
         requirements=tuple(
-            replace(one, number=f"{part.id} {one.number}") for part in parts for one in part.requirements
+            replace(requirement, number=f"{part.id} {requirement.number}")
+            for part in parts
+            for requirement in part.requirements
         ),
         parts=parts,
     )

@@ -123,12 +123,14 @@ class _File(Document):
         )
 
     def _controls(self, path: Path, value: object) -> tuple[str, ...]:
-        if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+        if not isinstance(value, list) or not value or not all(isinstance(control, str) for control in value):
             self.wrong(path, value, 'ids of controls, as in ["unused-credentials"]')
-        for one in value:
-            if one not in BY_ID:
+        for control in value:
+            if control not in BY_ID:
                 self.fail(
-                    path, f"no such control: {one!r}{did_you_mean(one, BY_ID)}", f"the controls are {', '.join(BY_ID)}"
+                    path,
+                    f"no such control: {control!r}{did_you_mean(control, BY_ID)}",
+                    f"the controls are {', '.join(BY_ID)}",
                 )
         if len(set(value)) < len(value):
             self.fail(path, "a control is named twice", "name each control once")
@@ -138,16 +140,16 @@ class _File(Document):
         if not isinstance(value, dict):
             self.wrong(path, value, "parameters of the controls, as in { max_idle_days = 45 }")
         known: dict[str, list[Parameter | Option]] = {}
-        for one in controls:
-            for name, parameter in BY_ID[one].parameters.items():
+        for control in controls:
+            for name, parameter in BY_ID[control].parameters.items():
                 known.setdefault(name, []).append(parameter)
-        for name, one in value.items():
+        for name, number_or_word in value.items():
             if name not in known:
-                there = ", ".join(known) or "none: its controls have no parameters"
-                self.fail((*path, name), f"unknown key{did_you_mean(name, known)}", f"known keys: {there}")
+                known_keys = ", ".join(known) or "none: its controls have no parameters"
+                self.fail((*path, name), f"unknown key{did_you_mean(name, known)}", f"known keys: {known_keys}")
             for parameter in known[name]:
-                if not parameter.takes(one):
-                    self.wrong((*path, name), one, parameter.wanted)
+                if not parameter.takes(number_or_word):
+                    self.wrong((*path, name), number_or_word, parameter.wanted)
         return MappingProxyType(cast("dict[str, Value]", value))
 
     def _among(self, path: Path, value: Any, choices: tuple[Any, ...]) -> Any:  # noqa: ANN401 - one of the choices
@@ -157,9 +159,9 @@ class _File(Document):
 
     def _refuse_repeated(self, requirements: Iterable[Requirement]) -> None:
         seen: dict[str, int] = {}
-        for place, one in enumerate(requirements, start=1):
-            if one.number in seen:
-                path = ("requirements", str(place), "number")
-                first = self.line(("requirements", str(seen[one.number]), "number"))
-                self.fail(path, f"{one.number} is also in line {first}", "write each requirement once")
-            seen[one.number] = place
+        for position, requirement in enumerate(requirements, start=1):
+            if requirement.number in seen:
+                path = ("requirements", str(position), "number")
+                first = self.line(("requirements", str(seen[requirement.number]), "number"))
+                self.fail(path, f"{requirement.number} is also in line {first}", "write each requirement once")
+            seen[requirement.number] = position
