@@ -113,7 +113,7 @@ def verdict(
     if any(status_of(user, row, users, rows) != "matched" for row in mine):
         return (
             "not_checked",
-            "not known whether its user left: the list of leavers does not fit exactly one user",
+            "not known whether its user left: no clear match in the list of leavers",
         )
     (row,) = mine
     if left_at(row) > as_of:

@@ -1,1 +1,1 @@
-"""What can be decided from a credential report: the controls, the benchmarks that ask for them, and their rules."""
+"""The controls that a credential report can decide, the frameworks that ask for them, and the policy."""

@@ -1,7 +1,7 @@
-"""All controls, as data. Adding one is an entry here (and a rule, if none of those in `rules` fits).
+"""All controls, as data. To add a control, add an entry here, and a rule in `judging.rules` if none fits.
 
-Severities are AWS Security Hub's where it has the same control (Security Hub user guide, "Security Hub controls for
-IAM"), else our own. Numbers in benchmarks: `frameworks`.
+The severity of a control is that of AWS Security Hub if it has the same control (Security Hub user guide, "Security Hub
+controls for IAM"), else our own choice. The requirement numbers are in `frameworks`.
 """
 
 from __future__ import annotations
@@ -40,12 +40,15 @@ _UNUSED_COLUMNS: Final = (
     "user_creation_time",
 )
 _ACTIVATED: Final = (
-    "The report does not say when a key was made inactive or active: an active key may have been switched on yesterday."
+    "The report does not show when a key was made active or inactive. An active key may have been inactive until "
+    "yesterday."
 )
 
 
 def _idle(days: int) -> Mapping[str, Parameter]:
-    return MappingProxyType({"max_idle_days": Parameter(days, 1, 36_500, "days; idle for this long or longer fails")})
+    return MappingProxyType(
+        {"max_idle_days": Parameter(days, 1, 36_500, "days; a credential idle for this long or longer fails")}
+    )
 
 
 def _age(days: int, meaning: str) -> Mapping[str, Parameter]:
@@ -61,43 +64,43 @@ CONTROLS: Final = (
         kinds=(Kind.PASSWORD, Kind.ACCESS_KEY),
         rule="idle",
         applies_to="each active password and access key of IAM users",
-        fails_when="it was last used {max_idle_days} days ago or longer; where it was never used, last changed "
-        "(password) or created (key) that long ago",
+        fails_when="it was last used {max_idle_days} days ago or longer; if it was never used, the password was last "
+        "changed or the key was created that long ago",
         parameters=_idle(45),
         evidence=_UNUSED_COLUMNS,
-        rationale="A credential that nobody uses can be abused without anybody noticing. Removing it takes nothing "
-        "from anyone and closes a way in.",
-        remediation="Make used keys inactive, and delete them once nothing breaks; delete keys that were never used. "
-        "Remove the console password (delete the login profile); there is no disabled password.",
+        rationale="If somebody abuses a credential that nobody else uses, nobody notices. Removing the credential "
+        "disturbs nobody and closes a way in.",
+        remediation="Make a key that was once used inactive; if nothing breaks, delete it. Delete a key that was never "
+        "used. Remove a console password by deleting the login profile: AWS cannot disable a password.",
         caveats=(
             SPANS,
-            "Root is left out, as in the benchmark: it is not meant for daily work, so lying unused is what is wanted.",
-            "Never used means not since AWS began to record it: 2014-10-20 for passwords, 2015-04-22 for keys.",
+            "Root is not judged, as in the CIS benchmark: root should be unused.",
+            "Never used means not used since AWS began to record uses: 2014-10-20 for passwords, 2015-04-22 for keys.",
         ),
         references=(_UNUSED, KEYS, PASSWORDS, SECURITY_HUB),
     ),
     Control(
         id="unused-credentials-console",
         stricter_than="unused-credentials",
-        title="Credentials unused for {max_idle_days} days or more, by the benchmark's console procedure",
+        title="Credentials unused for {max_idle_days} days or more are disabled (CIS console procedure)",
         severity=Severity.MEDIUM,
         whose=Whose.USERS,
         kinds=(Kind.PASSWORD, Kind.ACCESS_KEY),
         rule="idle_console",
         applies_to="each active password and access key of IAM users",
-        fails_when="a key is {max_idle_days} days old or older, or was never used; a password as in unused-credentials",
+        fails_when="a key is {max_idle_days} days old or older, or was never used; a password fails as in "
+        "unused-credentials",
         parameters=_idle(45),
         evidence=_UNUSED_COLUMNS,
-        rationale="The benchmark gives two procedures. The console's is the stricter one: it asks for the age of a key "
-        "and not only for its last use, so that a key in daily use fails once it is old.",
-        remediation="Keys: make them inactive, or delete them; one that is in use must be rotated first: create a "
-        "second one, move its users over, then make the old one inactive. Passwords: remove them (delete the login "
-        "profile).",
+        rationale="CIS describes two procedures. The console procedure is stricter: it looks at the age of a key as "
+        "well as at its last use. A key in daily use fails when it is old.",
+        remediation="Make the key inactive, or delete it. If it is in use, rotate it first: create a second key, move "
+        "every program to it, then make the old key inactive. Remove a password by deleting the login profile.",
         caveats=(
-            "A key made just before the report and not yet used fails, as the procedure says.",
+            "A key that was created just before the report and was not yet used fails, as the procedure requires.",
             SPANS,
-            "It is the second procedure of the requirement of unused-credentials, and has no number of its own.",
-            "Auditors follow one of the two procedures: choose it with --control, or switch the other off in a policy.",
+            "This is the second procedure for the requirement of unused-credentials. It has no number of its own.",
+            "Auditors follow one of the two procedures. Choose it with --control, or switch the other off in a policy.",
         ),
         messages=MappingProxyType(
             {Reason.AGE_UNKNOWN: MappingProxyType({Kind.ACCESS_KEY: "age not known; user created {when}"})}
@@ -113,15 +116,15 @@ CONTROLS: Final = (
         rule="old",
         applies_to="each active access key of IAM users",
         fails_when="it was created more than {max_age_days} days ago",
-        parameters=_age(90, "days; older fails, exactly as old passes"),
+        parameters=_age(90, "days; an older key fails, a key of exactly this age passes"),
         evidence=(*ACTIVE, *ROTATED, *USED, "user_creation_time"),
-        rationale="A key that leaked unnoticed works until it is replaced. Rotation bounds that time.",
-        remediation="Create a second key, move everything that uses the first over to it, make the first inactive, and "
-        "delete it once nothing breaks.",
+        rationale="A key that leaked unnoticed works until it is replaced. Rotation limits that time.",
+        remediation="Create a second key and move every program from the first key to it. Make the first key inactive; "
+        "if nothing breaks, delete it.",
         caveats=(
-            "access_key_n_last_rotated is the time the key was created: AWS replaces keys and never changes them.",
+            "access_key_n_last_rotated is the time when the key was created. Rotation always creates a new key.",
             _ACTIVATED,
-            "Where the creation is not known, it is bounded by the user's creation and the key's last use.",
+            "If the creation time is not known, it lies between the creation of the user and the last use of the key.",
         ),
         messages=MappingProxyType({Reason.AGE_UNKNOWN: "age not known; user created {when}"}),
         references=(
@@ -139,9 +142,10 @@ CONTROLS: Final = (
         applies_to="each IAM user with an active access key",
         fails_when="both access keys are active",
         evidence=(*ACTIVE, *ROTATED),
-        rationale="A second active key doubles what can leak, and is often a rotation that nobody finished.",
-        remediation="Make the key inactive that is not, or no longer, in use; then delete it.",
-        caveats=("A rotation in progress needs two active keys for a while and fails as well.", AS_OF_CAPTURE),
+        rationale="With a second active key, twice as much can leak. Often it remains from a rotation that nobody "
+        "finished.",
+        remediation="Make the key that is not in use inactive; if nothing breaks, delete it.",
+        caveats=("A rotation needs two active keys for a while. The control fails during that time.", AS_OF_CAPTURE),
         messages=MappingProxyType(
             {Reason.ACTIVE_UNKNOWN: "not known whether both keys were active at the reference date"}
         ),
@@ -149,7 +153,7 @@ CONTROLS: Final = (
     ),
     Control(
         id="no-initial-access-keys",
-        title="No access key is set up together with a user who has a console password",
+        title="No access key is created together with a user who has a console password",
         severity=Severity.LOW,
         whose=Whose.USERS,
         kinds=(Kind.ACCESS_KEY,),
@@ -159,34 +163,34 @@ CONTROLS: Final = (
         parameters=MappingProxyType(
             {
                 "together_minutes": Parameter(
-                    5, 0, 99_999_999, "minutes; a key made this close to its user counts as set up with it"
+                    5, 0, 99_999_999, "minutes; a key created this close to its user counts as created with the user"
                 )
             }
         ),
         evidence=("password_enabled", "user_creation_time", *ACTIVE, *ROTATED, *USED),
-        rationale="A key made with the user, on the chance that it is needed, is a key nobody asked for and nobody "
-        "guards. Who needs one can create it, which shows that it is wanted.",
-        remediation="Delete the key. Where it is needed after all, let the user create one.",
+        rationale="Nobody asked for a key that was created with the user just in case, and nobody protects it. A user "
+        "who needs a key can create it later.",
+        remediation="Delete the key. If a key is needed, let the user create one.",
         caveats=(
-            "The report shows whether there is a console password now, not whether the user was made with one.",
+            "The report shows whether the user has a console password now, not whether the user was created with one.",
             (
-                "A key of the first day that was used since, replaced or deleted is not seen: the benchmark asks for "
-                "unused ones only."
+                "A key that was created with the user is not found if it was used, replaced or deleted later. CIS asks "
+                "only for unused keys."
             ),
             (
-                "That the times lie together does not prove that one act made both. How close counts is this program's "
-                "choice. The benchmark's command-line procedure compares no times: it asks for every key of such a "
-                "user that was never used. For that, set together_minutes to 99999999."
+                "Times that are close together do not prove that one action created both. This program chose how close "
+                "counts. The command-line procedure of CIS compares no times: it reports every key of such a user that "
+                "was never used. To follow it, set together_minutes to 99999999."
             ),
             SPANS,
         ),
         messages=MappingProxyType(
             {
                 Reason.NEVER_USED: "never used; created with its user {when}",
-                Reason.LAST_CHANGED: "created apart from its user {when}",
-                Reason.AGE_UNKNOWN: "never used, not known whether it was created with its user",
-                Reason.LAST_USE_UNKNOWN: "created with its user {date}, last use not known",
-                Reason.USED_AFTER_AS_OF: "created with its user {date}, used after the reference date",
+                Reason.LAST_CHANGED: "not created with its user; created {when}",
+                Reason.AGE_UNKNOWN: "never used; not known whether it was created with its user",
+                Reason.LAST_USE_UNKNOWN: "created with its user {date}; last use not known",
+                Reason.USED_AFTER_AS_OF: "created with its user {date}; used after the reference date",
             }
         ),
         references=(
@@ -203,11 +207,11 @@ CONTROLS: Final = (
         applies_to="each IAM user with a console password",
         fails_when="password_enabled is true and mfa_active is false",
         evidence=("password_enabled", "mfa_active"),
-        rationale="A password alone can be guessed, phished or reused. A second factor keeps the account closed to "
-        "whoever has only the password.",
-        remediation="Let the user register an MFA device, and deny everything else until it is registered.",
+        rationale="A password alone can be guessed, phished or reused. A second factor stops somebody who has only the "
+        "password.",
+        remediation="Ask the user to register an MFA device. A policy can deny everything else until then.",
         caveats=(
-            "The report does not say of what kind the device is, nor whether policies ask for it.",
+            "The report does not show the kind of MFA device, nor whether policies require MFA.",
             AS_OF_CAPTURE,
         ),
         messages=MappingProxyType({Reason.MFA_NOT_ACTIVE: "console password without MFA"}),
@@ -223,10 +227,10 @@ CONTROLS: Final = (
         applies_to="each IAM user, with or without a console password",
         fails_when="mfa_active is false",
         evidence=("mfa_active",),
-        rationale="MFA can be required of API calls as well, but only of users that have a device.",
-        remediation="Register an MFA device for the user; replace users that only programs use by roles.",
+        rationale="A policy can require MFA for API calls too, but only users with an MFA device can then make them.",
+        remediation="Register an MFA device for the user. If only programs use the user, replace it with a role.",
         caveats=(
-            "Users that only programs use seldom have a device, and fail: Security Hub asks for it all the same.",
+            "Users that only programs use seldom have an MFA device, and fail. Security Hub fails them too.",
             AS_OF_CAPTURE,
         ),
         references=(MFA, SECURITY_HUB),
@@ -241,13 +245,14 @@ CONTROLS: Final = (
         rule="old",
         applies_to="each console password of IAM users",
         fails_when="it was last changed more than {max_age_days} days ago",
-        parameters=_age(90, "days; older fails, exactly as old passes"),
+        parameters=_age(90, "days; an older password fails, a password of exactly this age passes"),
         evidence=("password_enabled", "password_last_changed", "user_creation_time"),
-        rationale="PCI DSS asks for it where a password is the only factor. With MFA, most guidance no longer does.",
+        rationale="PCI DSS requires regular changes if the password is the only factor. For users with MFA, most "
+        "guidance no longer does.",
         remediation="Set an expiry in the account's password policy, or ask the user to change the password.",
         caveats=(
             "The report shows when the password was changed, not whether the account's password policy sets an expiry.",
-            "CIS v1.2 asked for an expiry in the account's password policy; later versions ask for none.",
+            "CIS v1.2 required an expiry in the account's password policy; later versions do not.",
         ),
         messages=MappingProxyType({Reason.AGE_UNKNOWN: "last change not known; user created {when}"}),
         references=(f"{GUIDE}id_credentials_passwords_account-policy.html", SECURITY_HUB),
@@ -259,20 +264,21 @@ CONTROLS: Final = (
         whose=Whose.USERS,
         kinds=(Kind.PASSWORD,),
         rule="expired",
-        applies_to="each console password with a date of next rotation",
-        fails_when="password_next_rotation lies at or before the reference instant",
+        applies_to="each console password with an expiry date (password_next_rotation)",
+        fails_when="password_next_rotation is at or before the reference date",
         evidence=("password_enabled", "password_next_rotation", "password_last_changed"),
-        rationale="An expired password still opens the page on which it is changed, unless the policy forbids that, "
-        "and the user's access keys go on working. It shows a user whom nobody misses.",
-        remediation="Remove the password (delete the login profile), or ask the user to sign in and change it; look at "
-        "the user's access keys as well.",
+        rationale="With an expired password, a user can still open the page that changes it, unless the password "
+        "policy forbids that. The user's access keys keep working. An expired password often shows that the user is no "
+        "longer needed.",
+        remediation="Remove the password (delete the login profile), or ask the user to sign in and change it. Look at "
+        "the user's access keys too.",
         caveats=(
-            "Where the account's password policy sets no expiry, AWS shows N/A and there is nothing to judge.",
-            "Whether its user can still change an expired password is in the password policy, not in the report.",
+            "If the account's password policy sets no expiry, AWS shows N/A and there is nothing to judge.",
+            "The report does not show whether the user can still change an expired password; the password policy does.",
         ),
         messages=MappingProxyType(
             {
-                Reason.AGE_UNKNOWN: "not known whether it was changed since the reference date, or had expired by then",
+                Reason.AGE_UNKNOWN: "not known whether it was changed after the reference date or had expired by then",
                 Reason.NOT_EXPIRED: "expires {date}",
             }
         ),
@@ -286,38 +292,39 @@ CONTROLS: Final = (
         kinds=(Kind.CERTIFICATE,),
         inactive_too=True,
         rule="active_certificate",
-        applies_to="each signing certificate, root's included",
-        fails_when="it is active; with max_age_days above 0, only if it was uploaded so many days ago or longer",
-        parameters=_age(0, "days; active and this old or older fails, 0: at any age"),
+        applies_to="each signing certificate, including those of root",
+        fails_when="it is active; with max_age_days above 0, only if it was uploaded that many days ago or longer",
+        parameters=_age(0, "days; an active certificate this old or older fails; 0 means any age"),
         evidence=CERTIFICATES,
-        rationale="X.509 signing certificates are an old kind of credential, made for SOAP requests. Hardly anything "
-        "still needs one, nobody rotates them, and the report does not say when one was used.",
-        remediation="Make the certificate inactive, and delete it once nothing breaks.",
-        caveats=("When a certificate was last used is not in the report.", "An inactive certificate passes."),
+        rationale="X.509 signing certificates are an old kind of credential for SOAP requests. Hardly anything still "
+        "needs them, nobody rotates them, and the report does not show when they were used.",
+        remediation="Make the certificate inactive; if nothing breaks, delete it.",
+        caveats=("The report does not show when a certificate was last used.", "An inactive certificate passes."),
         messages=MappingProxyType(
             {
                 Reason.LAST_CHANGED: "active; uploaded {when}",
-                Reason.AGE_UNKNOWN: "active, age not known; user created {when}",
+                Reason.AGE_UNKNOWN: "active; age not known; user created {when}",
             }
         ),
         references=(f"{GUIDE}id_credentials_sign-certificates.html", REPORT),
     ),
     Control(
         id="additional-credentials",
-        title="No user has credentials that the report leaves out",
+        title="No user has credentials that are missing from the report",
         severity=Severity.MEDIUM,
         whose=Whose.EVERYONE,
         rule="more_credentials",
         applies_to="each row of a report that has the column additional_credentials_info",
-        fails_when="additional_credentials_info names further access keys or certificates",
+        fails_when="additional_credentials_info names more access keys or certificates",
         evidence=("additional_credentials_info",),
-        rationale="The report shows two access keys and two certificates a user. Of any further ones it gives neither "
-        "state nor last use: they were not judged.",
+        rationale="The report shows two access keys and two certificates per user. It shows neither the state nor the "
+        "last use of any others, so they were not judged.",
         remediation="Look at the user's credentials in the account itself, and delete those that are not needed.",
         caveats=(
             (
-                "AWS documents the column, yet reports of 2025 and 2026 do not have it. A report without it gets one "
-                "finding, not_applicable. AWS allows two access keys a user, so that nothing should be missing."
+                "AWS documents the column, but reports of 2025 and 2026 do not have it. A report without it gets one "
+                "check with the status not_applicable. AWS allows two access keys per user, so nothing should be "
+                "missing."
             ),
         ),
         absent=Reason.COLUMN_NOT_IN_REPORT,
@@ -332,27 +339,26 @@ CONTROLS: Final = (
         rule="leaver",
         needs="--leavers",
         applies_to="each active password, access key and signing certificate of IAM users",
-        fails_when="the last day of its user, in the list of leavers, ended at or before the reference instant",
+        fails_when="its user is in the list of leavers, and the user's last day ended at or before the reference date",
         evidence=("user", "password_enabled", "password_last_used", *ACTIVE, *USED, "cert_1_active", "cert_2_active"),
-        rationale="Who has left has no business in the account any more, and may know the password or hold a copy of "
-        "the key. Nobody else looks after such a credential, and what is done with it bears the name of a person who "
-        "is not there.",
-        remediation="Remove the user's console password (delete the login profile) and make access keys and "
-        "certificates inactive. Find out who used what was used after the last day. Where a program still needs it, "
-        "give the program a role; then delete the user.",
+        rationale="A person who left must no longer have access, but may know the password or have a copy of the key. "
+        "Nobody looks after such a credential. Everything done with it appears under the name of somebody who is gone.",
+        remediation="Remove the user's console password (delete the login profile), and make access keys and "
+        "certificates inactive. If a credential was used after the last day, find out who used it. If a program still "
+        "needs it, give the program a role. Then delete the user.",
         caveats=(
             (
-                "Users are compared by name: the user name, or its part before @, must be the user name or the e-mail "
-                "address in the list, or its part before @, in any case. A user whose name does not name the person is "
-                "not found, and passes."
+                "Users are compared with the list by name; upper and lower case do not matter. The IAM user name must "
+                "be the user name or the e-mail address in the list; otherwise the parts before @ are compared. A "
+                "user whose name does not name the person is not found, and passes."
             ),
-            "What the list does not say is not judged: whether it is complete, and whether its days are right.",
-            "The last day counts to its end in UTC, also where the person works elsewhere.",
+            "The list is used as it is: this program cannot know whether it is complete or whether its days are right.",
+            "The last day lasts until midnight UTC, wherever the person works.",
             (
-                "Last uses are compared exactly as AWS records them: only the first use in each span of 5 minutes "
-                "(passwords) or 15 minutes (keys). Of certificates the report shows none."
+                "Last uses are compared as AWS records them: only the first use in each span of 5 minutes (passwords) "
+                "or 15 minutes (keys). The report shows no use of certificates."
             ),
-            "A password or key that others know as well may have been used by them.",
+            "If other people know the password or the key, they may have used it.",
         ),
         references=(f"{GUIDE}id_users_remove.html", REPORT),
     ),
@@ -366,11 +372,12 @@ CONTROLS: Final = (
         applies_to="each IAM user with a console password or an active access key",
         fails_when="password_enabled is true, and access_key_1_active or access_key_2_active",
         evidence=("password_enabled", *ACTIVE),
-        rationale="A person signs in, a program has a key. A user who has both is used by both: what one of them did "
-        "cannot be told from what the other did, and neither credential can be removed without asking.",
-        remediation="Give the program a role, or a user of its own, and delete the key; or remove the password.",
+        rationale="People sign in with a password, programs use a key. If a user has both, a person and a program "
+        "share the user. Nobody can distinguish what each of them did, and neither credential can be removed without "
+        "asking.",
+        remediation="Give the program a role or its own user and delete the key, or remove the password.",
         caveats=(
-            "No benchmark asks for it: it is this program's own, and judged only where it is asked for.",
+            "No framework asks for it. This control is credreport's own, and is judged only on request.",
             AS_OF_CAPTURE,
         ),
         references=(f"{GUIDE}best-practices.html", KEYS),
@@ -385,16 +392,16 @@ CONTROLS: Final = (
         applies_to="each IAM user",
         fails_when="password_enabled is true",
         evidence=("password_enabled",),
-        rationale="People who sign in by an identity provider, or IAM Identity Center, are managed in one place: who "
-        "leaves loses all access at once, and no password has to be guarded in each account.",
+        rationale="People who sign in through an identity provider or IAM Identity Center are managed in one place. A "
+        "person who leaves loses all access at once, and the accounts have no passwords to protect.",
         remediation="Move people to IAM Identity Center or to a federated identity provider, and remove their console "
         "passwords (delete the login profiles).",
         caveats=(
             (
-                "The report shows which users have a console password, not whether they are people, nor whether an "
-                "identity provider is there: only a failure is sure."
+                "The report shows which users have a console password. It does not show whether they are people, or "
+                "whether there is an identity provider. Only a failure is certain."
             ),
-            "Users for emergencies fail as well: keep them as waivers.",
+            "Users for emergencies fail too: add waivers for them.",
             AS_OF_CAPTURE,
         ),
         messages=MappingProxyType({Reason.NO_PASSWORD: "has no console password"}),
@@ -408,27 +415,31 @@ CONTROLS: Final = (
         rule="password_expiry",
         by_default=False,
         applies_to="each account in which an IAM user has a console password",
-        fails_when="the newest password expires more than {max_age_days} days after it was set, or never: "
-        "password_next_rotation less password_last_changed",
+        fails_when="the newest password never expires, or expires more than {max_age_days} days after it was set "
+        "(password_next_rotation minus password_last_changed)",
         parameters=MappingProxyType(
-            {"max_age_days": Parameter(90, 1, 36_500, "days; a longer span fails, exactly as long passes", is_own=True)}
+            {
+                "max_age_days": Parameter(
+                    90, 1, 36_500, "days; a longer time to expiry fails, exactly this time passes", is_own=True
+                )
+            }
         ),
         evidence=("password_enabled", "password_last_changed", "password_next_rotation", "user_creation_time"),
-        rationale="Where a password is the only factor, one that was stolen works until it is changed. With MFA, most "
-        "guidance no longer asks for an expiry.",
-        remediation="Set an expiry in the account's password policy; passwords get it when they are next changed.",
+        rationale="If a password is the only factor, a stolen password works until it is changed. For users with MFA, "
+        "most guidance no longer requires an expiry.",
+        remediation="Set an expiry in the account's password policy. It applies to each password from the next change.",
         caveats=(
             (
-                "The password policy is not in the report. How long passwords last is seen at the one that was set "
-                "last: it has the expiry of the policy of that time."
+                "The report does not show the password policy. The newest password shows which expiry the policy had "
+                "when that password was set."
             ),
-            "Older passwords may have been set under another policy; they are not looked at.",
-            "Length, characters and history, which such requirements ask for as well, are not in the report.",
+            "Older passwords may have been set under another policy; they are not judged.",
+            "The requirements also cover length, characters and history of passwords, which the report does not show.",
         ),
         references=(f"{GUIDE}id_credentials_passwords_account-policy.html", SECURITY_HUB),
     ),
     *OF_ROOT_WHERE_ASKED,
 )
-"""In the order in which they are listed and judged."""
+"""The controls in the order in which they are listed and judged."""
 
 BY_ID: Final[Mapping[str, Control]] = MappingProxyType({control.id: control for control in CONTROLS})

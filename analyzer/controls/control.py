@@ -1,4 +1,4 @@
-"""What a control is: a frozen record of what it is about, when it fails and what the report can show of it."""
+"""The record of a control: its subjects, when it fails, and what the report can show."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def _view(mapping: dict[object, object]) -> MappingProxyType[object, object]:
     return MappingProxyType(mapping)
 
 
-# Plans pass from one process to another, and a view of a mapping cannot by itself.
+# Plans are pickled for other processes, and pickle cannot handle a mapping proxy.
 copyreg.pickle(MappingProxyType, lambda view: (_view, (dict(view),)))
 
 
 class Severity(CodedEnum):
-    """How much a failure matters; in this order."""
+    """How much harm a failure can do, most severe first."""
 
     CRITICAL = "critical"
     HIGH = "high"
@@ -36,7 +36,7 @@ class Severity(CodedEnum):
 
 
 class Whose(StrEnum):
-    """Whose rows a control is about."""
+    """Whose rows a control judges."""
 
     USERS = "IAM users"
     ROOT = "root"
@@ -52,46 +52,46 @@ class Parameter:
     least: int
     most: int
     meaning: str
-    """What the number is, with its unit."""
+    """The unit of the number, and what it does."""
     is_own: bool = False
-    """Whether the benchmarks that ask for the control leave the number open: the default is this program's choice."""
+    """Whether the default is our own choice, because frameworks that ask for the control give no number."""
 
     @property
     def wanted(self) -> str:
-        """What it may be, in words."""
+        """A description of the permitted values."""
         return f"a whole number from {self.least:,} to {self.most:,} ({self.meaning})"
 
     def takes(self, value: object) -> bool:
-        """Whether it may have a value."""
+        """Return whether `value` is permitted."""
         return isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most
 
 
 @dataclass(frozen=True)
 class Option:
-    """One of a few words that a policy may set."""
+    """A choice between a few words that a policy may make."""
 
     default: str
     choices: tuple[str, ...]
-    """The least strict one first."""
+    """The permitted words, the least strict first."""
     meaning: str
-    """What the words mean."""
+    """What the choice decides."""
 
     @property
     def wanted(self) -> str:
-        """What it may be, in words."""
-        return f"{' or '.join(json.dumps(one) for one in self.choices)} ({self.meaning})"
+        """A description of the permitted values."""
+        return f"{' or '.join(json.dumps(word) for word in self.choices)} ({self.meaning})"
 
     def takes(self, value: object) -> bool:
-        """Whether it may have a value."""
+        """Return whether `value` is permitted."""
         return value in self.choices
 
 
 Value: TypeAlias = int | str
-"""What a parameter is set to."""
+"""The value of a parameter."""
 Parameters: TypeAlias = "Mapping[str, Parameter | Option]"
 
 POLICY, MAX_IDLE_DAYS = NOT_FRAMEWORKS = ("policy", "--max-idle-days")
-"""Who else than a framework sets parameters, in words: no framework may pass for them."""
+"""What can set parameters besides frameworks; no framework may have one of these as its label."""
 NO_PARAMETERS: Final[Parameters] = MappingProxyType({})
 
 
@@ -99,8 +99,8 @@ NO_PARAMETERS: Final[Parameters] = MappingProxyType({})
 class Control:
     """One control.
 
-    It judges the active credentials of `kinds`, one finding each; without kinds, rows of the report as a whole
-    (`credential` is then `user`). `{name}` in texts stands for the value of the parameter `name`.
+    A control with `kinds` judges each active credential of these kinds. A control without kinds judges whole rows of
+    the report (`credential` is then `user`). In texts, `{name}` stands for the value of the parameter `name`.
     """
 
     id: str
@@ -110,10 +110,10 @@ class Control:
     rule: str
     """The function of `analyzer.judging.rules` that decides it."""
     applies_to: str
-    """In words, what is judged."""
+    """A description of the subjects."""
     fails_when: str
     evidence: tuple[str, ...]
-    """The AWS columns that are looked at."""
+    """The report columns that the rule reads."""
     rationale: str
     remediation: str
     references: tuple[str, ...]
@@ -124,17 +124,17 @@ class Control:
     inactive_too: bool = False
     """Whether inactive credentials are judged as well."""
     messages: Mapping[Reason, str | Mapping[Kind, str]] = field(default_factory=lambda: MappingProxyType({}))
-    """How a finding of this control says its reason, where the common words (`analyzer.judging.wording`) do not fit."""
+    """Messages by reason that replace the common ones (`analyzer.judging.wording`)."""
     by_default: bool = True
-    """Whether it is judged where neither a benchmark nor a policy nor an option asks for certain controls."""
+    """Whether it is judged if no framework, policy or option asks for certain controls."""
     needs: str | None = None
-    """The option whose file it judges by: without that it is not judged, whatever asks for it."""
+    """The option that gives the file that the control needs; without the file it is never judged."""
     stricter_than: str | None = None
-    """The control of which this one is a stricter reading: what fails that one fails this one too."""
+    """The control that this one is a stricter reading of: a subject that fails that one fails this one too."""
     absent: Reason | None = None
-    """Where an account has nothing that could be judged: the reason of the one finding (not_checked) that says so."""
+    """The reason of the single check that an account gets if it has nothing to judge."""
 
     @property
     def limit(self) -> str | None:
-        """The parameter that findings show as `limit_days`; None where the control has no limit in days."""
+        """The name of the parameter that findings show as `limit_days`; None if there is no limit in days."""
         return next((name for name in self.parameters if name.endswith("_days")), None)

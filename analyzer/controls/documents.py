@@ -1,4 +1,4 @@
-"""TOML files that are read key by key: every error names the file, the line and the key, and what may stand there."""
+"""TOML files that are checked key by key: each error names the file, the line, the key and the permitted values."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ if TYPE_CHECKING:
     from typing import Self
 
 Path = tuple[str, ...]
-"""Where a key stands: the tables around it, from the outermost, and its own name. Of a list of tables, each has its
-position between: `("requirements", "3", "number")`."""
+"""The path of a key: the names of the tables around it, outermost first, and its own name. A table in a list has its
+position (1-based) in the path: `("requirements", "3", "number")`."""
 
 
 class Document:
-    """A TOML file that was parsed; knows the line of each key.
+    """A parsed TOML file that knows the line of each key.
 
-    A subclass for each kind of file says what the kind is called, which option names it, and which error it raises.
+    There is a subclass for each kind of file. It sets the name of the kind, the option that names the file, and the
+    class of the errors.
     """
 
     kind: ClassVar[str]
     option: ClassVar[str]
     error: ClassVar[type[AnalyzerError]]
     form: ClassVar[str]
-    """What a file of this kind consists of."""
+    """A hint on what a file of this kind consists of."""
 
     def __init__(self, name: str, text: str, content: dict[str, Any]) -> None:
         self.name = name
@@ -38,7 +39,7 @@ class Document:
 
     @classmethod
     def bytes_at(cls, path: FilePath) -> bytes:
-        """Return what is in a file. Raises the kind's error where it cannot be read."""
+        """Return the bytes of a file. Raises `error` if it cannot be read."""
         try:
             return path.read_bytes()
         except OSError as error:
@@ -49,7 +50,7 @@ class Document:
 
     @classmethod
     def of(cls, name: str, data: bytes) -> Self:
-        """Return the document that the bytes of a file are. Raises the kind's error where it is no TOML."""
+        """Parse the bytes of a file. Raises `error` if they are not TOML in UTF-8."""
         try:
             text = data.decode("utf-8-sig")
             return cls(name, text, tomllib.loads(text))
@@ -58,38 +59,38 @@ class Document:
         except RecursionError as error:
             raise cls.error(f"{name}: not TOML: nested too deeply", cls.form) from error
         except tomllib.TOMLDecodeError as error:
-            place = re.search(r" \(at line (\d+), column \d+\)$", str(error))
-            message = str(error)[: place.start()] if place else str(error)
+            position = re.search(r" \(at line (\d+), column \d+\)$", str(error))
+            message = str(error)[: position.start()] if position else str(error)
             raise cls.error(
-                f"{name}{f':{place[1]}' if place else ''}: not TOML: {message}",
+                f"{name}{f':{position[1]}' if position else ''}: not TOML: {message}",
                 'write keys as `name = "text"`, dates as 2027-01-31 without quotes; see https://toml.io',
             ) from error
 
     def only(self, path: Path, table: dict[str, Any], keys: Sequence[str]) -> None:
-        """Raise where a table has other keys than these."""
+        """Raise `error` if a table has a key that is not in `keys`."""
         for key in table:
             if key not in keys:
-                self.fail((*path, key), f"unknown key{did_you_mean(key, keys)}", f"known here: {', '.join(keys)}")
+                self.fail((*path, key), f"unknown key{did_you_mean(key, keys)}", f"known keys: {', '.join(keys)}")
 
-    def text(self, path: Path, value: object, wanted: str = "a text in quotes that says something") -> str:
-        """Return a text. Raises where it is none, or blank."""
+    def text(self, path: Path, value: object, wanted: str = "a text in quotes that is not empty") -> str:
+        """Return `value`. Raises `error` if it is not a text, or is blank."""
         if not isinstance(value, str) or not value.strip():
             self.wrong(path, value, wanted)
         return value
 
     def flag(self, path: Path, value: object) -> bool:
-        """Return true or false. Raises where it is neither."""
+        """Return `value`. Raises `error` if it is not true or false."""
         if not isinstance(value, bool):
             self.wrong(path, value, "true or false, without quotes")
         return value
 
     def wrong(self, path: Path, value: object, wanted: str, close: str = "") -> NoReturn:
-        """Raise for a value that may not stand there."""
+        """Raise `error` for a forbidden value; `wanted` describes permitted values, `close` suggests a correction."""
         shown = json.dumps(value, ensure_ascii=False, default=str)
         self.fail(path, f"cannot be {shown}{close}", f"write {wanted}")
 
     def fail(self, path: Path, problem: str, hint: str) -> NoReturn:
-        """Raise for what stands at a place."""
+        """Raise `error` for the key at `path`."""
         raise self.error(f"{self.name}:{self.line(path)}: {'.'.join(path)}: {problem}", hint)
 
     def line(self, path: Path) -> int:
@@ -105,7 +106,8 @@ _CLOSING: Final = ('"""', "'''", "]", "}")
 def _lines(text: str) -> Iterator[tuple[Path, int]]:
     """Yield each key of a valid TOML text with its line (1-based).
 
-    TOML is a list of statements that end with a line: each is parsed by itself, and belongs to the header before it.
+    A TOML file is a list of statements; each ends at the end of a line and belongs to the header before it. So each
+    statement can be parsed separately.
     """
     header: Path = ()
     statement, start = "", 1
@@ -114,13 +116,13 @@ def _lines(text: str) -> Iterator[tuple[Path, int]]:
         if not statement:
             start = number
         statement += f"{line}\n"
-        # A statement of several lines ends with a closing sign; to try at each line of a long text would take long.
+        # A statement of several lines ends with a closing sign. To try to parse at every line would be slow.
         if start != number and not any(sign in line for sign in _CLOSING):
             continue
         try:
             parsed = tomllib.loads(statement)
         except tomllib.TOMLDecodeError:
-            continue  # it goes on in the next line
+            continue  # the statement continues on the next line
         paths = list(_paths(parsed))
         if statement.lstrip().startswith("[["):
             lists[paths[-1]] = lists.get(paths[-1], 0) + 1

@@ -1,4 +1,4 @@
-"""How a control is named: by its id, or by its number in the benchmark whose numbers are shown."""
+"""Find controls by id, or by requirement number in the framework whose numbers are shown."""
 
 from __future__ import annotations
 
@@ -15,52 +15,53 @@ if TYPE_CHECKING:
 
 
 def named(names: Iterable[str], asked: Sequence[Asked], benchmark: Framework | None, option: str) -> list[Asked]:
-    """Return which of `asked` were named: those of a control by its id, in any case, or by their number.
+    """Return the elements of `asked` that `names` names, by control id or by requirement number, ignoring case.
 
-    The numbers are those of `benchmark`, or of the newest CIS version without one; where it is several frameworks, the
-    number in one of them is enough. Where a number is of several controls, all of them are meant. Raises UsageError for
-    a name that is neither, and for a control that the benchmark does not have.
+    The numbers are those of `benchmark`, or of the newest CIS version if that is None. If `benchmark` combines several
+    frameworks, a number of one of them is enough. A number with several controls names all of them. `option` is the
+    option that errors name. Raises UsageError for an unknown name, and for a control that the framework does not have.
     """
-    return [one for name in names for one in _named(name.strip().lower(), asked, benchmark, option)]
+    return [element for name in names for element in _named(name.strip().lower(), asked, benchmark, option)]
 
 
 def _named(name: str, asked: Sequence[Asked], benchmark: Framework | None, option: str) -> list[Asked]:
-    numbers = {one.number for one in (benchmark or newest_cis()).requirements if is_number(name, one)}
-    found = [one for one in asked if name == one.control or not numbers.isdisjoint(one.numbers)]
-    if found:
-        return found
+    requirements = (benchmark or newest_cis()).requirements
+    numbers = {requirement.number for requirement in requirements if is_number(name, requirement)}
+    matches = [element for element in asked if name == element.control or not numbers.isdisjoint(element.numbers)]
+    if matches:
+        return matches
     if name in BY_ID:
         title = (benchmark or newest_cis()).title
-        controls = dict.fromkeys(one.control for one in asked)
-        raise UsageError(f"{name} is no part of {title}", f"it has {', '.join(controls)}")
-    elsewhere = _elsewhere(name)
+        controls = dict.fromkeys(element.control for element in asked)
+        raise UsageError(f"{name} is not part of {title}", f"its controls are {', '.join(controls)}")
+    elsewhere = _meanings_elsewhere(name)
     if elsewhere or name.replace(".", "").isdigit():
-        raise UsageError(f"{option}: {_no_such_number(name, benchmark)}", elsewhere or _what_there_is(asked))
+        raise UsageError(f"{option}: {_no_such_number(name, benchmark)}", elsewhere or _known_numbers(asked))
     known(option, name, BY_ID)
     return []
 
 
 def is_number(name: str, requirement: Requirement) -> bool:
-    """Whether a requirement has a number, in small letters: as this run writes it, or as its framework does."""
+    """Return whether `name`, in small letters, is the number of a requirement in this run or in its framework."""
     return name in (requirement.number.lower(), requirement.own_number.lower())
 
 
 def _no_such_number(name: str, benchmark: Framework | None) -> str:
-    which = "" if benchmark else ", whose numbers count where no benchmark is chosen"
+    which = "" if benchmark else ", which is used if no framework is chosen"
     return f"no control has the number {name.upper()} in {(benchmark or newest_cis()).label}{which}"
 
 
-def _elsewhere(name: str) -> str:
-    """Return what a number stands for in other benchmarks, and what to do; empty where it is in none."""
-    found: dict[str, list[str]] = {}
+def _meanings_elsewhere(name: str) -> str:
+    """Return a hint on what a number means in other frameworks; empty if no framework has it."""
+    benchmarks_of: dict[str, list[str]] = {}
     for benchmark in FRAMEWORKS.values():
-        for one in benchmark.asked:
-            if name in map(str.lower, one.numbers):
-                found.setdefault(one.control, []).append(benchmark.id)
-    said = "; ".join(f"it is {control} in {', '.join(benchmarks)}" for control, benchmarks in found.items())
-    return f"{said}: name the control, or choose the benchmark with --benchmark" if said else ""
+        for element in benchmark.asked:
+            if name in map(str.lower, element.numbers):
+                benchmarks_of.setdefault(element.control, []).append(benchmark.id)
+    meanings = "; ".join(f"it is {control} in {', '.join(benchmarks)}" for control, benchmarks in benchmarks_of.items())
+    return f"{meanings}: name the control, or choose the framework with --benchmark" if meanings else ""
 
 
-def _what_there_is(asked: Sequence[Asked]) -> str:
-    known_ones = dict.fromkeys(number for one in asked for number in one.numbers)
-    return f"its numbers are {', '.join(known_ones)}; credreport controls lists them with their controls"
+def _known_numbers(asked: Sequence[Asked]) -> str:
+    numbers = dict.fromkeys(number for element in asked for number in element.numbers)
+    return f"its numbers are {', '.join(numbers)}; credreport controls lists them with their controls"

@@ -1,4 +1,4 @@
-"""The policy file (TOML): limits, severities, controls switched off, and waivers that expire.
+"""The policy file (TOML): limits, severities, controls that are switched off, and waivers.
 
     [controls.unused-credentials]
     max_idle_days = 60
@@ -16,7 +16,7 @@
     expires = 2027-01-31
     ticket = "SEC-123"
 
-Every error names the file, the line and the key.
+Each error names the file, the line and the key.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEFAULT_NAME: Final = "credreport.toml"
-"""The policy that is used where none is given and this file stands in the working folder."""
+"""The policy file that is used if no option names one and the working folder has it."""
 CREDENTIALS: Final = (*(slot.name for slot in SLOTS), "user")
 _MATCHING: Final = ("account", "user", "credential", "control")
 _REQUIRED: Final = ("reason", "owner", "expires")
@@ -48,36 +48,36 @@ _WAIVER_KEYS: Final = (*_MATCHING, *_REQUIRED, "ticket")
 
 @dataclass(frozen=True)
 class Waiver:
-    """A waiver: failures that are known and accepted until a date. None matches everything."""
+    """A waiver: failures that are accepted until a date. Attributes that are None match everything."""
 
     id: str
     line: int
     reason: str
     owner: str
     expires: date
-    """The last day on which it counts, to its end in UTC."""
+    """The last day on which the waiver counts, until the end of the day in UTC."""
     ticket: str | None = None
     account: str | None = None
     user: str | None = None
-    """A user name, any case, in which `*` stands for any characters and `?` for one."""
+    """A user name, ignoring case; `*` stands for any characters, `?` for one character."""
     credential: str | None = None
     control: str | None = None
 
     @property
     def end(self) -> datetime:
-        """The last instant at which it counts."""
+        """The last moment at which the waiver counts."""
         return datetime.combine(self.expires, time.max, UTC)
 
     @property
     def scope(self) -> str:
-        """In words, what it matches."""
+        """A description of what the waiver matches: `account 111122223333, user ann`."""
         parts = [f"{name} {value}" for name in _MATCHING if (value := getattr(self, name)) is not None]
         return ", ".join(parts)
 
 
 @dataclass(frozen=True)
 class ControlPolicy:
-    """What a policy says of one control."""
+    """The settings of one control in a policy."""
 
     enabled: bool = True
     severity: Severity | None = None
@@ -86,30 +86,30 @@ class ControlPolicy:
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy file that was read."""
+    """The content of a policy file."""
 
     name: str
-    """The file as it was given."""
+    """The path of the file, as the user gave it."""
     sha256: str
     controls: Mapping[str, ControlPolicy] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
     text: str = ""
-    """What is in the file."""
+    """The text of the file."""
 
     def enabled(self, control: str) -> bool:
-        """Whether the policy leaves a control switched on."""
+        """Return whether the policy leaves a control switched on."""
         return self._of(control).enabled
 
     def asks_for(self, control: str) -> bool:
-        """Whether the policy names a control and leaves it switched on."""
+        """Return whether the policy names a control and leaves it switched on."""
         return control in self.controls and self.enabled(control)
 
     def severity(self, control: str) -> Severity | None:
-        """Return the severity the policy gives a control, if any."""
+        """Return the severity that the policy sets for a control; None if it sets none."""
         return self._of(control).severity
 
     def parameters(self, control: str) -> Mapping[str, Value]:
-        """Return the parameters the policy sets for a control."""
+        """Return the parameters that the policy sets for a control."""
         return self._of(control).parameters
 
     def _of(self, control: str) -> ControlPolicy:
@@ -117,36 +117,36 @@ class Policy:
 
 
 def read_policy(path: Path) -> Policy:
-    """Read a policy file. Raises PolicyError for what cannot be read, is unknown or of the wrong type."""
+    """Read a policy file. Raises PolicyError if it cannot be read, or for an unknown key or a wrong value."""
     return parse_policy(str(path), _File.bytes_at(path))
 
 
 def parse_policy(path: str, data: bytes) -> Policy:
-    """Return the policy that the bytes of a file are. Raises PolicyError as `read_policy` does."""
+    """Parse the bytes of a policy file. Raises PolicyError as `read_policy` does."""
     return _File.of(path, data).policy(hashlib.sha256(data).hexdigest(), data.decode())
 
 
 def policy_of(name: str, controls: Mapping[str, ControlPolicy], waivers: Iterable[Waiver]) -> Policy:
-    """Return the policy of a file that says just this, with the text of that file; the waivers get its lines.
+    """Return the policy with these settings, as if it was read from a file `name`; its text is generated.
 
-    No text of a waiver may have a quotation mark, a backslash or a control character.
+    The texts of waivers must not contain quotation marks, backslashes or control characters.
     """
     lines: list[str] = []
-    for control, one in controls.items():
-        says: dict[str, Value | bool | date | None] = {
-            "enabled": one.enabled,
-            "severity": one.severity and one.severity.value,
-            **one.parameters,
+    for control, settings in controls.items():
+        keys: dict[str, Value | bool | date | None] = {
+            "enabled": settings.enabled,
+            "severity": settings.severity and settings.severity.value,
+            **settings.parameters,
         }
-        lines += _table_of(f"controls.{control}", says)
+        lines += _table_of(f"controls.{control}", keys)
     for waiver in waivers:
-        says = {key: getattr(waiver, key) for key in _WAIVER_KEYS}
-        lines += _table_of(f'waivers."{waiver.id}"', says)
+        keys = {key: getattr(waiver, key) for key in _WAIVER_KEYS}
+        lines += _table_of(f'waivers."{waiver.id}"', keys)
     return parse_policy(name, "\n".join(lines).encode())
 
 
 def _table_of(name: str, keys: Mapping[str, Value | bool | date | None]) -> list[str]:
-    """Return the lines of a table of TOML; what is None has none."""
+    """Return the lines of a TOML table; values that are None are left out."""
     texts = {
         key: f'"{value}"' if isinstance(value, str) else str(value).lower()
         for key, value in keys.items()
@@ -166,7 +166,9 @@ class _File(Document):
     def policy(self, sha256: str, text: str) -> Policy:
         document = self.content
         if "exceptions" in document:
-            self.fail(("exceptions",), "exceptions are called waivers", "write [waivers.NAME] for [exceptions.NAME]")
+            self.fail(
+                ("exceptions",), "exceptions are called waivers", "write [waivers.NAME] instead of [exceptions.NAME]"
+            )
         self.only((), document, ("controls", "waivers"))
         controls = self._table((), document, "controls")
         waivers = self._table((), document, "waivers")
@@ -181,7 +183,7 @@ class _File(Document):
     def _control(self, name: str, controls: dict[str, Any]) -> ControlPolicy:
         path = ("controls", name)
         if name not in BY_ID:
-            self.fail(path, f"no such control{did_you_mean(name, BY_ID)}", f"controls: {', '.join(BY_ID)}")
+            self.fail(path, f"no such control{did_you_mean(name, BY_ID)}", f"the controls are {', '.join(BY_ID)}")
         control = BY_ID[name]
         table = self._table(("controls",), controls, name)
         self.only(path, table, ("enabled", "severity", *control.parameters))
@@ -205,15 +207,15 @@ class _File(Document):
     def _waiver(self, name: str, waivers: dict[str, Any]) -> Waiver:
         path = ("waivers", name)
         if not name.strip():
-            self.fail(path, "a waiver without a name", "write [waivers.NAME]")
+            self.fail(path, "the waiver has no name", "write [waivers.NAME]")
         table = self._table(("waivers",), waivers, name)
         self.only(path, table, _WAIVER_KEYS)
         for key in _REQUIRED:
             if key not in table:
                 example = "2027-01-31" if key == "expires" else '"…"'
-                self.fail(path, f"{key} is missing", f"no waiver without {key}: write {key} = {example}")
+                self.fail(path, f"{key} is missing", f"a waiver needs {key}: write {key} = {example}")
         if not any(str(table.get(key, "*")).strip("*?") for key in _MATCHING):
-            self.fail(path, "matches everything", f"say what is waived, by at least one of {', '.join(_MATCHING)}")
+            self.fail(path, "the waiver matches everything", f"name at least one of {', '.join(_MATCHING)}")
         texts: dict[str, str] = {
             key: self.text((*path, key), table[key], *([_ACCOUNT] if key == "account" else []))
             for key in _WAIVER_KEYS
@@ -221,7 +223,7 @@ class _File(Document):
         }
         expires = table["expires"]
         if not isinstance(expires, date) or isinstance(expires, datetime):
-            self.wrong((*path, "expires"), expires, "a date such as 2027-01-31, without quotes and time")
+            self.wrong((*path, "expires"), expires, "a date such as 2027-01-31, without quotes and without a time")
         self._check_matching(path, texts)
         return Waiver(id=name, line=self.line(path), expires=expires, **texts)
 
@@ -238,7 +240,7 @@ class _File(Document):
     def _table(self, path: tuple[str, ...], parent: dict[str, Any], key: str) -> dict[str, Any]:
         value = parent.get(key, {})
         if not isinstance(value, dict):
-            # Keys right below [waivers] are meant to be of one waiver.
+            # A key directly below [waivers] was probably meant for one waiver.
             below = f"{path[0] if path else key}.NAME" if path != ("controls",) else f"controls.{key}"
             self.fail((*path, key), "not a table", f"write [{below}] on a line of its own, and its keys below it")
         return value

@@ -1,4 +1,4 @@
-"""What several entries of the catalogue say: pages of AWS, columns of the report, and caveats."""
+"""Texts that several controls share: addresses of AWS pages, column names and caveats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ACTIVE: Final = ("access_key_1_active", "access_key_2_active")
 CERTIFICATES: Final = ("cert_1_active", "cert_1_last_rotated", "cert_2_active", "cert_2_last_rotated")
 
 SPANS: Final = (
-    "AWS records only the first use in each span of 5 minutes (passwords) or 15 minutes (keys): a key used just before "
-    "the report may still look unused."
+    "AWS records only the first use in each span of 5 minutes (passwords) or 15 minutes (keys). A key that was used "
+    "just before the report may still look unused."
 )
-AS_OF_CAPTURE: Final = "The report shows what was so when it was made; it does not tell what was so before or since."
+AS_OF_CAPTURE: Final = "The report shows the state at the time when it was made, not before and not after."

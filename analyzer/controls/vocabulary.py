@@ -1,4 +1,4 @@
-"""What a control can say of one subject, and what that rests on."""
+"""The possible results of a check, and the reasons for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from analyzer.reading.layout import CodedEnum, Kind
 
 
 class Status(CodedEnum):
-    """What a control says of one subject."""
+    """The result of a check."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a secret
     FAIL = "fail"
@@ -17,7 +17,7 @@ class Status(CodedEnum):
 
 
 class Met(CodedEnum):
-    """What a requirement of a framework comes to in an account; in this order, the first that is true of a control."""
+    """The result of a requirement in an account: the first of these that holds for one of its controls."""
 
     FAIL = "fail"
     NOT_CHECKED = "not_checked"
@@ -30,18 +30,18 @@ class Met(CodedEnum):
 MET_IN_WORDS: Final = {
     Met.FAIL: "fails",
     Met.NOT_CHECKED: "not checked",
-    Met.MANUAL: "left to a person",
+    Met.MANUAL: "manual check",
     Met.PASS_PARTLY: "passes as far as a report shows",
     Met.PASS: "passes",
     Met.NOT_APPLICABLE: "does not apply",
 }
-"""What outputs for people say."""
+"""The results as outputs for people show them."""
 
 
 class Reason(CodedEnum):
-    """What a verdict rests on: the evidence that decided it, or what is missing.
+    """Why a check has its result: the evidence that decided it, or the evidence that is missing.
 
-    `MANUAL` is what no report can decide, whatever it holds: a person has to look.
+    `MANUAL` marks a manual check: no report can decide it, so a person has to make it.
     """
 
     LAST_USED = "last_used"
@@ -95,7 +95,7 @@ class Reason(CodedEnum):
 
 
 BOUNDED = (Reason.USED_AFTER_AS_OF, Reason.LAST_USE_UNKNOWN, Reason.AGE_UNKNOWN)
-"""With these reasons `basis_time` is the earliest the instant can have been, and the days are the most it can be."""
+"""The reasons with which `basis_time` is the earliest possible time, and the days are an upper bound."""
 
 NOT_APPLICABLE = (
     Reason.CREATED_AFTER_AS_OF,
@@ -105,20 +105,20 @@ NOT_APPLICABLE = (
     Reason.COLUMN_NOT_IN_REPORT,
     Reason.NO_CONSOLE_PASSWORD,
 )
-"""With these reasons a control does not apply."""
+"""The reasons with which a control does not apply."""
 
 OF_ACCOUNT = (
     *(Reason.ROOT_NOT_IN_REPORT, Reason.NO_ROOT_IN_PARTITION, Reason.COLUMN_NOT_IN_REPORT),
     *(Reason.PASSWORDS_EXPIRE, Reason.PASSWORDS_STAY, Reason.PASSWORD_EXPIRY_UNKNOWN, Reason.NO_CONSOLE_PASSWORD),
 )
-"""Reasons of verdicts on an account as a whole: the row at which they stand is not what they are about."""
+"""The reasons of verdicts on a whole account: such a verdict is not about the row that holds it."""
 
 JUDGED_KINDS: Final = (Kind.PASSWORD, Kind.ACCESS_KEY)
-"""The kinds that `unused-credentials` is about; the report does not say when a certificate was used."""
+"""The kinds that `unused-credentials` judges; the report does not show when a certificate was used."""
 
 
 class Outcome(CodedEnum):
-    """What became of one credential: what `unused-credentials` says of it, else why it was not judged."""
+    """The outcome of a credential: its status in `unused-credentials`, or why that control did not judge it."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a secret
     FAIL = "fail"

@@ -1,1 +1,1 @@
-"""All code that decides."""
+"""Judging: applies the controls to the normalized reports."""

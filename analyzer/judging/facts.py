@@ -1,4 +1,4 @@
-"""What a table says, column by column, as the numpy arrays that rules compute with."""
+"""The columns of a table as the numpy arrays that rules compute with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Facts:
-    """The columns of `users` or `credentials`, each made when it is first asked for and then kept."""
+    """The columns of `users` or `credentials`; each is converted on first use and then cached."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
@@ -33,7 +33,7 @@ class Facts:
         return len(self._frame)
 
     def time(self, name: str) -> Micros:
-        """Return a column of times in microseconds; `NO_TIME` where there is none."""
+        """Return a column of times in microseconds since 1970; `NO_TIME` where a cell has no time."""
         if name not in self._times:
             self._times[name] = microseconds(self._frame[name])
         return self._times[name]
@@ -47,14 +47,14 @@ class Facts:
         return self._flags[name]
 
     def among(self, name: str, *texts: str) -> Flags:
-        """Where a column of few texts has one of `texts`."""
+        """Return where a categorical column has one of `texts`."""
         key = (name, *texts)
         if key not in self._among:
             self._among[key] = is_among(self._frame[name], texts)
         return self._among[key]
 
     def codes(self, name: str, texts: Sequence[str]) -> npt.NDArray[np.int8]:
-        """Return for each text of a column its position in `texts` (not more than 127); -1 where it has none."""
+        """Return the position in `texts` (up to 127) of each cell of a categorical column; -1 for an empty cell."""
         column = self._frame[name].cat
-        place = {text: position for position, text in enumerate(texts)}
-        return np.array([*(place[text] for text in column.categories), -1], np.int8)[column.codes.to_numpy()]
+        positions = {text: position for position, text in enumerate(texts)}
+        return np.array([*(positions[text] for text in column.categories), -1], np.int8)[column.codes.to_numpy()]

@@ -1,4 +1,4 @@
-"""Verdicts as the table `findings`: a row each, by row of the report, then credential, then control."""
+"""The table `findings`: one row per verdict, sorted by report row, then credential, then control."""
 
 from __future__ import annotations
 
@@ -31,82 +31,89 @@ FINDINGS: Final = (
     *("age_days", "waiver", "fails_at", "requirements"),
     "chosen",
 )
-"""The public columns, in their order, and `chosen`: the position of the check in the checklist (int16)."""
+"""The public columns in their order, and `chosen`: the position of the check in the checklist (int16)."""
 
 
 def findings_table(users: pd.DataFrame, as_of: Micros, checks: Sequence[Check], verdicts: Verdicts) -> pa.Table:
     """Return the verdicts as a table of the columns `FINDINGS`; `waiver` is null everywhere.
 
-    `verdicts` are on rows of `users`, `as_of` is the reference instant of each of these rows in microseconds.
+    `verdicts` refer to rows of `users`. `as_of` is the reference date of each row of `users`, in microseconds.
     """
-    told = verdicts
+    on_accounts = verdicts.on_accounts
     if ORDER_UNKNOWN in users:
-        verdicts = told.undecided(users[ORDER_UNKNOWN].to_numpy())
-    instant = as_of[verdicts.user_row]
-    days = np.where(verdicts.span >= 0, verdicts.span, days_since(verdicts.time, instant))
-    message = messages(verdicts, days, [one.control.messages for one in checks])
-    on_accounts = told.on_accounts
-    place = verdicts.user_row * len(SUBJECTS) + verdicts.subject
-    if (place[1:] < place[:-1]).any():  # a single control on credentials is in order already
-        # Stable: within a credential, controls stay in the order of the checklist.
-        order = np.argsort(place, kind="stable")
-        verdicts, instant, days, on_accounts = verdicts.take(order), instant[order], days[order], on_accounts[order]
+        verdicts = verdicts.undecided(users[ORDER_UNKNOWN].to_numpy())
+    reference_date = as_of[verdicts.user_row]
+    days = np.where(verdicts.span >= 0, verdicts.span, days_since(verdicts.time, reference_date))
+    message = messages(verdicts, days, [check.control.messages for check in checks])
+    sort_key = verdicts.user_row * len(SUBJECTS) + verdicts.subject
+    if (sort_key[1:] < sort_key[:-1]).any():  # one control on credentials is already sorted
+        # Stable, so that the controls of a credential keep the order of the checklist.
+        order = np.argsort(sort_key, kind="stable")
+        verdicts, reference_date, days, on_accounts = (
+            verdicts.take(order),
+            reference_date[order],
+            days[order],
+            on_accounts[order],
+        )
         message = message.take(pa.array(order))
     columns = {
-        **_of_reports(users, verdicts.user_row, on_accounts),
-        **_of_checks(checks, verdicts.chosen),
-        **_of_verdicts(verdicts, instant, days),
-        "as_of": pa.array(instant).cast(TIME),
+        **_report_columns(users, verdicts.user_row, on_accounts),
+        **_check_columns(checks, verdicts.chosen),
+        **_verdict_columns(verdicts, reference_date, days),
+        "as_of": pa.array(reference_date).cast(TIME),
         "message": message,
-        "waiver": few_texts(np.full(len(place), -1), []),
+        "waiver": few_texts(np.full(len(sort_key), -1), []),
         "chosen": pa.array(verdicts.chosen),
     }
     return pa.table({name: columns[name] for name in FINDINGS})
 
 
-def _of_reports(
+def _report_columns(
     users: pd.DataFrame, user_row: npt.NDArray[np.int64], on_accounts: npt.NDArray[np.bool_]
 ) -> dict[str, pa.ChunkedArray]:
-    """Return what the reports say of each verdict's row."""
+    """Return the columns that come from the report row of each verdict."""
     rows = table_of(users, ("account_id", "captured_at", "source", "user", "arn", "line"))
-    found = rows.take(pa.array(user_row))
-    columns = {name: found[name] for name in found.column_names}
+    table = rows.take(pa.array(user_row))
+    columns = {name: table[name] for name in table.column_names}
     if on_accounts.any():
-        # A finding on an account as a whole is none on the row at which it stands.
+        # A check of a whole account is not about the row that holds its verdict.
         whole = pa.array(on_accounts)
         for name in ("user", "arn", "line"):
-            columns[name] = pc.if_else(whole, pa.scalar(None, found[name].type), found[name])
+            columns[name] = pc.if_else(whole, pa.scalar(None, table[name].type), table[name])
     return columns
 
 
-def _of_checks(checks: Sequence[Check], chosen: npt.NDArray[np.int16]) -> dict[str, pa.Array]:
-    """Return what is the same for all findings of a check."""
-    limits = pa.array([one.limit_days for one in checks], pa.int32())
+def _check_columns(checks: Sequence[Check], chosen: npt.NDArray[np.int16]) -> dict[str, pa.Array]:
+    """Return the columns that depend only on the check."""
+    limits = pa.array([check.limit_days for check in checks], pa.int32())
     return {
-        "control": _few([one.control.id for one in checks], chosen),
-        "requirement": _few([one.requirement for one in checks], chosen),
-        "requirements": _lists([one.requirements for one in checks], chosen),
-        "severity": _few([one.severity for one in checks], chosen),
+        "control": _categorical([check.control.id for check in checks], chosen),
+        "requirement": _categorical([check.requirement for check in checks], chosen),
+        "requirements": _lists([check.requirements for check in checks], chosen),
+        "severity": _categorical([check.severity for check in checks], chosen),
         "limit_days": limits.take(pa.array(chosen)),
     }
 
 
-def _few(texts: Sequence[str | None], chosen: npt.NDArray[np.int16]) -> pa.DictionaryArray:
+def _categorical(texts: Sequence[str | None], chosen: npt.NDArray[np.int16]) -> pa.DictionaryArray:
     distinct = sorted({text for text in texts if text is not None})
     codes = np.array([-1 if text is None else distinct.index(text) for text in texts], np.int32)
     return few_texts(codes[chosen], distinct)
 
 
 def _lists(texts: Sequence[Sequence[str]], chosen: npt.NDArray[np.int16]) -> pa.ListArray:
-    """Return the texts of each finding's check; null where it has none."""
-    lists = pa.array([list(some) or None for some in texts], pa.list_(pa.string()))
+    """Return the list of texts of each finding's check; null if the list is empty."""
+    lists = pa.array([list(names) or None for names in texts], pa.list_(pa.string()))
     return lists.take(pa.array(chosen))
 
 
-def _of_verdicts(verdicts: Verdicts, instant: Micros, days: npt.NDArray[np.int32]) -> Mapping[str, pa.Array]:
-    """Return what a verdict says and rests on; `instant` is the reference instant, `days` those since its time."""
-    # What lies ahead (the expiry of a password) has no days behind it.
-    counted = (verdicts.time != NO_TIME) & (verdicts.time <= instant + TOLERANCE) & (verdicts.span < 0)
+def _verdict_columns(verdicts: Verdicts, reference_date: Micros, days: npt.NDArray[np.int32]) -> Mapping[str, pa.Array]:
+    """Return the columns of the result and its evidence.
+
+    `reference_date` is the reference date of each verdict in microseconds, `days` the days from its time to that date.
+    """
+    # A time in the future (the expiry of a password) has no idle time or age.
+    counted = (verdicts.time != NO_TIME) & (verdicts.time <= reference_date + TOLERANCE) & (verdicts.span < 0)
     return {
         "status": few_texts(verdicts.status, list(Status)),
         "credential": few_texts(verdicts.subject, SUBJECTS),

@@ -1,4 +1,4 @@
-"""Judged rows -> findings by every chosen control, and for every credential what became of it."""
+"""Apply the chosen controls to normalized rows: makes `findings` and the outcome of each credential."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ CREDENTIALS: Final = (
     *("last_used", "last_used_state", "last_used_region", "last_used_service", "age_days", "idle_days"),
     *("captured_at", "source", "line", "outcome"),
 )
-"""The public columns of credentials, in their order."""
+"""The public columns of `credentials`, in their order."""
 _OF_USER: Final = ("account_id", "user", "arn", "captured_at", "source", "line")
-"""Those that are its user's."""
+"""The columns that come from the user of a credential."""
 _OUTCOME_OF_STATUS: Final = np.array([Outcome(status.value).code for status in Status], np.int8)
-"""The outcome of a credential by the code of what `unused-credentials` says of it."""
+"""The outcome of a credential by the status code that `unused-credentials` gives it."""
 _USER: Final = SUBJECTS.index("user")
 
 
@@ -56,31 +56,33 @@ def judge(
 ) -> tuple[pa.Table, pa.Table]:
     """Return `findings` (columns: `FINDINGS`) and `credentials` of the rows in `tables`.
 
-    `columns` are those of `CREDENTIALS` that are wanted. `as_of` is the reference instant of each row of `users` in
-    microseconds. `by_capture` says that an account's snapshots are told apart by their capture times; else all of its
-    rows are of one.
+    `columns` names the columns of `credentials` to make, out of `CREDENTIALS`. `as_of` is the reference date of each
+    row of `users` in microseconds. With `by_capture`, rows of an account with different capture times are different
+    snapshots; without it, all rows of an account are one snapshot.
     """
-    bench = _Bench(tables, as_of, by_capture=by_capture)
-    each = [bench.judge(number, one) for number, one in enumerate(checklist.checks)]
-    unused = next((v for one, v in zip(checklist.checks, each, strict=True) if one is checklist.unused), None)
+    judged_rows = _JudgedRows(tables, as_of, by_capture=by_capture)
+    verdicts_by_check = [judged_rows.judge(number, check) for number, check in enumerate(checklist.checks)]
+    pairs = zip(checklist.checks, verdicts_by_check, strict=True)
+    unused = next((verdicts for check, verdicts in pairs if check is checklist.unused), None)
     if unused is not None and ORDER_UNKNOWN in tables.users:
         unused = unused.undecided(tables.users[ORDER_UNKNOWN].to_numpy())
-    findings = findings_table(tables.users, as_of, checklist.checks, Verdicts.joined(each))
-    return findings, bench.credentials(columns, unused)
+    findings = findings_table(tables.users, as_of, checklist.checks, Verdicts.joined(verdicts_by_check))
+    return findings, judged_rows.credentials(columns, unused)
 
 
 def verdicts(tables: Tables, as_of: Micros, checklist: Checklist) -> Iterator[Verdicts]:
-    """Yield what each check says of many snapshots, told apart by their capture times, one check after the other."""
-    bench = _Bench(tables, as_of, by_capture=True)
-    for number, one in enumerate(checklist.checks):
-        yield bench.judge(number, one)
+    """Yield the verdicts of each check, one check after the other, on snapshots that differ by capture time."""
+    judged_rows = _JudgedRows(tables, as_of, by_capture=True)
+    for number, check in enumerate(checklist.checks):
+        yield judged_rows.judge(number, check)
 
 
 _ROOTLESS: Final = "aws-cn"
+"""The partition whose accounts have no root credentials (Amazon Web Services China)."""
 
 
-class _Bench:
-    """The rows that are judged, laid out for the controls."""
+class _JudgedRows:
+    """The rows to judge, in the form that the rules need."""
 
     def __init__(self, tables: Tables, as_of: Micros, *, by_capture: bool) -> None:
         self._tables, self._of_rows, self._by_capture = tables, as_of, by_capture
@@ -91,41 +93,41 @@ class _Bench:
 
     @cached_property
     def _snapshots(self) -> Rows:
-        """For each row its snapshot and reference instant, as a number."""
+        """The number of each row's snapshot; rows with different reference dates have different numbers."""
         snapshot = snapshot_of(self._tables.users, by_capture=self._by_capture)
         return numbered(snapshot, self._of_rows)
 
     @cached_property
     def _reports(self) -> Rows:
-        """For each row its report and reference instant, as a number."""
+        """The number of each row's report; rows with different reference dates have different numbers."""
         return numbered(self._tables.users["report"].to_numpy(), self._of_rows)
 
     @cached_property
     def _rootless(self) -> Flags:
-        """Whether each row is of a snapshot in the partition (Amazon Web Services China) without root credentials."""
-        found = np.zeros(int(self._snapshots.max(initial=-1)) + 1, bool)
-        found[self._snapshots[self._users.among("partition", _ROOTLESS)]] = True
-        rootless: Flags = found[self._snapshots]
+        """Where a row belongs to a snapshot in the partition without root credentials."""
+        is_rootless = np.zeros(int(self._snapshots.max(initial=-1)) + 1, bool)
+        is_rootless[self._snapshots[self._users.among("partition", _ROOTLESS)]] = True
+        rootless: Flags = is_rootless[self._snapshots]
         return rootless
 
-    def judge(self, number: int, chosen: Check) -> Verdicts:
-        """Return what a control, the `number`th that judges, says of its subjects."""
-        control = chosen.control
+    def judge(self, number: int, check: Check) -> Verdicts:
+        """Return the verdicts of a check; `number` is its position in the checklist."""
+        control = check.control
         if control.kinds:
-            return self._on_credentials(number, control, chosen.parameters)
+            return self._on_credentials(number, control, check.parameters)
         if control.whose is Whose.ACCOUNTS:
-            return self._on_accounts(number, control, chosen.parameters)
+            return self._on_accounts(number, control, check.parameters)
         rows = np.flatnonzero(self._whose(control, self._users))
-        ruling = RULES[control.rule](self._subjects(rows), **chosen.parameters)
+        ruling = RULES[control.rule](self._subjects(rows), **check.parameters)
         if control.whose is Whose.ROOT:
             ruling = where_root_is(ruling, self._rootless[rows])
-        found = _on_users(number, ruling, rows)
-        return found if control.absent is None else self._with_absent(number, found, control.absent)
+        verdicts = _on_users(number, ruling, rows)
+        return verdicts if control.absent is None else self._with_absent(number, verdicts, control.absent)
 
     def _on_accounts(self, number: int, control: Control, parameters: Mapping[str, Value]) -> Verdicts:
-        """Return one verdict for each snapshot of an account, at its first row."""
+        """Return one verdict per snapshot of an account; it refers to the first row of the snapshot."""
         first = np.flatnonzero(~pd.Series(self._snapshots).duplicated().to_numpy())
-        # The snapshots are numbered as they are ordered, their first rows as they come.
+        # The rule returns snapshots by number; their first rows come in the order of the table.
         first = first[np.argsort(self._snapshots[first], kind="stable")]
         rows = np.flatnonzero(~self._users.flag("is_root").yes)
         of_users = self._subjects(rows)
@@ -137,10 +139,10 @@ class _Bench:
 
     def _on_credentials(self, number: int, control: Control, parameters: Mapping[str, Value]) -> Verdicts:
         credentials = self._credentials
-        wanted = self._whose(control, credentials) & credentials.among("kind", *control.kinds)
+        is_subject = self._whose(control, credentials) & credentials.among("kind", *control.kinds)
         if not control.inactive_too:
-            wanted &= ~credentials.flag("active").no
-        position = np.flatnonzero(wanted)
+            is_subject &= ~credentials.flag("active").no
+        position = np.flatnonzero(is_subject)
         user_row = self._user_row[position]
         of_users = self._subjects(user_row)
         subjects = Subjects(credentials, position, self._as_of[position], user=of_users, instants=self._instants)
@@ -154,20 +156,21 @@ class _Bench:
         is_root = facts.flag("is_root").yes
         return is_root if control.whose is Whose.ROOT else ~is_root
 
-    def _with_absent(self, number: int, found: Verdicts, absent: Reason) -> Verdicts:
-        """Add one finding for each snapshot without root, or report without the column, at its first row.
+    def _with_absent(self, number: int, verdicts: Verdicts, absent: Reason) -> Verdicts:
+        """Return `found` with one verdict more for each snapshot without root or report without the column.
 
-        A snapshot may be in several files, and each of them has columns of its own.
+        The verdict refers to the first row of the snapshot or report. A snapshot can consist of several files with
+        different columns, so the column is looked for in each report.
         """
-        unit = self._snapshots if absent is Reason.ROOT_NOT_IN_REPORT else self._reports
-        has_found = np.zeros(len(self._users), bool)
-        has_found[found.user_row] = True
-        covered = np.zeros(int(unit.max(initial=-1)) + 1, bool)
-        covered[unit[has_found]] = True
-        lone = np.flatnonzero(~covered[unit] & ~pd.Series(unit).duplicated().to_numpy())
-        if not len(lone):
-            return found
-        count = len(lone)
+        group = self._snapshots if absent is Reason.ROOT_NOT_IN_REPORT else self._reports
+        has_verdict = np.zeros(len(self._users), bool)
+        has_verdict[verdicts.user_row] = True
+        covered = np.zeros(int(group.max(initial=-1)) + 1, bool)
+        covered[group[has_verdict]] = True
+        first_rows = np.flatnonzero(~covered[group] & ~pd.Series(group).duplicated().to_numpy())
+        if not len(first_rows):
+            return verdicts
+        count = len(first_rows)
         nothing = np.zeros(count, bool)
         ruling = Ruling(
             Truth(nothing, nothing),
@@ -178,28 +181,28 @@ class _Bench:
             ~nothing,
         )
         if absent is Reason.ROOT_NOT_IN_REPORT:
-            ruling = where_root_is(ruling, self._rootless[lone])
-        return Verdicts.joined([found, _on_users(number, ruling, lone)])
+            ruling = where_root_is(ruling, self._rootless[first_rows])
+        return Verdicts.joined([verdicts, _on_users(number, ruling, first_rows)])
 
     def credentials(self, columns: Sequence[str], unused: Verdicts | None) -> pa.Table:
-        """Return all credentials, with what `unused-credentials` (None: not judged) says of each."""
-        made: dict[str, Callable[[], Column]] = {
+        """Return all credentials; `unused` has the verdicts of `unused-credentials` (None if it was not judged)."""
+        computed: dict[str, Callable[[], Column]] = {
             "age_days": self._age_days,
             "idle_days": self._idle_days,
             "outcome": partial(self._outcome, unused),
         }
         of_user = [name for name in columns if name in _OF_USER]
-        own = [name for name in columns if name not in _OF_USER and name not in made]
+        own = [name for name in columns if name not in _OF_USER and name not in computed]
         tables = [table_of(self._tables.credentials, own)]
         if of_user:
             tables.append(table_of(self._tables.users, of_user).take(pa.array(self._user_row)))
-        found: dict[str, Column] = {name: make() for name, make in made.items() if name in columns}
+        table_columns: dict[str, Column] = {name: make() for name, make in computed.items() if name in columns}
         for table in tables:
-            found |= dict(zip(table.column_names, table.columns, strict=True))
-        return pa.table({name: found[name] for name in columns})
+            table_columns |= dict(zip(table.column_names, table.columns, strict=True))
+        return pa.table({name: table_columns[name] for name in columns})
 
     def _outcome(self, unused: Verdicts | None) -> pa.DictionaryArray:
-        """Return what became of each credential, and what `unused-credentials` says of it."""
+        """Return the outcome of each credential: its status in `unused-credentials`, or why it was not judged."""
         credentials = self._credentials
         outcome = first_of(
             [
@@ -217,21 +220,21 @@ class _Bench:
         return age_days(self._credentials, self._as_of)
 
     def _idle_days(self) -> pa.Array:
-        """Return the days for which each credential lay idle, where they are known."""
+        """Return the idle days of each credential; null where they are not known."""
         last_use = self._instants.last_use
-        # No reason stands beside the number to call it an upper bound.
+        # This table has no reason that could mark a number as an upper bound, so only exact ones are shown.
         exact = last_use.because(*EXACT) & ~self._credentials.among("kind", Kind.CERTIFICATE)
         return pa.array(last_use.days(self._as_of), mask=~exact)
 
 
 def _on_users(number: int, ruling: Ruling, rows: Rows) -> Verdicts:
-    """Return the verdicts on rows of users that are concerned."""
+    """Return the verdicts on users; rows that the control does not concern are left out."""
     count = len(rows)
-    # The words for a user do not depend on a kind.
+    # Messages about a user do not depend on a kind, so any kind will do.
     return _verdicts(number, ruling, rows, np.full(count, -1), np.full(count, _USER, np.int8), np.zeros(count, np.int8))
 
 
-def _verdicts(  # noqa: PLR0913 - the columns it is made of
+def _verdicts(  # noqa: PLR0913 - one parameter a column
     number: int,
     ruling: Ruling,
     user_row: Rows,
@@ -239,7 +242,7 @@ def _verdicts(  # noqa: PLR0913 - the columns it is made of
     subject: npt.NDArray[np.int8],
     kind: npt.NDArray[np.int8],
 ) -> Verdicts:
-    """Return the verdicts on the rows that are concerned."""
+    """Return the verdicts of a ruling; rows that the control does not concern are left out."""
     status = first_of(
         [
             (is_because(ruling.reason, *NOT_APPLICABLE), Status.NOT_APPLICABLE.code),
@@ -249,7 +252,7 @@ def _verdicts(  # noqa: PLR0913 - the columns it is made of
         ],
         Status.NOT_CHECKED.code,
     )
-    found = Verdicts(
+    verdicts = Verdicts(
         np.full(len(status), number, np.int16),
         user_row,
         credential_row,
@@ -266,4 +269,4 @@ def _verdicts(  # noqa: PLR0913 - the columns it is made of
         else np.where(status == Status.PASS.code, ruling.fails_at, NO_TIME),
         np.full(len(status), NO_TIME) if ruling.used is None else ruling.used,
     )
-    return found if ruling.concerned.all() else found.take(ruling.concerned)
+    return verdicts if ruling.concerned.all() else verdicts.take(ruling.concerned)

@@ -1,4 +1,7 @@
-"""Which IAM users are which people of a list: by whole names, in any case; what fits several is left undecided."""
+"""Match IAM users with the people in a list by whole names, ignoring case.
+
+A match with several users or several people is not decided.
+"""
 
 from __future__ import annotations
 
@@ -45,24 +48,24 @@ if TYPE_CHECKING:
 
 
 class Match(StrEnum):
-    """What became of a row of a list and an IAM user; in this order, what needs a look first."""
+    """The result of matching a row of the list and an IAM user; what needs attention comes first."""
 
     SEVERAL_PEOPLE = "several_people"
-    """Several rows of the list fit the user."""
+    """Several rows of the list match the user."""
     SEVERAL_USERS = "several_users"
-    """Several users of the account, of different names, fit the row."""
+    """Several users of one account, with different names, match the row."""
     NOT_IN_LIST = "not_in_list"
-    """No row of the list fits the user."""
+    """No row of the list matches the user."""
     NO_USER = "no_user"
-    """No user fits the row."""
+    """No user matches the row."""
     MATCHED = "matched"
-    """The row fits this user of the account alone, and no other row does."""
+    """The row matches only this user of the account, and no other row matches the user."""
 
 
 LEFT_AT: Final = "left_at"
-"""A column of `users`, there where a list of leavers was given: the end of the user's last day."""
+"""A column of `users` if a list of leavers is given: the end of the user's last day."""
 IS_UNCLEAR: Final = "is_unclear"
-"""A column of `users`, there likewise: `UNCLEAR` where it cannot be decided whether the user is in the list."""
+"""A column of `users` if a list of leavers is given: `UNCLEAR` if the match with the list is not clear."""
 UNCLEAR: Final = "unclear"
 _MATCHES: Final = list(Match)
 _OF_USER: Final = ("account_id", "user", "captured_at", "source", "line")
@@ -70,11 +73,11 @@ _OF_USER: Final = ("account_id", "user", "captured_at", "source", "line")
 
 @dataclass(frozen=True)
 class Lookup:
-    """A list of people, laid out to look users up in it.
+    """A list of people as tables in which users are looked up.
 
-    `whole` has `name` and `person` (a position in the list) for each user name and e-mail address, in small letters;
-    `before_at` has the same for their parts before `@`. `left_at` is the end of the last day of each person in
-    microseconds (`NO_TIME`: none). Where users have pseudonyms, `name` has those of such texts.
+    `whole` has `name` and `person` (the position in the list) for each user name and e-mail address, in small letters.
+    `before_at` has the same for the parts before `@`. `left_at` is the end of each person's last day in microseconds
+    (`NO_TIME` if there is none). If users have pseudonyms, `name` has the pseudonyms of these texts.
     """
 
     whole: pd.DataFrame
@@ -83,14 +86,18 @@ class Lookup:
 
     @classmethod
     def of(cls, listed: PeopleList, pseudonyms: Pseudonyms | None = None) -> Lookup:
-        """Return the lookup of a list; with `pseudonyms`, it has these in the place of names."""
+        """Return the lookup for a list; with `pseudonyms`, it has pseudonyms instead of names."""
         cells = [
-            (text.casefold(), at) for at, one in enumerate(listed.people) for text in (one.user, one.email) if text
+            (text.casefold(), at)
+            for at, person in enumerate(listed.people)
+            for text in (person.user, person.email)
+            if text
         ]
         names, people = zip(*cells, strict=True)
         texts = pa.array(names, pa.string())
-        whole, before = (_by_name(one, np.array(people, np.int64), pseudonyms) for one in (texts, before_at(texts)))
-        days = [one.last_day for one in listed.people]
+        positions = np.array(people, np.int64)
+        whole, before = _by_name(texts, positions, pseudonyms), _by_name(before_at(texts), positions, pseudonyms)
+        days = [person.last_day for person in listed.people]
         ends = [
             NO_TIME if day is None else since_epoch(end_of_day(datetime.combine(day, time.min, UTC))) for day in days
         ]
@@ -98,7 +105,7 @@ class Lookup:
 
 
 def _by_name(names: pa.StringArray, people: Rows, pseudonyms: Pseudonyms | None) -> pd.DataFrame:
-    """Return people by name, each pair once; without those whose name is empty."""
+    """Return each pair of name and person once; empty names are left out."""
     pairs = pd.DataFrame({"name": column_of(names), "person": people})
     pairs = pairs[(pairs["name"] != "").to_numpy(bool)].drop_duplicates()
     if pseudonyms is None:
@@ -108,10 +115,10 @@ def _by_name(names: pa.StringArray, people: Rows, pseudonyms: Pseudonyms | None)
 
 @dataclass(frozen=True)
 class Matched:
-    """Pairs of users and people that fit, by row of `users` and then by position in the list.
+    """Pairs of users and people that match, sorted by row of `users`, then by position in the list.
 
-    `status` has codes of `Match`, positions in the order of its values. `nameless` are rows of IAM users without a
-    name: nobody can tell who they are.
+    `status` has the positions of the values of `Match`. `nameless` marks IAM users without a name, which nobody can
+    match.
     """
 
     user_row: Rows
@@ -121,17 +128,17 @@ class Matched:
 
     @property
     def is_clear(self) -> Flags:
-        """Where a pair is the only one of both."""
+        """Where a user matches only one person, and the person only this user."""
         clear: Flags = self.status == _MATCHES.index(Match.MATCHED)
         return clear
 
 
 def match(users: pd.DataFrame, lookup: Lookup, *, by_capture: bool) -> Matched:
-    """Return which users fit which people of a list; root fits nobody.
+    """Return which users match which people of a list; root matches nobody.
 
-    A user fits a person whose user name or e-mail address is the user's name, in any case; where there is no such
-    person, one whose part before `@` is that of the user's name. A user of several people, and a person of several
-    differently named users in one snapshot of an account (see `snapshot_of`), are not decided.
+    A user matches a person if the name of the IAM user is the user name or the e-mail address of the person, ignoring
+    case. If there is no such person, the parts before `@` are compared. The match is not clear if a user matches
+    several people, or if a person matches several users with different names in one snapshot (see `snapshot_of`).
     """
     (names, before), is_user = _names(users), ~true_where(arrow_of(users["is_root"]))
     has_name = np.asarray(names.is_valid())
@@ -158,7 +165,7 @@ def match(users: pd.DataFrame, lookup: Lookup, *, by_capture: bool) -> Matched:
 
 
 def _names(users: pd.DataFrame) -> tuple[pa.StringArray, pa.StringArray]:
-    """Return users' names as they are compared, and their parts before `@`; where users have pseudonyms, as such."""
+    """Return the names to compare and their parts before `@`, or the pseudonyms of both if users have pseudonyms."""
     if NAMES_COMPARED[0] not in users:
         return names_compared(arrow_of(users["user"]))
     whole, before = (arrow_of(users[name]).combine_chunks() for name in NAMES_COMPARED)
@@ -168,18 +175,18 @@ def _names(users: pd.DataFrame) -> tuple[pa.StringArray, pa.StringArray]:
 def compared(
     tables: Tables, lookups: Mapping[str, Lookup], as_of: Micros, *, by_capture: bool
 ) -> tuple[Tables, dict[str, pa.Table]]:
-    """Return the tables with what a list of leavers says of each user, and by list what it comes to (see `outcomes`).
+    """Return the tables with the columns of the list of leavers, and the outcomes of each list (see `outcomes`).
 
-    `lookups` are the lists by name. `as_of` is the reference instant of each row of `users` in microseconds;
-    `by_capture` as in `match`.
+    `lookups` has the lists by name. `as_of` is the reference date of each row of `users` in microseconds; `by_capture`
+    is as in `match`.
     """
-    found = {}
+    outcomes_by_list = {}
     for name, lookup in lookups.items():
         matched = match(tables.users, lookup, by_capture=by_capture)
-        found[name] = outcomes(tables, matched, lookup, as_of, with_others=name == PEOPLE)
+        outcomes_by_list[name] = outcomes(tables, matched, lookup, as_of, with_others=name == PEOPLE)
         if name == LEAVERS:
             tables = replace(tables, users=_with_leavers(tables.users, matched, lookup))
-    return tables, found
+    return tables, outcomes_by_list
 
 
 def _with_leavers(users: pd.DataFrame, matched: Matched, lookup: Lookup) -> pd.DataFrame:
@@ -196,27 +203,27 @@ def _with_leavers(users: pd.DataFrame, matched: Matched, lookup: Lookup) -> pd.D
 
 
 def used_since(left_at: Micros, used: Micros, known: Flags, seen: Micros) -> Truth:
-    """Return whether something was used after its user had left.
+    """Return whether a credential was used after its user had left.
 
-    All instants are in microseconds: the end of the last day (`NO_TIME`: none), the last use (`NO_TIME`: none known,
-    or never), and that until which uses were `seen`. `known` says where the report tells the last use, or that there
-    was none.
+    All times are in microseconds: `left_at` is the end of the last day (`NO_TIME` if there is none), `used` the last
+    use (`NO_TIME` if never or not known), and `seen` the time until which the report shows uses. `known` marks where
+    the report shows the last use, or shows that there was none.
     """
     has_left = left_at != NO_TIME
     return Truth(has_left & (used > left_at), has_left & known & (used <= left_at) & (seen >= left_at))
 
 
 def seen_until(captured: Micros, as_of: Micros) -> Micros:
-    """Return until when a report shows uses: its capture, and where that is not known the reference instant."""
+    """Return until when a report shows uses: its capture time, or the reference date if that is not known."""
     return np.where(captured == NO_TIME, as_of, captured)
 
 
 def outcomes(tables: Tables, matched: Matched, lookup: Lookup, as_of: Micros, *, with_others: bool) -> pa.Table:
-    """Return a row per pair of a person and a user, and `with_others` also per IAM user whom nobody in the list fits.
+    """Return a row per pair of a person and a user; `with_others`, also a row per IAM user who matches nobody.
 
-    The columns are `person` (a position in the list), `status`, `account_id`, `iam_user`, `has_left` (by the reference
-    instant), `active_credentials` (how many), `last_used` (the latest use of any of these), `used_after` (the last day;
-    null: not known), `captured_at`, `source` and `source_line`.
+    The columns are `person` (the position in the list), `status`, `account_id`, `iam_user`, `has_left` (by the
+    reference date), `active_credentials` (their number), `last_used` (their latest use), `used_after` (whether they
+    were used after the last day; null if not known), `captured_at`, `source` and `source_line`.
     """
     users = tables.users
     others = np.zeros(len(users), bool)
@@ -228,7 +235,7 @@ def outcomes(tables: Tables, matched: Matched, lookup: Lookup, as_of: Micros, *,
     person = np.concatenate([matched.person, np.full(len(alone), -1)])
     status = np.concatenate([matched.status, np.full(len(alone), _MATCHES.index(Match.NOT_IN_LIST), np.int8)])
     active, last_used, known = (column[row] for column in _uses(tables))
-    left_at = np.append(lookup.left_at, NO_TIME)[person]  # the last place answers for -1
+    left_at = np.append(lookup.left_at, NO_TIME)[person]  # the value at the end is for person -1
     seen = seen_until(microseconds(users["captured_at"]), as_of)[row]
     used = used_since(left_at, last_used, known & (active > 0), seen)
     facts = table_of(users, _OF_USER).take(pa.array(row))
@@ -251,7 +258,7 @@ def outcomes(tables: Tables, matched: Matched, lookup: Lookup, as_of: Micros, *,
 
 
 def _uses(tables: Tables) -> tuple[Rows, Micros, Flags]:
-    """Return for each user how many credentials are active, the latest use of these, and whether it is known of all."""
+    """Return the number of active credentials of each user, their latest use, and whether all their uses are known."""
     credentials, count = Facts(tables.credentials), len(tables.users)
     active = np.flatnonzero(credentials.flag("active").yes)
     user_row, used = tables.credentials["user_row"].to_numpy()[active], credentials.time("last_used")[active]

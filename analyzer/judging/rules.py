@@ -1,7 +1,7 @@
-"""When each control fails, over whole columns: statements in three values, so that an unknown never becomes a pass.
+"""The rules of the controls on credentials and users, computed over whole columns.
 
-A rule takes the rows it may be about and the control's parameters, and says of each row whether the control fails there
-and why. `RULES` has them by name.
+A rule takes the rows to judge and the parameters of the control. It returns for each row whether the control fails and
+why. The answers have three values, so an unknown never becomes a pass. `RULES` has the rules by name.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _MINUTE: Final = 60_000_000
 
 
 def idle(subjects: Subjects, max_idle_days: int) -> Ruling:
-    """Fail what lay idle for the limit or longer."""
+    """Fail credentials that are idle for `max_idle_days` or longer (CIS: unused for 45 days or more)."""
     return by_instant(subjects, subjects.last_use, max_idle_days * DAY, aged=False)
 
 
 def idle_console(subjects: Subjects, max_idle_days: int) -> Ruling:
-    """Fail passwords as `idle` does, and keys that are as old as the limit or were never used."""
+    """Fail passwords as `idle` does, and keys that are `max_idle_days` old or older or were never used."""
     passwords = idle(subjects, max_idle_days)
     is_key = subjects.among("kind", Kind.ACCESS_KEY)
     made, used = subjects.age, subjects.was_used
@@ -57,7 +57,7 @@ def idle_console(subjects: Subjects, max_idle_days: int) -> Ruling:
         },
         Reason.AGE_UNKNOWN,
     )
-    # A key that was never used fails at any age: its user's creation tells nothing of it.
+    # A key that was never used fails at any age, so a bound on its age is of no interest.
     blank = used.no & ~dated
     keys = Ruling(
         fails,
@@ -72,12 +72,12 @@ def idle_console(subjects: Subjects, max_idle_days: int) -> Ruling:
 
 
 def old(subjects: Subjects, max_age_days: int) -> Ruling:
-    """Fail what is older than the limit: `every 90 days or less` allows exactly as old."""
+    """Fail credentials older than `max_age_days`; exactly that age passes (CIS: every 90 days or less)."""
     return by_instant(subjects, subjects.age, max_age_days * DAY + 1, aged=True)
 
 
 def initial_key(subjects: Subjects, together_minutes: int) -> Ruling:
-    """Fail keys made together with their user, who has a console password, and never used."""
+    """Fail keys that were created together with a user who has a console password, and were never used."""
     password = subjects.user.flag("password_enabled")
     made, created, used = subjects.time("last_changed"), subjects.time("user_creation_time"), subjects.was_used
     known = (made != NO_TIME) & (created != NO_TIME)
@@ -112,13 +112,13 @@ def initial_key(subjects: Subjects, together_minutes: int) -> Ruling:
 
 
 def expired(subjects: Subjects) -> Ruling:
-    """Fail passwords whose next rotation lies at or before the reference instant."""
+    """Fail passwords whose next rotation is at or before the reference date."""
     column = "password_next_rotation"
     due = subjects.user.time(column)
     shown = due != NO_TIME
     is_due = shown & (due <= subjects.as_of)
     changed = subjects.time("last_changed")
-    # Changed since, or nobody knows when: the password of that time may have expired.
+    # Changed after the reference date, or not known when: the password before may have expired.
     renewed = (changed == NO_TIME) | (changed > subjects.as_of)
     reason = first_that_holds(
         {
@@ -143,7 +143,7 @@ def expired(subjects: Subjects) -> Ruling:
 
 
 def active_certificate(subjects: Subjects, max_age_days: int) -> Ruling:
-    """Fail active certificates of the given age or older (0: of any)."""
+    """Fail active certificates that are `max_age_days` old or older (0: any age)."""
     made, active = subjects.age, subjects.flag("active")
     ruling = by_instant(subjects, made, max_age_days * DAY, aged=True)
     inactive = active.no & ~made.because(Reason.CREATED_AFTER_AS_OF)
@@ -159,7 +159,10 @@ def active_certificate(subjects: Subjects, max_age_days: int) -> Ruling:
 
 
 def two_keys(subjects: Subjects) -> Ruling:
-    """Fail users both of whose keys are active; what a slot held before a later key was made in it is not known."""
+    """Fail users with two active access keys.
+
+    If the key in a slot was created after the reference date, the key before it is not known.
+    """
     first, second = (subjects.flag(slot.active) for slot in KEYS)
     shown = active_in(subjects, KEYS)
     fails = shown[0] & shown[1]
@@ -205,7 +208,10 @@ def without_mfa(subjects: Subjects) -> Ruling:
 
 
 def more_credentials(subjects: Subjects) -> Ruling:
-    """Fail rows whose further credentials the report only names; rows of reports without that column are not judged."""
+    """Fail rows whose `additional_credentials_info` names more credentials.
+
+    Rows of reports without that column are not judged.
+    """
     column = "additional_credentials_info"
     named = Truth(subjects.state(column, State.VALUE), subjects.state(column, State.NOT_APPLICABLE))
     later = subjects.made_later & ~subjects.flag("is_root").yes

@@ -1,7 +1,7 @@
-"""When the controls on accounts as a whole fail: rules over the IAM users of each snapshot together.
+"""The rules of the controls on whole accounts, computed over the IAM users of each snapshot.
 
-A rule takes the users, the number of the snapshot that each is of, how many snapshots there are, and the control's
-parameters; it says of each snapshot whether the control fails there and why.
+A rule takes the users, the snapshot number of each user, the number of snapshots, and the parameters of the control. It
+returns for each snapshot whether the control fails and why.
 """
 
 from __future__ import annotations
@@ -36,117 +36,123 @@ if TYPE_CHECKING:
 def password_expiry(users: Subjects, snapshot: Rows, count: int, max_age_days: int) -> Ruling:
     """Fail accounts whose newest password expires later than the limit, or never.
 
-    The expiry is the account's password policy at the time when a password was set: the newest one shows the policy of
-    today. Where it is not known which is the newest, all that it may be must say the same.
+    A password gets its expiry from the password policy at the time it is set, so the newest password shows the newest
+    policy. If it is not known which password is the newest, all candidates must give the same result.
     """
     password = users.flag("password_enabled")
-    found = _Passwords.of(users, snapshot, count)
-    is_late = found.has_span & (found.span > max_age_days * DAY + TOLERANCE)
-    sure = password.yes & found.may_be_newest
-    fails, passes = sure & (found.never | is_late), sure & found.has_span & ~is_late
-    is_there, may_be_there = found.any_of(found.there & password.yes), found.any_of(found.there & ~password.no)
-    all_fail = is_there & ~found.any_of(found.may_be_newest & ~fails)
-    all_pass = is_there & ~found.any_of(found.may_be_newest & ~passes)
+    passwords = _Passwords.of(users, snapshot, count)
+    is_late = passwords.has_span & (passwords.span > max_age_days * DAY + TOLERANCE)
+    is_certain = password.yes & passwords.may_be_newest
+    fails, passes = is_certain & (passwords.never | is_late), is_certain & passwords.has_span & ~is_late
+    has_password = passwords.any_of(passwords.existed & password.yes)
+    may_have_password = passwords.any_of(passwords.existed & ~password.no)
+    all_fail = has_password & ~passwords.any_of(passwords.may_be_newest & ~fails)
+    all_pass = has_password & ~passwords.any_of(passwords.may_be_newest & ~passes)
     reason = first_that_holds(
         {
-            Reason.NO_CONSOLE_PASSWORD: ~may_be_there,
-            Reason.PASSWORDS_STAY: all_fail & found.any_of(fails & found.never),
+            Reason.NO_CONSOLE_PASSWORD: ~may_have_password,
+            Reason.PASSWORDS_STAY: all_fail & passwords.any_of(fails & passwords.never),
             Reason.PASSWORDS_EXPIRE: all_fail | all_pass,
         },
         Reason.PASSWORD_EXPIRY_UNKNOWN,
     )
     by_span = is_because(reason, Reason.PASSWORDS_EXPIRE)
-    dated = (by_span | is_because(reason, Reason.PASSWORDS_STAY)) & (found.newest != NO_TIME)
+    dated = (by_span | is_because(reason, Reason.PASSWORDS_STAY)) & (passwords.newest != NO_TIME)
     nothing = np.zeros(count, bool)
     return Ruling(
         Truth(all_fail, all_pass),
         reason,
         np.where(dated, BASIS_CODES["password_last_changed"], -1).astype(np.int8),
-        np.where(dated, found.newest, NO_TIME),
+        np.where(dated, passwords.newest, NO_TIME),
         nothing,
         ~nothing,
-        np.where(by_span, found.days, -1).astype(np.int32),
+        np.where(by_span, passwords.days, -1).astype(np.int32),
     )
 
 
 @dataclass(frozen=True)
 class _Passwords:
-    """The console passwords of users, and which of them may be the newest of their `snapshot`.
+    """The console passwords of users, one array element per user.
 
-    `there` are users that existed. `span` is the time from when a password was set to when it expires, where it
-    `has_span`; some `never` expire. What was set after the reference instant has neither: it shows nothing of the
-    password before.
+    `snapshot` is the snapshot number of each user, `count` the number of snapshots. `existed` marks users that existed
+    at the reference date. `may_be_newest` marks the candidates for the newest password of a snapshot. `span` is the
+    time in microseconds from setting a password to its expiry, valid where `has_span`. `never` marks passwords that
+    never expire. A password that was set after the reference date has neither a span nor `never`: it shows nothing
+    about the password before it.
     """
 
     snapshot: Rows
     count: int
-    there: Flags
+    existed: Flags
     may_be_newest: Flags
     newest: Rows
-    """When the newest password of each snapshot was set, of those of which that is known."""
+    """The latest known time in each snapshot at which a password was set."""
     has_span: Flags
     span: Rows
     never: Flags
 
     @classmethod
     def of(cls, users: Subjects, snapshot: Rows, count: int) -> _Passwords:
-        """Return them for the users of `count` snapshots."""
-        password, there = users.flag("password_enabled"), ~users.made_later
+        """Return the passwords of the users of `count` snapshots."""
+        password, existed = users.flag("password_enabled"), ~users.made_later
         changed, due = users.time("password_last_changed"), users.time("password_next_rotation")
         is_later = changed > users.as_of
-        is_known = there & password.yes & (changed != NO_TIME) & ~is_later
+        is_known = existed & password.yes & (changed != NO_TIME) & ~is_later
         newest = np.full(count, NO_TIME)
         np.maximum.at(newest, snapshot[is_known], changed[is_known])
-        # Whatever is not known to be older may be the newest.
-        may_be = there & ~password.no & ~is_known & ((changed == NO_TIME) | (changed > newest[snapshot]))
+        # A password is a candidate unless it is known to be older.
+        may_be = existed & ~password.no & ~is_known & ((changed == NO_TIME) | (changed > newest[snapshot]))
         may_be |= is_known & (changed == newest[snapshot])
         both = is_known & (due != NO_TIME)
         span = np.where(both, due, 0) - np.where(both, changed, 0)
-        never = there & password.yes & ~is_later & users.state("password_next_rotation", State.NOT_APPLICABLE)
-        return cls(snapshot, count, there, may_be, newest, both & (span >= 0), span, never)
+        never = existed & password.yes & ~is_later & users.state("password_next_rotation", State.NOT_APPLICABLE)
+        return cls(snapshot, count, existed, may_be, newest, both & (span >= 0), span, never)
 
     def any_of(self, rows: Flags) -> Flags:
-        """Return for each snapshot whether it has some of these rows."""
-        found = np.zeros(self.count, bool)
-        found[self.snapshot[rows]] = True
-        return found
+        """Return for each snapshot whether it has any of `rows`."""
+        result = np.zeros(self.count, bool)
+        result[self.snapshot[rows]] = True
+        return result
 
     @property
     def days(self) -> npt.NDArray[np.int32]:
-        """The whole days after which the newest password of each snapshot expires; -1 where that is not known."""
-        found = np.full(self.count, -1, np.int32)
+        """The whole days after which the newest password of each snapshot expires; -1 if not known."""
+        result = np.full(self.count, -1, np.int32)
         rows = self.has_span & self.may_be_newest
-        np.maximum.at(found, self.snapshot[rows], (self.span[rows] // DAY).astype(np.int32))
-        return found
+        np.maximum.at(result, self.snapshot[rows], (self.span[rows] // DAY).astype(np.int32))
+        return result
 
 
 def note_expiries(users: pd.DataFrame, as_of: Rows, log: IssueLog, *, by_capture: bool) -> None:
-    """Note the accounts whose passwords were set to expire after different spans: the policy has changed since."""
+    """Add a data issue for each snapshot whose passwords expire after different times.
+
+    The password policy was then changed between the times at which the passwords were set.
+    """
     facts = Facts(users)
     rows = np.flatnonzero(~facts.flag("is_root").yes)
     snapshot = numbered(snapshot_of(users, by_capture=by_capture), as_of)[rows]
     subjects = Subjects(facts, rows, as_of[rows])
-    found = _Passwords.of(subjects, snapshot, int(snapshot.max(initial=-1)) + 1)
-    shown = found.has_span | found.never
-    days = np.where(found.never, _NEVER, found.span // DAY)[shown]
+    passwords = _Passwords.of(subjects, snapshot, int(snapshot.max(initial=-1)) + 1)
+    shown = passwords.has_span | passwords.never
+    days = np.where(passwords.never, _NEVER, passwords.span // DAY)[shown]
     spans = pd.DataFrame({"snapshot": snapshot[shown], "days": days, "row": rows[shown]})
     spans = spans.drop_duplicates(["snapshot", "days"]).sort_values(["snapshot", "days"])
     for _, of_one in spans[spans["snapshot"].duplicated(keep=False).to_numpy()].groupby("snapshot"):
-        some = of_one["days"].tolist()
-        said = [*(f"{one:,}" for one in some if one != _NEVER)]
-        words = f"{' and '.join(said)} days" if said else ""
-        words += f"{' and ' if said else ''}never" if _NEVER in some else ""
+        lifetimes = of_one["days"].tolist()
+        numbers = [*(f"{lifetime:,}" for lifetime in lifetimes if lifetime != _NEVER)]
+        words = f"{' and '.join(numbers)} days" if numbers else ""
+        words += f"{' and ' if numbers else ''}never" if _NEVER in lifetimes else ""
         log.add(
             "password_expiries",
-            f"passwords expire after {words}: the password policy was changed between them; password-expiry goes by "
-            "the newest password",
+            f"passwords expire after {words}, so the password policy was changed; password-expiry uses the newest "
+            "password",
             source=str(users["source"].iloc[int(of_one["row"].min())]),
             column="password_next_rotation",
         )
 
 
 _NEVER: Final = 1 << 40
-"""More days than any span has."""
+"""Stands for a password that never expires: more days than any span has."""
 PASSWORD_EXPIRY: Final = "password-expiry"  # noqa: S105 - a control, not a secret
-"""The control on it."""
+"""The control that uses `password_expiry`."""
 ACCOUNT_RULES: Final[Mapping[str, Callable[..., Ruling]]] = {password_expiry.__name__: password_expiry}

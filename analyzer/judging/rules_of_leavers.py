@@ -1,4 +1,4 @@
-"""When credentials of people who left fail: the rule that needs a list of leavers."""
+"""The rule for credentials of people who left; it needs a list of leavers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def leaver(subjects: Subjects) -> Ruling:
-    """Fail credentials whose user's last day ended at or before the reference instant."""
+    """Fail credentials whose user's last day ended at or before the reference date."""
     left_at, unclear = subjects.user.time(LEFT_AT), subjects.user.among(IS_UNCLEAR, UNCLEAR)
     is_listed = left_at != NO_TIME
     has_left = is_listed & (left_at <= subjects.as_of)

@@ -1,4 +1,4 @@
-"""When the controls on root fail: see `rules`."""
+"""The rules of the controls on root; see `rules`."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ _GOVCLOUD: Final = "aws-us-gov"
 
 
 def root_key(subjects: Subjects, inactive_keys_count: int) -> Ruling:
-    """Fail accounts whose root has an active key; with `inactive_keys_count`, also where an inactive one is there."""
+    """Fail if root has an active access key; with `inactive_keys_count` 1, also if it has an inactive one."""
     first, second = active_in(subjects, KEYS)
     active = first | second
-    there = _keys_there(subjects)
-    either = there[0] | there[1]
-    fails = active | either if inactive_keys_count else active
+    exists = _keys_there(subjects)
+    any_exists = exists[0] | exists[1]
+    fails = active | any_exists if inactive_keys_count else active
     reason = first_that_holds(
         {
             Reason.KEY_EXISTS: active.yes,
-            Reason.INACTIVE: either.yes & ~fails.unknown,
+            Reason.INACTIVE: any_exists.yes & ~fails.unknown,
             Reason.NO_KEY: fails.no,
         },
         Reason.ACTIVE_UNKNOWN,
     )
-    # The key that is spoken of: an active one before an inactive one, the first before the second.
-    of_second = np.select([first.yes, second.yes, there[0].yes], [False, True, False], default=there[1].yes)
+    # The message names one key: an active key before an inactive one, the first key before the second.
+    of_second = np.select([first.yes, second.yes, exists[0].yes], [False, True, False], default=exists[1].yes)
     return _of_slots(subjects, fails, reason, (Reason.KEY_EXISTS, Reason.INACTIVE), KEYS, of_second)
 
 
 def root_certificate(subjects: Subjects) -> Ruling:
-    """Fail accounts whose root has an active signing certificate."""
+    """Fail if root has an active signing certificate."""
     first, second = active_in(subjects, CERTIFICATES)
     fails = first | second
     reason = first_that_holds(
@@ -59,7 +59,7 @@ def root_certificate(subjects: Subjects) -> Ruling:
 
 
 def root_credentials(subjects: Subjects) -> Ruling:
-    """Fail accounts whose root has a password, an access key, an active signing certificate or an MFA device."""
+    """Fail if root has a password, an access key, an active signing certificate or an MFA device."""
     password, mfa = _password_of_root(subjects), subjects.flag("mfa_active")
     first, second = _keys_there(subjects)
     active = active_in(subjects, KEYS)
@@ -82,7 +82,7 @@ def root_credentials(subjects: Subjects) -> Ruling:
     return by_flags(subjects, fails, reason)
 
 
-def _of_slots(  # noqa: PLR0913 - what a ruling is made of
+def _of_slots(  # noqa: PLR0913 - the parts of a ruling
     subjects: Subjects,
     fails: Truth,
     reason: npt.NDArray[np.int8],
@@ -90,7 +90,11 @@ def _of_slots(  # noqa: PLR0913 - what a ruling is made of
     slots: Sequence[Slot],
     of_second: Flags,
 ) -> Ruling:
-    """Return a ruling on two slots of root; for reasons that are `dated`, the time is that of the slot spoken of."""
+    """Return a ruling on two slots of root.
+
+    For the reasons in `dated`, its time is when the credential in the slot was made: the second slot where
+    `of_second`, otherwise the first.
+    """
     made = [subjects.time(slot.last_changed) for slot in slots]
     time = np.where(of_second, made[1], made[0])
     known = is_because(reason, *dated) & (time != NO_TIME) & (time <= subjects.as_of)
@@ -106,21 +110,24 @@ def _of_slots(  # noqa: PLR0913 - what a ruling is made of
 
 
 def _keys_there(subjects: Subjects) -> list[Truth]:
-    """Return for each slot of a key whether it holds one, active or not."""
+    """Return for each access key slot whether it holds a key, active or not."""
     later = later_made(subjects, KEYS)
     return [_holds_key(subjects, slot).unless(hidden) for slot, hidden in zip(KEYS, later, strict=True)]
 
 
 def _password_of_root(subjects: Subjects) -> Truth:
-    """Whether root has a password. Reports up to about 2024 say not_supported: it always had one then."""
+    """Return whether root has a password.
+
+    Reports up to about 2024 show not_supported in `password_enabled`: root always had a password then.
+    """
     flag = subjects.flag("password_enabled")
     return Truth(flag.yes | subjects.state("password_enabled", State.NOT_SUPPORTED), flag.no)
 
 
 def root_without_mfa(subjects: Subjects, without_password: str) -> Ruling:
-    """Fail accounts whose root has a password and no MFA; with `without_password` "fail", all without MFA."""
+    """Fail if root has a password and no MFA; with `without_password` "fail", if root has no MFA."""
     mfa = subjects.flag("mfa_active")
-    # An old report of GovCloud (US) says as little of root's password, and there root has no console.
+    # Old reports of GovCloud (US) show not_supported too, but there root has no console access.
     no_console = subjects.among("partition", _GOVCLOUD) & subjects.flag("password_enabled").unknown
     needed = _password_of_root(subjects) if without_password == "pass" else Truth.certain(~subjects.nothing)  # noqa: S105
     reason = first_that_holds(
@@ -137,9 +144,9 @@ def root_without_mfa(subjects: Subjects, without_password: str) -> Ruling:
 
 
 def root_without_hardware_mfa(subjects: Subjects) -> Ruling:
-    """Fail where root has a password and no MFA at all; the report shows no kind of device, so nothing passes.
+    """Fail if root has a password and no MFA; never pass, because the report does not show the kind of MFA device.
 
-    Where root has neither a password nor an active key, there is nothing that the control could be about.
+    The control does not apply if root has neither a password nor an active access key.
     """
     ruling = root_without_mfa(subjects, "pass")
     first, second = active_in(subjects, KEYS)
@@ -155,7 +162,7 @@ def root_without_hardware_mfa(subjects: Subjects) -> Ruling:
 
 
 def where_root_is(ruling: Ruling, nowhere: Flags) -> Ruling:
-    """Return a ruling on root that does not apply where accounts have `nowhere` root credentials."""
+    """Return `ruling`, changed to "does not apply" in rows of accounts without root credentials (`nowhere`)."""
     if not nowhere.any():
         return ruling
     return replace(
@@ -167,9 +174,9 @@ def where_root_is(ruling: Ruling, nowhere: Flags) -> Ruling:
 
 
 def root_in_use(subjects: Subjects, min_idle_days: int) -> Ruling:
-    """Fail accounts whose root was used less than the given days ago, by its password or a key.
+    """Fail if the password or an access key of root was used less than `min_idle_days` ago.
 
-    A report that is more than a day older than the reference instant cannot show that there was no use since.
+    A report that is more than a day older than the reference date cannot show whether root was used later.
     """
     newest = np.full(len(subjects), NO_TIME)
     basis = np.full(len(subjects), -1, np.int8)
@@ -211,11 +218,14 @@ def root_in_use(subjects: Subjects, min_idle_days: int) -> Ruling:
 
 
 def _holds_key(subjects: Subjects, slot: Slot) -> Truth:
-    """Whether a slot holds a key, active or not: its date says so, and only a sentinel says that there is none."""
+    """Return whether a slot holds a key, active or not.
+
+    A date or an unreadable cell means a key; only a sentinel such as N/A means no key.
+    """
     filled = subjects.state(slot.last_changed, *FILLED) | subjects.state(str(slot.last_used), *FILLED)
     return Truth(filled, ~filled & subjects.state(slot.last_changed, *SENTINELS))
 
 
 def _is_empty(subjects: Subjects, slot: Slot) -> Flags:
-    """Where a slot is known to hold no key."""
+    """Return where a slot is known to hold no key."""
     return subjects.flag(slot.active).no & subjects.state(slot.last_changed, *SENTINELS)

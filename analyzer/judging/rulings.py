@@ -1,4 +1,4 @@
-"""What rules are put together from: rulings, and what two slots of a row hold."""
+"""Helpers for rules: make rulings, and read the two slots of a row."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 KEYS: Final = tuple(slot for slot in SLOTS if slot.kind is Kind.ACCESS_KEY)
 CERTIFICATES: Final = tuple(slot for slot in SLOTS if slot.kind is Kind.CERTIFICATE)
 FILLED: Final = (State.VALUE, State.INVALID)
-"""A cell with one of these holds something: what is unreadable is still there."""
+"""States of a cell that mean that a credential exists; an unreadable date is still a date."""
 SENTINELS: Final = (*NEVER, State.NOT_SUPPORTED)
-"""A cell with one of these says that there is nothing; a blank one says nothing."""
+"""States of a cell that mean that no credential exists; a blank cell means neither."""
 
 
 def by_instant(subjects: Subjects, evidence: Evidence, span: int, *, aged: bool) -> Ruling:
-    """Return a ruling that fails where `span` microseconds or more have passed since an instant."""
+    """Return a ruling that fails where `span` microseconds or more have passed since the time in `evidence`."""
     return Ruling(
         evidence.at_least(span, subjects.as_of),
         evidence.reason,
@@ -44,7 +44,7 @@ def by_instant(subjects: Subjects, evidence: Evidence, span: int, *, aged: bool)
 
 
 def by_flags(subjects: Subjects, fails: Truth, reason: npt.NDArray[np.int8], concerned: Flags | None = None) -> Ruling:
-    """Return a ruling that no instant has a part in."""
+    """Return a ruling that does not depend on a time."""
     none = subjects.nothing
     return Ruling(
         fails,
@@ -56,16 +56,19 @@ def by_flags(subjects: Subjects, fails: Truth, reason: npt.NDArray[np.int8], con
     )
 
 
-def either(first: Flags, one: Ruling, other: Ruling) -> Ruling:
-    """Return `one` where `first` holds, and `other` elsewhere."""
+def either(condition: Flags, where_true: Ruling, where_false: Ruling) -> Ruling:
+    """Return `where_true` in rows in which `condition` holds, and `where_false` in the others."""
     return Ruling(
-        Truth(np.where(first, one.fails.yes, other.fails.yes), np.where(first, one.fails.no, other.fails.no)),
-        np.where(first, one.reason, other.reason),
-        np.where(first, one.basis, other.basis),
-        np.where(first, one.time, other.time),
-        np.where(first, one.aged, other.aged),
-        np.where(first, one.concerned, other.concerned),
-        fails_at=np.where(first, _fails_at(one), _fails_at(other)),
+        Truth(
+            np.where(condition, where_true.fails.yes, where_false.fails.yes),
+            np.where(condition, where_true.fails.no, where_false.fails.no),
+        ),
+        np.where(condition, where_true.reason, where_false.reason),
+        np.where(condition, where_true.basis, where_false.basis),
+        np.where(condition, where_true.time, where_false.time),
+        np.where(condition, where_true.aged, where_false.aged),
+        np.where(condition, where_true.concerned, where_false.concerned),
+        fails_at=np.where(condition, _fails_at(where_true), _fails_at(where_false)),
     )
 
 
@@ -74,11 +77,14 @@ def _fails_at(ruling: Ruling) -> Micros:
 
 
 def later_made(subjects: Subjects, slots: Sequence[Slot]) -> list[Flags]:
-    """Return for each slot where what it holds was made after the reference instant."""
+    """Return for each slot where its credential was made after the reference date."""
     return [subjects.time(slot.last_changed) > subjects.as_of for slot in slots]
 
 
 def active_in(subjects: Subjects, slots: Sequence[Slot]) -> list[Truth]:
-    """Return for each slot whether it holds something active; what it held before a later one is not known."""
+    """Return for each slot whether it holds an active credential.
+
+    If the credential was made after the reference date, the one before it is not known.
+    """
     later = later_made(subjects, slots)
     return [subjects.flag(slot.active).unless(hidden) for slot, hidden in zip(slots, later, strict=True)]

@@ -1,4 +1,4 @@
-"""Which rows are of one snapshot."""
+"""Number the snapshots of rows, and find users that are twice in one snapshot."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from analyzer.reading.issues import IssueLog
 
 IDENTITY: Final = ("account_id", "captured_at", "source", "line", "user")
-"""Columns of `users` that say whose row it is, and of which snapshot."""
-_TWICE: Final = "the user stands more than once in this snapshot of the account, and each row counts; remove the copy"
+"""Columns of `users` that identify the user and the snapshot of a row."""
+_TWICE: Final = "the user appears more than once in this snapshot of the account, and each row counts; remove the copy"
 _TWICE_SOMEWHERE: Final = (
-    "the user stands more than once among rows of no known account, and each row counts; they may be of several "
-    "accounts: remove none before their accounts are known"
+    "the user appears more than once in rows of no known account, and each row counts; the rows may be of several "
+    "accounts: find out the accounts before you remove a row"
 )
 
 
 APART: Final = "apart"
-"""A column of `users`, there where it is needed: a number that tells snapshots of one capture time, or none, apart."""
+"""An optional column of `users`: a number that separates snapshots with the same capture time or with none."""
 ORDER_UNKNOWN: Final = "order_unknown"
-"""A column of `users`, there where it is needed: whether another report has the same claim to be judged."""
+"""An optional column of `users`: whether another report may be the newer one instead."""
 
 
 def snapshot_of(users: pd.DataFrame, *, by_capture: bool) -> npt.NDArray[np.int64]:
-    """Return for each row of `users` a number that rows of the same snapshot share.
+    """Return the snapshot number of each row of `users`; rows of one snapshot have the same number.
 
-    `by_capture`: an account's snapshots are told apart by their capture times; else all its rows are of one, but for
-    those that `APART` tells apart. Nothing tells whether two files of unknown accounts belong together: each is one by
-    itself.
+    With `by_capture`, rows of an account with different capture times are different snapshots. Without it, all rows of
+    an account are one snapshot, unless `APART` separates them. Each file without a known account is its own snapshot,
+    because nothing shows whether two such files belong together.
     """
     account = users["account_id"].cat.codes.to_numpy().astype(np.int64)
     source = users["source"].cat.codes.to_numpy().astype(np.int64)
@@ -49,9 +49,9 @@ def snapshot_of(users: pd.DataFrame, *, by_capture: bool) -> npt.NDArray[np.int6
 
 
 def _each_once(names: pa.StringArray, snapshot: npt.NDArray[np.int64]) -> bool:
-    """Whether nobody can stand twice in a snapshot: its rows stand together, by name, as AWS writes them.
+    """Return True if it is certain that no user is twice in a snapshot; False means not known.
 
-    False says nothing.
+    A quick test: the rows of each snapshot are together and sorted by name, as AWS writes them.
     """
     same = snapshot[1:] == snapshot[:-1]
     starts = snapshot[np.flatnonzero(np.append(True, ~same))] if len(snapshot) else snapshot
@@ -62,7 +62,10 @@ def _each_once(names: pa.StringArray, snapshot: npt.NDArray[np.int64]) -> bool:
 
 
 def note_users_found_twice(users: pd.DataFrame, log: IssueLog, *, by_capture: bool) -> None:
-    """Note users that stand twice in one snapshot (see `snapshot_of`): a name is unique, whatever its case."""
+    """Add a data issue for each row of a user that is twice in one snapshot (see `snapshot_of`).
+
+    IAM user names are unique in an account, ignoring case.
+    """
     lower, snapshot = lowered(users["user"]), snapshot_of(users, by_capture=by_capture)
     if _each_once(lower, snapshot):
         return

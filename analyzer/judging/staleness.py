@@ -1,11 +1,12 @@
-"""How long each credential lay idle, or has been there, at the reference instant, and what is certain of it.
+"""How long each credential was idle, and how old it is, at the reference date.
 
-The rule is the CIS AWS Foundations Benchmark's (1.12 in v1.4-4.0.1, 1.11 in v5.0, 2.11 in v6.0 and v7.0, "credentials
-unused for 45 days or more"): a password counts from `password_last_used`, or from `password_last_changed` where it was
-never used; an access key from `access_key_n_last_used_date`, or from `access_key_n_last_rotated`.
+The rule for idle time is that of the CIS AWS Foundations Benchmark ("credentials unused for 45 days or more": 1.12 in
+v1.4 to v4.0.1, 1.11 in v5.0, 2.11 in v6.0 and v7.0). A password counts from `password_last_used`, or from
+`password_last_changed` if it was never used. An access key counts from `access_key_n_last_used_date`, or from
+`access_key_n_last_rotated` if it was never used.
 
-Where the report does not give an instant, it is bounded: not before `earliest`, not after `latest`. Whether a span has
-passed since is then certain, certainly not so, or unknown: an unknown never becomes a pass.
+If the report does not show the time, bounds are used: not before `earliest`, not after `latest`. Whether the limit has
+passed is then yes, no or unknown. An unknown never becomes a pass.
 """
 
 from __future__ import annotations
@@ -35,24 +36,24 @@ if TYPE_CHECKING:
     Micros = npt.NDArray[np.int64]
 
 TOLERANCE: Final = GRANULARITY // MICROSECOND
-"""Microseconds by which AWS's clock may be cut: a use so little after an instant was not after it."""
+"""Microseconds by which AWS rounds times down; a use that is later by no more than this may not be later."""
 
 LAST: Final = since_epoch(datetime.max.replace(tzinfo=UTC))
-"""The last instant that a date has a name for."""
+"""The last time that `datetime` can represent, in microseconds since 1970."""
 EXACT: Final = (Reason.LAST_USED, Reason.NEVER_USED)
-"""With these reasons the idle time is known."""
+"""The reasons with which the idle time is known exactly."""
 SLOT_NAMES: Final = [slot.name for slot in SLOTS]
 BASES: Final = sorted(TIMESTAMP_COLUMNS)
-"""The columns an instant may come from."""
+"""The report columns that a time can come from."""
 BASIS_CODES: Final = {column: code for code, column in enumerate(BASES)}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """An instant for each row, in microseconds: not before `earliest` (`NO_TIME`: not known), not after `latest`.
+    """Bounds on a time for each row, in microseconds: not before `earliest`, not after `latest`.
 
-    `reason` and `basis` are codes of `Reason` and `BASES`: how it is known, and the AWS column `earliest` is from (-1:
-    none).
+    `earliest` is `NO_TIME` if it is not known. `reason` has codes of `Reason`: how the time is known. `basis` has codes
+    of `BASES`: the report column that `earliest` comes from (-1: none).
     """
 
     earliest: Micros
@@ -61,21 +62,21 @@ class Evidence:
     basis: npt.NDArray[np.int8]
 
     def because(self, *reasons: Reason) -> Flags:
-        """Where one of `reasons` holds."""
+        """Return where one of `reasons` holds."""
         return is_because(self.reason, *reasons)
 
     def at_least(self, span: int, as_of: Micros) -> Truth:
-        """Whether `span` microseconds or more have passed since the instant."""
+        """Return whether `span` microseconds or more have passed from the time to `as_of`."""
         longest, shortest = self._longest(as_of), np.maximum(as_of - self.latest, 0)
         return Truth(shortest >= span, (self.earliest != NO_TIME) & (longest < span))
 
     def passed_at(self, span: int) -> Micros:
-        """Return when `span` microseconds will have passed since `earliest`; `NO_TIME` where that is not known."""
+        """Return the time `span` microseconds after `earliest`; `NO_TIME` where that is not known."""
         known = (self.earliest != NO_TIME) & (self.earliest <= LAST - span)
         return np.where(known, self.earliest + span, NO_TIME)
 
     def days(self, as_of: Micros) -> npt.NDArray[np.int32]:
-        """Return the whole days since `earliest`; 0 where that is not known."""
+        """Return the whole days from `earliest` to `as_of`; 0 where `earliest` is not known."""
         return (self._longest(as_of) // DAY).astype(np.int32)
 
     def _longest(self, as_of: Micros) -> Micros:
@@ -83,14 +84,14 @@ class Evidence:
         return np.where(known, np.maximum(as_of - np.where(known, self.earliest, as_of), 0), 0)
 
     def take(self, rows: npt.NDArray[np.int64]) -> Evidence:
-        """Return the evidence of some rows."""
+        """Return the evidence of the rows at the positions `rows`."""
         return Evidence(self.earliest[rows], self.latest[rows], self.reason[rows], self.basis[rows])
 
 
 def last_use(credentials: Facts, as_of: Micros) -> Evidence:
-    """Return when each credential was last used before `as_of` (microseconds), by the benchmark's fallbacks.
+    """Return when each credential was last used before `as_of` (microseconds), with the fallbacks of CIS.
 
-    `credentials` are those that `reading.unpivot` makes.
+    `credentials` is the table that `reading.unpivot` makes.
     """
     used, changed, created, is_key = _columns(credentials)
     never = credentials.among("last_used_state", State.NOT_APPLICABLE, State.NO_INFORMATION)
@@ -106,7 +107,7 @@ def last_use(credentials: Facts, as_of: Micros) -> Evidence:
         },
         Reason.LAST_USE_UNKNOWN,
     )
-    # A password may have been made anew at any time of its user's life; a key is as old as its slot says.
+    # A password may have been set at any time since its user was created; a key is as old as its slot shows.
     unknown_use = is_because(reason, Reason.USED_AFTER_AS_OF, Reason.LAST_USE_UNKNOWN)
     by_use = is_because(reason, Reason.LAST_USED)
     by_change = is_because(reason, Reason.NEVER_USED) | (unknown_use & is_key)
@@ -123,9 +124,10 @@ def last_use(credentials: Facts, as_of: Micros) -> Evidence:
 
 
 def age(credentials: Facts, as_of: Micros) -> Evidence:
-    """Return when each credential was last changed (a key or certificate: made) before `as_of` (microseconds).
+    """Return when each password was last changed, or each key or certificate made, before `as_of` (microseconds).
 
-    Where the report does not tell, it was not before its user was made, and a key not after it was used.
+    If the report does not show it, the time is not before the creation of the user, and for a key not after its last
+    use.
     """
     used, changed, created, is_key = _columns(credentials)
     lasting = is_key | credentials.among("kind", Kind.CERTIFICATE)
@@ -139,7 +141,7 @@ def age(credentials: Facts, as_of: Micros) -> Evidence:
         Reason.AGE_UNKNOWN,
     )
     was_used = is_key & (used != NO_TIME) & (used <= as_of + TOLERANCE)
-    # Uses are cut to the minute: a key may have been made so much later than it seems to have been used.
+    # AWS cuts uses to the minute, so a key may have been made up to that much after its recorded use.
     bound = np.where(was_used, np.minimum(np.where(was_used, used, 0) + TOLERANCE, as_of), as_of)
     by_change, by_user = is_because(reason, Reason.LAST_CHANGED), is_because(reason, Reason.AGE_UNKNOWN)
     earliest = np.select([by_change, by_user], [changed, created], default=NO_TIME)
@@ -157,13 +159,16 @@ USER_CREATION: Final = BASIS_CODES["user_creation_time"]
 
 
 def _columns(credentials: Facts) -> tuple[Micros, Micros, Micros, Flags]:
-    """Return last use, last change, the user's creation, and whether it is an access key."""
+    """Return the last use, the last change, the creation of the user, and where a credential is an access key."""
     used, changed, created = map(credentials.time, ("last_used", "last_changed", "user_creation_time"))
     return used, changed, created, credentials.among("kind", Kind.ACCESS_KEY)
 
 
 def _made_later(changed: Micros, created: Micros, as_of: Micros, lasting: Flags) -> Flags:
-    """Where a credential, or its user, was made after the reference instant; `lasting` ones are never changed."""
+    """Return where a credential or its user was made after the reference date.
+
+    `lasting` marks credentials that never change (keys and certificates); a password may have been changed since.
+    """
     return (lasting & (changed > as_of)) | (created > as_of)
 
 
@@ -173,41 +178,44 @@ def first_that_holds(conditions: Mapping[Reason, Flags], otherwise: Reason) -> n
 
 
 def first_of(conditions: Sequence[tuple[Flags, int]], otherwise: int) -> npt.NDArray[np.int8]:
-    """Return for each row the code beside the first condition that holds."""
-    found = np.full(len(conditions[0][0]), otherwise, np.int8)
+    """Return for each row the code of the first condition that holds."""
+    codes = np.full(len(conditions[0][0]), otherwise, np.int8)
     for holds, code in reversed(conditions):
-        # Bit by bit: np.select, np.where and masks branch at each row, which takes ten times as long.
+        # Bitwise, because np.select, np.where and masks branch at each row and take ten times as long.
         every_bit = -np.ascontiguousarray(holds).view(np.int8)
-        found ^= (found ^ np.int8(code)) & every_bit
-    return found
+        codes ^= (codes ^ np.int8(code)) & every_bit
+    return codes
 
 
 def is_because(codes: npt.NDArray[np.int8], *reasons: Reason) -> Flags:
-    """Where one of `reasons` holds; `codes` are those of `Reason`."""
-    wanted = np.zeros(len(Reason), bool)
-    wanted[[one.code for one in reasons]] = True
-    return wanted[codes]
+    """Return where `codes` (of `Reason`) have one of `reasons`."""
+    is_listed = np.zeros(len(Reason), bool)
+    is_listed[[reason.code for reason in reasons]] = True
+    return is_listed[codes]
 
 
 def slot_basis(slot: npt.NDArray[np.int8], attribute: str) -> npt.NDArray[np.int8]:
-    """Return the code in `BASES` of each slot's column (`slot`: positions in `SLOTS`); -1 where it has none."""
+    """Return the code in `BASES` of a column of each slot; -1 if the slot has no such column.
+
+    `slot` has positions in `SLOTS`; `attribute` is the attribute of a slot that names the column.
+    """
     columns = [getattr(slot, attribute) for slot in SLOTS]
     codes = np.array([BASIS_CODES[column] if column else -1 for column in columns], np.int8)
     return codes[slot]
 
 
 def codes_of(column: pd.Series[Any]) -> npt.NDArray[np.int8]:
-    """Return the codes of a category of a few values."""
+    """Return the codes of a categorical column with up to 127 categories."""
     return column.cat.codes.to_numpy().astype(np.int8, copy=False)
 
 
 def days_since(time: Micros, as_of: Micros) -> npt.NDArray[np.int32]:
-    """Return the whole days from each instant until `as_of`; 0 where it is not known, or lies ahead."""
+    """Return the whole days from each time to `as_of`; 0 where the time is not known or is later."""
     return (np.maximum(as_of - np.where(time != NO_TIME, time, as_of), 0) // DAY).astype(np.int32)
 
 
 def age_days(credentials: Facts, as_of: Micros) -> pa.Array:
-    """Return the whole days since each credential was last changed (a key: created), int32; NA where not known."""
+    """Return the whole days since each credential was last changed (a key: created), as int32; null if not known."""
     changed = credentials.time("last_changed")
     unknown = (changed == NO_TIME) | (changed > as_of) | (as_of == NO_TIME)
     elapsed = as_of - np.where(unknown, as_of, changed)

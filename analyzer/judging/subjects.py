@@ -1,4 +1,4 @@
-"""What rules are given, rows and what is known of them, and what they give back."""
+"""The input of rules (`Subjects`) and their result (`Ruling`)."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ if TYPE_CHECKING:
     Rows = npt.NDArray[np.int64]
 
 NEVER: Final = (State.NOT_APPLICABLE, State.NO_INFORMATION)
-"""What a time of last use says of a credential that was never used."""
+"""States of the last use of a credential that was never used."""
 
 
 @dataclass(frozen=True)
 class Ruling:
-    """What a rule says of each row: whether the control fails there, and what that rests on.
+    """The result of a rule for each row: whether the control fails, and the evidence. Times are in microseconds.
 
-    `reason` and `basis` are codes of `Reason` and of `staleness.BASES` (-1: no column); `time` is the instant
-    in microseconds that the basis gives; `aged` says where the days since then are an age and not an idle time. Rows
-    that are not `concerned` are no subjects of the control. `span` are days that count in place of those since `time`,
-    where a rule looks at a span that ends elsewhere. `fails_at` is the instant in microseconds from which a row that
-    passes fails if nothing changes (`NO_TIME`: never); it has no meaning for other rows. `used` is the instant of last
-    use in microseconds where the message names it beside `time` (`NO_TIME`: it does not).
+    - `reason` and `basis` have codes of `Reason` and of `staleness.BASES` (-1: no column).
+    - `time` is the time in the column `basis`.
+    - `aged` marks rows in which the days since `time` are an age and not an idle time.
+    - `concerned` marks the subjects of the control; other rows get no check.
+    - `span` has the days to show instead of the days since `time` (None: no row has them).
+    - `fails_at` is the time from which a passing row fails if nothing changes (`NO_TIME`: never). It has no meaning for
+      other rows.
+    - `used` is the last use if the message names it in addition to `time`, else `NO_TIME`.
     """
 
     fails: Truth
@@ -49,7 +51,7 @@ class Ruling:
 
 
 class Instants:
-    """When each of `credentials` was last used and made; `as_of` is the instant of each in microseconds."""
+    """When each of `credentials` was last used and made; `as_of` has their reference dates in microseconds."""
 
     def __init__(self, credentials: Facts, as_of: Micros) -> None:
         self._credentials, self._as_of = credentials, as_of
@@ -66,9 +68,9 @@ class Instants:
 
 
 class Subjects:
-    """Rows a control may be about: those at the positions `rows` of `users`, or of `credentials`.
+    """The rows that a rule judges: those at the positions `rows` of `users` or `credentials`.
 
-    `as_of` is the instant of each in microseconds. For credentials, `user` has the users they are of and `instants`
+    `as_of` has the reference date of each in microseconds. For credentials, `user` has their users, and `instants` has
     when they were used and made.
     """
 
@@ -97,11 +99,11 @@ class Subjects:
         return self._facts.time(name)[self._rows]
 
     def state(self, name: str, *states: State) -> Flags:
-        """Where a time column is in one of `states`."""
+        """Return where a time column has one of `states`."""
         return self.among(f"{name}_state", *states)
 
     def among(self, name: str, *texts: str) -> Flags:
-        """Where a column of few texts has one of `texts`."""
+        """Return where a categorical column has one of `texts`."""
         return self._facts.among(name, *texts)[self._rows]
 
     @cached_property
@@ -127,21 +129,21 @@ class Subjects:
     @property
     def _known_instants(self) -> Instants:
         if self._instants is None:
-            raise TypeError("users have no instant of use; ask their credentials")
+            raise TypeError("users have no last use and no age; only credentials have them")
         return self._instants
 
     @cached_property
     def was_used(self) -> Truth:
-        """Whether each credential was used by the reference instant."""
+        """Whether each credential was used at or before the reference date."""
         used = self.time("last_used")
         return Truth((used != NO_TIME) & (used <= self.as_of + TOLERANCE), self.state("last_used", *NEVER))
 
     @cached_property
     def made_later(self) -> Flags:
-        """Where the user was made after the reference instant."""
+        """Where the user was created after the reference date."""
         return self.time("user_creation_time") > self.as_of
 
     @property
     def nothing(self) -> Flags:
-        """No row."""
+        """False for each row."""
         return np.zeros(len(self), bool)

@@ -1,4 +1,4 @@
-"""Statements in three values: certainly so, certainly not so, or unknown. An unknown never becomes a pass."""
+"""Three-valued logic on columns: yes, no or unknown. An unknown never becomes a pass."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Truth:
-    """A statement about each row: certainly so (`yes`), certainly not (`no`), or unknown (neither)."""
+    """A three-valued answer for each row: `yes`, `no`, or unknown if neither is set."""
 
     yes: Flags
     no: Flags
 
     @classmethod
     def certain(cls, yes: Flags) -> Truth:
-        """Return what is known of every row."""
+        """Return the answer yes or no for every row, with no unknowns."""
         return cls(yes, ~yes)
 
     def __and__(self, other: Truth) -> Truth:
-        """Join with and: one certain no is enough to deny both."""
+        """Return the logical and: no where either is no."""
         return Truth(self.yes & other.yes, self.no | other.no)
 
     def __or__(self, other: Truth) -> Truth:
-        """Join with or: one certain yes is enough."""
+        """Return the logical or: yes where either is yes."""
         return Truth(self.yes | other.yes, self.no & other.no)
 
     def __invert__(self) -> Truth:
-        """Deny it."""
+        """Return the negation: unknown stays unknown."""
         return Truth(self.no, self.yes)
 
     def take(self, rows: npt.NDArray[np.int64]) -> Truth:
-        """Return the statement of some rows."""
+        """Return the answers for the rows at the positions `rows`."""
         return Truth(self.yes[rows], self.no[rows])
 
     def unless(self, unknown: Flags) -> Truth:
-        """Return the statement with the rows of `unknown` not known."""
+        """Return the answers, changed to unknown where `unknown` is set."""
         return Truth(self.yes & ~unknown, self.no & ~unknown)
 
     @property
     def unknown(self) -> Flags:
-        """Return where it is neither so nor not."""
+        """Where the answer is neither yes nor no."""
         return ~self.yes & ~self.no

@@ -1,4 +1,4 @@
-"""What controls say of many subjects, column by column."""
+"""The results of controls for many subjects, column by column."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 SUBJECTS: Final = [*(slot.name for slot in SLOTS), "user"]
-"""What a verdict can be on: a credential by its slot, or a row of the report as a whole."""
+"""The possible subjects of a verdict: a credential by its slot, or a whole row of the report."""
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What controls say, column by column, a row per verdict.
+    """The results of controls as arrays, one element per verdict. Times are in microseconds.
 
-    `chosen` is the position of the control among those that judge, `user_row` that of the row in `users`,
-    `credential_row` that of the credential in `credentials` (-1: the verdict is on none). `subject` is a code of
-    `SUBJECTS`, `kind` the code of the credential's kind. `status`
-    and `reason` are codes of `Status` and `Reason`, `basis` one of `staleness.BASES` (-1: none). `time` is the instant
-    that the basis gives, in microseconds (`NO_TIME`: none); `aged` says where the days since are an age and not an idle
-    time; `span` are the days of a span that counts in their place (-1: none does). `fails_at` is the instant in
-    microseconds from which what passes fails if nothing changes (`NO_TIME`: never, or it does not pass). `used` is the
-    instant of last use where the message names it beside `time` (`NO_TIME`: it does not).
+    - `chosen` is the position of the check in the checklist.
+    - `user_row` is the position of the row in `users`, `credential_row` that of the credential in `credentials` (-1:
+      the verdict is not on a credential).
+    - `subject` has codes of `SUBJECTS`, `kind` has codes of the kind of credential.
+    - `status` and `reason` have codes of `Status` and `Reason`, `basis` has codes of `staleness.BASES` (-1: none).
+    - `time` is the time in the column `basis` (`NO_TIME`: none). `aged` marks where the days since then are an age and
+      not an idle time. `span` has the days to show instead of these days (-1: none).
+    - `fails_at` is the time from which a passing subject fails if nothing changes (`NO_TIME`: never, or no pass).
+    - `used` is the last use if the message names it in addition to `time`, else `NO_TIME`.
     """
 
     chosen: npt.NDArray[np.int16]
@@ -54,28 +55,28 @@ class Verdicts:
 
     @classmethod
     def joined(cls, parts: Sequence[Verdicts]) -> Verdicts:
-        """Return verdicts one after the other."""
+        """Return the verdicts of `parts`, one part after the other."""
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
     @property
     def on_accounts(self) -> npt.NDArray[np.bool_]:
-        """Where verdicts are on an account as a whole."""
+        """Where a verdict is on a whole account."""
         return is_because(self.reason, *OF_ACCOUNT)
 
     def undecided(self, rows: npt.NDArray[np.bool_]) -> Verdicts:
-        """Return the verdicts, those of some rows of `users` turned into: not checked, the order is unknown."""
-        here = rows[self.user_row]
+        """Return the verdicts, changed to not checked (order unknown) in rows of `users` where `rows` is set."""
+        is_changed = rows[self.user_row]
         return replace(
             self,
-            status=np.where(here, Status.NOT_CHECKED.code, self.status).astype(np.int8),
-            reason=np.where(here, Reason.ORDER_UNKNOWN.code, self.reason).astype(np.int8),
-            basis=np.where(here, -1, self.basis).astype(np.int8),
-            time=np.where(here, NO_TIME, self.time),
-            aged=self.aged & ~here,
-            fails_at=np.where(here, NO_TIME, self.fails_at),
-            used=np.where(here, NO_TIME, self.used),
+            status=np.where(is_changed, Status.NOT_CHECKED.code, self.status).astype(np.int8),
+            reason=np.where(is_changed, Reason.ORDER_UNKNOWN.code, self.reason).astype(np.int8),
+            basis=np.where(is_changed, -1, self.basis).astype(np.int8),
+            time=np.where(is_changed, NO_TIME, self.time),
+            aged=self.aged & ~is_changed,
+            fails_at=np.where(is_changed, NO_TIME, self.fails_at),
+            used=np.where(is_changed, NO_TIME, self.used),
         )
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Verdicts:
-        """Return some of the verdicts."""
+        """Return the verdicts at the positions `rows`, or where `rows` is set."""
         return Verdicts(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})

@@ -1,4 +1,4 @@
-"""The policy's waivers, put to the findings: which failures each covers, and which waivers need a look."""
+"""Apply the waivers of the policy: which checks each covers, and which waivers need attention."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from analyzer.reading.issues import IssueLog
 
 _SOON: Final = 30
-"""Days before its end from which a waiver is reported."""
+"""A waiver that ends within this many days is reported as expiring."""
 _NOWHERE: Final = -2
-"""A code that no row has."""
+"""A category code that no row has."""
 _MATCHED: Final = ("account_id", "credential", "control")
-"""Columns of few texts that a waiver may name a value of."""
+"""Categorical columns whose values a waiver can name."""
 _FEW: Final = (*_MATCHED, "status")
 _LOOKED_AT: Final = (*_FEW, "user", "as_of", "waiver")
 _COUNTED: Final = ["failing", "not_checked", "bare", "last"]
@@ -39,11 +39,11 @@ _COLUMNS: Final = ("id", "state", "failing", "not_checked", "scope", "reason", "
 
 @dataclass(frozen=True)
 class Covered:
-    """What the waivers of a policy cover of some findings.
+    """What the waivers of a policy cover.
 
-    `counts` has a row per waiver: `failing` and `not_checked`, which it covers; `bare`, which it matches and no
-    waiver covers; `last`, the latest reference instant of what it matches. `newest` is that of all the findings.
-    Instants are in microseconds, `NO_TIME` for none.
+    `counts` has a row per waiver: `failing` and `not_checked`, the numbers of checks that it covers; `bare`, the number
+    of checks that it matches and that no waiver covers; `last`, the latest reference date of the checks that it
+    matches. `newest` is the latest reference date of all checks. Dates are in microseconds, `NO_TIME` for none.
     """
 
     counts: pd.DataFrame
@@ -51,20 +51,20 @@ class Covered:
 
 
 def nothing_covered() -> Covered:
-    """Return what no waivers cover."""
+    """Return the result for a policy without waivers."""
     return Covered(pd.DataFrame([], columns=_COUNTED, dtype="int64"), NO_TIME)
 
 
 def apply_waivers(
     findings: pd.DataFrame, checklist: Checklist, accounts: Collection[str], log: IssueLog
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `findings` with `waiver` filled in, and what `describe_waivers` says (see `cover`)."""
+    """Return `findings` with the column `waiver` filled in, and the table of `describe_waivers`."""
     findings, covered = cover(findings, checklist)
     return findings, describe_waivers(covered, checklist, accounts, log)
 
 
 def cover(findings: pd.DataFrame, checklist: Checklist) -> tuple[pd.DataFrame, Covered]:
-    """Return `findings` with `waiver` filled in, and what the checklist's waivers cover (see `cover_table`)."""
+    """Return `findings` with the column `waiver` filled in, and what the waivers cover (see `cover_table`)."""
     table, covered = cover_table(table_of(findings, _LOOKED_AT), checklist)
     return (findings.assign(waiver=frame_of({"": table["waiver"]})[""]) if checklist.waivers else findings), covered
 
@@ -72,12 +72,11 @@ def cover(findings: pd.DataFrame, checklist: Checklist) -> tuple[pd.DataFrame, C
 def cover_table(
     findings: pa.Table, checklist: Checklist, alike: Mapping[str, Collection[str]] = MappingProxyType({})
 ) -> tuple[pa.Table, Covered]:
-    """Return `findings` with `waiver` filled in, and what the checklist's waivers cover.
+    """Return `findings` with the column `waiver` filled in, and what the waivers of the checklist cover.
 
-    `alike` has the users that a waiver's `user` stands for, where it is no name or pattern of names itself.
-
-    A waiver covers what fails or could not be decided; the status stays. It counts to the end of its last day, as
-    seen from each finding's own reference instant; where two match, the first one in the policy counts.
+    A waiver covers failures and checks that are not checked; their status stays. It counts until the end of its last
+    day, compared with the reference date of each check. If several waivers match, the first in the policy counts.
+    `alike` maps the `user` of a waiver to the user names that it means, if it is not a name or pattern itself.
     """
     waivers = checklist.waivers
     if not waivers:
@@ -85,47 +84,49 @@ def cover_table(
     newest = int(micros_of(findings["as_of"]).max(initial=NO_TIME))
     texts = {name: _one_chunk(findings[name]) for name in _FEW}
     status = codes_in(texts["status"])
-    fail, not_checked = (_code(texts["status"], one) for one in (Status.FAIL, Status.NOT_CHECKED))
+    fail, not_checked = (_code(texts["status"], status_value) for status_value in (Status.FAIL, Status.NOT_CHECKED))
     open_rows = np.flatnonzero((status == fail) | (status == not_checked))
-    found = _Found(findings, texts, open_rows, alike)
+    candidates = _Candidates(findings, texts, open_rows, alike)
     covering = np.full(len(open_rows), -1, np.int32)
     matches = []
-    for number, one in enumerate(waivers):
-        matched = found.matched_by(one)
+    for number, waiver in enumerate(waivers):
+        matched = candidates.matched_by(waiver)
         matches.append(matched)
         free = matched[covering[matched] < 0]
-        covering[free[found.as_of[free] <= since_epoch(one.end)]] = number
+        covering[free[candidates.as_of[free] <= since_epoch(waiver.end)]] = number
     failing = status[open_rows] == fail
-    fails, undecided = (np.bincount(covering[kind] + 1, minlength=len(waivers) + 1)[1:] for kind in (failing, ~failing))
+    fails, unchecked = (np.bincount(covering[rows] + 1, minlength=len(waivers) + 1)[1:] for rows in (failing, ~failing))
     bare = [int((covering[matched] < 0).sum()) for matched in matches]
-    last = [int(found.as_of[matched].max(initial=NO_TIME)) for matched in matches]
+    last = [int(candidates.as_of[matched].max(initial=NO_TIME)) for matched in matches]
     codes = np.full(len(findings), -1, np.int32)
     codes[open_rows] = covering
-    named = few_texts(codes, [one.id for one in waivers])
-    counts = pd.DataFrame(dict(zip(_COUNTED, (fails, undecided, bare, last), strict=True)))
+    named = few_texts(codes, [waiver.id for waiver in waivers])
+    counts = pd.DataFrame(dict(zip(_COUNTED, (fails, unchecked, bare, last), strict=True)))
     return findings.set_column(findings.column_names.index("waiver"), "waiver", named), Covered(counts, newest)
 
 
 def describe_waivers(covered: Covered, checklist: Checklist, accounts: Collection[str], log: IssueLog) -> pd.DataFrame:
-    """Return a row per waiver of the checklist's policy; those that need a look go to `log`.
+    """Return a row per waiver of the policy; add a data issue to `log` for each waiver that needs attention.
 
-    The rows have `id, state (in force | expiring | expired | unmatched), failing, not_checked (what it covers), scope,
-    reason, owner, expires, ticket, line`. `accounts` are those that were judged.
+    The columns are `id`, `state` (in force, expiring, expired or unmatched), `failing` and `not_checked` (the numbers
+    of checks that it covers), `scope`, `reason`, `owner`, `expires`, `ticket` and `line`. `accounts` are the accounts
+    that were judged.
     """
     rows = []
-    for one, (failing, unsure, bare, last) in zip(checklist.waivers, covered.counts.to_numpy().tolist(), strict=True):
-        state = _state(one, last, covered.newest)
+    counts = covered.counts.to_numpy().tolist()
+    for waiver, (failing, not_checked, bare, last) in zip(checklist.waivers, counts, strict=True):
+        state = _state(waiver, last, covered.newest)
         if checklist.policy and (
-            said := _what_to_do(one, state, failing + unsure, bare, _absent(one, checklist, accounts))
+            message := _message(waiver, state, failing + not_checked, bare, _why_unmatched(waiver, checklist, accounts))
         ):
-            log.add(f"waiver_{state}", said, source=checklist.policy.name, line=one.line, value=one.id)
-        facts = (one.scope, one.reason, one.owner, str(one.expires), one.ticket, one.line)
-        rows.append((one.id, state, failing, unsure, *facts))
+            log.add(f"waiver_{state}", message, source=checklist.policy.name, line=waiver.line, value=waiver.id)
+        facts = (waiver.scope, waiver.reason, waiver.owner, str(waiver.expires), waiver.ticket, waiver.line)
+        rows.append((waiver.id, state, failing, not_checked, *facts))
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-class _Found:
-    """Findings that waivers may cover, at some rows of a table, made ready to be matched many times."""
+class _Candidates:
+    """The rows of `findings` that waivers can cover, prepared for matching many waivers."""
 
     def __init__(
         self,
@@ -142,20 +143,21 @@ class _Found:
         self._users = names.dictionary
         self._user = pc.fill_null(names.indices, -1).to_numpy()
 
-    def matched_by(self, one: Waiver) -> npt.NDArray[np.int64]:
-        """Return the positions of the findings that a waiver matches."""
+    def matched_by(self, waiver: Waiver) -> npt.NDArray[np.int64]:
+        """Return the positions of the checks that a waiver matches."""
         matched = np.ones(len(self.as_of), bool)
-        for column, wanted in (("account_id", one.account), ("credential", one.credential), ("control", one.control)):
-            if wanted is not None:
-                matched &= self._codes[column] == _code(self._texts[column], wanted)
-        if one.user is not None:
-            # Each distinct name is looked at once; a finding on an account as a whole has no user.
-            hit = self._matching(one.user)
-            matched &= np.append(hit, False)[self._user]
+        values = {"account_id": waiver.account, "credential": waiver.credential, "control": waiver.control}
+        for column, value in values.items():
+            if value is not None:
+                matched &= self._codes[column] == _code(self._texts[column], value)
+        if waiver.user is not None:
+            # Each distinct name is compared once. A check of a whole account has no user and never matches.
+            is_match = self._matching(waiver.user)
+            matched &= np.append(is_match, False)[self._user]
         return np.flatnonzero(matched)
 
     def _matching(self, user: str) -> npt.NDArray[np.bool_]:
-        """Return which of the distinct users a waiver's `user` stands for."""
+        """Return which of the distinct users match the `user` of a waiver."""
         if user in self._alike:
             return true_where(pc.is_in(self._users, pa.array(self._alike[user], pa.string())))
         return true_where(pc.match_substring_regex(self._users, name_pattern(user.lower())))
@@ -166,28 +168,28 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def _code(column: pa.DictionaryArray, text: str) -> int:
-    """Return the code of `text` in a column of few texts; one that no row has where it is not among them."""
-    place = pc.index(column.dictionary, text).as_py()
-    return _NOWHERE if place < 0 else int(place)
+    """Return the code of `text` in a categorical column; `_NOWHERE` if the column does not have it."""
+    position = pc.index(column.dictionary, text).as_py()
+    return _NOWHERE if position < 0 else int(position)
 
 
 def name_pattern(glob: str) -> str:
-    """Return the regular expression (RE2) of a user name with wildcards: `*` for any characters, `?` for one."""
+    """Return the regular expression (RE2) for a user name with wildcards: `*` any characters, `?` one character."""
     return r"(?s)\A" + "".join({"*": ".*", "?": "."}.get(sign, re.escape(sign)) for sign in glob) + r"\z"
 
 
-def _absent(one: Waiver, checklist: Checklist, accounts: Collection[str]) -> str | None:
-    """Return why a waiver could match nothing in this run, if so."""
-    if one.control is not None and one.control not in checklist.controls:
-        return f"{one.control} was not judged"
-    if one.account is not None and one.account not in accounts:
-        return f"account {one.account} is not among those judged"
+def _why_unmatched(waiver: Waiver, checklist: Checklist, accounts: Collection[str]) -> str | None:
+    """Return why a waiver cannot match anything in this run; None if it can."""
+    if waiver.control is not None and waiver.control not in checklist.controls:
+        return f"{waiver.control} was not judged"
+    if waiver.account is not None and waiver.account not in accounts:
+        return f"account {waiver.account} was not judged"
     return None
 
 
-def _state(one: Waiver, last: int, newest: int) -> str:
-    """Return how a waiver stands; `last` and `newest` as in `Covered`."""
-    end = since_epoch(one.end)
+def _state(waiver: Waiver, last: int, newest: int) -> str:
+    """Return the state of a waiver; `last` and `newest` are as in `Covered`."""
+    end = since_epoch(waiver.end)
     latest = newest if last == NO_TIME else last
     if latest > end:
         return "expired"
@@ -196,22 +198,24 @@ def _state(one: Waiver, last: int, newest: int) -> str:
     return "expiring" if end - latest <= _SOON * DAY else "in force"
 
 
-def _what_to_do(one: Waiver, state: str, covered: int, bare: int, absent: str | None) -> str | None:
-    """Return what is to be said of a waiver that needs a look.
+def _message(waiver: Waiver, state: str, covered: int, bare: int, absent: str | None) -> str | None:
+    """Return the message about a waiver that needs attention; None if it needs none.
 
-    `covered` findings are its own; of those it matches, `bare` ones have no waiver that counts.
+    `covered` is the number of checks that it covers, `bare` the number that it matches and that no waiver covers.
     """
-    subject = f"waiver {one.id} ({one.scope}; owner {one.owner})"
+    subject = f"waiver {waiver.id} ({waiver.scope}; owner {waiver.owner})"
     if state == "expired":
         if bare:
-            rest = f"{counted(bare, 'finding')} it covered {'counts' if bare == 1 else 'count'} again"
+            consequence = f"{counted(bare, 'check')} that it covered {'counts' if bare == 1 else 'count'} again"
+        elif absent:
+            consequence = f"it matches nothing in this run, because {absent}"
         else:
-            rest = f"it matches nothing in this run, in which {absent}" if absent else "nothing depends on it any more"
-        return f"{subject} expired on {one.expires}: {rest}; renew it with its owner, or remove it"
+            consequence = "nothing depends on it any more"
+        return f"{subject} expired on {waiver.expires}: {consequence}; renew it with its owner, or remove it"
     if state == "unmatched":
         if absent:
-            return f"{subject} matches nothing in this run, in which {absent}"
-        return f"{subject} matches nothing that fails or could not be decided: correct it, or remove it"
+            return f"{subject} matches nothing in this run, because {absent}"
+        return f"{subject} matches nothing that failed or was not checked: correct it, or remove it"
     if state == "expiring":
-        return f"{subject} counts until {one.expires}: {counted(covered, 'finding')} will count again after that"
+        return f"{subject} counts until {waiver.expires}: {counted(covered, 'check')} will count again after that"
     return None

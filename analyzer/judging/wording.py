@@ -1,4 +1,4 @@
-"""Reasons in words: `never used; created 2024-01-02, 692 days`."""
+"""The messages of checks: `never used; created 2024-01-02, 692 days`."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ WORDS: Final[Mapping[Reason, str | Mapping[Kind, str]]] = {
         _CERTIFICATE: "never used; uploaded {when}",
     },
     Reason.USED_AFTER_AS_OF: {
-        _PASSWORD: "used after the reference date, use before it not known; user created {when}",
-        _KEY: "used after the reference date, use before it not known; created {when}",
+        _PASSWORD: "used after the reference date; earlier use not known; user created {when}",
+        _KEY: "used after the reference date; earlier use not known; created {when}",
     },
     Reason.LAST_USE_UNKNOWN: {
         _PASSWORD: "last use not known; user created {when}",
@@ -43,7 +43,7 @@ WORDS: Final[Mapping[Reason, str | Mapping[Kind, str]]] = {
         _KEY: "created {when}",
         _CERTIFICATE: "uploaded {when}",
     },
-    Reason.AGE_UNKNOWN: "never used, age not known; user created {when}",
+    Reason.AGE_UNKNOWN: "never used; age not known; user created {when}",
     Reason.CREATED_AFTER_AS_OF: "created after the reference date",
     Reason.ACTIVE_UNKNOWN: "not known whether it is active",
     Reason.INACTIVE: "inactive",
@@ -54,7 +54,7 @@ WORDS: Final[Mapping[Reason, str | Mapping[Kind, str]]] = {
     Reason.MFA_ACTIVE: "MFA is active",
     Reason.MFA_NOT_ACTIVE: "no MFA device is active",
     Reason.MFA_UNKNOWN: "not known whether MFA is active",
-    Reason.MANUAL: "a report cannot decide it: look at how root of the account signs in, and at its MFA device",
+    Reason.MANUAL: "manual check: look at how root of the account signs in, and at its MFA device",
     Reason.NO_PASSWORD: "root has no password",
     Reason.PASSWORD_UNKNOWN: "not known whether there is a console password",
     Reason.PASSWORD_AND_KEY: "has a console password and an active access key",
@@ -70,32 +70,32 @@ WORDS: Final[Mapping[Reason, str | Mapping[Kind, str]]] = {
     Reason.EXPIRED: "expired {when}",
     Reason.NOT_EXPIRED: "expires {date}",
     Reason.EXPIRY_UNKNOWN: "not known when it expires",
-    Reason.REPORT_OLDER: "no use lately as far as the report goes; it is older than the reference date",
+    Reason.REPORT_OLDER: "the report shows no recent use, but it is older than the reference date",
     Reason.NO_ROOT_CREDENTIALS: "root has neither a password nor an active access key: there is nothing to protect",
-    Reason.NO_ROOT_IN_PARTITION: "accounts of this partition (aws-cn) have no root credentials",
+    Reason.NO_ROOT_IN_PARTITION: "accounts in this partition (aws-cn) have no root credentials",
     Reason.NO_CONSOLE_ACCESS: "root of GovCloud (US) has no console access",
-    Reason.MORE_CREDENTIALS_UNKNOWN: "the report gives no information on further credentials",
-    Reason.MORE_CREDENTIALS: "has credentials of which the report shows nothing else",
-    Reason.NO_MORE_CREDENTIALS: "none but those in the report",
-    Reason.ROOT_NOT_IN_REPORT: "the report has no row of root",
+    Reason.MORE_CREDENTIALS_UNKNOWN: "the report does not show whether there are more credentials",
+    Reason.MORE_CREDENTIALS: "has more credentials than the report shows",
+    Reason.NO_MORE_CREDENTIALS: "has only the credentials in the report",
+    Reason.ROOT_NOT_IN_REPORT: "the report has no row for root",
     Reason.COLUMN_NOT_IN_REPORT: "the report has no column additional_credentials_info",
-    Reason.ORDER_UNKNOWN: "another report has mostly the same users, and which of the two is newer is not known",
+    Reason.ORDER_UNKNOWN: "another report has mostly the same users; not known which of the two is newer",
     Reason.LEFT_AND_USED: "its user left on {date}; used after that, last on {used}",
     Reason.LEFT_NOT_USED: "its user left on {date}; not used after that",
     Reason.LEFT_USE_UNKNOWN: "its user left on {date}; not known whether it was used after that",
     Reason.LEAVES_LATER: "its user leaves on {date}",
     Reason.NOT_A_LEAVER: "its user is not in the list of leavers",
-    Reason.PERSON_UNCLEAR: "not known whether its user left: the list of leavers does not fit exactly one user",
+    Reason.PERSON_UNCLEAR: "not known whether its user left: no clear match in the list of leavers",
 }
 _UNDATED: Final = {
-    # Where the text above asks for a date and none is known.
-    Reason.USED_AFTER_AS_OF: "used after the reference date, use before it not known, nor when it was created",
-    Reason.LAST_USE_UNKNOWN: "neither last use nor creation known",
-    Reason.AGE_UNKNOWN: "age not known, nor when the user was created",
+    # Used instead of the text above if it needs a date and the date is not known.
+    Reason.USED_AFTER_AS_OF: "used after the reference date; earlier use and creation not known",
+    Reason.LAST_USE_UNKNOWN: "last use and creation not known",
+    Reason.AGE_UNKNOWN: "age and creation of the user not known",
     Reason.KEY_EXISTS: "root has an active access key",
     Reason.INACTIVE: "an inactive access key of root exists",
     Reason.CERTIFICATE_EXISTS: "root has an active signing certificate",
-    Reason.NEVER_USED: "never used, creation not known",
+    Reason.NEVER_USED: "never used; creation not known",
     Reason.PASSWORDS_STAY: "passwords do not expire",
 }
 _PLACES: Final = ("{when}", "{date}")
@@ -105,18 +105,18 @@ _USED: Final = "{used}"
 def messages(
     verdicts: Verdicts, days: npt.NDArray[np.int32], own: Sequence[Mapping[Reason, str | Mapping[Kind, str]]]
 ) -> pa.Array:
-    """Return the reason of each verdict in words.
+    """Return the message of each verdict.
 
-    `days` are the whole days since the verdict's time. `own` are the words of each control that judges, where the
-    common ones do not fit.
+    `days` are the whole days since the time of each verdict. `own` has the messages of each check's control, which
+    replace the common ones.
     """
-    first, which = _alike(verdicts, days)
+    first, which = _groups(verdicts, days)
     return _explain(verdicts.take(first), days[first], own).take(pa.array(which))
 
 
-def _alike(verdicts: Verdicts, days: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the first of the verdicts whose words are alike, and for each verdict which of them it is like."""
-    # Where there is no time, a day before all others.
+def _groups(verdicts: Verdicts, days: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Group verdicts with the same message: return the first verdict of each group, and each verdict's group."""
+    # A verdict without a time gets a day before all others.
     key = _form(verdicts, np.maximum(verdicts.time // DAY, -_MOST_DAYS)) * _MOST_DAYS + days
     if (verdicts.used != NO_TIME).any():
         key = numbered(key, verdicts.used // DAY)
@@ -131,31 +131,31 @@ _MOST_DAYS: Final = 1 << 22
 
 
 def _form(verdicts: Verdicts, number: npt.NDArray[np.int64] | int = 0) -> npt.NDArray[np.int64]:
-    """Return a number for each verdict's control, reason and kind, with `number` before them."""
+    """Return a number that identifies the check, reason and kind of each verdict, and `number`."""
     controls = int(verdicts.chosen.max(initial=0)) + 1
-    found: npt.NDArray[np.int64] = (number * controls + verdicts.chosen) * len(Reason) + verdicts.reason
-    return found * len(Kind) + verdicts.kind
+    form: npt.NDArray[np.int64] = (number * controls + verdicts.chosen) * len(Reason) + verdicts.reason
+    return form * len(Kind) + verdicts.kind
 
 
 def _explain(
     verdicts: Verdicts, days: npt.NDArray[np.int32], own: Sequence[Mapping[Reason, str | Mapping[Kind, str]]]
 ) -> pa.Array:
-    """Return the reasons of verdicts in words."""
-    reasons, reason = list(Reason), verdicts.reason
-    forms = [_split(_text(one, kind, words)) for words in own for one in reasons for kind in Kind]
+    """Return the messages of verdicts."""
+    reasons, reason_codes = list(Reason), verdicts.reason
+    forms = [_split(_text(reason, kind, words)) for words in own for reason in reasons for kind in Kind]
     form = pa.array(_form(verdicts))
     heads, middles, tails, dated, counted = (pa.array(column).take(form) for column in zip(*forms, strict=True))
-    bounded = is_because(reason, *BOUNDED)
-    time, used = (times_from(one).cast(pa.date32()).cast(pa.string()) for one in (verdicts.time, verdicts.used))
+    bounded = is_because(reason_codes, *BOUNDED)
+    time, used = (times_from(value).cast(pa.date32()).cast(pa.string()) for value in (verdicts.time, verdicts.used))
     spans = pc.binary_join_element_wise(
-        pa.array([", ", ", at most "]).take(pa.array(bounded.astype(np.int8))),
+        pa.array([", ", ", up to "]).take(pa.array(bounded.astype(np.int8))),
         pa.array(days).cast(pa.string()),
         pa.array([" days", " day"]).take(pa.array((days == 1).astype(np.int8))),
         "",
     )
     used = pc.coalesce(used, "")
     with_date = pc.binary_join_element_wise(heads, time, pc.if_else(counted, spans, ""), middles, used, tails, "")
-    undated = pa.array([_UNDATED.get(one, "") for one in reasons]).take(pa.array(reason))
+    undated = pa.array([_UNDATED.get(reason, "") for reason in reasons]).take(pa.array(reason_codes))
     return pc.if_else(dated, pc.coalesce(with_date, undated), heads)
 
 
@@ -169,13 +169,13 @@ def _text(reason: Reason, kind: Kind, own: Mapping[Reason, str | Mapping[Kind, s
 
 
 def _split(text: str) -> tuple[str, str, str, bool, bool]:
-    """Return what stands before the date, between it and the last use, and behind that.
+    """Return the parts of a message: the text before the date, between date and last use, and after the last use.
 
-    Also whether there is a date, and whether the days follow it.
+    Also return whether the message has a date, and whether the number of days follows the date.
     """
-    for place in _PLACES:
-        if place in text:
-            head, _, rest = text.partition(place)
+    for placeholder in _PLACES:
+        if placeholder in text:
+            head, _, rest = text.partition(placeholder)
             middle, _, tail = rest.partition(_USED)
-            return head, middle, tail, True, place == "{when}"
+            return head, middle, tail, True, placeholder == "{when}"
     return text, "", "", False, False

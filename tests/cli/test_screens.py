@@ -56,9 +56,9 @@ def test_a_terminal_gets_whole_words_and_a_file_whole_lines(tmp_path: Path) -> N
     _, shown, _ = run_on_terminal(*command, cwd=tmp_path, columns=60)
     lines = shown.replace("\r\n", "\n").splitlines()
     assert all(len(line) <= 60 or " " not in line.strip() for line in lines)
-    assert "not checked: no use lately as far\n      as the report goes" in "\n".join(lines)
+    assert "not checked: the report shows no\n      recent use, but it is older" in "\n".join(lines)
     filed = run(*command, cwd=tmp_path, COLUMNS="60").stdout
-    assert "not checked: no use lately as far as the report goes; it is older than the reference date\n" in filed
+    assert "not checked: the report shows no recent use, but it is older than the reference date\n" in filed
     assert "".join(shown.split()) == "".join(filed.split()), "the same, but for the breaks"
 
 

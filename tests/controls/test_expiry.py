@@ -72,7 +72,7 @@ def test_spans_that_differ_are_named_once_an_account(tmp_path: Path) -> None:
     )
     (issue,) = found.issues[(found.issues["code"] == "password_expiries").to_numpy()].to_dict("records")
     assert issue["message"].startswith(
-        "passwords expire after 60 and 90 days and never: the password policy was changed"
+        "passwords expire after 60 and 90 days and never, so the password policy was changed"
     )
     alike = judged(tmp_path / "alike", holder("a", JAN, APR), holder("b", FEB, MAY))
     assert "password_expiries" not in set(alike.issues["code"])

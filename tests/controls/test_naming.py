@@ -56,7 +56,7 @@ def test_a_number_chooses_one_of_two_requirements_of_a_control() -> None:
     [
         ("1.11", None, "--control: no control has the number 1.11 in CIS 7.0", "unused-credentials in cis-5.0"),
         ("2.13", "cis-7.0", "no control has the number 2.13 in CIS 7.0", "it is access-key-rotation in cis-6.0: name"),
-        ("2.99", None, "whose numbers count where no benchmark is chosen", "its numbers are 2.11, 2.12, 2.10, "),
+        ("2.99", None, "which is used if no framework is chosen", "its numbers are 2.11, 2.12, 2.10, "),
         ("iam.22", None, "no control has the number IAM.22 in CIS 7.0", "in security-hub: name the control, or choose"),
         ("mfa", None, "--control: no such choice: 'mfa'", "choose from unused-credentials, "),
     ],

@@ -197,9 +197,10 @@ def test_command_json_and_table_say_the_same(tmp_path: Path, accounts: int) -> N
         mine = [row["status"] for row in rows if row["requirement"] == one["requirement"]]
         assert one["accounts"] == {status: mine.count(status) for status in one["accounts"]}
     if accounts == 1:
-        assert "  2.11   Credentials idle too long are switched off: fails\n" in told_in_words
+        assert "  2.11   Credentials that are idle too long are disabled: fails\n" in told_in_words
     else:
-        assert "  2.11   Credentials idle too long are switched off: fails in 1 account, does not apply in 1\n" in (
-            told_in_words
+        assert (
+            "  2.11   Credentials that are idle too long are disabled: fails in 1 account, does not apply in 1\n"
+            in (told_in_words)
         )
     assert "Met, as far as a report shows, wherever they apply: 2.4, 2.7" in told_in_words

@@ -76,7 +76,7 @@ def test_a_number_that_lost_digits_is_said_and_not_guessed(tmp_path: Path, cell:
 def test_nobody_is_told_to_remove_rows_of_accounts_that_are_not_known(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", rows_of(("a", "12345678901"), ("a", "22345678901")))
     ran = run("inspect", path)
-    assert "remove none before their accounts are known" in ran.stdout
+    assert "find out the accounts before you remove a row" in ran.stdout
     assert "remove the copy" not in ran.stdout
 
 

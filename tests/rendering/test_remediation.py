@@ -520,7 +520,7 @@ def test_what_may_be_in_use_is_for_people(tmp_path: Path) -> None:
     assert items(written(found, tmp_path)[1]) == []
     told = actions(found, tmp_path)
     assert told["rotation", "access_key_1"] == "rotate"
-    assert told["console", "access_key_1"].startswith("by hand: Keys: make them inactive, or delete them; ")
+    assert told["console", "access_key_1"].startswith("by hand: Make the key inactive, or delete it. ")
     assert told["old-password", "password"].startswith("by hand: Set an expiry in the account's password policy")
     assert told["certificate", "cert_1"].startswith("by hand: Make the certificate inactive")
     assert told["<root_account>", "user"].startswith("by hand: Sign in as root and ")
@@ -584,7 +584,7 @@ def test_without_the_evidence_it_is_done_by_hand(tmp_path: Path, row: dict[str, 
     found = audited(tmp_path, row, controls=["unused-credentials"])
     assert items(written(found, tmp_path)[1]) == []
     (action,) = actions(found, tmp_path).values()
-    assert action.startswith(f"by hand, since {why}: Make used keys inactive")
+    assert action.startswith(f"by hand, since {why}: Make a key that was once used inactive")
 
 
 def test_a_use_that_is_not_known_is_not_none(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Frameworks by version: what each requires that a credential report can decide, by which controls, with which limits.
+"""The frameworks by version: the requirements that a credential report can decide, with their controls and limits.
 
-A TOML file a framework, in this folder or the user's own: see `reading` for its form. A row names its source; numbers,
-levels and limits are facts from there, titles are ours.
+Each framework is a TOML file, in this folder or a file of the user; `reading` describes the format. Each requirement
+names its source. Numbers, levels and limits are facts from the source; titles are our own words.
 """
 
 from __future__ import annotations
@@ -26,155 +26,162 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Requirement:
-    """A requirement that a credential report decides, wholly or partly, by some controls.
+    """A requirement that a credential report can decide, wholly or partly.
 
-    `parameters` are for those of the controls that have them. `level` is the profile of CIS (1 or 2), `assessment`
-    whether the framework itself calls it automated or manual; None where it does not say.
+    `controls` decide it; `parameters` apply to the controls that have them. `level` is the CIS profile (1 or 2).
+    `assessment` is what the framework itself calls the requirement (automated or manual), None if it calls it neither.
     """
 
     number: str
-    """As a run writes it: where it judges several frameworks, the id of this one stands before `own_number`."""
+    """The number in this run: `own_number`, after the id of the framework if the run judges several frameworks."""
     title: str
     controls: tuple[str, ...]
     parameters: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
     level: int | None = None
     assessment: str | None = None
     is_partly: bool = False
-    """Whether a report decides a part of it only."""
+    """Whether a report decides only a part of the requirement."""
     is_related: bool = False
-    """Whether it is only near to what the controls decide: others map them, and it does not ask for them."""
+    """Whether others map the requirement to the controls, although it does not ask for them itself."""
     note: str = ""
     source: str = ""
     framework: str = ""
-    """The id of its framework."""
+    """The id of the framework."""
     own_number: str = ""
-    """Its number in that framework."""
+    """The number in the framework."""
 
     @property
     def mark(self) -> str:
-        """What stands behind its title: that it is only related, if so."""
+        """The mark behind the title of a related requirement; empty for others."""
         return " (related)" if self.is_related else ""
 
 
-RELATED_IN_WORDS: Final = "Related: others map it to these controls; it does not ask for them."
-"""What outputs say below requirements of which `is_related` is true."""
+RELATED_IN_WORDS: Final = "Related: others map the requirement to these controls; it does not ask for them itself."
+"""The note below a list that has related requirements."""
 
 
 class Asked(NamedTuple):
-    """A control that is asked for with certain parameters, by requirements of these numbers."""
+    """A control and parameters that frameworks ask for, and the numbers of the requirements that do."""
 
     control: str
     parameters: Mapping[str, Value]
     numbers: tuple[str, ...]
     who: str = ""
-    """The labels of the frameworks that ask."""
+    """The labels of the frameworks that ask for it."""
 
 
 @dataclass(frozen=True)
 class Framework:
-    """A framework in one version, or several that are judged together (see `together`)."""
+    """One version of a framework, or several frameworks that are judged together (see `together`)."""
 
     id: str
     title: str
     label: str
-    """Its name in short."""
+    """The short name."""
     version: str
     publisher: str
     requirements: tuple[Requirement, ...]
     note: str = ""
     name: str | None = None
-    """The file as it was given; None for one of this program's own."""
+    """The path of the file, as the user gave it; None for a built-in framework."""
     text: str = ""
-    """What is in that file."""
+    """The text of that file; empty for a built-in framework."""
     parts: tuple[Framework, ...] = ()
-    """The frameworks that are judged together; empty for one alone."""
+    """The frameworks that are judged together; empty for a single framework."""
 
     @property
     def each(self) -> tuple[Framework, ...]:
-        """The frameworks one by one."""
+        """The single frameworks: `parts`, or this one."""
         return self.parts or (self,)
 
     @property
     def heading(self) -> str:
-        """What stands over, or before, its numbers where they are beside controls."""
+        """The heading of a column of requirement numbers in a table of controls."""
         return "requirement" if self.parts else self.label
 
     @property
     def heading_beside_titles(self) -> str:
-        """What stands over its numbers where they are beside the titles of requirements."""
+        """The heading of a column of requirement numbers in a table of requirements."""
         return "number" if self.parts else self.label
 
     def numbers_of(self, control: str) -> list[str]:
-        """Return the numbers of all requirements that `control` decides."""
-        return [one.number for one in self.requirements if control in one.controls]
+        """Return the numbers of the requirements that have `control`."""
+        return [requirement.number for requirement in self.requirements if control in requirement.controls]
 
     @property
     def asked(self) -> list[Asked]:
-        """What is asked of each control, in the order of the catalogue.
+        """The controls that the framework asks for, in the order of the catalogue.
 
-        A control that is asked for with several limits is there for each of them, the strictest first.
+        A control that is asked for with several limits appears once for each limit, the strictest first.
         """
-        found: dict[tuple[str, tuple[tuple[str, Value], ...]], list[Requirement]] = {}
-        for one in self.requirements:
-            for control in one.controls:
+        requirements_of: dict[tuple[str, tuple[tuple[str, Value], ...]], list[Requirement]] = {}
+        for requirement in self.requirements:
+            for control in requirement.controls:
                 known = BY_ID[control].parameters
-                # A requirement that names a control's own limit asks for the same as one that names none.
+                # A limit that equals the control's default is the same as no limit.
                 parameters = tuple(
                     (name, value)
-                    for name, value in one.parameters.items()
+                    for name, value in requirement.parameters.items()
                     if name in known and value != known[name].default
                 )
-                found.setdefault((control, parameters), []).append(one)
-        order, labels = list(BY_ID), {one.id: one.label for one in self.each}
+                requirements_of.setdefault((control, parameters), []).append(requirement)
+        order, labels = list(BY_ID), {part.id: part.label for part in self.each}
         rows = []
-        for (control, parameters), requirements in found.items():
-            numbers = tuple(one.number for one in requirements)
-            who = in_words([labels[name] for name in dict.fromkeys(one.framework for one in requirements)])
+        for (control, parameters), requirements in requirements_of.items():
+            numbers = tuple(requirement.number for requirement in requirements)
+            framework_ids = dict.fromkeys(requirement.framework for requirement in requirements)
+            who = in_words([labels[name] for name in framework_ids])
             rows.append(Asked(control, MappingProxyType(dict(parameters)), numbers, who))
         return sorted(rows, key=lambda row: (order.index(row.control), _leniency(row)))
 
 
 def _leniency(asked: Asked) -> tuple[int, ...]:
-    """Return what sorts parameters of a control, the strictest first: few days of `max_…`, much of anything else."""
-    found = []
+    """Return a sort key that puts the strictest parameters of a control first.
+
+    For `max_…` the smallest value is the strictest, for other numbers the largest.
+    """
+    key = []
     for name, parameter in BY_ID[asked.control].parameters.items():
         value = asked.parameters.get(name, parameter.default)
         if isinstance(parameter, Option):
-            found.append(-parameter.choices.index(str(value)))
+            key.append(-parameter.choices.index(str(value)))
         else:
-            found.append(int(value) if name.startswith("max_") else -int(value))
-    return tuple(found)
+            key.append(int(value) if name.startswith("max_") else -int(value))
+    return tuple(key)
 
 
 _MOST_NAMED: Final = 4
-"""Frameworks that a title names one by one."""
+"""Up to this number of frameworks, a title names each of them."""
 
 
 def together(frameworks: Sequence[Framework]) -> Framework:
-    """Return frameworks as one whose numbers say which of them each is of: `cis-7.0 2.11`.
+    """Combine frameworks into one; its requirement numbers start with the id of the framework: `cis-7.0 2.11`.
 
-    One that stands there twice counts once. Raises UsageError for two different ones with the same id.
+    Duplicates are dropped. Raises UsageError for two different frameworks with the same id.
     """
-    found: dict[str, Framework] = {}
-    for one in frameworks:
-        if found.setdefault(one.id, one) != one:
+    by_id: dict[str, Framework] = {}
+    for framework in frameworks:
+        if by_id.setdefault(framework.id, framework) != framework:
             raise UsageError(
-                f"--benchmark: two frameworks have the id {one.id}: {_origin(found[one.id])} and {_origin(one)}",
+                f"--benchmark: two frameworks have the id {framework.id}: {_origin(by_id[framework.id])} and "
+                f"{_origin(framework)}",
                 "give one of the files another id, or leave one out",
             )
-    parts = tuple(found.values())
+    parts = tuple(by_id.values())
     if len(parts) == 1:
         return parts[0]
-    labels = [one.label for one in parts]
+    labels = [part.label for part in parts]
     label = in_words(labels if len(labels) <= _MOST_NAMED else [*labels[:3], f"{len(labels) - 3} other frameworks"])
     return Framework(
-        id=",".join(found),
+        id=",".join(by_id),
         title=label,
         label=label,
-        version=", ".join(one.version for one in parts),
-        publisher=", ".join(dict.fromkeys(one.publisher for one in parts)),
+        version=", ".join(part.version for part in parts),
+        publisher=", ".join(dict.fromkeys(part.publisher for part in parts)),
         requirements=tuple(
-            replace(one, number=f"{part.id} {one.number}") for part in parts for one in part.requirements
+            replace(requirement, number=f"{part.id} {requirement.number}")
+            for part in parts
+            for requirement in part.requirements
         ),
         parts=parts,
     )
@@ -185,13 +192,13 @@ def _origin(framework: Framework) -> str:
 
 
 def _natural(name: str) -> tuple[bool, list[tuple[int, str]]]:
-    """Return what sorts ids: the versions of the CIS benchmark first, and numbers in names by their value."""
+    """Return a sort key for ids: versions of the CIS benchmark first, numbers in ids by value."""
     parts = [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
     return _CIS.match(name) is None, parts
 
 
 _CIS: Final = re.compile(r"cis-\d")
-"""How ids of versions of the CIS benchmark begin."""
+"""The start of the ids of the CIS AWS Foundations Benchmark."""
 
 
 @cache
@@ -203,7 +210,7 @@ def _own(name: str) -> Framework:
 
 
 class _Frameworks(Mapping[str, Framework]):
-    """The frameworks of this program by id; each is read when it is first asked for."""
+    """The built-in frameworks by id; each file is read on first use."""
 
     def __init__(self) -> None:
         names = [path.name for path in resources.files(__name__).iterdir() if path.name.endswith(".toml")]
@@ -222,9 +229,9 @@ class _Frameworks(Mapping[str, Framework]):
 
 
 FRAMEWORKS: Final[Mapping[str, Framework]] = _Frameworks()
-"""By id, CIS oldest first."""
+"""The built-in frameworks by id: the versions of the CIS benchmark, oldest first, then the others."""
 
 
 def newest_cis() -> Framework:
-    """Return the framework whose numbers are shown where none is chosen."""
+    """Return the newest CIS AWS Foundations Benchmark, whose numbers are shown if no framework is chosen."""
     return FRAMEWORKS[[name for name in FRAMEWORKS if _CIS.match(name)][-1]]

@@ -1,4 +1,4 @@
-"""A framework as a TOML file.
+"""Read a framework from a TOML file.
 
     id = "our-baseline"
     title = "Our baseline for AWS accounts"
@@ -12,9 +12,9 @@
     parameters = { max_idle_days = 30 }
     source = "baseline.pdf, page 4"
 
-`label` (its name in short, else the title) and `note` may stand beside the title; `level` (1 or 2),
-`assessment` ("automated" or "manual"), `partly`, `related` (true or false) and `note` in a requirement. Every error
-names the file, the line and the key.
+Optional keys at the top are `label` (a short name; the title if not given) and `note`. Optional keys of a requirement
+are `level` (1 or 2), `assessment` ("automated" or "manual"), `partly` and `related` (true or false), and `note`. Each
+error names the file, the line and the key.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _ID: Final = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 
 
 def read_framework(path: FilePath) -> Framework:
-    """Read a file. Raises FrameworkError for what cannot be read, is unknown or of the wrong type."""
+    """Read a framework file. Raises FrameworkError if it cannot be read, or for an unknown key or a wrong value."""
     return parse_framework(str(path), _File.bytes_at(path))
 
 
 def parse_framework(name: str, data: bytes, *, is_own: bool = False) -> Framework:
-    """Return the framework that the bytes of a file are; `is_own` where it is one of this program's.
+    """Parse the bytes of a framework file; `is_own` for a built-in framework.
 
     Raises FrameworkError as `read_framework` does.
     """
@@ -64,10 +64,10 @@ class _File(Document):
     kind = "framework"
     option = "--benchmark"
     error = FrameworkError
-    form = "a framework has a head, and [[requirements]] with keys and values"
+    form = "a framework has keys and values at the top, and [[requirements]] with keys and values"
 
     def framework(self, text: str) -> Framework:
-        """Return the framework; `text` is kept of a user's own file."""
+        """Return the framework; `text` is the text of a user's file, empty for a built-in framework."""
         head = self.content
         self.only((), head, _HEAD)
         for key in ("id", "title", "version", "publisher"):
@@ -78,11 +78,15 @@ class _File(Document):
             self.wrong(("id",), texts["id"], "small letters and digits, with - or . between: our-baseline-2026")
         rows = head.get("requirements")
         if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-            self.fail(("requirements",), "no list of requirements", "write [[requirements]] above the keys of each")
+            self.fail(
+                ("requirements",),
+                "no list of requirements",
+                "write [[requirements]] above the keys of each requirement",
+            )
         if text and texts["id"] in FRAMEWORKS:
-            self.wrong(("id",), texts["id"], "an id that no framework of this program has, such as our-baseline-2026")
+            self.wrong(("id",), texts["id"], "an id that no built-in framework has, such as our-baseline-2026")
         if texts.get("label") in NOT_FRAMEWORKS:
-            self.wrong(("label",), texts["label"], "a name that says which framework it is")
+            self.wrong(("label",), texts["label"], "a name that identifies the framework")
         requirements = [
             self._requirement(("requirements", str(n)), row, texts["id"]) for n, row in enumerate(rows, start=1)
         ]
@@ -103,7 +107,7 @@ class _File(Document):
         self.only(path, row, _ROW)
         for key in ("number", "title", "controls"):
             if key not in row:
-                self.fail((*path, key), "is missing", f"no requirement without {key}")
+                self.fail((*path, key), "is missing", f"write {key} in each requirement")
         texts = {key: self.text((*path, key), row[key]) for key in ("number", "title", "note", "source") if key in row}
         controls = self._controls((*path, "controls"), row["controls"])
         return Requirement(
@@ -119,29 +123,33 @@ class _File(Document):
         )
 
     def _controls(self, path: Path, value: object) -> tuple[str, ...]:
-        if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+        if not isinstance(value, list) or not value or not all(isinstance(control, str) for control in value):
             self.wrong(path, value, 'ids of controls, as in ["unused-credentials"]')
-        for one in value:
-            if one not in BY_ID:
-                self.fail(path, f"no such control: {one!r}{did_you_mean(one, BY_ID)}", f"controls: {', '.join(BY_ID)}")
+        for control in value:
+            if control not in BY_ID:
+                self.fail(
+                    path,
+                    f"no such control: {control!r}{did_you_mean(control, BY_ID)}",
+                    f"the controls are {', '.join(BY_ID)}",
+                )
         if len(set(value)) < len(value):
-            self.fail(path, "a control stands twice", "name each once")
+            self.fail(path, "a control is named twice", "name each control once")
         return tuple(value)
 
     def _parameters(self, path: Path, value: object, controls: Iterable[str]) -> Mapping[str, Value]:
         if not isinstance(value, dict):
             self.wrong(path, value, "parameters of the controls, as in { max_idle_days = 45 }")
         known: dict[str, list[Parameter | Option]] = {}
-        for one in controls:
-            for name, parameter in BY_ID[one].parameters.items():
+        for control in controls:
+            for name, parameter in BY_ID[control].parameters.items():
                 known.setdefault(name, []).append(parameter)
-        for name, one in value.items():
+        for name, number_or_word in value.items():
             if name not in known:
-                there = ", ".join(known) or "none: its controls have no parameters"
-                self.fail((*path, name), f"unknown key{did_you_mean(name, known)}", f"known here: {there}")
+                known_keys = ", ".join(known) or "none: its controls have no parameters"
+                self.fail((*path, name), f"unknown key{did_you_mean(name, known)}", f"known keys: {known_keys}")
             for parameter in known[name]:
-                if not parameter.takes(one):
-                    self.wrong((*path, name), one, parameter.wanted)
+                if not parameter.takes(number_or_word):
+                    self.wrong((*path, name), number_or_word, parameter.wanted)
         return MappingProxyType(cast("dict[str, Value]", value))
 
     def _among(self, path: Path, value: Any, choices: tuple[Any, ...]) -> Any:  # noqa: ANN401 - one of the choices
@@ -151,9 +159,9 @@ class _File(Document):
 
     def _refuse_repeated(self, requirements: Iterable[Requirement]) -> None:
         seen: dict[str, int] = {}
-        for place, one in enumerate(requirements, start=1):
-            if one.number in seen:
-                path = ("requirements", str(place), "number")
-                first = self.line(("requirements", str(seen[one.number]), "number"))
-                self.fail(path, f"{one.number} stands in line {first} too", "write each requirement once")
-            seen[one.number] = place
+        for position, requirement in enumerate(requirements, start=1):
+            if requirement.number in seen:
+                path = ("requirements", str(position), "number")
+                first = self.line(("requirements", str(seen[requirement.number]), "number"))
+                self.fail(path, f"{requirement.number} is also in line {first}", "write each requirement once")
+            seen[requirement.number] = position

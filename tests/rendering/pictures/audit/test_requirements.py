@@ -190,7 +190,9 @@ def test_many_requirements_and_long_numbers_are_readable(
         assert name == shown or (name.startswith(said) and name[len(said)] in " ,")
     small = [text for text in figure.axes[0].texts if float(text.get_fontsize()) < 6.5]
     assert not small
-    assert "Related: others map it to these controls; it does not ask for them." in " ".join(texts(figure))
+    assert "Related: others map the requirement to these controls; it does not ask for them itself." in " ".join(
+        texts(figure)
+    )
 
 
 def test_the_picture_grows_with_its_rows_and_beyond_that_shows_the_worst(
