@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -50,7 +51,21 @@ def meanings(sheet: Sheet, line: Line) -> list[Verdicts]:
     found = [oracle_on(sheet.header, line.cells), oracle_on(sheet.header, [cell.strip() for cell in line.cells])]
     if sheet.names:
         found.append(oracle_on([sheet.names.get(name, name) for name in sheet.header], line.cells))
-    return found
+    return found + [oracle_on(sheet.header, cells) for cells in _with_account_of_others(sheet, line)]
+
+
+def _with_account_of_others(sheet: Sheet, line: Line) -> list[list[str]]:
+    """Return the cells of a row without an ARN, with an ARN in the account that the other rows have: it is its own."""
+    if not {"user", "arn"} <= {*sheet.header}:
+        return []
+    user, arn = sheet.header.index("user"), sheet.header.index("arn")
+    if line.cells[arn].strip().startswith("arn:"):
+        return []
+    others = [other.cells[arn] for other in sheet.lines if len(other.cells) == len(sheet.header)]
+    accounts = {match[0] for text in others if (match := re.match(r"arn:[\w-]+:iam::\d{12}:", text))}
+    name = line.cells[user].strip()
+    own = "root" if name == "<root_account>" else f"user/{name}"
+    return [[*line.cells[:arn], account + own, *line.cells[arn + 1 :]] for account in sorted(accounts)]
 
 
 def of_raw(sheet: Sheet, raw: str) -> Verdicts:
