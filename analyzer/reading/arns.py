@@ -102,7 +102,7 @@ def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place:
     _note_arns(arn_there, user_there, found, others, place)
     place.note(
         "missing_user",
-        "the user name is blank; it is taken from the ARN where there is one",
+        "the user name is blank: the name in the ARN is used, where there is one; use the original report from AWS",
         np.flatnonzero(np.asarray(user.is_null())),
         "user",
     )
@@ -143,7 +143,8 @@ def _mended_names(
     without = pc.and_(pc.not_equal(bare, user), agrees)
     place.note(
         "mended_name",
-        "a spreadsheet's apostrophe stands before the name: read without it; use the report as AWS made it",
+        "the name begins with an apostrophe, as spreadsheets add it: the apostrophe was removed; use the original "
+        "report from AWS",
         rows[true_where(without)],
         "user",
     )
@@ -154,7 +155,8 @@ def _mended_names(
     renamed = pc.fill_null(pc.and_(like_root, sure), fill_value=False)
     place.note(
         "mended_name",
-        f"AWS writes {ROOT_USER}: read as root's row; use the report as AWS made it",
+        f"the name of root was changed (AWS writes {ROOT_USER}): the row was read as the row of root; use the original "
+        "report from AWS",
         rows[true_where(renamed)],
         "user",
     )
@@ -182,18 +184,19 @@ def _note_arns(
     odd = pc.and_(arn.is_valid(), pc.invert(found["whole"]))
     for what, mask in (
         ("", found["account"].is_null()),
-        (": only its account number is used", found["account"].is_valid()),
+        (": only the account number in it was used", found["account"].is_valid()),
     ):
         place.note(
             "bad_arn",
-            f"not the ARN of an IAM user or of root{what}; use the report as AWS made it",
+            f"not the ARN of an IAM user or of root{what}; use the original report from AWS",
             rows[true_where(pc.and_(odd, mask))],
             "arn",
         )
     is_root = _is_root(found)
     place.note(
         "arn_mismatch",
-        "the ARN is not that of the user named beside it: cells may have moved; use the report as AWS made it",
+        "the ARN belongs to another user than the one in this row: cells may have moved; use the original report from "
+        "AWS",
         rows[true_where(pc.not_equal(pc.if_else(is_root, ROOT_USER, found["name"]), user))],
         "arn",
     )
@@ -225,8 +228,8 @@ def read_accounts(
         _, first = np.unique(raw.report[unknown], return_index=True)
         place.note(
             "account_unknown",
-            "neither an ARN nor the file's name tells the account of this row and those like it; give it with "
-            "--account-id",
+            "neither the ARNs nor the file name show the account of this row and of similar rows in the report; give "
+            "the account with --account-id",
             unknown[first],
             "arn",
         )
@@ -306,8 +309,9 @@ class _AccountCells:
         key = self.raw.report[lost].astype(np.int64) * (len(texts.dictionary) + 1) + texts.indices.to_numpy()
         place.note(
             "bad_account",
-            "not the twelve digits of an account (a spreadsheet may have cut zeros at the beginning, or rounded it): "
-            "the account of this row and those like it is not known; correct it, or use the report as AWS made it",
+            "not an account number of 12 digits (a spreadsheet may have cut leading zeros or rounded the number): the "
+            "account of this row and of similar rows is not known; correct the number, or use the original report from "
+            "AWS",
             lost[np.sort(np.unique(key, return_index=True)[1])],
             ACCOUNT,
         )
@@ -333,13 +337,14 @@ def _read_account_cells(raw: RawTable, of_arn: FewTexts, place: Places) -> _Acco
     unused = np.flatnonzero(~blank & ~has_numbers[raw.report])
     place.note(
         "unknown_column",
-        "not a column of the credential report, and without the number of an account; left out",
+        "not a column of the credential report, and it contains no account numbers: the column was left out",
         unused[np.unique(raw.report[unused], return_index=True)[1]],
         ACCOUNT,
     )
     place.note(
         "account_mismatch",
-        "not the account of the ARN beside it, which is used: cells may have moved; use the report as AWS made it",
+        "differs from the account in the ARN of this row: the ARN was used, but cells may have moved; use the original "
+        "report from AWS",
         np.flatnonzero(true_where(pc.not_equal(of_arn.texts(), pc.coalesce(account, perhaps)))),
         ACCOUNT,
     )

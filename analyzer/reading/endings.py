@@ -49,8 +49,8 @@ def note_endings(
         if length := _suspicious_length(source):
             log.add(
                 "suspicious_length",
-                f"exactly {length:,} characters, as many as some programs keep of a text: rows after them may be "
-                "missing; compare it with a report that was downloaded again",
+                f"the report has exactly {length:,} characters, a length at which some programs cut texts: rows at the "
+                "end may be missing; download the report again and compare",
                 source=source.name,
             )
 
@@ -88,7 +88,7 @@ def _note_cut(source: Source, header: Header, log: IssueLog) -> None:
         return
     log.add(
         "cut_report",
-        f"the file ends in the middle of {where}: rows after it are missing; download the report again",
+        f"the file ends in the middle of {where}: the rows after it are missing; download the report again",
         source=source.name,
         line=source.csv.count(b"\n") + 1,
         column=column if where == "a cell" else None,

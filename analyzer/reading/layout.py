@@ -96,19 +96,19 @@ SLOTS: Final = (
 )
 """In the order of the report's columns: also the order of findings within one row."""
 
-_YOUNGER: Final = "no credential is older than its user"
-_BEFORE_ITS_USER: Final = "nothing is used before its user is made"
+_YOUNGER: Final = "no credential can be older than its user"
+_BEFORE_ITS_USER: Final = "nothing can be used before its user was created"
 NEVER_BEFORE: Final = {
     "password_last_used": {"user_creation_time": _BEFORE_ITS_USER},
     "password_last_changed": {"user_creation_time": _YOUNGER},
     "password_next_rotation": {
         "password_last_changed": "the next rotation of a password comes after its last change",
-        "user_creation_time": "the next rotation of a password comes after its user is made",
+        "user_creation_time": "the next rotation of a password comes after its user was created",
     },
     **{slot.last_changed: {"user_creation_time": _YOUNGER} for slot in SLOTS if slot.kind is not Kind.PASSWORD},
     **{
         slot.last_used: {
-            slot.last_changed: "a key cannot be used before it is made; it is judged by this use",
+            slot.last_changed: "a key cannot be used before it was created; the key is judged by this use",
             "user_creation_time": _BEFORE_ITS_USER,
         }
         for slot in SLOTS

@@ -51,10 +51,10 @@ class Limits:
         """Raise LimitError where a file of `size` bytes is too large."""
         limit = self.largest if is_csv else self.other_forms
         if size > limit:
-            form = "" if is_csv else " for a file that does not begin as a CSV"
+            form = "" if is_csv else " for a file that does not begin like a CSV"
             raise LimitError(
-                f"it has {size:,} bytes, and the limit{form} is {limit:,} ({OPTION}); no report is as large: split it, "
-                "or raise the limit"
+                f"the file has {size:,} bytes, and the limit{form} is {limit:,} ({OPTION}); no single report is this "
+                "large: split the file, or raise the limit"
             )
 
     def check_packed(self, size: int, packed: int) -> None:
@@ -85,8 +85,8 @@ def check_together(size: int, packed: int) -> None:
     """Raise LimitError where `packed` bytes that unpack to `size`, or more, were made to harm."""
     if size > _SUSPECT and size > _PACKED * packed:
         raise LimitError(
-            f"{packed:,} bytes unpack to {size:,} or more, over {_PACKED} times as much: no report is packed so "
-            "tightly; unpack it by hand and look what it is"
+            f"{packed:,} bytes unpack to {size:,} or more, over {_PACKED} times as much: no report can be compressed "
+            "that much; unpack the file by hand and check what it contains"
         )
 
 
@@ -114,5 +114,6 @@ def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
 
 def _long_line() -> LimitError:
     return LimitError(
-        f"a line of it has more than {_LINE:,} bytes, the limit of a line; no report has such a line: look what it is"
+        f"a line has more than {_LINE:,} bytes, the limit for one line; no report has a line this long: check what the "
+        "file contains"
     )

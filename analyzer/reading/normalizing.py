@@ -164,8 +164,8 @@ def _read_times(cells: pa.ChunkedArray, column: str, place: Places) -> tuple[pa.
     rows = np.flatnonzero(code == State.INVALID.code)
     place.note(
         "bad_timestamp",
-        "not a time that can be read with certainty (date, time of day and UTC offset, such as "
-        "2026-10-31T08:00:00Z): the row is kept, this cell counts as unknown; use the report as AWS made it",
+        "not a complete time (date, time of day and UTC offset, such as 2026-10-31T08:00:00Z): the row is kept, and "
+        "this cell counts as unknown; use the original report from AWS",
         rows,
         column,
     )
@@ -258,8 +258,8 @@ def _note_blank_cells(raw: RawTable, columns: Mapping[str, Any], sources: Sequen
         said = "1 cell is" if totals[of] == 1 else f"{totals[of]:,} cells are"
         log.add(
             "blank_cells",
-            f"{said} blank where AWS writes N/A or a time, this one first: what they would say is not known, and what "
-            "depends on it is not_checked; use the report as AWS made it",
+            f"{said} blank where AWS writes N/A or a time (the first one is named here): they count as unknown, and "
+            "what depends on them is not checked; use the original report from AWS",
             source=sources[of].name,
             line=int(raw.line[row]),
             column=next(column for column, rows in blank.items() if rows[row]),
@@ -286,7 +286,8 @@ def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, place: P
         is_old_root = true_where(pc.and_(is_root, pc.equal(cells, "not_supported")))
         place.note(
             "bad_boolean",
-            "neither true nor false: the row is kept, this cell counts as unknown; use the report as AWS made it",
+            "neither true nor false: the row is kept, and this cell counts as unknown; use the original report from "
+            "AWS",
             np.flatnonzero(unread & ~is_old_root),
             column,
         )
@@ -331,8 +332,8 @@ def _reports(
         row = int(first + hits[0])
         log.add(
             "captured_before_content",
-            f"later than the report itself, dated {source.captured_at:%Y-%m-%dT%H:%M:%SZ} by its "
-            f"{source.captured_from}: the date is wrong; correct it, or judge at another instant with --as-of",
+            f"later than the capture time of the report, {source.captured_at:%Y-%m-%dT%H:%M:%SZ} (known from: "
+            f"{source.captured_from}): the capture time is wrong; correct it, or set the reference date with --as-of",
             source=source.name,
             line=int(raw.line[row]),
             column=name,

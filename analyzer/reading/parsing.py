@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 
 _READ: Final = frozenset({*COLUMNS, ACCOUNT})
 _NO_ROWS: Final = (
-    "a header without rows: even an account without users has the row of root (in aws-cn alone it has none); download "
-    "the report again"
+    "the report has a header and no rows: even an account without users has a row for root (except in the partition "
+    "aws-cn); download the report again"
+)
+_NO_COLUMN: Final = (
+    "the report does not have this column: what depends on it is not checked; use the original report from AWS"
 )
 _BLOCK: Final = 1 << 20
 """Bytes that Arrow parses in one go: what stays in the cache of a processor is parsed faster."""
@@ -232,16 +235,15 @@ def _remarks(columns: Sequence[str]) -> Iterator[_Remark]:
         if column == of_account and column not in seen:
             pass  # what is in it tells whether it can be used
         elif column not in COLUMNS:
-            yield "unknown_column", "not a column of the credential report; left out", column
+            yield "unknown_column", "not a column of the credential report: it was left out", column
         elif column in seen:
-            yield "duplicate_column", "the column stands twice; only the first one was read", column
+            yield "duplicate_column", "the column appears twice: only the first one was read", column
         seen.add(column)
     # Reports of 2014 and 2015 have none of these six; where some are there, the others were dropped or renamed.
     optional = OPTIONAL_COLUMNS if seen.isdisjoint(LAST_USED_COLUMNS) else OPTIONAL_COLUMNS - {*LAST_USED_COLUMNS}
     for column in COLUMNS:
         if column not in seen and column not in optional:
-            why = "the report has no such column: what depends on it is not checked; use the report as AWS made it"
-            yield "missing_column", why, column
+            yield "missing_column", _NO_COLUMN, column
 
 
 def _assemble(reports: list[Report], tables: list[tuple[list[int], pa.Table | None]]) -> RawTable:

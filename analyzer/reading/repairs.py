@@ -72,9 +72,9 @@ def take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
         line = offset + body.count(b"\n", 0, at)
         log.add(
             "split_report",
-            "the header of a further report"
+            "another report begins here"
             + (", on the same line as the last row before it: " if at > line_start else ": ")
-            + "the reports were read one after the other; keep one report a file",
+            + "the reports were read separately; keep one report per file",
             source=source.name,
             line=line,
         )
@@ -96,7 +96,7 @@ def _without_title(body: bytes, first: int, source: Source, log: IssueLog) -> by
             return body
         log.add(
             "line_left_out",
-            "no line of the report: left out; keep each report alone in its file",
+            "this line does not belong to the report: it was left out; keep only the report in the file",
             source=source.name,
             line=first + kept.count(b"\n") + bool(kept),
             value=text[:_SHOWN],
@@ -167,7 +167,7 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
     if count := np.count_nonzero(surplus):
         log.add(
             "repaired_row",
-            f"{count:,} {'row ends' if count == 1 else 'rows end'} in empty cells beyond the last column: these were "
+            f"{count:,} {'row has' if count == 1 else 'rows have'} empty cells after the last column: they were "
             "dropped; save the report without them",
             source=source.name,
             line=first + int(np.flatnonzero(surplus)[0]),
@@ -187,7 +187,10 @@ def _mended_rows(line: str, header: Header, source: Source, number: int, log: Is
         log.add(code, message, source=source.name, line=number, value=line[:_SHOWN])
 
     if len(line) > LONGEST_LINE:
-        note("rejected_row", f"a line of {len(line):,} characters, no row of a report: not read; remove it")
+        note(
+            "rejected_row",
+            f"the line has {len(line):,} characters, too many for a row of a report: it was not read; remove it",
+        )
         return []
     quoted = _cells(line, header.delimiter, csv.QUOTE_MINIMAL)
     plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
@@ -199,19 +202,19 @@ def _mended_rows(line: str, header: Header, source: Source, number: int, log: Is
     if len(repairs) == 1:
         note(
             "repaired_row",
-            f"{found}: read in the only way that fits the ARN and the columns; check the row against the account",
+            f"{found}: repaired in the only way that fits the ARN and the columns; compare the row with the account",
         )
         return [list(repairs.pop())]
     ways, rows = _cut_apart(quoted, header)
     if ways == 1 and not repairs:
         note(
             "split_row",
-            f"{len(rows)} rows of reports that were run together: read in the only way that fits; keep one report a "
-            "file",
+            f"{len(rows)} rows on one line, because reports were joined: split in the only way that fits; keep one "
+            "report per file",
         )
         return rows
     why = "several repairs fit" if repairs or ways else "no repair fits"
-    note("rejected_row", f"{found}, and {why}: not read; correct this line, or download the report again")
+    note("rejected_row", f"{found}, and {why}: the row was not read; correct this line, or download the report again")
     return []
 
 

@@ -30,7 +30,7 @@ class _Named(NamedTuple):
     entry: Entry
     account: str
     folder: str | None
-    by: str = "its name"
+    by: str = "the account in the name"
 
 
 def note_contradicted_names(entries: Sequence[Entry], log: IssueLog) -> None:
@@ -61,7 +61,7 @@ def _suspects(entries: Sequence[Entry]) -> Iterator[_Named]:
         if not numbers or entry.account_hint in numbers:
             continue
         if entry.account_hint is not None and entry.account_hint != account_hint(entry.name):
-            yield _Named(entry, entry.account_hint, None, "the id beside it in its file")
+            yield _Named(entry, entry.account_hint, None, "the account id beside the report")
             continue
         found = named_account(entry.name, known)
         if found is not None and found[0] not in numbers:
@@ -86,18 +86,18 @@ def _accounts_of(folders: set[str], entries: Iterable[Entry]) -> dict[str, set[s
 def _note(one: _Named, bringing: Iterable[Entry], log: IssueLog) -> None:
     entry = one.entry
     rows = ", ".join(sorted({number for _, number in entry.accounts - {UNKNOWN}}))
-    says = f"{one.by} says {one.account}, its rows {rows}"
+    says = f"{one.by} is {one.account}, but the rows belong to {rows}"
     if any(_is_as_new(other, entry) for other in bringing):
-        message = f"{says}: correct it; the report of {one.account} is among the inputs"
+        message = f"{says}; correct it (the inputs also contain the report of {one.account})"
         log.add("account_named_otherwise", message, source=entry.name)
     elif any(partition in _NAMED_AFTER_OTHERS for partition, _ in entry.accounts):
-        message = f"{says}: in this partition files are often named after the linked account; if not, get the report"
-        log.add("account_named_otherwise", f"{message} of {one.account}", source=entry.name)
+        message = f"{says}; in this partition, files are often named after the linked account: if this one is not, get"
+        log.add("account_named_otherwise", f"{message} the report of {one.account}", source=entry.name)
     else:
         log.add(
             "account_contradicts_name",
-            f"{says}: the report of {one.account} is not here; get it again (a collector that could not assume the "
-            "role in an account saves the report of its own account)",
+            f"{says}, and the inputs contain no report of {one.account}; download that report again (a collector that "
+            "cannot assume the role in an account may save the report of its own account instead)",
             source=entry.name,
         )
 

@@ -26,7 +26,7 @@ _OWN: Final = frozenset({"manifest.json", "rendered.json", "_schema.json"})
 """Files by which an output or a store of credreport is known."""
 _MADE_HERE: Final = re.compile(rb'"program"\s*:\s*"credreport"')
 _LOOK: Final = 4096
-_PASSED_OVER: Final = "a folder that credreport made: passed over; name a file in it to read that"
+_PASSED_OVER: Final = "this folder was written by credreport and was passed over; to read a file in it, name the file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,7 @@ def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterat
         try:
             is_folder, exists = path.is_dir(), path.exists()
         except OSError as error:
-            raise InputError(
-                f"cannot look at {given}: {error.strerror}", "check the path and its permissions"
-            ) from error
+            raise InputError(f"cannot open {given}: {error.strerror}", "check the path and its permissions") from error
         if not given or not exists:
             raise InputError(
                 f"no such file or folder: {given or '(an empty name)'}",
@@ -100,7 +98,7 @@ def _find_at(url: str, log: IssueLog) -> Iterator[File]:
             return
         found = system.find(place, detail=True)
     except Exception as error:  # each kind of storage has errors of its own
-        raise InputError(f"cannot look at {url}: {why(error)}", "check the URL and your permissions") from error
+        raise InputError(f"cannot open {url}: {why(error)}", "check the URL and your permissions") from error
     names = {path: f"{url.rstrip('/')}/{path.removeprefix(place).lstrip('/')}" for path in found}
     own = _own_folders(system, names)
     for folder in own:
@@ -110,7 +108,7 @@ def _find_at(url: str, log: IssueLog) -> Iterator[File]:
         if any(name.startswith(f"{folder}/") for folder in own):
             continue
         if any(part.startswith(".") for part in name.removeprefix(url).split("/")):
-            log.add("not_followed", "hidden; name it on the command line to have it read", source=name)
+            log.add("not_followed", "hidden; to read it, name it on the command line", source=name)
         else:
             yield File(name, system.unstrip_protocol(path), named=False, size=int(facts["size"] or 0))
 
@@ -145,10 +143,10 @@ def file_system(url: str) -> tuple[Any, str]:
     except ImportError as error:
         raise InputError(
             f"cannot use {url}: {error}",
-            "install credreport with the extra [cluster], and what this kind of URL needs",
+            "install credreport[cluster] and the package for this kind of URL, such as s3fs for s3://",
         ) from error
     except ValueError as error:
-        raise InputError(f"cannot use {url}: {error}", "check the beginning of the URL") from error
+        raise InputError(f"cannot use {url}: {error}", "check the part of the URL before ://") from error
 
 
 def _size(path: Path | os.DirEntry[str]) -> int:
@@ -170,7 +168,9 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        log.add("unreadable_file", f"the folder cannot be listed ({error.strerror}); allow reading it", source=name)
+        log.add(
+            "unreadable_file", f"the folder cannot be listed ({error.strerror}); check its permissions", source=name
+        )
         return
     if any(_is_own(entry) for entry in entries):
         log.add("own_output", _PASSED_OVER, source=name)
@@ -185,7 +185,7 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
         elif kind == "file":
             yield File(child, Path(entry.path), named=False, size=_size(entry))
         else:
-            log.add("not_followed", f"{kind}; name it on the command line to have it read", source=child)
+            log.add("not_followed", f"{kind}; to read it, name it on the command line", source=child)
 
 
 def _is_own(entry: os.DirEntry[str]) -> bool:
@@ -215,8 +215,8 @@ def _kind(entry: os.DirEntry[str]) -> str:
         if entry.is_file():
             return "file"
     except OSError as error:
-        return f"a link that leads nowhere ({error.strerror})"
-    return "a link to a folder, or to nothing" if entry.is_symlink() else "no regular file"
+        return f"a broken link ({error.strerror})"
+    return "a link to a folder, or a broken link" if entry.is_symlink() else "not a regular file"
 
 
 # --- bytes -----------------------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ class Reader:
     def head(self, file: File, length: int) -> bytes:
         """Return the first bytes of a file."""
         if file.path is None:
-            raise ValueError("standard input is read once")
+            raise ValueError("standard input can be read only once")
         if file.member is not None:
             return self._of_member(file.path, file.member, lambda stream: stream.read(length))
         if isinstance(file.path, Path):
@@ -273,7 +273,7 @@ class Reader:
     def members(self, file: File) -> list[zipfile.ZipInfo]:
         """Return the members of the zip archive that a file is. Raises BadZipFile, ValueError or OSError."""
         if file.path is None:
-            raise ValueError("standard input is read once")
+            raise ValueError("standard input can be read only once")
         return self._archive(file.path).infolist()
 
     def _archive(self, path: Path | str) -> zipfile.ZipFile:
@@ -298,7 +298,7 @@ class Reader:
             raise OSError(str(error)) from error
 
 
-ENCRYPTED: Final = "it is encrypted: unpack the archive with its password, and give the files"
+ENCRYPTED: Final = "it is encrypted; unpack the archive with its password, and name the files"
 
 
 def require_plain(member: zipfile.ZipInfo) -> None:

@@ -18,7 +18,7 @@ _BYTES: Final = 32
 """The least of a key: as many as HMAC-SHA256 gives."""
 _LONGEST: Final = 4_096
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*")
-_FORM: Final = f"a key is {2 * _BYTES} hexadecimal digits; name a file that is not there, and credreport makes it"
+_FORM: Final = f"a key has {2 * _BYTES} hexadecimal digits; to get a new key, name a file that does not exist"
 _OTHERS: Final = 0o077
 """The rights of users other than the owner."""
 
@@ -59,7 +59,7 @@ def _require_apart(path: Path, inputs: Sequence[str], output: str | None) -> Non
         other = Path(given).resolve()
         if place == other or other in place.parents:
             raise UsageError(
-                f"--pseudonyms: the key file {path} {'is' if place == other else 'lies in'} the {role} {given}",
+                f"--pseudonyms: the key file {path} {'is' if place == other else 'is in'} the {role} {given}",
                 "keep the key apart from reports and evidence: whoever has it can match pseudonyms with names",
             )
 
@@ -72,7 +72,7 @@ def _made(path: Path) -> bool:
         return False
     except OSError as error:
         raise UsageError(
-            f"--pseudonyms: cannot make {path}: {error.strerror or error}", "name a file in a folder that is there"
+            f"--pseudonyms: cannot create {path}: {error.strerror or error}", "name a file in a folder that exists"
         ) from error
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(f"{secrets.token_hex(_BYTES)}\n")
@@ -83,8 +83,8 @@ def _key(path: Path, data: bytes) -> bytes:
     """Return the key that the bytes of a file are. Raises UsageError where they are none."""
     text = data.decode("ascii", "replace").strip()
     if len(data) > _LONGEST or _HEX.fullmatch(text) is None:
-        raise UsageError(f"--pseudonyms: {path} holds something else than a key in hexadecimal digits", _FORM)
+        raise UsageError(f"--pseudonyms: {path} does not contain a key in hexadecimal digits", _FORM)
     key = bytes.fromhex(text)
     if len(key) < _BYTES:
-        raise UsageError(f"--pseudonyms: the key in {path} is too short: {len(key)} of {_BYTES} bytes", _FORM)
+        raise UsageError(f"--pseudonyms: the key in {path} has {len(key)} bytes and needs at least {_BYTES}", _FORM)
     return key

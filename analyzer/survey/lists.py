@@ -29,7 +29,7 @@ def text_of(name: str, data: bytes, error: type[AnalyzerError]) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as cause:
-        raise error(f"{name}: not UTF-8: {cause}", "save it as UTF-8") from cause
+        raise error(f"{name}: not UTF-8: {cause}", "save the file as UTF-8") from cause
 
 
 def csv_rows(name: str, text: str, error: type[AnalyzerError]) -> Iterator[tuple[int, list[str]]]:
@@ -46,7 +46,7 @@ def csv_rows(name: str, text: str, error: type[AnalyzerError]) -> Iterator[tuple
             if any(cells):
                 yield rows.line_num, cells
     except csv.Error as cause:
-        raise error(f"{name}:{rows.line_num}: no CSV: {cause}", "write it anew as CSV") from cause
+        raise error(f"{name}:{rows.line_num}: not valid CSV: {cause}", "save the file as CSV again") from cause
 
 
 def plain_heading(text: str) -> str:
@@ -56,4 +56,4 @@ def plain_heading(text: str) -> str:
 
 def in_order(header: Sequence[str]) -> str:
     """Return the names of columns for a message."""
-    return ", ".join(one or "(no name)" for one in header)
+    return ", ".join(one or "(no name)" for one in header) or "(none)"

@@ -100,7 +100,7 @@ class _File:
         try:
             yield from self._entries()
         except OSError as error:
-            said = f"cannot be read ({why(error)}); check permissions and the disk"
+            said = f"the file cannot be read ({why(error)}); check its permissions and the disk"
             self.log.add("unreadable_file", said, source=self.file.name)
         except LimitError as error:
             self.log.add("over_limit", str(error), source=self.file.name)
@@ -119,7 +119,7 @@ class _File:
         elif len(head) >= file.size and len(head) < HEAD:
             yield from self._all_in(head)
         elif self._is_too_large(head):
-            note_no_report(file, "a large file that does not begin as a credential report", self.log)
+            note_no_report(file, "a large file that does not begin like a credential report", self.log)
         elif self.how.whole or (entry := self._at_head(head)) is None:
             yield from self._all_in(self.reader.read(file))
         else:
@@ -228,8 +228,8 @@ class _File:
         if content.bad_generated_time is not None:
             self.log.add(
                 "bad_timestamp",
-                f"GeneratedTime of the envelope cannot be read: {content.bad_generated_time[:_QUOTED]}; give the "
-                "capture time with --captured-at, or the reference instant with --as-of",
+                f"GeneratedTime cannot be read: {content.bad_generated_time[:_QUOTED]}; give the capture time with "
+                "--captured-at, or the reference date with --as-of",
                 source=name,
                 column="GeneratedTime",
                 value=content.bad_generated_time,

@@ -64,8 +64,8 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 """Where the JSON of AWS has the same: `State` has taken the place of `Status`."""
 STATES: Final = frozenset({"ACTIVE", "PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"})
 """The states of accounts that AWS Organizations knows."""
-_WANTED: Final = "give what `aws organizations list-accounts` prints, or a CSV with a column account"
-_EXAMPLE: Final = "an account is 12 digits, such as 111122223333; a spreadsheet may have cut zeros at its beginning"
+_WANTED: Final = "give the output of `aws organizations list-accounts`, or a CSV with a column account"
+_EXAMPLE: Final = "an account number has 12 digits, such as 111122223333; a spreadsheet may have cut leading zeros"
 
 
 def read_organization(path: Path) -> Organization:
@@ -81,7 +81,9 @@ def parse_organization(name: str, data: bytes) -> Organization:
     for place, row in rows:
         _add(found, name, place, row)
     if not found:
-        raise AccountsError(f"{name}: no account in it", "give the list of the accounts whose reports are expected")
+        raise AccountsError(
+            f"{name}: the list contains no account", "give a list of the accounts whose reports you expect"
+        )
     return Organization(name, hashlib.sha256(data).hexdigest(), tuple(one for _, one in found.values()))
 
 
@@ -89,14 +91,14 @@ def _add(found: dict[str, tuple[str, ListedAccount]], name: str, place: str, row
     """Add an account to those `found`, by its number and with its place. Pages may overlap, and say the same."""
     account = (row["account_id"] or "").replace("-", "")
     if not re.fullmatch(ACCOUNT_ID, account):
-        raise AccountsError(f"{name}:{place}: not an AWS account: {row['account_id']!r}", _EXAMPLE)
+        raise AccountsError(f"{name}:{place}: not an AWS account number: {row['account_id']!r}", _EXAMPLE)
     state = row.get("state")
     others = {field: text for field, text in row.items() if field not in {"account_id", "state"}}
     one = ListedAccount(account, **others, state=state.upper().replace(" ", "_") if state else None)
     first, known = found.setdefault(account, (place, one))
     if known != one:
         raise AccountsError(
-            f"{name}:{place}: account {account} stands at {first} too, and otherwise", "leave the wrong one out"
+            f"{name}:{place}: account {account} is listed with other details in line {first}", "remove the wrong entry"
         )
 
 
@@ -110,7 +112,7 @@ def _of_json(name: str, text: str) -> Iterator[tuple[str, dict[str, str | None]]
         except (ValueError, RecursionError) as error:
             line = getattr(error, "lineno", text.count("\n", 0, start) + 1)
             raise AccountsError(
-                f"{name}:{line}: no JSON: {error}", "give what `aws organizations list-accounts` prints"
+                f"{name}:{line}: not valid JSON: {error}", "give the output of `aws organizations list-accounts`"
             ) from error
         line = text.count("\n", 0, start) + 1
         for number, one in enumerate(_in_page(page, f"{name}:{line}"), start=1):
@@ -129,7 +131,7 @@ def _in_page(page: Any, place: str) -> Iterator[Mapping[str, Any]]:  # noqa: ANN
             yield one
         else:
             raise AccountsError(
-                f'{place}: no list of accounts: it has no "Accounts", and no account with an "Id"',
+                f'{place}: not a list of accounts: there is no "Accounts", and no account with an "Id"',
                 _WANTED,
             )
 
@@ -139,7 +141,7 @@ def _first_text(one: Mapping[str, Any], keys: Iterable[str], place: str) -> str 
         value = one.get(key)
         if value is not None:
             if not isinstance(value, str):
-                raise AccountsError(f"{place} {key}: no text: {value!r}", "write it in quotes")
+                raise AccountsError(f"{place} {key}: not a text: {value!r}", "put it in quotes")
             return value.strip() or None
     return None
 
@@ -167,7 +169,7 @@ def _columns(name: str, header: list[str]) -> dict[str, int]:
         near = did_you_mean("account_id", header)
         there = in_order(header)
         raise AccountsError(
-            f"{name}:1: no column with accounts{near}; it has {there}",
-            "name the column account, account_id or id; others may be name, email, owner, ou, environment and status",
+            f"{name}:1: no column with account numbers; the columns are {there}{near}",
+            "name the column account, account_id or id; optional columns: name, email, owner, ou, environment, status",
         )
     return columns

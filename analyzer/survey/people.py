@@ -88,15 +88,15 @@ def parse_people(name: str, data: bytes, *, with_last_day: bool) -> PeopleList:
     for line, cells in rows:
         if any(cells[len(header) :]):
             raise PeopleError(
-                f"{name}:{line}: {len(cells)} cells, and the header has {len(header)}",
-                "put a cell that holds the delimiter into quotes",
+                f"{name}:{line}: the row has {len(cells)} cells, and the header has {len(header)}",
+                "put quotes around a cell that contains the delimiter",
             )
         texts = {field: cells[at] if at < len(cells) else "" for field, at in columns.items()}
         last_day = _day(f"{name}:{line} {header[columns['last_day']]}", texts["last_day"]) if with_last_day else None
         one = _person(f"{name}:{line}", line, texts, last_day)
         found.setdefault((_folded(one.user), _folded(one.email), one.last_day), one)
     if not found:
-        raise PeopleError(f"{name}: nobody in it", "see whether it was exported whole, or leave the option out")
+        raise PeopleError(f"{name}: the list contains nobody", "check that the export is complete, or omit the option")
     return PeopleList(name, hashlib.sha256(data).hexdigest(), tuple(found.values()))
 
 
@@ -112,8 +112,8 @@ def _columns(name: str, header: Sequence[str], *, with_last_day: bool) -> dict[s
     for field, several in places.items():
         if len(several) > 1:
             raise PeopleError(
-                f"{name}:1: {len(several)} columns that may be {field}: {in_order([header[at] for at in several])}",
-                "keep the one that counts, and leave the other out or give it another name",
+                f"{name}:1: {len(several)} columns can be {field}: {in_order([header[at] for at in several])}",
+                "keep the right column, and remove or rename the others",
             )
     columns = {field: at for field, (at, *_) in ((field, some) for field, some in places.items() if some)}
     if not {"user", "email"} & columns.keys():
@@ -124,7 +124,7 @@ def _columns(name: str, header: Sequence[str], *, with_last_day: bool) -> dict[s
 
 
 def _lacks(name: str, header: Sequence[str], what: str, hint: str) -> PeopleError:
-    return PeopleError(f"{name}:1: no column with {what}; it has {in_order(header)}", hint)
+    return PeopleError(f"{name}:1: no column with {what}; the columns are {in_order(header)}", hint)
 
 
 def _person(place: str, line: int, texts: Mapping[str, str], last_day: date | None) -> Person:
@@ -132,8 +132,8 @@ def _person(place: str, line: int, texts: Mapping[str, str], last_day: date | No
     user, email = (texts.get(field) or None for field in ("user", "email"))
     if user is None and email is None:
         raise PeopleError(
-            f"{place}: neither a user name nor an e-mail address",
-            "add one of them, or leave the row out: nothing can be compared with it",
+            f"{place}: the row has neither a user name nor an e-mail address",
+            "add one of them, or remove the row",
         )
     return Person(line, user, email, last_day)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _CURRENT: Final = DAY * MICROSECOND
 """A report this much older than the reference instant, or less, speaks for it."""
 _NONE: Final[frozenset[Account]] = frozenset()
-LACKING: Final = "it may hold some of its users only"
+LACKING: Final = "this report may contain only some of the users"
 """Why a report does not show what has changed."""
 
 
@@ -157,9 +157,9 @@ def _leave_out_doubtful(
         for account in sorted(accounts):
             at, before = chosen[account], earlier[account]
             if span in {at, before} and (account in rivals or entry.name in lacking):
-                why = LACKING if entry.name in lacking else "its place in the order of snapshots is not known"
+                why = LACKING if entry.name in lacking else "it is not known which report is newer"
             elif span.first != span.last and span.first < at.first and span.last > before.first:
-                why = "it may lie between the two"
+                why = "this report may be from the time between the two snapshots"
             else:
                 continue
             note_no_trend(entry.name, account, why, log)
@@ -170,7 +170,7 @@ def note_no_trend(name: str, account: Account, why: str, log: IssueLog) -> None:
     """Note that, because of a report, an account's judged snapshot is not compared with the one before."""
     log.add(
         "no_trend",
-        f"because of this report, account {account[1] or 'unknown'} is not compared with its snapshot before: {why}",
+        f"account {account[1] or 'unknown'} is not compared with its earlier snapshot: {why}",
         source=name,
     )
 
@@ -193,10 +193,10 @@ def require_capture_times(unknown: Sequence[str]) -> None:
     if not unknown:
         return
     raise InputError(
-        f"not known when {'this report was' if len(unknown) == 1 else 'these reports were'} captured: "
+        f"the capture time of {'this report is' if len(unknown) == 1 else 'these reports is'} not known: "
         f"{first_few(unknown)}",
-        "give the reference instant with --as-of, such as --as-of 2026-10-31 (the end of that day, UTC), the capture "
-        "time with --captured-at, or put the date of the download into the file's or its folder's name",
+        "give the reference date with --as-of, such as --as-of 2026-10-31 (the end of that day, UTC), give the capture "
+        "time with --captured-at, or put the date of the download into the name of the file or its folder",
     )
 
 
@@ -218,8 +218,8 @@ def _note_snapshots(
             elif span is None and account in chosen:
                 log.add(
                     "undated_report",
-                    f"not known when it was captured: judged beside a dated snapshot of account {account[1]}, "
-                    "of which it may be no part; put its date into its name, or leave it out",
+                    f"the capture time is not known: judged together with a dated snapshot of account {account[1]}, "
+                    "although the report may not be part of that snapshot; put its date into its name, or remove it",
                     source=entry.name,
                 )
             elif span is not None and as_of is not None:
@@ -232,11 +232,11 @@ def _note_not_judged(  # noqa: PLR0913 - a report, what is judged in its place, 
     """Note a report that is not judged, where it is not known whether it is newer than the one that is."""
     if span is not None and not _may_be_the_one(span, chosen, as_of):
         return
-    known = "" if entry.month is None else f" (its name tells the month {entry.month:%Y-%m} alone)"
+    known = "" if entry.month is None else f" (its name shows only the month {entry.month:%Y-%m})"
     log.add(
         "undated_beside_dated",
-        f"not known when it was captured{known}, so not whether it is newer than the snapshot of account {account[1]} "
-        "that is judged: not judged; put its date into its name, give it with --captured-at, or leave it out",
+        f"the capture time is not known{known}: the report was not judged, although it may be newer than the judged "
+        f"snapshot of account {account[1]}; put its date into its name, or give it with --captured-at",
         source=entry.name,
     )
 
@@ -261,12 +261,11 @@ def note_unknown_order(selected: Iterable[Selected], log: IssueLog) -> None:
 
 def note_rival(name: str, account: str, rival: str, log: IssueLog, *, dated: bool) -> None:
     """Note that a report and its `rival` have mostly the same users of an account, at one time or at none."""
-    when = "at the same time" if dated else "at a time that is not known either"
+    when = "captured at the same time" if dated else "which has no known capture time either"
     log.add(
         "order_unknown",
-        f"{rival}, captured {when}, has mostly the same users of account {account}: which of the two is the "
-        "newer snapshot is not known, so nothing in either is decided; give their times, in their names or "
-        "with --captured-at",
+        f"{rival}, {when}, has mostly the same users of account {account}: it is not known which of the two reports "
+        "is newer, so nothing in them is checked; give their capture times in their names or with --captured-at",
         source=name,
     )
 
@@ -278,14 +277,14 @@ def _note_distance(entry: Entry, account: Account, span: Span, as_of: datetime, 
         least = "" if span.first == span.last else "at least "
         log.add(
             "older_report",
-            f"captured {least}{age:,} {'day' if age == 1 else 'days'} before the reference instant: what was used, "
-            "changed or removed since then is not in it; get a report of that day",
+            f"captured {least}{age:,} {'day' if age == 1 else 'days'} before the reference date: what was used, "
+            "changed or removed since then is not in the report; get a report of that day",
             source=entry.name,
         )
     elif span.last > as_of:
         log.add(
             "only_newer_snapshot",
             f"no snapshot of account {account[1] or 'unknown'} at or before the reference date: "
-            "this later one may hide what was true then; find an earlier report",
+            "a later report was judged, which may not show what was true then; find an earlier report",
             source=entry.name,
         )

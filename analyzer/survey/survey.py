@@ -107,8 +107,8 @@ class Survey:
         changed = sorted(self.exact & corrections.keys())
         if changed:
             raise InputError(
-                f"changed while it was read: {first_few([name for _, name in changed])}",
-                "wait until nothing writes into the reports, or copy them, and run again",
+                f"reports changed while they were read: {first_few([name for _, name in changed])}",
+                "wait until no program writes to the reports, or copy them, and run again",
             )
         lost = {entry.file for entry in self.every if corrections.get(entry.key, entry) is None}
         kept = [corrections.get(entry.key) or entry for entry in self.every if entry.file not in lost]

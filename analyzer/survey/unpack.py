@@ -93,13 +93,13 @@ def reports_in(  # noqa: PLR0913 - what is opened, how far, and what was opened 
     except NotAReportError as error:
         note_no_report(file, f"{error}{error.begins if file.named else ''}", log)
     except Exception as error:  # noqa: BLE001 - one odd file must not cost the others
-        log.add("unreadable_file", f"cannot be read ({type(error).__name__}: {error})", source=file.name)
+        log.add("unreadable_file", f"the file cannot be read ({type(error).__name__}: {error})", source=file.name)
 
 
 def note_no_report(file: File, why: str, log: IssueLog) -> None:
     """Note a file that is no report: one that was named is missing, one that was found is passed over."""
     if file.named:
-        log.add("unreadable_file", f"no credential report: {why}", source=file.name)
+        log.add("unreadable_file", f"not a credential report: {why}", source=file.name)
     else:
         log.add("not_a_report", f"passed over: {why}", source=file.name)
 
@@ -131,7 +131,7 @@ def gunzipped(data: bytes, limits: Limits) -> tuple[bytes, int]:
     layers = 0
     while is_gzip(data):
         if layers == DEEPEST:
-            raise DamagedError(f"gzip inside gzip, more than {DEEPEST} deep; unpack it by hand")
+            raise DamagedError(f"more than {DEEPEST} layers of gzip; unpack the file by hand")
         try:
             data, layers = limits.gunzip(data), layers + 1
         except DAMAGED as error:
@@ -149,9 +149,9 @@ def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) 
         # A query names the columns of a table, which then seems to be one without rows.
         if file.named or not is_program(file.name, inner):
             raise
-        raise NotAReportError("a program, in which a report may be an example") from error
+        raise NotAReportError("a program; a report in it may be only an example") from error
     if not file.named and is_program(file.name, inner) and (remarked(contents) or not _is_plain(contents)):
-        raise NotAReportError("a program, in which a report may be an example")
+        raise NotAReportError("a program; a report in it may be only an example")
     sha256 = hashlib.sha256(given).hexdigest()
     for number, content in enumerate(contents, start=1):
         name = file.name if len(contents) == 1 else f"{file.name}#{number}"
@@ -190,7 +190,7 @@ def _untar(  # noqa: PLR0913 - as `reports_in`
 ) -> Iterator[Opened]:
     """Yield the reports in a tar archive, its members by name as if it were a folder."""
     if depth >= DEEPEST:
-        raise DamagedError(f"archives inside archives, {DEEPEST} deep; unpack them by hand")
+        raise DamagedError(f"archives nested {DEEPEST} levels deep; unpack them by hand")
     found = False
     try:
         with tarfile.open(fileobj=BytesIO(data), mode="r:") as opened:
@@ -277,7 +277,7 @@ def members_in(
     far more than reports do.
     """
     if depth >= DEEPEST:
-        raise DamagedError(f"archives inside archives, {DEEPEST} deep; unpack them by hand")
+        raise DamagedError(f"archives nested {DEEPEST} levels deep; unpack them by hand")
     check_together(sum(member.file_size for member in members), size)
     places = sorted(
         (place for place, member in enumerate(members) if not member.is_dir()),

@@ -21,11 +21,11 @@ _LONGEST: Final = 8_192
 
 ERRORS: Final = {
     "ReportNotPresent": f"no report was generated yet: run {_GENERATE}, then {GET}",
-    "ReportInProgress": f"the report was still being generated: run {GET} again after some seconds",
-    "ReportExpired": f"the last report is too old to be given out: run {_GENERATE}, then {GET}",
-    "AccessDenied": "the caller lacks the permission iam:GetCredentialReport: have it allowed, then run it again",
+    "ReportInProgress": f"the report was still being generated: run {GET} again in a few seconds",
+    "ReportExpired": f"the last report has expired: run {_GENERATE}, then {GET}",
+    "AccessDenied": f"the caller lacks the permission iam:GetCredentialReport: ask for it, then run {GET} again",
     "ServiceFailure": f"the service failed: run {GET} again",
-    "LimitExceeded": f"too many requests: run {GET} again after some minutes",
+    "LimitExceeded": f"too many requests: run {GET} again in a few minutes",
 }
 """What AWS answers in place of a report, by code, and what to do."""
 _NAMES: Final = {
@@ -55,7 +55,9 @@ def refuse_text(text: str) -> None:
     if len(whole) > _LONGEST:
         return
     if whole.strip("\"'").lower() in _NOTHING:
-        raise DamagedError(f"{whole[:20]!r} instead of a report: the command that wrote the file found none; run {GET}")
+        raise DamagedError(
+            f"{whole[:20]!r} instead of a report: the command that wrote the file got no report; run {GET}"
+        )
     _refuse_error_line(whole)
     if whole.startswith("<"):
         _refuse_xml(whole)
@@ -74,7 +76,7 @@ def refuse_text(text: str) -> None:
 def refuse_value(value: object) -> None:
     """Raise DamagedError where a mapping is an answer without a report."""
     if value is None:
-        raise DamagedError(f"null instead of a report: the command that wrote the file found none; run {GET}")
+        raise DamagedError(f"null instead of a report: the command that wrote the file got no report; run {GET}")
     if not isinstance(value, Mapping):
         return
     mine = {squeezed(str(key)): one for key, one in value.items()}
@@ -101,7 +103,9 @@ def _refuse_error_line(text: str) -> None:
     if _OF_REPORT.search(match["of"]):
         _refuse_code(_NAMES.get(match["code"].lower(), match["code"]))
     if match.start() == 0:
-        raise DamagedError(f"an error of the AWS CLI instead of a report: {match[0][:200]}; mend that, and run {GET}")
+        raise DamagedError(
+            f"an error of the AWS CLI instead of a report: {match[0][:200]}; correct the cause, then run {GET}"
+        )
 
 
 def _refuse_xml(text: str) -> None:
@@ -121,11 +125,10 @@ def _known(name: object) -> str | None:
 
 def _refuse_code(code: str) -> None:
     why = ERRORS.get(code, f"run {GET} again")
-    raise DamagedError(f"AWS's refusal ({code}) instead of a report; {why}")
+    raise DamagedError(f"an AWS error ({code}) instead of a report; {why}")
 
 
 def _refuse_state(state: str) -> None:
     raise DamagedError(
-        f"the answer of generate-credential-report ({state}), not the report; wanted is that of get-credential-report: "
-        f"run {GET} > report.json"
+        f"the answer of generate-credential-report ({state}) instead of a report; run {GET} > report.json"
     )

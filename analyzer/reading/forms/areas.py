@@ -51,8 +51,8 @@ def require_dense(data: bytes) -> None:
             reach = _reach(text)
             if reach.cells > max(_MOST, len(text)):
                 raise DamagedError(
-                    f"a spreadsheet that reaches to row {reach.row:,} and column {reach.column:,}, and is nearly empty "
-                    "before them; delete what stands there, or save the sheet as CSV and give that file"
+                    f"the spreadsheet reaches to row {reach.row:,} and column {reach.column:,}, but is nearly empty; "
+                    "delete the distant cells, or save the sheet as CSV and name that file"
                 )
 
 

@@ -28,7 +28,7 @@ _START: Final = re.compile(r"(?i)\"?user\"?[,;\t]\"?arn\"?[,;\t]")
 _GREP: Final = re.compile(r"[^,;\t\n\"]*?:(?:\d+:)?")
 _NUMBER: Final = re.compile(r"[ \t]*\d+(?:[:.)]?[ \t]+|[:,|]|\t)")
 _QUOTE: Final = re.compile(r"(?:> ?|\| ?)+")
-_PREFIXES: Final = (("line numbers", _NUMBER), ("file names of grep", _GREP), ("signs of a quotation", _QUOTE))
+_PREFIXES: Final = (("line numbers", _NUMBER), ("file names from grep", _GREP), ("quote marks (> or |)", _QUOTE))
 _MOST_ABOVE: Final = 50
 """Lines above a header past which it is an example in prose, and no report's."""
 _SHORTEST: Final = 40
@@ -44,7 +44,8 @@ def open_below(text: bytes) -> Opened | None:
     left_out = [(number, line) for number, line in enumerate(above, start=1) if line.strip("\ufeff \t")]
     if len(left_out) > _MOST_ABOVE:
         raise DamagedError(
-            f"a header below {len(left_out)} lines of other text; if a report follows, keep it alone in a file"
+            f"the header of a report below {len(left_out)} lines of other text; if a report follows, save it in a file "
+            "of its own"
         )
     return [Content(text, found, "csv", "utf-8", remarks=left_out_lines(left_out))]
 
@@ -63,7 +64,7 @@ def open_foreign(text: bytes) -> Opened | None:
     names, *rows = csv.reader(io.StringIO(body.decode("utf-8", errors="replace")), delimiter=delimiter)
     rows = [row for row in rows if row and row != names]
     if odd := next((number for number, row in enumerate(rows, start=2) if len(row) != len(names)), None):
-        raise DamagedError(f"row {odd} of the table has another number of cells than its header; export it again")
+        raise DamagedError(f"row {odd} of the table does not have as many cells as the header; export the table again")
     return grids.from_cells(names, [[cell or None for cell in row] for row in rows], "csv")
 
 
@@ -84,7 +85,7 @@ def open_bent(text: bytes) -> Opened | None:
     opened = _straight(text, (_without_prefixes, _with_line_ends, _unwrapped))
     ends = (text.lstrip(b"\n").partition(b"\n")[0], text.rpartition(b"\n")[2])
     if opened is None and find_header_below(text) is None and any(is_cut_header(line) for line in ends):
-        raise DamagedError("the header of a report that ends in the middle of a name; download the report again")
+        raise DamagedError("the header of the report is cut in the middle of a name; download the report again")
     return opened
 
 
@@ -104,9 +105,12 @@ def _straight(text: bytes, ways: Sequence[Callable[[str], tuple[str, str] | None
         data = straight.encode()
         header = find_header(data) or find_header_below(data)
         if header is None:
-            raise DamagedError(f"a report with {said}: what stood in its lines is not certain; get the report again")
+            raise DamagedError(
+                f"a report with {said}: the original lines cannot be restored with certainty; download the report again"
+            )
         remark = Remark(
-            "form_straightened", f"{said}: taken off, in the only way that fits; keep the file as AWS made it"
+            "form_straightened",
+            f"the report has {said}: this was undone in the only way that fits; use the original report from AWS",
         )
         return [replace(Content(data, header, "csv", "utf-8"), remarks=(remark,))]
     return None
@@ -154,7 +158,7 @@ def _with_line_ends(text: str) -> tuple[str, str] | None:
     start = _START.search(whole)
     if start is None or "\n" in whole[start.start() :]:
         return None
-    said = "\\n where lines end"
+    said = "\\n in place of line ends"
     straight = re.sub(r"(?:\\r)?\\n", "\n", whole)
     return straight if _is_even(straight) else "", said
 

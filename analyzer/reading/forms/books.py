@@ -96,7 +96,7 @@ def _require_openable(data: bytes) -> None:
         if not any(name.startswith((_SHEET, "content.xml")) for name in names):
             raise NotAReportError("an office document; save the sheet as CSV and name that file")
         if sum(member.file_size for member in archive.infolist()) > _LARGEST:
-            raise DamagedError("a spreadsheet that is too large to be read; save the sheet as CSV and name that file")
+            raise DamagedError("the spreadsheet is too large; save the sheet as CSV and name that file")
     require_dense(data)
 
 
@@ -108,7 +108,7 @@ def _sheets(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
         sheets = [(name, book.get_sheet_by_name(name).to_python(skip_empty_area=False)) for name in book.sheet_names]
     except (CalamineError, OSError, ValueError) as error:
         raise DamagedError(
-            f"the spreadsheet cannot be opened ({error}); save the sheet as CSV and name that"
+            f"the spreadsheet cannot be opened ({error}); save the sheet as CSV and name that file"
         ) from error
     found = False
     for name, rows in sheets:
@@ -123,7 +123,7 @@ def _sheets(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
         except (DamagedError, NotAReportError) as error:
             yield name, DamagedError(str(error))
     if not found:
-        raise NotAReportError("a spreadsheet without the header of a credential report in any sheet")
+        raise NotAReportError("a spreadsheet in which no sheet has the header of a credential report")
 
 
 def _sheet(texts: list[list[str | None]], at: int) -> Opened:

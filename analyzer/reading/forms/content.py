@@ -66,7 +66,9 @@ class Content:
 
 def padding(count: int) -> Remark:
     """Return the issue on NULs at the end of a file."""
-    return Remark("padding", f"the file ends in {count:,} NULs: padding, and no part of the report; left out")
+    return Remark(
+        "padding", f"the file ends with {count:,} NUL bytes, which are not part of the report: they were left out"
+    )
 
 
 CUT_LENGTHS: Final = frozenset({4_096, 8_191, 32_767, 65_536})
@@ -79,10 +81,10 @@ _MOST: Final = 20
 
 def left_out_lines(lines: Sequence[tuple[int, str]]) -> tuple[Remark, ...]:
     """Return the issues on lines (their numbers and texts) that stand outside of a report."""
-    said = "no line of the report: left out; keep the report alone in its file"
+    said = "this line does not belong to the report: it was left out; keep only the report in the file"
     shown = [Remark("line_left_out", said, number, value=text[:200]) for number, text in lines[:_MOST]]
     if len(lines) > _MOST:
         number, text = lines[_MOST]
-        many = f"this and {len(lines) - _MOST - 1:,} further lines are no lines of the report: left out"
+        many = f"this line and {len(lines) - _MOST - 1:,} further lines do not belong to the report: they were left out"
         shown.append(Remark("line_left_out", many, number, value=text[:200]))
     return tuple(shown)

@@ -78,7 +78,7 @@ def _values(text: str, first: int, noise: list[tuple[int, str]]) -> Iterator[Any
         except (ValueError, RecursionError) as error:
             is_marked = _is_marked(text) if is_marked is None else is_marked
             if not is_marked:
-                raise NotAReportError("neither a credential report nor an envelope of one") from error
+                raise NotAReportError("neither a credential report nor an AWS answer that contains one") from error
             newline = text.find("\n", position)
             following = _NEXT.search(text, newline) if newline >= 0 else None
             between = text[position : following.start() if following else len(text)]
@@ -105,7 +105,9 @@ def _between(text: str, error: Exception) -> DamagedError | None:
         return answer
     if text.lstrip().startswith(("{", "[", '"')):
         if isinstance(error, RecursionError):
-            return DamagedError("JSON past the limit of nesting, some 1,000 levels; write the report's part of it out")
+            return DamagedError(
+                "the JSON is nested more than about 1,000 levels deep; save the report itself in a file"
+            )
         return DamagedError(f"the JSON envelope is cut or corrupt ({error}); download it again")
     return None
 
@@ -119,7 +121,7 @@ def open_yaml(text: str) -> Opened | None:
     try:
         if "*" in text and any(isinstance(one, yaml.AliasEvent) for one in yaml.parse(text)):
             # A few lines of aliases stand for more values than memory holds.
-            raise DamagedError("YAML with aliases (*name), which no answer of AWS has; write the values out")
+            raise DamagedError("the YAML has aliases (*name), which AWS never writes; replace them with their values")
         # BaseLoader: every scalar stays the text it is, GeneratedTime included.
         values = list(yaml.load_all(text, Loader=yaml.BaseLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -152,5 +154,5 @@ def open_xml(text: str) -> Opened | None:
     if len(opened) == 1 and isinstance(opened[0], DamagedError):
         raise opened[0]
     if len(opened) < len(re.findall(r"<(?:\w+:)?Content>", text)):
-        opened.append(DamagedError("the XML is cut in the middle of Content; get the report again"))
+        opened.append(DamagedError("the XML is cut in the middle of Content; download the report again"))
     return opened or None

@@ -48,9 +48,9 @@ LOST: Final = (
         re.compile(r"Uint8Array\(\d+\) \[|<Buffer 75 73 65 72 2c|\.\.\. \d+ more (?:items|bytes)"),
         "write the file with JSON.stringify",
     ),
-    Lost("Go's String() of the answer", re.compile(r"Content: <binary>"), "write Content itself into the file"),
+    Lost("Go's String() of the answer", re.compile(r"Content: <binary>"), "write Content itself to the file"),
     Lost(
-        "Java's toString of the answer", re.compile(r"HeapByteBuffer\[pos="), "write the bytes of Content into the file"
+        "Java's toString of the answer", re.compile(r"HeapByteBuffer\[pos="), "write the bytes of Content to the file"
     ),
     Lost(
         "PowerShell's object",
@@ -69,7 +69,7 @@ def open_repr(text: str) -> Opened | None:
     if found is None:
         if BEGINNING in whole or "'Content'" in whole:
             raise DamagedError(
-                "Python's text of the answer, cut or without Content; write Content itself into the file"
+                "the AWS answer as printed by Python, cut or without Content; write Content itself to the file"
             )
         return None
     content = decoded(_literal(found[1] or found[2]), "boto3 dump")
@@ -86,7 +86,9 @@ def _literal(text: str) -> str:
         try:
             return repr(ast.literal_eval(f"({text})"))
         except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-            raise DamagedError("Content is a Python bytes literal that is cut or corrupt") from error
+            raise DamagedError(
+                "Content is a Python bytes literal that is cut or corrupt; download the report again"
+            ) from error
     return str(ast.literal_eval(text))
 
 
@@ -99,10 +101,12 @@ def open_dump(text: str) -> Opened | None:
     if any(isinstance(one, Content) for one in opened):
         return opened
     if not opened and re.search(_START, text):
-        raise DamagedError("the bytes of a report as numbers, cut before their end; write Content itself into the file")
+        raise DamagedError("the bytes of a report as numbers, cut before the end; write Content itself to the file")
     for lost in LOST:
         if lost.pattern.search(text) and re.search(r"GeneratedTime|ReportFormat|generated_time", text):
-            raise DamagedError(f"{lost.name}: it does not hold the rows of the report; {lost.way_out}, or get it again")
+            raise DamagedError(
+                f"{lost.name}: it does not contain the rows of the report; {lost.way_out}, or download the report again"
+            )
     if opened and isinstance(opened[0], DamagedError):
         raise opened[0]
     return None

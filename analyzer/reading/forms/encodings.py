@@ -17,7 +17,9 @@ def to_utf8(data: bytes) -> tuple[bytes, str]:
                 try:
                     data, encoding = data.decode(codec).removeprefix("\ufeff").encode(), codec
                 except UnicodeDecodeError as error:
-                    raise DamagedError(f"the UTF-16 text is cut or corrupt ({error.reason})") from error
+                    raise DamagedError(
+                        f"the UTF-16 text is cut or corrupt ({error.reason}); download it again"
+                    ) from error
                 break
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _YEAR_1: Final = "0001-01-01T00:00:00"
 """What some programs write where there is no time."""
 _NULLS: Final = ("<null>",)
-_NO_ROWS: Final = "it holds no rows: that is no report of no users; get the report again"
+_NO_ROWS: Final = "no rows, which does not show that the account has no users; download the report again"
 
 
 def from_mappings(rows: Sequence[Mapping[str, object]], shape: str, keys: Iterable[str] = ()) -> Opened:
@@ -53,7 +53,7 @@ def from_table(names: Sequence[str], columns: Sequence[Any], shape: str, keys: I
     program = program_of(names, keys)
     shape = f"{shape}, {program.name}" if program else shape
     if program and program.refused:
-        raise DamagedError(f"rows of {program.name}: {program.refused}")
+        raise DamagedError(f"rows from {program.name}: {program.refused}")
     mine = program.names if program else {}
     renamed: dict[str, Any] = {}
     for name, column in zip(names, columns, strict=True):
@@ -80,10 +80,10 @@ def from_table(names: Sequence[str], columns: Sequence[Any], shape: str, keys: I
 def _remarks(program: Program | None, shape: str) -> tuple[Remark, ...]:
     found = []
     if program and program.lost:
-        lost = f"{shape}: {program.lost}: what is not certain is not checked; use the report as AWS made it"
+        lost = f"{shape}: {program.lost}: what is not certain is not checked; use the original report from AWS"
         found.append(Remark("lossy_form", lost))
     if program and program.filters:
-        some = f"{shape}: it may hold some of the users only: a user who is not in it is not shown to be absent"
+        some = f"{shape}: it may contain only some of the users, so a user who is missing here may still exist"
         found.append(Remark("filtered_form", some))
     return tuple(found)
 

@@ -37,11 +37,11 @@ def refusal(data: bytes) -> DamagedError | NotAReportError:
     """Return what a text is that no form fits: damaged where it bears marks of a report, else no report."""
     start = data[:_LOOKED_AT]
     if BEGINNING.encode() in start:
-        return DamagedError("base64 of a report in a form that is not known; keep the AWS CLI's answer, or the CSV")
+        return DamagedError("base64 of a report in an unknown form; use the answer of the AWS CLI, or the CSV")
     if _ROOTS.search(start):
-        return DamagedError("rows with some of a report's columns, in a form that is not read; use the report itself")
+        return DamagedError("rows with some columns of a report, in an unknown form; use the original report from AWS")
     if _ROWS.search(start):
-        return DamagedError("rows of a credential report without its header; use the report as AWS made it")
+        return DamagedError("rows of a credential report without its header; use the original report from AWS")
     for named in _NAMED.finditer(start):
         line_start = start.rfind(b"\n", 0, named.start()) + 1
         line_end = start.find(b"\n", named.end())
@@ -49,8 +49,8 @@ def refusal(data: bytes) -> DamagedError | NotAReportError:
         cells = [cell.strip(_AROUND) for cell in _CELLS.split(line.decode("utf-8", errors="replace"))]
         words = line.decode("utf-8", errors="replace").split()
         if len(known_columns(cells)) >= _ENOUGH or _ENOUGH <= len(known_columns(words)) == len(words):
-            return OnlyMarksError(f"column names of a credential report in a form that is not known{first_line(data)}")
-    return NotAReportError("no header of a credential report", first_line(data))
+            return OnlyMarksError(f"column names of a credential report in an unknown form{first_line(data)}")
+    return NotAReportError("a file without the header of a credential report", first_line(data))
 
 
 def first_line(data: bytes) -> str:

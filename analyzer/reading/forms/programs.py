@@ -61,7 +61,7 @@ _KEYS: Final = tuple(
 _PLACES: Final = tuple(column for slot in SLOTS for column in (slot.region, slot.service) if column)
 _PASSWORD: Final = ("password_last_changed", "password_next_rotation")
 _USED: Final = ("password_last_used",)
-_RAW: Final = "get the report itself: aws iam get-credential-report > report.json"
+_RAW: Final = "download the report itself: aws iam get-credential-report > report.json"
 
 PROGRAMS: Final = (
     Program(
@@ -74,7 +74,7 @@ PROGRAMS: Final = (
             Null(_USED, "no_information", "password_status", ("never_used",)),
             Null(_USED, "N/A", "password_status", ("not_set",)),
         ),
-        lost="N/A, no_information and not_supported are null there, and root's password_enabled is true in any case",
+        lost="it stores N/A, no_information and not_supported as null, and root's password_enabled is always true",
         believes_root=False,
         generated="generated_time",
         filters=True,
@@ -87,7 +87,7 @@ PROGRAMS: Final = (
             Null(_PASSWORD, "N/A", of_root=False),
             Null(_USED, "no_information", "password_enabled", ("true",)),
         ),
-        lost="N/A, no_information and not_supported are null in its times; it does not keep when the report was made",
+        lost="it stores N/A, no_information and not_supported as null in times, and not when the report was generated",
         filters=True,
     ),
     Program(
@@ -100,8 +100,8 @@ PROGRAMS: Final = (
             Null(_USED, "no_information", "password_enabled", ("true",)),
             Null(_USED, "N/A", "password_enabled", ("false",)),
         ),
-        lost="N/A and no_information are null there, it does not keep when the report was made, and where a user has "
-        "one access key or certificate, it does not say which: it is shown as the first",
+        lost="it stores N/A and no_information as null, and not when the report was generated; where a user has one "
+        "access key or certificate, it does not store whether this is the first or the second (shown as the first)",
         filters=True,
     ),
     Program(
@@ -113,29 +113,29 @@ PROGRAMS: Final = (
             Null(_PASSWORD, "N/A", of_root=False),
             Null(_USED, "no_information", "password_enabled", ("true",)),
         ),
-        lost="N/A and no_information are null in its times; it does not keep when the report was made",
+        lost="it stores N/A and no_information as null in times, and not when the report was generated",
     ),
     Program(
         "CloudSploit",
         keys=frozenset({"generateCredentialReport"}),
         nulls=(Null(COLUMNS[2:22], "N/A"),),
-        lost="it does not keep when the report was made",
+        lost="it does not store when the report was generated",
     ),
     Program(
         "Powerpipe",
         marks=frozenset({"key 1 last rotated", "password changed timestamp", "key 2 last rotated timestamp"}),
-        refused=f"the benchmark's table leaves out when the report was made; {_RAW}",
+        refused=f"the table of the benchmark does not show when the report was generated; {_RAW}",
     ),
     Program(
         "Panther",
         keys=frozenset({"CredentialReport"}),
-        refused=f"it turns N/A, no_information and not_supported into times of the year 1; {_RAW}",
+        refused=f"it turns N/A, no_information and not_supported into times in the year 1; {_RAW}",
     ),
     Program(
         "cnquery",
         marks=frozenset({"createdat"}),
         keys=frozenset({"aws.iam.credentialReport"}),
-        refused=f"it turns not_supported into false and absent times into words; {_RAW}",
+        refused=f"it turns not_supported into false and missing times into words; {_RAW}",
     ),
     Program(
         "Elastic cloudbeat",
@@ -145,12 +145,12 @@ PROGRAMS: Final = (
     Program(
         "Shisho Cloud",
         marks=frozenset({"passwordlastusedat"}),
-        refused=f"absent times are null there, whatever the report said; {_RAW}",
+        refused=f"it stores every missing time as null, so that the reason is lost; {_RAW}",
     ),
     Program(
         "Resmo",
         marks=frozenset({"accesskey1lastusedin", "passwordlastusedin"}),
-        refused=f"it keeps spans in place of times; {_RAW}",
+        refused=f"it stores durations instead of times; {_RAW}",
     ),
 )
 

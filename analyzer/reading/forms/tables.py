@@ -26,7 +26,9 @@ def open_box(text: str) -> Opened | None:
     found = _BOX.search(text)
     if found is None:
         if _BOX_TITLE.search(text):
-            raise DamagedError("the AWS CLI's table without Content: the rows are lost; use --output json")
+            raise DamagedError(
+                "a table of the AWS CLI without Content: it does not contain the rows; use --output json"
+            )
         return None
     time = _BOX_TIME.search(text)
     return [dated(decoded(found[1], "table envelope"), time[1] if time else None)]
@@ -54,7 +56,7 @@ def open_drawn(text: str) -> Opened | None:
             outside.append((number, line))
         else:
             raise DamagedError(
-                f"a drawn table whose line {number} has {len(cells)} cells, not {len(names)}; use the CSV"
+                f"line {number} of the table has {len(cells)} cells, and the header has {len(names)}; use the CSV"
             )
     return _opened(names, rows, "drawn table", outside) if names else None
 
@@ -90,7 +92,9 @@ def open_html(text: str) -> Opened | None:
         elif not names and is_header(cells) and len(known_columns(cells)) >= _ENOUGH:
             names = cells
         elif names and any(cells):
-            raise DamagedError(f"an HTML table that is cut, or has a row of {len(cells)} cells, not {len(names)}")
+            raise DamagedError(
+                f"the HTML table is cut, or has a row with {len(cells)} cells instead of {len(names)}; use the CSV"
+            )
     return _opened(names, rows, "html table", []) if names else None
 
 

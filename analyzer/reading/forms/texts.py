@@ -38,7 +38,11 @@ def open_lines(text: str) -> Opened | None:
         cells = [cell.strip() for cell in line.split("\t")]
         known = sorted((cell for cell in cells if cell not in {"text/csv", ""}), key=len)
         if len(cells) > 4 or not known or ("text/csv" not in cells and BEGINNING not in line):
-            opened.append(DamagedError(f"no line of an envelope: {line[:80]!r}; download this report again"))
+            opened.append(
+                DamagedError(
+                    f"not a line that the AWS CLI writes with --output text: {line[:80]!r}; download this report again"
+                )
+            )
             continue
         try:
             content = decoded(known[-1], "text envelope")
@@ -121,7 +125,9 @@ def open_noisy(text: str) -> Opened | None:
             outside = [*range(start), *range(stop, len(lines))]
             left_out = [(n + 1, lines[n]) for n in outside if lines[n].strip()]
             return [replace(Content(data, found, "base64", "utf-8"), remarks=left_out_lines(left_out))]
-    raise DamagedError("base64 of a report that is cut, or that other lines run into; remove them, or get it again")
+    raise DamagedError(
+        "base64 of a report that is cut or mixed with other lines; remove the lines, or download the report again"
+    )
 
 
 def _whole(text: str) -> bytes | None:

@@ -78,7 +78,7 @@ def _bytes_in(value: object) -> bytes:
     if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
         return "\n".join(value).encode(errors="replace")
     if not isinstance(value, str):
-        raise NotAReportError("neither a credential report nor an envelope of one")
+        raise NotAReportError("neither a credential report nor an AWS answer that contains one")
     raw = value.strip()
     if _LITERAL.match(raw):
         return _from_literal(raw)
@@ -97,7 +97,7 @@ def _bytes_in(value: object) -> bytes:
 
 def _cut_base64(length: int) -> str:
     """Return what base64 is that ends within a group of four characters."""
-    kept = ", as many as some programs keep of a text" if length in CUT_LENGTHS else ""
+    kept = ", a length at which some programs cut texts" if length in CUT_LENGTHS else ""
     return f"Content is base64 that was cut: it has {length:,} characters{kept}; download the report again"
 
 
@@ -117,14 +117,16 @@ def _from_numbers(numbers: list[int]) -> bytes:
     try:
         return bytes(numbers)
     except (ValueError, OverflowError) as error:
-        raise DamagedError("Content is a list of numbers that are no bytes; download the report again") from error
+        raise DamagedError("Content is a list of numbers that are not bytes; download the report again") from error
 
 
 def _from_literal(text: str) -> bytes:
     try:
         data = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise DamagedError("Content is a Python bytes literal that is cut or corrupt") from error
+        raise DamagedError(
+            "Content is a Python bytes literal that is cut or corrupt; download the report again"
+        ) from error
     if not isinstance(data, bytes):
-        raise DamagedError("Content is no text of a report")
+        raise DamagedError("Content is not the text of a report; download the report again")
     return data

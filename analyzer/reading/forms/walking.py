@@ -75,7 +75,9 @@ def reports_in_values(values: Iterable[object], form: str) -> Opened:
             others.append(error)
             opened.append(DamagedError(str(error)))
     if len(opened) == len(others):
-        raise others[0] if others else NotAReportError("neither a credential report nor an envelope of one")
+        raise (
+            others[0] if others else NotAReportError("neither a credential report nor an AWS answer that contains one")
+        )
     if len(opened) == 1 and isinstance(opened[0], DamagedError):
         raise opened[0]
     return opened
@@ -111,7 +113,7 @@ def _open(value: object, way: _Way) -> Opened:
         return [one for part in found for one in part]
     answers.refuse_value(value)
     if isinstance(value, dict) and known_columns(map(str, value)) and _is_columnar(value):
-        raise DamagedError("a report as lists of columns; give it as a list of rows, or as CSV")
+        raise DamagedError("a report stored by columns; save it as a list of rows, or as CSV")
     raise NotAReportError(f"{way.form.upper()} without the keys of get-credential-report")
 
 
@@ -142,7 +144,8 @@ def _in_mapping(value: Mapping[Any, Any], way: _Way) -> Iterator[Opened]:
         yield _table([value["columns"], *value["data"]], way)
     elif value.get("rows") == [] and _names_columns(value.get("columns")):
         raise DamagedError(
-            "a table without rows: that is no report of no users; find out why, and get the report again"
+            "a table without rows, which does not show that the account has no users; find out why it is empty, and "
+            "download the report again"
         )
     elif value and any(_is_row(one) for one in value.values()) and all(isinstance(one, dict) for one in value.values()):
         yield _rows(list(value.values()), way, len(value))
@@ -247,7 +250,9 @@ def _rows(rows: Sequence[Mapping[Any, Any]], way: _Way, count: int) -> Opened:
     opened = grids.from_mappings([{str(k): v for k, v in row.items()} for row in rows], f"{way.form} rows", keys)
     opened = [_with_account(one, way) if isinstance(one, Content) else one for one in opened]
     if unknown:
-        opened.append(DamagedError(f"entries without the columns of a credential report: {unknown:,}; get it again"))
+        opened.append(
+            DamagedError(f"entries without the columns of a credential report: {unknown:,}; download the report again")
+        )
     return opened
 
 
@@ -259,9 +264,7 @@ def cut_row(rows: object) -> list[DamagedError]:
     if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows) or len(rows) < 2:
         return []
     if len(rows[-1]) < min(len(one) for one in rows[:-1]):
-        return [
-            DamagedError("the last row ends before its last column: rows after it are missing; get the report again")
-        ]
+        return [DamagedError("the last row is cut: the rows after it are missing; download the report again")]
     return []
 
 
@@ -314,7 +317,7 @@ def _refuse_names(values: Sequence[object]) -> None:
     """Raise OnlyMarksError where all there is are the names of a report's columns."""
     names = values[0] if len(values) == 1 and isinstance(values[0], list) else []
     if names and all(isinstance(one, str) for one in names) and ENOUGH <= len(known_columns(names)) == len(names):
-        raise OnlyMarksError("the names of a report's columns, and no rows: that is no report of no users")
+        raise OnlyMarksError("the column names of a report, and no rows; download the report again")
 
 
 def _refuse_nested(value: Mapping[Any, Any]) -> None:
@@ -326,9 +329,9 @@ def _refuse_nested(value: Mapping[Any, Any]) -> None:
     known = known_columns(names)
     program = program_of(names)
     if program and program.refused and len(known) > 2:
-        raise DamagedError(f"rows of {program.name}: {program.refused}")
+        raise DamagedError(f"rows from {program.name}: {program.refused}")
     if len(known) >= ENOUGH and not _is_columnar(value):
-        raise OnlyMarksError("rows of a report whose cells are lists or mappings, as no known program writes them")
+        raise OnlyMarksError("rows of a report with lists or objects in their cells, which no known program writes")
 
 
 def _refuse_empty(value: object, way: _Way) -> None:
@@ -337,11 +340,12 @@ def _refuse_empty(value: object, way: _Way) -> None:
     if program is None:
         return
     if program.refused:
-        raise DamagedError(f"rows of {program.name}: {program.refused}")
+        raise DamagedError(f"rows from {program.name}: {program.refused}")
     regions = list(value.values()) if isinstance(value, dict) else [value]
     nothing = not any(regions) or all(isinstance(one, dict) and not one.get("data", one) for one in regions)
     failed = isinstance(value, dict) and all(isinstance(one, dict) and one.get("err") for one in regions)
     if nothing or failed:
         raise DamagedError(
-            f"{program.name} has kept no rows: that is no report of no users; find out why, and get the report again"
+            f"{program.name} stored no rows, which does not show that the account has no users; find out why, and "
+            "download the report again"
         )
