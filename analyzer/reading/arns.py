@@ -1,4 +1,4 @@
-"""ARNs taken apart, and the account of each row."""
+"""Parse ARNs and find the account of each row."""
 
 from __future__ import annotations
 
@@ -23,45 +23,49 @@ if TYPE_CHECKING:
     from analyzer.reading.source import Source
 
 _ROOT_BY_ITS_LETTERS: Final = ("root", "rootaccount", "ltrootaccountgt")
-"""What is left of root's name, also where HTML wrote its angle brackets, in small letters."""
+"""The letters of root's name, in lower case, without other characters; the last one is from HTML (`&lt;`, `&gt;`)."""
 _PATTERN: Final = f"^{ARN}$"
 _ODD: Final = rf"^arn:(?P<partition>{PARTITION}):[^:]*:[^:]*:(?P<account>{ACCOUNT_ID})(?:[:/]|$)"
-"""An ARN of any other form: of it, the account is sure."""
+"""An ARN of another kind, from which only the partition and the account are used."""
 
 _WHOLE: Final = re.compile(r"""[='" ]*(\d{4})-?(\d{4})-?(\d{4})(?:\.0)?[" ]*""", re.ASCII)
-"""Twelve digits, as the console groups them, and as spreadsheets and data frames keep a text or a number."""
+"""Twelve digits: plain, grouped as in the console, or as spreadsheets and data frames write texts and numbers."""
 _SHORT: Final = re.compile(r"""[='" ]*(\d{1,11})(?:\.0)?[" ]*""", re.ASCII)
-"""Fewer digits, as where zeros at the beginning were cut."""
+"""Fewer than twelve digits: leading zeros may have been cut."""
 _SOME_NUMBER: Final = re.compile(r"[\d.,]+(?:[eE][+]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class FewTexts:
-    """Texts of which few differ: the text of each row is at `of_row` in `values`, which may hold one more than once."""
+    """A column of texts with few distinct values.
+
+    The text of row `i` is `values[of_row[i]]`. `values` may contain the same text more than once.
+    """
 
     values: pa.StringArray
     of_row: npt.NDArray[np.int64]
 
     def is_null(self) -> npt.NDArray[np.bool_]:
-        """Where there is no text."""
+        """Return a mask of the rows without a text."""
         return np.asarray(self.values.is_null())[self.of_row]
 
     def replaced(self, rows: npt.NDArray[np.int64], texts: pa.StringArray) -> FewTexts:
-        """Return them with other texts in some rows."""
+        """Return a copy in which `rows` have `texts`."""
         of_row = self.of_row.copy()
         of_row[rows] = len(self.values) + np.arange(len(rows))
         return FewTexts(pa.concat_arrays([self.values, texts]), of_row)
 
     def texts(self) -> pa.StringArray:
-        """Return a text for each row."""
+        """Return the text of each row."""
         return self.values.take(pa.array(self.of_row))
 
 
 @dataclass(frozen=True)
 class Names:
-    """What the ARNs tell, each as long as the table; null where they do not.
+    """Users, partitions, accounts and paths of all rows, with null where the ARN does not contain the part.
 
-    `user` is the name as the report has it, mended where another program changed it, or the ARN's where it is blank.
+    `user` is the name in the report. Names that another program changed are repaired; a blank name is replaced by the
+    name in the ARN.
     """
 
     user: pa.ChunkedArray | pa.StringArray
@@ -72,10 +76,10 @@ class Names:
 
 
 def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place: Places) -> Names:
-    """Take ARNs apart: `arn:PARTITION:iam::ACCOUNT:user/PATH/NAME`, or `…:root`.
+    """Return the parts of the ARNs: `arn:PARTITION:iam::ACCOUNT:user/PATH/NAME`, or `...:root`.
 
-    A report is of one account and most users have the path `/`: nearly every ARN is the beginning of its report's last
-    one with the user's name behind it. That is compared; only the other ARNs are matched with the pattern.
+    For speed, only unusual ARNs are matched with the pattern. A report covers one account and most users have the path
+    `/`, so nearly every ARN equals the start of the last ARN in its report plus the user's name.
     """
     last = np.maximum(np.searchsorted(raw.report, np.arange(len(raw.reports)), side="right") - 1, 0)
     arn, user = arn.combine_chunks(), user.combine_chunks()
@@ -110,10 +114,11 @@ def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place:
 
 
 def match_arns(arn: pa.StringArray, user: pa.StringArray) -> dict[str, pa.Array]:
-    """Return `partition, account, path, name` of each ARN; null where it is none, path and name also for root's.
+    """Return `partition`, `account`, `path`, `name` and `whole` for each ARN.
 
-    Where all behind `user/` is the name of the user beside it, that is the name, also with a slash in it. `whole` says
-    whether the ARN is a user's or root's: of any other, partition and account are told and the rest is null.
+    `whole` is true where the ARN belongs to an IAM user or to root. Path and name are null for root. An ARN of another
+    kind has only partition and account; a text that is not an ARN has only nulls. Where the text after `user/` equals
+    the user in the same row, that text is the name, even if it contains a slash.
     """
     match, odd = pc.extract_regex(arn, _PATTERN), pc.extract_regex(arn, _ODD)
     found = {
@@ -134,9 +139,10 @@ def match_arns(arn: pa.StringArray, user: pa.StringArray) -> dict[str, pa.Array]
 def _mended_names(
     user: pa.StringArray, found: dict[str, pa.Array], rows: npt.NDArray[np.int64], place: Places
 ) -> pa.StringArray:
-    """Return names as AWS writes them; what other programs made of some is noted, for the `rows` that they are of.
+    """Return user names as AWS writes them, and note each name that another program changed.
 
-    No name in IAM begins with an apostrophe or holds angle brackets; whatever else is root's name, its ARN must say it.
+    `rows` are the positions of these names in the table. IAM names never begin with an apostrophe and never contain
+    angle brackets. Other spellings of root's name are accepted only where the ARN is that of root.
     """
     bare = pc.if_else(pc.match_substring_regex(user, "^'."), pc.utf8_slice_codeunits(user, 1), user)
     agrees = pc.fill_null(pc.equal(bare, found["name"]), fill_value=True)
@@ -164,12 +170,12 @@ def _mended_names(
 
 
 def _is_root(found: dict[str, pa.Array]) -> pa.BooleanArray:
-    """Return which of the ARNs taken apart are root's."""
+    """Return a mask of the ARNs that belong to root."""
     return pc.and_(found["whole"], found["name"].is_null())
 
 
 def _beginning(found: dict[str, pa.Array]) -> pa.StringArray:
-    """Return the beginning of the ARNs of users whose path is `/`."""
+    """Return the start of a user's ARN, up to the name, for users with the path `/`."""
     return pc.binary_join_element_wise("arn:", found["partition"], ":iam::", found["account"], ":user/", "")
 
 
@@ -180,7 +186,7 @@ def _note_arns(
     rows: npt.NDArray[np.int64],
     place: Places,
 ) -> None:
-    """Note what is wrong with the ARNs in some rows, in which `found` is what they tell."""
+    """Note the ARNs in `rows` that cannot be read or that belong to another user; `found` has their parts."""
     odd = pc.and_(arn.is_valid(), pc.invert(found["whole"]))
     for what, mask in (
         ("", found["account"].is_null()),
@@ -205,10 +211,10 @@ def _note_arns(
 def read_accounts(
     names: Names, raw: RawTable, sources: Sequence[Source], account_id: str | None, place: Places
 ) -> dict[str, pa.DictionaryArray]:
-    """Return `account_id, partition, path`.
+    """Return the columns `account_id`, `partition` and `path`.
 
-    The account is the ARN's, else that in a column of its own, else the one that all other ARNs of the report are of,
-    else the one in the file's name, else `account_id`.
+    The account comes from the first of these that has one: the ARN of the row, the account column of the report, the
+    other ARNs of the report (if they all agree), the file name, and `account_id`.
     """
     account, partition = names.account, names.partition
     cells = _read_account_cells(raw, account, place) if ACCOUNT in raw.cells.column_names else None
@@ -224,7 +230,7 @@ def read_accounts(
         account = account.replaced(missing, accounts)
         partition = partition.replaced(missing, told.partitions(of_report, accounts))
         unknown = missing[np.asarray(accounts.is_null()) & ~is_told]
-        # Once a report: its rows share the cause and the remedy.
+        # One issue per report is enough: its rows have the same cause and the same remedy.
         _, first = np.unique(raw.report[unknown], return_index=True)
         place.note(
             "account_unknown",
@@ -240,7 +246,7 @@ def read_accounts(
 
 
 class _Told:
-    """What the ARNs of each report tell of accounts and partitions."""
+    """The accounts and partitions in the ARNs of each report."""
 
     def __init__(self, names: Names, raw: RawTable) -> None:
         account, partition = names.account.texts(), names.partition.texts()
@@ -251,12 +257,12 @@ class _Told:
             self._pairs[report].add((number, name))
 
     def only_account(self) -> pa.StringArray:
-        """Return for each report the account that all its ARNs agree on, partition included; else null."""
+        """Return for each report its account if all ARNs have the same account and partition; else null."""
         only = [next(iter(pairs))[0] if len(pairs) == 1 else None for pairs in self._pairs]
         return pa.array(only, pa.string())
 
     def partitions(self, report: npt.NDArray[np.int32], accounts: pa.StringArray) -> pa.StringArray:
-        """Return the partition of some rows, by report and account: the account's, else that of all ARNs."""
+        """Return the partition of each row: that of its account in the report, else the only one in the report."""
         encoded = accounts.dictionary_encode()
         texts = encoded.dictionary.to_pylist()
         codes = pc.fill_null(encoded.indices, len(texts)).to_numpy()
@@ -275,7 +281,11 @@ class _Told:
 
 
 class _Cell(NamedTuple):
-    """What a cell says: the account, or which one it may have been, and whether it is a number at all."""
+    """The content of a cell in the account column.
+
+    `perhaps` is the account that the cell would be with the leading zeros that may have been cut. `is_number` is true
+    for any number, also one that cannot be an account.
+    """
 
     account: str | None
     perhaps: str | None
@@ -284,10 +294,10 @@ class _Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class _AccountCells:
-    """The cells of the column, a row each: `account` is null where a cell holds none.
+    """The cells of the account column, one per row; `account` is null where the cell is not an account.
 
-    Where `is_doubtful`, it holds something else than an account in a report that has accounts there; `perhaps` is then
-    what its digits would be with the zeros that may have been cut.
+    `is_doubtful` marks cells that are not accounts in a report whose other cells are. For them, `perhaps` has the
+    account with the leading zeros that may have been cut.
     """
 
     account: pa.StringArray
@@ -296,15 +306,15 @@ class _AccountCells:
     raw: RawTable
 
     def instead_of(self, accounts: pa.StringArray, rows: npt.NDArray[np.int64], place: Places) -> pa.StringArray:
-        """Return the accounts of `rows`, none of which has one in an ARN: those here, else the others given.
+        """Return the accounts of `rows`, which have no account in an ARN: from the column, else from `accounts`.
 
-        What cannot be read is taken for none but the account that it would be with its zeros.
+        A doubtful cell is null, unless its digits with leading zeros equal the account in `accounts`.
         """
         where = pa.array(rows)
         doubtful = self.is_doubtful[rows]
         fits = true_where(pc.equal(self.perhaps.take(where), accounts))
         lost = rows[doubtful & ~fits]
-        # Once a report and text: the rows share the cause and the remedy.
+        # One issue per report and text is enough: the rows have the same cause and the same remedy.
         texts = self.raw.cells[ACCOUNT].take(pa.array(lost)).combine_chunks().dictionary_encode()
         key = self.raw.report[lost].astype(np.int64) * (len(texts.dictionary) + 1) + texts.indices.to_numpy()
         place.note(
@@ -320,9 +330,9 @@ class _AccountCells:
 
 
 def _read_account_cells(raw: RawTable, of_arn: FewTexts, place: Places) -> _AccountCells:
-    """Return what the column says; where it is another account than the ARN's (`of_arn`), that is noted by line.
+    """Return the cells of the account column, and note each row whose cell differs from its ARN (`of_arn`).
 
-    Where a report's column holds no number at all (names, say), it is left out, with a note.
+    If the column of a report contains no numbers (but names, for example), it is ignored and noted.
     """
     encoded = raw.cells[ACCOUNT].combine_chunks().dictionary_encode()
     read = [*(_read_number(text) for text in encoded.dictionary.to_pylist()), _Cell(None, None, is_number=False)]

@@ -1,4 +1,4 @@
-"""Data issues: everything that was passed over, repaired, unreadable or rejected while reading, as rows of a table."""
+"""Data issues: the kinds of issue, and a log that collects issues while reading."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from analyzer.errors import first_few_lines
 
 
 class Level(IntEnum):
-    """How much an issue takes from the evidence."""
+    """How serious a data issue is."""
 
     NOTICE = 1
-    """Nothing is lost; the reader should know."""
+    """No data is lost; the reader should know."""
     REPAIRED = 2
-    """Read after a repair that could be done in one way only."""
+    """Read after a repair that was possible in only one way."""
     UNREADABLE = 3
-    """A cell, or a fact about a report, that cannot be relied on; its row is kept."""
+    """A cell, or a fact about a report, that is not reliable; the row is kept."""
     REJECTED = 4
     """A row or file that was not read (exit code 3)."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """One kind of issue: its level and its name in a grouped line (`n x title`)."""
+    """A kind of data issue: its level, and its title in grouped lines (`n x title`)."""
 
     level: Level
     title: str
@@ -38,7 +38,7 @@ CODES: Final = {
     "duplicate_input": Code(Level.NOTICE, "report given more than once, counted once"),
     "padding": Code(Level.NOTICE, "NUL bytes at the end of a file, left out"),
     "unknown_column": Code(Level.NOTICE, "unknown column left out"),
-    # In evidence sets of version 0.1.0; since then such reports are counted where the scope is told.
+    # Only in evidence sets of version 0.1.0. Later versions count these reports with the scope of the run.
     "other_snapshot": Code(Level.NOTICE, "older or newer snapshot of an account, not judged"),
     "no_trend": Code(Level.NOTICE, "snapshot not compared with the one before it"),
     "older_report": Code(Level.UNREADABLE, "report more than a day older than the reference date"),
@@ -82,8 +82,8 @@ CODES: Final = {
     "impossible_order": Code(Level.UNREADABLE, "times of a row in an impossible order"),
     "captured_before_content": Code(Level.UNREADABLE, "report with times after its capture time"),
     "suspicious_length": Code(Level.UNREADABLE, "report with a length at which programs cut texts"),
-    "undated_report": Code(Level.UNREADABLE, "report without a capture time, judged beside dated reports"),
-    "undated_beside_dated": Code(Level.REJECTED, "report without a capture time, not judged beside dated reports"),
+    "undated_report": Code(Level.UNREADABLE, "report without a capture time, judged together with dated reports"),
+    "undated_beside_dated": Code(Level.REJECTED, "report without a capture time, not judged: there are dated reports"),
     "order_unknown": Code(Level.REJECTED, "reports of one account in unknown order, not checked"),
     "account_contradicts_name": Code(
         Level.REJECTED, "report of another account than in its name; the named account has no report"
@@ -109,15 +109,15 @@ CODES: Final = {
 
 
 PROVE_NO_ABSENCE: Final = frozenset({"cut_report", "filtered_form", "rejected_row", "suspicious_length"})
-"""What may hold some of its users only: a user who is not in such a report is not shown to be absent."""
+"""Codes of reports that may contain only some of the users: a user who is missing there may still exist."""
 
 Row = tuple[str, int | None, str | None, str | None, str, str]
-"""Source, line, column, value, code, message."""
+"""An issue: source, line, column, value, code, message."""
 
 
 @dataclass
 class IssueLog:
-    """Issues in the making; `evidence.schema.issues_table` makes the table `issues` of them."""
+    """The issues noted so far, as rows; `evidence.schema.issues_table` makes the table `issues` from them."""
 
     rows: list[Row] = field(default_factory=list)
 
@@ -131,12 +131,12 @@ class IssueLog:
         column: str | None = None,
         value: str | None = None,
     ) -> None:
-        """Note one issue; `message` says what is wrong and what to do."""
+        """Add an issue; `message` describes what is wrong and what to do. Raises KeyError for an unknown code."""
         if code not in CODES:
             raise KeyError(code)
         self.rows.append((source, line, column, value, code, message))
 
     def first_few(self, code: str | None = None, *, most: int = 5) -> str:
-        """Return the first issues (of one code, where it is given), each on a line of its own: the end of an error."""
+        """Return the first issues (of one code, if given), each on its own line, as the end of an error message."""
         rows = [f"{source}: {message}" for source, *_, of, message in self.rows if code in {None, of}]
         return first_few_lines(rows, most=most)

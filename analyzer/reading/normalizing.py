@@ -1,6 +1,6 @@
-"""Texts -> typed tables: sentinels become NA/NaT with a state that says why, and one row a credential.
+"""Turn the texts of reports into typed tables, with one row per credential.
 
-Behind this door no text such as `N/A` exists and no rule looks at raw text.
+Sentinels such as `N/A` become NA or NaT, and a state column records why. Rules use only these tables, never the texts.
 """
 
 from __future__ import annotations
@@ -56,32 +56,34 @@ _SENTINEL_CODES: Final = np.array([SENTINELS[text.lower()].code for text in _SEN
 
 _ODD: Final = len(_STATES)
 _STATE_BY_LENGTH: Final = np.full(len("2026-10-31T08:00:00+00:00") + 2, _ODD, np.int8)
-"""What a cell of AWS's own is by its length; the last one answers for all that are longer."""
+"""The state of a cell that AWS wrote, by the length of its text; the last entry is for all longer texts."""
 _STATE_BY_LENGTH[[len(text) for text in _SENTINEL_TEXTS.to_pylist()]] = _SENTINEL_CODES
 _STATE_BY_LENGTH[[len("2026-10-31T08:00:00Z"), len("2026-10-31T08:00:00+00:00")]] = State.VALUE.code
 _YEAR_1: Final = since_epoch(datetime.min.replace(tzinfo=UTC))
 _YEAR_10000: Final = since_epoch(datetime.max.replace(microsecond=0, tzinfo=UTC)) + 1_000_000
 _NOT_OF_ROOT: Final = ("password_last_changed", "user_creation_time")
-"""Accounts were once made for a login of Amazon's shop, whose password is older."""
+"""A check that root does not have to pass: early accounts used a login of the Amazon shop, with an older password."""
 _SURE_TIME: Final = (
     r"^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
     r"(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1\d|2[0-3]):?[0-5]\d)$"
 )
-"""Texts that are certain to be times; anything else is looked at one distinct text at a time."""
+"""Texts that are certainly times. All other texts are parsed one by one, each distinct text once."""
 _OFFSETS: Final = ((r"(:\d\d(?:\.\d+)?) ?(?:UTC|GMT)$", r"\1Z"), (r"(:\d\d(?:\.\d+)?) ([Z+-][\d:]*)$", r"\1\2"))
-"""Offsets as query engines write them, and as they are read here."""
+"""UTC offsets as query engines write them, and the form that is read here."""
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The typed tables of all reports, rows in the order of sources, lines and slots.
+    """The typed tables of all reports, with rows in the order of sources, lines and slots.
 
-    `users` has the columns of `evidence.schema.USERS`, and `report`, the row's position in `reports`;
-    `password_enabled_state`, not_supported where an old report says so of root; `additional_credentials_info_state`,
-    missing where its report has no such column. The codes of its `source` are positions in the sources.
-    `credentials` has those of `evidence.schema.CREDENTIALS` that say what each is, and when it was changed and used; of
-    its user it has `is_root`, `user_creation_time` and `user_row`, its position. `reports` has a row per report:
-    `source, rows, rejected, layout, newest_time`.
+    `users` has the columns of `evidence.schema.USERS` and three more: `report` (the position in `reports`),
+    `password_enabled_state` (not_supported if an old report has this for root) and `additional_credentials_info_state`
+    (missing if the report does not have the column). The codes of `source` are positions in the sources.
+
+    `credentials` has one row per credential: the columns of `evidence.schema.CREDENTIALS` on its kind, changes and
+    uses, and `is_root`, `user_creation_time` and `user_row` (the position of its user in `users`).
+
+    `reports` has one row per report: `source`, `rows`, `rejected`, `layout` and `newest_time`.
     """
 
     users: pd.DataFrame
@@ -90,9 +92,10 @@ class Tables:
 
 
 def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_id: str | None = None) -> Tables:
-    """Return `raw` typed; cells that cannot be read become NA with an issue in `log`, and keep their row.
+    """Return the typed tables of `raw`.
 
-    `account_id` is the account of rows that neither their ARN nor the name of their file tells.
+    Unreadable cells become NA with an issue in `log`; their rows are kept. `account_id` is the account of rows for
+    which neither the report nor the file name shows an account.
     """
     place = Places(raw, sources, log)
     columns: dict[str, Any] = {}
@@ -139,7 +142,7 @@ def _not_available_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _read_info(cells: pa.ChunkedArray) -> pd.Categorical:
-    """Return the state of each cell of a text column in which nothing (a blank) means that there is none."""
+    """Return the state of each cell of a text column in which a blank means that there is no value."""
     states = {**SENTINELS, "": State.NOT_APPLICABLE}
     position = pc.fill_null(pc.index_in(pc.ascii_lower(cells), pa.array(list(states))), -1).to_numpy()
     known = np.array([state.code for state in states.values()])
@@ -151,7 +154,7 @@ def _read_info(cells: pa.ChunkedArray) -> pd.Categorical:
 
 
 def _read_times(cells: pa.ChunkedArray, column: str, place: Places) -> tuple[pa.ChunkedArray, npt.NDArray[np.int8]]:
-    """Return a column's times (UTC) and the state of each cell, as a code of `State`."""
+    """Return the times (UTC) of a column, and the code of `State` of each cell."""
     plain = _read_plain(cells)
     if plain is not None:
         return plain
@@ -173,9 +176,9 @@ def _read_times(cells: pa.ChunkedArray, column: str, place: Places) -> tuple[pa.
 
 
 def _read_plain(cells: pa.ChunkedArray) -> tuple[pa.ChunkedArray, npt.NDArray[np.int8]] | None:
-    """Return the times of a column written as AWS writes it, and the states; None where some cell is not.
+    """Return the times and states of a column if AWS wrote all its cells; else None.
 
-    Arrow reads more than is certain (a time without minutes, the year 0), none of it as long as what AWS writes.
+    Arrow also accepts uncertain times (without minutes, or in the year 0), but none as long as those that AWS writes.
     """
     code = _plain_states(cells)
     if code is None:
@@ -194,12 +197,12 @@ def _read_plain(cells: pa.ChunkedArray) -> tuple[pa.ChunkedArray, npt.NDArray[np
 
 
 def _plain_states(cells: pa.ChunkedArray) -> npt.NDArray[np.int8] | None:
-    """Return the state of each cell, all of them being sentinels or as long as times; None where some are not.
+    """Return the state of each cell if every cell is a sentinel or as long as a time; else None.
 
-    Times and sentinels all have lengths of their own, so a cell's length says what it must be, and it is enough to
-    count whether it is.
+    The sentinels and the times have different lengths. So the length of a cell decides what the cell must be, and
+    counting the sentinels is enough to confirm it.
     """
-    if cells.null_count:  # a column that a report does not have
+    if cells.null_count:  # a column that some reports do not have
         return np.full(len(cells), State.MISSING.code, np.int8) if cells.null_count == len(cells) else None
     code: npt.NDArray[np.int8] = _STATE_BY_LENGTH.take(pc.binary_length(cells).to_numpy(), mode="clip")
     if (code == _ODD).any():
@@ -212,9 +215,9 @@ def _plain_states(cells: pa.ChunkedArray) -> npt.NDArray[np.int8] | None:
 
 
 def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.ChunkedArray:
-    """Return the times of a column with unusual cells, and set `code` where they are no times.
+    """Return the times of a column with unusual cells, and set `code` in place where cells are not times.
 
-    Only texts that are not certain to be times are read in Python, and each distinct one once.
+    Only texts that are not certainly times are parsed in Python, each distinct text once.
     """
     for pattern, plain in _OFFSETS:
         candidates = pc.replace_substring_regex(candidates, pattern, plain)
@@ -242,7 +245,7 @@ def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.Ch
 
 
 def _note_blank_cells(raw: RawTable, columns: Mapping[str, Any], sources: Sequence[Source], log: IssueLog) -> None:
-    """Note once a source that cells are blank where AWS always writes something; a column may be missing instead."""
+    """Note each source (once) that has blank cells where AWS always writes a text. Missing columns do not count."""
     blank = {
         column: (columns[f"{column}_state"].codes == State.MISSING.code) & raw.cells[column].is_valid().to_numpy()
         for column in TIMESTAMP_COLUMNS
@@ -270,9 +273,9 @@ def _note_blank_cells(raw: RawTable, columns: Mapping[str, Any], sources: Sequen
 
 
 def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, place: Places) -> pa.ChunkedArray:
-    """Return a true/false column; unreadable cells become NA.
+    """Return a column of flags; unreadable cells become NA.
 
-    `not_supported` is what reports up to about 2024 say of root's password: nothing is wrong with it.
+    Reports up to about 2024 have `not_supported` for the password of root: this is not an error.
     """
     true = pc.equal(cells, "true")
     if pc.all(pc.or_(true, pc.equal(cells, "false")), skip_nulls=False).as_py():
@@ -298,7 +301,7 @@ def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, place: P
 
 
 def _origin(raw: RawTable, sources: Sequence[Source]) -> dict[str, Any]:
-    """Return `captured_at, source, line` of each row."""
+    """Return the columns `captured_at`, `source` and `line`."""
     owner = np.array([report.source for report in raw.reports], np.int32)[raw.report]
     captured = pa.array([source.captured_at for source in sources], TIME)
     return {
@@ -311,14 +314,14 @@ def _origin(raw: RawTable, sources: Sequence[Source]) -> dict[str, Any]:
 def _reports(
     raw: RawTable, times: Mapping[str, npt.NDArray[np.int64]], sources: Sequence[Source], log: IssueLog
 ) -> pd.DataFrame:
-    """Return a row per report; `newest_time` is the latest time in it, a lower bound of when it was generated.
+    """Return one row per report; `newest_time` is the latest time in the report, which was generated then or later.
 
-    A report cannot hold what happened after it was captured: where it does, its capture time is wrong, with an issue.
+    A report with a time after its capture time has a wrong capture time: this is noted.
     """
     starts = np.searchsorted(raw.report, np.arange(len(raw.reports) + 1))
     filled = np.flatnonzero(np.diff(starts) > 0)
     newest = np.full(len(raw.reports), NO_TIME)
-    # A next rotation lies ahead by its nature.
+    # The next rotation is in the future of the report.
     times = {name: column for name, column in times.items() if name != "password_next_rotation"}
     for column in times.values():
         if len(filled):
@@ -351,7 +354,7 @@ def _reports(
 
 
 def _note_impossible(times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.NDArray[np.bool_], place: Places) -> None:
-    """Note times that are earlier than their row allows: each once, and with the clock's granularity let pass."""
+    """Note times that are earlier than another time of the row allows, each once. Less than a minute is tolerated."""
     slack = GRANULARITY // MICROSECOND
     floors = {
         name: np.maximum(times[name], NO_TIME + slack) - slack for names in NEVER_BEFORE.values() for name in names

@@ -1,7 +1,7 @@
-"""Reports that are not a row on every line: taken apart at further headers, rows of the wrong width mended.
+"""Repair reports in which some lines are not rows: split them at further headers, and repair rows of the wrong width.
 
-Python looks at the suspect lines alone. A row is mended only where one repair alone fits; else it is rejected, with an
-issue.
+Only the suspect lines are processed in Python. A row is repaired only if exactly one repair fits. Otherwise the row is
+rejected, with an issue.
 """
 
 from __future__ import annotations
@@ -36,31 +36,31 @@ if TYPE_CHECKING:
     from analyzer.reading.source import Source
 
 LONGEST_LINE: Final = 65_536
-"""Bytes of a line past which it is no row of a report."""
+"""The most bytes of a line that can be a row of a report."""
 _SHOWN: Final = 500
 """Characters of a rejected line that are kept in the issue."""
 _FUSED: Final = re.compile(
     rb"(?i)(?:\xef\xbb\xbf)?\"?user\"?([,;\t])\"?(?:arn|user_creation_time|password_enabled|password_last_used)\"?\1.*"
 )
-"""A header, as AWS orders it, at the end of a line that begins with something else."""
+"""A header, in the order of AWS, at the end of a line that begins with other text."""
 _NAMED: Final = re.compile(rb"(?i)(?:user_creation_time|password_(?:enabled|last_used)|access_key_1_active)")
-"""Column names by which the line of a further header is found."""
+"""Column names that mark the line of a further header."""
 _ARN: Final = re.compile(ARN)
 _ARN_BEGINNING: Final = re.compile(ARN_BEGINNING)
 _NAME_IN_REPAIR: Final = re.compile(r"[!-~]+")
-"""The only names that a repair may put together: IAM allows no others, so another one is a sign of a wrong guess."""
+"""Names that a repair may produce. IAM allows no other characters, so another name shows that the repair is wrong."""
 _TITLE: Final = re.compile(r"sep=.|[=#*_+~-]+|[^,;\t\"]*[ #*:()\[\]!|/~{}][^,;\t\"]*")
-"""A line between two reports: without delimiters and quotes, and with a character that no user's name has."""
+"""A line between two reports: no delimiters or quotes, and a character that user names cannot contain."""
 _FLAGS: Final = frozenset({"true", "false"})
 _TIMES: Final = frozenset(TIMESTAMP_COLUMNS)
 _NAME_IN_IAM: Final = re.compile(rf"[A-Za-z0-9_+=,.@-]+|{re.escape(ROOT_USER)}")
 
 
 def take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
-    """Return the reports in one source, each with rows of full width only.
+    """Return the reports in a source, each with rows of full width only.
 
-    A further header may stand on its own line or be fused to the last row of the report before it, which ends
-    without a newline: what is left of it belongs to that row.
+    A further header may be on its own line, or on the last line of the report before it, if that report ends without
+    a newline. In that case, the text before the header belongs to that last row.
     """
     offset = int(report.lines[0]) if len(report.lines) else 2
     body = bytes(report.body)
@@ -85,9 +85,9 @@ def take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
 
 
 def _without_title(body: bytes, first: int, source: Source, log: IssueLog) -> bytes:
-    """Return a report without the lines that stand below it, such as `=== 111122223333 ===` above the next one.
+    """Return a report without trailing lines that are titles, such as `=== 111122223333 ===` above the next report.
 
-    Only what cannot be the beginning of a row is left out: a name may hold no blank.
+    A line is left out only if it cannot be the beginning of a row: user names contain no blanks, for example.
     """
     while True:
         kept, _, last = body.rstrip(b"\n \t").rpartition(b"\n")
@@ -105,12 +105,12 @@ def _without_title(body: bytes, first: int, source: Source, log: IssueLog) -> by
 
 
 def line_numbers(first: int, count: int) -> npt.NDArray[np.int32]:
-    """Return the numbers of `count` lines from `first` on."""
+    """Return the numbers of `count` lines, beginning with `first`."""
     return np.arange(first, first + count, dtype=np.int32)
 
 
 def _further_headers(body: bytes, header: Header) -> Iterator[tuple[int, int, int, Header]]:
-    """Yield for each header in `body` where its line starts, where it starts itself, where it ends, and what it is."""
+    """Yield each header in `body`: the start of its line, its own start, its end, and the header."""
     done = 0
     for match in _NAMED.finditer(body):
         if match.start() < done:
@@ -120,11 +120,11 @@ def _further_headers(body: bytes, header: Header) -> Iterator[tuple[int, int, in
         end = done = len(body) if end < 0 else end
         line = body[start:end]
         whole = parse_header(line.removeprefix(b"\xef\xbb\xbf"))
-        # The line of a fused header holds its columns as well, but begins with a row's cells.
+        # A line with a row and a header also contains the column names, but begins with the cells of the row.
         if whole is not None and all(name in COLUMNS or name in header.columns for name in whole.columns[:2]):
             yield start, start, end, whole
             continue
-        # A report run together with one of its own kind has the same header again, whatever that begins with.
+        # A report joined to another one of the same kind repeats its header, which may begin with any column.
         own = re.search(rb"(?i)(?:\xef\xbb\xbf)?" + re.escape(header.delimiter.join(header.columns).encode()), line)
         fused = own if own and own.end() == len(line) else _FUSED.search(line)
         found = fused and parse_header(fused[0].removeprefix(b"\xef\xbb\xbf"))
@@ -133,7 +133,7 @@ def _further_headers(body: bytes, header: Header) -> Iterator[tuple[int, int, in
 
 
 def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) -> Report:
-    """Return `report` (whose first row stands on line `first`) with suspect lines repaired, or rejected to `log`."""
+    """Return `report` with its suspect lines repaired or rejected; `first` is the line of its first row."""
     body = bytes(report.body).removesuffix(b"\n")
     if not body:
         return replace(report, body=b"")
@@ -177,9 +177,10 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
 
 
 def _mended_rows(line: str, header: Header, source: Source, number: int, log: IssueLog) -> list[list[str]]:
-    """Return the row on a suspect line, in as many cells as the header has; none (and an issue) where it is unreadable.
+    """Return the rows on a suspect line, each with as many cells as the header.
 
-    Rows of several reports that were run together are as many as they were.
+    Usually there is one row. There are several if reports were joined, and none, with an issue, if no repair is
+    certain.
     """
     width = len(header.columns)
 
@@ -230,15 +231,15 @@ def _cells(line: str, delimiter: str, quoting: int) -> list[str]:
 
 
 def _to_line(cells: Iterable[str], delimiter: str) -> str:
-    """Return one CSV line (RFC 4180); every cell quoted, so that nothing in it can be taken for structure."""
+    """Return a CSV line (RFC 4180) in which every cell is quoted, so that its text is never read as a delimiter."""
     return delimiter.join('"' + cell.replace('"', '""') + '"' for cell in cells)
 
 
 def _repairs(cells: list[str], header: Header) -> Iterable[list[str]]:
-    """Yield the ways to join surplus cells so that the row fits its header and every cell its column.
+    """Yield the possible repairs of a row: as many cells as the header, and each cell fits its column.
 
-    Surplus cells come from unquoted delimiters in the user name and, with it, in the ARN, which ends in that name.
-    Spreadsheets leave empty cells behind the last column: in some rows, or in all but some.
+    Surplus cells come from unquoted delimiters in the user name, and so also in the ARN, which ends with that name.
+    Spreadsheets also add empty cells after the last column, in some rows or in most rows.
     """
     columns, delimiter = header.columns, header.delimiter
     width = len(columns)
@@ -263,10 +264,10 @@ def _repairs(cells: list[str], header: Header) -> Iterable[list[str]]:
 
 
 def _cut_apart(cells: list[str], header: Header) -> tuple[int, list[list[str]]]:
-    """Return how many ways there are (0, 1, or 2 for more) to cut one line into several whole rows, and the rows.
+    """Return in how many ways (0, 1, or 2 for more) a line can be split into complete rows, and the rows.
 
-    Reports end without a newline. Where they are run together without their headers, the last cell of one row is in
-    one piece with the first one of the next. Where each piece is cut does not depend on the others.
+    Reports end without a newline. If reports are joined without headers, the last cell of a row and the first cell of
+    the next row become one cell. Each of these cells can be split independently of the others.
     """
     columns, step = header.columns, len(header.columns) - 1
     count, rest = divmod(len(cells) - 1, step) if step else (0, 0)
@@ -296,11 +297,11 @@ def _cut_apart(cells: list[str], header: Header) -> tuple[int, list[list[str]]]:
 
 
 def _fits(cells: list[str], columns: tuple[str, ...]) -> bool:
-    """Whether each cell is one its column can hold, and the ARN is the user's."""
+    """Return whether each cell is valid in its column and the ARN belongs to the user."""
     row = {column: cell.strip() for column, cell in zip(columns, cells, strict=True)}
     if "user" in row and "arn" in row:
         arn, user = _ARN.fullmatch(row["arn"]), row["user"]
-        # A path may hold nearly anything; a second ARN in it is that of another row.
+        # A path may contain nearly anything, but a second ARN in it comes from another row.
         if arn is None or not _NAME_IN_REPAIR.fullmatch(user) or _ARN_BEGINNING.search(row["arn"], 1):
             return False
         if not (user == ROOT_USER if arn["path"] is None else row["arn"].endswith(f"/{user}")):
@@ -313,22 +314,22 @@ def _fits(cells: list[str], columns: tuple[str, ...]) -> bool:
 
 
 def _moved(cells: list[str], columns: tuple[str, ...]) -> bool:
-    """Whether an ARN stands in another column than its own: then a cell was lost beside one that came apart."""
+    """Return whether an ARN is in the wrong column: then one cell was lost and another one was split."""
     if "arn" not in columns or cells[columns.index("arn")].startswith("arn:"):
         return False
-    # Where quotes are taken for text, they stand before it.
+    # Quotes that are read as text stand before the ARN.
     return any(_ARN_BEGINNING.match(cell.lstrip('" ')) for cell in cells)
 
 
 def _has_flags_among_times(cells: list[str], columns: tuple[str, ...]) -> bool:
-    """Whether true or false stands where times do: then a cell was put in before it, and the last one is no surplus."""
+    """Return whether a time column has true or false: then a cell was inserted, and the last one is not surplus."""
     return any(cell.lower() in _FLAGS for cell, column in zip(cells, columns, strict=False) if column in _TIMES)
 
 
 def _blank_surplus(lines: _Lines, header: Header, surplus: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return how many empty cells a spreadsheet left behind each line's last column; 0 where it is not just that.
+    """Return how many empty cells a spreadsheet added after the last column of each line; 0 if other cells are wrong.
 
-    Only lines without quotes whose ARN stands in its column count: then no cell before it has come apart.
+    Only lines without quotes and with the ARN in its column count, because no cell before the ARN was split there.
     """
     sure = (surplus > 0) & (lines.count('"') == 0) & _arn_in_place(lines, header) & ("arn" in header.columns)
     for back in range(1, int(surplus[sure].max(initial=0)) + 1):
@@ -337,7 +338,7 @@ def _blank_surplus(lines: _Lines, header: Header, surplus: npt.NDArray[np.int64]
 
 
 def _arn_in_place(lines: _Lines, header: Header) -> npt.NDArray[np.bool_]:
-    """Whether an ARN stands where the header says, in each line; true everywhere where the header has none."""
+    """Return a mask of the lines with an ARN in the ARN column; all lines if the header has no such column."""
     positions = np.flatnonzero(lines.text == ord(header.delimiter))
     in_place = np.ones(len(lines.starts), bool)
     if "arn" not in header.columns or not len(positions):
@@ -351,7 +352,7 @@ def _arn_in_place(lines: _Lines, header: Header) -> npt.NDArray[np.bool_]:
 
 
 class _Lines:
-    """The lines of a text: where each starts and ends, and how often characters stand in them."""
+    """The start and end of each line of a text, and counts of characters per line."""
 
     def __init__(self, body: bytes) -> None:
         self.text = np.frombuffer(body, np.uint8)
@@ -359,6 +360,6 @@ class _Lines:
         self.starts = np.append(0, self.ends[:-1] + 1)
 
     def count(self, character: str) -> npt.NDArray[np.int64]:
-        """Return how often `character` stands in each line."""
+        """Return how often each line contains `character`."""
         positions = np.flatnonzero(self.text == ord(character))
         return np.searchsorted(positions, self.ends) - np.searchsorted(positions, self.starts)

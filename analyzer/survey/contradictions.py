@@ -1,6 +1,6 @@
-"""Reports that are named after one account and hold the rows of another: the named account's report is missing.
+"""Find reports whose name contains another account than their rows: the report of the named account may be missing.
 
-A collector that cannot assume the role of an account saves the report of its own account once more, under that name.
+A collector that cannot assume the role in an account may save the report of its own account under the other's name.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from analyzer.survey.entry import Entry
 
 _NAMED_AFTER_OTHERS: Final = frozenset({"aws-us-gov", "aws-cn"})
-"""Partitions whose files are often named after the account of partition `aws` to which theirs is linked."""
+"""Partitions whose accounts are linked to an account in the partition `aws`, which often names the files."""
 
 
 class _Named(NamedTuple):
-    """A report that is named after an account of which it has no row.
+    """A report that is named after an account but has no row of this account.
 
-    `folder` is the folder that has the name; `by` says what names it otherwise, such as an id beside an envelope.
+    `folder` is the folder with the account in its name, or None. `by` describes where the account comes from.
     """
 
     entry: Entry
@@ -34,9 +34,9 @@ class _Named(NamedTuple):
 
 
 def note_contradicted_names(entries: Sequence[Entry], log: IssueLog) -> None:
-    """Note the reports whose names contradict their rows; copies are among `entries`.
+    """Note the reports whose names contradict their rows; `entries` includes copies.
 
-    It is an error where the report of the named account is missing, as far as the inputs tell.
+    The report is rejected (exit code 3) if the inputs contain no report of the named account.
     """
     suspects = list(_suspects(entries))
     if not suspects:
@@ -53,11 +53,11 @@ def note_contradicted_names(entries: Sequence[Entry], log: IssueLog) -> None:
 
 
 def _suspects(entries: Sequence[Entry]) -> Iterator[_Named]:
-    """Yield the reports that are named after an account of which they have no row."""
+    """Yield the reports that are named after an account but have no row of this account."""
     known = {number for entry in entries for _, number in entry.accounts - {UNKNOWN}}
     for entry in entries:
         numbers = {number for _, number in entry.accounts - {UNKNOWN}}
-        # The account of rows without an ARN is taken from the name.
+        # Rows without an ARN get their account from the name, so they never contradict it.
         if not numbers or entry.account_hint in numbers:
             continue
         if entry.account_hint is not None and entry.account_hint != account_hint(entry.name):
@@ -69,7 +69,7 @@ def _suspects(entries: Sequence[Entry]) -> Iterator[_Named]:
 
 
 def _accounts_of(folders: set[str], entries: Iterable[Entry]) -> dict[str, set[str]]:
-    """Return the accounts of the reports below each of some folders."""
+    """Return, for each of `folders`, the accounts of the reports below it."""
     found: dict[str, set[str]] = {folder: set() for folder in folders}
     if not found:
         return found
@@ -103,5 +103,5 @@ def _note(one: _Named, bringing: Iterable[Entry], log: IssueLog) -> None:
 
 
 def _is_as_new(other: Entry, entry: Entry) -> bool:
-    """Whether another report was not captured before this one, as far as their times are known."""
+    """Return whether `other` is as new as `entry` or newer; unknown capture times count as new."""
     return other.captured_at is None or entry.captured_at is None or other.captured_at >= entry.captured_at

@@ -1,4 +1,4 @@
-"""Paths, folders, archives, URLs and standard input -> the files in them, and the bytes of each."""
+"""Find the files under paths, folders, archives, URLs and standard input, and read their bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STDIN: Final = "-"
 _OWN: Final = frozenset({"manifest.json", "rendered.json", "_schema.json"})
-"""Files by which an output or a store of credreport is known."""
+"""Files that mark a folder as an output or a store of credreport."""
 _MADE_HERE: Final = re.compile(rb'"program"\s*:\s*"credreport"')
 _LOOK: Final = 4096
 _PASSED_OVER: Final = "this folder was written by credreport and was passed over; to read a file in it, name the file"
@@ -31,10 +31,10 @@ _PASSED_OVER: Final = "this folder was written by credreport and was passed over
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to read: at a path, at a URL (fsspec), or standard input, which has neither.
+    """A file to read, at a path or at a URL (fsspec); `path` is None for standard input.
 
-    `named` when it was given itself, and not found by walking a folder; `size` in bytes, 0 where it is not known.
-    `member` is the position of a member in the zip archive at `path`; its size is that of the unpacked member.
+    `named` is true if the user named the file itself, and false if it was found in a folder. `size` is in bytes, or 0
+    if unknown. `member` is the position of a member in the zip archive at `path`; `size` is then its unpacked size.
     """
 
     name: str
@@ -47,8 +47,8 @@ class File:
 def find_files(paths: Sequence[str], log: IssueLog, *, leave_out: Path | None = None) -> list[File]:
     """Return the files under `paths` (files, folders, archives, URLs, `-`), by name.
 
-    What is not followed goes to `log`. `leave_out` is a folder that is not walked into: the output of an earlier run.
-    Raises InputError where a path does not exist.
+    Files and links that are not followed go to `log`. The folder `leave_out`, the output of an earlier run, is skipped.
+    Raises InputError if a path does not exist.
     """
     return sorted(_find(paths, log, leave_out), key=lambda file: (file.name, not file.named))
 
@@ -79,25 +79,25 @@ def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterat
 
 
 def is_read_once(given: str) -> bool:
-    """Whether what is given is a pipe, or another thing that gives its content once and to one reader."""
+    """Return whether an input can be read only once, such as a pipe."""
     path = Path(given)
     return given == STDIN or (not is_url(given) and path.exists() and not path.is_file() and not path.is_dir())
 
 
 def is_url(place: str) -> bool:
-    """Whether a place is named by a URL, as in `s3://bucket/reports`."""
+    """Return whether `place` is a URL, such as `s3://bucket/reports`."""
     return "://" in place
 
 
 def _find_at(url: str, log: IssueLog) -> Iterator[File]:
-    """Yield the files at a URL that fsspec knows."""
+    """Yield the files at a URL of fsspec."""
     system, place = file_system(url)
     try:
         if not system.isdir(place):
             yield File(url, url, named=True, size=int(system.info(place)["size"] or 0))
             return
         found = system.find(place, detail=True)
-    except Exception as error:  # each kind of storage has errors of its own
+    except Exception as error:  # each storage raises its own errors
         raise InputError(f"cannot open {url}: {why(error)}", "check the URL and your permissions") from error
     names = {path: f"{url.rstrip('/')}/{path.removeprefix(place).lstrip('/')}" for path in found}
     own = _own_folders(system, names)
@@ -114,7 +114,7 @@ def _find_at(url: str, log: IssueLog) -> Iterator[File]:
 
 
 def _own_folders(system: Any, names: Mapping[str, str]) -> list[str]:  # noqa: ANN401 - a file system of fsspec
-    """Return the outermost folders, by name, that credreport made; `names` has the name of each path."""
+    """Return the names of the outermost folders that credreport wrote; `names` maps paths to names."""
     own: list[str] = []
     for path, name in sorted(names.items(), key=lambda one: one[1]):
         folder, _, file = name.rpartition("/")
@@ -122,7 +122,7 @@ def _own_folders(system: Any, names: Mapping[str, str]) -> list[str]:  # noqa: A
             continue
         try:
             begins = system.cat_file(path, start=0, end=_LOOK)
-        except Exception:  # noqa: BLE001, S112 - each kind of storage has errors of its own; reading it will tell
+        except Exception:  # noqa: BLE001, S112 - each storage raises its own errors; reading the file will report them
             continue
         if _MADE_HERE.search(begins):
             own.append(folder)
@@ -130,14 +130,14 @@ def _own_folders(system: Any, names: Mapping[str, str]) -> list[str]:  # noqa: A
 
 
 def why(error: Exception) -> str:
-    """Return what an error of reading says."""
+    """Return the text of an error, for a message."""
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 def file_system(url: str) -> tuple[Any, str]:
-    """Return the fsspec file system of a place (a path, or a URL), and how it names the place."""
+    """Return the fsspec file system of a path or URL, and the path in this file system."""
     try:
-        from fsspec.core import url_to_fs  # noqa: PLC0415 - only runs on a cluster need it
+        from fsspec.core import url_to_fs  # noqa: PLC0415 - only URLs need it
 
         return url_to_fs(url)  # type: ignore[no-any-return]
     except ImportError as error:
@@ -152,12 +152,12 @@ def file_system(url: str) -> tuple[Any, str]:
 def _size(path: Path | os.DirEntry[str]) -> int:
     try:
         return path.stat().st_size
-    except OSError:  # reading it will tell
+    except OSError:  # reading the file will report the error
         return 0
 
 
 def _name(path: str) -> str:
-    """Return a path as it is shown and kept: with `/`, and with bytes that are not UTF-8 written out."""
+    """Return a path for output: with `/`, and with bytes that are not UTF-8 as escapes."""
     shown = os.fsencode(path).decode("utf-8", errors="backslashreplace")
     return shown.replace(os.sep, "/")
 
@@ -189,24 +189,24 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
 
 
 def _is_own(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is the file by which an output or a store of credreport is known."""
+    """Return whether an entry is a file that marks a folder as an output or a store of credreport."""
     if entry.name not in _OWN:
         return False
     try:
         with Path(entry.path).open("rb") as stream:
             return _MADE_HERE.search(stream.read(_LOOK)) is not None
-    except OSError:  # reading it will tell
+    except OSError:  # reading the file will report the error
         return False
 
 
 def _is_staging(entry: os.DirEntry[str], output: Path) -> bool:
-    """Whether an entry is what a run, this one or one that was killed, makes its `output` in, or the lock of that."""
+    """Return whether an entry is a temporary folder of a run that writes `output`, or the lock of such a folder."""
     name = re.fullmatch(r"\.(.+)\.[0-9a-f]{16}(?:\.lock)?", entry.name)
     return name is not None and name[1] == output.name and Path(entry.path).resolve().parent == output.parent
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    """Return `folder`, `file`, or what else an entry is."""
+    """Return `folder`, `file`, or a description of another kind of entry."""
     if entry.name.startswith("."):
         return "hidden"
     try:
@@ -223,9 +223,9 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 class Reader:
-    """Reads files; the zip archives that it has opened stay open until it is closed.
+    """Reads files. Zip archives stay open until the reader is closed.
 
-    Raises LimitError where a file goes past `limits`.
+    Raises LimitError if a file is over one of the `limits`.
     """
 
     def __init__(self, limits: Limits = UNLIMITED) -> None:
@@ -242,7 +242,7 @@ class Reader:
             archive.close()
 
     def read(self, file: File) -> bytes:
-        """Return all bytes of a file. Raises OSError where it cannot be read."""
+        """Return all bytes of a file. Raises OSError if it cannot be read."""
         if file.path is None:
             return _standard_input(self._limits)
         if file.member is not None:
@@ -263,7 +263,7 @@ class Reader:
         return bytes(_at_url(file.path, lambda system, place: system.cat_file(place, 0, length)))
 
     def tail(self, file: File, length: int) -> bytes:
-        """Return the last bytes of a file that stands by itself."""
+        """Return the last bytes of a file that is not a member of an archive."""
         if isinstance(file.path, Path):
             with file.path.open("rb") as stream:
                 stream.seek(max(file.size - length, 0))
@@ -271,7 +271,7 @@ class Reader:
         return bytes(_at_url(str(file.path), lambda system, place: system.cat_file(place, max(file.size - length, 0))))
 
     def members(self, file: File) -> list[zipfile.ZipInfo]:
-        """Return the members of the zip archive that a file is. Raises BadZipFile, ValueError or OSError."""
+        """Return the members of a zip archive. Raises BadZipFile, ValueError or OSError."""
         if file.path is None:
             raise ValueError("standard input can be read only once")
         return self._archive(file.path).infolist()
@@ -294,7 +294,7 @@ class Reader:
                 return take(stream)
         except OSError:
             raise
-        except Exception as error:  # passwords, unknown methods, and each codec's own errors
+        except Exception as error:  # passwords, unknown methods, and the errors of each codec
             raise OSError(str(error)) from error
 
 
@@ -302,7 +302,7 @@ ENCRYPTED: Final = "it is encrypted; unpack the archive with its password, and n
 
 
 def require_plain(member: zipfile.ZipInfo) -> None:
-    """Raise OSError where a member of a zip archive is encrypted."""
+    """Raise OSError if a member of a zip archive is encrypted."""
     if member.flag_bits & 1:
         raise OSError(ENCRYPTED)
 
@@ -313,7 +313,7 @@ def _at_url(url: str, take: Callable[[Any, str], Any]) -> Any:  # noqa: ANN401 -
         return take(system, place)
     except OSError:
         raise
-    except Exception as error:  # each kind of storage has errors of its own
+    except Exception as error:  # each storage raises its own errors
         raise OSError(why(error)) from error
 
 
@@ -326,7 +326,7 @@ def _standard_input(limits: Limits) -> bytes:
 
 
 def note_empty_folders(paths: Sequence[str], found: Sequence[str], log: IssueLog) -> None:
-    """Note named folders without any report: rejected inputs, like named files that are none."""
+    """Note named folders that contain no report: they are rejected, like named files that are not reports."""
     for given in paths:
         if given == STDIN or not _is_folder(given):
             continue
@@ -334,7 +334,7 @@ def note_empty_folders(paths: Sequence[str], found: Sequence[str], log: IssueLog
         prefix = f"{name}/"
         if any(source.startswith(prefix) for source in found):
             continue
-        # Where a file in it could not be read, that is said, and all there is to say.
+        # If a file in the folder was rejected, that issue is enough.
         if not any(row[0].startswith(prefix) and CODES[row[4]].level is Level.REJECTED for row in log.rows):
             log.add("unreadable_file", "no credential report in this folder; check the path", source=name or "/")
 

@@ -1,4 +1,4 @@
-"""The file with the key of pseudonyms: read, or made where it is not there."""
+"""Read the file with the key for pseudonyms, or create it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BYTES: Final = 32
-"""The least of a key: as many as HMAC-SHA256 gives."""
+"""The fewest bytes of a key: as many as HMAC-SHA256 returns."""
 _LONGEST: Final = 4_096
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*")
 _FORM: Final = f"a key has {2 * _BYTES} hexadecimal digits; to get a new key, name a file that does not exist"
 _OTHERS: Final = 0o077
-"""The rights of users other than the owner."""
+"""The permission bits of users other than the owner."""
 
 
 class KeyFile(NamedTuple):
-    """The pseudonyms of a key file, whether the file was made just now, and whether other users can read it."""
+    """The pseudonyms of a key file, whether the file is new, and whether other users can access it."""
 
     pseudonyms: Pseudonyms
     is_new: bool
@@ -32,10 +32,10 @@ class KeyFile(NamedTuple):
 
 
 def read_key(path: Path, inputs: Sequence[str] = (), output: str | None = None, *, make: bool = True) -> KeyFile:
-    """Return the pseudonyms of the key in a file; with `make`, the file is made where it is not there.
+    """Return the pseudonyms of the key in a file; with `make`, a missing file is created.
 
-    Raises UsageError where it holds no key, or where it is among the inputs or in the output folder, which others get
-    to see.
+    Raises UsageError if the file contains no key, or if it is in an input or in the output folder, which other people
+    get to see.
     """
     _require_apart(path, inputs, output)
     is_new = make and _made(path)
@@ -51,7 +51,7 @@ def read_key(path: Path, inputs: Sequence[str] = (), output: str | None = None, 
 
 
 def _require_apart(path: Path, inputs: Sequence[str], output: str | None) -> None:
-    """Raise UsageError where a key would be read as a report, or go with the evidence."""
+    """Raise UsageError if the key file is an input, is in an input folder, or is in the output folder."""
     place = path.resolve()
     for role, given in (*(("input", one) for one in inputs), *([("output folder", output)] if output else [])):
         if "://" in given or given == "-":
@@ -65,7 +65,7 @@ def _require_apart(path: Path, inputs: Sequence[str], output: str | None) -> Non
 
 
 def _made(path: Path) -> bool:
-    """Make a file with a new key, readable by its owner alone, unless something stands there; return whether it was."""
+    """Create a file with a new key, readable only by its owner, unless it exists; return whether it was created."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -80,7 +80,7 @@ def _made(path: Path) -> bool:
 
 
 def _key(path: Path, data: bytes) -> bytes:
-    """Return the key that the bytes of a file are. Raises UsageError where they are none."""
+    """Return the key in the bytes of a file. Raises UsageError if they are not a key."""
     text = data.decode("ascii", "replace").strip()
     if len(data) > _LONGEST or _HEX.fullmatch(text) is None:
         raise UsageError(f"--pseudonyms: {path} does not contain a key in hexadecimal digits", _FORM)

@@ -1,8 +1,8 @@
-"""The accounts that ought to be there: what AWS Organizations lists, or a CSV that an auditor was given.
+"""Read the list of expected accounts: the output of AWS Organizations, or a CSV from the auditor.
 
-The JSON is that of `aws organizations list-accounts` (AWS CLI Command Reference), whose pages may follow one another.
-A CSV needs a column with accounts; those with names, e-mail addresses, states, owners, organizational units (OU) and
-environments are optional. Every error names the file, the line and the column.
+The JSON is that of `aws organizations list-accounts` (AWS CLI Command Reference); a file may contain several pages. A
+CSV needs a column with account numbers. Columns with names, e-mail addresses, states, owners, organizational units (OU)
+and environments are optional. Every error names the file and the line, and the column where there is one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ListedAccount(NamedTuple):
-    """An account as a list has it; None where the list does not say."""
+    """An account in the list; a field is None if the list does not have it."""
 
     account_id: str
     name: str | None = None
@@ -32,15 +32,15 @@ class ListedAccount(NamedTuple):
     ou: str | None = None
     environment: str | None = None
     state: str | None = None
-    """In capital letters, as AWS writes it: ACTIVE, SUSPENDED, PENDING_CLOSURE, CLOSED; None counts as active."""
+    """The state in upper case, as AWS writes it, such as ACTIVE or SUSPENDED; None counts as active."""
 
 
 @dataclass(frozen=True)
 class Organization:
-    """A list of accounts that was read, in its order."""
+    """A list of accounts, in the order of the file."""
 
     name: str
-    """The file as it was given."""
+    """The path of the file, as the user gave it."""
     sha256: str
     accounts: tuple[ListedAccount, ...]
 
@@ -54,27 +54,27 @@ _HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "environment": ("environment", "env"),
     "state": ("state", "status", "accountstatus", "accountstate"),
 }
-"""What columns of a CSV may be called, in small letters without blanks and signs; the first that is there counts."""
+"""Accepted column names of a CSV, in lower case with letters only; the first one found is used."""
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "account_id": ("Id",),
     "name": ("Name",),
     "email": ("Email",),
     "state": ("State", "Status"),
 }
-"""Where the JSON of AWS has the same: `State` has taken the place of `Status`."""
+"""The keys of the same fields in the JSON of AWS; `State` has replaced `Status`."""
 STATES: Final = frozenset({"ACTIVE", "PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"})
-"""The states of accounts that AWS Organizations knows."""
+"""The account states of AWS Organizations."""
 _WANTED: Final = "give the output of `aws organizations list-accounts`, or a CSV with a column account"
 _EXAMPLE: Final = "an account number has 12 digits, such as 111122223333; a spreadsheet may have cut leading zeros"
 
 
 def read_organization(path: Path) -> Organization:
-    """Read a list of accounts. Raises AccountsError for what cannot be read, or is no such list."""
+    """Read a list of accounts. Raises AccountsError if the file cannot be read or is not such a list."""
     return parse_organization(str(path), bytes_at("--accounts", path, AccountsError))
 
 
 def parse_organization(name: str, data: bytes) -> Organization:
-    """Return the list that the bytes of a file are. Raises AccountsError as `read_organization` does."""
+    """Return the list in the bytes of a file. Raises AccountsError if they are not such a list."""
     text = text_of(name, data, AccountsError)
     rows = _of_json(name, text) if text.lstrip()[:1] in {"{", "["} else _of_csv(name, text)
     found: dict[str, tuple[str, ListedAccount]] = {}
@@ -88,7 +88,7 @@ def parse_organization(name: str, data: bytes) -> Organization:
 
 
 def _add(found: dict[str, tuple[str, ListedAccount]], name: str, place: str, row: Mapping[str, str | None]) -> None:
-    """Add an account to those `found`, by its number and with its place. Pages may overlap, and say the same."""
+    """Add an account and its place to `found`, by its number. Pages may overlap if their entries are equal."""
     account = (row["account_id"] or "").replace("-", "")
     if not re.fullmatch(ACCOUNT_ID, account):
         raise AccountsError(f"{name}:{place}: not an AWS account number: {row['account_id']!r}", _EXAMPLE)
@@ -103,7 +103,7 @@ def _add(found: dict[str, tuple[str, ListedAccount]], name: str, place: str, row
 
 
 def _of_json(name: str, text: str) -> Iterator[tuple[str, dict[str, str | None]]]:
-    """Yield the accounts of one or more pages, each with its place."""
+    """Yield the accounts of one or more JSON pages, each with its place in the file."""
     decoder, at = json.JSONDecoder(), 0
     while rest := text[at:].lstrip():
         start = len(text) - len(rest)
@@ -121,7 +121,7 @@ def _of_json(name: str, text: str) -> Iterator[tuple[str, dict[str, str | None]]
 
 
 def _in_page(page: Any, place: str) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - whatever JSON holds
-    """Yield the accounts of a page, or of a list of pages, or of accounts."""
+    """Yield the accounts of a page, of a list of pages, or of a list of accounts."""
     if isinstance(page, dict) and isinstance(page.get("Accounts"), list):
         page = page["Accounts"]
     for one in page if isinstance(page, list) else [page]:
@@ -158,7 +158,7 @@ def _of_csv(name: str, text: str) -> Iterator[tuple[str, dict[str, str | None]]]
 
 
 def _columns(name: str, header: list[str]) -> dict[str, int]:
-    """Return where the columns of a CSV are. Raises AccountsError where none holds accounts."""
+    """Return the position of each known column. Raises AccountsError if there is no column with accounts."""
     plain = [plain_heading(one) for one in header]
     columns = {
         field: plain.index(next(one for one in names if one in plain))

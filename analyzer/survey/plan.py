@@ -1,4 +1,4 @@
-"""The run plan: which reports are read together, in the order of the tables."""
+"""Plan a run: which reports are read together, in the order of the tables."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _LAST: Final = "~"
-"""A text that comes after every account and month."""
+"""A text that sorts after every account and month."""
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
-"""Reports of unknown capture time stand behind those of a known one."""
+"""Sorts reports without a capture time after all others."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Reports that are judged together: all parts of each of their snapshots; and reports that are only counted.
+    """Reports that are judged together, with all parts of their snapshots, or reports that are only counted.
 
-    With `pseudonyms`, the reports have theirs already, and their rows get them as soon as they are read.
+    With `pseudonyms`, the reports already have pseudonyms, and their rows get them right after reading.
     """
 
     number: int
@@ -37,13 +37,15 @@ class Batch:
 
 
 def plan(selected: Sequence[Selected], size: int, *, cuts_groups: bool) -> list[Batch]:
-    """Return the batches of a run, each of about `size` bytes of CSV or of one snapshot, in the order of the tables.
+    """Return the batches of a run in the order of the tables, each with about `size` bytes of CSV or one snapshot.
 
-    Reports that share an account are a group, snapshots that are read for the trend included. Groups stand by their
-    smallest account, those without one last; the reports of a group by capture time and name, but that what is judged
-    stands as it would without the others, and before them. No batch ends within a snapshot: it ends between groups, or
-    where `cuts_groups` says that each capture time is a snapshot of its own, between two of them. What is not judged,
-    and was not read whole by the survey, is counted in batches of its own.
+    Reports that share an account form a group; this includes snapshots read only for the trend. Groups are sorted by
+    their smallest account, and groups without an account come last. Within a group, reports are sorted by capture time
+    and name. Judged reports come first, in the order they would have without the reports for the trend.
+
+    A batch never ends within a snapshot. It ends between groups or, with `cuts_groups` (every capture time is a
+    snapshot), between two capture times. Reports that are not judged, and that the survey did not read completely, are
+    counted in separate batches.
     """
     pieces: list[list[Selected]] = []
     for group in _groups([one for one in selected if one.is_read]):
@@ -61,9 +63,9 @@ def plan(selected: Sequence[Selected], size: int, *, cuts_groups: bool) -> list[
 
 
 def plan_by_month(selected: Sequence[Selected], size: int) -> list[Batch]:
-    """Return batches of about `size` bytes of CSV, by the month (UTC) of capture and then by name; undated ones last.
+    """Return batches of about `size` bytes of CSV, sorted by month of capture (UTC) and then by name.
 
-    Every report is read, whatever else there is of its snapshot.
+    Reports without a capture time come last. Parts of one snapshot may be in different batches.
     """
 
     def place(one: Selected) -> tuple[str, str]:
@@ -75,7 +77,7 @@ def plan_by_month(selected: Sequence[Selected], size: int) -> list[Batch]:
 
 
 def cut(items: Iterable[Item], size: int, size_of: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """Yield the items in runs that have at most `size` together, as `size_of` counts it, or are one item."""
+    """Yield runs of items whose sizes (from `size_of`) sum up to `size` or less; a larger item is a run by itself."""
     run: list[Item] = []
     held = 0
     for item in items:
@@ -90,7 +92,7 @@ def cut(items: Iterable[Item], size: int, size_of: Callable[[Item], int]) -> Ite
 
 
 def _groups(selected: Sequence[Selected]) -> list[list[Selected]]:
-    """Return the reports by group, in the order of the tables."""
+    """Return the groups of reports, in the order of the tables."""
     judged = [_numbers(one.judged) for one in selected]
     read = [
         _numbers(one.judged | one.earlier) if one.earlier else mine for one, mine in zip(selected, judged, strict=True)
@@ -101,7 +103,7 @@ def _groups(selected: Sequence[Selected]) -> list[list[Selected]]:
     def place(position: int) -> tuple[str, str, datetime, str]:
         entry = selected[position].entry
         mine, all_of_it = judged[position], read[position]
-        # A report of unknown accounts is a group by itself.
+        # A report without a known account is a group by itself.
         group = _root(groups, all_of_it[0]) if all_of_it else f"{_LAST}{entry.name}"
         return group, _root(roots, mine[0]) if mine else _LAST, entry.captured_at or _NEVER, entry.name
 
@@ -114,7 +116,7 @@ def _numbers(accounts: Iterable[Account]) -> list[str]:
 
 
 def _roots(numbers: Iterable[Sequence[str]]) -> dict[str, str]:
-    """Return for each account another one of its group (by way of which comes the smallest), or itself."""
+    """Return the parent of each account in a union-find forest; the root of a group is its smallest account."""
     roots: dict[str, str] = {}
     for accounts in numbers:
         for account in accounts:

@@ -1,7 +1,4 @@
-"""Reports, rows and lists of accounts under pseudonyms: the same, with a pseudonym in the place of every name.
-
-Each distinct text is hashed once.
-"""
+"""Replace the names in reports, rows and lists by pseudonyms. Each distinct text is hashed once."""
 
 from __future__ import annotations
 
@@ -39,17 +36,17 @@ if TYPE_CHECKING:
     from analyzer.survey.pseudonyms import Pseudonyms
 
 Alike = dict[str, list[str]]
-"""Which users, by their pseudonyms, match each of the patterns of `Pseudonyms`."""
+"""For each pattern of `Pseudonyms`, the pseudonyms of the matching users."""
 
 _REGION: Final = (
     r"^(?:(?:us|ca|mx|sa|eu|me|af|il|ap|cn|us-gov|us-iso[a-z]?|eu-iso[a-z]?|eusc-de)-"
     r"(?:north|south|central)?(?:east|west)?-\d|aws-global)$"
 )
-"""The regions of AWS by how they are called; nothing else that may stand in their column is one."""
+"""Names of AWS regions; every other text in a region column is replaced."""
 
 
 def entry_under(pseudonyms: Pseudonyms, entry: Entry) -> Entry:
-    """Return a report under pseudonyms; it is still read from where it stands."""
+    """Return a report with pseudonyms; it is still read from its original file."""
     account_of, facts = pseudonyms.account_of, entry.facts
     return replace(
         entry,
@@ -62,7 +59,7 @@ def entry_under(pseudonyms: Pseudonyms, entry: Entry) -> Entry:
 
 
 def organization_under(pseudonyms: Pseudonyms, organization: Organization) -> Organization:
-    """Return a list of accounts under pseudonyms, in their order; the states of accounts that AWS has stay."""
+    """Return a list of accounts with pseudonyms, sorted by them; the account states of AWS stay as they are."""
     accounts = []
     for one in organization.accounts:
         texts = {
@@ -81,9 +78,9 @@ def organization_under(pseudonyms: Pseudonyms, organization: Organization) -> Or
 
 
 def people_under(pseudonyms: Pseudonyms, lists: PeopleLists) -> PeopleLists:
-    """Return lists of people under pseudonyms, in their order; lines and days stay.
+    """Return lists of people with pseudonyms; the order, lines and last days stay as they are.
 
-    A user name has the pseudonym of the IAM user of this name.
+    A user name gets the pseudonym of the IAM user with this name.
     """
     shown = {}
     for name, listed in lists.given.items():
@@ -100,9 +97,9 @@ def people_under(pseudonyms: Pseudonyms, lists: PeopleLists) -> PeopleLists:
 
 
 def tables_under(pseudonyms: Pseudonyms, tables: Tables) -> tuple[Tables, Alike]:
-    """Return the rows of reports under pseudonyms, and which users match the patterns of a policy.
+    """Return the rows of reports with pseudonyms, and the users that match the patterns of a policy.
 
-    The sources have pseudonyms already.
+    The sources already have pseudonyms.
     """
     users = tables.users
     names = _Users(pseudonyms, users)
@@ -130,12 +127,12 @@ def tables_under(pseudonyms: Pseudonyms, tables: Tables) -> tuple[Tables, Alike]
 
 
 class _Users:
-    """The users and ARNs of rows, under pseudonyms."""
+    """The pseudonyms of the users and ARNs of rows."""
 
     def __init__(self, pseudonyms: Pseudonyms, users: pd.DataFrame) -> None:
         user, arn = (arrow_of(users[name]).combine_chunks() for name in ("user", "arn"))
         parts = match_arns(arn, user)
-        # Nearly every name stands in both columns: each is hashed once.
+        # Nearly every name is in both columns, and is hashed once.
         both = lower_case(pa.chunked_array([user, parts["name"]])).dictionary_encode()
         self._names = both.dictionary
         self._pseudonyms = pa.array([pseudonyms.user(name) for name in self._names.to_pylist()], pa.string())
@@ -157,7 +154,7 @@ class _Users:
         self.of_arns = pc.if_else(parts["whole"], whole, _hashed(others, lambda text: pseudonyms.of("arn", text)))
 
     def alike(self, patterns: Mapping[str, str]) -> Alike:
-        """Return which of the users match each pattern."""
+        """Return the pseudonyms of the users that match each pattern."""
         return {
             one: self._pseudonyms.filter(pc.match_substring_regex(self._names, regex)).to_pylist()
             for one, regex in patterns.items()
@@ -165,20 +162,20 @@ class _Users:
 
 
 def _hashed(texts: pa.StringArray, pseudonym: Callable[[str], str]) -> pa.StringArray:
-    """Return a pseudonym for each text; null where there is none."""
+    """Return the pseudonym of each text; null stays null."""
     encoded = texts.dictionary_encode()
     return pa.array(map(pseudonym, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
 
 
 def _each(column: pd.Series[Any], pseudonym: Callable[[str], str]) -> pd.Series[Any]:
-    """Return a category with a pseudonym for each of its texts, in the order of the pseudonyms."""
-    texts = pa.array([*map(pseudonym, column.cat.categories), None], pa.string())  # the last one answers for code -1
+    """Return a category column with pseudonyms in place of its texts; the categories are sorted."""
+    texts = pa.array([*map(pseudonym, column.cat.categories), None], pa.string())  # the last one is for code -1
     found = few_texts_of(texts, column.cat.codes.to_numpy().astype("int64") % len(texts))
     return coded(codes_in(found), found.dictionary.to_pylist())
 
 
 def _unless_known(pseudonyms: Pseudonyms, kind: str, column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column of regions or services of AWS, in which anything else has a pseudonym."""
+    """Return a column of AWS regions or services; every other text is replaced by a pseudonym."""
     texts = pa.array(column.cat.categories.tolist(), pa.string())
     is_known = pc.match_substring_regex(texts, _REGION) if kind == "region" else pc.is_in(texts, pa.array(SERVICES))
     known = set(texts.filter(pa.array(true_where(is_known))).to_pylist())

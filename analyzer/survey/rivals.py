@@ -1,7 +1,7 @@
-"""Reports of an account that stand at one time, or at none: parts of a snapshot, or snapshots whose order is unknown.
+"""Find reports of one account and time that are different snapshots, so that their order is unknown.
 
-Parts have different users. Where two reports have mostly the same ones, they are two snapshots, and nothing tells which
-is the newer one.
+Reports of the same time, or without a time, are usually parts of one snapshot and have different users. If two reports
+have mostly the same users, they are two snapshots, and it is not known which one is newer: they are rivals.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 
 _Name = TypeVar("_Name", str, int)
 _SIZE: Final = 4_000_000
-"""Bytes of CSV that are read together."""
+"""Bytes of CSV per batch."""
 
 
 class Held(NamedTuple):
-    """What a report has of an account: its users, as sorted numbers made of their names, and whether root is there."""
+    """The users of an account in a report, as sorted hashes of their names, and whether root is among them."""
 
     users: npt.NDArray[np.uint64]
     root: bool
 
     @property
     def size(self) -> int:
-        """How many users there are."""
+        """The number of users without root."""
         return len(self.users)
 
 
 def with_rivals(entries: Sequence[Entry], account_id: str | None, run: Map) -> list[Entry]:
-    """Return `entries`, each with its rivals (see `Entry`); those that share account and time are read for that."""
+    """Return `entries` with their rivals (see `Entry`). Reports that share an account and a time are read for this."""
     together: defaultdict[tuple[Account, datetime | None], list[Entry]] = defaultdict(list)
     for entry in entries:
         for account in entry.accounts - {UNKNOWN}:
@@ -60,7 +60,7 @@ def with_rivals(entries: Sequence[Entry], account_id: str | None, run: Map) -> l
         here = {one.name: held[one.name][account] for one in group if account in held.get(one.name, {})}
         for one, other in rivals(here).items():
             found[one][account] = other
-    # What was found before a correction counts no longer.
+    # Rivals found before a correction are no longer valid.
     return [
         replace(entry, rivals=found.get(entry.name)) if entry.name in found or entry.rivals else entry
         for entry in entries
@@ -68,11 +68,11 @@ def with_rivals(entries: Sequence[Entry], account_id: str | None, run: Map) -> l
 
 
 def rivals(held: Mapping[_Name, Held]) -> dict[_Name, _Name]:
-    """Return for each of some reports of one account another one that has mostly the same users."""
+    """Return, among reports of one account, another report with mostly the same users for each that has one."""
     found: dict[_Name, _Name] = {}
     by_size = sorted(held, key=lambda name: (held[name].size, name))
     for smaller, larger in combinations(by_size, 2):
-        # Where both have a rival already, nothing new would be learned.
+        # A comparison is not needed if both already have a rival.
         if (smaller not in found or larger not in found) and _mostly_the_same(held[smaller], held[larger]):
             found.setdefault(smaller, larger)
             found.setdefault(larger, smaller)
@@ -80,9 +80,10 @@ def rivals(held: Mapping[_Name, Held]) -> dict[_Name, _Name]:
 
 
 def _mostly_the_same(smaller: Held, larger: Held) -> bool:
-    """Whether more than half of the users of the smaller report stand in the larger one; root counts where it is all.
+    """Return whether more than half of the users in the smaller report are also in the larger one.
 
-    A user's row in both is what `duplicate_user` is about, as long as most of them are different.
+    If the smaller report has no users, root decides. If fewer users are in both, the reports are parts of one snapshot,
+    and each of these users is noted as `duplicate_user`.
     """
     import numpy as np  # noqa: PLC0415 - few folders need it
 
@@ -97,7 +98,7 @@ def _held(entries: Sequence[Entry], account_id: str | None, run: Map) -> dict[st
 
 
 def _read(account_id: str | None, entries: Sequence[Entry]) -> dict[str, Mapping[Account, Held]]:
-    """Return what each report has of its accounts; what has changed since the look is left to those who judge it."""
+    """Return the users per account of each report. A changed report is skipped: this is handled when it is judged."""
     from analyzer.reading.normalizing import normalize  # noqa: PLC0415 - few folders need it
     from analyzer.reading.parsing import parse  # noqa: PLC0415
 
@@ -116,7 +117,7 @@ def _read(account_id: str | None, entries: Sequence[Entry]) -> dict[str, Mapping
 
 
 def held_by(users: Any) -> Held:  # noqa: ANN401 - a frame of pandas
-    """Return what the rows of a report have of one account."""
+    """Return the users in the rows of one account."""
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The inputs of a run: files looked at, copies left out, and what the look took for granted corrected."""
+"""Survey the inputs of a run: look at files, leave out copies, and correct what a look assumed."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
     from analyzer.survey.look import Looked, Looking
 
 _FILES: Final = 256
-"""Files that are looked at together."""
+"""Files per batch of looks."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """The reports among the inputs, by name, and what was passed over; copies are among `between` alone.
+    """The reports among the inputs, sorted by name, and the issues of the survey.
 
-    `every` has copies too: which of them are left out depends on all of them.
+    `entries` has no copies. `every` also has the copies, because a correction may change which of them are left out.
     """
 
     paths: tuple[str, ...]
     every: tuple[Entry, ...]
     entries: tuple[Entry, ...]
     issues: tuple[Row, ...]
-    """Of the files, each by itself."""
+    """Issues about single files."""
     between: tuple[Row, ...]
-    """What shows where all reports are known: copies, and names that contradict what is in a report."""
+    """Issues between reports: copies, and names that contradict the rows."""
     exact: frozenset[Key] = field(default_factory=frozenset)
-    """The reports that were corrected once: what is known of them now is certain."""
+    """The reports that were corrected once; what is known about them is certain."""
 
     @classmethod
     def of(
@@ -60,7 +60,7 @@ class Survey:
         leave_out: Path | None = None,
         progress: Progress = SILENT,
     ) -> Survey:
-        """Look at the files under `paths`. Raises InputError where there is no report among them."""
+        """Look at the files under `paths`. Raises InputError if they contain no report."""
         log = IssueLog()
         files = find_files(paths, log, leave_out=leave_out)
         progress.stage("surveying", len(files))
@@ -75,7 +75,7 @@ class Survey:
         return cls._of(tuple(paths), entries, log.rows, looking, run)
 
     @classmethod
-    def _of(  # noqa: PLR0913 - as it is put together
+    def _of(  # noqa: PLR0913 - the parts of a survey
         cls,
         paths: tuple[str, ...],
         entries: Iterable[Entry],
@@ -99,10 +99,10 @@ class Survey:
         return cls(paths, tuple(every), tuple(kept), tuple(issues), tuple(log.rows), exact)
 
     def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> Survey:
-        """Return the survey with what reading reports has shown.
+        """Return the survey with corrections from reading reports.
 
-        `corrections` has what a report is, or None where it is not what it was: its file is looked at again.
-        Raises InputError where a report was corrected before: it changes while it is read.
+        `corrections` has the corrected entry of a report, or None if the report has changed: its file is then looked
+        at again. Raises InputError if a report was corrected before, because it changes while it is read.
         """
         changed = sorted(self.exact & corrections.keys())
         if changed:
@@ -125,27 +125,27 @@ class Survey:
 
 @dataclass(frozen=True)
 class Both:
-    """The surveys of an older and a newer side, whose reports are planned together; copies are found on each side."""
+    """The surveys of an older and a newer side, which are planned together. Copies are found on each side."""
 
     sides: tuple[Survey, Survey]
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """The reports of both, each with its `side`."""
+        """The reports of both sides; `Entry.side` is the side."""
         return tuple(entry for one in self.sides for entry in one.entries)
 
     @property
     def issues(self) -> tuple[Row, ...]:
-        """What was passed over, of the files each by itself."""
+        """Issues about single files."""
         return tuple(row for one in self.sides for row in one.issues)
 
     @property
     def between(self) -> tuple[Row, ...]:
-        """What shows where all reports of a side are known."""
+        """Issues between the reports of a side."""
         return tuple(row for one in self.sides for row in one.between)
 
     def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> Both:
-        """Return both with what reading reports has shown: see `Survey.corrected`."""
+        """Return both surveys with corrections; see `Survey.corrected`."""
         old, new = (one.corrected(corrections, replace(looking, side=side), run) for side, one in enumerate(self.sides))
         return Both((old, new))
 
@@ -160,7 +160,7 @@ def _look(looking: Looking, files: Sequence[File]) -> Looked:
 
 
 def _not_told_apart(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the reports that share an account with another one of the same capture time, or of none."""
+    """Return the reports that share an account with another report of the same or of unknown capture time."""
     by_account: defaultdict[Account, list[Entry]] = defaultdict(list)
     for entry in entries:
         for account in entry.accounts or {UNKNOWN}:
@@ -177,10 +177,11 @@ def _not_told_apart(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
-    """Return `entries` by name, without those that repeat another's CSV of the same capture time, or of none.
+    """Return `entries` sorted by name, without copies, which are noted.
 
-    A quiet account gives the same bytes on two days: with two capture times known, those are two snapshots, and so they
-    are in two months. What was not read whole is no copy.
+    A copy has the same CSV as another report and the same capture time, or no capture time. Equal reports with
+    different capture times or months are not copies, because an account without changes gives the same bytes every
+    day. A report that was not read completely is never a copy.
     """
     first_of: dict[tuple[object, ...], Entry] = {}
     dated: defaultdict[object, list[Entry]] = defaultdict(list)
@@ -206,12 +207,12 @@ def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
 
 
 def _may_be_of(captured_at: datetime | None, month: datetime | None) -> bool:
-    """Whether a capture time may be that of a report of which the month is known, or nothing (None)."""
+    """Return whether a report with this capture time may be from this month; unknown (None) fits everything."""
     return captured_at is None or month is None or start_of_month(captured_at) == month
 
 
 def _pass_over_archives(entries: Iterable[Entry], log: IssueLog) -> None:
-    """Count an archive that is not read only where it lies among reports: elsewhere it may hold anything."""
+    """Downgrade issues about unreadable archives to notices, except in folders with reports."""
     folders = {entry.name.rpartition("/")[0] for entry in entries}
     for place, (source, line, column, value, code, message) in enumerate(log.rows):
         if code == "unopened_archive" and source.rpartition("/")[0] not in folders:
@@ -219,7 +220,7 @@ def _pass_over_archives(entries: Iterable[Entry], log: IssueLog) -> None:
 
 
 def _require_reports(entries: Sequence[Entry], log: IssueLog) -> None:
-    """Raise InputError where nothing was found; `log` says why."""
+    """Raise InputError if there are no reports; the message quotes `log`."""
     if not entries:
         raise InputError(
             f"no credential report could be read{log.first_few()}",

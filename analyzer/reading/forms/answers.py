@@ -1,4 +1,4 @@
-"""Answers that hold no report: of generate-credential-report, refusals of AWS, and what a command prints of nothing."""
+"""Recognise answers without a report: from generate-credential-report, AWS errors, and prints of an empty result."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _STATES: Final = frozenset({"STARTED", "INPROGRESS", "COMPLETE"})
 _DESCRIPTION: Final = re.compile(r"no report exists|report generation", re.IGNORECASE)
 _NOTHING: Final = frozenset({"none", "null", "undefined", "<none>"})
 _MOST_KEYS: Final = 8
-"""Keys past which a mapping is no error, but an event that cites one."""
+"""A mapping with more keys is not an error but an event that quotes one."""
 _LONGEST: Final = 8_192
-"""Characters past which a text is no answer, but something that cites one."""
+"""A text with more characters is not an answer but a text that quotes one."""
 
 ERRORS: Final = {
     "ReportNotPresent": f"no report was generated yet: run {_GENERATE}, then {GET}",
@@ -27,7 +27,7 @@ ERRORS: Final = {
     "ServiceFailure": f"the service failed: run {GET} again",
     "LimitExceeded": f"too many requests: run {GET} again in a few minutes",
 }
-"""What AWS answers in place of a report, by code, and what to do."""
+"""AWS errors by code: what they mean and what to do."""
 _NAMES: Final = {
     "credentialreportnotpresentexception": "ReportNotPresent",
     "credentialreportnotreadyexception": "ReportInProgress",
@@ -50,7 +50,7 @@ _XML_STATE: Final = re.compile(r"<(?:\w+:)?State>\s*(\w+)\s*</")
 
 
 def refuse_text(text: str) -> None:
-    """Raise DamagedError where a text is wholly an answer without a report."""
+    """Raise DamagedError if the whole text is an answer without a report."""
     whole = text.strip()
     if len(whole) > _LONGEST:
         return
@@ -74,7 +74,7 @@ def refuse_text(text: str) -> None:
 
 
 def refuse_value(value: object) -> None:
-    """Raise DamagedError where a mapping is an answer without a report."""
+    """Raise DamagedError if a value is an answer without a report."""
     if value is None:
         raise DamagedError(f"null instead of a report: the command that wrote the file got no report; run {GET}")
     if not isinstance(value, Mapping):
@@ -118,7 +118,7 @@ def _refuse_xml(text: str) -> None:
 
 
 def _known(name: object) -> str | None:
-    """Return AWS's code of an error's name, None where it is none of those that concern reports."""
+    """Return the AWS code of an error name; None if the error does not concern reports."""
     lowered = str(name).strip().lower()
     return _NAMES.get(lowered) or (str(name).strip() if lowered in _OTHERS else None)
 

@@ -1,4 +1,4 @@
-r"""A CSV bent on its way: lines above the header, prefixes of grep, numbered, quoted or wrapped lines, `\n`."""
+r"""Read CSV with changed lines: text above the header, grep prefixes, line numbers, quotes, wrapped lines, `\n`."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _START: Final = re.compile(r"(?i)\"?user\"?[,;\t]\"?arn\"?[,;\t]")
-"""How nearly every header begins."""
+"""The beginning of nearly all headers."""
 _GREP: Final = re.compile(r"[^,;\t\n\"]*?:(?:\d+:)?")
 _NUMBER: Final = re.compile(r"[ \t]*\d+(?:[:.)]?[ \t]+|[:,|]|\t)")
 _QUOTE: Final = re.compile(r"(?:> ?|\| ?)+")
 _PREFIXES: Final = (("line numbers", _NUMBER), ("file names from grep", _GREP), ("quote marks (> or |)", _QUOTE))
 _MOST_ABOVE: Final = 50
-"""Lines above a header past which it is an example in prose, and no report's."""
+"""A header below more lines is an example in a text, not the header of a report."""
 _SHORTEST: Final = 40
-"""Columns at which no program wraps."""
+"""The smallest width at which programs wrap lines."""
 
 
 def open_below(text: bytes) -> Opened | None:
-    """Return the report whose header stands below other lines, which are left out, each with an issue."""
+    """Return the report whose header is below other lines; these lines are left out, each with an issue."""
     found = find_header_below(text)
     if found is None:
         return None
@@ -69,7 +69,7 @@ def open_foreign(text: bytes) -> Opened | None:
 
 
 def find_foreign(text: bytes) -> tuple[str, bytes] | None:
-    """Return the delimiter and the text, from its header on, where it begins with that of another program's table."""
+    """Return the delimiter and the text from its header on, if the text begins with the header of another program."""
     lines = text.lstrip(b"\xef\xbb\xbf \n\t").split(b"\n", 1)
     first = lines[0][:HEADER_LENGTH].decode("utf-8", errors="replace")
     for delimiter in (*DELIMITERS, "|"):
@@ -81,7 +81,7 @@ def find_foreign(text: bytes) -> tuple[str, bytes] | None:
 
 
 def open_bent(text: bytes) -> Opened | None:
-    """Return the report in a CSV whose lines were changed; DamagedError where what they were is not certain."""
+    """Return the report in a CSV whose lines were changed. Raises DamagedError if they cannot be restored."""
     opened = _straight(text, (_without_prefixes, _with_line_ends, _unwrapped))
     ends = (text.lstrip(b"\n").partition(b"\n")[0], text.rpartition(b"\n")[2])
     if opened is None and find_header_below(text) is None and any(is_cut_header(line) for line in ends):
@@ -90,7 +90,7 @@ def open_bent(text: bytes) -> Opened | None:
 
 
 def open_quoted(text: bytes) -> Opened | None:
-    """Return the report in lines that stand in quotes, each as a whole."""
+    """Return the report in a text in which each whole line is in quotes."""
     is_such = text.startswith(b'"user') and b"\n" in text.strip()
     return _straight(text, (_without_quotes,)) if is_such else None
 
@@ -117,7 +117,7 @@ def _straight(text: bytes, ways: Sequence[Callable[[str], tuple[str, str] | None
 
 
 def _without_prefixes(text: str) -> tuple[str, str] | None:
-    """Return the lines without what grep, cat -n or a mail program puts before each of them."""
+    """Return the lines without the prefixes that grep, `cat -n` or a mail program adds."""
     lines = text.split("\n")
     for line in lines[:50]:
         start = _START.search(line)
@@ -137,7 +137,7 @@ def _without_prefixes(text: str) -> tuple[str, str] | None:
 
 
 def _without_quotes(text: str) -> tuple[str, str] | None:
-    """Return the lines without the quotes that each of them stands in as a whole."""
+    """Return the lines without the quotes around each line."""
     lines = text.strip("\n").split("\n")
     if not lines[0].startswith('"') or not _START.match(lines[0][1:]) or lines[0][1:5] != "user":
         return None
@@ -151,7 +151,7 @@ def _without_quotes(text: str) -> tuple[str, str] | None:
 
 
 def _with_line_ends(text: str) -> tuple[str, str] | None:
-    r"""Return the lines of a text that has `\n` where lines should end, as jq writes without -r."""
+    r"""Return the lines of a text that has the two characters `\n` in place of line ends, as jq writes without -r."""
     if "\\n" not in text or not _START.search(text[:HEADER_LENGTH]):
         return None
     whole = text.strip().strip('"')
@@ -164,7 +164,7 @@ def _with_line_ends(text: str) -> tuple[str, str] | None:
 
 
 def _unwrapped(text: str) -> tuple[str, str] | None:
-    """Return the lines of a text that was wrapped at some column."""
+    """Return the lines of a text that was wrapped at a fixed width."""
     lines = text.rstrip("\n").split("\n")
     width = len(lines[0])
     first = split_line(lines[0], ",")
@@ -178,7 +178,7 @@ def _unwrapped(text: str) -> tuple[str, str] | None:
 
 
 def _is_even(text: str) -> bool:
-    """Whether a text is a header and rows that are all as wide."""
+    """Return whether a text is a header and rows that are all as wide as the header."""
     lines = [line for line in text.split("\n") if line]
     cells = split_line(lines[0], ",") if lines else []
     return is_header(cells) and len(lines) > 1 and all(len(split_line(line, ",")) == len(cells) for line in lines)

@@ -1,4 +1,4 @@
-"""Spreadsheets and Parquet files: tables that other programs wrote as bytes."""
+"""Read spreadsheets and Parquet files."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ MAKER: Final = "credreport"
 _SHEET: Final = "xl/workbook"
 _PROPERTIES: Final = "docProps/core.xml"
 _LARGEST: Final = 200_000_000
-"""Bytes of a spreadsheet's sheets, unpacked, past which it is not read."""
+"""The most unpacked bytes of a spreadsheet that is read."""
 _ENOUGH: Final = 5
 _DAMAGED: Final = (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, *DAMAGED)
-"""What unpacking a spreadsheet raises where it is cut or corrupt, encrypted, or packed in a way that is not known."""
+"""The errors of unpacking a spreadsheet that is cut, corrupt, encrypted or packed with an unknown method."""
 
 
 def open_parquet(data: bytes) -> Opened:
-    """Return the reports in a Parquet file. Raises OwnOutputError where this program made it."""
+    """Return the reports in a Parquet file. Raises OwnOutputError if credreport wrote the file."""
     import pyarrow as pa  # noqa: PLC0415 - few forms need Arrow
     import pyarrow.compute as pc  # noqa: PLC0415
     from pyarrow import parquet  # noqa: PLC0415
@@ -78,7 +78,7 @@ def _is_own(metadata: dict[bytes, bytes], names: Sequence[str]) -> bool:
 def open_workbook(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
     """Yield the reports in a spreadsheet, each with the name of its sheet.
 
-    Raises NotAReportError where no sheet holds a report, OwnOutputError where this program made it.
+    Raises NotAReportError if no sheet contains a report, and OwnOutputError if credreport wrote the spreadsheet.
     """
     try:
         _require_openable(data)
@@ -88,7 +88,7 @@ def open_workbook(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
 
 
 def _require_openable(data: bytes) -> None:
-    """Raise what `open_workbook` does where a spreadsheet cannot, or must not, be opened; and errors of unpacking."""
+    """Raise an error, as `open_workbook` does, if a spreadsheet cannot or must not be opened."""
     with zipfile.ZipFile(BytesIO(data)) as archive:
         names = archive.namelist()
         if _PROPERTIES in names and MAKER.encode() in archive.read(_PROPERTIES):
@@ -127,7 +127,7 @@ def _sheets(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
 
 
 def _sheet(texts: list[list[str | None]], at: int) -> Opened:
-    """Return the report in a sheet whose header stands in row `at`."""
+    """Return the report in a sheet whose header is in row `at`."""
     from analyzer.reading.forms import grids  # noqa: PLC0415 - few forms need Arrow
 
     above = [(n + 1, " ".join(filter(None, row))) for n, row in enumerate(texts[:at]) if any(row)]
@@ -137,7 +137,7 @@ def _sheet(texts: list[list[str | None]], at: int) -> Opened:
 
 
 def _cell(value: Any) -> str | None:  # noqa: ANN401 - of any kind that spreadsheets have
-    """Return a cell as text; a date has lost its offset, and is written so that it is not taken for a time."""
+    """Return a cell as text. A date has no UTC offset, so its text is not accepted as a time."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():

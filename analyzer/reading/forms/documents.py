@@ -1,4 +1,4 @@
-"""JSON, YAML and XML: the values in a text, and the reports in them."""
+"""Read JSON, YAML and XML: find the values in a text and the reports in them."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _YAML_KEY: Final = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNED: Final = re.compile(r"\s*(?:(?:var|let|const)\s+)?[\w.$]+\s*=\s*(?=[{\[])")
-"""What makes a JSON text a script, as ScoutSuite writes it."""
+"""The beginning of a script that assigns a JSON value to a variable, as ScoutSuite writes it."""
 _JSON: Final = re.compile(r"\{\s*[\"}]|\[|\"|-?\d+\s*$|null\s*$")
-"""How JSON begins; Go, JavaScript and Python begin their prints with a bare name or a single quote."""
+"""The beginning of JSON. Prints of Go, JavaScript and Python have a bare name or a single quote there."""
 _NEXT: Final = re.compile(r"^[ \t]*(?=[{\[])", re.MULTILINE)
 _ROW_MARK: Final = re.compile(r'"(?:password_?enabled|access_?key_?1_?active|mfa_?active)"', re.IGNORECASE)
 _XML: Final = re.compile(r"<(?:\w+:)?(Content|GeneratedTime)>\s*(?:<!\[CDATA\[)?([^<\]]*)(?:\]\]>)?</")
 
 
 def open_json(text: str) -> Opened | None:
-    """Return the reports in a text of JSON values; None where it begins otherwise."""
+    """Return the reports in a text of JSON values; None if the text is not JSON."""
     whole, above = text.lstrip(), ""
     if assigned := _ASSIGNED.match(whole):
         whole = whole[assigned.end() :].rstrip().removesuffix(";")
@@ -58,7 +58,7 @@ def open_json(text: str) -> Opened | None:
 
 
 def _answer(text: str) -> Iterator[DamagedError]:
-    """Yield the answer without a report that a text is; nothing where it is something else."""
+    """Yield an error if the text is an answer without a report; else nothing."""
     try:
         answers.refuse_text(text)
     except DamagedError as answer:
@@ -66,9 +66,10 @@ def _answer(text: str) -> Iterator[DamagedError]:
 
 
 def _values(text: str, first: int, noise: list[tuple[int, str]]) -> Iterator[Any]:
-    """Yield the JSON values that follow each other in `text`, which begins on line `first` of its file.
+    """Yield the JSON values in `text`, which begins on line `first` of its file.
 
-    A value that is cut is yielded as its error, and so is AWS's refusal in the place of one; other lines go to `noise`.
+    A value that is cut, and an AWS error in place of a value, is yielded as an error. Other lines are added to
+    `noise`.
     """
     decoder, position = json.JSONDecoder(), 0
     is_marked: bool | None = None
@@ -100,7 +101,7 @@ def _is_marked(text: str) -> bool:
 
 
 def _between(text: str, error: Exception) -> DamagedError | None:
-    """Return what is wrong with a text between JSON values; None where it was never meant to be one."""
+    """Return the error of a text between JSON values; None if the text is not part of a value."""
     for answer in _answer(text):
         return answer
     if text.lstrip().startswith(("{", "[", '"')):
@@ -113,16 +114,16 @@ def _between(text: str, error: Exception) -> DamagedError | None:
 
 
 def open_yaml(text: str) -> Opened | None:
-    """Return the reports in the YAML of the AWS CLI; None where a text begins otherwise."""
+    """Return the reports in YAML of the AWS CLI; None if the text does not begin like it."""
     if not _YAML_KEY.match(text.lstrip()):
         return None
     import yaml  # noqa: PLC0415 - only this form needs it
 
     try:
         if "*" in text and any(isinstance(one, yaml.AliasEvent) for one in yaml.parse(text)):
-            # A few lines of aliases stand for more values than memory holds.
+            # A few lines of aliases can expand to more values than fit in memory.
             raise DamagedError("the YAML has aliases (*name), which AWS never writes; replace them with their values")
-        # BaseLoader: every scalar stays the text it is, GeneratedTime included.
+        # BaseLoader keeps every scalar as text, including GeneratedTime.
         values = list(yaml.load_all(text, Loader=yaml.BaseLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if _KEY.search(text) or BEGINNING in text or _has_row_keys(text):
@@ -138,7 +139,7 @@ def _has_row_keys(text: str) -> bool:
 
 
 def open_xml(text: str) -> Opened | None:
-    """Return the reports in the XML that the API answers with; None where a text is none."""
+    """Return the reports in the XML of the IAM API; None if the text is not such XML."""
     if not text.lstrip().startswith("<") or "CredentialReport" not in text:
         return None
     answers.refuse_text(text)

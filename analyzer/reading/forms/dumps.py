@@ -1,4 +1,4 @@
-"""What SDKs print of the answer of get-credential-report: those that hold its bytes, and those that lose them."""
+"""Read what SDKs print for the answer of get-credential-report, and refuse prints without the rows."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _LITERAL: Final = r"b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\""
 _BOTO3: Final = re.compile(
     rf"['\"]Content['\"]\s*:\s*\(?((?:{_LITERAL})(?:\s*(?:{_LITERAL}))*)|['\"]Content['\"]\s*:\s*('(?:[^'\\]|\\.)*')"
 )
-"""A bytes literal, or several one after the other, as pprint breaks it; or the text of a script that decoded it."""
+"""One bytes literal, or several as pprint splits it, or a text literal of a script that decoded the bytes."""
 _BOTO3_TIME: Final = re.compile(
     r"'GeneratedTime': datetime\.datetime\((\d+(?:, \d+){2,5})(?:, \d+)?, "
     r"tzinfo=(?:tzutc\(\)|tzlocal\(\)|datetime\.timezone\.utc|UTC)"
 )
-"""How Python writes down boto3's answer; its times are in UTC."""
+"""GeneratedTime as Python prints it; boto3 uses UTC."""
 _HEX: Final = re.compile(r"SdkBytes\(bytes=0x([0-9a-fA-F]+)\)")
 _RUBY: Final = re.compile(r'\bcontent\s*(?:=>|=|:)\s*("(?:[^"\\]|\\.)*")')
 
 
 @dataclass(frozen=True)
 class Lost:
-    """A dump that does not hold the rows: how it is recognised, and the way out."""
+    """A print that does not contain the rows: how it is recognised, and the remedy."""
 
     name: str
     pattern: re.Pattern[str]
@@ -61,7 +61,7 @@ LOST: Final = (
 
 
 def open_repr(text: str) -> Opened | None:
-    """Return the report in boto3's answer as Python writes it down."""
+    """Return the report in an answer of boto3 as Python prints it; None if the text is not one."""
     whole = text.strip()
     if not whole.startswith("{'") and not (whole.startswith("{") and "datetime.datetime(" in whole):
         return None
@@ -81,7 +81,7 @@ def open_repr(text: str) -> Opened | None:
 
 
 def _literal(text: str) -> str:
-    """Return Content as one literal: several stand one after the other where the text was broken into lines."""
+    """Return Content as one literal; pprint splits it into several literals."""
     if text.startswith("b"):
         try:
             return repr(ast.literal_eval(f"({text})"))
@@ -93,7 +93,7 @@ def _literal(text: str) -> str:
 
 
 def open_dump(text: str) -> Opened | None:
-    """Return the report in what an SDK prints; raise DamagedError where the print does not hold the rows."""
+    """Return the reports in what an SDK prints. Raises DamagedError if the print does not contain the rows."""
     mentions = re.search(r"Content\b|content\b|inner|HeapByteBuffer|MemoryStream|Buffer|&?\{\[117 ", text[:65_536])
     if mentions is None:
         return None
@@ -113,7 +113,7 @@ def open_dump(text: str) -> Opened | None:
 
 
 def _prints(text: str) -> Iterator[Content | DamagedError]:
-    """Yield the reports whose bytes stand in a print: as decimal numbers, as hex, or as Ruby's text."""
+    """Yield the reports whose bytes a print contains: as decimal numbers, as hex, or as a Ruby string."""
     time = _GENERATED.search(text)
     for found in _BYTES.finditer(text):
         yield _dated_dump(found["bytes"], "byte numbers", time)

@@ -1,4 +1,4 @@
-"""Texts that do not begin with a header, opened: the families of forms in the order in which they are tried."""
+"""Open texts that do not begin with a header, by trying the families of forms in order."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _IN_TURN: Final[tuple[Callable[[bytes], Opened | None], ...]] = (
     *map(_of_text, (tables.open_box, texts.open_lines, texts.open_base64, tables.open_html)),
     *map(_of_text, (texts.open_noisy, tables.open_drawn)),
 )
-"""Forms in the order in which they are tried; each gives None, or raises NotAReportError, where it does not fit."""
+"""The openers in the order in which they are tried. Each returns None or raises NotAReportError if it does not fit."""
 
 
 def open_text(data: bytes) -> Opened:
-    """Return the reports in a text that does not begin with a header; raise what it is instead."""
+    """Return the reports in a text that does not begin with a header. Raises an error if it contains none."""
     for opener in _IN_TURN:
         try:
             opened = opener(data)

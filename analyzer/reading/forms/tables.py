@@ -1,4 +1,4 @@
-"""Tables drawn for people: `--output table`, Markdown, psql, HTML, and Steampipe's lines."""
+"""Read tables made for people: `--output table`, Markdown, psql, HTML, and the line output of Steampipe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ENOUGH: Final = 5
 
 
 def open_box(text: str) -> Opened | None:
-    """Return the report in the AWS CLI's `--output table`."""
+    """Return the report in `--output table` of the AWS CLI; None if the text is not one."""
     found = _BOX.search(text)
     if found is None:
         if _BOX_TITLE.search(text):
@@ -62,7 +62,7 @@ def open_drawn(text: str) -> Opened | None:
 
 
 def open_records(text: str) -> Opened | None:
-    """Return the reports in Steampipe's `--output line`: a name and a value on each line."""
+    """Return the reports in `--output line` of Steampipe: a name and a value on each line."""
     if not _RECORD.search(text):
         return None
     rows: list[dict[str, object]] = []
@@ -77,7 +77,7 @@ def open_records(text: str) -> Opened | None:
 
 
 def open_html(text: str) -> Opened | None:
-    """Return the report in the first table of an HTML page that has its header."""
+    """Return the report in an HTML page: the rows of its tables from the first report header on."""
     if "<t" not in text.lower() or "</t" not in text.lower() or not re.search(r"<(?:table|tr)\b", text, re.IGNORECASE):
         return None
     page = _Page()
@@ -124,7 +124,7 @@ class _Page(HTMLParser):
                 self.rows.append([])
             self.rows[-1].append("")
             self._inside = True
-        elif tag == ROOT_USER.strip("<>"):  # written without escapes
+        elif tag == ROOT_USER.strip("<>"):  # the page does not escape angle brackets
             self.handle_data(ROOT_USER)
 
     def handle_endtag(self, tag: str) -> None:

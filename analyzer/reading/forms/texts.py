@@ -1,4 +1,4 @@
-"""What people and commands put into text files: base64 with and without lines around it, PEM, `--output text`."""
+"""Read base64 (with or without other lines), PEM, Python literals and `--output text` in text files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TIME: Final = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\S+|\d{9,}(?:\.\d+)?|\d{4}-\d\
 
 
 def open_lines(text: str) -> Opened | None:
-    """Return the reports in lines of `--output text`: base64, GeneratedTime, text/csv in any order, between tabs."""
+    """Return the reports in `--output text`: lines with base64, GeneratedTime and text/csv in any order."""
     lines = [line for line in text.split("\n") if line.strip()]
     if not any("\t" in line and ("text/csv" in line or BEGINNING in line) for line in lines):
         return None
@@ -57,13 +57,13 @@ def open_lines(text: str) -> Opened | None:
 
 
 def open_literal(text: str) -> Opened | None:
-    """Return the report in Content as Python prints it: `b'user,arn,…'`."""
+    """Return the report in Content as Python prints it: `b'user,arn,...'`."""
     whole = text.strip()
     return [decoded(whole, "bytes literal")] if _LITERAL.fullmatch(whole) else None
 
 
 def open_armour(text: str) -> Opened | None:
-    """Return the reports between the lines that certutil and OpenSSL put around base64."""
+    """Return the reports in base64 between the BEGIN and END lines of certutil and OpenSSL."""
     found: Opened = []
     for armour in _ARMOUR.finditer(text):
         try:
@@ -77,14 +77,14 @@ def open_armour(text: str) -> Opened | None:
 
 
 def open_base64(text: str) -> Opened | None:
-    """Return the report in base64 and nothing else."""
+    """Return the report in a text that is only base64."""
     whole = text.strip()
     if not _BASE64.fullmatch(whole) or len(whole) < len(BEGINNING):
         return None
     try:
         return [decoded(whole, "base64")]
     except DamagedError:
-        # Any single word is base64 by its letters; only what begins like a report was meant to be one.
+        # Any single word can be base64. Only a text that begins like a report was meant to be one.
         noisy = open_noisy(text) if "\n" in whole else None
         if noisy is not None:
             return noisy
@@ -96,7 +96,7 @@ def open_base64(text: str) -> Opened | None:
 
 
 def _refused(text: str) -> DamagedError | None:
-    """Return why what base64 stands for is not read, where it bears marks of a report; None of anything else."""
+    """Return why decoded base64 with marks of a report cannot be read; None for base64 of anything else."""
     try:
         refused = refusal(base64.b64decode("".join(text.split()), validate=True))
     except (binascii.Error, ValueError):
@@ -105,7 +105,7 @@ def _refused(text: str) -> DamagedError | None:
 
 
 def open_noisy(text: str) -> Opened | None:
-    """Return the report in base64 that other lines stand before or behind."""
+    """Return the report in base64 with other lines before or after it."""
     lines = text.split("\n")
     start = next((place for place, line in enumerate(lines) if line.strip().strip("\"'").startswith(BEGINNING)), None)
     if start is None:
@@ -114,7 +114,7 @@ def open_noisy(text: str) -> Opened | None:
     end = start + 1
     while end < len(lines) and _BASE64_LINE.fullmatch(stripped[end]) and len(stripped[end]) <= len(stripped[start]):
         end += 1
-    # The last line is shorter than the others; one more may be a word that happens to be base64.
+    # The last line of base64 is shorter than the others. A further line may be a word that looks like base64.
     short = next((n + 1 for n in range(start, end) if len(stripped[n]) < len(stripped[start])), end)
     for stop in dict.fromkeys((short, start + 1, end)):
         data = _whole("".join(stripped[start:stop]))
@@ -131,7 +131,7 @@ def open_noisy(text: str) -> Opened | None:
 
 
 def _whole(text: str) -> bytes | None:
-    """Return what base64 stands for where it is a whole report: text, its last row as wide as its header."""
+    """Return decoded base64 if it is a complete report: a text whose last row is as wide as its header."""
     try:
         data, _ = to_utf8(base64.b64decode(text, validate=True))
         data.decode()

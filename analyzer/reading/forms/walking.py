@@ -1,4 +1,4 @@
-"""Envelopes and rows of reports in the values of JSON and YAML, at any depth."""
+"""Find envelopes and rows of reports in JSON and YAML values, at any depth."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from analyzer.reading.forms.programs import Program
 
 _DEEPEST: Final = 12
-"""Values in values past which nothing is looked for."""
+"""The deepest nesting that is searched."""
 _AWS_KEYS: Final = frozenset({"Content", "GeneratedTime", "ReportFormat"})
 _SQUEEZED: Final = frozenset(squeezed(key) for key in _AWS_KEYS)
 ENOUGH: Final = 5
-"""AWS's column names that make a mapping a row, or a line the header of a table."""
+"""A mapping with this many AWS column names is a row; a list with this many is the header of a table."""
 _CUSTODIAN: Final = "c7n:credential-report"
 _SLOTS: Final = {
     "access_keys": (
@@ -31,13 +31,13 @@ _SLOTS: Final = {
     ),
     "certs": ("cert", ("active", "last_rotated")),
 }
-"""The lists in which Cloud Custodian keeps slots, and what is in each entry."""
+"""The lists in which Cloud Custodian stores slots: the column prefix and the parts of each entry."""
 _KEYS: Final = frozenset(key for one in PROGRAMS for key in one.keys)
 
 
 @dataclass(frozen=True)
 class _Way:
-    """Where a value was found: `account` is the number nearest above it; programs are known by `keys`."""
+    """The path to a value: `account` is the nearest account above it, and `keys` are keys that identify programs."""
 
     form: str
     account: str | None = None
@@ -45,7 +45,7 @@ class _Way:
     depth: int = 0
 
     def to(self, key: object, inside: object) -> _Way:
-        """Return the way to a value under `key`."""
+        """Return the path to the value `inside`, which is stored under `key`."""
         name = str(key)
         return replace(
             self,
@@ -56,10 +56,10 @@ class _Way:
 
 
 def reports_in_values(values: Iterable[object], form: str) -> Opened:
-    """Return the reports in values that follow each other in a text of this form (`json`, `yaml`).
+    """Return the reports in the values of a text of this form (`json` or `yaml`).
 
-    What is no report beside one is damage. Raises NotAReportError where none is a report, DamagedError where one is,
-    or was to be, and cannot be opened.
+    If there is a report, every other value that is not a report is damage. Raises NotAReportError if there is no
+    report, and DamagedError if the only report cannot be opened.
     """
     _refuse_names(list(values))
     opened: Opened = []
@@ -84,7 +84,7 @@ def reports_in_values(values: Iterable[object], form: str) -> Opened:
 
 
 def _units(values: Sequence[object]) -> Iterator[object]:
-    """Yield what is opened by itself: each envelope, and rows that follow each other as one list."""
+    """Yield the units that are opened separately: each envelope, and consecutive rows as one list."""
     if len(values) == 1 and isinstance(values[0], list):
         values = values[0]
     if _is_list_of_texts(values) or _is_table(values):
@@ -104,7 +104,7 @@ def _units(values: Sequence[object]) -> Iterator[object]:
 
 
 def _open(value: object, way: _Way) -> Opened:
-    """Return the reports in one value."""
+    """Return the reports in a value."""
     if isinstance(value, str):
         form = "quoted text" if way.form != "json" or "\n" in value else "quoted base64"
         return [_with_account(decoded(value, form), way)]
@@ -118,7 +118,7 @@ def _open(value: object, way: _Way) -> Opened:
 
 
 def _found(value: object, way: _Way) -> Iterator[Opened]:
-    """Yield the reports at and below a value."""
+    """Yield the reports in a value and in the values below it."""
     if way.depth > _DEEPEST:
         return
     if isinstance(value, dict):
@@ -156,7 +156,7 @@ def _in_mapping(value: Mapping[Any, Any], way: _Way) -> Iterator[Opened]:
 
 
 def _under(value: object, way: _Way, below: _Way) -> Iterator[Opened]:
-    """Yield the reports in a value of a mapping that is itself none."""
+    """Yield the reports in a value of a mapping that is not itself a report."""
     if below.keys != way.keys:
         _refuse_empty(value, below)
     if isinstance(value, str) and bears_report(value):
@@ -168,7 +168,7 @@ def _under(value: object, way: _Way, below: _Way) -> Iterator[Opened]:
 
 
 def _json_in(text: str) -> object:
-    """Return the value of a JSON text that stands as a text in JSON, as functions answer; None for another text."""
+    """Return the value of JSON stored as a text in JSON, as Lambda functions return it; None for other texts."""
     if not text.lstrip().startswith(("{", "[")) or not (BEGINNING in text or "user_creation_time" in text):
         return None
     try:
@@ -181,7 +181,7 @@ def _json_in(text: str) -> object:
 
 
 def _is_envelope(value: Mapping[Any, Any], depth: int) -> bool:
-    """Whether a mapping is the answer of get-credential-report; below others only what is certain to be one."""
+    """Return whether a mapping is an answer of get-credential-report. Nested mappings must be certain to be one."""
     if depth <= 1 and _AWS_KEYS & value.keys():
         return True
     mine = {squeezed(str(key)): one for key, one in value.items()}
@@ -208,7 +208,7 @@ def _with_account(content: Content, way: _Way) -> Content:
 
 
 def _stated(value: object) -> str | None:
-    """Return the account number that stands in a mapping."""
+    """Return the account number in a mapping; None if it has none or several."""
     if not isinstance(value, dict):
         return None
     found = {
@@ -222,7 +222,7 @@ def _stated(value: object) -> str | None:
 
 
 def _is_row(value: object) -> bool:
-    """Whether a value is a row of a report, as a mapping."""
+    """Return whether a value is a mapping that is a row of a report."""
     if not isinstance(value, dict):
         return False
     if _CUSTODIAN in value:
@@ -257,9 +257,9 @@ def _rows(rows: Sequence[Mapping[Any, Any]], way: _Way, count: int) -> Opened:
 
 
 def cut_row(rows: object) -> list[DamagedError]:
-    """Return the damage of rows, as mappings, whose last one ends before its last column; none where they are whole.
+    """Return an error if the last of some rows (mappings) has fewer columns than the others; else an empty list.
 
-    Only for forms that can be read up to where they are cut.
+    Only for forms that can be read up to the point where they are cut.
     """
     if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows) or len(rows) < 2:
         return []
@@ -269,7 +269,7 @@ def cut_row(rows: object) -> list[DamagedError]:
 
 
 def _from_custodian(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row that Cloud Custodian keeps as lists of slots: a slot that is not there was empty."""
+    """Return the row that Cloud Custodian stores as lists of slots; a missing slot was empty."""
     row = {name: value for name, value in report.items() if name not in _SLOTS}
     for name, (slot, parts) in _SLOTS.items():
         entries = [one for one in report.get(name) or [] if isinstance(one, dict)]
@@ -280,7 +280,7 @@ def _from_custodian(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_table(value: object) -> bool:
-    """Whether a value is a list of lists, the first of them a header."""
+    """Return whether a value is a list of lists whose first list is a header."""
     if not isinstance(value, list) or not value or not isinstance(value[0], list):
         return False
     first = value[0]
@@ -295,14 +295,14 @@ def _table(value: Sequence[Any], way: _Way) -> Opened:
 
 
 def _is_list_of_texts(value: object) -> bool:
-    """Whether a value is a list of a report's lines."""
+    """Return whether a value is a list of the lines of a report."""
     if not isinstance(value, list) or len(value) < 2 or not all(isinstance(one, str) for one in value):
         return False
     return any(parse_header(line.strip("\ufeff").encode(errors="replace")) is not None for line in value[:20])
 
 
 def _names_columns(value: object) -> bool:
-    """Whether a value lists the columns of a report, as Steampipe does beside its rows."""
+    """Return whether a value lists the columns of a report, as Steampipe does beside its rows."""
     names = [str(one.get("name")) for one in value if isinstance(one, dict)] if isinstance(value, list) else []
     return program_of(names) is not None or len(known_columns(names)) >= ENOUGH
 
@@ -314,14 +314,14 @@ def _is_columnar(value: Mapping[Any, Any]) -> bool:
 
 
 def _refuse_names(values: Sequence[object]) -> None:
-    """Raise OnlyMarksError where all there is are the names of a report's columns."""
+    """Raise OnlyMarksError if the only value is a list of the column names of a report."""
     names = values[0] if len(values) == 1 and isinstance(values[0], list) else []
     if names and all(isinstance(one, str) for one in names) and ENOUGH <= len(known_columns(names)) == len(names):
         raise OnlyMarksError("the column names of a report, and no rows; download the report again")
 
 
 def _refuse_nested(value: Mapping[Any, Any]) -> None:
-    """Raise DamagedError where a mapping is a row in a form that is not read, with values inside of values."""
+    """Raise DamagedError if a mapping is a row with nested values, which is a form that cannot be read."""
     names = [str(key) for key in value]
     keys = value.get("access_keys")
     if isinstance(keys, list) and keys and isinstance(keys[0], dict):
@@ -335,7 +335,7 @@ def _refuse_nested(value: Mapping[Any, Any]) -> None:
 
 
 def _refuse_empty(value: object, way: _Way) -> None:
-    """Raise DamagedError where a program that is known by its keys has kept no rows."""
+    """Raise DamagedError if a program that is recognised by its keys stored no rows."""
     program: Program | None = program_of((), way.keys)
     if program is None:
         return
