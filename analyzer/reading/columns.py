@@ -126,8 +126,8 @@ def few_texts_of(values: pa.Array | pa.ChunkedArray, of_row: npt.NDArray[np.int6
 
 def category_of(values: pa.Array | pa.ChunkedArray) -> pd.Series[Any]:
     """Return texts as a pandas category column."""
-    found = few_texts_of(values)
-    return coded(codes_in(found), found.dictionary.to_pylist())
+    texts = few_texts_of(values)
+    return coded(codes_in(texts), texts.dictionary.to_pylist())
 
 
 def is_among(column: pd.Series[Any], texts: Collection[str]) -> npt.NDArray[np.bool_]:
@@ -194,10 +194,10 @@ def _without_gaps(number: npt.NDArray[np.int64], span: int) -> tuple[npt.NDArray
     if span > _DENSE * len(number):  # counting would need too much memory for so wide a range
         codes, values = pd.factorize(number, sort=True)
         return codes.astype(np.int64), max(len(values), 1)
-    is_there = np.zeros(span, bool)
-    is_there[number] = True
-    place = np.cumsum(is_there) - 1
-    return place[number], max(int(place[-1]) + 1, 1)
+    exists = np.zeros(span, bool)
+    exists[number] = True
+    rank = np.cumsum(exists) - 1
+    return rank[number], max(int(rank[-1]) + 1, 1)
 
 
 _DENSE: Final = 8
@@ -213,7 +213,11 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def values_of(column: pd.Series[Any]) -> list[Any]:
     """Return the values of a column; missing values are None."""
     if isinstance(column.array, pd.arrays.ArrowExtensionArray | pd.arrays.ArrowStringArray):
-        found: list[Any] = arrow_of(column).to_pylist()  # pandas takes four times as long
-        return found
+        converted: list[Any] = arrow_of(column).to_pylist()  # pandas takes four times as long
+        return converted
     values, missing = column.tolist(), column.isna().to_numpy()
-    return [None if gone else one for one, gone in zip(values, missing, strict=True)] if missing.any() else values
+    return (
+        [None if is_missing else value for value, is_missing in zip(values, missing, strict=True)]
+        if missing.any()
+        else values
+    )

@@ -81,19 +81,21 @@ def read_contents(data: bytes) -> list[Content | DamagedError]:
     csv_text, encoding = to_utf8(data)
     if not csv_text.strip():
         raise NotAReportError("the file is empty")
-    found = find_header(csv_text)
-    if found is not None:
+    header = find_header(csv_text)
+    if header is not None:
         # NULs at the end are padding. They are left out, with an issue, when the report is read.
         inside = csv_text.rstrip(b"\0")
         if b"\0" in inside or (encoding.startswith("utf-16") and _ASCII_PAIRS.search(inside.decode())):
             raise DamagedError("two encodings in one file: reports of both were run together; split them apart")
-        return [Content(csv_text, found, "csv", encoding)]
+        return [Content(csv_text, header, "csv", encoding)]
     from analyzer.reading.forms.openers import open_text  # noqa: PLC0415 - most reports are plain CSV
 
     opened = open_text(csv_text.rstrip(b"\0 \t\n"))
     nuls = len(csv_text) - len(csv_text.rstrip(b"\0"))
-    more = (padding(nuls),) if nuls else ()
+    further_remarks = (padding(nuls),) if nuls else ()
     return [
-        replace(one, encoding=encoding, remarks=one.remarks + more) if isinstance(one, Content) else one
-        for one in opened
+        replace(content, encoding=encoding, remarks=content.remarks + further_remarks)
+        if isinstance(content, Content)
+        else content
+        for content in opened
     ]

@@ -138,5 +138,5 @@ class IssueLog:
 
     def first_few(self, code: str | None = None, *, most: int = 5) -> str:
         """Return the first issues (of one code, if given), each on its own line, as the end of an error message."""
-        rows = [f"{source}: {message}" for source, *_, of, message in self.rows if code in {None, of}]
-        return first_few_lines(rows, most=most)
+        lines = [f"{source}: {message}" for source, *_, row_code, message in self.rows if code in {None, row_code}]
+        return first_few_lines(lines, most=most)

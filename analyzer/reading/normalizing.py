@@ -97,20 +97,20 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     Unreadable cells become NA with an issue in `log`; their rows are kept. `account_id` is the account of rows for
     which neither the report nor the file name shows an account.
     """
-    place = Places(raw, sources, log)
+    places = Places(raw, sources, log)
     columns: dict[str, Any] = {}
     user = _blank_to_null(raw.cells["user"])
     arn = _blank_to_null(raw.cells["arn"])
-    names = read_arns(arn, user, raw, place)
+    names = read_arns(arn, user, raw, places)
     user = names.user
     is_root = pa.array(names.is_root | true_where(pc.equal(user, ROOT_USER)))
     for column in COLUMNS:
         cells = raw.cells[column]
         if column in TIMESTAMP_COLUMNS:
-            columns[column], code = _read_times(cells, column, place)
+            columns[column], code = _read_times(cells, column, places)
             columns[f"{column}_state"] = categorical(code, _STATES)
         elif column in BOOLEAN_COLUMNS:
-            columns[column] = _read_flags(cells, column, is_root, place)
+            columns[column] = _read_flags(cells, column, is_root, places)
             if column == "password_enabled":
                 old = true_where(pc.and_(is_root, pc.equal(cells, "not_supported")))
                 columns[f"{column}_state"] = categorical(np.where(old, State.NOT_SUPPORTED.code, -1), _STATES)
@@ -121,14 +121,14 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
             columns[f"{column}_state"] = _read_info(cells)
         else:
             columns[column] = few_texts_of(_not_available_to_null(cells))
-    columns |= read_accounts(names, raw, sources, account_id, place)
+    columns |= read_accounts(names, raw, sources, account_id, places)
     columns["is_root"] = is_root
     columns |= _origin(raw, sources)
     columns["report"] = raw.report
     users = frame_of(columns)
     _note_blank_cells(raw, columns, sources, log)
     times = {column: micros_of(columns[column]) for column in TIMESTAMP_COLUMNS}
-    _note_impossible(times, np.asarray(is_root), place)
+    _note_impossible(times, np.asarray(is_root), places)
     return Tables(users, unpivot(users), _reports(raw, times, sources, log))
 
 
@@ -153,7 +153,7 @@ def _read_info(cells: pa.ChunkedArray) -> pd.Categorical:
 # --- times -----------------------------------------------------------------------------------------------------------
 
 
-def _read_times(cells: pa.ChunkedArray, column: str, place: Places) -> tuple[pa.ChunkedArray, npt.NDArray[np.int8]]:
+def _read_times(cells: pa.ChunkedArray, column: str, places: Places) -> tuple[pa.ChunkedArray, npt.NDArray[np.int8]]:
     """Return the times (UTC) of a column, and the code of `State` of each cell."""
     plain = _read_plain(cells)
     if plain is not None:
@@ -165,7 +165,7 @@ def _read_times(cells: pa.ChunkedArray, column: str, place: Places) -> tuple[pa.
     code = np.where(positions >= 0, _SENTINEL_CODES[positions], code)
     times = _read_each(candidates, code)
     rows = np.flatnonzero(code == State.INVALID.code)
-    place.note(
+    places.note(
         "bad_timestamp",
         "not a complete time (date, time of day and UTC offset, such as 2026-10-31T08:00:00Z): the row is kept, and "
         "this cell counts as unknown; use the original report from AWS",
@@ -230,14 +230,14 @@ def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.Ch
     texts = odd.dictionary.to_pylist()
     states = [SENTINELS.get(text.strip().lower()) for text in texts]
     instants = [None if state else parse_instant(text) for text, state in zip(texts, states, strict=True)]
-    found = [
+    text_states = [
         state or (State.INVALID if instant is None else State.VALUE)
         for state, instant in zip(states, instants, strict=True)
     ]
-    which = odd.indices.to_numpy()
-    code[rows] = np.array([state.code for state in found], np.int8)[which]
+    text_of_row = odd.indices.to_numpy()
+    code[rows] = np.array([state.code for state in text_states], np.int8)[text_of_row]
     spread = np.zeros(len(candidates), np.int64)
-    spread[rows] = which
+    spread[rows] = text_of_row
     chosen = pa.array(instants, TIME).take(pa.array(spread))
     is_odd = np.zeros(len(candidates), bool)
     is_odd[rows] = True
@@ -256,14 +256,14 @@ def _note_blank_cells(raw: RawTable, columns: Mapping[str, Any], sources: Sequen
         return
     owner = np.array([report.source for report in raw.reports], np.int64)[raw.report]
     totals = np.bincount(owner, count, minlength=len(sources)).astype(np.int64)
-    for of in np.flatnonzero(totals).tolist():
-        row = int(np.flatnonzero((owner == of) & (count > 0))[0])
-        said = "1 cell is" if totals[of] == 1 else f"{totals[of]:,} cells are"
+    for number in np.flatnonzero(totals).tolist():
+        row = int(np.flatnonzero((owner == number) & (count > 0))[0])
+        count_words = "1 cell is" if totals[number] == 1 else f"{totals[number]:,} cells are"
         log.add(
             "blank_cells",
-            f"{said} blank where AWS writes N/A or a time (the first one is named here): they count as unknown, and "
-            "what depends on them is not checked; use the original report from AWS",
-            source=sources[of].name,
+            f"{count_words} blank where AWS writes N/A or a time (the first one is named here): they count as unknown, "
+            "and what depends on them is not checked; use the original report from AWS",
+            source=sources[number].name,
             line=int(raw.line[row]),
             column=next(column for column, rows in blank.items() if rows[row]),
         )
@@ -272,7 +272,7 @@ def _note_blank_cells(raw: RawTable, columns: Mapping[str, Any], sources: Sequen
 # --- flags -----------------------------------------------------------------------------------------------------------
 
 
-def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, place: Places) -> pa.ChunkedArray:
+def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, places: Places) -> pa.ChunkedArray:
     """Return a column of flags; unreadable cells become NA.
 
     Reports up to about 2024 have `not_supported` for the password of root: this is not an error.
@@ -287,7 +287,7 @@ def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, place: P
     if meaning.null_count:
         unread = np.asarray(pc.and_(flags.is_null(), cells.is_valid()))
         is_old_root = true_where(pc.and_(is_root, pc.equal(cells, "not_supported")))
-        place.note(
+        places.note(
             "bad_boolean",
             "neither true nor false: the row is kept, and this cell counts as unknown; use the original report from "
             "AWS",
@@ -331,7 +331,11 @@ def _reports(
     late = (captured != NO_TIME) & (newest > captured) & (newest - captured > GRANULARITY // MICROSECOND)
     for number in np.flatnonzero(late).tolist():
         source, first, end = sources[owner[number]], starts[number], starts[number + 1]
-        name, hits = next((c, h) for c in times if len(h := np.flatnonzero(times[c][first:end] == newest[number])))
+        name, hits = next(
+            (time_column, rows)
+            for time_column in times
+            if len(rows := np.flatnonzero(times[time_column][first:end] == newest[number]))
+        )
         row = int(first + hits[0])
         log.add(
             "captured_before_content",
@@ -353,7 +357,9 @@ def _reports(
     )
 
 
-def _note_impossible(times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.NDArray[np.bool_], place: Places) -> None:
+def _note_impossible(
+    times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.NDArray[np.bool_], places: Places
+) -> None:
     """Note times that are earlier than another time of the row allows, each once. Less than a minute is tolerated."""
     slack = GRANULARITY // MICROSECOND
     floors = {
@@ -366,4 +372,4 @@ def _note_impossible(times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.ND
             if (column, bound) == _NOT_OF_ROOT:
                 before &= ~is_root
             early |= before
-            place.note("impossible_order", f"earlier than {bound}: {why}", np.flatnonzero(before), column)
+            places.note("impossible_order", f"earlier than {bound}: {why}", np.flatnonzero(before), column)

@@ -84,9 +84,9 @@ def parse(sources: Sequence[Source], log: IssueLog, *, leave_out: Collection[str
 
 def _plain(number: int, source: Source) -> Report:
     """Return a source as one report: a header, then one row on every line."""
-    found = source.header
-    body = memoryview(source.csv)[found.end + 1 :]
-    first = source.csv.count(b"\n", 0, found.end) + 2
+    found_header = source.header
+    body = memoryview(source.csv)[found_header.end + 1 :]
+    first = source.csv.count(b"\n", 0, found_header.end) + 2
     newlines = np.frombuffer(body, np.uint8) == ord("\n")
     count = int(np.count_nonzero(newlines)) + bool(len(body) and not newlines[-1])
     # Around a line of more than LONGEST_LINE bytes, at least one piece of half that length has no newline.
@@ -94,7 +94,7 @@ def _plain(number: int, source: Source) -> Report:
     pieces = newlines[: len(newlines) // piece * piece].reshape(-1, piece)
     return Report(
         number,
-        found.header,
+        found_header.header,
         body,
         line_numbers(first, count),
         may_have_long_lines=not bool(pieces.any(axis=1).all()),
@@ -107,22 +107,23 @@ def _parse_alike(reports: Sequence[Report], leave_out: Collection[str]) -> list[
     for number, report in enumerate(reports):
         alike.setdefault(report.header, []).append(number)
     return [
-        (members, _parse_joined(header, [reports[n] for n in members], leave_out)) for header, members in alike.items()
+        (members, _parse_joined(header, [reports[member] for member in members], leave_out))
+        for header, members in alike.items()
     ]
 
 
 def _parse_joined(header: Header, reports: Sequence[Report], leave_out: Collection[str]) -> pa.Table | None:
     """Return the rows of reports with the same header as texts; None unless every line is a row of full width."""
     names = _unique_names(header.columns)
-    wanted = [name for name in names if name in _READ and name not in leave_out]
+    read_names = [name for name in names if name in _READ and name not in leave_out]
     expected = sum(len(report.lines) for report in reports)
     if not expected:
-        return pa.table({name: pa.array([], pa.string()) for name in wanted})
-    odd = False
+        return pa.table({name: pa.array([], pa.string()) for name in read_names})
+    is_odd = False
 
     def refuse(_: object) -> str:
-        nonlocal odd
-        odd = True
+        nonlocal is_odd
+        is_odd = True
         return "skip"
 
     joined = b"\n".join(_without_last_newline(report.body) for report in reports if report.body)
@@ -142,16 +143,16 @@ def _parse_joined(header: Header, reports: Sequence[Report], leave_out: Collecti
                 # Sources are valid UTF-8 here, so this is not checked again.
                 check_utf8=False,
                 column_types=dict.fromkeys(names, pa.string()),
-                include_columns=wanted,
+                include_columns=read_names,
                 strings_can_be_null=False,
             ),
         )
     except pa.ArrowInvalid:  # a line is longer than a block of Arrow
         return None
-    if odd or table.num_rows != expected:
+    if is_odd or table.num_rows != expected:
         return None
     # With tabs as delimiters, a quoted cell may contain a tab that has to be trimmed.
-    if header.delimiter == "\t" or any(one in joined for one in (b" ", b"\v", b"\f", b"\t")):
+    if header.delimiter == "\t" or any(blank in joined for blank in (b" ", b"\v", b"\f", b"\t")):
         trimmed = [pc.ascii_trim_whitespace(column) for column in table.columns]
         table = pa.table(trimmed, names=table.column_names)
     return table
@@ -179,7 +180,7 @@ def _suspects(reports: Sequence[Report], members: Sequence[int], table: pa.Table
 
     The result for a report must not depend on the other reports: only its own rows count.
     """
-    suspect = {n for n in members if reports[n].may_have_long_lines or _ends_open(reports[n])}
+    suspect = {member for member in members if reports[member].may_have_long_lines or _ends_open(reports[member])}
     if table is not None:
         ends = np.cumsum([len(reports[number].lines) for number in members])
         owners = np.searchsorted(ends, np.flatnonzero(_odd_rows(table)), side="right")
@@ -271,5 +272,5 @@ def _assemble(reports: list[Report], tables: list[tuple[list[int], pa.Table | No
     if len(parts) > 1:
         order = np.argsort(report, kind="stable")
         cells, report = cells.take(pa.array(order)), report[order]
-    lines = [found.lines for found in reports]
+    lines = [part.lines for part in reports]
     return RawTable(reports, cells, report, np.concatenate(lines))

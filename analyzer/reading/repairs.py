@@ -66,21 +66,23 @@ def take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
     body = bytes(report.body)
     parts: list[Report] = []
     header, start, first = report.header, 0, offset
-    for line_start, at, line_end, found in _further_headers(body, report.header):
-        before = _without_title(body[start:at], first, source, log) if at == line_start else body[start:at]
-        parts.append(_widths_mended(Report(report.source, header, before, line_numbers(first, 0)), first, source, log))
-        line = offset + body.count(b"\n", 0, at)
+    for line_start, begin, line_end, next_header in _further_headers(body, report.header):
+        before = _without_title(body[start:begin], first, source, log) if begin == line_start else body[start:begin]
+        parts.append(
+            _with_repaired_widths(Report(report.source, header, before, line_numbers(first, 0)), first, source, log)
+        )
+        line = offset + body.count(b"\n", 0, begin)
         log.add(
             "split_report",
             "another report begins here"
-            + (", on the same line as the last row before it: " if at > line_start else ": ")
+            + (", on the same line as the last row before it: " if begin > line_start else ": ")
             + "the reports were read separately; keep one report per file",
             source=source.name,
             line=line,
         )
-        header, start, first = found, min(line_end + 1, len(body)), line + 1
+        header, start, first = next_header, min(line_end + 1, len(body)), line + 1
     last = Report(report.source, header, _without_title(body[start:], first, source, log), line_numbers(first, 0))
-    parts.append(_widths_mended(last, first, source, log))
+    parts.append(_with_repaired_widths(last, first, source, log))
     return parts
 
 
@@ -125,14 +127,16 @@ def _further_headers(body: bytes, header: Header) -> Iterator[tuple[int, int, in
             yield start, start, end, whole
             continue
         # A report joined to another one of the same kind repeats its header, which may begin with any column.
-        own = re.search(rb"(?i)(?:\xef\xbb\xbf)?" + re.escape(header.delimiter.join(header.columns).encode()), line)
-        fused = own if own and own.end() == len(line) else _FUSED.search(line)
-        found = fused and parse_header(fused[0].removeprefix(b"\xef\xbb\xbf"))
-        if fused and found:
-            yield start, start + fused.start(), end, found
+        repeated = re.search(
+            rb"(?i)(?:\xef\xbb\xbf)?" + re.escape(header.delimiter.join(header.columns).encode()), line
+        )
+        fused = repeated if repeated and repeated.end() == len(line) else _FUSED.search(line)
+        fused_header = fused and parse_header(fused[0].removeprefix(b"\xef\xbb\xbf"))
+        if fused and fused_header:
+            yield start, start + fused.start(), end, fused_header
 
 
-def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) -> Report:
+def _with_repaired_widths(report: Report, first: int, source: Source, log: IssueLog) -> Report:
     """Return `report` with its suspect lines repaired or rejected; `first` is the line of its first row."""
     body = bytes(report.body).removesuffix(b"\n")
     if not body:
@@ -159,7 +163,7 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
         if not line.strip(f'{delimiter} \t"'):
             rows[position] = 0
             continue
-        mended = _mended_rows(line, report.header, source, first + position, log)
+        mended = _repaired_rows(line, report.header, source, first + position, log)
         rows[position] = len(mended)
         rejected += not mended
         pieces += [(_to_line(row, delimiter) + "\n").encode() for row in mended]
@@ -176,7 +180,7 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
     return replace(report, body=b"".join(pieces).removesuffix(b"\n"), lines=kept, rejected=rejected)
 
 
-def _mended_rows(line: str, header: Header, source: Source, number: int, log: IssueLog) -> list[list[str]]:
+def _repaired_rows(line: str, header: Header, source: Source, number: int, log: IssueLog) -> list[list[str]]:
     """Return the rows on a suspect line, each with as many cells as the header.
 
     Usually there is one row. There are several if reports were joined, and none, with an issue, if no repair is
@@ -196,26 +200,30 @@ def _mended_rows(line: str, header: Header, source: Source, number: int, log: Is
     quoted = _cells(line, header.delimiter, csv.QUOTE_MINIMAL)
     plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
     for cells in (quoted, plain):
-        if len(cells) == width and not _moved(cells, header.columns):
+        if len(cells) == width and not _has_moved_arn(cells, header.columns):
             return [cells]
-    found = f"{_fields(len(quoted))} where the header has {width}"
+    difference = f"{_fields(len(quoted))} where the header has {width}"
     repairs = {tuple(repair) for cells in (quoted, plain) for repair in _repairs(cells, header)}
     if len(repairs) == 1:
         note(
             "repaired_row",
-            f"{found}: repaired in the only way that fits the ARN and the columns; compare the row with the account",
+            f"{difference}: repaired in the only way that fits the ARN and the columns; compare the row with the "
+            "account",
         )
         return [list(repairs.pop())]
-    ways, rows = _cut_apart(quoted, header)
-    if ways == 1 and not repairs:
+    split_ways, rows = _split_rows(quoted, header)
+    if split_ways == 1 and not repairs:
         note(
             "split_row",
             f"{len(rows)} rows on one line, because reports were joined: split in the only way that fits; keep one "
             "report per file",
         )
         return rows
-    why = "several repairs fit" if repairs or ways else "no repair fits"
-    note("rejected_row", f"{found}, and {why}: the row was not read; correct this line, or download the report again")
+    reason = "several repairs fit" if repairs or split_ways else "no repair fits"
+    note(
+        "rejected_row",
+        f"{difference}, and {reason}: the row was not read; correct this line, or download the report again",
+    )
     return []
 
 
@@ -263,17 +271,17 @@ def _repairs(cells: list[str], header: Header) -> Iterable[list[str]]:
             yield joined
 
 
-def _cut_apart(cells: list[str], header: Header) -> tuple[int, list[list[str]]]:
+def _split_rows(cells: list[str], header: Header) -> tuple[int, list[list[str]]]:
     """Return in how many ways (0, 1, or 2 for more) a line can be split into complete rows, and the rows.
 
     Reports end without a newline. If reports are joined without headers, the last cell of a row and the first cell of
     the next row become one cell. Each of these cells can be split independently of the others.
     """
     columns, step = header.columns, len(header.columns) - 1
-    count, rest = divmod(len(cells) - 1, step) if step else (0, 0)
-    if rest or count < 2:
+    count, remainder = divmod(len(cells) - 1, step) if step else (0, 0)
+    if remainder or count < 2:
         return 0, []
-    rows, first, ways = [], cells[0], 1
+    rows, first, split_ways = [], cells[0], 1
     for start in range(0, step * (count - 1), step):
         row, following, fused = (
             cells[start + 1 : start + step],
@@ -281,19 +289,19 @@ def _cut_apart(cells: list[str], header: Header) -> tuple[int, list[list[str]]]:
             cells[start + step],
         )
         fitting = [
-            (fused[:at], fused[at:])
-            for at in range(len(fused) + 1)
-            if _fits([first, *row, fused[:at]], columns)
-            and _fits([fused[at:], *following, ""], columns)
-            and (columns[0] != "user" or _NAME_IN_IAM.fullmatch(fused[at:]))
+            (fused[:position], fused[position:])
+            for position in range(len(fused) + 1)
+            if _fits([first, *row, fused[:position]], columns)
+            and _fits([fused[position:], *following, ""], columns)
+            and (columns[0] != "user" or _NAME_IN_IAM.fullmatch(fused[position:]))
         ]
         if not fitting:
             return 0, []
-        ways = max(ways, min(len(fitting), 2))
+        split_ways = max(split_ways, min(len(fitting), 2))
         rows.append([first, *row, fitting[0][0]])
         first = fitting[0][1]
     last = [first, *cells[step * (count - 1) + 1 :]]
-    return (ways, [*rows, last]) if _fits(last, columns) else (0, [])
+    return (split_ways, [*rows, last]) if _fits(last, columns) else (0, [])
 
 
 def _fits(cells: list[str], columns: tuple[str, ...]) -> bool:
@@ -313,7 +321,7 @@ def _fits(cells: list[str], columns: tuple[str, ...]) -> bool:
     )
 
 
-def _moved(cells: list[str], columns: tuple[str, ...]) -> bool:
+def _has_moved_arn(cells: list[str], columns: tuple[str, ...]) -> bool:
     """Return whether an ARN is in the wrong column: then one cell was lost and another one was split."""
     if "arn" not in columns or cells[columns.index("arn")].startswith("arn:"):
         return False

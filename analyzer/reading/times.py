@@ -109,8 +109,8 @@ def parse_generated_time(value: object) -> datetime | None:
     if isinstance(value, dict):
         if value.get("__class__") == "datetime":
             return _from_parts(value)
-        held = [value[key] for key in _HOLDERS if key in value]
-        return parse_generated_time(held[0]) if len(held) == 1 and not isinstance(held[0], dict) else None
+        values = [value[key] for key in _HOLDERS if key in value]
+        return parse_generated_time(values[0]) if len(values) == 1 and not isinstance(values[0], dict) else None
     text = str(value).strip()
     if (match := _SINCE_EPOCH.fullmatch(text)) is not None:
         if match["seconds"]:
@@ -126,8 +126,8 @@ def _from_parts(parts: Mapping[str, object]) -> datetime | None:
     """Return the time of a mapping with year, month and so on; without `zone` or `tzinfo`, in UTC."""
     zone = parts.get("zone") or parts.get("tzinfo")
     try:
-        given = {name: int(str(parts[name])) for name in _PARTS if parts.get(name) is not None}
-        return datetime(**given, tzinfo=zone_of(str(zone) if zone else None)).astimezone(UTC)
+        numbers = {name: int(str(parts[name])) for name in _PARTS if parts.get(name) is not None}
+        return datetime(**numbers, tzinfo=zone_of(str(zone) if zone else None)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         return None
 

@@ -26,22 +26,22 @@ def unpivot(users: pd.DataFrame) -> pd.DataFrame:
 
     Region and service of the last use are NA if `users` does not have those columns.
     """
-    there = _Slots(users)
+    slots = _Slots(users)
     changed, used = [slot.last_changed for slot in SLOTS], [slot.last_used for slot in SLOTS]
     return frame_of(
         {
-            "credential": few_texts(there.slot, [slot.name for slot in SLOTS]),
-            "kind": few_texts(_KINDS[there.slot], list(Kind)),
-            "active": there.values([slot.active for slot in SLOTS]),
-            "last_changed": there.values(changed),
-            "last_changed_state": there.texts([f"{column}_state" for column in changed]),
-            "last_used": there.values(used),
-            "last_used_state": there.texts([column and f"{column}_state" for column in used], State.MISSING),
-            "last_used_region": there.texts([slot.region for slot in SLOTS]),
-            "last_used_service": there.texts([slot.service for slot in SLOTS]),
-            "is_root": there.of_user("is_root"),
-            "user_creation_time": there.of_user("user_creation_time"),
-            "user_row": there.row,
+            "credential": few_texts(slots.slot, [slot.name for slot in SLOTS]),
+            "kind": few_texts(_KINDS[slots.slot], list(Kind)),
+            "active": slots.values([slot.active for slot in SLOTS]),
+            "last_changed": slots.values(changed),
+            "last_changed_state": slots.texts([f"{column}_state" for column in changed]),
+            "last_used": slots.values(used),
+            "last_used_state": slots.texts([column and f"{column}_state" for column in used], State.MISSING),
+            "last_used_region": slots.texts([slot.region for slot in SLOTS]),
+            "last_used_service": slots.texts([slot.service for slot in SLOTS]),
+            "is_root": slots.of_user("is_root"),
+            "user_creation_time": slots.of_user("user_creation_time"),
+            "user_row": slots.row,
         }
     )
 

@@ -101,16 +101,16 @@ def accounts_in(users: pd.DataFrame) -> tuple[pd.DataFrame, npt.NDArray[np.int64
     # The last entry of each list is for unknown values, which have the code -1. Each combination becomes one number.
     number = number.astype(np.int64) % len(numbers)
     partition = np.where(number == len(numbers) - 1, 0, partition.astype(np.int64) % len(partitions))
-    key, which = np.unique((owner * len(numbers) + number) * len(partitions) + partition, return_inverse=True)
+    key, position = np.unique((owner * len(numbers) + number) * len(partitions) + partition, return_inverse=True)
     accounts = [
-        (str(partitions[one % len(partitions)]), str(numbers[one // len(partitions) % len(numbers)]))
-        for one in key.tolist()
+        (str(partitions[code % len(partitions)]), str(numbers[code // len(partitions) % len(numbers)]))
+        for code in key.tolist()
     ]
     pairs = pd.DataFrame(
         {
             "owner": key // len(partitions) // len(numbers),
             "account": pd.Series([pair if pair[1] else UNKNOWN for pair in accounts], dtype="object"),
-            "rows": np.bincount(which, minlength=len(key)),
+            "rows": np.bincount(position, minlength=len(key)),
         }
     )
-    return pairs, which
+    return pairs, position

@@ -21,7 +21,7 @@ _NAMED_AFTER_OTHERS: Final = frozenset({"aws-us-gov", "aws-cn"})
 """Partitions whose accounts are linked to an account in the partition `aws`, which often names the files."""
 
 
-class _Named(NamedTuple):
+class _Suspect(NamedTuple):
     """A report that is named after an account but has no row of this account.
 
     `folder` is the folder with the account in its name, or None. `by` describes where the account comes from.
@@ -41,18 +41,18 @@ def note_contradicted_names(entries: Sequence[Entry], log: IssueLog) -> None:
     suspects = list(_suspects(entries))
     if not suspects:
         return
-    of_folder = _accounts_of({one.folder for one in suspects if one.folder is not None}, entries)
-    named = {one.account for one in suspects}
-    bringing: defaultdict[str, list[Entry]] = defaultdict(list)
+    accounts_of_folder = _accounts_of({suspect.folder for suspect in suspects if suspect.folder is not None}, entries)
+    named_accounts = {suspect.account for suspect in suspects}
+    reports_of: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        for number in {number for _, number in entry.accounts} & named:
-            bringing[number].append(entry)
-    for one in suspects:
-        if one.folder is None or len(of_folder[one.folder]) == 1:
-            _note(one, bringing[one.account], log)
+        for number in {number for _, number in entry.accounts} & named_accounts:
+            reports_of[number].append(entry)
+    for suspect in suspects:
+        if suspect.folder is None or len(accounts_of_folder[suspect.folder]) == 1:
+            _note(suspect, reports_of[suspect.account], log)
 
 
-def _suspects(entries: Sequence[Entry]) -> Iterator[_Named]:
+def _suspects(entries: Sequence[Entry]) -> Iterator[_Suspect]:
     """Yield the reports that are named after an account but have no row of this account."""
     known = {number for entry in entries for _, number in entry.accounts - {UNKNOWN}}
     for entry in entries:
@@ -61,43 +61,44 @@ def _suspects(entries: Sequence[Entry]) -> Iterator[_Named]:
         if not numbers or entry.account_hint in numbers:
             continue
         if entry.account_hint is not None and entry.account_hint != account_hint(entry.name):
-            yield _Named(entry, entry.account_hint, None, "the account id beside the report")
+            yield _Suspect(entry, entry.account_hint, None, "the account id beside the report")
             continue
-        found = named_account(entry.name, known)
-        if found is not None and found[0] not in numbers:
-            yield _Named(entry, *found)
+        named = named_account(entry.name, known)
+        if named is not None and named[0] not in numbers:
+            yield _Suspect(entry, *named)
 
 
 def _accounts_of(folders: set[str], entries: Iterable[Entry]) -> dict[str, set[str]]:
     """Return, for each of `folders`, the accounts of the reports below it."""
-    found: dict[str, set[str]] = {folder: set() for folder in folders}
-    if not found:
-        return found
+    accounts: dict[str, set[str]] = {folder: set() for folder in folders}
+    if not accounts:
+        return accounts
     for entry in entries:
         numbers = {number for _, number in entry.accounts - {UNKNOWN}}
         end = entry.name.find("/")
         while end >= 0:
-            if (folder := entry.name[:end]) in found:
-                found[folder] |= numbers
+            if (folder := entry.name[:end]) in accounts:
+                accounts[folder] |= numbers
             end = entry.name.find("/", end + 1)
-    return found
+    return accounts
 
 
-def _note(one: _Named, bringing: Iterable[Entry], log: IssueLog) -> None:
-    entry = one.entry
+def _note(suspect: _Suspect, reports: Iterable[Entry], log: IssueLog) -> None:
+    entry = suspect.entry
     rows = ", ".join(sorted({number for _, number in entry.accounts - {UNKNOWN}}))
-    says = f"{one.by} is {one.account}, but the rows belong to {rows}"
-    if any(_is_as_new(other, entry) for other in bringing):
-        message = f"{says}; correct it (the inputs also contain the report of {one.account})"
+    contradiction = f"{suspect.by} is {suspect.account}, but the rows belong to {rows}"
+    if any(_is_as_new(other, entry) for other in reports):
+        message = f"{contradiction}; correct it (the inputs also contain the report of {suspect.account})"
         log.add("account_named_otherwise", message, source=entry.name)
     elif any(partition in _NAMED_AFTER_OTHERS for partition, _ in entry.accounts):
-        message = f"{says}; in this partition, files are often named after the linked account: if this one is not, get"
-        log.add("account_named_otherwise", f"{message} the report of {one.account}", source=entry.name)
+        message = f"{contradiction}; in this partition, files are often named after the linked account: if this one is "
+        message += f"not, get the report of {suspect.account}"
+        log.add("account_named_otherwise", message, source=entry.name)
     else:
         log.add(
             "account_contradicts_name",
-            f"{says}, and the inputs contain no report of {one.account}; download that report again (a collector that "
-            "cannot assume the role in an account may save the report of its own account instead)",
+            f"{contradiction}, and the inputs contain no report of {suspect.account}; download that report again (a "
+            "collector that cannot assume the role in an account may save the report of its own account instead)",
             source=entry.name,
         )
 

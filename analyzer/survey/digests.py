@@ -71,8 +71,8 @@ def _opened(file: File) -> IO[bytes]:
     if file.path is None:
         return BytesIO(sys.stdin.buffer.read())
     if isinstance(file.path, str):
-        system, place = file_system(file.path)
-        return cast("IO[bytes]", system.open(place, "rb"))
+        system, path = file_system(file.path)
+        return cast("IO[bytes]", system.open(path, "rb"))
     opened = file.path.open("rb")
     if opened.seekable():
         return opened
@@ -120,31 +120,31 @@ def _members(name: str, archive: IO[bytes], depth: int) -> Iterator[Digested]:
     """Yield the members of a zip archive by name; repeated names are numbered from the second on."""
     opened = zipfile.ZipFile(archive)
     seen = Counter[str]()
-    for member in sorted((one for one in opened.infolist() if not one.is_dir()), key=lambda one: one.filename):
+    for member in sorted((info for info in opened.infolist() if not info.is_dir()), key=lambda info: info.filename):
         seen[member.filename] += 1
-        again = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
+        suffix = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
         try:
             data = opened.read(member) if member.file_size <= DEFAULT.largest else None
         except Exception:  # noqa: BLE001 - passwords, unknown methods, and the errors of each codec
             data = None
-        inner = f"{name}/{member.filename}{again}"
+        member_name = f"{name}/{member.filename}{suffix}"
         if data is None:
-            yield Digested(inner, None)
+            yield Digested(member_name, None)
         else:
-            yield from _digests(inner, BytesIO(data), depth)
+            yield from _digests(member_name, BytesIO(data), depth)
 
 
 def _tar_members(name: str, archive: IO[bytes], depth: int) -> Iterator[Digested]:
     """Yield the members of a tar archive by name; repeated names are numbered from the second on."""
     with tarfile.open(fileobj=archive, mode="r:") as opened:
         seen = Counter[str]()
-        for member in sorted((one for one in opened.getmembers() if one.isfile()), key=lambda one: one.name):
+        for member in sorted((info for info in opened.getmembers() if info.isfile()), key=lambda info: info.name):
             seen[member.name] += 1
-            again = f"#{seen[member.name]}" if seen[member.name] > 1 else ""
+            suffix = f"#{seen[member.name]}" if seen[member.name] > 1 else ""
             stream = opened.extractfile(member)
             data = stream.read() if stream is not None and member.size <= DEFAULT.largest else None
-            inner = f"{name}/{member.name.removeprefix('./')}{again}"
+            member_name = f"{name}/{member.name.removeprefix('./')}{suffix}"
             if data is None:
-                yield Digested(inner, None)
+                yield Digested(member_name, None)
             else:
-                yield from _digests(inner, BytesIO(data), depth)
+                yield from _digests(member_name, BytesIO(data), depth)

@@ -120,11 +120,11 @@ class Entry:
         try:
             data = reader.read(self.file)
             if self.contained is not None:
-                found = find_header(data) or find_header_below(data)
-                if found is None:
+                header = find_header(data) or find_header_below(data)
+                if header is None:
                     raise ChangedError(self.name)
-                one = self.contained
-                return Content(data, found, one.container, one.encoding), one.sha256, one.size
+                contained = self.contained
+                return Content(data, header, contained.container, contained.encoding), contained.sha256, contained.size
             sha256, (inner, layers) = hashlib.sha256(data).hexdigest(), gunzipped(data, UNLIMITED)
             contents = read_contents(inner)
         except (OSError, DamagedError, NotAReportError, LimitError) as error:
@@ -143,11 +143,16 @@ class Entry:
 
 
 def source_of(  # noqa: PLR0913 - the parts of a report
-    name: str, content: Content, given: tuple[str, int], when: Captured, account_hint: str | None, log: IssueLog
+    name: str,
+    content: Content,
+    digest_and_size: tuple[str, int],
+    when: Captured,
+    account_hint: str | None,
+    log: IssueLog,
 ) -> Source:
     """Return the report with this content; lines with characters that are not UTF-8 are noted in `log`.
 
-    `given` has the digest and size of the file.
+    `digest_and_size` has the digest and size of the file.
     """
     content = _without_padding(content, name, log)
     csv = content.csv
@@ -157,7 +162,7 @@ def source_of(  # noqa: PLR0913 - the parts of a report
     header: FoundHeader = (
         content.header if csv is content.csv else find_header(csv) or find_header_below(csv) or content.header
     )
-    sha256, size = given
+    sha256, size = digest_and_size
     return Source(
         name=name,
         sha256=sha256,
@@ -183,8 +188,8 @@ def _without_padding(content: Content, name: str, log: IssueLog) -> Content:
     count = len(content.csv) - len(csv)
     if not count:
         return content
-    found = padding(count)
-    log.add(found.code, found.message, source=name)
+    remark = padding(count)
+    log.add(remark.code, remark.message, source=name)
     header = content.header if content.header.end <= len(csv) else find_header(csv) or content.header
     return replace(content, csv=csv, header=header)
 

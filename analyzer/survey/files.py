@@ -56,56 +56,56 @@ def find_files(paths: Sequence[str], log: IssueLog, *, leave_out: Path | None = 
 def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterator[File]:
     if STDIN in paths:
         yield File(STDIN, None, named=True)
-    for given in paths:
-        if given == STDIN:
+    for name in paths:
+        if name == STDIN:
             continue
-        if is_url(given):
-            yield from _find_at(given, log)
+        if is_url(name):
+            yield from _find_at(name, log)
             continue
-        path = Path(given)
+        path = Path(name)
         try:
             is_folder, exists = path.is_dir(), path.exists()
         except OSError as error:
-            raise InputError(f"cannot open {given}: {error.strerror}", "check the path and its permissions") from error
-        if not given or not exists:
+            raise InputError(f"cannot open {name}: {error.strerror}", "check the path and its permissions") from error
+        if not name or not exists:
             raise InputError(
-                f"no such file or folder: {given or '(an empty name)'}",
+                f"no such file or folder: {name or '(an empty name)'}",
                 "check the path; quote names that contain spaces",
             )
         if is_folder:
-            yield from _walk(path.absolute(), _name(given).rstrip("/") or "/", log, leave_out and leave_out.resolve())
+            yield from _walk(path.absolute(), _name(name).rstrip("/") or "/", log, leave_out and leave_out.resolve())
         else:
-            yield File(_name(given), path.absolute(), named=True, size=_size(path))
+            yield File(_name(name), path.absolute(), named=True, size=_size(path))
 
 
-def is_read_once(given: str) -> bool:
+def is_read_once(name: str) -> bool:
     """Return whether an input can be read only once, such as a pipe."""
-    path = Path(given)
-    return given == STDIN or (not is_url(given) and path.exists() and not path.is_file() and not path.is_dir())
+    path = Path(name)
+    return name == STDIN or (not is_url(name) and path.exists() and not path.is_file() and not path.is_dir())
 
 
-def is_url(place: str) -> bool:
-    """Return whether `place` is a URL, such as `s3://bucket/reports`."""
-    return "://" in place
+def is_url(name: str) -> bool:
+    """Return whether `name` is a URL, such as `s3://bucket/reports`."""
+    return "://" in name
 
 
 def _find_at(url: str, log: IssueLog) -> Iterator[File]:
     """Yield the files at a URL of fsspec."""
-    system, place = file_system(url)
+    system, root = file_system(url)
     try:
-        if not system.isdir(place):
-            yield File(url, url, named=True, size=int(system.info(place)["size"] or 0))
+        if not system.isdir(root):
+            yield File(url, url, named=True, size=int(system.info(root)["size"] or 0))
             return
-        found = system.find(place, detail=True)
+        paths = system.find(root, detail=True)
     except Exception as error:  # each storage raises its own errors
         raise InputError(f"cannot open {url}: {why(error)}", "check the URL and your permissions") from error
-    names = {path: f"{url.rstrip('/')}/{path.removeprefix(place).lstrip('/')}" for path in found}
-    own = _own_folders(system, names)
-    for folder in own:
+    names = {path: f"{url.rstrip('/')}/{path.removeprefix(root).lstrip('/')}" for path in paths}
+    own_folders = _own_folders(system, names)
+    for folder in own_folders:
         log.add("own_output", _PASSED_OVER, source=folder)
-    for path, facts in found.items():
+    for path, facts in paths.items():
         name = names[path]
-        if any(name.startswith(f"{folder}/") for folder in own):
+        if any(name.startswith(f"{folder}/") for folder in own_folders):
             continue
         if any(part.startswith(".") for part in name.removeprefix(url).split("/")):
             log.add("not_followed", "hidden; to read it, name it on the command line", source=name)
@@ -115,18 +115,18 @@ def _find_at(url: str, log: IssueLog) -> Iterator[File]:
 
 def _own_folders(system: Any, names: Mapping[str, str]) -> list[str]:  # noqa: ANN401 - a file system of fsspec
     """Return the names of the outermost folders that credreport wrote; `names` maps paths to names."""
-    own: list[str] = []
-    for path, name in sorted(names.items(), key=lambda one: one[1]):
+    own_folders: list[str] = []
+    for path, name in sorted(names.items(), key=lambda item: item[1]):
         folder, _, file = name.rpartition("/")
-        if file not in _OWN or any(f"{folder}/".startswith(f"{outer}/") for outer in own):
+        if file not in _OWN or any(f"{folder}/".startswith(f"{outer}/") for outer in own_folders):
             continue
         try:
             begins = system.cat_file(path, start=0, end=_LOOK)
         except Exception:  # noqa: BLE001, S112 - each storage raises its own errors; reading the file will report them
             continue
         if _MADE_HERE.search(begins):
-            own.append(folder)
-    return sorted(one for one in own if not any(one.startswith(f"{outer}/") for outer in own))
+            own_folders.append(folder)
+    return sorted(folder for folder in own_folders if not any(folder.startswith(f"{outer}/") for outer in own_folders))
 
 
 def why(error: Exception) -> str:
@@ -249,7 +249,7 @@ class Reader:
             return self._of_member(file.path, file.member, lambda stream: stream.read())
         if isinstance(file.path, Path):
             return file.path.read_bytes()
-        return bytes(_at_url(file.path, lambda system, place: system.cat_file(place)))
+        return bytes(_at_url(file.path, lambda system, path: system.cat_file(path)))
 
     def head(self, file: File, length: int) -> bytes:
         """Return the first bytes of a file."""
@@ -260,7 +260,7 @@ class Reader:
         if isinstance(file.path, Path):
             with file.path.open("rb", buffering=0) as stream:
                 return stream.read(length)
-        return bytes(_at_url(file.path, lambda system, place: system.cat_file(place, 0, length)))
+        return bytes(_at_url(file.path, lambda system, path: system.cat_file(path, 0, length)))
 
     def tail(self, file: File, length: int) -> bytes:
         """Return the last bytes of a file that is not a member of an archive."""
@@ -268,7 +268,7 @@ class Reader:
             with file.path.open("rb") as stream:
                 stream.seek(max(file.size - length, 0))
                 return stream.read()
-        return bytes(_at_url(str(file.path), lambda system, place: system.cat_file(place, max(file.size - length, 0))))
+        return bytes(_at_url(str(file.path), lambda system, path: system.cat_file(path, max(file.size - length, 0))))
 
     def members(self, file: File) -> list[zipfile.ZipInfo]:
         """Return the members of a zip archive. Raises BadZipFile, ValueError or OSError."""
@@ -280,7 +280,7 @@ class Reader:
         if path not in self._archives:
             opened: Any = path
             if not isinstance(path, Path):
-                opened = _at_url(path, lambda system, place: system.open(place, "rb"))
+                opened = _at_url(path, lambda system, root: system.open(root, "rb"))
             self._archives[path] = zipfile.ZipFile(opened)
         return self._archives[path]
 
@@ -308,9 +308,9 @@ def require_plain(member: zipfile.ZipInfo) -> None:
 
 
 def _at_url(url: str, take: Callable[[Any, str], Any]) -> Any:  # noqa: ANN401 - what `take` returns
-    system, place = file_system(url)
+    system, path = file_system(url)
     try:
-        return take(system, place)
+        return take(system, path)
     except OSError:
         raise
     except Exception as error:  # each storage raises its own errors
@@ -325,22 +325,22 @@ def _standard_input(limits: Limits) -> bytes:
     return data
 
 
-def note_empty_folders(paths: Sequence[str], found: Sequence[str], log: IssueLog) -> None:
+def note_empty_folders(paths: Sequence[str], report_names: Sequence[str], log: IssueLog) -> None:
     """Note named folders that contain no report: they are rejected, like named files that are not reports."""
-    for given in paths:
-        if given == STDIN or not _is_folder(given):
+    for path in paths:
+        if path == STDIN or not _is_folder(path):
             continue
-        name = (given if is_url(given) else _name(given)).rstrip("/")
+        name = (path if is_url(path) else _name(path)).rstrip("/")
         prefix = f"{name}/"
-        if any(source.startswith(prefix) for source in found):
+        if any(source.startswith(prefix) for source in report_names):
             continue
         # If a file in the folder was rejected, that issue is enough.
         if not any(row[0].startswith(prefix) and CODES[row[4]].level is Level.REJECTED for row in log.rows):
             log.add("unreadable_file", "no credential report in this folder; check the path", source=name or "/")
 
 
-def _is_folder(given: str) -> bool:
-    if not is_url(given):
-        return Path(given).is_dir()
-    system, place = file_system(given)
-    return bool(system.isdir(place))
+def _is_folder(name: str) -> bool:
+    if not is_url(name):
+        return Path(name).is_dir()
+    system, path = file_system(name)
+    return bool(system.isdir(path))

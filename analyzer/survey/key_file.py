@@ -38,7 +38,7 @@ def read_key(path: Path, inputs: Sequence[str] = (), output: str | None = None, 
     get to see.
     """
     _require_apart(path, inputs, output)
-    is_new = make and _made(path)
+    is_new = make and _created(path)
     try:
         with path.open("rb") as file:
             data, mode = file.read(_LONGEST + 1), os.fstat(file.fileno()).st_mode
@@ -52,19 +52,19 @@ def read_key(path: Path, inputs: Sequence[str] = (), output: str | None = None, 
 
 def _require_apart(path: Path, inputs: Sequence[str], output: str | None) -> None:
     """Raise UsageError if the key file is an input, is in an input folder, or is in the output folder."""
-    place = path.resolve()
-    for role, given in (*(("input", one) for one in inputs), *([("output folder", output)] if output else [])):
-        if "://" in given or given == "-":
+    key_path = path.resolve()
+    for role, name in (*(("input", name) for name in inputs), *([("output folder", output)] if output else [])):
+        if "://" in name or name == "-":
             continue
-        other = Path(given).resolve()
-        if place == other or other in place.parents:
+        other = Path(name).resolve()
+        if key_path == other or other in key_path.parents:
             raise UsageError(
-                f"--pseudonyms: the key file {path} {'is' if place == other else 'is in'} the {role} {given}",
+                f"--pseudonyms: the key file {path} {'is' if key_path == other else 'is in'} the {role} {name}",
                 "keep the key apart from reports and evidence: whoever has it can match pseudonyms with names",
             )
 
 
-def _made(path: Path) -> bool:
+def _created(path: Path) -> bool:
     """Create a file with a new key, readable only by its owner, unless it exists; return whether it was created."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -56,4 +56,4 @@ def plain_heading(text: str) -> str:
 
 def in_order(header: Sequence[str]) -> str:
     """Return column names in their order, for a message."""
-    return ", ".join(one or "(no name)" for one in header) or "(none)"
+    return ", ".join(name or "(no name)" for name in header) or "(none)"

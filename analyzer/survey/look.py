@@ -90,7 +90,7 @@ class Looking:
 class _File:
     """A file, with everything needed to look at it."""
 
-    how: Looking
+    looking: Looking
     reader: Reader
     file: File
     log: IssueLog
@@ -100,8 +100,8 @@ class _File:
         try:
             yield from self._entries()
         except OSError as error:
-            said = f"the file cannot be read ({why(error)}); check its permissions and the disk"
-            self.log.add("unreadable_file", said, source=self.file.name)
+            message = f"the file cannot be read ({why(error)}); check its permissions and the disk"
+            self.log.add("unreadable_file", message, source=self.file.name)
         except LimitError as error:
             self.log.add("over_limit", str(error), source=self.file.name)
 
@@ -120,7 +120,7 @@ class _File:
             yield from self._all_in(head)
         elif self._is_too_large(head):
             note_no_report(file, "a large file that does not begin like a credential report", self.log)
-        elif self.how.whole or (entry := self._at_head(head)) is None:
+        elif self.looking.whole or (entry := self._at_head(head)) is None:
             yield from self._all_in(self.reader.read(file))
         else:
             yield entry
@@ -130,7 +130,7 @@ class _File:
 
         Raises LimitError if the file may be a report but is too large or has a line that is too long.
         """
-        file, limits = self.file, self.how.limits
+        file, limits = self.file, self.looking.limits
         if file.size <= limits.harmless:
             return False
         is_csv = begins_as_csv(head)
@@ -147,7 +147,7 @@ class _File:
 
     def _members(self) -> Iterator[Entry]:
         """Yield the reports in a zip archive, reading its members one by one."""
-        file, found = self.file, False
+        file, has_report = self.file, False
         try:
             archived = self.reader.members(file)
             if is_office(archived):
@@ -161,18 +161,18 @@ class _File:
         for member, _ in members:
             before = len(self.log.rows)
             try:
-                entries = list(_File(self.how, self.reader, member, self.log).found())
+                entries = list(_File(self.looking, self.reader, member, self.log).found())
             except LimitError as error:
                 self.log.add("over_limit", str(error), source=member.name)
-                found = True
+                has_report = True
                 continue
             except OSError as error:
                 note_no_member(member, str(error), self.log)
-                found = True
+                has_report = True
                 continue
-            found = found or bool(entries) or any(row[4] in LOST for row in self.log.rows[before:])
+            has_report = has_report or bool(entries) or any(row[4] in LOST for row in self.log.rows[before:])
             yield from entries
-        if not found:
+        if not has_report:
             note_no_report(file, "an archive without a credential report", self.log)
 
     def found(self) -> Iterator[Entry]:
@@ -180,7 +180,7 @@ class _File:
         head = self.reader.head(self.file, HEAD)
         if len(head) < HEAD:
             yield from self._all_in(head)
-        elif is_zip(head) or self.how.whole or (entry := self._at_head(head)) is None:
+        elif is_zip(head) or self.looking.whole or (entry := self._at_head(head)) is None:
             yield from self._all_in(self.reader.read(self.file))
         else:
             yield entry
@@ -192,25 +192,25 @@ class _File:
         in_zip = self.file.member is not None
         opened = list(
             reports_in(
-                self.file, data, self.log, self.how.limits, wrapping="zip, " if in_zip else "", depth=int(in_zip)
+                self.file, data, self.log, self.looking.limits, wrapping="zip, " if in_zip else "", depth=int(in_zip)
             )
         )
         alone = len(opened) == 1 and opened[0].name == self.file.name
-        for one in opened:
-            yield self._entry(one, put_aside=keep or not alone)
+        for report in opened:
+            yield self._entry(report, put_aside=keep or not alone)
 
-    def _entry(self, one: Opened, *, put_aside: bool) -> Entry:
-        content = one.content
-        when = self._captured(one.name, content)
-        hint = content.account or account_hint(one.name)
-        source = source_of(one.name, content, (one.sha256, one.size), when, hint, IssueLog())
-        rows, rejected = rows_by_account(source, self.how.account_id)
+    def _entry(self, opened: Opened, *, put_aside: bool) -> Entry:
+        content = opened.content
+        when = self._captured(opened.name, content)
+        hint = content.account or account_hint(opened.name)
+        source = source_of(opened.name, content, (opened.sha256, opened.size), when, hint, IssueLog())
+        rows, rejected = rows_by_account(source, self.looking.account_id)
         # If the CSV is the whole file, without removed padding, its digest is already known.
-        digest = one.sha256 if one.is_file and len(source.found) == one.size else source.digest
+        digest = opened.sha256 if opened.is_file and len(source.found) == opened.size else source.digest
         described = (content.container, content.encoding)
         return Entry(
-            name=one.name,
-            file=self.how.spool.put(one.name, content.csv) if put_aside else self.file,
+            name=opened.name,
+            file=self.looking.spool.put(opened.name, content.csv) if put_aside else self.file,
             size=len(content.csv),
             start=start_of(content.csv),
             header=content.header.header,
@@ -218,9 +218,9 @@ class _File:
             captured_from=when.known_from,
             account_hint=hint,
             accounts=shared(tuple(rows)),
-            contained=Contained(one.sha256, one.size, *described) if put_aside else None,
-            facts=Facts(one.sha256, one.size, digest, *described, rows, rejected),
-            side=self.how.side,
+            contained=Contained(opened.sha256, opened.size, *described) if put_aside else None,
+            facts=Facts(opened.sha256, opened.size, digest, *described, rows, rejected),
+            side=self.looking.side,
             month=when.month,
         )
 
@@ -234,7 +234,7 @@ class _File:
                 column="GeneratedTime",
                 value=content.bad_generated_time,
             )
-        return captured(name, content.generated_at, self.how.captured_at)
+        return captured(name, content.generated_at, self.looking.captured_at)
 
     # --- its first bytes ----------------------------------------------------------------------------------------------
 
@@ -257,7 +257,7 @@ class _File:
         accounts = accounts_at_start(csv[: csv.rfind(b"\n") + 1])
         if header is None or header.end >= len(csv) or len(accounts) != 1:
             return None
-        when = captured(self.file.name, generated, self.how.captured_at)
+        when = captured(self.file.name, generated, self.looking.captured_at)
         return Entry(
             name=self.file.name,
             file=self.file,
@@ -268,15 +268,15 @@ class _File:
             captured_from=when.known_from,
             account_hint=account_hint(self.file.name),
             accounts=accounts,
-            side=self.how.side,
+            side=self.looking.side,
             month=when.month,
         )
 
 
 def _generated(tail: bytes) -> datetime | None:
     """Return the GeneratedTime in the last bytes of an envelope; None if there is none or more than one."""
-    found = _GENERATED.findall(tail)
-    return parse_generated_time(found[0].decode("utf-8", "replace")) if len(found) == 1 else None
+    times = _GENERATED.findall(tail)
+    return parse_generated_time(times[0].decode("utf-8", "replace")) if len(times) == 1 else None
 
 
 def _inflated(head: bytes) -> tuple[bytes, bool]:

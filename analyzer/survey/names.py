@@ -31,16 +31,16 @@ def _clock(number: int, *, needs_seconds: bool = False) -> str:
 
 
 # A counter or an account number may follow a date, so without `T` or `UTC` only a time with seconds is accepted.
-_THEN: Final = rf"(?:T{_clock(1)}|[ _-]?UTC[ _-]?{_clock(2)}|[ _-]?{_clock(3, needs_seconds=True)})?(?!\d)"
+_TIME_OF_DAY: Final = rf"(?:T{_clock(1)}|[ _-]?UTC[ _-]?{_clock(2)}|[ _-]?{_clock(3, needs_seconds=True)})?(?!\d)"
 _YEAR_FIRST: Final = re.compile(
-    rf"(?<!\d)(?P<y>20\d\d)(?P<s>[-_.]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d){_THEN}", re.ASCII | re.IGNORECASE
+    rf"(?<!\d)(?P<y>20\d\d)(?P<s>[-_.]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d){_TIME_OF_DAY}", re.ASCII | re.IGNORECASE
 )
 _YEAR_LAST: Final = re.compile(
-    rf"(?<!\d)(?P<a>\d\d)(?P<s>[-_. ])(?P<b>\d\d)(?P=s)(?P<y>20\d\d){_THEN}", re.ASCII | re.IGNORECASE
+    rf"(?<!\d)(?P<a>\d\d)(?P<s>[-_. ])(?P<b>\d\d)(?P=s)(?P<y>20\d\d){_TIME_OF_DAY}", re.ASCII | re.IGNORECASE
 )
 """Dates that end with the year; day and month may be in either order."""
 _IN_WORDS: Final = tuple(
-    re.compile(f"{form}{_THEN}", re.ASCII | re.IGNORECASE)
+    re.compile(f"{form}{_TIME_OF_DAY}", re.ASCII | re.IGNORECASE)
     for form in (
         rf"(?<![a-z\d])(?P<d>\d\d?)(?:st|nd|rd|th)?[-_. ]?(?P<m>{MONTHS})[-_., ]{{0,2}}(?P<y>20\d\d)",
         rf"(?<![a-z])(?P<m>{MONTHS})[-_. ]?(?P<d>\d\d?)(?:st|nd|rd|th)?[-_., ]{{1,2}}(?P<y>20\d\d)",
@@ -48,7 +48,7 @@ _IN_WORDS: Final = tuple(
     )
 )
 """Dates with the name of the month."""
-_SAID_TO_BE_TIMES: Final = re.compile(
+_MARKED_TIMES: Final = re.compile(
     r"(?:epoch|unix|timestamp|(?<![a-z])ts|generated|captured|created|downloaded|fetched)"
     r"[-_=.: @]{0,2}(?:time|at|on)?[-_=.: @]{0,2}(?P<seconds>[12]\d{9})(?P<millis>\d{3})?(?!\d)",
     re.ASCII | re.IGNORECASE,
@@ -118,17 +118,20 @@ _ENCODED: Final = re.compile(r"%([2-7][0-9A-Fa-f])")
 _UNKNOWN: Final = Captured(None, "unknown")
 
 
-def captured(name: str, generated_at: datetime | None, given: Sequence[GivenTime] = ()) -> Captured:
-    """Return the capture time of a report: from its envelope, else from its name, else from the first match in `given`.
+def captured(name: str, generated_at: datetime | None, given_times: Sequence[GivenTime] = ()) -> Captured:
+    """Return the capture time of a report: from its envelope, else from its name, else from `given_times`.
 
-    File times and the system clock are never used.
+    The first of `given_times` that matches the name counts. File times and the system clock are never used.
     """
     if generated_at is not None:
         return Captured(generated_at, "envelope")
-    found = _in_path(_decoded(name))
-    if found.at is None:
-        return next((Captured(one.at, "option --captured-at") for one in given if one.fits(name)), found)
-    return found
+    from_name = _in_path(_decoded(name))
+    if from_name.at is None:
+        return next(
+            (Captured(given_time.at, "option --captured-at") for given_time in given_times if given_time.fits(name)),
+            from_name,
+        )
+    return from_name
 
 
 def _decoded(name: str) -> str:
@@ -184,8 +187,8 @@ def end_of_month(month: datetime) -> datetime:
 @lru_cache(maxsize=1024)
 def instant_in_name(name: str) -> datetime | None:
     """Return the date (as the end of that day) or the time in a name; None if it has none or several."""
-    found = set(_instants_in(name))
-    return found.pop() if len(found) == 1 else None
+    instants = set(_instants_in(name))
+    return instants.pop() if len(instants) == 1 else None
 
 
 def _instants_in(name: str) -> Iterator[datetime]:
@@ -201,7 +204,7 @@ def _instants_in(name: str) -> Iterator[datetime]:
         for form in _IN_WORDS if _WORD.search(name) else ():
             for match in form.finditer(name):
                 yield from _instant(match, match["m"], match["d"])
-    for match in _SAID_TO_BE_TIMES.finditer(name) if _MAY_BE_SECONDS.search(name) else ():
+    for match in _MARKED_TIMES.finditer(name) if _MAY_BE_SECONDS.search(name) else ():
         yield EPOCH + timedelta(seconds=int(match["seconds"]), milliseconds=int(match["millis"] or 0))
 
 
@@ -211,7 +214,7 @@ def _instant(match: re.Match[str], month: str, day: str) -> Iterator[datetime]:
         date = datetime(int(match["y"]), month_number(month), int(day), tzinfo=UTC)
     except ValueError:
         return
-    number = next((one for one in (1, 2, 3) if match[f"H{one}"]), None)
+    number = next((group_number for group_number in (1, 2, 3) if match[f"H{group_number}"]), None)
     if number is None:
         yield end_of_day(date)
         return
@@ -253,8 +256,8 @@ def month_in_name(name: str) -> datetime | None:
     if _MAY_HAVE_A_DATE.search(name) is None:
         return None
     matches = [match for form in _MONTH_ALONE for match in form.finditer(name)]
-    found = {_day(match["y"], match["m"], "1", whole=False) for match in matches}
-    return found.pop() if len(found) == 1 else None
+    months = {_day(match["y"], match["m"], "1", whole=False) for match in matches}
+    return months.pop() if len(months) == 1 else None
 
 
 def _day(year: str, month: str, day: str, *, whole: bool = True) -> datetime | None:
@@ -292,7 +295,7 @@ def account_in_name(name: str) -> str | None:
 
 def account_hint(name: str) -> str | None:
     """Return the account in a path: from the file name, else from the nearest folder that has one."""
-    return next((found for part in _parts(name) if (found := account_in_name(part))), None)
+    return next((account for part in _parts(name) if (account := account_in_name(part))), None)
 
 
 def named_account(name: str, known: Collection[str] = ()) -> tuple[str, str | None] | None:
@@ -304,15 +307,15 @@ def named_account(name: str, known: Collection[str] = ()) -> tuple[str, str | No
     path = name
     while path:
         path, _, part = path.rpartition("/")
-        if (found := _only(_APART.findall(_UUID.sub("", part)), known)) is not None:
+        if (account := _only(_APART.findall(_UUID.sub("", part)), known)) is not None:
             folder = f"{path}/{part}" if path else part
-            return found, None if folder == name else folder
+            return account, None if folder == name else folder
     return None
 
 
 def _only(numbers: Sequence[str], known: Collection[str] = ()) -> str | None:
-    found = {number for number in numbers if number in known or not _TIME.fullmatch(number)}
-    return found.pop() if len(found) == 1 else None
+    accounts = {number for number in numbers if number in known or not _TIME.fullmatch(number)}
+    return accounts.pop() if len(accounts) == 1 else None
 
 
 def _parts(name: str) -> list[str]:

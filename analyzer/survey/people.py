@@ -53,8 +53,8 @@ class PeopleLists:
     @property
     def given(self) -> dict[str, PeopleList]:
         """The given lists, by the names of their tables."""
-        both = {LEAVERS: self.leavers, PEOPLE: self.people}
-        return {name: one for name, one in both.items() if one is not None}
+        lists = {LEAVERS: self.leavers, PEOPLE: self.people}
+        return {name: people_list for name, people_list in lists.items() if people_list is not None}
 
 
 LEAVERS, PEOPLE = "leavers", "people"
@@ -84,7 +84,7 @@ def parse_people(name: str, data: bytes, *, with_last_day: bool) -> PeopleList:
     rows = csv_rows(name, text_of(name, data, PeopleError), PeopleError)
     header = next(rows, (1, []))[1]
     columns = _columns(name, header, with_last_day=with_last_day)
-    found: dict[tuple[object, ...], Person] = {}
+    people: dict[tuple[object, ...], Person] = {}
     for line, cells in rows:
         if any(cells[len(header) :]):
             raise PeopleError(
@@ -93,11 +93,11 @@ def parse_people(name: str, data: bytes, *, with_last_day: bool) -> PeopleList:
             )
         texts = {field: cells[at] if at < len(cells) else "" for field, at in columns.items()}
         last_day = _day(f"{name}:{line} {header[columns['last_day']]}", texts["last_day"]) if with_last_day else None
-        one = _person(f"{name}:{line}", line, texts, last_day)
-        found.setdefault((_folded(one.user), _folded(one.email), one.last_day), one)
-    if not found:
+        person = _person(f"{name}:{line}", line, texts, last_day)
+        people.setdefault((_folded(person.user), _folded(person.email), person.last_day), person)
+    if not people:
         raise PeopleError(f"{name}: the list contains nobody", "check that the export is complete, or omit the option")
-    return PeopleList(name, hashlib.sha256(data).hexdigest(), tuple(found.values()))
+    return PeopleList(name, hashlib.sha256(data).hexdigest(), tuple(people.values()))
 
 
 def _folded(text: str | None) -> str | None:
@@ -106,16 +106,18 @@ def _folded(text: str | None) -> str | None:
 
 def _columns(name: str, header: Sequence[str], *, with_last_day: bool) -> dict[str, int]:
     """Return the position of each column. Raises PeopleError if a column is missing or ambiguous."""
-    plain = [plain_heading(one) for one in header]
-    wanted = [field for field in _HEADINGS if with_last_day or field != "last_day"]
-    places = {field: [at for at, one in enumerate(plain) if one in _HEADINGS[field]] for field in wanted}
-    for field, several in places.items():
+    plain = [plain_heading(heading) for heading in header]
+    fields = [field for field in _HEADINGS if with_last_day or field != "last_day"]
+    positions = {field: [at for at, heading in enumerate(plain) if heading in _HEADINGS[field]] for field in fields}
+    for field, several in positions.items():
         if len(several) > 1:
             raise PeopleError(
                 f"{name}:1: {len(several)} columns can be {field}: {in_order([header[at] for at in several])}",
                 "keep the right column, and remove or rename the others",
             )
-    columns = {field: at for field, (at, *_) in ((field, some) for field, some in places.items() if some)}
+    columns = {
+        field: at for field, (at, *_) in ((field, matching) for field, matching in positions.items() if matching)
+    }
     if not {"user", "email"} & columns.keys():
         raise _lacks(name, header, "user names or e-mail addresses", _NAMES)
     if with_last_day and "last_day" not in columns:
@@ -123,30 +125,30 @@ def _columns(name: str, header: Sequence[str], *, with_last_day: bool) -> dict[s
     return columns
 
 
-def _lacks(name: str, header: Sequence[str], what: str, hint: str) -> PeopleError:
-    return PeopleError(f"{name}:1: no column with {what}; the columns are {in_order(header)}", hint)
+def _lacks(name: str, header: Sequence[str], content: str, hint: str) -> PeopleError:
+    return PeopleError(f"{name}:1: no column with {content}; the columns are {in_order(header)}", hint)
 
 
-def _person(place: str, line: int, texts: Mapping[str, str], last_day: date | None) -> Person:
+def _person(location: str, line: int, texts: Mapping[str, str], last_day: date | None) -> Person:
     """Return the person of a row. Raises PeopleError if the row has neither a user name nor an e-mail address."""
     user, email = (texts.get(field) or None for field in ("user", "email"))
     if user is None and email is None:
         raise PeopleError(
-            f"{place}: the row has neither a user name nor an e-mail address",
+            f"{location}: the row has neither a user name nor an e-mail address",
             "add one of them, or remove the row",
         )
     return Person(line, user, email, last_day)
 
 
-def _day(place: str, text: str) -> date:
+def _day(location: str, text: str) -> date:
     """Return the date in a text. Raises PeopleError if it is not a date."""
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             return date.fromisoformat(text)
     except ValueError:  # the day does not exist
         pass
-    said = f"not a date: {text!r}" if text else "no last day"
-    raise PeopleError(f"{place}: {said}", "write the last day as year, month and day: 2026-10-31")
+    problem = f"not a date: {text!r}" if text else "no last day"
+    raise PeopleError(f"{location}: {problem}", "write the last day as year, month and day: 2026-10-31")
 
 
 def names_compared(names: pa.ChunkedArray) -> tuple[pa.StringArray, pa.StringArray]:

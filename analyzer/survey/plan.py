@@ -48,17 +48,17 @@ def plan(selected: Sequence[Selected], size: int, *, cuts_groups: bool) -> list[
     counted in separate batches.
     """
     pieces: list[list[Selected]] = []
-    for group in _groups([one for one in selected if one.is_read]):
+    for group in _groups([report for report in selected if report.is_read]):
         if cuts_groups:
-            pieces += [list(part) for _, part in groupby(group, key=lambda one: one.entry.captured_at)]
+            pieces += [list(part) for _, part in groupby(group, key=lambda report: report.entry.captured_at)]
         else:
             pieces.append(group)
     batches = [
-        Batch(number, tuple(one for piece in batch for one in piece))
-        for number, batch in enumerate(cut(pieces, size, lambda piece: sum(one.entry.size for one in piece)))
+        Batch(number, tuple(report for piece in batch for report in piece))
+        for number, batch in enumerate(cut(pieces, size, lambda piece: sum(report.entry.size for report in piece)))
     ]
-    rest = [one.entry for one in selected if not one.is_read and one.entry.facts is None]
-    counted = cut(rest, size, lambda entry: entry.size)
+    uncounted = [report.entry for report in selected if not report.is_read and report.entry.facts is None]
+    counted = cut(uncounted, size, lambda entry: entry.size)
     return batches + [Batch(number, (), tuple(batch)) for number, batch in enumerate(counted, start=len(batches))]
 
 
@@ -68,47 +68,51 @@ def plan_by_month(selected: Sequence[Selected], size: int) -> list[Batch]:
     Reports without a capture time come last. Parts of one snapshot may be in different batches.
     """
 
-    def place(one: Selected) -> tuple[str, str]:
-        captured = one.entry.captured_at
-        return captured.astimezone(UTC).isoformat()[:7] if captured else _LAST, one.entry.name
+    def sort_key(report: Selected) -> tuple[str, str]:
+        captured = report.entry.captured_at
+        return captured.astimezone(UTC).isoformat()[:7] if captured else _LAST, report.entry.name
 
-    batches = cut(sorted(selected, key=place), size, lambda one: one.entry.size)
+    batches = cut(sorted(selected, key=sort_key), size, lambda report: report.entry.size)
     return [Batch(number, tuple(batch)) for number, batch in enumerate(batches)]
 
 
 def cut(items: Iterable[Item], size: int, size_of: Callable[[Item], int]) -> Iterator[list[Item]]:
     """Yield runs of items whose sizes (from `size_of`) sum up to `size` or less; a larger item is a run by itself."""
     run: list[Item] = []
-    held = 0
+    total = 0
     for item in items:
         weight = size_of(item)
-        if run and held + weight > size:
+        if run and total + weight > size:
             yield run
-            run, held = [], 0
+            run, total = [], 0
         run.append(item)
-        held += weight
+        total += weight
     if run:
         yield run
 
 
 def _groups(selected: Sequence[Selected]) -> list[list[Selected]]:
     """Return the groups of reports, in the order of the tables."""
-    judged = [_numbers(one.judged) for one in selected]
+    judged = [_numbers(report.judged) for report in selected]
     read = [
-        _numbers(one.judged | one.earlier) if one.earlier else mine for one, mine in zip(selected, judged, strict=True)
+        _numbers(report.judged | report.earlier) if report.earlier else accounts
+        for report, accounts in zip(selected, judged, strict=True)
     ]
     roots = _roots(judged)
-    groups = _roots(read) if any(one.earlier for one in selected) else roots
+    groups = _roots(read) if any(report.earlier for report in selected) else roots
 
-    def place(position: int) -> tuple[str, str, datetime, str]:
+    def sort_key(position: int) -> tuple[str, str, datetime, str]:
         entry = selected[position].entry
-        mine, all_of_it = judged[position], read[position]
+        accounts, read_accounts = judged[position], read[position]
         # A report without a known account is a group by itself.
-        group = _root(groups, all_of_it[0]) if all_of_it else f"{_LAST}{entry.name}"
-        return group, _root(roots, mine[0]) if mine else _LAST, entry.captured_at or _NEVER, entry.name
+        group = _root(groups, read_accounts[0]) if read_accounts else f"{_LAST}{entry.name}"
+        return group, _root(roots, accounts[0]) if accounts else _LAST, entry.captured_at or _NEVER, entry.name
 
-    order = sorted(range(len(selected)), key=place)
-    return [[selected[one] for one in group] for _, group in groupby(order, key=lambda one: place(one)[0])]
+    order = sorted(range(len(selected)), key=sort_key)
+    return [
+        [selected[position] for position in group]
+        for _, group in groupby(order, key=lambda position: sort_key(position)[0])
+    ]
 
 
 def _numbers(accounts: Iterable[Account]) -> list[str]:
@@ -121,9 +125,9 @@ def _roots(numbers: Iterable[Sequence[str]]) -> dict[str, str]:
     for accounts in numbers:
         for account in accounts:
             roots.setdefault(account, account)
-            one, other = _root(roots, accounts[0]), _root(roots, account)
-            if one != other:
-                roots[max(one, other)] = min(one, other)
+            root, other_root = _root(roots, accounts[0]), _root(roots, account)
+            if root != other_root:
+                roots[max(root, other_root)] = min(root, other_root)
     return roots
 
 

@@ -52,7 +52,7 @@ def entry_under(pseudonyms: Pseudonyms, entry: Entry) -> Entry:
         entry,
         name=pseudonyms.source(entry.name),
         accounts=frozenset(map(account_of, entry.accounts)),
-        facts=facts and replace(facts, rows={account_of(one): count for one, count in facts.rows.items()}),
+        facts=facts and replace(facts, rows={account_of(account): count for account, count in facts.rows.items()}),
         rivals=entry.rivals
         and {account_of(account): pseudonyms.source(name) for account, name in entry.rivals.items()},
     )
@@ -61,19 +61,19 @@ def entry_under(pseudonyms: Pseudonyms, entry: Entry) -> Entry:
 def organization_under(pseudonyms: Pseudonyms, organization: Organization) -> Organization:
     """Return a list of accounts with pseudonyms, sorted by them; the account states of AWS stay as they are."""
     accounts = []
-    for one in organization.accounts:
+    for account in organization.accounts:
         texts = {
             name: pseudonyms.of(name, text)
             for name in ("name", "email", "owner", "ou", "environment")
-            if (text := getattr(one, name)) is not None
+            if (text := getattr(account, name)) is not None
         }
-        if one.state is not None and one.state not in STATES:
-            texts["state"] = pseudonyms.of("state", one.state)
-        accounts.append(one._replace(account_id=pseudonyms.account(one.account_id), **texts))
+        if account.state is not None and account.state not in STATES:
+            texts["state"] = pseudonyms.of("state", account.state)
+        accounts.append(account._replace(account_id=pseudonyms.account(account.account_id), **texts))
     return replace(
         organization,
         name=pseudonyms.file("accounts", organization.name),
-        accounts=tuple(sorted(accounts, key=lambda one: one.account_id)),
+        accounts=tuple(sorted(accounts, key=lambda account: account.account_id)),
     )
 
 
@@ -84,13 +84,13 @@ def people_under(pseudonyms: Pseudonyms, lists: PeopleLists) -> PeopleLists:
     """
     shown = {}
     for name, listed in lists.given.items():
-        users = lower_case(pa.chunked_array([[one.user for one in listed.people]], pa.string())).to_pylist()
+        users = lower_case(pa.chunked_array([[person.user for person in listed.people]], pa.string())).to_pylist()
         people = tuple(
-            one._replace(
+            person._replace(
                 user=None if user is None else pseudonyms.user(user),
-                email=None if one.email is None else pseudonyms.of("email", one.email.casefold()),
+                email=None if person.email is None else pseudonyms.of("email", person.email.casefold()),
             )
-            for one, user in zip(listed.people, users, strict=True)
+            for person, user in zip(listed.people, users, strict=True)
         )
         shown[name] = replace(listed, name=pseudonyms.file(name, listed.name), people=people)
     return PeopleLists(**shown)
@@ -106,11 +106,14 @@ def tables_under(pseudonyms: Pseudonyms, tables: Tables) -> tuple[Tables, Alike]
     shown: dict[str, Any] = {
         "user": column_of(names.of_users),
         "arn": column_of(names.of_arns),
-        "account_id": _each(users["account_id"], pseudonyms.account),
-        "partition": _each(users["partition"], pseudonyms.partition),
-        "path": _each(users["path"], pseudonyms.path),
+        "account_id": _with_pseudonyms(users["account_id"], pseudonyms.account),
+        "partition": _with_pseudonyms(users["partition"], pseudonyms.partition),
+        "path": _with_pseudonyms(users["path"], pseudonyms.path),
         "additional_credentials_info": column_of(
-            _hashed(arrow_of(users["additional_credentials_info"]).combine_chunks(), lambda t: pseudonyms.of("text", t))
+            _hashed(
+                arrow_of(users["additional_credentials_info"]).combine_chunks(),
+                lambda text: pseudonyms.of("text", text),
+            )
         ),
     }
     for slot in SLOTS:
@@ -120,8 +123,8 @@ def tables_under(pseudonyms: Pseudonyms, tables: Tables) -> tuple[Tables, Alike]
             shown[str(slot.service)] = _unless_known(pseudonyms, "service", users[slot.service])
     if pseudonyms.with_people:
         whole, before = names_compared(arrow_of(users["user"]))
-        both = _hashed(pa.chunked_array([whole, before]).combine_chunks(), pseudonyms.user)
-        shown |= dict(zip(NAMES_COMPARED, map(column_of, (both[: len(users)], both[len(users) :])), strict=True))
+        hashed = _hashed(pa.chunked_array([whole, before]).combine_chunks(), pseudonyms.user)
+        shown |= dict(zip(NAMES_COMPARED, map(column_of, (hashed[: len(users)], hashed[len(users) :])), strict=True))
     users = users.assign(**shown)
     return Tables(users, unpivot(users), tables.reports), names.alike(dict(pseudonyms.patterns))
 
@@ -133,11 +136,11 @@ class _Users:
         user, arn = (arrow_of(users[name]).combine_chunks() for name in ("user", "arn"))
         parts = match_arns(arn, user)
         # Nearly every name is in both columns, and is hashed once.
-        both = lower_case(pa.chunked_array([user, parts["name"]])).dictionary_encode()
-        self._names = both.dictionary
+        names = lower_case(pa.chunked_array([user, parts["name"]])).dictionary_encode()
+        self._names = names.dictionary
         self._pseudonyms = pa.array([pseudonyms.user(name) for name in self._names.to_pylist()], pa.string())
-        each = self._pseudonyms.take(both.indices)
-        self.of_users, in_arns = each[: len(user)], each[len(user) :]
+        pseudonyms_of_names = self._pseudonyms.take(names.indices)
+        self.of_users, in_arns = pseudonyms_of_names[: len(user)], pseudonyms_of_names[len(user) :]
         whole = pc.binary_join_element_wise(
             "arn:",
             _hashed(parts["partition"], pseudonyms.partition),
@@ -156,8 +159,8 @@ class _Users:
     def alike(self, patterns: Mapping[str, str]) -> Alike:
         """Return the pseudonyms of the users that match each pattern."""
         return {
-            one: self._pseudonyms.filter(pc.match_substring_regex(self._names, regex)).to_pylist()
-            for one, regex in patterns.items()
+            pattern: self._pseudonyms.filter(pc.match_substring_regex(self._names, regex)).to_pylist()
+            for pattern, regex in patterns.items()
         }
 
 
@@ -167,11 +170,11 @@ def _hashed(texts: pa.StringArray, pseudonym: Callable[[str], str]) -> pa.String
     return pa.array(map(pseudonym, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
 
 
-def _each(column: pd.Series[Any], pseudonym: Callable[[str], str]) -> pd.Series[Any]:
+def _with_pseudonyms(column: pd.Series[Any], pseudonym: Callable[[str], str]) -> pd.Series[Any]:
     """Return a category column with pseudonyms in place of its texts; the categories are sorted."""
     texts = pa.array([*map(pseudonym, column.cat.categories), None], pa.string())  # the last one is for code -1
-    found = few_texts_of(texts, column.cat.codes.to_numpy().astype("int64") % len(texts))
-    return coded(codes_in(found), found.dictionary.to_pylist())
+    column_of_pseudonyms = few_texts_of(texts, column.cat.codes.to_numpy().astype("int64") % len(texts))
+    return coded(codes_in(column_of_pseudonyms), column_of_pseudonyms.dictionary.to_pylist())
 
 
 def _unless_known(pseudonyms: Pseudonyms, kind: str, column: pd.Series[Any]) -> pd.Series[Any]:
@@ -179,4 +182,4 @@ def _unless_known(pseudonyms: Pseudonyms, kind: str, column: pd.Series[Any]) -> 
     texts = pa.array(column.cat.categories.tolist(), pa.string())
     is_known = pc.match_substring_regex(texts, _REGION) if kind == "region" else pc.is_in(texts, pa.array(SERVICES))
     known = set(texts.filter(pa.array(true_where(is_known))).to_pylist())
-    return _each(column, lambda text: text if text in known else pseudonyms.of(kind, text))
+    return _with_pseudonyms(column, lambda text: text if text in known else pseudonyms.of(kind, text))

@@ -53,30 +53,36 @@ def with_rivals(entries: Sequence[Entry], account_id: str | None, run: Map) -> l
         for account in entry.accounts - {UNKNOWN}:
             together[account, entry.moment].append(entry)
     groups = {key: group for key, group in together.items() if len(group) > 1}
-    wanted = {entry.name: entry for group in groups.values() for entry in group}
-    held = _held([wanted[name] for name in sorted(wanted)], account_id, run)
-    found: defaultdict[str, dict[Account, str]] = defaultdict(dict)
+    compared = {entry.name: entry for group in groups.values() for entry in group}
+    users_by_report = _users_by_report([compared[name] for name in sorted(compared)], account_id, run)
+    rivals_of: defaultdict[str, dict[Account, str]] = defaultdict(dict)
     for (account, _), group in groups.items():
-        here = {one.name: held[one.name][account] for one in group if account in held.get(one.name, {})}
-        for one, other in rivals(here).items():
-            found[one][account] = other
+        users_of = {
+            entry.name: users_by_report[entry.name][account]
+            for entry in group
+            if account in users_by_report.get(entry.name, {})
+        }
+        for name, rival in rivals(users_of).items():
+            rivals_of[name][account] = rival
     # Rivals found before a correction are no longer valid.
     return [
-        replace(entry, rivals=found.get(entry.name)) if entry.name in found or entry.rivals else entry
+        replace(entry, rivals=rivals_of.get(entry.name)) if entry.name in rivals_of or entry.rivals else entry
         for entry in entries
     ]
 
 
-def rivals(held: Mapping[_Name, Held]) -> dict[_Name, _Name]:
+def rivals(users_of: Mapping[_Name, Held]) -> dict[_Name, _Name]:
     """Return, among reports of one account, another report with mostly the same users for each that has one."""
-    found: dict[_Name, _Name] = {}
-    by_size = sorted(held, key=lambda name: (held[name].size, name))
+    rival_of: dict[_Name, _Name] = {}
+    by_size = sorted(users_of, key=lambda name: (users_of[name].size, name))
     for smaller, larger in combinations(by_size, 2):
         # A comparison is not needed if both already have a rival.
-        if (smaller not in found or larger not in found) and _mostly_the_same(held[smaller], held[larger]):
-            found.setdefault(smaller, larger)
-            found.setdefault(larger, smaller)
-    return found
+        if (smaller not in rival_of or larger not in rival_of) and _mostly_the_same(
+            users_of[smaller], users_of[larger]
+        ):
+            rival_of.setdefault(smaller, larger)
+            rival_of.setdefault(larger, smaller)
+    return rival_of
 
 
 def _mostly_the_same(smaller: Held, larger: Held) -> bool:
@@ -92,9 +98,9 @@ def _mostly_the_same(smaller: Held, larger: Held) -> bool:
     return len(np.intersect1d(smaller.users, larger.users, assume_unique=True)) * 2 > smaller.size
 
 
-def _held(entries: Sequence[Entry], account_id: str | None, run: Map) -> dict[str, Mapping[Account, Held]]:
+def _users_by_report(entries: Sequence[Entry], account_id: str | None, run: Map) -> dict[str, Mapping[Account, Held]]:
     batches = list(cut(entries, _SIZE, lambda entry: entry.size))
-    return {name: held for part in run(partial(_read, account_id), batches) for name, held in part.items()}
+    return {name: users for part in run(partial(_read, account_id), batches) for name, users in part.items()}
 
 
 def _read(account_id: str | None, entries: Sequence[Entry]) -> dict[str, Mapping[Account, Held]]:
@@ -102,7 +108,7 @@ def _read(account_id: str | None, entries: Sequence[Entry]) -> dict[str, Mapping
     from analyzer.reading.normalizing import normalize  # noqa: PLC0415 - few folders need it
     from analyzer.reading.parsing import parse  # noqa: PLC0415
 
-    found: dict[str, Mapping[Account, Held]] = {}
+    users_by_report: dict[str, Mapping[Account, Held]] = {}
     with Reader() as reader:
         for entry in entries:
             try:
@@ -111,9 +117,11 @@ def _read(account_id: str | None, entries: Sequence[Entry]) -> dict[str, Mapping
                 continue
             log = IssueLog()
             users = normalize(parse([source], log), [source], log, account_id).users
-            pairs, which = accounts_in(users)
-            found[entry.name] = {account: held_by(users[which == n]) for n, account in enumerate(pairs["account"])}
-    return found
+            pairs, position = accounts_in(users)
+            users_by_report[entry.name] = {
+                account: held_by(users[position == number]) for number, account in enumerate(pairs["account"])
+            }
+    return users_by_report
 
 
 def held_by(users: Any) -> Held:  # noqa: ANN401 - a frame of pandas

@@ -77,7 +77,7 @@ def select(
     """
     spans = [Span.of(entry) for entry in entries]
     captured = _captured(entries, spans)
-    chosen = {account: _newest(mine, as_of) for account, mine in captured.items()}
+    chosen = {account: _newest(account_spans, as_of) for account, account_spans in captured.items()}
     earlier: dict[Account, Span] = {}
     if trend and not every_snapshot:
         earlier = _earlier(captured, chosen)
@@ -89,10 +89,16 @@ def select(
             for account in entry.accounts
             if every_snapshot or account == UNKNOWN or account not in chosen or chosen[account] == span
         )
-        before = frozenset(one for one in entry.accounts if earlier.get(one) == span) if earlier and span else _NONE
+        before = (
+            frozenset(account for account in entry.accounts if earlier.get(account) == span)
+            if earlier and span
+            else _NONE
+        )
         selected.append(Selected(entry, entry.accounts if judged == entry.accounts else judged, before or _NONE))
     if as_of is None:
-        require_capture_times([one.entry.name for one in selected if one.is_read and one.entry.captured_at is None])
+        require_capture_times(
+            [report.entry.name for report in selected if report.is_read and report.entry.captured_at is None]
+        )
     _note_snapshots(zip(selected, spans, strict=True), chosen, log, as_of)
     note_unknown_order(selected, log)
     return selected
@@ -113,7 +119,9 @@ def everything_in_order(entries: Sequence[Entry], log: IssueLog) -> list[Selecte
 def without_unknown_order(selected: Sequence[Selected], log: IssueLog) -> list[Selected]:
     """Return the selection without accounts for which the order of the reports is unknown; these are noted."""
     note_unknown_order(selected, log)
-    return [Selected(one.entry, one.judged - {*one.in_doubt}) if one.in_doubt else one for one in selected]
+    return [
+        Selected(report.entry, report.judged - {*report.in_doubt}) if report.in_doubt else report for report in selected
+    ]
 
 
 def not_whole(issues: Iterable[Row]) -> set[str]:
@@ -134,15 +142,15 @@ def _captured(entries: Iterable[Entry], spans: Iterable[Span | None]) -> dict[Ac
 
 def _earlier(captured: Mapping[Account, set[Span]], chosen: Mapping[Account, Span]) -> dict[Account, Span]:
     """Return for each account the newest snapshot before the chosen one; accounts without one are left out."""
-    found = {}
+    earlier = {}
     for account, spans in captured.items():
         if len(spans) == 1:
             continue
         at = chosen[account]
         before = max((span for span in spans if span.last < at.first), default=None)
         if at.first == at.last and before is not None:
-            found[account] = before
-    return found
+            earlier[account] = before
+    return earlier
 
 
 def _leave_out_doubtful(
@@ -213,10 +221,10 @@ def _note_snapshots(
     as_of: datetime | None,
 ) -> None:
     """Note doubtful choices: judged reports without a date or far from `as_of`, and others that may be newer."""
-    for one, span in selected:
-        entry = one.entry
+    for report, span in selected:
+        entry = report.entry
         for account in sorted(entry.accounts):
-            if account not in one.judged:
+            if account not in report.judged:
                 _note_not_judged(entry, span, account, chosen[account], log, as_of)
             elif span is None and account in chosen:
                 log.add(
@@ -255,9 +263,9 @@ def _may_be_the_one(span: Span, chosen: Span, as_of: datetime | None) -> bool:
 
 def note_unknown_order(selected: Iterable[Selected], log: IssueLog) -> None:
     """Note the reports whose order is unknown: same account, same time or no time, and mostly the same users."""
-    for one in selected:
-        entry = one.entry
-        for account in sorted(one.in_doubt):
+    for report in selected:
+        entry = report.entry
+        for account in sorted(report.in_doubt):
             rival = entry.rivals[account] if entry.rivals else ""
             note_rival(entry.name, account[1], rival, log, dated=entry.captured_at is not None)
 

@@ -85,14 +85,16 @@ class Survey:
         exact: frozenset[Key] = frozenset(),
     ) -> Survey:
         every = sorted(entries, key=lambda entry: entry.name)
-        unsure = {entry.name for entry in _not_told_apart(every) if entry.facts is None}
+        unsure = {entry.name for entry in _possible_copies(every) if entry.facts is None}
         files = [entry.file for entry in every if entry.name in unsure]
         issues = list(issues)
-        again: list[Entry] = []
+        looked_again: list[Entry] = []
         for looked, _ in _looks(replace(looking, whole=True), files, run):
-            again += looked.entries
+            looked_again += looked.entries
             issues += looked.issues
-        every = sorted([*(one for one in every if one.name not in unsure), *again], key=lambda entry: entry.name)
+        every = sorted(
+            [*(entry for entry in every if entry.name not in unsure), *looked_again], key=lambda entry: entry.name
+        )
         log = IssueLog()
         kept = with_rivals(without_copies(every, log), looking.account_id, run)
         note_contradicted_names(every, log)
@@ -132,21 +134,23 @@ class Both:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The reports of both sides; `Entry.side` is the side."""
-        return tuple(entry for one in self.sides for entry in one.entries)
+        return tuple(entry for survey in self.sides for entry in survey.entries)
 
     @property
     def issues(self) -> tuple[Row, ...]:
         """Issues about single files."""
-        return tuple(row for one in self.sides for row in one.issues)
+        return tuple(row for survey in self.sides for row in survey.issues)
 
     @property
     def between(self) -> tuple[Row, ...]:
         """Issues between the reports of a side."""
-        return tuple(row for one in self.sides for row in one.between)
+        return tuple(row for survey in self.sides for row in survey.between)
 
     def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> Both:
         """Return both surveys with corrections; see `Survey.corrected`."""
-        old, new = (one.corrected(corrections, replace(looking, side=side), run) for side, one in enumerate(self.sides))
+        old, new = (
+            survey.corrected(corrections, replace(looking, side=side), run) for side, survey in enumerate(self.sides)
+        )
         return Both((old, new))
 
 
@@ -159,21 +163,21 @@ def _look(looking: Looking, files: Sequence[File]) -> Looked:
     return looking.at(files)
 
 
-def _not_told_apart(entries: Sequence[Entry]) -> list[Entry]:
+def _possible_copies(entries: Sequence[Entry]) -> list[Entry]:
     """Return the reports that share an account with another report of the same or of unknown capture time."""
     by_account: defaultdict[Account, list[Entry]] = defaultdict(list)
     for entry in entries:
         for account in entry.accounts or {UNKNOWN}:
             by_account[account].append(entry)
-    found: dict[str, Entry] = {}
+    unsure: dict[str, Entry] = {}
     for group in by_account.values():
         by_time: defaultdict[datetime | None, list[Entry]] = defaultdict(list)
         for entry in group:
             by_time[entry.captured_at].append(entry)
-        for alike in [group] if None in by_time and len(group) > 1 else by_time.values():
-            if len(alike) > 1:
-                found |= {entry.name: entry for entry in alike}
-    return list(found.values())
+        for group_of_time in [group] if None in by_time and len(group) > 1 else by_time.values():
+            if len(group_of_time) > 1:
+                unsure |= {entry.name: entry for entry in group_of_time}
+    return list(unsure.values())
 
 
 def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
@@ -197,7 +201,10 @@ def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
         key = (entry.identity, entry.moment)
         other = first_of.get(key)
         if other is None and entry.captured_at is None:
-            other = next((one for one in dated[entry.identity] if _may_be_of(one.captured_at, entry.month)), None)
+            other = next(
+                (candidate for candidate in dated[entry.identity] if _may_be_of(candidate.captured_at, entry.month)),
+                None,
+            )
         if other is None:
             first_of[key] = entry
             kept.append(entry)
@@ -214,9 +221,9 @@ def _may_be_of(captured_at: datetime | None, month: datetime | None) -> bool:
 def _pass_over_archives(entries: Iterable[Entry], log: IssueLog) -> None:
     """Downgrade issues about unreadable archives to notices, except in folders with reports."""
     folders = {entry.name.rpartition("/")[0] for entry in entries}
-    for place, (source, line, column, value, code, message) in enumerate(log.rows):
+    for position, (source, line, column, value, code, message) in enumerate(log.rows):
         if code == "unopened_archive" and source.rpartition("/")[0] not in folders:
-            log.rows[place] = (source, line, column, value, "not_a_report", f"passed over: {message}")
+            log.rows[position] = (source, line, column, value, "not_a_report", f"passed over: {message}")
 
 
 def _require_reports(entries: Sequence[Entry], log: IssueLog) -> None:

@@ -140,8 +140,8 @@ def gunzipped(data: bytes, limits: Limits) -> tuple[bytes, int]:
     return data, layers
 
 
-def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) -> Iterator[Opened]:
-    """Yield the reports in a file that is not an archive; `inner` is `given` without gzip layers."""
+def _open(file: File, data: bytes, inner: bytes, log: IssueLog, wrapping: str) -> Iterator[Opened]:
+    """Yield the reports in a file that is not an archive; `inner` is `data` without gzip layers."""
     if not inner.strip() and file.name.lower().endswith(_REPORTS):
         raise DamagedError("the file is empty: the download failed; download it again")
     try:
@@ -153,7 +153,7 @@ def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) 
         raise NotAReportError("a program; a report in it may be only an example") from error
     if not file.named and is_program(file.name, inner) and (remarked(contents) or not _is_plain(contents)):
         raise NotAReportError("a program; a report in it may be only an example")
-    sha256 = hashlib.sha256(given).hexdigest()
+    sha256 = hashlib.sha256(data).hexdigest()
     for number, content in enumerate(contents, start=1):
         name = file.name if len(contents) == 1 else f"{file.name}#{number}"
         if isinstance(content, DamagedError):
@@ -161,7 +161,7 @@ def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) 
             continue
         note_remarks(name, content, log)
         wrapped = replace(content, container=wrapping + content.container) if wrapping else content
-        yield Opened(name, sha256, len(given), wrapped, content.csv is given)
+        yield Opened(name, sha256, len(data), wrapped, content.csv is data)
 
 
 def is_program(name: str, data: bytes) -> bool:
@@ -177,7 +177,7 @@ def _is_plain(contents: Sequence[Content | DamagedError]) -> bool:
 
 def remarked(contents: Sequence[Content | DamagedError]) -> bool:
     """Return whether a report has remarks, such as other lines around it."""
-    return any(isinstance(one, Content) and one.remarks for one in contents)
+    return any(isinstance(content, Content) and content.remarks for content in contents)
 
 
 def note_remarks(name: str, content: Content, log: IssueLog) -> None:
@@ -192,20 +192,22 @@ def _untar(  # noqa: PLR0913 - as `reports_in`
     """Yield the reports in a tar archive, with its members sorted by name, like the files of a folder."""
     if depth >= DEEPEST:
         raise DamagedError(f"archives nested {DEEPEST} levels deep; unpack them by hand")
-    found = False
+    has_report = False
     try:
         with tarfile.open(fileobj=BytesIO(data), mode="r:") as opened:
-            members = sorted((one for one in opened.getmembers() if one.isfile()), key=lambda one: one.name)
-            for inner, member in zip(_named(archive, [one.name for one in members]), members, strict=True):
+            members = sorted(
+                (member for member in opened.getmembers() if member.isfile()), key=lambda member: member.name
+            )
+            for inner, member in zip(_named(archive, [member.name for member in members]), members, strict=True):
                 stream = opened.extractfile(member)
                 content = stream.read() if stream is not None else b""
                 before = len(log.rows)
                 reports = list(reports_in(inner, content, log, limits, wrapping=wrapping, depth=depth + 1))
-                found = found or bool(reports) or any(row[4] in LOST for row in log.rows[before:])
+                has_report = has_report or bool(reports) or any(row[4] in LOST for row in log.rows[before:])
                 yield from reports
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DamagedError(f"the tar archive is cut or corrupt ({error}); copy it again") from error
-    if not found:
+    if not has_report:
         raise NotAReportError("an archive without a credential report")
 
 
@@ -214,8 +216,8 @@ def _named(archive: File, names: Sequence[str]) -> Iterator[File]:
     seen: Counter[str] = Counter()
     for name in names:
         seen[name] += 1
-        again = f"#{seen[name]}" if seen[name] > 1 else ""
-        yield type(archive)(f"{archive.name}/{name.removeprefix('./')}{again}", archive.path, named=False)
+        suffix = f"#{seen[name]}" if seen[name] > 1 else ""
+        yield type(archive)(f"{archive.name}/{name.removeprefix('./')}{suffix}", archive.path, named=False)
 
 
 def _unzip(  # noqa: PLR0913 - as `reports_in`
@@ -229,24 +231,24 @@ def _unzip(  # noqa: PLR0913 - as `reports_in`
     if is_office(opened.infolist()):
         yield from _sheets(archive, data, log, wrapping)
         return
-    found, wrapping = False, f"{wrapping}zip, "
+    has_report, wrapping = False, f"{wrapping}zip, "
     for inner, member in members_in(archive, opened.infolist(), depth, len(data)):
         try:
             limits.check_packed(member.file_size, member.compress_size)
             require_plain(member)
             content = opened.read(member)
         except LimitError as error:
-            found = True
+            has_report = True
             log.add("over_limit", str(error), source=inner.name)
             continue
         except Exception as error:  # noqa: BLE001 - passwords, unknown methods, and the errors of each codec
-            found = True
+            has_report = True
             note_no_member(inner, str(error), log)
             continue
         for report in reports_in(inner, content, log, limits, wrapping=wrapping, depth=depth + 1):
-            found = True
+            has_report = True
             yield report
-    if not found:
+    if not has_report:
         raise NotAReportError("an archive without a credential report")
 
 
@@ -279,19 +281,21 @@ def members_in(
     if depth >= DEEPEST:
         raise DamagedError(f"archives nested {DEEPEST} levels deep; unpack them by hand")
     check_together(sum(member.file_size for member in members), size)
-    places = sorted(
-        (place for place, member in enumerate(members) if not member.is_dir()),
-        key=lambda place: members[place].filename,
+    positions = sorted(
+        (position for position, member in enumerate(members) if not member.is_dir()),
+        key=lambda position: members[position].filename,
     )
     seen: Counter[str] = Counter()
-    found = []
-    for place in places:
-        member = members[place]
+    members_found = []
+    for position in positions:
+        member = members[position]
         seen[member.filename] += 1
-        again = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
-        name = f"{archive.name}/{member.filename}{again}"
-        found.append((type(archive)(name, archive.path, named=False, size=member.file_size, member=place), member))
-    return found
+        suffix = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
+        name = f"{archive.name}/{member.filename}{suffix}"
+        members_found.append(
+            (type(archive)(name, archive.path, named=False, size=member.file_size, member=position), member)
+        )
+    return members_found
 
 
 def note_no_member(file: File, why: str, log: IssueLog) -> None:

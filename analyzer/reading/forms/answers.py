@@ -67,9 +67,9 @@ def refuse_text(text: str) -> None:
     cells = [cell for cell in cells if cell]
     if len(cells) <= 4 and any(cell in _STATES for cell in cells):
         others = [cell for cell in cells if cell not in _STATES]
-        if all(_DESCRIPTION.search(one) or one.lower() in {"state", "description"} for one in others):
+        if all(_DESCRIPTION.search(cell) or cell.lower() in {"state", "description"} for cell in others):
             _refuse_state(next(cell for cell in cells if cell in _STATES))
-    if 1 < len(cells) <= 3 and (code := _known(cells[0])) is not None:
+    if 1 < len(cells) <= 3 and (code := _error_code(cells[0])) is not None:
         _refuse_code(code)
 
 
@@ -79,20 +79,30 @@ def refuse_value(value: object) -> None:
         raise DamagedError(f"null instead of a report: the command that wrote the file got no report; run {GET}")
     if not isinstance(value, Mapping):
         return
-    mine = {squeezed(str(key)): one for key, one in value.items()}
-    state = str(mine.get("state", "")).upper()
-    if state in _STATES and mine.keys() <= {"state", "description", "responsemetadata", "$metadata", "resultmetadata"}:
+    by_name = {squeezed(str(key)): item for key, item in value.items()}
+    state = str(by_name.get("state", "")).upper()
+    if state in _STATES and by_name.keys() <= {
+        "state",
+        "description",
+        "responsemetadata",
+        "$metadata",
+        "resultmetadata",
+    }:
         _refuse_state(state)
-    for inside in (mine.get("error"), mine.get("errors"), mine):
+    for inside in (by_name.get("error"), by_name.get("errors"), by_name):
         if not isinstance(inside, Mapping):
             continue
-        keys = {squeezed(str(key)): one for key, one in inside.items()}
+        keys = {squeezed(str(key)): item for key, item in inside.items()}
         for name in ("code", "name", "errorcode", "type"):
-            if (code := _known(keys.get(name))) is not None and len(value) <= _MOST_KEYS and "eventname" not in mine:
+            if (
+                (code := _error_code(keys.get(name))) is not None
+                and len(value) <= _MOST_KEYS
+                and "eventname" not in by_name
+            ):
                 _refuse_code(code)
-    if isinstance(mine.get("error"), str):
-        _refuse_error_line(str(mine["error"]))
-        if (code := _known(mine["error"])) is not None:
+    if isinstance(by_name.get("error"), str):
+        _refuse_error_line(str(by_name["error"]))
+        if (code := _error_code(by_name["error"])) is not None:
             _refuse_code(code)
 
 
@@ -110,14 +120,14 @@ def _refuse_error_line(text: str) -> None:
 
 def _refuse_xml(text: str) -> None:
     code = _XML.search(text)
-    if code is not None and ("ErrorResponse" in text or _known(code[1]) is not None):
+    if code is not None and ("ErrorResponse" in text or _error_code(code[1]) is not None):
         _refuse_code(_NAMES.get(code[1].lower(), code[1]))
     state = _XML_STATE.search(text)
     if state is not None and "GenerateCredentialReport" in text:
         _refuse_state(state[1])
 
 
-def _known(name: object) -> str | None:
+def _error_code(name: object) -> str | None:
     """Return the AWS code of an error name; None if the error does not concern reports."""
     lowered = str(name).strip().lower()
     return _NAMES.get(lowered) or (str(name).strip() if lowered in _OTHERS else None)

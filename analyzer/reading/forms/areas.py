@@ -70,15 +70,15 @@ def _filled(text: bytes) -> Iterator[tuple[int, int]]:
     """Yield the row and column of each cell with content; for a repeated cell, those of the last repetition."""
     row = column = 0
     for tag, attributes, closed in _TAG.findall(text):
-        place, times = _PLACE.search(attributes), _TIMES.search(attributes)
-        many = int(times[1]) if times else 1
+        position, times = _PLACE.search(attributes), _TIMES.search(attributes)
+        repetitions = int(times[1]) if times else 1
         if tag.endswith(b"row"):
-            row, column = (int(place[2]) if place and place[2] else row + many), 0
+            row, column = (int(position[2]) if position and position[2] else row + repetitions), 0
             continue
-        if place and place[1]:
-            row, column = int(place[2] or row), _number(place[1])
+        if position and position[1]:
+            row, column = int(position[2] or row), _number(position[1])
         else:
-            column += many
+            column += repetitions
         if not closed:
             yield row, column
 

@@ -37,30 +37,30 @@ _SHORTEST: Final = 40
 
 def open_below(text: bytes) -> Opened | None:
     """Return the report whose header is below other lines; these lines are left out, each with an issue."""
-    found = find_header_below(text)
-    if found is None:
+    header = find_header_below(text)
+    if header is None:
         return None
-    above = text[: found.start].decode("utf-8", errors="replace").split("\n")
+    above = text[: header.start].decode("utf-8", errors="replace").split("\n")
     left_out = [(number, line) for number, line in enumerate(above, start=1) if line.strip("\ufeff \t")]
     if len(left_out) > _MOST_ABOVE:
         raise DamagedError(
             f"the header of a report below {len(left_out)} lines of other text; if a report follows, save it in a file "
             "of its own"
         )
-    return [Content(text, found, "csv", "utf-8", remarks=left_out_lines(left_out))]
+    return [Content(text, header, "csv", "utf-8", remarks=left_out_lines(left_out))]
 
 
 def open_foreign(text: bytes) -> Opened | None:
     """Return the reports in the CSV of another program."""
-    found = find_foreign(text)
-    if found is None:
+    table = find_foreign(text)
+    if table is None:
         return None
     import csv  # noqa: PLC0415
     import io  # noqa: PLC0415
 
     from analyzer.reading.forms import grids  # noqa: PLC0415 - few forms need Arrow
 
-    delimiter, body = found
+    delimiter, body = table
     names, *rows = csv.reader(io.StringIO(body.decode("utf-8", errors="replace")), delimiter=delimiter)
     rows = [row for row in rows if row and row != names]
     if odd := next((number for number, row in enumerate(rows, start=2) if len(row) != len(names)), None):
@@ -82,7 +82,7 @@ def find_foreign(text: bytes) -> tuple[str, bytes] | None:
 
 def open_bent(text: bytes) -> Opened | None:
     """Return the report in a CSV whose lines were changed. Raises DamagedError if they cannot be restored."""
-    opened = _straight(text, (_without_prefixes, _with_line_ends, _unwrapped))
+    opened = _straightened(text, (_without_prefixes, _with_line_ends, _unwrapped))
     ends = (text.lstrip(b"\n").partition(b"\n")[0], text.rpartition(b"\n")[2])
     if opened is None and find_header_below(text) is None and any(is_cut_header(line) for line in ends):
         raise DamagedError("the header of the report is cut in the middle of a name; download the report again")
@@ -91,26 +91,27 @@ def open_bent(text: bytes) -> Opened | None:
 
 def open_quoted(text: bytes) -> Opened | None:
     """Return the report in a text in which each whole line is in quotes."""
-    is_such = text.startswith(b'"user') and b"\n" in text.strip()
-    return _straight(text, (_without_quotes,)) if is_such else None
+    is_quoted = text.startswith(b'"user') and b"\n" in text.strip()
+    return _straightened(text, (_without_quotes,)) if is_quoted else None
 
 
-def _straight(text: bytes, ways: Sequence[Callable[[str], tuple[str, str] | None]]) -> Opened | None:
+def _straightened(text: bytes, steps: Sequence[Callable[[str], tuple[str, str] | None]]) -> Opened | None:
     decoded = text.decode("utf-8", errors="replace")
-    for straighten in ways:
-        found = straighten(decoded)
-        if found is None:
+    for straighten in steps:
+        result = straighten(decoded)
+        if result is None:
             continue
-        straight, said = found
+        straight, change = result
         data = straight.encode()
         header = find_header(data) or find_header_below(data)
         if header is None:
             raise DamagedError(
-                f"a report with {said}: the original lines cannot be restored with certainty; download the report again"
+                f"a report with {change}: the original lines cannot be restored with certainty; download the report "
+                "again"
             )
         remark = Remark(
             "form_straightened",
-            f"the report has {said}: this was undone in the only way that fits; use the original report from AWS",
+            f"the report has {change}: this was undone in the only way that fits; use the original report from AWS",
         )
         return [replace(Content(data, header, "csv", "utf-8"), remarks=(remark,))]
     return None
@@ -123,15 +124,21 @@ def _without_prefixes(text: str) -> tuple[str, str] | None:
         start = _START.search(line)
         if start is None or start.start() == 0 or parse_header(line[start.start() :].encode()) is None:
             continue
-        for said, prefix in _PREFIXES:
+        for kind, prefix in _PREFIXES:
             if prefix.fullmatch(line[: start.start()]) is None:
                 continue
             literal = line[: start.start()]
-            same = all(one.startswith(literal) for one in lines if one.strip())
-            matches = [re.compile(re.escape(literal)).match(one) if same else prefix.match(one) for one in lines]
-            if all(match or not one.strip() for match, one in zip(matches, lines, strict=True)):
-                stripped = [one[match.end() :] if match else one for match, one in zip(matches, lines, strict=True)]
-                return "\n".join(stripped), f"{said} before each line"
+            same = all(text_line.startswith(literal) for text_line in lines if text_line.strip())
+            matches = [
+                re.compile(re.escape(literal)).match(text_line) if same else prefix.match(text_line)
+                for text_line in lines
+            ]
+            if all(match or not text_line.strip() for match, text_line in zip(matches, lines, strict=True)):
+                stripped = [
+                    text_line[match.end() :] if match else text_line
+                    for match, text_line in zip(matches, lines, strict=True)
+                ]
+                return "\n".join(stripped), f"{kind} before each line"
         return None
     return None
 
@@ -158,9 +165,9 @@ def _with_line_ends(text: str) -> tuple[str, str] | None:
     start = _START.search(whole)
     if start is None or "\n" in whole[start.start() :]:
         return None
-    said = "\\n in place of line ends"
+    change = "\\n in place of line ends"
     straight = re.sub(r"(?:\\r)?\\n", "\n", whole)
-    return straight if _is_even(straight) else "", said
+    return straight if _is_even(straight) else "", change
 
 
 def _unwrapped(text: str) -> tuple[str, str] | None:
@@ -172,9 +179,9 @@ def _unwrapped(text: str) -> tuple[str, str] | None:
         return None
     if any(len(line) > width for line in lines) or not any(len(line) == width for line in lines[1:]):
         return None
-    said = f"lines wrapped at column {width}"
+    change = f"lines wrapped at column {width}"
     joined = "".join(line if len(line) == width else f"{line}\n" for line in lines)
-    return joined if _is_even(joined) else "", said
+    return joined if _is_even(joined) else "", change
 
 
 def _is_even(text: str) -> bool:

@@ -110,19 +110,19 @@ def _sheets(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
         raise DamagedError(
             f"the spreadsheet cannot be opened ({error}); save the sheet as CSV and name that file"
         ) from error
-    found = False
+    has_report = False
     for name, rows in sheets:
         texts = [[_cell(value) for value in row] for row in rows]
-        at = next((place for place, row in enumerate(texts) if is_header([cell or "" for cell in row])), None)
+        at = next((number for number, row in enumerate(texts) if is_header([cell or "" for cell in row])), None)
         if at is None:
             continue
-        found = True
+        has_report = True
         try:
-            for one in _sheet(texts, at):
-                yield name, one
+            for content in _sheet(texts, at):
+                yield name, content
         except (DamagedError, NotAReportError) as error:
             yield name, DamagedError(str(error))
-    if not found:
+    if not has_report:
         raise NotAReportError("a spreadsheet in which no sheet has the header of a credential report")
 
 
@@ -130,10 +130,13 @@ def _sheet(texts: list[list[str | None]], at: int) -> Opened:
     """Return the report in a sheet whose header is in row `at`."""
     from analyzer.reading.forms import grids  # noqa: PLC0415 - few forms need Arrow
 
-    above = [(n + 1, " ".join(filter(None, row))) for n, row in enumerate(texts[:at]) if any(row)]
+    above = [(number + 1, " ".join(filter(None, row))) for number, row in enumerate(texts[:at]) if any(row)]
     opened = grids.from_cells([cell or "" for cell in texts[at]], texts[at + 1 :], "spreadsheet")
     remarks = left_out_lines(above)
-    return [replace(one, remarks=one.remarks + remarks) if isinstance(one, Content) else one for one in opened]
+    return [
+        replace(content, remarks=content.remarks + remarks) if isinstance(content, Content) else content
+        for content in opened
+    ]
 
 
 def _cell(value: Any) -> str | None:  # noqa: ANN401 - of any kind that spreadsheets have

@@ -82,10 +82,12 @@ _MOST: Final = 20
 
 def left_out_lines(lines: Sequence[tuple[int, str]]) -> tuple[Remark, ...]:
     """Return issues for lines, given as numbers and texts, that are outside of a report."""
-    said = "this line does not belong to the report: it was left out; keep only the report in the file"
-    shown = [Remark("line_left_out", said, number, value=text[:200]) for number, text in lines[:_MOST]]
+    message = "this line does not belong to the report: it was left out; keep only the report in the file"
+    remarks = [Remark("line_left_out", message, number, value=text[:200]) for number, text in lines[:_MOST]]
     if len(lines) > _MOST:
         number, text = lines[_MOST]
-        many = f"this line and {len(lines) - _MOST - 1:,} further lines do not belong to the report: they were left out"
-        shown.append(Remark("line_left_out", many, number, value=text[:200]))
-    return tuple(shown)
+        last_message = (
+            f"this line and {len(lines) - _MOST - 1:,} further lines do not belong to the report: they were left out"
+        )
+        remarks.append(Remark("line_left_out", last_message, number, value=text[:200]))
+    return tuple(remarks)

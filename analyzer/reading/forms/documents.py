@@ -54,7 +54,10 @@ def open_json(text: str) -> Opened | None:
         noise += [(number, line) for number, line in enumerate(above.split("\n"), first - above.count("\n")) if line]
     opened = reports_in_values([*answered, *_values(whole, first, noise)], "json")
     remarks = left_out_lines(noise)
-    return [replace(one, remarks=one.remarks + remarks) if isinstance(one, Content) else one for one in opened]
+    return [
+        replace(content, remarks=content.remarks + remarks) if isinstance(content, Content) else content
+        for content in opened
+    ]
 
 
 def _answer(text: str) -> Iterator[DamagedError]:
@@ -88,7 +91,9 @@ def _values(text: str, first: int, noise: list[tuple[int, str]]) -> Iterator[Any
                 yield damage
             else:
                 number = first + text.count("\n", 0, position)
-                noise += [(n, line) for n, line in enumerate(between.split("\n"), number) if line.strip()]
+                noise += [
+                    (line_number, line) for line_number, line in enumerate(between.split("\n"), number) if line.strip()
+                ]
             position = following.end() if following else len(text)
             continue
         yield value
@@ -120,7 +125,7 @@ def open_yaml(text: str) -> Opened | None:
     import yaml  # noqa: PLC0415 - only this form needs it
 
     try:
-        if "*" in text and any(isinstance(one, yaml.AliasEvent) for one in yaml.parse(text)):
+        if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
             # A few lines of aliases can expand to more values than fit in memory.
             raise DamagedError("the YAML has aliases (*name), which AWS never writes; replace them with their values")
         # BaseLoader keeps every scalar as text, including GeneratedTime.

@@ -65,14 +65,14 @@ def open_repr(text: str) -> Opened | None:
     whole = text.strip()
     if not whole.startswith("{'") and not (whole.startswith("{") and "datetime.datetime(" in whole):
         return None
-    found = _BOTO3.search(whole)
-    if found is None:
+    match = _BOTO3.search(whole)
+    if match is None:
         if BEGINNING in whole or "'Content'" in whole:
             raise DamagedError(
                 "the AWS answer as printed by Python, cut or without Content; write Content itself to the file"
             )
         return None
-    content = decoded(_literal(found[1] or found[2]), "boto3 dump")
+    content = decoded(_literal(match[1] or match[2]), "boto3 dump")
     time = _BOTO3_TIME.search(whole)
     if time is not None:
         return [dated_by_parts(content, time[1])]
@@ -98,7 +98,7 @@ def open_dump(text: str) -> Opened | None:
     if mentions is None:
         return None
     opened = list(_prints(text))
-    if any(isinstance(one, Content) for one in opened):
+    if any(isinstance(content, Content) for content in opened):
         return opened
     if not opened and re.search(_START, text):
         raise DamagedError("the bytes of a report as numbers, cut before the end; write Content itself to the file")
@@ -115,12 +115,12 @@ def open_dump(text: str) -> Opened | None:
 def _prints(text: str) -> Iterator[Content | DamagedError]:
     """Yield the reports whose bytes a print contains: as decimal numbers, as hex, or as a Ruby string."""
     time = _GENERATED.search(text)
-    for found in _BYTES.finditer(text):
-        yield _dated_dump(found["bytes"], "byte numbers", time)
-    for found in _HEX.finditer(text):
-        yield _dated_dump([*bytes.fromhex(found[1])] if len(found[1]) % 2 == 0 else "", "byte numbers", time)
-    for found in _RUBY.finditer(text):
-        value = found[1][1:-1].replace("\\n", "\n").replace('\\"', '"')
+    for match in _BYTES.finditer(text):
+        yield _dated_dump(match["bytes"], "byte numbers", time)
+    for match in _HEX.finditer(text):
+        yield _dated_dump([*bytes.fromhex(match[1])] if len(match[1]) % 2 == 0 else "", "byte numbers", time)
+    for match in _RUBY.finditer(text):
+        value = match[1][1:-1].replace("\\n", "\n").replace('\\"', '"')
         if value.startswith(("user,", BEGINNING)):
             yield _dated_dump(value, "ruby text", time)
 

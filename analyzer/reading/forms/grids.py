@@ -42,7 +42,7 @@ def from_mappings(rows: Sequence[Mapping[str, object]], shape: str, keys: Iterab
 
 def from_cells(names: Sequence[str], rows: Sequence[Sequence[str | None]], shape: str) -> Opened:
     """Return the reports in rows of cells; every row has one cell for each name."""
-    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(names))]
+    columns = [pa.array([row[position] for row in rows], pa.string()) for position in range(len(names))]
     return from_table(names, columns, shape)
 
 
@@ -55,10 +55,10 @@ def from_table(names: Sequence[str], columns: Sequence[Any], shape: str, keys: I
     shape = f"{shape}, {program.name}" if program else shape
     if program and program.refused:
         raise DamagedError(f"rows from {program.name}: {program.refused}")
-    mine = program.names if program else {}
+    new_names = program.names if program else {}
     renamed: dict[str, Any] = {}
     for name, column in zip(names, columns, strict=True):
-        renamed.setdefault(mine.get(name.strip().lower()) or canonical(name), column)
+        renamed.setdefault(new_names.get(name.strip().lower()) or canonical(name), column)
     if not is_header(list(renamed)):
         raise NotAReportError("rows without the columns of a credential report")
     cells = pa.table({name: _plain(column) for name, column in renamed.items()})
@@ -74,19 +74,19 @@ def from_table(names: Sequence[str], columns: Sequence[Any], shape: str, keys: I
     times = pc.fill_null(cells[generated], "")
     return [
         dated(_content(cells.filter(pc.equal(times, time)), shape, remarks), time.as_py() or None)
-        for time in sorted(pc.unique(times), key=lambda one: one.as_py())
+        for time in sorted(pc.unique(times), key=lambda scalar: scalar.as_py())
     ]
 
 
 def _remarks(program: Program | None, shape: str) -> tuple[Remark, ...]:
-    found = []
+    remarks = []
     if program and program.lost:
         lost = f"{shape}: {program.lost}: what is not certain is not checked; use the original report from AWS"
-        found.append(Remark("lossy_form", lost))
+        remarks.append(Remark("lossy_form", lost))
     if program and program.filters:
-        some = f"{shape}: it may contain only some of the users, so a user who is missing here may still exist"
-        found.append(Remark("filtered_form", some))
-    return tuple(found)
+        message = f"{shape}: it may contain only some of the users, so a user who is missing here may still exist"
+        remarks.append(Remark("filtered_form", message))
+    return tuple(remarks)
 
 
 def _text(value: object) -> str | None:
@@ -107,10 +107,10 @@ def _plain(column: Any) -> Any:  # noqa: ANN401 - a column of Arrow
 
 def _has_text(cells: Any) -> Any:  # noqa: ANN401 - a table and a mask of Arrow
     """Return a mask of the rows that have a text: some programs turn a final line end into an empty row."""
-    found = pa.chunked_array([pa.array(np.zeros(cells.num_rows, bool))])
+    has_text = pa.chunked_array([pa.array(np.zeros(cells.num_rows, bool))])
     for column in cells.columns:
-        found = pc.or_(found, pc.not_equal(pc.fill_null(column, ""), ""))
-    return found
+        has_text = pc.or_(has_text, pc.not_equal(pc.fill_null(column, ""), ""))
+    return has_text
 
 
 def _with_sentinels(cells: Any, program: Program) -> Any:  # noqa: ANN401 - a table of Arrow
@@ -139,10 +139,10 @@ def _with_sentinels(cells: Any, program: Program) -> Any:  # noqa: ANN401 - a ta
 def _content(cells: Any, shape: str, remarks: tuple[Remark, ...]) -> Content:  # noqa: ANN401 - a table of Arrow
     """Return rows as the CSV of a report, with the columns in the order of AWS."""
     account = next((name for name in cells.column_names if squeezed(name) in ACCOUNT_NAMES), None)
-    wanted = [name for name in COLUMNS if name in cells.column_names]
-    if account is not None and "arn" not in wanted:
-        wanted.append(account)
-    return replace(as_csv(cells.select(wanted), shape), remarks=remarks)
+    names = [name for name in COLUMNS if name in cells.column_names]
+    if account is not None and "arn" not in names:
+        names.append(account)
+    return replace(as_csv(cells.select(names), shape), remarks=remarks)
 
 
 def as_csv(cells: Any, shape: str) -> Content:  # noqa: ANN401 - a table of Arrow

@@ -60,7 +60,7 @@ def canonical(name: str) -> str:
 
 def known_columns(names: Iterable[str]) -> frozenset[str]:
     """Return the AWS columns among some names."""
-    return frozenset(_CANONICAL[one] for name in names if (one := squeezed(name)) in _CANONICAL)
+    return frozenset(_CANONICAL[key] for name in names if (key := squeezed(name)) in _CANONICAL)
 
 
 def find_header(csv_text: bytes) -> FoundHeader | None:
@@ -75,16 +75,16 @@ def find_header(csv_text: bytes) -> FoundHeader | None:
 
 def find_header_below(csv_text: bytes) -> FoundHeader | None:
     """Return the first header of a text, which may be below other lines; None if there is none."""
-    found = find_header(csv_text)
+    header = find_header(csv_text)
     start = 0
-    while found is None and start < min(len(csv_text), HEADER_LENGTH):
+    while header is None and start < min(len(csv_text), HEADER_LENGTH):
         end = csv_text.find(b"\n", start)
         end = len(csv_text) if end < 0 else end
-        found = find_header(csv_text[start:end])
-        if found is not None:
-            return FoundHeader(found.header, start + found.start, start + found.end)
+        header = find_header(csv_text[start:end])
+        if header is not None:
+            return FoundHeader(header.header, start + header.start, start + header.end)
         start = end + 1
-    return found
+    return header
 
 
 def parse_header(line: bytes) -> Header | None:
@@ -110,7 +110,9 @@ def _parse_header(line: bytes) -> Header | None:
 def is_cut_header(line: bytes) -> bool:
     """Return whether a line begins like a header and ends in the middle of a name."""
     text = line[:HEADER_LENGTH].decode("utf-8", errors="replace")
-    return any(is_header(names) and _is_bent(names) for names in (split_line(text, one) for one in DELIMITERS))
+    return any(
+        is_header(names) and _is_bent(names) for names in (split_line(text, delimiter) for delimiter in DELIMITERS)
+    )
 
 
 def split_line(text: str, delimiter: str) -> list[str]:

@@ -55,8 +55,8 @@ def refusal(data: bytes) -> DamagedError | NotAReportError:
 
 def first_line(data: bytes) -> str:
     """Return the first line of a text as the end of a message; nothing for binary data."""
-    line = next((one for one in data[:4096].split(b"\n") if one.strip()), b"")
+    line = next((text_line for text_line in data[:4096].split(b"\n") if text_line.strip()), b"")
     text = line.decode("utf-8", errors="replace").strip()
-    if not text or sum(not one.isprintable() or one == "\ufffd" for one in text) * 10 > len(text):
+    if not text or sum(not character.isprintable() or character == "\ufffd" for character in text) * 10 > len(text):
         return ""
     return f"; the first line is {text[:_SHOWN]!r}{'...' if len(text) > _SHOWN else ''}"

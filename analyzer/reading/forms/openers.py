@@ -17,7 +17,7 @@ def _of_text(opener: Callable[[str], Opened | None]) -> Callable[[bytes], Opened
     return lambda data: opener(data.decode("utf-8", errors="replace"))
 
 
-_IN_TURN: Final[tuple[Callable[[bytes], Opened | None], ...]] = (
+_OPENERS: Final[tuple[Callable[[bytes], Opened | None], ...]] = (
     bent.open_quoted,
     *map(_of_text, (documents.open_json, dumps.open_repr, texts.open_literal, documents.open_xml, texts.open_armour)),
     *map(_of_text, (dumps.open_dump, documents.open_yaml, tables.open_records)),
@@ -30,7 +30,7 @@ _IN_TURN: Final[tuple[Callable[[bytes], Opened | None], ...]] = (
 
 def open_text(data: bytes) -> Opened:
     """Return the reports in a text that does not begin with a header. Raises an error if it contains none."""
-    for opener in _IN_TURN:
+    for opener in _OPENERS:
         try:
             opened = opener(data)
         except NotAReportError:

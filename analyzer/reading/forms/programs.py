@@ -162,8 +162,8 @@ PROGRAMS: Final = (
 def program_of(names: Iterable[str], keys: Iterable[str] = ()) -> Program | None:
     """Return the program whose table has these column names or was found under these keys; None for a plain report."""
     lowered = {name.strip().lower() for name in names}
-    way = set(keys)
-    return next((one for one in PROGRAMS if one.keys & way or one.marks & lowered), None)
+    known_keys = set(keys)
+    return next((program for program in PROGRAMS if program.keys & known_keys or program.marks & lowered), None)
 
 
 ACCOUNT_NAMES: Final = frozenset({"accountid", "account", "awsaccountid", "accountnumber", "awsaccount", "ownerid"})

@@ -23,15 +23,15 @@ _ENOUGH: Final = 5
 
 def open_box(text: str) -> Opened | None:
     """Return the report in `--output table` of the AWS CLI; None if the text is not one."""
-    found = _BOX.search(text)
-    if found is None:
+    match = _BOX.search(text)
+    if match is None:
         if _BOX_TITLE.search(text):
             raise DamagedError(
                 "a table of the AWS CLI without Content: it does not contain the rows; use --output json"
             )
         return None
     time = _BOX_TIME.search(text)
-    return [dated(decoded(found[1], "table envelope"), time[1] if time else None)]
+    return [dated(decoded(match[1], "table envelope"), time[1] if time else None)]
 
 
 def open_drawn(text: str) -> Opened | None:
@@ -104,7 +104,10 @@ def _opened(names: list[str], rows: list[list[str]], shape: str, outside: list[t
     rows = [row for row in rows if [canonical(cell) for cell in row] != [canonical(name) for name in names]]
     remarks = left_out_lines(outside)
     opened = grids.from_cells(names, rows, shape)
-    return [replace(one, remarks=one.remarks + remarks) if isinstance(one, Content) else one for one in opened]
+    return [
+        replace(content, remarks=content.remarks + remarks) if isinstance(content, Content) else content
+        for content in opened
+    ]
 
 
 class _Page(HTMLParser):

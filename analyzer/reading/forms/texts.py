@@ -51,7 +51,7 @@ def open_lines(text: str) -> Opened | None:
             continue
         times = [cell for cell in known[:-1] if _TIME.fullmatch(cell)] or known[:-1]
         opened.append(dated(content, times[0]) if times else content)
-    if not any(isinstance(one, Content) for one in opened) and isinstance(opened[0], DamagedError):
+    if not any(isinstance(report, Content) for report in opened) and isinstance(opened[0], DamagedError):
         raise opened[0]
     return opened
 
@@ -64,16 +64,16 @@ def open_literal(text: str) -> Opened | None:
 
 def open_armour(text: str) -> Opened | None:
     """Return the reports in base64 between the BEGIN and END lines of certutil and OpenSSL."""
-    found: Opened = []
+    opened: Opened = []
     for armour in _ARMOUR.finditer(text):
         try:
-            found.append(decoded(armour[2], "pem armour"))
+            opened.append(decoded(armour[2], "pem armour"))
         except DamagedError as error:
             if armour[2].lstrip().startswith(BEGINNING):
-                found.append(error)
-    if len(found) == 1 and isinstance(found[0], DamagedError):
-        raise found[0]
-    return found or None
+                opened.append(error)
+    if len(opened) == 1 and isinstance(opened[0], DamagedError):
+        raise opened[0]
+    return opened or None
 
 
 def open_base64(text: str) -> Opened | None:
@@ -107,7 +107,7 @@ def _refused(text: str) -> DamagedError | None:
 def open_noisy(text: str) -> Opened | None:
     """Return the report in base64 with other lines before or after it."""
     lines = text.split("\n")
-    start = next((place for place, line in enumerate(lines) if line.strip().strip("\"'").startswith(BEGINNING)), None)
+    start = next((number for number, line in enumerate(lines) if line.strip().strip("\"'").startswith(BEGINNING)), None)
     if start is None:
         return None
     stripped = [line.strip().strip("\"'") for line in lines]
@@ -115,16 +115,18 @@ def open_noisy(text: str) -> Opened | None:
     while end < len(lines) and _BASE64_LINE.fullmatch(stripped[end]) and len(stripped[end]) <= len(stripped[start]):
         end += 1
     # The last line of base64 is shorter than the others. A further line may be a word that looks like base64.
-    short = next((n + 1 for n in range(start, end) if len(stripped[n]) < len(stripped[start])), end)
+    short = next(
+        (position + 1 for position in range(start, end) if len(stripped[position]) < len(stripped[start])), end
+    )
     for stop in dict.fromkeys((short, start + 1, end)):
         data = _whole("".join(stripped[start:stop]))
         if data is None:
             continue
-        found = find_header(data)
-        if found is not None:
+        header = find_header(data)
+        if header is not None:
             outside = [*range(start), *range(stop, len(lines))]
-            left_out = [(n + 1, lines[n]) for n in outside if lines[n].strip()]
-            return [replace(Content(data, found, "base64", "utf-8"), remarks=left_out_lines(left_out))]
+            left_out = [(position + 1, lines[position]) for position in outside if lines[position].strip()]
+            return [replace(Content(data, header, "base64", "utf-8"), remarks=left_out_lines(left_out))]
     raise DamagedError(
         "base64 of a report that is cut or mixed with other lines; remove the lines, or download the report again"
     )

@@ -32,11 +32,11 @@ def decoded(value: object, container: str) -> Content:
     """Return the report in a Content value. Raises DamagedError if it contains no report or a damaged one."""
     data, encoding = to_utf8(_bytes_in(value))
     for _ in range(_DEEPEST):
-        found = find_header(data) or find_header_below(data)
-        if found is not None:
-            above = data[: found.start].decode("utf-8", errors="replace").split("\n")
+        header = find_header(data) or find_header_below(data)
+        if header is not None:
+            above = data[: header.start].decode("utf-8", errors="replace").split("\n")
             left_out = [(number, line) for number, line in enumerate(above, 1) if _TEXT.search(line)]
-            return Content(data, found, container, encoding, remarks=left_out_lines(left_out))
+            return Content(data, header, container, encoding, remarks=left_out_lines(left_out))
         try:
             data, encoding = to_utf8(_bytes_in(data.decode()))
         except (DamagedError, UnicodeDecodeError):
@@ -75,7 +75,7 @@ def _bytes_in(value: object) -> bytes:
     numbers = _numbers_in(value)
     if numbers is not None:
         return _from_numbers(numbers)
-    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
         return "\n".join(value).encode(errors="replace")
     if not isinstance(value, str):
         raise NotAReportError("neither a credential report nor an AWS answer that contains one")
@@ -85,7 +85,7 @@ def _bytes_in(value: object) -> bytes:
     if find_header(value.encode(errors="replace")) is not None:
         return value.encode(errors="replace")
     if _NUMBERS.fullmatch(raw):
-        return _from_numbers([int(one, 0) for one in re.findall(r"0x\w\w|\d+", raw.lower())])
+        return _from_numbers([int(item, 0) for item in re.findall(r"0x\w\w|\d+", raw.lower())])
     text = "".join(_DATA_URL.sub("", raw, count=1).split())
     try:
         return base64.b64decode(text, validate=True)
@@ -108,7 +108,7 @@ def _numbers_in(value: object) -> list[Any] | None:
             value = value["data"]
         elif value and all(key.isdecimal() for key in value if isinstance(key, str)):
             value = list(value.values())
-    if isinstance(value, list) and value and all(type(one) is int for one in value):
+    if isinstance(value, list) and value and all(type(item) is int for item in value):
         return value
     return None
 

@@ -36,7 +36,7 @@ _KEYS: Final = frozenset(key for one in PROGRAMS for key in one.keys)
 
 
 @dataclass(frozen=True)
-class _Way:
+class _Path:
     """The path to a value: `account` is the nearest account above it, and `keys` are keys that identify programs."""
 
     form: str
@@ -44,12 +44,12 @@ class _Way:
     keys: tuple[str, ...] = ()
     depth: int = 0
 
-    def to(self, key: object, inside: object) -> _Way:
+    def to(self, key: object, inside: object) -> _Path:
         """Return the path to the value `inside`, which is stored under `key`."""
         name = str(key)
         return replace(
             self,
-            account=_stated(inside) or (name if ACCOUNT.fullmatch(name) else self.account),
+            account=_account_in(inside) or (name if ACCOUNT.fullmatch(name) else self.account),
             keys=(*self.keys, name) if name in _KEYS else self.keys,
             depth=self.depth + 1,
         )
@@ -68,7 +68,7 @@ def reports_in_values(values: Iterable[object], form: str) -> Opened:
         try:
             if isinstance(unit, DamagedError):
                 raise unit
-            opened += _open(unit, _Way(form, _stated(unit)))
+            opened += _open(unit, _Path(form, _account_in(unit)))
         except DamagedError as error:
             opened.append(error)
         except NotAReportError as error:
@@ -103,68 +103,72 @@ def _units(values: Sequence[object]) -> Iterator[object]:
         yield rows
 
 
-def _open(value: object, way: _Way) -> Opened:
+def _open(value: object, path: _Path) -> Opened:
     """Return the reports in a value."""
     if isinstance(value, str):
-        form = "quoted text" if way.form != "json" or "\n" in value else "quoted base64"
-        return [_with_account(decoded(value, form), way)]
-    found = list(_found(value, way))
-    if found:
-        return [one for part in found for one in part]
+        form = "quoted text" if path.form != "json" or "\n" in value else "quoted base64"
+        return [_with_account(decoded(value, form), path)]
+    parts = list(_reports_in(value, path))
+    if parts:
+        return [content for part in parts for content in part]
     answers.refuse_value(value)
     if isinstance(value, dict) and known_columns(map(str, value)) and _is_columnar(value):
         raise DamagedError("a report stored by columns; save it as a list of rows, or as CSV")
-    raise NotAReportError(f"{way.form.upper()} without the keys of get-credential-report")
+    raise NotAReportError(f"{path.form.upper()} without the keys of get-credential-report")
 
 
-def _found(value: object, way: _Way) -> Iterator[Opened]:
+def _reports_in(value: object, path: _Path) -> Iterator[Opened]:
     """Yield the reports in a value and in the values below it."""
-    if way.depth > _DEEPEST:
+    if path.depth > _DEEPEST:
         return
     if isinstance(value, dict):
-        yield from _in_mapping(value, way)
+        yield from _in_mapping(value, path)
     elif isinstance(value, list) and value:
-        if _is_row(value[0]) or (way.keys and all(isinstance(one, dict) for one in value)):
-            yield _rows([one for one in value if isinstance(one, dict)], way, len(value))
+        if _is_row(value[0]) or (path.keys and all(isinstance(item, dict) for item in value)):
+            yield _rows([item for item in value if isinstance(item, dict)], path, len(value))
         elif _is_table(value):
-            yield _table(value, way)
+            yield _table(value, path)
         elif _is_list_of_texts(value):
-            yield [_with_account(decoded(value, "list of lines"), way)]
+            yield [_with_account(decoded(value, "list of lines"), path)]
         else:
-            for one in value:
-                yield from _found(one, way.to("", one))
+            for item in value:
+                yield from _reports_in(item, path.to("", item))
 
 
-def _in_mapping(value: Mapping[Any, Any], way: _Way) -> Iterator[Opened]:
-    if _is_envelope(value, way.depth):
-        yield [_from_envelope(value, way)]
+def _in_mapping(value: Mapping[Any, Any], path: _Path) -> Iterator[Opened]:
+    if _is_envelope(value, path.depth):
+        yield [_from_envelope(value, path)]
     elif _is_row(value):
-        yield _rows([value], way, 1)
+        yield _rows([value], path, 1)
     elif _is_table([value.get("columns")]) and isinstance(value.get("data"), list):
-        yield _table([value["columns"], *value["data"]], way)
+        yield _table([value["columns"], *value["data"]], path)
     elif value.get("rows") == [] and _names_columns(value.get("columns")):
         raise DamagedError(
             "a table without rows, which does not show that the account has no users; find out why it is empty, and "
             "download the report again"
         )
-    elif value and any(_is_row(one) for one in value.values()) and all(isinstance(one, dict) for one in value.values()):
-        yield _rows(list(value.values()), way, len(value))
+    elif (
+        value
+        and any(_is_row(item) for item in value.values())
+        and all(isinstance(item, dict) for item in value.values())
+    ):
+        yield _rows(list(value.values()), path, len(value))
     else:
         _refuse_nested(value)
-        for key, one in value.items():
-            yield from _under(one, way, way.to(key, one))
+        for key, item in value.items():
+            yield from _under(item, path, path.to(key, item))
 
 
-def _under(value: object, way: _Way, below: _Way) -> Iterator[Opened]:
+def _under(value: object, path: _Path, below: _Path) -> Iterator[Opened]:
     """Yield the reports in a value of a mapping that is not itself a report."""
-    if below.keys != way.keys:
+    if below.keys != path.keys:
         _refuse_empty(value, below)
     if isinstance(value, str) and bears_report(value):
-        yield [_with_account(decoded(value, f"{way.form} envelope"), below)]
+        yield [_with_account(decoded(value, f"{path.form} envelope"), below)]
     elif isinstance(value, str):
         value = _json_in(value)
     if isinstance(value, (dict, list)):
-        yield from _found(value, below)
+        yield from _reports_in(value, below)
 
 
 def _json_in(text: str) -> object:
@@ -184,37 +188,37 @@ def _is_envelope(value: Mapping[Any, Any], depth: int) -> bool:
     """Return whether a mapping is an answer of get-credential-report. Nested mappings must be certain to be one."""
     if depth <= 1 and _AWS_KEYS & value.keys():
         return True
-    mine = {squeezed(str(key)): one for key, one in value.items()}
-    known = _SQUEEZED & mine.keys()
-    return len(known) > 1 or ("content" in known and bears_report(mine["content"]))
+    by_name = {squeezed(str(key)): item for key, item in value.items()}
+    known = _SQUEEZED & by_name.keys()
+    return len(known) > 1 or ("content" in known and bears_report(by_name["content"]))
 
 
-def _from_envelope(value: Mapping[Any, Any], way: _Way) -> Content | DamagedError:
-    mine = {squeezed(str(key)): one for key, one in value.items()}
-    content = mine.get("content")
+def _from_envelope(value: Mapping[Any, Any], path: _Path) -> Content | DamagedError:
+    by_name = {squeezed(str(key)): item for key, item in value.items()}
+    content = by_name.get("content")
     if content is None or content == "":
-        return DamagedError(f"the {way.form.upper()} envelope has no Content; download the report again")
+        return DamagedError(f"the {path.form.upper()} envelope has no Content; download the report again")
     try:
-        opened = decoded(content, f"{way.form} envelope")
+        opened = decoded(content, f"{path.form} envelope")
     except NotAReportError:
-        return DamagedError(f"the {way.form.upper()} envelope has no Content; download the report again")
+        return DamagedError(f"the {path.form.upper()} envelope has no Content; download the report again")
     except DamagedError as error:
         return error
-    return _with_account(dated(opened, mine.get("generatedtime")), way)
+    return _with_account(dated(opened, by_name.get("generatedtime")), path)
 
 
-def _with_account(content: Content, way: _Way) -> Content:
-    return replace(content, account=way.account) if way.account else content
+def _with_account(content: Content, path: _Path) -> Content:
+    return replace(content, account=path.account) if path.account else content
 
 
-def _stated(value: object) -> str | None:
+def _account_in(value: object) -> str | None:
     """Return the account number in a mapping; None if it has none or several."""
     if not isinstance(value, dict):
         return None
-    found = {
-        str(one) for key, one in value.items() if squeezed(str(key)) in ACCOUNT_NAMES and not isinstance(one, bool)
+    candidates = {
+        str(item) for key, item in value.items() if squeezed(str(key)) in ACCOUNT_NAMES and not isinstance(item, bool)
     }
-    numbers = [one for one in found if ACCOUNT.fullmatch(one)]
+    numbers = [item for item in candidates if ACCOUNT.fullmatch(item)]
     return numbers[0] if len(numbers) == 1 else None
 
 
@@ -227,7 +231,7 @@ def _is_row(value: object) -> bool:
         return False
     if _CUSTODIAN in value:
         return True
-    if any(isinstance(one, (dict, list)) for one in value.values()):
+    if any(isinstance(item, (dict, list)) for item in value.values()):
         return False
     program = program_of(map(str, value))
     names = program.names if program else {}
@@ -237,18 +241,20 @@ def _is_row(value: object) -> bool:
     return is_header(columns) and len(known_columns(columns)) >= (3 if program else ENOUGH)
 
 
-def _rows(rows: Sequence[Mapping[Any, Any]], way: _Way, count: int) -> Opened:
+def _rows(rows: Sequence[Mapping[Any, Any]], path: _Path, count: int) -> Opened:
     from analyzer.reading.forms import grids  # noqa: PLC0415 - few forms need Arrow
 
-    keys = way.keys
+    keys = path.keys
     if any(_CUSTODIAN in row for row in rows):
         keys = (*keys, _CUSTODIAN)
         unknown = count - sum(isinstance(row.get(_CUSTODIAN), dict) for row in rows)
         rows = [_from_custodian(row[_CUSTODIAN]) for row in rows if isinstance(row.get(_CUSTODIAN), dict)]
     else:
         unknown = count - len(rows)
-    opened = grids.from_mappings([{str(k): v for k, v in row.items()} for row in rows], f"{way.form} rows", keys)
-    opened = [_with_account(one, way) if isinstance(one, Content) else one for one in opened]
+    opened = grids.from_mappings(
+        [{str(key): cell for key, cell in row.items()} for row in rows], f"{path.form} rows", keys
+    )
+    opened = [_with_account(content, path) if isinstance(content, Content) else content for content in opened]
     if unknown:
         opened.append(
             DamagedError(f"entries without the columns of a credential report: {unknown:,}; download the report again")
@@ -261,9 +267,9 @@ def cut_row(rows: object) -> list[DamagedError]:
 
     Only for forms that can be read up to the point where they are cut.
     """
-    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows) or len(rows) < 2:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or len(rows) < 2:
         return []
-    if len(rows[-1]) < min(len(one) for one in rows[:-1]):
+    if len(rows[-1]) < min(len(row) for row in rows[:-1]):
         return [DamagedError("the last row is cut: the rows after it are missing; download the report again")]
     return []
 
@@ -272,7 +278,7 @@ def _from_custodian(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row that Cloud Custodian stores as lists of slots; a missing slot was empty."""
     row = {name: value for name, value in report.items() if name not in _SLOTS}
     for name, (slot, parts) in _SLOTS.items():
-        entries = [one for one in report.get(name) or [] if isinstance(one, dict)]
+        entries = [entry for entry in report.get(name) or [] if isinstance(entry, dict)]
         for number in (1, 2):
             entry = entries[number - 1] if len(entries) >= number else {"active": False}
             row |= {f"{slot}_{number}_{part}": entry.get(part) for part in parts}
@@ -284,39 +290,39 @@ def _is_table(value: object) -> bool:
     if not isinstance(value, list) or not value or not isinstance(value[0], list):
         return False
     first = value[0]
-    return all(isinstance(one, str) for one in first) and is_header(first) and len(known_columns(first)) >= ENOUGH
+    return all(isinstance(name, str) for name in first) and is_header(first) and len(known_columns(first)) >= ENOUGH
 
 
-def _table(value: Sequence[Any], way: _Way) -> Opened:
+def _table(value: Sequence[Any], path: _Path) -> Opened:
     names = value[0]
     odd = [row for row in value[1:] if not isinstance(row, list) or len(row) != len(names)]
     rows = [dict(zip(names, row, strict=True)) for row in value[1:] if isinstance(row, list) and len(row) == len(names)]
-    return _rows(rows, way, len(rows) + len(odd))
+    return _rows(rows, path, len(rows) + len(odd))
 
 
 def _is_list_of_texts(value: object) -> bool:
     """Return whether a value is a list of the lines of a report."""
-    if not isinstance(value, list) or len(value) < 2 or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or len(value) < 2 or not all(isinstance(line, str) for line in value):
         return False
     return any(parse_header(line.strip("\ufeff").encode(errors="replace")) is not None for line in value[:20])
 
 
 def _names_columns(value: object) -> bool:
     """Return whether a value lists the columns of a report, as Steampipe does beside its rows."""
-    names = [str(one.get("name")) for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    names = [str(column.get("name")) for column in value if isinstance(column, dict)] if isinstance(value, list) else []
     return program_of(names) is not None or len(known_columns(names)) >= ENOUGH
 
 
 def _is_columnar(value: Mapping[Any, Any]) -> bool:
     return len(known_columns(map(str, value))) >= ENOUGH and all(
-        isinstance(one, (dict, list)) for one in value.values()
+        isinstance(item, (dict, list)) for item in value.values()
     )
 
 
 def _refuse_names(values: Sequence[object]) -> None:
     """Raise OnlyMarksError if the only value is a list of the column names of a report."""
     names = values[0] if len(values) == 1 and isinstance(values[0], list) else []
-    if names and all(isinstance(one, str) for one in names) and ENOUGH <= len(known_columns(names)) == len(names):
+    if names and all(isinstance(name, str) for name in names) and ENOUGH <= len(known_columns(names)) == len(names):
         raise OnlyMarksError("the column names of a report, and no rows; download the report again")
 
 
@@ -334,16 +340,16 @@ def _refuse_nested(value: Mapping[Any, Any]) -> None:
         raise OnlyMarksError("rows of a report with lists or objects in their cells, which no known program writes")
 
 
-def _refuse_empty(value: object, way: _Way) -> None:
+def _refuse_empty(value: object, path: _Path) -> None:
     """Raise DamagedError if a program that is recognised by its keys stored no rows."""
-    program: Program | None = program_of((), way.keys)
+    program: Program | None = program_of((), path.keys)
     if program is None:
         return
     if program.refused:
         raise DamagedError(f"rows from {program.name}: {program.refused}")
     regions = list(value.values()) if isinstance(value, dict) else [value]
-    nothing = not any(regions) or all(isinstance(one, dict) and not one.get("data", one) for one in regions)
-    failed = isinstance(value, dict) and all(isinstance(one, dict) and one.get("err") for one in regions)
+    nothing = not any(regions) or all(isinstance(region, dict) and not region.get("data", region) for region in regions)
+    failed = isinstance(value, dict) and all(isinstance(region, dict) and region.get("err") for region in regions)
     if nothing or failed:
         raise DamagedError(
             f"{program.name} stored no rows, which does not show that the account has no users; find out why, and "
