@@ -190,7 +190,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
         assert workers[1].poll() is None
         # Data at fault is said as it is on one machine.
         write(tmp_path / "undated/a.csv", csv_of(user("auditor")))
-        with pytest.raises(InputError, match="not known when this report was captured") as error:
+        with pytest.raises(InputError, match="the capture time of this report is not known") as error:
             audit_on_engine([str(tmp_path / "undated")], Settings(), tmp_path / "other", run, wanted=("findings",))
         assert "--as-of" in error.value.hint
     assert stages[:2] == [("surveying", len(accounts) + 1), ("judging", len(accounts))]

@@ -47,13 +47,13 @@ def test_a_key_of_ones_own_is_taken(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "too short: 0 of 32 bytes"),
-        (KEY[:62], "too short: 31 of 32 bytes"),
-        (KEY[:63], "something else than a key"),
-        (f"{KEY} {KEY}", "something else than a key"),
-        ("secret of ours, which is long enough to be a key of 32 bytes", "something else than a key"),
-        (b"\xff" * 64, "something else than a key"),
-        (KEY * 100, "something else than a key"),
+        ("", "has 0 bytes and needs at least 32"),
+        (KEY[:62], "has 31 bytes and needs at least 32"),
+        (KEY[:63], "does not contain a key"),
+        (f"{KEY} {KEY}", "does not contain a key"),
+        ("secret of ours, which is long enough to be a key of 32 bytes", "does not contain a key"),
+        (b"\xff" * 64, "does not contain a key"),
+        (KEY * 100, "does not contain a key"),
     ],
 )
 def test_what_is_no_key_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
@@ -65,7 +65,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path, content: str | bytes, said: s
 def test_a_folder_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read"):
         read_key(tmp_path)
-    with pytest.raises(UsageError, match="cannot make"):
+    with pytest.raises(UsageError, match="cannot create"):
         read_key(tmp_path / "none" / "key")
     with pytest.raises(UsageError, match="cannot read"):
         read_key(tmp_path / "key", make=False)
@@ -75,9 +75,9 @@ def test_a_folder_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("in/key", "lies in the input in"),
-        ("in/2026-10-31_111122223333.csv", "lies in the input in"),
-        ("out/key", "lies in the output folder out"),
+        ("in/key", "is in the input in"),
+        ("in/2026-10-31_111122223333.csv", "is in the input in"),
+        ("out/key", "is in the output folder out"),
         ("out", "is the output folder out"),
     ],
 )

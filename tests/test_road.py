@@ -305,7 +305,7 @@ def test_a_file_that_goes_on_changing_is_an_error_that_names_it(tmp_path: Path) 
     paths, settings = fleet(tmp_path / "in", ACCOUNTS), Settings(as_of=AS_OF)
     path = tmp_path / f"in/2026-10-31/{ACCOUNTS[0]}.csv"
     texts = [csv_of(root(ACCOUNTS[0]), user(name, account=ACCOUNTS[0])) for name in ("auditor", "analyst")]
-    with pytest.raises(InputError, match=f"changed while it was read: .*{ACCOUNTS[0]}") as error:
+    with pytest.raises(InputError, match=f"reports changed while they were read: .*{ACCOUNTS[0]}") as error:
         audit_on_engine(paths, settings, tmp_path / "out", changing(path, texts), batch=1)
     assert "run again" in error.value.hint
     assert not (tmp_path / "out").exists()
@@ -393,7 +393,7 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     assert writer.stdin is not None
     writer.stdin.write(csv_of(user("auditor")).encode())
     writer.stdin.close()
-    with pytest.raises(InputError, match="not known when this report was captured"):
+    with pytest.raises(InputError, match="the capture time of this report is not known"):
         audit_in_batches([str(pipe)], Settings(), tmp_path / "out")
     assert writer.wait(10) == 0
 

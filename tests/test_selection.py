@@ -52,7 +52,7 @@ def test_a_report_much_older_than_the_reference_instant_is_noted(snapshots: Path
     result = run(snapshots, as_of=datetime(2026, 11, 24, tzinfo=UTC))
     assert issues(result).count("older_report") == 2
     noted = result.issues[result.issues["code"] == "older_report"]
-    assert noted["message"].str.startswith("captured 23 days before the reference instant").all()
+    assert noted["message"].str.startswith("captured 23 days before the reference date").all()
 
 
 def test_only_later_snapshots_are_judged_with_an_issue(snapshots: Path) -> None:
@@ -95,7 +95,7 @@ def test_an_undated_file_beside_dated_ones_is_not_judged(tmp_path: Path) -> None
 
 def test_without_any_capture_time_the_files_are_named(tmp_path: Path) -> None:
     name = write(tmp_path / "undated.csv", csv_of(user("a")))
-    with pytest.raises(InputError, match=r"not known when this report was captured: .*undated.csv") as error:
+    with pytest.raises(InputError, match=r"the capture time of this report is not known: .*undated.csv") as error:
         audit([name], Settings(unused()))
     assert "--as-of" in error.value.hint
 

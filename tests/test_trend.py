@@ -61,9 +61,7 @@ def counts(found: Audit) -> dict[str, tuple[int, ...]]:
     return {row["account_id"]: tuple(row[name] for name in COUNTS) for row in rows(found)}
 
 
-LACKING: Final = (
-    "because of this report, account {} is not compared with its snapshot before: it may hold some of its users only"
-)
+LACKING: Final = "account {} is not compared with its earlier snapshot: this report may contain only some of the users"
 
 
 def why_not(found: Audit) -> list[str]:
@@ -195,7 +193,7 @@ def test_snapshots_of_unknown_order_have_no_trend(tmp_path: Path) -> None:
     found = run(tmp_path)
     assert found.trend is None
     assert [line.rpartition(": ")[2] for line in why_not(found)] == [
-        "its place in the order of snapshots is not known",
+        "it is not known which report is newer",
     ] * 2
     assert found.exit_code == 3
 
@@ -235,7 +233,8 @@ def test_a_month_that_may_be_between_leaves_no_trend(tmp_path: Path) -> None:
     found = run(tmp_path)
     assert found.trend is None
     between = (
-        f"because of this report, account {A} is not compared with its snapshot before: it may lie between the two"
+        f"account {A} is not compared with its earlier snapshot: this report may be from the time between the two "
+        "snapshots"
     )
     assert why_not(found) == [f"{tmp_path}/2026-10/{A}.csv: {between}"]
 

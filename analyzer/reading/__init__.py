@@ -1,1 +1,1 @@
-"""From bytes to typed tables."""
+"""Read credential reports: from bytes to typed tables."""

@@ -1,4 +1,4 @@
-"""ARNs taken apart, and the account of each row."""
+"""Parse ARNs and find the account of each row."""
 
 from __future__ import annotations
 
@@ -23,45 +23,49 @@ if TYPE_CHECKING:
     from analyzer.reading.source import Source
 
 _ROOT_BY_ITS_LETTERS: Final = ("root", "rootaccount", "ltrootaccountgt")
-"""What is left of root's name, also where HTML wrote its angle brackets, in small letters."""
+"""The letters of root's name, in lower case, without other characters; the last one is from HTML (`&lt;`, `&gt;`)."""
 _PATTERN: Final = f"^{ARN}$"
 _ODD: Final = rf"^arn:(?P<partition>{PARTITION}):[^:]*:[^:]*:(?P<account>{ACCOUNT_ID})(?:[:/]|$)"
-"""An ARN of any other form: of it, the account is sure."""
+"""An ARN of another kind, from which only the partition and the account are used."""
 
 _WHOLE: Final = re.compile(r"""[='" ]*(\d{4})-?(\d{4})-?(\d{4})(?:\.0)?[" ]*""", re.ASCII)
-"""Twelve digits, as the console groups them, and as spreadsheets and data frames keep a text or a number."""
+"""Twelve digits: plain, grouped as in the console, or as spreadsheets and data frames write texts and numbers."""
 _SHORT: Final = re.compile(r"""[='" ]*(\d{1,11})(?:\.0)?[" ]*""", re.ASCII)
-"""Fewer digits, as where zeros at the beginning were cut."""
-_SOME_NUMBER: Final = re.compile(r"[\d.,]+(?:[eE][+]?\d+)?", re.ASCII)
+"""Fewer than twelve digits: leading zeros may have been cut."""
+_ANY_NUMBER: Final = re.compile(r"[\d.,]+(?:[eE][+]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class FewTexts:
-    """Texts of which few differ: the text of each row is at `of_row` in `values`, which may hold one more than once."""
+    """A column of texts with few distinct values.
+
+    The text of row `i` is `values[of_row[i]]`. `values` may contain the same text more than once.
+    """
 
     values: pa.StringArray
     of_row: npt.NDArray[np.int64]
 
     def is_null(self) -> npt.NDArray[np.bool_]:
-        """Where there is no text."""
+        """Return a mask of the rows without a text."""
         return np.asarray(self.values.is_null())[self.of_row]
 
     def replaced(self, rows: npt.NDArray[np.int64], texts: pa.StringArray) -> FewTexts:
-        """Return them with other texts in some rows."""
+        """Return a copy in which `rows` have `texts`."""
         of_row = self.of_row.copy()
         of_row[rows] = len(self.values) + np.arange(len(rows))
         return FewTexts(pa.concat_arrays([self.values, texts]), of_row)
 
     def texts(self) -> pa.StringArray:
-        """Return a text for each row."""
+        """Return the text of each row."""
         return self.values.take(pa.array(self.of_row))
 
 
 @dataclass(frozen=True)
 class Names:
-    """What the ARNs tell, each as long as the table; null where they do not.
+    """Users, partitions, accounts and paths of all rows, with null where the ARN does not contain the part.
 
-    `user` is the name as the report has it, mended where another program changed it, or the ARN's where it is blank.
+    `user` is the name in the report. Names that another program changed are repaired; a blank name is replaced by the
+    name in the ARN.
     """
 
     user: pa.ChunkedArray | pa.StringArray
@@ -71,11 +75,11 @@ class Names:
     is_root: npt.NDArray[np.bool_]
 
 
-def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place: Places) -> Names:
-    """Take ARNs apart: `arn:PARTITION:iam::ACCOUNT:user/PATH/NAME`, or `…:root`.
+def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, places: Places) -> Names:
+    """Return the parts of the ARNs: `arn:PARTITION:iam::ACCOUNT:user/PATH/NAME`, or `...:root`.
 
-    A report is of one account and most users have the path `/`: nearly every ARN is the beginning of its report's last
-    one with the user's name behind it. That is compared; only the other ARNs are matched with the pattern.
+    For speed, only unusual ARNs are matched with the pattern. A report covers one account and most users have the path
+    `/`, so nearly every ARN equals the start of the last ARN in its report plus the user's name.
     """
     last = np.maximum(np.searchsorted(raw.report, np.arange(len(raw.reports)), side="right") - 1, 0)
     arn, user = arn.combine_chunks(), user.combine_chunks()
@@ -83,26 +87,26 @@ def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place:
         *(texts.take(pa.array(last)) if len(arn) else pa.nulls(len(last), pa.string()) for texts in (arn, user))
     )
     expected = pc.binary_join_element_wise(_beginning(samples).take(pa.array(raw.report)), user, "")
-    others = np.flatnonzero(~true_where(pc.equal(arn, expected)))
-    arn_there, as_found = arn.take(pa.array(others)), user.take(pa.array(others))
-    found = match_arns(arn_there, as_found)
-    user_there = _mended_names(as_found, found, others, place)
-    rest = np.zeros(len(arn), bool)
-    rest[others] = True
+    odd_rows = np.flatnonzero(~true_where(pc.equal(arn, expected)))
+    odd_arns, odd_users = arn.take(pa.array(odd_rows)), user.take(pa.array(odd_rows))
+    parts = match_arns(odd_arns, odd_users)
+    odd_names = _repaired_names(odd_users, parts, odd_rows, places)
+    is_odd = np.zeros(len(arn), bool)
+    is_odd[odd_rows] = True
     is_root = np.zeros(len(arn), bool)
-    is_root[others] = np.asarray(_is_root(found))
+    is_root[odd_rows] = np.asarray(_is_root(parts))
     of_row = raw.report.astype(np.int64)
     names = Names(
-        pc.replace_with_mask(user, pa.array(rest), pc.coalesce(user_there, found["name"])),
-        FewTexts(samples["partition"], of_row).replaced(others, found["partition"]),
-        FewTexts(samples["account"], of_row).replaced(others, found["account"]),
-        FewTexts(pa.array(["/"]), np.zeros_like(of_row)).replaced(others, found["path"]),
+        pc.replace_with_mask(user, pa.array(is_odd), pc.coalesce(odd_names, parts["name"])),
+        FewTexts(samples["partition"], of_row).replaced(odd_rows, parts["partition"]),
+        FewTexts(samples["account"], of_row).replaced(odd_rows, parts["account"]),
+        FewTexts(pa.array(["/"]), np.zeros_like(of_row)).replaced(odd_rows, parts["path"]),
         is_root,
     )
-    _note_arns(arn_there, user_there, found, others, place)
-    place.note(
+    _note_arns(odd_arns, odd_names, parts, odd_rows, places)
+    places.note(
         "missing_user",
-        "the user name is blank; it is taken from the ARN where there is one",
+        "the user name is blank: the name in the ARN is used, where there is one; use the original report from AWS",
         np.flatnonzero(np.asarray(user.is_null())),
         "user",
     )
@@ -110,123 +114,128 @@ def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, place:
 
 
 def match_arns(arn: pa.StringArray, user: pa.StringArray) -> dict[str, pa.Array]:
-    """Return `partition, account, path, name` of each ARN; null where it is none, path and name also for root's.
+    """Return `partition`, `account`, `path`, `name` and `whole` for each ARN.
 
-    Where all behind `user/` is the name of the user beside it, that is the name, also with a slash in it. `whole` says
-    whether the ARN is a user's or root's: of any other, partition and account are told and the rest is null.
+    `whole` is true where the ARN belongs to an IAM user or to root. Path and name are null for root. An ARN of another
+    kind has only partition and account; a text that is not an ARN has only nulls. Where the text after `user/` equals
+    the user in the same row, that text is the name, even if it contains a slash.
     """
     match, odd = pc.extract_regex(arn, _PATTERN), pc.extract_regex(arn, _ODD)
-    found = {
-        part: pc.if_else(pc.and_(match.is_valid(), pc.not_equal(match.field(part), "")), match.field(part), NULL_TEXT)
-        for part in ("partition", "account", "path", "name")
+    parts = {
+        name: pc.if_else(pc.and_(match.is_valid(), pc.not_equal(match.field(name), "")), match.field(name), NULL_TEXT)
+        for name in ("partition", "account", "path", "name")
     }
-    for part in ("partition", "account"):
-        found[part] = pc.coalesce(found[part], pc.if_else(odd.is_valid(), odd.field(part), NULL_TEXT))
-    expected = pc.binary_join_element_wise(_beginning(found), user, "")
+    for name in ("partition", "account"):
+        parts[name] = pc.coalesce(parts[name], pc.if_else(odd.is_valid(), odd.field(name), NULL_TEXT))
+    expected = pc.binary_join_element_wise(_beginning(parts), user, "")
     own = pc.fill_null(pc.equal(arn, expected), fill_value=False)
-    return found | {
-        "path": pc.if_else(own, "/", found["path"]),
-        "name": pc.if_else(own, user, found["name"]),
+    return parts | {
+        "path": pc.if_else(own, "/", parts["path"]),
+        "name": pc.if_else(own, user, parts["name"]),
         "whole": pc.or_(own, match.is_valid()),
     }
 
 
-def _mended_names(
-    user: pa.StringArray, found: dict[str, pa.Array], rows: npt.NDArray[np.int64], place: Places
+def _repaired_names(
+    user: pa.StringArray, parts: dict[str, pa.Array], rows: npt.NDArray[np.int64], places: Places
 ) -> pa.StringArray:
-    """Return names as AWS writes them; what other programs made of some is noted, for the `rows` that they are of.
+    """Return user names as AWS writes them, and note each name that another program changed.
 
-    No name in IAM begins with an apostrophe or holds angle brackets; whatever else is root's name, its ARN must say it.
+    `rows` are the positions of these names in the table. IAM names never begin with an apostrophe and never contain
+    angle brackets. Other spellings of root's name are accepted only where the ARN is that of root.
     """
     bare = pc.if_else(pc.match_substring_regex(user, "^'."), pc.utf8_slice_codeunits(user, 1), user)
-    agrees = pc.fill_null(pc.equal(bare, found["name"]), fill_value=True)
+    agrees = pc.fill_null(pc.equal(bare, parts["name"]), fill_value=True)
     without = pc.and_(pc.not_equal(bare, user), agrees)
-    place.note(
+    places.note(
         "mended_name",
-        "a spreadsheet's apostrophe stands before the name: read without it; use the report as AWS made it",
+        "the name begins with an apostrophe, as spreadsheets add it: the apostrophe was removed; use the original "
+        "report from AWS",
         rows[true_where(without)],
         "user",
     )
     names = pc.if_else(pc.fill_null(without, fill_value=False), bare, user)
     letters = pc.replace_substring_regex(pc.ascii_lower(names), "[^a-z]+", "")
     like_root = pc.and_(pc.is_in(letters, pa.array(_ROOT_BY_ITS_LETTERS)), pc.not_equal(names, ROOT_USER))
-    sure = pc.or_(_is_root(found), pc.and_(found["name"].is_null(), pc.match_substring_regex(names, "[<>&]")))
+    sure = pc.or_(_is_root(parts), pc.and_(parts["name"].is_null(), pc.match_substring_regex(names, "[<>&]")))
     renamed = pc.fill_null(pc.and_(like_root, sure), fill_value=False)
-    place.note(
+    places.note(
         "mended_name",
-        f"AWS writes {ROOT_USER}: read as root's row; use the report as AWS made it",
+        f"the name of root was changed (AWS writes {ROOT_USER}): the row was read as the row of root; use the original "
+        "report from AWS",
         rows[true_where(renamed)],
         "user",
     )
     return pc.if_else(renamed, ROOT_USER, names)
 
 
-def _is_root(found: dict[str, pa.Array]) -> pa.BooleanArray:
-    """Return which of the ARNs taken apart are root's."""
-    return pc.and_(found["whole"], found["name"].is_null())
+def _is_root(parts: dict[str, pa.Array]) -> pa.BooleanArray:
+    """Return a mask of the ARNs that belong to root."""
+    return pc.and_(parts["whole"], parts["name"].is_null())
 
 
-def _beginning(found: dict[str, pa.Array]) -> pa.StringArray:
-    """Return the beginning of the ARNs of users whose path is `/`."""
-    return pc.binary_join_element_wise("arn:", found["partition"], ":iam::", found["account"], ":user/", "")
+def _beginning(parts: dict[str, pa.Array]) -> pa.StringArray:
+    """Return the start of a user's ARN, up to the name, for users with the path `/`."""
+    return pc.binary_join_element_wise("arn:", parts["partition"], ":iam::", parts["account"], ":user/", "")
 
 
 def _note_arns(
     arn: pa.StringArray,
     user: pa.StringArray,
-    found: dict[str, pa.Array],
+    parts: dict[str, pa.Array],
     rows: npt.NDArray[np.int64],
-    place: Places,
+    places: Places,
 ) -> None:
-    """Note what is wrong with the ARNs in some rows, in which `found` is what they tell."""
-    odd = pc.and_(arn.is_valid(), pc.invert(found["whole"]))
-    for what, mask in (
-        ("", found["account"].is_null()),
-        (": only its account number is used", found["account"].is_valid()),
+    """Note the ARNs in `rows` that cannot be read or that belong to another user; `parts` has their parts."""
+    odd = pc.and_(arn.is_valid(), pc.invert(parts["whole"]))
+    for effect, mask in (
+        ("", parts["account"].is_null()),
+        (": only the account number in it was used", parts["account"].is_valid()),
     ):
-        place.note(
+        places.note(
             "bad_arn",
-            f"not the ARN of an IAM user or of root{what}; use the report as AWS made it",
+            f"not the ARN of an IAM user or of root{effect}; use the original report from AWS",
             rows[true_where(pc.and_(odd, mask))],
             "arn",
         )
-    is_root = _is_root(found)
-    place.note(
+    is_root = _is_root(parts)
+    places.note(
         "arn_mismatch",
-        "the ARN is not that of the user named beside it: cells may have moved; use the report as AWS made it",
-        rows[true_where(pc.not_equal(pc.if_else(is_root, ROOT_USER, found["name"]), user))],
+        "the ARN belongs to another user than the one in this row: cells may have moved; use the original report from "
+        "AWS",
+        rows[true_where(pc.not_equal(pc.if_else(is_root, ROOT_USER, parts["name"]), user))],
         "arn",
     )
 
 
 def read_accounts(
-    names: Names, raw: RawTable, sources: Sequence[Source], account_id: str | None, place: Places
+    names: Names, raw: RawTable, sources: Sequence[Source], account_id: str | None, places: Places
 ) -> dict[str, pa.DictionaryArray]:
-    """Return `account_id, partition, path`.
+    """Return the columns `account_id`, `partition` and `path`.
 
-    The account is the ARN's, else that in a column of its own, else the one that all other ARNs of the report are of,
-    else the one in the file's name, else `account_id`.
+    The account comes from the first of these that has one: the ARN of the row, the account column of the report, the
+    other ARNs of the report (if they all agree), the file name, and `account_id`.
     """
     account, partition = names.account, names.partition
-    cells = _read_account_cells(raw, account, place) if ACCOUNT in raw.cells.column_names else None
+    cells = _read_account_cells(raw, account, places) if ACCOUNT in raw.cells.column_names else None
     missing = np.flatnonzero(account.is_null())
     if len(missing):
-        of_report, told = raw.report[missing], _Told(names, raw)
+        of_report, by_report = raw.report[missing], _ReportAccounts(names, raw)
         hints = pa.array([sources[report.source].account_hint or account_id for report in raw.reports], pa.string())
-        accounts = pc.coalesce(told.only_account(), hints).take(pa.array(of_report))
-        is_told = np.zeros(len(missing), bool)
+        accounts = pc.coalesce(by_report.only_account(), hints).take(pa.array(of_report))
+        is_noted = np.zeros(len(missing), bool)
         if cells is not None:
-            accounts = cells.instead_of(accounts, missing, place)
-            is_told = cells.is_doubtful[missing]
+            accounts = cells.instead_of(accounts, missing, places)
+            is_noted = cells.is_doubtful[missing]
         account = account.replaced(missing, accounts)
-        partition = partition.replaced(missing, told.partitions(of_report, accounts))
-        unknown = missing[np.asarray(accounts.is_null()) & ~is_told]
-        # Once a report: its rows share the cause and the remedy.
+        partition = partition.replaced(missing, by_report.partitions(of_report, accounts))
+        unknown = missing[np.asarray(accounts.is_null()) & ~is_noted]
+        # One issue per report is enough: its rows have the same cause and the same remedy.
         _, first = np.unique(raw.report[unknown], return_index=True)
-        place.note(
+        places.note(
             "account_unknown",
-            "neither an ARN nor the file's name tells the account of this row and those like it; give it with "
-            "--account-id",
+            "neither the ARNs nor the file name show the account of this row and of similar rows in the report; give "
+            "the account with --account-id",
             unknown[first],
             "arn",
         )
@@ -236,8 +245,8 @@ def read_accounts(
     }
 
 
-class _Told:
-    """What the ARNs of each report tell of accounts and partitions."""
+class _ReportAccounts:
+    """The accounts and partitions in the ARNs of each report."""
 
     def __init__(self, names: Names, raw: RawTable) -> None:
         account, partition = names.account.texts(), names.partition.texts()
@@ -248,19 +257,19 @@ class _Told:
             self._pairs[report].add((number, name))
 
     def only_account(self) -> pa.StringArray:
-        """Return for each report the account that all its ARNs agree on, partition included; else null."""
+        """Return for each report its account if all ARNs have the same account and partition; else null."""
         only = [next(iter(pairs))[0] if len(pairs) == 1 else None for pairs in self._pairs]
         return pa.array(only, pa.string())
 
     def partitions(self, report: npt.NDArray[np.int32], accounts: pa.StringArray) -> pa.StringArray:
-        """Return the partition of some rows, by report and account: the account's, else that of all ARNs."""
+        """Return the partition of each row: that of its account in the report, else the only one in the report."""
         encoded = accounts.dictionary_encode()
         texts = encoded.dictionary.to_pylist()
         codes = pc.fill_null(encoded.indices, len(texts)).to_numpy()
-        key, which = np.unique(report.astype(np.int64) * (len(texts) + 1) + codes, return_inverse=True)
-        pairs = (divmod(one, len(texts) + 1) for one in key.tolist())
-        found = [self._partition(number, [*texts, None][code]) for number, code in pairs]
-        return pa.array(found, pa.string()).take(pa.array(which))
+        key, key_of_row = np.unique(report.astype(np.int64) * (len(texts) + 1) + codes, return_inverse=True)
+        numbers_and_codes = (divmod(number, len(texts) + 1) for number in key.tolist())
+        partitions = [self._partition(number, [*texts, None][code]) for number, code in numbers_and_codes]
+        return pa.array(partitions, pa.string()).take(pa.array(key_of_row))
 
     def _partition(self, report: int, account: str | None) -> str | None:
         pairs = self._pairs[report]
@@ -272,79 +281,85 @@ class _Told:
 
 
 class _Cell(NamedTuple):
-    """What a cell says: the account, or which one it may have been, and whether it is a number at all."""
+    """The content of a cell in the account column.
+
+    `padded` is the account that the cell would be with the leading zeros that may have been cut. `is_number` is true
+    for any number, also one that cannot be an account.
+    """
 
     account: str | None
-    perhaps: str | None
+    padded: str | None
     is_number: bool
 
 
 @dataclass(frozen=True)
 class _AccountCells:
-    """The cells of the column, a row each: `account` is null where a cell holds none.
+    """The cells of the account column, one per row; `account` is null where the cell is not an account.
 
-    Where `is_doubtful`, it holds something else than an account in a report that has accounts there; `perhaps` is then
-    what its digits would be with the zeros that may have been cut.
+    `is_doubtful` marks cells that are not accounts in a report whose other cells are. For them, `padded` has the
+    account with the leading zeros that may have been cut.
     """
 
     account: pa.StringArray
-    perhaps: pa.StringArray
+    padded: pa.StringArray
     is_doubtful: npt.NDArray[np.bool_]
     raw: RawTable
 
-    def instead_of(self, accounts: pa.StringArray, rows: npt.NDArray[np.int64], place: Places) -> pa.StringArray:
-        """Return the accounts of `rows`, none of which has one in an ARN: those here, else the others given.
+    def instead_of(self, accounts: pa.StringArray, rows: npt.NDArray[np.int64], places: Places) -> pa.StringArray:
+        """Return the accounts of `rows`, which have no account in an ARN: from the column, else from `accounts`.
 
-        What cannot be read is taken for none but the account that it would be with its zeros.
+        A doubtful cell is null, unless its digits with leading zeros equal the account in `accounts`.
         """
         where = pa.array(rows)
         doubtful = self.is_doubtful[rows]
-        fits = true_where(pc.equal(self.perhaps.take(where), accounts))
+        fits = true_where(pc.equal(self.padded.take(where), accounts))
         lost = rows[doubtful & ~fits]
-        # Once a report and text: the rows share the cause and the remedy.
+        # One issue per report and text is enough: the rows have the same cause and the same remedy.
         texts = self.raw.cells[ACCOUNT].take(pa.array(lost)).combine_chunks().dictionary_encode()
         key = self.raw.report[lost].astype(np.int64) * (len(texts.dictionary) + 1) + texts.indices.to_numpy()
-        place.note(
+        places.note(
             "bad_account",
-            "not the twelve digits of an account (a spreadsheet may have cut zeros at the beginning, or rounded it): "
-            "the account of this row and those like it is not known; correct it, or use the report as AWS made it",
+            "not an account number of 12 digits (a spreadsheet may have cut leading zeros or rounded the number): the "
+            "account of this row and of similar rows is not known; correct the number, or use the original report from "
+            "AWS",
             lost[np.sort(np.unique(key, return_index=True)[1])],
             ACCOUNT,
         )
-        others = pc.if_else(pa.array(doubtful & ~fits), NULL_TEXT, accounts)
-        return pc.coalesce(self.account.take(where), others)
+        fallbacks = pc.if_else(pa.array(doubtful & ~fits), NULL_TEXT, accounts)
+        return pc.coalesce(self.account.take(where), fallbacks)
 
 
-def _read_account_cells(raw: RawTable, of_arn: FewTexts, place: Places) -> _AccountCells:
-    """Return what the column says; where it is another account than the ARN's (`of_arn`), that is noted by line.
+def _read_account_cells(raw: RawTable, of_arn: FewTexts, places: Places) -> _AccountCells:
+    """Return the cells of the account column, and note each row whose cell differs from its ARN (`of_arn`).
 
-    Where a report's column holds no number at all (names, say), it is left out, with a note.
+    If the column of a report contains no numbers (but names, for example), it is ignored and noted.
     """
     encoded = raw.cells[ACCOUNT].combine_chunks().dictionary_encode()
     read = [*(_read_number(text) for text in encoded.dictionary.to_pylist()), _Cell(None, None, is_number=False)]
     code = pc.fill_null(encoded.indices, len(read) - 1).to_numpy()
     blank = np.array([text.strip().lower() in SENTINELS for text in encoded.dictionary.to_pylist()] + [True])[code]
-    account, perhaps = (
+    account, padded = (
         pa.array([getattr(cell, part) for cell in read], pa.string()).take(pa.array(code))
-        for part in ("account", "perhaps")
+        for part in ("account", "padded")
     )
     has_numbers = np.zeros(len(raw.reports), bool)
     has_numbers[raw.report[np.array([cell.is_number for cell in read])[code]]] = True
     unused = np.flatnonzero(~blank & ~has_numbers[raw.report])
-    place.note(
+    places.note(
         "unknown_column",
-        "not a column of the credential report, and without the number of an account; left out",
+        "not a column of the credential report, and it contains no account numbers: the column was left out",
         unused[np.unique(raw.report[unused], return_index=True)[1]],
         ACCOUNT,
     )
-    place.note(
+    places.note(
         "account_mismatch",
-        "not the account of the ARN beside it, which is used: cells may have moved; use the report as AWS made it",
-        np.flatnonzero(true_where(pc.not_equal(of_arn.texts(), pc.coalesce(account, perhaps)))),
+        "differs from the account in the ARN of this row: the ARN was used, but cells may have moved; use the original "
+        "report from AWS",
+        np.flatnonzero(true_where(pc.not_equal(of_arn.texts(), pc.coalesce(account, padded)))),
         ACCOUNT,
     )
     doubtful = ~blank & has_numbers[raw.report] & np.asarray(account.is_null())
-    return _AccountCells(account, perhaps, doubtful, raw)
+    return _AccountCells(account, padded, doubtful, raw)
 
 
 def _read_number(text: str) -> _Cell:
@@ -352,4 +367,4 @@ def _read_number(text: str) -> _Cell:
         account = "".join(whole.groups())
         return _Cell(account, account, is_number=True)
     short = _SHORT.fullmatch(text)
-    return _Cell(None, short[1].zfill(12) if short else None, is_number=bool(short or _SOME_NUMBER.fullmatch(text)))
+    return _Cell(None, short[1].zfill(12) if short else None, is_number=bool(short or _ANY_NUMBER.fullmatch(text)))

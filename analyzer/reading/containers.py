@@ -1,8 +1,8 @@
-"""What a credential report comes wrapped in, recognised by content: the CSV inside, and when it was generated.
+"""Recognise the form of a file by its content and return the CSV of each report in it.
 
 Sources: AWS CLI Command Reference, `iam get-credential-report` (Content is base64, GeneratedTime ISO 8601), and the
-output formats of the AWS CLI (json, text, yaml). Each family of forms is a module in `forms`; what opens them is
-loaded where a report is no plain CSV.
+output formats of the AWS CLI (json, text, yaml). Each family of forms is a module in `forms`. These modules are loaded
+only for files that are not plain CSV.
 """
 
 from __future__ import annotations
@@ -48,29 +48,30 @@ __all__ = [
 _ASCII_PAIRS: Final = re.compile(
     "[" + "".join(f"\\u{high:02x}20-\\u{high:02x}7e" for high in range(0x20, 0x7F)) + "]{4}"
 )
-"""What UTF-8 text looks like when it is read as UTF-16: a character for each two letters."""
+"""UTF-8 text that was decoded as UTF-16: each character stands for two ASCII letters."""
 
 
 def is_gzip(data: bytes) -> bool:
-    """Whether `data` begins as gzip does."""
+    """Return whether `data` begins like a gzip file."""
     return data.startswith(b"\x1f\x8b")
 
 
 def is_zip(data: bytes) -> bool:
-    """Whether `data` begins as a zip archive does (an empty one included)."""
+    """Return whether `data` begins like a zip archive (an empty one included)."""
     return data.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
 def is_tar(data: bytes) -> bool:
-    """Whether `data` begins as a tar archive does."""
+    """Return whether `data` begins like a tar archive."""
     return data[257:262] == b"ustar"
 
 
 def read_contents(data: bytes) -> list[Content | DamagedError]:
-    """Return the reports in `data` (not gzip or zip): several where JSON or text envelopes follow each other.
+    """Return the reports in `data`, which is neither gzip nor zip.
 
-    An envelope that cannot be opened beside others stands in the list as its error. Raises NotAReportError where
-    nothing in `data` is a report, DamagedError where something is and cannot be opened.
+    There are several reports if several JSON or text envelopes follow each other. An envelope that cannot be opened is
+    in the list as its error, if other envelopes can be opened. Raises NotAReportError if `data` contains no report,
+    and DamagedError if it contains one that cannot be opened.
     """
     if data.startswith(b"PAR1"):
         from analyzer.reading.forms import books  # noqa: PLC0415 - few forms need Arrow
@@ -80,19 +81,21 @@ def read_contents(data: bytes) -> list[Content | DamagedError]:
     csv_text, encoding = to_utf8(data)
     if not csv_text.strip():
         raise NotAReportError("the file is empty")
-    found = find_header(csv_text)
-    if found is not None:
-        # NULs at the end are padding, which is left out, with an issue, when the report is read.
+    header = find_header(csv_text)
+    if header is not None:
+        # NULs at the end are padding. They are left out, with an issue, when the report is read.
         inside = csv_text.rstrip(b"\0")
         if b"\0" in inside or (encoding.startswith("utf-16") and _ASCII_PAIRS.search(inside.decode())):
             raise DamagedError("two encodings in one file: reports of both were run together; split them apart")
-        return [Content(csv_text, found, "csv", encoding)]
+        return [Content(csv_text, header, "csv", encoding)]
     from analyzer.reading.forms.openers import open_text  # noqa: PLC0415 - most reports are plain CSV
 
     opened = open_text(csv_text.rstrip(b"\0 \t\n"))
     nuls = len(csv_text) - len(csv_text.rstrip(b"\0"))
-    more = (padding(nuls),) if nuls else ()
+    further_remarks = (padding(nuls),) if nuls else ()
     return [
-        replace(one, encoding=encoding, remarks=one.remarks + more) if isinstance(one, Content) else one
-        for one in opened
+        replace(content, encoding=encoding, remarks=content.remarks + further_remarks)
+        if isinstance(content, Content)
+        else content
+        for content in opened
     ]

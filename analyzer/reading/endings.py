@@ -1,6 +1,6 @@
-"""How the text of a report ends: cut in the middle of a cell or a row, or of a length at which programs cut texts.
+"""Recognise reports that were cut: in the middle of a cell or row, or at a length at which programs cut texts.
 
-A whole report may end in a cell that looks like the beginning of another text: then others in it are written alike.
+A complete report may end in a cell that looks cut. It is accepted if other cells in the report are written alike.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from analyzer.reading.source import Source
 
 _WHOLE: Final = (b"\n", b"N/A", b"true", b"false", b"Z", b"+00:00")
-"""How nearly every report ends."""
+"""The ends of nearly all reports."""
 _FLAGS: Final = frozenset({"true", "false"})
 _WORDS: Final = {
     **dict.fromkeys(COLUMNS[1:], ("n/a",)),
     **dict.fromkeys(TIMESTAMP_COLUMNS, tuple(filter(None, SENTINELS))),
     **dict.fromkeys(BOOLEAN_COLUMNS, (*_FLAGS, "n/a", "not_supported")),
 }
-"""What may stand in a column, in lower case; the name of a user may be anything."""
+"""The words that each column may contain, in lower case; a user name may be anything."""
 _TIMES: Final = tuple(f"2000-11-1{day}T00:00:00{zone}" for day in "10" for zone in ("Z", "+00:00"))
-"""Times whose ends make a time of the beginning of one."""
+"""Times whose ends complete the beginning of a time."""
 _CUT_OFFSET: Final = re.compile(r".*\d[+-]\d\d:?")
 _BYTES_OF_A_CHARACTER: Final = 4
 
@@ -39,9 +39,10 @@ _BYTES_OF_A_CHARACTER: Final = 4
 def note_endings(
     sources: Sequence[Source], last_headers: Mapping[int, Header], suspect: Collection[int], log: IssueLog
 ) -> None:
-    """Note which sources seem to end before their report does.
+    """Note the sources that seem to be cut before the end of their report.
 
-    `last_headers` has the header of the last report in each; those in `suspect` are not a whole row on every line.
+    `last_headers` has the header of the last report in each source. `suspect` has the sources in which some line is
+    not a complete row.
     """
     for number, source in enumerate(sources):
         if number in suspect or not source.csv.endswith(_WHOLE):
@@ -49,14 +50,14 @@ def note_endings(
         if length := _suspicious_length(source):
             log.add(
                 "suspicious_length",
-                f"exactly {length:,} characters, as many as some programs keep of a text: rows after them may be "
-                "missing; compare it with a report that was downloaded again",
+                f"the report has exactly {length:,} characters, a length at which some programs cut texts: rows at the "
+                "end may be missing; download the report again and compare",
                 source=source.name,
             )
 
 
 def ends_open(line: bytes, delimiter: str) -> bool:
-    """Whether a line ends inside a cell in quotes: what is read after it would belong to that cell."""
+    """Return whether a line ends inside a quoted cell, so that the following text would belong to that cell."""
     if b'"' not in line:
         return False
     try:
@@ -67,7 +68,7 @@ def ends_open(line: bytes, delimiter: str) -> bool:
 
 
 def _note_cut(source: Source, header: Header, log: IssueLog) -> None:
-    """Note where the last line of a report is no whole one."""
+    """Note a report whose last line is not complete."""
     start = source.csv.rfind(b"\n") + 1
     line = source.csv[start:]
     if not line.strip() or start <= source.header.start or parse_header(line.removeprefix(b"\xef\xbb\xbf")) is not None:
@@ -88,7 +89,7 @@ def _note_cut(source: Source, header: Header, log: IssueLog) -> None:
         return
     log.add(
         "cut_report",
-        f"the file ends in the middle of {where}: rows after it are missing; download the report again",
+        f"the file ends in the middle of {where}: the rows after it are missing; download the report again",
         source=source.name,
         line=source.csv.count(b"\n") + 1,
         column=column if where == "a cell" else None,
@@ -97,7 +98,7 @@ def _note_cut(source: Source, header: Header, log: IssueLog) -> None:
 
 
 def _is_beginning(cell: str, column: str) -> bool:
-    """Whether a cell is the beginning of what may stand in its column, and no whole one."""
+    """Return whether a cell is only the beginning of a value that its column may contain."""
     words = _WORDS.get(column, ())
     if not cell or cell.lower() in words:
         return False
@@ -112,17 +113,17 @@ def _is_beginning(cell: str, column: str) -> bool:
 
 
 def _is_usual(cell: str, before: bytes) -> bool:
-    """Whether other cells are written as this one is, digits aside."""
+    """Return whether the text `before` has another cell that equals this one except for its digits."""
     alike = re.sub(r"\d", r"\\d", re.escape(cell)).encode()
     return re.search(rb"[,;\t\"]" + alike + rb"[,;\t\"\n]", before) is not None
 
 
 def _is_beginning_of_row(cells: Sequence[str], header: Header) -> bool:
-    """Whether some cells are the first ones of a row: those of times and flags hold what they may."""
+    """Return whether cells are the beginning of a row: all times and flags among them are valid."""
     known, last = 0, len(cells) - 1
     for position, (cell, column) in enumerate(zip(cells, header.columns, strict=False)):
         text = cell.strip().lower()
-        if position == last:  # cut, so it tells little
+        if position == last:  # the last cell may be cut
             known += column == "arn" and bool(text) and (text.startswith("arn:") or "arn:".startswith(text))
             break
         if column in TIMESTAMP_COLUMNS or column in BOOLEAN_COLUMNS:
@@ -137,12 +138,12 @@ def _is_beginning_of_row(cells: Sequence[str], header: Header) -> bool:
 
 
 def _suspicious_length(source: Source) -> int | None:
-    """Return the length of a report's text, or of its base64, if it is one at which programs cut."""
+    """Return the length of a report's text, or of its base64, if programs cut texts at that length; else None."""
     size, container = len(source.csv), source.container.rsplit(", ", 1)[-1]
     lengths = {size}
     if container != "csv":
         lengths.add(-(-size // 3) * 4)
-    elif container == source.container:  # the file's own characters: carriage returns and byte order marks count there
+    elif container == source.container:  # the file as it is: carriage returns count, and a byte order mark does not
         mark = {"utf-8 with BOM": 3, "utf-16-le": 2, "utf-16-be": 2}.get(source.encoding, 0)
         lengths.add((source.size - mark) // (2 if source.encoding.startswith("utf-16") else 1))
     if min(CUT_LENGTHS) < size <= max(CUT_LENGTHS) * _BYTES_OF_A_CHARACTER and not source.csv.isascii():

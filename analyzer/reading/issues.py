@@ -1,4 +1,4 @@
-"""Data issues: everything that was passed over, repaired, unreadable or rejected while reading, as rows of a table."""
+"""Data issues: the kinds of issue, and a log that collects issues while reading."""
 
 from __future__ import annotations
 
@@ -10,114 +10,114 @@ from analyzer.errors import first_few_lines
 
 
 class Level(IntEnum):
-    """How much an issue takes from the evidence."""
+    """How serious a data issue is."""
 
     NOTICE = 1
-    """Nothing is lost; the reader should know."""
+    """No data is lost; the reader should know."""
     REPAIRED = 2
-    """Read after a repair that could be done in one way only."""
+    """Read after a repair that was possible in only one way."""
     UNREADABLE = 3
-    """A cell, or a fact about a report, that cannot be relied on; its row is kept."""
+    """A cell, or a fact about a report, that is not reliable; the row is kept."""
     REJECTED = 4
     """A row or file that was not read (exit code 3)."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """One kind of issue: its level and its name in a grouped line (`n x title`)."""
+    """A kind of data issue: its level, and its title in grouped lines (`n x title`)."""
 
     level: Level
     title: str
 
 
 CODES: Final = {
-    "not_a_report": Code(Level.NOTICE, "file passed over: no credential report"),
-    "password_expiries": Code(Level.NOTICE, "passwords of an account expire after different spans"),
+    "not_a_report": Code(Level.NOTICE, "file passed over: not a credential report"),
+    "password_expiries": Code(Level.NOTICE, "passwords of an account expire after different numbers of days"),
     "root_alone": Code(Level.NOTICE, "report of an account without IAM users"),
     "not_followed": Code(Level.NOTICE, "hidden file, link or special file passed over"),
     "duplicate_input": Code(Level.NOTICE, "report given more than once, counted once"),
-    "padding": Code(Level.NOTICE, "NULs at the end of a file, left out"),
+    "padding": Code(Level.NOTICE, "NUL bytes at the end of a file, left out"),
     "unknown_column": Code(Level.NOTICE, "unknown column left out"),
-    # In evidence sets of version 0.1.0; since then such reports are counted where the scope is told.
+    # Only in evidence sets of version 0.1.0. Later versions count these reports with the scope of the run.
     "other_snapshot": Code(Level.NOTICE, "older or newer snapshot of an account, not judged"),
-    "no_trend": Code(Level.NOTICE, "snapshot of an account not compared with the one before"),
-    "older_report": Code(Level.UNREADABLE, "report more than a day older than the reference instant"),
-    "undated_evidence_older": Code(Level.UNREADABLE, "report of unknown age, its evidence a week or more old"),
+    "no_trend": Code(Level.NOTICE, "snapshot not compared with the one before it"),
+    "older_report": Code(Level.UNREADABLE, "report more than a day older than the reference date"),
+    "undated_evidence_older": Code(
+        Level.UNREADABLE, "report without a capture time, whose newest time is a week or more old"
+    ),
     "undated_evidence_newer": Code(
-        Level.UNREADABLE, "report of unknown age, with evidence after the reference instant"
+        Level.UNREADABLE, "report without a capture time, with times after the reference date"
     ),
     "waiver_expired": Code(Level.NOTICE, "waiver that has expired"),
     "waiver_unmatched": Code(Level.NOTICE, "waiver that matches nothing"),
     "waiver_expiring": Code(Level.NOTICE, "waiver that expires within 30 days"),
-    "unowned_snapshot": Code(Level.REJECTED, "snapshot of unknown account, not kept"),
+    "unowned_snapshot": Code(Level.REJECTED, "snapshot of an unknown account, not stored"),
     "damaged_part": Code(Level.REJECTED, "damaged part of a store"),
-    "undated_snapshot": Code(Level.REJECTED, "snapshot of unknown date, left out"),
-    "older_side": Code(Level.UNREADABLE, "newer side not later than the older one, not compared"),
+    "undated_snapshot": Code(Level.REJECTED, "snapshot without a capture time, left out"),
+    "older_side": Code(Level.UNREADABLE, "newer snapshot not later than the older one, not compared"),
     "went_backwards": Code(Level.UNREADABLE, "time earlier than in an older snapshot"),
-    "missed_before": Code(Level.UNREADABLE, "made before the older snapshot, but not in it"),
+    "missed_before": Code(Level.UNREADABLE, "created before the older snapshot, but missing from it"),
     "own_output": Code(Level.NOTICE, "output of credreport passed over"),
-    "line_left_out": Code(Level.REPAIRED, "line that is not of the report, left out"),
-    "form_straightened": Code(
-        Level.REPAIRED, "report whose lines were changed on the way, read in the only way that fits"
-    ),
-    "lossy_form": Code(Level.UNREADABLE, "form of another program, which lost part of the report"),
-    "filtered_form": Code(Level.UNREADABLE, "form of another program, which may hold some of the users only"),
+    "line_left_out": Code(Level.REPAIRED, "line that does not belong to the report, left out"),
+    "form_straightened": Code(Level.REPAIRED, "report with changed lines, repaired in the only way that fits"),
+    "lossy_form": Code(Level.UNREADABLE, "report from another program, which lost some of the data"),
+    "filtered_form": Code(Level.UNREADABLE, "report from another program, which may contain only some of the users"),
     "unopened_archive": Code(Level.REJECTED, "archive not read"),
-    "split_report": Code(Level.REPAIRED, "further report in one file, split apart"),
+    "split_report": Code(Level.REPAIRED, "several reports in one file, read separately"),
     "split_row": Code(Level.REPAIRED, "rows of several reports on one line, split apart"),
-    "repaired_row": Code(Level.REPAIRED, "row of the wrong width, repaired"),
-    "mended_name": Code(Level.REPAIRED, "user name that another program changed, mended"),
+    "repaired_row": Code(Level.REPAIRED, "row with the wrong number of cells, repaired"),
+    "mended_name": Code(Level.REPAIRED, "user name changed by another program, repaired"),
     "bad_encoding": Code(Level.UNREADABLE, "characters that are not UTF-8"),
     "bad_timestamp": Code(Level.UNREADABLE, "unreadable time"),
     "bad_boolean": Code(Level.UNREADABLE, "unreadable true/false"),
     "bad_arn": Code(Level.UNREADABLE, "unreadable ARN"),
-    "arn_mismatch": Code(Level.UNREADABLE, "ARN of another user"),
+    "arn_mismatch": Code(Level.UNREADABLE, "ARN that belongs to another user"),
     "missing_user": Code(Level.UNREADABLE, "row without a user name"),
     "missing_column": Code(Level.UNREADABLE, "column missing from a report"),
-    "duplicate_column": Code(Level.UNREADABLE, "column found twice, the first one read"),
+    "duplicate_column": Code(Level.UNREADABLE, "column that appears twice, only the first one read"),
     "bad_account": Code(Level.UNREADABLE, "unreadable account number"),
-    "account_mismatch": Code(Level.UNREADABLE, "account number beside an ARN of another account"),
-    "account_unknown": Code(Level.UNREADABLE, "account not known"),
-    "duplicate_user": Code(Level.UNREADABLE, "user found twice in one snapshot"),
-    "impossible_order": Code(Level.UNREADABLE, "time that cannot be before another one of its row"),
-    "captured_before_content": Code(Level.UNREADABLE, "report dated before its own content"),
-    "suspicious_length": Code(Level.UNREADABLE, "report of a length at which programs cut texts"),
-    "undated_report": Code(Level.UNREADABLE, "report of unknown date beside dated ones"),
-    "undated_beside_dated": Code(Level.REJECTED, "report of unknown date beside dated ones, not judged"),
-    "order_unknown": Code(Level.REJECTED, "reports of one account in unknown order, nothing decided"),
+    "account_mismatch": Code(Level.UNREADABLE, "account number that differs from the ARN"),
+    "account_unknown": Code(Level.UNREADABLE, "unknown account"),
+    "duplicate_user": Code(Level.UNREADABLE, "user listed twice in one snapshot"),
+    "impossible_order": Code(Level.UNREADABLE, "times of a row in an impossible order"),
+    "captured_before_content": Code(Level.UNREADABLE, "report with times after its capture time"),
+    "suspicious_length": Code(Level.UNREADABLE, "report with a length at which programs cut texts"),
+    "undated_report": Code(Level.UNREADABLE, "report without a capture time, judged together with dated reports"),
+    "undated_beside_dated": Code(Level.REJECTED, "report without a capture time, not judged: there are dated reports"),
+    "order_unknown": Code(Level.REJECTED, "reports of one account in unknown order, not checked"),
     "account_contradicts_name": Code(
-        Level.REJECTED, "report of another account than its name says, whose own is missing"
+        Level.REJECTED, "report of another account than in its name; the named account has no report"
     ),
-    "account_named_otherwise": Code(Level.UNREADABLE, "report of another account than its name says"),
+    "account_named_otherwise": Code(Level.UNREADABLE, "report of another account than in its name"),
     "blank_cells": Code(Level.UNREADABLE, "report with blank cells where AWS writes N/A"),
     "only_newer_snapshot": Code(Level.UNREADABLE, "no snapshot at or before the reference date"),
     "account_without_report": Code(Level.REJECTED, "expected account without a judged report"),
     "account_report_old": Code(Level.UNREADABLE, "expected account whose report is too old"),
-    "account_received_twice": Code(Level.NOTICE, "expected account with several reports of its judged snapshot"),
+    "account_received_twice": Code(Level.NOTICE, "expected account whose judged snapshot has several reports"),
     "account_unlisted": Code(Level.NOTICE, "account that is not in the list of accounts"),
-    "leavers_unclear": Code(Level.NOTICE, "list of leavers with rows or users that are not clear"),
-    "leavers_without_user": Code(Level.NOTICE, "list of leavers with rows that fit no user"),
-    "people_unclear": Code(Level.NOTICE, "list of people with rows or users that are not clear"),
-    "people_without_user": Code(Level.NOTICE, "list of people with rows that fit no user"),
-    "users_not_in_people": Code(Level.NOTICE, "list of people without some of the users"),
+    "leavers_unclear": Code(Level.NOTICE, "list of leavers: rows or users without a clear match"),
+    "leavers_without_user": Code(Level.NOTICE, "list of leavers: rows that match no user"),
+    "people_unclear": Code(Level.NOTICE, "list of people: rows or users without a clear match"),
+    "people_without_user": Code(Level.NOTICE, "list of people: rows that match no user"),
+    "users_not_in_people": Code(Level.NOTICE, "users who are not in the list of people"),
     "cut_report": Code(Level.REJECTED, "report that ends in the middle of a row"),
     "no_rows": Code(Level.REJECTED, "report without rows"),
     "rejected_row": Code(Level.REJECTED, "row not read"),
     "unreadable_file": Code(Level.REJECTED, "file not read"),
-    "over_limit": Code(Level.REJECTED, "file past a limit of size, not read"),
+    "over_limit": Code(Level.REJECTED, "file over a size limit, not read"),
 }
 
 
 PROVE_NO_ABSENCE: Final = frozenset({"cut_report", "filtered_form", "rejected_row", "suspicious_length"})
-"""What may hold some of its users only: a user who is not in such a report is not shown to be absent."""
+"""Codes of reports that may contain only some of the users: a user who is missing there may still exist."""
 
 Row = tuple[str, int | None, str | None, str | None, str, str]
-"""Source, line, column, value, code, message."""
+"""An issue: source, line, column, value, code, message."""
 
 
 @dataclass
 class IssueLog:
-    """Issues in the making; `evidence.schema.issues_table` makes the table `issues` of them."""
+    """The issues noted so far, as rows; `evidence.schema.issues_table` makes the table `issues` from them."""
 
     rows: list[Row] = field(default_factory=list)
 
@@ -131,12 +131,12 @@ class IssueLog:
         column: str | None = None,
         value: str | None = None,
     ) -> None:
-        """Note one issue; `message` says what is wrong and what to do."""
+        """Add an issue; `message` describes what is wrong and what to do. Raises KeyError for an unknown code."""
         if code not in CODES:
             raise KeyError(code)
         self.rows.append((source, line, column, value, code, message))
 
     def first_few(self, code: str | None = None, *, most: int = 5) -> str:
-        """Return the first issues (of one code, where it is given), each on a line of its own: the end of an error."""
-        rows = [f"{source}: {message}" for source, *_, of, message in self.rows if code in {None, of}]
-        return first_few_lines(rows, most=most)
+        """Return the first issues (of one code, if given), each on its own line, as the end of an error message."""
+        lines = [f"{source}: {message}" for source, *_, row_code, message in self.rows if code in {None, row_code}]
+        return first_few_lines(lines, most=most)

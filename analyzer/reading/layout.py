@@ -1,7 +1,7 @@
-"""The credential report's columns, sentinels and credential slots, as data.
+"""The columns, sentinels and credential slots of the credential report, as data.
 
-Source: AWS IAM User Guide, "Generate credential reports for your AWS account" (the report format), and live captures
-where they go beyond it.
+Source: AWS IAM User Guide, "Generate credential reports for your AWS account" (the report format), and real reports
+for details that the guide does not describe.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CodedEnum(StrEnum):
-    """Texts of which each has a number, `code`: its position. Columns of few texts are kept as such numbers."""
+    """A text enumeration whose members have a number, `code`: their position. Columns store these numbers."""
 
     code: int
 
@@ -28,7 +28,7 @@ class CodedEnum(StrEnum):
 
 
 class Kind(CodedEnum):
-    """The kinds of credential an IAM user can hold in the report."""
+    """The kinds of credential in the report."""
 
     PASSWORD = "password"  # noqa: S105 - a kind, not a secret
     ACCESS_KEY = "access_key"
@@ -36,7 +36,7 @@ class Kind(CodedEnum):
 
 
 class State(CodedEnum):
-    """Why a timestamp is, or is not, there."""
+    """Why a cell has a timestamp, or has none."""
 
     VALUE = "value"
     NOT_APPLICABLE = "not_applicable"
@@ -48,9 +48,9 @@ class State(CodedEnum):
 
 @dataclass(frozen=True)
 class Slot:
-    """One place for a credential in a report row, and the columns that describe what is in it.
+    """A place for one credential in a row of the report, and the columns that describe the credential.
 
-    `last_used`, `region` and `service` are None where the report has no such column.
+    `last_used`, `region` and `service` are None if the report has no column for them.
     """
 
     name: str
@@ -94,42 +94,42 @@ SLOTS: Final = (
     _certificate(1),
     _certificate(2),
 )
-"""In the order of the report's columns: also the order of findings within one row."""
+"""All slots in the order of the report's columns. Findings of one row have the same order."""
 
-_YOUNGER: Final = "no credential is older than its user"
-_BEFORE_ITS_USER: Final = "nothing is used before its user is made"
+_YOUNGER: Final = "no credential can be older than its user"
+_BEFORE_ITS_USER: Final = "nothing can be used before its user was created"
 NEVER_BEFORE: Final = {
     "password_last_used": {"user_creation_time": _BEFORE_ITS_USER},
     "password_last_changed": {"user_creation_time": _YOUNGER},
     "password_next_rotation": {
         "password_last_changed": "the next rotation of a password comes after its last change",
-        "user_creation_time": "the next rotation of a password comes after its user is made",
+        "user_creation_time": "the next rotation of a password comes after its user was created",
     },
     **{slot.last_changed: {"user_creation_time": _YOUNGER} for slot in SLOTS if slot.kind is not Kind.PASSWORD},
     **{
         slot.last_used: {
-            slot.last_changed: "a key cannot be used before it is made; it is judged by this use",
+            slot.last_changed: "a key cannot be used before it was created; the key is judged by this use",
             "user_creation_time": _BEFORE_ITS_USER,
         }
         for slot in SLOTS
         if slot.kind is Kind.ACCESS_KEY and slot.last_used
     },
 }
-"""Which time cannot be before which others of its row, and why.
+"""Times that cannot be earlier than other times of the same row: column, other column, and why.
 
-That a password was used before its last change is ordinary.
+The last use of a password may be earlier than its last change: that is usual.
 """
 
 ROOT_USER: Final = "<root_account>"
 
 ACCOUNT_ID: Final = "[0-9]{12}"
-"""An AWS account id, as a regular expression (Python's `re` and Arrow's RE2 alike)."""
+"""An AWS account id as a regular expression, for both Python's `re` and Arrow's RE2."""
 PARTITION: Final = "[a-z][a-z0-9-]*"
-"""A partition of AWS, such as `aws` or `aws-us-gov`: any name that may be one, since AWS adds new ones."""
+"""An AWS partition, such as `aws` or `aws-us-gov`. New names match as well, because AWS adds partitions."""
 ARN_BEGINNING: Final = rf"arn:(?P<partition>{PARTITION}):iam::(?P<account>{ACCOUNT_ID}):"
-"""What stands in an ARN before the name of the user."""
+"""The beginning of an IAM ARN, up to and including the account."""
 ARN: Final = rf"{ARN_BEGINNING}(?:root|user(?P<path>/(?:[!-~]*/)?)(?P<name>[^/]+))"
-"""The whole ARN of root, or of a user: path and name are those of a user. A path is printable ASCII without blanks."""
+"""The complete ARN of root or of a user. Only users have a path (printable ASCII without blanks) and a name."""
 
 COLUMNS: Final = (
     "user",
@@ -156,7 +156,7 @@ COLUMNS: Final = (
     "cert_2_last_rotated",
     "additional_credentials_info",
 )
-"""All 23 documented columns, in their order. Reports are read by name, never by position."""
+"""All 23 documented columns in their order. Columns are read by name, never by position."""
 
 TIMESTAMP_COLUMNS: Final = (
     "user_creation_time",
@@ -183,19 +183,18 @@ BOOLEAN_COLUMNS: Final = (
 LAST_USED_COLUMNS: Final = tuple(
     column for column in COLUMNS if column.startswith("access_key_") and "_last_used_" in column
 )
-"""The six columns that reports of 2014 and 2015 (16 columns) do not have."""
+"""The six columns that are missing from reports of 2014 and 2015 (16 columns)."""
 
 SHOWN_ONLY: Final = frozenset({column for slot in SLOTS for column in (slot.region, slot.service) if column})
-"""Columns that tables show and no control looks at; nothing in them can be unreadable."""
+"""Columns that tables show but no control uses; any text in them is accepted."""
 
 OPTIONAL_COLUMNS: Final = frozenset({*LAST_USED_COLUMNS, "additional_credentials_info"})
-"""Columns whose absence is a known layout and not damage."""
+"""Columns that may be missing: this is a known layout, not damage."""
 
 ACCOUNT: Final = "account_id"
-"""The column, none of AWS's, in which collectors name the account of a row: so called here, whatever a report calls it.
-"""
+"""Our name for the column in which collectors store the account of a row. AWS reports do not have this column."""
 _ACCOUNT_NAMES: Final = ("accountid", "awsaccountid", "accountnumber", "awsaccountnumber", "account")
-"""What it is called, without case, blanks, `_` and `-`. Where there are several, the first of these counts."""
+"""Names of the account column in reports, without case, blanks, `_` and `-`. The first one found is used."""
 _NO_LETTERS: Final = str.maketrans("", "", " _-")
 
 SENTINELS: Final = {
@@ -204,11 +203,11 @@ SENTINELS: Final = {
     "no_information": State.NO_INFORMATION,
     "not_supported": State.NOT_SUPPORTED,
 }
-"""Texts that stand where a value would, in lower case, with what each of them says."""
+"""Texts that AWS writes in place of a value, in lower case, and their meaning."""
 
 
 def account_column(columns: Iterable[str]) -> str | None:
-    """Return which column of a report names the account of each row; None where none does."""
+    """Return the column of a report that contains the account of each row; None if there is none."""
     named: dict[str, str] = {}
     for column in columns:
         named.setdefault(column.lower().translate(_NO_LETTERS), column)
@@ -216,7 +215,7 @@ def account_column(columns: Iterable[str]) -> str | None:
 
 
 def layout_name(columns: Iterable[str]) -> str:
-    """Return in words how many of AWS's columns a report has, and which known layout that is."""
+    """Return a description of a report's layout: how many AWS columns it has, and which layout that is."""
     missing = set(COLUMNS).difference(columns)
     count = f"{len(COLUMNS) - len(missing)} columns"
     if missing == OPTIONAL_COLUMNS:

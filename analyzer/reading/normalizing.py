@@ -1,6 +1,6 @@
-"""Texts -> typed tables: sentinels become NA/NaT with a state that says why, and one row a credential.
+"""Turn the texts of reports into typed tables, with one row per credential.
 
-Behind this door no text such as `N/A` exists and no rule looks at raw text.
+Sentinels such as `N/A` become NA or NaT, and a state column records why. Rules use only these tables, never the texts.
 """
 
 from __future__ import annotations
@@ -56,32 +56,34 @@ _SENTINEL_CODES: Final = np.array([SENTINELS[text.lower()].code for text in _SEN
 
 _ODD: Final = len(_STATES)
 _STATE_BY_LENGTH: Final = np.full(len("2026-10-31T08:00:00+00:00") + 2, _ODD, np.int8)
-"""What a cell of AWS's own is by its length; the last one answers for all that are longer."""
+"""The state of a cell that AWS wrote, by the length of its text; the last entry is for all longer texts."""
 _STATE_BY_LENGTH[[len(text) for text in _SENTINEL_TEXTS.to_pylist()]] = _SENTINEL_CODES
 _STATE_BY_LENGTH[[len("2026-10-31T08:00:00Z"), len("2026-10-31T08:00:00+00:00")]] = State.VALUE.code
 _YEAR_1: Final = since_epoch(datetime.min.replace(tzinfo=UTC))
 _YEAR_10000: Final = since_epoch(datetime.max.replace(microsecond=0, tzinfo=UTC)) + 1_000_000
 _NOT_OF_ROOT: Final = ("password_last_changed", "user_creation_time")
-"""Accounts were once made for a login of Amazon's shop, whose password is older."""
+"""A check that root does not have to pass: early accounts used a login of the Amazon shop, with an older password."""
 _SURE_TIME: Final = (
     r"^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
     r"(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1\d|2[0-3]):?[0-5]\d)$"
 )
-"""Texts that are certain to be times; anything else is looked at one distinct text at a time."""
+"""Texts that are certainly times. All other texts are parsed one by one, each distinct text once."""
 _OFFSETS: Final = ((r"(:\d\d(?:\.\d+)?) ?(?:UTC|GMT)$", r"\1Z"), (r"(:\d\d(?:\.\d+)?) ([Z+-][\d:]*)$", r"\1\2"))
-"""Offsets as query engines write them, and as they are read here."""
+"""UTC offsets as query engines write them, and the form that is read here."""
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The typed tables of all reports, rows in the order of sources, lines and slots.
+    """The typed tables of all reports, with rows in the order of sources, lines and slots.
 
-    `users` has the columns of `evidence.schema.USERS`, and `report`, the row's position in `reports`;
-    `password_enabled_state`, not_supported where an old report says so of root; `additional_credentials_info_state`,
-    missing where its report has no such column. The codes of its `source` are positions in the sources.
-    `credentials` has those of `evidence.schema.CREDENTIALS` that say what each is, and when it was changed and used; of
-    its user it has `is_root`, `user_creation_time` and `user_row`, its position. `reports` has a row per report:
-    `source, rows, rejected, layout, newest_time`.
+    `users` has the columns of `evidence.schema.USERS` and three more: `report` (the position in `reports`),
+    `password_enabled_state` (not_supported if an old report has this for root) and `additional_credentials_info_state`
+    (missing if the report does not have the column). The codes of `source` are positions in the sources.
+
+    `credentials` has one row per credential: the columns of `evidence.schema.CREDENTIALS` on its kind, changes and
+    uses, and `is_root`, `user_creation_time` and `user_row` (the position of its user in `users`).
+
+    `reports` has one row per report: `source`, `rows`, `rejected`, `layout` and `newest_time`.
     """
 
     users: pd.DataFrame
@@ -90,24 +92,25 @@ class Tables:
 
 
 def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_id: str | None = None) -> Tables:
-    """Return `raw` typed; cells that cannot be read become NA with an issue in `log`, and keep their row.
+    """Return the typed tables of `raw`.
 
-    `account_id` is the account of rows that neither their ARN nor the name of their file tells.
+    Unreadable cells become NA with an issue in `log`; their rows are kept. `account_id` is the account of rows for
+    which neither the report nor the file name shows an account.
     """
-    place = Places(raw, sources, log)
+    places = Places(raw, sources, log)
     columns: dict[str, Any] = {}
     user = _blank_to_null(raw.cells["user"])
     arn = _blank_to_null(raw.cells["arn"])
-    names = read_arns(arn, user, raw, place)
+    names = read_arns(arn, user, raw, places)
     user = names.user
     is_root = pa.array(names.is_root | true_where(pc.equal(user, ROOT_USER)))
     for column in COLUMNS:
         cells = raw.cells[column]
         if column in TIMESTAMP_COLUMNS:
-            columns[column], code = _read_times(cells, column, place)
+            columns[column], code = _read_times(cells, column, places)
             columns[f"{column}_state"] = categorical(code, _STATES)
         elif column in BOOLEAN_COLUMNS:
-            columns[column] = _read_flags(cells, column, is_root, place)
+            columns[column] = _read_flags(cells, column, is_root, places)
             if column == "password_enabled":
                 old = true_where(pc.and_(is_root, pc.equal(cells, "not_supported")))
                 columns[f"{column}_state"] = categorical(np.where(old, State.NOT_SUPPORTED.code, -1), _STATES)
@@ -118,14 +121,14 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
             columns[f"{column}_state"] = _read_info(cells)
         else:
             columns[column] = few_texts_of(_not_available_to_null(cells))
-    columns |= read_accounts(names, raw, sources, account_id, place)
+    columns |= read_accounts(names, raw, sources, account_id, places)
     columns["is_root"] = is_root
     columns |= _origin(raw, sources)
     columns["report"] = raw.report
     users = frame_of(columns)
     _note_blank_cells(raw, columns, sources, log)
     times = {column: micros_of(columns[column]) for column in TIMESTAMP_COLUMNS}
-    _note_impossible(times, np.asarray(is_root), place)
+    _note_impossible(times, np.asarray(is_root), places)
     return Tables(users, unpivot(users), _reports(raw, times, sources, log))
 
 
@@ -139,7 +142,7 @@ def _not_available_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _read_info(cells: pa.ChunkedArray) -> pd.Categorical:
-    """Return the state of each cell of a text column in which nothing (a blank) means that there is none."""
+    """Return the state of each cell of a text column in which a blank means that there is no value."""
     states = {**SENTINELS, "": State.NOT_APPLICABLE}
     position = pc.fill_null(pc.index_in(pc.ascii_lower(cells), pa.array(list(states))), -1).to_numpy()
     known = np.array([state.code for state in states.values()])
@@ -150,8 +153,8 @@ def _read_info(cells: pa.ChunkedArray) -> pd.Categorical:
 # --- times -----------------------------------------------------------------------------------------------------------
 
 
-def _read_times(cells: pa.ChunkedArray, column: str, place: Places) -> tuple[pa.ChunkedArray, npt.NDArray[np.int8]]:
-    """Return a column's times (UTC) and the state of each cell, as a code of `State`."""
+def _read_times(cells: pa.ChunkedArray, column: str, places: Places) -> tuple[pa.ChunkedArray, npt.NDArray[np.int8]]:
+    """Return the times (UTC) of a column, and the code of `State` of each cell."""
     plain = _read_plain(cells)
     if plain is not None:
         return plain
@@ -162,10 +165,10 @@ def _read_times(cells: pa.ChunkedArray, column: str, place: Places) -> tuple[pa.
     code = np.where(positions >= 0, _SENTINEL_CODES[positions], code)
     times = _read_each(candidates, code)
     rows = np.flatnonzero(code == State.INVALID.code)
-    place.note(
+    places.note(
         "bad_timestamp",
-        "not a time that can be read with certainty (date, time of day and UTC offset, such as "
-        "2026-10-31T08:00:00Z): the row is kept, this cell counts as unknown; use the report as AWS made it",
+        "not a complete time (date, time of day and UTC offset, such as 2026-10-31T08:00:00Z): the row is kept, and "
+        "this cell counts as unknown; use the original report from AWS",
         rows,
         column,
     )
@@ -173,9 +176,9 @@ def _read_times(cells: pa.ChunkedArray, column: str, place: Places) -> tuple[pa.
 
 
 def _read_plain(cells: pa.ChunkedArray) -> tuple[pa.ChunkedArray, npt.NDArray[np.int8]] | None:
-    """Return the times of a column written as AWS writes it, and the states; None where some cell is not.
+    """Return the times and states of a column if AWS wrote all its cells; else None.
 
-    Arrow reads more than is certain (a time without minutes, the year 0), none of it as long as what AWS writes.
+    Arrow also accepts uncertain times (without minutes, or in the year 0), but none as long as those that AWS writes.
     """
     code = _plain_states(cells)
     if code is None:
@@ -194,12 +197,12 @@ def _read_plain(cells: pa.ChunkedArray) -> tuple[pa.ChunkedArray, npt.NDArray[np
 
 
 def _plain_states(cells: pa.ChunkedArray) -> npt.NDArray[np.int8] | None:
-    """Return the state of each cell, all of them being sentinels or as long as times; None where some are not.
+    """Return the state of each cell if every cell is a sentinel or as long as a time; else None.
 
-    Times and sentinels all have lengths of their own, so a cell's length says what it must be, and it is enough to
-    count whether it is.
+    The sentinels and the times have different lengths. So the length of a cell decides what the cell must be, and
+    counting the sentinels is enough to confirm it.
     """
-    if cells.null_count:  # a column that a report does not have
+    if cells.null_count:  # a column that some reports do not have
         return np.full(len(cells), State.MISSING.code, np.int8) if cells.null_count == len(cells) else None
     code: npt.NDArray[np.int8] = _STATE_BY_LENGTH.take(pc.binary_length(cells).to_numpy(), mode="clip")
     if (code == _ODD).any():
@@ -212,9 +215,9 @@ def _plain_states(cells: pa.ChunkedArray) -> npt.NDArray[np.int8] | None:
 
 
 def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.ChunkedArray:
-    """Return the times of a column with unusual cells, and set `code` where they are no times.
+    """Return the times of a column with unusual cells, and set `code` in place where cells are not times.
 
-    Only texts that are not certain to be times are read in Python, and each distinct one once.
+    Only texts that are not certainly times are parsed in Python, each distinct text once.
     """
     for pattern, plain in _OFFSETS:
         candidates = pc.replace_substring_regex(candidates, pattern, plain)
@@ -227,14 +230,14 @@ def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.Ch
     texts = odd.dictionary.to_pylist()
     states = [SENTINELS.get(text.strip().lower()) for text in texts]
     instants = [None if state else parse_instant(text) for text, state in zip(texts, states, strict=True)]
-    found = [
+    text_states = [
         state or (State.INVALID if instant is None else State.VALUE)
         for state, instant in zip(states, instants, strict=True)
     ]
-    which = odd.indices.to_numpy()
-    code[rows] = np.array([state.code for state in found], np.int8)[which]
+    text_of_row = odd.indices.to_numpy()
+    code[rows] = np.array([state.code for state in text_states], np.int8)[text_of_row]
     spread = np.zeros(len(candidates), np.int64)
-    spread[rows] = which
+    spread[rows] = text_of_row
     chosen = pa.array(instants, TIME).take(pa.array(spread))
     is_odd = np.zeros(len(candidates), bool)
     is_odd[rows] = True
@@ -242,7 +245,7 @@ def _read_each(candidates: pa.ChunkedArray, code: npt.NDArray[np.int8]) -> pa.Ch
 
 
 def _note_blank_cells(raw: RawTable, columns: Mapping[str, Any], sources: Sequence[Source], log: IssueLog) -> None:
-    """Note once a source that cells are blank where AWS always writes something; a column may be missing instead."""
+    """Note each source (once) that has blank cells where AWS always writes a text. Missing columns do not count."""
     blank = {
         column: (columns[f"{column}_state"].codes == State.MISSING.code) & raw.cells[column].is_valid().to_numpy()
         for column in TIMESTAMP_COLUMNS
@@ -253,14 +256,14 @@ def _note_blank_cells(raw: RawTable, columns: Mapping[str, Any], sources: Sequen
         return
     owner = np.array([report.source for report in raw.reports], np.int64)[raw.report]
     totals = np.bincount(owner, count, minlength=len(sources)).astype(np.int64)
-    for of in np.flatnonzero(totals).tolist():
-        row = int(np.flatnonzero((owner == of) & (count > 0))[0])
-        said = "1 cell is" if totals[of] == 1 else f"{totals[of]:,} cells are"
+    for number in np.flatnonzero(totals).tolist():
+        row = int(np.flatnonzero((owner == number) & (count > 0))[0])
+        count_words = "1 cell is" if totals[number] == 1 else f"{totals[number]:,} cells are"
         log.add(
             "blank_cells",
-            f"{said} blank where AWS writes N/A or a time, this one first: what they would say is not known, and what "
-            "depends on it is not_checked; use the report as AWS made it",
-            source=sources[of].name,
+            f"{count_words} blank where AWS writes N/A or a time (the first one is named here): they count as unknown, "
+            "and what depends on them is not checked; use the original report from AWS",
+            source=sources[number].name,
             line=int(raw.line[row]),
             column=next(column for column, rows in blank.items() if rows[row]),
         )
@@ -269,10 +272,10 @@ def _note_blank_cells(raw: RawTable, columns: Mapping[str, Any], sources: Sequen
 # --- flags -----------------------------------------------------------------------------------------------------------
 
 
-def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, place: Places) -> pa.ChunkedArray:
-    """Return a true/false column; unreadable cells become NA.
+def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, places: Places) -> pa.ChunkedArray:
+    """Return a column of flags; unreadable cells become NA.
 
-    `not_supported` is what reports up to about 2024 say of root's password: nothing is wrong with it.
+    Reports up to about 2024 have `not_supported` for the password of root: this is not an error.
     """
     true = pc.equal(cells, "true")
     if pc.all(pc.or_(true, pc.equal(cells, "false")), skip_nulls=False).as_py():
@@ -284,9 +287,10 @@ def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, place: P
     if meaning.null_count:
         unread = np.asarray(pc.and_(flags.is_null(), cells.is_valid()))
         is_old_root = true_where(pc.and_(is_root, pc.equal(cells, "not_supported")))
-        place.note(
+        places.note(
             "bad_boolean",
-            "neither true nor false: the row is kept, this cell counts as unknown; use the report as AWS made it",
+            "neither true nor false: the row is kept, and this cell counts as unknown; use the original report from "
+            "AWS",
             np.flatnonzero(unread & ~is_old_root),
             column,
         )
@@ -297,7 +301,7 @@ def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, place: P
 
 
 def _origin(raw: RawTable, sources: Sequence[Source]) -> dict[str, Any]:
-    """Return `captured_at, source, line` of each row."""
+    """Return the columns `captured_at`, `source` and `line`."""
     owner = np.array([report.source for report in raw.reports], np.int32)[raw.report]
     captured = pa.array([source.captured_at for source in sources], TIME)
     return {
@@ -310,14 +314,14 @@ def _origin(raw: RawTable, sources: Sequence[Source]) -> dict[str, Any]:
 def _reports(
     raw: RawTable, times: Mapping[str, npt.NDArray[np.int64]], sources: Sequence[Source], log: IssueLog
 ) -> pd.DataFrame:
-    """Return a row per report; `newest_time` is the latest time in it, a lower bound of when it was generated.
+    """Return one row per report; `newest_time` is the latest time in the report, which was generated then or later.
 
-    A report cannot hold what happened after it was captured: where it does, its capture time is wrong, with an issue.
+    A report with a time after its capture time has a wrong capture time: this is noted.
     """
     starts = np.searchsorted(raw.report, np.arange(len(raw.reports) + 1))
     filled = np.flatnonzero(np.diff(starts) > 0)
     newest = np.full(len(raw.reports), NO_TIME)
-    # A next rotation lies ahead by its nature.
+    # The next rotation is in the future of the report.
     times = {name: column for name, column in times.items() if name != "password_next_rotation"}
     for column in times.values():
         if len(filled):
@@ -327,12 +331,16 @@ def _reports(
     late = (captured != NO_TIME) & (newest > captured) & (newest - captured > GRANULARITY // MICROSECOND)
     for number in np.flatnonzero(late).tolist():
         source, first, end = sources[owner[number]], starts[number], starts[number + 1]
-        name, hits = next((c, h) for c in times if len(h := np.flatnonzero(times[c][first:end] == newest[number])))
+        name, hits = next(
+            (time_column, rows)
+            for time_column in times
+            if len(rows := np.flatnonzero(times[time_column][first:end] == newest[number]))
+        )
         row = int(first + hits[0])
         log.add(
             "captured_before_content",
-            f"later than the report itself, dated {source.captured_at:%Y-%m-%dT%H:%M:%SZ} by its "
-            f"{source.captured_from}: the date is wrong; correct it, or judge at another instant with --as-of",
+            f"later than the capture time of the report, {source.captured_at:%Y-%m-%dT%H:%M:%SZ} (known from: "
+            f"{source.captured_from}): the capture time is wrong; correct it, or set the reference date with --as-of",
             source=source.name,
             line=int(raw.line[row]),
             column=name,
@@ -349,8 +357,10 @@ def _reports(
     )
 
 
-def _note_impossible(times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.NDArray[np.bool_], place: Places) -> None:
-    """Note times that are earlier than their row allows: each once, and with the clock's granularity let pass."""
+def _note_impossible(
+    times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.NDArray[np.bool_], places: Places
+) -> None:
+    """Note times that are earlier than another time of the row allows, each once. Less than a minute is tolerated."""
     slack = GRANULARITY // MICROSECOND
     floors = {
         name: np.maximum(times[name], NO_TIME + slack) - slack for names in NEVER_BEFORE.values() for name in names
@@ -362,4 +372,4 @@ def _note_impossible(times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.ND
             if (column, bound) == _NOT_OF_ROOT:
                 before &= ~is_root
             early |= before
-            place.note("impossible_order", f"earlier than {bound}: {why}", np.flatnonzero(before), column)
+            places.note("impossible_order", f"earlier than {bound}: {why}", np.flatnonzero(before), column)

@@ -1,8 +1,8 @@
-"""CSV texts -> one table of texts, all reports in one parse, with the physical line of every row.
+"""Parse the CSV of all reports into one table of texts, with the physical line of every row.
 
-The common case (every row as wide as its header) costs one Arrow parse of the joined bytes. Only where the parse does
-not account for every line are the reports taken apart line by line (`repairs`): further headers, rows of the wrong
-width, blank lines.
+Usually every row is as wide as its header, and one Arrow parse of the joined bytes is enough. Only reports in which the
+parsed rows do not match the lines are processed line by line (`repairs`): they have further headers, rows of the wrong
+width or blank lines.
 """
 
 from __future__ import annotations
@@ -31,25 +31,29 @@ if TYPE_CHECKING:
     from analyzer.reading.source import Source
 
     _Remark = tuple[str, str, str]
-    """Code and message of an issue, and the column that it is about."""
+    """Code, message and column of an issue."""
 
 _READ: Final = frozenset({*COLUMNS, ACCOUNT})
 _NO_ROWS: Final = (
-    "a header without rows: even an account without users has the row of root (in aws-cn alone it has none); download "
-    "the report again"
+    "the report has a header and no rows: even an account without users has a row for root (except in the partition "
+    "aws-cn); download the report again"
+)
+_NO_COLUMN: Final = (
+    "the report does not have this column: what depends on it is not checked; use the original report from AWS"
 )
 _BLOCK: Final = 1 << 20
-"""Bytes that Arrow parses in one go: what stays in the cache of a processor is parsed faster."""
+"""Bytes that Arrow parses at a time: parsing is faster if they fit in the processor's cache."""
 _LARGE: Final = 1 << 24
-"""More bytes than are judged together, but for a report that is larger by itself."""
+"""Threads are used above this number of bytes. Only single large reports exceed it, because batches are smaller."""
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """Every row that was read. `cells` holds AWS's 23 columns as texts, null where a report has no such column.
+    """Every row that was read, in the order of the reports.
 
-    Where some report has a column of its own for the account, `cells` has it too, as `ACCOUNT`.
-    `report` is each row's position in `reports`, `line` its physical line; rows are in the order of the reports.
+    `cells` has the 23 AWS columns as texts, with nulls for reports that do not have the column, and the column
+    `ACCOUNT` if some report has an account column. `report` is the position of each row in `reports`, and `line` is
+    its physical line.
     """
 
     reports: list[Report]
@@ -59,9 +63,9 @@ class RawTable:
 
 
 def parse(sources: Sequence[Source], log: IssueLog, *, leave_out: Collection[str] = ()) -> RawTable:
-    """Return the rows of all `sources`; what had to be repaired, split or rejected goes to `log`.
+    """Return the rows of all `sources`; repairs, splits and rejections go to `log`.
 
-    Columns to `leave_out` have nulls; their cells are still counted, so that each row has its width.
+    The columns in `leave_out` are filled with nulls. Their cells still count for the width of a row.
     """
     reports = [_plain(number, source) for number, source in enumerate(sources)]
     tables = _parse_alike(reports, leave_out)
@@ -79,18 +83,18 @@ def parse(sources: Sequence[Source], log: IssueLog, *, leave_out: Collection[str
 
 
 def _plain(number: int, source: Source) -> Report:
-    """Return the report that a source is if nothing is odd about it: a header, then one row on every line."""
-    found = source.header
-    body = memoryview(source.csv)[found.end + 1 :]
-    first = source.csv.count(b"\n", 0, found.end) + 2
+    """Return a source as one report: a header, then one row on every line."""
+    found_header = source.header
+    body = memoryview(source.csv)[found_header.end + 1 :]
+    first = source.csv.count(b"\n", 0, found_header.end) + 2
     newlines = np.frombuffer(body, np.uint8) == ord("\n")
     count = int(np.count_nonzero(newlines)) + bool(len(body) and not newlines[-1])
-    # A line that is too long leaves a whole piece of half its length without a newline.
+    # Around a line of more than LONGEST_LINE bytes, at least one piece of half that length has no newline.
     piece = LONGEST_LINE // 2
     pieces = newlines[: len(newlines) // piece * piece].reshape(-1, piece)
     return Report(
         number,
-        found.header,
+        found_header.header,
         body,
         line_numbers(first, count),
         may_have_long_lines=not bool(pieces.any(axis=1).all()),
@@ -98,27 +102,28 @@ def _plain(number: int, source: Source) -> Report:
 
 
 def _parse_alike(reports: Sequence[Report], leave_out: Collection[str]) -> list[tuple[list[int], pa.Table | None]]:
-    """Parse the reports of each header together; None instead of a table where lines and rows do not tally."""
+    """Parse the reports of each header together; the table is None if the rows do not match the lines."""
     alike: dict[Header, list[int]] = {}
     for number, report in enumerate(reports):
         alike.setdefault(report.header, []).append(number)
     return [
-        (members, _parse_joined(header, [reports[n] for n in members], leave_out)) for header, members in alike.items()
+        (members, _parse_joined(header, [reports[member] for member in members], leave_out))
+        for header, members in alike.items()
     ]
 
 
 def _parse_joined(header: Header, reports: Sequence[Report], leave_out: Collection[str]) -> pa.Table | None:
-    """Return the rows of reports that share `header`, as texts; None unless each line is one row of full width."""
+    """Return the rows of reports with the same header as texts; None unless every line is a row of full width."""
     names = _unique_names(header.columns)
-    wanted = [name for name in names if name in _READ and name not in leave_out]
+    read_names = [name for name in names if name in _READ and name not in leave_out]
     expected = sum(len(report.lines) for report in reports)
     if not expected:
-        return pa.table({name: pa.array([], pa.string()) for name in wanted})
-    odd = False
+        return pa.table({name: pa.array([], pa.string()) for name in read_names})
+    is_odd = False
 
     def refuse(_: object) -> str:
-        nonlocal odd
-        odd = True
+        nonlocal is_odd
+        is_odd = True
         return "skip"
 
     joined = b"\n".join(_without_last_newline(report.body) for report in reports if report.body)
@@ -127,7 +132,7 @@ def _parse_joined(header: Header, reports: Sequence[Report], leave_out: Collecti
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(joined),
-            # Threads share out a large report alone: small ones are parsed beside one another.
+            # Threads are only useful for one large report: small reports are parsed in parallel anyway.
             read_options=arrow_csv.ReadOptions(
                 column_names=names, block_size=min(len(joined) + 1, _BLOCK), use_threads=len(joined) > _LARGE
             ),
@@ -135,19 +140,19 @@ def _parse_joined(header: Header, reports: Sequence[Report], leave_out: Collecti
                 delimiter=header.delimiter, invalid_row_handler=refuse, ignore_empty_lines=False
             ),
             convert_options=arrow_csv.ConvertOptions(
-                # Sources are valid UTF-8 when they get here, so it is not checked again.
+                # Sources are valid UTF-8 here, so this is not checked again.
                 check_utf8=False,
                 column_types=dict.fromkeys(names, pa.string()),
-                include_columns=wanted,
+                include_columns=read_names,
                 strings_can_be_null=False,
             ),
         )
-    except pa.ArrowInvalid:  # a line longer than what Arrow looks at in one go
+    except pa.ArrowInvalid:  # a line is longer than a block of Arrow
         return None
-    if odd or table.num_rows != expected:
+    if is_odd or table.num_rows != expected:
         return None
-    # Between tabs, a blank that matters may be a tab in quotes.
-    if header.delimiter == "\t" or any(one in joined for one in (b" ", b"\v", b"\f", b"\t")):
+    # With tabs as delimiters, a quoted cell may contain a tab that has to be trimmed.
+    if header.delimiter == "\t" or any(blank in joined for blank in (b" ", b"\v", b"\f", b"\t")):
         trimmed = [pc.ascii_trim_whitespace(column) for column in table.columns]
         table = pa.table(trimmed, names=table.column_names)
     return table
@@ -158,7 +163,7 @@ def _without_last_newline(body: bytes | memoryview) -> bytes | memoryview:
 
 
 def _unique_names(columns: Iterable[str]) -> list[str]:
-    """Return the column names with unknown, blank and repeated ones made distinct: Arrow wants a name for each."""
+    """Return distinct column names, as Arrow needs them: unknown, blank and repeated names are replaced."""
     columns = tuple(columns)
     seen: set[str] = set()
     of_account = account_column(columns)
@@ -171,11 +176,11 @@ def _unique_names(columns: Iterable[str]) -> list[str]:
 
 
 def _suspects(reports: Sequence[Report], members: Sequence[int], table: pa.Table | None) -> set[int]:
-    """Return which reports, parsed together, have lines that are to be looked at one by one.
+    """Return the reports, among those parsed together, whose lines must be processed one by one.
 
-    What becomes of a report must not depend on those beside it: only its own rows make it suspect.
+    The result for a report must not depend on the other reports: only its own rows count.
     """
-    suspect = {n for n in members if reports[n].may_have_long_lines or _ends_open(reports[n])}
+    suspect = {member for member in members if reports[member].may_have_long_lines or _ends_open(reports[member])}
     if table is not None:
         ends = np.cumsum([len(reports[number].lines) for number in members])
         owners = np.searchsorted(ends, np.flatnonzero(_odd_rows(table)), side="right")
@@ -189,16 +194,16 @@ def _suspects(reports: Sequence[Report], members: Sequence[int], table: pa.Table
 
 
 def _ends_open(report: Report) -> bool:
-    """Whether a report ends inside a cell in quotes, which would go on in the report that is joined to it."""
+    """Return whether a report ends inside a quoted cell, which would continue in the report joined to it."""
     end = bytes(_without_last_newline(report.body)[-LONGEST_LINE:])
     return ends_open(end[end.rfind(b"\n") + 1 :], report.header.delimiter)
 
 
 def _odd_rows(table: pa.Table) -> npt.NDArray[np.bool_]:
-    """Which rows may be no user's: the header of a further report, blank cells only, or cells out of their place.
+    """Return a mask of the rows that may not be users: further headers, blank rows and rows with moved cells.
 
-    Where there are ARNs, nearly every row has one, and none of these has it in its place. Elsewhere the second column
-    tells a header: no cell of it is the name of a column, while a user may well be called `user`.
+    If the report has an ARN column, rows without an ARN in it are odd. Otherwise the second column decides: only a
+    header has a column name there. The first column cannot decide, because a user may be called `user`.
     """
     if "arn" in table.column_names:
         return ~true_where(pc.starts_with(table["arn"], "arn:"))
@@ -212,11 +217,11 @@ def _odd_rows(table: pa.Table) -> npt.NDArray[np.bool_]:
 
 
 def _note_columns(reports: Iterable[Report], sources: Sequence[Source], log: IssueLog) -> None:
-    """Report unknown, repeated and missing columns, and reports without rows."""
+    """Note unknown, repeated and missing columns, and reports without rows."""
     remarks: dict[Header, list[_Remark]] = {}
     for report in reports:
         header, name = report.header, sources[report.source].name
-        if header not in remarks:  # thousands of reports share one
+        if header not in remarks:  # thousands of reports have the same header
             remarks[header] = list(_remarks(header.columns))
         for code, message, column in remarks[header]:
             log.add(code, message, source=name, column=column)
@@ -225,33 +230,32 @@ def _note_columns(reports: Iterable[Report], sources: Sequence[Source], log: Iss
 
 
 def _remarks(columns: Sequence[str]) -> Iterator[_Remark]:
-    """Yield what is odd about the columns of a header: those that AWS does not have, repeated ones, missing ones."""
+    """Yield an issue for each unknown, repeated or missing column of a header."""
     seen: set[str] = set()
     of_account = account_column(columns)
     for column in filter(None, columns):
         if column == of_account and column not in seen:
-            pass  # what is in it tells whether it can be used
+            pass  # its cells decide whether it is used
         elif column not in COLUMNS:
-            yield "unknown_column", "not a column of the credential report; left out", column
+            yield "unknown_column", "not a column of the credential report: it was left out", column
         elif column in seen:
-            yield "duplicate_column", "the column stands twice; only the first one was read", column
+            yield "duplicate_column", "the column appears twice: only the first one was read", column
         seen.add(column)
-    # Reports of 2014 and 2015 have none of these six; where some are there, the others were dropped or renamed.
+    # Reports of 2014 and 2015 have none of these six columns. If a report has some, the others were dropped or renamed.
     optional = OPTIONAL_COLUMNS if seen.isdisjoint(LAST_USED_COLUMNS) else OPTIONAL_COLUMNS - {*LAST_USED_COLUMNS}
     for column in COLUMNS:
         if column not in seen and column not in optional:
-            why = "the report has no such column: what depends on it is not checked; use the report as AWS made it"
-            yield "missing_column", why, column
+            yield "missing_column", _NO_COLUMN, column
 
 
 def _assemble(reports: list[Report], tables: list[tuple[list[int], pa.Table | None]]) -> RawTable:
-    """Return the tables of all headers as one, in the order of the reports."""
+    """Return the tables of all headers as one table, in the order of the reports."""
     parts, owners = [], []
     has_account = any(table is not None and ACCOUNT in table.column_names for _, table in tables)
     columns = [*COLUMNS, *[ACCOUNT] * has_account]
     for members, table in tables:
-        if table is None:  # every line was accounted for one by one: this cannot be bad input
-            raise RuntimeError("rows and lines do not tally after repair")
+        if table is None:  # after the repair every line is a row: this would be a bug, not bad input
+            raise RuntimeError("rows and lines do not match after the repair")
         parts.append(
             pa.table(
                 [
@@ -262,11 +266,11 @@ def _assemble(reports: list[Report], tables: list[tuple[list[int], pa.Table | No
             )
         )
         owners.append(np.repeat(np.array(members, np.int32), [len(reports[number].lines) for number in members]))
-    # One chunk: the takes that follow would search the hundreds that the parse leaves.
+    # One chunk: the parse leaves hundreds, which would make every later `take` slow.
     cells = pa.concat_tables(parts).combine_chunks()
     report = np.concatenate(owners)
     if len(parts) > 1:
         order = np.argsort(report, kind="stable")
         cells, report = cells.take(pa.array(order)), report[order]
-    lines = [found.lines for found in reports]
+    lines = [part.lines for part in reports]
     return RawTable(reports, cells, report, np.concatenate(lines))

@@ -1,4 +1,4 @@
-"""Where rows come from: positions in a table, turned into issues with source and line."""
+"""Find the source and line of rows, to note issues about them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Places:
         self._raw, self._sources, self._log = raw, sources, log
 
     def note(self, code: str, message: str, rows: npt.NDArray[np.int64], column: str) -> None:
-        """Note one issue about `column` for each of `rows` (usually few), with the cell as it was found."""
+        """Note an issue about `column` for each of `rows` (usually few), with the original text of the cell."""
         if not len(rows):
             return
         texts = self._raw.cells[column].take(pa.array(rows)).to_pylist()

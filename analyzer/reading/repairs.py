@@ -1,7 +1,7 @@
-"""Reports that are not a row on every line: taken apart at further headers, rows of the wrong width mended.
+"""Repair reports in which some lines are not rows: split them at further headers, and repair rows of the wrong width.
 
-Python looks at the suspect lines alone. A row is mended only where one repair alone fits; else it is rejected, with an
-issue.
+Only the suspect lines are processed in Python. A row is repaired only if exactly one repair fits. Otherwise the row is
+rejected, with an issue.
 """
 
 from __future__ import annotations
@@ -36,58 +36,60 @@ if TYPE_CHECKING:
     from analyzer.reading.source import Source
 
 LONGEST_LINE: Final = 65_536
-"""Bytes of a line past which it is no row of a report."""
+"""The most bytes of a line that can be a row of a report."""
 _SHOWN: Final = 500
 """Characters of a rejected line that are kept in the issue."""
 _FUSED: Final = re.compile(
     rb"(?i)(?:\xef\xbb\xbf)?\"?user\"?([,;\t])\"?(?:arn|user_creation_time|password_enabled|password_last_used)\"?\1.*"
 )
-"""A header, as AWS orders it, at the end of a line that begins with something else."""
+"""A header, in the order of AWS, at the end of a line that begins with other text."""
 _NAMED: Final = re.compile(rb"(?i)(?:user_creation_time|password_(?:enabled|last_used)|access_key_1_active)")
-"""Column names by which the line of a further header is found."""
+"""Column names that mark the line of a further header."""
 _ARN: Final = re.compile(ARN)
 _ARN_BEGINNING: Final = re.compile(ARN_BEGINNING)
 _NAME_IN_REPAIR: Final = re.compile(r"[!-~]+")
-"""The only names that a repair may put together: IAM allows no others, so another one is a sign of a wrong guess."""
+"""Names that a repair may produce. IAM allows no other characters, so another name shows that the repair is wrong."""
 _TITLE: Final = re.compile(r"sep=.|[=#*_+~-]+|[^,;\t\"]*[ #*:()\[\]!|/~{}][^,;\t\"]*")
-"""A line between two reports: without delimiters and quotes, and with a character that no user's name has."""
+"""A line between two reports: no delimiters or quotes, and a character that user names cannot contain."""
 _FLAGS: Final = frozenset({"true", "false"})
 _TIMES: Final = frozenset(TIMESTAMP_COLUMNS)
 _NAME_IN_IAM: Final = re.compile(rf"[A-Za-z0-9_+=,.@-]+|{re.escape(ROOT_USER)}")
 
 
 def take_apart(report: Report, source: Source, log: IssueLog) -> list[Report]:
-    """Return the reports in one source, each with rows of full width only.
+    """Return the reports in a source, each with rows of full width only.
 
-    A further header may stand on its own line or be fused to the last row of the report before it, which ends
-    without a newline: what is left of it belongs to that row.
+    A further header may be on its own line, or on the last line of the report before it, if that report ends without
+    a newline. In that case, the text before the header belongs to that last row.
     """
     offset = int(report.lines[0]) if len(report.lines) else 2
     body = bytes(report.body)
     parts: list[Report] = []
     header, start, first = report.header, 0, offset
-    for line_start, at, line_end, found in _further_headers(body, report.header):
-        before = _without_title(body[start:at], first, source, log) if at == line_start else body[start:at]
-        parts.append(_widths_mended(Report(report.source, header, before, line_numbers(first, 0)), first, source, log))
-        line = offset + body.count(b"\n", 0, at)
+    for line_start, begin, line_end, next_header in _further_headers(body, report.header):
+        before = _without_title(body[start:begin], first, source, log) if begin == line_start else body[start:begin]
+        parts.append(
+            _with_repaired_widths(Report(report.source, header, before, line_numbers(first, 0)), first, source, log)
+        )
+        line = offset + body.count(b"\n", 0, begin)
         log.add(
             "split_report",
-            "the header of a further report"
-            + (", on the same line as the last row before it: " if at > line_start else ": ")
-            + "the reports were read one after the other; keep one report a file",
+            "another report begins here"
+            + (", on the same line as the last row before it: " if begin > line_start else ": ")
+            + "the reports were read separately; keep one report per file",
             source=source.name,
             line=line,
         )
-        header, start, first = found, min(line_end + 1, len(body)), line + 1
+        header, start, first = next_header, min(line_end + 1, len(body)), line + 1
     last = Report(report.source, header, _without_title(body[start:], first, source, log), line_numbers(first, 0))
-    parts.append(_widths_mended(last, first, source, log))
+    parts.append(_with_repaired_widths(last, first, source, log))
     return parts
 
 
 def _without_title(body: bytes, first: int, source: Source, log: IssueLog) -> bytes:
-    """Return a report without the lines that stand below it, such as `=== 111122223333 ===` above the next one.
+    """Return a report without trailing lines that are titles, such as `=== 111122223333 ===` above the next report.
 
-    Only what cannot be the beginning of a row is left out: a name may hold no blank.
+    A line is left out only if it cannot be the beginning of a row: user names contain no blanks, for example.
     """
     while True:
         kept, _, last = body.rstrip(b"\n \t").rpartition(b"\n")
@@ -96,7 +98,7 @@ def _without_title(body: bytes, first: int, source: Source, log: IssueLog) -> by
             return body
         log.add(
             "line_left_out",
-            "no line of the report: left out; keep each report alone in its file",
+            "this line does not belong to the report: it was left out; keep only the report in the file",
             source=source.name,
             line=first + kept.count(b"\n") + bool(kept),
             value=text[:_SHOWN],
@@ -105,12 +107,12 @@ def _without_title(body: bytes, first: int, source: Source, log: IssueLog) -> by
 
 
 def line_numbers(first: int, count: int) -> npt.NDArray[np.int32]:
-    """Return the numbers of `count` lines from `first` on."""
+    """Return the numbers of `count` lines, beginning with `first`."""
     return np.arange(first, first + count, dtype=np.int32)
 
 
 def _further_headers(body: bytes, header: Header) -> Iterator[tuple[int, int, int, Header]]:
-    """Yield for each header in `body` where its line starts, where it starts itself, where it ends, and what it is."""
+    """Yield each header in `body`: the start of its line, its own start, its end, and the header."""
     done = 0
     for match in _NAMED.finditer(body):
         if match.start() < done:
@@ -120,20 +122,22 @@ def _further_headers(body: bytes, header: Header) -> Iterator[tuple[int, int, in
         end = done = len(body) if end < 0 else end
         line = body[start:end]
         whole = parse_header(line.removeprefix(b"\xef\xbb\xbf"))
-        # The line of a fused header holds its columns as well, but begins with a row's cells.
+        # A line with a row and a header also contains the column names, but begins with the cells of the row.
         if whole is not None and all(name in COLUMNS or name in header.columns for name in whole.columns[:2]):
             yield start, start, end, whole
             continue
-        # A report run together with one of its own kind has the same header again, whatever that begins with.
-        own = re.search(rb"(?i)(?:\xef\xbb\xbf)?" + re.escape(header.delimiter.join(header.columns).encode()), line)
-        fused = own if own and own.end() == len(line) else _FUSED.search(line)
-        found = fused and parse_header(fused[0].removeprefix(b"\xef\xbb\xbf"))
-        if fused and found:
-            yield start, start + fused.start(), end, found
+        # A report joined to another one of the same kind repeats its header, which may begin with any column.
+        repeated = re.search(
+            rb"(?i)(?:\xef\xbb\xbf)?" + re.escape(header.delimiter.join(header.columns).encode()), line
+        )
+        fused = repeated if repeated and repeated.end() == len(line) else _FUSED.search(line)
+        fused_header = fused and parse_header(fused[0].removeprefix(b"\xef\xbb\xbf"))
+        if fused and fused_header:
+            yield start, start + fused.start(), end, fused_header
 
 
-def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) -> Report:
-    """Return `report` (whose first row stands on line `first`) with suspect lines repaired, or rejected to `log`."""
+def _with_repaired_widths(report: Report, first: int, source: Source, log: IssueLog) -> Report:
+    """Return `report` with its suspect lines repaired or rejected; `first` is the line of its first row."""
     body = bytes(report.body).removesuffix(b"\n")
     if not body:
         return replace(report, body=b"")
@@ -159,7 +163,7 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
         if not line.strip(f'{delimiter} \t"'):
             rows[position] = 0
             continue
-        mended = _mended_rows(line, report.header, source, first + position, log)
+        mended = _repaired_rows(line, report.header, source, first + position, log)
         rows[position] = len(mended)
         rejected += not mended
         pieces += [(_to_line(row, delimiter) + "\n").encode() for row in mended]
@@ -167,7 +171,7 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
     if count := np.count_nonzero(surplus):
         log.add(
             "repaired_row",
-            f"{count:,} {'row ends' if count == 1 else 'rows end'} in empty cells beyond the last column: these were "
+            f"{count:,} {'row has' if count == 1 else 'rows have'} empty cells after the last column: they were "
             "dropped; save the report without them",
             source=source.name,
             line=first + int(np.flatnonzero(surplus)[0]),
@@ -176,10 +180,11 @@ def _widths_mended(report: Report, first: int, source: Source, log: IssueLog) ->
     return replace(report, body=b"".join(pieces).removesuffix(b"\n"), lines=kept, rejected=rejected)
 
 
-def _mended_rows(line: str, header: Header, source: Source, number: int, log: IssueLog) -> list[list[str]]:
-    """Return the row on a suspect line, in as many cells as the header has; none (and an issue) where it is unreadable.
+def _repaired_rows(line: str, header: Header, source: Source, number: int, log: IssueLog) -> list[list[str]]:
+    """Return the rows on a suspect line, each with as many cells as the header.
 
-    Rows of several reports that were run together are as many as they were.
+    Usually there is one row. There are several if reports were joined, and none, with an issue, if no repair is
+    certain.
     """
     width = len(header.columns)
 
@@ -187,12 +192,15 @@ def _mended_rows(line: str, header: Header, source: Source, number: int, log: Is
         log.add(code, message, source=source.name, line=number, value=line[:_SHOWN])
 
     if len(line) > LONGEST_LINE:
-        note("rejected_row", f"a line of {len(line):,} characters, no row of a report: not read; remove it")
+        note(
+            "rejected_row",
+            f"the line has {len(line):,} characters, too many for a row of a report: it was not read; remove it",
+        )
         return []
     quoted = _cells(line, header.delimiter, csv.QUOTE_MINIMAL)
     plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
     for cells in (quoted, plain):
-        if len(cells) == width and not _moved(cells, header.columns):
+        if len(cells) == width and not _has_moved_arn(cells, header.columns):
             if _names_nobody(cells, header.columns):
                 note(
                     "rejected_row",
@@ -201,24 +209,28 @@ def _mended_rows(line: str, header: Header, source: Source, number: int, log: Is
                 )
                 return []
             return [cells]
-    found = f"{_fields(len(quoted))} where the header has {width}"
+    difference = f"{_fields(len(quoted))} where the header has {width}"
     repairs = {tuple(repair) for cells in (quoted, plain) for repair in _repairs(cells, header)}
     if len(repairs) == 1:
         note(
             "repaired_row",
-            f"{found}: read in the only way that fits the ARN and the columns; check the row against the account",
+            f"{difference}: repaired in the only way that fits the ARN and the columns; compare the row with the "
+            "account",
         )
         return [list(repairs.pop())]
-    ways, rows = _cut_apart(quoted, header)
-    if ways == 1 and not repairs:
+    split_ways, rows = _split_rows(quoted, header)
+    if split_ways == 1 and not repairs:
         note(
             "split_row",
-            f"{len(rows)} rows of reports that were run together: read in the only way that fits; keep one report a "
-            "file",
+            f"{len(rows)} rows on one line, because reports were joined: split in the only way that fits; keep one "
+            "report per file",
         )
         return rows
-    why = "several repairs fit" if repairs or ways else "no repair fits"
-    note("rejected_row", f"{found}, and {why}: not read; correct this line, or download the report again")
+    reason = "several repairs fit" if repairs or split_ways else "no repair fits"
+    note(
+        "rejected_row",
+        f"{difference}, and {reason}: the row was not read; correct this line, or download the report again",
+    )
     return []
 
 
@@ -234,15 +246,15 @@ def _cells(line: str, delimiter: str, quoting: int) -> list[str]:
 
 
 def _to_line(cells: Iterable[str], delimiter: str) -> str:
-    """Return one CSV line (RFC 4180); every cell quoted, so that nothing in it can be taken for structure."""
+    """Return a CSV line (RFC 4180) in which every cell is quoted, so that its text is never read as a delimiter."""
     return delimiter.join('"' + cell.replace('"', '""') + '"' for cell in cells)
 
 
 def _repairs(cells: list[str], header: Header) -> Iterable[list[str]]:
-    """Yield the ways to join surplus cells so that the row fits its header and every cell its column.
+    """Yield the possible repairs of a row: as many cells as the header, and each cell fits its column.
 
-    Surplus cells come from unquoted delimiters in the user name and, with it, in the ARN, which ends in that name.
-    Spreadsheets leave empty cells behind the last column: in some rows, or in all but some.
+    Surplus cells come from unquoted delimiters in the user name, and so also in the ARN, which ends with that name.
+    Spreadsheets also add empty cells after the last column, in some rows or in most rows.
     """
     columns, delimiter = header.columns, header.delimiter
     width = len(columns)
@@ -266,17 +278,17 @@ def _repairs(cells: list[str], header: Header) -> Iterable[list[str]]:
             yield joined
 
 
-def _cut_apart(cells: list[str], header: Header) -> tuple[int, list[list[str]]]:
-    """Return how many ways there are (0, 1, or 2 for more) to cut one line into several whole rows, and the rows.
+def _split_rows(cells: list[str], header: Header) -> tuple[int, list[list[str]]]:
+    """Return in how many ways (0, 1, or 2 for more) a line can be split into complete rows, and the rows.
 
-    Reports end without a newline. Where they are run together without their headers, the last cell of one row is in
-    one piece with the first one of the next. Where each piece is cut does not depend on the others.
+    Reports end without a newline. If reports are joined without headers, the last cell of a row and the first cell of
+    the next row become one cell. Each of these cells can be split independently of the others.
     """
     columns, step = header.columns, len(header.columns) - 1
-    count, rest = divmod(len(cells) - 1, step) if step else (0, 0)
-    if rest or count < 2:
+    count, remainder = divmod(len(cells) - 1, step) if step else (0, 0)
+    if remainder or count < 2:
         return 0, []
-    rows, first, ways = [], cells[0], 1
+    rows, first, split_ways = [], cells[0], 1
     for start in range(0, step * (count - 1), step):
         row, following, fused = (
             cells[start + 1 : start + step],
@@ -284,27 +296,27 @@ def _cut_apart(cells: list[str], header: Header) -> tuple[int, list[list[str]]]:
             cells[start + step],
         )
         fitting = [
-            (fused[:at], fused[at:])
-            for at in range(len(fused) + 1)
-            if _fits([first, *row, fused[:at]], columns)
-            and _fits([fused[at:], *following, ""], columns)
-            and (columns[0] != "user" or _NAME_IN_IAM.fullmatch(fused[at:]))
+            (fused[:position], fused[position:])
+            for position in range(len(fused) + 1)
+            if _fits([first, *row, fused[:position]], columns)
+            and _fits([fused[position:], *following, ""], columns)
+            and (columns[0] != "user" or _NAME_IN_IAM.fullmatch(fused[position:]))
         ]
         if not fitting:
             return 0, []
-        ways = max(ways, min(len(fitting), 2))
+        split_ways = max(split_ways, min(len(fitting), 2))
         rows.append([first, *row, fitting[0][0]])
         first = fitting[0][1]
     last = [first, *cells[step * (count - 1) + 1 :]]
-    return (ways, [*rows, last]) if _fits(last, columns) else (0, [])
+    return (split_ways, [*rows, last]) if _fits(last, columns) else (0, [])
 
 
 def _fits(cells: list[str], columns: tuple[str, ...]) -> bool:
-    """Whether each cell is one its column can hold, and the ARN is the user's."""
+    """Return whether each cell is valid in its column and the ARN belongs to the user."""
     row = {column: cell.strip() for column, cell in zip(columns, cells, strict=True)}
     if "user" in row and "arn" in row:
         arn, user = _ARN.fullmatch(row["arn"]), row["user"]
-        # A path may hold nearly anything; a second ARN in it is that of another row.
+        # A path may contain nearly anything, but a second ARN in it comes from another row.
         if arn is None or not _NAME_IN_REPAIR.fullmatch(user) or _ARN_BEGINNING.search(row["arn"], 1):
             return False
         if not (user == ROOT_USER if arn["path"] is None else row["arn"].endswith(f"/{user}")):
@@ -316,11 +328,11 @@ def _fits(cells: list[str], columns: tuple[str, ...]) -> bool:
     )
 
 
-def _moved(cells: list[str], columns: tuple[str, ...]) -> bool:
-    """Whether an ARN stands in another column than its own: then a cell was lost beside one that came apart."""
+def _has_moved_arn(cells: list[str], columns: tuple[str, ...]) -> bool:
+    """Return whether an ARN is in the wrong column: then one cell was lost and another one was split."""
     if "arn" not in columns or cells[columns.index("arn")].startswith("arn:"):
         return False
-    # Where quotes are taken for text, they stand before it.
+    # Quotes that are read as text stand before the ARN.
     return any(_ARN_BEGINNING.match(cell.lstrip('" ')) for cell in cells)
 
 
@@ -332,14 +344,14 @@ def _names_nobody(cells: list[str], columns: tuple[str, ...]) -> bool:
 
 
 def _has_flags_among_times(cells: list[str], columns: tuple[str, ...]) -> bool:
-    """Whether true or false stands where times do: then a cell was put in before it, and the last one is no surplus."""
+    """Return whether a time column has true or false: then a cell was inserted, and the last one is not surplus."""
     return any(cell.lower() in _FLAGS for cell, column in zip(cells, columns, strict=False) if column in _TIMES)
 
 
 def _blank_surplus(lines: _Lines, header: Header, surplus: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return how many empty cells a spreadsheet left behind each line's last column; 0 where it is not just that.
+    """Return how many empty cells a spreadsheet added after the last column of each line; 0 if other cells are wrong.
 
-    Only lines without quotes whose ARN stands in its column count: then no cell before it has come apart.
+    Only lines without quotes and with the ARN in its column count, because no cell before the ARN was split there.
     """
     sure = (surplus > 0) & (lines.count('"') == 0) & _arn_in_place(lines, header) & ("arn" in header.columns)
     for back in range(1, int(surplus[sure].max(initial=0)) + 1):
@@ -348,7 +360,7 @@ def _blank_surplus(lines: _Lines, header: Header, surplus: npt.NDArray[np.int64]
 
 
 def _arn_in_place(lines: _Lines, header: Header) -> npt.NDArray[np.bool_]:
-    """Whether an ARN stands where the header says, in each line; true everywhere where the header has none."""
+    """Return a mask of the lines with an ARN in the ARN column; all lines if the header has no such column."""
     positions = np.flatnonzero(lines.text == ord(header.delimiter))
     in_place = np.ones(len(lines.starts), bool)
     if "arn" not in header.columns or not len(positions):
@@ -362,7 +374,7 @@ def _arn_in_place(lines: _Lines, header: Header) -> npt.NDArray[np.bool_]:
 
 
 class _Lines:
-    """The lines of a text: where each starts and ends, and how often characters stand in them."""
+    """The start and end of each line of a text, and counts of characters per line."""
 
     def __init__(self, body: bytes) -> None:
         self.text = np.frombuffer(body, np.uint8)
@@ -370,6 +382,6 @@ class _Lines:
         self.starts = np.append(0, self.ends[:-1] + 1)
 
     def count(self, character: str) -> npt.NDArray[np.int64]:
-        """Return how often `character` stands in each line."""
+        """Return how often each line contains `character`."""
         positions = np.flatnonzero(self.text == ord(character))
         return np.searchsorted(positions, self.ends) - np.searchsorted(positions, self.starts)

@@ -1,4 +1,4 @@
-"""A report file out of its container, and the reports (nearly always one) that stand in it."""
+"""A report file without its container, and the reports in it (nearly always one)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """One report file, out of its container.
+    """A report file without its container.
 
-    `sha256` and `size` are of the bytes as given (of the member, in a zip). `found` is the CSV inside, and `csv` what
-    is read of it: the same, but for characters that are not UTF-8 and were replaced.
+    `sha256` and `size` describe the original bytes of the file, or of the member of a zip archive. `found` is the
+    original CSV. `csv` is the CSV that is read: characters that are not UTF-8 are replaced.
     """
 
     name: str
@@ -38,15 +38,16 @@ class Source:
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of the CSV as it was found."""
+        """The SHA-256 of the original CSV."""
         return hashlib.sha256(self.found).hexdigest()
 
 
 @dataclass(frozen=True)
 class Report:
-    """One report: a header and the rows below it, in one source (which may hold several, one after the other).
+    """A report: a header and the rows below it. A source may contain several reports, one after the other.
 
-    `lines` are the 1-based physical lines of its rows; `rejected` counts further lines that could not be read.
+    `source` is the position of its source. `lines` has the physical line of each row, counted from 1. `rejected` is
+    the number of lines that could not be read.
     """
 
     source: int

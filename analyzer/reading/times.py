@@ -1,4 +1,4 @@
-"""Instants as people and programs write them: one reading for cells, envelopes, file names and options."""
+"""Parse times in cells, envelopes, file names and options, all in the same way."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 MICROSECOND: Final = timedelta(microseconds=1)
 DAY: Final = 86_400_000_000
-"""Microseconds in a day of elapsed time; no calendar or time zone changes it."""
+"""Microseconds in a day of 24 hours."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 GRANULARITY: Final = timedelta(seconds=60)
-"""AWS cuts some times to the minute: two instants closer than this are not out of order."""
+"""AWS cuts some times to the minute: the order of two times that are closer than this is not certain."""
 
 _INSTANT: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?"
@@ -27,24 +27,28 @@ MONTHS: Final = (
     "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     "|nov(?:ember)?|dec(?:ember)?"
 )
-"""The names of the months, whole and cut, in lower case, as a regular expression."""
+"""A regular expression for full and abbreviated month names, in lower case."""
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def since_epoch(instant: datetime) -> int:
-    """Return an instant as microseconds since 1970, UTC: what tables compute with."""
+    """Return a time as microseconds since 1970, UTC, as tables store it."""
     return (instant - EPOCH) // MICROSECOND
 
 
 def end_of_day(day: datetime) -> datetime:
-    """Return the last microsecond of the UTC day: whole idle days then equal the difference of calendar dates."""
+    """Return the last microsecond of a UTC day.
+
+    With it, the number of full idle days equals the difference of the calendar dates.
+    """
     return datetime.combine(day.date(), time.max, UTC)
 
 
 def parse_instant(text: str, *, naive_is_utc: bool = False) -> datetime | None:
-    """Return the instant that `text` states beyond doubt, in UTC; None where it states none.
+    """Return the time in `text`, in UTC; None if `text` is not a complete time.
 
-    Needs a date, hours and minutes and an offset (which `naive_is_utc` waives); digits past the microsecond are cut.
+    A complete time has a date, hours, minutes and a UTC offset. With `naive_is_utc`, a missing offset means UTC.
+    Digits after the microsecond are cut.
     """
     match = _INSTANT.fullmatch(text)
     if match is None or (match["zone"] is None and not naive_is_utc):
@@ -61,9 +65,9 @@ def parse_instant(text: str, *, naive_is_utc: bool = False) -> datetime | None:
 
 
 def zone_of(text: str | None) -> timezone:
-    """Return the offset `Z`, `UTC`, `GMT`, `+HH`, `+HHMM`, `+HH:MM` or `+HH-MM`; none means UTC.
+    """Return the time zone of `Z`, `UTC`, `GMT`, `+HH`, `+HHMM`, `+HH:MM` or `+HH-MM`; no text means UTC.
 
-    Raises ValueError for others, and past 24 hours.
+    Raises ValueError for other texts and for offsets of 24 hours or more.
     """
     text = (text or "").strip(" _")
     if text.upper() in {"", "Z", "UTC", "GMT"}:
@@ -76,7 +80,7 @@ def zone_of(text: str | None) -> timezone:
 
 
 def month_number(text: str) -> int:
-    """Return the number of a month, of digits or a name. Raises ValueError for others."""
+    """Return the number of a month given as digits or as a name. Raises ValueError for other texts."""
     return int(text) if text.isdecimal() else _MONTHS.index(text[:3].lower()) + 1
 
 
@@ -84,29 +88,29 @@ _SINCE_EPOCH: Final = re.compile(
     r"(?P<seconds>\d{10}(?:\.\d{1,9})?)|(?P<millis>\d{13})(?:\.0+)?|/Date\((?P<date>\d{12,13})(?:[+-]\d{4})?\)/",
     re.ASCII,
 )
-"""Seconds or milliseconds since 1970, also as .NET writes them in JSON."""
+"""Seconds or milliseconds since 1970, also in the form that .NET writes to JSON."""
 _HTTP_DATE: Final = re.compile(
     rf"(?:[a-z]{{3}}, )?(?P<day>\d\d?) (?P<month>{MONTHS}) (?P<year>\d{{4}}) "
     r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) (?P<zone>GMT|UTC|Z|[+-]\d{4})",
     re.ASCII | re.IGNORECASE,
 )
-"""RFC 1123, as in the headers of HTTP."""
+"""A date of RFC 1123, as in HTTP headers."""
 _PARTS: Final = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 _HOLDERS: Final = ("value", "$date")
-"""Keys under which JSON of other programs (PowerShell, MongoDB) holds a time."""
+"""Keys that contain a time in the JSON of other programs (PowerShell, MongoDB)."""
 
 
 def parse_generated_time(value: object) -> datetime | None:
-    """Return the GeneratedTime of an envelope in UTC, as programs write it; None where it is not certain.
+    """Return the GeneratedTime of an envelope, in UTC; None if it is not certain.
 
-    Beside the texts that `parse_instant` reads (UTC without an offset) these are seconds and milliseconds since 1970,
-    `/Date(...)/`, RFC 1123, and a mapping of year, month and so on.
+    Accepts the texts that `parse_instant` accepts (a missing offset means UTC), seconds and milliseconds since 1970,
+    `/Date(...)/`, dates of RFC 1123, and a mapping with year, month and so on.
     """
     if isinstance(value, dict):
         if value.get("__class__") == "datetime":
             return _from_parts(value)
-        held = [value[key] for key in _HOLDERS if key in value]
-        return parse_generated_time(held[0]) if len(held) == 1 and not isinstance(held[0], dict) else None
+        values = [value[key] for key in _HOLDERS if key in value]
+        return parse_generated_time(values[0]) if len(values) == 1 and not isinstance(values[0], dict) else None
     text = str(value).strip()
     if (match := _SINCE_EPOCH.fullmatch(text)) is not None:
         if match["seconds"]:
@@ -119,11 +123,11 @@ def parse_generated_time(value: object) -> datetime | None:
 
 
 def _from_parts(parts: Mapping[str, object]) -> datetime | None:
-    """Return the instant that parts of a time give, `zone` or `tzinfo` among them (none: UTC)."""
+    """Return the time of a mapping with year, month and so on; without `zone` or `tzinfo`, in UTC."""
     zone = parts.get("zone") or parts.get("tzinfo")
     try:
-        given = {name: int(str(parts[name])) for name in _PARTS if parts.get(name) is not None}
-        return datetime(**given, tzinfo=zone_of(str(zone) if zone else None)).astimezone(UTC)
+        numbers = {name: int(str(parts[name])) for name in _PARTS if parts.get(name) is not None}
+        return datetime(**numbers, tzinfo=zone_of(str(zone) if zone else None)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         return None
 
@@ -132,7 +136,10 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def parse_reference(text: str) -> datetime | None:
-    """Return the reference instant in UTC: a date means the end of that day, a date-time without offset is UTC."""
+    """Return a reference date in UTC; None if `text` is not one.
+
+    A date without a time means the end of that day; a time without an offset is UTC.
+    """
     if _DATE.fullmatch(text):
         try:
             return end_of_day(datetime.fromisoformat(text))

@@ -1,4 +1,4 @@
-"""One row a credential: the five slots of every row of a report, one below the other."""
+"""Turn the five credential slots of each user into rows: one row per credential."""
 
 from __future__ import annotations
 
@@ -18,53 +18,59 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _KINDS: Final = np.array([slot.kind.code for slot in SLOTS], np.int8)
-"""The kind of each slot, as a code of `Kind`."""
+"""The code of `Kind` of each slot."""
 
 
 def unpivot(users: pd.DataFrame) -> pd.DataFrame:
-    """Return the existing credentials of all users, by user and slot (see `Tables`).
+    """Return the existing credentials of all users, ordered by user and slot (see `Tables`).
 
-    Where a key was used, and by which service, is NA where `users` is without those columns.
+    Region and service of the last use are NA if `users` does not have those columns.
     """
-    there = _Slots(users)
+    slots = _Slots(users)
     changed, used = [slot.last_changed for slot in SLOTS], [slot.last_used for slot in SLOTS]
     return frame_of(
         {
-            "credential": few_texts(there.slot, [slot.name for slot in SLOTS]),
-            "kind": few_texts(_KINDS[there.slot], list(Kind)),
-            "active": there.values([slot.active for slot in SLOTS]),
-            "last_changed": there.values(changed),
-            "last_changed_state": there.texts([f"{column}_state" for column in changed]),
-            "last_used": there.values(used),
-            "last_used_state": there.texts([column and f"{column}_state" for column in used], State.MISSING),
-            "last_used_region": there.texts([slot.region for slot in SLOTS]),
-            "last_used_service": there.texts([slot.service for slot in SLOTS]),
-            "is_root": there.of_user("is_root"),
-            "user_creation_time": there.of_user("user_creation_time"),
-            "user_row": there.row,
+            "credential": few_texts(slots.slot, [slot.name for slot in SLOTS]),
+            "kind": few_texts(_KINDS[slots.slot], list(Kind)),
+            "active": slots.values([slot.active for slot in SLOTS]),
+            "last_changed": slots.values(changed),
+            "last_changed_state": slots.texts([f"{column}_state" for column in changed]),
+            "last_used": slots.values(used),
+            "last_used_state": slots.texts([column and f"{column}_state" for column in used], State.MISSING),
+            "last_used_region": slots.texts([slot.region for slot in SLOTS]),
+            "last_used_service": slots.texts([slot.service for slot in SLOTS]),
+            "is_root": slots.of_user("is_root"),
+            "user_creation_time": slots.of_user("user_creation_time"),
+            "user_row": slots.row,
         }
     )
 
 
 class _Slots:
-    """The slots that hold a credential, by user and slot: `row` is the position of the user, `slot` that in `SLOTS`."""
+    """The slots that contain a credential, ordered by user and slot.
+
+    `row` is the position of the user, `slot` the position in `SLOTS`.
+    """
 
     def __init__(self, users: pd.DataFrame) -> None:
         self._users = users
         exists = np.stack([_exists(users, slot) for slot in SLOTS], axis=1).ravel()
         self.row, self.slot = np.divmod(np.flatnonzero(exists), len(SLOTS))
         self._take = pa.array(self.row)
-        # Where the value of each stands, once the columns of all slots are one below the other.
+        # The position of each value after the columns of all slots are concatenated.
         self._stacked = self.slot * len(users) + self.row
 
     def of_user(self, column: str) -> object:
-        """Return a column of the users."""
+        """Return a column of the users, for each credential."""
         values = self._users[column]
         is_category = isinstance(values.dtype, pd.CategoricalDtype)
         return values.array.take(self.row) if is_category else arrow_of(values).take(self._take)
 
     def values(self, columns: Sequence[str | None]) -> pa.ChunkedArray:
-        """Return what stands in the column of each slot, null for slots without one (the first has one)."""
+        """Return the value in the column of each credential's slot.
+
+        `columns` has a column for each slot, or None, which gives null. The first slot must have a column.
+        """
         kind = arrow_of(self._users[columns[0]]).type
         nothing = pa.chunked_array([pa.nulls(len(self._users), kind)])
         pieces = [arrow_of(self._users[column]) if column else nothing for column in columns]
@@ -72,7 +78,7 @@ class _Slots:
         return pa.chunked_array(chunks, kind).take(pa.array(self._stacked))
 
     def texts(self, columns: Sequence[str | None], otherwise: str | None = None) -> pa.DictionaryArray:
-        """Return the same of columns of few texts; `otherwise` stands where there is none."""
+        """Return the text in the column of each credential's slot; `otherwise` for slots without a column."""
         pieces = [self._users[column].cat if column in self._users else None for column in columns]
         texts = {text for piece in pieces if piece is not None for text in piece.categories}
         if not texts and otherwise is None:
@@ -87,11 +93,11 @@ class _Slots:
 
 
 def _exists(users: pd.DataFrame, slot: Slot) -> npt.NDArray[np.bool_]:
-    """Whether a slot holds a credential, for each user.
+    """Return for each user whether a slot contains a credential.
 
-    `false` with `N/A` is an empty slot; `false` with a date an inactive credential (a key keeps its creation time; a
-    key with a date of last use is there as well, a password so described is not: it was removed). An unreadable flag
-    is no reason to take a slot for empty.
+    `false` with `N/A` is an empty slot. `false` with the date of the last change is an inactive credential. `false`
+    with only the date of the last use is an inactive access key, but a removed password. A slot with an unreadable
+    flag is not treated as empty.
     """
     inactive = pc.fill_null(pc.invert(arrow_of(users[slot.active])), fill_value=False)
     present = ~np.asarray(inactive)

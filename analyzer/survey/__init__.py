@@ -1,1 +1,1 @@
-"""What the inputs are: files, the reports in them, which of them are judged."""
+"""Survey the inputs: find the files, find the reports in them, and choose the reports to judge."""

@@ -1,4 +1,4 @@
-"""Which accounts the rows of a report are of, as its ARNs say, else a column for it, else its file's name."""
+"""Find the accounts of the rows in a report: from the ARNs, else from an account column, else from the file name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from analyzer.reading.issues import IssueLog
 from analyzer.reading.layout import ARN_BEGINNING
 
 Account = tuple[str, str]
-"""Partition and number of an account."""
+"""An account: its partition and its number."""
 
 UNKNOWN: Final[Account] = ("", "")
 
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
     from analyzer.reading.source import Source
 
 DEFAULT_PARTITION: Final = "aws"
-"""The partition of rows without an ARN: nearly all accounts are there."""
+"""The partition assumed for rows without an ARN; nearly all accounts are in it."""
 _ARN: Final = re.compile(ARN_BEGINNING.encode())
 _MARK: Final = b":iam::"
 
 
 def accounts_at_start(csv: bytes) -> frozenset[Account]:
-    """Return the accounts of the ARNs in the beginning of a CSV."""
+    """Return the accounts in the ARNs of the first bytes of a CSV."""
     return shared(tuple(_account(partition, number) for partition, number in set(_ARN.findall(csv))))
 
 
 @lru_cache(maxsize=1 << 16)
 def shared(accounts: tuple[Account, ...]) -> frozenset[Account]:
-    """Return some accounts as a set, the same one every time."""
+    """Return accounts as a set; equal calls return the same object, which saves memory."""
     return frozenset(accounts)
 
 
 @lru_cache(maxsize=1 << 16)
 def _account(partition: bytes, number: bytes) -> Account:
-    """Return an account; a year of daily reports names each 365 times, and all share one."""
+    """Return an account; equal calls return the same object, which saves memory with many reports."""
     return partition.decode(), number.decode()
 
 
 def rows_by_account(source: Source, account_id: str | None) -> tuple[Mapping[Account, int], int]:
-    """Return how many rows of a report are of which account, as reading it whole says, and how many are rejected.
+    """Return the number of rows per account in a report, and the number of rejected rows.
 
-    `account_id` is the account of rows whose account nothing in the report says, nor its file's name.
+    `account_id` is the account of rows for which neither the report nor the file name shows an account.
     """
     if "arn" in source.header.header.columns and (lone := _lone_account(source)) is not None:
         return lone, 0
@@ -57,7 +57,7 @@ def rows_by_account(source: Source, account_id: str | None) -> tuple[Mapping[Acc
 
 
 def _lone_account(source: Source) -> Mapping[Account, int] | None:
-    """Return the account and the lines of a report in which every line has one ARN, all of one account; else None."""
+    """Return the account and the row count of a report if every line has one ARN of the same account; else None."""
     text = source.csv[source.header.end + 1 :]
     lines = text.count(b"\n") + (1 if text and not text.endswith(b"\n") else 0)
     if not lines:
@@ -73,7 +73,7 @@ def _lone_account(source: Source) -> Mapping[Account, int] | None:
 
 
 def _read(source: Source, account_id: str | None) -> tuple[Mapping[Account, int], int]:
-    """Return the same by reading the report as it is read to be judged."""
+    """Return the same as `rows_by_account` by reading the report completely."""
     from analyzer.reading.normalizing import normalize  # noqa: PLC0415 - few reports need it
     from analyzer.reading.parsing import parse  # noqa: PLC0415
 
@@ -85,32 +85,32 @@ def _read(source: Source, account_id: str | None) -> tuple[Mapping[Account, int]
 
 
 def accounts_in(users: pd.DataFrame) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
-    """Return a row per report and account (`owner, account, rows`), and for each row of `users` the position there.
+    """Return a frame with one row per report and account, and for each row of `users` its position in that frame.
 
-    `owner` is the code of the row's source, `account` an `Account`. Rows of unknown account have partition and number
-    empty: nothing says which of them belong together.
+    The frame has the columns `owner` (the code of the source), `account` (an `Account`) and `rows` (how many rows).
+    An unknown account is `UNKNOWN`, with empty partition and number.
     """
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
     numbers = [*users["account_id"].cat.categories, UNKNOWN[1]]
-    # An account given by a file name has no partition.
+    # An account taken from a file name has no partition.
     partitions = [*users["partition"].cat.categories, DEFAULT_PARTITION]
     number, partition = (users[column].cat.codes.to_numpy() for column in ("account_id", "partition"))
     owner = users["source"].cat.codes.to_numpy().astype(np.int64)
-    # The last entries answer for the unknown, whose code is -1. One number a triple: rows come in long runs of it.
+    # The last entry of each list is for unknown values, which have the code -1. Each combination becomes one number.
     number = number.astype(np.int64) % len(numbers)
     partition = np.where(number == len(numbers) - 1, 0, partition.astype(np.int64) % len(partitions))
-    key, which = np.unique((owner * len(numbers) + number) * len(partitions) + partition, return_inverse=True)
+    key, position = np.unique((owner * len(numbers) + number) * len(partitions) + partition, return_inverse=True)
     accounts = [
-        (str(partitions[one % len(partitions)]), str(numbers[one // len(partitions) % len(numbers)]))
-        for one in key.tolist()
+        (str(partitions[code % len(partitions)]), str(numbers[code // len(partitions) % len(numbers)]))
+        for code in key.tolist()
     ]
     pairs = pd.DataFrame(
         {
             "owner": key // len(partitions) // len(numbers),
             "account": pd.Series([pair if pair[1] else UNKNOWN for pair in accounts], dtype="object"),
-            "rows": np.bincount(which, minlength=len(key)),
+            "rows": np.bincount(position, minlength=len(key)),
         }
     )
-    return pairs, which
+    return pairs, position

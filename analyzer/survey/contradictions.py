@@ -1,6 +1,6 @@
-"""Reports that are named after one account and hold the rows of another: the named account's report is missing.
+"""Find reports whose name contains another account than their rows: the report of the named account may be missing.
 
-A collector that cannot assume the role of an account saves the report of its own account once more, under that name.
+A collector that cannot assume the role in an account may save the report of its own account under the other's name.
 """
 
 from __future__ import annotations
@@ -18,90 +18,91 @@ if TYPE_CHECKING:
     from analyzer.survey.entry import Entry
 
 _NAMED_AFTER_OTHERS: Final = frozenset({"aws-us-gov", "aws-cn"})
-"""Partitions whose files are often named after the account of partition `aws` to which theirs is linked."""
+"""Partitions whose accounts are linked to an account in the partition `aws`, which often names the files."""
 
 
-class _Named(NamedTuple):
-    """A report that is named after an account of which it has no row.
+class _Suspect(NamedTuple):
+    """A report that is named after an account but has no row of this account.
 
-    `folder` is the folder that has the name; `by` says what names it otherwise, such as an id beside an envelope.
+    `folder` is the folder with the account in its name, or None. `by` describes where the account comes from.
     """
 
     entry: Entry
     account: str
     folder: str | None
-    by: str = "its name"
+    by: str = "the account in the name"
 
 
 def note_contradicted_names(entries: Sequence[Entry], log: IssueLog) -> None:
-    """Note the reports whose names contradict their rows; copies are among `entries`.
+    """Note the reports whose names contradict their rows; `entries` includes copies.
 
-    It is an error where the report of the named account is missing, as far as the inputs tell.
+    The report is rejected (exit code 3) if the inputs contain no report of the named account.
     """
     suspects = list(_suspects(entries))
     if not suspects:
         return
-    of_folder = _accounts_of({one.folder for one in suspects if one.folder is not None}, entries)
-    named = {one.account for one in suspects}
-    bringing: defaultdict[str, list[Entry]] = defaultdict(list)
+    accounts_of_folder = _accounts_of({suspect.folder for suspect in suspects if suspect.folder is not None}, entries)
+    named_accounts = {suspect.account for suspect in suspects}
+    reports_of: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        for number in {number for _, number in entry.accounts} & named:
-            bringing[number].append(entry)
-    for one in suspects:
-        if one.folder is None or len(of_folder[one.folder]) == 1:
-            _note(one, bringing[one.account], log)
+        for number in {number for _, number in entry.accounts} & named_accounts:
+            reports_of[number].append(entry)
+    for suspect in suspects:
+        if suspect.folder is None or len(accounts_of_folder[suspect.folder]) == 1:
+            _note(suspect, reports_of[suspect.account], log)
 
 
-def _suspects(entries: Sequence[Entry]) -> Iterator[_Named]:
-    """Yield the reports that are named after an account of which they have no row."""
+def _suspects(entries: Sequence[Entry]) -> Iterator[_Suspect]:
+    """Yield the reports that are named after an account but have no row of this account."""
     known = {number for entry in entries for _, number in entry.accounts - {UNKNOWN}}
     for entry in entries:
         numbers = {number for _, number in entry.accounts - {UNKNOWN}}
-        # The account of rows without an ARN is taken from the name.
+        # Rows without an ARN get their account from the name, so they never contradict it.
         if not numbers or entry.account_hint in numbers:
             continue
         if entry.account_hint is not None and entry.account_hint != account_hint(entry.name):
-            yield _Named(entry, entry.account_hint, None, "the id beside it in its file")
+            yield _Suspect(entry, entry.account_hint, None, "the account id beside the report")
             continue
-        found = named_account(entry.name, known)
-        if found is not None and found[0] not in numbers:
-            yield _Named(entry, *found)
+        named = named_account(entry.name, known)
+        if named is not None and named[0] not in numbers:
+            yield _Suspect(entry, *named)
 
 
 def _accounts_of(folders: set[str], entries: Iterable[Entry]) -> dict[str, set[str]]:
-    """Return the accounts of the reports below each of some folders."""
-    found: dict[str, set[str]] = {folder: set() for folder in folders}
-    if not found:
-        return found
+    """Return, for each of `folders`, the accounts of the reports below it."""
+    accounts: dict[str, set[str]] = {folder: set() for folder in folders}
+    if not accounts:
+        return accounts
     for entry in entries:
         numbers = {number for _, number in entry.accounts - {UNKNOWN}}
         end = entry.name.find("/")
         while end >= 0:
-            if (folder := entry.name[:end]) in found:
-                found[folder] |= numbers
+            if (folder := entry.name[:end]) in accounts:
+                accounts[folder] |= numbers
             end = entry.name.find("/", end + 1)
-    return found
+    return accounts
 
 
-def _note(one: _Named, bringing: Iterable[Entry], log: IssueLog) -> None:
-    entry = one.entry
+def _note(suspect: _Suspect, reports: Iterable[Entry], log: IssueLog) -> None:
+    entry = suspect.entry
     rows = ", ".join(sorted({number for _, number in entry.accounts - {UNKNOWN}}))
-    says = f"{one.by} says {one.account}, its rows {rows}"
-    if any(_is_as_new(other, entry) for other in bringing):
-        message = f"{says}: correct it; the report of {one.account} is among the inputs"
+    contradiction = f"{suspect.by} is {suspect.account}, but the rows belong to {rows}"
+    if any(_is_as_new(other, entry) for other in reports):
+        message = f"{contradiction}; correct it (the inputs also contain the report of {suspect.account})"
         log.add("account_named_otherwise", message, source=entry.name)
     elif any(partition in _NAMED_AFTER_OTHERS for partition, _ in entry.accounts):
-        message = f"{says}: in this partition files are often named after the linked account; if not, get the report"
-        log.add("account_named_otherwise", f"{message} of {one.account}", source=entry.name)
+        message = f"{contradiction}; in this partition, files are often named after the linked account: if this one is "
+        message += f"not, get the report of {suspect.account}"
+        log.add("account_named_otherwise", message, source=entry.name)
     else:
         log.add(
             "account_contradicts_name",
-            f"{says}: the report of {one.account} is not here; get it again (a collector that could not assume the "
-            "role in an account saves the report of its own account)",
+            f"{contradiction}, and the inputs contain no report of {suspect.account}; download that report again (a "
+            "collector that cannot assume the role in an account may save the report of its own account instead)",
             source=entry.name,
         )
 
 
 def _is_as_new(other: Entry, entry: Entry) -> bool:
-    """Whether another report was not captured before this one, as far as their times are known."""
+    """Return whether `other` is as new as `entry` or newer; unknown capture times count as new."""
     return other.captured_at is None or entry.captured_at is None or other.captured_at >= entry.captured_at

@@ -1,6 +1,6 @@
-"""The digest of each file under paths and of each member of an archive, named as the manifest names inputs.
+"""Compute the digest of each file under paths and of each archive member, with the names that the manifest uses.
 
-Whatever is in them: a report that was changed may not look like one any more.
+All files are included: a report that was changed may no longer look like a report.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from analyzer.survey.files import File
 
 _DEEPEST: Final = 5
-"""Layers of gzip, and archives inside archives, that are opened."""
+"""The most layers of gzip, and of archives in archives, that are opened."""
 _MAGIC: Final = 512
-"""Bytes by which gzip, zip and tar are known."""
+"""Bytes needed to recognise gzip, zip and tar."""
 
 
 class Digested(NamedTuple):
-    """A file, or a member of an archive (`archive.zip/member.csv`), with the SHA-256 of its bytes as they are.
+    """A file, or a member of an archive (`archive.zip/member.csv`), with the SHA-256 of its bytes.
 
-    `sha256` is None where they cannot be read. `path` is its name as it was given, where `name` is a pseudonym.
+    `sha256` is None if the bytes cannot be read. `path` is the original name if `name` is a pseudonym.
     """
 
     name: str
@@ -43,15 +43,15 @@ class Digested(NamedTuple):
 
     @property
     def as_given(self) -> str:
-        """Its name as it was given."""
+        """The original name."""
         return self.path or self.name
 
 
 def digests_of(paths: Sequence[str], leave_out: Path | None = None) -> Iterator[Digested]:
     """Yield each file under `paths` (files, folders, archives, URLs, `-`) once, an archive before its members.
 
-    `leave_out` is a folder that is not walked into. Raises InputError where a path does not exist. Of an archive that
-    cannot be opened there are no members.
+    The folder `leave_out` is skipped. An archive that cannot be opened has no members. Raises InputError if a path
+    does not exist.
     """
     seen = set[object]()
     for file in find_files(paths, IssueLog(), leave_out=leave_out):
@@ -71,8 +71,8 @@ def _opened(file: File) -> IO[bytes]:
     if file.path is None:
         return BytesIO(sys.stdin.buffer.read())
     if isinstance(file.path, str):
-        system, place = file_system(file.path)
-        return cast("IO[bytes]", system.open(place, "rb"))
+        system, path = file_system(file.path)
+        return cast("IO[bytes]", system.open(path, "rb"))
     opened = file.path.open("rb")
     if opened.seekable():
         return opened
@@ -81,7 +81,7 @@ def _opened(file: File) -> IO[bytes]:
 
 
 def _digests(name: str, stream: IO[bytes], depth: int) -> Iterator[Digested]:
-    """Yield what is in a stream that can be read again from its beginning: itself, and what it holds as an archive."""
+    """Yield the digest of a seekable stream and, if it is an archive, of its members."""
     try:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
     except OSError:
@@ -95,7 +95,7 @@ def _digests(name: str, stream: IO[bytes], depth: int) -> Iterator[Digested]:
             archive = inner if inner is stream else BytesIO(inner.read(DEFAULT.largest))
             members = _members if is_zip(beginning) else _tar_members
             yield from members(name, archive, depth + 1)
-    except Exception:  # noqa: BLE001 - what is damaged raises each codec's own errors, and some of Python's
+    except Exception:  # noqa: BLE001 - damaged archives raise errors of each codec and of Python
         return
 
 
@@ -103,7 +103,7 @@ def _without_gzip(stream: IO[bytes]) -> IO[bytes]:
     for layer in range(_DEEPEST):
         if not is_gzip(_beginning(stream)):
             break
-        # One gzip stream cannot go back to its beginning inside another one.
+        # A gzip stream inside another one cannot be rewound.
         inner = stream if layer == 0 else BytesIO(stream.read(DEFAULT.largest))
         stream = cast("IO[bytes]", gzip.GzipFile(fileobj=inner))
     return stream
@@ -117,34 +117,34 @@ def _beginning(stream: IO[bytes]) -> bytes:
 
 
 def _members(name: str, archive: IO[bytes], depth: int) -> Iterator[Digested]:
-    """Yield the members of a zip archive, by name; those that share a name are numbered from the second on."""
+    """Yield the members of a zip archive by name; repeated names are numbered from the second on."""
     opened = open_zip(archive)
     seen = Counter[str]()
-    for member in sorted((one for one in opened.infolist() if not is_folder(one)), key=lambda one: one.filename):
+    for member in sorted((info for info in opened.infolist() if not is_folder(info)), key=lambda info: info.filename):
         seen[member.filename] += 1
-        again = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
+        suffix = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
         try:
             data = opened.read(member) if member.file_size <= DEFAULT.largest else None
-        except Exception:  # noqa: BLE001 - passwords, unknown methods, and each codec's own errors
+        except Exception:  # noqa: BLE001 - passwords, unknown methods, and the errors of each codec
             data = None
-        inner = f"{name}/{member.filename}{again}"
+        member_name = f"{name}/{member.filename}{suffix}"
         if data is None:
-            yield Digested(inner, None)
+            yield Digested(member_name, None)
         else:
-            yield from _digests(inner, BytesIO(data), depth)
+            yield from _digests(member_name, BytesIO(data), depth)
 
 
 def _tar_members(name: str, archive: IO[bytes], depth: int) -> Iterator[Digested]:
-    """Yield the members of a tar archive in the same way."""
+    """Yield the members of a tar archive by name; repeated names are numbered from the second on."""
     with tarfile.open(fileobj=archive, mode="r:") as opened:
         seen = Counter[str]()
-        for member in sorted((one for one in opened.getmembers() if one.isfile()), key=lambda one: one.name):
+        for member in sorted((info for info in opened.getmembers() if info.isfile()), key=lambda info: info.name):
             seen[member.name] += 1
-            again = f"#{seen[member.name]}" if seen[member.name] > 1 else ""
+            suffix = f"#{seen[member.name]}" if seen[member.name] > 1 else ""
             stream = opened.extractfile(member)
             data = stream.read() if stream is not None and member.size <= DEFAULT.largest else None
-            inner = f"{name}/{member.name.removeprefix('./')}{again}"
+            member_name = f"{name}/{member.name.removeprefix('./')}{suffix}"
             if data is None:
-                yield Digested(inner, None)
+                yield Digested(member_name, None)
             else:
-                yield from _digests(inner, BytesIO(data), depth)
+                yield from _digests(member_name, BytesIO(data), depth)

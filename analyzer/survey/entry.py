@@ -1,4 +1,4 @@
-"""A report among the inputs, as far as the survey knows it, and how to read it."""
+"""A report among the inputs: what the survey knows about it, and how to read it."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from analyzer.survey.files import File, Reader
 
 Key = tuple[int, str]
-"""Side and name of a report: see `Entry.key`."""
+"""Identifies a report in a run, by side and name; see `Entry.key`."""
 
 _START: Final = 512
-"""Bytes of a CSV by which a report is recognised again: more than the header and the beginning of its first row."""
+"""Bytes at the start of a CSV that identify the report: more than the header and the start of the first row."""
 
 
 class ChangedError(Exception):
-    """A report is not what the survey saw."""
+    """A report has changed since the survey."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contained:
-    """A report that cannot be read at random: its CSV was put aside, the rest stands here (see `Source`)."""
+    """Facts about a report that can be read only once and whose CSV was saved in the spool; see `Source`."""
 
     sha256: str
     size: int
@@ -53,7 +53,7 @@ class Contained:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a report once all of it was read: see `Source`; `rows` counts its rows by account."""
+    """Facts about a report that was read completely; see `Source`. `rows` has the number of rows per account."""
 
     sha256: str
     size: int
@@ -68,12 +68,13 @@ class Facts:
 class Entry:
     """A report among the inputs.
 
-    `file` is where it stands, or where its CSV was put aside (`contained`). `size` is about how many bytes of CSV it
-    has. `start` is a digest of the beginning of the CSV. `accounts` are those of its ARNs, as far as they were seen;
-    `facts` is None unless all of it was read, and then `accounts` are all. `side` is 1 for the newer side of a
-    comparison, else 0. `month` is the first instant of a month, where no more is known of when it was captured.
-    `rivals` has for each account the name of another report that stands at no other time and has mostly the same users:
-    which of the two is the newer one is not known.
+    `file` is the file with the report, or with its CSV in the spool (then `contained` is set). `size` is the
+    approximate size of the CSV in bytes. `start` is a digest of the start of the CSV. `accounts` are the accounts seen
+    in its ARNs; they are complete if `facts` is set, which means that the report was read completely. `side` is 1 for
+    the newer side of a comparison, else 0. `month` is the start of the month of capture, if only the month is known.
+
+    `rivals` has, for an account, the name of another report of the same time that has mostly the same users. It is
+    not known which of the two reports is newer.
     """
 
     name: str
@@ -93,21 +94,21 @@ class Entry:
 
     @property
     def key(self) -> Key:
-        """What it is known by in a run: the same name may stand on both sides of a comparison."""
+        """The side and name; both sides of a comparison may have a report with the same name."""
         return self.side, self.name
 
     @property
     def moment(self) -> datetime | None:
-        """What tells its snapshot from others of the account: when it was captured, or in which month."""
+        """The time that identifies its snapshot: the capture time, or the month if only that is known."""
         return self.captured_at or self.month
 
     @property
     def identity(self) -> tuple[str | None, frozenset[Account]]:
-        """What distinguishes one report from another: its CSV, and its accounts, which the file's name may tell."""
+        """The digest of the CSV and the accounts, which may come from the file name: equal for copies."""
         return self.facts.digest if self.facts else None, self.accounts
 
     def source(self, reader: Reader, log: IssueLog) -> Source:
-        """Return the report, read whole. Raises ChangedError where it is not what the survey saw."""
+        """Read the report completely. Raises ChangedError if it has changed since the survey."""
         content, sha256, size = self._content(reader)
         if start_of(content.csv) != self.start or (self.facts and self.facts.sha256 != sha256):
             raise ChangedError(self.name)
@@ -115,15 +116,15 @@ class Entry:
         return source_of(self.name, content, (sha256, size), when, self.account_hint, log)
 
     def _content(self, reader: Reader) -> tuple[Content, str, int]:
-        """Return the content, and digest and size of the file it came in."""
+        """Return the content, and the digest and size of its file."""
         try:
             data = reader.read(self.file)
             if self.contained is not None:
-                found = find_header(data) or find_header_below(data)
-                if found is None:
+                header = find_header(data) or find_header_below(data)
+                if header is None:
                     raise ChangedError(self.name)
-                one = self.contained
-                return Content(data, found, one.container, one.encoding), one.sha256, one.size
+                contained = self.contained
+                return Content(data, header, contained.container, contained.encoding), contained.sha256, contained.size
             sha256, (inner, layers) = hashlib.sha256(data).hexdigest(), gunzipped(data, UNLIMITED)
             contents = read_contents(inner)
         except (OSError, DamagedError, NotAReportError, LimitError) as error:
@@ -135,28 +136,33 @@ class Entry:
         return Content(content.csv, content.header, wrapping + content.container, content.encoding), sha256, len(data)
 
     def _is_of_that_time(self, content: Content) -> bool:
-        """Whether an envelope still says the time that the survey saw."""
+        """Return whether an envelope still has the capture time that the survey found."""
         if content.generated_at is None:
             return self.captured_from != "envelope"
         return content.generated_at == self.captured_at
 
 
-def source_of(  # noqa: PLR0913 - what a report is made of
-    name: str, content: Content, given: tuple[str, int], when: Captured, account_hint: str | None, log: IssueLog
+def source_of(  # noqa: PLR0913 - the parts of a report
+    name: str,
+    content: Content,
+    digest_and_size: tuple[str, int],
+    when: Captured,
+    account_hint: str | None,
+    log: IssueLog,
 ) -> Source:
-    """Return the report of some content; characters that are not UTF-8 go to `log`.
+    """Return the report with this content; lines with characters that are not UTF-8 are noted in `log`.
 
-    `given` are digest and size of the file it came in.
+    `digest_and_size` has the digest and size of the file.
     """
     content = _without_padding(content, name, log)
     csv = content.csv
     if not csv.isascii():
         csv = _valid_utf8(csv, name, log)
-    # Characters that were replaced move what follows them.
+    # Replaced characters change the length of the text, so the header may have moved.
     header: FoundHeader = (
         content.header if csv is content.csv else find_header(csv) or find_header_below(csv) or content.header
     )
-    sha256, size = given
+    sha256, size = digest_and_size
     return Source(
         name=name,
         sha256=sha256,
@@ -173,7 +179,7 @@ def source_of(  # noqa: PLR0913 - what a report is made of
 
 
 def start_of(csv: bytes) -> str:
-    """Return a digest of the beginning of a CSV."""
+    """Return a digest of the start of a CSV."""
     return hashlib.sha256(csv[:_START]).hexdigest()[:16]
 
 
@@ -182,8 +188,8 @@ def _without_padding(content: Content, name: str, log: IssueLog) -> Content:
     count = len(content.csv) - len(csv)
     if not count:
         return content
-    found = padding(count)
-    log.add(found.code, found.message, source=name)
+    remark = padding(count)
+    log.add(remark.code, remark.message, source=name)
     header = content.header if content.header.end <= len(csv) else find_header(csv) or content.header
     return replace(content, csv=csv, header=header)
 

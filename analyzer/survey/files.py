@@ -1,4 +1,4 @@
-"""Paths, folders, archives, URLs and standard input -> the files in them, and the bytes of each."""
+"""Find the files under paths, folders, archives, URLs and standard input, and read their bytes."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 STDIN: Final = "-"
 _OWN: Final = frozenset({"manifest.json", "rendered.json", "_schema.json"})
-"""Files by which an output or a store of credreport is known."""
+"""Files that mark a folder as an output or a store of credreport."""
 _MADE_HERE: Final = re.compile(rb'"program"\s*:\s*"credreport"')
 _LOOK: Final = 4096
-_PASSED_OVER: Final = "a folder that credreport made: passed over; name a file in it to read that"
+_PASSED_OVER: Final = "this folder was written by credreport and was passed over; to read a file in it, name the file"
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to read: at a path, at a URL (fsspec), or standard input, which has neither.
+    """A file to read, at a path or at a URL (fsspec); `path` is None for standard input.
 
-    `named` when it was given itself, and not found by walking a folder; `size` in bytes, 0 where it is not known.
-    `member` is the position of a member in the zip archive at `path`; its size is that of the unpacked member.
+    `named` is true if the user named the file itself, and false if it was found in a folder. `size` is in bytes, or 0
+    if unknown. `member` is the position of a member in the zip archive at `path`; `size` is then its unpacked size.
     """
 
     name: str
@@ -48,8 +48,8 @@ class File:
 def find_files(paths: Sequence[str], log: IssueLog, *, leave_out: Path | None = None) -> list[File]:
     """Return the files under `paths` (files, folders, archives, URLs, `-`), by name.
 
-    What is not followed goes to `log`. `leave_out` is a folder that is not walked into: the output of an earlier run.
-    Raises InputError where a path does not exist.
+    Files and links that are not followed go to `log`. The folder `leave_out`, the output of an earlier run, is skipped.
+    Raises InputError if a path does not exist.
     """
     return sorted(_find(paths, log, leave_out), key=lambda file: (file.name, not file.named))
 
@@ -57,110 +57,108 @@ def find_files(paths: Sequence[str], log: IssueLog, *, leave_out: Path | None = 
 def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterator[File]:
     if STDIN in paths:
         yield File(STDIN, None, named=True)
-    for given in paths:
-        if given == STDIN:
+    for name in paths:
+        if name == STDIN:
             continue
-        if is_url(given):
-            yield from _find_at(given, log)
+        if is_url(name):
+            yield from _find_at(name, log)
             continue
-        path = Path(given)
+        path = Path(name)
         try:
             is_folder, exists = path.is_dir(), path.exists()
         except OSError as error:
+            raise InputError(f"cannot open {name}: {error.strerror}", "check the path and its permissions") from error
+        if not name or not exists:
             raise InputError(
-                f"cannot look at {given}: {error.strerror}", "check the path and its permissions"
-            ) from error
-        if not given or not exists:
-            raise InputError(
-                f"no such file or folder: {given or '(an empty name)'}",
+                f"no such file or folder: {name or '(an empty name)'}",
                 "check the path; quote names that contain spaces",
             )
         if is_folder:
-            yield from _walk(path.absolute(), _name(given).rstrip("/") or "/", log, leave_out and leave_out.resolve())
+            yield from _walk(path.absolute(), _name(name).rstrip("/") or "/", log, leave_out and leave_out.resolve())
         else:
-            yield File(_name(given), path.absolute(), named=True, size=_size(path))
+            yield File(_name(name), path.absolute(), named=True, size=_size(path))
 
 
-def is_read_once(given: str) -> bool:
-    """Whether what is given is a pipe, or another thing that gives its content once and to one reader."""
-    path = Path(given)
-    return given == STDIN or (not is_url(given) and path.exists() and not path.is_file() and not path.is_dir())
+def is_read_once(name: str) -> bool:
+    """Return whether an input can be read only once, such as a pipe."""
+    path = Path(name)
+    return name == STDIN or (not is_url(name) and path.exists() and not path.is_file() and not path.is_dir())
 
 
-def is_url(place: str) -> bool:
-    """Whether a place is named by a URL, as in `s3://bucket/reports`."""
-    return "://" in place
+def is_url(name: str) -> bool:
+    """Return whether `name` is a URL, such as `s3://bucket/reports`."""
+    return "://" in name
 
 
 def _find_at(url: str, log: IssueLog) -> Iterator[File]:
-    """Yield the files at a URL that fsspec knows."""
-    system, place = file_system(url)
+    """Yield the files at a URL of fsspec."""
+    system, root = file_system(url)
     try:
-        if not system.isdir(place):
-            yield File(url, url, named=True, size=int(system.info(place)["size"] or 0))
+        if not system.isdir(root):
+            yield File(url, url, named=True, size=int(system.info(root)["size"] or 0))
             return
-        found = system.find(place, detail=True)
-    except Exception as error:  # each kind of storage has errors of its own
-        raise InputError(f"cannot look at {url}: {why(error)}", "check the URL and your permissions") from error
-    names = {path: f"{url.rstrip('/')}/{path.removeprefix(place).lstrip('/')}" for path in found}
-    own = _own_folders(system, names)
-    for folder in own:
+        paths = system.find(root, detail=True)
+    except Exception as error:  # each storage raises its own errors
+        raise InputError(f"cannot open {url}: {why(error)}", "check the URL and your permissions") from error
+    names = {path: f"{url.rstrip('/')}/{path.removeprefix(root).lstrip('/')}" for path in paths}
+    own_folders = _own_folders(system, names)
+    for folder in own_folders:
         log.add("own_output", _PASSED_OVER, source=folder)
-    for path, facts in found.items():
+    for path, facts in paths.items():
         name = names[path]
-        if any(name.startswith(f"{folder}/") for folder in own):
+        if any(name.startswith(f"{folder}/") for folder in own_folders):
             continue
         if any(part.startswith(".") for part in name.removeprefix(url).split("/")):
-            log.add("not_followed", "hidden; name it on the command line to have it read", source=name)
+            log.add("not_followed", "hidden; to read it, name it on the command line", source=name)
         else:
             yield File(name, system.unstrip_protocol(path), named=False, size=int(facts["size"] or 0))
 
 
 def _own_folders(system: Any, names: Mapping[str, str]) -> list[str]:  # noqa: ANN401 - a file system of fsspec
-    """Return the outermost folders, by name, that credreport made; `names` has the name of each path."""
-    own: list[str] = []
-    for path, name in sorted(names.items(), key=lambda one: one[1]):
+    """Return the names of the outermost folders that credreport wrote; `names` maps paths to names."""
+    own_folders: list[str] = []
+    for path, name in sorted(names.items(), key=lambda item: item[1]):
         folder, _, file = name.rpartition("/")
-        if file not in _OWN or any(f"{folder}/".startswith(f"{outer}/") for outer in own):
+        if file not in _OWN or any(f"{folder}/".startswith(f"{outer}/") for outer in own_folders):
             continue
         try:
             begins = system.cat_file(path, start=0, end=_LOOK)
-        except Exception:  # noqa: BLE001, S112 - each kind of storage has errors of its own; reading it will tell
+        except Exception:  # noqa: BLE001, S112 - each storage raises its own errors; reading the file will report them
             continue
         if _MADE_HERE.search(begins):
-            own.append(folder)
-    return sorted(one for one in own if not any(one.startswith(f"{outer}/") for outer in own))
+            own_folders.append(folder)
+    return sorted(folder for folder in own_folders if not any(folder.startswith(f"{outer}/") for outer in own_folders))
 
 
 def why(error: Exception) -> str:
-    """Return what an error of reading says."""
+    """Return the text of an error, for a message."""
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 def file_system(url: str) -> tuple[Any, str]:
-    """Return the fsspec file system of a place (a path, or a URL), and how it names the place."""
+    """Return the fsspec file system of a path or URL, and the path in this file system."""
     try:
-        from fsspec.core import url_to_fs  # noqa: PLC0415 - only runs on a cluster need it
+        from fsspec.core import url_to_fs  # noqa: PLC0415 - only URLs need it
 
         return url_to_fs(url)  # type: ignore[no-any-return]
     except ImportError as error:
         raise InputError(
             f"cannot use {url}: {error}",
-            "install credreport with the extra [cluster], and what this kind of URL needs",
+            "install credreport[cluster] and the package for this kind of URL, such as s3fs for s3://",
         ) from error
     except ValueError as error:
-        raise InputError(f"cannot use {url}: {error}", "check the beginning of the URL") from error
+        raise InputError(f"cannot use {url}: {error}", "check the part of the URL before ://") from error
 
 
 def _size(path: Path | os.DirEntry[str]) -> int:
     try:
         return path.stat().st_size
-    except OSError:  # reading it will tell
+    except OSError:  # reading the file will report the error
         return 0
 
 
 def _name(path: str) -> str:
-    """Return a path as it is shown and kept: with `/`, and with bytes that are not UTF-8 written out."""
+    """Return a path for output: with `/`, and with bytes that are not UTF-8 as escapes."""
     shown = os.fsencode(path).decode("utf-8", errors="backslashreplace")
     return shown.replace(os.sep, "/")
 
@@ -171,7 +169,9 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        log.add("unreadable_file", f"the folder cannot be listed ({error.strerror}); allow reading it", source=name)
+        log.add(
+            "unreadable_file", f"the folder cannot be listed ({error.strerror}); check its permissions", source=name
+        )
         return
     if any(_is_own(entry) for entry in entries):
         log.add("own_output", _PASSED_OVER, source=name)
@@ -186,28 +186,28 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
         elif kind == "file":
             yield File(child, Path(entry.path), named=False, size=_size(entry))
         else:
-            log.add("not_followed", f"{kind}; name it on the command line to have it read", source=child)
+            log.add("not_followed", f"{kind}; to read it, name it on the command line", source=child)
 
 
 def _is_own(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is the file by which an output or a store of credreport is known."""
+    """Return whether an entry is a file that marks a folder as an output or a store of credreport."""
     if entry.name not in _OWN:
         return False
     try:
         with Path(entry.path).open("rb") as stream:
             return _MADE_HERE.search(stream.read(_LOOK)) is not None
-    except OSError:  # reading it will tell
+    except OSError:  # reading the file will report the error
         return False
 
 
 def _is_staging(entry: os.DirEntry[str], output: Path) -> bool:
-    """Whether an entry is what a run, this one or one that was killed, makes its `output` in, or the lock of that."""
+    """Return whether an entry is a temporary folder of a run that writes `output`, or the lock of such a folder."""
     name = re.fullmatch(r"\.(.+)\.[0-9a-f]{16}(?:\.lock)?", entry.name)
     return name is not None and name[1] == output.name and Path(entry.path).resolve().parent == output.parent
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    """Return `folder`, `file`, or what else an entry is."""
+    """Return `folder`, `file`, or a description of another kind of entry."""
     if entry.name.startswith("."):
         return "hidden"
     try:
@@ -216,17 +216,17 @@ def _kind(entry: os.DirEntry[str]) -> str:
         if entry.is_file():
             return "file"
     except OSError as error:
-        return f"a link that leads nowhere ({error.strerror})"
-    return "a link to a folder, or to nothing" if entry.is_symlink() else "no regular file"
+        return f"a broken link ({error.strerror})"
+    return "a link to a folder, or a broken link" if entry.is_symlink() else "not a regular file"
 
 
 # --- bytes -----------------------------------------------------------------------------------------------------------
 
 
 class Reader:
-    """Reads files; the zip archives that it has opened stay open until it is closed.
+    """Reads files. Zip archives stay open until the reader is closed.
 
-    Raises LimitError where a file goes past `limits`.
+    Raises LimitError if a file is over one of the `limits`.
     """
 
     def __init__(self, limits: Limits = UNLIMITED) -> None:
@@ -243,45 +243,45 @@ class Reader:
             archive.close()
 
     def read(self, file: File) -> bytes:
-        """Return all bytes of a file. Raises OSError where it cannot be read."""
+        """Return all bytes of a file. Raises OSError if it cannot be read."""
         if file.path is None:
             return _standard_input(self._limits)
         if file.member is not None:
             return self._of_member(file.path, file.member, lambda stream: stream.read())
         if isinstance(file.path, Path):
             return file.path.read_bytes()
-        return bytes(_at_url(file.path, lambda system, place: system.cat_file(place)))
+        return bytes(_at_url(file.path, lambda system, path: system.cat_file(path)))
 
     def head(self, file: File, length: int) -> bytes:
         """Return the first bytes of a file."""
         if file.path is None:
-            raise ValueError("standard input is read once")
+            raise ValueError("standard input can be read only once")
         if file.member is not None:
             return self._of_member(file.path, file.member, lambda stream: stream.read(length))
         if isinstance(file.path, Path):
             with file.path.open("rb", buffering=0) as stream:
                 return stream.read(length)
-        return bytes(_at_url(file.path, lambda system, place: system.cat_file(place, 0, length)))
+        return bytes(_at_url(file.path, lambda system, path: system.cat_file(path, 0, length)))
 
     def tail(self, file: File, length: int) -> bytes:
-        """Return the last bytes of a file that stands by itself."""
+        """Return the last bytes of a file that is not a member of an archive."""
         if isinstance(file.path, Path):
             with file.path.open("rb") as stream:
                 stream.seek(max(file.size - length, 0))
                 return stream.read()
-        return bytes(_at_url(str(file.path), lambda system, place: system.cat_file(place, max(file.size - length, 0))))
+        return bytes(_at_url(str(file.path), lambda system, path: system.cat_file(path, max(file.size - length, 0))))
 
     def members(self, file: File) -> list[zipfile.ZipInfo]:
-        """Return the members of the zip archive that a file is. Raises BadZipFile, ValueError or OSError."""
+        """Return the members of a zip archive. Raises BadZipFile, ValueError or OSError."""
         if file.path is None:
-            raise ValueError("standard input is read once")
+            raise ValueError("standard input can be read only once")
         return self._archive(file.path).infolist()
 
     def _archive(self, path: Path | str) -> zipfile.ZipFile:
         if path not in self._archives:
             opened: Any = path
             if not isinstance(path, Path):
-                opened = _at_url(path, lambda system, place: system.open(place, "rb"))
+                opened = _at_url(path, lambda system, root: system.open(root, "rb"))
             self._archives[path] = open_zip(opened)
         return self._archives[path]
 
@@ -295,26 +295,26 @@ class Reader:
                 return take(stream)
         except OSError:
             raise
-        except Exception as error:  # passwords, unknown methods, and each codec's own errors
+        except Exception as error:  # passwords, unknown methods, and the errors of each codec
             raise OSError(str(error)) from error
 
 
-ENCRYPTED: Final = "it is encrypted: unpack the archive with its password, and give the files"
+ENCRYPTED: Final = "it is encrypted; unpack the archive with its password, and name the files"
 
 
 def require_plain(member: zipfile.ZipInfo) -> None:
-    """Raise OSError where a member of a zip archive is encrypted."""
+    """Raise OSError if a member of a zip archive is encrypted."""
     if member.flag_bits & 1:
         raise OSError(ENCRYPTED)
 
 
 def _at_url(url: str, take: Callable[[Any, str], Any]) -> Any:  # noqa: ANN401 - what `take` returns
-    system, place = file_system(url)
+    system, path = file_system(url)
     try:
-        return take(system, place)
+        return take(system, path)
     except OSError:
         raise
-    except Exception as error:  # each kind of storage has errors of its own
+    except Exception as error:  # each storage raises its own errors
         raise OSError(why(error)) from error
 
 
@@ -326,22 +326,22 @@ def _standard_input(limits: Limits) -> bytes:
     return data
 
 
-def note_empty_folders(paths: Sequence[str], found: Sequence[str], log: IssueLog) -> None:
-    """Note named folders without any report: rejected inputs, like named files that are none."""
-    for given in paths:
-        if given == STDIN or not _is_folder(given):
+def note_empty_folders(paths: Sequence[str], report_names: Sequence[str], log: IssueLog) -> None:
+    """Note named folders that contain no report: they are rejected, like named files that are not reports."""
+    for path in paths:
+        if path == STDIN or not _is_folder(path):
             continue
-        name = (given if is_url(given) else _name(given)).rstrip("/")
+        name = (path if is_url(path) else _name(path)).rstrip("/")
         prefix = f"{name}/"
-        if any(source.startswith(prefix) for source in found):
+        if any(source.startswith(prefix) for source in report_names):
             continue
-        # Where a file in it could not be read, that is said, and all there is to say.
+        # If a file in the folder was rejected, that issue is enough.
         if not any(row[0].startswith(prefix) and CODES[row[4]].level is Level.REJECTED for row in log.rows):
             log.add("unreadable_file", "no credential report in this folder; check the path", source=name or "/")
 
 
-def _is_folder(given: str) -> bool:
-    if not is_url(given):
-        return Path(given).is_dir()
-    system, place = file_system(given)
-    return bool(system.isdir(place))
+def _is_folder(name: str) -> bool:
+    if not is_url(name):
+        return Path(name).is_dir()
+    system, path = file_system(name)
+    return bool(system.isdir(path))

@@ -1,4 +1,4 @@
-"""The file with the key of pseudonyms: read, or made where it is not there."""
+"""Read the file with the key for pseudonyms, or create it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BYTES: Final = 32
-"""The least of a key: as many as HMAC-SHA256 gives."""
+"""The fewest bytes of a key: as many as HMAC-SHA256 returns."""
 _LONGEST: Final = 4_096
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*")
-_FORM: Final = f"a key is {2 * _BYTES} hexadecimal digits; name a file that is not there, and credreport makes it"
+_FORM: Final = f"a key has {2 * _BYTES} hexadecimal digits; to get a new key, name a file that does not exist"
 _OTHERS: Final = 0o077
-"""The rights of users other than the owner."""
+"""The permission bits of users other than the owner."""
 
 
 class KeyFile(NamedTuple):
-    """The pseudonyms of a key file, whether the file was made just now, and whether other users can read it."""
+    """The pseudonyms of a key file, whether the file is new, and whether other users can access it."""
 
     pseudonyms: Pseudonyms
     is_new: bool
@@ -32,13 +32,13 @@ class KeyFile(NamedTuple):
 
 
 def read_key(path: Path, inputs: Sequence[str] = (), output: str | None = None, *, make: bool = True) -> KeyFile:
-    """Return the pseudonyms of the key in a file; with `make`, the file is made where it is not there.
+    """Return the pseudonyms of the key in a file; with `make`, a missing file is created.
 
-    Raises UsageError where it holds no key, or where it is among the inputs or in the output folder, which others get
-    to see.
+    Raises UsageError if the file contains no key, or if it is in an input or in the output folder, which other people
+    get to see.
     """
     _require_apart(path, inputs, output)
-    is_new = make and _made(path)
+    is_new = make and _created(path)
     try:
         with path.open("rb") as file:
             data, mode = file.read(_LONGEST + 1), os.fstat(file.fileno()).st_mode
@@ -51,28 +51,28 @@ def read_key(path: Path, inputs: Sequence[str] = (), output: str | None = None, 
 
 
 def _require_apart(path: Path, inputs: Sequence[str], output: str | None) -> None:
-    """Raise UsageError where a key would be read as a report, or go with the evidence."""
-    place = path.resolve()
-    for role, given in (*(("input", one) for one in inputs), *([("output folder", output)] if output else [])):
-        if "://" in given or given == "-":
+    """Raise UsageError if the key file is an input, is in an input folder, or is in the output folder."""
+    key_path = path.resolve()
+    for role, name in (*(("input", name) for name in inputs), *([("output folder", output)] if output else [])):
+        if "://" in name or name == "-":
             continue
-        other = Path(given).resolve()
-        if place == other or other in place.parents:
+        other = Path(name).resolve()
+        if key_path == other or other in key_path.parents:
             raise UsageError(
-                f"--pseudonyms: the key file {path} {'is' if place == other else 'lies in'} the {role} {given}",
+                f"--pseudonyms: the key file {path} {'is' if key_path == other else 'is in'} the {role} {name}",
                 "keep the key apart from reports and evidence: whoever has it can match pseudonyms with names",
             )
 
 
-def _made(path: Path) -> bool:
-    """Make a file with a new key, readable by its owner alone, unless something stands there; return whether it was."""
+def _created(path: Path) -> bool:
+    """Create a file with a new key, readable only by its owner, unless it exists; return whether it was created."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return False
     except OSError as error:
         raise UsageError(
-            f"--pseudonyms: cannot make {path}: {error.strerror or error}", "name a file in a folder that is there"
+            f"--pseudonyms: cannot create {path}: {error.strerror or error}", "name a file in a folder that exists"
         ) from error
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(f"{secrets.token_hex(_BYTES)}\n")
@@ -80,11 +80,11 @@ def _made(path: Path) -> bool:
 
 
 def _key(path: Path, data: bytes) -> bytes:
-    """Return the key that the bytes of a file are. Raises UsageError where they are none."""
+    """Return the key in the bytes of a file. Raises UsageError if they are not a key."""
     text = data.decode("ascii", "replace").strip()
     if len(data) > _LONGEST or _HEX.fullmatch(text) is None:
-        raise UsageError(f"--pseudonyms: {path} holds something else than a key in hexadecimal digits", _FORM)
+        raise UsageError(f"--pseudonyms: {path} does not contain a key in hexadecimal digits", _FORM)
     key = bytes.fromhex(text)
     if len(key) < _BYTES:
-        raise UsageError(f"--pseudonyms: the key in {path} is too short: {len(key)} of {_BYTES} bytes", _FORM)
+        raise UsageError(f"--pseudonyms: the key in {path} has {len(key)} bytes and needs at least {_BYTES}", _FORM)
     return key

@@ -1,4 +1,4 @@
-"""Lists that people keep beside reports, such as those of accounts and of people: files, text, and rows of a CSV."""
+"""Read the files of lists that are compared with reports, such as lists of accounts and of people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DELIMITERS: Final = (",", ";", "\t")
 
 
 def bytes_at(option: str, path: Path, error: type[AnalyzerError]) -> bytes:
-    """Return what is in the file that an option names. Raises `error` where it cannot be read."""
+    """Return the bytes of the file named by an option. Raises `error` if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as cause:
@@ -25,18 +25,18 @@ def bytes_at(option: str, path: Path, error: type[AnalyzerError]) -> bytes:
 
 
 def text_of(name: str, data: bytes, error: type[AnalyzerError]) -> str:
-    """Return the text of a file. Raises `error` where it is not UTF-8."""
+    """Return the text of a file. Raises `error` if it is not UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as cause:
-        raise error(f"{name}: not UTF-8: {cause}", "save it as UTF-8") from cause
+        raise error(f"{name}: not UTF-8: {cause}", "save the file as UTF-8") from cause
 
 
 def csv_rows(name: str, text: str, error: type[AnalyzerError]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows of a CSV that are not empty, each with its line and without blanks around its cells.
+    """Yield the line number and the cells of each row that is not empty, without blanks around the cells.
 
-    Commas, semicolons or tabs part the cells, whichever there are most of in the first line that is not blank. Raises
-    `error` for what is no CSV.
+    The delimiter is a comma, a semicolon or a tab: the most frequent of them in the first line that is not blank.
+    Raises `error` if the text is not valid CSV.
     """
     head = text.lstrip().partition("\n")[0]
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=head.count), strict=True)
@@ -46,14 +46,14 @@ def csv_rows(name: str, text: str, error: type[AnalyzerError]) -> Iterator[tuple
             if any(cells):
                 yield rows.line_num, cells
     except csv.Error as cause:
-        raise error(f"{name}:{rows.line_num}: no CSV: {cause}", "write it anew as CSV") from cause
+        raise error(f"{name}:{rows.line_num}: not valid CSV: {cause}", "save the file as CSV again") from cause
 
 
 def plain_heading(text: str) -> str:
-    """Return the name of a column in small letters, without blanks and signs."""
+    """Return the name of a column in lower case, with letters only."""
     return re.sub(r"[^a-z]", "", text.lower())
 
 
 def in_order(header: Sequence[str]) -> str:
-    """Return the names of columns for a message."""
-    return ", ".join(one or "(no name)" for one in header)
+    """Return column names in their order, for a message."""
+    return ", ".join(name or "(no name)" for name in header) or "(none)"

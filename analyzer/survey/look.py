@@ -1,8 +1,8 @@
-"""A short look at each file: what reports are in it, when they were captured, and whose they are.
+"""Look at each file briefly: find the reports in it, their capture times and their accounts.
 
-A file of a usual form is looked at by its first bytes, and an envelope by its last ones as well, where the AWS CLI puts
-GeneratedTime. Small files are read whole, and so is whatever has no usual form. What a look takes for granted is
-checked when the report is read.
+Only the first bytes of a file in a usual form are read. For an envelope the last bytes are read too, because the AWS
+CLI writes GeneratedTime at the end. Small files, and files in other forms, are read completely. What a look assumes is
+checked later, when the report is read.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ if TYPE_CHECKING:
     from analyzer.survey.spool import Spool
 
 HEAD: Final = 65_536
-"""Bytes of a file, or of what is packed in it, that a look takes."""
+"""Bytes that a look reads at the start of a file, or of its unpacked content."""
 _TAIL: Final = 4_096
 _PACKING: Final = 8
-"""About how many times larger a CSV is than its gzip file."""
+"""The approximate compression ratio of a gzip file with a CSV."""
 _QUOTED: Final = 80
-"""Characters that are quoted of a time that cannot be read."""
+"""The most characters of an unreadable time that a message quotes."""
 _CONTENT: Final = re.compile(rb'\{\s*"Content"\s*:\s*"([A-Za-z0-9+/]+)')
 _GENERATED: Final = re.compile(rb'"GeneratedTime"\s*:\s*"([^"]*)"')
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What a look at some files found: the reports in them, and what was passed over."""
+    """The result of looking at files: the reports in them, and the issues."""
 
     entries: list[Entry]
     issues: list[Row]
@@ -63,10 +63,10 @@ class Looked:
 
 @dataclass(frozen=True)
 class Looking:
-    """How files are looked at.
+    """How to look at files.
 
-    `account_id` is the account of rows that say none; `whole` reads every file to its end; the reports that are found
-    are on this `side` (see `Entry`). `captured_at` are the capture times that the user gives to reports without one.
+    `account_id` is the account of rows without one. With `whole`, every file is read completely. `side` is the side of
+    the reports found (see `Entry`). `captured_at` has the capture times given by the user for reports without one.
     """
 
     spool: Spool
@@ -77,7 +77,7 @@ class Looking:
     captured_at: tuple[GivenTime, ...] = ()
 
     def at(self, files: Sequence[File]) -> Looked:
-        """Return what is in some files."""
+        """Return the reports and issues found in some files."""
         log = IssueLog()
         entries: list[Entry] = []
         with Reader(self.limits) as reader:
@@ -88,9 +88,9 @@ class Looking:
 
 @dataclass(frozen=True)
 class _File:
-    """A file that is looked at."""
+    """A file, with everything needed to look at it."""
 
-    how: Looking
+    looking: Looking
     reader: Reader
     file: File
     log: IssueLog
@@ -100,8 +100,8 @@ class _File:
         try:
             yield from self._entries()
         except OSError as error:
-            said = f"cannot be read ({why(error)}); check permissions and the disk"
-            self.log.add("unreadable_file", said, source=self.file.name)
+            message = f"the file cannot be read ({why(error)}); check its permissions and the disk"
+            self.log.add("unreadable_file", message, source=self.file.name)
         except LimitError as error:
             self.log.add("over_limit", str(error), source=self.file.name)
 
@@ -110,7 +110,7 @@ class _File:
         if file.member is not None:
             yield from self.found()
             return
-        if file.path is None or file.size == 0:  # a pipe, or a file of unknown size: it may give its bytes only once
+        if file.path is None or file.size == 0:  # a pipe, or a file of unknown size: it can perhaps be read only once
             yield from self._all_in(self.reader.read(file), keep=True)
             return
         head = self.reader.head(file, HEAD)
@@ -119,23 +119,23 @@ class _File:
         elif len(head) >= file.size and len(head) < HEAD:
             yield from self._all_in(head)
         elif self._is_too_large(head):
-            note_no_report(file, "a large file that does not begin as a credential report", self.log)
-        elif self.how.whole or (entry := self._at_head(head)) is None:
+            note_no_report(file, "a large file that does not begin like a credential report", self.log)
+        elif self.looking.whole or (entry := self._at_head(head)) is None:
             yield from self._all_in(self.reader.read(file))
         else:
             yield entry
 
     def _is_too_large(self, head: bytes) -> bool:
-        """Whether a file has no sign of a report, and is too large to look for one further down.
+        """Return whether a file does not begin like a report and is too large to search the rest of it.
 
-        Raises LimitError where it has such a sign, and is too large or has a line that is too long.
+        Raises LimitError if the file may be a report but is too large or has a line that is too long.
         """
-        file, limits = self.file, self.how.limits
+        file, limits = self.file, self.looking.limits
         if file.size <= limits.harmless:
             return False
         is_csv = begins_as_csv(head)
         if file.size > limits.other_forms and not (file.named or is_csv or is_gzip(head)):
-            from analyzer.reading.forms.marks import refusal  # noqa: PLC0415 - few inputs are that large
+            from analyzer.reading.forms.marks import refusal  # noqa: PLC0415 - few inputs are this large
 
             if not isinstance(refusal(head), DamagedError):
                 return True
@@ -146,8 +146,8 @@ class _File:
         return False
 
     def _members(self) -> Iterator[Entry]:
-        """Yield the reports in a zip archive, whose members are read one by one."""
-        file, found = self.file, False
+        """Yield the reports in a zip archive, reading its members one by one."""
+        file, has_report = self.file, False
         try:
             archived = self.reader.members(file)
             if is_office(archived):
@@ -161,26 +161,26 @@ class _File:
         for member, _ in members:
             before = len(self.log.rows)
             try:
-                entries = list(_File(self.how, self.reader, member, self.log).found())
+                entries = list(_File(self.looking, self.reader, member, self.log).found())
             except LimitError as error:
                 self.log.add("over_limit", str(error), source=member.name)
-                found = True
+                has_report = True
                 continue
             except OSError as error:
                 note_no_member(member, str(error), self.log)
-                found = True
+                has_report = True
                 continue
-            found = found or bool(entries) or any(row[4] in LOST for row in self.log.rows[before:])
+            has_report = has_report or bool(entries) or any(row[4] in LOST for row in self.log.rows[before:])
             yield from entries
-        if not found:
+        if not has_report:
             note_no_report(file, "an archive without a credential report", self.log)
 
     def found(self) -> Iterator[Entry]:
-        """Yield the reports in a member of a zip archive. Raises OSError where it cannot be unpacked."""
+        """Yield the reports in a member of a zip archive. Raises OSError if it cannot be unpacked."""
         head = self.reader.head(self.file, HEAD)
         if len(head) < HEAD:
             yield from self._all_in(head)
-        elif is_zip(head) or self.how.whole or (entry := self._at_head(head)) is None:
+        elif is_zip(head) or self.looking.whole or (entry := self._at_head(head)) is None:
             yield from self._all_in(self.reader.read(self.file))
         else:
             yield entry
@@ -188,29 +188,29 @@ class _File:
     # --- the whole file -----------------------------------------------------------------------------------------------
 
     def _all_in(self, data: bytes, *, keep: bool = False) -> Iterator[Entry]:
-        """Yield the reports in the bytes of a file; `keep` puts them aside, since they cannot be read again."""
+        """Yield the reports in the bytes of a file; `keep` saves them in the spool if it cannot be read again."""
         in_zip = self.file.member is not None
         opened = list(
             reports_in(
-                self.file, data, self.log, self.how.limits, wrapping="zip, " if in_zip else "", depth=int(in_zip)
+                self.file, data, self.log, self.looking.limits, wrapping="zip, " if in_zip else "", depth=int(in_zip)
             )
         )
         alone = len(opened) == 1 and opened[0].name == self.file.name
-        for one in opened:
-            yield self._entry(one, put_aside=keep or not alone)
+        for report in opened:
+            yield self._entry(report, put_aside=keep or not alone)
 
-    def _entry(self, one: Opened, *, put_aside: bool) -> Entry:
-        content = one.content
-        when = self._captured(one.name, content)
-        hint = content.account or account_hint(one.name)
-        source = source_of(one.name, content, (one.sha256, one.size), when, hint, IssueLog())
-        rows, rejected = rows_by_account(source, self.how.account_id)
-        # Where nothing was taken off its end either, what was hashed need not be hashed again.
-        digest = one.sha256 if one.is_file and len(source.found) == one.size else source.digest
+    def _entry(self, opened: Opened, *, put_aside: bool) -> Entry:
+        content = opened.content
+        when = self._captured(opened.name, content)
+        hint = content.account or account_hint(opened.name)
+        source = source_of(opened.name, content, (opened.sha256, opened.size), when, hint, IssueLog())
+        rows, rejected = rows_by_account(source, self.looking.account_id)
+        # If the CSV is the whole file, without removed padding, its digest is already known.
+        digest = opened.sha256 if opened.is_file and len(source.found) == opened.size else source.digest
         described = (content.container, content.encoding)
         return Entry(
-            name=one.name,
-            file=self.how.spool.put(one.name, content.csv) if put_aside else self.file,
+            name=opened.name,
+            file=self.looking.spool.put(opened.name, content.csv) if put_aside else self.file,
             size=len(content.csv),
             start=start_of(content.csv),
             header=content.header.header,
@@ -218,9 +218,9 @@ class _File:
             captured_from=when.known_from,
             account_hint=hint,
             accounts=shared(tuple(rows)),
-            contained=Contained(one.sha256, one.size, *described) if put_aside else None,
-            facts=Facts(one.sha256, one.size, digest, *described, rows, rejected),
-            side=self.how.side,
+            contained=Contained(opened.sha256, opened.size, *described) if put_aside else None,
+            facts=Facts(opened.sha256, opened.size, digest, *described, rows, rejected),
+            side=self.looking.side,
             month=when.month,
         )
 
@@ -228,18 +228,18 @@ class _File:
         if content.bad_generated_time is not None:
             self.log.add(
                 "bad_timestamp",
-                f"GeneratedTime of the envelope cannot be read: {content.bad_generated_time[:_QUOTED]}; give the "
-                "capture time with --captured-at, or the reference instant with --as-of",
+                f"GeneratedTime cannot be read: {content.bad_generated_time[:_QUOTED]}; give the capture time with "
+                "--captured-at, or the reference date with --as-of",
                 source=name,
                 column="GeneratedTime",
                 value=content.bad_generated_time,
             )
-        return captured(name, content.generated_at, self.how.captured_at)
+        return captured(name, content.generated_at, self.looking.captured_at)
 
     # --- its first bytes ----------------------------------------------------------------------------------------------
 
     def _at_head(self, head: bytes) -> Entry | None:
-        """Return the report that begins with some bytes; None where they do not say enough."""
+        """Return the report that begins with these bytes; None if more of the file must be read."""
         try:
             text, packed = _inflated(head)
             generated = None
@@ -257,7 +257,7 @@ class _File:
         accounts = accounts_at_start(csv[: csv.rfind(b"\n") + 1])
         if header is None or header.end >= len(csv) or len(accounts) != 1:
             return None
-        when = captured(self.file.name, generated, self.how.captured_at)
+        when = captured(self.file.name, generated, self.looking.captured_at)
         return Entry(
             name=self.file.name,
             file=self.file,
@@ -268,19 +268,19 @@ class _File:
             captured_from=when.known_from,
             account_hint=account_hint(self.file.name),
             accounts=accounts,
-            side=self.how.side,
+            side=self.looking.side,
             month=when.month,
         )
 
 
 def _generated(tail: bytes) -> datetime | None:
-    """Return the GeneratedTime of an envelope that ends with some bytes; None where there is no one such time."""
-    found = _GENERATED.findall(tail)
-    return parse_generated_time(found[0].decode("utf-8", "replace")) if len(found) == 1 else None
+    """Return the GeneratedTime in the last bytes of an envelope; None if there is none or more than one."""
+    times = _GENERATED.findall(tail)
+    return parse_generated_time(times[0].decode("utf-8", "replace")) if len(times) == 1 else None
 
 
 def _inflated(head: bytes) -> tuple[bytes, bool]:
-    """Return the beginning of what is in the gzip layers around some bytes, and whether there are any."""
+    """Return the start of the content inside any gzip layers, and whether there were such layers."""
     packed = False
     while is_gzip(head):
         head, packed = zlib.decompressobj(wbits=31).decompress(head, HEAD), True

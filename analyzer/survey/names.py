@@ -1,6 +1,6 @@
-"""What the name of a report says: when it was captured, and of which account it is.
+"""Read the capture time and the account of a report from its name.
 
-A name is never guessed at: two different dates in one, or a date that can be read in two ways, give none.
+Names are never guessed: a name with two different dates, or with an ambiguous date, has no date.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ZONE: Final = r"[ _]?(?:Z|UTC|GMT)|[ _]?[+-]\d\d[-:_]?\d\d"
 
 
 def _clock(number: int, *, needs_seconds: bool = False) -> str:
-    """Return the expression of a clock time: its groups are numbered, since an expression may have several of them."""
+    """Return the expression for a time of day; its groups are numbered, so that it can be used several times."""
     second = rf"(?P=c{number})(?P<S{number}>\d\d)(?:[.,](?P<F{number}>\d{{3,9}}))?"
     return (
         rf"(?P<H{number}>\d\d)(?P<c{number}>[-:._]?)(?P<M{number}>\d\d)"
@@ -30,38 +30,38 @@ def _clock(number: int, *, needs_seconds: bool = False) -> str:
     )
 
 
-# A counter or an account number may follow a date: without a T, or UTC, only a full clock time counts as one.
-_THEN: Final = rf"(?:T{_clock(1)}|[ _-]?UTC[ _-]?{_clock(2)}|[ _-]?{_clock(3, needs_seconds=True)})?(?!\d)"
+# A counter or an account number may follow a date, so without `T` or `UTC` only a time with seconds is accepted.
+_TIME_OF_DAY: Final = rf"(?:T{_clock(1)}|[ _-]?UTC[ _-]?{_clock(2)}|[ _-]?{_clock(3, needs_seconds=True)})?(?!\d)"
 _YEAR_FIRST: Final = re.compile(
-    rf"(?<!\d)(?P<y>20\d\d)(?P<s>[-_.]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d){_THEN}", re.ASCII | re.IGNORECASE
+    rf"(?<!\d)(?P<y>20\d\d)(?P<s>[-_.]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d){_TIME_OF_DAY}", re.ASCII | re.IGNORECASE
 )
 _YEAR_LAST: Final = re.compile(
-    rf"(?<!\d)(?P<a>\d\d)(?P<s>[-_. ])(?P<b>\d\d)(?P=s)(?P<y>20\d\d){_THEN}", re.ASCII | re.IGNORECASE
+    rf"(?<!\d)(?P<a>\d\d)(?P<s>[-_. ])(?P<b>\d\d)(?P=s)(?P<y>20\d\d){_TIME_OF_DAY}", re.ASCII | re.IGNORECASE
 )
-"""Day and month in either order."""
+"""Dates that end with the year; day and month may be in either order."""
 _IN_WORDS: Final = tuple(
-    re.compile(f"{form}{_THEN}", re.ASCII | re.IGNORECASE)
+    re.compile(f"{form}{_TIME_OF_DAY}", re.ASCII | re.IGNORECASE)
     for form in (
         rf"(?<![a-z\d])(?P<d>\d\d?)(?:st|nd|rd|th)?[-_. ]?(?P<m>{MONTHS})[-_., ]{{0,2}}(?P<y>20\d\d)",
         rf"(?<![a-z])(?P<m>{MONTHS})[-_. ]?(?P<d>\d\d?)(?:st|nd|rd|th)?[-_., ]{{1,2}}(?P<y>20\d\d)",
         rf"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>{MONTHS})[-_. ]?(?P<d>\d\d?)",
     )
 )
-"""Dates with the name of their month."""
-_SAID_TO_BE_TIMES: Final = re.compile(
+"""Dates with the name of the month."""
+_MARKED_TIMES: Final = re.compile(
     r"(?:epoch|unix|timestamp|(?<![a-z])ts|generated|captured|created|downloaded|fetched)"
     r"[-_=.: @]{0,2}(?:time|at|on)?[-_=.: @]{0,2}(?P<seconds>[12]\d{9})(?P<millis>\d{3})?(?!\d)",
     re.ASCII | re.IGNORECASE,
 )
-"""Seconds since 1970 beside a word that says so; any other long number is none."""
+"""Seconds since 1970 after a word that marks them as a time. Other long numbers are not times."""
 _MAY_HAVE_A_DATE: Final = re.compile(r"(?<!\d)20\d\d(?!\d{8}(?!\d))", re.ASCII)
-"""A year, which begins no account: most names have none, and are done with."""
+"""A year that is not the start of an account number. Most names have none, and need no further search."""
 _MAY_BE_SECONDS: Final = re.compile(r"(?<!\d)[12]\d{9}(?:\d{3})?(?!\d)", re.ASCII)
 _WORD: Final = re.compile(MONTHS, re.IGNORECASE)
 
 
 def _key(letter: str) -> str:
-    """Return what may stand before a part of a date in a folder's name: `year=`, `month=`, `day=`."""
+    """Return the expression for an optional key in a folder name: `year=`, `month=` or `day=`."""
     return rf"(?:{letter}[a-z]*=)?"
 
 
@@ -73,7 +73,7 @@ _NESTED: Final = tuple(
         rf"{_key('y')}(?P<y>20\d\d)/(?P<m>\d\d|{MONTHS})[-_.]?(?P<d>\d\d)",
     )
 )
-"""Dates in two or three folders, one inside the other."""
+"""Dates spread over two or three nested folders."""
 _NESTED_MONTH: Final = re.compile(
     rf"{_key('y')}(?P<y>20\d\d)/{_key('m')}(?P<m>\d\d?|{MONTHS})", re.ASCII | re.IGNORECASE
 )
@@ -88,13 +88,13 @@ _MONTH_ALONE: Final = tuple(
         rf"^(?:[a-z]+=)?(?P<y>20\d\d)(?P<m>{_MONTH})$",
     )
 )
-"""A month and no day: enough to put the snapshots of an account in order, and no instant."""
+"""A month without a day: enough to order the snapshots of an account, but not a capture time."""
 
 
 class Captured(NamedTuple):
-    """When a report was captured, and how that is known; `month` is the first instant of a month known without a day.
+    """When a report was captured, and how this is known.
 
-    With a month alone, `at` is None.
+    `at` is None if the time is unknown. If only the month is known, `month` is the start of that month.
     """
 
     at: datetime | None
@@ -103,13 +103,13 @@ class Captured(NamedTuple):
 
 
 class GivenTime(NamedTuple):
-    """A capture time that the user gives to reports that have none, as far as their names match a pattern."""
+    """A capture time from the user, for reports without one whose names match a pattern."""
 
     pattern: str
     at: datetime
 
     def fits(self, name: str) -> bool:
-        """Whether the pattern fits a name, or the end of it behind a `/`."""
+        """Return whether the pattern matches the name, or its end after a `/`."""
         return fnmatchcase(name, self.pattern) or fnmatchcase(name, f"*/{self.pattern}")
 
 
@@ -118,21 +118,24 @@ _ENCODED: Final = re.compile(r"%([2-7][0-9A-Fa-f])")
 _UNKNOWN: Final = Captured(None, "unknown")
 
 
-def captured(name: str, generated_at: datetime | None, given: Sequence[GivenTime] = ()) -> Captured:
-    """Return when a report was captured: as its envelope says, else its name, else as the first fitting of `given`.
+def captured(name: str, generated_at: datetime | None, given_times: Sequence[GivenTime] = ()) -> Captured:
+    """Return the capture time of a report: from its envelope, else from its name, else from `given_times`.
 
-    File times and the clock are never asked.
+    The first of `given_times` that matches the name counts. File times and the system clock are never used.
     """
     if generated_at is not None:
         return Captured(generated_at, "envelope")
-    found = _in_path(_decoded(name))
-    if found.at is None:
-        return next((Captured(one.at, "option --captured-at") for one in given if one.fits(name)), found)
-    return found
+    from_name = _in_path(_decoded(name))
+    if from_name.at is None:
+        return next(
+            (Captured(given_time.at, "option --captured-at") for given_time in given_times if given_time.fits(name)),
+            from_name,
+        )
+    return from_name
 
 
 def _decoded(name: str) -> str:
-    """Return a name without percent-encoding, as in `T03%3A01%3A45`."""
+    """Return a name with its percent-encoding decoded, as in `T03%3A01%3A45`."""
     return _ENCODED.sub(lambda match: chr(int(match[1], 16)), name) if "%" in name else name
 
 
@@ -147,9 +150,12 @@ def _in_path(path: str) -> Captured:
     return _of_month(month)
 
 
-@lru_cache(maxsize=1024)  # the reports of a day have the same folder
+@lru_cache(maxsize=1024)  # reports of one day often have the same folder
 def _in_folders(path: str) -> Captured:
-    """Return what folders say, the nearest first; a date further out counts only if it is of a nearer one's month."""
+    """Return the capture time in folder names, the nearest folder first.
+
+    If a nearer folder has only a month, the date of an outer folder counts only if it is in that month.
+    """
     folders, month = path.split("/"), None
     for end in range(len(folders), 0, -1):
         instant = instant_in_name(folders[end - 1]) or _nested(folders[max(end - 3, 0) : end])
@@ -166,12 +172,12 @@ def _of_month(month: datetime) -> Captured:
 
 
 def start_of_month(instant: datetime) -> datetime:
-    """Return the first instant of a month, UTC."""
+    """Return the first instant of the month of a time, UTC."""
     return datetime(instant.year, instant.month, 1, tzinfo=UTC)
 
 
 def end_of_month(month: datetime) -> datetime:
-    """Return the last microsecond of the month that begins at an instant."""
+    """Return the last microsecond of the month that begins at `month`."""
     return start_of_month(month + timedelta(days=31)) - timedelta(microseconds=1)
 
 
@@ -180,9 +186,9 @@ def end_of_month(month: datetime) -> datetime:
 
 @lru_cache(maxsize=1024)
 def instant_in_name(name: str) -> datetime | None:
-    """Return the one date (end of that day) or date-time in a file or folder name; None for none, or for several."""
-    found = set(_instants_in(name))
-    return found.pop() if len(found) == 1 else None
+    """Return the date (as the end of that day) or the time in a name; None if it has none or several."""
+    instants = set(_instants_in(name))
+    return instants.pop() if len(instants) == 1 else None
 
 
 def _instants_in(name: str) -> Iterator[datetime]:
@@ -198,17 +204,17 @@ def _instants_in(name: str) -> Iterator[datetime]:
         for form in _IN_WORDS if _WORD.search(name) else ():
             for match in form.finditer(name):
                 yield from _instant(match, match["m"], match["d"])
-    for match in _SAID_TO_BE_TIMES.finditer(name) if _MAY_BE_SECONDS.search(name) else ():
+    for match in _MARKED_TIMES.finditer(name) if _MAY_BE_SECONDS.search(name) else ():
         yield EPOCH + timedelta(seconds=int(match["seconds"]), milliseconds=int(match["millis"] or 0))
 
 
 def _instant(match: re.Match[str], month: str, day: str) -> Iterator[datetime]:
-    """Yield the instant of a date and the clock time behind it; nothing where there is no such day."""
+    """Yield the time of a date and the time of day after it; nothing if the date does not exist."""
     try:
         date = datetime(int(match["y"]), month_number(month), int(day), tzinfo=UTC)
     except ValueError:
         return
-    number = next((one for one in (1, 2, 3) if match[f"H{one}"]), None)
+    number = next((group_number for group_number in (1, 2, 3) if match[f"H{group_number}"]), None)
     if number is None:
         yield end_of_day(date)
         return
@@ -222,7 +228,7 @@ def _instant(match: re.Match[str], month: str, day: str) -> Iterator[datetime]:
 
 
 def _nested(folders: Sequence[str]) -> datetime | None:
-    """Return the date that the last two or three folders give together: `2026/11/01`, `year=2026/month=11/day=01`."""
+    """Return the date in the last two or three folders, such as `2026/11/01` or `year=2026/month=11/day=01`."""
     for count in (2, 3):
         path = "/".join(folders[-count:])
         for form in _NESTED if len(folders) >= count else ():
@@ -232,9 +238,9 @@ def _nested(folders: Sequence[str]) -> datetime | None:
 
 
 def _nested_day(parts: Sequence[str]) -> datetime | None:
-    """Return the date of a file that is named after its day: `2026/11/01.csv`.
+    """Return the date of a file named after its day, such as `2026/11/01.csv`.
 
-    In `2026-11/01.csv` the number may as well be that of a part of a report.
+    `2026-11/01.csv` does not count, because the number may be that of a part of a report.
     """
     match = _NESTED[0].fullmatch("/".join(parts))
     return match and _day(match["y"], match["m"], match["d"])
@@ -246,16 +252,16 @@ def _nested_month(folders: Sequence[str]) -> datetime | None:
 
 
 def month_in_name(name: str) -> datetime | None:
-    """Return the first instant of the one month that a name gives without a day; None for none, or for several."""
+    """Return the start of the month in a name that has a month without a day; None if it has none or several."""
     if _MAY_HAVE_A_DATE.search(name) is None:
         return None
     matches = [match for form in _MONTH_ALONE for match in form.finditer(name)]
-    found = {_day(match["y"], match["m"], "1", whole=False) for match in matches}
-    return found.pop() if len(found) == 1 else None
+    months = {_day(match["y"], match["m"], "1", whole=False) for match in matches}
+    return months.pop() if len(months) == 1 else None
 
 
 def _day(year: str, month: str, day: str, *, whole: bool = True) -> datetime | None:
-    """Return a day's end, or its beginning unless it is meant as a `whole`; None where there is no such day."""
+    """Return the end of a day, or with `whole=False` its start; None if the day does not exist."""
     try:
         date = datetime(int(year), month_number(month), int(day), tzinfo=UTC)
     except ValueError:
@@ -267,7 +273,7 @@ def _day(year: str, month: str, day: str, *, whole: bool = True) -> datetime | N
 
 _NUMBER: Final = re.compile(rf"(?<!\d){ACCOUNT_ID}(?!\d)", re.ASCII)
 _APART: Final = re.compile(rf"(?<![0-9A-Za-z]){ACCOUNT_ID}(?![0-9A-Za-z])", re.ASCII)
-"""A number that stands alone between separators."""
+"""An account number without letters or digits next to it."""
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _Y, _D, _HM = r"20[0-4]\d", r"(?:0[1-9]|[12]\d|3[01])", r"(?:[01]\d|2[0-3])[0-5]\d"
 _TIME: Final = re.compile(
@@ -279,39 +285,39 @@ _TIME: Final = re.compile(
     ),
     re.ASCII,
 )
-"""Twelve digits that are a time, such as 202610310800, and no account."""
+"""Twelve digits that are a time and not an account, such as 202610310800."""
 
 
 def account_in_name(name: str) -> str | None:
-    """Return the one 12-digit number, other than a time, in a file or folder name; None for none, or for several."""
+    """Return the 12-digit number in a name that is not a time; None if it has none or several."""
     return _only(_NUMBER.findall(_UUID.sub("", name)))
 
 
 def account_hint(name: str) -> str | None:
-    """Return the account that the parts of a name say, the file's own first, then its folders outward."""
-    return next((found for part in _parts(name) if (found := account_in_name(part))), None)
+    """Return the account in a path: from the file name, else from the nearest folder that has one."""
+    return next((account for part in _parts(name) if (account := account_in_name(part))), None)
 
 
 def named_account(name: str, known: Collection[str] = ()) -> tuple[str, str | None] | None:
-    """Return the account after which a report is named beyond doubt, and the folder that has the name, with its path.
+    """Return the account that a report is certainly named after, and the path of the folder with that name.
 
-    The folder is None where the file itself has the name. The nearest name with one such number counts. A number that
-    may be a time is an account only where it is a `known` one.
+    The folder is None if the file itself is named after the account. The nearest name with one account number counts.
+    A number that may be a time counts only if it is one of the `known` accounts.
     """
     path = name
     while path:
         path, _, part = path.rpartition("/")
-        if (found := _only(_APART.findall(_UUID.sub("", part)), known)) is not None:
+        if (account := _only(_APART.findall(_UUID.sub("", part)), known)) is not None:
             folder = f"{path}/{part}" if path else part
-            return found, None if folder == name else folder
+            return account, None if folder == name else folder
     return None
 
 
 def _only(numbers: Sequence[str], known: Collection[str] = ()) -> str | None:
-    found = {number for number in numbers if number in known or not _TIME.fullmatch(number)}
-    return found.pop() if len(found) == 1 else None
+    accounts = {number for number in numbers if number in known or not _TIME.fullmatch(number)}
+    return accounts.pop() if len(accounts) == 1 else None
 
 
 def _parts(name: str) -> list[str]:
-    """Return the parts of a name, the file's own first, then its folders and archives from the nearest outward."""
+    """Return the parts of a path: the file name first, then its folders and archives from the nearest outward."""
     return _decoded(name).split("/")[::-1]

@@ -1,8 +1,8 @@
-"""The accounts that ought to be there: what AWS Organizations lists, or a CSV that an auditor was given.
+"""Read the list of expected accounts: the output of AWS Organizations, or a CSV from the auditor.
 
-The JSON is that of `aws organizations list-accounts` (AWS CLI Command Reference), whose pages may follow one another.
-A CSV needs a column with accounts; those with names, e-mail addresses, states, owners, organizational units (OU) and
-environments are optional. Every error names the file, the line and the column.
+The JSON is that of `aws organizations list-accounts` (AWS CLI Command Reference); a file may contain several pages. A
+CSV needs a column with account numbers. Columns with names, e-mail addresses, states, owners, organizational units (OU)
+and environments are optional. Every error names the file and the line, and the column where there is one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ListedAccount(NamedTuple):
-    """An account as a list has it; None where the list does not say."""
+    """An account in the list; a field is None if the list does not have it."""
 
     account_id: str
     name: str | None = None
@@ -32,15 +32,15 @@ class ListedAccount(NamedTuple):
     ou: str | None = None
     environment: str | None = None
     state: str | None = None
-    """In capital letters, as AWS writes it: ACTIVE, SUSPENDED, PENDING_CLOSURE, CLOSED; None counts as active."""
+    """The state in upper case, as AWS writes it, such as ACTIVE or SUSPENDED; None counts as active."""
 
 
 @dataclass(frozen=True)
 class Organization:
-    """A list of accounts that was read, in its order."""
+    """A list of accounts, in the order of the file."""
 
     name: str
-    """The file as it was given."""
+    """The path of the file, as the user gave it."""
     sha256: str
     accounts: tuple[ListedAccount, ...]
 
@@ -54,92 +54,97 @@ _HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "environment": ("environment", "env"),
     "state": ("state", "status", "accountstatus", "accountstate"),
 }
-"""What columns of a CSV may be called, in small letters without blanks and signs; the first that is there counts."""
+"""Accepted column names of a CSV, in lower case with letters only; the first one found is used."""
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "account_id": ("Id",),
     "name": ("Name",),
     "email": ("Email",),
     "state": ("State", "Status"),
 }
-"""Where the JSON of AWS has the same: `State` has taken the place of `Status`."""
+"""The keys of the same fields in the JSON of AWS; `State` has replaced `Status`."""
 STATES: Final = frozenset({"ACTIVE", "PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"})
-"""The states of accounts that AWS Organizations knows."""
-_WANTED: Final = "give what `aws organizations list-accounts` prints, or a CSV with a column account"
-_EXAMPLE: Final = "an account is 12 digits, such as 111122223333; a spreadsheet may have cut zeros at its beginning"
+"""The account states of AWS Organizations."""
+_WANTED: Final = "give the output of `aws organizations list-accounts`, or a CSV with a column account"
+_EXAMPLE: Final = "an account number has 12 digits, such as 111122223333; a spreadsheet may have cut leading zeros"
 
 
 def read_organization(path: Path) -> Organization:
-    """Read a list of accounts. Raises AccountsError for what cannot be read, or is no such list."""
+    """Read a list of accounts. Raises AccountsError if the file cannot be read or is not such a list."""
     return parse_organization(str(path), bytes_at("--accounts", path, AccountsError))
 
 
 def parse_organization(name: str, data: bytes) -> Organization:
-    """Return the list that the bytes of a file are. Raises AccountsError as `read_organization` does."""
+    """Return the list in the bytes of a file. Raises AccountsError if they are not such a list."""
     text = text_of(name, data, AccountsError)
     rows = _of_json(name, text) if text.lstrip()[:1] in {"{", "["} else _of_csv(name, text)
-    found: dict[str, tuple[str, ListedAccount]] = {}
-    for place, row in rows:
-        _add(found, name, place, row)
-    if not found:
-        raise AccountsError(f"{name}: no account in it", "give the list of the accounts whose reports are expected")
-    return Organization(name, hashlib.sha256(data).hexdigest(), tuple(one for _, one in found.values()))
+    accounts: dict[str, tuple[str, ListedAccount]] = {}
+    for location, row in rows:
+        _add(accounts, name, location, row)
+    if not accounts:
+        raise AccountsError(
+            f"{name}: the list contains no account", "give a list of the accounts whose reports you expect"
+        )
+    return Organization(name, hashlib.sha256(data).hexdigest(), tuple(account for _, account in accounts.values()))
 
 
-def _add(found: dict[str, tuple[str, ListedAccount]], name: str, place: str, row: Mapping[str, str | None]) -> None:
-    """Add an account to those `found`, by its number and with its place. Pages may overlap, and say the same."""
+def _add(
+    accounts: dict[str, tuple[str, ListedAccount]], name: str, location: str, row: Mapping[str, str | None]
+) -> None:
+    """Add an account and its location to `accounts`, by its number. Pages may overlap if their entries are equal."""
     account = (row["account_id"] or "").replace("-", "")
     if not re.fullmatch(ACCOUNT_ID, account):
-        raise AccountsError(f"{name}:{place}: not an AWS account: {row['account_id']!r}", _EXAMPLE)
+        raise AccountsError(f"{name}:{location}: not an AWS account number: {row['account_id']!r}", _EXAMPLE)
     state = row.get("state")
     others = {field: text for field, text in row.items() if field not in {"account_id", "state"}}
-    one = ListedAccount(account, **others, state=state.upper().replace(" ", "_") if state else None)
-    first, known = found.setdefault(account, (place, one))
-    if known != one:
+    listed = ListedAccount(account, **others, state=state.upper().replace(" ", "_") if state else None)
+    first, known = accounts.setdefault(account, (location, listed))
+    if known != listed:
         raise AccountsError(
-            f"{name}:{place}: account {account} stands at {first} too, and otherwise", "leave the wrong one out"
+            f"{name}:{location}: account {account} is listed with other details in line {first}",
+            "remove the wrong entry",
         )
 
 
 def _of_json(name: str, text: str) -> Iterator[tuple[str, dict[str, str | None]]]:
-    """Yield the accounts of one or more pages, each with its place."""
-    decoder, at = json.JSONDecoder(), 0
-    while rest := text[at:].lstrip():
-        start = len(text) - len(rest)
+    """Yield the accounts of one or more JSON pages, each with its location in the file."""
+    decoder, position = json.JSONDecoder(), 0
+    while remaining := text[position:].lstrip():
+        start = len(text) - len(remaining)
         try:
-            page, at = decoder.raw_decode(text, start)
+            page, position = decoder.raw_decode(text, start)
         except (ValueError, RecursionError) as error:
             line = getattr(error, "lineno", text.count("\n", 0, start) + 1)
             raise AccountsError(
-                f"{name}:{line}: no JSON: {error}", "give what `aws organizations list-accounts` prints"
+                f"{name}:{line}: not valid JSON: {error}", "give the output of `aws organizations list-accounts`"
             ) from error
         line = text.count("\n", 0, start) + 1
-        for number, one in enumerate(_in_page(page, f"{name}:{line}"), start=1):
-            place = f"{line} (account {number} of the page)"
-            yield place, {field: _first_text(one, keys, f"{name}:{place}") for field, keys in _KEYS.items()}
+        for number, entry in enumerate(_in_page(page, f"{name}:{line}"), start=1):
+            location = f"{line} (account {number} of the page)"
+            yield location, {field: _first_text(entry, keys, f"{name}:{location}") for field, keys in _KEYS.items()}
 
 
-def _in_page(page: Any, place: str) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - whatever JSON holds
-    """Yield the accounts of a page, or of a list of pages, or of accounts."""
+def _in_page(page: Any, location: str) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - whatever JSON holds
+    """Yield the accounts of a page, of a list of pages, or of a list of accounts."""
     if isinstance(page, dict) and isinstance(page.get("Accounts"), list):
         page = page["Accounts"]
-    for one in page if isinstance(page, list) else [page]:
-        if isinstance(one, dict) and isinstance(one.get("Accounts"), list):
-            yield from _in_page(one, place)
-        elif isinstance(one, dict) and "Id" in one:
-            yield one
+    for entry in page if isinstance(page, list) else [page]:
+        if isinstance(entry, dict) and isinstance(entry.get("Accounts"), list):
+            yield from _in_page(entry, location)
+        elif isinstance(entry, dict) and "Id" in entry:
+            yield entry
         else:
             raise AccountsError(
-                f'{place}: no list of accounts: it has no "Accounts", and no account with an "Id"',
+                f'{location}: not a list of accounts: there is no "Accounts", and no account with an "Id"',
                 _WANTED,
             )
 
 
-def _first_text(one: Mapping[str, Any], keys: Iterable[str], place: str) -> str | None:
+def _first_text(entry: Mapping[str, Any], keys: Iterable[str], location: str) -> str | None:
     for key in keys:
-        value = one.get(key)
+        value = entry.get(key)
         if value is not None:
             if not isinstance(value, str):
-                raise AccountsError(f"{place} {key}: no text: {value!r}", "write it in quotes")
+                raise AccountsError(f"{location} {key}: not a text: {value!r}", "put it in quotes")
             return value.strip() or None
     return None
 
@@ -156,18 +161,18 @@ def _of_csv(name: str, text: str) -> Iterator[tuple[str, dict[str, str | None]]]
 
 
 def _columns(name: str, header: list[str]) -> dict[str, int]:
-    """Return where the columns of a CSV are. Raises AccountsError where none holds accounts."""
-    plain = [plain_heading(one) for one in header]
+    """Return the position of each known column. Raises AccountsError if there is no column with accounts."""
+    plain = [plain_heading(heading) for heading in header]
     columns = {
-        field: plain.index(next(one for one in names if one in plain))
+        field: plain.index(next(accepted for accepted in names if accepted in plain))
         for field, names in _HEADINGS.items()
-        if any(one in plain for one in names)
+        if any(accepted in plain for accepted in names)
     }
     if "account_id" not in columns:
-        near = did_you_mean("account_id", header)
-        there = in_order(header)
+        suggestion = did_you_mean("account_id", header)
+        listed = in_order(header)
         raise AccountsError(
-            f"{name}:1: no column with accounts{near}; it has {there}",
-            "name the column account, account_id or id; others may be name, email, owner, ou, environment and status",
+            f"{name}:1: no column with account numbers; the columns are {listed}{suggestion}",
+            "name the column account, account_id or id; optional columns: name, email, owner, ou, environment, status",
         )
     return columns

@@ -1,4 +1,4 @@
-"""The run plan: which reports are read together, in the order of the tables."""
+"""Plan a run: which reports are read together, in the order of the tables."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _LAST: Final = "~"
-"""A text that comes after every account and month."""
+"""A text that sorts after every account and month."""
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
-"""Reports of unknown capture time stand behind those of a known one."""
+"""Sorts reports without a capture time after all others."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Reports that are judged together: all parts of each of their snapshots; and reports that are only counted.
+    """Reports that are judged together, with all parts of their snapshots, or reports that are only counted.
 
-    With `pseudonyms`, the reports have theirs already, and their rows get them as soon as they are read.
+    With `pseudonyms`, the reports already have pseudonyms, and their rows get them right after reading.
     """
 
     number: int
@@ -37,76 +37,82 @@ class Batch:
 
 
 def plan(selected: Sequence[Selected], size: int, *, cuts_groups: bool) -> list[Batch]:
-    """Return the batches of a run, each of about `size` bytes of CSV or of one snapshot, in the order of the tables.
+    """Return the batches of a run in the order of the tables, each with about `size` bytes of CSV or one snapshot.
 
-    Reports that share an account are a group, snapshots that are read for the trend included. Groups stand by their
-    smallest account, those without one last; the reports of a group by capture time and name, but that what is judged
-    stands as it would without the others, and before them. No batch ends within a snapshot: it ends between groups, or
-    where `cuts_groups` says that each capture time is a snapshot of its own, between two of them. What is not judged,
-    and was not read whole by the survey, is counted in batches of its own.
+    Reports that share an account form a group; this includes snapshots read only for the trend. Groups are sorted by
+    their smallest account, and groups without an account come last. Within a group, reports are sorted by capture time
+    and name. Judged reports come first, in the order they would have without the reports for the trend.
+
+    A batch never ends within a snapshot. It ends between groups or, with `cuts_groups` (every capture time is a
+    snapshot), between two capture times. Reports that are not judged, and that the survey did not read completely, are
+    counted in separate batches.
     """
     pieces: list[list[Selected]] = []
-    for group in _groups([one for one in selected if one.is_read]):
+    for group in _groups([report for report in selected if report.is_read]):
         if cuts_groups:
-            pieces += [list(part) for _, part in groupby(group, key=lambda one: one.entry.captured_at)]
+            pieces += [list(part) for _, part in groupby(group, key=lambda report: report.entry.captured_at)]
         else:
             pieces.append(group)
     batches = [
-        Batch(number, tuple(one for piece in batch for one in piece))
-        for number, batch in enumerate(cut(pieces, size, lambda piece: sum(one.entry.size for one in piece)))
+        Batch(number, tuple(report for piece in batch for report in piece))
+        for number, batch in enumerate(cut(pieces, size, lambda piece: sum(report.entry.size for report in piece)))
     ]
-    rest = [one.entry for one in selected if not one.is_read and one.entry.facts is None]
-    counted = cut(rest, size, lambda entry: entry.size)
+    uncounted = [report.entry for report in selected if not report.is_read and report.entry.facts is None]
+    counted = cut(uncounted, size, lambda entry: entry.size)
     return batches + [Batch(number, (), tuple(batch)) for number, batch in enumerate(counted, start=len(batches))]
 
 
 def plan_by_month(selected: Sequence[Selected], size: int) -> list[Batch]:
-    """Return batches of about `size` bytes of CSV, by the month (UTC) of capture and then by name; undated ones last.
+    """Return batches of about `size` bytes of CSV, sorted by month of capture (UTC) and then by name.
 
-    Every report is read, whatever else there is of its snapshot.
+    Reports without a capture time come last. Parts of one snapshot may be in different batches.
     """
 
-    def place(one: Selected) -> tuple[str, str]:
-        captured = one.entry.captured_at
-        return captured.astimezone(UTC).isoformat()[:7] if captured else _LAST, one.entry.name
+    def sort_key(report: Selected) -> tuple[str, str]:
+        captured = report.entry.captured_at
+        return captured.astimezone(UTC).isoformat()[:7] if captured else _LAST, report.entry.name
 
-    batches = cut(sorted(selected, key=place), size, lambda one: one.entry.size)
+    batches = cut(sorted(selected, key=sort_key), size, lambda report: report.entry.size)
     return [Batch(number, tuple(batch)) for number, batch in enumerate(batches)]
 
 
 def cut(items: Iterable[Item], size: int, size_of: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """Yield the items in runs that have at most `size` together, as `size_of` counts it, or are one item."""
+    """Yield runs of items whose sizes (from `size_of`) sum up to `size` or less; a larger item is a run by itself."""
     run: list[Item] = []
-    held = 0
+    total = 0
     for item in items:
         weight = size_of(item)
-        if run and held + weight > size:
+        if run and total + weight > size:
             yield run
-            run, held = [], 0
+            run, total = [], 0
         run.append(item)
-        held += weight
+        total += weight
     if run:
         yield run
 
 
 def _groups(selected: Sequence[Selected]) -> list[list[Selected]]:
-    """Return the reports by group, in the order of the tables."""
-    judged = [_numbers(one.judged) for one in selected]
+    """Return the groups of reports, in the order of the tables."""
+    judged = [_numbers(report.judged) for report in selected]
     read = [
-        _numbers(one.judged | one.earlier) if one.earlier else mine for one, mine in zip(selected, judged, strict=True)
+        _numbers(report.judged | report.earlier) if report.earlier else accounts
+        for report, accounts in zip(selected, judged, strict=True)
     ]
     roots = _roots(judged)
-    groups = _roots(read) if any(one.earlier for one in selected) else roots
+    groups = _roots(read) if any(report.earlier for report in selected) else roots
 
-    def place(position: int) -> tuple[str, str, datetime, str]:
+    def sort_key(position: int) -> tuple[str, str, datetime, str]:
         entry = selected[position].entry
-        mine, all_of_it = judged[position], read[position]
-        # A report of unknown accounts is a group by itself.
-        group = _root(groups, all_of_it[0]) if all_of_it else f"{_LAST}{entry.name}"
-        return group, _root(roots, mine[0]) if mine else _LAST, entry.captured_at or _NEVER, entry.name
+        accounts, read_accounts = judged[position], read[position]
+        # A report without a known account is a group by itself.
+        group = _root(groups, read_accounts[0]) if read_accounts else f"{_LAST}{entry.name}"
+        return group, _root(roots, accounts[0]) if accounts else _LAST, entry.captured_at or _NEVER, entry.name
 
-    order = sorted(range(len(selected)), key=place)
-    return [[selected[one] for one in group] for _, group in groupby(order, key=lambda one: place(one)[0])]
+    order = sorted(range(len(selected)), key=sort_key)
+    return [
+        [selected[position] for position in group]
+        for _, group in groupby(order, key=lambda position: sort_key(position)[0])
+    ]
 
 
 def _numbers(accounts: Iterable[Account]) -> list[str]:
@@ -114,14 +120,14 @@ def _numbers(accounts: Iterable[Account]) -> list[str]:
 
 
 def _roots(numbers: Iterable[Sequence[str]]) -> dict[str, str]:
-    """Return for each account another one of its group (by way of which comes the smallest), or itself."""
+    """Return the parent of each account in a union-find forest; the root of a group is its smallest account."""
     roots: dict[str, str] = {}
     for accounts in numbers:
         for account in accounts:
             roots.setdefault(account, account)
-            one, other = _root(roots, accounts[0]), _root(roots, account)
-            if one != other:
-                roots[max(one, other)] = min(one, other)
+            root, other_root = _root(roots, accounts[0]), _root(roots, account)
+            if root != other_root:
+                roots[max(root, other_root)] = min(root, other_root)
     return roots
 
 

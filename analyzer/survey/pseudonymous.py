@@ -1,7 +1,4 @@
-"""Reports, rows and lists of accounts under pseudonyms: the same, with a pseudonym in the place of every name.
-
-Each distinct text is hashed once.
-"""
+"""Replace the names in reports, rows and lists by pseudonyms. Each distinct text is hashed once."""
 
 from __future__ import annotations
 
@@ -39,81 +36,84 @@ if TYPE_CHECKING:
     from analyzer.survey.pseudonyms import Pseudonyms
 
 Alike = dict[str, list[str]]
-"""Which users, by their pseudonyms, match each of the patterns of `Pseudonyms`."""
+"""For each pattern of `Pseudonyms`, the pseudonyms of the matching users."""
 
 _REGION: Final = (
     r"^(?:(?:us|ca|mx|sa|eu|me|af|il|ap|cn|us-gov|us-iso[a-z]?|eu-iso[a-z]?|eusc-de)-"
     r"(?:north|south|central)?(?:east|west)?-\d|aws-global)$"
 )
-"""The regions of AWS by how they are called; nothing else that may stand in their column is one."""
+"""Names of AWS regions; every other text in a region column is replaced."""
 
 
 def entry_under(pseudonyms: Pseudonyms, entry: Entry) -> Entry:
-    """Return a report under pseudonyms; it is still read from where it stands."""
+    """Return a report with pseudonyms; it is still read from its original file."""
     account_of, facts = pseudonyms.account_of, entry.facts
     return replace(
         entry,
         name=pseudonyms.source(entry.name),
         accounts=frozenset(map(account_of, entry.accounts)),
-        facts=facts and replace(facts, rows={account_of(one): count for one, count in facts.rows.items()}),
+        facts=facts and replace(facts, rows={account_of(account): count for account, count in facts.rows.items()}),
         rivals=entry.rivals
         and {account_of(account): pseudonyms.source(name) for account, name in entry.rivals.items()},
     )
 
 
 def organization_under(pseudonyms: Pseudonyms, organization: Organization) -> Organization:
-    """Return a list of accounts under pseudonyms, in their order; the states of accounts that AWS has stay."""
+    """Return a list of accounts with pseudonyms, sorted by them; the account states of AWS stay as they are."""
     accounts = []
-    for one in organization.accounts:
+    for account in organization.accounts:
         texts = {
             name: pseudonyms.of(name, text)
             for name in ("name", "email", "owner", "ou", "environment")
-            if (text := getattr(one, name)) is not None
+            if (text := getattr(account, name)) is not None
         }
-        if one.state is not None and one.state not in STATES:
-            texts["state"] = pseudonyms.of("state", one.state)
-        accounts.append(one._replace(account_id=pseudonyms.account(one.account_id), **texts))
+        if account.state is not None and account.state not in STATES:
+            texts["state"] = pseudonyms.of("state", account.state)
+        accounts.append(account._replace(account_id=pseudonyms.account(account.account_id), **texts))
     return replace(
         organization,
         name=pseudonyms.file("accounts", organization.name),
-        accounts=tuple(sorted(accounts, key=lambda one: one.account_id)),
+        accounts=tuple(sorted(accounts, key=lambda account: account.account_id)),
     )
 
 
 def people_under(pseudonyms: Pseudonyms, lists: PeopleLists) -> PeopleLists:
-    """Return lists of people under pseudonyms, in their order; lines and days stay.
+    """Return lists of people with pseudonyms; the order, lines and last days stay as they are.
 
-    A user name has the pseudonym of the IAM user of this name.
+    A user name gets the pseudonym of the IAM user with this name.
     """
     shown = {}
     for name, listed in lists.given.items():
-        users = lower_case(pa.chunked_array([[one.user for one in listed.people]], pa.string())).to_pylist()
+        users = lower_case(pa.chunked_array([[person.user for person in listed.people]], pa.string())).to_pylist()
         people = tuple(
-            one._replace(
+            person._replace(
                 user=None if user is None else pseudonyms.user(user),
-                email=None if one.email is None else pseudonyms.of("email", one.email.casefold()),
+                email=None if person.email is None else pseudonyms.of("email", person.email.casefold()),
             )
-            for one, user in zip(listed.people, users, strict=True)
+            for person, user in zip(listed.people, users, strict=True)
         )
         shown[name] = replace(listed, name=pseudonyms.file(name, listed.name), people=people)
     return PeopleLists(**shown)
 
 
 def tables_under(pseudonyms: Pseudonyms, tables: Tables) -> tuple[Tables, Alike]:
-    """Return the rows of reports under pseudonyms, and which users match the patterns of a policy.
+    """Return the rows of reports with pseudonyms, and the users that match the patterns of a policy.
 
-    The sources have pseudonyms already.
+    The sources already have pseudonyms.
     """
     users = tables.users
     names = _Users(pseudonyms, users)
     shown: dict[str, Any] = {
         "user": column_of(names.of_users),
         "arn": column_of(names.of_arns),
-        "account_id": _each(users["account_id"], pseudonyms.account),
-        "partition": _each(users["partition"], pseudonyms.partition),
-        "path": _each(users["path"], pseudonyms.path),
+        "account_id": _with_pseudonyms(users["account_id"], pseudonyms.account),
+        "partition": _with_pseudonyms(users["partition"], pseudonyms.partition),
+        "path": _with_pseudonyms(users["path"], pseudonyms.path),
         "additional_credentials_info": column_of(
-            _hashed(arrow_of(users["additional_credentials_info"]).combine_chunks(), lambda t: pseudonyms.of("text", t))
+            _hashed(
+                arrow_of(users["additional_credentials_info"]).combine_chunks(),
+                lambda text: pseudonyms.of("text", text),
+            )
         ),
     }
     for slot in SLOTS:
@@ -123,24 +123,24 @@ def tables_under(pseudonyms: Pseudonyms, tables: Tables) -> tuple[Tables, Alike]
             shown[str(slot.service)] = _unless_known(pseudonyms, "service", users[slot.service])
     if pseudonyms.with_people:
         whole, before = names_compared(arrow_of(users["user"]))
-        both = _hashed(pa.chunked_array([whole, before]).combine_chunks(), pseudonyms.user)
-        shown |= dict(zip(NAMES_COMPARED, map(column_of, (both[: len(users)], both[len(users) :])), strict=True))
+        hashed = _hashed(pa.chunked_array([whole, before]).combine_chunks(), pseudonyms.user)
+        shown |= dict(zip(NAMES_COMPARED, map(column_of, (hashed[: len(users)], hashed[len(users) :])), strict=True))
     users = users.assign(**shown)
     return Tables(users, unpivot(users), tables.reports), names.alike(dict(pseudonyms.patterns))
 
 
 class _Users:
-    """The users and ARNs of rows, under pseudonyms."""
+    """The pseudonyms of the users and ARNs of rows."""
 
     def __init__(self, pseudonyms: Pseudonyms, users: pd.DataFrame) -> None:
         user, arn = (arrow_of(users[name]).combine_chunks() for name in ("user", "arn"))
         parts = match_arns(arn, user)
-        # Nearly every name stands in both columns: each is hashed once.
-        both = lower_case(pa.chunked_array([user, parts["name"]])).dictionary_encode()
-        self._names = both.dictionary
+        # Nearly every name is in both columns, and is hashed once.
+        names = lower_case(pa.chunked_array([user, parts["name"]])).dictionary_encode()
+        self._names = names.dictionary
         self._pseudonyms = pa.array([pseudonyms.user(name) for name in self._names.to_pylist()], pa.string())
-        each = self._pseudonyms.take(both.indices)
-        self.of_users, in_arns = each[: len(user)], each[len(user) :]
+        pseudonyms_of_names = self._pseudonyms.take(names.indices)
+        self.of_users, in_arns = pseudonyms_of_names[: len(user)], pseudonyms_of_names[len(user) :]
         whole = pc.binary_join_element_wise(
             "arn:",
             _hashed(parts["partition"], pseudonyms.partition),
@@ -157,29 +157,29 @@ class _Users:
         self.of_arns = pc.if_else(parts["whole"], whole, _hashed(others, lambda text: pseudonyms.of("arn", text)))
 
     def alike(self, patterns: Mapping[str, str]) -> Alike:
-        """Return which of the users match each pattern."""
+        """Return the pseudonyms of the users that match each pattern."""
         return {
-            one: self._pseudonyms.filter(pc.match_substring_regex(self._names, regex)).to_pylist()
-            for one, regex in patterns.items()
+            pattern: self._pseudonyms.filter(pc.match_substring_regex(self._names, regex)).to_pylist()
+            for pattern, regex in patterns.items()
         }
 
 
 def _hashed(texts: pa.StringArray, pseudonym: Callable[[str], str]) -> pa.StringArray:
-    """Return a pseudonym for each text; null where there is none."""
+    """Return the pseudonym of each text; null stays null."""
     encoded = texts.dictionary_encode()
     return pa.array(map(pseudonym, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
 
 
-def _each(column: pd.Series[Any], pseudonym: Callable[[str], str]) -> pd.Series[Any]:
-    """Return a category with a pseudonym for each of its texts, in the order of the pseudonyms."""
-    texts = pa.array([*map(pseudonym, column.cat.categories), None], pa.string())  # the last one answers for code -1
-    found = few_texts_of(texts, column.cat.codes.to_numpy().astype("int64") % len(texts))
-    return coded(codes_in(found), found.dictionary.to_pylist())
+def _with_pseudonyms(column: pd.Series[Any], pseudonym: Callable[[str], str]) -> pd.Series[Any]:
+    """Return a category column with pseudonyms in place of its texts; the categories are sorted."""
+    texts = pa.array([*map(pseudonym, column.cat.categories), None], pa.string())  # the last one is for code -1
+    column_of_pseudonyms = few_texts_of(texts, column.cat.codes.to_numpy().astype("int64") % len(texts))
+    return coded(codes_in(column_of_pseudonyms), column_of_pseudonyms.dictionary.to_pylist())
 
 
 def _unless_known(pseudonyms: Pseudonyms, kind: str, column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column of regions or services of AWS, in which anything else has a pseudonym."""
+    """Return a column of AWS regions or services; every other text is replaced by a pseudonym."""
     texts = pa.array(column.cat.categories.tolist(), pa.string())
     is_known = pc.match_substring_regex(texts, _REGION) if kind == "region" else pc.is_in(texts, pa.array(SERVICES))
     known = set(texts.filter(pa.array(true_where(is_known))).to_pylist())
-    return _each(column, lambda text: text if text in known else pseudonyms.of(kind, text))
+    return _with_pseudonyms(column, lambda text: text if text in known else pseudonyms.of(kind, text))

@@ -1,7 +1,7 @@
-"""Reports of an account that stand at one time, or at none: parts of a snapshot, or snapshots whose order is unknown.
+"""Find reports of one account and time that are different snapshots, so that their order is unknown.
 
-Parts have different users. Where two reports have mostly the same ones, they are two snapshots, and nothing tells which
-is the newer one.
+Reports of the same time, or without a time, are usually parts of one snapshot and have different users. If two reports
+have mostly the same users, they are two snapshots, and it is not known which one is newer: they are rivals.
 """
 
 from __future__ import annotations
@@ -31,58 +31,65 @@ if TYPE_CHECKING:
 
 _Name = TypeVar("_Name", str, int)
 _SIZE: Final = 4_000_000
-"""Bytes of CSV that are read together."""
+"""Bytes of CSV per batch."""
 
 
 class Held(NamedTuple):
-    """What a report has of an account: its users, as sorted numbers made of their names, and whether root is there."""
+    """The users of an account in a report, as sorted hashes of their names, and whether root is among them."""
 
     users: npt.NDArray[np.uint64]
     root: bool
 
     @property
     def size(self) -> int:
-        """How many users there are."""
+        """The number of users without root."""
         return len(self.users)
 
 
 def with_rivals(entries: Sequence[Entry], account_id: str | None, run: Map) -> list[Entry]:
-    """Return `entries`, each with its rivals (see `Entry`); those that share account and time are read for that."""
+    """Return `entries` with their rivals (see `Entry`). Reports that share an account and a time are read for this."""
     together: defaultdict[tuple[Account, datetime | None], list[Entry]] = defaultdict(list)
     for entry in entries:
         for account in entry.accounts - {UNKNOWN}:
             together[account, entry.moment].append(entry)
     groups = {key: group for key, group in together.items() if len(group) > 1}
-    wanted = {entry.name: entry for group in groups.values() for entry in group}
-    held = _held([wanted[name] for name in sorted(wanted)], account_id, run)
-    found: defaultdict[str, dict[Account, str]] = defaultdict(dict)
+    compared = {entry.name: entry for group in groups.values() for entry in group}
+    users_by_report = _users_by_report([compared[name] for name in sorted(compared)], account_id, run)
+    rivals_of: defaultdict[str, dict[Account, str]] = defaultdict(dict)
     for (account, _), group in groups.items():
-        here = {one.name: held[one.name][account] for one in group if account in held.get(one.name, {})}
-        for one, other in rivals(here).items():
-            found[one][account] = other
-    # What was found before a correction counts no longer.
+        users_of = {
+            entry.name: users_by_report[entry.name][account]
+            for entry in group
+            if account in users_by_report.get(entry.name, {})
+        }
+        for name, rival in rivals(users_of).items():
+            rivals_of[name][account] = rival
+    # Rivals found before a correction are no longer valid.
     return [
-        replace(entry, rivals=found.get(entry.name)) if entry.name in found or entry.rivals else entry
+        replace(entry, rivals=rivals_of.get(entry.name)) if entry.name in rivals_of or entry.rivals else entry
         for entry in entries
     ]
 
 
-def rivals(held: Mapping[_Name, Held]) -> dict[_Name, _Name]:
-    """Return for each of some reports of one account another one that has mostly the same users."""
-    found: dict[_Name, _Name] = {}
-    by_size = sorted(held, key=lambda name: (held[name].size, name))
+def rivals(users_of: Mapping[_Name, Held]) -> dict[_Name, _Name]:
+    """Return, among reports of one account, another report with mostly the same users for each that has one."""
+    rival_of: dict[_Name, _Name] = {}
+    by_size = sorted(users_of, key=lambda name: (users_of[name].size, name))
     for smaller, larger in combinations(by_size, 2):
-        # Where both have a rival already, nothing new would be learned.
-        if (smaller not in found or larger not in found) and _mostly_the_same(held[smaller], held[larger]):
-            found.setdefault(smaller, larger)
-            found.setdefault(larger, smaller)
-    return found
+        # A comparison is not needed if both already have a rival.
+        if (smaller not in rival_of or larger not in rival_of) and _mostly_the_same(
+            users_of[smaller], users_of[larger]
+        ):
+            rival_of.setdefault(smaller, larger)
+            rival_of.setdefault(larger, smaller)
+    return rival_of
 
 
 def _mostly_the_same(smaller: Held, larger: Held) -> bool:
-    """Whether more than half of the users of the smaller report stand in the larger one; root counts where it is all.
+    """Return whether more than half of the users in the smaller report are also in the larger one.
 
-    A user's row in both is what `duplicate_user` is about, as long as most of them are different.
+    If the smaller report has no users, root decides. If fewer users are in both, the reports are parts of one snapshot,
+    and each of these users is noted as `duplicate_user`.
     """
     import numpy as np  # noqa: PLC0415 - few folders need it
 
@@ -91,17 +98,17 @@ def _mostly_the_same(smaller: Held, larger: Held) -> bool:
     return len(np.intersect1d(smaller.users, larger.users, assume_unique=True)) * 2 > smaller.size
 
 
-def _held(entries: Sequence[Entry], account_id: str | None, run: Map) -> dict[str, Mapping[Account, Held]]:
+def _users_by_report(entries: Sequence[Entry], account_id: str | None, run: Map) -> dict[str, Mapping[Account, Held]]:
     batches = list(cut(entries, _SIZE, lambda entry: entry.size))
-    return {name: held for part in run(partial(_read, account_id), batches) for name, held in part.items()}
+    return {name: users for part in run(partial(_read, account_id), batches) for name, users in part.items()}
 
 
 def _read(account_id: str | None, entries: Sequence[Entry]) -> dict[str, Mapping[Account, Held]]:
-    """Return what each report has of its accounts; what has changed since the look is left to those who judge it."""
+    """Return the users per account of each report. A changed report is skipped: this is handled when it is judged."""
     from analyzer.reading.normalizing import normalize  # noqa: PLC0415 - few folders need it
     from analyzer.reading.parsing import parse  # noqa: PLC0415
 
-    found: dict[str, Mapping[Account, Held]] = {}
+    users_by_report: dict[str, Mapping[Account, Held]] = {}
     with Reader() as reader:
         for entry in entries:
             try:
@@ -110,13 +117,15 @@ def _read(account_id: str | None, entries: Sequence[Entry]) -> dict[str, Mapping
                 continue
             log = IssueLog()
             users = normalize(parse([source], log), [source], log, account_id).users
-            pairs, which = accounts_in(users)
-            found[entry.name] = {account: held_by(users[which == n]) for n, account in enumerate(pairs["account"])}
-    return found
+            pairs, position = accounts_in(users)
+            users_by_report[entry.name] = {
+                account: held_by(users[position == number]) for number, account in enumerate(pairs["account"])
+            }
+    return users_by_report
 
 
 def held_by(users: Any) -> Held:  # noqa: ANN401 - a frame of pandas
-    """Return what the rows of a report have of one account."""
+    """Return the users in the rows of one account."""
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Which snapshot of each account is judged, and at which instant."""
+"""Choose the snapshot of each account that is judged."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from analyzer.survey.entry import Entry
 
 _CURRENT: Final = DAY * MICROSECOND
-"""A report this much older than the reference instant, or less, speaks for it."""
+"""A report may be this much older than the reference date without an issue."""
 _NONE: Final[frozenset[Account]] = frozenset()
-LACKING: Final = "it may hold some of its users only"
-"""Why a report does not show what has changed."""
+LACKING: Final = "this report may contain only some of the users"
+"""Why a report cannot show what has changed."""
 
 
 class Span(NamedTuple):
-    """When a report was captured: between two instants, which are one where its capture time is known."""
+    """The span in which a report was captured; both ends are equal if the capture time is known."""
 
     first: datetime
     last: datetime
 
     @classmethod
     def of(cls, entry: Entry) -> Span | None:
-        """Return the span of a report; None where nothing is known."""
+        """Return the span of a report; None if neither its capture time nor its month is known."""
         if entry.captured_at is not None:
             return cls(entry.captured_at, entry.captured_at)
         return None if entry.month is None else cls(entry.month, end_of_month(entry.month))
@@ -42,9 +42,10 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A report, and the accounts for which it is judged: none where others are judged for all of its accounts.
+    """A report, and the accounts for which it is judged.
 
-    `earlier` are those of which it is the snapshot before the judged one: for them it is judged for the trend alone.
+    `judged` is empty if other reports are judged for all of its accounts. `earlier` has the accounts for which it is
+    the snapshot before the judged one; for these it is judged only for the trend.
     """
 
     entry: Entry
@@ -53,28 +54,30 @@ class Selected:
 
     @property
     def is_read(self) -> bool:
-        """Whether its rows are needed; where a report shows no rows, reading it says why."""
+        """Whether the report must be read. A report without known accounts is read to find out why."""
         return bool(self.judged or self.earlier) or not self.entry.accounts
 
     @property
     def in_doubt(self) -> Collection[Account]:
-        """The accounts for which another report has the same claim to be judged."""
+        """The accounts for which another report may be the newer one (see `Entry.rivals`)."""
         return () if self.entry.rivals is None else self.judged & self.entry.rivals.keys()
 
 
 def select(
     entries: Sequence[Entry], log: IssueLog, *, as_of: datetime | None, every_snapshot: bool, trend: bool = False
 ) -> list[Selected]:
-    """Choose one snapshot an account: the newest captured at or before `as_of`, or the newest where it is None.
+    """Choose one snapshot per account: the newest at or before `as_of`, or the newest if `as_of` is None.
 
-    Where all of an account's snapshots are newer than `as_of`, the oldest of them is judged, with an issue. A report
-    of unknown capture time is judged where there is none of a known one. Each report is judged at `as_of`, else at its
-    own capture time. Raises InputError where neither is known of one that is judged. With `trend`, the newest snapshot
-    before the judged one is chosen for that.
+    If all snapshots of an account are newer than `as_of`, the oldest is chosen, with an issue. A report without a
+    capture time is chosen only if the account has no dated report. With `trend`, the newest snapshot before the chosen
+    one is chosen as well, for the trend. With `every_snapshot`, all reports are chosen.
+
+    Reports are judged at `as_of`, or at their own capture time if it is None. Raises InputError if neither is known for
+    a chosen report.
     """
     spans = [Span.of(entry) for entry in entries]
     captured = _captured(entries, spans)
-    chosen = {account: _newest(mine, as_of) for account, mine in captured.items()}
+    chosen = {account: _newest(account_spans, as_of) for account, account_spans in captured.items()}
     earlier: dict[Account, Span] = {}
     if trend and not every_snapshot:
         earlier = _earlier(captured, chosen)
@@ -86,40 +89,48 @@ def select(
             for account in entry.accounts
             if every_snapshot or account == UNKNOWN or account not in chosen or chosen[account] == span
         )
-        before = frozenset(one for one in entry.accounts if earlier.get(one) == span) if earlier and span else _NONE
+        before = (
+            frozenset(account for account in entry.accounts if earlier.get(account) == span)
+            if earlier and span
+            else _NONE
+        )
         selected.append(Selected(entry, entry.accounts if judged == entry.accounts else judged, before or _NONE))
     if as_of is None:
-        require_capture_times([one.entry.name for one in selected if one.is_read and one.entry.captured_at is None])
+        require_capture_times(
+            [report.entry.name for report in selected if report.is_read and report.entry.captured_at is None]
+        )
     _note_snapshots(zip(selected, spans, strict=True), chosen, log, as_of)
     note_unknown_order(selected, log)
     return selected
 
 
 def everything(entries: Sequence[Entry], log: IssueLog) -> list[Selected]:  # noqa: ARG001 - as `select` is called
-    """Choose every report whole, whatever else there is of its accounts."""
+    """Choose every report with all of its accounts."""
     return [Selected(entry, entry.accounts) for entry in entries]
 
 
 def everything_in_order(entries: Sequence[Entry], log: IssueLog) -> list[Selected]:
-    """Choose every report whole, and note those whose order is not known."""
+    """Choose every report with all of its accounts, and note the reports whose order is unknown."""
     selected = everything(entries, log)
     note_unknown_order(selected, log)
     return selected
 
 
 def without_unknown_order(selected: Sequence[Selected], log: IssueLog) -> list[Selected]:
-    """Return what is chosen without reports whose order is not known, which are noted: they stand nowhere in time."""
+    """Return the selection without accounts for which the order of the reports is unknown; these are noted."""
     note_unknown_order(selected, log)
-    return [Selected(one.entry, one.judged - {*one.in_doubt}) if one.in_doubt else one for one in selected]
+    return [
+        Selected(report.entry, report.judged - {*report.in_doubt}) if report.in_doubt else report for report in selected
+    ]
 
 
 def not_whole(issues: Iterable[Row]) -> set[str]:
-    """Return the sources that may hold some of their users only: who is not there need not have gone."""
+    """Return the sources that may contain only some of the users: a user who is missing there may still exist."""
     return {row[0] for row in issues if row[4] in PROVE_NO_ABSENCE or CODES[row[4]].level >= Level.REJECTED}
 
 
 def _captured(entries: Iterable[Entry], spans: Iterable[Span | None]) -> dict[Account, set[Span]]:
-    """Return when the snapshots of each account were captured; of accounts of which that is known at all."""
+    """Return the spans of the snapshots of each account; accounts without a known span are left out."""
     captured: defaultdict[Account, set[Span]] = defaultdict(set)
     for entry, span in zip(entries, spans, strict=True):
         if span is not None:
@@ -130,16 +141,16 @@ def _captured(entries: Iterable[Entry], spans: Iterable[Span | None]) -> dict[Ac
 
 
 def _earlier(captured: Mapping[Account, set[Span]], chosen: Mapping[Account, Span]) -> dict[Account, Span]:
-    """Return of each account the newest snapshot before the chosen one."""
-    found = {}
+    """Return for each account the newest snapshot before the chosen one; accounts without one are left out."""
+    earlier = {}
     for account, spans in captured.items():
         if len(spans) == 1:
             continue
         at = chosen[account]
         before = max((span for span in spans if span.last < at.first), default=None)
         if at.first == at.last and before is not None:
-            found[account] = before
-    return found
+            earlier[account] = before
+    return earlier
 
 
 def _leave_out_doubtful(
@@ -148,7 +159,7 @@ def _leave_out_doubtful(
     entries: Iterable[tuple[Entry, Span | None]],
     log: IssueLog,
 ) -> None:
-    """Take out of `earlier` the accounts of which one of the two snapshots is in doubt, and note why."""
+    """Remove accounts from `earlier` if one of the two snapshots is doubtful, and note why."""
     lacking = not_whole(log.rows)
     for entry, span in entries:
         if span is None or not (accounts := entry.accounts & earlier.keys()):
@@ -157,9 +168,9 @@ def _leave_out_doubtful(
         for account in sorted(accounts):
             at, before = chosen[account], earlier[account]
             if span in {at, before} and (account in rivals or entry.name in lacking):
-                why = LACKING if entry.name in lacking else "its place in the order of snapshots is not known"
+                why = LACKING if entry.name in lacking else "it is not known which report is newer"
             elif span.first != span.last and span.first < at.first and span.last > before.first:
-                why = "it may lie between the two"
+                why = "this report may be from the time between the two snapshots"
             else:
                 continue
             note_no_trend(entry.name, account, why, log)
@@ -167,36 +178,36 @@ def _leave_out_doubtful(
 
 
 def note_no_trend(name: str, account: Account, why: str, log: IssueLog) -> None:
-    """Note that, because of a report, an account's judged snapshot is not compared with the one before."""
+    """Note that an account has no trend because of a report."""
     log.add(
         "no_trend",
-        f"because of this report, account {account[1] or 'unknown'} is not compared with its snapshot before: {why}",
+        f"account {account[1] or 'unknown'} is not compared with its earlier snapshot: {why}",
         source=name,
     )
 
 
 def _newest(spans: set[Span], as_of: datetime | None) -> Span:
-    """Return the newest of some spans, at or before `as_of` where it is given; the oldest where there is none such.
+    """Return the newest of some spans at or before `as_of` (if given), or the oldest span if all are later.
 
-    A month counts by its end; where it begins before `as_of` and ends after it, the snapshot may be either.
+    For a month its end counts. A month that contains `as_of` is therefore later, although its report may be earlier.
     """
     if len(spans) == 1:
         return next(iter(spans))
     dated = {start_of_month(span.first) for span in spans if span.first == span.last}
-    # A day in a month is certain, and what else there is of that month may be older or newer.
+    # A report with only a month may be older or newer than a dated report of this month, which is certain.
     certain = [span for span in spans if span.first == span.last or span.first not in dated]
     return max((span for span in certain if as_of is None or span.last <= as_of), default=min(certain))
 
 
 def require_capture_times(unknown: Sequence[str]) -> None:
-    """Raise InputError where it is not known of some reports, by name, when they were captured."""
+    """Raise InputError if there are reports without a capture time; `unknown` has their names."""
     if not unknown:
         return
     raise InputError(
-        f"not known when {'this report was' if len(unknown) == 1 else 'these reports were'} captured: "
+        f"the capture time of {'this report is' if len(unknown) == 1 else 'these reports is'} not known: "
         f"{first_few(unknown)}",
-        "give the reference instant with --as-of, such as --as-of 2026-10-31 (the end of that day, UTC), the capture "
-        "time with --captured-at, or put the date of the download into the file's or its folder's name",
+        "give the reference date with --as-of, such as --as-of 2026-10-31 (the end of that day, UTC), give the capture "
+        "time with --captured-at, or put the date of the download into the name of the file or its folder",
     )
 
 
@@ -209,83 +220,82 @@ def _note_snapshots(
     log: IssueLog,
     as_of: datetime | None,
 ) -> None:
-    """Note which snapshots are judged with doubt, and which may have to be judged in place of those that are."""
-    for one, span in selected:
-        entry = one.entry
+    """Note doubtful choices: judged reports without a date or far from `as_of`, and others that may be newer."""
+    for report, span in selected:
+        entry = report.entry
         for account in sorted(entry.accounts):
-            if account not in one.judged:
+            if account not in report.judged:
                 _note_not_judged(entry, span, account, chosen[account], log, as_of)
             elif span is None and account in chosen:
                 log.add(
                     "undated_report",
-                    f"not known when it was captured: judged beside a dated snapshot of account {account[1]}, "
-                    "of which it may be no part; put its date into its name, or leave it out",
+                    f"the capture time is not known: judged together with a dated snapshot of account {account[1]}, "
+                    "although the report may not be part of that snapshot; put its date into its name, or remove it",
                     source=entry.name,
                 )
             elif span is not None and as_of is not None:
                 _note_distance(entry, account, span, as_of, log)
 
 
-def _note_not_judged(  # noqa: PLR0913 - a report, what is judged in its place, and why
+def _note_not_judged(  # noqa: PLR0913 - a report and the one judged instead
     entry: Entry, span: Span | None, account: Account, chosen: Span, log: IssueLog, as_of: datetime | None
 ) -> None:
-    """Note a report that is not judged, where it is not known whether it is newer than the one that is."""
+    """Note a report that is not judged although it may be newer than the judged report."""
     if span is not None and not _may_be_the_one(span, chosen, as_of):
         return
-    known = "" if entry.month is None else f" (its name tells the month {entry.month:%Y-%m} alone)"
+    known = "" if entry.month is None else f" (its name shows only the month {entry.month:%Y-%m})"
     log.add(
         "undated_beside_dated",
-        f"not known when it was captured{known}, so not whether it is newer than the snapshot of account {account[1]} "
-        "that is judged: not judged; put its date into its name, give it with --captured-at, or leave it out",
+        f"the capture time is not known{known}: the report was not judged, although it may be newer than the judged "
+        f"snapshot of account {account[1]}; put its date into its name, or give it with --captured-at",
         source=entry.name,
     )
 
 
 def _may_be_the_one(span: Span, chosen: Span, as_of: datetime | None) -> bool:
-    """Whether a report, captured within a span, may have to be judged in place of the chosen one."""
+    """Return whether a report with this span may be newer than the chosen one, so that it should have been judged."""
     if span.first == span.last:
         return False
-    if as_of is not None and chosen.first > as_of:  # none is certain to be old enough: the oldest one is judged
+    if as_of is not None and chosen.first > as_of:  # all are later than `as_of`: the oldest one is judged
         return span.first < chosen.last
     return span.last > chosen.first and (as_of is None or span.first <= as_of)
 
 
 def note_unknown_order(selected: Iterable[Selected], log: IssueLog) -> None:
-    """Note the reports of an account that have mostly the same users and stand at the same time, or at none."""
-    for one in selected:
-        entry = one.entry
-        for account in sorted(one.in_doubt):
+    """Note the reports whose order is unknown: same account, same time or no time, and mostly the same users."""
+    for report in selected:
+        entry = report.entry
+        for account in sorted(report.in_doubt):
             rival = entry.rivals[account] if entry.rivals else ""
             note_rival(entry.name, account[1], rival, log, dated=entry.captured_at is not None)
 
 
 def note_rival(name: str, account: str, rival: str, log: IssueLog, *, dated: bool) -> None:
-    """Note that a report and its `rival` have mostly the same users of an account, at one time or at none."""
-    when = "at the same time" if dated else "at a time that is not known either"
+    """Note that the order of a report and its `rival` is unknown; `dated` if both have the same capture time."""
+    when = "captured at the same time" if dated else "which has no known capture time either"
     log.add(
         "order_unknown",
-        f"{rival}, captured {when}, has mostly the same users of account {account}: which of the two is the "
-        "newer snapshot is not known, so nothing in either is decided; give their times, in their names or "
-        "with --captured-at",
+        f"{rival}, {when}, has mostly the same users of account {account}: it is not known which of the two reports "
+        "is newer, so nothing in them is checked; give their capture times in their names or with --captured-at",
         source=name,
     )
 
 
 def _note_distance(entry: Entry, account: Account, span: Span, as_of: datetime, log: IssueLog) -> None:
-    """Note a report that is judged long after it was captured, or before."""
+    """Note a report that was captured more than a day before `as_of`, or after it."""
     if as_of - span.last > _CURRENT:
         age = (as_of - span.last) // _CURRENT
         least = "" if span.first == span.last else "at least "
         log.add(
             "older_report",
-            f"captured {least}{age:,} {'day' if age == 1 else 'days'} before the reference instant: what was used, "
-            "changed or removed since then is not in it; get a report of that day",
+            f"captured {least}{age:,} {'day' if age == 1 else 'days'} before the reference date: what was used, "
+            "changed or removed since then is not in the report; get a report of that day",
             source=entry.name,
         )
     elif span.last > as_of:
         log.add(
             "only_newer_snapshot",
             f"no snapshot of account {account[1] or 'unknown'} at or before the reference date: "
-            "this later one may hide what was true then; find an earlier report",
+            "a later report was judged, which may not show what was true then; find an earlier report",
             source=entry.name,
         )

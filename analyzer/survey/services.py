@@ -1,4 +1,4 @@
-"""Services of AWS, by the names that ARNs and credential reports have for them."""
+"""The names of AWS services in ARNs and credential reports."""
 
 from __future__ import annotations
 
@@ -28,4 +28,4 @@ SERVICES: Final = frozenset(
     translate trustedadvisor vpc-lattice waf waf-regional wafv2 wellarchitected workdocs workmail workspaces xray
     """.split()  # noqa: SIM905 - as a list, it would have a line for each
 )
-"""Those that are known here; AWS adds new ones."""
+"""The known services; AWS adds new ones."""

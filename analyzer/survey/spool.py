@@ -1,4 +1,4 @@
-"""Reports that cannot be read at random, put aside once: what stands in archives in archives, in lists, in a pipe."""
+"""Save the CSV of reports that cannot be read again directly: from nested archives, lists of reports, or a pipe."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from analyzer.survey.files import File, file_system, is_url
 
 NAME = ".reports"
-"""The folder that they are put into."""
+"""The name of the folder for these reports."""
 
 
 @dataclass(frozen=True)
 class Spool:
-    """A folder for reports, at a path or URL that all who read them see; it is made when the first one comes."""
+    """A folder for reports, at a path or URL that all workers can read; the first report creates it."""
 
     place: str
 
     def put(self, name: str, csv: bytes) -> File:
-        """Keep the CSV of a report and return where it stands; the same report comes to the same place."""
+        """Save the CSV of a report and return its file; the same report always gets the same file."""
         own = f"{hashlib.sha256(name.encode()).hexdigest()[:16]}-{hashlib.sha256(csv).hexdigest()[:16]}.csv"
         if is_url(self.place):
             system, root = file_system(self.place)

@@ -1,4 +1,4 @@
-"""The inputs of a run: files looked at, copies left out, and what the look took for granted corrected."""
+"""Survey the inputs of a run: look at files, leave out copies, and correct what a look assumed."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
     from analyzer.survey.look import Looked, Looking
 
 _FILES: Final = 256
-"""Files that are looked at together."""
+"""Files per batch of looks."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """The reports among the inputs, by name, and what was passed over; copies are among `between` alone.
+    """The reports among the inputs, sorted by name, and the issues of the survey.
 
-    `every` has copies too: which of them are left out depends on all of them.
+    `entries` has no copies. `every` also has the copies, because a correction may change which of them are left out.
     """
 
     paths: tuple[str, ...]
     every: tuple[Entry, ...]
     entries: tuple[Entry, ...]
     issues: tuple[Row, ...]
-    """Of the files, each by itself."""
+    """Issues about single files."""
     between: tuple[Row, ...]
-    """What shows where all reports are known: copies, and names that contradict what is in a report."""
+    """Issues between reports: copies, and names that contradict the rows."""
     exact: frozenset[Key] = field(default_factory=frozenset)
-    """The reports that were corrected once: what is known of them now is certain."""
+    """The reports that were corrected once; what is known about them is certain."""
 
     @classmethod
     def of(
@@ -60,7 +60,7 @@ class Survey:
         leave_out: Path | None = None,
         progress: Progress = SILENT,
     ) -> Survey:
-        """Look at the files under `paths`. Raises InputError where there is no report among them."""
+        """Look at the files under `paths`. Raises InputError if they contain no report."""
         log = IssueLog()
         files = find_files(paths, log, leave_out=leave_out)
         progress.stage("surveying", len(files))
@@ -75,7 +75,7 @@ class Survey:
         return cls._of(tuple(paths), entries, log.rows, looking, run)
 
     @classmethod
-    def _of(  # noqa: PLR0913 - as it is put together
+    def _of(  # noqa: PLR0913 - the parts of a survey
         cls,
         paths: tuple[str, ...],
         entries: Iterable[Entry],
@@ -85,30 +85,32 @@ class Survey:
         exact: frozenset[Key] = frozenset(),
     ) -> Survey:
         every = sorted(entries, key=lambda entry: entry.name)
-        unsure = {entry.name for entry in _not_told_apart(every) if entry.facts is None}
+        unsure = {entry.name for entry in _possible_copies(every) if entry.facts is None}
         files = [entry.file for entry in every if entry.name in unsure]
         issues = list(issues)
-        again: list[Entry] = []
+        looked_again: list[Entry] = []
         for looked, _ in _looks(replace(looking, whole=True), files, run):
-            again += looked.entries
+            looked_again += looked.entries
             issues += looked.issues
-        every = sorted([*(one for one in every if one.name not in unsure), *again], key=lambda entry: entry.name)
+        every = sorted(
+            [*(entry for entry in every if entry.name not in unsure), *looked_again], key=lambda entry: entry.name
+        )
         log = IssueLog()
         kept = with_rivals(without_copies(every, log), looking.account_id, run)
         note_contradicted_names(every, log)
         return cls(paths, tuple(every), tuple(kept), tuple(issues), tuple(log.rows), exact)
 
     def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> Survey:
-        """Return the survey with what reading reports has shown.
+        """Return the survey with corrections from reading reports.
 
-        `corrections` has what a report is, or None where it is not what it was: its file is looked at again.
-        Raises InputError where a report was corrected before: it changes while it is read.
+        `corrections` has the corrected entry of a report, or None if the report has changed: its file is then looked
+        at again. Raises InputError if a report was corrected before, because it changes while it is read.
         """
         changed = sorted(self.exact & corrections.keys())
         if changed:
             raise InputError(
-                f"changed while it was read: {first_few([name for _, name in changed])}",
-                "wait until nothing writes into the reports, or copy them, and run again",
+                f"reports changed while they were read: {first_few([name for _, name in changed])}",
+                "wait until no program writes to the reports, or copy them, and run again",
             )
         lost = {entry.file for entry in self.every if corrections.get(entry.key, entry) is None}
         kept = [corrections.get(entry.key) or entry for entry in self.every if entry.file not in lost]
@@ -125,28 +127,30 @@ class Survey:
 
 @dataclass(frozen=True)
 class Both:
-    """The surveys of an older and a newer side, whose reports are planned together; copies are found on each side."""
+    """The surveys of an older and a newer side, which are planned together. Copies are found on each side."""
 
     sides: tuple[Survey, Survey]
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """The reports of both, each with its `side`."""
-        return tuple(entry for one in self.sides for entry in one.entries)
+        """The reports of both sides; `Entry.side` is the side."""
+        return tuple(entry for survey in self.sides for entry in survey.entries)
 
     @property
     def issues(self) -> tuple[Row, ...]:
-        """What was passed over, of the files each by itself."""
-        return tuple(row for one in self.sides for row in one.issues)
+        """Issues about single files."""
+        return tuple(row for survey in self.sides for row in survey.issues)
 
     @property
     def between(self) -> tuple[Row, ...]:
-        """What shows where all reports of a side are known."""
-        return tuple(row for one in self.sides for row in one.between)
+        """Issues between the reports of a side."""
+        return tuple(row for survey in self.sides for row in survey.between)
 
     def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> Both:
-        """Return both with what reading reports has shown: see `Survey.corrected`."""
-        old, new = (one.corrected(corrections, replace(looking, side=side), run) for side, one in enumerate(self.sides))
+        """Return both surveys with corrections; see `Survey.corrected`."""
+        old, new = (
+            survey.corrected(corrections, replace(looking, side=side), run) for side, survey in enumerate(self.sides)
+        )
         return Both((old, new))
 
 
@@ -159,28 +163,29 @@ def _look(looking: Looking, files: Sequence[File]) -> Looked:
     return looking.at(files)
 
 
-def _not_told_apart(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the reports that share an account with another one of the same capture time, or of none."""
+def _possible_copies(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the reports that share an account with another report of the same or of unknown capture time."""
     by_account: defaultdict[Account, list[Entry]] = defaultdict(list)
     for entry in entries:
         for account in entry.accounts or {UNKNOWN}:
             by_account[account].append(entry)
-    found: dict[str, Entry] = {}
+    unsure: dict[str, Entry] = {}
     for group in by_account.values():
         by_time: defaultdict[datetime | None, list[Entry]] = defaultdict(list)
         for entry in group:
             by_time[entry.captured_at].append(entry)
-        for alike in [group] if None in by_time and len(group) > 1 else by_time.values():
-            if len(alike) > 1:
-                found |= {entry.name: entry for entry in alike}
-    return list(found.values())
+        for group_of_time in [group] if None in by_time and len(group) > 1 else by_time.values():
+            if len(group_of_time) > 1:
+                unsure |= {entry.name: entry for entry in group_of_time}
+    return list(unsure.values())
 
 
 def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
-    """Return `entries` by name, without those that repeat another's CSV of the same capture time, or of none.
+    """Return `entries` sorted by name, without copies, which are noted.
 
-    A quiet account gives the same bytes on two days: with two capture times known, those are two snapshots, and so they
-    are in two months. What was not read whole is no copy.
+    A copy has the same CSV as another report and the same capture time, or no capture time. Equal reports with
+    different capture times or months are not copies, because an account without changes gives the same bytes every
+    day. A report that was not read completely is never a copy.
     """
     first_of: dict[tuple[object, ...], Entry] = {}
     dated: defaultdict[object, list[Entry]] = defaultdict(list)
@@ -196,7 +201,10 @@ def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
         key = (entry.identity, entry.moment)
         other = first_of.get(key)
         if other is None and entry.captured_at is None:
-            other = next((one for one in dated[entry.identity] if _may_be_of(one.captured_at, entry.month)), None)
+            other = next(
+                (candidate for candidate in dated[entry.identity] if _may_be_of(candidate.captured_at, entry.month)),
+                None,
+            )
         if other is None:
             first_of[key] = entry
             kept.append(entry)
@@ -206,20 +214,20 @@ def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
 
 
 def _may_be_of(captured_at: datetime | None, month: datetime | None) -> bool:
-    """Whether a capture time may be that of a report of which the month is known, or nothing (None)."""
+    """Return whether a report with this capture time may be from this month; unknown (None) fits everything."""
     return captured_at is None or month is None or start_of_month(captured_at) == month
 
 
 def _pass_over_archives(entries: Iterable[Entry], log: IssueLog) -> None:
-    """Count an archive that is not read only where it lies among reports: elsewhere it may hold anything."""
+    """Downgrade issues about unreadable archives to notices, except in folders with reports."""
     folders = {entry.name.rpartition("/")[0] for entry in entries}
-    for place, (source, line, column, value, code, message) in enumerate(log.rows):
+    for position, (source, line, column, value, code, message) in enumerate(log.rows):
         if code == "unopened_archive" and source.rpartition("/")[0] not in folders:
-            log.rows[place] = (source, line, column, value, "not_a_report", f"passed over: {message}")
+            log.rows[position] = (source, line, column, value, "not_a_report", f"passed over: {message}")
 
 
 def _require_reports(entries: Sequence[Entry], log: IssueLog) -> None:
-    """Raise InputError where nothing was found; `log` says why."""
+    """Raise InputError if there are no reports; the message quotes `log`."""
     if not entries:
         raise InputError(
             f"no credential report could be read{log.first_few()}",

@@ -1,4 +1,4 @@
-"""Bytes of a file -> the reports in it, out of gzip, zip and envelopes."""
+"""Unpack the reports in the bytes of a file: out of gzip, zip, tar and envelopes."""
 
 from __future__ import annotations
 
@@ -36,27 +36,28 @@ if TYPE_CHECKING:
     from analyzer.survey.files import File
 
 _REPORTS: Final = (".csv", ".json", ".yaml", ".yml", ".txt", ".b64", ".gz", ".zip")
-"""An empty file with one of these endings is a download that failed, not a bystander."""
+"""An empty file with one of these suffixes is a failed download."""
 _PROGRAMS: Final = (
     *(".py", ".sh", ".bash", ".ps1", ".bat", ".sql", ".tf", ".go", ".rb", ".java", ".pl", ".rs", ".ipynb"),
     *(".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".cs", ".kt", ".php", ".r", ".lua", ".hcl", ".rego"),
 )
-"""Endings of programs and queries: column names in them, or an example, are no report."""
+"""Suffixes of programs and queries: column names or an example in them are not a report."""
 _RESULTS_IN_SCRIPTS: Final = b"scoutsuite_results"
-"""How scripts begin that hold results."""
+"""The beginning of scripts that contain results."""
 LOST: Final = frozenset({"unreadable_file", "over_limit"})
-"""Issues of files that hold a report, or may, and were not read."""
+"""Codes of files that contain, or may contain, a report that was not read."""
 DEEPEST: Final = 5
-"""Archives in archives past which nothing is unpacked."""
+"""The deepest nesting of archives, and of gzip layers, that is unpacked."""
 _HEAD: Final = 65_536
-"""Bytes in which the header of a CSV ends."""
+"""Bytes at the start of a CSV that contain its header."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A report, out of its file: `sha256` and `size` are of the file's bytes (of the member's, in a zip).
+    """A report taken out of its file.
 
-    `is_file` says that its CSV is the file, byte by byte.
+    `sha256` and `size` describe the bytes of the file, or of the member of a zip archive. `is_file` is true if the CSV
+    and the file are equal, byte by byte.
     """
 
     name: str
@@ -66,12 +67,12 @@ class Opened:
     is_file: bool = False
 
 
-def reports_in(  # noqa: PLR0913 - what is opened, how far, and what was opened around it
+def reports_in(  # noqa: PLR0913 - a file, the limits, and the containers around it
     file: File, data: bytes, log: IssueLog, limits: Limits, *, wrapping: str = "", depth: int = 0
 ) -> Iterator[Opened]:
-    """Yield the reports in the bytes of a file; what is none, or damaged, goes to `log`.
+    """Yield the reports in the bytes of a file; other content and damage are noted in `log`.
 
-    `wrapping` names the containers that were opened already, `depth` counts the archives among them.
+    `wrapping` names the containers that are already open, and `depth` is the number of archives among them.
     """
     try:
         inner, layers = gunzipped(data, limits)
@@ -93,20 +94,20 @@ def reports_in(  # noqa: PLR0913 - what is opened, how far, and what was opened 
         log.add("over_limit", str(error), source=file.name)
     except NotAReportError as error:
         note_no_report(file, f"{error}{error.begins if file.named else ''}", log)
-    except Exception as error:  # noqa: BLE001 - one odd file must not cost the others
-        log.add("unreadable_file", f"cannot be read ({type(error).__name__}: {error})", source=file.name)
+    except Exception as error:  # noqa: BLE001 - one odd file must not stop the run
+        log.add("unreadable_file", f"the file cannot be read ({type(error).__name__}: {error})", source=file.name)
 
 
 def note_no_report(file: File, why: str, log: IssueLog) -> None:
-    """Note a file that is no report: one that was named is missing, one that was found is passed over."""
+    """Note a file that is not a report: a named file is rejected, a file found in a folder is passed over."""
     if file.named:
-        log.add("unreadable_file", f"no credential report: {why}", source=file.name)
+        log.add("unreadable_file", f"not a credential report: {why}", source=file.name)
     else:
         log.add("not_a_report", f"passed over: {why}", source=file.name)
 
 
 def begins_as_csv(head: bytes) -> bool:
-    """Whether the first bytes of a file hold the header of a report's CSV."""
+    """Return whether the first bytes of a file contain the header of a report."""
     try:
         text, _ = to_utf8(head[: len(head) // 4 * 4])
     except DamagedError:
@@ -115,7 +116,7 @@ def begins_as_csv(head: bytes) -> bool:
 
 
 def check_size(data: bytes, limits: Limits) -> None:
-    """Raise LimitError where the bytes of a file that is no archive, or a line of its CSV, are too large."""
+    """Raise LimitError if a file that is not an archive, or a line of its CSV, is too large."""
     if len(data) <= limits.harmless:
         return
     is_csv = begins_as_csv(data[:_HEAD])
@@ -125,14 +126,14 @@ def check_size(data: bytes, limits: Limits) -> None:
 
 
 def gunzipped(data: bytes, limits: Limits) -> tuple[bytes, int]:
-    """Return what is in the gzip layers around `data`, and how many there are.
+    """Return the content of `data` without gzip layers, and the number of layers.
 
-    Raises DamagedError where one is cut or corrupt, and LimitError where it unpacks to too much.
+    Raises DamagedError if a layer is cut or corrupt, and LimitError if it unpacks to too many bytes.
     """
     layers = 0
     while is_gzip(data):
         if layers == DEEPEST:
-            raise DamagedError(f"gzip inside gzip, more than {DEEPEST} deep; unpack it by hand")
+            raise DamagedError(f"more than {DEEPEST} layers of gzip; unpack the file by hand")
         try:
             data, layers = limits.gunzip(data), layers + 1
         except DAMAGED as error:
@@ -140,20 +141,20 @@ def gunzipped(data: bytes, limits: Limits) -> tuple[bytes, int]:
     return data, layers
 
 
-def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) -> Iterator[Opened]:
-    """Yield the reports in a file that is no archive; `inner` is `given` without its gzip layers."""
+def _open(file: File, data: bytes, inner: bytes, log: IssueLog, wrapping: str) -> Iterator[Opened]:
+    """Yield the reports in a file that is not an archive; `inner` is `data` without gzip layers."""
     if not inner.strip() and file.name.lower().endswith(_REPORTS):
         raise DamagedError("the file is empty: the download failed; download it again")
     try:
         contents = read_contents(inner)
     except DamagedError as error:
-        # A query names the columns of a table, which then seems to be one without rows.
+        # A query that names columns looks like a table without rows.
         if file.named or not is_program(file.name, inner):
             raise
-        raise NotAReportError("a program, in which a report may be an example") from error
+        raise NotAReportError("a program; a report in it may be only an example") from error
     if not file.named and is_program(file.name, inner) and (remarked(contents) or not _is_plain(contents)):
-        raise NotAReportError("a program, in which a report may be an example")
-    sha256 = hashlib.sha256(given).hexdigest()
+        raise NotAReportError("a program; a report in it may be only an example")
+    sha256 = hashlib.sha256(data).hexdigest()
     for number, content in enumerate(contents, start=1):
         name = file.name if len(contents) == 1 else f"{file.name}#{number}"
         if isinstance(content, DamagedError):
@@ -161,11 +162,11 @@ def _open(file: File, given: bytes, inner: bytes, log: IssueLog, wrapping: str) 
             continue
         note_remarks(name, content, log)
         wrapped = replace(content, container=wrapping + content.container) if wrapping else content
-        yield Opened(name, sha256, len(given), wrapped, content.csv is given)
+        yield Opened(name, sha256, len(data), wrapped, content.csv is data)
 
 
 def is_program(name: str, data: bytes) -> bool:
-    """Whether a file is a program or a query, and not data."""
+    """Return whether a file is a program or a query, and not data."""
     is_named_so = name.lower().endswith(_PROGRAMS) and not data.lstrip().startswith(_RESULTS_IN_SCRIPTS)
     return is_named_so or data.startswith(b"#!")
 
@@ -176,12 +177,12 @@ def _is_plain(contents: Sequence[Content | DamagedError]) -> bool:
 
 
 def remarked(contents: Sequence[Content | DamagedError]) -> bool:
-    """Whether something stands around a report."""
-    return any(isinstance(one, Content) and one.remarks for one in contents)
+    """Return whether a report has remarks, such as other lines around it."""
+    return any(isinstance(content, Content) and content.remarks for content in contents)
 
 
 def note_remarks(name: str, content: Content, log: IssueLog) -> None:
-    """Note what was noticed in opening a report."""
+    """Note the issues found while opening a report."""
     for code, message, line, column, value in content.remarks:
         log.add(code, message, source=name, line=line, column=column, value=value)
 
@@ -189,39 +190,41 @@ def note_remarks(name: str, content: Content, log: IssueLog) -> None:
 def _untar(  # noqa: PLR0913 - as `reports_in`
     archive: File, data: bytes, log: IssueLog, limits: Limits, *, wrapping: str, depth: int
 ) -> Iterator[Opened]:
-    """Yield the reports in a tar archive, its members by name as if it were a folder."""
+    """Yield the reports in a tar archive, with its members sorted by name, like the files of a folder."""
     if depth >= DEEPEST:
-        raise DamagedError(f"archives inside archives, {DEEPEST} deep; unpack them by hand")
-    found = False
+        raise DamagedError(f"archives nested {DEEPEST} levels deep; unpack them by hand")
+    has_report = False
     try:
         with tarfile.open(fileobj=BytesIO(data), mode="r:") as opened:
-            members = sorted((one for one in opened.getmembers() if one.isfile()), key=lambda one: one.name)
-            for inner, member in zip(_named(archive, [one.name for one in members]), members, strict=True):
+            members = sorted(
+                (member for member in opened.getmembers() if member.isfile()), key=lambda member: member.name
+            )
+            for inner, member in zip(_named(archive, [member.name for member in members]), members, strict=True):
                 stream = opened.extractfile(member)
                 content = stream.read() if stream is not None else b""
                 before = len(log.rows)
                 reports = list(reports_in(inner, content, log, limits, wrapping=wrapping, depth=depth + 1))
-                found = found or bool(reports) or any(row[4] in LOST for row in log.rows[before:])
+                has_report = has_report or bool(reports) or any(row[4] in LOST for row in log.rows[before:])
                 yield from reports
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DamagedError(f"the tar archive is cut or corrupt ({error}); copy it again") from error
-    if not found:
+    if not has_report:
         raise NotAReportError("an archive without a credential report")
 
 
 def _named(archive: File, names: Sequence[str]) -> Iterator[File]:
-    """Yield the members of an archive as files; names that come again are numbered."""
+    """Yield the members of an archive as files; repeated names are numbered."""
     seen: Counter[str] = Counter()
     for name in names:
         seen[name] += 1
-        again = f"#{seen[name]}" if seen[name] > 1 else ""
-        yield type(archive)(f"{archive.name}/{name.removeprefix('./')}{again}", archive.path, named=False)
+        suffix = f"#{seen[name]}" if seen[name] > 1 else ""
+        yield type(archive)(f"{archive.name}/{name.removeprefix('./')}{suffix}", archive.path, named=False)
 
 
 def _unzip(  # noqa: PLR0913 - as `reports_in`
     archive: File, data: bytes, log: IssueLog, limits: Limits, *, wrapping: str, depth: int
 ) -> Iterator[Opened]:
-    """Yield the reports in a zip archive, its members by name as if it were a folder."""
+    """Yield the reports in a zip archive, with its members sorted by name, like the files of a folder."""
     try:
         opened = open_zip(BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError) as error:
@@ -229,34 +232,34 @@ def _unzip(  # noqa: PLR0913 - as `reports_in`
     if is_office(opened.infolist()):
         yield from _sheets(archive, data, log, wrapping)
         return
-    found, wrapping = False, f"{wrapping}zip, "
+    has_report, wrapping = False, f"{wrapping}zip, "
     for inner, member in members_in(archive, opened.infolist(), depth, len(data)):
         try:
             limits.check_packed(member.file_size, member.compress_size)
             require_plain(member)
             content = opened.read(member)
         except LimitError as error:
-            found = True
+            has_report = True
             log.add("over_limit", str(error), source=inner.name)
             continue
-        except Exception as error:  # noqa: BLE001 - passwords, unknown methods, and each codec's own errors
-            found = True
+        except Exception as error:  # noqa: BLE001 - passwords, unknown methods, and the errors of each codec
+            has_report = True
             note_no_member(inner, str(error), log)
             continue
         for report in reports_in(inner, content, log, limits, wrapping=wrapping, depth=depth + 1):
-            found = True
+            has_report = True
             yield report
-    if not found:
+    if not has_report:
         raise NotAReportError("an archive without a credential report")
 
 
 def is_office(members: Sequence[zipfile.ZipInfo]) -> bool:
-    """Whether a zip archive is a spreadsheet or another office document."""
+    """Return whether a zip archive is a spreadsheet or another office document."""
     return any(member.filename in {"[Content_Types].xml", "mimetype"} for member in members)
 
 
 def _sheets(file: File, data: bytes, log: IssueLog, wrapping: str) -> Iterator[Opened]:
-    """Yield the reports in a spreadsheet, its sheets by name as if it were a folder."""
+    """Yield the reports in a spreadsheet; sheets are named like the files of a folder."""
     from analyzer.reading.forms.books import open_workbook  # noqa: PLC0415 - few inputs are spreadsheets
 
     sha256 = hashlib.sha256(data).hexdigest()
@@ -272,27 +275,28 @@ def _sheets(file: File, data: bytes, log: IssueLog, wrapping: str) -> Iterator[O
 def members_in(
     archive: File, members: Sequence[zipfile.ZipInfo], depth: int, size: int
 ) -> list[tuple[File, zipfile.ZipInfo]]:
-    """Return the members of a zip archive of `size` bytes by name, each as a file of its own.
+    """Return the members of a zip archive of `size` bytes, sorted by name, each as a file.
 
-    Raises DamagedError where archives lie too deep in archives, and LimitError where its members together unpack to
-    far more than reports do.
+    Raises DamagedError if archives are nested too deeply, and LimitError if the compression ratio is suspicious.
     """
     if depth >= DEEPEST:
-        raise DamagedError(f"archives inside archives, {DEEPEST} deep; unpack them by hand")
+        raise DamagedError(f"archives nested {DEEPEST} levels deep; unpack them by hand")
     check_together(sum(member.file_size for member in members), size)
-    places = sorted(
-        (place for place, member in enumerate(members) if not is_folder(member)),
-        key=lambda place: members[place].filename,
+    positions = sorted(
+        (position for position, member in enumerate(members) if not is_folder(member)),
+        key=lambda position: members[position].filename,
     )
     seen: Counter[str] = Counter()
-    found = []
-    for place in places:
-        member = members[place]
+    members_found = []
+    for position in positions:
+        member = members[position]
         seen[member.filename] += 1
-        again = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
-        name = f"{archive.name}/{member.filename}{again}"
-        found.append((type(archive)(name, archive.path, named=False, size=member.file_size, member=place), member))
-    return found
+        suffix = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
+        name = f"{archive.name}/{member.filename}{suffix}"
+        members_found.append(
+            (type(archive)(name, archive.path, named=False, size=member.file_size, member=position), member)
+        )
+    return members_found
 
 
 def note_no_member(file: File, why: str, log: IssueLog) -> None:

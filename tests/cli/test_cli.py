@@ -59,7 +59,7 @@ def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int)
     ("arguments", "message", "hint"),
     [
         (["audit", "nowhere"], "no such file or folder: nowhere", "check the path"),
-        (["audit", "undated.csv"], "not known when this report was captured: undated.csv", "--as-of 2026-10-31"),
+        (["audit", "undated.csv"], "the capture time of this report is not known: undated.csv", "--as-of 2026-10-31"),
         (["audit", "README"], "no credential report could be read", "aws iam get-credential-report"),
         (["audit", "empty"], "no credential report could be read", "aws iam get-credential-report"),
         (

@@ -74,7 +74,7 @@ def test_no_error_is_only_counted(folder: Path) -> None:
         assert re.search(r"^  444455556666 +4 +2 ", done.stdout, re.MULTILINE)
         for number in range(12):
             assert f"  in/2026-10-31/55556666777{number % 10}-{number}.json the answer of generate-" in done.stdout
-        assert "  in/2026-10-31/rows.csv a header without rows" in done.stdout
+        assert "  in/2026-10-31/rows.csv the report has a header and no rows" in done.stdout
         assert "\nErrors: 13\n" in done.stdout
 
 

@@ -145,7 +145,7 @@ def test_the_store_is_told(store: Path, tmp_path: Path) -> None:
     undated = write(tmp_path / "report.csv", csv_of(root(), user("a")))
     refused = run("ingest", undated, "--store", store)
     assert refused.returncode == 3
-    assert "snapshot of unknown date" in refused.stdout
+    assert "snapshot without a capture time" in refused.stdout
     part = next(store.glob("snapshots/month=2026-10/*.parquet"))
     part.write_bytes(part.read_bytes()[:100])
     damaged = run("store", store)

@@ -97,7 +97,7 @@ def test_a_report_that_changes_between_look_and_reading(tmp_path: Path, batch: i
     ]
     ingest(tmp_path / "quiet", tmp_path / "in")
     assert state(tmp_path / "store") == state(tmp_path / "quiet"), "what was put in the first round is forgotten"
-    with pytest.raises(InputError, match="changed while it was read"):
+    with pytest.raises(InputError, match="reports changed while they were read"):
         pipeline.ingest(
             [str(tmp_path / "in")], tmp_path / "new", batch=batch, progress=ChangingIt(Path(names[-1]), times=2)
         )

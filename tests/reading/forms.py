@@ -136,7 +136,7 @@ READ: dict[str, str | bytes] = {
     "title and warning lines": f"Credential report\nWarning: old, very old\n\n{REPORT}",
     "sep=": f"sep=,\n{REPORT}",
     "BOM read as Latin-1": "\u00ef\u00bb\u00bf" + REPORT,
-    "file names of grep": "\n".join(f"reports/a.csv:{line}" for line in LINES),
+    "file names from grep": "\n".join(f"reports/a.csv:{line}" for line in LINES),
     "grep -n": "\n".join(f"{number}:{line}" for number, line in enumerate(LINES, 1)),
     "cat -n": "\n".join(f"{number:6}\t{line}" for number, line in enumerate(LINES, 1)),
     "names in title case": "\n".join([LINES[0].replace("_", " ").title(), *LINES[1:]]),
@@ -187,7 +187,7 @@ NO_REPORT: dict[str, tuple[str | bytes, str]] = {
     ),
     "ReportInProgress in XML": (
         "<ErrorResponse><Error><Type>Sender</Type><Code>ReportInProgress</Code></Error></ErrorResponse>",
-        "again after some seconds",
+        "again in a few seconds",
     ),
     "an error in boto3's words": (
         "botocore.exceptions.ClientError: An error occurred (ReportNotPresent) when calling the GetCredentialReport",
@@ -206,14 +206,14 @@ MARKED: dict[str, tuple[str | bytes, str]] = {
     ),
     "Go's String()": ("{\n  Content: <binary> len 900,\n  GeneratedTime: 2026-10-31 08:00:00 +0000 UTC\n}", "Content"),
     "Java's toString": ("{Content: java.nio.HeapByteBuffer[pos=0 lim=9 cap=9],ReportFormat: text/csv}", "Content"),
-    "pickle": (b"\x80\x04\x95\x10\x00}\x94(\x8c\x07Content\x94C\x09user,arn,\x8c\x0dGeneratedTime", "runs code"),
-    "cut base64 between lines": (f"start\n{BASE64[:101]}\nend", "get it again"),
+    "pickle": (b"\x80\x04\x95\x10\x00}\x94(\x8c\x07Content\x94C\x09user,arn,\x8c\x0dGeneratedTime", "can run code"),
+    "cut base64 between lines": (f"start\n{BASE64[:101]}\nend", "cut or mixed with other lines"),
     "base64 of rows without the header": (
         base64.b64encode("\n".join(LINES[1:]).encode()).decode(),
-        "use the report itself",
+        "use the original report",
     ),
     "columns": (json.dumps({name: [] for name in COLUMNS_22}), "list of rows"),
-    "other separators": ("\n".join(line.replace(",", "~:~") for line in LINES), "not known"),
+    "other separators": ("\n".join(line.replace(",", "~:~") for line in LINES), "unknown form"),
     "wrapped and joined": ("\n".join(wrapped(line[:-1] + "x" * (-len(line) % 80 + 1), 80) for line in LINES), "80"),
     "a cut header": (LINES[0][:60], "middle of a name"),
     "Powerpipe": (
@@ -249,7 +249,7 @@ MARKED: dict[str, tuple[str | bytes, str]] = {
             },
             indent=1,
         ),
-        "lists or mappings",
+        "lists or objects",
     ),
     "Shisho Cloud": (
         json.dumps(
@@ -278,11 +278,11 @@ MARKED: dict[str, tuple[str | bytes, str]] = {
     "Panther": (json.dumps({"Resource": {"CredentialReport": {"UserName": "anna", "ARN": "x"}}}), "year 1"),
     "an empty ScoutSuite": (
         'scoutsuite_results =\n{"services": {"iam": {"credential_reports": {}}}}',
-        "no report of no users",
+        "does not show that the account has no users",
     ),
     "a failed CloudSploit": (
         json.dumps({"iam": {"generateCredentialReport": {"us-east-1": {"err": "AccessDenied"}}}}),
-        "no report of no users",
+        "does not show that the account has no users",
     ),
     "an empty Steampipe": (
         json.dumps({"columns": [{"name": "user_arn"}, {"name": "password_status"}], "rows": []}),

@@ -142,7 +142,7 @@ def test_the_account_of_an_odd_arn_is_used(tmp_path: Path, arn: str) -> None:
     assert accounts(tables) == [OTHER]
     assert not tables.users["is_root"].any()
     assert [(row[1], row[3], row[4]) for row in log.rows] == [(2, arn, "bad_arn")]
-    assert "only its account number is used" in log.rows[0][5]
+    assert "only the account number in it was used" in log.rows[0][5]
     assert audit([path], Settings(unused())).findings["account_id"].tolist() == [OTHER]
 
 

@@ -55,7 +55,7 @@ def test_it_costs_no_other_report(tmp_path: Path) -> None:
     assert tables.users["user"].tolist() == ["<root_account>", "auditor"]
     ((source, _, _, _, code, message),) = log.rows
     assert (Path(source).name, code) == ("b.xlsx", "unreadable_file")
-    assert message.startswith("a spreadsheet that reaches to row 1,048,576 and column 16,384, and is nearly empty")
+    assert message.startswith("the spreadsheet reaches to row 1,048,576 and column 16,384, but is nearly empty")
 
 
 def test_cells_that_are_only_formatted_reach_nowhere(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_large_report_is_dense(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_workbook_to_carry_over_is_looked_at_as_well(tmp_path: Path) -> None:
     path = write(tmp_path / "w.xlsx", spreadsheet({SHEET: WHOLE.replace("</sheetData>", FAR_CELL)}))
-    with pytest.raises(InputError, match="is no workbook: a spreadsheet that reaches"):
+    with pytest.raises(InputError, match="is no workbook: the spreadsheet reaches"):
         read_marks([Path(path)])
     cut = write(tmp_path / "cut.xlsx", zipped(a=REPORT.encode())[:-9])
     with pytest.raises(InputError, match="is no workbook"):

@@ -32,7 +32,7 @@ def test_root_is_read_by_its_arn_whatever_became_of_its_name(tmp_path: Path, nam
     ran = run("inspect", tmp_path)
     assert ran.returncode == 0
     assert "another user" not in ran.stdout
-    assert "user name that another program changed" in ran.stdout
+    assert "user name changed by another program" in ran.stdout
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_header_without_rows_and_root_alone_are_said_in_words(tmp_path: Path) 
     alone = write(tmp_path / "root/2026-10-31.csv", csv_of(root(**password(enabled="false"))))
     ran = run("inspect", nothing)
     assert ran.returncode == 3
-    assert "a header without rows: even an account without users has the row of root" in ran.stdout
+    assert "the report has a header and no rows: even an account without users has a row for root" in ran.stdout
     assert run("inspect", alone).returncode == 0
     assert "the row of root alone: an account without IAM users; nothing is missing" in run("inspect", alone).stdout
     ran = run("audit", nothing, "-o", tmp_path / "out")

@@ -27,11 +27,11 @@ PASSED_OVER = {
     "words.txt": "The user and the arn are columns, and mfa_active and password_enabled and cert_1_active as well\n",
 }
 NOT_READ = {
-    "cols.json": (json.dumps(NAMES), "the names of a report's columns, and no rows"),
+    "cols.json": (json.dumps(NAMES), "the column names of a report, and no rows"),
     "five.txt": (f"{FIVE}\n", "column names of a credential report"),
     "short.json": (
         json.dumps([{"user": "<root_account>", "arn": f"{ARN}:root"}, {"user": "anna", "arn": f"{ARN}:user/anna"}]),
-        "rows with some of a report's columns",
+        "rows with some columns of a report",
     ),
     "scoutsuite_results.js": ('scoutsuite_results =\n{"services": {"iam": {"credential_reports": {}}}}', "no rows"),
 }
@@ -62,7 +62,7 @@ def test_json_that_is_nested_past_the_limit_names_it(tmp_path: Path) -> None:
     write(tmp_path / "a.json", f'{{"Content":"{inner}","x":{"[" * 100_000}{"]" * 100_000}}}')
     ran = run("inspect", tmp_path / "a.json")
     assert ran.returncode == 2
-    assert "JSON past the limit of nesting" in ran.stderr
+    assert "the JSON is nested more than about 1,000 levels deep" in ran.stderr
     assert "recursion" not in ran.stderr
 
 
@@ -80,4 +80,4 @@ def test_a_folder_whose_file_could_not_be_read_is_not_named_as_well(tmp_path: Pa
 def test_a_month_is_no_instant(tmp_path: Path) -> None:
     write(tmp_path / "2026-11/r.csv", REPORT)
     told = run("audit", "2026-11", "--as-of", "2026-12-05", "--format", "parquet", "--verbose", cwd=tmp_path).stdout
-    assert "captured at least 5 days before the reference instant" in told
+    assert "captured at least 5 days before the reference date" in told

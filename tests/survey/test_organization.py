@@ -85,19 +85,19 @@ def test_all_columns_of_a_csv_are_kept() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,owner\nshop,team\n", "a.csv:1: no column with accounts; it has name, owner"),
-        ("account\n11122223333\n", "a.csv:2: not an AWS account: '11122223333'"),
+        ("name,owner\nshop,team\n", "a.csv:1: no column with account numbers; the columns are name, owner"),
+        ("account\n11122223333\n", "a.csv:2: not an AWS account number: '11122223333'"),
         (
             "account,name\n111122223333,a\n111122223333,b\n",
-            "a.csv:3: account 111122223333 stands at 2 too, and otherwise",
+            "a.csv:3: account 111122223333 is listed with other details in line 2",
         ),
-        ("account\n\n", "a.csv: no account in it"),
-        ("", "a.csv:1: no column with accounts; it has "),
-        ('{"Accounts": [', "a.csv:1: no JSON: "),
-        ('{"Users": []}', 'a.csv:1: no list of accounts: it has no "Accounts"'),
-        ('{"Accounts": [{"Id": 111122223333}]}', "a.csv:1 (account 1 of the page) Id: no text: 111122223333"),
-        ('{"Accounts": []}', "a.csv: no account in it"),
-        ('account\n"1111', "a.csv:2: no CSV: "),
+        ("account\n\n", "a.csv: the list contains no account"),
+        ("", "a.csv:1: no column with account numbers; the columns are (none)"),
+        ('{"Accounts": [', "a.csv:1: not valid JSON: "),
+        ('{"Users": []}', 'a.csv:1: not a list of accounts: there is no "Accounts"'),
+        ('{"Accounts": [{"Id": 111122223333}]}', "a.csv:1 (account 1 of the page) Id: not a text: 111122223333"),
+        ('{"Accounts": []}', "a.csv: the list contains no account"),
+        ('account\n"1111', "a.csv:2: not valid CSV: "),
     ],
 )
 def test_what_is_no_list_is_refused_with_its_place(text: str, message: str) -> None:

@@ -68,23 +68,23 @@ DAY_HINT = "write the last day as year, month and day: 2026-10-31"
     [
         (
             "name,last_day\na,2026-10-31\n",
-            "hr.csv:1: no column with user names or e-mail addresses; it has name, last_day",
+            "hr.csv:1: no column with user names or e-mail addresses; the columns are name, last_day",
             "name it user, user_name or email",
         ),
         (
             "user_nam,last_day\na,2026-10-31\n",
-            "hr.csv:1: no column with user names or e-mail addresses; it has user_nam, last_day",
+            "hr.csv:1: no column with user names or e-mail addresses; the columns are user_nam, last_day",
             "name it user, user_name or email",
         ),
         (
             "user,left on\na,2026-10-31\n",
-            "hr.csv:1: no column with last days; it has user, left on",
+            "hr.csv:1: no column with last days; the columns are user, left on",
             "name it last_day, end_date or termination_date",
         ),
         (
             "user,last_day,end_date\na,2026-10-31,2026-12-31\n",
-            "hr.csv:1: 2 columns that may be last_day: last_day, end_date",
-            "keep the one that counts, and leave the other out or give it another name",
+            "hr.csv:1: 2 columns can be last_day: last_day, end_date",
+            "keep the right column, and remove or rename the others",
         ),
         ("user,last_day\na,31.10.2026\n", "hr.csv:2 last_day: not a date: '31.10.2026'", DAY_HINT),
         ("user,last_day\na,2026-02-29\n", "hr.csv:2 last_day: not a date: '2026-02-29'", DAY_HINT),
@@ -94,21 +94,25 @@ DAY_HINT = "write the last day as year, month and day: 2026-10-31"
         ("user,last_day\na\n", "hr.csv:2 last_day: no last day", DAY_HINT),
         (
             "user,email,last_day\n,,2026-10-31\n",
-            "hr.csv:2: neither a user name nor an e-mail address",
-            "add one of them, or leave the row out: nothing can be compared with it",
+            "hr.csv:2: the row has neither a user name nor an e-mail address",
+            "add one of them, or remove the row",
         ),
         (
             "user,last_day\nops,night,2026-10-31\n",
-            "hr.csv:2: 3 cells, and the header has 2",
-            "put a cell that holds the delimiter into quotes",
+            "hr.csv:2: the row has 3 cells, and the header has 2",
+            "put quotes around a cell that contains the delimiter",
         ),
-        ("user,last_day\n\n", "hr.csv: nobody in it", "see whether it was exported whole, or leave the option out"),
+        (
+            "user,last_day\n\n",
+            "hr.csv: the list contains nobody",
+            "check that the export is complete, or omit the option",
+        ),
         (
             "",
-            "hr.csv:1: no column with user names or e-mail addresses; it has ",
+            "hr.csv:1: no column with user names or e-mail addresses; the columns are (none)",
             "name it user, user_name or email",
         ),
-        ('user,last_day\n"a', "hr.csv:2: no CSV: unexpected end of data", "write it anew as CSV"),
+        ('user,last_day\n"a', "hr.csv:2: not valid CSV: unexpected end of data", "save the file as CSV again"),
     ],
 )
 def test_what_is_no_list_is_refused_with_its_place(text: str, message: str, hint: str) -> None:

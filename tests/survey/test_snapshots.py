@@ -90,7 +90,7 @@ def test_a_month_alone_is_no_instant_to_judge_at(tmp_path: Path) -> None:
     months(tmp_path)
     ran = run_program("audit", "in", cwd=tmp_path)
     assert ran.returncode == 2
-    assert "not known when this report was captured: in/2026-10/" in ran.stderr
+    assert "the capture time of this report is not known: in/2026-10/" in ran.stderr
     assert "--captured-at" in ran.stderr
 
 
@@ -138,7 +138,7 @@ def test_mostly_the_same_users_are_snapshots_of_unknown_order(tmp_path: Path, wh
     assert ran.returncode == 3
     assert "INCOMPLETE: 2 reports stand in unknown order.\nNo active password or access key to judge.\n" in ran.stdout
     assert "Not in these numbers: 5 active credentials in reports whose order is not known." in ran.stdout
-    assert "give their times" in ran.stdout
+    assert "give their capture times" in ran.stdout
     assert "remove the copy" not in ran.stdout
     result = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
     assert len(result.users) == 7
@@ -285,7 +285,8 @@ def test_a_report_of_the_collectors_own_account_under_another_name(tmp_path: Pat
     write(tmp_path / f"in/2026-11-01/credentialReport_{OTHER}.csv", report("anna"))
     ran = run_program("audit", "in", "--format", "parquet", "-o", "out", cwd=tmp_path)
     assert ran.returncode == 3
-    assert f"its name says {OTHER}, its rows {ACCOUNT}: the report of {OTHER} is not here; get it again" in ran.stdout
+    contradiction = f"the account in the name is {OTHER}, but the rows belong to {ACCOUNT}"
+    assert f"{contradiction}, and the inputs contain no report of {OTHER}; download that report again" in ran.stdout
     not_read = json.loads((tmp_path / "out/manifest.json").read_bytes())["not_read"]
     assert [one["code"] for one in not_read] == ["duplicate_input"]
 
@@ -351,7 +352,7 @@ def test_an_id_beside_an_envelope_is_checked_likewise(tmp_path: Path) -> None:
     note_contradicted_names([replace(entry, account_hint=OTHER)], log)
     ((source, _, _, _, code, message),) = log.rows
     assert (source, code) == (name, CONTRADICTION)
-    assert message.startswith(f"the id beside it in its file says {OTHER}, its rows {ACCOUNT}: ")
+    assert message.startswith(f"the account id beside the report is {OTHER}, but the rows belong to {ACCOUNT}, ")
 
 
 def test_rows_without_arns_are_of_the_named_account(tmp_path: Path) -> None:

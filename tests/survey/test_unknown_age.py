@@ -175,7 +175,7 @@ def test_times_of_envelopes_that_are_certain(tmp_path: Path, value: object) -> N
 def test_a_time_that_cannot_be_read_is_quoted(tmp_path: Path, value: object, quoted: str) -> None:
     captured_at, said = generated(tmp_path, value)
     assert captured_at is None
-    assert "GeneratedTime of the envelope cannot be read: " in said
+    assert "GeneratedTime cannot be read: " in said
     assert quoted in said
 
 
@@ -216,7 +216,7 @@ def test_blank_cells_are_one_issue_a_file_that_explains_what_is_not_checked(tmp_
     (issue,) = result.issues.to_dict("records")
     assert (issue["code"], issue["line"], issue["column"]) == ("blank_cells", 3, "password_next_rotation")
     assert "6 cells are blank where AWS writes N/A" in issue["message"]
-    assert "not_checked" in issue["message"]
+    assert "what depends on them is not checked" in issue["message"]
     assert ACCOUNT in set(result.findings["account_id"][result.findings["reason"] == "last_use_unknown"])
 
 

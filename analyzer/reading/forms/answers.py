@@ -1,4 +1,4 @@
-"""Answers that hold no report: of generate-credential-report, refusals of AWS, and what a command prints of nothing."""
+"""Recognise answers without a report: from generate-credential-report, AWS errors, and prints of an empty result."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _STATES: Final = frozenset({"STARTED", "INPROGRESS", "COMPLETE"})
 _DESCRIPTION: Final = re.compile(r"no report exists|report generation", re.IGNORECASE)
 _NOTHING: Final = frozenset({"none", "null", "undefined", "<none>"})
 _MOST_KEYS: Final = 8
-"""Keys past which a mapping is no error, but an event that cites one."""
+"""A mapping with more keys is not an error but an event that quotes one."""
 _LONGEST: Final = 8_192
-"""Characters past which a text is no answer, but something that cites one."""
+"""A text with more characters is not an answer but a text that quotes one."""
 
 ERRORS: Final = {
     "ReportNotPresent": f"no report was generated yet: run {_GENERATE}, then {GET}",
-    "ReportInProgress": f"the report was still being generated: run {GET} again after some seconds",
-    "ReportExpired": f"the last report is too old to be given out: run {_GENERATE}, then {GET}",
-    "AccessDenied": "the caller lacks the permission iam:GetCredentialReport: have it allowed, then run it again",
+    "ReportInProgress": f"the report was still being generated: run {GET} again in a few seconds",
+    "ReportExpired": f"the last report has expired: run {_GENERATE}, then {GET}",
+    "AccessDenied": f"the caller lacks the permission iam:GetCredentialReport: ask for it, then run {GET} again",
     "ServiceFailure": f"the service failed: run {GET} again",
-    "LimitExceeded": f"too many requests: run {GET} again after some minutes",
+    "LimitExceeded": f"too many requests: run {GET} again in a few minutes",
 }
-"""What AWS answers in place of a report, by code, and what to do."""
+"""AWS errors by code: what they mean and what to do."""
 _NAMES: Final = {
     "credentialreportnotpresentexception": "ReportNotPresent",
     "credentialreportnotreadyexception": "ReportInProgress",
@@ -50,12 +50,14 @@ _XML_STATE: Final = re.compile(r"<(?:\w+:)?State>\s*(\w+)\s*</")
 
 
 def refuse_text(text: str) -> None:
-    """Raise DamagedError where a text is wholly an answer without a report."""
+    """Raise DamagedError if the whole text is an answer without a report."""
     whole = text.strip()
     if len(whole) > _LONGEST:
         return
     if whole.strip("\"'").lower() in _NOTHING:
-        raise DamagedError(f"{whole[:20]!r} instead of a report: the command that wrote the file found none; run {GET}")
+        raise DamagedError(
+            f"{whole[:20]!r} instead of a report: the command that wrote the file got no report; run {GET}"
+        )
     _refuse_error_line(whole)
     if whole.startswith("<"):
         _refuse_xml(whole)
@@ -65,32 +67,42 @@ def refuse_text(text: str) -> None:
     cells = [cell for cell in cells if cell]
     if len(cells) <= 4 and any(cell in _STATES for cell in cells):
         others = [cell for cell in cells if cell not in _STATES]
-        if all(_DESCRIPTION.search(one) or one.lower() in {"state", "description"} for one in others):
+        if all(_DESCRIPTION.search(cell) or cell.lower() in {"state", "description"} for cell in others):
             _refuse_state(next(cell for cell in cells if cell in _STATES))
-    if 1 < len(cells) <= 3 and (code := _known(cells[0])) is not None:
+    if 1 < len(cells) <= 3 and (code := _error_code(cells[0])) is not None:
         _refuse_code(code)
 
 
 def refuse_value(value: object) -> None:
-    """Raise DamagedError where a mapping is an answer without a report."""
+    """Raise DamagedError if a value is an answer without a report."""
     if value is None:
-        raise DamagedError(f"null instead of a report: the command that wrote the file found none; run {GET}")
+        raise DamagedError(f"null instead of a report: the command that wrote the file got no report; run {GET}")
     if not isinstance(value, Mapping):
         return
-    mine = {squeezed(str(key)): one for key, one in value.items()}
-    state = str(mine.get("state", "")).upper()
-    if state in _STATES and mine.keys() <= {"state", "description", "responsemetadata", "$metadata", "resultmetadata"}:
+    by_name = {squeezed(str(key)): item for key, item in value.items()}
+    state = str(by_name.get("state", "")).upper()
+    if state in _STATES and by_name.keys() <= {
+        "state",
+        "description",
+        "responsemetadata",
+        "$metadata",
+        "resultmetadata",
+    }:
         _refuse_state(state)
-    for inside in (mine.get("error"), mine.get("errors"), mine):
+    for inside in (by_name.get("error"), by_name.get("errors"), by_name):
         if not isinstance(inside, Mapping):
             continue
-        keys = {squeezed(str(key)): one for key, one in inside.items()}
+        keys = {squeezed(str(key)): item for key, item in inside.items()}
         for name in ("code", "name", "errorcode", "type"):
-            if (code := _known(keys.get(name))) is not None and len(value) <= _MOST_KEYS and "eventname" not in mine:
+            if (
+                (code := _error_code(keys.get(name))) is not None
+                and len(value) <= _MOST_KEYS
+                and "eventname" not in by_name
+            ):
                 _refuse_code(code)
-    if isinstance(mine.get("error"), str):
-        _refuse_error_line(str(mine["error"]))
-        if (code := _known(mine["error"])) is not None:
+    if isinstance(by_name.get("error"), str):
+        _refuse_error_line(str(by_name["error"]))
+        if (code := _error_code(by_name["error"])) is not None:
             _refuse_code(code)
 
 
@@ -101,31 +113,32 @@ def _refuse_error_line(text: str) -> None:
     if _OF_REPORT.search(match["of"]):
         _refuse_code(_NAMES.get(match["code"].lower(), match["code"]))
     if match.start() == 0:
-        raise DamagedError(f"an error of the AWS CLI instead of a report: {match[0][:200]}; mend that, and run {GET}")
+        raise DamagedError(
+            f"an error of the AWS CLI instead of a report: {match[0][:200]}; correct the cause, then run {GET}"
+        )
 
 
 def _refuse_xml(text: str) -> None:
     code = _XML.search(text)
-    if code is not None and ("ErrorResponse" in text or _known(code[1]) is not None):
+    if code is not None and ("ErrorResponse" in text or _error_code(code[1]) is not None):
         _refuse_code(_NAMES.get(code[1].lower(), code[1]))
     state = _XML_STATE.search(text)
     if state is not None and "GenerateCredentialReport" in text:
         _refuse_state(state[1])
 
 
-def _known(name: object) -> str | None:
-    """Return AWS's code of an error's name, None where it is none of those that concern reports."""
+def _error_code(name: object) -> str | None:
+    """Return the AWS code of an error name; None if the error does not concern reports."""
     lowered = str(name).strip().lower()
     return _NAMES.get(lowered) or (str(name).strip() if lowered in _OTHERS else None)
 
 
 def _refuse_code(code: str) -> None:
     why = ERRORS.get(code, f"run {GET} again")
-    raise DamagedError(f"AWS's refusal ({code}) instead of a report; {why}")
+    raise DamagedError(f"an AWS error ({code}) instead of a report; {why}")
 
 
 def _refuse_state(state: str) -> None:
     raise DamagedError(
-        f"the answer of generate-credential-report ({state}), not the report; wanted is that of get-credential-report: "
-        f"run {GET} > report.json"
+        f"the answer of generate-credential-report ({state}) instead of a report; run {GET} > report.json"
     )

@@ -1,7 +1,8 @@
-"""How far the sheets of a spreadsheet reach: what opens them makes every cell up to the last one that is filled in.
+"""Refuse spreadsheets that are nearly empty but very large.
 
-A few bytes can put a cell into the last row and column there are, and seventeen thousand million cells before it. XLSX
-says rows and cells by number (ECMA-376, 18.3.1), OpenDocument how often each is repeated (part 3, 9.1).
+The library that opens spreadsheets creates every cell up to the last one with content. A few bytes can place a cell in
+the last row and column of a sheet, with 17 billion empty cells before it. XLSX numbers rows and cells (ECMA-376,
+18.3.1); OpenDocument stores how often each is repeated (part 3, 9.1).
 """
 
 from __future__ import annotations
@@ -17,19 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOST: Final = 4_000_000
-"""Cells that harm nobody: a report of 180,000 users."""
+"""A number of cells that is always accepted: those of a report with 180,000 users."""
 _FAR: Final = re.compile(
     rb"""\sr=["'](?:[A-Z]{3,}|[B-Z][A-Z])\d|\sr=["'][A-Z]*\d{6}|-repeated=["']\d{3}""",
 )
-"""A column past AZ, a row past 99,999 or many repetitions: without any of them a sheet is no larger than `_MOST`, or
-has a cell written for each few that there are."""
+"""A column after AZ, a row after 99,999, or many repetitions.
+
+A sheet without these has up to `_MOST` cells, or most of its cells are written in the file.
+"""
 _TAG: Final = re.compile(rb"<(?:[\w-]+:)?(row|c|table-row|table-cell|covered-table-cell)(\s[^<>]*?)?(/?)>")
 _PLACE: Final = re.compile(rb"""\sr=["']([A-Z]{0,7})(\d{0,15})["']""")
 _TIMES: Final = re.compile(rb"""-repeated=["'](\d{1,15})["']""")
 
 
 class _Reach(NamedTuple):
-    """The last row and column with something in it, both counted from 1; zeros where nothing is."""
+    """The last row and the last column with content, counted from 1; zeros for an empty sheet."""
 
     row: int
     column: int
@@ -40,7 +43,7 @@ class _Reach(NamedTuple):
 
 
 def require_dense(data: bytes) -> None:
-    """Raise DamagedError where a sheet reaches far past what is in it. Raises BadZipFile, and errors of unpacking."""
+    """Raise DamagedError if a sheet is far larger than its content. Also raises BadZipFile and errors of unpacking."""
     with zipfile.ZipFile(BytesIO(data)) as archive:
         for name in archive.namelist():
             if not name.endswith((".xml", ".XML")):
@@ -51,8 +54,8 @@ def require_dense(data: bytes) -> None:
             reach = _reach(text)
             if reach.cells > max(_MOST, len(text)):
                 raise DamagedError(
-                    f"a spreadsheet that reaches to row {reach.row:,} and column {reach.column:,}, and is nearly empty "
-                    "before them; delete what stands there, or save the sheet as CSV and give that file"
+                    f"the spreadsheet reaches to row {reach.row:,} and column {reach.column:,}, but is nearly empty; "
+                    "delete the distant cells, or save the sheet as CSV and name that file"
                 )
 
 
@@ -64,18 +67,18 @@ def _reach(text: bytes) -> _Reach:
 
 
 def _filled(text: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the rows and columns of cells that hold something; of one that is repeated, those of the last time."""
+    """Yield the row and column of each cell with content; for a repeated cell, those of the last repetition."""
     row = column = 0
     for tag, attributes, closed in _TAG.findall(text):
-        place, times = _PLACE.search(attributes), _TIMES.search(attributes)
-        many = int(times[1]) if times else 1
+        position, times = _PLACE.search(attributes), _TIMES.search(attributes)
+        repetitions = int(times[1]) if times else 1
         if tag.endswith(b"row"):
-            row, column = (int(place[2]) if place and place[2] else row + many), 0
+            row, column = (int(position[2]) if position and position[2] else row + repetitions), 0
             continue
-        if place and place[1]:
-            row, column = int(place[2] or row), _number(place[1])
+        if position and position[1]:
+            row, column = int(position[2] or row), _number(position[1])
         else:
-            column += many
+            column += repetitions
         if not closed:
             yield row, column
 

@@ -1,4 +1,4 @@
-"""Spreadsheets and Parquet files: tables that other programs wrote as bytes."""
+"""Read spreadsheets and Parquet files."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ MAKER: Final = "credreport"
 _SHEET: Final = "xl/workbook"
 _PROPERTIES: Final = "docProps/core.xml"
 _LARGEST: Final = 200_000_000
-"""Bytes of a spreadsheet's sheets, unpacked, past which it is not read."""
+"""The most unpacked bytes of a spreadsheet that is read."""
 _ENOUGH: Final = 5
 _DAMAGED: Final = (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, *DAMAGED)
-"""What unpacking a spreadsheet raises where it is cut or corrupt, encrypted, or packed in a way that is not known."""
+"""The errors of unpacking a spreadsheet that is cut, corrupt, encrypted or packed with an unknown method."""
 
 
 def open_parquet(data: bytes) -> Opened:
-    """Return the reports in a Parquet file. Raises OwnOutputError where this program made it."""
+    """Return the reports in a Parquet file. Raises OwnOutputError if credreport wrote the file."""
     import pyarrow as pa  # noqa: PLC0415 - few forms need Arrow
     import pyarrow.compute as pc  # noqa: PLC0415
     from pyarrow import parquet  # noqa: PLC0415
@@ -78,7 +78,7 @@ def _is_own(metadata: dict[bytes, bytes], names: Sequence[str]) -> bool:
 def open_workbook(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
     """Yield the reports in a spreadsheet, each with the name of its sheet.
 
-    Raises NotAReportError where no sheet holds a report, OwnOutputError where this program made it.
+    Raises NotAReportError if no sheet contains a report, and OwnOutputError if credreport wrote the spreadsheet.
     """
     try:
         _require_openable(data)
@@ -88,7 +88,7 @@ def open_workbook(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
 
 
 def _require_openable(data: bytes) -> None:
-    """Raise what `open_workbook` does where a spreadsheet cannot, or must not, be opened; and errors of unpacking."""
+    """Raise an error, as `open_workbook` does, if a spreadsheet cannot or must not be opened."""
     with zipfile.ZipFile(BytesIO(data)) as archive:
         names = archive.namelist()
         if _PROPERTIES in names and MAKER.encode() in archive.read(_PROPERTIES):
@@ -96,7 +96,7 @@ def _require_openable(data: bytes) -> None:
         if not any(name.startswith((_SHEET, "content.xml")) for name in names):
             raise NotAReportError("an office document; save the sheet as CSV and name that file")
         if sum(member.file_size for member in archive.infolist()) > _LARGEST:
-            raise DamagedError("a spreadsheet that is too large to be read; save the sheet as CSV and name that file")
+            raise DamagedError("the spreadsheet is too large; save the sheet as CSV and name that file")
     require_dense(data)
 
 
@@ -108,36 +108,39 @@ def _sheets(data: bytes) -> Iterator[tuple[str, Content | DamagedError]]:
         sheets = [(name, book.get_sheet_by_name(name).to_python(skip_empty_area=False)) for name in book.sheet_names]
     except (CalamineError, OSError, ValueError) as error:
         raise DamagedError(
-            f"the spreadsheet cannot be opened ({error}); save the sheet as CSV and name that"
+            f"the spreadsheet cannot be opened ({error}); save the sheet as CSV and name that file"
         ) from error
-    found = False
+    has_report = False
     for name, rows in sheets:
         texts = [[_cell(value) for value in row] for row in rows]
-        at = next((place for place, row in enumerate(texts) if is_header([cell or "" for cell in row])), None)
+        at = next((number for number, row in enumerate(texts) if is_header([cell or "" for cell in row])), None)
         if at is None:
             continue
-        found = True
+        has_report = True
         try:
-            for one in _sheet(texts, at):
-                yield name, one
+            for content in _sheet(texts, at):
+                yield name, content
         except (DamagedError, NotAReportError) as error:
             yield name, DamagedError(str(error))
-    if not found:
-        raise NotAReportError("a spreadsheet without the header of a credential report in any sheet")
+    if not has_report:
+        raise NotAReportError("a spreadsheet in which no sheet has the header of a credential report")
 
 
 def _sheet(texts: list[list[str | None]], at: int) -> Opened:
-    """Return the report in a sheet whose header stands in row `at`."""
+    """Return the report in a sheet whose header is in row `at`."""
     from analyzer.reading.forms import grids  # noqa: PLC0415 - few forms need Arrow
 
-    above = [(n + 1, " ".join(filter(None, row))) for n, row in enumerate(texts[:at]) if any(row)]
+    above = [(number + 1, " ".join(filter(None, row))) for number, row in enumerate(texts[:at]) if any(row)]
     opened = grids.from_cells([cell or "" for cell in texts[at]], texts[at + 1 :], "spreadsheet")
     remarks = left_out_lines(above)
-    return [replace(one, remarks=one.remarks + remarks) if isinstance(one, Content) else one for one in opened]
+    return [
+        replace(content, remarks=content.remarks + remarks) if isinstance(content, Content) else content
+        for content in opened
+    ]
 
 
 def _cell(value: Any) -> str | None:  # noqa: ANN401 - of any kind that spreadsheets have
-    """Return a cell as text; a date has lost its offset, and is written so that it is not taken for a time."""
+    """Return a cell as text. A date has no UTC offset, so its text is not accepted as a time."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():

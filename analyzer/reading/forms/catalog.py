@@ -1,6 +1,6 @@
-"""The forms by name: those that are read, and those that are refused, with the way out.
+"""The names of all forms: those that can be read, and those that are refused, with the remedy.
 
-`analyzer/manual/reading.md` lists the same names, and a test holds the two together.
+`analyzer/manual/reading.md` lists the same names; a test compares the two.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ READ: Final = (
     *("drawn table", "html table", "spreadsheet", "parquet"),
     *(one.name for one in PROGRAMS if not one.refused),
 )
-"""What `container` may say of a report, part by part."""
+"""The names that may appear in `container`."""
 
 REFUSED: Final = {
     **{one.name: one.refused for one in PROGRAMS if one.refused},

@@ -1,4 +1,4 @@
-"""What a form gives: a report as CSV, or why there is none."""
+"""The result of opening a form: a report as CSV, or an error that explains why there is none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class NotAReportError(Exception):
-    """The bytes are something else than a credential report; `begins` is how they begin, the end of a message."""
+    """The bytes are not a credential report; `begins` shows how they begin, as the end of a message."""
 
     def __init__(self, message: str, begins: str = "") -> None:
         super().__init__(message)
@@ -21,23 +21,23 @@ class NotAReportError(Exception):
 
 
 class DamagedError(Exception):
-    """The bytes set out to be a credential report, or a container, and cannot be read to the end."""
+    """The bytes begin like a credential report or a container, but cannot be read completely."""
 
 
 class OnlyMarksError(DamagedError):
-    """The bytes hold column names of a report and no form that is known: a program or query may hold them as well."""
+    """The bytes contain column names of a report in an unknown form; they may also be a program or a query."""
 
 
 class UnopenedArchiveError(DamagedError):
-    """An archive of a kind that is not read: it may hold reports, or anything else."""
+    """An archive of a kind that cannot be read; it may contain reports or anything else."""
 
 
 class OwnOutputError(NotAReportError):
-    """The bytes are a file that this program made."""
+    """The bytes are a file that credreport wrote."""
 
 
 class Remark(NamedTuple):
-    """An issue that is known once a form is opened: see `IssueLog.add`."""
+    """An issue found while opening a form; see `IssueLog.add`."""
 
     code: str
     message: str
@@ -48,9 +48,10 @@ class Remark(NamedTuple):
 
 @dataclass(frozen=True)
 class Content:
-    """A report out of its container: `csv` is UTF-8 without byte order mark, lines end in LF.
+    """A report without its container.
 
-    `account` is the number that stands beside the report in its container, `remarks` what was noticed in opening it.
+    `csv` is UTF-8 without a byte order mark; lines end with LF. `account` is the account number beside the report in
+    its container. `remarks` are the issues found while opening it.
     """
 
     csv: bytes
@@ -59,30 +60,34 @@ class Content:
     encoding: str
     generated_at: datetime | None = None
     bad_generated_time: str | None = None
-    """GeneratedTime as found, where it could not be read."""
+    """The text of GeneratedTime, if it cannot be read."""
     account: str | None = None
     remarks: tuple[Remark, ...] = ()
 
 
 def padding(count: int) -> Remark:
-    """Return the issue on NULs at the end of a file."""
-    return Remark("padding", f"the file ends in {count:,} NULs: padding, and no part of the report; left out")
+    """Return the issue for `count` NUL bytes at the end of a file."""
+    return Remark(
+        "padding", f"the file ends with {count:,} NUL bytes, which are not part of the report: they were left out"
+    )
 
 
 CUT_LENGTHS: Final = frozenset({4_096, 8_191, 32_767, 65_536})
-"""Characters that terminals, command lines, cells of spreadsheets and buffers hold."""
+"""Lengths, in characters, at which terminals, command lines, spreadsheet cells and buffers cut texts."""
 Opened = list[Content | DamagedError]
-"""The reports in a file, in their order; one that cannot be opened beside others stands there as its error."""
+"""The reports in a file, in their order. A report that cannot be opened is represented by its error."""
 
 _MOST: Final = 20
 
 
 def left_out_lines(lines: Sequence[tuple[int, str]]) -> tuple[Remark, ...]:
-    """Return the issues on lines (their numbers and texts) that stand outside of a report."""
-    said = "no line of the report: left out; keep the report alone in its file"
-    shown = [Remark("line_left_out", said, number, value=text[:200]) for number, text in lines[:_MOST]]
+    """Return issues for lines, given as numbers and texts, that are outside of a report."""
+    message = "this line does not belong to the report: it was left out; keep only the report in the file"
+    remarks = [Remark("line_left_out", message, number, value=text[:200]) for number, text in lines[:_MOST]]
     if len(lines) > _MOST:
         number, text = lines[_MOST]
-        many = f"this and {len(lines) - _MOST - 1:,} further lines are no lines of the report: left out"
-        shown.append(Remark("line_left_out", many, number, value=text[:200]))
-    return tuple(shown)
+        last_message = (
+            f"this line and {len(lines) - _MOST - 1:,} further lines do not belong to the report: they were left out"
+        )
+        remarks.append(Remark("line_left_out", last_message, number, value=text[:200]))
+    return tuple(remarks)

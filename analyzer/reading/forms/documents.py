@@ -1,4 +1,4 @@
-"""JSON, YAML and XML: the values in a text, and the reports in them."""
+"""Read JSON, YAML and XML: find the values in a text and the reports in them."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _YAML_KEY: Final = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNED: Final = re.compile(r"\s*(?:(?:var|let|const)\s+)?[\w.$]+\s*=\s*(?=[{\[])")
-"""What makes a JSON text a script, as ScoutSuite writes it."""
+"""The beginning of a script that assigns a JSON value to a variable, as ScoutSuite writes it."""
 _JSON: Final = re.compile(r"\{\s*[\"}]|\[|\"|-?\d+\s*$|null\s*$")
-"""How JSON begins; Go, JavaScript and Python begin their prints with a bare name or a single quote."""
+"""The beginning of JSON. Prints of Go, JavaScript and Python have a bare name or a single quote there."""
 _NEXT: Final = re.compile(r"^[ \t]*(?=[{\[])", re.MULTILINE)
 _ROW_MARK: Final = re.compile(r'"(?:password_?enabled|access_?key_?1_?active|mfa_?active)"', re.IGNORECASE)
 _XML: Final = re.compile(r"<(?:\w+:)?(Content|GeneratedTime)>\s*(?:<!\[CDATA\[)?([^<\]]*)(?:\]\]>)?</")
 
 
 def open_json(text: str) -> Opened | None:
-    """Return the reports in a text of JSON values; None where it begins otherwise."""
+    """Return the reports in a text of JSON values; None if the text is not JSON."""
     whole, above = text.lstrip(), ""
     if assigned := _ASSIGNED.match(whole):
         whole = whole[assigned.end() :].rstrip().removesuffix(";")
@@ -54,11 +54,14 @@ def open_json(text: str) -> Opened | None:
         noise += [(number, line) for number, line in enumerate(above.split("\n"), first - above.count("\n")) if line]
     opened = reports_in_values([*answered, *_values(whole, first, noise)], "json")
     remarks = left_out_lines(noise)
-    return [replace(one, remarks=one.remarks + remarks) if isinstance(one, Content) else one for one in opened]
+    return [
+        replace(content, remarks=content.remarks + remarks) if isinstance(content, Content) else content
+        for content in opened
+    ]
 
 
 def _answer(text: str) -> Iterator[DamagedError]:
-    """Yield the answer without a report that a text is; nothing where it is something else."""
+    """Yield an error if the text is an answer without a report; else nothing."""
     try:
         answers.refuse_text(text)
     except DamagedError as answer:
@@ -66,9 +69,10 @@ def _answer(text: str) -> Iterator[DamagedError]:
 
 
 def _values(text: str, first: int, noise: list[tuple[int, str]]) -> Iterator[Any]:
-    """Yield the JSON values that follow each other in `text`, which begins on line `first` of its file.
+    """Yield the JSON values in `text`, which begins on line `first` of its file.
 
-    A value that is cut is yielded as its error, and so is AWS's refusal in the place of one; other lines go to `noise`.
+    A value that is cut, and an AWS error in place of a value, is yielded as an error. Other lines are added to
+    `noise`.
     """
     decoder, position = json.JSONDecoder(), 0
     is_marked: bool | None = None
@@ -78,7 +82,7 @@ def _values(text: str, first: int, noise: list[tuple[int, str]]) -> Iterator[Any
         except (ValueError, RecursionError) as error:
             is_marked = _is_marked(text) if is_marked is None else is_marked
             if not is_marked:
-                raise NotAReportError("neither a credential report nor an envelope of one") from error
+                raise NotAReportError("neither a credential report nor an AWS answer that contains one") from error
             newline = text.find("\n", position)
             following = _NEXT.search(text, newline) if newline >= 0 else None
             between = text[position : following.start() if following else len(text)]
@@ -87,7 +91,9 @@ def _values(text: str, first: int, noise: list[tuple[int, str]]) -> Iterator[Any
                 yield damage
             else:
                 number = first + text.count("\n", 0, position)
-                noise += [(n, line) for n, line in enumerate(between.split("\n"), number) if line.strip()]
+                noise += [
+                    (line_number, line) for line_number, line in enumerate(between.split("\n"), number) if line.strip()
+                ]
             position = following.end() if following else len(text)
             continue
         yield value
@@ -100,27 +106,29 @@ def _is_marked(text: str) -> bool:
 
 
 def _between(text: str, error: Exception) -> DamagedError | None:
-    """Return what is wrong with a text between JSON values; None where it was never meant to be one."""
+    """Return the error of a text between JSON values; None if the text is not part of a value."""
     for answer in _answer(text):
         return answer
     if text.lstrip().startswith(("{", "[", '"')):
         if isinstance(error, RecursionError):
-            return DamagedError("JSON past the limit of nesting, some 1,000 levels; write the report's part of it out")
+            return DamagedError(
+                "the JSON is nested more than about 1,000 levels deep; save the report itself in a file"
+            )
         return DamagedError(f"the JSON envelope is cut or corrupt ({error}); download it again")
     return None
 
 
 def open_yaml(text: str) -> Opened | None:
-    """Return the reports in the YAML of the AWS CLI; None where a text begins otherwise."""
+    """Return the reports in YAML of the AWS CLI; None if the text does not begin like it."""
     if not _YAML_KEY.match(text.lstrip()):
         return None
     import yaml  # noqa: PLC0415 - only this form needs it
 
     try:
-        if "*" in text and any(isinstance(one, yaml.AliasEvent) for one in yaml.parse(text)):
-            # A few lines of aliases stand for more values than memory holds.
-            raise DamagedError("YAML with aliases (*name), which no answer of AWS has; write the values out")
-        # BaseLoader: every scalar stays the text it is, GeneratedTime included.
+        if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+            # A few lines of aliases can expand to more values than fit in memory.
+            raise DamagedError("the YAML has aliases (*name), which AWS never writes; replace them with their values")
+        # BaseLoader keeps every scalar as text, including GeneratedTime.
         values = list(yaml.load_all(text, Loader=yaml.BaseLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if _KEY.search(text) or BEGINNING in text or _has_row_keys(text):
@@ -136,7 +144,7 @@ def _has_row_keys(text: str) -> bool:
 
 
 def open_xml(text: str) -> Opened | None:
-    """Return the reports in the XML that the API answers with; None where a text is none."""
+    """Return the reports in the XML of the IAM API; None if the text is not such XML."""
     if not text.lstrip().startswith("<") or "CredentialReport" not in text:
         return None
     answers.refuse_text(text)
@@ -152,5 +160,5 @@ def open_xml(text: str) -> Opened | None:
     if len(opened) == 1 and isinstance(opened[0], DamagedError):
         raise opened[0]
     if len(opened) < len(re.findall(r"<(?:\w+:)?Content>", text)):
-        opened.append(DamagedError("the XML is cut in the middle of Content; get the report again"))
+        opened.append(DamagedError("the XML is cut in the middle of Content; download the report again"))
     return opened or None

@@ -1,4 +1,4 @@
-"""What SDKs print of the answer of get-credential-report: those that hold its bytes, and those that lose them."""
+"""Read what SDKs print for the answer of get-credential-report, and refuse prints without the rows."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _LITERAL: Final = r"b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\""
 _BOTO3: Final = re.compile(
     rf"['\"]Content['\"]\s*:\s*\(?((?:{_LITERAL})(?:\s*(?:{_LITERAL}))*)|['\"]Content['\"]\s*:\s*('(?:[^'\\]|\\.)*')"
 )
-"""A bytes literal, or several one after the other, as pprint breaks it; or the text of a script that decoded it."""
+"""One bytes literal, or several as pprint splits it, or a text literal of a script that decoded the bytes."""
 _BOTO3_TIME: Final = re.compile(
     r"'GeneratedTime': datetime\.datetime\((\d+(?:, \d+){2,5})(?:, \d+)?, "
     r"tzinfo=(?:tzutc\(\)|tzlocal\(\)|datetime\.timezone\.utc|UTC)"
 )
-"""How Python writes down boto3's answer; its times are in UTC."""
+"""GeneratedTime as Python prints it; boto3 uses UTC."""
 _HEX: Final = re.compile(r"SdkBytes\(bytes=0x([0-9a-fA-F]+)\)")
 _RUBY: Final = re.compile(r'\bcontent\s*(?:=>|=|:)\s*("(?:[^"\\]|\\.)*")')
 
 
 @dataclass(frozen=True)
 class Lost:
-    """A dump that does not hold the rows: how it is recognised, and the way out."""
+    """A print that does not contain the rows: how it is recognised, and the remedy."""
 
     name: str
     pattern: re.Pattern[str]
@@ -48,9 +48,9 @@ LOST: Final = (
         re.compile(r"Uint8Array\(\d+\) \[|<Buffer 75 73 65 72 2c|\.\.\. \d+ more (?:items|bytes)"),
         "write the file with JSON.stringify",
     ),
-    Lost("Go's String() of the answer", re.compile(r"Content: <binary>"), "write Content itself into the file"),
+    Lost("Go's String() of the answer", re.compile(r"Content: <binary>"), "write Content itself to the file"),
     Lost(
-        "Java's toString of the answer", re.compile(r"HeapByteBuffer\[pos="), "write the bytes of Content into the file"
+        "Java's toString of the answer", re.compile(r"HeapByteBuffer\[pos="), "write the bytes of Content to the file"
     ),
     Lost(
         "PowerShell's object",
@@ -61,18 +61,18 @@ LOST: Final = (
 
 
 def open_repr(text: str) -> Opened | None:
-    """Return the report in boto3's answer as Python writes it down."""
+    """Return the report in an answer of boto3 as Python prints it; None if the text is not one."""
     whole = text.strip()
     if not whole.startswith("{'") and not (whole.startswith("{") and "datetime.datetime(" in whole):
         return None
-    found = _BOTO3.search(whole)
-    if found is None:
+    match = _BOTO3.search(whole)
+    if match is None:
         if BEGINNING in whole or "'Content'" in whole:
             raise DamagedError(
-                "Python's text of the answer, cut or without Content; write Content itself into the file"
+                "the AWS answer as printed by Python, cut or without Content; write Content itself to the file"
             )
         return None
-    content = decoded(_literal(found[1] or found[2]), "boto3 dump")
+    content = decoded(_literal(match[1] or match[2]), "boto3 dump")
     time = _BOTO3_TIME.search(whole)
     if time is not None:
         return [dated_by_parts(content, time[1])]
@@ -81,42 +81,46 @@ def open_repr(text: str) -> Opened | None:
 
 
 def _literal(text: str) -> str:
-    """Return Content as one literal: several stand one after the other where the text was broken into lines."""
+    """Return Content as one literal; pprint splits it into several literals."""
     if text.startswith("b"):
         try:
             return repr(ast.literal_eval(f"({text})"))
         except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-            raise DamagedError("Content is a Python bytes literal that is cut or corrupt") from error
+            raise DamagedError(
+                "Content is a Python bytes literal that is cut or corrupt; download the report again"
+            ) from error
     return str(ast.literal_eval(text))
 
 
 def open_dump(text: str) -> Opened | None:
-    """Return the report in what an SDK prints; raise DamagedError where the print does not hold the rows."""
+    """Return the reports in what an SDK prints. Raises DamagedError if the print does not contain the rows."""
     mentions = re.search(r"Content\b|content\b|inner|HeapByteBuffer|MemoryStream|Buffer|&?\{\[117 ", text[:65_536])
     if mentions is None:
         return None
     opened = list(_prints(text))
-    if any(isinstance(one, Content) for one in opened):
+    if any(isinstance(content, Content) for content in opened):
         return opened
     if not opened and re.search(_START, text):
-        raise DamagedError("the bytes of a report as numbers, cut before their end; write Content itself into the file")
+        raise DamagedError("the bytes of a report as numbers, cut before the end; write Content itself to the file")
     for lost in LOST:
         if lost.pattern.search(text) and re.search(r"GeneratedTime|ReportFormat|generated_time", text):
-            raise DamagedError(f"{lost.name}: it does not hold the rows of the report; {lost.way_out}, or get it again")
+            raise DamagedError(
+                f"{lost.name}: it does not contain the rows of the report; {lost.way_out}, or download the report again"
+            )
     if opened and isinstance(opened[0], DamagedError):
         raise opened[0]
     return None
 
 
 def _prints(text: str) -> Iterator[Content | DamagedError]:
-    """Yield the reports whose bytes stand in a print: as decimal numbers, as hex, or as Ruby's text."""
+    """Yield the reports whose bytes a print contains: as decimal numbers, as hex, or as a Ruby string."""
     time = _GENERATED.search(text)
-    for found in _BYTES.finditer(text):
-        yield _dated_dump(found["bytes"], "byte numbers", time)
-    for found in _HEX.finditer(text):
-        yield _dated_dump([*bytes.fromhex(found[1])] if len(found[1]) % 2 == 0 else "", "byte numbers", time)
-    for found in _RUBY.finditer(text):
-        value = found[1][1:-1].replace("\\n", "\n").replace('\\"', '"')
+    for match in _BYTES.finditer(text):
+        yield _dated_dump(match["bytes"], "byte numbers", time)
+    for match in _HEX.finditer(text):
+        yield _dated_dump([*bytes.fromhex(match[1])] if len(match[1]) % 2 == 0 else "", "byte numbers", time)
+    for match in _RUBY.finditer(text):
+        value = match[1][1:-1].replace("\\n", "\n").replace('\\"', '"')
         if value.startswith(("user,", BEGINNING)):
             yield _dated_dump(value, "ruby text", time)
 

@@ -1,6 +1,7 @@
-"""Rows in another form than CSV -> the CSV that the reader reads: AWS's names, and its words where they are certain.
+"""Turn rows in other forms into the CSV of a report, with the column names of AWS.
 
-What is null stays blank, and so counts as unknown, unless the program that made the form says what its nulls stand for.
+A null becomes a blank cell, which counts as unknown. If it is certain which word of AWS a program stores as null, the
+null becomes this word.
 """
 
 from __future__ import annotations
@@ -27,37 +28,37 @@ if TYPE_CHECKING:
     from analyzer.reading.forms.programs import Program
 
 _YEAR_1: Final = "0001-01-01T00:00:00"
-"""What some programs write where there is no time."""
+"""The time that some programs write for a missing time."""
 _NULLS: Final = ("<null>",)
-_NO_ROWS: Final = "it holds no rows: that is no report of no users; get the report again"
+_NO_ROWS: Final = "no rows, which does not show that the account has no users; download the report again"
 
 
 def from_mappings(rows: Sequence[Mapping[str, object]], shape: str, keys: Iterable[str] = ()) -> Opened:
-    """Return the reports in rows that are mappings of names to values."""
+    """Return the reports in rows that are mappings of column names to values."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = [pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in names]
     return from_table(names, columns, shape, keys)
 
 
 def from_cells(names: Sequence[str], rows: Sequence[Sequence[str | None]], shape: str) -> Opened:
-    """Return the reports in rows of cells; all are as long as there are names."""
-    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(names))]
+    """Return the reports in rows of cells; every row has one cell for each name."""
+    columns = [pa.array([row[position] for row in rows], pa.string()) for position in range(len(names))]
     return from_table(names, columns, shape)
 
 
 def from_table(names: Sequence[str], columns: Sequence[Any], shape: str, keys: Iterable[str] = ()) -> Opened:
-    """Return the reports in columns of texts: one, or one for each GeneratedTime that a program keeps beside the rows.
+    """Return the reports in columns of texts: one, or one per GeneratedTime if a program stores this in each row.
 
-    Raises NotAReportError where the columns are not a report's, DamagedError where they cannot be relied on.
+    Raises NotAReportError if the columns are not those of a report, and DamagedError if they are not reliable.
     """
     program = program_of(names, keys)
     shape = f"{shape}, {program.name}" if program else shape
     if program and program.refused:
-        raise DamagedError(f"rows of {program.name}: {program.refused}")
-    mine = program.names if program else {}
+        raise DamagedError(f"rows from {program.name}: {program.refused}")
+    new_names = program.names if program else {}
     renamed: dict[str, Any] = {}
     for name, column in zip(names, columns, strict=True):
-        renamed.setdefault(mine.get(name.strip().lower()) or canonical(name), column)
+        renamed.setdefault(new_names.get(name.strip().lower()) or canonical(name), column)
     if not is_header(list(renamed)):
         raise NotAReportError("rows without the columns of a credential report")
     times_of = {*TIMESTAMP_COLUMNS, program.generated if program else None}
@@ -74,19 +75,19 @@ def from_table(names: Sequence[str], columns: Sequence[Any], shape: str, keys: I
     times = pc.fill_null(cells[generated], "")
     return [
         dated(_content(cells.filter(pc.equal(times, time)), shape, remarks), time.as_py() or None)
-        for time in sorted(pc.unique(times), key=lambda one: one.as_py())
+        for time in sorted(pc.unique(times), key=lambda scalar: scalar.as_py())
     ]
 
 
 def _remarks(program: Program | None, shape: str) -> tuple[Remark, ...]:
-    found = []
+    remarks = []
     if program and program.lost:
-        lost = f"{shape}: {program.lost}: what is not certain is not checked; use the report as AWS made it"
-        found.append(Remark("lossy_form", lost))
+        lost = f"{shape}: {program.lost}: what is not certain is not checked; use the original report from AWS"
+        remarks.append(Remark("lossy_form", lost))
     if program and program.filters:
-        some = f"{shape}: it may hold some of the users only: a user who is not in it is not shown to be absent"
-        found.append(Remark("filtered_form", some))
-    return tuple(found)
+        message = f"{shape}: it may contain only some of the users, so a user who is missing here may still exist"
+        remarks.append(Remark("filtered_form", message))
+    return tuple(remarks)
 
 
 def _text(value: object) -> str | None:
@@ -96,7 +97,7 @@ def _text(value: object) -> str | None:
 
 
 def _plain(column: Any, *, is_time: bool) -> Any:  # noqa: ANN401 - a column of Arrow
-    """Return a column without what stands for null and line ends; NULs, which are no text, make a cell unreadable."""
+    """Return a column without texts that mean null and without line ends; a NUL makes a cell unreadable."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     nothing = pc.is_in(column, pa.array(_NULLS))
@@ -108,15 +109,15 @@ def _plain(column: Any, *, is_time: bool) -> Any:  # noqa: ANN401 - a column of 
 
 
 def _has_text(cells: Any) -> Any:  # noqa: ANN401 - a table and a mask of Arrow
-    """Return where a row has some text: a final line end makes a row of nothing in some programs."""
-    found = pa.chunked_array([pa.array(np.zeros(cells.num_rows, bool))])
+    """Return a mask of the rows that have a text: some programs turn a final line end into an empty row."""
+    has_text = pa.chunked_array([pa.array(np.zeros(cells.num_rows, bool))])
     for column in cells.columns:
-        found = pc.or_(found, pc.not_equal(pc.fill_null(column, ""), ""))
-    return found
+        has_text = pc.or_(has_text, pc.not_equal(pc.fill_null(column, ""), ""))
+    return has_text
 
 
 def _with_sentinels(cells: Any, program: Program) -> Any:  # noqa: ANN401 - a table of Arrow
-    """Return the rows with AWS's words where a program's null can stand for one alone."""
+    """Return the rows with the words of AWS in place of nulls that can have only one meaning."""
     no = pa.array(np.zeros(cells.num_rows, bool))
     is_root = pc.fill_null(pc.equal(cells["user"], ROOT_USER), fill_value=False) if "user" in cells.column_names else no
     for rule in program.nulls:
@@ -139,16 +140,16 @@ def _with_sentinels(cells: Any, program: Program) -> Any:  # noqa: ANN401 - a ta
 
 
 def _content(cells: Any, shape: str, remarks: tuple[Remark, ...]) -> Content:  # noqa: ANN401 - a table of Arrow
-    """Return rows as the CSV of a report, in the order of AWS's columns."""
+    """Return rows as the CSV of a report, with the columns in the order of AWS."""
     account = next((name for name in cells.column_names if squeezed(name) in ACCOUNT_NAMES), None)
-    wanted = [name for name in COLUMNS if name in cells.column_names]
-    if account is not None and "arn" not in wanted:
-        wanted.append(account)
-    return replace(as_csv(cells.select(wanted), shape), remarks=remarks)
+    names = [name for name in COLUMNS if name in cells.column_names]
+    if account is not None and "arn" not in names:
+        names.append(account)
+    return replace(as_csv(cells.select(names), shape), remarks=remarks)
 
 
 def as_csv(cells: Any, shape: str) -> Content:  # noqa: ANN401 - a table of Arrow
-    """Return a table of texts as a CSV; cells are in quotes only where some cell needs it."""
+    """Return a table of texts as CSV; cells are quoted only if some cell needs it."""
     names = tuple(cells.column_names)
     header = StringIO()
     csv.writer(header, lineterminator="\n").writerow(names)

@@ -1,4 +1,4 @@
-"""The header of a report: AWS's column names in any spelling, on the first line or below other text."""
+"""Find the header of a report: the column names of AWS in any spelling, on the first line or below other lines."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ DELIMITERS: Final = ",;\t"
 ENOUGH_COLUMNS: Final = 3
 HEADER_LENGTH: Final = 65_536
 _LEAD: Final = re.compile(rb"(?:\xef\xbb\xbf|\xc3\xaf\xc2\xbb\xc2\xbf|[ \t\f\v]*\n|sep=.\n)*")
-"""What may stand before a header: byte order marks (also one that was read as Latin-1), blank lines, and the delimiter
-as Excel notes it."""
+"""Texts before a header that are ignored: byte order marks (also one that was read as Latin-1), blank lines, and the
+line in which Excel names the delimiter."""
 _FIRST_NAME: Final = re.compile(r"[\w .-]*")
-"""The first column's name; an envelope whose Content is the CSV itself begins otherwise."""
+"""The name of the first column. An envelope whose Content is the CSV itself does not begin like this."""
 _WORDS_OF_A_SENTENCE: Final = 4
 _SEPARATORS: Final = re.compile(r"[\s_-]+")
 
 
 @dataclass(frozen=True)
 class Header:
-    """A report's header line: the column names as AWS writes them, in the file's order."""
+    """The header line of a report: the column names as AWS writes them, in the order of the file."""
 
     columns: tuple[str, ...]
     delimiter: str
@@ -36,7 +36,7 @@ class Header:
 
 @dataclass(frozen=True)
 class FoundHeader:
-    """A header and where its line starts and ends in the CSV."""
+    """A header, and the start and end of its line in the CSV."""
 
     header: Header
     start: int
@@ -44,7 +44,7 @@ class FoundHeader:
 
 
 def squeezed(name: str) -> str:
-    """Return a name without case, blanks, `_` and `-`: `Password Last Used` and `passwordLastUsed` are one."""
+    """Return a name in lower case without blanks, `_` and `-`: `passwordlastused` for `Password Last Used`."""
     return _SEPARATORS.sub("", name).lower()
 
 
@@ -53,18 +53,18 @@ _CANONICAL: Final = {squeezed(column): column for column in COLUMNS} | {"usernam
 
 @lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
-    """Return AWS's name of a column in any spelling; another name in lower case."""
+    """Return the AWS name of a column in any spelling; another name is returned in lower case."""
     name = name.strip()
     return _CANONICAL.get(squeezed(name), name.lower())
 
 
 def known_columns(names: Iterable[str]) -> frozenset[str]:
-    """Return which of AWS's columns some names are."""
-    return frozenset(_CANONICAL[one] for name in names if (one := squeezed(name)) in _CANONICAL)
+    """Return the AWS columns among some names."""
+    return frozenset(_CANONICAL[key] for name in names if (key := squeezed(name)) in _CANONICAL)
 
 
 def find_header(csv_text: bytes) -> FoundHeader | None:
-    """Return the header a CSV begins with, None where it begins otherwise."""
+    """Return the header at the beginning of a CSV; None if it does not begin with one."""
     lead = _LEAD.match(csv_text)
     start = lead.end() if lead else 0
     end = csv_text.find(b"\n", start)
@@ -74,28 +74,29 @@ def find_header(csv_text: bytes) -> FoundHeader | None:
 
 
 def find_header_below(csv_text: bytes) -> FoundHeader | None:
-    """Return the first header that stands on a line of its own, with other lines above it or none."""
-    found = find_header(csv_text)
+    """Return the first header of a text, which may be below other lines; None if there is none."""
+    header = find_header(csv_text)
     start = 0
-    while found is None and start < min(len(csv_text), HEADER_LENGTH):
+    while header is None and start < min(len(csv_text), HEADER_LENGTH):
         end = csv_text.find(b"\n", start)
         end = len(csv_text) if end < 0 else end
-        found = find_header(csv_text[start:end])
-        if found is not None:
-            return FoundHeader(found.header, start + found.start, start + found.end)
+        header = find_header(csv_text[start:end])
+        if header is not None:
+            return FoundHeader(header.header, start + header.start, start + header.end)
         start = end + 1
-    return found
+    return header
 
 
 def parse_header(line: bytes) -> Header | None:
-    """Return the header that `line` is, or None: enough of AWS's column names, with the user or its ARN among them.
+    """Return the header in `line`; None if the line is not a header.
 
-    None as well where the line is of another program's table, or was cut or joined to others: see `forms`.
+    A header has at least `ENOUGH_COLUMNS` AWS columns, with the user or the ARN among them. None is also returned for
+    the header of another program, and for a header that was cut or joined to other lines: `forms` handles these.
     """
     return _parse_header(line[:HEADER_LENGTH])
 
 
-@lru_cache(maxsize=64)  # the reports of a fleet have the same one
+@lru_cache(maxsize=64)  # the reports of a fleet have the same header
 def _parse_header(line: bytes) -> Header | None:
     for delimiter in DELIMITERS:
         names = split_line(line.decode("utf-8", errors="replace"), delimiter)
@@ -107,13 +108,15 @@ def _parse_header(line: bytes) -> Header | None:
 
 
 def is_cut_header(line: bytes) -> bool:
-    """Whether a line begins as a report's header and ends in the middle of a name."""
+    """Return whether a line begins like a header and ends in the middle of a name."""
     text = line[:HEADER_LENGTH].decode("utf-8", errors="replace")
-    return any(is_header(names) and _is_bent(names) for names in (split_line(text, one) for one in DELIMITERS))
+    return any(
+        is_header(names) and _is_bent(names) for names in (split_line(text, delimiter) for delimiter in DELIMITERS)
+    )
 
 
 def split_line(text: str, delimiter: str) -> list[str]:
-    """Return the cells of a line; none where it has no delimiter, or cannot be split."""
+    """Return the cells of a line; an empty list if it has no delimiter or cannot be split."""
     if delimiter not in text:
         return []
     try:
@@ -123,20 +126,20 @@ def split_line(text: str, delimiter: str) -> list[str]:
 
 
 def is_header(names: list[str]) -> bool:
-    """Whether some cells are the names of a report's columns."""
+    """Return whether some cells are the column names of a report."""
     known = known_columns(names)
     return len(known) >= ENOUGH_COLUMNS and bool(known & {"user", "arn"})
 
 
 def _is_prose(name: str) -> bool:
-    """Whether a cell is a part of a sentence, in which columns are named."""
+    """Return whether a cell is part of a sentence that mentions column names."""
     if squeezed(name) in _CANONICAL:
         return False
     return name.count(" ") >= _WORDS_OF_A_SENTENCE or name.endswith(".")
 
 
 def _is_bent(names: list[str]) -> bool:
-    r"""Whether the names in a line show that it was cut (`password_last_chan`), or that rows follow behind `\n`."""
+    r"""Return whether the names of a line show that it was cut (`password_last_chan`) or contains `\n` and rows."""
     last = names[-1].strip()
     if any("\\n" in name for name in names):
         return True

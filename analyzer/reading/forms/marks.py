@@ -1,4 +1,4 @@
-"""Marks of a report in what has no form that is known: such a file is not passed over."""
+"""Recognise files of unknown form that contain marks of a report: such files must not be passed over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from analyzer.reading.forms.values import BEGINNING
 from analyzer.reading.layout import ARN_BEGINNING
 
 _LOOKED_AT: Final = 4_000_000
-"""Bytes of a file in which marks are looked for."""
+"""Bytes of a file that are searched for marks."""
 _ENOUGH: Final = 5
 _NAMED: Final = re.compile(
     rb"user[ _-]?creation[ _-]?time|password[ _-]?(?:enabled|last[ _-]?used|last[ _-]?changed)|mfa[ _-]?active"
@@ -23,25 +23,25 @@ _ROWS: Final = re.compile(
     r'(?:[,;\t]"?(?:true|false|n/a|no_information|not_supported|\d{4}-\d\d-\d\d[T ][^,;\t"\n]*)?"?){8}'.encode(),
     re.IGNORECASE,
 )
-"""A report's row, cut off from its header: behind the ARN stand times, flags and AWS's words alone."""
+"""A row of a report without its header: only times, flags and words of AWS follow the ARN."""
 _ROOTS: Final = re.compile(
     rf'<root_account>"?\s*[,;\t|]\s*"?(?:arn"?\s*[:=]\s*"?)?{ARN_BEGINNING}root'.encode(), re.IGNORECASE
 )
-"""The row of root: its name, which nobody else has, and its ARN."""
+"""The row of root: its name, which no user can have, and its ARN."""
 _CELLS: Final = re.compile(r"<[^>]*>|[^\w .-]+|\s{2,}")
 _AROUND: Final = " \t'\"`[](){}*&"
 _SHOWN: Final = 100
 
 
 def refusal(data: bytes) -> DamagedError | NotAReportError:
-    """Return what a text is that no form fits: damaged where it bears marks of a report, else no report."""
+    """Return the error for a text of unknown form: DamagedError if it has marks of a report, else NotAReportError."""
     start = data[:_LOOKED_AT]
     if BEGINNING.encode() in start:
-        return DamagedError("base64 of a report in a form that is not known; keep the AWS CLI's answer, or the CSV")
+        return DamagedError("base64 of a report in an unknown form; use the answer of the AWS CLI, or the CSV")
     if _ROOTS.search(start):
-        return DamagedError("rows with some of a report's columns, in a form that is not read; use the report itself")
+        return DamagedError("rows with some columns of a report, in an unknown form; use the original report from AWS")
     if _ROWS.search(start):
-        return DamagedError("rows of a credential report without its header; use the report as AWS made it")
+        return DamagedError("rows of a credential report without its header; use the original report from AWS")
     for named in _NAMED.finditer(start):
         line_start = start.rfind(b"\n", 0, named.start()) + 1
         line_end = start.find(b"\n", named.end())
@@ -49,14 +49,14 @@ def refusal(data: bytes) -> DamagedError | NotAReportError:
         cells = [cell.strip(_AROUND) for cell in _CELLS.split(line.decode("utf-8", errors="replace"))]
         words = line.decode("utf-8", errors="replace").split()
         if len(known_columns(cells)) >= _ENOUGH or _ENOUGH <= len(known_columns(words)) == len(words):
-            return OnlyMarksError(f"column names of a credential report in a form that is not known{first_line(data)}")
-    return NotAReportError("no header of a credential report", first_line(data))
+            return OnlyMarksError(f"column names of a credential report in an unknown form{first_line(data)}")
+    return NotAReportError("a file without the header of a credential report", first_line(data))
 
 
 def first_line(data: bytes) -> str:
-    """Return how a text begins, as the end of a message; nothing where it is no text."""
-    line = next((one for one in data[:4096].split(b"\n") if one.strip()), b"")
+    """Return the first line of a text as the end of a message; nothing for binary data."""
+    line = next((text_line for text_line in data[:4096].split(b"\n") if text_line.strip()), b"")
     text = line.decode("utf-8", errors="replace").strip()
-    if not text or sum(not one.isprintable() or one == "\ufffd" for one in text) * 10 > len(text):
+    if not text or sum(not character.isprintable() or character == "\ufffd" for character in text) * 10 > len(text):
         return ""
     return f"; the first line is {text[:_SHOWN]!r}{'...' if len(text) > _SHOWN else ''}"

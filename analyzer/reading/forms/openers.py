@@ -1,4 +1,4 @@
-"""Texts that do not begin with a header, opened: the families of forms in the order in which they are tried."""
+"""Open texts that do not begin with a header, by trying the families of forms in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _of_text(opener: Callable[[str], Opened | None]) -> Callable[[bytes], Opened
     return lambda data: opener(data.decode("utf-8", errors="replace"))
 
 
-_IN_TURN: Final[tuple[Callable[[bytes], Opened | None], ...]] = (
+_OPENERS: Final[tuple[Callable[[bytes], Opened | None], ...]] = (
     bent.open_quoted,
     *map(_of_text, (documents.open_json, dumps.open_repr, texts.open_literal, documents.open_xml, texts.open_armour)),
     *map(_of_text, (dumps.open_dump, documents.open_yaml, tables.open_records)),
@@ -25,12 +25,12 @@ _IN_TURN: Final[tuple[Callable[[bytes], Opened | None], ...]] = (
     *map(_of_text, (tables.open_box, texts.open_lines, texts.open_base64, tables.open_html)),
     *map(_of_text, (texts.open_noisy, tables.open_drawn)),
 )
-"""Forms in the order in which they are tried; each gives None, or raises NotAReportError, where it does not fit."""
+"""The openers in the order in which they are tried. Each returns None or raises NotAReportError if it does not fit."""
 
 
 def open_text(data: bytes) -> Opened:
-    """Return the reports in a text that does not begin with a header; raise what it is instead."""
-    for opener in _IN_TURN:
+    """Return the reports in a text that does not begin with a header. Raises an error if it contains none."""
+    for opener in _OPENERS:
         try:
             opened = opener(data)
         except NotAReportError:

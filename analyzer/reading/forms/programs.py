@@ -1,8 +1,8 @@
-"""What other programs make of the report: how each is recognised, its names, and what it lost, as data.
+"""The tables that other programs make from reports, as data: how to recognise them, their names, and what they lose.
 
-A cell that a program dropped is blank, which means unknown, unless a rule here says what its null stands for. Found by
-running the programs or reading their source: Steampipe's AWS plugin, CloudQuery, Cloud Custodian 0.9.53, ScoutSuite,
-CloudSploit, and the others named below.
+A null becomes a blank cell, which counts as unknown, unless a rule here defines its meaning. The rules come from
+running the programs or reading their source: the AWS plugin of Steampipe, CloudQuery, Cloud Custodian 0.9.53,
+ScoutSuite, CloudSploit, and the other programs below.
 """
 
 from __future__ import annotations
@@ -19,23 +19,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Null:
-    """What a null stands for in some of AWS's columns: `text`, in rows where another column has one of some texts."""
+    """The meaning of a null in some AWS columns: `text`.
+
+    With `where`, the rule applies only to rows in which the column `where` has one of the texts `among`.
+    """
 
     columns: tuple[str, ...]
     text: str
     where: str | None = None
     among: tuple[str, ...] = ()
     of_root: bool = True
-    """Whether that holds for root's row as well, which has `not_supported` where others have `N/A`."""
+    """Whether the rule applies to the row of root, which can have `not_supported` where other rows have `N/A`."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program that keeps the report's rows in a form of its own.
+    """A program that stores the rows of reports in its own form.
 
-    It is recognised by one of `marks` among the names of its columns, or by one of `keys` on the way to its rows.
-    `names` has the names that differ from AWS's; `generated` is the column of GeneratedTime. `refused` says why its
-    rows cannot be relied on, and then nothing else counts.
+    It is recognised by a column name in `marks`, or by one of `keys` among the keys that lead to its rows. `names` maps
+    its column names to those of AWS where they differ. `lost` describes lost data. `generated` is the column with
+    GeneratedTime. `filters` is true if the program may store only some of the users. `refused` explains why its rows
+    are not reliable; they are then not read.
     """
 
     name: str
@@ -45,7 +49,7 @@ class Program:
     nulls: tuple[Null, ...] = ()
     lost: str = ""
     believes_root: bool = True
-    """Whether root's `password_enabled` is AWS's own."""
+    """Whether `password_enabled` of root is the original value."""
     generated: str | None = None
     filters: bool = False
     refused: str = ""
@@ -61,7 +65,7 @@ _KEYS: Final = tuple(
 _PLACES: Final = tuple(column for slot in SLOTS for column in (slot.region, slot.service) if column)
 _PASSWORD: Final = ("password_last_changed", "password_next_rotation")
 _USED: Final = ("password_last_used",)
-_RAW: Final = "get the report itself: aws iam get-credential-report > report.json"
+_RAW: Final = "download the report itself: aws iam get-credential-report > report.json"
 
 PROGRAMS: Final = (
     Program(
@@ -74,7 +78,7 @@ PROGRAMS: Final = (
             Null(_USED, "no_information", "password_status", ("never_used",)),
             Null(_USED, "N/A", "password_status", ("not_set",)),
         ),
-        lost="N/A, no_information and not_supported are null there, and root's password_enabled is true in any case",
+        lost="it stores N/A, no_information and not_supported as null, and root's password_enabled is always true",
         believes_root=False,
         generated="generated_time",
         filters=True,
@@ -87,7 +91,7 @@ PROGRAMS: Final = (
             Null(_PASSWORD, "N/A", of_root=False),
             Null(_USED, "no_information", "password_enabled", ("true",)),
         ),
-        lost="N/A, no_information and not_supported are null in its times; it does not keep when the report was made",
+        lost="it stores N/A, no_information and not_supported as null in times, and not when the report was generated",
         filters=True,
     ),
     Program(
@@ -100,8 +104,8 @@ PROGRAMS: Final = (
             Null(_USED, "no_information", "password_enabled", ("true",)),
             Null(_USED, "N/A", "password_enabled", ("false",)),
         ),
-        lost="N/A and no_information are null there, it does not keep when the report was made, and where a user has "
-        "one access key or certificate, it does not say which: it is shown as the first",
+        lost="it stores N/A and no_information as null, and not when the report was generated; where a user has one "
+        "access key or certificate, it does not store whether this is the first or the second (shown as the first)",
         filters=True,
     ),
     Program(
@@ -113,29 +117,29 @@ PROGRAMS: Final = (
             Null(_PASSWORD, "N/A", of_root=False),
             Null(_USED, "no_information", "password_enabled", ("true",)),
         ),
-        lost="N/A and no_information are null in its times; it does not keep when the report was made",
+        lost="it stores N/A and no_information as null in times, and not when the report was generated",
     ),
     Program(
         "CloudSploit",
         keys=frozenset({"generateCredentialReport"}),
         nulls=(Null(COLUMNS[2:22], "N/A"),),
-        lost="it does not keep when the report was made",
+        lost="it does not store when the report was generated",
     ),
     Program(
         "Powerpipe",
         marks=frozenset({"key 1 last rotated", "password changed timestamp", "key 2 last rotated timestamp"}),
-        refused=f"the benchmark's table leaves out when the report was made; {_RAW}",
+        refused=f"the table of the benchmark does not show when the report was generated; {_RAW}",
     ),
     Program(
         "Panther",
         keys=frozenset({"CredentialReport"}),
-        refused=f"it turns N/A, no_information and not_supported into times of the year 1; {_RAW}",
+        refused=f"it turns N/A, no_information and not_supported into times in the year 1; {_RAW}",
     ),
     Program(
         "cnquery",
         marks=frozenset({"createdat"}),
         keys=frozenset({"aws.iam.credentialReport"}),
-        refused=f"it turns not_supported into false and absent times into words; {_RAW}",
+        refused=f"it turns not_supported into false and missing times into words; {_RAW}",
     ),
     Program(
         "Elastic cloudbeat",
@@ -145,23 +149,23 @@ PROGRAMS: Final = (
     Program(
         "Shisho Cloud",
         marks=frozenset({"passwordlastusedat"}),
-        refused=f"absent times are null there, whatever the report said; {_RAW}",
+        refused=f"it stores every missing time as null, so that the reason is lost; {_RAW}",
     ),
     Program(
         "Resmo",
         marks=frozenset({"accesskey1lastusedin", "passwordlastusedin"}),
-        refused=f"it keeps spans in place of times; {_RAW}",
+        refused=f"it stores durations instead of times; {_RAW}",
     ),
 )
 
 
 def program_of(names: Iterable[str], keys: Iterable[str] = ()) -> Program | None:
-    """Return the program whose table has columns of these names, found under these keys; None for a plain report."""
+    """Return the program whose table has these column names or was found under these keys; None for a plain report."""
     lowered = {name.strip().lower() for name in names}
-    way = set(keys)
-    return next((one for one in PROGRAMS if one.keys & way or one.marks & lowered), None)
+    known_keys = set(keys)
+    return next((program for program in PROGRAMS if program.keys & known_keys or program.marks & lowered), None)
 
 
 ACCOUNT_NAMES: Final = frozenset({"accountid", "account", "awsaccountid", "accountnumber", "awsaccount", "ownerid"})
-"""Names, squeezed, under which a container says of which account a report is."""
+"""Names (see `squeezed`) under which a container stores the account of a report."""
 ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)

@@ -1,4 +1,4 @@
-"""Tables drawn for people: `--output table`, Markdown, psql, HTML, and Steampipe's lines."""
+"""Read tables made for people: `--output table`, Markdown, psql, HTML, and the line output of Steampipe."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ _ENOUGH: Final = 5
 
 
 def open_box(text: str) -> Opened | None:
-    """Return the report in the AWS CLI's `--output table`."""
-    found = _BOX.search(text)
-    if found is None:
+    """Return the report in `--output table` of the AWS CLI; None if the text is not one."""
+    match = _BOX.search(text)
+    if match is None:
         if _BOX_TITLE.search(text):
-            raise DamagedError("the AWS CLI's table without Content: the rows are lost; use --output json")
+            raise DamagedError(
+                "a table of the AWS CLI without Content: it does not contain the rows; use --output json"
+            )
         return None
     time = _BOX_TIME.search(text)
-    return [dated(decoded(found[1], "table envelope"), time[1] if time else None)]
+    return [dated(decoded(match[1], "table envelope"), time[1] if time else None)]
 
 
 def open_drawn(text: str) -> Opened | None:
@@ -54,13 +56,13 @@ def open_drawn(text: str) -> Opened | None:
             outside.append((number, line))
         else:
             raise DamagedError(
-                f"a drawn table whose line {number} has {len(cells)} cells, not {len(names)}; use the CSV"
+                f"line {number} of the table has {len(cells)} cells, and the header has {len(names)}; use the CSV"
             )
     return _opened(names, rows, "drawn table", outside) if names else None
 
 
 def open_records(text: str) -> Opened | None:
-    """Return the reports in Steampipe's `--output line`: a name and a value on each line."""
+    """Return the reports in `--output line` of Steampipe: a name and a value on each line."""
     if not _RECORD.search(text):
         return None
     rows: list[dict[str, object]] = []
@@ -75,7 +77,7 @@ def open_records(text: str) -> Opened | None:
 
 
 def open_html(text: str) -> Opened | None:
-    """Return the report in the first table of an HTML page that has its header."""
+    """Return the report in an HTML page: the rows of its tables from the first report header on."""
     if "<t" not in text.lower() or "</t" not in text.lower() or not re.search(r"<(?:table|tr)\b", text, re.IGNORECASE):
         return None
     page = _Page()
@@ -90,7 +92,9 @@ def open_html(text: str) -> Opened | None:
         elif not names and is_header(cells) and len(known_columns(cells)) >= _ENOUGH:
             names = cells
         elif names and any(cells):
-            raise DamagedError(f"an HTML table that is cut, or has a row of {len(cells)} cells, not {len(names)}")
+            raise DamagedError(
+                f"the HTML table is cut, or has a row with {len(cells)} cells instead of {len(names)}; use the CSV"
+            )
     return _opened(names, rows, "html table", []) if names else None
 
 
@@ -100,7 +104,10 @@ def _opened(names: list[str], rows: list[list[str]], shape: str, outside: list[t
     rows = [row for row in rows if [canonical(cell) for cell in row] != [canonical(name) for name in names]]
     remarks = left_out_lines(outside)
     opened = grids.from_cells(names, rows, shape)
-    return [replace(one, remarks=one.remarks + remarks) if isinstance(one, Content) else one for one in opened]
+    return [
+        replace(content, remarks=content.remarks + remarks) if isinstance(content, Content) else content
+        for content in opened
+    ]
 
 
 class _Page(HTMLParser):
@@ -120,7 +127,7 @@ class _Page(HTMLParser):
                 self.rows.append([])
             self.rows[-1].append("")
             self._inside = True
-        elif tag == ROOT_USER.strip("<>"):  # written without escapes
+        elif tag == ROOT_USER.strip("<>"):  # the page does not escape angle brackets
             self.handle_data(ROOT_USER)
 
     def handle_endtag(self, tag: str) -> None:

@@ -1,4 +1,4 @@
-"""What people and commands put into text files: base64 with and without lines around it, PEM, `--output text`."""
+"""Read base64 (with or without other lines), PEM, Python literals and `--output text` in text files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TIME: Final = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\S+|\d{9,}(?:\.\d+)?|\d{4}-\d\
 
 
 def open_lines(text: str) -> Opened | None:
-    """Return the reports in lines of `--output text`: base64, GeneratedTime, text/csv in any order, between tabs."""
+    """Return the reports in `--output text`: lines with base64, GeneratedTime and text/csv in any order."""
     lines = [line for line in text.split("\n") if line.strip()]
     if not any("\t" in line and ("text/csv" in line or BEGINNING in line) for line in lines):
         return None
@@ -38,7 +38,11 @@ def open_lines(text: str) -> Opened | None:
         cells = [cell.strip() for cell in line.split("\t")]
         known = sorted((cell for cell in cells if cell not in {"text/csv", ""}), key=len)
         if len(cells) > 4 or not known or ("text/csv" not in cells and BEGINNING not in line):
-            opened.append(DamagedError(f"no line of an envelope: {line[:80]!r}; download this report again"))
+            opened.append(
+                DamagedError(
+                    f"not a line that the AWS CLI writes with --output text: {line[:80]!r}; download this report again"
+                )
+            )
             continue
         try:
             content = decoded(known[-1], "text envelope")
@@ -47,40 +51,40 @@ def open_lines(text: str) -> Opened | None:
             continue
         times = [cell for cell in known[:-1] if _TIME.fullmatch(cell)] or known[:-1]
         opened.append(dated(content, times[0]) if times else content)
-    if not any(isinstance(one, Content) for one in opened) and isinstance(opened[0], DamagedError):
+    if not any(isinstance(report, Content) for report in opened) and isinstance(opened[0], DamagedError):
         raise opened[0]
     return opened
 
 
 def open_literal(text: str) -> Opened | None:
-    """Return the report in Content as Python prints it: `b'user,arn,…'`."""
+    """Return the report in Content as Python prints it: `b'user,arn,...'`."""
     whole = text.strip()
     return [decoded(whole, "bytes literal")] if _LITERAL.fullmatch(whole) else None
 
 
 def open_armour(text: str) -> Opened | None:
-    """Return the reports between the lines that certutil and OpenSSL put around base64."""
-    found: Opened = []
+    """Return the reports in base64 between the BEGIN and END lines of certutil and OpenSSL."""
+    opened: Opened = []
     for armour in _ARMOUR.finditer(text):
         try:
-            found.append(decoded(armour[2], "pem armour"))
+            opened.append(decoded(armour[2], "pem armour"))
         except DamagedError as error:
             if armour[2].lstrip().startswith(BEGINNING):
-                found.append(error)
-    if len(found) == 1 and isinstance(found[0], DamagedError):
-        raise found[0]
-    return found or None
+                opened.append(error)
+    if len(opened) == 1 and isinstance(opened[0], DamagedError):
+        raise opened[0]
+    return opened or None
 
 
 def open_base64(text: str) -> Opened | None:
-    """Return the report in base64 and nothing else."""
+    """Return the report in a text that is only base64."""
     whole = text.strip()
     if not _BASE64.fullmatch(whole) or len(whole) < len(BEGINNING):
         return None
     try:
         return [decoded(whole, "base64")]
     except DamagedError:
-        # Any single word is base64 by its letters; only what begins like a report was meant to be one.
+        # Any single word can be base64. Only a text that begins like a report was meant to be one.
         noisy = open_noisy(text) if "\n" in whole else None
         if noisy is not None:
             return noisy
@@ -92,7 +96,7 @@ def open_base64(text: str) -> Opened | None:
 
 
 def _refused(text: str) -> DamagedError | None:
-    """Return why what base64 stands for is not read, where it bears marks of a report; None of anything else."""
+    """Return why decoded base64 with marks of a report cannot be read; None for base64 of anything else."""
     try:
         refused = refusal(base64.b64decode("".join(text.split()), validate=True))
     except (binascii.Error, ValueError):
@@ -101,31 +105,35 @@ def _refused(text: str) -> DamagedError | None:
 
 
 def open_noisy(text: str) -> Opened | None:
-    """Return the report in base64 that other lines stand before or behind."""
+    """Return the report in base64 with other lines before or after it."""
     lines = text.split("\n")
-    start = next((place for place, line in enumerate(lines) if line.strip().strip("\"'").startswith(BEGINNING)), None)
+    start = next((number for number, line in enumerate(lines) if line.strip().strip("\"'").startswith(BEGINNING)), None)
     if start is None:
         return None
     stripped = [line.strip().strip("\"'") for line in lines]
     end = start + 1
     while end < len(lines) and _BASE64_LINE.fullmatch(stripped[end]) and len(stripped[end]) <= len(stripped[start]):
         end += 1
-    # The last line is shorter than the others; one more may be a word that happens to be base64.
-    short = next((n + 1 for n in range(start, end) if len(stripped[n]) < len(stripped[start])), end)
+    # The last line of base64 is shorter than the others. A further line may be a word that looks like base64.
+    short = next(
+        (position + 1 for position in range(start, end) if len(stripped[position]) < len(stripped[start])), end
+    )
     for stop in dict.fromkeys((short, start + 1, end)):
         data = _whole("".join(stripped[start:stop]))
         if data is None:
             continue
-        found = find_header(data)
-        if found is not None:
+        header = find_header(data)
+        if header is not None:
             outside = [*range(start), *range(stop, len(lines))]
-            left_out = [(n + 1, lines[n]) for n in outside if lines[n].strip()]
-            return [replace(Content(data, found, "base64", "utf-8"), remarks=left_out_lines(left_out))]
-    raise DamagedError("base64 of a report that is cut, or that other lines run into; remove them, or get it again")
+            left_out = [(position + 1, lines[position]) for position in outside if lines[position].strip()]
+            return [replace(Content(data, header, "base64", "utf-8"), remarks=left_out_lines(left_out))]
+    raise DamagedError(
+        "base64 of a report that is cut or mixed with other lines; remove the lines, or download the report again"
+    )
 
 
 def _whole(text: str) -> bytes | None:
-    """Return what base64 stands for where it is a whole report: text, its last row as wide as its header."""
+    """Return decoded base64 if it is a complete report: a text whose last row is as wide as its header."""
     try:
         data, _ = to_utf8(base64.b64decode(text, validate=True))
         data.decode()

@@ -1,4 +1,4 @@
-"""A Content value: the CSV itself, base64 (once or twice), a bytes literal of Python, or its bytes as numbers."""
+"""Decode a Content value: CSV, base64 (once or twice), a Python bytes literal, or bytes as numbers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from analyzer.reading.forms.headers import find_header, find_header_below
 from analyzer.reading.times import parse_generated_time
 
 BEGINNING: Final = "dXNlcixhcm4s"
-"""`user,arn,` in base64: what begins so was meant to be a report."""
+"""`user,arn,` in base64: a text that begins with it was meant to be a report."""
 _DEEPEST: Final = 3
-"""Wrappings of a value, one in the other, past which nothing is opened."""
+"""The most layers of encoding of a value that are decoded."""
 _LITERAL: Final = re.compile(r"b(['\"])")
 _NUMBERS: Final = re.compile(
     r"\[?\s*(?:0x[0-9a-f]{2}|\d{1,3})(?:[\s,]+(?:0x[0-9a-f]{2}|\d{1,3}))+\s*\]?", re.IGNORECASE
@@ -29,14 +29,14 @@ _DATA_URL: Final = re.compile(r"data:[\w/;=-]*base64,")
 
 
 def decoded(value: object, container: str) -> Content:
-    """Return the report in a Content value. Raises DamagedError where there is none, or a broken one."""
+    """Return the report in a Content value. Raises DamagedError if it contains no report or a damaged one."""
     data, encoding = to_utf8(_bytes_in(value))
     for _ in range(_DEEPEST):
-        found = find_header(data) or find_header_below(data)
-        if found is not None:
-            above = data[: found.start].decode("utf-8", errors="replace").split("\n")
+        header = find_header(data) or find_header_below(data)
+        if header is not None:
+            above = data[: header.start].decode("utf-8", errors="replace").split("\n")
             left_out = [(number, line) for number, line in enumerate(above, 1) if _TEXT.search(line)]
-            return Content(data, found, container, encoding, remarks=left_out_lines(left_out))
+            return Content(data, header, container, encoding, remarks=left_out_lines(left_out))
         try:
             data, encoding = to_utf8(_bytes_in(data.decode()))
         except (DamagedError, UnicodeDecodeError):
@@ -45,7 +45,7 @@ def decoded(value: object, container: str) -> Content:
 
 
 def dated(content: Content, generated: object) -> Content:
-    """Return a report with the GeneratedTime that stands beside it."""
+    """Return a report with the GeneratedTime found beside it."""
     if generated is None:
         return content
     instant = parse_generated_time(generated)
@@ -61,7 +61,7 @@ def dated_by_parts(content: Content, parts: str) -> Content:
 
 
 def bears_report(value: object) -> bool:
-    """Whether a value has the shape of a report's Content."""
+    """Return whether a value looks like the Content of a report."""
     if isinstance(value, str):
         text = value.lstrip()[:4096]
         text = text[2:] if _LITERAL.match(text) else text
@@ -71,21 +71,21 @@ def bears_report(value: object) -> bool:
 
 
 def _bytes_in(value: object) -> bytes:
-    """Return the bytes that a Content value stands for."""
+    """Return the bytes of a Content value, decoded by one layer."""
     numbers = _numbers_in(value)
     if numbers is not None:
         return _from_numbers(numbers)
-    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
         return "\n".join(value).encode(errors="replace")
     if not isinstance(value, str):
-        raise NotAReportError("neither a credential report nor an envelope of one")
+        raise NotAReportError("neither a credential report nor an AWS answer that contains one")
     raw = value.strip()
     if _LITERAL.match(raw):
         return _from_literal(raw)
     if find_header(value.encode(errors="replace")) is not None:
         return value.encode(errors="replace")
     if _NUMBERS.fullmatch(raw):
-        return _from_numbers([int(one, 0) for one in re.findall(r"0x\w\w|\d+", raw.lower())])
+        return _from_numbers([int(item, 0) for item in re.findall(r"0x\w\w|\d+", raw.lower())])
     text = "".join(_DATA_URL.sub("", raw, count=1).split())
     try:
         return base64.b64decode(text, validate=True)
@@ -96,19 +96,19 @@ def _bytes_in(value: object) -> bytes:
 
 
 def _cut_base64(length: int) -> str:
-    """Return what base64 is that ends within a group of four characters."""
-    kept = ", as many as some programs keep of a text" if length in CUT_LENGTHS else ""
+    """Return the message for base64 whose length is not a multiple of four."""
+    kept = ", a length at which some programs cut texts" if length in CUT_LENGTHS else ""
     return f"Content is base64 that was cut: it has {length:,} characters{kept}; download the report again"
 
 
 def _numbers_in(value: object) -> list[Any] | None:
-    """Return the list of bytes that JavaScript and others write; None where a value is something else."""
+    """Return the bytes in a value as a list of numbers, as JavaScript writes them; None for other values."""
     if isinstance(value, dict):
         if value.get("type") == "Buffer" and isinstance(value.get("data"), list):
             value = value["data"]
         elif value and all(key.isdecimal() for key in value if isinstance(key, str)):
             value = list(value.values())
-    if isinstance(value, list) and value and all(type(one) is int for one in value):
+    if isinstance(value, list) and value and all(type(item) is int for item in value):
         return value
     return None
 
@@ -117,14 +117,16 @@ def _from_numbers(numbers: list[int]) -> bytes:
     try:
         return bytes(numbers)
     except (ValueError, OverflowError) as error:
-        raise DamagedError("Content is a list of numbers that are no bytes; download the report again") from error
+        raise DamagedError("Content is a list of numbers that are not bytes; download the report again") from error
 
 
 def _from_literal(text: str) -> bytes:
     try:
         data = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise DamagedError("Content is a Python bytes literal that is cut or corrupt") from error
+        raise DamagedError(
+            "Content is a Python bytes literal that is cut or corrupt; download the report again"
+        ) from error
     if not isinstance(data, bytes):
-        raise DamagedError("Content is no text of a report")
+        raise DamagedError("Content is not the text of a report; download the report again")
     return data
