@@ -80,5 +80,5 @@ def end(  # noqa: PLR0913 - what was found, and how it is shown
         show(command, lambda: facts() | files, draw, showing, rows)
     except (Exception, Interrupted) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
         silence()
-        complain(f"the summary could not be shown: {error}", f"the evidence is complete in {output}")
+        complain(f"the result could not be shown: {error}", f"the evidence is complete in {output}")
     return code

@@ -30,26 +30,26 @@ def list_all(checklist: Checklist) -> str:
         return "\n\n".join([*each, _EXPLAIN_ONE])
     rows = [[one.control.id, one.requirement or "-", one.severity.value, one.title] for one in checklist.checks]
     lines = [f"All {len(checklist.checks)} controls", ""]
-    lines += [*_aligned(["control", checklist.numbers_of.heading, "severity", "what must hold"], rows), ""]
-    asked_for = "judged where --all-controls, --control, a benchmark or a policy asks"
+    lines += [*_aligned(["control", checklist.numbers_of.heading, "severity", "title"], rows), ""]
+    asked_for = "judged only with --all-controls or --control, or if a framework or a policy names them"
     controls = [one.control for one in checklist.checks]
     if stricter := [f"{one.id} (of {one.stricter_than})" for one in controls if one.stricter_than]:
-        lines += _wrapped(f"Stricter readings, {asked_for}: {'; '.join(stricter)}.", "")
+        lines += _wrapped(f"Stricter readings of other controls, {asked_for}: {'; '.join(stricter)}.", "")
     if others := [one.id for one in controls if not one.by_default]:
         lines += _wrapped(f"Also {asked_for}: {', '.join(others)}.", "")
     if needing := [f"{one.id} ({one.needs} FILE)" for one in controls if one.needs]:
         lines += _wrapped(f"Judged only with a list: {', '.join(needing)}.", "")
-    lines += [f"{len(FRAMEWORKS)} benchmarks (--benchmark): credreport controls --benchmarks"]
+    lines += [f"List the {len(FRAMEWORKS)} frameworks for --benchmark: credreport controls --benchmarks"]
     return "\n".join([*lines, _EXPLAIN_ONE])
 
 
 def list_frameworks() -> str:
     """Return the benchmarks there are as a table."""
     rows = [[one.id, one.version, str(len(one.requirements)), one.title] for one in FRAMEWORKS.values()]
-    lines = _aligned(["benchmark", "version", "requirements", "title"], rows)
+    lines = _aligned(["framework", "version", "requirements", "title"], rows)
     said = (
-        "The requirements are those that a credential report decides, wholly or partly: credreport controls "
-        "--benchmark ID lists them. Your own: --benchmark FILE.toml"
+        "The numbers count the requirements that a credential report can decide, fully or in part. List them: "
+        "credreport controls --benchmark ID. A framework of your own: --benchmark FILE.toml"
     )
     return "\n".join([*lines, "", *_wrapped(said, "")])
 
@@ -102,7 +102,9 @@ def _requirements(framework: Framework) -> list[str]:
     columns = {name: [cell or "-" for cell in cells] for name, cells in columns.items() if any(cells)}
     lines = [framework.title, "", *_aligned(list(columns), list(zip(*columns.values(), strict=True))), ""]
     if any(one.is_partly for one in framework.requirements):
-        lines += _wrapped("Partly: a credential report shows a part of what is required; the rest is for a person.", "")
+        lines += _wrapped(
+            "Partly: a credential report shows only a part of what is required. A person has to check the rest.", ""
+        )
     lines += _wrapped(RELATED_IN_WORDS, "") if any(one.is_related for one in framework.requirements) else []
     notes: dict[str, list[str]] = {}
     for one in framework.requirements:
@@ -110,7 +112,10 @@ def _requirements(framework: Framework) -> list[str]:
             notes.setdefault(one.note, []).append(one.number)
     for note, numbers in notes.items():
         lines += _wrapped(note, f"{', '.join(numbers)}: ")
-    return [*lines, *_wrapped(f"What else {framework.label} requires, a credential report does not show.", "")]
+    return [
+        *lines,
+        *_wrapped(f"A credential report shows nothing about the other requirements of {framework.label}.", ""),
+    ]
 
 
 def _decided_by(one: Requirement) -> str:
@@ -179,7 +184,7 @@ def mapping(control: Control) -> list[str]:
             else:
                 spans.append((benchmark.label, benchmark.label, said))
     lines = [f"{first if first == last else f'{first} to {last}'}: {said}" for first, last, said in spans]
-    return lines or ["no benchmark asks for it"]
+    return lines or ["no framework requires this control"]
 
 
 def list_as_json(checklist: Checklist) -> str:

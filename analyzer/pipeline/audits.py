@@ -176,7 +176,7 @@ def judge_reports(  # noqa: PLR0913 - what is read, how it is judged, and the li
     """
     needed = [one.control for one in settings.checklist.checks if one.control.needs]
     if needed and lists.leavers is None:
-        raise UsageError(f"{needed[0].id} is judged only with {needed[0].needs} FILE", "give the list of leavers")
+        raise UsageError(f"the control {needed[0].id} needs a list", f"add the list of leavers: {needed[0].needs} FILE")
     lookups = {name: Lookup.of(one, road.pseudonyms) for name, one in lists.given.items()}
     if road.pseudonyms is not None:
         lists = people_under(road.pseudonyms, lists)  # users have been compared with the names, by what is in `lookups`

@@ -80,7 +80,7 @@ class Proof:
     def require_possible(self, output: str) -> None:
         """Raise UsageError where the key cannot sign, or the output is at a URL: better now than after the run."""
         if is_url(output) and (self.key is not None or self.recorded_by is not None):
-            raise UsageError("--sign and --record-run need a folder for the output", "give a folder with -o")
+            raise UsageError("--sign and --record-run do not work with a URL for the output", "give a folder with -o")
         if self.key is not None:
             from analyzer.evidence.signing import require_key  # noqa: PLC0415 - most runs sign nothing
 
@@ -135,7 +135,7 @@ def owner_with(marks: Marks | None, folder: Path) -> Owner:
     place = folder.resolve()
     if _holds_marks(folder) and place / WORKBOOK not in inside:
         raise OutputError(
-            f"{WORKBOOK} in {folder} holds marks of reviewers, which would be lost",
+            f"{WORKBOOK} in {folder} contains marks of reviewers, which would be lost",
             f"give it with --carry-over {folder / WORKBOOK}, or choose another folder with -o",
         )
     return evidence_with_changes(

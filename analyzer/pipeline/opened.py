@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from analyzer.rendering.marks import Marks
 
 NEEDED_FOR: Final[Mapping[str, str]] = {
-    "requirements": "it is written with a benchmark",
-    "coverage": "it is written with a list of accounts",
-    "leavers": "it is written with a list of leavers",
-    "people": "it is written with a list of people",
-    "trend": "it is written where an account has an earlier snapshot, without --no-trend and --every-snapshot",
+    "requirements": "it is written only if a benchmark is chosen",
+    "coverage": "it is written only with a list of accounts",
+    "leavers": "it is written only with a list of leavers",
+    "people": "it is written only with a list of people",
+    "trend": "it is written only if an account has an earlier snapshot, and not with --no-trend or --every-snapshot",
 }
 """When an audit has the tables that not every audit has."""
 
@@ -97,18 +97,18 @@ class Evidence:
         self._require_open()
         for name in names:
             if name not in self._set.files:
-                why = NEEDED_FOR.get(name, "it was left out (option --tables), or no such table is written")
+                why = NEEDED_FOR.get(name, "it was left out (option --tables), or there is no table of this name")
                 raise InputError(
                     f"the evidence of this {self.kind} has no table {name!r}: {why}",
-                    f"it has {', '.join(self.tables)}",
+                    f"choose from {', '.join(self.tables)}",
                 )
         self._set.require_as_written(*names)
 
     def _require_open(self) -> None:
         if self._removal and not self._removal.alive:
             raise UsageError(
-                "this evidence was closed, and its temporary folder removed",
-                "read tables and write it before it is closed, or open what was written with open_evidence",
+                "this evidence was closed, and its temporary folder was removed",
+                "read its tables and write it before you close it, or open written evidence with open_evidence",
             )
 
     @property
@@ -309,5 +309,6 @@ def open_evidence(folder: str | PathLike[str]) -> AuditEvidence | ComparisonEvid
         if one.kind == kind:
             return one(place)
     raise InputError(
-        f"{folder} is the evidence of a {kind}, and has no tables", "give a folder that audit, compare or history wrote"
+        f"{folder} is the evidence of a {kind}, which has no tables",
+        "give a folder that audit, compare or history wrote",
     )

@@ -77,7 +77,7 @@ class Snapshots:
         """Return the settings that say so; `listed` is `organization`. Raises UsageError where the instant is none."""
         instant = values.instant(self.as_of)
         if self.max_report_age is not None and self.accounts is None:
-            raise UsageError("--max-report-age without --accounts", "give the list of accounts as well")
+            raise UsageError("--max-report-age needs --accounts", "add the list of accounts: --accounts FILE")
         return {
             "as_of": instant,
             "every_snapshot": self.every_snapshot,
@@ -124,7 +124,7 @@ def followed(paths: Sequence[str], store: Path | None, as_of_series: str | None)
     Raises UsageError unless reports or a store are given, and for dates that are none.
     """
     if (store is None) == (not paths):
-        raise UsageError("give reports, or --store", "see credreport history --help")
+        raise UsageError("give either reports or --store", "see credreport history --help")
     return {"paths": paths, "store": store, "series": values.series(as_of_series)}
 
 
@@ -137,6 +137,6 @@ def compared(
     """
     times = values.two_instants(since, until) if store is not None else (None, None)
     if (store is None) == (not (old and new)):
-        raise UsageError("give OLD and NEW, or --store with --from and --to", "see credreport compare --help")
+        raise UsageError("give either OLD and NEW, or --store with --from and --to", "see credreport compare --help")
     sides = {"old": [old] if old else [], "new": [new] if new else []}
     return sides | {"store": store, "since": times[0], "until": times[1]}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from analyzer.survey.pseudonyms import Pseudonyms
 
 _LISTS: Final = ("accounts", "leavers", "people")
-_OTHER: Final = "a new run leaves other {}"
+_OTHER: Final = "a new run gives other {}"
 _NOT_COMPARED: Final = frozenset({"digest", "versions", "outputs"})
 """Keys of a manifest that say by which versions tables were written, and what bytes came of it."""
 
@@ -51,7 +51,7 @@ def rerun(folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None, pr
     manifest = read_manifest(folder)
     settings = _settings(manifest, folder, inputs, pseudonyms)
     lists, reports = _lists_and_reports(settings, inputs)
-    progress.stage("making the run again")
+    progress.stage("repeating the run")
     with tempfile.TemporaryDirectory() as temporary:
         again = Path(temporary) / "again"
         _run(manifest, settings, reports, lists, again, pseudonyms)
@@ -61,13 +61,18 @@ def rerun(folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None, pr
         if other_versions or _has_parts(manifest):
             different = list(_other_contents(folder, manifest, again, made))
             why = other_versions or "tables in parts"
-            notes = [f"the run was made again; {why}: contents of tables were compared, not bytes; renderings were not"]
+            notes = [
+                f"the run was repeated: the rows of the tables were compared, not the bytes, because of {why}",
+                "renderings were not compared with the repeated run",
+            ]
         else:
             different = list(_other_bytes(folder, manifest, again, made))
             rendered, notes = _renderings(folder, again)
             different += rendered
             compared = counted(len(manifest["outputs"]) + 1, "file")
-            notes.insert(0, f"the run was made again: manifest and tables, {compared}, were compared by bytes")
+            notes.insert(
+                0, f"the run was repeated: the manifest and the tables ({compared}) were compared byte by byte"
+            )
     return Rerun(tuple(sorted(different)), tuple(notes))
 
 
@@ -80,19 +85,21 @@ def _settings(
     """Return the settings that the run was started with. Raises UsageError where it cannot be made again."""
     settings = Settings.of_facts(manifest["settings"])
     if any("bytes" not in row for row in manifest["inputs"]):
-        raise UsageError(f"{folder} was made of a store, not of reports", "leave --rerun out")
+        raise UsageError(f"{folder} was made from a store, so its run cannot be repeated", "leave out --rerun")
     if any(folder.resolve().is_relative_to(Path(one).resolve()) for one in inputs):
         raise UsageError(
-            f"{folder} lies within the inputs, where a new run would find it", "move it to another folder first"
+            f"{folder} is inside the inputs, so a new run would read it", "move it to another folder first"
         )
     if manifest["kind"] == "comparison" and len(inputs) != 2:
-        raise UsageError("a comparison has an older and a newer side, in this order", "give --inputs OLD --inputs NEW")
+        raise UsageError(
+            "a comparison needs the inputs of both sides, the older first", "give --inputs OLD --inputs NEW"
+        )
     if settings.pseudonyms is None:
         return settings
     if pseudonyms is None or settings.checklist.policy or settings.account_id or settings.captured_at:
         raise UsageError(
-            f"{folder} has pseudonyms in the place of the names that its settings were given with",
-            "leave --rerun out, or verify the set that has names",
+            f"{folder} has pseudonyms instead of the names in its settings, so its run cannot be repeated",
+            "leave out --rerun, or verify the evidence set that has the names",
         )
     return replace(settings, pseudonyms=None)
 
@@ -110,8 +117,8 @@ def _lists_and_reports(settings: Settings, inputs: Sequence[str]) -> tuple[dict[
             continue
         if given[1] not in files:
             raise UsageError(
-                f"the run was given a list of {name}, {given[0]}, which is not among the inputs",
-                f"give that file as well: --inputs {given[0]}",
+                f"the run used a list of {name} ({given[0]}) that is not among the inputs",
+                f"add this file: --inputs {given[0]}",
             )
         found[name] = Path(files[given[1]])
     used = {str(path) for path in found.values()}
@@ -162,8 +169,8 @@ def _require_same_names(manifest: Mapping[str, Any], made: Mapping[str, Any]) ->
     if before != now and sorted(digest for digest, _ in before) == sorted(digest for digest, _ in now):
         (_, old), (_, new) = min(before - now), min(now - before)
         raise UsageError(
-            f"the inputs have other names than in the run: {new} was {old}",
-            "start credreport in a folder from which --inputs names them as they were named then",
+            f"the inputs have other names than in the first run: {new} was {old}",
+            "start credreport in the folder of the first run, or give --inputs the same paths as then",
         )
 
 
@@ -189,11 +196,11 @@ def _other_bytes(
     for name in (MANIFEST, *names_of(manifest)):
         path = again / name
         if not path.is_file():
-            yield Difference("rerun", name, "a new run does not leave it")
+            yield Difference("rerun", name, "a new run does not write it")
         elif not (folder / name).is_file() or digest_of(path) != digest_of(folder / name):
             yield Difference("rerun", name, _OTHER.format("bytes"))
     for name in sorted(names_of(made).keys() - names_of(manifest).keys()):
-        yield Difference("rerun", name, "a new run leaves it, and the set does not list it")
+        yield Difference("rerun", name, "a new run writes it, but the evidence set does not list it")
 
 
 def _other_contents(
@@ -208,7 +215,9 @@ def _other_contents(
     broken = set(changed_tables(folder, manifest))
     for name in sorted({*old.files, *new.files}):
         if not broken.isdisjoint(old.files.get(name, ())):
-            yield Difference("rerun", f"{name}.parquet", "is not as it was written, and was not compared")
+            yield Difference(
+                "rerun", f"{name}.parquet", "is missing or was changed; it was not compared with the new run"
+            )
         elif name not in old.files or name not in new.files or not _same_rows(old, new, name):
             yield Difference("rerun", f"{name}.parquet", _OTHER.format("rows"))
 
@@ -233,7 +242,7 @@ def _renderings(folder: Path, again: Path) -> tuple[list[Difference], list[str]]
         if other := _other_versions(versions):
             notes.append(f"{output['name']} was not made again: {other}")
         elif CARRIED_OVER in settings:
-            notes.append(f"{output['name']} was not made again: it holds marks of reviewers")
+            notes.append(f"{output['name']} was not made again: it contains marks of reviewers")
         else:
             groups.setdefault(str(settings), (settings, []))[1].append(output)
     for settings, outputs in groups.values():
@@ -244,4 +253,7 @@ def _renderings(folder: Path, again: Path) -> tuple[list[Difference], list[str]]
             if not path.is_file() or digest_of(path) != one["sha256"]:
                 different.append(Difference("rerun", one["name"], _OTHER.format("bytes")))
     made = sum(len(outputs) for _, outputs in groups.values())
-    return different, [*([f"{counted(made, 'rendering')} made again, compared by bytes"] if made else []), *notes]
+    return different, [
+        *([f"{counted(made, 'rendering')} made again and compared byte by byte"] if made else []),
+        *notes,
+    ]

@@ -61,5 +61,5 @@ def _check(evidence: EvidenceSet, control: str | None) -> Check:
     found = Names(controls=[control]).within(evidence).checks
     ids = dict.fromkeys(one.control.id for one in found)
     if len(ids) > 1:
-        raise UsageError(f"--control: {control} names several controls", f"choose one of {', '.join(ids)}")
+        raise UsageError(f"--control: {control} stands for several controls", f"choose one of {', '.join(ids)}")
     return found[0]

@@ -82,7 +82,8 @@ def render(  # noqa: PLR0913 - what is rendered, how, and where
         require_no_names(formats, carries_over=options.marks is not None)
     if evidence.kind != "audit" and (options.marks is not None or options.by is not None):
         raise InputError(
-            f"--carry-over and --by are for audits: {folder} is the evidence of a {evidence.kind}", "leave them out"
+            f"--carry-over and --by work only for an audit; {folder} is the evidence of a {evidence.kind}",
+            "leave out these options",
         )
     _require_whole(evidence, folder, formats)
     if output is not None and output.resolve() == folder.resolve():
@@ -139,12 +140,12 @@ def findings_of(place: str) -> EvidenceSet:
     evidence = EvidenceSet.at(place)
     if evidence.kind != "audit":
         raise InputError(
-            f"{place} is the evidence of a {evidence.kind}, and has no findings",
-            "give the folder that audit has written",
+            f"{place} is the evidence of a {evidence.kind}, not of an audit",
+            "give a folder that audit wrote",
         )
     if "findings" not in evidence.files:
         raise InputError(
-            f"the evidence set {place} was written without findings (option --tables)",
+            f"the evidence set {place} was written without the table findings (option --tables)",
             "run the audit again without --tables",
         )
     return evidence
@@ -157,7 +158,7 @@ def show(place: str, names: Names = Names(), *, most: int, progress: Progress = 
     for a name that the set does not have.
     """
     evidence = findings_of(place)
-    progress.stage("looking through the findings")
+    progress.stage("reading the checks")
     evidence.require_as_written(
         "findings", *(["users"] if names.users else []), *(["tallies"] if names.accounts else [])
     )
@@ -174,7 +175,7 @@ def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) 
     for one in formats:
         if one not in formats_of(evidence.kind):
             raise InputError(
-                f"there is no format {one} of this kind of evidence: {evidence.kind}",
+                f"the evidence of a {evidence.kind} cannot be written in the format {one}",
                 f"choose from {', '.join(formats_of(evidence.kind))}",
             )
     missing = sorted(tables_needed(evidence.kind, formats) - evidence.files.keys())
@@ -187,7 +188,7 @@ def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) 
     if changed:
         raise InputError(
             f"not as it was written: {', '.join(changed)} in {folder}",
-            "see `credreport verify`; render from a copy that holds, or run credreport again",
+            "see `credreport verify`; render from an unchanged copy, or run credreport again",
         )
 
 
@@ -198,7 +199,8 @@ def _renderings(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> 
         return Rendered([], [])
     if found.get("manifest") != evidence.manifest["digest"]:
         raise InputError(
-            f"{RENDERED} in {folder} is not of the set beside it", "see `credreport verify`, or choose a folder with -o"
+            f"{RENDERED} in {folder} belongs to another evidence set",
+            "see `credreport verify`, or choose a folder with -o",
         )
     made_by = {"settings": found["settings"], "versions": found["versions"]}
     return Rendered(

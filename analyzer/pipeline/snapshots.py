@@ -97,14 +97,14 @@ def _shown(
         return settings if made_with is None else without_names(settings, made_with)
     if store is not None or (sets is not None and made_with != pseudonyms.fingerprint):
         raise UsageError(
-            "--pseudonyms with rows that were read before: names become pseudonyms as reports are read",
-            "give the reports themselves, or evidence sets that audit has written with the same key",
+            "--pseudonyms works only when reports are read, not with a store or with evidence sets that have names",
+            "give the reports themselves, or evidence sets that audit wrote with the same key",
         )
     shown, found = settings_under(pseudonyms, settings)
     if found.patterns:
         raise UsageError(
-            "--pseudonyms with a waiver for user names with * or ?: here waivers are compared with pseudonyms",
-            "name each user in a waiver of its own, or give --no-policy",
+            "--pseudonyms does not work here with a waiver whose user names have * or ?: the users have pseudonyms",
+            "write one waiver for each user, or give --no-policy",
         )
     return shown
 

@@ -35,7 +35,7 @@ def whole_number(option: str, number: int | None, least: int, most: int | None =
     if number is None or (type(number) is int and least <= number and (most is None or number <= most)):
         return number
     span = f"of {least} or more" if most is None else f"from {least} to {most}"
-    raise UsageError(f"{option}: not a whole number {span}: {number!r}", "give such a number, or leave the option out")
+    raise UsageError(f"{option}: not a whole number {span}: {number!r}", "give a number in this range, or leave it out")
 
 
 def instant(text: str | None, option: str = "--as-of") -> datetime | None:
@@ -75,7 +75,7 @@ def marks(workbooks: Sequence[Path], formats: Iterable[str]) -> Marks | None:
     if not workbooks:
         return None
     if "excel" not in formats:
-        raise UsageError("--carry-over without the format excel", "name excel in --format as well")
+        raise UsageError("--carry-over needs the format excel", "add excel to --format")
     from analyzer.evidence.folder import tidy  # noqa: PLC0415
     from analyzer.rendering.marks import read_marks  # noqa: PLC0415
 
@@ -91,7 +91,7 @@ def by(asked: str | None, formats: Iterable[str]) -> str | None:
     if asked is None:
         return None
     if "excel" not in formats:
-        raise UsageError("--by without the format excel", "name excel in --format as well")
+        raise UsageError("--by needs the format excel", "add excel to --format")
     return known("--by", asked, ("owner",))
 
 
@@ -102,7 +102,7 @@ _SIZE: Final = re.compile(r"(\d{1,15})\s*([kmg]b)?", re.ASCII)
 def proof(key: str | PathLike[str] | None, recorded_by: str | None) -> Proof:
     """Return what is left beside evidence: signatures by a key, and the name of who made it. Raises UsageError."""
     if recorded_by is not None and not recorded_by.strip():
-        raise UsageError("--record-run: an empty name", "give the name of who makes this evidence")
+        raise UsageError("--record-run: an empty name", "give the name of the person who makes this evidence")
     from analyzer.pipeline.leaving import Proof  # noqa: PLC0415 - loads pandas
 
     return Proof(None if key is None else Path(key), recorded_by)
@@ -161,7 +161,7 @@ def policy(path: Path | None, *, unwanted: bool) -> Policy | None:
     from analyzer.controls.policy import DEFAULT_NAME, read_policy  # noqa: PLC0415 - only judging needs it
 
     if path is not None and unwanted:
-        raise UsageError("--policy and --no-policy exclude each other", "give one of them")
+        raise UsageError("--policy and --no-policy cannot be used together", "leave out one of these options")
     # Whatever stands under that name is meant as the policy: what cannot be read must not be passed over.
     if path is None and not unwanted and os.path.lexists(DEFAULT_NAME):
         path = Path(DEFAULT_NAME)
@@ -172,7 +172,9 @@ def controls(given: Sequence[str]) -> list[str]:
     """Return the controls of --control. An option that names none is an error: it does not ask for all of them."""
     names = split(given)
     if given and not names:
-        raise UsageError("--control: nothing chosen", "name a control, or leave the option out to judge all of them")
+        raise UsageError(
+            "--control: nothing chosen", "name a control, or leave out the option to judge the default controls"
+        )
     return names
 
 
@@ -192,7 +194,7 @@ def some(option: str, given: Sequence[str]) -> list[str]:
     """Return the values of an option that narrows. Where it is given and names nothing, that is no wish for all."""
     names = split(given)
     if given and not names:
-        raise UsageError(f"{option}: nothing chosen", "give it a value, or leave it out")
+        raise UsageError(f"{option}: nothing chosen", "give a value, or leave out the option")
     return names
 
 
@@ -214,7 +216,9 @@ def local(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[st
     found = texts(given)
     for one in found:
         if "://" in one:
-            raise UsageError(f"a URL: {one}", "read and write at URLs with the command: credreport audit --engine dask")
+            raise UsageError(
+                f"not possible with a URL: {one}", "use the command for URLs: credreport audit --engine dask"
+            )
     return found
 
 

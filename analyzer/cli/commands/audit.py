@@ -43,7 +43,7 @@ class AuditShowing(Showing):
     """What is printed of an audit. JSON has the findings that fail, or all, behind the counts."""
 
     json_all: Annotated[
-        bool, typer.Option("--json-all", help="As --json, whose findings are those that fail, but with all findings.")
+        bool, typer.Option("--json-all", help="Like --json, but with every check. --json has only the failures.")
     ] = False
 
     verbose: Verbose = False
@@ -53,8 +53,8 @@ class AuditShowing(Showing):
             metavar="N",
             min=1,
             max=values.MOST_DAYS,
-            help="List what passes, and no longer does within so many days of the reference instant if nothing "
-            f"changes. Without this option, it is only counted, for {DUE_WITHIN} days.",
+            help="List the checks that pass now and will fail within N days of the reference date if nothing changes. "
+            f"Without this option, they are only counted, for {DUE_WITHIN} days.",
             show_default=False,
         ),
     ] = None
@@ -77,7 +77,9 @@ class AuditShowing(Showing):
         """Return the tables to write. Raises UsageError where all findings are wanted and not to be written."""
         tables = evidence.chosen_tables()
         if self.json_all and "findings" not in tables:
-            raise UsageError("--json-all: --tables leaves the findings out", "name findings in --tables as well")
+            raise UsageError(
+                "--json-all needs the table findings, which --tables leaves out", "add findings to --tables"
+            )
         return tables
 
     def end(self, run: "Run[Summary]", ending: Ending) -> int:
@@ -137,20 +139,20 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     exit_zero: ExitZero = False,
     showing: AuditShowing,
 ) -> int:
-    """Judge which credentials lay unused, and what else the reports can decide, and write the evidence.
+    """Find unused credentials and the other failures that the reports show, and write the evidence.
 
-    The main control is CIS AWS Foundations Benchmark "credentials unused for 45 days or more": 1.12 in v1.4 to v4.0.1,
-    1.11 in v5.0, 2.11 in v6.0 and v7.0; `credreport controls` lists all. One snapshot an account is judged: the newest,
-    or with --as-of the newest at or before that instant.
+    The main control is "credentials unused for 45 days or more" of the CIS AWS Foundations Benchmark (2.11 in v7.0).
+    One snapshot of each account is judged: the newest, or with --as-of the newest up to the reference date.
+    Exits 0 if every check passes, is waived or is a manual check; 1 if a check fails or is not checked; 3 if some input
+    was not read, or (with --accounts) the report of an expected account is missing; 2 if nothing was written.
 
     \b
     Examples:
       credreport audit reports/
       credreport audit reports/ --as-of 2026-10-31 -o evidence
-      credreport audit reports/ --control unused-credentials
       credreport audit reports/ --benchmark cis-5.0 --policy policy.toml
       aws iam get-credential-report | credreport audit - --format parquet
-      credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
+      credreport audit s3://reports --engine dask --format parquet -o s3://evidence
     """  # noqa: D301 - \b keeps the examples' lines
     formats, ending = evidence.chosen(), Ending(values.severity(fail_on), strict, exit_zero)
     where, tables = engine.chosen(paths, evidence.output), showing.tables(evidence)

@@ -22,7 +22,7 @@ Most = Annotated[
         "--limit",
         metavar="N",
         min=1,
-        help=f"List so many findings at most, the first. [default: {_MOST}; with --json all, in stored order]",
+        help=f"List only the first N checks. [default: {_MOST}; with --json all, in the order of the table]",
         show_default=False,
     ),
 ]
@@ -37,7 +37,8 @@ class Asking:
         typer.Option(
             "--user",
             metavar="NAME",
-            help="Findings of this user, in any case; * stands for any characters, ? for one. Repeat for more.",
+            help="Checks of this user, in upper or lower case. * matches any characters, ? matches one. Repeat for "
+            "more users.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -46,7 +47,7 @@ class Asking:
         typer.Option(
             "--account",
             metavar="ID",
-            help="Findings in this account (unknown: where no account is known). Repeat, or separate by commas.",
+            help="Checks in this account (the word unknown: rows without an account). Repeat, or separate by commas.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -55,8 +56,8 @@ class Asking:
         typer.Option(
             "--control",
             metavar="ID",
-            help="Findings of this control: its id, or its number in the benchmark that was judged (without one: in "
-            "the newest CIS version). Repeat, or separate by commas.",
+            help="Checks of this control: its id, or its number in the framework of the audit (without one: in the "
+            "newest CIS version). Repeat, or separate by commas.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -65,7 +66,7 @@ class Asking:
         typer.Option(
             "--status",
             metavar="NAME",
-            help="Findings with this status: fail, not_checked, pass or not_applicable. Repeat, or separate by commas.",
+            help="Checks with this status: fail, not_checked, pass or not_applicable. Repeat, or separate by commas.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -76,8 +77,8 @@ class Asking:
             metavar="N",
             min=1,
             max=values.MOST_DAYS,
-            help="Findings that pass, and no longer do within so many days of their reference instant if nothing "
-            "changes; the soonest first.",
+            help="Checks that pass now and will fail within N days of their reference date if nothing changes, the "
+            "earliest first.",
             show_default=False,
         ),
     ] = None
@@ -101,12 +102,12 @@ def show_findings(
     asking: Asking,
     most: Most = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the findings as JSON on standard output, and nothing else.")
+        bool, typer.Option("--json", help="Print the checks as JSON on standard output, and nothing else.")
     ] = False,
 ) -> int:
-    """List findings of an evidence set, each with its report and line: the worst first.
+    """List the checks of an evidence set, each with its report and line, the worst first.
 
-    Nothing is judged and nothing is written. Exits 0, whatever the findings say.
+    Nothing is judged and nothing is written. Exits 0, also if checks fail; 2 if the evidence set cannot be read.
 
     \b
     Examples:

@@ -144,7 +144,7 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due)
     for line in comparisons_in_words(audit):
         print_line(console, line)
     if not due.is_listed and due_by_check(audit, due.days):
-        print_line(console, f"{due_in_words(audit, due.days)} (--due-within {due.days} lists them).")
+        print_line(console, f"{due_in_words(audit, due.days)} (list them: --due-within {due.days}).")
     for line in [] if run.carried is None else run.carried.lines:
         print_line(console, line)
     print_line(console, ending.reason(audit))
@@ -161,11 +161,17 @@ def _show_kinds(console: Console, audit: Summary, *, verbose: bool) -> None:
         for name in doubtful:
             counts[name] = audit.in_doubt_of(kind)
             counts["not checked"] -= counts[name]
-        judged = sum(counts[name] for name in ("pass", "fail", "not checked"))
+        judged = sum(counts[name] for name in _STATUSES)
         cells = [count_cell(count, STYLES.get(_OUTCOMES.get(name, ""), "")) for name, count in counts.items()]
         table.add_row(_KINDS[kind], f"{judged:,}", *cells)
-        words = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-        lines.append(f"  {_KINDS[kind]}: {judged:,} judged{f': {words}' if words else ''}")
+        among, apart = (
+            ", ".join(
+                f"{count:,} {name}" for name, count in counts.items() if count and (name in _STATUSES) is is_judged
+            )
+            for is_judged in (True, False)
+        )
+        among = f" ({among})" if among else ""
+        lines.append(f"  {_KINDS[kind]}: {judged:,} judged{among}{f', {apart}' if apart else ''}")
     if verbose and width_of(console, table) <= console.width:
         print_table(console, table)
         return
@@ -198,18 +204,19 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
             accounts = []
         print_table(console, _controls(audit, shown, accounts))
         if accounts:
-            some = "" if len(accounts) == failing.shape[1] else f" in {len(accounts)} of {failing.shape[1]:,} accounts,"
-            apart = ", what is waived left out" if audit.totals["waived"] else ""
-            print_note(console, f"By account: how often it fails{some}{' worst first' if some else ''}{apart}.")
+            places = f"{len(accounts)} of {failing.shape[1]:,} accounts, those with most failures first"
+            places = "each account" if len(accounts) == failing.shape[1] else places
+            apart = "; waived failures are not counted" if audit.totals["waived"] else ""
+            print_note(console, f"Columns on the right: failures in {places}{apart}.")
     silent = [number for number in checks if number not in shown and number not in is_open]
     passing = [audit.checklist.checks[number].control.id for number in silent if every[number]["judged"]]
     nothing = [audit.checklist.checks[number].control.id for number in silent if not every[number]["judged"]]
     further = len(is_open) - len([number for number in shown if number in is_open])
-    said = [f"{counted(further, 'more control')} with something open"] if further else []
+    said = [f"{counted(further, 'more control')} with open checks, not shown"] if further else []
     silently = (("all pass", passing), ("nothing to judge", nothing))
     said += [f"{what}: {', '.join(dict.fromkeys(ids))}" for what, ids in silently if ids]
     if others := audit.checklist.not_asked_for:
-        said.append(f"--all-controls judges {len(others)} more")
+        said.append(f"--all-controls judges {counted(len(others), 'more control')}")
     if said:
         words = "; ".join(said)
         print_note(console, f"{words[0].upper()}{words[1:]}.")
@@ -263,7 +270,7 @@ def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool
     title = "Worst first"
     if several and checklist.unused:
         failing = run.summary.open_by_check[checklist.checks.index(checklist.unused)][Status.FAIL]
-        title = f"Unused{' or undecided' if count > failing else ''}, worst first"
+        title = f"Unused{' or not checked' if count > failing else ''}, worst first"
     by_control = several and checklist.unused is None
     (show_findings if verbose else show_in_lines)(console, title, (found.head(most), count), control=by_control)
     if GRAVE in worst:
@@ -295,15 +302,15 @@ def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
     wanting = records(run.issues[run.issues["code"].isin(WAIVER_CODES).to_numpy()])
     if wanting:
         console.print()
-        print_line(console, f"Waivers that need a look: {len(wanting):,}", "bold")
+        print_line(console, f"Waivers to review: {len(wanting):,}", "bold")
         for row in wanting[:most]:
             print_line(console, f"  {row['source']}:{row['line']} {row['message']}")
-        print_rest(console, most, len(wanting), "see issues.parquet, or the workbook")
+        print_rest(console, most, len(wanting), "see the workbook, or issues.parquet")
     covering = [row for row in records(audit.waivers) if row["failing"] or row["not_checked"]]
     if not covering:
         return
     console.print()
-    print_line(console, "Waived, not counted for the exit code", "bold")
+    print_line(console, "Waived: not counted for the exit code", "bold")
     for row in covering[:most]:
         numbers = {"failing": row["failing"], "not checked": row["not_checked"]}
         what = ", ".join(f"{count:,} {words}" for words, count in numbers.items() if count)

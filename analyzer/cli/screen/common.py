@@ -204,13 +204,15 @@ def show_issues(
         print_line(console, text, hang=9)
     if len(counts) > len(shown):
         rest = sum(list(counts.values())[len(shown) :])
-        print_note(console, f"and {counted(rest, 'more issue')} of {counted(len(counts) - len(shown), 'other kind')}.")
+        print_note(
+            console, f"and {counted(rest, 'more data issue')} of {counted(len(counts) - len(shown), 'other kind')}."
+        )
 
 
-def show_files(console: Console, left: Left, title: str = "Evidence") -> None:
+def show_files(console: Console, left: Left, title: str = "Evidence in") -> None:
     """Print where the files are."""
     console.print()
-    print_line(console, Text.assemble((f"{title} ", "bold"), f"in {_folder(left)}/"))
+    print_line(console, Text.assemble((f"{title} ", "bold"), f"{_folder(left)}/"))
     print_line(console, f"  {_file_list(left.files)}")
 
 
@@ -223,7 +225,7 @@ def where_to_look(left: Left) -> Text:
     more = [*([_file_list(rest)] if rest else []), counted(len({file.partition("/")[0] for file in tables}), "table")]
     if first is None:
         return Text.assemble(("Evidence ", "bold"), f"in {_folder(left)}/: {', '.join([*others, more[-1]])}")
-    return Text.assemble(("Open ", "bold"), f"{_folder(left)}/{first}; beside it {', '.join(more)}")
+    return Text.assemble(("Open ", "bold"), f"{_folder(left)}/{first}. Also written: {', '.join(more)}.")
 
 
 def _folder(left: Left) -> str:

@@ -20,7 +20,7 @@ def show_rendered(left: Left) -> None:
     console = open_console()
     for line in [] if left.carried is None else left.carried.lines:
         print_line(console, line)
-    show_files(console, left, "Rendered")
+    show_files(console, left, "Written to")
 
 
 def show_sample(found: Sampled) -> None:
@@ -31,7 +31,7 @@ def show_sample(found: Sampled) -> None:
     for line in strata[:_MOST_STRATA]:
         print_line(console, f"  {line}")
     print_rest(console, _MOST_STRATA, len(strata), "see the workbook, or --json", " strata")
-    show_files(console, found, "Written")
+    show_files(console, found, "Written to")
 
 
 def show_verified(found: Verification) -> None:

@@ -110,7 +110,7 @@ def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
 def show_due(console: Console, found: tuple[pd.DataFrame, int], days: int) -> None:
     """Print what passes and comes due within so many days, each in a line, in the order of `found`."""
     shown, count = found
-    within = f"Stops passing within {counted(days, 'day')} if nothing changes"
+    within = f"Pass now, will fail within {counted(days, 'day')} if nothing changes"
     _print_title(console, within, len(shown), count, ", soonest first")
     for row in records(shown):
         account, user, what, _, why = _cells(row, control=True, mark="status")

@@ -58,7 +58,7 @@ def show_inspection(found: Inspection, *, verbose: bool = False) -> None:
     rows = records(found.inputs.drop(columns="accounts"))
     rejected = sum(row["rejected"] for row in rows)
     head = f"{counted(len(rows), 'report')}, {counted(sum(row['rows'] for row in rows), 'row')}"
-    head += f", {rejected:,} of them rejected" if rejected else ""
+    head += f" ({rejected:,} rejected)" if rejected else ""
     if verbose or len(rows) <= _FEW:
         print_line(console, head, "bold")
         _show_in_full(console, rows)
@@ -84,10 +84,10 @@ def _show_in_full(console: Console, rows: Sequence[dict[str, Any]]) -> None:
         facts = [
             _form(row),
             row["layout"],
-            f"account {row['account_id']}" if row["account_id"] else "several accounts, or none known",
+            f"account {row['account_id']}" if row["account_id"] else "several accounts, or no known account",
             counted(row["rows"], "row") + (f" ({row['rejected']:,} rejected)" if row["rejected"] else ""),
             f"captured {captured}",
-            f"newest time inside {time_in_words(row['newest_time']) if row['newest_time'] else 'none'}",
+            f"newest time in the report {time_in_words(row['newest_time']) if row['newest_time'] else 'none'}",
         ]
         print_line(console, row["name"])
         print_line(console, "    " + " · ".join(facts), "dim")
@@ -140,7 +140,7 @@ class _Table:
                 self._show_row(row, name)
         shown = {_SHOWN_AS.get(name, name) for name, _ in self._columns}
         if missing := [name for name in _COLUMNS[0] if name != "rejected" and name not in shown]:
-            print_note(self._console, f"No room for: {', '.join(missing)}; see --verbose.")
+            print_note(self._console, f"Not shown for lack of room: {', '.join(missing)}. --verbose shows everything.")
 
     def _show_row(self, row: dict[str, Any], name: str) -> None:
         fits = cell_len(name) <= self._room(self._columns)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from analyzer.cli.screen.common import STYLES, print_line, print_note
-from analyzer.controls.vocabulary import MET_IN_WORDS, Met, Status
+from analyzer.controls.vocabulary import MET_IN_WORDS, Met, Status, counted
 from analyzer.errors import printable
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ def show_requirements(console: Console, audit: Summary, most: int, *, in_full: b
         print_line(console, text, hang=width + 4)
     rest = len(shown) - most
     if rest > 0:
-        print_note(console, f"and {rest:,} more: see requirements.parquet")
+        print_note(console, f"and {counted(rest, 'more requirement')}: see requirements.parquet")
     if not in_full:
         met = [one for one, met in zip(audit.requirements, is_met, strict=True) if met]
         passing = [one.number for one in met if one.accounts(Met.PASS) or one.accounts(Met.PASS_PARTLY)]
         nothing = [one.number for one in met if one.number not in passing]
         for said, numbers in (
-            ("Met, as far as a report shows, wherever they apply", passing),
+            ("Pass wherever they apply, as far as a report shows", passing),
             ("Nothing to judge in any account", nothing),
         ):
             if numbers:

@@ -70,7 +70,7 @@ def _headline(found: Shown, shown: int) -> str:
         *(one.replace("_", " ") for one in found.asked.statuses),
         *([] if days is None else [f"due within {counted(days, 'day')}"]),
     ]
-    count, order = counted(found.total, "finding"), "worst" if days is None else "soonest"
+    count, order = counted(found.total, "check"), "worst" if days is None else "soonest"
     head = f"{found.count:,} of {count} ({', '.join(asked)})" if asked else count
     if shown < found.count:
         return f"{head}; the {order} {f'{shown:,} are' if shown > 1 else 'one is'} listed"
@@ -80,8 +80,9 @@ def _headline(found: Shown, shown: int) -> str:
 def _show_rest(console: Console, found: Shown, shown: int) -> None:
     if shown < found.count:
         console.print()
-        more = "narrow them with --user, --account, --control or --status, or raise --limit; --json has all"
-        print_line(console, f"{found.count - shown:,} more are not listed: {more}", "dim")
+        more = "Narrow the list with --user, --account, --control or --status, raise --limit, or use --json for all."
+        is_are = "is" if found.count - shown == 1 else "are"
+        print_line(console, f"{counted(found.count - shown, 'more check')} {is_are} not listed. {more}", "dim")
 
 
 def _cells(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

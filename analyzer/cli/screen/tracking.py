@@ -63,11 +63,13 @@ def _show_history(run: Run[History], why: str, console: Console, most: int, *, v
     """Print a history, and of its controls so many as `most`."""
     history = run.summary
     _show_measures(console, history, most, verbose=verbose)
-    print_note(console, "lost: sight was lost of them, no fix is claimed; back: failed again after a fix.")
+    print_note(console, "lost: lost to follow-up, unknown whether they were fixed; regressed: open again after a fix.")
+    within = "" if history.sla_days is None else f"; within {history.sla_days} d: share fixed by then"
     print_note(
         console,
-        "median, 90%: days until so many were fixed, by Kaplan and Meier, as bounds: a fix was made at some time "
-        "between two snapshots; -: not reached. What failed in an account's oldest snapshot is left out of these days.",
+        "median, 90%: days until half, and 90%, of the failures were fixed (Kaplan-Meier), as bounds, because a fix is "
+        f"made between two snapshots; -: not reached{within}. "
+        "These columns leave out failures that were open in an account's oldest snapshot.",
     )
     show_issues(console, history, history.issues, None if verbose else MOST_SHOWN)
     _show_answer(console, run, history.lines, why, verbose=verbose)
@@ -90,12 +92,12 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
 
     Controls without failures are named in a line, but for `verbose`.
     """
-    counts = {"open": "open", "closed": "closed", "lost": "lost_sight", "back": "reopened"}
+    counts = {"open": "open", "closed": "closed", "lost": "lost_sight", "regressed": "reopened"}
     for name in ("waived", "not_checked"):
         if any(one[name] for one in history.measures):
             counts = {"open": "open", name.replace("_", " "): name} | counts
     days = {"median": "median_days", "90%": "p90_days"}
-    within = f"in {history.sla_days} d{'*' if history.sla_in_words else ''}"
+    within = f"within {history.sla_days} d{'*' if history.sla_in_words else ''}"
     table = new_table(numbers=(*counts, *days, *([] if history.sla_days is None else [within])))
     lines = []
     names = [one["control"] for one in history.measures]
@@ -119,14 +121,14 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
     silent = [one["control"] for one in history.measures if one not in telling]
     print_rest(console, len(shown), len(telling), "--verbose shows them", " controls")
     if silent:
-        print_note(console, f"No failure: {', '.join(silent)}.")
+        print_note(console, f"No failures: {', '.join(silent)}.")
 
 
 def _in_a_line(name: str, one: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
     """Return what is measured of a control: what there is none of, and what is not known, is left out."""
     words = [f"{one[key]:,} {word}" for word, key in counts.items() if one[key]]
     words += [
-        f"{text} {word}" if word.startswith("in ") else f"{word} {text}"
+        f"{text} {word}" if word.startswith("within ") else f"{word} {text}"
         for word, text in times.items()
         if text != "not reached"
     ]
@@ -180,8 +182,8 @@ def show_ingest(kept: Ingest, folder: str) -> None:
     """Print what became of the reports."""
     console = open_console()
     added = kept.added
-    text = f"{counted(added.added, 'report')} added to {folder}, {counted(added.rows, 'row')}; "
-    text += f"{added.known:,} were there already; {added.refused:,} refused."
+    text = f"{counted(added.added, 'report')} ({counted(added.rows, 'row')}) added to {folder}; "
+    text += f"{added.known:,} already there; {added.refused:,} refused."
     print_line(console, text, "bold")
     show_issues(console, kept, kept.issues)
 
