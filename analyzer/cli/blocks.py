@@ -1,7 +1,7 @@
-"""How a command takes a block of options.
+"""Blocks of options that several commands share.
 
-A block is a frozen dataclass whose annotated fields are Typer options. A command that has a parameter of such a type,
-wrapped in `with_blocks`, has all options of the block and gets them as one object.
+A block is a frozen dataclass whose annotated fields are Typer options. If a command has a parameter of this type and is
+wrapped in `with_blocks`, it has all options of the block and receives them as one object.
 """
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 
 
 def with_blocks(command: Callable[..., int]) -> Callable[..., int]:
-    """Return a command as Typer reads it: in place of a parameter that is a block stand the options of that block."""
+    """Return the command in the form that Typer reads: each parameter that is a block is replaced by its options."""
     signature = inspect.signature(command, eval_str=True)
     blocks: dict[str, Any] = {
         name: one.annotation for name, one in signature.parameters.items() if is_dataclass(one.annotation)

@@ -1,4 +1,4 @@
-"""The catalogue in words: the list of controls, one of them in full, and the README's table."""
+"""Texts about the catalogue: the list of controls, one control in full, and the table of the README."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EXPLAIN_ONE: Final = "Explain a control: credreport controls ID"
 
 
 def list_all(checklist: Checklist) -> str:
-    """Return the controls of a checklist as a table; where there is a benchmark, its requirements."""
+    """Return the controls of a checklist as a table, or the requirements of its frameworks if it has any."""
     if checklist.benchmark:
         each = ["\n".join(_requirements(one)) for one in checklist.benchmark.each]
         return "\n\n".join([*each, _EXPLAIN_ONE])
@@ -44,7 +44,7 @@ def list_all(checklist: Checklist) -> str:
 
 
 def list_frameworks() -> str:
-    """Return the benchmarks there are as a table."""
+    """Return all frameworks as a table."""
     rows = [[one.id, one.version, str(len(one.requirements)), one.title] for one in FRAMEWORKS.values()]
     lines = _aligned(["framework", "version", "requirements", "title"], rows)
     said = (
@@ -55,7 +55,7 @@ def list_frameworks() -> str:
 
 
 def frameworks_as_json() -> str:
-    """Return the same as JSON."""
+    """Return all frameworks as JSON."""
     rows = [
         {
             "id": one.id,
@@ -70,7 +70,7 @@ def frameworks_as_json() -> str:
 
 
 def _framework(framework: Framework) -> dict[str, Any]:
-    """Return a framework requirement by requirement as plain data."""
+    """Return a framework with all its requirements as plain data."""
     head = {name: getattr(framework, name) for name in ("id", "title", "version", "publisher", "note")}
     rows = [
         {
@@ -90,7 +90,7 @@ def _framework(framework: Framework) -> dict[str, Any]:
 
 
 def _requirements(framework: Framework) -> list[str]:
-    """Return a framework requirement by requirement, and what a report does not decide of it."""
+    """Return a framework as lines: its requirements, and notes on those that a report decides only in part."""
     rows = framework.requirements
     columns = {
         framework.label: [one.number for one in rows],
@@ -137,7 +137,7 @@ def _limits(parameters: Mapping[str, Value]) -> str:
 
 
 def explain(checklist: Checklist) -> str:
-    """Return everything about the control of a checklist that was narrowed to one."""
+    """Return everything about a control; the checklist has only the checks of this control."""
     blocks = [line for one in checklist.checks for line in [*_explained(one, checklist), ""]]
     return "\n".join(blocks).rstrip("\n")
 
@@ -170,7 +170,7 @@ def _explained(one: Check, checklist: Checklist) -> list[str]:
 
 
 def mapping(control: Control) -> list[str]:
-    """Return where benchmarks ask for a control: `CIS 1.4 to CIS 4.0.1: 1.12`, with limits other than its own."""
+    """Return which frameworks require a control: `CIS 1.4 to CIS 4.0.1: 1.12`, with the limits that they set."""
     spans: list[tuple[str, str, str]] = []
     for benchmark in FRAMEWORKS.values():
         for asked in benchmark.asked:
@@ -178,7 +178,7 @@ def mapping(control: Control) -> list[str]:
                 continue
             limits = _limits(asked.parameters)
             said = f"{', '.join(asked.numbers)}{f' ({limits})' if limits else ''}"
-            # Versions of the CIS benchmark follow one another; others only stand side by side.
+            # Only the versions of the CIS benchmark follow one another.
             if spans and spans[-1][2] == said and benchmark.id.startswith("cis-"):
                 spans[-1] = (spans[-1][0], benchmark.label, said)
             else:
@@ -188,7 +188,7 @@ def mapping(control: Control) -> list[str]:
 
 
 def list_as_json(checklist: Checklist) -> str:
-    """Return what `list_all` does as JSON: of one framework an object, of several a list of them."""
+    """Return the same as `list_all` as JSON: an object for one framework, a list for several."""
     if checklist.benchmark is None:
         return as_json(checklist)
     every = [_framework(one) for one in checklist.benchmark.each]
@@ -196,7 +196,7 @@ def list_as_json(checklist: Checklist) -> str:
 
 
 def as_json(checklist: Checklist) -> str:
-    """Return the controls of a checklist as JSON, each with all about it."""
+    """Return the controls of a checklist as JSON, each in full."""
     return json.dumps([_plain(check) for check in checklist.checks], indent=2)
 
 
@@ -224,7 +224,7 @@ def _plain(one: Check) -> dict[str, Any]:
 
 
 def markdown() -> str:
-    """Return the README's table: every control, when it fails, and its numbers."""
+    """Return the table of the README: every control, when it fails, and its numbers in frameworks."""
     shown = ("cis-1.2", "cis-4.0.1", "cis-5.0", "cis-6.0", "cis-7.0", "security-hub")
     header = ["control", "fails when", *(FRAMEWORKS[name].label for name in shown)]
     rows = [header, ["---"] * len(header)]
@@ -235,7 +235,7 @@ def markdown() -> str:
 
 
 def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines with aligned columns; the last one is broken where the terminal ends."""
+    """Return lines with aligned columns. The text of the last column is wrapped at the width of the terminal."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header) - 1)]
     lines = []
     for row in [header, *rows]:
@@ -245,7 +245,7 @@ def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _wrapped(text: str, label: str) -> list[str]:
-    """Return a text broken at the terminal's width: `label` before the first line, as much room before the others."""
+    """Return a text wrapped at the width of the terminal: `label` before the first line, blanks before the others."""
     width = min(shutil.get_terminal_size((100, 24)).columns, _WIDEST)
     room = max(width, len(label) + 24)
     return textwrap.wrap(

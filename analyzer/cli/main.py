@@ -1,7 +1,7 @@
-"""The program: its commands, and every way out of it. The only module that exits.
+"""The program: its commands, errors and exit codes. The only module that exits.
 
-Exit codes: 0 all judged credentials pass; 1 some fail or could not be decided; 3 some input was not read; 2 nothing
-was produced.
+Exit codes: 0 every check passes, is waived or is a manual check; 1 a check fails or is not checked; 3 some input was
+not read, or the report of an expected account is missing; 2 nothing was written.
 """
 
 from __future__ import annotations
@@ -76,22 +76,22 @@ def main() -> NoReturn:
     streams.prepare()
     signals.listen()
     _save_memory()
-    # To look for garbage while modules are loaded takes a tenth of a short run: see `engine.settle`.
+    # Garbage collection while modules are loaded takes a tenth of a short run: see `engine.settle`.
     gc.disable()
     sys.exit(run(sys.argv[1:]))
 
 
 def _save_memory() -> None:
-    """Have Arrow, which is not loaded yet, return free memory to the system sooner: runs take less, and no more time.
+    """Make Arrow, which is not loaded yet, return free memory to the system sooner, at no cost in time.
 
-    On Linux, all common builds of Arrow have jemalloc. Whoever names another pool in Arrow's variable keeps that.
+    On Linux, all common builds of Arrow have jemalloc. A pool that the user sets in Arrow's variable is kept.
     """
     if sys.platform == "linux":
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command line and return its exit code. No traceback reaches the user, unless CREDREPORT_DEBUG is set."""
+    """Run a command line and return its exit code. Tracebacks are shown only if CREDREPORT_DEBUG is set."""
     try:
         code = int(app(list(arguments), prog_name="credreport", standalone_mode=False) or 0)
         sys.stdout.flush()
@@ -104,7 +104,7 @@ def run(arguments: Sequence[str]) -> int:
             "interrupted", "no half-written output was left: the folder is as it was, or has all of the new output"
         )
     except BrokenPipeError:
-        # Help or a version, and its reader has gone, as `head` does.
+        # The reader of the help or the version has closed the pipe, as `head` does.
         streams.silence()
         return 0
     except MemoryError:
@@ -122,7 +122,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _explain_usage(error: TyperException) -> None:
-    """Print a usage error in the program's own form; without any argument, the help is the answer."""
+    """Print a usage error in the form of this program, or the help if there is no argument."""
     message = getattr(error, "format_message", lambda: str(error))().strip()
     context = getattr(error, "ctx", None)
     if context is not None and message == context.get_help().strip():

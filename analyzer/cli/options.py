@@ -1,4 +1,4 @@
-"""The options that commands share, each written once, and blocks of them (see `analyzer.cli.blocks`)."""
+"""The options that commands share, and blocks of options (see `analyzer.cli.blocks`)."""
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
@@ -140,7 +140,7 @@ def _format_option(kind: str) -> Any:  # noqa: ANN401 - what Typer makes of an o
 
 @dataclass(frozen=True)
 class Judging(options.Judging):
-    """By what reports are judged."""
+    """The options that decide how reports are judged."""
 
     benchmarks: Annotated[
         list[str],
@@ -199,7 +199,7 @@ class Judging(options.Judging):
 
 @dataclass(frozen=True)
 class Snapshots(options.Snapshots):
-    """Which snapshots of an account an audit judges, and at which instant."""
+    """The options that choose the snapshots of an audit, the reference date and the expected accounts."""
 
     as_of: Annotated[
         str | None,
@@ -272,10 +272,10 @@ class Comparing(options.Comparing):
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where the evidence goes, and in which formats. A subclass for each kind of evidence sets the defaults."""
+    """The options for the folder and formats of the evidence. Each kind of evidence has a subclass with defaults."""
 
     names: ClassVar[tuple[str, ...]]
-    """The formats there are of this kind."""
+    """The formats of this kind of evidence."""
 
     output: Folder
     formats: list[str]
@@ -285,14 +285,14 @@ class Evidence:
     record_run: RecordRun = None
 
     def proof(self) -> "Proof":
-        """Return what is left beside the evidence. Raises UsageError for an empty name."""
+        """Return how the evidence is signed and recorded. Raises UsageError for an empty name."""
         return values.proof(self.sign, self.record_run)
 
     def key(self, paths: Iterable[str], *, quiet: bool) -> "Pseudonyms | None":
-        """Return the pseudonyms of the key, which is made where the file is not there; None without the option.
+        """Return the pseudonyms of the key file, or None without the option. A missing file is created.
 
-        Raises UsageError where the file has no key, or is among the inputs or outputs, and for a format that needs
-        names. Unless `quiet`, it is said that a key was made, and that other users can read it.
+        Raises UsageError if the file has no key, if it is among the inputs or outputs, and for a format that needs
+        names. Unless `quiet`, notes are printed if the key is new or if other users can read it.
         """
         if self.pseudonyms is None:
             return None
@@ -307,13 +307,13 @@ class Evidence:
         return found.pseudonyms
 
     def chosen(self) -> list[str]:
-        """Return the chosen formats in their own order. Raises UsageError for names that are none."""
+        """Return the chosen formats in their usual order. Raises UsageError for unknown names."""
         return values.choices("--format", self.formats, self.names)
 
 
 @dataclass(frozen=True)
 class AuditEvidence(Evidence):
-    """The evidence of an audit."""
+    """The options for the evidence of an audit."""
 
     names: ClassVar[tuple[str, ...]] = formats_of("audit")
 
@@ -343,20 +343,21 @@ class AuditEvidence(Evidence):
     by: ByOwner = None
 
     def chosen(self) -> list[str]:
-        """Return the chosen formats. Raises UsageError for what needs names, or may hold some, with pseudonyms."""
+        """Return the chosen formats. With pseudonyms, raises UsageError for outputs that need or may contain names."""
         formats = super().chosen()
         if self.pseudonyms is not None:
             require_no_names(formats, carries_over=bool(self.carry_over))
         return formats
 
     def chosen_tables(self) -> list[str]:
-        """Return the chosen tables in their own order. Raises UsageError for names that are none."""
+        """Return the chosen tables in their usual order. Raises UsageError for unknown names."""
         return values.choices("--tables", self.tables, TABLES)
 
     def workbook(self, organization: "Organization | None") -> dict[str, Any]:
-        """Return what the workbook holds, whose it is, and what reviewers wrote into an earlier one.
+        """Return the options of the workbook: its rows, the marks of reviewers, and for whom it is split.
 
-        `organization` is the list of accounts. Raises UsageError where it names no owner, or no workbook is written.
+        `organization` is the list of accounts. Raises UsageError if --by is given and the list names no owner, or if
+        no workbook is written.
         """
         if self.carry_over and "://" in self.output:
             raise UsageError("--carry-over does not work with a URL for the output", "give a folder with -o")
@@ -369,7 +370,7 @@ class AuditEvidence(Evidence):
 
 @dataclass(frozen=True)
 class ComparisonEvidence(Evidence):
-    """The evidence of a comparison."""
+    """The options for the evidence of a comparison."""
 
     names: ClassVar[tuple[str, ...]] = formats_of("comparison")
 
@@ -381,7 +382,7 @@ class ComparisonEvidence(Evidence):
 
 @dataclass(frozen=True)
 class HistoryEvidence(Evidence):
-    """The evidence of a history."""
+    """The options for the evidence of a history."""
 
     names: ClassVar[tuple[str, ...]] = formats_of("history")
 
@@ -393,7 +394,7 @@ class HistoryEvidence(Evidence):
 
 @dataclass(frozen=True)
 class Engine:
-    """Where batches of reports are judged."""
+    """The options that choose where batches of reports are judged."""
 
     engine: Annotated[
         str | None,
@@ -416,7 +417,7 @@ class Engine:
     ] = None
 
     def chosen(self, paths: list[str], output: str) -> tuple[str, str | None]:
-        """Return the name of the engine and its scheduler. Raises UsageError where it cannot read or write there."""
+        """Return the engine and its scheduler. Raises UsageError if it cannot read `paths` or write `output`."""
         default = "local" if self.scheduler is None else "dask"
         if known("--engine", self.engine or default, ENGINES) == "local":
             if self.scheduler is not None:
@@ -439,7 +440,7 @@ Verbose = Annotated[
 
 @dataclass(frozen=True)
 class Showing:
-    """What is printed."""
+    """The options that choose what is printed."""
 
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only errors.")] = False
     as_json: AsJson = False

@@ -1,4 +1,4 @@
-"""The options by which evidence is signed, says who made it, and is checked."""
+"""The options that sign evidence, record who made it, and check it."""
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
@@ -32,7 +32,7 @@ RecordRun = Annotated[
 
 @dataclass(frozen=True)
 class Checking:
-    """What an evidence set is checked by, beside its own digests."""
+    """The options of verify: what an evidence set is compared with, apart from its own digests."""
 
     inputs: Annotated[
         list[str],
@@ -68,7 +68,7 @@ class Checking:
     ] = False
 
     def chosen(self) -> dict[str, Any]:
-        """Return the parameters of `pipeline.verify`. Raises UsageError for what needs --inputs, without it."""
+        """Return the parameters of `pipeline.verify`. Raises UsageError for options that need --inputs, without it."""
         if self.pseudonyms is not None and not self.inputs:
             raise UsageError(
                 "--pseudonyms needs --inputs", "add the reports with --inputs PATH, or leave out --pseudonyms"

@@ -1,4 +1,4 @@
-"""Whether a run that is made again, from the same inputs and by the same settings, leaves the same evidence."""
+"""Repeating a run with the same inputs and settings, to check that it gives the same evidence."""
 
 from __future__ import annotations
 
@@ -31,22 +31,23 @@ if TYPE_CHECKING:
 _LISTS: Final = ("accounts", "leavers", "people")
 _OTHER: Final = "a new run gives other {}"
 _NOT_COMPARED: Final = frozenset({"digest", "versions", "outputs"})
-"""Keys of a manifest that say by which versions tables were written, and what bytes came of it."""
+"""Keys of a manifest that depend on the versions of libraries, or on the bytes of tables."""
 
 
 @dataclass(frozen=True)
 class Rerun:
-    """What came of a run that was made again: what is `different`, and `notes` for people."""
+    """The result of a repeated run: the differences, and notes for the user."""
 
     different: tuple[Difference, ...]
     notes: tuple[str, ...]
 
 
 def rerun(folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None, progress: Progress) -> Rerun:
-    """Make the run of an evidence set again from `inputs`, in a temporary folder, and compare what it leaves.
+    """Repeat the run of an evidence set from `inputs` in a temporary folder, and compare the results.
 
-    Every byte is compared; where the set was written by other versions of the program or its libraries, the contents
-    of tables and manifest are. Raises UsageError where the run cannot be made again: see the hints.
+    Every byte is compared. If the set was written by other versions of the program or its libraries, the contents of
+    the tables and the manifest are compared instead. Raises UsageError if the run cannot be repeated; the hint has the
+    reason.
     """
     manifest = read_manifest(folder)
     settings = _settings(manifest, folder, inputs, pseudonyms)
@@ -82,7 +83,7 @@ def rerun(folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None, pr
 def _settings(
     manifest: Mapping[str, Any], folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None
 ) -> Settings:
-    """Return the settings that the run was started with. Raises UsageError where it cannot be made again."""
+    """Return the settings of the run. Raises UsageError if the run cannot be repeated."""
     settings = Settings.of_facts(manifest["settings"])
     if any("bytes" not in row for row in manifest["inputs"]):
         raise UsageError(f"{folder} was made from a store, so its run cannot be repeated", "leave out --rerun")
@@ -105,9 +106,9 @@ def _settings(
 
 
 def _lists_and_reports(settings: Settings, inputs: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return the lists beside the reports, by parameter of `audit`, and the reports.
+    """Return the lists of accounts and people, by parameter of `audit`, and the other inputs, which are the reports.
 
-    Raises UsageError where the file of a list is not among the inputs.
+    Raises UsageError if the file of a list is not among the inputs.
     """
     files = {digest_of(Path(one)): one for one in inputs if Path(one).is_file()}
     found: dict[str, Path] = {}
@@ -135,7 +136,7 @@ def _lists_and_reports(settings: Settings, inputs: Sequence[str]) -> tuple[dict[
     return lists, [one for one in inputs if one not in used]
 
 
-def _run(  # noqa: PLR0913 - what is read, how it is judged, and where
+def _run(  # noqa: PLR0913 - inputs, settings, and output
     manifest: Mapping[str, Any],
     settings: Settings,
     reports: Sequence[str],
@@ -143,16 +144,16 @@ def _run(  # noqa: PLR0913 - what is read, how it is judged, and where
     again: Path,
     pseudonyms: Pseudonyms | None,
 ) -> None:
-    """Make the run again, without any format."""
+    """Repeat the run, without any format."""
     if manifest["kind"] == "audit":
-        from analyzer.pipeline.audits import audit  # noqa: PLC0415 - a history needs none of it
+        from analyzer.pipeline.audits import audit  # noqa: PLC0415 - a history does not need it
 
         written = EvidenceSet.of("", manifest).files
         tables = [name for name in TABLES if name in written]
         what = {"formats": (), "tables": tables, "with_worst": False, **lists}
         audit(reports, settings, str(again), pseudonyms=pseudonyms, **what)
         return
-    from analyzer.pipeline.snapshots import compare, history  # noqa: PLC0415 - an audit needs none of it
+    from analyzer.pipeline.snapshots import compare, history  # noqa: PLC0415 - an audit does not need it
 
     if manifest["kind"] == "history":
         dates = [datetime.fromisoformat(one) for one in manifest["series"]]
@@ -164,7 +165,7 @@ def _run(  # noqa: PLR0913 - what is read, how it is judged, and where
 
 
 def _require_same_names(manifest: Mapping[str, Any], made: Mapping[str, Any]) -> None:
-    """Raise UsageError where inputs have the same bytes and other names: rows would differ in nothing but these."""
+    """Raise UsageError if inputs have the same bytes but other names: then rows would differ only in these names."""
     before, now = ({(row["sha256"], row["name"]) for row in one["inputs"]} for one in (manifest, made))
     if before != now and sorted(digest for digest, _ in before) == sorted(digest for digest, _ in now):
         (_, old), (_, new) = min(before - now), min(now - before)
@@ -175,7 +176,7 @@ def _require_same_names(manifest: Mapping[str, Any], made: Mapping[str, Any]) ->
 
 
 def _has_parts(manifest: Mapping[str, Any]) -> bool:
-    """Whether tasks on other machines wrote parts of tables, whose number depends on these."""
+    """Whether tables are folders of parts. The number of parts depends on the cluster that wrote them."""
     return any("/" in name for name in names_of(manifest))
 
 
@@ -183,7 +184,7 @@ def _has_parts(manifest: Mapping[str, Any]) -> bool:
 
 
 def _other_versions(before: Mapping[str, str]) -> str:
-    """Return which versions are others now, in words; empty where none is."""
+    """Return a text with the versions that have changed; empty if none has."""
     now = versions_of(before)
     changed = [f"{name} {version} then, {now[name]} now" for name, version in before.items() if now[name] != version]
     return f"other versions ({'; '.join(changed)})" if changed else ""
@@ -192,7 +193,7 @@ def _other_versions(before: Mapping[str, str]) -> str:
 def _other_bytes(
     folder: Path, manifest: Mapping[str, Any], again: Path, made: Mapping[str, Any]
 ) -> Iterator[Difference]:
-    """Yield the manifest, and the tables, that have other bytes than those of the new run."""
+    """Yield the manifest and tables whose bytes differ from those of the new run."""
     for name in (MANIFEST, *names_of(manifest)):
         path = again / name
         if not path.is_file():
@@ -206,7 +207,7 @@ def _other_bytes(
 def _other_contents(
     folder: Path, manifest: Mapping[str, Any], again: Path, made: Mapping[str, Any]
 ) -> Iterator[Difference]:
-    """Yield the manifest, and the tables, that say something else than those of the new run."""
+    """Yield the manifest and tables whose contents differ from those of the new run."""
     if {key: value for key, value in manifest.items() if key not in _NOT_COMPARED} != {
         key: value for key, value in made.items() if key not in _NOT_COMPARED
     }:
@@ -229,8 +230,8 @@ def _same_rows(old: EvidenceSet, new: EvidenceSet, name: str) -> bool:
 
 
 def _renderings(folder: Path, again: Path) -> tuple[list[Difference], list[str]]:
-    """Return which renderings are other ones when they are made again, and notes on those that were not made."""
-    from analyzer.pipeline.sets import render  # noqa: PLC0415 - it knows this module
+    """Return the renderings that differ when they are made again, and notes on those that were not made again."""
+    from analyzer.pipeline.sets import render  # noqa: PLC0415 - sets imports this module
 
     rendered = read_rendered(folder)
     if rendered is None:

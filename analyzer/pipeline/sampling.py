@@ -33,13 +33,13 @@ class Sampled(Left):
     drawn: Drawn
 
 
-def sample(  # noqa: PLR0913 - what is drawn, from what, and where it goes
+def sample(  # noqa: PLR0913 - population, parameters, and output
     place: str, output: Path, *, size: int, seed: str, control: str | None = None, by: tuple[str, ...] = ()
 ) -> Sampled:
-    """Draw a sample of `size` from what a control judged, and leave it in `output`.
+    """Draw a sample of `size` subjects that a control judged, and write it to `output`.
 
-    The control is that of an id or number: `unused-credentials` where none is given, else the first one that was
-    judged. Raises InputError where there is no evidence of an audit, and UsageError for a control that it lacks.
+    `control` is an id or a number; the default is `unused-credentials`, or the first control if that was not judged.
+    Raises InputError if `place` is not the evidence of an audit, and UsageError for a control that was not judged.
     """
     evidence = findings_of(place)
     evidence.require_as_written("findings")
@@ -54,7 +54,7 @@ def sample(  # noqa: PLR0913 - what is drawn, from what, and where it goes
 
 
 def _check(evidence: EvidenceSet, control: str | None) -> Check:
-    """Return the check whose subjects are the population."""
+    """Return the check of the control whose subjects are the population."""
     checklist = evidence.settings.checklist
     if control is None:
         return checklist.unused or checklist.checks[0]

@@ -1,4 +1,4 @@
-"""Evidence sets that are there already: rendered in other formats, verified, and looked at."""
+"""Work on evidence sets that were written before: render them in formats, verify them, and show their checks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from analyzer.survey.pseudonyms import Pseudonyms
 
 
-def verify(  # noqa: PLR0913 - what is checked, and by what
+def verify(  # noqa: PLR0913 - what is compared
     folder: Path,
     inputs: Sequence[str] = (),
     *,
@@ -43,24 +43,24 @@ def verify(  # noqa: PLR0913 - what is checked, and by what
     again: bool = False,
     progress: Progress = SILENT,
 ) -> Verification:
-    """Compare an evidence set with its manifest, and `inputs` with what was read, byte for byte.
+    """Compare an evidence set with its manifest, and `inputs` with the digests of what was read.
 
-    A set that has `pseudonyms` needs those, to find the inputs by their names. `allowed_signers` is a list by which
-    signatures are checked. With `again`, the run is made again from the inputs, and what it leaves is compared. Raises
-    InputError where `folder` holds no evidence set of this version, or one of `inputs` does not exist, and UsageError
-    for other pseudonyms than the set's, or a run that cannot be made again.
+    If the set has pseudonyms, `pseudonyms` are needed to find the inputs by their names. `allowed_signers` is a list
+    of signers with which signatures are checked. With `again`, the run is repeated from the inputs, and the results are
+    compared. Raises InputError if `folder` has no evidence set of this version or one of `inputs` does not exist, and
+    UsageError if the pseudonyms differ from those of the set or the run cannot be repeated.
     """
     progress.stage("verifying")
     found = verifying.verify(folder, inputs, pseudonyms, allowed_signers)
-    if not again or any(one.kind == "manifest" for one in found.changed):  # what the manifest says is not known then
+    if not again or any(one.kind == "manifest" for one in found.changed):  # a changed manifest cannot be trusted
         return found
-    from analyzer.pipeline.rerunning import rerun  # noqa: PLC0415 - most sets are verified without
+    from analyzer.pipeline.rerunning import rerun  # noqa: PLC0415 - seldom needed
 
     made = rerun(folder, inputs, pseudonyms, progress)
     return replace(found, changed=(*found.changed, *made.different), notes=made.notes)
 
 
-def render(  # noqa: PLR0913 - what is rendered, how, and where
+def render(  # noqa: PLR0913 - evidence, formats, options, and output
     folder: Path,
     formats: Sequence[str],
     output: Path | None = None,
@@ -69,14 +69,14 @@ def render(  # noqa: PLR0913 - what is rendered, how, and where
     proof: Proof = NO_PROOF,
     progress: Progress = SILENT,
 ) -> Left:
-    """Render an evidence set in formats, beside what was rendered before, or into `output`, a copy of the set.
+    """Render an evidence set in formats, into the set itself or, with `output`, into a copy of the set.
 
-    Raises InputError where `folder` holds no evidence set of this version, where its tables are not those of its
-    manifest, or where a table that a format needs was left out, and UsageError for a format that needs names, or
-    marks of reviewers, which may hold some, where the set has pseudonyms.
+    Raises InputError if `folder` has no evidence set of this version, if its tables were changed, or if a table that a
+    format needs was left out. Raises UsageError if the set has pseudonyms and a format needs names, or marks of
+    reviewers may contain names.
     """
     proof.require_possible(str(output or folder))
-    folders.tidy(folder.resolve())  # a run that was killed may have left the set beside its place
+    folders.tidy(folder.resolve())  # a run that was killed may have left the set under another name
     evidence = EvidenceSet.of(str(folder), read_manifest(folder))
     if evidence.pseudonyms:
         require_no_names(formats, carries_over=options.marks is not None)
@@ -90,7 +90,7 @@ def render(  # noqa: PLR0913 - what is rendered, how, and where
         output = None
     kept = Rendered([], []) if output else _renderings(evidence, folder, formats)
     stays = [MANIFEST, *(str(one["name"]) for one in (*evidence.manifest["outputs"], *kept.outputs))]
-    # Other formats leave the workbook as it is, whatever reviewers wrote into it.
+    # The other formats do not replace the workbook, so marks of reviewers cannot be lost.
     owner = owner_with(options.marks, output or folder) if output or "excel" in formats else EVIDENCE
     with folders.replaced(output or folder, owner) as staging:
         for name in (*stays, *_beside(folder)):
@@ -105,13 +105,13 @@ def render(  # noqa: PLR0913 - what is rendered, how, and where
 
 
 def _beside(folder: Path) -> list[str]:
-    """Return what stands beside the documents of a set and stays true: the signature of rendered.json does not."""
+    """Return the files of a set that stay valid, such as run.json and signatures, except that of rendered.json."""
     return [name for name in sorted(BESIDE - {signature_of(RENDERED)}) if (folder / name).is_file()]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Findings of an evidence set: `count` of its `total` are `asked` for, and `worst` has the first of them."""
+    """Findings of an evidence set: `count` of `total` match what was `asked`, and `worst` has the first of these."""
 
     evidence: EvidenceSet
     asked: Asked
@@ -121,7 +121,7 @@ class Shown:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is said beside the findings, as plain data."""
+        """The data of JSON besides the findings."""
         return {
             "folder": self.evidence.place,
             "requirements_of": self.evidence.settings.checklist.numbers_of.id,
@@ -131,12 +131,12 @@ class Shown:
         }
 
     def as_json(self, most: int | None = None) -> Iterator[str]:
-        """Yield the findings as JSON objects: all of them as stored, or the worst `most`, worst first."""
+        """Yield the findings as JSON objects: all in stored order, or with `most` only the worst, worst first."""
         return findings_as_json(self.evidence, self.asked) if most is None else iter(json_rows(self.worst))
 
 
 def findings_of(place: str) -> EvidenceSet:
-    """Return the evidence of an audit at a path or URL. Raises InputError where it is none, or has no findings."""
+    """Return the evidence of an audit at a path or URL. Raises InputError if it is not an audit or has no findings."""
     evidence = EvidenceSet.at(place)
     if evidence.kind != "audit":
         raise InputError(
@@ -152,10 +152,10 @@ def findings_of(place: str) -> EvidenceSet:
 
 
 def show(place: str, names: Names = Names(), *, most: int, progress: Progress = SILENT) -> Shown:  # noqa: B008 - frozen
-    """Return findings of the evidence of an audit, at a path or URL: the worst `most` of those that `names` choose.
+    """Return the worst `most` findings that `names` choose from the evidence of an audit, at a path or URL.
 
-    Raises InputError where there is no such set, or where its findings are not those of its manifest, and UsageError
-    for a name that the set does not have.
+    Raises InputError if there is no such set or its findings were changed, and UsageError for a name that the set does
+    not have.
     """
     evidence = findings_of(place)
     progress.stage("reading the checks")
@@ -171,7 +171,7 @@ def show(place: str, names: Names = Names(), *, most: int, progress: Progress = 
 
 
 def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> None:
-    """Raise InputError unless the tables of a set are as they were written, and those that formats need are there."""
+    """Raise InputError if a table of a set was changed, or if a table that formats need is missing."""
     for one in formats:
         if one not in formats_of(evidence.kind):
             raise InputError(
@@ -193,7 +193,7 @@ def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) 
 
 
 def _renderings(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> Rendered:
-    """Return what was rendered before into a set, in other formats than these, each with how it was made."""
+    """Return the earlier renderings of a set in other formats than `formats`, with their settings and versions."""
     found = read_rendered(folder)
     if found is None:
         return Rendered([], [])
@@ -205,13 +205,13 @@ def _renderings(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> 
     made_by = {"settings": found["settings"], "versions": found["versions"]}
     return Rendered(
         [{**made_by, **one} for one in found["outputs"] if one["format"] not in formats],
-        # Sets of earlier versions have no such list.
+        # Evidence sets of earlier versions have no such list.
         [one for one in found.get("not_made", []) if one["format"] not in formats],
     )
 
 
 def _bring_along(path: Path, target: Path, *, moves: bool) -> None:
-    """Put a file into another folder; without a copy, where it `moves` and the file system can do that."""
+    """Put a file into another folder. If it `moves`, it is linked instead of copied, if the file system can do this."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if moves:
         try:

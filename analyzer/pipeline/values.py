@@ -1,4 +1,4 @@
-"""What the values of options mean: dates, accounts, names, and the policy to use. Each error names its option."""
+"""Parsing the values of options: dates, accounts, names, and the policy. Each error names its option."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 MOST_DAYS: Final = 36_500
-"""The most days that an option takes: a hundred years."""
+"""Maximum of options in days: a hundred years."""
 MOST_ROWS: Final = 1_048_575
-"""The most rows below a header that a sheet of Excel holds."""
+"""Maximum number of rows below the header of an Excel sheet."""
 ROWS_OF_A_SHEET: Final = 100_000
-"""The most rows that a sheet of the workbook holds where nothing else is asked for."""
+"""Default maximum number of rows on a sheet of the workbook."""
 
 
 def whole_number(option: str, number: int | None, least: int, most: int | None = None) -> int | None:
-    """Return the number of an option; None where it was not given. Raises UsageError where it is out of its range."""
+    """Return the number of an option, or None if it is not given. Raises UsageError if it is out of range."""
     if number is None or (type(number) is int and least <= number and (most is None or number <= most)):
         return number
     span = f"of {least} or more" if most is None else f"from {least} to {most}"
@@ -39,7 +39,7 @@ def whole_number(option: str, number: int | None, least: int, most: int | None =
 
 
 def instant(text: str | None, option: str = "--as-of") -> datetime | None:
-    """Return the instant that a date, a date-time or the word now stands for; None where the option was not given."""
+    """Return the time of a date, a date-time or the word now. None if the option is not given."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from analyzer.reading.times import parse_reference  # noqa: PLC0415
@@ -58,7 +58,7 @@ def instant(text: str | None, option: str = "--as-of") -> datetime | None:
 
 
 def captured_at(given: Iterable[str]) -> tuple[GivenTime, ...]:
-    """Return what --captured-at says, in its order. A pattern may have an = in it, a time has none."""
+    """Return the times of --captured-at in their order. A pattern may contain =, a time never does."""
     from analyzer.survey.names import GivenTime  # noqa: PLC0415
 
     found = []
@@ -71,7 +71,7 @@ def captured_at(given: Iterable[str]) -> tuple[GivenTime, ...]:
 
 
 def marks(workbooks: Sequence[Path], formats: Iterable[str]) -> Marks | None:
-    """Return what reviewers wrote into workbooks; None where --carry-over was not given."""
+    """Return the marks of reviewers in earlier workbooks, or None if --carry-over is not given."""
     if not workbooks:
         return None
     if "excel" not in formats:
@@ -80,14 +80,14 @@ def marks(workbooks: Sequence[Path], formats: Iterable[str]) -> Marks | None:
     from analyzer.rendering.marks import read_marks  # noqa: PLC0415
 
     for workbook in workbooks:
-        if not workbook.exists():  # a run that was killed may have left its evidence set beside its place
+        if not workbook.exists():  # a run that was killed may have left the set under another name
             for folder in list(workbook.resolve().parents)[:2]:
                 tidy(folder)
     return read_marks(workbooks)
 
 
 def by(asked: str | None, formats: Iterable[str]) -> str | None:
-    """Return whose workbooks --by asks for; None where it was not given."""
+    """Return the value of --by, or None if it is not given."""
     if asked is None:
         return None
     if "excel" not in formats:
@@ -100,7 +100,7 @@ _SIZE: Final = re.compile(r"(\d{1,15})\s*([kmg]b)?", re.ASCII)
 
 
 def proof(key: str | PathLike[str] | None, recorded_by: str | None) -> Proof:
-    """Return what is left beside evidence: signatures by a key, and the name of who made it. Raises UsageError."""
+    """Return how evidence is signed and recorded. Raises UsageError for an empty name."""
     if recorded_by is not None and not recorded_by.strip():
         raise UsageError("--record-run: an empty name", "give the name of the person who makes this evidence")
     from analyzer.pipeline.leaving import Proof  # noqa: PLC0415 - loads pandas
@@ -109,7 +109,7 @@ def proof(key: str | PathLike[str] | None, recorded_by: str | None) -> Proof:
 
 
 def limits(text: str | None) -> Limits:
-    """Return what --max-file-size says."""
+    """Return the limits for the value of --max-file-size."""
     from analyzer.reading.limits import DEFAULT, OPTION, Limits  # noqa: PLC0415
 
     if text is None:
@@ -121,7 +121,7 @@ def limits(text: str | None) -> Limits:
 
 
 def two_instants(since: str | None, until: str | None) -> tuple[datetime, datetime]:
-    """Return the instants of --from and --to, which must both be given, the earlier one first."""
+    """Return the times of --from and --to. Raises UsageError unless both are given and --from is earlier."""
     if since is None or until is None:
         raise UsageError("--store needs --from and --to", "such as --from 2026-09-30 --to 2026-10-31")
     first, last = instant(since, "--from"), instant(until, "--to")
@@ -131,7 +131,7 @@ def two_instants(since: str | None, until: str | None) -> tuple[datetime, dateti
 
 
 def series(text: str | None) -> list[datetime] | str:
-    """Return the dates of --as-of-series, oldest first; `monthly` as it is."""
+    """Return the dates of --as-of-series, oldest first, or the word `monthly`."""
     if text is None:
         return []
     if text.strip().lower() == "monthly":
@@ -143,7 +143,7 @@ def series(text: str | None) -> list[datetime] | str:
 
 
 def severity(text: str) -> Severity:
-    """Return the severity that --fail-on names."""
+    """Return the severity of --fail-on."""
     from analyzer.controls.control import Severity  # noqa: PLC0415
 
     return Severity(known("--fail-on", text, list(Severity)))
@@ -157,19 +157,19 @@ def account(text: str | None) -> str | None:
 
 
 def policy(path: Path | None, *, unwanted: bool) -> Policy | None:
-    """Return the policy given, else the one that stands in the current folder; None with --no-policy (`unwanted`)."""
+    """Return the given policy, else the one in the current folder, if any. None with --no-policy (`unwanted`)."""
     from analyzer.controls.policy import DEFAULT_NAME, read_policy  # noqa: PLC0415 - only judging needs it
 
     if path is not None and unwanted:
         raise UsageError("--policy and --no-policy cannot be used together", "leave out one of these options")
-    # Whatever stands under that name is meant as the policy: what cannot be read must not be passed over.
+    # A file with this name is meant as the policy: if it cannot be read, it must not be ignored.
     if path is None and not unwanted and os.path.lexists(DEFAULT_NAME):
         path = Path(DEFAULT_NAME)
     return None if path is None else read_policy(path)
 
 
 def controls(given: Sequence[str]) -> list[str]:
-    """Return the controls of --control. An option that names none is an error: it does not ask for all of them."""
+    """Return the controls of --control. An empty option is an error, because it does not mean all controls."""
     names = split(given)
     if given and not names:
         raise UsageError(
@@ -179,19 +179,19 @@ def controls(given: Sequence[str]) -> list[str]:
 
 
 def benchmarks(given: Iterable[str]) -> list[str]:
-    """Return the benchmarks of --benchmark: ids, and files, whose names may have commas."""
+    """Return the values of --benchmark: ids, and files whose names may contain commas."""
     return [name for one in given for name in ([one] if _is_file(one) else some("--benchmark", [one]))]
 
 
 def _is_file(name: str) -> bool:
     try:
         return Path(name).is_file()
-    except OSError:  # many ids in a row are too long for the name of a file
+    except OSError:  # a list of ids can be too long for a file name
         return False
 
 
 def some(option: str, given: Sequence[str]) -> list[str]:
-    """Return the values of an option that narrows. Where it is given and names nothing, that is no wish for all."""
+    """Return the values of an option that narrows. An empty option is an error, because it does not mean everything."""
     names = split(given)
     if given and not names:
         raise UsageError(f"{option}: nothing chosen", "give a value, or leave out the option")
@@ -199,7 +199,7 @@ def some(option: str, given: Sequence[str]) -> list[str]:
 
 
 def choices(option: str, given: Iterable[str], names: tuple[str, ...]) -> list[str]:
-    """Return which of `names` were given, in the order of `names`. Raises UsageError for others, and for none."""
+    """Return the given names in the order of `names`. Raises UsageError for unknown names, and if none is given."""
     chosen = {known(option, name, names) for name in split(given)}
     if not chosen:
         raise UsageError(f"{option}: nothing chosen", f"choose from {', '.join(names)}")
@@ -207,12 +207,12 @@ def choices(option: str, given: Iterable[str], names: tuple[str, ...]) -> list[s
 
 
 def texts(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
-    """Return one text or path, or several, as a list of texts."""
+    """Return a text or path, or several of them, as a list of texts."""
     return [os.fspath(one) for one in ([given] if isinstance(given, str | os.PathLike) else given)]
 
 
 def local(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
-    """Return paths as texts. Raises UsageError for a URL: only commands read and write there."""
+    """Return paths as texts. Raises UsageError for a URL, because only commands can use URLs."""
     found = texts(given)
     for one in found:
         if "://" in one:
@@ -223,5 +223,5 @@ def local(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[st
 
 
 def split(given: Iterable[str]) -> list[str]:
-    """Return the values of a repeatable option, each of which may hold several, separated by commas."""
+    """Return the values of an option that can be repeated, and can have several values separated by commas."""
     return [name.strip() for value in given for name in value.split(",") if name.strip()]

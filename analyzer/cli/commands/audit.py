@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 
 _MOST_DUE: int = 1_000
-"""Findings that come due in JSON, the soonest; `show` has all."""
+"""Maximum number of checks in JSON that will fail soon, the earliest first; `show` has all."""
 
 
 @dataclass(frozen=True)
 class AuditShowing(Showing):
-    """What is printed of an audit. JSON has the findings that fail, or all, behind the counts."""
+    """The options that choose what is printed about an audit. JSON has the counts, then the failures or all checks."""
 
     json_all: Annotated[
         bool, typer.Option("--json-all", help="Like --json, but with every check. --json has only the failures.")
@@ -65,16 +65,16 @@ class AuditShowing(Showing):
 
     @property
     def days_ahead(self) -> int:
-        """The days in which something comes due."""
+        """How many days ahead checks are listed or counted that will fail."""
         return self.due_within or DUE_WITHIN
 
     @property
     def lists_due(self) -> bool:
-        """Whether what comes due is listed, and not only counted."""
+        """Whether checks that will fail are listed, and not only counted."""
         return self.verbose or self.due_within is not None
 
     def tables(self, evidence: AuditEvidence) -> list[str]:
-        """Return the tables to write. Raises UsageError where all findings are wanted and not to be written."""
+        """Return the tables to write. Raises UsageError if --json-all is given and --tables leaves out the findings."""
         tables = evidence.chosen_tables()
         if self.json_all and "findings" not in tables:
             raise UsageError(
@@ -89,13 +89,13 @@ class AuditShowing(Showing):
         return end("audit", code, facts, run, draw, self, exit_zero=ending.exit_zero, rows=rows)
 
     def draw(self, run: "Run[Summary]", ending: Ending) -> None:
-        """Print an audit as words and tables."""
+        """Print an audit as text and tables."""
         from analyzer.cli.screen.audit import show_audit  # noqa: PLC0415 - what loads pandas is not for --help
 
         show_audit(run, ending, days_ahead=self.days_ahead, lists_due=self.lists_due, verbose=self.verbose)
 
     def facts(self, run: "Run[Summary]", ending: Ending) -> dict[str, Any]:
-        """Return the counts of an audit, what comes due, and what makes its exit code, as plain data."""
+        """Return the counts of an audit, the checks that will fail, and the reason of its exit code, as plain data."""
         from analyzer.evidence.due import due_facts, soonest  # noqa: PLC0415
         from analyzer.evidence.plain import plain_rows  # noqa: PLC0415
         from analyzer.evidence.schema import to_pandas  # noqa: PLC0415
@@ -111,7 +111,7 @@ class AuditShowing(Showing):
         return run.summary.facts | hidden | {"due": due, "exit_reason": ending.reason(run.summary)}
 
     def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:
-        """Return the findings that JSON has: none where --tables left them out."""
+        """Return the findings for JSON, or None if no JSON is printed. There are no rows if --tables left them out."""
         if not self.as_json:
             return None
         if run.evidence is None or "findings" not in run.evidence.files:
@@ -121,7 +121,7 @@ class AuditShowing(Showing):
     def _of(self, evidence: "EvidenceSet") -> "Iterator[str]":
         from analyzer.evidence.asked import EVERYTHING, FAILING, findings_as_json  # noqa: PLC0415
 
-        # Another run may have replaced the set since: its findings do not belong to these counts.
+        # Another run may have replaced the evidence set; its findings would not match these counts.
         evidence.require_as_written("findings")
         yield from findings_as_json(evidence, EVERYTHING if self.json_all else FAILING)
 

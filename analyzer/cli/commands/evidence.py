@@ -1,4 +1,4 @@
-"""The commands on evidence that is there already: render and verify."""
+"""The commands on evidence that was written before: render and verify."""
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
@@ -15,7 +15,7 @@ from analyzer.pipeline.values import MOST_DAYS, ROWS_OF_A_SHEET
 from analyzer.rendering.registry import DUE_WITHIN, FORMATS
 
 _RENDERED = tuple(one.name for one in FORMATS if one.module is not None)
-"""What is made of the Parquet tables."""
+"""The formats that are made from the Parquet tables."""
 DueWithin = Annotated[
     int,
     typer.Option(

@@ -1,4 +1,4 @@
-"""The command show: findings of an evidence set."""
+"""The command show: the checks of an evidence set."""
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.asked import Names
 
 _MOST: int = 100
-"""Findings that are listed where nothing else is said."""
+"""Default of --limit."""
 Most = Annotated[
     int | None,
     typer.Option(
@@ -30,7 +30,7 @@ Most = Annotated[
 
 @dataclass(frozen=True)
 class Asking:
-    """Which findings are listed."""
+    """The options that choose the checks to list."""
 
     users: Annotated[
         list[str],
@@ -84,7 +84,7 @@ class Asking:
     ] = None
 
     def names(self) -> "Names":
-        """Return what was given; names of users may have commas. Raises UsageError where an option names nothing."""
+        """Return the given names. Raises UsageError if an option is empty. Names of users may contain commas."""
         from analyzer.evidence.asked import Names  # noqa: PLC0415 - what loads pandas is not for --help
 
         return Names(

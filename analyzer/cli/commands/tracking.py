@@ -1,4 +1,4 @@
-"""The commands that follow snapshots through time: compare, history, and the store: ingest and store."""
+"""The commands on several snapshots: compare and history, and for the store, ingest and store."""
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
@@ -80,7 +80,7 @@ SlaDays = Annotated[
 
 @dataclass(frozen=True)
 class Tracking(Showing):
-    """What is printed of a comparison, or a history."""
+    """The options that choose what is printed about a comparison or a history."""
 
     verbose: Verbose = False
 
@@ -183,7 +183,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
 
 
 def _with_reason(found: "Comparison | History", reason: str) -> dict[str, Any]:
-    """Return what was found as plain data, and in a sentence what makes the exit code."""
+    """Return the result as plain data, with a sentence that explains the exit code."""
     return found.facts | {"exit_reason": reason}
 
 

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from analyzer.pipeline import Run
 
 _ACCOUNT: Final = 14
-"""Columns that an account's number takes."""
+"""Width of a column of an account, in characters."""
 _KINDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys", Kind.CERTIFICATE: "certificates"}
 _OUTCOMES: Final = {
     "pass": Outcome.PASS,
@@ -64,20 +64,20 @@ _OUTCOMES: Final = {
     "inactive": Outcome.INACTIVE,
 }
 _STATUSES: Final = {"fail": Status.FAIL, "not checked": Status.NOT_CHECKED, "pass": Status.PASS}
-"""What is left to a person stands apart from what could not be checked, where there is such a thing."""
+"""Manual checks have a column of their own, apart from `not checked`, if there are any."""
 
 
 class _Share(NamedTuple):
-    """How much of lists is shown: so many entries of each, and so many controls."""
+    """How many entries of each list, and how many controls, are shown."""
 
     most: int
     controls: int
     in_full: bool = True
-    """Whether credentials are counted by kind, and it is said in full what was not read: it has to be mended."""
+    """Whether credentials are counted by kind, and messages about input that was not read are shown in full."""
 
 
 class _Due(NamedTuple):
-    """The days ahead in which something comes due, and whether that is listed."""
+    """How many days ahead checks will fail, and whether these checks are listed."""
 
     days: int
     is_listed: bool
@@ -87,10 +87,10 @@ _EVERYTHING: Final = _Share(MOST_SHOWN, 1_000)
 
 
 def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due: bool, verbose: bool) -> None:
-    """Print the controls, the worst findings and data issues, where the files are, and the answer as the last thing.
+    """Print the controls, the worst findings, data issues, the answer and where the files are.
 
-    Of lists so much is shown that all fits one screen; with `verbose`, all that the evidence set keeps ready. What
-    comes due within `days_ahead` is counted, or listed where `lists_due`.
+    Lists are shortened until everything fits on one screen. With `verbose`, up to `MOST_SHOWN` entries are shown.
+    Checks that will fail within `days_ahead` are counted, or listed if `lists_due`.
     """
     console = open_console()
     due = _Due(days_ahead, is_listed=lists_due)
@@ -105,7 +105,7 @@ def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due:
 
 
 def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, due: _Due) -> None:
-    """Print everything, of each list as much as its share is."""
+    """Print all parts of the screen, with lists as long as `share` allows."""
     audit, verbose = run.summary, share is _EVERYTHING
     for line in (scope(audit), *audit.settings.names_in_words, *checklist_in_words(audit.checklist)):
         print_line(console, line, "dim")
@@ -129,7 +129,7 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, du
 
 
 def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due) -> None:
-    """Print the answer, how much comes due, what makes the exit code, and the file to open."""
+    """Print the answer, how many checks will fail soon, the reason of the exit code, and the file to open."""
     audit = run.summary
     counts = audit.unused or audit.totals
     worst = Status.FAIL if counts[Status.FAIL] else Status.NOT_CHECKED if counts[Status.NOT_CHECKED] else Status.PASS
@@ -152,7 +152,7 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due)
 
 
 def _show_kinds(console: Console, audit: Summary, *, verbose: bool) -> None:
-    """Print the outcomes of `unused-credentials` by kind of credential: a table, or lines where there is no room."""
+    """Print the outcomes of `unused-credentials` by kind of credential, in a table if it fits, else in lines."""
     doubtful = ["order unknown"] if audit.in_doubt else []
     table = new_table(numbers=("judged", *_OUTCOMES, *doubtful))
     lines = []
@@ -180,9 +180,9 @@ def _show_kinds(console: Console, audit: Summary, *, verbose: bool) -> None:
 
 
 def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
-    """Print the outcomes of each control, and how often it fails in each account, as far as there is room.
+    """Print the outcomes of each control, and its failures in as many accounts as fit.
 
-    Those of which nothing is open are named in a line, and so are the least grave ones where `share` is full.
+    Controls with nothing open are only named. If `share` has no room for all others, the least severe are only counted.
     """
     checks, every = range(len(audit.checklist.checks)), audit.by_control
     is_open = [number for number in checks if any(every[number][name] for name in ("open", "waived", "manual"))]
@@ -200,7 +200,7 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
     elif shown:
         failing = audit.open_matrix[Status.FAIL]
         accounts = [str(account) for account in failing.columns[: room // _ACCOUNT]]
-        if len(accounts) == 1 < failing.shape[1]:  # one of many tells little
+        if len(accounts) == 1 < failing.shape[1]:  # one account of many is of little use
             accounts = []
         print_table(console, _controls(audit, shown, accounts))
         if accounts:
@@ -225,7 +225,7 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
 
 
 def _controls(audit: Summary, shown: list[int], accounts: list[str]) -> Table:
-    """Return a row for each of some checks: its outcomes, and how often it fails in each of some accounts."""
+    """Return a table with a row for each of the checks `shown`: outcomes, and failures in each of `accounts`."""
     checklist = audit.checklist
     more = [name for name in ("manual", "waived") if audit.totals[name]]
     names = (*_STATUSES, *more, *accounts)
@@ -247,7 +247,7 @@ def _without_manual(counts: dict[str, int], status: Status) -> int:
 
 
 def _show_controls_in_lines(console: Console, audit: Summary, shown: list[int]) -> None:
-    """Print the outcomes of some checks, those that there are."""
+    """Print the outcomes of the checks `shown`, a line each, without outcomes that are 0."""
     for number in shown:
         one, counts = audit.checklist.checks[number], audit.by_control[number]
         numbers = {name: _without_manual(counts, status) for name, status in _STATUSES.items()}
@@ -258,12 +258,12 @@ def _show_controls_in_lines(console: Console, audit: Summary, shown: list[int]) 
 
 
 def _number(one: Check, checklist: Checklist) -> str:
-    """Return a control's number, with a star where it is judged by other limits than the benchmark's."""
+    """Return the number of a control, with a star if its limits differ from those of the framework."""
     return (one.requirement or "-") + ("*" if checklist.is_changed(one) else "")
 
 
 def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool) -> None:
-    """Print what needs a look: of the main control the worst, and of all what is critical or high."""
+    """Print the worst findings of the main control, and the critical and high ones of all controls."""
     checklist, several = run.summary.checklist, len(run.summary.checklist.checks) > 1
     worst = {group: (_frame(run.summary, rows), count) for group, (rows, count) in run.notable.items()}
     found, count = worst[UNUSED]
@@ -280,13 +280,13 @@ def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool
 
 
 def _frame(audit: Summary, rows: pa.Table) -> pd.DataFrame:
-    """Return findings with the names of their accounts."""
+    """Return findings as a frame, with the column `account_name` added."""
     found = to_pandas(rows)
     return found.assign(account_name=found["account_id"].astype("object").map(labels_of(audit.coverage)))
 
 
 def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None:
-    """Print what passes and comes due within so many days, or that nothing does."""
+    """Print the checks that pass now and will fail within `days`, or that there are none."""
     if DUE in run.notable:
         rows, count = run.notable[DUE]
         show_due(console, (_frame(run.summary, rows).head(most), count), days)
@@ -297,7 +297,7 @@ def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None
 
 
 def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
-    """Print one by one the waivers that need a look, and those that cover something."""
+    """Print the waivers that need a review, and those that cover something."""
     audit = run.summary
     wanting = records(run.issues[run.issues["code"].isin(WAIVER_CODES).to_numpy()])
     if wanting:

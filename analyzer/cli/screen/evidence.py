@@ -1,4 +1,4 @@
-"""What render and verify show."""
+"""What render, sample and verify print."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 _MOST_STRATA: Final = 20
-"""Strata of a sample that are listed."""
+"""Maximum number of strata that are listed."""
 
 
 def show_rendered(left: Left) -> None:
-    """Print what was made, and where it is."""
+    """Print which files were made, and where they are."""
     console = open_console()
     for line in [] if left.carried is None else left.carried.lines:
         print_line(console, line)
@@ -24,7 +24,7 @@ def show_rendered(left: Left) -> None:
 
 
 def show_sample(found: Sampled) -> None:
-    """Print what was drawn, and where it is."""
+    """Print how many subjects were drawn, and where the files are."""
     console = open_console()
     first, *strata = found.drawn.lines
     print_line(console, first, "bold")
@@ -35,5 +35,5 @@ def show_sample(found: Sampled) -> None:
 
 
 def show_verified(found: Verification) -> None:
-    """Print whether the evidence holds, and what does not."""
+    """Print whether an evidence set is unchanged, and which files are not."""
     print_answer(open_console(), found.lines)

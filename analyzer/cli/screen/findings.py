@@ -1,4 +1,4 @@
-"""The worst findings, or events that are some, each with why."""
+"""Lists of the worst findings, or of new failures, each with its reason."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 _LEAST: Final = 24
-"""Columns that the reasons need in a table, so that they are not torn to shreds."""
+"""Smallest width of the column with the reasons, in characters; below it, findings are printed in lines."""
 _GAPS: Final = 2 * 5
-"""Columns between those of the table, and before it."""
+"""Width of the gaps between the columns and before the table, in characters."""
 
 
 def show_findings(
     console: Console, title: str, found: tuple[pd.DataFrame, int], *, control: bool = False, mark: str = "status"
 ) -> None:
-    """Print the worst findings, in a table where there is room, else in two lines each.
+    """Print the worst findings, in a table if it fits, else in two lines each.
 
-    `found` has them, and how many there are, of which they are the worst. `control` says that each is named by its
-    control; `mark` is the column that says what each is.
+    `found` has the worst findings, and the number of all findings. With `control`, each is shown with its control,
+    otherwise with its credential. `mark` is the column with the status or event of each.
     """
     shown, count = found
     if shown.empty:
@@ -62,7 +62,7 @@ def show_in_lines(  # noqa: PLR0913 - as `show_findings`
     mark: str = "status",
     usual: str = Status.FAIL,
 ) -> None:
-    """Print the worst findings as `show_findings` does, each in a line; what each is stands there unless usual."""
+    """Print the same as `show_findings`, in a line each. The value of `mark` is left out where it is `usual`."""
     shown, count = found
     if shown.empty:
         return
@@ -78,10 +78,10 @@ def show_in_lines(  # noqa: PLR0913 - as `show_findings`
 def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
     console: Console, title: str, found: tuple[pd.DataFrame, int], most: int, *, verbose: bool, by_capture: bool
 ) -> None:
-    """Print users (roots, accounts) with the controls that are open there, each once and in the order of `found`.
+    """Print each user, root or account once, with its open controls, in the order of `found`.
 
-    `found` has what is open, and how many users there are; with `verbose`, a line for each control says why. With
-    `by_capture`, users count once a snapshot, which is named.
+    `found` has the open findings, and the number of users. With `verbose`, each control has a line with its reason.
+    With `by_capture`, a user is listed once for each snapshot, with the capture time.
     """
     worst, count = found
     if worst.empty:
@@ -108,7 +108,7 @@ def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
 
 
 def show_due(console: Console, found: tuple[pd.DataFrame, int], days: int) -> None:
-    """Print what passes and comes due within so many days, each in a line, in the order of `found`."""
+    """Print the checks that pass now and will fail within `days`, in a line each, in the order of `found`."""
     shown, count = found
     within = f"Pass now, will fail within {counted(days, 'day')} if nothing changes"
     _print_title(console, within, len(shown), count, ", soonest first")
@@ -119,14 +119,14 @@ def show_due(console: Console, found: tuple[pd.DataFrame, int], days: int) -> No
 
 
 def _print_title(console: Console, title: str, shown: int, count: int, order: str = "") -> None:
-    """Print a title, with how many of `count` are shown, and in which order, where these are not all."""
+    """Print a title. If not all of `count` entries are shown, it has the numbers and the `order` as well."""
     console.print()
     some = "" if shown == count else f", {shown} of {count:,}{order}"
     print_line(console, f"{title}{some}", "bold")
 
 
 def _cells(row: dict[str, Any], *, control: bool, mark: str) -> tuple[str, ...]:
-    """Return account, user, control or credential, what it is, and why."""
+    """Return the cells of a finding: account, user, control or credential, status or event, and reason."""
     # A finding on the account as a whole has no user.
     user = row["user"] or ("-" if row.get("line") is None else "(no name)")
     if control and row["credential"] != "user":
@@ -142,7 +142,7 @@ def _cells(row: dict[str, Any], *, control: bool, mark: str) -> tuple[str, ...]:
 
 
 def named_account(account: str | None, name: str | None) -> str:
-    """Return the number of an account, and its name where there is one."""
+    """Return the number of an account, with its name if it has one."""
     return f"{account or 'unknown'}{f' ({printable(name)})' if name else ''}"
 
 
@@ -151,5 +151,5 @@ def _marked(said: str) -> Text:
 
 
 def _room_for_reasons(width: int, rows: Sequence[Sequence[str]]) -> int:
-    """Return how many columns the other ones leave."""
+    """Return the width that the other columns leave for the reasons, in characters."""
     return width - sum(max(map(cell_len, column)) for column in zip(*rows, strict=True)) - _GAPS

@@ -1,4 +1,4 @@
-"""What audit shows by requirement, where a benchmark was chosen."""
+"""What audit prints by requirement, if a framework was chosen."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _MET_STYLES: Final = {
 
 
 def show_requirements(console: Console, audit: Summary, most: int, *, in_full: bool) -> None:
-    """Print what each requirement comes to, `most` of them.
+    """Print the result of up to `most` requirements.
 
-    Unless `in_full`, those that are met in all accounts are only named.
+    Unless `in_full`, requirements that are met in all accounts are only named.
     """
     console.print()
     print_line(console, f"By requirement of {audit.checklist.numbers_of.label}", "bold")

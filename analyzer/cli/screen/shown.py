@@ -1,4 +1,4 @@
-"""What show shows: findings by user and place, in aligned columns where there is room, else in two lines each."""
+"""What show prints: findings by user and report line, in columns if they fit, else in two lines each."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _COLUMNS: Final = (
     ("status", "control", "number", "credential"),
     ("status", "control", "credential"),
 )
-"""What stands before the reason: as much as there is room for; the number where it alone tells two findings apart."""
+"""Columns before the reason, from the widest choice to the narrowest."""
 _LEAST: Final = 24
-"""Columns of the terminal that the reasons need, so that they are not torn to shreds."""
+"""Smallest width of the reasons, in characters; below it, findings are printed in two lines each."""
 _GAP: Final = "  "
 
 
 def show_shown(found: Shown) -> None:
-    """Print the findings that were asked for, and how many there are."""
+    """Print the findings that were asked for, and their number."""
     console = open_console()
     names = labels_of(found.evidence.table("coverage") if "coverage" in found.evidence.files else None)
     rows = [_cells(row, names) for row in records(to_pandas(found.worst))]
@@ -48,7 +48,7 @@ def show_shown(found: Shown) -> None:
     columns = _columns_that_fit(console.width, rows, header)
     if columns:
         print_line(console, _aligned(columns, {name: header.get(name, name) for name, _ in columns}, "why"), "dim")
-    # Findings of a user stand together, where the worst of them would.
+    # The findings of a user are listed together, at the position of the worst one.
     first = {row["place"]: at for at, row in reversed(list(enumerate(rows)))}
     for (names, place), some in groupby(
         sorted(rows, key=lambda row: first[row["place"]]), key=lambda row: row["place"]
@@ -61,7 +61,7 @@ def show_shown(found: Shown) -> None:
 
 
 def _headline(found: Shown, shown: int) -> str:
-    """Return how many findings of how many, what was asked for, and how many of them are shown."""
+    """Return the first line: how many checks match, what was asked for, and how many are listed."""
     days = found.asked.due_within
     asked = [
         *(f"user {one}" for one in found.asked.users),
@@ -86,7 +86,7 @@ def _show_rest(console: Console, found: Shown, shown: int) -> None:
 
 
 def _cells(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """Return what is shown of a finding; `place` is whose it is, and where it stands."""
+    """Return the texts of a finding; `place` has the user, and the report with its line."""
     # A finding on the account as a whole has no user.
     user = printable(row["user"]) if row["user"] else ("-" if row["line"] is None else "(no name)")
     where = f"{row['source']}:{row['line']}" if row["line"] is not None else row["source"] or ""
@@ -107,7 +107,7 @@ def _cells(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 def _columns_that_fit(
     width: int, rows: Sequence[dict[str, Any]], header: dict[str, str]
 ) -> list[tuple[str, int]] | None:
-    """Return the columns before the reasons with their widths, as many as leave these enough room; None: none do."""
+    """Return the columns before the reasons with their widths, or None if no choice of columns fits."""
     wanted = min(_LEAST, max(cell_len(row["why"]) for row in rows))
     needs_number = len({(row["control"], row["number"]) for row in rows}) > len({row["control"] for row in rows})
     for names in _COLUMNS:
@@ -120,7 +120,7 @@ def _columns_that_fit(
 
 
 def _show_place(console: Console, names: str, place: str) -> None:
-    """Print whose findings follow and where they stand: on a line, or two where they do not fit on one."""
+    """Print the user and the report line of the findings that follow, on one line if they fit, else on two."""
     if cell_len(names) + len(_GAP) + cell_len(place) <= console.width:
         print_line(console, Text.assemble((names, "bold"), _GAP, (place, "dim")))
         return

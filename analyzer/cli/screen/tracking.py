@@ -1,4 +1,4 @@
-"""What history, compare, ingest and store show."""
+"""What history, compare, ingest and store print."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ if TYPE_CHECKING:
     from analyzer.pipeline import Run
 
 _MOST_ACCOUNTS: Final = 20
-"""Accounts of a store that are shown, and gaps."""
+"""Maximum number of accounts, and of gaps, of a store that are shown."""
 _FEWEST: Final = 3
-"""New failures that are shown in any case."""
+"""Number of new failures that are shown even if the screen has no room."""
 _FEW_ACCOUNTS: Final = 3
-"""Accounts that stand beside one another in a table that is as wide as a terminal."""
+"""Maximum number of accounts that have columns in the table of events."""
 
 
 def show_history(run: Run[History], why: str, *, verbose: bool) -> None:
-    """Print what is measured of failures, how they were opened and closed, and the answer as the last thing.
+    """Print the measures of each control, data issues, the answer and where the files are.
 
-    `why` says what makes the exit code. So many controls are shown that all fits one screen; with `verbose`, all.
+    `why` explains the exit code. As many controls are shown as fit on one screen; with `verbose`, all.
     """
     shares = range(len(run.summary.measures), 0, -1)
     draw = partial(_show_history, run, why, verbose=verbose)
@@ -60,7 +60,7 @@ def show_history(run: Run[History], why: str, *, verbose: bool) -> None:
 
 
 def _show_history(run: Run[History], why: str, console: Console, most: int, *, verbose: bool) -> None:
-    """Print a history, and of its controls so many as `most`."""
+    """Print a history with up to `most` controls."""
     history = run.summary
     _show_measures(console, history, most, verbose=verbose)
     print_note(console, "lost: lost to follow-up, unknown whether they were fixed; regressed: open again after a fix.")
@@ -76,7 +76,7 @@ def _show_history(run: Run[History], why: str, console: Console, most: int, *, v
 
 
 def _show_answer(console: Console, run: Run[Any], lines: Sequence[str], why: str, *, verbose: bool) -> None:
-    """Print the answer, what makes the exit code, and the file to open; with `verbose` all files before that."""
+    """Print the answer, the reason of the exit code, and the file to open. With `verbose`, all files come first."""
     if verbose:
         show_files(console, run)
     console.print()
@@ -88,9 +88,9 @@ def _show_answer(console: Console, run: Run[Any], lines: Sequence[str], why: str
 
 
 def _show_measures(console: Console, history: History, most: int, *, verbose: bool) -> None:
-    """Print a row per control, or where there is no room a line: of so many as `most`, those with most open.
+    """Print the measures of up to `most` controls, those with most open failures first chosen.
 
-    Controls without failures are named in a line, but for `verbose`.
+    They are printed in a table if it fits, else in lines. Controls without failures are only named, unless `verbose`.
     """
     counts = {"open": "open", "closed": "closed", "lost": "lost_sight", "regressed": "reopened"}
     for name in ("waived", "not_checked"):
@@ -125,7 +125,7 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
 
 
 def _in_a_line(name: str, one: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
-    """Return what is measured of a control: what there is none of, and what is not known, is left out."""
+    """Return the measures of a control as a line, without zeros and without days that were not reached."""
     words = [f"{one[key]:,} {word}" for word, key in counts.items() if one[key]]
     words += [
         f"{text} {word}" if word.startswith("within ") else f"{word} {text}"
@@ -136,9 +136,9 @@ def _in_a_line(name: str, one: dict[str, Any], counts: dict[str, str], times: di
 
 
 def show_comparison(run: Run[Comparison], why: str, *, verbose: bool) -> None:
-    """Print what changed, by account, what fails that did not before, and the answer as the last thing.
+    """Print the events by account, new failures, data issues, the answer and where the files are.
 
-    `why` says what makes the exit code. So many failures are shown that all fits one screen; with `verbose`, ten.
+    `why` explains the exit code. As many new failures are shown as fit on one screen; with `verbose`, `MOST_SHOWN`.
     """
     shares = range(MOST_SHOWN, -1, -1)
     draw = partial(_show_comparison, run, why, verbose=verbose)
@@ -146,7 +146,7 @@ def show_comparison(run: Run[Comparison], why: str, *, verbose: bool) -> None:
 
 
 def _show_comparison(run: Run[Comparison], why: str, console: Console, most: int, *, verbose: bool) -> None:
-    """Print a comparison with so many new failures as `most`; where there is no room for any, events in lines."""
+    """Print a comparison with up to `most` new failures. If `most` is 0, the events are printed in one line."""
     comparison = run.summary
     few = comparison.accounts if 1 < len(comparison.accounts) <= _FEW_ACCOUNTS else ()
     table = _events(comparison, few)
@@ -167,7 +167,7 @@ def _show_comparison(run: Run[Comparison], why: str, console: Console, most: int
 
 
 def _events(comparison: Comparison, accounts: tuple[str, ...]) -> Table:
-    """Return how often what happened, in all and in each of some accounts."""
+    """Return a table with the number of events of each kind, in total and in each of `accounts`."""
     by_account = {account: comparison.summed["account_id"] == account for account in accounts}
     table = new_table(numbers=("all" if accounts else "", *accounts))
     table.show_header = bool(accounts)
@@ -179,7 +179,7 @@ def _events(comparison: Comparison, accounts: tuple[str, ...]) -> Table:
 
 
 def show_ingest(kept: Ingest, folder: str) -> None:
-    """Print what became of the reports."""
+    """Print how many reports were added, known or refused."""
     console = open_console()
     added = kept.added
     text = f"{counted(added.added, 'report')} ({counted(added.rows, 'row')}) added to {folder}; "
@@ -189,7 +189,7 @@ def show_ingest(kept: Ingest, folder: str) -> None:
 
 
 def show_store(found: Stored, folder: str) -> None:
-    """Print what a store holds."""
+    """Print the accounts, gaps and damaged parts of a store."""
     console = open_console()
     snapshots = int(found.accounts["snapshots"].sum())
     text = f"{folder}: {counted(snapshots, 'snapshot')} of {counted(len(found.accounts), 'account')}."
@@ -204,7 +204,7 @@ def show_store(found: Stored, folder: str) -> None:
 
 
 def _show_accounts(console: Console, found: Stored) -> None:
-    """Print a row per account of a store, or where there is no room a line."""
+    """Print the accounts of a store, in a table if it fits, else in lines."""
     table = new_table(left=("account",), numbers=("snapshots", "rows"))
     for name in ("first", "last"):
         table.add_column(name, no_wrap=True)
