@@ -57,12 +57,12 @@ class EngineError(AnalyzerError):
     """A cluster cannot be used, or it lost work."""
 
 
-def known(option: str, given: str, names: Iterable[str]) -> str:
-    """Return `given` in lower case if it is one of `names`. Otherwise raise UsageError with the most similar name."""
-    name, choices = given.strip().lower(), list(names)
+def known(option: str, value: str, names: Iterable[str]) -> str:
+    """Return `value` in lower case if it is one of `names`. Otherwise raise UsageError with the most similar name."""
+    name, choices = value.strip().lower(), list(names)
     if name not in choices:
         raise UsageError(
-            f"{option}: no such choice: {given!r}{did_you_mean(name, choices)}", f"choose from {', '.join(choices)}"
+            f"{option}: no such choice: {value!r}{did_you_mean(name, choices)}", f"choose from {', '.join(choices)}"
         )
     return name
 
@@ -77,7 +77,7 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
 
 def printable(text: str) -> str:
     """Return `text` without characters that move the cursor of a terminal or hide text. Line breaks are kept."""
-    return "".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text)
+    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
 
 
 def in_words(texts: Sequence[str]) -> str:

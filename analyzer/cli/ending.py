@@ -50,9 +50,9 @@ def show(command: str, facts: Facts, draw: Callable[[], None], showing: Showing,
     JSON begins with the name of its schema, which is that of the `command` in `analyzer/schemas`.
     """
     if showing.as_json:
-        name, found = rows or ("", None)
-        left_out = {name: None} if rows and found is None else {}
-        print_json({"schema": f"credreport/{command}/{SCHEMAS}", **facts(), **left_out}, name, found)
+        name, objects = rows or ("", None)
+        left_out = {name: None} if rows and objects is None else {}
+        print_json({"schema": f"credreport/{command}/{SCHEMAS}", **facts(), **left_out}, name, objects)
     elif not showing.quiet:
         draw()
 

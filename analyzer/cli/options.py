@@ -299,12 +299,12 @@ class Evidence:
         from analyzer.survey.key_file import read_key  # noqa: PLC0415 - not for --help
 
         require_no_names(self.chosen())
-        found = read_key(self.pseudonyms, [path for path in paths if path], self.output)
-        if found.is_new and not quiet:
+        key_file = read_key(self.pseudonyms, [path for path in paths if path], self.output)
+        if key_file.is_new and not quiet:
             remark(f"new key in {self.pseudonyms}; keep this file: only it can match the pseudonyms with the names")
-        if found.is_open_to_others and not quiet:
+        if key_file.is_open_to_others and not quiet:
             remark(f"other users can read the key {self.pseudonyms}; chmod 600 makes it readable to you alone")
-        return found.pseudonyms
+        return key_file.pseudonyms
 
     def chosen(self) -> list[str]:
         """Return the chosen formats in their usual order. Raises UsageError for unknown names."""
@@ -363,7 +363,7 @@ class AuditEvidence(Evidence):
             raise UsageError("--carry-over does not work with a URL for the output", "give a folder with -o")
         formats = self.chosen()
         by, accounts = values.by(self.by, formats), () if organization is None else organization.accounts
-        if by is not None and not any(one.owner for one in accounts):
+        if by is not None and not any(account.owner for account in accounts):
             raise UsageError("--by owner: no account has an owner", "give a CSV with a column owner: --accounts FILE")
         return {"workbook_rows": self.workbook_rows, "marks": values.marks(self.carry_over, formats), "by": by}
 
@@ -422,7 +422,7 @@ class Engine:
         if known("--engine", self.engine or default, ENGINES) == "local":
             if self.scheduler is not None:
                 raise UsageError("--scheduler does not work with --engine local", "leave out one of these options")
-            if urls := [place for place in (*paths, output) if "://" in place]:
+            if urls := [location for location in (*paths, output) if "://" in location]:
                 raise UsageError(f"the engine local cannot read or write at a URL: {urls[0]}", "add --engine dask")
             return "local", None
         from analyzer.survey.files import is_read_once  # noqa: PLC0415 - pandas loads here, not for --help

@@ -69,6 +69,6 @@ if not TYPE_CHECKING:
 
         for module, names in _NAMES_IN.items():
             if name in names:
-                found = globals()[name] = getattr(import_module(module), name)
-                return found
+                value = globals()[name] = getattr(import_module(module), name)
+                return value
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

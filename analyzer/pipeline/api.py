@@ -62,13 +62,13 @@ def audit(  # noqa: PLR0913 - one parameter an option
         benchmark, control, all_controls, policy, no_policy, max_idle_days, account_id, captured_at, max_file_size
     )
     snapshots = options.Snapshots(_when(as_of), every_snapshot, no_trend, _path(accounts), max_report_age)
-    asked = options.judged(snapshots, options.Comparing(_path(leavers), _path(people)), judging)
-    given = values.local(paths)
+    parameters = options.judged(snapshots, options.Comparing(_path(leavers), _path(people)), judging)
+    inputs = values.local(paths)
     from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
-    def run(place: str) -> None:
-        key = _key(pseudonyms, given)
-        pipeline.audit(given, output=place, formats=(), pseudonyms=key, with_worst=False, **asked)
+    def run(output: str) -> None:
+        key = _key(pseudonyms, inputs)
+        pipeline.audit(inputs, output=output, formats=(), pseudonyms=key, with_worst=False, **parameters)
 
     return AuditEvidence.made_by(run)
 
@@ -101,16 +101,16 @@ def compare(  # noqa: PLR0913 - one parameter an option
     >>> evidence.events["event"].value_counts().loc["key_created"].item()
     2
     """
-    asked = options.compared(_text(old), _text(new), _path(store), _when(from_), _when(to))
+    parameters = options.compared(_text(old), _text(new), _path(store), _when(from_), _when(to))
     judging = _judging(
         benchmark, control, all_controls, policy, no_policy, max_idle_days, account_id, captured_at, max_file_size
     )
-    asked["settings"] = judging.settings()
-    given = values.local([*asked["old"], *asked["new"]])
+    parameters["settings"] = judging.settings()
+    inputs = values.local([*parameters["old"], *parameters["new"]])
     from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
     return ComparisonEvidence.made_by(
-        lambda place: pipeline.compare(output=place, formats=(), pseudonyms=_key(pseudonyms, given), **asked)
+        lambda output: pipeline.compare(output=output, formats=(), pseudonyms=_key(pseudonyms, inputs), **parameters)
     )
 
 
@@ -141,16 +141,18 @@ def history(  # noqa: PLR0913 - one parameter an option
     >>> evidence.measures[["open", "closed", "lost_sight"]].to_numpy().tolist()
     [[16, 13, 3]]
     """
-    asked = options.followed(values.local(paths), _path(store), _series(as_of_series))
+    parameters = options.followed(values.local(paths), _path(store), _series(as_of_series))
     judging = _judging(
         benchmark, control, all_controls, policy, no_policy, max_idle_days, account_id, captured_at, max_file_size
     )
-    asked["settings"] = judging.settings(every_snapshot=True)
-    asked["sla_days"] = values.whole_number("--sla-days", sla_days, 0)
+    parameters["settings"] = judging.settings(every_snapshot=True)
+    parameters["sla_days"] = values.whole_number("--sla-days", sla_days, 0)
     from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
     return HistoryEvidence.made_by(
-        lambda place: pipeline.history(output=place, formats=(), pseudonyms=_key(pseudonyms, asked["paths"]), **asked)
+        lambda output: pipeline.history(
+            output=output, formats=(), pseudonyms=_key(pseudonyms, parameters["paths"]), **parameters
+        )
     )
 
 
@@ -191,7 +193,7 @@ def _when(when: When | None) -> str | None:
 
 
 def _series(dates: str | Sequence[When] | None) -> str | None:
-    return dates if dates is None or isinstance(dates, str) else ",".join(str(_when(one)) for one in dates)
+    return dates if dates is None or isinstance(dates, str) else ",".join(str(_when(date)) for date in dates)
 
 
 def _key(file: File | None, paths: Sequence[str]) -> Pseudonyms | None:

@@ -88,20 +88,18 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
     """Read the reports under `paths`, judge them, and write the evidence to `output`: a folder or an empty URL.
 
     `organization` lists the expected accounts, `lists` the people with whom users are compared. With `pseudonyms`,
-    these replace the names everywhere except in error messages. `tables` are written with any formats. With
-    `with_worst`, `notable` of the result has the worst findings; with `with_due`, also those that will fail within
-    `options.due_within` days. `proof` decides whether the evidence is signed.
-
+    these replace the names everywhere except in errors. `tables` are written with any formats. `notable` of the result
+    has the worst findings with `with_worst`, and those that will fail soon with `with_due`. `proof` signs the evidence.
     Raises InputError if there is nothing to judge or a reference date is missing, UsageError for outputs that need
     names, and OutputError if `output` cannot be written or contains files of others.
     """
     proof.require_possible(output)
-    size, given = judged_together(len(settings.checklist.checks)), settings
+    size, settings_by_name = judged_together(len(settings.checklist.checks)), settings
     if pseudonyms is not None:
-        settings, organization, pseudonyms = _under(pseudonyms, given, organization, formats, options)
+        settings, organization, pseudonyms = _under(pseudonyms, settings_by_name, organization, formats, options)
     with (
         evidence_place(output, options.marks) as place,
-        where.road_for(place, given, progress, size=size, pseudonyms=pseudonyms) as road,
+        where.road_for(place, settings_by_name, progress, size=size, pseudonyms=pseudonyms) as road,
     ):
         writer = where.writer(place, _to_write(tables, formats))
         try:
@@ -124,8 +122,8 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
 
 def _to_write(tables: Sequence[str], formats: Sequence[str]) -> list[str]:
     """Return the tables to write: those that are kept, and those that the formats need."""
-    wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
-    return [name for name in TABLES if name in wanted]
+    needed = {"findings", "issues", *tables, *tables_needed("audit", formats)}
+    return [name for name in TABLES if name in needed]
 
 
 def _under(
@@ -140,8 +138,8 @@ def _under(
     Raises UsageError for outputs that need or may contain names.
     """
     require_no_names(formats, carries_over=options.marks is not None)
-    shown, found = settings_under(pseudonyms, settings)
-    return shown, organization and organization_under(pseudonyms, organization), found
+    shown, with_names = settings_under(pseudonyms, settings)
+    return shown, organization and organization_under(pseudonyms, organization), with_names
 
 
 def _notable(evidence: EvidenceSet, days: int | None) -> dict[str, tuple[pa.Table, int]]:
@@ -176,46 +174,46 @@ def judge_reports(  # noqa: PLR0913 - inputs, settings, and lists
 
     If the road has pseudonyms, `settings` and `organization` have them already, but `lists` still have the names.
     """
-    needed = [one.control for one in settings.checklist.checks if one.control.needs]
+    needed = [check.control for check in settings.checklist.checks if check.control.needs]
     if needed and lists.leavers is None:
         raise UsageError(f"the control {needed[0].id} needs a list", f"add the list of leavers: {needed[0].needs} FILE")
-    lookups = {name: Lookup.of(one, road.pseudonyms) for name, one in lists.given.items()}
+    lookups = {name: Lookup.of(people, road.pseudonyms) for name, people in lists.given.items()}
     if road.pseudonyms is not None:
         lists = people_under(road.pseudonyms, lists)  # `lookups` still compare by name
-    wanted = tuple(name for name in JUDGED_TABLES if name in writer.tables)
-    judging = Judging(settings, road.looking.account_id, _trend_of, wanted, lookups)
+    written_tables = tuple(name for name in JUDGED_TABLES if name in writer.tables)
+    judging = Judging(settings, road.looking.account_id, _trend_of, written_tables, lookups)
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot, trend=settings.trend)
     task = partial(_judge_and_write, judging, writer)
-    found = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)
+    gathered = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)
     del survey  # it is large with many reports, and no longer needed
-    log = IssueLog(found.issues)
-    counted = Summary(settings, inputs_frame(found.inputs), joined(found.tallies))
-    found.inputs.clear()  # the same: the table has them now
+    log = IssueLog(gathered.issues)
+    counted = Summary(settings, inputs_frame(gathered.inputs), joined(gathered.tallies))
+    gathered.inputs.clear()  # the same: the table has them now
     describe_waivers(counted.covered, settings.checklist, counted.accounts, log)
     coverage = None
     if organization is not None:
         coverage = coverage_table(organization, counted.inputs, settings)
         note_coverage(coverage, organization, log)
-    compared = _compared(lists, found.found, log)
+    compared = _compared(lists, gathered.found, log)
     if "issues" in writer.tables:
         writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
     summary = Summary(
         settings,
         counted.inputs,
         joined([counted.tallies, of_issues(log.rows)]),
-        trend=_joined_trends([one["trend"] for one in found.found if "trend" in one]),
+        trend=_joined_trends([result["trend"] for result in gathered.found if "trend" in result]),
         coverage=coverage,
         compared={name: counts_by_match([table]) for name, table in compared.items()},
     )
-    return Judged(summary, log.rows, writer.close(found.outputs), compared)
+    return Judged(summary, log.rows, writer.close(gathered.outputs), compared)
 
 
-def _compared(lists: PeopleLists, found: Sequence[Mapping[str, pa.Table]], log: IssueLog) -> dict[str, pa.Table]:
+def _compared(lists: PeopleLists, batches: Sequence[Mapping[str, pa.Table]], log: IssueLog) -> dict[str, pa.Table]:
     """Return the table of each list of people, joined from the batches. Rows without a match are added to `log`."""
     tables = {}
-    for name, one in lists.given.items():
-        tables[name] = people_table(name, one, [batch[name] for batch in found if name in batch])
-        note_people(name, one, tables[name], log)
+    for name, people in lists.given.items():
+        tables[name] = people_table(name, people, [batch[name] for batch in batches if name in batch])
+        note_people(name, people, tables[name], log)
     return tables
 
 
@@ -244,10 +242,12 @@ def _evidence(place: str, judged: Judged, tables: Sequence[str]) -> tuple[Eviden
         counts["requirements"] = requirements_table(summary.requirements, summary.accounts)
     counts |= judged.compared
     outputs = [*judged.files, *put_tables(place, counts)]
-    outputs.sort(key=lambda one: ([*TABLES, *counts].index(table_of(one)), one["name"]))
-    left = {*tables, *counts}
-    document = manifest("audit", audit_facts(summary, judged.issues), [one for one in outputs if table_of(one) in left])
-    others = [one["name"] for one in outputs if table_of(one) not in left]
+    outputs.sort(key=lambda output: ([*TABLES, *counts].index(table_of(output)), output["name"]))
+    kept = {*tables, *counts}
+    document = manifest(
+        "audit", audit_facts(summary, judged.issues), [output for output in outputs if table_of(output) in kept]
+    )
+    others = [output["name"] for output in outputs if table_of(output) not in kept]
     return sealed(place, document, others, summary.inputs)
 
 
@@ -271,5 +271,5 @@ def inspect(
         tempfile.TemporaryDirectory() as folder,
         LOCAL.road(folder, account_id, progress, captured_at=captured_at, limits=limits) as road,
     ):
-        found = road.gather(road.survey(paths), everything_in_order, Inspecting(account_id).of, cuts_groups=True)
-    return Inspection(inputs_frame(found.inputs), issues_table(IssueLog(found.issues)))
+        gathered = road.gather(road.survey(paths), everything_in_order, Inspecting(account_id).of, cuts_groups=True)
+    return Inspection(inputs_frame(gathered.inputs), issues_table(IssueLog(gathered.issues)))

@@ -88,19 +88,19 @@ class Proof:
 
             require_key(self.key)
 
-    def leave(self, place: str) -> list[str]:
+    def leave(self, folder: str) -> list[str]:
         """Write `run.json` into the folder `place`, sign its documents, and return the names of the files."""
         made = []
         if self.recorded_by is not None:
             from analyzer.evidence.record import run_record  # noqa: PLC0415
 
-            manifested = (Path(place) / MANIFEST).read_bytes()
-            storage.put(place, RUN, run_record(self.recorded_by, self.started, manifested))
+            manifested = (Path(folder) / MANIFEST).read_bytes()
+            storage.put(folder, RUN, run_record(self.recorded_by, self.started, manifested))
             made.append(RUN)
         if self.key is not None:
             from analyzer.evidence.signing import sign  # noqa: PLC0415
 
-            made += sign(Path(place), self.key)
+            made += sign(Path(folder), self.key)
         return made
 
 
@@ -132,27 +132,35 @@ def owner_with(marks: Marks | None, folder: Path) -> Owner:
 
     Raises OutputError if the workbook in the folder has marks of reviewers, but was not read.
     """
-    given = () if marks is None else marks.sources
-    inside = {Path(one.name).resolve(): one.sha256 for one in given}
-    place = folder.resolve()
-    if _holds_marks(folder) and place / WORKBOOK not in inside:
+    sources = () if marks is None else marks.sources
+    inside = {Path(source.name).resolve(): source.sha256 for source in sources}
+    resolved = folder.resolve()
+    if _holds_marks(folder) and resolved / WORKBOOK not in inside:
         raise OutputError(
             f"{WORKBOOK} in {folder} contains marks of reviewers, which would be lost",
             f"give it with --carry-over {folder / WORKBOOK}, or choose another folder with -o",
         )
     return evidence_with_changes(
-        {path.relative_to(place).as_posix(): digest for path, digest in inside.items() if path.is_relative_to(place)}
+        {
+            path.relative_to(resolved).as_posix(): digest
+            for path, digest in inside.items()
+            if path.is_relative_to(resolved)
+        }
     )
 
 
 def _holds_marks(folder: Path) -> bool:
     """Whether the workbook in a folder was written with marks of reviewers."""
     try:
-        found = find_document(folder, RENDERED)
+        document = find_document(folder, RENDERED)
     except (InputError, OSError):  # this is reported when the folder is replaced
         return False
-    settings = [] if found is None else [found["settings"], *(one.get("settings", {}) for one in found["outputs"])]
-    return any(one.get(CARRIED_OVER, {}).get("marks") for one in settings)
+    settings = (
+        []
+        if document is None
+        else [document["settings"], *(output.get("settings", {}) for output in document["outputs"])]
+    )
+    return any(entry.get(CARRIED_OVER, {}).get("marks") for entry in settings)
 
 
 def carried(marks: Marks | None, place: str) -> CarriedOver | None:
@@ -190,7 +198,7 @@ def finish(  # noqa: PLR0913 - evidence, formats, and options
     proof: Proof = NO_PROOF,
 ) -> list[str]:
     """Render the formats and write the manifest. Return the names of all files of the set, in the order of writing."""
-    listed = [str(one["name"]) for one in evidence.manifest["outputs"]]
+    listed = [str(output["name"]) for output in evidence.manifest["outputs"]]
     files = render_at(place, evidence, formats, options, progress)
     # The manifest is written last: at a URL, a set without a manifest is unfinished.
     storage.put(place, MANIFEST, manifested)
@@ -203,25 +211,28 @@ def render_at(
     """Render formats to a path or URL, and describe them in `rendered.json`. Return the names of the files."""
     if is_url(place):
         with tempfile.TemporaryDirectory() as folder:
-            found = render_formats(evidence, Path(folder), formats, options, progress)
-            for one in found.outputs:
-                storage.put(place, one["name"], (Path(folder) / one["name"]).read_bytes())
+            renderings = render_formats(evidence, Path(folder), formats, options, progress)
+            for output in renderings.outputs:
+                storage.put(place, output["name"], (Path(folder) / output["name"]).read_bytes())
     else:
-        found = render_formats(evidence, Path(place), formats, options, progress)
-    return [*(str(one["name"]) for one in found.outputs), *describe_renderings(place, evidence, options, found)]
+        renderings = render_formats(evidence, Path(place), formats, options, progress)
+    return [
+        *(str(output["name"]) for output in renderings.outputs),
+        *describe_renderings(place, evidence, options, renderings),
+    ]
 
 
-def describe_renderings(place: str, evidence: EvidenceSet, options: Options, found: Rendered) -> list[str]:
+def describe_renderings(place: str, evidence: EvidenceSet, options: Options, renderings: Rendered) -> list[str]:
     """Write `rendered.json` if formats were rendered, and return its name in a list."""
-    if not any(found):
+    if not any(renderings):
         return []
-    storage.put(place, RENDERED, seal(rendered(str(evidence.manifest["digest"]), options.facts, *found)))
+    storage.put(place, RENDERED, seal(rendered(str(evidence.manifest["digest"]), options.facts, *renderings)))
     return [RENDERED]
 
 
 def remove_unlisted(evidence: EvidenceSet) -> None:
     """Remove tables that were written only because formats needed them."""
-    listed = {table_of(one) for one in evidence.manifest["outputs"]}
+    listed = {table_of(output) for output in evidence.manifest["outputs"]}
     for table in evidence.files.keys() - listed:
         storage.remove(evidence.place, f"{table}.parquet")
 

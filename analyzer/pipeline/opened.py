@@ -147,19 +147,19 @@ class Evidence:
     ) -> Left:
         from pathlib import Path  # noqa: PLC0415
 
-        given = default_formats(self.kind) if formats is None else values.texts(formats)
-        chosen = values.choices("--format", given, formats_of(self.kind))
+        names = default_formats(self.kind) if formats is None else values.texts(formats)
+        chosen = values.choices("--format", names, formats_of(self.kind))
         rows = values.whole_number("--workbook-rows", workbook_rows, 1, values.MOST_ROWS)
         days = values.whole_number("--due-within", due_within, 1, values.MOST_DAYS)
-        marks: Marks | None = values.marks([Path(one) for one in values.texts(carry_over)], chosen)
-        whose = values.by(by, chosen)
+        marks: Marks | None = values.marks([Path(path) for path in values.texts(carry_over)], chosen)
+        owners = values.by(by, chosen)
         (output,) = values.local(folder)
         self._require_open()
         from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
-        options = pipeline.Options(rows or workbook_rows, None, days or due_within, marks, whose)
+        options = pipeline.Options(rows or workbook_rows, None, days or due_within, marks, owners)
         left = pipeline.render(Path(self.folder), chosen, Path(output), options=options, proof=proof)
-        tables = [str(one["name"]) for one in self._set.manifest["outputs"]]
+        tables = [str(output["name"]) for output in self._set.manifest["outputs"]]
         return replace(left, files=[*tables, "manifest.json", *left.files])
 
     def close(self) -> None:
@@ -302,11 +302,11 @@ def open_evidence(folder: str | PathLike[str]) -> AuditEvidence | ComparisonEvid
 
     from analyzer.evidence.seal import read_manifest  # noqa: PLC0415 - not for `import analyzer`
 
-    (place,) = values.local(folder)
-    kind = read_manifest(Path(place))["kind"]
-    for one in (AuditEvidence, ComparisonEvidence, HistoryEvidence):
-        if one.kind == kind:
-            return one(place)
+    (path,) = values.local(folder)
+    kind = read_manifest(Path(path))["kind"]
+    for evidence_class in (AuditEvidence, ComparisonEvidence, HistoryEvidence):
+        if evidence_class.kind == kind:
+            return evidence_class(path)
     raise InputError(
         f"{folder} is the evidence of a {kind}, which has no tables",
         "give a folder that audit, compare or history wrote",

@@ -87,7 +87,7 @@ def _settings(
     settings = Settings.of_facts(manifest["settings"])
     if any("bytes" not in row for row in manifest["inputs"]):
         raise UsageError(f"{folder} was made from a store, so its run cannot be repeated", "leave out --rerun")
-    if any(folder.resolve().is_relative_to(Path(one).resolve()) for one in inputs):
+    if any(folder.resolve().is_relative_to(Path(path).resolve()) for path in inputs):
         raise UsageError(
             f"{folder} is inside the inputs, so a new run would read it", "move it to another folder first"
         )
@@ -110,30 +110,30 @@ def _lists_and_reports(settings: Settings, inputs: Sequence[str]) -> tuple[dict[
 
     Raises UsageError if the file of a list is not among the inputs.
     """
-    files = {digest_of(Path(one)): one for one in inputs if Path(one).is_file()}
-    found: dict[str, Path] = {}
+    files = {digest_of(Path(path)): path for path in inputs if Path(path).is_file()}
+    list_files: dict[str, Path] = {}
     for name in _LISTS:
-        given: tuple[str, str] | None = getattr(settings, name)
-        if given is None:
+        recorded: tuple[str, str] | None = getattr(settings, name)
+        if recorded is None:
             continue
-        if given[1] not in files:
+        if recorded[1] not in files:
             raise UsageError(
-                f"the run used a list of {name} ({given[0]}) that is not among the inputs",
-                f"add this file: --inputs {given[0]}",
+                f"the run used a list of {name} ({recorded[0]}) that is not among the inputs",
+                f"add this file: --inputs {recorded[0]}",
             )
-        found[name] = Path(files[given[1]])
-    used = {str(path) for path in found.values()}
+        list_files[name] = Path(files[recorded[1]])
+    used = {str(path) for path in list_files.values()}
     lists: dict[str, Any] = {}
-    if "accounts" in found:
-        lists["organization"] = replace(read_organization(found["accounts"]), name=(settings.accounts or ("",))[0])
+    if "accounts" in list_files:
+        lists["organization"] = replace(read_organization(list_files["accounts"]), name=(settings.accounts or ("",))[0])
     people = {
-        name: replace(read_people(f"--{name}", found[name], with_last_day=name == "leavers"), name=given[0])
+        name: replace(read_people(f"--{name}", list_files[name], with_last_day=name == "leavers"), name=recorded[0])
         for name in ("leavers", "people")
-        if name in found and (given := getattr(settings, name))
+        if name in list_files and (recorded := getattr(settings, name))
     }
     if people:
         lists["lists"] = PeopleLists(**people)
-    return lists, [one for one in inputs if one not in used]
+    return lists, [path for path in inputs if path not in used]
 
 
 def _run(  # noqa: PLR0913 - inputs, settings, and output
@@ -150,13 +150,13 @@ def _run(  # noqa: PLR0913 - inputs, settings, and output
 
         written = EvidenceSet.of("", manifest).files
         tables = [name for name in TABLES if name in written]
-        what = {"formats": (), "tables": tables, "with_worst": False, **lists}
-        audit(reports, settings, str(again), pseudonyms=pseudonyms, **what)
+        parameters = {"formats": (), "tables": tables, "with_worst": False, **lists}
+        audit(reports, settings, str(again), pseudonyms=pseudonyms, **parameters)
         return
     from analyzer.pipeline.snapshots import compare, history  # noqa: PLC0415 - an audit does not need it
 
     if manifest["kind"] == "history":
-        dates = [datetime.fromisoformat(one) for one in manifest["series"]]
+        dates = [datetime.fromisoformat(date) for date in manifest["series"]]
         sla = manifest["sla_days"]
         history(reports, settings, str(again), series=dates, sla_days=sla, formats=(), pseudonyms=pseudonyms)
     else:
@@ -166,7 +166,7 @@ def _run(  # noqa: PLR0913 - inputs, settings, and output
 
 def _require_same_names(manifest: Mapping[str, Any], made: Mapping[str, Any]) -> None:
     """Raise UsageError if inputs have the same bytes but other names: then rows would differ only in these names."""
-    before, now = ({(row["sha256"], row["name"]) for row in one["inputs"]} for one in (manifest, made))
+    before, now = ({(row["sha256"], row["name"]) for row in document["inputs"]} for document in (manifest, made))
     if before != now and sorted(digest for digest, _ in before) == sorted(digest for digest, _ in now):
         (_, old), (_, new) = min(before - now), min(now - before)
         raise UsageError(
@@ -224,8 +224,8 @@ def _other_contents(
 
 
 def _same_rows(old: EvidenceSet, new: EvidenceSet, name: str) -> bool:
-    one, other = old.table(name), new.table(name)
-    same: bool = one.cast(plain(one.schema)).equals(other.cast(plain(other.schema)))
+    before, after = old.table(name), new.table(name)
+    same: bool = before.cast(plain(before.schema)).equals(after.cast(plain(after.schema)))
     return same
 
 
@@ -247,12 +247,12 @@ def _renderings(folder: Path, again: Path) -> tuple[list[Difference], list[str]]
         else:
             groups.setdefault(str(settings), (settings, []))[1].append(output)
     for settings, outputs in groups.values():
-        formats = list(dict.fromkeys(str(one["format"]) for one in outputs))
+        formats = list(dict.fromkeys(str(output["format"]) for output in outputs))
         render(again, formats, options=Options(**settings))
-        for one in outputs:
-            path = again / one["name"]
-            if not path.is_file() or digest_of(path) != one["sha256"]:
-                different.append(Difference("rerun", one["name"], _OTHER.format("bytes")))
+        for output in outputs:
+            path = again / output["name"]
+            if not path.is_file() or digest_of(path) != output["sha256"]:
+                different.append(Difference("rerun", output["name"], _OTHER.format("bytes")))
     made = sum(len(outputs) for _, outputs in groups.values())
     return different, [
         *([f"{counted(made, 'rendering')} made again and compared byte by byte"] if made else []),

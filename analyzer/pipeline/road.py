@@ -223,12 +223,14 @@ class Road:
                 todo = planned(selected, self.size)
             else:
                 selected = self._chosen_under(self.pseudonyms, survey, choose, log)
-                todo = [replace(one, pseudonyms=self.pseudonyms) for one in planned(selected, self.size)]
-            found = Gathered(issues=log.rows)
-            found.inputs += [input_of(one.entry) for one in selected if not one.is_read and one.entry.facts]
-            corrections = self._gather(todo, task, writer, found)
+                todo = [replace(batch, pseudonyms=self.pseudonyms) for batch in planned(selected, self.size)]
+            gathered = Gathered(issues=log.rows)
+            gathered.inputs += [
+                input_of(report.entry) for report in selected if not report.is_read and report.entry.facts
+            ]
+            corrections = self._gather(todo, task, writer, gathered)
             if not corrections:
-                return found
+                return gathered
             if self.pseudonyms is not None:
                 corrections = _by_name(self.pseudonyms, corrections, survey)
             survey = survey.corrected(corrections, self.looking, self.run)
@@ -245,7 +247,7 @@ class Road:
         """Select reports under pseudonyms, in their order. The issues in `log` get pseudonyms as well."""
         by_name = IssueLog(list(log.rows))
         log.rows[:] = pseudonyms.issues(log.rows)
-        entries = sorted((entry_under(pseudonyms, one) for one in survey.entries), key=lambda one: one.key)
+        entries = sorted((entry_under(pseudonyms, entry) for entry in survey.entries), key=lambda entry: entry.key)
         try:
             return choose(entries, log)
         except InputError:
@@ -254,16 +256,16 @@ class Road:
             raise
 
     def _gather(
-        self, todo: Sequence[Batch], task: Callable[[Batch], Result], writer: Taker | None, found: Gathered
+        self, todo: Sequence[Batch], task: Callable[[Batch], Result], writer: Taker | None, gathered: Gathered
     ) -> dict[Key, Entry | None]:
-        """Run a task over batches, add the results to `found` and `writer`, and return the corrections."""
-        self.progress.stage(self.stage, sum(len(one.reports) + len(one.counted) for one in todo))
+        """Run a task over batches, add the results to `gathered` and `writer`, and return the corrections."""
+        self.progress.stage(self.stage, sum(len(batch.reports) + len(batch.counted) for batch in todo))
         corrections: dict[Key, Entry | None] = {}
         for result in self.run(task, todo):
             corrections |= result.corrections
             if writer is not None and not corrections:
                 writer.put(result.tables)
-            found.add(result)
+            gathered.add(result)
             self.progress.advance(result.reports)
         return corrections
 
@@ -272,4 +274,4 @@ def _by_name(
     pseudonyms: Pseudonyms, corrections: Mapping[Key, Entry | None], survey: Survey | Both
 ) -> dict[Key, Entry | None]:
     """Return corrections of reports under pseudonyms as corrections by name, so that each is surveyed again."""
-    return {one.key: None for one in survey.entries if (one.side, pseudonyms.source(one.name)) in corrections}
+    return {entry.key: None for entry in survey.entries if (entry.side, pseudonyms.source(entry.name)) in corrections}

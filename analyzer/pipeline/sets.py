@@ -51,13 +51,15 @@ def verify(  # noqa: PLR0913 - what is compared
     UsageError if the pseudonyms differ from those of the set or the run cannot be repeated.
     """
     progress.stage("verifying")
-    found = verifying.verify(folder, inputs, pseudonyms, allowed_signers)
-    if not again or any(one.kind == "manifest" for one in found.changed):  # a changed manifest cannot be trusted
-        return found
+    verification = verifying.verify(folder, inputs, pseudonyms, allowed_signers)
+    if not again or any(
+        difference.kind == "manifest" for difference in verification.changed
+    ):  # a changed manifest cannot be trusted
+        return verification
     from analyzer.pipeline.rerunning import rerun  # noqa: PLC0415 - seldom needed
 
     made = rerun(folder, inputs, pseudonyms, progress)
-    return replace(found, changed=(*found.changed, *made.different), notes=made.notes)
+    return replace(verification, changed=(*verification.changed, *made.different), notes=made.notes)
 
 
 def render(  # noqa: PLR0913 - evidence, formats, options, and output
@@ -89,18 +91,18 @@ def render(  # noqa: PLR0913 - evidence, formats, options, and output
     if output is not None and output.resolve() == folder.resolve():
         output = None
     kept = Rendered([], []) if output else _renderings(evidence, folder, formats)
-    stays = [MANIFEST, *(str(one["name"]) for one in (*evidence.manifest["outputs"], *kept.outputs))]
+    stays = [MANIFEST, *(str(output["name"]) for output in (*evidence.manifest["outputs"], *kept.outputs))]
     # The other formats do not replace the workbook, so marks of reviewers cannot be lost.
     owner = owner_with(options.marks, output or folder) if output or "excel" in formats else EVIDENCE
     with folders.replaced(output or folder, owner) as staging:
         for name in (*stays, *_beside(folder)):
             _bring_along(folder / name, staging / name, moves=output is None)
-        found = render_formats(evidence, staging, formats, options, progress)
-        both = Rendered([*kept.outputs, *found.outputs], [*kept.not_made, *found.not_made])
+        rendered = render_formats(evidence, staging, formats, options, progress)
+        both = Rendered([*kept.outputs, *rendered.outputs], [*kept.not_made, *rendered.not_made])
         described = describe_renderings(str(staging), evidence, options, both)
         signatures = proof.leave(str(staging))
         marks = carried(options.marks, str(staging))
-    files = [*(str(one["name"]) for one in found.outputs), *described, *signatures]
+    files = [*(str(output["name"]) for output in rendered.outputs), *described, *signatures]
     return Left(str(output or folder), files, carried=marks)
 
 
@@ -172,10 +174,10 @@ def show(place: str, names: Names = Names(), *, most: int, progress: Progress = 
 
 def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> None:
     """Raise InputError if a table of a set was changed, or if a table that formats need is missing."""
-    for one in formats:
-        if one not in formats_of(evidence.kind):
+    for format_name in formats:
+        if format_name not in formats_of(evidence.kind):
             raise InputError(
-                f"the evidence of a {evidence.kind} cannot be written in the format {one}",
+                f"the evidence of a {evidence.kind} cannot be written in the format {format_name}",
                 f"choose from {', '.join(formats_of(evidence.kind))}",
             )
     missing = sorted(tables_needed(evidence.kind, formats) - evidence.files.keys())
@@ -194,19 +196,19 @@ def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) 
 
 def _renderings(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> Rendered:
     """Return the earlier renderings of a set in other formats than `formats`, with their settings and versions."""
-    found = read_rendered(folder)
-    if found is None:
+    document = read_rendered(folder)
+    if document is None:
         return Rendered([], [])
-    if found.get("manifest") != evidence.manifest["digest"]:
+    if document.get("manifest") != evidence.manifest["digest"]:
         raise InputError(
             f"{RENDERED} in {folder} belongs to another evidence set",
             "see `credreport verify`, or choose a folder with -o",
         )
-    made_by = {"settings": found["settings"], "versions": found["versions"]}
+    made_by = {"settings": document["settings"], "versions": document["versions"]}
     return Rendered(
-        [{**made_by, **one} for one in found["outputs"] if one["format"] not in formats],
+        [{**made_by, **output} for output in document["outputs"] if output["format"] not in formats],
         # Evidence sets of earlier versions have no such list.
-        [one for one in found.get("not_made", []) if one["format"] not in formats],
+        [rendering for rendering in document.get("not_made", []) if rendering["format"] not in formats],
     )
 
 

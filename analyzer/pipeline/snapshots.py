@@ -78,8 +78,8 @@ def history(  # noqa: PLR0913 - inputs, settings, and what is written
         else:
             made = _written("history", _followed(road, paths, left_out(output), following), place)
         files = finish(*made, place, formats, options, progress, proof)
-        found = made[0].history
-    return Run(output, files, found, found.issues)
+        summary = made[0].history
+    return Run(output, files, summary, summary.issues)
 
 
 def _shown(
@@ -100,8 +100,8 @@ def _shown(
             "--pseudonyms works only when reports are read, not with a store or with evidence sets that have names",
             "give the reports themselves, or evidence sets that audit wrote with the same key",
         )
-    shown, found = settings_under(pseudonyms, settings)
-    if found.patterns:
+    shown, with_names = settings_under(pseudonyms, settings)
+    if with_names.patterns:
         raise UsageError(
             "--pseudonyms does not work here with a waiver whose user names have * or ?: the users have pseudonyms",
             "write one waiver for each user, or give --no-policy",
@@ -154,8 +154,8 @@ def compare(  # noqa: PLR0913 - inputs, settings, and what is written
         else:
             made = _written("comparison", _compared(road, old, new, left_out(output), comparing), place)
         files = finish(*made, place, formats, options, progress, proof)
-        found = made[0].comparison
-    return Run(output, files, found, found.issues)
+        summary = made[0].comparison
+    return Run(output, files, summary, summary.issues)
 
 
 def _compared(
@@ -168,13 +168,13 @@ def _compared(
     return comparing.joined(done.found, done.take_inputs(), IssueLog(done.issues))
 
 
-def _written(kind: str, found: History | Comparison, place: str) -> tuple[EvidenceSet, bytes]:
+def _written(kind: str, result: History | Comparison, place: str) -> tuple[EvidenceSet, bytes]:
     """Write the tables of a history or comparison. Return the evidence set, and its manifest as bytes.
 
     The caller takes the result from this set, so that it is the same as when the set is opened later.
     """
     storage.remove(place, SPOOL)
-    return sealed(place, manifest(kind, found.facts, put_tables(place, found.tables)))
+    return sealed(place, manifest(kind, result.facts, put_tables(place, result.tables)))
 
 
 def ingest(  # noqa: PLR0913 - inputs and settings
@@ -205,12 +205,12 @@ def ingest(  # noqa: PLR0913 - inputs and settings
             stage="reading",
         ) as road,
     ):
-        found = road.gather(road.survey(paths, folder), keeping.choose, keeping.of, new, by_month=True)
+        gathered = road.gather(road.survey(paths, folder), keeping.choose, keeping.of, new, by_month=True)
         progress.stage("storing")
         shutil.rmtree(new.staging / SPOOL, ignore_errors=True)
         new.finish()
-    kept = Added(new.added, new.known, found.reports - new.added - new.known, new.rows)
-    return Ingest(kept, issues_table(IssueLog([*found.issues, *new.log.rows])))
+    kept = Added(new.added, new.known, gathered.reports - new.added - new.known, new.rows)
+    return Ingest(kept, issues_table(IssueLog([*gathered.issues, *new.log.rows])))
 
 
 def stored(folder: Path) -> Stored:

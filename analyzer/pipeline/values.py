@@ -48,26 +48,26 @@ def instant(text: str | None, option: str = "--as-of") -> datetime | None:
         return None
     if text.strip().lower() == "now":
         return datetime.now(UTC)
-    found = parse_reference(text.strip())
-    if found is None:
+    parsed = parse_reference(text.strip())
+    if parsed is None:
         raise UsageError(
             f"{option}: not a date or date-time: {text!r}",
             "write 2026-10-31 (the end of that day, UTC), 2026-10-31T08:00:00Z, or now",
         )
-    return found
+    return parsed
 
 
-def captured_at(given: Iterable[str]) -> tuple[GivenTime, ...]:
+def captured_at(values: Iterable[str]) -> tuple[GivenTime, ...]:
     """Return the times of --captured-at in their order. A pattern may contain =, a time never does."""
     from analyzer.survey.names import GivenTime  # noqa: PLC0415
 
-    found = []
-    for text in given:
+    times = []
+    for text in values:
         pattern, _, when = text.rpartition("=")
         at = instant(when, "--captured-at")
         if at is not None:
-            found.append(GivenTime(pattern or "*", at))
-    return tuple(found)
+            times.append(GivenTime(pattern or "*", at))
+    return tuple(times)
 
 
 def marks(workbooks: Sequence[Path], formats: Iterable[str]) -> Marks | None:
@@ -86,13 +86,13 @@ def marks(workbooks: Sequence[Path], formats: Iterable[str]) -> Marks | None:
     return read_marks(workbooks)
 
 
-def by(asked: str | None, formats: Iterable[str]) -> str | None:
+def by(name: str | None, formats: Iterable[str]) -> str | None:
     """Return the value of --by, or None if it is not given."""
-    if asked is None:
+    if name is None:
         return None
     if "excel" not in formats:
         raise UsageError("--by needs the format excel", "add excel to --format")
-    return known("--by", asked, ("owner",))
+    return known("--by", name, ("owner",))
 
 
 _UNITS: Final = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
@@ -136,10 +136,10 @@ def series(text: str | None) -> list[datetime] | str:
         return []
     if text.strip().lower() == "monthly":
         return "monthly"
-    found = [instant(part, "--as-of-series") for part in split([text])]
-    if not found:
+    dates = [instant(part, "--as-of-series") for part in split([text])]
+    if not dates:
         raise UsageError("--as-of-series: no date", "write 2026-01-31,2026-02-28 or monthly")
-    return sorted({one for one in found if one is not None})
+    return sorted({date for date in dates if date is not None})
 
 
 def severity(text: str) -> Severity:
@@ -168,19 +168,19 @@ def policy(path: Path | None, *, unwanted: bool) -> Policy | None:
     return None if path is None else read_policy(path)
 
 
-def controls(given: Sequence[str]) -> list[str]:
+def controls(values: Sequence[str]) -> list[str]:
     """Return the controls of --control. An empty option is an error, because it does not mean all controls."""
-    names = split(given)
-    if given and not names:
+    names = split(values)
+    if values and not names:
         raise UsageError(
             "--control: nothing chosen", "name a control, or leave out the option to judge the default controls"
         )
     return names
 
 
-def benchmarks(given: Iterable[str]) -> list[str]:
+def benchmarks(values: Iterable[str]) -> list[str]:
     """Return the values of --benchmark: ids, and files whose names may contain commas."""
-    return [name for one in given for name in ([one] if _is_file(one) else some("--benchmark", [one]))]
+    return [name for value in values for name in ([value] if _is_file(value) else some("--benchmark", [value]))]
 
 
 def _is_file(name: str) -> bool:
@@ -190,17 +190,17 @@ def _is_file(name: str) -> bool:
         return False
 
 
-def some(option: str, given: Sequence[str]) -> list[str]:
+def some(option: str, values: Sequence[str]) -> list[str]:
     """Return the values of an option that narrows. An empty option is an error, because it does not mean everything."""
-    names = split(given)
-    if given and not names:
+    names = split(values)
+    if values and not names:
         raise UsageError(f"{option}: nothing chosen", "give a value, or leave out the option")
     return names
 
 
-def choices(option: str, given: Iterable[str], names: tuple[str, ...]) -> list[str]:
+def choices(option: str, values: Iterable[str], names: tuple[str, ...]) -> list[str]:
     """Return the given names in the order of `names`. Raises UsageError for unknown names, and if none is given."""
-    chosen = {known(option, name, names) for name in split(given)}
+    chosen = {known(option, name, names) for name in split(values)}
     if not chosen:
         raise UsageError(f"{option}: nothing chosen", f"choose from {', '.join(names)}")
     return [name for name in names if name in chosen]
@@ -208,20 +208,20 @@ def choices(option: str, given: Iterable[str], names: tuple[str, ...]) -> list[s
 
 def texts(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
     """Return a text or path, or several of them, as a list of texts."""
-    return [os.fspath(one) for one in ([given] if isinstance(given, str | os.PathLike) else given)]
+    return [os.fspath(text) for text in ([given] if isinstance(given, str | os.PathLike) else given)]
 
 
 def local(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
     """Return paths as texts. Raises UsageError for a URL, because only commands can use URLs."""
-    found = texts(given)
-    for one in found:
-        if "://" in one:
+    paths = texts(given)
+    for path in paths:
+        if "://" in path:
             raise UsageError(
-                f"not possible with a URL: {one}", "use the command for URLs: credreport audit --engine dask"
+                f"not possible with a URL: {path}", "use the command for URLs: credreport audit --engine dask"
             )
-    return found
+    return paths
 
 
-def split(given: Iterable[str]) -> list[str]:
+def split(values: Iterable[str]) -> list[str]:
     """Return the values of an option that can be repeated, and can have several values separated by commas."""
-    return [name.strip() for value in given for name in value.split(",") if name.strip()]
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]

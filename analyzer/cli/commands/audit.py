@@ -156,7 +156,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     """  # noqa: D301 - \b keeps the examples' lines
     formats, ending = evidence.chosen(), Ending(values.severity(fail_on), strict, exit_zero)
     where, tables = engine.chosen(paths, evidence.output), showing.tables(evidence)
-    workbook = evidence.workbook((given := options.judged(snapshots, comparing, judging))["organization"])
+    workbook = evidence.workbook((judged := options.judged(snapshots, comparing, judging))["organization"])
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
 
@@ -168,7 +168,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             tables=tables,
             options=pipeline.Options(helper=beside, due_within=showing.days_ahead, **workbook),
             where=pipeline.Engine(*where),
-            **given,
+            **judged,
             pseudonyms=evidence.key(paths, quiet=showing.quiet),
             with_worst=showing.progress,
             with_due=showing.lists_due,

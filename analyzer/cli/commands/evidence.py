@@ -14,7 +14,7 @@ from analyzer.pipeline import values
 from analyzer.pipeline.values import MOST_DAYS, ROWS_OF_A_SHEET
 from analyzer.rendering.registry import DUE_WITHIN, FORMATS
 
-_RENDERED = tuple(one.name for one in FORMATS if one.module is not None)
+_RENDERED = tuple(output_format.name for output_format in FORMATS if output_format.module is not None)
 """The formats that are made from the Parquet tables."""
 DueWithin = Annotated[
     int,
@@ -98,6 +98,6 @@ def verify(
     from analyzer.cli.screen.evidence import show_verified  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
-        found = pipeline.verify(folder, **chosen, progress=bars)
-    show("verify", lambda: found.facts, lambda: show_verified(found), showing)
-    return 0 if found.holds else 1
+        verification = pipeline.verify(folder, **chosen, progress=bars)
+    show("verify", lambda: verification.facts, lambda: show_verified(verification), showing)
+    return 0 if verification.holds else 1

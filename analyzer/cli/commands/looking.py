@@ -56,9 +56,9 @@ def inspect(  # noqa: PLR0913 - one parameter an option
 
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
-        found = pipeline.inspect(paths, account_id=account, captured_at=times, limits=limits, progress=bars)
-    show("inspect", lambda: found.facts, lambda: show_inspection(found, verbose=verbose), showing)
-    return 3 if found.has_issues(Level.REJECTED) else 0
+        inspection = pipeline.inspect(paths, account_id=account, captured_at=times, limits=limits, progress=bars)
+    show("inspect", lambda: inspection.facts, lambda: show_inspection(inspection, verbose=verbose), showing)
+    return 3 if inspection.has_issues(Level.REJECTED) else 0
 
 
 def list_controls(
@@ -93,17 +93,17 @@ def list_controls(
             raise UsageError("--benchmarks works only alone", "leave out the control and --benchmark")
         typer.echo(explaining.frameworks_as_json() if as_json else explaining.list_frameworks())
         return 0
-    asked = [control] if control else []
-    every = not (asked or benchmark)
+    controls = [control] if control else []
+    lists_all = not (controls or benchmark)
     checklist = make_checklist(
         benchmark=values.benchmarks(benchmark),
-        controls=asked,
-        all_controls=every,
+        controls=controls,
+        all_controls=lists_all,
         with_leavers=not benchmark,
         option="controls",
     )
     if as_json:
-        typer.echo(explaining.as_json(checklist) if asked else explaining.list_as_json(checklist))
+        typer.echo(explaining.as_json(checklist) if controls else explaining.list_as_json(checklist))
     else:
-        typer.echo(explaining.explain(checklist) if asked else explaining.list_all(checklist))
+        typer.echo(explaining.explain(checklist) if controls else explaining.list_all(checklist))
     return 0

@@ -61,5 +61,5 @@ def draw_sample(  # noqa: PLR0913 - one parameter an option
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.screen.evidence import show_sample  # noqa: PLC0415
 
-    found = pipeline.sample(folder, output, size=size, seed=seed, control=control, by=strata)
-    return end("sample", 0, lambda: found.drawn.facts, found, lambda: show_sample(found), showing)
+    sampled = pipeline.sample(folder, output, size=size, seed=seed, control=control, by=strata)
+    return end("sample", 0, lambda: sampled.drawn.facts, sampled, lambda: show_sample(sampled), showing)

@@ -124,7 +124,7 @@ def show_findings(
 
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
-        found = pipeline.show(folder, names, most=most or _MOST, progress=bars)
-    rows = ("findings", found.as_json(most)) if as_json else None
-    show("show", lambda: found.facts, lambda: show_shown(found), showing, rows)
+        shown = pipeline.show(folder, names, most=most or _MOST, progress=bars)
+    rows = ("findings", shown.as_json(most)) if as_json else None
+    show("show", lambda: shown.facts, lambda: show_shown(shown), showing, rows)
     return 0

@@ -125,11 +125,11 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
             proof=evidence.proof(),
             progress=bars,
         )
-    found = run.summary
-    why = found.exit_reason(exit_zero=exit_zero)
+    comparison = run.summary
+    why = comparison.exit_reason(exit_zero=exit_zero)
     draw = partial(show_comparison, run, why, verbose=showing.verbose)
-    facts = partial(_with_reason, found, why)
-    return end("compare", found.exit_code, facts, run, draw, showing, exit_zero=exit_zero)
+    facts = partial(_with_reason, comparison, why)
+    return end("compare", comparison.exit_code, facts, run, draw, showing, exit_zero=exit_zero)
 
 
 def history(  # noqa: PLR0913 - one parameter an option, or a block of them
@@ -182,9 +182,9 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     return end("history", code, facts, run, draw, showing, exit_zero=exit_zero)
 
 
-def _with_reason(found: "Comparison | History", reason: str) -> dict[str, Any]:
+def _with_reason(summary: "Comparison | History", reason: str) -> dict[str, Any]:
     """Return the result as plain data, with a sentence that explains the exit code."""
-    return found.facts | {"exit_reason": reason}
+    return summary.facts | {"exit_reason": reason}
 
 
 def ingest(  # noqa: PLR0913 - one parameter an option
@@ -229,7 +229,7 @@ def show_store(
     from analyzer import pipeline  # noqa: PLC0415 - pandas loads here, not for --help
     from analyzer.cli.screen import tracking as screen  # noqa: PLC0415
 
-    found = pipeline.stored(folder)
-    draw = partial(screen.show_store, found, str(folder))
-    show("store", lambda: found.facts, draw, Showing(as_json=as_json))
-    return 3 if found.damaged else 0
+    stored = pipeline.stored(folder)
+    draw = partial(screen.show_store, stored, str(folder))
+    show("store", lambda: stored.facts, draw, Showing(as_json=as_json))
+    return 3 if stored.damaged else 0

@@ -97,10 +97,10 @@ def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due:
     if verbose:
         _show(console, run, ending, _EVERYTHING, due)
         return
-    every = len(run.summary.checklist.checks)
-    shares = [_Share(most, every) for most in range(MOST_SHOWN, 0, -1)]
-    shares += [_Share(1, most) for most in range(every - 1, 2, -1)]
-    shares += [_Share(1, most, in_full=False) for most in range(every, 0, -1)]
+    check_count = len(run.summary.checklist.checks)
+    shares = [_Share(most, check_count) for most in range(MOST_SHOWN, 0, -1)]
+    shares += [_Share(1, most) for most in range(check_count - 1, 2, -1)]
+    shares += [_Share(1, most, in_full=False) for most in range(check_count, 0, -1)]
     show_what_fits(console, shares, lambda on, share: _show(on, run, ending, share, due))
 
 
@@ -164,14 +164,14 @@ def _show_kinds(console: Console, audit: Summary, *, verbose: bool) -> None:
         judged = sum(counts[name] for name in _STATUSES)
         cells = [count_cell(count, STYLES.get(_OUTCOMES.get(name, ""), "")) for name, count in counts.items()]
         table.add_row(_KINDS[kind], f"{judged:,}", *cells)
-        among, apart = (
+        judged_words, other_words = (
             ", ".join(
                 f"{count:,} {name}" for name, count in counts.items() if count and (name in _STATUSES) is is_judged
             )
             for is_judged in (True, False)
         )
-        among = f" ({among})" if among else ""
-        lines.append(f"  {_KINDS[kind]}: {judged:,} judged{among}{f', {apart}' if apart else ''}")
+        judged_words = f" ({judged_words})" if judged_words else ""
+        lines.append(f"  {_KINDS[kind]}: {judged:,} judged{judged_words}{f', {other_words}' if other_words else ''}")
     if verbose and width_of(console, table) <= console.width:
         print_table(console, table)
         return
@@ -184,12 +184,12 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
 
     Controls with nothing open are only named. If `share` has no room for all others, the least severe are only counted.
     """
-    checks, every = range(len(audit.checklist.checks)), audit.by_control
-    is_open = [number for number in checks if any(every[number][name] for name in ("open", "waived", "manual"))]
+    checks, counts = range(len(audit.checklist.checks)), audit.by_control
+    is_open = [number for number in checks if any(counts[number][name] for name in ("open", "waived", "manual"))]
     severities = list(Severity)
 
     def gravest_first(number: int) -> tuple[int, int]:
-        return severities.index(audit.checklist.checks[number].severity), -every[number][Status.FAIL]
+        return severities.index(audit.checklist.checks[number].severity), -counts[number][Status.FAIL]
 
     shown = sorted(sorted(is_open, key=gravest_first)[: share.controls])
     if share is _EVERYTHING:
@@ -206,19 +206,19 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
         if accounts:
             places = f"{len(accounts)} of {failing.shape[1]:,} accounts, those with most failures first"
             places = "each account" if len(accounts) == failing.shape[1] else places
-            apart = "; waived failures are not counted" if audit.totals["waived"] else ""
-            print_note(console, f"Columns on the right: failures in {places}{apart}.")
-    silent = [number for number in checks if number not in shown and number not in is_open]
-    passing = [audit.checklist.checks[number].control.id for number in silent if every[number]["judged"]]
-    nothing = [audit.checklist.checks[number].control.id for number in silent if not every[number]["judged"]]
+            waived = "; waived failures are not counted" if audit.totals["waived"] else ""
+            print_note(console, f"Columns on the right: failures in {places}{waived}.")
+    not_shown = [number for number in checks if number not in shown and number not in is_open]
+    passing = [audit.checklist.checks[number].control.id for number in not_shown if counts[number]["judged"]]
+    nothing_judged = [audit.checklist.checks[number].control.id for number in not_shown if not counts[number]["judged"]]
     further = len(is_open) - len([number for number in shown if number in is_open])
-    said = [f"{counted(further, 'more control')} with open checks, not shown"] if further else []
-    silently = (("all pass", passing), ("nothing to judge", nothing))
-    said += [f"{what}: {', '.join(dict.fromkeys(ids))}" for what, ids in silently if ids]
+    sentences = [f"{counted(further, 'more control')} with open checks, not shown"] if further else []
+    groups = (("all pass", passing), ("nothing to judge", nothing_judged))
+    sentences += [f"{text}: {', '.join(dict.fromkeys(ids))}" for text, ids in groups if ids]
     if others := audit.checklist.not_asked_for:
-        said.append(f"--all-controls judges {counted(len(others), 'more control')}")
-    if said:
-        words = "; ".join(said)
+        sentences.append(f"--all-controls judges {counted(len(others), 'more control')}")
+    if sentences:
+        words = "; ".join(sentences)
         print_note(console, f"{words[0].upper()}{words[1:]}.")
     if own := own_limits(audit.checklist.checks[number] for number in shown):
         print_note(console, own)
@@ -232,13 +232,13 @@ def _controls(audit: Summary, shown: list[int], accounts: list[str]) -> Table:
     table = new_table(left=("", checklist.numbers_of.heading), numbers=names)
     failing = audit.open_matrix[Status.FAIL][accounts].to_numpy().tolist()
     for number in shown:
-        one, counts, by_account = checklist.checks[number], audit.by_control[number], failing[number]
+        check, counts, by_account = checklist.checks[number], audit.by_control[number], failing[number]
         cells = [
             *(count_cell(_without_manual(counts, status), STYLES[status]) for status in _STATUSES.values()),
             *(count_cell(counts[name]) for name in more),
             *(count_cell(count, STYLES[Status.FAIL]) for count in by_account),
         ]
-        table.add_row(one.control.id, _number(one, checklist), *(cells if counts["judged"] else ["-"] * len(names)))
+        table.add_row(check.control.id, _number(check, checklist), *(cells if counts["judged"] else ["-"] * len(names)))
     return table
 
 
@@ -249,40 +249,40 @@ def _without_manual(counts: dict[str, int], status: Status) -> int:
 def _show_controls_in_lines(console: Console, audit: Summary, shown: list[int]) -> None:
     """Print the outcomes of the checks `shown`, a line each, without outcomes that are 0."""
     for number in shown:
-        one, counts = audit.checklist.checks[number], audit.by_control[number]
+        check, counts = audit.checklist.checks[number], audit.by_control[number]
         numbers = {name: _without_manual(counts, status) for name, status in _STATUSES.items()}
         numbers |= {name: counts[name] for name in ("manual", "waived")}
         words = ", ".join(f"{count:,} {name}" for name, count in numbers.items() if count)
-        named = f" ({_number(one, audit.checklist)})" if one.requirement else ""
-        print_line(console, f"  {one.control.id}{named}: {words or 'nothing to judge'}")
+        named = f" ({_number(check, audit.checklist)})" if check.requirement else ""
+        print_line(console, f"  {check.control.id}{named}: {words or 'nothing to judge'}")
 
 
-def _number(one: Check, checklist: Checklist) -> str:
+def _number(check: Check, checklist: Checklist) -> str:
     """Return the number of a control, with a star if its limits differ from those of the framework."""
-    return (one.requirement or "-") + ("*" if checklist.is_changed(one) else "")
+    return (check.requirement or "-") + ("*" if checklist.is_changed(check) else "")
 
 
 def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool) -> None:
     """Print the worst findings of the main control, and the critical and high ones of all controls."""
     checklist, several = run.summary.checklist, len(run.summary.checklist.checks) > 1
     worst = {group: (_frame(run.summary, rows), count) for group, (rows, count) in run.notable.items()}
-    found, count = worst[UNUSED]
+    findings, count = worst[UNUSED]
     title = "Worst first"
     if several and checklist.unused:
         failing = run.summary.open_by_check[checklist.checks.index(checklist.unused)][Status.FAIL]
         title = f"Unused{' or not checked' if count > failing else ''}, worst first"
     by_control = several and checklist.unused is None
-    (show_findings if verbose else show_in_lines)(console, title, (found.head(most), count), control=by_control)
+    (show_findings if verbose else show_in_lines)(console, title, (findings.head(most), count), control=by_control)
     if GRAVE in worst:
-        every = run.summary.settings.every_snapshot
+        every_snapshot = run.summary.settings.every_snapshot
         grave = (worst[GRAVE][0], run.summary.grave_subjects)
-        show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=every)
+        show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=every_snapshot)
 
 
 def _frame(audit: Summary, rows: pa.Table) -> pd.DataFrame:
     """Return findings as a frame, with the column `account_name` added."""
-    found = to_pandas(rows)
-    return found.assign(account_name=found["account_id"].astype("object").map(labels_of(audit.coverage)))
+    findings = to_pandas(rows)
+    return findings.assign(account_name=findings["account_id"].astype("object").map(labels_of(audit.coverage)))
 
 
 def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None:
@@ -299,13 +299,13 @@ def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None
 def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
     """Print the waivers that need a review, and those that cover something."""
     audit = run.summary
-    wanting = records(run.issues[run.issues["code"].isin(WAIVER_CODES).to_numpy()])
-    if wanting:
+    to_review = records(run.issues[run.issues["code"].isin(WAIVER_CODES).to_numpy()])
+    if to_review:
         console.print()
-        print_line(console, f"Waivers to review: {len(wanting):,}", "bold")
-        for row in wanting[:most]:
+        print_line(console, f"Waivers to review: {len(to_review):,}", "bold")
+        for row in to_review[:most]:
             print_line(console, f"  {row['source']}:{row['line']} {row['message']}")
-        print_rest(console, most, len(wanting), "see the workbook, or issues.parquet")
+        print_rest(console, most, len(to_review), "see the workbook, or issues.parquet")
     covering = [row for row in records(audit.waivers) if row["failing"] or row["not_checked"]]
     if not covering:
         return
@@ -313,8 +313,8 @@ def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
     print_line(console, "Waived: not counted for the exit code", "bold")
     for row in covering[:most]:
         numbers = {"failing": row["failing"], "not checked": row["not_checked"]}
-        what = ", ".join(f"{count:,} {words}" for words, count in numbers.items() if count)
+        text = ", ".join(f"{count:,} {words}" for words, count in numbers.items() if count)
         ticket = f" [{row['ticket']}]" if row["ticket"] else ""
-        line = f"  {row['id']}: {what} ({row['scope']}) until {row['expires']}; {row['owner']}: {row['reason']}{ticket}"
+        line = f"  {row['id']}: {text} ({row['scope']}) until {row['expires']}; {row['owner']}: {row['reason']}{ticket}"
         print_line(console, line)
     print_rest(console, most, len(covering), "see the workbook, or --json", " waivers")

@@ -140,10 +140,10 @@ def print_note(console: Console, text: str) -> None:
         console.print(line, soft_wrap=True)
 
 
-def print_rest(console: Console, shown: int, count: int, where: str, what: str = "") -> None:
+def print_rest(console: Console, shown: int, count: int, where: str, noun: str = "") -> None:
     """Print how many of `count` entries were not shown, and where to find them. Print nothing if all were shown."""
     if count > shown:
-        print_line(console, f"  and {count - shown:,} more{what}: {where}", "dim")
+        print_line(console, f"  and {count - shown:,} more{noun}: {where}", "dim")
 
 
 def new_table(*, numbers: Iterable[str] = (), left: Iterable[str] = ("",)) -> Table:
@@ -177,14 +177,14 @@ def time_in_words(instant: pd.Timestamp) -> str:
 
 
 def show_issues(
-    console: Console, found: WithIssues, issues: pd.DataFrame, most: int | None = None, *, in_full: bool = True
+    console: Console, summary: WithIssues, issues: pd.DataFrame, most: int | None = None, *, in_full: bool = True
 ) -> None:
     """Print the data issues by code, with the number of each.
 
     Without `most`, an example of each code is shown in full. With `most`, only that many codes are shown, the most
     severe first; examples are then shown only for input that was not read, with their message if `in_full`.
     """
-    counts = {code: count for code, count in found.issue_counts.items() if code not in WAIVER_CODES}
+    counts = {code: count for code, count in summary.issue_counts.items() if code not in WAIVER_CODES}
     if not counts:
         return
     console.print()
@@ -193,15 +193,15 @@ def show_issues(
     shown = list(counts.items())[:most]
     for code, count in shown:
         row = first[code]
-        place = row["source"] + (f":{row['line']}" if row["line"] else "")
-        place += f" {row['column']}" if row["column"] else ""
+        location = row["source"] + (f":{row['line']}" if row["line"] else "")
+        location += f" {row['column']}" if row["column"] else ""
         text = Text(f"  {count:>5,}  ")
         text.append(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level])
         # Input that was not read is shown with an example in any case, because the user has to repair it.
         is_grave = CODES[code].level >= Level.REJECTED
-        said = f": {row['message']}" if most is None or (is_grave and in_full) else ""
-        where = f" ({'e.g. ' if count > 1 else ''}{place})" if most is None or is_grave else ""
-        text.append(printable(f"{where}{said}"))
+        message = f": {row['message']}" if most is None or (is_grave and in_full) else ""
+        where = f" ({'e.g. ' if count > 1 else ''}{location})" if most is None or is_grave else ""
+        text.append(printable(f"{where}{message}"))
         print_line(console, text, hang=9)
     if len(counts) > len(shown):
         rest = sum(list(counts.values())[len(shown) :])

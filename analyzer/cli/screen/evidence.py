@@ -23,17 +23,17 @@ def show_rendered(left: Left) -> None:
     show_files(console, left, "Written to")
 
 
-def show_sample(found: Sampled) -> None:
+def show_sample(sampled: Sampled) -> None:
     """Print how many subjects were drawn, and where the files are."""
     console = open_console()
-    first, *strata = found.drawn.lines
+    first, *strata = sampled.drawn.lines
     print_line(console, first, "bold")
     for line in strata[:_MOST_STRATA]:
         print_line(console, f"  {line}")
     print_rest(console, _MOST_STRATA, len(strata), "see the workbook, or --json", " strata")
-    show_files(console, found, "Written to")
+    show_files(console, sampled, "Written to")
 
 
-def show_verified(found: Verification) -> None:
+def show_verified(verification: Verification) -> None:
     """Print whether an evidence set is unchanged, and which files are not."""
-    print_answer(open_console(), found.lines)
+    print_answer(open_console(), verification.lines)

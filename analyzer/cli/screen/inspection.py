@@ -52,10 +52,10 @@ _NUMBERS: Final = ("rows", "rejected")
 _GAP: Final = "  "
 
 
-def show_inspection(found: Inspection, *, verbose: bool = False) -> None:
+def show_inspection(inspection: Inspection, *, verbose: bool = False) -> None:
     """Print what each file contains."""
     console = open_console()
-    rows = records(found.inputs.drop(columns="accounts"))
+    rows = records(inspection.inputs.drop(columns="accounts"))
     rejected = sum(row["rejected"] for row in rows)
     head = f"{counted(len(rows), 'report')}, {counted(sum(row['rows'] for row in rows), 'row')}"
     head += f" ({rejected:,} rejected)" if rejected else ""
@@ -65,10 +65,10 @@ def show_inspection(found: Inspection, *, verbose: bool = False) -> None:
     else:
         forms = Counter(_form(row) for row in rows)
         print_line(console, f"{head}: {', '.join(f'{count:,} {form}' for form, count in forms.most_common())}", "bold")
-        _Table(console, found.inputs).show()
-        _show_accounts(console, found.inputs)
-    _show_errors(console, found.issues)
-    show_issues(console, found, found.issues)
+        _Table(console, inspection.inputs).show()
+        _show_accounts(console, inspection.inputs)
+    _show_errors(console, inspection.issues)
+    show_issues(console, inspection, inspection.issues)
 
 
 def _form(row: dict[str, Any]) -> str:
@@ -113,16 +113,16 @@ class _Table:
         widths = {name: max(len(name), *(cell_len(row[name]) for row in self._rows)) for name in _NAMES}
         lengths = {by: [cell_len(name) for name in names] for by, names in self._names.items()}
         heads = {True: len({row["folder"] for row in self._rows}), False: 1}
-        found: tuple[bool, list[tuple[str, int]]] = (False, [])
+        fitting: tuple[bool, list[tuple[str, int]]] = (False, [])
         for names in _COLUMNS:
             columns = [(name, widths[name]) for name in names if name not in left_out]
             room = self._room(columns)
-            too_long = {by: sum(length > room for length in some) for by, some in lengths.items()}
+            too_long = {by: sum(length > room for length in name_lengths) for by, name_lengths in lengths.items()}
             by_folder = heads[True] + too_long[True] < heads[False] + too_long[False]
-            found = by_folder, columns
+            fitting = by_folder, columns
             if too_long[by_folder] * 10 <= len(self._rows):
                 break
-        return found
+        return fitting
 
     def _room(self, columns: list[tuple[str, int]]) -> int:
         """Return the width that `columns` leave for the name, in characters."""
@@ -133,10 +133,10 @@ class _Table:
         header = {name: _SHOWN_AS.get(name, name) for name, _ in self._columns}
         print_line(self._console, self._line(header, "report"), "dim")
         named = zip(self._rows, self._names[self._by_folder], strict=True)
-        for folder, some in groupby(named, key=lambda pair: pair[0]["folder"] if self._by_folder else self._beginning):
+        for folder, pairs in groupby(named, key=lambda pair: pair[0]["folder"] if self._by_folder else self._beginning):
             if folder:
                 print_line(self._console, folder, "bold")
-            for row, name in some:
+            for row, name in pairs:
                 self._show_row(row, name)
         shown = {_SHOWN_AS.get(name, name) for name, _ in self._columns}
         if missing := [name for name in _COLUMNS[0] if name != "rejected" and name not in shown]:
@@ -228,5 +228,7 @@ def _show_errors(console: Console, issues: pd.DataFrame) -> None:
     console.print()
     print_line(console, f"Errors: {len(rows):,}", "bold")
     for row in rows:
-        place = printable(row["source"] or "-") + (f":{row['line']}" if row["line"] else "")
-        print_line(console, Text.assemble(_GAP, (place, STYLES[Status.FAIL]), f" {printable(row['message'])}"), hang=4)
+        location = printable(row["source"] or "-") + (f":{row['line']}" if row["line"] else "")
+        print_line(
+            console, Text.assemble(_GAP, (location, STYLES[Status.FAIL]), f" {printable(row['message'])}"), hang=4
+        )

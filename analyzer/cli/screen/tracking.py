@@ -94,39 +94,41 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
     """
     counts = {"open": "open", "closed": "closed", "lost": "lost_sight", "regressed": "reopened"}
     for name in ("waived", "not_checked"):
-        if any(one[name] for one in history.measures):
+        if any(measures[name] for measures in history.measures):
             counts = {"open": "open", name.replace("_", " "): name} | counts
     days = {"median": "median_days", "90%": "p90_days"}
     within = f"within {history.sla_days} d{'*' if history.sla_in_words else ''}"
     table = new_table(numbers=(*counts, *days, *([] if history.sla_days is None else [within])))
     lines = []
-    names = [one["control"] for one in history.measures]
-    telling = [one for one in history.measures if verbose or any(one[key] for key in counts.values())]
-    shown = sorted(telling, key=lambda one: -one["open"])[:most]
-    for one in (one for one in telling if one in shown):
-        twice = names.count(one["control"]) > 1
-        name = f"{one['control']} {one['requirement']}" if twice else one["control"]
-        times = {name: days_in_words(one[f"{key}_min"], one[f"{key}_max"]) for name, key in days.items()}
+    names = [measures["control"] for measures in history.measures]
+    with_failures = [
+        measures for measures in history.measures if verbose or any(measures[key] for key in counts.values())
+    ]
+    shown = sorted(with_failures, key=lambda measures: -measures["open"])[:most]
+    for measures in (measures for measures in with_failures if measures in shown):
+        twice = names.count(measures["control"]) > 1
+        name = f"{measures['control']} {measures['requirement']}" if twice else measures["control"]
+        times = {name: days_in_words(measures[f"{key}_min"], measures[f"{key}_max"]) for name, key in days.items()}
         if history.sla_days is not None:
-            low, high = one["within_sla_min"], one["within_sla_max"]
+            low, high = measures["within_sla_min"], measures["within_sla_max"]
             times[within] = "not reached" if low is None else shares_in_words(low, high)
         cells = [Text(text.replace("not reached", "-").removesuffix(" days")) for text in times.values()]
-        table.add_row(name, *(count_cell(one[key]) for key in counts.values()), *cells)
-        lines.append(_in_a_line(name, one, counts, times))
+        table.add_row(name, *(count_cell(measures[key]) for key in counts.values()), *cells)
+        lines.append(_in_a_line(name, measures, counts, times))
     if width_of(console, table) <= console.width:
         print_table(console, table)
     else:
         for line in lines:
             print_line(console, line, hang=4)
-    silent = [one["control"] for one in history.measures if one not in telling]
-    print_rest(console, len(shown), len(telling), "--verbose shows them", " controls")
-    if silent:
-        print_note(console, f"No failures: {', '.join(silent)}.")
+    without_failures = [measures["control"] for measures in history.measures if measures not in with_failures]
+    print_rest(console, len(shown), len(with_failures), "--verbose shows them", " controls")
+    if without_failures:
+        print_note(console, f"No failures: {', '.join(without_failures)}.")
 
 
-def _in_a_line(name: str, one: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
+def _in_a_line(name: str, measures: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
     """Return the measures of a control as a line, without zeros and without days that were not reached."""
-    words = [f"{one[key]:,} {word}" for word, key in counts.items() if one[key]]
+    words = [f"{measures[key]:,} {word}" for word, key in counts.items() if measures[key]]
     words += [
         f"{text} {word}" if word.startswith("within ") else f"{word} {text}"
         for word, text in times.items()
@@ -188,36 +190,36 @@ def show_ingest(kept: Ingest, folder: str) -> None:
     show_issues(console, kept, kept.issues)
 
 
-def show_store(found: Stored, folder: str) -> None:
+def show_store(stored: Stored, folder: str) -> None:
     """Print the accounts, gaps and damaged parts of a store."""
     console = open_console()
-    snapshots = int(found.accounts["snapshots"].sum())
-    text = f"{folder}: {counted(snapshots, 'snapshot')} of {counted(len(found.accounts), 'account')}."
+    snapshots = int(stored.accounts["snapshots"].sum())
+    text = f"{folder}: {counted(snapshots, 'snapshot')} of {counted(len(stored.accounts), 'account')}."
     print_line(console, text, "bold")
-    _show_accounts(console, found)
-    for row in records(found.gaps.head(_MOST_ACCOUNTS)):
+    _show_accounts(console, stored)
+    for row in records(stored.gaps.head(_MOST_ACCOUNTS)):
         missing = f"  missing: {row['account_id']}, about {counted(row['missing'], 'snapshot')} between "
         print_line(console, f"{missing}{time_in_words(row['after'])} and {time_in_words(row['before'])}")
-    print_rest(console, _MOST_ACCOUNTS, len(found.gaps), "--json", " gaps")
-    for part, reason in found.damaged:
+    print_rest(console, _MOST_ACCOUNTS, len(stored.gaps), "--json", " gaps")
+    for part, reason in stored.damaged:
         print_line(console, f"  damaged: {part}: {reason}", "bold red")
 
 
-def _show_accounts(console: Console, found: Stored) -> None:
+def _show_accounts(console: Console, stored: Stored) -> None:
     """Print the accounts of a store, in a table if it fits, else in lines."""
     table = new_table(left=("account",), numbers=("snapshots", "rows"))
     for name in ("first", "last"):
         table.add_column(name, no_wrap=True)
     table.add_column("gaps", justify="right", no_wrap=True)
     lines = []
-    for row in records(found.accounts.head(_MOST_ACCOUNTS)):
+    for row in records(stored.accounts.head(_MOST_ACCOUNTS)):
         first, last = time_in_words(row["first"]), time_in_words(row["last"])
         table.add_row(row["account_id"], f"{row['snapshots']:,}", f"{row['rows']:,}", first, last, f"{row['gaps']:,}")
-        counts = ", ".join(counted(row[f"{what}s"], what) for what in ("snapshot", "row", "gap"))
+        counts = ", ".join(counted(row[f"{noun}s"], noun) for noun in ("snapshot", "row", "gap"))
         lines.append(f"  {row['account_id']}: {counts}; {first if first == last else f'{first} to {last}'}")
     if width_of(console, table) <= console.width:
         print_table(console, table)
     else:
         for line in lines:
             print_line(console, line)
-    print_rest(console, _MOST_ACCOUNTS, len(found.accounts), "--json")
+    print_rest(console, _MOST_ACCOUNTS, len(stored.accounts), "--json")
