@@ -1,24 +1,25 @@
 """credreport: the offline analyzer of AWS IAM credential reports.
 
-The public Python API: `audit`, `compare` and `history` do what the commands of these names do, and return the evidence;
-`open_evidence` opens what was written before. Every error that they raise is an `errors.AnalyzerError`, with `message`
-and `hint`. Options keep the names that they have on the command line, in errors as well: `--as-of` is `as_of`.
+The public Python API: `audit`, `compare` and `history` do the same as the commands with these names, and return the
+evidence. `open_evidence` opens evidence that was written before. All errors are instances of `errors.AnalyzerError`,
+with the attributes `message` and `hint`. Parameters are named like the options of the command line: `--as-of` is
+`as_of`. Error messages use the names of the options.
 
-Parameters of the functions; all but the paths are given by name, and may be left out:
+Parameters of the functions. All except the paths are optional, and are given by name:
 
-    as_of           the reference instant: a date (the end of that day, UTC), a datetime (UTC unless it has an offset),
-                    either as text too, or "now"; without, each report is judged at the time it was captured
-    every_snapshot, no_trend         judge all snapshots of an account; do not compare with the one before
-    accounts, max_report_age         a file with the accounts that are expected; days that a report may be old
+    as_of           reference date: a date (the end of that day, UTC), a datetime (UTC unless it has an offset), a text
+                    with either, or "now"; without it, each report is judged at its own capture time
+    every_snapshot, no_trend         judge all snapshots of an account; do not compare with the snapshot before
+    accounts, max_report_age         file with the expected accounts; maximum age of their reports, in days
     leavers, people                  files with people who left, and with all people
-    benchmark, control               ids, one or several; a benchmark may be a file as well
-    all_controls, max_idle_days      judge every control; days from which an idle credential fails
-    policy, no_policy                a file with limits and waivers (credreport.toml if it is there); use none
-    account_id, captured_at          for reports that do not tell theirs: 12 digits; WHEN, or PATTERN=WHEN
-    max_file_size                    the largest file to read, unpacked, such as "2GB"
-    pseudonyms                       the file of a key: pseudonyms in place of names; it is made if it is missing
-    store, from_, to                 a folder that ingest keeps; two instants: the newest snapshots by then are compared
-    as_of_series, sla_days           dates, or "monthly"; days in which failures ought to be fixed
+    benchmark, control               one or several ids; a framework may also be a file
+    all_controls, max_idle_days      judge every control; idle days at which a credential fails
+    policy, no_policy                file with limits and waivers (default: credreport.toml if it exists); use none
+    account_id, captured_at          for reports that do not contain them: 12 digits; WHEN, or PATTERN=WHEN
+    max_file_size                    largest file to read, after unpacking, such as "2GB"
+    pseudonyms                       key file: replace names by pseudonyms; it is created if it does not exist
+    store, from_, to                 folder of a store; two times: the newest snapshots up to each are compared
+    as_of_series, sla_days           reference dates, or "monthly"; deadline for fixes, in days
 
 >>> import analyzer
 >>> evidence = analyzer.audit("sample_reports", as_of="2026-10-31")
@@ -33,7 +34,7 @@ Parameters of the functions; all but the paths are given by name, and may be lef
 
 __version__ = "0.1.0"
 
-import analyzer.history  # noqa: F401 - loaded first: below, a function takes its name, which loading it later would undo
+import analyzer.history  # noqa: F401 - loaded first: the function `history` below takes its name
 from analyzer import errors
 from analyzer.pipeline.api import audit, compare, history
 from analyzer.pipeline.opened import AuditEvidence, ComparisonEvidence, Evidence, HistoryEvidence, open_evidence

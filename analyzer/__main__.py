@@ -2,5 +2,5 @@
 
 from analyzer.cli.main import main
 
-if __name__ == "__main__":  # and not when a process of workers looks at it
+if __name__ == "__main__":  # not when a worker process imports this module
     main()

@@ -1,4 +1,4 @@
-"""What can end a run: each error says what is wrong, where, and what to do about it."""
+"""The errors that end a run. Each says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 class AnalyzerError(Exception):
-    """A run that cannot go on: `message` says what is wrong and where, `hint` what to do about it.
+    """An error that ends a run: `message` says what is wrong and where, `hint` says what to do.
 
-    Commands show both, and never a traceback (exit code 2). Tracebacks of other programs show both as well.
+    Commands print both without a traceback, and exit with code 2. Tracebacks of other programs show both as well.
     """
 
     def __init__(self, message: str, hint: str) -> None:
@@ -21,54 +21,54 @@ class AnalyzerError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[type[AnalyzerError], tuple[str, str]]:
-        """Let it pass from one process to another."""
+        """Support pickling, so that the error can pass from one process to another."""
         return type(self), (self.message, self.hint)
 
 
 class UsageError(AnalyzerError):
-    """An option or argument that cannot be used as given."""
+    """An option or argument has a value that cannot be used."""
 
 
 class PolicyError(AnalyzerError):
-    """A policy file that cannot be read or used."""
+    """A policy file cannot be read or used."""
 
 
 class FrameworkError(AnalyzerError):
-    """A file with a framework that cannot be read or used."""
+    """The file of a framework cannot be read or used."""
 
 
 class AccountsError(AnalyzerError):
-    """A list of accounts that cannot be read or used."""
+    """A list of accounts cannot be read or used."""
 
 
 class PeopleError(AnalyzerError):
-    """A list of people that cannot be read or used."""
+    """A list of people cannot be read or used."""
 
 
 class InputError(AnalyzerError):
-    """Inputs that leave nothing to judge."""
+    """The inputs contain nothing to judge, or cannot be used."""
 
 
 class OutputError(AnalyzerError):
-    """An output folder or file that cannot be written."""
+    """An output folder or file cannot be written."""
 
 
 class EngineError(AnalyzerError):
-    """A cluster that cannot be used, or that lost its work."""
+    """A cluster cannot be used, or it lost work."""
 
 
-def known(option: str, given: str, names: Iterable[str]) -> str:
-    """Return `given` where it is one of `names`; else raise UsageError with the nearest one."""
-    name, choices = given.strip().lower(), list(names)
+def known(option: str, value: str, names: Iterable[str]) -> str:
+    """Return `value` in lower case if it is one of `names`. Otherwise raise UsageError with the most similar name."""
+    name, choices = value.strip().lower(), list(names)
     if name not in choices:
         raise UsageError(
-            f"{option}: no such choice: {given!r}{did_you_mean(name, choices)}", f"choose from {', '.join(choices)}"
+            f"{option}: no such choice: {value!r}{did_you_mean(name, choices)}", f"choose from {', '.join(choices)}"
         )
     return name
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """Return what an error adds where a known name is close to the one given."""
+    """Return the end of an error message that suggests a similar name; empty if none is similar."""
     import difflib  # noqa: PLC0415 - only for errors
 
     close = difflib.get_close_matches(name, list(choices), n=1)
@@ -76,21 +76,21 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
 
 
 def printable(text: str) -> str:
-    """Return `text` without characters that would move a terminal's cursor or hide something; lines stay lines."""
-    return "".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text)
+    """Return `text` without characters that move the cursor of a terminal or hide text. Line breaks are kept."""
+    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
 
 
 def in_words(texts: Sequence[str]) -> str:
-    """Return texts as a sentence lists them: `a, b and c`."""
+    """Return texts as a list in a sentence: `a, b and c`."""
     return " and ".join([*([", ".join(texts[:-1])] if texts[:-1] else []), *texts[-1:]])
 
 
 def first_few(texts: Sequence[str], *, most: int = 5) -> str:
-    """Return the first texts, and how many more there are: what a message has room for."""
+    """Return the first texts and the number of the others, for a message."""
     return ", ".join(texts[:most]) + (f" and {len(texts) - most:,} more" if len(texts) > most else "")
 
 
 def first_few_lines(texts: Sequence[str], *, most: int = 5) -> str:
-    """Return the same for the end of a message, each text on a line of its own."""
+    """Return the first texts and the number of the others, each on its own line, for the end of a message."""
     more = [f"and {len(texts) - most:,} more"] if len(texts) > most else []
     return "".join(f"\n  {text}" for text in (*texts[:most], *more))

@@ -395,20 +395,25 @@ def refused() -> Iterator[tuple[str, Callable[[], object], type[AnalyzerError], 
     audit, compare, history = analyzer.audit, analyzer.compare, analyzer.history
     yield "no report", lambda: audit([]), InputError, "no "
     yield "no file", lambda: audit("nowhere"), InputError, "no such file or folder: nowhere"
-    yield "url", lambda: audit("s3://reports"), UsageError, "a URL: s3://reports"
-    yield "opened url", lambda: analyzer.open_evidence("s3://evidence"), UsageError, "a URL: s3://evidence"
+    yield "url", lambda: audit("s3://reports"), UsageError, "not possible with a URL: s3://reports"
+    yield (
+        "opened url",
+        lambda: analyzer.open_evidence("s3://evidence"),
+        UsageError,
+        "not possible with a URL: s3://evidence",
+    )
     yield "instant", lambda: audit("sample_reports", as_of="31/10/2026"), UsageError, "--as-of: not a date"
     yield "benchmark", lambda: audit("sample_reports", benchmark="cis-9"), UsageError, "cis-9"
     yield "no control", lambda: audit("sample_reports", control=[""]), UsageError, "--control: nothing chosen"
     yield "days", lambda: audit("sample_reports", max_idle_days=0), UsageError, "--max-idle-days: not a whole number"
     yield "text", lambda: audit("x", max_idle_days="9"), UsageError, "from 1 to 36500: '9'"  # type: ignore[arg-type]
-    yield "age", lambda: audit("sample_reports", max_report_age=3), UsageError, "--max-report-age without --accounts"
+    yield "age", lambda: audit("sample_reports", max_report_age=3), UsageError, "--max-report-age needs --accounts"
     yield "policy", lambda: audit("sample_reports", policy="nowhere"), PolicyError, "nowhere"
     yield "account", lambda: audit("sample_reports", account_id="1"), UsageError, "--account-id"
-    yield "nothing", history, UsageError, "give reports, or --store"
-    yield "both", lambda: history("sample_reports", store="kept"), UsageError, "give reports, or --store"
+    yield "nothing", history, UsageError, "give either reports or --store"
+    yield "both", lambda: history("sample_reports", store="kept"), UsageError, "give either reports or --store"
     yield "deadline", lambda: history("sample_reports", sla_days=-1), UsageError, "of 0 or more: -1"
-    yield "one side", lambda: compare("sample_reports"), UsageError, "give OLD and NEW"
+    yield "one side", lambda: compare("sample_reports"), UsageError, "give either OLD and NEW"
     yield "no dates", lambda: compare(store="kept"), UsageError, "--store needs --from and --to"
     yield "no set", lambda: analyzer.open_evidence("sample_reports"), InputError, "no evidence set"
 
@@ -429,14 +434,14 @@ def test_errors_are_ours_and_leave_nothing(
 @pytest.mark.usefixtures("here")
 def test_a_table_that_is_not_there_is_no_empty_table() -> None:
     evidence = analyzer.audit("sample_reports")
-    with pytest.raises(InputError, match="no table 'requirements': it is written with a benchmark"):
+    with pytest.raises(InputError, match="no table 'requirements': it is written only if a benchmark is chosen"):
         _ = evidence.requirements
     run("audit", "sample_reports", "--tables", "issues", "--format", "parquet", "-o", "out")
     found = analyzer.open_evidence("out")
     assert isinstance(found, analyzer.AuditEvidence)
     with pytest.raises(InputError, match=r"no table 'findings': it was left out \(option --tables\)") as caught:
         _ = found.findings
-    assert "it has issues, tallies" in caught.value.hint
+    assert "choose from issues, tallies" in caught.value.hint
 
 
 @pytest.mark.usefixtures("here")
@@ -462,11 +467,11 @@ def test_write_refuses_what_the_command_refuses() -> None:
             ({"formats": "remediation"}, "no commands can be given"),
             ({"workbook_rows": 0}, "--workbook-rows: not a whole number"),
             ({"due_within": 0}, "--due-within: not a whole number"),
-            ({"by": "owner", "formats": "html"}, "--by without the format excel"),
+            ({"by": "owner", "formats": "html"}, "--by needs the format excel"),
         ):
             with pytest.raises(UsageError, match=says):
                 hidden.write("out", **options)
-        with pytest.raises(UsageError, match="a URL: s3://evidence"):
+        with pytest.raises(UsageError, match="not possible with a URL: s3://evidence"):
             hidden.write("s3://evidence")
         with pytest.raises(OutputError, match="was not made by credreport"):
             hidden.write("sample_reports")

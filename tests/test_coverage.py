@@ -200,7 +200,7 @@ def test_nothing_is_said_where_all_is_there(folder: Path) -> None:
 
 def test_options_that_do_not_fit_are_refused(folder: Path) -> None:
     done = run("audit", "in", "-o", "out", "--max-report-age", "3", cwd=folder)
-    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: --max-report-age without --accounts")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: --max-report-age needs --accounts")
     done = run("audit", "in", "-o", "out", "--accounts", "none.csv", cwd=folder)
     assert done.returncode == 2
     assert "error: --accounts: cannot read none.csv" in done.stderr

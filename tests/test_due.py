@@ -199,7 +199,9 @@ def test_audit_counts_what_comes_due_and_lists_it_where_asked(folder: Path) -> N
     assert "2 findings stop passing within 14 days if nothing changes: 2 unused-credentials" in told
     assert "passes until" not in told
     listed = audit(folder, "--format", "parquet", "--due-within", "7")
-    assert "Stops passing within 7 days if nothing changes\n  111122223333 soon access_key_1 unused-cred" in listed
+    assert (
+        "Pass now, will fail within 7 days if nothing changes\n  111122223333 soon access_key_1 unused-cred" in listed
+    )
     assert "passes until 2026-11-04T10:15:00Z; last used 2026-09-20, 41 days" in listed
     assert "2026-11-09" not in listed
     assert "No finding stops passing within 3 days if nothing changes." in audit(
@@ -234,14 +236,14 @@ def test_of_every_snapshot_nothing_comes_due(folder: Path) -> None:
 def test_show_lists_what_comes_due_soonest_first(folder: Path) -> None:
     audit(folder, "--format", "parquet")
     told = run("show", "out", "--due-within", "30", cwd=folder).stdout
-    assert told.startswith("3 of 17 findings (due within 30 days), soonest first\n")
+    assert told.startswith("3 of 17 checks (due within 30 days), soonest first\n")
     # Findings of a user stand together, where the soonest of them would.
     assert told.index("2026-11-04T10:15:00Z") < told.index("2026-11-30T00:00:00Z") < told.index("2026-11-09T01:02:03Z")
     found = json.loads(run("show", "out", "--due-within", "4", "--json", cwd=folder).stdout)
     assert [(row["user"], row["fails_at"]) for row in found["findings"]] == [("soon", "2026-11-04T10:15:00Z")]
     assert found["asked"]["due_within"] == 4
     some = run("show", "out", "--due-within", "30", "--control", "2.12", cwd=folder).stdout
-    assert some.startswith("1 of 17 findings (access-key-rotation 2.12, due within 30 days)\n")
+    assert some.startswith("1 of 17 checks (access-key-rotation 2.12, due within 30 days)\n")
 
 
 def test_the_workbook_has_the_instant_and_the_counts(folder: Path) -> None:
@@ -333,7 +335,7 @@ def test_what_fails_a_stricter_limit_comes_due_by_the_other_one(tmp_path: Path) 
     options = ("--benchmark", "cis-7.0,soc2", "--control", "unused-credentials", "--due-within", "14")
     told = run("audit", "in", "-o", "out", "--format", "parquet,ics", *options, cwd=tmp_path).stdout
     assert "ci access_key_1 unused-credentials: passes until 2026-11-05T00:00:00Z" in told
-    assert run("show", "out", "--due-within", "14", cwd=tmp_path).stdout.startswith("1 of 2 findings")
+    assert run("show", "out", "--due-within", "14", cwd=tmp_path).stdout.startswith("1 of 2 checks")
     assert len(list(calendar_of(tmp_path).walk("VEVENT"))) == 1
 
 

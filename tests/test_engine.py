@@ -221,11 +221,11 @@ def test_a_cluster_of_this_machine_by_the_command_line(tmp_path: Path) -> None:
     ("options", "said"),
     [
         (["--engine", "dusk"], "did you mean 'dask'?"),
-        (["--engine", "local", "--scheduler", "tcp://127.0.0.1:1"], "--scheduler with --engine local"),
-        (["--format", "parquet", "-o", "s3://bucket/out"], "a URL: s3://bucket/out"),
+        (["--engine", "local", "--scheduler", "tcp://127.0.0.1:1"], "--scheduler does not work with --engine local"),
+        (["--format", "parquet", "-o", "s3://bucket/out"], "at a URL: s3://bucket/out"),
         (["--format", "parquet", "--engine", "dask", "-o", "nosuch://bucket/out"], "nosuch"),
-        (["--format", "parquet", "--engine", "dask", "/dev/null"], "a pipe (/dev/null) cannot be read by the engine"),
-        (["--format", "parquet", "--engine", "dask", "-"], "standard input cannot be read by the engine dask"),
+        (["--format", "parquet", "--engine", "dask", "/dev/null"], "the engine dask cannot read a pipe (/dev/null)"),
+        (["--format", "parquet", "--engine", "dask", "-"], "the engine dask cannot read standard input"),
     ],
 )
 def test_what_cannot_be_is_said(tmp_path: Path, options: list[str], said: str) -> None:

@@ -98,7 +98,7 @@ def test_a_format_that_needs_names_is_refused_before_anything_is_read(here: Path
 
 def test_it_is_said_that_a_key_was_made_and_that_others_can_read_it(here: Path) -> None:
     made = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
-    assert "note: key made: key; keep it" in made.stderr
+    assert "note: new key in key; keep this file" in made.stderr
     assert "are pseudonyms" in made.stdout
     again = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
     assert again.stderr == ""
@@ -156,7 +156,7 @@ def test_inputs_are_verified_with_the_key_alone(hidden: Path) -> None:
     assert "not the key that out was made with" in said
     code, said = verified(hidden, "--pseudonyms", "key")
     assert code == 2
-    assert "--pseudonyms without --inputs" in said
+    assert "--pseudonyms needs --inputs" in said
     code, said = verified(hidden, "--inputs", "in", "--pseudonyms", "none")
     assert code == 2
     assert not (hidden / "none").exists()

@@ -308,7 +308,7 @@ def test_renderings_of_another_set_are_not_taken_for_those_of_this_one(fleet: li
     rendered = read_rendered(tmp_path / "out")
     assert rendered is not None
     (tmp_path / "out" / RENDERED).write_bytes(seal(rendered | {"manifest": "0" * 64}))
-    with pytest.raises(InputError, match=rf"{RENDERED} in .* is not of the set beside it"):
+    with pytest.raises(InputError, match=rf"{RENDERED} in .* belongs to another evidence set"):
         pipeline.render(tmp_path / "out", ["charts"])
 
 

@@ -1,7 +1,7 @@
-"""How a command takes a block of options.
+"""Blocks of options that several commands share.
 
-A block is a frozen dataclass whose annotated fields are Typer options. A command that has a parameter of such a type,
-wrapped in `with_blocks`, has all options of the block and gets them as one object.
+A block is a frozen dataclass whose annotated fields are Typer options. If a command has a parameter of this type and is
+wrapped in `with_blocks`, it has all options of the block and receives them as one object.
 """
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
@@ -14,40 +14,44 @@ from typing import Any, get_type_hints
 
 
 def with_blocks(command: Callable[..., int]) -> Callable[..., int]:
-    """Return a command as Typer reads it: in place of a parameter that is a block stand the options of that block."""
+    """Return the command in the form that Typer reads: each parameter that is a block is replaced by its options."""
     signature = inspect.signature(command, eval_str=True)
     blocks: dict[str, Any] = {
-        name: one.annotation for name, one in signature.parameters.items() if is_dataclass(one.annotation)
+        name: parameter.annotation
+        for name, parameter in signature.parameters.items()
+        if is_dataclass(parameter.annotation)
     }
     parameters = [
         option
-        for one in signature.parameters.values()
+        for parameter in signature.parameters.values()
         for option in (
-            _options_of(blocks[one.name]) if one.name in blocks else [one.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+            _options_of(blocks[parameter.name])
+            if parameter.name in blocks
+            else [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
         )
     ]
 
     @functools.wraps(command)
     def run(**given: Any) -> int:  # noqa: ANN401 - options of any type
         for name, block in blocks.items():
-            given[name] = block(**{one.name: given.pop(one.name) for one in fields(block)})
+            given[name] = block(**{option.name: given.pop(option.name) for option in fields(block)})
         return command(**given)
 
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
 
 
 def _options_of(block: type[Any]) -> Iterator[inspect.Parameter]:
     """Yield the fields of a block as parameters."""
     hints = get_type_hints(block, include_extras=True)
-    for one in fields(block):
+    for option in fields(block):
         yield inspect.Parameter(
-            one.name, inspect.Parameter.KEYWORD_ONLY, default=_default(one), annotation=hints[one.name]
+            option.name, inspect.Parameter.KEYWORD_ONLY, default=_default(option), annotation=hints[option.name]
         )
 
 
-def _default(one: "Field[Any]") -> Any:  # noqa: ANN401 - of any type
-    if one.default_factory is not MISSING:
-        return one.default_factory()
-    return inspect.Parameter.empty if one.default is MISSING else one.default
+def _default(option: "Field[Any]") -> Any:  # noqa: ANN401 - of any type
+    if option.default_factory is not MISSING:
+        return option.default_factory()
+    return inspect.Parameter.empty if option.default is MISSING else option.default

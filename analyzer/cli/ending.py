@@ -1,4 +1,4 @@
-"""How a run ends: what it found is shown, as words or as JSON, or not at all."""
+"""The end of a run: the result is shown as text, as JSON, or not at all, and the exit code is returned."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ if TYPE_CHECKING:
 
 
 SCHEMAS: Final = "v1"
-"""The version of the JSON that commands print: a field may be added; another one where a field goes, or changes."""
+"""Version of the JSON that commands print. New fields keep it; removed or changed fields raise it."""
 
 Rows: TypeAlias = "tuple[str, Iterable[str] | None] | None"
-"""A list that JSON has behind the facts: its name, and its objects as JSON, or none where they were not kept."""
+"""A list that JSON has after the facts: its name, and its objects as JSON, or None if they were not written."""
 
 Facts: TypeAlias = "Callable[[], dict[str, Any]]"
-"""What makes the plain data that JSON has: to make it takes time."""
+"""Function that returns the plain data for JSON. It is called only if JSON is printed, because it takes time."""
 
 
 class Ending(NamedTuple):
-    """What makes the exit code of an audit, and whether it was asked to be 0 in place of 1."""
+    """The options that decide the exit code of an audit."""
 
     fail_on: Severity
     strict: bool
     exit_zero: bool
 
     def code(self, summary: Summary) -> int:
-        """Return the exit code, as if 1 was not to be 0."""
+        """Return the exit code without regard to `exit_zero`."""
         return summary.exit_code_of(fail_on=self.fail_on, strict=self.strict)
 
     def reason(self, summary: Summary) -> str:
-        """Return in a sentence what makes it."""
+        """Return a sentence that explains the exit code."""
         from analyzer.evidence.answer import exit_reason  # noqa: PLC0415 - loads pandas
 
         return exit_reason(summary, **self._asdict())
 
 
 def show(command: str, facts: Facts, draw: Callable[[], None], showing: Showing, rows: Rows = None) -> None:
-    """Print what `facts` gives, and `rows` behind it, as JSON, or call `draw`, or print nothing: see `showing`.
+    """Print `facts` and then `rows` as JSON, or call `draw`, or print nothing, as `showing` asks.
 
-    JSON begins with the name of its schema, that of the `command` in `analyzer/schemas`.
+    JSON begins with the name of its schema, which is that of the `command` in `analyzer/schemas`.
     """
     if showing.as_json:
-        name, found = rows or ("", None)
-        left_out = {name: None} if rows and found is None else {}
-        print_json({"schema": f"credreport/{command}/{SCHEMAS}", **facts(), **left_out}, name, found)
+        name, objects = rows or ("", None)
+        left_out = {name: None} if rows and objects is None else {}
+        print_json({"schema": f"credreport/{command}/{SCHEMAS}", **facts(), **left_out}, name, objects)
     elif not showing.quiet:
         draw()
 
 
-def end(  # noqa: PLR0913 - what was found, and how it is shown
+def end(  # noqa: PLR0913 - the result, and how it is shown
     command: str,
     code: int,
     facts: Facts,
@@ -68,9 +68,9 @@ def end(  # noqa: PLR0913 - what was found, and how it is shown
     exit_zero: bool = False,
     rows: Rows = None,
 ) -> int:
-    """Show what was found and written, and return the exit code: it is that of the evidence, shown or not.
+    """Show the result and the files, and return the exit code, also if the result cannot be shown.
 
-    With `exit_zero` it is 0 where it would be 1.
+    With `exit_zero`, the exit code is 0 instead of 1.
     """
     code = 0 if exit_zero and code == 1 else code
     output = left.folder
@@ -78,7 +78,7 @@ def end(  # noqa: PLR0913 - what was found, and how it is shown
         files: dict[str, Any] = {"output": output, "files": left.files, "exit_code": code}
         files |= {} if left.carried is None else left.carried.facts
         show(command, lambda: facts() | files, draw, showing, rows)
-    except (Exception, Interrupted) as error:  # noqa: BLE001 - the evidence stands, and so does its exit code
+    except (Exception, Interrupted) as error:  # noqa: BLE001 - the evidence is complete, and its exit code is valid
         silence()
-        complain(f"the summary could not be shown: {error}", f"the evidence is complete in {output}")
+        complain(f"the result could not be shown: {error}", f"the evidence is complete in {output}")
     return code

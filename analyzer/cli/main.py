@@ -1,7 +1,7 @@
-"""The program: its commands, and every way out of it. The only module that exits.
+"""The program: its commands, errors and exit codes. The only module that exits.
 
-Exit codes: 0 all judged credentials pass; 1 some fail or could not be decided; 3 some input was not read; 2 nothing
-was produced.
+Exit codes: 0 every check passes, is waived or is a manual check; 1 a check fails or is not checked; 3 some input was
+not read, or the report of an expected account is missing; 2 nothing was written.
 """
 
 from __future__ import annotations
@@ -28,25 +28,26 @@ NOTHING_PRODUCED: Final = 2
 
 app = typer.Typer(
     name="credreport",
-    help="Read AWS IAM credential reports offline and say which credentials lay unused, how sure that is, and why; "
-    "and whatever else of a benchmark such a report can decide.",
-    epilog="Exit codes: 0 all pass; 1 some fail or could not be decided; 3 some input was not read; 2 nothing written.",
+    help="Read AWS IAM credential reports offline. Find unused credentials, and check everything else that a "
+    "report can show about frameworks such as CIS and PCI DSS.",
+    epilog="Exit codes: 0 every check passes, is waived or is a manual check; 1 a check fails or is not checked; 3 "
+    "some input was not read, or the report of an expected account is missing; 2 nothing was written.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 for _name, _command, _in_short in (
-    ("audit", audit.audit, "Judge which credentials lay unused, and write the evidence."),
-    ("compare", tracking.compare, "Say what changed between two snapshots of accounts."),
-    ("history", tracking.history, "Follow failures through many snapshots."),
-    ("ingest", tracking.ingest, "Keep snapshots in a store that history and compare read."),
-    ("store", tracking.show_store, "Show what a store holds, and where snapshots are missing."),
-    ("show", showing.show_findings, "List the findings of an evidence set, with source and line."),
+    ("audit", audit.audit, "Find unused credentials and other failures; write the evidence."),
+    ("compare", tracking.compare, "Show what changed between two snapshots of each account."),
+    ("history", tracking.history, "Follow failures through many snapshots: open, closed, regressed."),
+    ("ingest", tracking.ingest, "Add snapshots to a store, for history and compare."),
+    ("store", tracking.show_store, "Show what a store has, and where snapshots are missing."),
+    ("show", showing.show_findings, "List the checks of an evidence set, with report and line."),
     ("sample", sampling.draw_sample, "Draw an audit sample from an evidence set."),
-    ("render", evidence.render, "Make a workbook, pictures and the like of an evidence set."),
-    ("verify", evidence.verify, "Say whether an evidence set is as it was written."),
-    ("inspect", looking.inspect, "Say what is in these files, without judging them."),
+    ("render", evidence.render, "Make a workbook, charts or a PDF from an evidence set."),
+    ("verify", evidence.verify, "Check whether an evidence set is as it was written."),
+    ("inspect", looking.inspect, "Show what files contain, without judging them."),
     ("controls", looking.list_controls, "List the controls, or explain one."),
     ("manual", manual.show_manual, "Show the manual."),
 ):
@@ -76,22 +77,22 @@ def main() -> NoReturn:
     streams.prepare()
     signals.listen()
     _save_memory()
-    # To look for garbage while modules are loaded takes a tenth of a short run: see `engine.settle`.
+    # Garbage collection while modules are loaded takes a tenth of a short run: see `engine.settle`.
     gc.disable()
     sys.exit(run(sys.argv[1:]))
 
 
 def _save_memory() -> None:
-    """Have Arrow, which is not loaded yet, return free memory to the system sooner: runs take less, and no more time.
+    """Make Arrow, which is not loaded yet, return free memory to the system sooner, at no cost in time.
 
-    On Linux, all common builds of Arrow have jemalloc. Whoever names another pool in Arrow's variable keeps that.
+    On Linux, all common builds of Arrow have jemalloc. A pool that the user sets in Arrow's variable is kept.
     """
     if sys.platform == "linux":
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command line and return its exit code. No traceback reaches the user, unless CREDREPORT_DEBUG is set."""
+    """Run a command line and return its exit code. Tracebacks are shown only if CREDREPORT_DEBUG is set."""
     try:
         code = int(app(list(arguments), prog_name="credreport", standalone_mode=False) or 0)
         sys.stdout.flush()
@@ -100,17 +101,19 @@ def run(arguments: Sequence[str]) -> int:
     except TyperException as error:
         _explain_usage(error)
     except (signals.Interrupted, typer.Abort):
-        complain("interrupted", "no output is half written: it is what stood there before, or all of the new one")
+        complain(
+            "interrupted", "no half-written output was left: the folder is as it was, or has all of the new output"
+        )
     except BrokenPipeError:
-        # Help or a version, and its reader has gone, as `head` does.
+        # The reader of the help or the version has closed the pipe, as `head` does.
         streams.silence()
         return 0
     except MemoryError:
-        complain("out of memory", "judge fewer files at a time, or write fewer formats: --format parquet")
+        complain("out of memory", "give fewer files at a time, or write fewer formats: --format parquet")
     except Exception as error:
         complain(
             f"internal error: {type(error).__name__}: {error}",
-            "this is a fault of credreport, not of your files; set CREDREPORT_DEBUG=1 for the details and report it",
+            "this is a bug in credreport, not in your files; set CREDREPORT_DEBUG=1 to see the details, and report it",
         )
         if os.environ.get("CREDREPORT_DEBUG"):
             raise
@@ -120,7 +123,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _explain_usage(error: TyperException) -> None:
-    """Print a usage error in the program's own form; without any argument, the help is the answer."""
+    """Print a usage error in the form of this program, or the help if there is no argument."""
     message = getattr(error, "format_message", lambda: str(error))().strip()
     context = getattr(error, "ctx", None)
     if context is not None and message == context.get_help().strip():

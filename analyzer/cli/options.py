@@ -1,4 +1,4 @@
-"""The options that commands share, each written once, and blocks of them (see `analyzer.cli.blocks`)."""
+"""The options that commands share, and blocks of options (see `analyzer.cli.blocks`)."""
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
@@ -25,18 +25,19 @@ Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Credential reports: files, folders (searched throughout), zip and gzip files, or - for standard input.",
+        help="Credential reports: files, folders (with all subfolders), zip and gzip files, or - for standard input.",
         show_default=False,
     ),
 ]
 AuditSet = Annotated[
-    str, typer.Argument(metavar="DIR", help="An evidence set of audit: its folder, or its URL.", show_default=False)
+    str,
+    typer.Argument(metavar="DIR", help="Evidence set that audit wrote: its folder or its URL.", show_default=False),
 ]
 AccountId = Annotated[
     str | None,
     typer.Option(
         metavar="ID",
-        help="12-digit account of rows whose account neither their ARN nor the name of their file tells.",
+        help="Account (12 digits) of rows that have no account in their ARN or in their file name.",
         show_default=False,
     ),
 ]
@@ -45,9 +46,9 @@ CapturedAt = Annotated[
     typer.Option(
         "--captured-at",
         metavar="WHEN",
-        help="When reports were captured whose envelope and name do not tell: a date (the end of that day, UTC) or a "
-        "date-time. PATTERN=WHEN is for those whose names fit (*/old/*.csv=2026-09-30); repeat it for others: the "
-        "first that fits counts.",
+        help="Capture time of reports that have none in the AWS answer or in the file or folder name: a date (the end "
+        "of that day, UTC) or a date-time. PATTERN=WHEN sets it for reports whose names match the pattern "
+        "(*/old/*.csv=2026-09-30). Repeat for more patterns; the first match counts.",
         show_default=False,
     ),
 ]
@@ -56,19 +57,20 @@ MaxFileSize = Annotated[
     typer.Option(
         "--max-file-size",
         metavar="SIZE",
-        help="Largest file to read, unpacked, such as 2GB; forms other than CSV may have a tenth. [default: 1GB]",
+        help="Largest file to read, after unpacking, such as 500MB or 2GB. For formats other than CSV, the limit is a "
+        "tenth of this. [default: 1GB]",
         show_default=False,
     ),
 ]
 StoreFolder = Annotated[
     Path | None,
-    typer.Option("--store", metavar="DIR", help="Take the snapshots from this store (see ingest).", show_default=False),
+    typer.Option("--store", metavar="DIR", help="Read the snapshots from this store (see ingest).", show_default=False),
 ]
 Folder = Annotated[
-    str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the evidence; an earlier run's is replaced.")
-]
-Formats = Annotated[
-    list[str], typer.Option("--format", metavar="NAME", help="What to write. Repeat, or separate by commas.")
+    str,
+    typer.Option(
+        "-o", "--output", metavar="DIR", help="Folder for the evidence. Evidence of an earlier run is replaced."
+    ),
 ]
 WorkbookRows = Annotated[
     int,
@@ -76,7 +78,7 @@ WorkbookRows = Annotated[
         metavar="N",
         min=1,
         max=MOST_ROWS,
-        help="Rows that a sheet of the workbook holds at most; the rest is in the Parquet tables.",
+        help="Maximum number of rows on a sheet of the workbook. The Parquet tables have all rows.",
     ),
 ]
 KeyFile = Annotated[
@@ -84,9 +86,9 @@ KeyFile = Annotated[
     typer.Option(
         "--pseudonyms",
         metavar="KEYFILE",
-        help="Replace users, ARNs, accounts, file names and all texts that may hold a name by pseudonyms, made with "
-        "the key in this file. A missing file is created with a new key. The same key gives the same pseudonyms in "
-        "every run.",
+        help="Replace users, ARNs, accounts, file names and all texts that may contain a name by pseudonyms, made with "
+        "the key in this file. If there is no such file, it is created with a new key. The same key gives the same "
+        "pseudonyms in every run.",
         show_default=False,
     ),
 ]
@@ -95,7 +97,8 @@ ByOwner = Annotated[
     typer.Option(
         "--by",
         metavar="owner",
-        help="With --accounts, whose list names owners: write a workbook of each owner's accounts as well (owners/).",
+        help="Only choice: owner. Also write one workbook for each owner of accounts (in owners/). The list of "
+        "accounts (audit --accounts) has to name the owners.",
         show_default=False,
     ),
 ]
@@ -104,8 +107,9 @@ CarryOver = Annotated[
     typer.Option(
         "--carry-over",
         metavar="FILE",
-        help="An earlier workbook.xlsx: what reviewers wrote on its sheet Exceptions noted is carried over to the same "
-        "failures. It may be the one in the folder that is replaced. Repeat it for the workbooks of owners.",
+        help="Earlier workbook.xlsx: what reviewers wrote on its sheet Exceptions noted is copied to the same failures "
+        "in the new workbook. It may be the workbook in the folder that is replaced. Repeat for the workbooks of "
+        "owners.",
         show_default=False,
     ),
 ]
@@ -113,7 +117,7 @@ FailOn = Annotated[
     str,
     typer.Option(
         metavar="SEVERITY",
-        help="Exit 1 only where a check of this severity, or a graver one, fails or is undecided: critical, high, "
+        help="Exit 1 only if a check of this severity, or of a higher one, fails or is not checked: critical, high, "
         "medium or low.",
     ),
 ]
@@ -121,29 +125,31 @@ Strict = Annotated[
     bool,
     typer.Option(
         "--strict",
-        help="Exit 3 also for repaired rows, unreadable cells and doubtful reports, and 1 also for what is left to a "
-        "person.",
+        help="Exit 3 also for repaired rows, unreadable cells and doubtful reports, and exit 1 also for manual checks.",
     ),
 ]
-ExitZero = Annotated[
-    bool, typer.Option("--exit-zero", help="Exit 0 instead of 1 when credentials fail or could not be decided.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON on standard output, and nothing else.")]
+ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit 0 where the exit code would be 1.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, and nothing else.")]
+
+
+def _format_option(kind: str) -> Any:  # noqa: ANN401 - what Typer makes of an option has no public type
+    """Return the option --format for a kind of evidence, with the formats to choose from."""
+    choices = ", ".join(formats_of(kind))
+    return typer.Option("--format", metavar="NAME", help=f"Formats to write: {choices}. Repeat, or separate by commas.")
 
 
 @dataclass(frozen=True)
 class Judging(options.Judging):
-    """By what reports are judged."""
+    """The options that decide how reports are judged."""
 
     benchmarks: Annotated[
         list[str],
         typer.Option(
             "--benchmark",
             metavar="ID",
-            help="Judge what this benchmark requires, by its numbers and limits; credreport controls --benchmarks "
-            "lists them. FILE.toml is one of your own. Repeat, or separate by commas. Without it, every control is "
-            "judged but those that only a benchmark, a policy or an option asks for, and the numbers of the newest "
-            "CIS version are shown.",
+            help="Judge what this framework requires, with its numbers and limits. credreport controls --benchmarks "
+            "lists the frameworks; FILE.toml is a framework of your own. Repeat, or separate by commas. Without this "
+            "option, the default controls are judged, and the numbers of the newest CIS version are shown.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -152,7 +158,7 @@ class Judging(options.Judging):
         typer.Option(
             "--control",
             metavar="ID",
-            help="Judge this control only: its id, or its number in the benchmark (without --benchmark: in the newest "
+            help="Judge only this control: its id, or its number in the framework (without --benchmark: in the newest "
             "CIS version). Repeat, or separate by commas.",
             show_default=False,
         ),
@@ -161,16 +167,16 @@ class Judging(options.Judging):
         bool,
         typer.Option(
             "--all-controls",
-            help="Judge every control, also those that are stricter readings of others, and those that only a "
-            "benchmark asks for.",
+            help="Judge every control, also those that are off by default: stricter readings of other controls, and "
+            "controls that only some frameworks require.",
         ),
     ] = False
     policy: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Policy with limits, severities, controls switched off and waivers (TOML). Without it, "
-            "credreport.toml in the current folder is used if it is there.",
+            help="Policy (TOML) with limits, severities, controls that are switched off, and waivers. Without this "
+            "option, credreport.toml in the current folder is used if it exists.",
             show_default=False,
         ),
     ] = None
@@ -181,7 +187,8 @@ class Judging(options.Judging):
             metavar="N",
             min=1,
             max=MOST_DAYS,
-            help="Idle for this many days or more fails. [default: 45, or what the policy or benchmark says]",
+            help="A credential fails if it is idle for this many days or more. [default: 45, or the limit of the "
+            "policy or framework]",
             show_default=False,
         ),
     ] = None
@@ -192,14 +199,14 @@ class Judging(options.Judging):
 
 @dataclass(frozen=True)
 class Snapshots(options.Snapshots):
-    """Which snapshots of an account an audit judges, and at which instant."""
+    """The options that choose the snapshots of an audit, the reference date and the expected accounts."""
 
     as_of: Annotated[
         str | None,
         typer.Option(
             metavar="WHEN",
-            help="Judge at this instant: a date (the end of that day, UTC), a date-time (UTC unless it has an offset), "
-            "or the word now. Without it, each report is judged at the time it was captured.",
+            help="Reference date at which all reports are judged: a date (the end of that day, UTC), a date-time (UTC "
+            "unless it has an offset), or the word now. Without it, each report is judged at its own capture time.",
             show_default=False,
         ),
     ] = None
@@ -210,8 +217,8 @@ class Snapshots(options.Snapshots):
         bool,
         typer.Option(
             "--no-trend",
-            help="Do not compare each account's judged snapshot with the one before it; with --every-snapshot that is "
-            "not done either.",
+            help="Do not compare each account's judged snapshot with the one before it. With --every-snapshot, there "
+            "is no trend in any case.",
         ),
     ] = False
 
@@ -219,9 +226,9 @@ class Snapshots(options.Snapshots):
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The accounts whose reports are expected: the JSON of aws organizations list-accounts, or a CSV with "
-            "a column account and any of name, email, owner, ou, environment and status. Each active one without a "
-            "judged report is named, and makes the exit code 3.",
+            help="List of the accounts whose reports are expected: the JSON of aws organizations list-accounts, or a "
+            "CSV with a column account and any of the columns name, email, owner, ou, environment and status. Active "
+            "accounts without a judged report are named, and the exit code is 3.",
             show_default=False,
         ),
     ] = None
@@ -232,7 +239,7 @@ class Snapshots(options.Snapshots):
             min=0,
             max=MOST_DAYS,
             help="With --accounts: name the accounts whose judged report is more than N days older than the reference "
-            "instant (without --as-of: than the newest report).",
+            "date (without --as-of: than the newest report).",
             show_default=False,
         ),
     ] = None
@@ -247,8 +254,8 @@ class Comparing(options.Comparing):
         typer.Option(
             metavar="FILE",
             help="People who left: a CSV with a column user, user_name or email, and a column last_day, end_date or "
-            "termination_date (2026-10-31). Each active credential of their users fails leaver-credentials, which "
-            "says whether it was used after the last day.",
+            "termination_date (2026-10-31). Each active credential of their users fails the control "
+            "leaver-credentials; the check shows whether the credential was used after the last day.",
             show_default=False,
         ),
     ] = None
@@ -256,8 +263,8 @@ class Comparing(options.Comparing):
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="All people who may have a user: a CSV with a column user, user_name or email. Users who are not in "
-            "it, and people without a user, are listed.",
+            help="All people who may have a user: a CSV with a column user, user_name or email. Users who are not on "
+            "this list, and people without a user, are named.",
             show_default=False,
         ),
     ] = None
@@ -265,48 +272,48 @@ class Comparing(options.Comparing):
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where the evidence goes, and in which formats. A subclass for each kind of evidence sets the defaults."""
+    """The options for the folder and formats of the evidence. Each kind of evidence has a subclass with defaults."""
 
     names: ClassVar[tuple[str, ...]]
-    """The formats there are of this kind."""
+    """The formats of this kind of evidence."""
 
     output: Folder
-    formats: Formats
+    formats: list[str]
     workbook_rows: WorkbookRows = ROWS_OF_A_SHEET
     pseudonyms: KeyFile = None
     sign: SignKey = None
     record_run: RecordRun = None
 
     def proof(self) -> "Proof":
-        """Return what is left beside the evidence. Raises UsageError for an empty name."""
+        """Return how the evidence is signed and recorded. Raises UsageError for an empty name."""
         return values.proof(self.sign, self.record_run)
 
     def key(self, paths: Iterable[str], *, quiet: bool) -> "Pseudonyms | None":
-        """Return the pseudonyms of the key, which is made where the file is not there; None without the option.
+        """Return the pseudonyms of the key file, or None without the option. A missing file is created.
 
-        Raises UsageError where the file has no key, or is among the inputs or outputs, and for a format that needs
-        names. Unless `quiet`, it is said that a key was made, and that other users can read it.
+        Raises UsageError if the file has no key, if it is among the inputs or outputs, and for a format that needs
+        names. Unless `quiet`, notes are printed if the key is new or if other users can read it.
         """
         if self.pseudonyms is None:
             return None
         from analyzer.survey.key_file import read_key  # noqa: PLC0415 - not for --help
 
         require_no_names(self.chosen())
-        found = read_key(self.pseudonyms, [path for path in paths if path], self.output)
-        if found.is_new and not quiet:
-            remark(f"key made: {self.pseudonyms}; keep it: without it, nobody can match pseudonyms with names again")
-        if found.is_open_to_others and not quiet:
-            remark(f"other users can read the key {self.pseudonyms}: chmod 600 keeps it to yourself")
-        return found.pseudonyms
+        key_file = read_key(self.pseudonyms, [path for path in paths if path], self.output)
+        if key_file.is_new and not quiet:
+            remark(f"new key in {self.pseudonyms}; keep this file: only it can match the pseudonyms with the names")
+        if key_file.is_open_to_others and not quiet:
+            remark(f"other users can read the key {self.pseudonyms}; chmod 600 makes it readable to you alone")
+        return key_file.pseudonyms
 
     def chosen(self) -> list[str]:
-        """Return the chosen formats in their own order. Raises UsageError for names that are none."""
+        """Return the chosen formats in their usual order. Raises UsageError for unknown names."""
         return values.choices("--format", self.formats, self.names)
 
 
 @dataclass(frozen=True)
 class AuditEvidence(Evidence):
-    """The evidence of an audit."""
+    """The options for the evidence of an audit."""
 
     names: ClassVar[tuple[str, ...]] = formats_of("audit")
 
@@ -316,78 +323,86 @@ class AuditEvidence(Evidence):
             "-o",
             "--output",
             metavar="DIR",
-            help="Folder for the evidence; an earlier run's is replaced. With --engine dask also the URL of a new one.",
+            help="Folder for the evidence. Evidence of an earlier run is replaced. With --engine dask, this may also "
+            "be a URL where there is nothing yet.",
         ),
     ] = "credreport-out"
-    formats: Annotated[
+    formats: Annotated[list[str], _format_option("audit")] = field(
+        default_factory=lambda: list(default_formats("audit"))
+    )
+    tables: Annotated[
         list[str],
         typer.Option(
-            "--format",
+            "--tables",
             metavar="NAME",
-            help=f"What to write: {', '.join(formats_of('audit'))}. Repeat, or separate by commas.",
+            help=f"Parquet tables to write: {', '.join(TABLES)}. Repeat, or separate by commas. [default: all]",
+            show_default=False,
         ),
-    ] = field(default_factory=lambda: list(default_formats("audit")))
-    tables: Annotated[
-        list[str], typer.Option("--tables", metavar="NAME", help=f"Parquet tables to write: {', '.join(TABLES)}.")
     ] = field(default_factory=lambda: list(TABLES))
     carry_over: CarryOver = field(default_factory=list)
     by: ByOwner = None
 
     def chosen(self) -> list[str]:
-        """Return the chosen formats. Raises UsageError for what needs names, or may hold some, with pseudonyms."""
+        """Return the chosen formats. With pseudonyms, raises UsageError for outputs that need or may contain names."""
         formats = super().chosen()
         if self.pseudonyms is not None:
             require_no_names(formats, carries_over=bool(self.carry_over))
         return formats
 
     def chosen_tables(self) -> list[str]:
-        """Return the chosen tables in their own order. Raises UsageError for names that are none."""
+        """Return the chosen tables in their usual order. Raises UsageError for unknown names."""
         return values.choices("--tables", self.tables, TABLES)
 
     def workbook(self, organization: "Organization | None") -> dict[str, Any]:
-        """Return what the workbook holds, whose it is, and what reviewers wrote into an earlier one.
+        """Return the options of the workbook: its rows, the marks of reviewers, and for whom it is split.
 
-        `organization` is the list of accounts. Raises UsageError where it names no owner, or no workbook is written.
+        `organization` is the list of accounts. Raises UsageError if --by is given and the list names no owner, or if
+        no workbook is written.
         """
         if self.carry_over and "://" in self.output:
-            raise UsageError("--carry-over with a URL for the output", "write into a folder")
+            raise UsageError("--carry-over does not work with a URL for the output", "give a folder with -o")
         formats = self.chosen()
         by, accounts = values.by(self.by, formats), () if organization is None else organization.accounts
-        if by is not None and not any(one.owner for one in accounts):
-            raise UsageError("--by owner: no owner of an account is known", "give --accounts a CSV with a column owner")
+        if by is not None and not any(account.owner for account in accounts):
+            raise UsageError("--by owner: no account has an owner", "give a CSV with a column owner: --accounts FILE")
         return {"workbook_rows": self.workbook_rows, "marks": values.marks(self.carry_over, formats), "by": by}
 
 
 @dataclass(frozen=True)
 class ComparisonEvidence(Evidence):
-    """The evidence of a comparison."""
+    """The options for the evidence of a comparison."""
 
     names: ClassVar[tuple[str, ...]] = formats_of("comparison")
 
     output: Folder = "credreport-compare"
-    formats: Formats = field(default_factory=lambda: list(default_formats("comparison")))
+    formats: Annotated[list[str], _format_option("comparison")] = field(
+        default_factory=lambda: list(default_formats("comparison"))
+    )
 
 
 @dataclass(frozen=True)
 class HistoryEvidence(Evidence):
-    """The evidence of a history."""
+    """The options for the evidence of a history."""
 
     names: ClassVar[tuple[str, ...]] = formats_of("history")
 
     output: Folder = "credreport-history"
-    formats: Formats = field(default_factory=lambda: list(default_formats("history")))
+    formats: Annotated[list[str], _format_option("history")] = field(
+        default_factory=lambda: list(default_formats("history"))
+    )
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Where batches of reports are judged."""
+    """The options that choose where batches of reports are judged."""
 
     engine: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Where batches of reports are judged: local (threads of this process) or dask (a cluster; by itself, "
-            "processes of this machine). Dask writes each table as a folder of parts. [default: local]",
+            help="Where reports are judged: local (threads of this process) or dask (a Dask cluster; without "
+            "--scheduler, processes of this machine). With dask, each table is a folder of parts. [default: local, or "
+            "dask with --scheduler]",
             show_default=False,
         ),
     ] = None
@@ -395,39 +410,39 @@ class Engine:
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Scheduler of a running Dask cluster, such as tcp://host:8786; it and all its workers must see the "
-            "reports and the output folder.",
+            help="Scheduler of a running Dask cluster, such as tcp://host:8786. The scheduler and all workers need "
+            "access to the reports and to the output folder.",
             show_default=False,
         ),
     ] = None
 
     def chosen(self, paths: list[str], output: str) -> tuple[str, str | None]:
-        """Return the name of the engine and its scheduler. Raises UsageError where it cannot read or write there."""
+        """Return the engine and its scheduler. Raises UsageError if it cannot read `paths` or write `output`."""
         default = "local" if self.scheduler is None else "dask"
         if known("--engine", self.engine or default, ENGINES) == "local":
             if self.scheduler is not None:
-                raise UsageError("--scheduler with --engine local", "leave one of them out")
-            if urls := [place for place in (*paths, output) if "://" in place]:
-                raise UsageError(f"a URL: {urls[0]}", "read and write at URLs with --engine dask")
+                raise UsageError("--scheduler does not work with --engine local", "leave out one of these options")
+            if urls := [location for location in (*paths, output) if "://" in location]:
+                raise UsageError(f"the engine local cannot read or write at a URL: {urls[0]}", "add --engine dask")
             return "local", None
         from analyzer.survey.files import is_read_once  # noqa: PLC0415 - pandas loads here, not for --help
 
         if pipes := [path for path in paths if is_read_once(path)]:
             pipe = "standard input" if pipes[0] == "-" else f"a pipe ({pipes[0]})"
-            raise UsageError(f"{pipe} cannot be read by the engine dask", "name files, folders or URLs")
+            raise UsageError(f"the engine dask cannot read {pipe}", "give files, folders or URLs")
         return "dask", self.scheduler
 
 
 Verbose = Annotated[
-    bool, typer.Option("--verbose", help="Print everything, however long it is; without it, what fits one screen.")
+    bool, typer.Option("--verbose", help="Print everything. Without this option, only what fits on one screen.")
 ]
 
 
 @dataclass(frozen=True)
 class Showing:
-    """What is printed."""
+    """The options that choose what is printed."""
 
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only errors.")] = False
     as_json: AsJson = False
 
     @property

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(*, shown: bool) -> Iterator[Progress]:
-    """Yield what a run reports its stages to.
+    """Yield the object to which a run reports its stages.
 
-    Bars are drawn where they are to be `shown` and standard error is a terminal, and taken away at the end.
+    Bars are drawn if they are `shown` and standard error is a terminal. They are removed at the end.
     """
     if not shown or not sys.stderr.isatty():
         yield SILENT
@@ -34,7 +34,7 @@ def progress(*, shown: bool) -> Iterator[Progress]:
 
     columns = (
         TextColumn("{task.description}"),
-        # Colours by name: where there are only sixteen, an empty and a full bar must not look the same.
+        # Colours by name: on terminals with sixteen colours, an empty and a full bar must not look the same.
         BarColumn(
             bar_width=20, style="bright_black", complete_style="cyan", finished_style="green", pulse_style="cyan"
         ),
@@ -50,13 +50,13 @@ def progress(*, shown: bool) -> Iterator[Progress]:
 @contextmanager
 def working(kind: str, formats: Sequence[str], *, shown: bool) -> Iterator[tuple[Progress, Helper | None]]:
     """Yield the same, and a process that renders pictures of a `kind` of evidence: see `rendering.beside`."""
-    # First: it loads its modules while this process does the same.
+    # The helper starts first: it loads its modules while this process loads its own.
     with helper(kind, formats) as beside, progress(shown=shown) as bars:
         yield bars, beside
 
 
 class Bars:
-    """A bar for each stage. The last step of a stage counts as done when the stage ends: until then no bar is full."""
+    """A bar for each stage. No bar is full before its stage ends: only then does the last step count as done."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
@@ -66,14 +66,14 @@ class Bars:
         self._done = 0
 
     def stage(self, name: str, total: int | None = None) -> None:
-        """Finish the stage before, and begin one of `total` steps; without a number its bar only moves."""
+        """Finish the current stage, and begin one of `total` steps. Without a total, the bar only moves."""
         with self._lock:
             self._finish()
             self._total, self._done = total, 0
             self._bar = self._display.add_task(name, total=total, steps=_steps(0, total))
 
     def advance(self, count: int = 1) -> None:
-        """Count steps of the stage as done."""
+        """Count steps of the current stage as done."""
         with self._lock:
             if self._bar is None:
                 return
@@ -90,13 +90,13 @@ class Bars:
         if self._bar is None:
             return
         done = self._done if self._total is None else self._total
-        # A bar without steps would not look full: it is given one.
+        # A bar without steps would not look full, so it gets one.
         self._display.update(self._bar, total=done or 1, completed=done or 1, steps=_steps(done, self._total))
         self._bar = None
 
 
 def _steps(done: int, total: int | None) -> str:
-    """Return in words how many steps are done."""
+    """Return the number of steps that are done, as text."""
     if total is None:
         return f"{done:,}" if done else ""
     return f"{done:,}/{total:,}"

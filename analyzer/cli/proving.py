@@ -1,4 +1,4 @@
-"""The options by which evidence is signed, says who made it, and is checked."""
+"""The options that sign evidence, record who made it, and check it."""
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
@@ -15,8 +15,8 @@ SignKey = Annotated[
     typer.Option(
         "--sign",
         metavar="KEY",
-        help="Sign manifest.json, rendered.json and run.json with this private key of OpenSSH, or with the agent's key "
-        "that belongs to this public one (ssh-keygen -Y sign); verify --allowed-signers checks that.",
+        help="Sign manifest.json, rendered.json and run.json (ssh-keygen -Y sign) with this private key of OpenSSH. "
+        "Give the public key if the SSH agent has the private one. To check the signatures: verify --allowed-signers.",
         show_default=False,
     ),
 ]
@@ -24,7 +24,7 @@ RecordRun = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Write run.json: that NAME made this evidence, on which machine, and from when to when.",
+        help="Write run.json: who made this evidence (NAME), on which machine, and from when to when.",
         show_default=False,
     ),
 ]
@@ -32,14 +32,14 @@ RecordRun = Annotated[
 
 @dataclass(frozen=True)
 class Checking:
-    """What an evidence set is checked by, beside its own digests."""
+    """The options of verify: what an evidence set is compared with, apart from its own digests."""
 
     inputs: Annotated[
         list[str],
         typer.Option(
             "--inputs",
             metavar="PATH",
-            help="Check the reports under this path as well: files, folders, archives. Repeat for more.",
+            help="Also check the reports under this path: files, folders, archives. Repeat for more paths.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Checking:
         Path | None,
         typer.Option(
             metavar="KEYFILE",
-            help="The key of the pseudonyms in the set, to find its inputs by their names.",
+            help="Key file of the pseudonyms in the evidence set. It is needed to find the inputs by their names.",
             show_default=False,
         ),
     ] = None
@@ -55,7 +55,7 @@ class Checking:
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Check the signatures as well, by this list of signers (its form: man ssh-keygen, ALLOWED SIGNERS).",
+            help="Also check the signatures against this list of signers (format: man ssh-keygen, ALLOWED SIGNERS).",
             show_default=False,
         ),
     ] = None
@@ -63,16 +63,18 @@ class Checking:
         bool,
         typer.Option(
             "--rerun",
-            help="With --inputs: make the run again, by the settings of the set, and compare what it leaves.",
+            help="With --inputs: repeat the run with the settings of the evidence set, and compare the results.",
         ),
     ] = False
 
     def chosen(self) -> dict[str, Any]:
-        """Return the parameters of `pipeline.verify`. Raises UsageError for what needs --inputs, without it."""
+        """Return the parameters of `pipeline.verify`. Raises UsageError for options that need --inputs, without it."""
         if self.pseudonyms is not None and not self.inputs:
-            raise UsageError("--pseudonyms without --inputs", "only the names of inputs need it: give --inputs as well")
+            raise UsageError(
+                "--pseudonyms needs --inputs", "add the reports with --inputs PATH, or leave out --pseudonyms"
+            )
         if self.rerun and not self.inputs:
-            raise UsageError("--rerun without --inputs", "give the reports that the set was made of: --inputs PATH")
+            raise UsageError("--rerun needs --inputs", "add the reports that the run read: --inputs PATH")
         from analyzer.survey.key_file import read_key  # noqa: PLC0415 - what loads pandas is not for --help
 
         key = None if self.pseudonyms is None else read_key(self.pseudonyms, make=False).pseudonyms

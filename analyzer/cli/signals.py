@@ -1,4 +1,4 @@
-"""How a run is stopped from outside: Ctrl-C, or a signal to end, becomes an exception that lets the run tidy up."""
+"""Signals that stop a run, such as Ctrl-C. They become an exception, so that the run can clean up."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import signal
 from typing import Final, NoReturn
 
 _STOPPING: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-"""The signals to stop, as far as a system has them; SIGBREAK is that of Windows."""
+"""Signals that stop a run. No system has all of them; SIGBREAK exists only on Windows."""
 
 
 class Interrupted(BaseException):
-    """The run is to stop; like Python's own KeyboardInterrupt, it passes every handler of errors."""
+    """The run has to stop. Like KeyboardInterrupt, this passes handlers of ordinary errors."""
 
 
 def listen() -> None:

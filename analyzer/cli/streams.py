@@ -1,4 +1,4 @@
-"""Standard output and standard error: texts that are safe to print there, error messages, and readers that leave."""
+"""Standard output and standard error: safe texts, error messages, JSON, and readers that close the pipe early."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def prepare() -> None:
-    """Make standard output and standard error usable, whatever the caller made of them."""
+    """Make standard output and standard error usable, also if the caller closed them or they cannot show every text."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the caller
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
         elif isinstance(stream, io.TextIOWrapper):
-            # A terminal without UTF-8 shows a question mark; it must not cost the answer.
+            # A terminal without UTF-8 shows question marks; printing must not fail.
             stream.reconfigure(errors="replace")
 
 
@@ -35,14 +35,14 @@ def complain(message: str, hint: str) -> None:
 
 
 def remark(message: str) -> None:
-    """Print on standard error what is no error, and should be known."""
+    """Print a note on standard error: something that is not an error but that the user needs to know."""
     sys.stderr.write(f"note: {printable(message)}\n")
 
 
 def print_json(facts: dict[str, Any], name: str = "", rows: Iterable[str] | None = None) -> None:
     """Print `facts` as JSON on standard output.
 
-    `rows`, JSON objects that may be too many to be in memory together, follow as the list `name`, each on a line.
+    `rows` are JSON objects, perhaps too many for memory. They follow as the list `name`, each on its own line.
     """
     text = json.dumps(facts, indent=2, ensure_ascii=True)
     try:
@@ -66,6 +66,6 @@ def _list_of(rows: Iterable[str]) -> Iterator[str]:
 
 
 def silence() -> None:
-    """Send what is still written to standard output nowhere: nobody reads it any more."""
-    with suppress(OSError, ValueError):  # not a stream of the system's
+    """Discard everything that is written to standard output from now on, because nobody reads it any more."""
+    with suppress(OSError, ValueError):  # standard output has no file descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

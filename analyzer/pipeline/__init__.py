@@ -1,4 +1,4 @@
-"""What the commands do, as short lists of stages; no printing, no exit codes.
+"""The work of the commands, as short lists of stages, without printing and exit codes.
 
 The command line and the public Python API (`analyzer.pipeline.api`) call the same functions.
 
@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    # An audit needs no module of histories, a history none of audits, and each takes time to load: names are looked up
+    # Modules take time to load, and an audit needs none of a history, nor the other way round. So names are imported
     # when they are first used.
     _NAMES_IN: Final[Mapping[str, tuple[str, ...]]] = {
         "analyzer.evidence.asked": ("Names",),
@@ -69,6 +69,6 @@ if not TYPE_CHECKING:
 
         for module, names in _NAMES_IN.items():
             if name in names:
-                found = globals()[name] = getattr(import_module(module), name)
-                return found
+                value = globals()[name] = getattr(import_module(module), name)
+                return value
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
-"""The functions of the Python API: what the commands audit, compare and history do, without printing.
+"""The functions of the Python API. They do the same as the commands audit, compare and history, without printing.
 
-Parameters are the options of the commands by their names, with the same defaults. Nothing heavy is imported before a
+Parameters are named like the options of the commands and have the same defaults. pandas is not imported before a
 function is called.
 """
 
@@ -47,11 +47,11 @@ def audit(  # noqa: PLR0913 - one parameter an option
 ) -> AuditEvidence:
     """Judge the credential reports under `paths` (files, folders, archives), as `credreport audit` does.
 
-    Each parameter means what the option of its name means (`credreport audit --help`). `as_of` is a text, a date (the
-    end of that day, UTC) or a datetime (UTC unless it has an offset); `max_idle_days` and `max_report_age` are days.
-    Without `policy`, credreport.toml in the current folder is used if it is there. A key file of `pseudonyms` that is
-    missing is created. Raises `analyzer.errors.AnalyzerError`: UsageError for parameters, PolicyError, FrameworkError,
-    AccountsError and PeopleError for the files of that kind, InputError where there is nothing to judge.
+    Each parameter has the meaning of the option with its name (`credreport audit --help`). `as_of` is a text, a date
+    (the end of that day, UTC) or a datetime (UTC unless it has an offset). `max_idle_days` and `max_report_age` are
+    days. Without `policy`, credreport.toml in the current folder is used if it exists. If the key file `pseudonyms`
+    does not exist, it is created. Raises `analyzer.errors.AnalyzerError`: UsageError for parameters; PolicyError,
+    FrameworkError, AccountsError and PeopleError for the files of these kinds; InputError if there is nothing to judge.
 
     >>> import analyzer
     >>> evidence = analyzer.audit("sample_reports", as_of="2026-10-31", benchmark="cis-7.0")
@@ -62,13 +62,13 @@ def audit(  # noqa: PLR0913 - one parameter an option
         benchmark, control, all_controls, policy, no_policy, max_idle_days, account_id, captured_at, max_file_size
     )
     snapshots = options.Snapshots(_when(as_of), every_snapshot, no_trend, _path(accounts), max_report_age)
-    asked = options.judged(snapshots, options.Comparing(_path(leavers), _path(people)), judging)
-    given = values.local(paths)
+    parameters = options.judged(snapshots, options.Comparing(_path(leavers), _path(people)), judging)
+    inputs = values.local(paths)
     from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
-    def run(place: str) -> None:
-        key = _key(pseudonyms, given)
-        pipeline.audit(given, output=place, formats=(), pseudonyms=key, with_worst=False, **asked)
+    def run(output: str) -> None:
+        key = _key(pseudonyms, inputs)
+        pipeline.audit(inputs, output=output, formats=(), pseudonyms=key, with_worst=False, **parameters)
 
     return AuditEvidence.made_by(run)
 
@@ -93,24 +93,24 @@ def compare(  # noqa: PLR0913 - one parameter an option
 ) -> ComparisonEvidence:
     """Compare the newest snapshots of each account on two sides, as `credreport compare` does.
 
-    The sides are reports or evidence sets of audits, `old` and `new`; or, of a `store`, what it had by `from_` and by
-    `to`. The other parameters, and what is raised, are those of `audit`.
+    The two sides are either `old` and `new` (reports or evidence sets of audits), or the snapshots of a `store` up to
+    `from_` and up to `to`. The other parameters and the errors are the same as for `audit`.
 
     >>> import analyzer
     >>> evidence = analyzer.compare("sample_reports/2026-09-30", "sample_reports/2026-10-31")
     >>> evidence.events["event"].value_counts().loc["key_created"].item()
     2
     """
-    asked = options.compared(_text(old), _text(new), _path(store), _when(from_), _when(to))
+    parameters = options.compared(_text(old), _text(new), _path(store), _when(from_), _when(to))
     judging = _judging(
         benchmark, control, all_controls, policy, no_policy, max_idle_days, account_id, captured_at, max_file_size
     )
-    asked["settings"] = judging.settings()
-    given = values.local([*asked["old"], *asked["new"]])
+    parameters["settings"] = judging.settings()
+    inputs = values.local([*parameters["old"], *parameters["new"]])
     from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
     return ComparisonEvidence.made_by(
-        lambda place: pipeline.compare(output=place, formats=(), pseudonyms=_key(pseudonyms, given), **asked)
+        lambda output: pipeline.compare(output=output, formats=(), pseudonyms=_key(pseudonyms, inputs), **parameters)
     )
 
 
@@ -131,26 +131,28 @@ def history(  # noqa: PLR0913 - one parameter an option
     captured_at: str | Sequence[str] = (),
     max_file_size: str | None = None,
 ) -> HistoryEvidence:
-    """Follow failures through many snapshots, as `credreport history` does: reports under `paths`, or of a `store`.
+    """Follow failures through many snapshots, from reports under `paths` or a `store`, as `credreport history` does.
 
-    `as_of_series` are the dates at which it is judged, or "monthly"; `sla_days` is a deadline for fixes, in days. The
-    other parameters, and what is raised, are those of `audit`.
+    `as_of_series` has the reference dates, or is "monthly". `sla_days` is a deadline for fixes, in days. The other
+    parameters and the errors are the same as for `audit`.
 
     >>> import analyzer
     >>> evidence = analyzer.history("sample_reports", control="unused-credentials", sla_days=60)
     >>> evidence.measures[["open", "closed", "lost_sight"]].to_numpy().tolist()
     [[16, 13, 3]]
     """
-    asked = options.followed(values.local(paths), _path(store), _series(as_of_series))
+    parameters = options.followed(values.local(paths), _path(store), _series(as_of_series))
     judging = _judging(
         benchmark, control, all_controls, policy, no_policy, max_idle_days, account_id, captured_at, max_file_size
     )
-    asked["settings"] = judging.settings(every_snapshot=True)
-    asked["sla_days"] = values.whole_number("--sla-days", sla_days, 0)
+    parameters["settings"] = judging.settings(every_snapshot=True)
+    parameters["sla_days"] = values.whole_number("--sla-days", sla_days, 0)
     from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
     return HistoryEvidence.made_by(
-        lambda place: pipeline.history(output=place, formats=(), pseudonyms=_key(pseudonyms, asked["paths"]), **asked)
+        lambda output: pipeline.history(
+            output=output, formats=(), pseudonyms=_key(pseudonyms, parameters["paths"]), **parameters
+        )
     )
 
 
@@ -191,11 +193,11 @@ def _when(when: When | None) -> str | None:
 
 
 def _series(dates: str | Sequence[When] | None) -> str | None:
-    return dates if dates is None or isinstance(dates, str) else ",".join(str(_when(one)) for one in dates)
+    return dates if dates is None or isinstance(dates, str) else ",".join(str(_when(date)) for date in dates)
 
 
 def _key(file: File | None, paths: Sequence[str]) -> Pseudonyms | None:
-    """Return the pseudonyms of a key file, which is made where it is not there."""
+    """Return the pseudonyms of a key file, which is created if it does not exist."""
     if file is None:
         return None
     from analyzer.survey.key_file import read_key  # noqa: PLC0415 - loads pandas

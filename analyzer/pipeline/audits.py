@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from analyzer.survey.survey import Survey
 
 
-def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
+def audit(  # noqa: PLR0913 - inputs, settings, and what is written
     paths: Sequence[str],
     settings: Settings,
     output: str,
@@ -85,25 +85,25 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     proof: Proof = NO_PROOF,
     progress: Progress = SILENT,
 ) -> Run[Summary]:
-    """Read the reports under `paths`, judge them, and leave the evidence in `output`: a folder, or a URL of a new one.
+    """Read the reports under `paths`, judge them, and write the evidence to `output`: a folder or an empty URL.
 
-    `organization` lists the accounts that ought to be there, `lists` the people with whom users are compared. With
-    `pseudonyms`, all but errors has them in the place of names. `tables` are left whatever the formats; `with_worst`
-    has the `notable` findings picked out, `with_due` what comes due as well; `proof` says whether evidence is signed.
-    Raises InputError where nothing is left to judge or a reference instant is missing, UsageError for what cannot do
-    without names, and OutputError where `output` cannot be written or holds what credreport did not write.
+    `organization` lists the expected accounts, `lists` the people with whom users are compared. With `pseudonyms`,
+    these replace the names everywhere except in errors. `tables` are written with any formats. `notable` of the result
+    has the worst findings with `with_worst`, and those that will fail soon with `with_due`. `proof` signs the evidence.
+    Raises InputError if there is nothing to judge or a reference date is missing, UsageError for outputs that need
+    names, and OutputError if `output` cannot be written or contains files of others.
     """
     proof.require_possible(output)
-    size, given = judged_together(len(settings.checklist.checks)), settings
+    size, settings_by_name = judged_together(len(settings.checklist.checks)), settings
     if pseudonyms is not None:
-        settings, organization, pseudonyms = _under(pseudonyms, given, organization, formats, options)
+        settings, organization, pseudonyms = _under(pseudonyms, settings_by_name, organization, formats, options)
     with (
         evidence_place(output, options.marks) as place,
-        where.road_for(place, given, progress, size=size, pseudonyms=pseudonyms) as road,
+        where.road_for(place, settings_by_name, progress, size=size, pseudonyms=pseudonyms) as road,
     ):
         writer = where.writer(place, _to_write(tables, formats))
         try:
-            # What is known of tens of thousands of reports goes as soon as it is written down.
+            # The facts about tens of thousands of reports are large: they are released as soon as they are written.
             evidence, manifested = _evidence(
                 place,
                 judge_reports(road, road.survey(paths, left_out(output)), settings, writer, organization, lists),
@@ -121,9 +121,9 @@ def audit(  # noqa: PLR0913 - what is read, how it is judged, and what is left
 
 
 def _to_write(tables: Sequence[str], formats: Sequence[str]) -> list[str]:
-    """Return the tables to write: those that are left, and those that something is made of."""
-    wanted = {"findings", "issues", *tables, *tables_needed("audit", formats)}
-    return [name for name in TABLES if name in wanted]
+    """Return the tables to write: those that are kept, and those that the formats need."""
+    needed = {"findings", "issues", *tables, *tables_needed("audit", formats)}
+    return [name for name in TABLES if name in needed]
 
 
 def _under(
@@ -133,17 +133,17 @@ def _under(
     formats: Sequence[str],
     options: Options,
 ) -> tuple[Settings, Organization | None, Pseudonyms]:
-    """Return settings and list under pseudonyms, and these with what of names is needed to judge by them.
+    """Return the settings and the list of accounts under pseudonyms, and the pseudonyms that judging needs.
 
-    Raises UsageError for what needs names, or may hold some.
+    Raises UsageError for outputs that need or may contain names.
     """
     require_no_names(formats, carries_over=options.marks is not None)
-    shown, found = settings_under(pseudonyms, settings)
-    return shown, organization and organization_under(pseudonyms, organization), found
+    shown, with_names = settings_under(pseudonyms, settings)
+    return shown, organization and organization_under(pseudonyms, organization), with_names
 
 
 def _notable(evidence: EvidenceSet, days: int | None) -> dict[str, tuple[pa.Table, int]]:
-    """Return the findings that need a look, and what comes due within so many days, where some does."""
+    """Return the worst findings and, if `days` is given, the checks that will fail within these days, by group."""
     checklist = evidence.settings.checklist
     if days is None or not due_by_check(evidence.summary, days):
         return notable(evidence, checklist)
@@ -151,9 +151,9 @@ def _notable(evidence: EvidenceSet, days: int | None) -> dict[str, tuple[pa.Tabl
 
 
 class Judged(NamedTuple):
-    """What judging reports gives beside the tables that were written: `files` are theirs.
+    """The result of judging reports. `files` are the files of the tables that were written.
 
-    `compared` has the table of each list of people that was given, by name (columns: `analyzer.evidence.people.LISTS`).
+    `compared` has the table of each list of people, by name (columns: `analyzer.evidence.people.LISTS`).
     """
 
     summary: Summary
@@ -162,7 +162,7 @@ class Judged(NamedTuple):
     compared: dict[str, pa.Table]
 
 
-def judge_reports(  # noqa: PLR0913 - what is read, how it is judged, and the lists beside it
+def judge_reports(  # noqa: PLR0913 - inputs, settings, and lists
     road: Road,
     survey: Survey,
     settings: Settings,
@@ -170,56 +170,56 @@ def judge_reports(  # noqa: PLR0913 - what is read, how it is judged, and the li
     organization: Organization | None = None,
     lists: PeopleLists = PeopleLists(),  # noqa: B008 - frozen
 ) -> Judged:
-    """Judge the reports of a survey. Raises UsageError where a control needs a list that is not given.
+    """Judge the reports of a survey. Raises UsageError if a control needs a list that is not given.
 
-    `settings` and `organization` have the pseudonyms of the road already, `lists` have the names.
+    If the road has pseudonyms, `settings` and `organization` have them already, but `lists` still have the names.
     """
-    needed = [one.control for one in settings.checklist.checks if one.control.needs]
+    needed = [check.control for check in settings.checklist.checks if check.control.needs]
     if needed and lists.leavers is None:
-        raise UsageError(f"{needed[0].id} is judged only with {needed[0].needs} FILE", "give the list of leavers")
-    lookups = {name: Lookup.of(one, road.pseudonyms) for name, one in lists.given.items()}
+        raise UsageError(f"the control {needed[0].id} needs a list", f"add the list of leavers: {needed[0].needs} FILE")
+    lookups = {name: Lookup.of(people, road.pseudonyms) for name, people in lists.given.items()}
     if road.pseudonyms is not None:
-        lists = people_under(road.pseudonyms, lists)  # users have been compared with the names, by what is in `lookups`
-    wanted = tuple(name for name in JUDGED_TABLES if name in writer.tables)
-    judging = Judging(settings, road.looking.account_id, _trend_of, wanted, lookups)
+        lists = people_under(road.pseudonyms, lists)  # `lookups` still compare by name
+    written_tables = tuple(name for name in JUDGED_TABLES if name in writer.tables)
+    judging = Judging(settings, road.looking.account_id, _trend_of, written_tables, lookups)
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot, trend=settings.trend)
     task = partial(_judge_and_write, judging, writer)
-    found = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)
-    del survey  # it is large where reports are many, and no longer needed
-    log = IssueLog(found.issues)
-    counted = Summary(settings, inputs_frame(found.inputs), joined(found.tallies))
-    found.inputs.clear()  # as is this: it is in the table now
+    gathered = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)
+    del survey  # it is large with many reports, and no longer needed
+    log = IssueLog(gathered.issues)
+    counted = Summary(settings, inputs_frame(gathered.inputs), joined(gathered.tallies))
+    gathered.inputs.clear()  # the same: the table has them now
     describe_waivers(counted.covered, settings.checklist, counted.accounts, log)
     coverage = None
     if organization is not None:
         coverage = coverage_table(organization, counted.inputs, settings)
         note_coverage(coverage, organization, log)
-    compared = _compared(lists, found.found, log)
+    compared = _compared(lists, gathered.found, log)
     if "issues" in writer.tables:
         writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
     summary = Summary(
         settings,
         counted.inputs,
         joined([counted.tallies, of_issues(log.rows)]),
-        trend=_joined_trends([one["trend"] for one in found.found if "trend" in one]),
+        trend=_joined_trends([result["trend"] for result in gathered.found if "trend" in result]),
         coverage=coverage,
         compared={name: counts_by_match([table]) for name, table in compared.items()},
     )
-    return Judged(summary, log.rows, writer.close(found.outputs), compared)
+    return Judged(summary, log.rows, writer.close(gathered.outputs), compared)
 
 
-def _compared(lists: PeopleLists, found: Sequence[Mapping[str, pa.Table]], log: IssueLog) -> dict[str, pa.Table]:
-    """Return the table of each list of people, from what was `found` in batches; what does not match goes to `log`."""
+def _compared(lists: PeopleLists, batches: Sequence[Mapping[str, pa.Table]], log: IssueLog) -> dict[str, pa.Table]:
+    """Return the table of each list of people, joined from the batches. Rows without a match are added to `log`."""
     tables = {}
-    for name, one in lists.given.items():
-        tables[name] = people_table(name, one, [batch[name] for batch in found if name in batch])
-        note_people(name, one, tables[name], log)
+    for name, people in lists.given.items():
+        tables[name] = people_table(name, people, [batch[name] for batch in batches if name in batch])
+        note_people(name, people, tables[name], log)
     return tables
 
 
 def _trend_of(checklist: Checklist, tables: Tables, is_new: Flags) -> pa.Table:
     """Return the trend of accounts in a batch: see `history.events.trend_of`."""
-    from analyzer.history.events import trend_of  # noqa: PLC0415 - most audits have no snapshot before
+    from analyzer.history.events import trend_of  # noqa: PLC0415 - most audits have no earlier snapshots
 
     return trend_of(checklist, tables, is_new)
 
@@ -233,7 +233,7 @@ def _joined_trends(parts: Sequence[pa.Table]) -> pa.Table | None:
 
 
 def _evidence(place: str, judged: Judged, tables: Sequence[str]) -> tuple[EvidenceSet, bytes]:
-    """Write what is counted; return the set of all tables, and the bytes of the manifest of those that are left."""
+    """Write the tables of counts. Return the set of all tables, and the manifest of the kept ones as bytes."""
     summary = judged.summary
     counts = {"tallies": summary.tallies} | ({} if summary.trend is None else {"trend": summary.trend})
     if summary.coverage is not None:
@@ -242,15 +242,17 @@ def _evidence(place: str, judged: Judged, tables: Sequence[str]) -> tuple[Eviden
         counts["requirements"] = requirements_table(summary.requirements, summary.accounts)
     counts |= judged.compared
     outputs = [*judged.files, *put_tables(place, counts)]
-    outputs.sort(key=lambda one: ([*TABLES, *counts].index(table_of(one)), one["name"]))
-    left = {*tables, *counts}
-    document = manifest("audit", audit_facts(summary, judged.issues), [one for one in outputs if table_of(one) in left])
-    others = [one["name"] for one in outputs if table_of(one) not in left]
+    outputs.sort(key=lambda output: ([*TABLES, *counts].index(table_of(output)), output["name"]))
+    kept = {*tables, *counts}
+    document = manifest(
+        "audit", audit_facts(summary, judged.issues), [output for output in outputs if table_of(output) in kept]
+    )
+    others = [output["name"] for output in outputs if table_of(output) not in kept]
     return sealed(place, document, others, summary.inputs)
 
 
 def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
-    """Judge a batch, and write its tables where tasks do: what runs in threads, or in tasks of a cluster."""
+    """Judge a batch, and write its tables if tasks write them. This runs in threads or in tasks of a cluster."""
     result = judging.of(batch)
     result.tables, result.outputs = writer.write_in_task(batch.number, result.tables)
     return result
@@ -264,10 +266,10 @@ def inspect(
     limits: Limits = DEFAULT,
     progress: Progress = SILENT,
 ) -> Inspection:
-    """Return what is in the reports under `paths`, unjudged. Raises InputError where there is none."""
+    """Return the contents of the reports under `paths`, without judging. Raises InputError if there are no reports."""
     with (
         tempfile.TemporaryDirectory() as folder,
         LOCAL.road(folder, account_id, progress, captured_at=captured_at, limits=limits) as road,
     ):
-        found = road.gather(road.survey(paths), everything_in_order, Inspecting(account_id).of, cuts_groups=True)
-    return Inspection(inputs_frame(found.inputs), issues_table(IssueLog(found.issues)))
+        gathered = road.gather(road.survey(paths), everything_in_order, Inspecting(account_id).of, cuts_groups=True)
+    return Inspection(inputs_frame(gathered.inputs), issues_table(IssueLog(gathered.issues)))

@@ -1,4 +1,4 @@
-"""What a run leaves: the place of an evidence set, the formats beside its tables, and what callers get."""
+"""The output of a run: the folder of an evidence set, the formats besides its tables, and the result for callers."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 
 Answer = TypeVar("Answer", "Summary", "History", "Comparison")
-"""What a run found, as every output shows it."""
+"""The summary of a run, which every output shows."""
 
 
 @dataclass(frozen=True)
 class Left:
-    """What a run left in `folder` (a path or URL): `files` are relative to it, in the order of their making.
+    """The files that a run wrote to `folder` (a path or URL). `files` are relative to it, in the order of writing.
 
-    `carried` says what became of the marks of reviewers, where some were given.
+    `carried` has the number of marks of reviewers that were carried over, if any were given.
     """
 
     folder: str
@@ -54,10 +54,11 @@ class Left:
 
 @dataclass(frozen=True)
 class Run(Left, Generic[Answer]):
-    """An audit, a history or a comparison that is done.
+    """The result of an audit, a history or a comparison.
 
-    `summary` is what every output shows; `issues` has the columns of `ISSUES`; `notable` has by group the findings of
-    an audit that need a look, worst first, and how many there are of them. `evidence` is the set of an audit.
+    `summary` is shown by every output. `issues` has the columns of `ISSUES`. `notable` has, by group, the worst
+    findings of an audit, worst first, and the number of all findings of the group. `evidence` is the evidence set of an
+    audit.
     """
 
     summary: Answer
@@ -68,9 +69,10 @@ class Run(Left, Generic[Answer]):
 
 @dataclass(frozen=True)
 class Proof:
-    """What is left beside the evidence so that others can see whose it is.
+    """The proof of who made the evidence.
 
-    `key` signs it (see `analyzer.evidence.signing`), and `recorded_by` is the name in `run.json`, if it is wanted.
+    `key` signs the evidence (see `analyzer.evidence.signing`). `recorded_by` is the name in `run.json`; None means that
+    this file is not written.
     """
 
     key: Path | None = None
@@ -78,27 +80,27 @@ class Proof:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def require_possible(self, output: str) -> None:
-        """Raise UsageError where the key cannot sign, or the output is at a URL: better now than after the run."""
+        """Raise UsageError if the key cannot sign or the output is at a URL, before the run starts."""
         if is_url(output) and (self.key is not None or self.recorded_by is not None):
-            raise UsageError("--sign and --record-run need a folder for the output", "give a folder with -o")
+            raise UsageError("--sign and --record-run do not work with a URL for the output", "give a folder with -o")
         if self.key is not None:
             from analyzer.evidence.signing import require_key  # noqa: PLC0415 - most runs sign nothing
 
             require_key(self.key)
 
-    def leave(self, place: str) -> list[str]:
-        """Write `run.json` for the manifest in a folder, sign what is there, and return the names of the files."""
+    def leave(self, folder: str) -> list[str]:
+        """Write `run.json` into the folder `place`, sign its documents, and return the names of the files."""
         made = []
         if self.recorded_by is not None:
             from analyzer.evidence.record import run_record  # noqa: PLC0415
 
-            manifested = (Path(place) / MANIFEST).read_bytes()
-            storage.put(place, RUN, run_record(self.recorded_by, self.started, manifested))
+            manifested = (Path(folder) / MANIFEST).read_bytes()
+            storage.put(folder, RUN, run_record(self.recorded_by, self.started, manifested))
             made.append(RUN)
         if self.key is not None:
             from analyzer.evidence.signing import sign  # noqa: PLC0415
 
-            made += sign(Path(place), self.key)
+            made += sign(Path(folder), self.key)
         return made
 
 
@@ -107,9 +109,9 @@ NO_PROOF: Final = Proof()
 
 @contextmanager
 def evidence_place(output: str, marks: Marks | None = None) -> Iterator[str]:
-    """Yield the place where a set is made: a folder that is swapped in as a whole, or a URL that must hold nothing.
+    """Yield the place where an evidence set is made: a folder that then replaces `output`, or an empty URL.
 
-    A workbook in that folder from which `marks` were read may have changed since it was written.
+    A workbook in `output` from which `marks` were read may have changed since it was written.
     """
     if not is_url(output):
         with folders.replaced(Path(output), owner_with(marks, Path(output))) as staging:
@@ -126,40 +128,48 @@ def evidence_place(output: str, marks: Marks | None = None) -> Iterator[str]:
 
 
 def owner_with(marks: Marks | None, folder: Path) -> Owner:
-    """Return the owner of a folder whose workbooks reviewers may have filled in, as far as marks were read from them.
+    """Return the owner of a folder, which accepts changes in the workbooks from which `marks` were read.
 
-    Raises OutputError where its workbook holds marks of reviewers that are not among these.
+    Raises OutputError if the workbook in the folder has marks of reviewers, but was not read.
     """
-    given = () if marks is None else marks.sources
-    inside = {Path(one.name).resolve(): one.sha256 for one in given}
-    place = folder.resolve()
-    if _holds_marks(folder) and place / WORKBOOK not in inside:
+    sources = () if marks is None else marks.sources
+    inside = {Path(source.name).resolve(): source.sha256 for source in sources}
+    resolved = folder.resolve()
+    if _holds_marks(folder) and resolved / WORKBOOK not in inside:
         raise OutputError(
-            f"{WORKBOOK} in {folder} holds marks of reviewers, which would be lost",
+            f"{WORKBOOK} in {folder} contains marks of reviewers, which would be lost",
             f"give it with --carry-over {folder / WORKBOOK}, or choose another folder with -o",
         )
     return evidence_with_changes(
-        {path.relative_to(place).as_posix(): digest for path, digest in inside.items() if path.is_relative_to(place)}
+        {
+            path.relative_to(resolved).as_posix(): digest
+            for path, digest in inside.items()
+            if path.is_relative_to(resolved)
+        }
     )
 
 
 def _holds_marks(folder: Path) -> bool:
     """Whether the workbook in a folder was written with marks of reviewers."""
     try:
-        found = find_document(folder, RENDERED)
-    except (InputError, OSError):  # what is wrong with it is found when the folder is replaced
+        document = find_document(folder, RENDERED)
+    except (InputError, OSError):  # this is reported when the folder is replaced
         return False
-    settings = [] if found is None else [found["settings"], *(one.get("settings", {}) for one in found["outputs"])]
-    return any(one.get(CARRIED_OVER, {}).get("marks") for one in settings)
+    settings = (
+        []
+        if document is None
+        else [document["settings"], *(output.get("settings", {}) for output in document["outputs"])]
+    )
+    return any(entry.get(CARRIED_OVER, {}).get("marks") for entry in settings)
 
 
 def carried(marks: Marks | None, place: str) -> CarriedOver | None:
-    """Return what became of marks in the workbook at a place, where some were given."""
+    """Return how many marks the workbook at `place` has; None if no marks were given."""
     return None if marks is None else CarriedOver.to(Path(place) / WORKBOOK, marks)
 
 
 def left_out(output: str) -> Path | None:
-    """Return the folder that is not searched for reports: the output of an earlier run."""
+    """Return the folder that is not searched for reports, since it has the output of an earlier run; None for a URL."""
     return None if is_url(output) else Path(output)
 
 
@@ -168,8 +178,8 @@ def sealed(
 ) -> tuple[EvidenceSet, bytes]:
     """Return the evidence set that a manifest describes, and the bytes of the manifest.
 
-    `others` are files beside those that it lists. Where the table of `inputs` is given, the set holds it in place of
-    the manifest's own list, which may be an iterator and is used up by writing it.
+    `others` are files that the manifest does not list. The table of `inputs` replaces the list in the manifest, which
+    may be an iterator that is used up when the manifest is written.
     """
     data = seal(document)
     known = {**document, "digest": own_digest(data)}
@@ -178,7 +188,7 @@ def sealed(
     return EvidenceSet.of(place, known, others, inputs), data
 
 
-def finish(  # noqa: PLR0913 - what is rendered, and how
+def finish(  # noqa: PLR0913 - evidence, formats, and options
     evidence: EvidenceSet,
     manifested: bytes,
     place: str,
@@ -187,10 +197,10 @@ def finish(  # noqa: PLR0913 - what is rendered, and how
     progress: Progress,
     proof: Proof = NO_PROOF,
 ) -> list[str]:
-    """Render the formats beside the tables; return the names of all files of the set, in the order of their making."""
-    listed = [str(one["name"]) for one in evidence.manifest["outputs"]]
+    """Render the formats and write the manifest. Return the names of all files of the set, in the order of writing."""
+    listed = [str(output["name"]) for output in evidence.manifest["outputs"]]
     files = render_at(place, evidence, formats, options, progress)
-    # Last: at a URL, a set without its manifest is one that was not finished.
+    # The manifest is written last: at a URL, a set without a manifest is unfinished.
     storage.put(place, MANIFEST, manifested)
     return [*listed, MANIFEST, *files, *proof.leave(place)]
 
@@ -198,37 +208,40 @@ def finish(  # noqa: PLR0913 - what is rendered, and how
 def render_at(
     place: str, evidence: EvidenceSet, formats: Sequence[str], options: Options, progress: Progress
 ) -> list[str]:
-    """Render formats at a path or URL, and describe them in `rendered.json`; return the names of the files."""
+    """Render formats to a path or URL, and describe them in `rendered.json`. Return the names of the files."""
     if is_url(place):
         with tempfile.TemporaryDirectory() as folder:
-            found = render_formats(evidence, Path(folder), formats, options, progress)
-            for one in found.outputs:
-                storage.put(place, one["name"], (Path(folder) / one["name"]).read_bytes())
+            renderings = render_formats(evidence, Path(folder), formats, options, progress)
+            for output in renderings.outputs:
+                storage.put(place, output["name"], (Path(folder) / output["name"]).read_bytes())
     else:
-        found = render_formats(evidence, Path(place), formats, options, progress)
-    return [*(str(one["name"]) for one in found.outputs), *describe_renderings(place, evidence, options, found)]
+        renderings = render_formats(evidence, Path(place), formats, options, progress)
+    return [
+        *(str(output["name"]) for output in renderings.outputs),
+        *describe_renderings(place, evidence, options, renderings),
+    ]
 
 
-def describe_renderings(place: str, evidence: EvidenceSet, options: Options, found: Rendered) -> list[str]:
-    """Write `rendered.json`, where formats were rendered; return its name, if so."""
-    if not any(found):
+def describe_renderings(place: str, evidence: EvidenceSet, options: Options, renderings: Rendered) -> list[str]:
+    """Write `rendered.json` if formats were rendered, and return its name in a list."""
+    if not any(renderings):
         return []
-    storage.put(place, RENDERED, seal(rendered(str(evidence.manifest["digest"]), options.facts, *found)))
+    storage.put(place, RENDERED, seal(rendered(str(evidence.manifest["digest"]), options.facts, *renderings)))
     return [RENDERED]
 
 
 def remove_unlisted(evidence: EvidenceSet) -> None:
-    """Remove tables that formats needed and nobody asked for."""
-    listed = {table_of(one) for one in evidence.manifest["outputs"]}
+    """Remove tables that were written only because formats needed them."""
+    listed = {table_of(output) for output in evidence.manifest["outputs"]}
     for table in evidence.files.keys() - listed:
         storage.remove(evidence.place, f"{table}.parquet")
 
 
 def left_at(evidence: EvidenceSet, output: str) -> EvidenceSet:
-    """Return the set that stands at `output` once the place where it was made has been swapped in."""
+    """Return the evidence set at `output`, after the folder where it was made has been moved there."""
     return EvidenceSet.of(output, evidence.manifest, inputs=evidence.inputs)
 
 
 def table_of(output: Mapping[str, Any]) -> str:
-    """Return the table that a file of Parquet, or a part of one, is of."""
+    """Return the name of the table of a Parquet file, or of a part of a table."""
     return str(output["name"]).partition("/")[0].removesuffix(".parquet")

@@ -1,4 +1,4 @@
-"""Evidence that is open to a Python program: its tables as pandas frames, its counts, and the formats made of it."""
+"""Evidence for Python programs: its tables as pandas frames, its counts, and writing it in formats."""
 
 from __future__ import annotations
 
@@ -28,34 +28,33 @@ if TYPE_CHECKING:
     from analyzer.rendering.marks import Marks
 
 NEEDED_FOR: Final[Mapping[str, str]] = {
-    "requirements": "it is written with a benchmark",
-    "coverage": "it is written with a list of accounts",
-    "leavers": "it is written with a list of leavers",
-    "people": "it is written with a list of people",
-    "trend": "it is written where an account has an earlier snapshot, without --no-trend and --every-snapshot",
+    "requirements": "it is written only if a benchmark is chosen",
+    "coverage": "it is written only with a list of accounts",
+    "leavers": "it is written only with a list of leavers",
+    "people": "it is written only with a list of people",
+    "trend": "it is written only if an account has an earlier snapshot, and not with --no-trend or --every-snapshot",
 }
-"""When an audit has the tables that not every audit has."""
+"""When an audit writes the tables that not every audit has."""
 
 
 class Evidence:
-    """An evidence set: tables in Parquet and the manifest that describes them, in the folder `folder`.
+    """An evidence set: Parquet tables and the manifest that describes them, in the folder `folder`.
 
-    Tables are read when they are asked for, and compared with their digests first. Each is a pandas frame as the README
-    describes it ("What it writes"): texts are Arrow strings or categories, times are UTC with microseconds, days are
-    whole numbers, and a missing value is NA. A frame stays in memory; tables too large for that can be read from
-    `folder` in parts. Changes to a frame change neither the evidence nor what `write` writes.
+    A table is read when it is first used, after its file is compared with its digest. Each table is a pandas frame with
+    the columns that the README describes ("What it writes"): texts are Arrow strings or categories, times are UTC with
+    microseconds, days are whole numbers, and missing values are NA. Frames stay in memory; read a table that is too
+    large in parts from `folder`. Changes to a frame change neither the evidence nor what `write` writes.
 
-    The evidence of a run stands in a temporary folder (below TMPDIR, readable by its owner alone), which is removed
-    when the object is closed, when nothing refers to it any more, or when the program ends. In a `with` statement it is
-    closed at the end of that. What was read before that remains usable. Evidence that was opened from a folder is
-    never removed.
+    The evidence of a run is in a temporary folder (below TMPDIR, readable only by its owner). The folder is removed
+    when the object is closed or no longer referenced, at the end of a `with` statement, or when the program ends.
+    Tables that were read before remain usable. Evidence that was opened from a folder is never removed.
     """
 
     kind: ClassVar[str]
-    """What it is the evidence of: audit, comparison or history."""
+    """Kind of evidence: audit, comparison or history."""
 
     def __init__(self, folder: str, *, temporary: str | None = None) -> None:
-        """Open the evidence set in `folder`; `temporary` is the folder that goes with the object."""
+        """Open the evidence set in `folder`. The folder `temporary` is removed together with the object."""
         from analyzer.evidence.opened import EvidenceSet  # noqa: PLC0415 - loads pandas
 
         self._set = EvidenceSet.at(folder)
@@ -64,7 +63,7 @@ class Evidence:
 
     @classmethod
     def made_by(cls, run: Callable[[str], object]) -> Self:
-        """Return the evidence that `run` leaves in the folder whose name it is given: a temporary one."""
+        """Return the evidence that `run` writes. `run` receives the path of a temporary folder for it."""
         above = tempfile.mkdtemp(prefix="credreport-")
         try:
             run(f"{above}/evidence")
@@ -75,16 +74,16 @@ class Evidence:
 
     @property
     def folder(self) -> str:
-        """The folder of the files; of evidence that was not written, a temporary one."""
+        """The folder of the files. It is a temporary folder if the evidence comes from a run."""
         return self._set.place
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The names of the tables that there are."""
+        """The names of the tables of this evidence."""
         return tuple(self._set.files)
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return a table by its name. Raises InputError where there is none, or where its file was changed."""
+        """Return a table by its name. Raises InputError if there is no such table, or if its file was changed."""
         if name not in self._frames:
             from analyzer.evidence.schema import to_pandas  # noqa: PLC0415 - loads pandas
 
@@ -93,27 +92,27 @@ class Evidence:
         return self._frames[name].copy(deep=False)
 
     def _require(self, *names: str) -> None:
-        """Raise UsageError after the end, and InputError unless tables are there, and as they were written."""
+        """Raise UsageError if the evidence is closed, and InputError if a table is missing or was changed."""
         self._require_open()
         for name in names:
             if name not in self._set.files:
-                why = NEEDED_FOR.get(name, "it was left out (option --tables), or no such table is written")
+                why = NEEDED_FOR.get(name, "it was left out (option --tables), or there is no table of this name")
                 raise InputError(
                     f"the evidence of this {self.kind} has no table {name!r}: {why}",
-                    f"it has {', '.join(self.tables)}",
+                    f"choose from {', '.join(self.tables)}",
                 )
         self._set.require_as_written(*names)
 
     def _require_open(self) -> None:
         if self._removal and not self._removal.alive:
             raise UsageError(
-                "this evidence was closed, and its temporary folder removed",
-                "read tables and write it before it is closed, or open what was written with open_evidence",
+                "this evidence was closed, and its temporary folder was removed",
+                "read its tables and write it before you close it, or open written evidence with open_evidence",
             )
 
     @property
     def issues(self) -> pd.DataFrame:
-        """What was passed over, repaired, unreadable or rejected: a row per data issue."""
+        """A row per data issue: input that was passed over, repaired, unreadable or rejected."""
         return self.table("issues")
 
     def write(
@@ -125,13 +124,13 @@ class Evidence:
         sign: str | PathLike[str] | None = None,
         record_run: str | None = None,
     ) -> Left:
-        """Write the evidence into `folder`, byte for byte as the command does; what an earlier run left is replaced.
+        """Write the evidence into `folder`, byte for byte as the command does. An earlier evidence set is replaced.
 
-        `formats` are those of the option --format (without: its default); the tables and the manifest are always
-        written. `workbook_rows` are the most rows that a sheet of the workbook holds. `sign` is a key of OpenSSH that
-        signs the evidence, and `record_run` the name of who made it, for run.json. Returns the folder and the names of
-        its files. Raises UsageError for formats that there are not, or a key that cannot sign, and OutputError where
-        the folder cannot be written, or holds what credreport did not write.
+        `formats` are those of the option --format, with the same default; the tables and the manifest are always
+        written. `workbook_rows` is the maximum number of rows on a sheet of the workbook. `sign` is an OpenSSH key that
+        signs the evidence. `record_run` is the name of the person who makes it, for run.json. Returns the folder and
+        the names of its files. Raises UsageError for unknown formats or a key that cannot sign, and OutputError if the
+        folder cannot be written or contains files of others.
         """
         return self._write(folder, formats, workbook_rows, proof=values.proof(sign, record_run))
 
@@ -148,23 +147,23 @@ class Evidence:
     ) -> Left:
         from pathlib import Path  # noqa: PLC0415
 
-        given = default_formats(self.kind) if formats is None else values.texts(formats)
-        chosen = values.choices("--format", given, formats_of(self.kind))
+        names = default_formats(self.kind) if formats is None else values.texts(formats)
+        chosen = values.choices("--format", names, formats_of(self.kind))
         rows = values.whole_number("--workbook-rows", workbook_rows, 1, values.MOST_ROWS)
         days = values.whole_number("--due-within", due_within, 1, values.MOST_DAYS)
-        marks: Marks | None = values.marks([Path(one) for one in values.texts(carry_over)], chosen)
-        whose = values.by(by, chosen)
+        marks: Marks | None = values.marks([Path(path) for path in values.texts(carry_over)], chosen)
+        owners = values.by(by, chosen)
         (output,) = values.local(folder)
         self._require_open()
         from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
-        options = pipeline.Options(rows or workbook_rows, None, days or due_within, marks, whose)
+        options = pipeline.Options(rows or workbook_rows, None, days or due_within, marks, owners)
         left = pipeline.render(Path(self.folder), chosen, Path(output), options=options, proof=proof)
-        tables = [str(one["name"]) for one in self._set.manifest["outputs"]]
+        tables = [str(output["name"]) for output in self._set.manifest["outputs"]]
         return replace(left, files=[*tables, "manifest.json", *left.files])
 
     def close(self) -> None:
-        """Remove the temporary folder, where the evidence stands in one."""
+        """Remove the temporary folder, if the evidence is in one."""
         if self._removal:
             self._removal()
 
@@ -189,30 +188,30 @@ class AuditEvidence(Evidence):
     def summary(self) -> Summary:
         """The counts that every output shows: a dataclass.
 
-        `facts` has all of them as plain data, as `credreport audit --json` prints them; `exit_code` is the command's,
-        `exit_code_of(fail_on=..., strict=...)` the same with its options.
+        `facts` has all counts as plain data, as `credreport audit --json` prints them. `exit_code` is the exit code of
+        the command; `exit_code_of(fail_on=..., strict=...)` is the exit code with these options.
         """
         self._require("tallies", *(name for name in ("trend", "coverage", "leavers", "people") if name in self.tables))
         return self._set.summary
 
     @property
     def findings(self) -> pd.DataFrame:
-        """A row per control and judged subject. `status` is pass, fail, not_checked or not_applicable."""
+        """A row per check: a control and a subject. `status` is pass, fail, not_checked or not_applicable."""
         return self.table("findings")
 
     @property
     def credentials(self) -> pd.DataFrame:
-        """A row per password, access key and certificate that exists, also of root and inactive ones."""
+        """A row per password, access key and certificate that exists, including those of root and inactive ones."""
         return self.table("credentials")
 
     @property
     def users(self) -> pd.DataFrame:
-        """A row per row of a judged report, root included, by AWS's column names."""
+        """A row per row of a judged report, including root, with the column names of AWS."""
         return self.table("users")
 
     @property
     def requirements(self) -> pd.DataFrame:
-        """A row per requirement of the benchmark and account. Raises InputError where no benchmark was judged."""
+        """A row per requirement of the framework and account. Raises InputError if no framework was chosen."""
         return self.table("requirements")
 
     def write(  # noqa: PLR0913 - one parameter an option
@@ -229,9 +228,9 @@ class AuditEvidence(Evidence):
     ) -> Left:
         """Write the evidence into `folder`, as `Evidence.write` does.
 
-        `due_within` are the days ahead for what the workbook and due.ics say is due. `carry_over` are earlier workbooks
-        with marks of reviewers: `carried` of what is returned says what became of these. `by` "owner" asks for a
-        workbook of each owner's accounts as well.
+        The workbook and due.ics list the checks that will fail within `due_within` days. `carry_over` are earlier
+        workbooks with marks of reviewers; `carried` of the result has the number of marks that were carried over. With
+        `by` "owner", there is also a workbook for each owner of accounts.
         """
         proof = values.proof(sign, record_run)
         return self._write(folder, formats, workbook_rows, due_within, carry_over, by, proof=proof)
@@ -244,13 +243,13 @@ class ComparisonEvidence(Evidence):
 
     @cached_property
     def summary(self) -> Comparison:
-        """What every output shows: a dataclass; `facts` has it as plain data, as `credreport compare --json` does."""
+        """The result that every output shows: a dataclass. `facts` has it as in `credreport compare --json`."""
         self._require(*self.tables)
         return self._set.comparison
 
     @property
     def events(self) -> pd.DataFrame:
-        """A row per event between the two snapshots of an account; `event` says what happened."""
+        """A row per event between the two snapshots of an account. `event` names what happened."""
         return self.table("events")
 
 
@@ -261,36 +260,36 @@ class HistoryEvidence(Evidence):
 
     @cached_property
     def summary(self) -> History:
-        """What every output shows: a dataclass; `facts` has it as plain data, as `credreport history --json` does."""
+        """The result that every output shows: a dataclass. `facts` has it as in `credreport history --json`."""
         self._require(*self.tables)
         return self._set.history
 
     @property
     def measures(self) -> pd.DataFrame:
-        """A row per control: failures open, closed and lost sight of, and how many days a fix took, as bounds."""
+        """A row per control: failures open, closed and lost to follow-up, and bounds of the days to fix."""
         return self.table("measures")
 
     @property
     def lifetimes(self) -> pd.DataFrame:
-        """A row per failure: first and last seen, state, how it was closed, and for how many days it was open."""
+        """A row per failure: first and last seen, state, how it was closed, and days open."""
         return self.table("lifetimes")
 
     @property
     def trend(self) -> pd.DataFrame:
-        """A row per day (UTC) and control: failures open, opened, closed and lost sight of."""
+        """A row per day (UTC) and control: failures open, opened, closed and lost to follow-up."""
         return self.table("trend")
 
     @property
     def coverage(self) -> pd.DataFrame:
-        """A row per account and gap: between which of its snapshots others are missing."""
+        """A row per account and gap: the two snapshots between which others are missing."""
         return self.table("coverage")
 
 
 def open_evidence(folder: str | PathLike[str]) -> AuditEvidence | ComparisonEvidence | HistoryEvidence:
-    """Open the evidence set that a command or `write` left in `folder`.
+    """Open the evidence set that a command or `write` wrote to `folder`.
 
-    The class of what is returned is that of its kind. Raises InputError where the folder holds no evidence set of this
-    version, or that of a sample.
+    The class of the result depends on the kind of evidence. Raises InputError if the folder has no evidence set of this
+    version, or if it has a sample.
 
     >>> import analyzer
     >>> with analyzer.audit("sample_reports", as_of="2026-10-31") as evidence:
@@ -303,11 +302,12 @@ def open_evidence(folder: str | PathLike[str]) -> AuditEvidence | ComparisonEvid
 
     from analyzer.evidence.seal import read_manifest  # noqa: PLC0415 - not for `import analyzer`
 
-    (place,) = values.local(folder)
-    kind = read_manifest(Path(place))["kind"]
-    for one in (AuditEvidence, ComparisonEvidence, HistoryEvidence):
-        if one.kind == kind:
-            return one(place)
+    (path,) = values.local(folder)
+    kind = read_manifest(Path(path))["kind"]
+    for evidence_class in (AuditEvidence, ComparisonEvidence, HistoryEvidence):
+        if evidence_class.kind == kind:
+            return evidence_class(path)
     raise InputError(
-        f"{folder} is the evidence of a {kind}, and has no tables", "give a folder that audit, compare or history wrote"
+        f"{folder} is the evidence of a {kind}, which has no tables",
+        "give a folder that audit, compare or history wrote",
     )

@@ -1,12 +1,12 @@
-"""The options that say what is judged and how, as they are given, and the settings of a run that they stand for.
+"""The options that decide what is judged and how, and their translation into the settings of a run.
 
-The command line (`analyzer.cli.options`) and the Python API (`analyzer.pipeline.api`) both fill them in. Each error
-names its option. Nothing heavy is imported before an option is looked at.
+Both the command line (`analyzer.cli.options`) and the Python API (`analyzer.pipeline.api`) fill in these classes. Each
+error names its option. pandas is not imported before an option needs it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence  # noqa: TC003 - the command line looks the types of fields up
+from collections.abc import Sequence  # noqa: TC003 - the command line evaluates the types of fields
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judging:
-    """By what reports are judged."""
+    """The options that decide how reports are judged."""
 
     benchmarks: Sequence[str] = ()
     controls: Sequence[str] = ()
@@ -36,9 +36,9 @@ class Judging:
     max_file_size: str | None = None
 
     def settings(self, *, with_leavers: bool = False, **which: Any) -> Settings:  # noqa: ANN401 - of any type
-        """Return how reports are judged, and `which` of them. Raises UsageError, or PolicyError for the policy.
+        """Return the settings of a run; `which` are settings that choose the reports.
 
-        `with_leavers` says that a list of leavers is given.
+        `with_leavers` is true if a list of leavers is given. Raises UsageError, or PolicyError for the policy.
         """
         checklist, account = self.checklist(with_leavers=with_leavers), values.account(self.account_id)
         times, limits = values.captured_at(self.captured_at), values.limits(self.max_file_size)
@@ -47,9 +47,9 @@ class Judging:
         return Settings(checklist, account_id=account, captured_at=times, limits=limits, **which)
 
     def checklist(self, *, with_leavers: bool = False) -> Checklist:
-        """Return what is judged, with which limits. Raises UsageError, or PolicyError for the policy.
+        """Return the controls to judge, with their limits.
 
-        `with_leavers` says that a list of leavers is given.
+        `with_leavers` is true if a list of leavers is given. Raises UsageError, or PolicyError for the policy.
         """
         from analyzer.controls.checklist import make_checklist  # noqa: PLC0415 - not for --help
 
@@ -65,7 +65,7 @@ class Judging:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """Which snapshots of an account an audit judges, and at which instant."""
+    """The options that choose the snapshots of an audit, the reference date and the expected accounts."""
 
     as_of: str | None = None
     every_snapshot: bool = False
@@ -74,10 +74,10 @@ class Snapshots:
     max_report_age: int | None = None
 
     def chosen(self, listed: Organization | None) -> dict[str, Any]:
-        """Return the settings that say so; `listed` is `organization`. Raises UsageError where the instant is none."""
+        """Return these options as settings. `listed` is the list of accounts. Raises UsageError for a bad value."""
         instant = values.instant(self.as_of)
         if self.max_report_age is not None and self.accounts is None:
-            raise UsageError("--max-report-age without --accounts", "give the list of accounts as well")
+            raise UsageError("--max-report-age needs --accounts", "add the list of accounts: --accounts FILE")
         return {
             "as_of": instant,
             "every_snapshot": self.every_snapshot,
@@ -87,7 +87,7 @@ class Snapshots:
         }
 
     def organization(self) -> Organization | None:
-        """Return the accounts that ought to be there. Raises AccountsError for a file that is no list of them."""
+        """Return the list of expected accounts, or None. Raises AccountsError if the file is not such a list."""
         from analyzer.survey.organization import read_organization  # noqa: PLC0415 - not for --help
 
         return None if self.accounts is None else read_organization(self.accounts)
@@ -101,7 +101,7 @@ class Comparing:
     people: Path | None = None
 
     def lists(self) -> PeopleLists:
-        """Return the lists that were given. Raises PeopleError for a file that is no such list."""
+        """Return the lists that are given. Raises PeopleError if a file is not such a list."""
         from analyzer.survey.people import PeopleLists, read_people  # noqa: PLC0415 - not for --help
 
         return PeopleLists(
@@ -111,32 +111,32 @@ class Comparing:
 
 
 def judged(snapshots: Snapshots, comparing: Comparing, judging: Judging) -> dict[str, Any]:
-    """Return the settings of an audit, and the lists that it is given beside the reports, by parameter of `audit`."""
+    """Return the settings and lists of an audit, by parameter of `pipeline.audit`."""
     listed, lists = snapshots.organization(), comparing.lists()
-    files = {name: (one.name, one.sha256) for name, one in lists.given.items()}
+    files = {name: (people.name, people.sha256) for name, people in lists.given.items()}
     settings = judging.settings(with_leavers=lists.leavers is not None, **snapshots.chosen(listed), **files)
     return {"settings": settings, "organization": listed, "lists": lists}
 
 
 def followed(paths: Sequence[str], store: Path | None, as_of_series: str | None) -> dict[str, Any]:
-    """Return what a history reads, and the dates at which it is judged, by parameter of `history`.
+    """Return the inputs and the reference dates of a history, by parameter of `pipeline.history`.
 
-    Raises UsageError unless reports or a store are given, and for dates that are none.
+    Raises UsageError unless either reports or a store are given, and for invalid dates.
     """
     if (store is None) == (not paths):
-        raise UsageError("give reports, or --store", "see credreport history --help")
+        raise UsageError("give either reports or --store", "see credreport history --help")
     return {"paths": paths, "store": store, "series": values.series(as_of_series)}
 
 
 def compared(
     old: str | None, new: str | None, store: Path | None, since: str | None, until: str | None
 ) -> dict[str, Any]:
-    """Return the two sides of a comparison, by parameter of `compare`.
+    """Return the two sides of a comparison, by parameter of `pipeline.compare`.
 
-    Raises UsageError unless both sides are given, or a store and two instants.
+    Raises UsageError unless either both sides are given, or a store and two times.
     """
     times = values.two_instants(since, until) if store is not None else (None, None)
     if (store is None) == (not (old and new)):
-        raise UsageError("give OLD and NEW, or --store with --from and --to", "see credreport compare --help")
+        raise UsageError("give either OLD and NEW, or --store with --from and --to", "see credreport compare --help")
     sides = {"old": [old] if old else [], "new": [new] if new else []}
     return sides | {"store": store, "since": times[0], "until": times[1]}

@@ -1,4 +1,4 @@
-"""Whether a run that is made again, from the same inputs and by the same settings, leaves the same evidence."""
+"""Repeating a run with the same inputs and settings, to check that it gives the same evidence."""
 
 from __future__ import annotations
 
@@ -29,29 +29,30 @@ if TYPE_CHECKING:
     from analyzer.survey.pseudonyms import Pseudonyms
 
 _LISTS: Final = ("accounts", "leavers", "people")
-_OTHER: Final = "a new run leaves other {}"
+_OTHER: Final = "a new run gives other {}"
 _NOT_COMPARED: Final = frozenset({"digest", "versions", "outputs"})
-"""Keys of a manifest that say by which versions tables were written, and what bytes came of it."""
+"""Keys of a manifest that depend on the versions of libraries, or on the bytes of tables."""
 
 
 @dataclass(frozen=True)
 class Rerun:
-    """What came of a run that was made again: what is `different`, and `notes` for people."""
+    """The result of a repeated run: the differences, and notes for the user."""
 
     different: tuple[Difference, ...]
     notes: tuple[str, ...]
 
 
 def rerun(folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None, progress: Progress) -> Rerun:
-    """Make the run of an evidence set again from `inputs`, in a temporary folder, and compare what it leaves.
+    """Repeat the run of an evidence set from `inputs` in a temporary folder, and compare the results.
 
-    Every byte is compared; where the set was written by other versions of the program or its libraries, the contents
-    of tables and manifest are. Raises UsageError where the run cannot be made again: see the hints.
+    Every byte is compared. If the set was written by other versions of the program or its libraries, the contents of
+    the tables and the manifest are compared instead. Raises UsageError if the run cannot be repeated; the hint has the
+    reason.
     """
     manifest = read_manifest(folder)
     settings = _settings(manifest, folder, inputs, pseudonyms)
     lists, reports = _lists_and_reports(settings, inputs)
-    progress.stage("making the run again")
+    progress.stage("repeating the run")
     with tempfile.TemporaryDirectory() as temporary:
         again = Path(temporary) / "again"
         _run(manifest, settings, reports, lists, again, pseudonyms)
@@ -61,13 +62,18 @@ def rerun(folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None, pr
         if other_versions or _has_parts(manifest):
             different = list(_other_contents(folder, manifest, again, made))
             why = other_versions or "tables in parts"
-            notes = [f"the run was made again; {why}: contents of tables were compared, not bytes; renderings were not"]
+            notes = [
+                f"the run was repeated: the rows of the tables were compared, not the bytes, because of {why}",
+                "renderings were not compared with the repeated run",
+            ]
         else:
             different = list(_other_bytes(folder, manifest, again, made))
             rendered, notes = _renderings(folder, again)
             different += rendered
             compared = counted(len(manifest["outputs"]) + 1, "file")
-            notes.insert(0, f"the run was made again: manifest and tables, {compared}, were compared by bytes")
+            notes.insert(
+                0, f"the run was repeated: the manifest and the tables ({compared}) were compared byte by byte"
+            )
     return Rerun(tuple(sorted(different)), tuple(notes))
 
 
@@ -77,58 +83,60 @@ def rerun(folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None, pr
 def _settings(
     manifest: Mapping[str, Any], folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None
 ) -> Settings:
-    """Return the settings that the run was started with. Raises UsageError where it cannot be made again."""
+    """Return the settings of the run. Raises UsageError if the run cannot be repeated."""
     settings = Settings.of_facts(manifest["settings"])
     if any("bytes" not in row for row in manifest["inputs"]):
-        raise UsageError(f"{folder} was made of a store, not of reports", "leave --rerun out")
-    if any(folder.resolve().is_relative_to(Path(one).resolve()) for one in inputs):
+        raise UsageError(f"{folder} was made from a store, so its run cannot be repeated", "leave out --rerun")
+    if any(folder.resolve().is_relative_to(Path(path).resolve()) for path in inputs):
         raise UsageError(
-            f"{folder} lies within the inputs, where a new run would find it", "move it to another folder first"
+            f"{folder} is inside the inputs, so a new run would read it", "move it to another folder first"
         )
     if manifest["kind"] == "comparison" and len(inputs) != 2:
-        raise UsageError("a comparison has an older and a newer side, in this order", "give --inputs OLD --inputs NEW")
+        raise UsageError(
+            "a comparison needs the inputs of both sides, the older first", "give --inputs OLD --inputs NEW"
+        )
     if settings.pseudonyms is None:
         return settings
     if pseudonyms is None or settings.checklist.policy or settings.account_id or settings.captured_at:
         raise UsageError(
-            f"{folder} has pseudonyms in the place of the names that its settings were given with",
-            "leave --rerun out, or verify the set that has names",
+            f"{folder} has pseudonyms instead of the names in its settings, so its run cannot be repeated",
+            "leave out --rerun, or verify the evidence set that has the names",
         )
     return replace(settings, pseudonyms=None)
 
 
 def _lists_and_reports(settings: Settings, inputs: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return the lists beside the reports, by parameter of `audit`, and the reports.
+    """Return the lists of accounts and people, by parameter of `audit`, and the other inputs, which are the reports.
 
-    Raises UsageError where the file of a list is not among the inputs.
+    Raises UsageError if the file of a list is not among the inputs.
     """
-    files = {digest_of(Path(one)): one for one in inputs if Path(one).is_file()}
-    found: dict[str, Path] = {}
+    files = {digest_of(Path(path)): path for path in inputs if Path(path).is_file()}
+    list_files: dict[str, Path] = {}
     for name in _LISTS:
-        given: tuple[str, str] | None = getattr(settings, name)
-        if given is None:
+        recorded: tuple[str, str] | None = getattr(settings, name)
+        if recorded is None:
             continue
-        if given[1] not in files:
+        if recorded[1] not in files:
             raise UsageError(
-                f"the run was given a list of {name}, {given[0]}, which is not among the inputs",
-                f"give that file as well: --inputs {given[0]}",
+                f"the run used a list of {name} ({recorded[0]}) that is not among the inputs",
+                f"add this file: --inputs {recorded[0]}",
             )
-        found[name] = Path(files[given[1]])
-    used = {str(path) for path in found.values()}
+        list_files[name] = Path(files[recorded[1]])
+    used = {str(path) for path in list_files.values()}
     lists: dict[str, Any] = {}
-    if "accounts" in found:
-        lists["organization"] = replace(read_organization(found["accounts"]), name=(settings.accounts or ("",))[0])
+    if "accounts" in list_files:
+        lists["organization"] = replace(read_organization(list_files["accounts"]), name=(settings.accounts or ("",))[0])
     people = {
-        name: replace(read_people(f"--{name}", found[name], with_last_day=name == "leavers"), name=given[0])
+        name: replace(read_people(f"--{name}", list_files[name], with_last_day=name == "leavers"), name=recorded[0])
         for name in ("leavers", "people")
-        if name in found and (given := getattr(settings, name))
+        if name in list_files and (recorded := getattr(settings, name))
     }
     if people:
         lists["lists"] = PeopleLists(**people)
-    return lists, [one for one in inputs if one not in used]
+    return lists, [path for path in inputs if path not in used]
 
 
-def _run(  # noqa: PLR0913 - what is read, how it is judged, and where
+def _run(  # noqa: PLR0913 - inputs, settings, and output
     manifest: Mapping[str, Any],
     settings: Settings,
     reports: Sequence[str],
@@ -136,19 +144,19 @@ def _run(  # noqa: PLR0913 - what is read, how it is judged, and where
     again: Path,
     pseudonyms: Pseudonyms | None,
 ) -> None:
-    """Make the run again, without any format."""
+    """Repeat the run, without any format."""
     if manifest["kind"] == "audit":
-        from analyzer.pipeline.audits import audit  # noqa: PLC0415 - a history needs none of it
+        from analyzer.pipeline.audits import audit  # noqa: PLC0415 - a history does not need it
 
         written = EvidenceSet.of("", manifest).files
         tables = [name for name in TABLES if name in written]
-        what = {"formats": (), "tables": tables, "with_worst": False, **lists}
-        audit(reports, settings, str(again), pseudonyms=pseudonyms, **what)
+        parameters = {"formats": (), "tables": tables, "with_worst": False, **lists}
+        audit(reports, settings, str(again), pseudonyms=pseudonyms, **parameters)
         return
-    from analyzer.pipeline.snapshots import compare, history  # noqa: PLC0415 - an audit needs none of it
+    from analyzer.pipeline.snapshots import compare, history  # noqa: PLC0415 - an audit does not need it
 
     if manifest["kind"] == "history":
-        dates = [datetime.fromisoformat(one) for one in manifest["series"]]
+        dates = [datetime.fromisoformat(date) for date in manifest["series"]]
         sla = manifest["sla_days"]
         history(reports, settings, str(again), series=dates, sla_days=sla, formats=(), pseudonyms=pseudonyms)
     else:
@@ -157,18 +165,18 @@ def _run(  # noqa: PLR0913 - what is read, how it is judged, and where
 
 
 def _require_same_names(manifest: Mapping[str, Any], made: Mapping[str, Any]) -> None:
-    """Raise UsageError where inputs have the same bytes and other names: rows would differ in nothing but these."""
-    before, now = ({(row["sha256"], row["name"]) for row in one["inputs"]} for one in (manifest, made))
+    """Raise UsageError if inputs have the same bytes but other names: then rows would differ only in these names."""
+    before, now = ({(row["sha256"], row["name"]) for row in document["inputs"]} for document in (manifest, made))
     if before != now and sorted(digest for digest, _ in before) == sorted(digest for digest, _ in now):
         (_, old), (_, new) = min(before - now), min(now - before)
         raise UsageError(
-            f"the inputs have other names than in the run: {new} was {old}",
-            "start credreport in a folder from which --inputs names them as they were named then",
+            f"the inputs have other names than in the first run: {new} was {old}",
+            "start credreport in the folder of the first run, or give --inputs the same paths as then",
         )
 
 
 def _has_parts(manifest: Mapping[str, Any]) -> bool:
-    """Whether tasks on other machines wrote parts of tables, whose number depends on these."""
+    """Whether tables are folders of parts. The number of parts depends on the cluster that wrote them."""
     return any("/" in name for name in names_of(manifest))
 
 
@@ -176,7 +184,7 @@ def _has_parts(manifest: Mapping[str, Any]) -> bool:
 
 
 def _other_versions(before: Mapping[str, str]) -> str:
-    """Return which versions are others now, in words; empty where none is."""
+    """Return a text with the versions that have changed; empty if none has."""
     now = versions_of(before)
     changed = [f"{name} {version} then, {now[name]} now" for name, version in before.items() if now[name] != version]
     return f"other versions ({'; '.join(changed)})" if changed else ""
@@ -185,21 +193,21 @@ def _other_versions(before: Mapping[str, str]) -> str:
 def _other_bytes(
     folder: Path, manifest: Mapping[str, Any], again: Path, made: Mapping[str, Any]
 ) -> Iterator[Difference]:
-    """Yield the manifest, and the tables, that have other bytes than those of the new run."""
+    """Yield the manifest and tables whose bytes differ from those of the new run."""
     for name in (MANIFEST, *names_of(manifest)):
         path = again / name
         if not path.is_file():
-            yield Difference("rerun", name, "a new run does not leave it")
+            yield Difference("rerun", name, "a new run does not write it")
         elif not (folder / name).is_file() or digest_of(path) != digest_of(folder / name):
             yield Difference("rerun", name, _OTHER.format("bytes"))
     for name in sorted(names_of(made).keys() - names_of(manifest).keys()):
-        yield Difference("rerun", name, "a new run leaves it, and the set does not list it")
+        yield Difference("rerun", name, "a new run writes it, but the evidence set does not list it")
 
 
 def _other_contents(
     folder: Path, manifest: Mapping[str, Any], again: Path, made: Mapping[str, Any]
 ) -> Iterator[Difference]:
-    """Yield the manifest, and the tables, that say something else than those of the new run."""
+    """Yield the manifest and tables whose contents differ from those of the new run."""
     if {key: value for key, value in manifest.items() if key not in _NOT_COMPARED} != {
         key: value for key, value in made.items() if key not in _NOT_COMPARED
     }:
@@ -208,20 +216,22 @@ def _other_contents(
     broken = set(changed_tables(folder, manifest))
     for name in sorted({*old.files, *new.files}):
         if not broken.isdisjoint(old.files.get(name, ())):
-            yield Difference("rerun", f"{name}.parquet", "is not as it was written, and was not compared")
+            yield Difference(
+                "rerun", f"{name}.parquet", "is missing or was changed; it was not compared with the new run"
+            )
         elif name not in old.files or name not in new.files or not _same_rows(old, new, name):
             yield Difference("rerun", f"{name}.parquet", _OTHER.format("rows"))
 
 
 def _same_rows(old: EvidenceSet, new: EvidenceSet, name: str) -> bool:
-    one, other = old.table(name), new.table(name)
-    same: bool = one.cast(plain(one.schema)).equals(other.cast(plain(other.schema)))
+    before, after = old.table(name), new.table(name)
+    same: bool = before.cast(plain(before.schema)).equals(after.cast(plain(after.schema)))
     return same
 
 
 def _renderings(folder: Path, again: Path) -> tuple[list[Difference], list[str]]:
-    """Return which renderings are other ones when they are made again, and notes on those that were not made."""
-    from analyzer.pipeline.sets import render  # noqa: PLC0415 - it knows this module
+    """Return the renderings that differ when they are made again, and notes on those that were not made again."""
+    from analyzer.pipeline.sets import render  # noqa: PLC0415 - sets imports this module
 
     rendered = read_rendered(folder)
     if rendered is None:
@@ -233,15 +243,18 @@ def _renderings(folder: Path, again: Path) -> tuple[list[Difference], list[str]]
         if other := _other_versions(versions):
             notes.append(f"{output['name']} was not made again: {other}")
         elif CARRIED_OVER in settings:
-            notes.append(f"{output['name']} was not made again: it holds marks of reviewers")
+            notes.append(f"{output['name']} was not made again: it contains marks of reviewers")
         else:
             groups.setdefault(str(settings), (settings, []))[1].append(output)
     for settings, outputs in groups.values():
-        formats = list(dict.fromkeys(str(one["format"]) for one in outputs))
+        formats = list(dict.fromkeys(str(output["format"]) for output in outputs))
         render(again, formats, options=Options(**settings))
-        for one in outputs:
-            path = again / one["name"]
-            if not path.is_file() or digest_of(path) != one["sha256"]:
-                different.append(Difference("rerun", one["name"], _OTHER.format("bytes")))
+        for output in outputs:
+            path = again / output["name"]
+            if not path.is_file() or digest_of(path) != output["sha256"]:
+                different.append(Difference("rerun", output["name"], _OTHER.format("bytes")))
     made = sum(len(outputs) for _, outputs in groups.values())
-    return different, [*([f"{counted(made, 'rendering')} made again, compared by bytes"] if made else []), *notes]
+    return different, [
+        *([f"{counted(made, 'rendering')} made again and compared byte by byte"] if made else []),
+        *notes,
+    ]

@@ -1,4 +1,4 @@
-"""How reports are read: the engine that maps tasks over batches, and the road that every report goes once."""
+"""Reading reports: the engine that maps tasks over batches, and the road on which each report is read once."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ if TYPE_CHECKING:
 
 
 READ: Final = 4_000_000
-"""Bytes of CSV that threads of this process read together: more take more memory, and hardly less time."""
+"""Bytes of CSV in a batch that threads of this process read. More would take more memory and save hardly any time."""
 JUDGED: Final = 16_000_000
-"""The same where they are judged by a single control; each further control makes as many findings again."""
+"""The same for a batch that a single control judges. Each further control adds as many findings again."""
 TASK: Final = 32_000_000
-"""The least of a task on a cluster."""
+"""Minimum bytes of CSV for a task on a cluster."""
 _TALLIES: Final = 200_000
-"""Rows of tallies that are kept before they are summed up."""
+"""Rows of tallies that are collected before they are summed."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Where batches run: `name` is local (threads) or dask, at `scheduler` or on a cluster of this machine.
+    """Where batches run: `name` is local (threads) or dask, with `scheduler` or on a cluster of this machine.
 
-    `run`, where it is given, maps tasks instead of a cluster; `batch` is about how many bytes of CSV are a batch.
+    `run`, if given, maps tasks instead of a cluster. `batch` is the approximate size of a batch, in bytes of CSV.
     """
 
     name: str = "local"
@@ -66,11 +66,11 @@ class Engine:
 
     @property
     def writes_parts(self) -> bool:
-        """Whether tasks write parts of the tables, since they may run elsewhere."""
+        """Whether tasks write parts of the tables, because they may run on other machines."""
         return self.name == "dask"
 
     @contextmanager
-    def road(  # noqa: PLR0913 - what tasks are given
+    def road(  # noqa: PLR0913 - the parameters of tasks
         self,
         place: str,
         account_id: str | None,
@@ -82,10 +82,10 @@ class Engine:
         stage: str = "judging",
         pseudonyms: Pseudonyms | None = None,
     ) -> Iterator[Road]:
-        """Yield the road of a run that is made at `place`; threads read about `size` bytes of CSV together.
+        """Yield the road of a run that writes to `place`. Threads read batches of about `size` bytes of CSV.
 
-        `account_id` and `captured_at` are for reports that do not tell theirs: see `Looking`. With `pseudonyms`, what
-        is read has them in the place of names.
+        `account_id` and `captured_at` are for reports that do not contain them: see `Looking`. With `pseudonyms`, these
+        replace the names in everything that is read.
         """
         looking = Looking(Spool(f"{place}/{SPOOL}"), account_id, limits, captured_at=captured_at)
         at_once = self.batch or (max(size, TASK) if self.writes_parts else size)
@@ -101,7 +101,7 @@ class Engine:
         size: int = READ,
         pseudonyms: Pseudonyms | None = None,
     ) -> AbstractContextManager[Road]:
-        """Return the road of a run that judges by these settings: see `road`."""
+        """Return the road of a run with these settings: see `road`."""
         return self.road(
             place,
             settings.account_id,
@@ -114,7 +114,7 @@ class Engine:
 
     @contextmanager
     def _started(self) -> Iterator[Map]:
-        """Yield what maps tasks over items, in their order."""
+        """Yield the function that maps tasks over items, in order."""
         engine.settle()
         if self.run is not None:
             yield self.run
@@ -125,7 +125,7 @@ class Engine:
             yield engine.local
 
     def writer(self, place: str, tables: Sequence[str]) -> Writer:
-        """Return where the tables of judged batches go."""
+        """Return the writer for the tables of judged batches."""
         return Parts(place, tables) if self.writes_parts else GrowingFiles(Path(place), tables)
 
 
@@ -133,14 +133,14 @@ LOCAL: Final = Engine()
 
 
 def judged_together(checks: int) -> int:
-    """Return about how many bytes of CSV threads judge together by so many checks, 1 or more."""
-    # Memory and time are weighed here: with all controls, a third of the bytes; with one, all of them.
+    """Return the approximate size of a batch that threads judge by `checks` checks (1 or more), in bytes of CSV."""
+    # A balance of memory and time: the batch has full size for one control, and a third of it for all controls.
     return 8 * JUDGED // (7 + checks)
 
 
 @dataclass
 class Gathered:
-    """What all batches of a run have given, but for tables that were written as they came."""
+    """The results of all batches of a run, except tables that were written at once."""
 
     inputs: list[Input] = field(default_factory=list)
     issues: list[Row] = field(default_factory=list)
@@ -151,7 +151,7 @@ class Gathered:
     _sums_up_at: int = _TALLIES
 
     def add(self, result: Result) -> None:
-        """Add what a batch has given; tallies are summed up now and then, since many batches count the same keys."""
+        """Add the result of a batch. Tallies are summed from time to time, because many batches count the same keys."""
         self.inputs += result.inputs
         self.issues += result.issues
         self.outputs += result.outputs
@@ -164,28 +164,28 @@ class Gathered:
                 self._sums_up_at = self.tallies[0].num_rows + _TALLIES
 
     def take_inputs(self) -> list[dict[str, Any]]:
-        """Return the inputs as a manifest keeps them, and let go of them here: there may be very many."""
+        """Return the inputs in the form of the manifest, and release them here, because there may be very many."""
         frame = inputs_frame(self.inputs)
         self.inputs.clear()
         return list(input_facts(frame))
 
 
 class Taker(Protocol):
-    """Takes the tables of batches as they come."""
+    """A receiver of the tables of batches."""
 
     def put(self, tables: Mapping[str, pa.Table]) -> None:
-        """Take rows of tables."""
+        """Add rows of tables."""
 
     def restart(self) -> None:
-        """Forget all that was put."""
+        """Discard everything that was put."""
 
 
 @dataclass(frozen=True)
 class Road:
-    """How reports are looked at and read: `run` maps tasks, `size` is about how many bytes of CSV are one.
+    """How reports are surveyed and read. `run` maps tasks; `size` is the approximate size of a task, in bytes of CSV.
 
-    `stage` is the name of the stage in which they are read. With `pseudonyms`, reports are looked at by their names,
-    and get pseudonyms before any is chosen: order and batches follow these.
+    `stage` is the name of the progress stage of reading. With `pseudonyms`, reports are surveyed by their names, and
+    get pseudonyms before they are selected; order and batches depend on the pseudonyms.
     """
 
     looking: Looking
@@ -196,11 +196,11 @@ class Road:
     pseudonyms: Pseudonyms | None = None
 
     def survey(self, paths: Sequence[str], leave_out: Path | None = None, side: int = 0) -> Survey:
-        """Look at the inputs; `side` is 1 for the newer side of a comparison."""
+        """Return a survey of the inputs. `side` is 1 for the newer side of a comparison, otherwise 0."""
         looking = replace(self.looking, side=side)
         return Survey.of(paths, looking, self.run, leave_out=leave_out, progress=self.progress)
 
-    def gather(  # noqa: PLR0913 - what is read, and where it goes
+    def gather(  # noqa: PLR0913 - inputs, task, and writer
         self,
         survey: Survey | Both,
         choose: Callable[[Sequence[Entry], IssueLog], list[Selected]],
@@ -210,9 +210,10 @@ class Road:
         cuts_groups: bool = False,
         by_month: bool = False,
     ) -> Gathered:
-        """Run a task over the batches of the reports that are chosen; again, where a report is not what it seemed.
+        """Run a task over batches of the selected reports, and return the results.
 
-        Batches are those of `plan`, or of `plan_by_month`.
+        If reading shows that the survey was wrong about a report, everything is selected and run again. Batches come
+        from `plan` or, if `by_month`, from `plan_by_month`.
         """
         planned = plan_by_month if by_month else partial(plan, cuts_groups=cuts_groups)
         while True:
@@ -222,12 +223,14 @@ class Road:
                 todo = planned(selected, self.size)
             else:
                 selected = self._chosen_under(self.pseudonyms, survey, choose, log)
-                todo = [replace(one, pseudonyms=self.pseudonyms) for one in planned(selected, self.size)]
-            found = Gathered(issues=log.rows)
-            found.inputs += [input_of(one.entry) for one in selected if not one.is_read and one.entry.facts]
-            corrections = self._gather(todo, task, writer, found)
+                todo = [replace(batch, pseudonyms=self.pseudonyms) for batch in planned(selected, self.size)]
+            gathered = Gathered(issues=log.rows)
+            gathered.inputs += [
+                input_of(report.entry) for report in selected if not report.is_read and report.entry.facts
+            ]
+            corrections = self._gather(todo, task, writer, gathered)
             if not corrections:
-                return found
+                return gathered
             if self.pseudonyms is not None:
                 corrections = _by_name(self.pseudonyms, corrections, survey)
             survey = survey.corrected(corrections, self.looking, self.run)
@@ -241,28 +244,28 @@ class Road:
         choose: Callable[[Sequence[Entry], IssueLog], list[Selected]],
         log: IssueLog,
     ) -> list[Selected]:
-        """Choose among the reports under pseudonyms, in the order of these; what is in `log` gets them as well."""
+        """Select reports under pseudonyms, in their order. The issues in `log` get pseudonyms as well."""
         by_name = IssueLog(list(log.rows))
         log.rows[:] = pseudonyms.issues(log.rows)
-        entries = sorted((entry_under(pseudonyms, one) for one in survey.entries), key=lambda one: one.key)
+        entries = sorted((entry_under(pseudonyms, entry) for entry in survey.entries), key=lambda entry: entry.key)
         try:
             return choose(entries, log)
         except InputError:
-            # Whoever runs this sees the names: the error is the same with them.
+            # The user knows the names, so the same error is raised with names.
             choose(survey.entries, by_name)
             raise
 
     def _gather(
-        self, todo: Sequence[Batch], task: Callable[[Batch], Result], writer: Taker | None, found: Gathered
+        self, todo: Sequence[Batch], task: Callable[[Batch], Result], writer: Taker | None, gathered: Gathered
     ) -> dict[Key, Entry | None]:
-        """Run a task over batches; what comes of them goes to `found` and `writer`. Return the corrections."""
-        self.progress.stage(self.stage, sum(len(one.reports) + len(one.counted) for one in todo))
+        """Run a task over batches, add the results to `gathered` and `writer`, and return the corrections."""
+        self.progress.stage(self.stage, sum(len(batch.reports) + len(batch.counted) for batch in todo))
         corrections: dict[Key, Entry | None] = {}
         for result in self.run(task, todo):
             corrections |= result.corrections
             if writer is not None and not corrections:
                 writer.put(result.tables)
-            found.add(result)
+            gathered.add(result)
             self.progress.advance(result.reports)
         return corrections
 
@@ -270,5 +273,5 @@ class Road:
 def _by_name(
     pseudonyms: Pseudonyms, corrections: Mapping[Key, Entry | None], survey: Survey | Both
 ) -> dict[Key, Entry | None]:
-    """Return the corrections of reports under pseudonyms as those of reports by name: each is looked at again."""
-    return {one.key: None for one in survey.entries if (one.side, pseudonyms.source(one.name)) in corrections}
+    """Return corrections of reports under pseudonyms as corrections by name, so that each is surveyed again."""
+    return {entry.key: None for entry in survey.entries if (entry.side, pseudonyms.source(entry.name)) in corrections}

@@ -33,33 +33,33 @@ class Sampled(Left):
     drawn: Drawn
 
 
-def sample(  # noqa: PLR0913 - what is drawn, from what, and where it goes
-    place: str, output: Path, *, size: int, seed: str, control: str | None = None, by: tuple[str, ...] = ()
+def sample(  # noqa: PLR0913 - population, parameters, and output
+    folder: str, output: Path, *, size: int, seed: str, control: str | None = None, by: tuple[str, ...] = ()
 ) -> Sampled:
-    """Draw a sample of `size` from what a control judged, and leave it in `output`.
+    """Draw a sample of `size` subjects that a control judged, and write it to `output`.
 
-    The control is that of an id or number: `unused-credentials` where none is given, else the first one that was
-    judged. Raises InputError where there is no evidence of an audit, and UsageError for a control that it lacks.
+    `control` is an id or a number; the default is `unused-credentials`, or the first control if that was not judged.
+    Raises InputError if `place` is not the evidence of an audit, and UsageError for a control that was not judged.
     """
-    evidence = findings_of(place)
+    evidence = findings_of(folder)
     evidence.require_as_written("findings")
     drawn = draw(evidence, _check(evidence, control), size, seed, by)
     with folders.replaced(output) as staging:
         paths = write_sample(drawn, staging)
         outputs = [output_of(staging, path.relative_to(staging).as_posix()) for path in paths]
-        source = {"name": MANIFEST, "sha256": hashlib.sha256(storage.get(place, MANIFEST)).hexdigest()}
+        source = {"name": MANIFEST, "sha256": hashlib.sha256(storage.get(folder, MANIFEST)).hexdigest()}
         document = manifest("sample", drawn.facts | {"inputs": [source]}, outputs)
         storage.put(str(staging), MANIFEST, seal(document))
-    return Sampled(str(output), [*(one["name"] for one in outputs), MANIFEST], drawn)
+    return Sampled(str(output), [*(output["name"] for output in outputs), MANIFEST], drawn)
 
 
 def _check(evidence: EvidenceSet, control: str | None) -> Check:
-    """Return the check whose subjects are the population."""
+    """Return the check of the control whose subjects are the population."""
     checklist = evidence.settings.checklist
     if control is None:
         return checklist.unused or checklist.checks[0]
-    found = Names(controls=[control]).within(evidence).checks
-    ids = dict.fromkeys(one.control.id for one in found)
+    checks = Names(controls=[control]).within(evidence).checks
+    ids = dict.fromkeys(check.control.id for check in checks)
     if len(ids) > 1:
-        raise UsageError(f"--control: {control} names several controls", f"choose one of {', '.join(ids)}")
-    return found[0]
+        raise UsageError(f"--control: {control} stands for several controls", f"choose one of {', '.join(ids)}")
+    return checks[0]

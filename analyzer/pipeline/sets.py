@@ -1,4 +1,4 @@
-"""Evidence sets that are there already: rendered in other formats, verified, and looked at."""
+"""Work on evidence sets that were written before: render them in formats, verify them, and show their checks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from analyzer.survey.pseudonyms import Pseudonyms
 
 
-def verify(  # noqa: PLR0913 - what is checked, and by what
+def verify(  # noqa: PLR0913 - what is compared
     folder: Path,
     inputs: Sequence[str] = (),
     *,
@@ -43,24 +43,26 @@ def verify(  # noqa: PLR0913 - what is checked, and by what
     again: bool = False,
     progress: Progress = SILENT,
 ) -> Verification:
-    """Compare an evidence set with its manifest, and `inputs` with what was read, byte for byte.
+    """Compare an evidence set with its manifest, and `inputs` with the digests of what was read.
 
-    A set that has `pseudonyms` needs those, to find the inputs by their names. `allowed_signers` is a list by which
-    signatures are checked. With `again`, the run is made again from the inputs, and what it leaves is compared. Raises
-    InputError where `folder` holds no evidence set of this version, or one of `inputs` does not exist, and UsageError
-    for other pseudonyms than the set's, or a run that cannot be made again.
+    If the set has pseudonyms, `pseudonyms` are needed to find the inputs by their names. `allowed_signers` is a list
+    of signers with which signatures are checked. With `again`, the run is repeated from the inputs, and the results are
+    compared. Raises InputError if `folder` has no evidence set of this version or one of `inputs` does not exist, and
+    UsageError if the pseudonyms differ from those of the set or the run cannot be repeated.
     """
     progress.stage("verifying")
-    found = verifying.verify(folder, inputs, pseudonyms, allowed_signers)
-    if not again or any(one.kind == "manifest" for one in found.changed):  # what the manifest says is not known then
-        return found
-    from analyzer.pipeline.rerunning import rerun  # noqa: PLC0415 - most sets are verified without
+    verification = verifying.verify(folder, inputs, pseudonyms, allowed_signers)
+    if not again or any(
+        difference.kind == "manifest" for difference in verification.changed
+    ):  # a changed manifest cannot be trusted
+        return verification
+    from analyzer.pipeline.rerunning import rerun  # noqa: PLC0415 - seldom needed
 
     made = rerun(folder, inputs, pseudonyms, progress)
-    return replace(found, changed=(*found.changed, *made.different), notes=made.notes)
+    return replace(verification, changed=(*verification.changed, *made.different), notes=made.notes)
 
 
-def render(  # noqa: PLR0913 - what is rendered, how, and where
+def render(  # noqa: PLR0913 - evidence, formats, options, and output
     folder: Path,
     formats: Sequence[str],
     output: Path | None = None,
@@ -69,48 +71,49 @@ def render(  # noqa: PLR0913 - what is rendered, how, and where
     proof: Proof = NO_PROOF,
     progress: Progress = SILENT,
 ) -> Left:
-    """Render an evidence set in formats, beside what was rendered before, or into `output`, a copy of the set.
+    """Render an evidence set in formats, into the set itself or, with `output`, into a copy of the set.
 
-    Raises InputError where `folder` holds no evidence set of this version, where its tables are not those of its
-    manifest, or where a table that a format needs was left out, and UsageError for a format that needs names, or
-    marks of reviewers, which may hold some, where the set has pseudonyms.
+    Raises InputError if `folder` has no evidence set of this version, if its tables were changed, or if a table that a
+    format needs was left out. Raises UsageError if the set has pseudonyms and a format needs names, or marks of
+    reviewers may contain names.
     """
     proof.require_possible(str(output or folder))
-    folders.tidy(folder.resolve())  # a run that was killed may have left the set beside its place
+    folders.tidy(folder.resolve())  # a run that was killed may have left the set under another name
     evidence = EvidenceSet.of(str(folder), read_manifest(folder))
     if evidence.pseudonyms:
         require_no_names(formats, carries_over=options.marks is not None)
     if evidence.kind != "audit" and (options.marks is not None or options.by is not None):
         raise InputError(
-            f"--carry-over and --by are for audits: {folder} is the evidence of a {evidence.kind}", "leave them out"
+            f"--carry-over and --by work only for an audit; {folder} is the evidence of a {evidence.kind}",
+            "leave out these options",
         )
     _require_whole(evidence, folder, formats)
     if output is not None and output.resolve() == folder.resolve():
         output = None
     kept = Rendered([], []) if output else _renderings(evidence, folder, formats)
-    stays = [MANIFEST, *(str(one["name"]) for one in (*evidence.manifest["outputs"], *kept.outputs))]
-    # Other formats leave the workbook as it is, whatever reviewers wrote into it.
+    stays = [MANIFEST, *(str(output["name"]) for output in (*evidence.manifest["outputs"], *kept.outputs))]
+    # The other formats do not replace the workbook, so marks of reviewers cannot be lost.
     owner = owner_with(options.marks, output or folder) if output or "excel" in formats else EVIDENCE
     with folders.replaced(output or folder, owner) as staging:
         for name in (*stays, *_beside(folder)):
             _bring_along(folder / name, staging / name, moves=output is None)
-        found = render_formats(evidence, staging, formats, options, progress)
-        both = Rendered([*kept.outputs, *found.outputs], [*kept.not_made, *found.not_made])
+        rendered = render_formats(evidence, staging, formats, options, progress)
+        both = Rendered([*kept.outputs, *rendered.outputs], [*kept.not_made, *rendered.not_made])
         described = describe_renderings(str(staging), evidence, options, both)
         signatures = proof.leave(str(staging))
         marks = carried(options.marks, str(staging))
-    files = [*(str(one["name"]) for one in found.outputs), *described, *signatures]
+    files = [*(str(output["name"]) for output in rendered.outputs), *described, *signatures]
     return Left(str(output or folder), files, carried=marks)
 
 
 def _beside(folder: Path) -> list[str]:
-    """Return what stands beside the documents of a set and stays true: the signature of rendered.json does not."""
+    """Return the files of a set that stay valid, such as run.json and signatures, except that of rendered.json."""
     return [name for name in sorted(BESIDE - {signature_of(RENDERED)}) if (folder / name).is_file()]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Findings of an evidence set: `count` of its `total` are `asked` for, and `worst` has the first of them."""
+    """Findings of an evidence set: `count` of `total` match what was `asked`, and `worst` has the first of these."""
 
     evidence: EvidenceSet
     asked: Asked
@@ -120,7 +123,7 @@ class Shown:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is said beside the findings, as plain data."""
+        """The data of JSON besides the findings."""
         return {
             "folder": self.evidence.place,
             "requirements_of": self.evidence.settings.checklist.numbers_of.id,
@@ -130,34 +133,34 @@ class Shown:
         }
 
     def as_json(self, most: int | None = None) -> Iterator[str]:
-        """Yield the findings as JSON objects: all of them as stored, or the worst `most`, worst first."""
+        """Yield the findings as JSON objects: all in stored order, or with `most` only the worst, worst first."""
         return findings_as_json(self.evidence, self.asked) if most is None else iter(json_rows(self.worst))
 
 
 def findings_of(place: str) -> EvidenceSet:
-    """Return the evidence of an audit at a path or URL. Raises InputError where it is none, or has no findings."""
+    """Return the evidence of an audit at a path or URL. Raises InputError if it is not an audit or has no findings."""
     evidence = EvidenceSet.at(place)
     if evidence.kind != "audit":
         raise InputError(
-            f"{place} is the evidence of a {evidence.kind}, and has no findings",
-            "give the folder that audit has written",
+            f"{place} is the evidence of a {evidence.kind}, not of an audit",
+            "give a folder that audit wrote",
         )
     if "findings" not in evidence.files:
         raise InputError(
-            f"the evidence set {place} was written without findings (option --tables)",
+            f"the evidence set {place} was written without the table findings (option --tables)",
             "run the audit again without --tables",
         )
     return evidence
 
 
 def show(place: str, names: Names = Names(), *, most: int, progress: Progress = SILENT) -> Shown:  # noqa: B008 - frozen
-    """Return findings of the evidence of an audit, at a path or URL: the worst `most` of those that `names` choose.
+    """Return the worst `most` findings that `names` choose from the evidence of an audit, at a path or URL.
 
-    Raises InputError where there is no such set, or where its findings are not those of its manifest, and UsageError
-    for a name that the set does not have.
+    Raises InputError if there is no such set or its findings were changed, and UsageError for a name that the set does
+    not have.
     """
     evidence = findings_of(place)
-    progress.stage("looking through the findings")
+    progress.stage("reading the checks")
     evidence.require_as_written(
         "findings", *(["users"] if names.users else []), *(["tallies"] if names.accounts else [])
     )
@@ -170,11 +173,11 @@ def show(place: str, names: Names = Names(), *, most: int, progress: Progress = 
 
 
 def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> None:
-    """Raise InputError unless the tables of a set are as they were written, and those that formats need are there."""
-    for one in formats:
-        if one not in formats_of(evidence.kind):
+    """Raise InputError if a table of a set was changed, or if a table that formats need is missing."""
+    for format_name in formats:
+        if format_name not in formats_of(evidence.kind):
             raise InputError(
-                f"there is no format {one} of this kind of evidence: {evidence.kind}",
+                f"the evidence of a {evidence.kind} cannot be written in the format {format_name}",
                 f"choose from {', '.join(formats_of(evidence.kind))}",
             )
     missing = sorted(tables_needed(evidence.kind, formats) - evidence.files.keys())
@@ -187,29 +190,30 @@ def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) 
     if changed:
         raise InputError(
             f"not as it was written: {', '.join(changed)} in {folder}",
-            "see `credreport verify`; render from a copy that holds, or run credreport again",
+            "see `credreport verify`; render from an unchanged copy, or run credreport again",
         )
 
 
 def _renderings(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> Rendered:
-    """Return what was rendered before into a set, in other formats than these, each with how it was made."""
-    found = read_rendered(folder)
-    if found is None:
+    """Return the earlier renderings of a set in other formats than `formats`, with their settings and versions."""
+    document = read_rendered(folder)
+    if document is None:
         return Rendered([], [])
-    if found.get("manifest") != evidence.manifest["digest"]:
+    if document.get("manifest") != evidence.manifest["digest"]:
         raise InputError(
-            f"{RENDERED} in {folder} is not of the set beside it", "see `credreport verify`, or choose a folder with -o"
+            f"{RENDERED} in {folder} belongs to another evidence set",
+            "see `credreport verify`, or choose a folder with -o",
         )
-    made_by = {"settings": found["settings"], "versions": found["versions"]}
+    made_by = {"settings": document["settings"], "versions": document["versions"]}
     return Rendered(
-        [{**made_by, **one} for one in found["outputs"] if one["format"] not in formats],
-        # Sets of earlier versions have no such list.
-        [one for one in found.get("not_made", []) if one["format"] not in formats],
+        [{**made_by, **output} for output in document["outputs"] if output["format"] not in formats],
+        # Evidence sets of earlier versions have no such list.
+        [rendering for rendering in document.get("not_made", []) if rendering["format"] not in formats],
     )
 
 
 def _bring_along(path: Path, target: Path, *, moves: bool) -> None:
-    """Put a file into another folder; without a copy, where it `moves` and the file system can do that."""
+    """Put a file into another folder. If it `moves`, it is linked instead of copied, if the file system can do this."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if moves:
         try:

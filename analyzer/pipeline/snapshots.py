@@ -1,4 +1,4 @@
-"""Many snapshots: histories, comparisons, and the store."""
+"""Work on several snapshots: histories, comparisons, and the store."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from analyzer.survey.pseudonyms import Pseudonyms
 
 
-def history(  # noqa: PLR0913 - what is read, how it is followed, and what is left
+def history(  # noqa: PLR0913 - inputs, settings, and what is written
     paths: Sequence[str],
     settings: Settings,
     output: str,
@@ -59,12 +59,12 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
     proof: Proof = NO_PROOF,
     progress: Progress = SILENT,
 ) -> Run[History]:
-    """Follow the failures of the reports under `paths`, or of a store, and leave the evidence in `output`.
+    """Follow failures through the reports under `paths`, or through a store, and write the evidence to `output`.
 
-    `series` are the dates at which it is judged, or `monthly`; without, each snapshot at its own capture time.
-    `sla_days` is a deadline for fixes that is asked about. `pseudonyms` are as in `audit`; rows of a store cannot get
-    them. `proof` says whether the evidence is signed. Raises InputError where nothing can be followed, and OutputError
-    as `audit` does.
+    `series` has the reference dates, or is `monthly`; if it is empty, each snapshot is judged at its own capture time.
+    `sla_days` is a deadline for fixes, in days. `pseudonyms` are as in `audit`, but are not possible with a store.
+    `proof` decides whether the evidence is signed. Raises InputError if there is nothing to follow, and OutputError as
+    `audit` does.
     """
     proof.require_possible(output)
     following = Following(_shown(settings, pseudonyms, store), series, sla_days)
@@ -78,8 +78,8 @@ def history(  # noqa: PLR0913 - what is read, how it is followed, and what is le
         else:
             made = _written("history", _followed(road, paths, left_out(output), following), place)
         files = finish(*made, place, formats, options, progress, proof)
-        found = made[0].history
-    return Run(output, files, found, found.issues)
+        summary = made[0].history
+    return Run(output, files, summary, summary.issues)
 
 
 def _shown(
@@ -88,35 +88,35 @@ def _shown(
     store: Path | None = None,
     sets: tuple[EvidenceSet, EvidenceSet] | None = None,
 ) -> Settings:
-    """Return the settings as they are shown: under pseudonyms, where these are given or two evidence sets have them.
+    """Return the settings for output: under pseudonyms if these are given, or if both evidence sets have them.
 
-    Raises UsageError where pseudonyms cannot be made, and InputError for two sets that are not made with one key.
+    Raises UsageError if pseudonyms cannot be made, and InputError if the two sets were not made with the same key.
     """
     made_with = None if sets is None else one_key_of(*sets)
     if pseudonyms is None:
         return settings if made_with is None else without_names(settings, made_with)
     if store is not None or (sets is not None and made_with != pseudonyms.fingerprint):
         raise UsageError(
-            "--pseudonyms with rows that were read before: names become pseudonyms as reports are read",
-            "give the reports themselves, or evidence sets that audit has written with the same key",
+            "--pseudonyms works only when reports are read, not with a store or with evidence sets that have names",
+            "give the reports themselves, or evidence sets that audit wrote with the same key",
         )
-    shown, found = settings_under(pseudonyms, settings)
-    if found.patterns:
+    shown, with_names = settings_under(pseudonyms, settings)
+    if with_names.patterns:
         raise UsageError(
-            "--pseudonyms with a waiver for user names with * or ?: here waivers are compared with pseudonyms",
-            "name each user in a waiver of its own, or give --no-policy",
+            "--pseudonyms does not work here with a waiver whose user names have * or ?: the users have pseudonyms",
+            "write one waiver for each user, or give --no-policy",
         )
     return shown
 
 
 def _followed(road: Road, paths: Sequence[str], leave_out: Path | None, following: Following) -> History:
-    """Read reports batch by batch and follow them; what is known of each file is let go of."""
+    """Read reports batch by batch and follow their failures. The facts about each file are released afterwards."""
     task = Making(road.looking.account_id, following.of).of
     done = road.gather(road.survey(paths, leave_out), following.choose, task)
     return following.joined(done.found, done.take_inputs(), IssueLog(done.issues))
 
 
-def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
+def compare(  # noqa: PLR0913 - inputs, settings, and what is written
     old: Sequence[str],
     new: Sequence[str],
     settings: Settings,
@@ -132,11 +132,11 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
     proof: Proof = NO_PROOF,
     progress: Progress = SILENT,
 ) -> Run[Comparison]:
-    """Compare the newest snapshot of each account on two sides, and leave the evidence in `output`.
+    """Compare the newest snapshots of each account on two sides, and write the evidence to `output`.
 
-    The sides are reports under `old` and `new`; the evidence sets of two audits; or, of a store, what it had by
-    `since` and by `until`. `pseudonyms` are as in `audit`; rows that were read before cannot get them. `proof`
-    is as in `history`. Raises InputError where nothing can be compared, and OutputError as `audit` does.
+    The two sides are reports under `old` and `new`, the evidence sets of two audits, or the snapshots of a store up to
+    `since` and up to `until`. `pseudonyms` are as in `audit`, but are not possible with a store. `proof` is as in
+    `history`. Raises InputError if there is nothing to compare, and OutputError as `audit` does.
     """
     proof.require_possible(output)
     sets = None if store is not None else audits_at(old, new)
@@ -154,8 +154,8 @@ def compare(  # noqa: PLR0913 - what is read, how it is judged, and what is left
         else:
             made = _written("comparison", _compared(road, old, new, left_out(output), comparing), place)
         files = finish(*made, place, formats, options, progress, proof)
-        found = made[0].comparison
-    return Run(output, files, found, found.issues)
+        summary = made[0].comparison
+    return Run(output, files, summary, summary.issues)
 
 
 def _compared(
@@ -168,16 +168,16 @@ def _compared(
     return comparing.joined(done.found, done.take_inputs(), IssueLog(done.issues))
 
 
-def _written(kind: str, found: History | Comparison, place: str) -> tuple[EvidenceSet, bytes]:
-    """Write the tables of what was found; return the evidence set, and the bytes of its manifest.
+def _written(kind: str, result: History | Comparison, place: str) -> tuple[EvidenceSet, bytes]:
+    """Write the tables of a history or comparison. Return the evidence set, and its manifest as bytes.
 
-    What was found is then made of the set again, as it is when the set is opened later.
+    The caller takes the result from this set, so that it is the same as when the set is opened later.
     """
     storage.remove(place, SPOOL)
-    return sealed(place, manifest(kind, found.facts, put_tables(place, found.tables)))
+    return sealed(place, manifest(kind, result.facts, put_tables(place, result.tables)))
 
 
-def ingest(  # noqa: PLR0913 - what is read, and how
+def ingest(  # noqa: PLR0913 - inputs and settings
     paths: Sequence[str],
     folder: Path,
     *,
@@ -187,10 +187,10 @@ def ingest(  # noqa: PLR0913 - what is read, and how
     batch: int = READ,
     progress: Progress = SILENT,
 ) -> Ingest:
-    """Keep the reports under `paths` in the store in `folder`; about `batch` bytes of CSV are read together.
+    """Add the reports under `paths` to the store in `folder`, in batches of about `batch` bytes of CSV.
 
-    Those of unknown date or account are refused, and those of a month that is damaged; the rest is added. Raises
-    InputError where there is no report, and OutputError where `folder` cannot be written or holds other files.
+    Reports of unknown date or account are refused, and reports of a month that is damaged in the store. Raises
+    InputError if there are no reports, and OutputError if `folder` cannot be written or contains other files.
     """
     keeping = Keeping(account_id)
     with (
@@ -205,14 +205,14 @@ def ingest(  # noqa: PLR0913 - what is read, and how
             stage="reading",
         ) as road,
     ):
-        found = road.gather(road.survey(paths, folder), keeping.choose, keeping.of, new, by_month=True)
+        gathered = road.gather(road.survey(paths, folder), keeping.choose, keeping.of, new, by_month=True)
         progress.stage("storing")
         shutil.rmtree(new.staging / SPOOL, ignore_errors=True)
         new.finish()
-    kept = Added(new.added, new.known, found.reports - new.added - new.known, new.rows)
-    return Ingest(kept, issues_table(IssueLog([*found.issues, *new.log.rows])))
+    kept = Added(new.added, new.known, gathered.reports - new.added - new.known, new.rows)
+    return Ingest(kept, issues_table(IssueLog([*gathered.issues, *new.log.rows])))
 
 
 def stored(folder: Path) -> Stored:
-    """Return what the store in `folder` holds. Raises InputError where it is no store, or one of a newer version."""
+    """Return the contents of the store in `folder`. Raises InputError if it is not a store, or of a newer version."""
     return Stored.of(contents(folder))

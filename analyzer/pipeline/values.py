@@ -1,4 +1,4 @@
-"""What the values of options mean: dates, accounts, names, and the policy to use. Each error names its option."""
+"""Parsing the values of options: dates, accounts, names, and the policy. Each error names its option."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 
 MOST_DAYS: Final = 36_500
-"""The most days that an option takes: a hundred years."""
+"""Maximum of options in days: a hundred years."""
 MOST_ROWS: Final = 1_048_575
-"""The most rows below a header that a sheet of Excel holds."""
+"""Maximum number of rows below the header of an Excel sheet."""
 ROWS_OF_A_SHEET: Final = 100_000
-"""The most rows that a sheet of the workbook holds where nothing else is asked for."""
+"""Default maximum number of rows on a sheet of the workbook."""
 
 
 def whole_number(option: str, number: int | None, least: int, most: int | None = None) -> int | None:
-    """Return the number of an option; None where it was not given. Raises UsageError where it is out of its range."""
+    """Return the number of an option, or None if it is not given. Raises UsageError if it is out of range."""
     if number is None or (type(number) is int and least <= number and (most is None or number <= most)):
         return number
     span = f"of {least} or more" if most is None else f"from {least} to {most}"
-    raise UsageError(f"{option}: not a whole number {span}: {number!r}", "give such a number, or leave the option out")
+    raise UsageError(f"{option}: not a whole number {span}: {number!r}", "give a number in this range, or leave it out")
 
 
 def instant(text: str | None, option: str = "--as-of") -> datetime | None:
-    """Return the instant that a date, a date-time or the word now stands for; None where the option was not given."""
+    """Return the time of a date, a date-time or the word now. None if the option is not given."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from analyzer.reading.times import parse_reference  # noqa: PLC0415
@@ -48,51 +48,51 @@ def instant(text: str | None, option: str = "--as-of") -> datetime | None:
         return None
     if text.strip().lower() == "now":
         return datetime.now(UTC)
-    found = parse_reference(text.strip())
-    if found is None:
+    parsed = parse_reference(text.strip())
+    if parsed is None:
         raise UsageError(
             f"{option}: not a date or date-time: {text!r}",
             "write 2026-10-31 (the end of that day, UTC), 2026-10-31T08:00:00Z, or now",
         )
-    return found
+    return parsed
 
 
-def captured_at(given: Iterable[str]) -> tuple[GivenTime, ...]:
-    """Return what --captured-at says, in its order. A pattern may have an = in it, a time has none."""
+def captured_at(values: Iterable[str]) -> tuple[GivenTime, ...]:
+    """Return the times of --captured-at in their order. A pattern may contain =, a time never does."""
     from analyzer.survey.names import GivenTime  # noqa: PLC0415
 
-    found = []
-    for text in given:
+    times = []
+    for text in values:
         pattern, _, when = text.rpartition("=")
         at = instant(when, "--captured-at")
         if at is not None:
-            found.append(GivenTime(pattern or "*", at))
-    return tuple(found)
+            times.append(GivenTime(pattern or "*", at))
+    return tuple(times)
 
 
 def marks(workbooks: Sequence[Path], formats: Iterable[str]) -> Marks | None:
-    """Return what reviewers wrote into workbooks; None where --carry-over was not given."""
+    """Return the marks of reviewers in earlier workbooks, or None if --carry-over is not given."""
     if not workbooks:
         return None
     if "excel" not in formats:
-        raise UsageError("--carry-over without the format excel", "name excel in --format as well")
+        raise UsageError("--carry-over needs the format excel", "add excel to --format")
     from analyzer.evidence.folder import tidy  # noqa: PLC0415
     from analyzer.rendering.marks import read_marks  # noqa: PLC0415
 
     for workbook in workbooks:
-        if not workbook.exists():  # a run that was killed may have left its evidence set beside its place
+        if not workbook.exists():  # a run that was killed may have left the set under another name
             for folder in list(workbook.resolve().parents)[:2]:
                 tidy(folder)
     return read_marks(workbooks)
 
 
-def by(asked: str | None, formats: Iterable[str]) -> str | None:
-    """Return whose workbooks --by asks for; None where it was not given."""
-    if asked is None:
+def by(name: str | None, formats: Iterable[str]) -> str | None:
+    """Return the value of --by, or None if it is not given."""
+    if name is None:
         return None
     if "excel" not in formats:
-        raise UsageError("--by without the format excel", "name excel in --format as well")
-    return known("--by", asked, ("owner",))
+        raise UsageError("--by needs the format excel", "add excel to --format")
+    return known("--by", name, ("owner",))
 
 
 _UNITS: Final = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
@@ -100,16 +100,16 @@ _SIZE: Final = re.compile(r"(\d{1,15})\s*([kmg]b)?", re.ASCII)
 
 
 def proof(key: str | PathLike[str] | None, recorded_by: str | None) -> Proof:
-    """Return what is left beside evidence: signatures by a key, and the name of who made it. Raises UsageError."""
+    """Return how evidence is signed and recorded. Raises UsageError for an empty name."""
     if recorded_by is not None and not recorded_by.strip():
-        raise UsageError("--record-run: an empty name", "give the name of who makes this evidence")
+        raise UsageError("--record-run: an empty name", "give the name of the person who makes this evidence")
     from analyzer.pipeline.leaving import Proof  # noqa: PLC0415 - loads pandas
 
     return Proof(None if key is None else Path(key), recorded_by)
 
 
 def limits(text: str | None) -> Limits:
-    """Return what --max-file-size says."""
+    """Return the limits for the value of --max-file-size."""
     from analyzer.reading.limits import DEFAULT, OPTION, Limits  # noqa: PLC0415
 
     if text is None:
@@ -121,7 +121,7 @@ def limits(text: str | None) -> Limits:
 
 
 def two_instants(since: str | None, until: str | None) -> tuple[datetime, datetime]:
-    """Return the instants of --from and --to, which must both be given, the earlier one first."""
+    """Return the times of --from and --to. Raises UsageError unless both are given and --from is earlier."""
     if since is None or until is None:
         raise UsageError("--store needs --from and --to", "such as --from 2026-09-30 --to 2026-10-31")
     first, last = instant(since, "--from"), instant(until, "--to")
@@ -131,19 +131,19 @@ def two_instants(since: str | None, until: str | None) -> tuple[datetime, dateti
 
 
 def series(text: str | None) -> list[datetime] | str:
-    """Return the dates of --as-of-series, oldest first; `monthly` as it is."""
+    """Return the dates of --as-of-series, oldest first, or the word `monthly`."""
     if text is None:
         return []
     if text.strip().lower() == "monthly":
         return "monthly"
-    found = [instant(part, "--as-of-series") for part in split([text])]
-    if not found:
+    dates = [instant(part, "--as-of-series") for part in split([text])]
+    if not dates:
         raise UsageError("--as-of-series: no date", "write 2026-01-31,2026-02-28 or monthly")
-    return sorted({one for one in found if one is not None})
+    return sorted({date for date in dates if date is not None})
 
 
 def severity(text: str) -> Severity:
-    """Return the severity that --fail-on names."""
+    """Return the severity of --fail-on."""
     from analyzer.controls.control import Severity  # noqa: PLC0415
 
     return Severity(known("--fail-on", text, list(Severity)))
@@ -157,67 +157,71 @@ def account(text: str | None) -> str | None:
 
 
 def policy(path: Path | None, *, unwanted: bool) -> Policy | None:
-    """Return the policy given, else the one that stands in the current folder; None with --no-policy (`unwanted`)."""
+    """Return the given policy, else the one in the current folder, if any. None with --no-policy (`unwanted`)."""
     from analyzer.controls.policy import DEFAULT_NAME, read_policy  # noqa: PLC0415 - only judging needs it
 
     if path is not None and unwanted:
-        raise UsageError("--policy and --no-policy exclude each other", "give one of them")
-    # Whatever stands under that name is meant as the policy: what cannot be read must not be passed over.
+        raise UsageError("--policy and --no-policy cannot be used together", "leave out one of these options")
+    # A file with this name is meant as the policy: if it cannot be read, it must not be ignored.
     if path is None and not unwanted and os.path.lexists(DEFAULT_NAME):
         path = Path(DEFAULT_NAME)
     return None if path is None else read_policy(path)
 
 
-def controls(given: Sequence[str]) -> list[str]:
-    """Return the controls of --control. An option that names none is an error: it does not ask for all of them."""
-    names = split(given)
-    if given and not names:
-        raise UsageError("--control: nothing chosen", "name a control, or leave the option out to judge all of them")
+def controls(values: Sequence[str]) -> list[str]:
+    """Return the controls of --control. An empty option is an error, because it does not mean all controls."""
+    names = split(values)
+    if values and not names:
+        raise UsageError(
+            "--control: nothing chosen", "name a control, or leave out the option to judge the default controls"
+        )
     return names
 
 
-def benchmarks(given: Iterable[str]) -> list[str]:
-    """Return the benchmarks of --benchmark: ids, and files, whose names may have commas."""
-    return [name for one in given for name in ([one] if _is_file(one) else some("--benchmark", [one]))]
+def benchmarks(values: Iterable[str]) -> list[str]:
+    """Return the values of --benchmark: ids, and files whose names may contain commas."""
+    return [name for value in values for name in ([value] if _is_file(value) else some("--benchmark", [value]))]
 
 
 def _is_file(name: str) -> bool:
     try:
         return Path(name).is_file()
-    except OSError:  # many ids in a row are too long for the name of a file
+    except OSError:  # a list of ids can be too long for a file name
         return False
 
 
-def some(option: str, given: Sequence[str]) -> list[str]:
-    """Return the values of an option that narrows. Where it is given and names nothing, that is no wish for all."""
-    names = split(given)
-    if given and not names:
-        raise UsageError(f"{option}: nothing chosen", "give it a value, or leave it out")
+def some(option: str, values: Sequence[str]) -> list[str]:
+    """Return the values of an option that narrows. An empty option is an error, because it does not mean everything."""
+    names = split(values)
+    if values and not names:
+        raise UsageError(f"{option}: nothing chosen", "give a value, or leave out the option")
     return names
 
 
-def choices(option: str, given: Iterable[str], names: tuple[str, ...]) -> list[str]:
-    """Return which of `names` were given, in the order of `names`. Raises UsageError for others, and for none."""
-    chosen = {known(option, name, names) for name in split(given)}
+def choices(option: str, values: Iterable[str], names: tuple[str, ...]) -> list[str]:
+    """Return the given names in the order of `names`. Raises UsageError for unknown names, and if none is given."""
+    chosen = {known(option, name, names) for name in split(values)}
     if not chosen:
         raise UsageError(f"{option}: nothing chosen", f"choose from {', '.join(names)}")
     return [name for name in names if name in chosen]
 
 
 def texts(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
-    """Return one text or path, or several, as a list of texts."""
-    return [os.fspath(one) for one in ([given] if isinstance(given, str | os.PathLike) else given)]
+    """Return a text or path, or several of them, as a list of texts."""
+    return [os.fspath(text) for text in ([given] if isinstance(given, str | os.PathLike) else given)]
 
 
 def local(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
-    """Return paths as texts. Raises UsageError for a URL: only commands read and write there."""
-    found = texts(given)
-    for one in found:
-        if "://" in one:
-            raise UsageError(f"a URL: {one}", "read and write at URLs with the command: credreport audit --engine dask")
-    return found
+    """Return paths as texts. Raises UsageError for a URL, because only commands can use URLs."""
+    paths = texts(given)
+    for path in paths:
+        if "://" in path:
+            raise UsageError(
+                f"not possible with a URL: {path}", "use the command for URLs: credreport audit --engine dask"
+            )
+    return paths
 
 
-def split(given: Iterable[str]) -> list[str]:
-    """Return the values of a repeatable option, each of which may hold several, separated by commas."""
-    return [name.strip() for value in given for name in value.split(",") if name.strip()]
+def split(values: Iterable[str]) -> list[str]:
+    """Return the values of an option that can be repeated, and can have several values separated by commas."""
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]

@@ -130,7 +130,7 @@ def test_render(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "render", render, raising=False)
     done = run("render", "set", "--format", "charts,excel", "-o", "new", "--workbook-rows", "5")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Rendered in new/\n  workbook.xlsx, charts/ (2 pictures)\n" in done.stdout
+    assert "Written to new/\n  workbook.xlsx, charts/ (2 pictures)\n" in done.stdout
     assert run("render", "set", "--format", "excel", "-q").stdout == ""
     assert asked == [(Path("set"), ["excel", "charts"], Path("new"), 5), (Path("set"), ["excel"], None, 100_000)]
     facts = json.loads(run("render", "set", "--format", "excel", "--json").stdout)

@@ -49,7 +49,7 @@ def test_verbose_and_one_or_two_reports_say_all(folder: Path) -> None:
     assert len(FACTS.findall(run("inspect", "in", "--verbose", cwd=folder).stdout)) == 6
     two = run("inspect", "in/2026-09-30/111122223333.csv", "in/2026-10-31/111122223333.csv", cwd=folder).stdout
     assert len(FACTS.findall(two)) == 2
-    assert "captured 2026-09-30 (folder name) · newest time inside 2026-01-01T00:00:00Z" in two
+    assert "captured 2026-09-30 (folder name) · newest time in the report 2026-01-01T00:00:00Z" in two
 
 
 def test_a_merged_report_counts_for_each_of_its_accounts(folder: Path) -> None:
@@ -70,7 +70,7 @@ def test_no_error_is_only_counted(folder: Path) -> None:
     for columns in ("60", "80", "140"):
         done = run("inspect", "in", cwd=folder, COLUMNS=columns)
         assert done.returncode == 3
-        assert ", 2 of them rejected: " in done.stdout
+        assert " (2 rejected): " in done.stdout
         assert re.search(r"^  444455556666 +4 +2 ", done.stdout, re.MULTILINE)
         for number in range(12):
             assert f"  in/2026-10-31/55556666777{number % 10}-{number}.json the answer of generate-" in done.stdout
@@ -99,7 +99,7 @@ def test_the_table_fits_the_terminal_and_tears_no_word(columns: int) -> None:
     heading = next(number for number, line in enumerate(lines) if line.endswith(" accounts"))
     for account in (*ACCOUNTS, "777788889999", "999988887777"):
         assert any(line.startswith(f"  {account}") for line in lines[heading:])
-    assert ("No room for: " in shown) == (columns < 200)
+    assert ("Not shown for lack of room: " in shown) == (columns < 200)
 
 
 def test_long_names_stand_below_their_row(folder: Path) -> None:

@@ -76,7 +76,7 @@ def test_sums_do_not_count_a_failure_again_under_its_stricter_reading(tmp_path: 
 def test_the_command_lists_stricter_readings_and_judges_them_with_all_controls(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31.csv", csv_of(user("a", **IDLE)))
     told = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out").stdout
-    assert "--all-controls judges 7 more" in told
+    assert "--all-controls judges 7 more controls" in told
     assert "mfa-every-user" not in told
     told = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out", "--all-controls").stdout
     assert "20 controls:" in told
@@ -114,7 +114,7 @@ def test_reports_in_unknown_order_are_not_in_the_count_on_top(tmp_path: Path) ->
         "Not in these numbers: 6 active credentials in reports whose order is not known.",
     ]
     told = run("audit", tmp_path / "in", "--as-of", "2026-10-31", "--format", "parquet", "-o", tmp_path / "out").stdout
-    assert "access keys: 1 judged: 1 fail, 6 order unknown" in told
+    assert "access keys: 1 judged (1 fail), 6 order unknown" in told
 
 
 def test_what_could_not_be_read_comes_first(tmp_path: Path) -> None:

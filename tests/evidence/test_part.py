@@ -149,7 +149,7 @@ def test_render_makes_them_too_and_without_owners_that_is_an_error(folder: Path)
     done = run("audit", "reports", "--by", "region", "-o", "no", cwd=folder)
     assert (done.returncode, "--by" in done.stderr) == (2, True)
     done = run("audit", "reports", "--by", "owner", "--format", "parquet", "-o", "no", cwd=folder)
-    assert "--by without the format excel" in done.stderr
+    assert "--by needs the format excel" in done.stderr
     assert not (folder / "no").exists()
 
 

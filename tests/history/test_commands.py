@@ -101,7 +101,7 @@ def test_exit_codes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (["compare"], "give OLD and NEW, or --store with --from and --to", "credreport compare --help"),
+        (["compare"], "give either OLD and NEW, or --store with --from and --to", "credreport compare --help"),
         (["compare", "a.csv", "--store", "s"], "--store needs --from and --to", "--from 2026-09-30 --to"),
         (
             ["compare", "--store", "s", "--from", "2026-10-31", "--to", "2026-09-30"],
@@ -115,7 +115,7 @@ def test_exit_codes(tmp_path: Path) -> None:
             "of two dates",
         ),
         (["compare", "2026-10-31.csv", "new.csv"], "new.csv: not known when it was captured", "which their names tell"),
-        (["history"], "give reports, or --store", "credreport history --help"),
+        (["history"], "give either reports or --store", "credreport history --help"),
         (["history", "2026-10-31.csv", "--as-of-series", ","], "--as-of-series: no date", "or monthly"),
         (["history", "2026-10-31.csv", "--as-of-series", "2026-1-1"], "--as-of-series: not a date", "write 2026-10-31"),
         (["history", "--store", "empty"], "no snapshot store: empty", ""),

@@ -179,7 +179,7 @@ def test_all_formats_at_once_are_those_one_by_one(sets: dict[str, Path], tmp_pat
     [(kind, one.name) for kind in KINDS for one in FORMATS if kind not in one.needs] + [("audit", "x")],
 )
 def test_a_format_of_another_kind_is_refused(sets: dict[str, Path], tmp_path: Path, kind: str, name: str) -> None:
-    with pytest.raises(InputError, match=f"no format {name} of this kind of evidence: {kind}") as error:
+    with pytest.raises(InputError, match=f"the evidence of a {kind} cannot be written in the format {name}") as error:
         pipeline.render(sets[kind], [name], tmp_path / "out")
     assert all(one in error.value.hint for one in formats_of(kind))
     assert not (tmp_path / "out").exists()

@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 
 
 _MOST_DUE: int = 1_000
-"""Findings that come due in JSON, the soonest; `show` has all."""
+"""Maximum number of checks in JSON that will fail soon, the earliest first; `show` has all."""
 
 
 @dataclass(frozen=True)
 class AuditShowing(Showing):
-    """What is printed of an audit. JSON has the findings that fail, or all, behind the counts."""
+    """The options that choose what is printed about an audit. JSON has the counts, then the failures or all checks."""
 
     json_all: Annotated[
-        bool, typer.Option("--json-all", help="As --json, whose findings are those that fail, but with all findings.")
+        bool, typer.Option("--json-all", help="Like --json, but with every check. --json has only the failures.")
     ] = False
 
     verbose: Verbose = False
@@ -53,8 +53,8 @@ class AuditShowing(Showing):
             metavar="N",
             min=1,
             max=values.MOST_DAYS,
-            help="List what passes, and no longer does within so many days of the reference instant if nothing "
-            f"changes. Without this option, it is only counted, for {DUE_WITHIN} days.",
+            help="List the checks that pass now and will fail within N days of the reference date if nothing changes. "
+            f"Without this option, they are only counted, for {DUE_WITHIN} days.",
             show_default=False,
         ),
     ] = None
@@ -65,19 +65,21 @@ class AuditShowing(Showing):
 
     @property
     def days_ahead(self) -> int:
-        """The days in which something comes due."""
+        """How many days ahead checks are listed or counted that will fail."""
         return self.due_within or DUE_WITHIN
 
     @property
     def lists_due(self) -> bool:
-        """Whether what comes due is listed, and not only counted."""
+        """Whether checks that will fail are listed, and not only counted."""
         return self.verbose or self.due_within is not None
 
     def tables(self, evidence: AuditEvidence) -> list[str]:
-        """Return the tables to write. Raises UsageError where all findings are wanted and not to be written."""
+        """Return the tables to write. Raises UsageError if --json-all is given and --tables leaves out the findings."""
         tables = evidence.chosen_tables()
         if self.json_all and "findings" not in tables:
-            raise UsageError("--json-all: --tables leaves the findings out", "name findings in --tables as well")
+            raise UsageError(
+                "--json-all needs the table findings, which --tables leaves out", "add findings to --tables"
+            )
         return tables
 
     def end(self, run: "Run[Summary]", ending: Ending) -> int:
@@ -87,13 +89,13 @@ class AuditShowing(Showing):
         return end("audit", code, facts, run, draw, self, exit_zero=ending.exit_zero, rows=rows)
 
     def draw(self, run: "Run[Summary]", ending: Ending) -> None:
-        """Print an audit as words and tables."""
+        """Print an audit as text and tables."""
         from analyzer.cli.screen.audit import show_audit  # noqa: PLC0415 - what loads pandas is not for --help
 
         show_audit(run, ending, days_ahead=self.days_ahead, lists_due=self.lists_due, verbose=self.verbose)
 
     def facts(self, run: "Run[Summary]", ending: Ending) -> dict[str, Any]:
-        """Return the counts of an audit, what comes due, and what makes its exit code, as plain data."""
+        """Return the counts of an audit, the checks that will fail, and the reason of its exit code, as plain data."""
         from analyzer.evidence.due import due_facts, soonest  # noqa: PLC0415
         from analyzer.evidence.plain import plain_rows  # noqa: PLC0415
         from analyzer.evidence.schema import to_pandas  # noqa: PLC0415
@@ -109,7 +111,7 @@ class AuditShowing(Showing):
         return run.summary.facts | hidden | {"due": due, "exit_reason": ending.reason(run.summary)}
 
     def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:
-        """Return the findings that JSON has: none where --tables left them out."""
+        """Return the findings for JSON, or None if no JSON is printed. There are no rows if --tables left them out."""
         if not self.as_json:
             return None
         if run.evidence is None or "findings" not in run.evidence.files:
@@ -119,7 +121,7 @@ class AuditShowing(Showing):
     def _of(self, evidence: "EvidenceSet") -> "Iterator[str]":
         from analyzer.evidence.asked import EVERYTHING, FAILING, findings_as_json  # noqa: PLC0415
 
-        # Another run may have replaced the set since: its findings do not belong to these counts.
+        # Another run may have replaced the evidence set; its findings would not match these counts.
         evidence.require_as_written("findings")
         yield from findings_as_json(evidence, EVERYTHING if self.json_all else FAILING)
 
@@ -137,24 +139,24 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     exit_zero: ExitZero = False,
     showing: AuditShowing,
 ) -> int:
-    """Judge which credentials lay unused, and what else the reports can decide, and write the evidence.
+    """Find unused credentials and the other failures that the reports show, and write the evidence.
 
-    The main control is CIS AWS Foundations Benchmark "credentials unused for 45 days or more": 1.12 in v1.4 to v4.0.1,
-    1.11 in v5.0, 2.11 in v6.0 and v7.0; `credreport controls` lists all. One snapshot an account is judged: the newest,
-    or with --as-of the newest at or before that instant.
+    The main control is "credentials unused for 45 days or more" of the CIS AWS Foundations Benchmark (2.11 in v7.0).
+    One snapshot of each account is judged: the newest, or with --as-of the newest up to the reference date.
+    Exits 0 if every check passes, is waived or is a manual check; 1 if a check fails or is not checked; 3 if some input
+    was not read, or (with --accounts) the report of an expected account is missing; 2 if nothing was written.
 
     \b
     Examples:
       credreport audit reports/
       credreport audit reports/ --as-of 2026-10-31 -o evidence
-      credreport audit reports/ --control unused-credentials
       credreport audit reports/ --benchmark cis-5.0 --policy policy.toml
       aws iam get-credential-report | credreport audit - --format parquet
-      credreport audit s3://reports/2026-10-31 --scheduler tcp://host:8786 --format parquet -o s3://evidence/2026-10
+      credreport audit s3://reports --engine dask --format parquet -o s3://evidence
     """  # noqa: D301 - \b keeps the examples' lines
     formats, ending = evidence.chosen(), Ending(values.severity(fail_on), strict, exit_zero)
     where, tables = engine.chosen(paths, evidence.output), showing.tables(evidence)
-    workbook = evidence.workbook((given := options.judged(snapshots, comparing, judging))["organization"])
+    workbook = evidence.workbook((judged := options.judged(snapshots, comparing, judging))["organization"])
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import working  # noqa: PLC0415
 
@@ -166,7 +168,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             tables=tables,
             options=pipeline.Options(helper=beside, due_within=showing.days_ahead, **workbook),
             where=pipeline.Engine(*where),
-            **given,
+            **judged,
             pseudonyms=evidence.key(paths, quiet=showing.quiet),
             with_worst=showing.progress,
             with_due=showing.lists_due,

@@ -1,4 +1,4 @@
-"""The commands on evidence that is there already: render and verify."""
+"""The commands on evidence that was written before: render and verify."""
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
@@ -14,23 +14,26 @@ from analyzer.pipeline import values
 from analyzer.pipeline.values import MOST_DAYS, ROWS_OF_A_SHEET
 from analyzer.rendering.registry import DUE_WITHIN, FORMATS
 
-_RENDERED = tuple(one.name for one in FORMATS if one.module is not None)
-"""What is made of the Parquet tables."""
+_RENDERED = tuple(output_format.name for output_format in FORMATS if output_format.module is not None)
+"""The formats that are made from the Parquet tables."""
 DueWithin = Annotated[
     int,
-    typer.Option(metavar="N", min=1, max=MOST_DAYS, help="Days ahead for what the workbook and due.ics say is due."),
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=MOST_DAYS,
+        help="The workbook and due.ics list the checks that pass now and will fail within N days.",
+    ),
 ]
 
 
 def render(  # noqa: PLR0913 - one parameter an option
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="An evidence set: what audit, compare or history wrote.")
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Evidence set that audit, compare or history wrote.")],
     *,
     formats: Annotated[
         list[str],
         typer.Option(
-            "--format", metavar="NAME", help=f"What to make: {', '.join(_RENDERED)}. Repeat, or separate by commas."
+            "--format", metavar="NAME", help=f"Formats to make: {', '.join(_RENDERED)}. Repeat, or separate by commas."
         ),
     ],
     output: Annotated[
@@ -39,7 +42,7 @@ def render(  # noqa: PLR0913 - one parameter an option
             "-o",
             "--output",
             metavar="DIR",
-            help="Folder for it. Without this option, it goes into the evidence set.",
+            help="Folder for a copy of the evidence set with the new files. Without it, they go into the evidence set.",
             show_default=False,
         ),
     ] = None,
@@ -50,14 +53,14 @@ def render(  # noqa: PLR0913 - one parameter an option
     sign: SignKey = None,
     showing: Showing,
 ) -> int:
-    """Make a workbook, pictures and the like of an evidence set, without reading or judging any report.
+    """Make a workbook, charts, a PDF or other files from an evidence set, without reading any report.
 
-    The set is checked first: its tables must be those that its manifest describes.
+    The tables are first compared with the manifest. Exits 0; 2 if nothing was written.
 
     \b
     Examples:
       credreport render credreport-out --format excel,charts
-      credreport render credreport-out --format excel --workbook-rows 1000000 -o workbook
+      credreport render credreport-out --format excel --workbook-rows 1000000 -o large
     """  # noqa: D301 - \b keeps the examples' lines
     chosen = values.choices("--format", formats, _RENDERED)
     marks = values.marks(carry_over, chosen)
@@ -73,14 +76,15 @@ def render(  # noqa: PLR0913 - one parameter an option
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The evidence set.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Evidence set to check.")],
     *,
     checking: Checking,
     as_json: AsJson = False,
 ) -> int:
-    """Say whether an evidence set is as it was written: what was changed, is missing, or was added.
+    """Check whether an evidence set is as it was written: which files were changed, are missing, or were added.
 
-    Every file is compared with the digest that the set has of it. Exits 0 if all of them hold, 1 if not.
+    Every file is compared with its digest in the evidence set. Exits 0 if nothing was changed, 1 if something was, 2
+    if the set cannot be read.
 
     \b
     Examples:
@@ -94,6 +98,6 @@ def verify(
     from analyzer.cli.screen.evidence import show_verified  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
-        found = pipeline.verify(folder, **chosen, progress=bars)
-    show("verify", lambda: found.facts, lambda: show_verified(found), showing)
-    return 0 if found.holds else 1
+        verification = pipeline.verify(folder, **chosen, progress=bars)
+    show("verify", lambda: verification.facts, lambda: show_verified(verification), showing)
+    return 0 if verification.holds else 1

@@ -12,15 +12,15 @@ from analyzer.errors import UsageError
 from analyzer.pipeline import values
 
 Verbose = Annotated[
-    bool, typer.Option("--verbose", help="Say all that is known of each report, also where they are many.")
+    bool, typer.Option("--verbose", help="Show all that is known about each report, however many there are.")
 ]
 Frameworks = Annotated[
     list[str],
     typer.Option(
         "--benchmark",
         metavar="ID",
-        help="List the requirements of this benchmark (or of a FILE.toml of your own), with the controls and limits "
-        "that decide them. Repeat, or separate by commas.",
+        help="List the requirements of this framework (or of your own FILE.toml), with the controls and limits that "
+        "decide them. Repeat, or separate by commas.",
         show_default=False,
     ),
 ]
@@ -35,12 +35,12 @@ def inspect(  # noqa: PLR0913 - one parameter an option
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> int:
-    """Say what is in these files, without judging them.
+    """Show what the files contain, without judging them.
 
-    For each report: form, layout, account, rows, when it was captured and how that is known, and data issues. Three
-    reports or more are a table, as wide as the terminal allows, with totals by account.
+    For each report: format, layout, account, rows, capture time and where it comes from, and data issues. Three or more
+    reports are shown as a table, as wide as the terminal, with totals by account.
 
-    Exits 0; 3 if some input was not read; 2 if none could be.
+    Exits 0; 3 if some input was not read; 2 if no report could be read.
 
     \b
     Examples:
@@ -56,9 +56,9 @@ def inspect(  # noqa: PLR0913 - one parameter an option
 
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
-        found = pipeline.inspect(paths, account_id=account, captured_at=times, limits=limits, progress=bars)
-    show("inspect", lambda: found.facts, lambda: show_inspection(found, verbose=verbose), showing)
-    return 3 if found.has_issues(Level.REJECTED) else 0
+        inspection = pipeline.inspect(paths, account_id=account, captured_at=times, limits=limits, progress=bars)
+    show("inspect", lambda: inspection.facts, lambda: show_inspection(inspection, verbose=verbose), showing)
+    return 3 if inspection.has_issues(Level.REJECTED) else 0
 
 
 def list_controls(
@@ -66,16 +66,16 @@ def list_controls(
         str | None,
         typer.Argument(
             metavar="ID",
-            help="Control to explain, by its id or its number in the benchmark; without it, all are listed.",
+            help="Control to explain: its id, or its number in the framework. Without it, all controls are listed.",
             show_default=False,
         ),
     ] = None,
     *,
     benchmark: Frameworks = [],  # noqa: B006 - Typer copies it
-    benchmarks: Annotated[bool, typer.Option("--benchmarks", help="List the benchmarks.")] = False,
+    benchmarks: Annotated[bool, typer.Option("--benchmarks", help="List the frameworks.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """List the controls, or explain one: what is compared, limits, evidence, caveats, mapping, remediation.
+    """List the controls, or explain one: when it fails, its limits, evidence, caveats and remediation.
 
     \b
     Examples:
@@ -90,20 +90,20 @@ def list_controls(
 
     if benchmarks:
         if control or benchmark:
-            raise UsageError("--benchmarks lists them all, and takes nothing beside it", "leave out the rest")
+            raise UsageError("--benchmarks works only alone", "leave out the control and --benchmark")
         typer.echo(explaining.frameworks_as_json() if as_json else explaining.list_frameworks())
         return 0
-    asked = [control] if control else []
-    every = not (asked or benchmark)
+    controls = [control] if control else []
+    lists_all = not (controls or benchmark)
     checklist = make_checklist(
         benchmark=values.benchmarks(benchmark),
-        controls=asked,
-        all_controls=every,
+        controls=controls,
+        all_controls=lists_all,
         with_leavers=not benchmark,
         option="controls",
     )
     if as_json:
-        typer.echo(explaining.as_json(checklist) if asked else explaining.list_as_json(checklist))
+        typer.echo(explaining.as_json(checklist) if controls else explaining.list_as_json(checklist))
     else:
-        typer.echo(explaining.explain(checklist) if asked else explaining.list_all(checklist))
+        typer.echo(explaining.explain(checklist) if controls else explaining.list_all(checklist))
     return 0

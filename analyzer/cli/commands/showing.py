@@ -1,4 +1,4 @@
-"""The command show: findings of an evidence set."""
+"""The command show: the checks of an evidence set."""
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from analyzer.evidence.asked import Names
 
 _MOST: int = 100
-"""Findings that are listed where nothing else is said."""
+"""Default of --limit."""
 Most = Annotated[
     int | None,
     typer.Option(
         "--limit",
         metavar="N",
         min=1,
-        help=f"List so many findings at most, the first. [default: {_MOST}; with --json all, in stored order]",
+        help=f"List only the first N checks. [default: {_MOST}; with --json all, in the order of the table]",
         show_default=False,
     ),
 ]
@@ -30,14 +30,15 @@ Most = Annotated[
 
 @dataclass(frozen=True)
 class Asking:
-    """Which findings are listed."""
+    """The options that choose the checks to list."""
 
     users: Annotated[
         list[str],
         typer.Option(
             "--user",
             metavar="NAME",
-            help="Findings of this user, in any case; * stands for any characters, ? for one. Repeat for more.",
+            help="Checks of this user, in upper or lower case. * matches any characters, ? matches one. Repeat for "
+            "more users.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -46,7 +47,7 @@ class Asking:
         typer.Option(
             "--account",
             metavar="ID",
-            help="Findings in this account (unknown: where no account is known). Repeat, or separate by commas.",
+            help="Checks in this account (the word unknown: rows without an account). Repeat, or separate by commas.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -55,8 +56,8 @@ class Asking:
         typer.Option(
             "--control",
             metavar="ID",
-            help="Findings of this control: its id, or its number in the benchmark that was judged (without one: in "
-            "the newest CIS version). Repeat, or separate by commas.",
+            help="Checks of this control: its id, or its number in the framework of the audit (without one: in the "
+            "newest CIS version). Repeat, or separate by commas.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -65,7 +66,7 @@ class Asking:
         typer.Option(
             "--status",
             metavar="NAME",
-            help="Findings with this status: fail, not_checked, pass or not_applicable. Repeat, or separate by commas.",
+            help="Checks with this status: fail, not_checked, pass or not_applicable. Repeat, or separate by commas.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -76,14 +77,14 @@ class Asking:
             metavar="N",
             min=1,
             max=values.MOST_DAYS,
-            help="Findings that pass, and no longer do within so many days of their reference instant if nothing "
-            "changes; the soonest first.",
+            help="Checks that pass now and will fail within N days of their reference date if nothing changes, the "
+            "earliest first.",
             show_default=False,
         ),
     ] = None
 
     def names(self) -> "Names":
-        """Return what was given; names of users may have commas. Raises UsageError where an option names nothing."""
+        """Return the given names. Raises UsageError if an option is empty. Names of users may contain commas."""
         from analyzer.evidence.asked import Names  # noqa: PLC0415 - what loads pandas is not for --help
 
         return Names(
@@ -101,12 +102,12 @@ def show_findings(
     asking: Asking,
     most: Most = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the findings as JSON on standard output, and nothing else.")
+        bool, typer.Option("--json", help="Print the checks as JSON on standard output, and nothing else.")
     ] = False,
 ) -> int:
-    """List findings of an evidence set, each with its report and line: the worst first.
+    """List the checks of an evidence set, each with its report and line, the worst first.
 
-    Nothing is judged and nothing is written. Exits 0, whatever the findings say.
+    Nothing is judged and nothing is written. Exits 0, also if checks fail; 2 if the evidence set cannot be read.
 
     \b
     Examples:
@@ -123,7 +124,7 @@ def show_findings(
 
     showing = Showing(as_json=as_json)
     with progress(shown=showing.progress) as bars:
-        found = pipeline.show(folder, names, most=most or _MOST, progress=bars)
-    rows = ("findings", found.as_json(most)) if as_json else None
-    show("show", lambda: found.facts, lambda: show_shown(found), showing, rows)
+        shown = pipeline.show(folder, names, most=most or _MOST, progress=bars)
+    rows = ("findings", shown.as_json(most)) if as_json else None
+    show("show", lambda: shown.facts, lambda: show_shown(shown), showing, rows)
     return 0

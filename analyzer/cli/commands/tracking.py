@@ -1,4 +1,4 @@
-"""The commands that follow snapshots through time: compare, history, and the store: ingest and store."""
+"""The commands on several snapshots: compare and history, and for the store, ingest and store."""
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
@@ -33,29 +33,37 @@ if TYPE_CHECKING:
     from analyzer.evidence.history import History
 
 Old = Annotated[
-    str, typer.Argument(metavar="OLD", help="The older reports or evidence set: a file, folder or archive.")
+    str, typer.Argument(metavar="OLD", help="Older side: a file, folder or archive with reports, or an evidence set.")
 ]
-New = Annotated[str, typer.Argument(metavar="NEW", help="The newer ones.")]
+New = Annotated[str, typer.Argument(metavar="NEW", help="Newer side: of the same kind as OLD.")]
 Since = Annotated[
     str | None,
-    typer.Option("--from", metavar="WHEN", help="With --store: the newest snapshots by then are the older ones."),
+    typer.Option(
+        "--from",
+        metavar="WHEN",
+        help="With --store: a date or date-time. The newest snapshot of each account up to then is the older side.",
+    ),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--to", metavar="WHEN", help="With --store: the newest snapshots by then are the newer ones."),
+    typer.Option(
+        "--to",
+        metavar="WHEN",
+        help="With --store: a date or date-time. The newest snapshot of each account up to then is the newer side.",
+    ),
 ]
 PathsOfManyDates = Annotated[
     list[str],
     typer.Argument(
-        metavar="PATH", help="Credential reports of many dates: files, folders, archives.", show_default=False
+        metavar="PATH", help="Credential reports from several dates: files, folders, archives.", show_default=False
     ),
 ]
 AsOfSeries = Annotated[
     str | None,
     typer.Option(
         metavar="DATES",
-        help="Judge at these dates (2026-01-31,2026-02-28 or monthly), each account by its newest snapshot until "
-        "then. Without it, each snapshot is judged at its own capture time.",
+        help="Judge at these reference dates: a list (2026-01-31,2026-02-28), or the word monthly. Each account is "
+        "judged by its newest snapshot up to the date. Without it, each snapshot is judged at its own capture time.",
         show_default=False,
     ),
 ]
@@ -64,7 +72,7 @@ SlaDays = Annotated[
     typer.Option(
         metavar="N",
         min=0,
-        help="Say what share of failures was fixed in so many days: between which bounds.",
+        help="Show the share of failures that was fixed within N days, with a lower and an upper bound.",
         show_default=False,
     ),
 ]
@@ -72,7 +80,7 @@ SlaDays = Annotated[
 
 @dataclass(frozen=True)
 class Tracking(Showing):
-    """What is printed of a comparison, or a history."""
+    """The options that choose what is printed about a comparison or a history."""
 
     verbose: Verbose = False
 
@@ -89,9 +97,10 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     exit_zero: ExitZero = False,
     showing: Tracking,
 ) -> int:
-    """Say what changed between two snapshots of accounts: users, credentials, and what fails.
+    """Show what changed between two snapshots of each account: users, credentials and failures.
 
-    Of each account the newest snapshot on either side is compared. Exits 1 if something fails that did not before.
+    The newest snapshot of each account on the older side is compared with the newest one on the newer side. Exits 0 if
+    there are no new failures; 1 if there are some; 3 if some input was not read; 2 if nothing was written.
 
     \b
     Examples:
@@ -116,11 +125,11 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
             proof=evidence.proof(),
             progress=bars,
         )
-    found = run.summary
-    why = found.exit_reason(exit_zero=exit_zero)
+    comparison = run.summary
+    why = comparison.exit_reason(exit_zero=exit_zero)
     draw = partial(show_comparison, run, why, verbose=showing.verbose)
-    facts = partial(_with_reason, found, why)
-    return end("compare", found.exit_code, facts, run, draw, showing, exit_zero=exit_zero)
+    facts = partial(_with_reason, comparison, why)
+    return end("compare", comparison.exit_code, facts, run, draw, showing, exit_zero=exit_zero)
 
 
 def history(  # noqa: PLR0913 - one parameter an option, or a block of them
@@ -136,10 +145,10 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     exit_zero: ExitZero = False,
     showing: Tracking,
 ) -> int:
-    """Follow failures through many snapshots: how long each stayed open, what closed it, what came back.
+    """Follow failures through many snapshots: how long each was open, what closed it, which ones regressed.
 
-    A failure lives while its subject fails in each snapshot; no fix is claimed across missing snapshots. Exits as audit
-    does: 1 if something is open in the newest snapshots, or could not be decided there.
+    A failure is open as long as its subject fails in every snapshot. Where snapshots are missing, no failure is counted
+    as fixed. Exits as audit does, for the newest snapshot of each account.
 
     \b
     Examples:
@@ -173,24 +182,26 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     return end("history", code, facts, run, draw, showing, exit_zero=exit_zero)
 
 
-def _with_reason(found: "Comparison | History", reason: str) -> dict[str, Any]:
-    """Return what was found as plain data, and in a sentence what makes the exit code."""
-    return found.facts | {"exit_reason": reason}
+def _with_reason(summary: "Comparison | History", reason: str) -> dict[str, Any]:
+    """Return the result as plain data, with a sentence that explains the exit code."""
+    return summary.facts | {"exit_reason": reason}
 
 
 def ingest(  # noqa: PLR0913 - one parameter an option
     paths: Paths,
     *,
-    store: Annotated[Path, typer.Option("--store", metavar="DIR", help="The store; made if it is not there.")],
+    store: Annotated[
+        Path, typer.Option("--store", metavar="DIR", help="Folder of the store. It is created if it does not exist.")
+    ],
     account_id: AccountId = None,
     captured_at: CapturedAt = [],  # noqa: B006 - Typer copies it
     max_file_size: MaxFileSize = None,
     showing: Showing,
 ) -> int:
-    """Keep snapshots in a store: a Parquet dataset by month that history and compare read, and others can.
+    """Add snapshots to a store: a Parquet dataset by month that history and compare read, and other programs can read.
 
-    The same report twice is kept once. A run that is cut short leaves the store as it was. Reports of unknown date or
-    account are refused. Exits 0; 3 if some input was not kept.
+    A report that is already in the store is not added again. A run that is interrupted leaves the store as it was.
+    Reports of unknown date or account are refused. Exits 0; 3 if some input was not added; 2 if nothing was written.
 
     \b
     Examples:
@@ -209,16 +220,16 @@ def ingest(  # noqa: PLR0913 - one parameter an option
 
 
 def show_store(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The store.")], *, as_json: AsJson = False
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the store.")], *, as_json: AsJson = False
 ) -> int:
-    """Show what a store holds: accounts, snapshots, and where some are missing.
+    """Show which accounts and snapshots a store has, and where snapshots are missing.
 
-    Exits 0; 3 if a part of it is damaged.
+    Exits 0; 3 if a part of the store is damaged; 2 if the store cannot be read.
     """
     from analyzer import pipeline  # noqa: PLC0415 - pandas loads here, not for --help
     from analyzer.cli.screen import tracking as screen  # noqa: PLC0415
 
-    found = pipeline.stored(folder)
-    draw = partial(screen.show_store, found, str(folder))
-    show("store", lambda: found.facts, draw, Showing(as_json=as_json))
-    return 3 if found.damaged else 0
+    stored = pipeline.stored(folder)
+    draw = partial(screen.show_store, stored, str(folder))
+    show("store", lambda: stored.facts, draw, Showing(as_json=as_json))
+    return 3 if stored.damaged else 0

@@ -1,1 +1,1 @@
-"""The answers of the commands on standard output: a module for each family of commands."""
+"""What the commands print on standard output: a module for each group of commands."""

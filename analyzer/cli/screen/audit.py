@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from analyzer.pipeline import Run
 
 _ACCOUNT: Final = 14
-"""Columns that an account's number takes."""
+"""Width of a column of an account, in characters."""
 _KINDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys", Kind.CERTIFICATE: "certificates"}
 _OUTCOMES: Final = {
     "pass": Outcome.PASS,
@@ -64,20 +64,20 @@ _OUTCOMES: Final = {
     "inactive": Outcome.INACTIVE,
 }
 _STATUSES: Final = {"fail": Status.FAIL, "not checked": Status.NOT_CHECKED, "pass": Status.PASS}
-"""What is left to a person stands apart from what could not be checked, where there is such a thing."""
+"""Manual checks have a column of their own, apart from `not checked`, if there are any."""
 
 
 class _Share(NamedTuple):
-    """How much of lists is shown: so many entries of each, and so many controls."""
+    """How many entries of each list, and how many controls, are shown."""
 
     most: int
     controls: int
     in_full: bool = True
-    """Whether credentials are counted by kind, and it is said in full what was not read: it has to be mended."""
+    """Whether credentials are counted by kind, and messages about input that was not read are shown in full."""
 
 
 class _Due(NamedTuple):
-    """The days ahead in which something comes due, and whether that is listed."""
+    """How many days ahead checks will fail, and whether these checks are listed."""
 
     days: int
     is_listed: bool
@@ -87,25 +87,25 @@ _EVERYTHING: Final = _Share(MOST_SHOWN, 1_000)
 
 
 def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due: bool, verbose: bool) -> None:
-    """Print the controls, the worst findings and data issues, where the files are, and the answer as the last thing.
+    """Print the controls, the worst findings, data issues, the answer and where the files are.
 
-    Of lists so much is shown that all fits one screen; with `verbose`, all that the evidence set keeps ready. What
-    comes due within `days_ahead` is counted, or listed where `lists_due`.
+    Lists are shortened until everything fits on one screen. With `verbose`, up to `MOST_SHOWN` entries are shown.
+    Checks that will fail within `days_ahead` are counted, or listed if `lists_due`.
     """
     console = open_console()
     due = _Due(days_ahead, is_listed=lists_due)
     if verbose:
         _show(console, run, ending, _EVERYTHING, due)
         return
-    every = len(run.summary.checklist.checks)
-    shares = [_Share(most, every) for most in range(MOST_SHOWN, 0, -1)]
-    shares += [_Share(1, most) for most in range(every - 1, 2, -1)]
-    shares += [_Share(1, most, in_full=False) for most in range(every, 0, -1)]
+    check_count = len(run.summary.checklist.checks)
+    shares = [_Share(most, check_count) for most in range(MOST_SHOWN, 0, -1)]
+    shares += [_Share(1, most) for most in range(check_count - 1, 2, -1)]
+    shares += [_Share(1, most, in_full=False) for most in range(check_count, 0, -1)]
     show_what_fits(console, shares, lambda on, share: _show(on, run, ending, share, due))
 
 
 def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, due: _Due) -> None:
-    """Print everything, of each list as much as its share is."""
+    """Print all parts of the screen, with lists as long as `share` allows."""
     audit, verbose = run.summary, share is _EVERYTHING
     for line in (scope(audit), *audit.settings.names_in_words, *checklist_in_words(audit.checklist)):
         print_line(console, line, "dim")
@@ -129,7 +129,7 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, du
 
 
 def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due) -> None:
-    """Print the answer, how much comes due, what makes the exit code, and the file to open."""
+    """Print the answer, how many checks will fail soon, the reason of the exit code, and the file to open."""
     audit = run.summary
     counts = audit.unused or audit.totals
     worst = Status.FAIL if counts[Status.FAIL] else Status.NOT_CHECKED if counts[Status.NOT_CHECKED] else Status.PASS
@@ -144,7 +144,7 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due)
     for line in comparisons_in_words(audit):
         print_line(console, line)
     if not due.is_listed and due_by_check(audit, due.days):
-        print_line(console, f"{due_in_words(audit, due.days)} (--due-within {due.days} lists them).")
+        print_line(console, f"{due_in_words(audit, due.days)} (list them: --due-within {due.days}).")
     for line in [] if run.carried is None else run.carried.lines:
         print_line(console, line)
     print_line(console, ending.reason(audit))
@@ -152,7 +152,7 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due)
 
 
 def _show_kinds(console: Console, audit: Summary, *, verbose: bool) -> None:
-    """Print the outcomes of `unused-credentials` by kind of credential: a table, or lines where there is no room."""
+    """Print the outcomes of `unused-credentials` by kind of credential, in a table if it fits, else in lines."""
     doubtful = ["order unknown"] if audit.in_doubt else []
     table = new_table(numbers=("judged", *_OUTCOMES, *doubtful))
     lines = []
@@ -161,11 +161,17 @@ def _show_kinds(console: Console, audit: Summary, *, verbose: bool) -> None:
         for name in doubtful:
             counts[name] = audit.in_doubt_of(kind)
             counts["not checked"] -= counts[name]
-        judged = sum(counts[name] for name in ("pass", "fail", "not checked"))
+        judged = sum(counts[name] for name in _STATUSES)
         cells = [count_cell(count, STYLES.get(_OUTCOMES.get(name, ""), "")) for name, count in counts.items()]
         table.add_row(_KINDS[kind], f"{judged:,}", *cells)
-        words = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-        lines.append(f"  {_KINDS[kind]}: {judged:,} judged{f': {words}' if words else ''}")
+        judged_words, other_words = (
+            ", ".join(
+                f"{count:,} {name}" for name, count in counts.items() if count and (name in _STATUSES) is is_judged
+            )
+            for is_judged in (True, False)
+        )
+        judged_words = f" ({judged_words})" if judged_words else ""
+        lines.append(f"  {_KINDS[kind]}: {judged:,} judged{judged_words}{f', {other_words}' if other_words else ''}")
     if verbose and width_of(console, table) <= console.width:
         print_table(console, table)
         return
@@ -174,16 +180,16 @@ def _show_kinds(console: Console, audit: Summary, *, verbose: bool) -> None:
 
 
 def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
-    """Print the outcomes of each control, and how often it fails in each account, as far as there is room.
+    """Print the outcomes of each control, and its failures in as many accounts as fit.
 
-    Those of which nothing is open are named in a line, and so are the least grave ones where `share` is full.
+    Controls with nothing open are only named. If `share` has no room for all others, the least severe are only counted.
     """
-    checks, every = range(len(audit.checklist.checks)), audit.by_control
-    is_open = [number for number in checks if any(every[number][name] for name in ("open", "waived", "manual"))]
+    checks, counts = range(len(audit.checklist.checks)), audit.by_control
+    is_open = [number for number in checks if any(counts[number][name] for name in ("open", "waived", "manual"))]
     severities = list(Severity)
 
     def gravest_first(number: int) -> tuple[int, int]:
-        return severities.index(audit.checklist.checks[number].severity), -every[number][Status.FAIL]
+        return severities.index(audit.checklist.checks[number].severity), -counts[number][Status.FAIL]
 
     shown = sorted(sorted(is_open, key=gravest_first)[: share.controls])
     if share is _EVERYTHING:
@@ -194,44 +200,45 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
     elif shown:
         failing = audit.open_matrix[Status.FAIL]
         accounts = [str(account) for account in failing.columns[: room // _ACCOUNT]]
-        if len(accounts) == 1 < failing.shape[1]:  # one of many tells little
+        if len(accounts) == 1 < failing.shape[1]:  # one account of many is of little use
             accounts = []
         print_table(console, _controls(audit, shown, accounts))
         if accounts:
-            some = "" if len(accounts) == failing.shape[1] else f" in {len(accounts)} of {failing.shape[1]:,} accounts,"
-            apart = ", what is waived left out" if audit.totals["waived"] else ""
-            print_note(console, f"By account: how often it fails{some}{' worst first' if some else ''}{apart}.")
-    silent = [number for number in checks if number not in shown and number not in is_open]
-    passing = [audit.checklist.checks[number].control.id for number in silent if every[number]["judged"]]
-    nothing = [audit.checklist.checks[number].control.id for number in silent if not every[number]["judged"]]
+            places = f"{len(accounts)} of {failing.shape[1]:,} accounts, those with most failures first"
+            places = "each account" if len(accounts) == failing.shape[1] else places
+            waived = "; waived failures are not counted" if audit.totals["waived"] else ""
+            print_note(console, f"Columns on the right: failures in {places}{waived}.")
+    not_shown = [number for number in checks if number not in shown and number not in is_open]
+    passing = [audit.checklist.checks[number].control.id for number in not_shown if counts[number]["judged"]]
+    nothing_judged = [audit.checklist.checks[number].control.id for number in not_shown if not counts[number]["judged"]]
     further = len(is_open) - len([number for number in shown if number in is_open])
-    said = [f"{counted(further, 'more control')} with something open"] if further else []
-    silently = (("all pass", passing), ("nothing to judge", nothing))
-    said += [f"{what}: {', '.join(dict.fromkeys(ids))}" for what, ids in silently if ids]
+    sentences = [f"{counted(further, 'more control')} with open checks, not shown"] if further else []
+    groups = (("all pass", passing), ("nothing to judge", nothing_judged))
+    sentences += [f"{text}: {', '.join(dict.fromkeys(ids))}" for text, ids in groups if ids]
     if others := audit.checklist.not_asked_for:
-        said.append(f"--all-controls judges {len(others)} more")
-    if said:
-        words = "; ".join(said)
+        sentences.append(f"--all-controls judges {counted(len(others), 'more control')}")
+    if sentences:
+        words = "; ".join(sentences)
         print_note(console, f"{words[0].upper()}{words[1:]}.")
     if own := own_limits(audit.checklist.checks[number] for number in shown):
         print_note(console, own)
 
 
 def _controls(audit: Summary, shown: list[int], accounts: list[str]) -> Table:
-    """Return a row for each of some checks: its outcomes, and how often it fails in each of some accounts."""
+    """Return a table with a row for each of the checks `shown`: outcomes, and failures in each of `accounts`."""
     checklist = audit.checklist
     more = [name for name in ("manual", "waived") if audit.totals[name]]
     names = (*_STATUSES, *more, *accounts)
     table = new_table(left=("", checklist.numbers_of.heading), numbers=names)
     failing = audit.open_matrix[Status.FAIL][accounts].to_numpy().tolist()
     for number in shown:
-        one, counts, by_account = checklist.checks[number], audit.by_control[number], failing[number]
+        check, counts, by_account = checklist.checks[number], audit.by_control[number], failing[number]
         cells = [
             *(count_cell(_without_manual(counts, status), STYLES[status]) for status in _STATUSES.values()),
             *(count_cell(counts[name]) for name in more),
             *(count_cell(count, STYLES[Status.FAIL]) for count in by_account),
         ]
-        table.add_row(one.control.id, _number(one, checklist), *(cells if counts["judged"] else ["-"] * len(names)))
+        table.add_row(check.control.id, _number(check, checklist), *(cells if counts["judged"] else ["-"] * len(names)))
     return table
 
 
@@ -240,46 +247,46 @@ def _without_manual(counts: dict[str, int], status: Status) -> int:
 
 
 def _show_controls_in_lines(console: Console, audit: Summary, shown: list[int]) -> None:
-    """Print the outcomes of some checks, those that there are."""
+    """Print the outcomes of the checks `shown`, a line each, without outcomes that are 0."""
     for number in shown:
-        one, counts = audit.checklist.checks[number], audit.by_control[number]
+        check, counts = audit.checklist.checks[number], audit.by_control[number]
         numbers = {name: _without_manual(counts, status) for name, status in _STATUSES.items()}
         numbers |= {name: counts[name] for name in ("manual", "waived")}
         words = ", ".join(f"{count:,} {name}" for name, count in numbers.items() if count)
-        named = f" ({_number(one, audit.checklist)})" if one.requirement else ""
-        print_line(console, f"  {one.control.id}{named}: {words or 'nothing to judge'}")
+        named = f" ({_number(check, audit.checklist)})" if check.requirement else ""
+        print_line(console, f"  {check.control.id}{named}: {words or 'nothing to judge'}")
 
 
-def _number(one: Check, checklist: Checklist) -> str:
-    """Return a control's number, with a star where it is judged by other limits than the benchmark's."""
-    return (one.requirement or "-") + ("*" if checklist.is_changed(one) else "")
+def _number(check: Check, checklist: Checklist) -> str:
+    """Return the number of a control, with a star if its limits differ from those of the framework."""
+    return (check.requirement or "-") + ("*" if checklist.is_changed(check) else "")
 
 
 def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool) -> None:
-    """Print what needs a look: of the main control the worst, and of all what is critical or high."""
+    """Print the worst findings of the main control, and the critical and high ones of all controls."""
     checklist, several = run.summary.checklist, len(run.summary.checklist.checks) > 1
     worst = {group: (_frame(run.summary, rows), count) for group, (rows, count) in run.notable.items()}
-    found, count = worst[UNUSED]
+    findings, count = worst[UNUSED]
     title = "Worst first"
     if several and checklist.unused:
         failing = run.summary.open_by_check[checklist.checks.index(checklist.unused)][Status.FAIL]
-        title = f"Unused{' or undecided' if count > failing else ''}, worst first"
+        title = f"Unused{' or not checked' if count > failing else ''}, worst first"
     by_control = several and checklist.unused is None
-    (show_findings if verbose else show_in_lines)(console, title, (found.head(most), count), control=by_control)
+    (show_findings if verbose else show_in_lines)(console, title, (findings.head(most), count), control=by_control)
     if GRAVE in worst:
-        every = run.summary.settings.every_snapshot
+        every_snapshot = run.summary.settings.every_snapshot
         grave = (worst[GRAVE][0], run.summary.grave_subjects)
-        show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=every)
+        show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=every_snapshot)
 
 
 def _frame(audit: Summary, rows: pa.Table) -> pd.DataFrame:
-    """Return findings with the names of their accounts."""
-    found = to_pandas(rows)
-    return found.assign(account_name=found["account_id"].astype("object").map(labels_of(audit.coverage)))
+    """Return findings as a frame, with the column `account_name` added."""
+    findings = to_pandas(rows)
+    return findings.assign(account_name=findings["account_id"].astype("object").map(labels_of(audit.coverage)))
 
 
 def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None:
-    """Print what passes and comes due within so many days, or that nothing does."""
+    """Print the checks that pass now and will fail within `days`, or that there are none."""
     if DUE in run.notable:
         rows, count = run.notable[DUE]
         show_due(console, (_frame(run.summary, rows).head(most), count), days)
@@ -290,24 +297,24 @@ def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None
 
 
 def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
-    """Print one by one the waivers that need a look, and those that cover something."""
+    """Print the waivers that need a review, and those that cover something."""
     audit = run.summary
-    wanting = records(run.issues[run.issues["code"].isin(WAIVER_CODES).to_numpy()])
-    if wanting:
+    to_review = records(run.issues[run.issues["code"].isin(WAIVER_CODES).to_numpy()])
+    if to_review:
         console.print()
-        print_line(console, f"Waivers that need a look: {len(wanting):,}", "bold")
-        for row in wanting[:most]:
+        print_line(console, f"Waivers to review: {len(to_review):,}", "bold")
+        for row in to_review[:most]:
             print_line(console, f"  {row['source']}:{row['line']} {row['message']}")
-        print_rest(console, most, len(wanting), "see issues.parquet, or the workbook")
+        print_rest(console, most, len(to_review), "see the workbook, or issues.parquet")
     covering = [row for row in records(audit.waivers) if row["failing"] or row["not_checked"]]
     if not covering:
         return
     console.print()
-    print_line(console, "Waived, not counted for the exit code", "bold")
+    print_line(console, "Waived: not counted for the exit code", "bold")
     for row in covering[:most]:
         numbers = {"failing": row["failing"], "not checked": row["not_checked"]}
-        what = ", ".join(f"{count:,} {words}" for words, count in numbers.items() if count)
+        text = ", ".join(f"{count:,} {words}" for words, count in numbers.items() if count)
         ticket = f" [{row['ticket']}]" if row["ticket"] else ""
-        line = f"  {row['id']}: {what} ({row['scope']}) until {row['expires']}; {row['owner']}: {row['reason']}{ticket}"
+        line = f"  {row['id']}: {text} ({row['scope']}) until {row['expires']}; {row['owner']}: {row['reason']}{ticket}"
         print_line(console, line)
     print_rest(console, most, len(covering), "see the workbook, or --json", " waivers")

@@ -1,4 +1,4 @@
-"""What all screens are made of: the console, tables, texts of one line, data issues, and the list of files."""
+"""The parts of all screens: the console, tables, lines, data issues, and the list of files."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from analyzer.pipeline import Left
 
 Share = TypeVar("Share")
-"""How much of lists is shown."""
+"""How much of the lists is shown."""
 
 _WIDE: Final = 120
-"""Columns where the output is no terminal that would know better."""
+"""Width if the output is not a terminal, in characters."""
 _INDENT: Final = 2
-"""Columns before a table."""
+"""Indent of a table, in characters."""
 _SHORTEST: Final = 20
-"""Columns to which a line is broken at least."""
+"""Smallest width to which lines are wrapped, in characters."""
 _SCREEN: Final = 40
 """Lines of a terminal."""
 _ENDLESS: Final = 10_000
-"""Columns where there is room for everything."""
+"""Width at which every table fits, in characters."""
 WAIVER_CODES: Final = ("waiver_expired", "waiver_unmatched", "waiver_expiring")
-"""Issues that stand among the waivers, not among data issues."""
+"""Codes of issues that are shown with the waivers, not with the data issues."""
 STYLES: Final[dict[str, str]] = {
     Status.PASS: "green",
     Status.FAIL: "bold red",
@@ -58,16 +58,16 @@ _NOUNS: Final = {"charts/": "picture", "owners/": "workbook"}
 
 
 class _Console(Console):
-    """A console whose reader may leave early, as `head` does: the exit code still tells the outcome."""
+    """A console whose reader may close the pipe early, as `head` does, without a change of the exit code."""
 
     def on_broken_pipe(self) -> None:
         silence()
 
 
 def open_console(*, like: Console | None = None, file: IO[str] | None = None) -> Console:
-    """Return the console of standard output. Where that is no terminal and COLUMNS is not set, lines are long.
+    """Return the console of standard output. It has a fixed width if that is not a terminal and COLUMNS is not set.
 
-    With `like` and `file`, what is printed goes to the file, broken as that other console breaks it.
+    With `like` and `file`, the console prints to the file, with lines wrapped as the console `like` wraps them.
     """
     if like is not None:
         return Console(
@@ -86,9 +86,9 @@ def open_console(*, like: Console | None = None, file: IO[str] | None = None) ->
 
 
 def show_what_fits(console: Console, shares: Sequence[Share], draw: Callable[[Console, Share], None]) -> None:
-    """Draw with the first of the `shares`, each smaller than the one before, that fits one screen; else with the last.
+    """Draw with the largest share that fits on one screen, or with the smallest if none fits.
 
-    `draw` prints to a console what a share lets it.
+    `shares` are in descending order. `draw` prints to a console as much as a share allows.
     """
 
     def fits(share: Share) -> bool:
@@ -100,9 +100,9 @@ def show_what_fits(console: Console, shares: Sequence[Share], draw: Callable[[Co
 
 
 def print_line(console: Console, text: str | Text, style: str = "", *, hang: int | None = None) -> None:
-    """Print a line: on a terminal broken between words, and elsewhere whole, so that it can be searched and copied.
+    """Print a line. It is wrapped on a terminal only, so that files with the output can be searched.
 
-    What is broken off is indented by `hang` columns, or as the line is.
+    Continuation lines are indented by `hang` characters, or like the first line.
     """
     whole = Text(printable(text), style=style) if isinstance(text, str) else text
     for part in _broken(whole, console.width, hang) if console.is_terminal else [whole]:
@@ -110,7 +110,7 @@ def print_line(console: Console, text: str | Text, style: str = "", *, hang: int
 
 
 def _broken(text: Text, width: int, hang: int | None = None) -> Iterator[Text]:
-    """Yield a text in lines, broken between words. A word that is longer than a line stays whole."""
+    """Yield a text in lines, wrapped between words. A word that is longer than a line is not broken."""
     own = " " * (len(text.plain) - len(text.plain.lstrip(" ")))
     indent = own if hang is None else " " * hang
     end = 0
@@ -129,25 +129,25 @@ def _broken(text: Text, width: int, hang: int | None = None) -> Iterator[Text]:
 
 
 def print_answer(console: Console, lines: Iterable[str]) -> None:
-    """Print an answer; its first line stands out."""
+    """Print an answer, with its first line in bold."""
     for number, text in enumerate(lines):
         print_line(console, text, "bold" if number == 0 else "dim")
 
 
 def print_note(console: Console, text: str) -> None:
-    """Print what explains a table, broken at the width of the terminal or page."""
+    """Print a note on a table, wrapped at the width of the terminal or page."""
     for line in _broken(Text(f"  {text}", style="dim"), console.width):
         console.print(line, soft_wrap=True)
 
 
-def print_rest(console: Console, shown: int, count: int, where: str, what: str = "") -> None:
-    """Say where the others of `count` things are to be found, where only the first `shown` were printed."""
+def print_rest(console: Console, shown: int, count: int, where: str, noun: str = "") -> None:
+    """Print how many of `count` entries were not shown, and where to find them. Print nothing if all were shown."""
     if count > shown:
-        print_line(console, f"  and {count - shown:,} more{what}: {where}", "dim")
+        print_line(console, f"  and {count - shown:,} more{noun}: {where}", "dim")
 
 
 def new_table(*, numbers: Iterable[str] = (), left: Iterable[str] = ("",)) -> Table:
-    """Return an empty table: names of columns with texts, then of columns with numbers. No cell of it is cut."""
+    """Return an empty table with columns for text (`left`) and then for numbers. Its cells are never cut."""
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     for name in left:
         table.add_column(name, no_wrap=True)
@@ -157,7 +157,7 @@ def new_table(*, numbers: Iterable[str] = (), left: Iterable[str] = ("",)) -> Ta
 
 
 def width_of(console: Console, table: Table) -> int:
-    """Return how many columns of the terminal a table needs, with its indent."""
+    """Return the width of a table with its indent, in characters."""
     return _INDENT + Measurement.get(console, console.options.update(width=_ENDLESS), table).maximum
 
 
@@ -167,23 +167,24 @@ def print_table(console: Console, table: Table) -> None:
 
 
 def count_cell(count: int, style: str = "") -> Text:
-    """Return a count; nothing stands out of which there is none."""
+    """Return a count as a cell. A zero is dimmed."""
     return Text(f"{count:,}", style=style if count else "dim")
 
 
 def time_in_words(instant: pd.Timestamp) -> str:
-    """Return a time to the second; the last microsecond of a day, which stands for a date, as that date."""
+    """Return a time to the second, or only the date if it is the last microsecond of a day."""
     return f"{instant:%Y-%m-%d}" if instant.microsecond == 999_999 else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def show_issues(
-    console: Console, found: WithIssues, issues: pd.DataFrame, most: int | None = None, *, in_full: bool = True
+    console: Console, summary: WithIssues, issues: pd.DataFrame, most: int | None = None, *, in_full: bool = True
 ) -> None:
-    """Print the data issues by code: how many, and where one of them is; with `most` None, that one in full.
+    """Print the data issues by code, with the number of each.
 
-    With `most`, the gravest of them, and how many others there are; of these, `in_full` one of what was not read.
+    Without `most`, an example of each code is shown in full. With `most`, only that many codes are shown, the most
+    severe first; examples are then shown only for input that was not read, with their message if `in_full`.
     """
-    counts = {code: count for code, count in found.issue_counts.items() if code not in WAIVER_CODES}
+    counts = {code: count for code, count in summary.issue_counts.items() if code not in WAIVER_CODES}
     if not counts:
         return
     console.print()
@@ -192,30 +193,32 @@ def show_issues(
     shown = list(counts.items())[:most]
     for code, count in shown:
         row = first[code]
-        place = row["source"] + (f":{row['line']}" if row["line"] else "")
-        place += f" {row['column']}" if row["column"] else ""
+        location = row["source"] + (f":{row['line']}" if row["line"] else "")
+        location += f" {row['column']}" if row["column"] else ""
         text = Text(f"  {count:>5,}  ")
         text.append(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level])
-        # What was not read is said in full in any case: it has to be mended.
+        # Input that was not read is shown with an example in any case, because the user has to repair it.
         is_grave = CODES[code].level >= Level.REJECTED
-        said = f": {row['message']}" if most is None or (is_grave and in_full) else ""
-        where = f" ({'e.g. ' if count > 1 else ''}{place})" if most is None or is_grave else ""
-        text.append(printable(f"{where}{said}"))
+        message = f": {row['message']}" if most is None or (is_grave and in_full) else ""
+        where = f" ({'e.g. ' if count > 1 else ''}{location})" if most is None or is_grave else ""
+        text.append(printable(f"{where}{message}"))
         print_line(console, text, hang=9)
     if len(counts) > len(shown):
         rest = sum(list(counts.values())[len(shown) :])
-        print_note(console, f"and {counted(rest, 'more issue')} of {counted(len(counts) - len(shown), 'other kind')}.")
+        print_note(
+            console, f"and {counted(rest, 'more data issue')} of {counted(len(counts) - len(shown), 'other kind')}."
+        )
 
 
-def show_files(console: Console, left: Left, title: str = "Evidence") -> None:
+def show_files(console: Console, left: Left, title: str = "Evidence in") -> None:
     """Print where the files are."""
     console.print()
-    print_line(console, Text.assemble((f"{title} ", "bold"), f"in {_folder(left)}/"))
+    print_line(console, Text.assemble((f"{title} ", "bold"), f"{_folder(left)}/"))
     print_line(console, f"  {_file_list(left.files)}")
 
 
 def where_to_look(left: Left) -> Text:
-    """Return what to open, and what else there is, the tables as one."""
+    """Return a line with the file to open and the other files; the tables are only counted."""
     tables = [file for file in left.files if file.partition("/")[0].endswith(".parquet")]
     others = [file for file in left.files if file not in tables and not file.endswith(".json")]
     first = next((file for file in ("report.html", "workbook.xlsx") if file in others), None)
@@ -223,7 +226,7 @@ def where_to_look(left: Left) -> Text:
     more = [*([_file_list(rest)] if rest else []), counted(len({file.partition("/")[0] for file in tables}), "table")]
     if first is None:
         return Text.assemble(("Evidence ", "bold"), f"in {_folder(left)}/: {', '.join([*others, more[-1]])}")
-    return Text.assemble(("Open ", "bold"), f"{_folder(left)}/{first}; beside it {', '.join(more)}")
+    return Text.assemble(("Open ", "bold"), f"{_folder(left)}/{first}. Also written: {', '.join(more)}.")
 
 
 def _folder(left: Left) -> str:
@@ -231,7 +234,7 @@ def _folder(left: Left) -> str:
 
 
 def _file_list(files: list[str]) -> str:
-    """Return the files in a line, those of a subfolder together."""
+    """Return the files as one line. The files of a subfolder are only counted."""
     folders: dict[str, int] = {}
     for file in files:
         head, _, rest = file.partition("/")

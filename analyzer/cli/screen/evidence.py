@@ -1,4 +1,4 @@
-"""What render and verify show."""
+"""What render, sample and verify print."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
 
 
 _MOST_STRATA: Final = 20
-"""Strata of a sample that are listed."""
+"""Maximum number of strata that are listed."""
 
 
 def show_rendered(left: Left) -> None:
-    """Print what was made, and where it is."""
+    """Print which files were made, and where they are."""
     console = open_console()
     for line in [] if left.carried is None else left.carried.lines:
         print_line(console, line)
-    show_files(console, left, "Rendered")
+    show_files(console, left, "Written to")
 
 
-def show_sample(found: Sampled) -> None:
-    """Print what was drawn, and where it is."""
+def show_sample(sampled: Sampled) -> None:
+    """Print how many subjects were drawn, and where the files are."""
     console = open_console()
-    first, *strata = found.drawn.lines
+    first, *strata = sampled.drawn.lines
     print_line(console, first, "bold")
     for line in strata[:_MOST_STRATA]:
         print_line(console, f"  {line}")
     print_rest(console, _MOST_STRATA, len(strata), "see the workbook, or --json", " strata")
-    show_files(console, found, "Written")
+    show_files(console, sampled, "Written to")
 
 
-def show_verified(found: Verification) -> None:
-    """Print whether the evidence holds, and what does not."""
-    print_answer(open_console(), found.lines)
+def show_verified(verification: Verification) -> None:
+    """Print whether an evidence set is unchanged, and which files are not."""
+    print_answer(open_console(), verification.lines)

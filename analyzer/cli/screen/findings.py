@@ -1,4 +1,4 @@
-"""The worst findings, or events that are some, each with why."""
+"""Lists of the worst findings, or of new failures, each with its reason."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 _LEAST: Final = 24
-"""Columns that the reasons need in a table, so that they are not torn to shreds."""
+"""Smallest width of the column with the reasons, in characters; below it, findings are printed in lines."""
 _GAPS: Final = 2 * 5
-"""Columns between those of the table, and before it."""
+"""Width of the gaps between the columns and before the table, in characters."""
 
 
 def show_findings(
-    console: Console, title: str, found: tuple[pd.DataFrame, int], *, control: bool = False, mark: str = "status"
+    console: Console, title: str, findings: tuple[pd.DataFrame, int], *, control: bool = False, mark: str = "status"
 ) -> None:
-    """Print the worst findings, in a table where there is room, else in two lines each.
+    """Print the worst findings, in a table if it fits, else in two lines each.
 
-    `found` has them, and how many there are, of which they are the worst. `control` says that each is named by its
-    control; `mark` is the column that says what each is.
+    `findings` has the worst findings, and the number of all findings. With `control`, each is shown with its control,
+    otherwise with its credential. `mark` is the column with the status or event of each.
     """
-    shown, count = found
+    shown, count = findings
     if shown.empty:
         return
     _print_title(console, title, len(shown), count)
@@ -42,48 +42,48 @@ def show_findings(
     if _room_for_reasons(console.width, [header, *(row[:-1] for row in rows)]) < min(
         _LEAST, max(cell_len(row[-1]) for row in rows)
     ):
-        for *names, said, why in rows:
+        for *names, state, why in rows:
             print_line(console, f"  {' '.join(names)}")
-            print_line(console, Text("    ") + _marked(said) + Text(f": {why}"))
+            print_line(console, Text("    ") + _marked(state) + Text(f": {why}"))
         return
     table = new_table(left=header)
     table.add_column("why", overflow="fold")
-    for *names, said, why in rows:
-        table.add_row(*names, _marked(said), why)
+    for *names, state, why in rows:
+        table.add_row(*names, _marked(state), why)
     print_table(console, table)
 
 
 def show_in_lines(  # noqa: PLR0913 - as `show_findings`
     console: Console,
     title: str,
-    found: tuple[pd.DataFrame, int],
+    findings: tuple[pd.DataFrame, int],
     *,
     control: bool = False,
     mark: str = "status",
     usual: str = Status.FAIL,
 ) -> None:
-    """Print the worst findings as `show_findings` does, each in a line; what each is stands there unless usual."""
-    shown, count = found
+    """Print the same as `show_findings`, in a line each. The value of `mark` is left out where it is `usual`."""
+    shown, count = findings
     if shown.empty:
         return
     _print_title(console, title, len(shown), count)
     for row in records(shown):
-        *names, said, why = _cells(row, control=control, mark=mark)
+        *names, state, why = _cells(row, control=control, mark=mark)
         text = Text(f"  {' '.join(names)}: ")
-        if said != usual.replace("_", " "):
-            text += _marked(said) + Text("; ")
+        if state != usual.replace("_", " "):
+            text += _marked(state) + Text("; ")
         print_line(console, text + Text(why), hang=4)
 
 
 def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
-    console: Console, title: str, found: tuple[pd.DataFrame, int], most: int, *, verbose: bool, by_capture: bool
+    console: Console, title: str, findings: tuple[pd.DataFrame, int], most: int, *, verbose: bool, by_capture: bool
 ) -> None:
-    """Print users (roots, accounts) with the controls that are open there, each once and in the order of `found`.
+    """Print each user, root or account once, with its open controls, in the order of `findings`.
 
-    `found` has what is open, and how many users there are; with `verbose`, a line for each control says why. With
-    `by_capture`, users count once a snapshot, which is named.
+    `findings` has the open findings, and the number of users. With `verbose`, each control has a line with its reason.
+    With `by_capture`, a user is listed once for each snapshot, with the capture time.
     """
-    worst, count = found
+    worst, count = findings
     if worst.empty:
         return
     users: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -97,59 +97,59 @@ def show_by_user(  # noqa: PLR0913 - what is shown, and how much of it
         if verbose:
             print_line(console, f"  {account} {user}")
             for row in rows:
-                *_, what, said, why = _cells(row, control=True, mark="status")
-                print_line(console, Text(f"    {what} ") + _marked(said) + Text(f": {why}"), hang=6)
+                *_, name, state, why = _cells(row, control=True, mark="status")
+                print_line(console, Text(f"    {name} ") + _marked(state) + Text(f": {why}"), hang=6)
             continue
         text = Text(f"  {account} {user}: ")
         for number, row in enumerate(rows):
-            *_, what, said, _ = _cells(row, control=True, mark="status")
-            text += Text(f"{', ' if number else ''}{what} ") + _marked(said)
+            *_, name, state, _ = _cells(row, control=True, mark="status")
+            text += Text(f"{', ' if number else ''}{name} ") + _marked(state)
         print_line(console, text, hang=4)
 
 
-def show_due(console: Console, found: tuple[pd.DataFrame, int], days: int) -> None:
-    """Print what passes and comes due within so many days, each in a line, in the order of `found`."""
-    shown, count = found
-    within = f"Stops passing within {counted(days, 'day')} if nothing changes"
+def show_due(console: Console, findings: tuple[pd.DataFrame, int], days: int) -> None:
+    """Print the checks that pass now and will fail within `days`, in a line each, in the order of `findings`."""
+    shown, count = findings
+    within = f"Pass now, will fail within {counted(days, 'day')} if nothing changes"
     _print_title(console, within, len(shown), count, ", soonest first")
     for row in records(shown):
-        account, user, what, _, why = _cells(row, control=True, mark="status")
-        text = f"  {account} {user} {what}: passes until {time_in_words(row['fails_at'])}; {why}"
+        account, user, name, _, why = _cells(row, control=True, mark="status")
+        text = f"  {account} {user} {name}: passes until {time_in_words(row['fails_at'])}; {why}"
         print_line(console, Text(text), hang=4)
 
 
 def _print_title(console: Console, title: str, shown: int, count: int, order: str = "") -> None:
-    """Print a title, with how many of `count` are shown, and in which order, where these are not all."""
+    """Print a title. If not all of `count` entries are shown, it has the numbers and the `order` as well."""
     console.print()
-    some = "" if shown == count else f", {shown} of {count:,}{order}"
-    print_line(console, f"{title}{some}", "bold")
+    part = "" if shown == count else f", {shown} of {count:,}{order}"
+    print_line(console, f"{title}{part}", "bold")
 
 
 def _cells(row: dict[str, Any], *, control: bool, mark: str) -> tuple[str, ...]:
-    """Return account, user, control or credential, what it is, and why."""
+    """Return the cells of a finding: account, user, control or credential, status or event, and reason."""
     # A finding on the account as a whole has no user.
     user = row["user"] or ("-" if row.get("line") is None else "(no name)")
     if control and row["credential"] != "user":
         user = f"{user} {row['credential']}"
-    what = row["control"] if control else row["credential"]
+    name = row["control"] if control else row["credential"]
     return (
         named_account(row["account_id"], row.get("account_name")),
         printable(user),
-        what,
+        name,
         row[mark].replace("_", " "),
         printable(row["message"]),
     )
 
 
 def named_account(account: str | None, name: str | None) -> str:
-    """Return the number of an account, and its name where there is one."""
+    """Return the number of an account, with its name if it has one."""
     return f"{account or 'unknown'}{f' ({printable(name)})' if name else ''}"
 
 
-def _marked(said: str) -> Text:
-    return Text(said, style=STYLES.get(said.replace(" ", "_"), STYLES[Status.FAIL]))
+def _marked(state: str) -> Text:
+    return Text(state, style=STYLES.get(state.replace(" ", "_"), STYLES[Status.FAIL]))
 
 
 def _room_for_reasons(width: int, rows: Sequence[Sequence[str]]) -> int:
-    """Return how many columns the other ones leave."""
+    """Return the width that the other columns leave for the reasons, in characters."""
     return width - sum(max(map(cell_len, column)) for column in zip(*rows, strict=True)) - _GAPS

@@ -1,4 +1,4 @@
-"""What inspect shows: one or two reports with all that is known of them, more in a table; and every error."""
+"""What inspect prints: one or two reports in full, more reports as a table, and all errors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.inspection import Inspection
 
 _FEW: Final = 2
-"""Reports of which all is said without --verbose."""
+"""Maximum number of reports that are shown in full without --verbose."""
 _COLUMNS: Final = (
     ("account", "rows", "rejected", "captured", "known from", "newest inside", "form", "layout"),
     ("account", "rows", "rejected", "captured", "known from", "form", "layout"),
@@ -45,30 +45,30 @@ _COLUMNS: Final = (
     ("account", "rows", "rejected", "day", "form"),
     ("account", "rows", "rejected", "day"),
 )
-"""What stands before the name of a report: as much as there is room for."""
+"""Columns before the name of a report, from the widest choice to the narrowest."""
 _NAMES: Final = tuple(dict.fromkeys(name for names in _COLUMNS for name in names))
 _SHOWN_AS: Final = {"day": "captured"}
 _NUMBERS: Final = ("rows", "rejected")
 _GAP: Final = "  "
 
 
-def show_inspection(found: Inspection, *, verbose: bool = False) -> None:
-    """Print what each file is."""
+def show_inspection(inspection: Inspection, *, verbose: bool = False) -> None:
+    """Print what each file contains."""
     console = open_console()
-    rows = records(found.inputs.drop(columns="accounts"))
+    rows = records(inspection.inputs.drop(columns="accounts"))
     rejected = sum(row["rejected"] for row in rows)
     head = f"{counted(len(rows), 'report')}, {counted(sum(row['rows'] for row in rows), 'row')}"
-    head += f", {rejected:,} of them rejected" if rejected else ""
+    head += f" ({rejected:,} rejected)" if rejected else ""
     if verbose or len(rows) <= _FEW:
         print_line(console, head, "bold")
         _show_in_full(console, rows)
     else:
         forms = Counter(_form(row) for row in rows)
         print_line(console, f"{head}: {', '.join(f'{count:,} {form}' for form, count in forms.most_common())}", "bold")
-        _Table(console, found.inputs).show()
-        _show_accounts(console, found.inputs)
-    _show_errors(console, found.issues)
-    show_issues(console, found, found.issues)
+        _Table(console, inspection.inputs).show()
+        _show_accounts(console, inspection.inputs)
+    _show_errors(console, inspection.issues)
+    show_issues(console, inspection, inspection.issues)
 
 
 def _form(row: dict[str, Any]) -> str:
@@ -84,17 +84,17 @@ def _show_in_full(console: Console, rows: Sequence[dict[str, Any]]) -> None:
         facts = [
             _form(row),
             row["layout"],
-            f"account {row['account_id']}" if row["account_id"] else "several accounts, or none known",
+            f"account {row['account_id']}" if row["account_id"] else "several accounts, or no known account",
             counted(row["rows"], "row") + (f" ({row['rejected']:,} rejected)" if row["rejected"] else ""),
             f"captured {captured}",
-            f"newest time inside {time_in_words(row['newest_time']) if row['newest_time'] else 'none'}",
+            f"newest time in the report {time_in_words(row['newest_time']) if row['newest_time'] else 'none'}",
         ]
         print_line(console, row["name"])
         print_line(console, "    " + " · ".join(facts), "dim")
 
 
 class _Table:
-    """A row a report. Names are short: what all of them begin with, or their folder, is said above them."""
+    """A table with a row for each report. The folder, or the shared start of all names, is shown above them."""
 
     def __init__(self, console: Console, inputs: pd.DataFrame) -> None:
         self._console = console
@@ -109,23 +109,23 @@ class _Table:
         self._by_folder, self._columns = self._fitting(left_out)
 
     def _fitting(self, left_out: Sequence[str]) -> tuple[bool, list[tuple[str, int]]]:
-        """Return whether reports stand by folder, and the columns with their widths: with room for nearly all names."""
+        """Return whether to group reports by folder, and columns with widths that leave room for nearly all names."""
         widths = {name: max(len(name), *(cell_len(row[name]) for row in self._rows)) for name in _NAMES}
         lengths = {by: [cell_len(name) for name in names] for by, names in self._names.items()}
         heads = {True: len({row["folder"] for row in self._rows}), False: 1}
-        found: tuple[bool, list[tuple[str, int]]] = (False, [])
+        fitting: tuple[bool, list[tuple[str, int]]] = (False, [])
         for names in _COLUMNS:
             columns = [(name, widths[name]) for name in names if name not in left_out]
             room = self._room(columns)
-            too_long = {by: sum(length > room for length in some) for by, some in lengths.items()}
+            too_long = {by: sum(length > room for length in name_lengths) for by, name_lengths in lengths.items()}
             by_folder = heads[True] + too_long[True] < heads[False] + too_long[False]
-            found = by_folder, columns
+            fitting = by_folder, columns
             if too_long[by_folder] * 10 <= len(self._rows):
                 break
-        return found
+        return fitting
 
     def _room(self, columns: list[tuple[str, int]]) -> int:
-        """Return how much room columns leave for the name."""
+        """Return the width that `columns` leave for the name, in characters."""
         return self._console.width - sum(width + len(_GAP) for _, width in columns) - len(_GAP)
 
     def show(self) -> None:
@@ -133,14 +133,14 @@ class _Table:
         header = {name: _SHOWN_AS.get(name, name) for name, _ in self._columns}
         print_line(self._console, self._line(header, "report"), "dim")
         named = zip(self._rows, self._names[self._by_folder], strict=True)
-        for folder, some in groupby(named, key=lambda pair: pair[0]["folder"] if self._by_folder else self._beginning):
+        for folder, pairs in groupby(named, key=lambda pair: pair[0]["folder"] if self._by_folder else self._beginning):
             if folder:
                 print_line(self._console, folder, "bold")
-            for row, name in some:
+            for row, name in pairs:
                 self._show_row(row, name)
         shown = {_SHOWN_AS.get(name, name) for name, _ in self._columns}
         if missing := [name for name in _COLUMNS[0] if name != "rejected" and name not in shown]:
-            print_note(self._console, f"No room for: {', '.join(missing)}; see --verbose.")
+            print_note(self._console, f"Not shown for lack of room: {', '.join(missing)}. --verbose shows everything.")
 
     def _show_row(self, row: dict[str, Any], name: str) -> None:
         fits = cell_len(name) <= self._room(self._columns)
@@ -162,13 +162,13 @@ class _Table:
 
 
 def _shared_folder(folders: Sequence[str]) -> str:
-    """Return the folder that all are in, or are."""
+    """Return the deepest folder that contains all `folders`."""
     shared = posixpath.commonprefix([min(folders), max(folders)])
     return shared[: shared.rfind("/") + 1]
 
 
 def _cells(row: dict[str, Any], accounts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return what the table says of a report."""
+    """Return the cells of a report, by column."""
     known = {part["account_id"] or UNKNOWN_ACCOUNT for part in accounts}
     name = printable(row["name"])
     folder = name[: name.rfind("/") + 1]
@@ -190,7 +190,7 @@ def _cells(row: dict[str, Any], accounts: Sequence[dict[str, Any]]) -> dict[str,
 
 
 def _show_accounts(console: Console, inputs: pd.DataFrame) -> None:
-    """Print for each account how many reports and rows of it there are, and from when until when."""
+    """Print the number of reports and rows of each account, and its first and last day."""
     reports, rows, undated = Counter[str](), Counter[str](), Counter[str]()
     days: dict[str, list[Any]] = {}
     for parts, row in zip(inputs["accounts"], records(inputs[["captured_at"]]), strict=True):
@@ -220,7 +220,7 @@ def _show_accounts(console: Console, inputs: pd.DataFrame) -> None:
 
 
 def _show_errors(console: Console, issues: pd.DataFrame) -> None:
-    """Print every error, where the list of data issues would only count them; rejected rows stand at their report."""
+    """Print each error, if the list of data issues only counts them. Rejected rows are shown with their report."""
     rejecting = [code for code, known in CODES.items() if known.level == Level.REJECTED and code != "rejected_row"]
     rows = records(issues[issues["code"].isin(rejecting).to_numpy()])
     if len(rows) <= len({row["code"] for row in rows}):
@@ -228,5 +228,7 @@ def _show_errors(console: Console, issues: pd.DataFrame) -> None:
     console.print()
     print_line(console, f"Errors: {len(rows):,}", "bold")
     for row in rows:
-        place = printable(row["source"] or "-") + (f":{row['line']}" if row["line"] else "")
-        print_line(console, Text.assemble(_GAP, (place, STYLES[Status.FAIL]), f" {printable(row['message'])}"), hang=4)
+        location = printable(row["source"] or "-") + (f":{row['line']}" if row["line"] else "")
+        print_line(
+            console, Text.assemble(_GAP, (location, STYLES[Status.FAIL]), f" {printable(row['message'])}"), hang=4
+        )

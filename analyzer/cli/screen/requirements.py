@@ -1,4 +1,4 @@
-"""What audit shows by requirement, where a benchmark was chosen."""
+"""What audit prints by requirement, if a framework was chosen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from analyzer.cli.screen.common import STYLES, print_line, print_note
-from analyzer.controls.vocabulary import MET_IN_WORDS, Met, Status
+from analyzer.controls.vocabulary import MET_IN_WORDS, Met, Status, counted
 from analyzer.errors import printable
 
 if TYPE_CHECKING:
@@ -24,36 +24,43 @@ _MET_STYLES: Final = {
 
 
 def show_requirements(console: Console, audit: Summary, most: int, *, in_full: bool) -> None:
-    """Print what each requirement comes to, `most` of them.
+    """Print the result of up to `most` requirements.
 
-    Unless `in_full`, those that are met in all accounts are only named.
+    Unless `in_full`, requirements that are met in all accounts are only named.
     """
     console.print()
     print_line(console, f"By requirement of {audit.checklist.numbers_of.label}", "bold")
     several = len(audit.accounts) > 1
-    is_met = [not any(map(one.accounts, (Met.FAIL, Met.NOT_CHECKED, Met.MANUAL))) for one in audit.requirements]
-    shown = [one for one, met in zip(audit.requirements, is_met, strict=True) if in_full or not met]
-    width = max((len(one.number) for one in shown[:most]), default=0)
-    for one in shown[:most]:
-        counts = {met: one.accounts(met) for met in Met if one.accounts(met)}
+    is_met = [
+        not any(map(requirement.accounts, (Met.FAIL, Met.NOT_CHECKED, Met.MANUAL)))
+        for requirement in audit.requirements
+    ]
+    shown = [requirement for requirement, met in zip(audit.requirements, is_met, strict=True) if in_full or not met]
+    width = max((len(requirement.number) for requirement in shown[:most]), default=0)
+    for requirement in shown[:most]:
+        counts = {met: requirement.accounts(met) for met in Met if requirement.accounts(met)}
         words = [f"{MET_IN_WORDS[met]}{f' in {count:,}' if several else ''}" for met, count in counts.items()]
         if several:
             words[0] += " account" if next(iter(counts.values())) == 1 else " accounts"
-        text = Text(f"  {one.number:{width}}  {printable(one.requirement.title)}: ")
+        text = Text(f"  {requirement.number:{width}}  {printable(requirement.requirement.title)}: ")
         text.append(", ".join(words), style=_MET_STYLES.get(next(iter(counts)), ""))
-        text.append(one.requirement.mark)
-        if waived := int(one.waived.sum()):
+        text.append(requirement.requirement.mark)
+        if waived := int(requirement.waived.sum()):
             text.append(f" ({waived:,} waived)")
         print_line(console, text, hang=width + 4)
     rest = len(shown) - most
     if rest > 0:
-        print_note(console, f"and {rest:,} more: see requirements.parquet")
+        print_note(console, f"and {counted(rest, 'more requirement')}: see requirements.parquet")
     if not in_full:
-        met = [one for one, met in zip(audit.requirements, is_met, strict=True) if met]
-        passing = [one.number for one in met if one.accounts(Met.PASS) or one.accounts(Met.PASS_PARTLY)]
-        nothing = [one.number for one in met if one.number not in passing]
+        met = [requirement for requirement, met in zip(audit.requirements, is_met, strict=True) if met]
+        passing = [
+            requirement.number
+            for requirement in met
+            if requirement.accounts(Met.PASS) or requirement.accounts(Met.PASS_PARTLY)
+        ]
+        nothing = [requirement.number for requirement in met if requirement.number not in passing]
         for said, numbers in (
-            ("Met, as far as a report shows, wherever they apply", passing),
+            ("Pass wherever they apply, as far as a report shows", passing),
             ("Nothing to judge in any account", nothing),
         ):
             if numbers:

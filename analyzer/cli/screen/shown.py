@@ -1,4 +1,4 @@
-"""What show shows: findings by user and place, in aligned columns where there is room, else in two lines each."""
+"""What show prints: findings by user and report line, in columns if they fit, else in two lines each."""
 
 from __future__ import annotations
 
@@ -30,62 +30,63 @@ _COLUMNS: Final = (
     ("status", "control", "number", "credential"),
     ("status", "control", "credential"),
 )
-"""What stands before the reason: as much as there is room for; the number where it alone tells two findings apart."""
+"""Columns before the reason, from the widest choice to the narrowest."""
 _LEAST: Final = 24
-"""Columns of the terminal that the reasons need, so that they are not torn to shreds."""
+"""Smallest width of the reasons, in characters; below it, findings are printed in two lines each."""
 _GAP: Final = "  "
 
 
-def show_shown(found: Shown) -> None:
-    """Print the findings that were asked for, and how many there are."""
+def show_shown(shown: Shown) -> None:
+    """Print the findings that were asked for, and their number."""
     console = open_console()
-    names = labels_of(found.evidence.table("coverage") if "coverage" in found.evidence.files else None)
-    rows = [_cells(row, names) for row in records(to_pandas(found.worst))]
-    print_line(console, _headline(found, len(rows)), "bold")
+    names = labels_of(shown.evidence.table("coverage") if "coverage" in shown.evidence.files else None)
+    rows = [_cells(row, names) for row in records(to_pandas(shown.worst))]
+    print_line(console, _headline(shown, len(rows)), "bold")
     if not rows:
         return
-    header = {"number": found.evidence.settings.checklist.numbers_of.heading, "why": "why"}
+    header = {"number": shown.evidence.settings.checklist.numbers_of.heading, "why": "why"}
     columns = _columns_that_fit(console.width, rows, header)
     if columns:
         print_line(console, _aligned(columns, {name: header.get(name, name) for name, _ in columns}, "why"), "dim")
-    # Findings of a user stand together, where the worst of them would.
+    # The findings of a user are listed together, at the position of the worst one.
     first = {row["place"]: at for at, row in reversed(list(enumerate(rows)))}
-    for (names, place), some in groupby(
+    for (names, location), group in groupby(
         sorted(rows, key=lambda row: first[row["place"]]), key=lambda row: row["place"]
     ):
         console.print()
-        _show_place(console, names, place)
-        for row in some:
+        _show_place(console, names, location)
+        for row in group:
             _show_finding(console, row, columns)
-    _show_rest(console, found, len(rows))
+    _show_rest(console, shown, len(rows))
 
 
-def _headline(found: Shown, shown: int) -> str:
-    """Return how many findings of how many, what was asked for, and how many of them are shown."""
-    days = found.asked.due_within
-    asked = [
-        *(f"user {one}" for one in found.asked.users),
-        *(f"account {one}" for one in found.asked.accounts),
-        *(" ".join(filter(None, (one.control.id, one.requirement))) for one in found.asked.checks),
-        *(one.replace("_", " ") for one in found.asked.statuses),
+def _headline(shown: Shown, listed: int) -> str:
+    """Return the first line: how many checks match, what was asked for, and how many are listed."""
+    days = shown.asked.due_within
+    filters = [
+        *(f"user {user}" for user in shown.asked.users),
+        *(f"account {account}" for account in shown.asked.accounts),
+        *(" ".join(filter(None, (check.control.id, check.requirement))) for check in shown.asked.checks),
+        *(status.replace("_", " ") for status in shown.asked.statuses),
         *([] if days is None else [f"due within {counted(days, 'day')}"]),
     ]
-    count, order = counted(found.total, "finding"), "worst" if days is None else "soonest"
-    head = f"{found.count:,} of {count} ({', '.join(asked)})" if asked else count
-    if shown < found.count:
-        return f"{head}; the {order} {f'{shown:,} are' if shown > 1 else 'one is'} listed"
-    return f"{head}, {order} first" if found.count > 1 else head
+    count, order = counted(shown.total, "check"), "worst" if days is None else "soonest"
+    head = f"{shown.count:,} of {count} ({', '.join(filters)})" if filters else count
+    if listed < shown.count:
+        return f"{head}; the {order} {f'{listed:,} are' if listed > 1 else 'one is'} listed"
+    return f"{head}, {order} first" if shown.count > 1 else head
 
 
-def _show_rest(console: Console, found: Shown, shown: int) -> None:
-    if shown < found.count:
+def _show_rest(console: Console, shown: Shown, listed: int) -> None:
+    if listed < shown.count:
         console.print()
-        more = "narrow them with --user, --account, --control or --status, or raise --limit; --json has all"
-        print_line(console, f"{found.count - shown:,} more are not listed: {more}", "dim")
+        more = "Narrow the list with --user, --account, --control or --status, raise --limit, or use --json for all."
+        is_are = "is" if shown.count - listed == 1 else "are"
+        print_line(console, f"{counted(shown.count - listed, 'more check')} {is_are} not listed. {more}", "dim")
 
 
 def _cells(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """Return what is shown of a finding; `place` is whose it is, and where it stands."""
+    """Return the texts of a finding; `place` has the user, and the report with its line."""
     # A finding on the account as a whole has no user.
     user = printable(row["user"]) if row["user"] else ("-" if row["line"] is None else "(no name)")
     where = f"{row['source']}:{row['line']}" if row["line"] is not None else row["source"] or ""
@@ -106,25 +107,25 @@ def _cells(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 def _columns_that_fit(
     width: int, rows: Sequence[dict[str, Any]], header: dict[str, str]
 ) -> list[tuple[str, int]] | None:
-    """Return the columns before the reasons with their widths, as many as leave these enough room; None: none do."""
-    wanted = min(_LEAST, max(cell_len(row["why"]) for row in rows))
+    """Return the columns before the reasons with their widths, or None if no choice of columns fits."""
+    least = min(_LEAST, max(cell_len(row["why"]) for row in rows))
     needs_number = len({(row["control"], row["number"]) for row in rows}) > len({row["control"] for row in rows})
     for names in _COLUMNS:
         if needs_number and "number" not in names:
             continue
         widths = [max(cell_len(header.get(name, name)), *(cell_len(row[name]) for row in rows), 0) for name in names]
-        if width - sum(widths) - len(_GAP) * (len(names) + 1) >= wanted:
+        if width - sum(widths) - len(_GAP) * (len(names) + 1) >= least:
             return list(zip(names, widths, strict=True))
     return None
 
 
-def _show_place(console: Console, names: str, place: str) -> None:
-    """Print whose findings follow and where they stand: on a line, or two where they do not fit on one."""
-    if cell_len(names) + len(_GAP) + cell_len(place) <= console.width:
-        print_line(console, Text.assemble((names, "bold"), _GAP, (place, "dim")))
+def _show_place(console: Console, names: str, location: str) -> None:
+    """Print the user and the report line of the findings that follow, on one line if they fit, else on two."""
+    if cell_len(names) + len(_GAP) + cell_len(location) <= console.width:
+        print_line(console, Text.assemble((names, "bold"), _GAP, (location, "dim")))
         return
     print_line(console, names, "bold")
-    print_line(console, f"{_GAP}{place}", "dim")
+    print_line(console, f"{_GAP}{location}", "dim")
 
 
 def _show_finding(console: Console, row: dict[str, Any], columns: list[tuple[str, int]] | None) -> None:

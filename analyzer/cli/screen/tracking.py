@@ -1,4 +1,4 @@
-"""What history, compare, ingest and store show."""
+"""What history, compare, ingest and store print."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ if TYPE_CHECKING:
     from analyzer.pipeline import Run
 
 _MOST_ACCOUNTS: Final = 20
-"""Accounts of a store that are shown, and gaps."""
+"""Maximum number of accounts, and of gaps, of a store that are shown."""
 _FEWEST: Final = 3
-"""New failures that are shown in any case."""
+"""Number of new failures that are shown even if the screen has no room."""
 _FEW_ACCOUNTS: Final = 3
-"""Accounts that stand beside one another in a table that is as wide as a terminal."""
+"""Maximum number of accounts that have columns in the table of events."""
 
 
 def show_history(run: Run[History], why: str, *, verbose: bool) -> None:
-    """Print what is measured of failures, how they were opened and closed, and the answer as the last thing.
+    """Print the measures of each control, data issues, the answer and where the files are.
 
-    `why` says what makes the exit code. So many controls are shown that all fits one screen; with `verbose`, all.
+    `why` explains the exit code. As many controls are shown as fit on one screen; with `verbose`, all.
     """
     shares = range(len(run.summary.measures), 0, -1)
     draw = partial(_show_history, run, why, verbose=verbose)
@@ -60,21 +60,23 @@ def show_history(run: Run[History], why: str, *, verbose: bool) -> None:
 
 
 def _show_history(run: Run[History], why: str, console: Console, most: int, *, verbose: bool) -> None:
-    """Print a history, and of its controls so many as `most`."""
+    """Print a history with up to `most` controls."""
     history = run.summary
     _show_measures(console, history, most, verbose=verbose)
-    print_note(console, "lost: sight was lost of them, no fix is claimed; back: failed again after a fix.")
+    print_note(console, "lost: lost to follow-up, unknown whether they were fixed; regressed: open again after a fix.")
+    within = "" if history.sla_days is None else f"; within {history.sla_days} d: share fixed by then"
     print_note(
         console,
-        "median, 90%: days until so many were fixed, by Kaplan and Meier, as bounds: a fix was made at some time "
-        "between two snapshots; -: not reached. What failed in an account's oldest snapshot is left out of these days.",
+        "median, 90%: days until half, and 90%, of the failures were fixed (Kaplan-Meier), as bounds, because a fix is "
+        f"made between two snapshots; -: not reached{within}. "
+        "These columns leave out failures that were open in an account's oldest snapshot.",
     )
     show_issues(console, history, history.issues, None if verbose else MOST_SHOWN)
     _show_answer(console, run, history.lines, why, verbose=verbose)
 
 
 def _show_answer(console: Console, run: Run[Any], lines: Sequence[str], why: str, *, verbose: bool) -> None:
-    """Print the answer, what makes the exit code, and the file to open; with `verbose` all files before that."""
+    """Print the answer, the reason of the exit code, and the file to open. With `verbose`, all files come first."""
     if verbose:
         show_files(console, run)
     console.print()
@@ -86,47 +88,49 @@ def _show_answer(console: Console, run: Run[Any], lines: Sequence[str], why: str
 
 
 def _show_measures(console: Console, history: History, most: int, *, verbose: bool) -> None:
-    """Print a row per control, or where there is no room a line: of so many as `most`, those with most open.
+    """Print the measures of up to `most` controls, those with most open failures first chosen.
 
-    Controls without failures are named in a line, but for `verbose`.
+    They are printed in a table if it fits, else in lines. Controls without failures are only named, unless `verbose`.
     """
-    counts = {"open": "open", "closed": "closed", "lost": "lost_sight", "back": "reopened"}
+    counts = {"open": "open", "closed": "closed", "lost": "lost_sight", "regressed": "reopened"}
     for name in ("waived", "not_checked"):
-        if any(one[name] for one in history.measures):
+        if any(measures[name] for measures in history.measures):
             counts = {"open": "open", name.replace("_", " "): name} | counts
     days = {"median": "median_days", "90%": "p90_days"}
-    within = f"in {history.sla_days} d{'*' if history.sla_in_words else ''}"
+    within = f"within {history.sla_days} d{'*' if history.sla_in_words else ''}"
     table = new_table(numbers=(*counts, *days, *([] if history.sla_days is None else [within])))
     lines = []
-    names = [one["control"] for one in history.measures]
-    telling = [one for one in history.measures if verbose or any(one[key] for key in counts.values())]
-    shown = sorted(telling, key=lambda one: -one["open"])[:most]
-    for one in (one for one in telling if one in shown):
-        twice = names.count(one["control"]) > 1
-        name = f"{one['control']} {one['requirement']}" if twice else one["control"]
-        times = {name: days_in_words(one[f"{key}_min"], one[f"{key}_max"]) for name, key in days.items()}
+    names = [measures["control"] for measures in history.measures]
+    with_failures = [
+        measures for measures in history.measures if verbose or any(measures[key] for key in counts.values())
+    ]
+    shown = sorted(with_failures, key=lambda measures: -measures["open"])[:most]
+    for measures in (measures for measures in with_failures if measures in shown):
+        twice = names.count(measures["control"]) > 1
+        name = f"{measures['control']} {measures['requirement']}" if twice else measures["control"]
+        times = {name: days_in_words(measures[f"{key}_min"], measures[f"{key}_max"]) for name, key in days.items()}
         if history.sla_days is not None:
-            low, high = one["within_sla_min"], one["within_sla_max"]
+            low, high = measures["within_sla_min"], measures["within_sla_max"]
             times[within] = "not reached" if low is None else shares_in_words(low, high)
         cells = [Text(text.replace("not reached", "-").removesuffix(" days")) for text in times.values()]
-        table.add_row(name, *(count_cell(one[key]) for key in counts.values()), *cells)
-        lines.append(_in_a_line(name, one, counts, times))
+        table.add_row(name, *(count_cell(measures[key]) for key in counts.values()), *cells)
+        lines.append(_in_a_line(name, measures, counts, times))
     if width_of(console, table) <= console.width:
         print_table(console, table)
     else:
         for line in lines:
             print_line(console, line, hang=4)
-    silent = [one["control"] for one in history.measures if one not in telling]
-    print_rest(console, len(shown), len(telling), "--verbose shows them", " controls")
-    if silent:
-        print_note(console, f"No failure: {', '.join(silent)}.")
+    without_failures = [measures["control"] for measures in history.measures if measures not in with_failures]
+    print_rest(console, len(shown), len(with_failures), "--verbose shows them", " controls")
+    if without_failures:
+        print_note(console, f"No failures: {', '.join(without_failures)}.")
 
 
-def _in_a_line(name: str, one: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
-    """Return what is measured of a control: what there is none of, and what is not known, is left out."""
-    words = [f"{one[key]:,} {word}" for word, key in counts.items() if one[key]]
+def _in_a_line(name: str, measures: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
+    """Return the measures of a control as a line, without zeros and without days that were not reached."""
+    words = [f"{measures[key]:,} {word}" for word, key in counts.items() if measures[key]]
     words += [
-        f"{text} {word}" if word.startswith("in ") else f"{word} {text}"
+        f"{text} {word}" if word.startswith("within ") else f"{word} {text}"
         for word, text in times.items()
         if text != "not reached"
     ]
@@ -134,9 +138,9 @@ def _in_a_line(name: str, one: dict[str, Any], counts: dict[str, str], times: di
 
 
 def show_comparison(run: Run[Comparison], why: str, *, verbose: bool) -> None:
-    """Print what changed, by account, what fails that did not before, and the answer as the last thing.
+    """Print the events by account, new failures, data issues, the answer and where the files are.
 
-    `why` says what makes the exit code. So many failures are shown that all fits one screen; with `verbose`, ten.
+    `why` explains the exit code. As many new failures are shown as fit on one screen; with `verbose`, `MOST_SHOWN`.
     """
     shares = range(MOST_SHOWN, -1, -1)
     draw = partial(_show_comparison, run, why, verbose=verbose)
@@ -144,7 +148,7 @@ def show_comparison(run: Run[Comparison], why: str, *, verbose: bool) -> None:
 
 
 def _show_comparison(run: Run[Comparison], why: str, console: Console, most: int, *, verbose: bool) -> None:
-    """Print a comparison with so many new failures as `most`; where there is no room for any, events in lines."""
+    """Print a comparison with up to `most` new failures. If `most` is 0, the events are printed in one line."""
     comparison = run.summary
     few = comparison.accounts if 1 < len(comparison.accounts) <= _FEW_ACCOUNTS else ()
     table = _events(comparison, few)
@@ -165,7 +169,7 @@ def _show_comparison(run: Run[Comparison], why: str, console: Console, most: int
 
 
 def _events(comparison: Comparison, accounts: tuple[str, ...]) -> Table:
-    """Return how often what happened, in all and in each of some accounts."""
+    """Return a table with the number of events of each kind, in total and in each of `accounts`."""
     by_account = {account: comparison.summed["account_id"] == account for account in accounts}
     table = new_table(numbers=("all" if accounts else "", *accounts))
     table.show_header = bool(accounts)
@@ -177,45 +181,45 @@ def _events(comparison: Comparison, accounts: tuple[str, ...]) -> Table:
 
 
 def show_ingest(kept: Ingest, folder: str) -> None:
-    """Print what became of the reports."""
+    """Print how many reports were added, known or refused."""
     console = open_console()
     added = kept.added
-    text = f"{counted(added.added, 'report')} added to {folder}, {counted(added.rows, 'row')}; "
-    text += f"{added.known:,} were there already; {added.refused:,} refused."
+    text = f"{counted(added.added, 'report')} ({counted(added.rows, 'row')}) added to {folder}; "
+    text += f"{added.known:,} already there; {added.refused:,} refused."
     print_line(console, text, "bold")
     show_issues(console, kept, kept.issues)
 
 
-def show_store(found: Stored, folder: str) -> None:
-    """Print what a store holds."""
+def show_store(stored: Stored, folder: str) -> None:
+    """Print the accounts, gaps and damaged parts of a store."""
     console = open_console()
-    snapshots = int(found.accounts["snapshots"].sum())
-    text = f"{folder}: {counted(snapshots, 'snapshot')} of {counted(len(found.accounts), 'account')}."
+    snapshots = int(stored.accounts["snapshots"].sum())
+    text = f"{folder}: {counted(snapshots, 'snapshot')} of {counted(len(stored.accounts), 'account')}."
     print_line(console, text, "bold")
-    _show_accounts(console, found)
-    for row in records(found.gaps.head(_MOST_ACCOUNTS)):
+    _show_accounts(console, stored)
+    for row in records(stored.gaps.head(_MOST_ACCOUNTS)):
         missing = f"  missing: {row['account_id']}, about {counted(row['missing'], 'snapshot')} between "
         print_line(console, f"{missing}{time_in_words(row['after'])} and {time_in_words(row['before'])}")
-    print_rest(console, _MOST_ACCOUNTS, len(found.gaps), "--json", " gaps")
-    for part, reason in found.damaged:
+    print_rest(console, _MOST_ACCOUNTS, len(stored.gaps), "--json", " gaps")
+    for part, reason in stored.damaged:
         print_line(console, f"  damaged: {part}: {reason}", "bold red")
 
 
-def _show_accounts(console: Console, found: Stored) -> None:
-    """Print a row per account of a store, or where there is no room a line."""
+def _show_accounts(console: Console, stored: Stored) -> None:
+    """Print the accounts of a store, in a table if it fits, else in lines."""
     table = new_table(left=("account",), numbers=("snapshots", "rows"))
     for name in ("first", "last"):
         table.add_column(name, no_wrap=True)
     table.add_column("gaps", justify="right", no_wrap=True)
     lines = []
-    for row in records(found.accounts.head(_MOST_ACCOUNTS)):
+    for row in records(stored.accounts.head(_MOST_ACCOUNTS)):
         first, last = time_in_words(row["first"]), time_in_words(row["last"])
         table.add_row(row["account_id"], f"{row['snapshots']:,}", f"{row['rows']:,}", first, last, f"{row['gaps']:,}")
-        counts = ", ".join(counted(row[f"{what}s"], what) for what in ("snapshot", "row", "gap"))
+        counts = ", ".join(counted(row[f"{noun}s"], noun) for noun in ("snapshot", "row", "gap"))
         lines.append(f"  {row['account_id']}: {counts}; {first if first == last else f'{first} to {last}'}")
     if width_of(console, table) <= console.width:
         print_table(console, table)
     else:
         for line in lines:
             print_line(console, line)
-    print_rest(console, _MOST_ACCOUNTS, len(found.accounts), "--json")
+    print_rest(console, _MOST_ACCOUNTS, len(stored.accounts), "--json")

@@ -96,7 +96,7 @@ def test_a_workbook_from_elsewhere_lets_no_change_through(folder: Path) -> None:
     [
         (["--carry-over", "2026-10-31.csv"], "--carry-over: 2026-10-31.csv is no workbook"),
         (["--carry-over", "none.xlsx"], "--carry-over: cannot read none.xlsx"),
-        (["--carry-over", "out/workbook.xlsx", "--format", "parquet"], "--carry-over without the format excel"),
+        (["--carry-over", "out/workbook.xlsx", "--format", "parquet"], "--carry-over needs the format excel"),
     ],
 )
 def test_what_cannot_be_carried_over_is_an_error_before_anything_is_read(
