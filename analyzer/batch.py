@@ -159,7 +159,7 @@ def _note_root_alone(users: pd.DataFrame, log: IssueLog) -> None:
     for place in np.flatnonzero((rows > 0) & (rows == roots)).tolist():
         log.add(
             "root_alone",
-            "the row of root alone: an account without IAM users; nothing is missing",
+            "only the row of root: the account has no IAM users; nothing is missing",
             source=sources.categories[place],
         )
 
@@ -325,7 +325,7 @@ def input_of(entry: Entry) -> Input:
     """Return what is known of a report that is not judged."""
     facts = entry.facts
     if facts is None:
-        raise ValueError(f"not read whole: {entry.name}")
+        raise ValueError(f"not read completely: {entry.name}")
     return Input(
         entry.name,
         facts.sha256,
@@ -426,14 +426,14 @@ def _note_evidence_of_unknown_age(inputs: Iterable[Input], as_of: datetime | Non
             continue
         code, days = found
         far = counted(days, "day") if days else "less than a day"
-        which, then = {
-            "undated_evidence_older": ("before", "what was used, changed or removed since then may not be in it"),
-            "undated_evidence_newer": ("after", "it was captured later, and may hide what was true then"),
+        side, consequence = {
+            "undated_evidence_older": ("before", "later uses, changes and deletions may not be in it"),
+            "undated_evidence_newer": ("after", "it was captured later, and may not show the state at that date"),
         }[code]
         log.add(
             code,
-            f"not known when it was captured; the newest time in it is {one.newest_time:%Y-%m-%dT%H:%M:%SZ}, {far} "
-            f"{which} the reference instant: {then}; give its capture time with --captured-at, or another report",
+            f"its capture time is not known; the newest time in it is {one.newest_time:%Y-%m-%dT%H:%M:%SZ}, {far} "
+            f"{side} the reference date: {consequence}; give its capture time with --captured-at, or another report",
             source=one.name,
         )
 

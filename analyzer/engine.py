@@ -151,11 +151,13 @@ def _on_cluster(
             yield future.result()
     except KilledWorker as error:
         raise EngineError(
-            f"workers died again and again at the same task: {error}",
-            "look at the workers' logs; give them more memory, or fewer threads each",
+            f"workers died repeatedly on the same task: {error}",
+            "read the logs of the workers; give each worker more memory or fewer threads",
         ) from error
     except CancelledError as error:
-        raise EngineError(f"the scheduler at {at} was lost: {error}", "see whether it runs; run again") from error
+        raise EngineError(
+            f"lost the connection to the scheduler at {at}: {error}", "check that it is running; run credreport again"
+        ) from error
     finally:
         with suppress(Exception):  # where the scheduler has gone, there is nothing to cancel
             client.cancel(futures)
@@ -190,7 +192,7 @@ def _check_workers(client: Any, where: str) -> None:  # noqa: ANN401 - a distrib
     others = sorted({version for version in versions.values() if version != __version__})
     if others:
         raise EngineError(
-            f"workers at {where} have credreport {', '.join(others)}, and this is {__version__}",
+            f"workers at {where} have credreport {', '.join(others)}, but this machine has {__version__}",
             f"install credreport {__version__} on every worker",
         )
 

@@ -138,7 +138,8 @@ def _checks(given: Sequence[str], checklist: Checklist) -> tuple[Check, ...]:
             if name == one.control.id or not numbers.isdisjoint(one.requirements)
         }
         if not some:
-            raise UsageError(_why_none(name, checklist), f"it has {', '.join(_named(one) for one in checklist.checks)}")
+            judged = ", ".join(_named(check) for check in checklist.checks)
+            raise UsageError(_why_none(name, checklist), f"the evidence set has {judged}")
         found |= some
     return tuple(found[number] for number in sorted(found))
 
@@ -169,9 +170,9 @@ def _accounts(given: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:
     for name, account in zip(given, found, strict=True):
         if account not in there:
             some = (
-                f"it has {counted(len(there), 'account')}: {first_few(there, most=_MOST_NAMED)}"
+                f"the evidence set has {counted(len(there), 'account')}: {first_few(there, most=_MOST_NAMED)}"
                 if there
-                else "it has none"
+                else "the evidence set has no accounts"
             )
             raise UsageError(f"--account: not in this evidence set: {name!r}{did_you_mean(account, there)}", some)
     return tuple(dict.fromkeys(found))
@@ -192,7 +193,8 @@ def _users(given: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:
             listed = ", ".join(there[:_MOST_NAMED].to_pylist())
             raise UsageError(
                 f"--user: no such user in this evidence set: {name!r}{near}",
-                f"it has {counted(len(there), 'user')}, such as {listed}; * stands for any characters, ? for one",
+                f"the evidence set has {counted(len(there), 'user')}, such as {listed}; in a name, * matches any "
+                "characters and ? matches one character",
             )
     return tuple(dict.fromkeys(name.lower() for name in given))
 

@@ -112,12 +112,12 @@ class Comparison(WithIssues):
         ]
         left_out = {at: int((new == at).sum()) for at in checklist.not_summed}
         lines += not_added(checklist, left_out, partial(counted, word="new failure"))
-        unknown = f"; of {counts['not_known']:,} it is not known" if counts["not_known"] else ""
+        unknown = f"; {counts['not_known']:,} no longer checked" if counts["not_known"] else ""
         lines.append(f"{counts['still_failing']:,} still failing{unknown}.")
         lines.append(f"{counted(len(self.accounts), 'account')} compared.")
         for side, accounts in (("older", self.only_old), ("newer", self.only_new)):
             if accounts:
-                lines.append(f"Not compared, on the {side} side only: {first_few(accounts)}.")
+                lines.append(f"Not compared, only on the {side} side: {first_few(accounts)}.")
         return lines + checklist_in_words(checklist)
 
     @property
@@ -125,12 +125,19 @@ class Comparison(WithIssues):
         """How it was found, in lines."""
         return [
             *self.settings.names_in_words,
-            "The newest snapshot of each account on either side is compared, each judged at its own capture time.",
+            (
+                "For each account, the newest snapshot on the older side and the newest on the newer side are "
+                "compared. Each is judged at its own capture time."
+            ),
             IDENTITY,
-            "What is unknown in either snapshot is not counted as a change.",
-            "new_failure: the older snapshot does not show it as failing. fixed: the column how says by what.",
-            "not_known: the newer snapshot cannot decide it; one that may lack users cannot show who is gone.",
-            "regressed: it failed in an older snapshot, was fixed, and fails again.",
+            "A value that is unknown in one of the two snapshots is not counted as a change.",
+            "new_failure: the check fails now and did not fail in the older snapshot.",
+            "fixed: the check failed in the older snapshot and fails no longer. The column how shows what changed.",
+            (
+                "not_known: the newer snapshot does not show whether the check still fails. A snapshot that may lack "
+                "users cannot show that a user was deleted."
+            ),
+            "regressed: the check failed in an older snapshot, was fixed, and fails again.",
         ]
 
     @cached_property
@@ -159,5 +166,6 @@ class Comparison(WithIssues):
         if self.exit_code == 3:
             return exit_without_failures(self, 3)
         if self.exit_code == 0:
-            return "Exit code 0: nothing fails that did not before."
-        return exit_one("something fails that did not before", exit_zero=exit_zero)
+            return "Exit code 0: no new failure is open."
+        count = len(self.new_failures)
+        return exit_one(f"{counted(count, 'new failure')} {'is' if count == 1 else 'are'} open", exit_zero=exit_zero)

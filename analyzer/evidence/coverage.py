@@ -124,17 +124,20 @@ def note_coverage(table: pa.Table, organization: Organization, log: IssueLog) ->
             continue
         code, said = _NOTED[status]
         if status is Coverage.OLD and row["age_days"] is None:
-            said = "it is not known when its report was captured, which --max-report-age asks for"
+            said = "the capture time of its report is not known, and --max-report-age needs it"
         source = organization.name if status is Coverage.MISSING else row["source"] or organization.name
         words = said.format(**row, file=organization.name)
         log.add(code, f"{spoken(row)}: {words}", source=source, value=row["account_id"])
 
 
 _NOTED: Final[Mapping[Coverage, tuple[str, str]]] = {
-    Coverage.MISSING: ("account_without_report", "no report of it was judged: get it, or say why there is none"),
+    Coverage.MISSING: (
+        "account_without_report",
+        "no report of this account was judged: get the report, or note why there is none",
+    ),
     Coverage.OLD: ("account_report_old", "its report is {age_days} days old, more than --max-report-age allows"),
-    Coverage.RECEIVED_TWICE: ("account_received_twice", "{reports} reports of it were judged together"),
-    Coverage.UNLISTED: ("account_unlisted", "its report was judged, and {file} does not have it"),
+    Coverage.RECEIVED_TWICE: ("account_received_twice", "{reports} reports of this account were judged together"),
+    Coverage.UNLISTED: ("account_unlisted", "its report was judged, but {file} does not list the account"),
 }
 
 

@@ -56,22 +56,23 @@ def due_in_words(summary: Summary, days: int) -> str:
     due = due_by_check(summary, days)
     within = f"within {counted(days, 'day')} if nothing changes"
     if not due:
-        return f"No finding stops passing {within}"
+        return f"No check that passes now will fail {within}"
     count = sum(due.values())
     controls: dict[str, int] = {}
     for at, one in due.items():
         name = summary.checklist.checks[at].control.id
         controls[name] = controls.get(name, 0) + one
     each = ", ".join(f"{one:,} {name}" for name, one in controls.items())
-    return f"{counted(count, 'finding')} {'stops' if count == 1 else 'stop'} passing {within}: {each}"
+    words = "check that passes now" if count == 1 else "checks that pass now"
+    return f"{count:,} {words} will fail {within}: {each}"
 
 
 def require_one_snapshot(settings: Settings, asked: str) -> None:
     """Raise InputError where every snapshot was judged; `asked` is the option that asks for what comes due."""
     if settings.every_snapshot:
         raise InputError(
-            f"{asked}: every snapshot was judged (--every-snapshot), and the older ones say nothing of what comes due",
-            "judge the newest ones alone: leave out --every-snapshot",
+            f"{asked}: cannot be used with --every-snapshot, because older snapshots do not show what will fail next",
+            "run the audit without --every-snapshot, so that only the newest snapshots are judged",
         )
 
 

@@ -123,7 +123,7 @@ def _require_known(folder: Path, owner: Owner, claims: Claims, added: list[str])
         return
     if not claims.known:
         raise OutputError(
-            f"the folder {folder} was not made by credreport (it has no {owner.mark} of credreport) and holds "
+            f"the folder {folder} was not made by credreport (it has no {owner.mark} of credreport) and contains "
             f"{first_few(added, most=_NAMED)}",
             owner.elsewhere,
         )
@@ -133,16 +133,16 @@ def _require_known(folder: Path, owner: Owner, claims: Claims, added: list[str])
         found.append(f"{first_few(changed, most=_NAMED)} in {folder} {was} changed since credreport wrote {it}")
     if added:
         found.append(
-            f"something was added to the {owner.what} {folder}, which its {owner.mark} does not describe: "
+            f"something was added to the {owner.what} {folder} that its {owner.mark} does not list: "
             f"{first_few(added, most=_NAMED)}"
         )
     books = [name for name in changed if name.endswith(".xlsx")]
-    carried = f"to keep what reviewers wrote into {books[0]}, give it with --carry-over; " if books else ""
+    carried = f"to keep the reviewers' entries in {books[0]}, give it with --carry-over; " if books else ""
     kept = " and ".join(word for word, names in (("changed", changed), ("added", added)) if names)
     raise OutputError(
         "; ".join(found),
-        f"{carried}the folder is replaced as a whole: to keep what was {kept}, move the folder (or these files) away; "
-        f"or {owner.elsewhere}",
+        f"{carried}credreport replaces the whole folder: to keep what was {kept}, move the folder (or these files) "
+        f"away, or {owner.elsewhere}",
     )
 
 
@@ -154,9 +154,8 @@ def _require_elsewhere(folder: Path, owner: Owner) -> None:
         return
     if any(_is_still(place, folder.stat()) for place in (here, *here.parents)):  # by whatever name
         raise OutputError(
-            f"the {owner.what} would be the current one, or one around it: the current folder cannot be replaced as a "
-            "whole",
-            f"{owner.elsewhere}, or work from outside of it",
+            f"the {owner.what} {folder} is or contains the current folder, which cannot be replaced",
+            f"{owner.elsewhere}, or run credreport from outside this folder",
         )
 
 
@@ -171,7 +170,7 @@ def _require_writable(folder: Path) -> None:
 
 def cannot_write(folder: Path | str, error: OSError, owner: Owner = EVIDENCE) -> OutputError:
     """Return the error of a folder that the system does not let us write."""
-    closing = "close the programs that have files of it open, " if system.may_be_open_elsewhere(error) else ""
+    closing = "close programs that have its files open, " if system.may_be_open_elsewhere(error) else ""
     return OutputError(
         f"cannot write {folder}: {error.strerror or error}",
         f"{closing}check permissions and free space, or {owner.elsewhere}",

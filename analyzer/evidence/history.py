@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Check, Checklist
 
 _COUNTS: Final = ("open", "waived", "closed", "lost_sight", "reopened", "not_checked", "manual")
-IDENTITY: Final = "A user is known by account, name and creation; a key by its user and creation, not by its slot."
+IDENTITY: Final = (
+    "A user is identified by account, name and creation time; a key by its user and creation time, not by its slot."
+)
 
 
 class Undecided(NamedTuple):
@@ -141,7 +143,7 @@ class History(WithIssues):
         span = f", {first:%Y-%m-%d} to {last:%Y-%m-%d}" if accounts else ""
         snapshots = int(self.coverage.drop_duplicates("account_id")["snapshots"].sum())
         with_gaps = self.coverage["account_id"][self.coverage["gap_from"].notna().to_numpy()].astype("str").unique()
-        missing = f"{counted(gaps, 'gap')} in which snapshots are missing"
+        missing = f"{counted(gaps, 'gap')} with missing snapshots"
         if gaps:
             missing += f" ({first_few(list(with_gaps))})"
         lines = [
@@ -153,7 +155,7 @@ class History(WithIssues):
         ]
         if self.not_covered:
             pairs = first_few([f"{account} at {date}" for date, account in self.not_covered])
-            lines.append(f"Not covered, without a snapshot by then: {pairs}.")
+            lines.append(f"Not covered, because there was no snapshot yet: {pairs}.")
         if (wide := self.sla_in_words) is not None:
             lines.append(wide)
         return lines + checklist_in_words(checklist)
@@ -162,8 +164,8 @@ class History(WithIssues):
         """Return how those that are open come about: what was there, opened, was closed, and was lost sight of."""
         there = int(self.summed["censored_left"].sum())
         since = len(self.summed) - there
-        back = f" ({totals['reopened']:,} came back)" if totals["reopened"] else ""
-        lost = f", {totals['lost_sight']:,} lost sight of" if totals["lost_sight"] else ""
+        back = f" ({totals['reopened']:,} had been fixed before)" if totals["reopened"] else ""
+        lost = f", {totals['lost_sight']:,} lost to follow-up" if totals["lost_sight"] else ""
         return f"{there:,} in the oldest snapshots, {since:,} opened since{back}, {totals['closed']:,} closed{lost}"
 
     @property
@@ -172,51 +174,52 @@ class History(WithIssues):
         accounts, days = self.wider_than_sla
         if not accounts:
             return None
-        whose = f"{accounts:,} of {self.coverage['account_id'].nunique():,} accounts"
+        share = f"{accounts:,} of {counted(self.coverage['account_id'].nunique(), 'account')}"
         return (
-            f"{counted(self.sla_days or 0, 'day')} is less than what usually lies between two snapshots of {whose} "
-            f"(up to {math.ceil(days):,} days): these cannot tell a fix in time from a late one."
+            f"The deadline of {counted(self.sla_days or 0, 'day')} is shorter than the usual time between snapshots of "
+            f"{share} (up to {math.ceil(days):,} days): these snapshots cannot show whether a fix was in time."
         )
 
     def _undecided_in_words(self, totals: Mapping[str, int]) -> list[str]:
         """Return the line on what the newest snapshots could not decide, where there is any."""
-        unsure, manual = totals["not_checked"] - totals["manual"], totals["manual"]
-        parts = [f"{counted(unsure, 'check')} could not be decided"] if unsure else []
+        not_checked, manual = totals["not_checked"] - totals["manual"], totals["manual"]
+        parts = [f"{not_checked:,} not checked"] if not_checked else []
         if manual:
-            parts.append(f"{counted(manual, 'check')} {'is' if manual == 1 else 'are'} left to a person")
-        return [f"In the newest snapshots {' and '.join(parts)}."] if parts else []
+            parts.append(counted(manual, "manual check"))
+        return [f"In the newest snapshots: {', '.join(parts)}."] if parts else []
 
     @property
     def method(self) -> list[str]:
         """How it was found, in lines."""
         dates = ", ".join(f"{date:%Y-%m-%d}" for date in self.series)
-        at = f"at {dates}, each account by its newest snapshot until then" if dates else "each at its own capture time"
+        at = f"at {dates}: for each date, the newest snapshot by then" if dates else "each at its own capture time"
         return [
             *self.settings.names_in_words,
             f"Snapshots were judged {at}.",
             (
-                "A failure is open while its subject fails in each snapshot. The next snapshot, in which it does not "
-                "fail, closes it and shows how."
-            ),
-            "lost_sight: the next snapshot cannot decide it, or snapshots are missing before it; no fix is claimed.",
-            "Missing: an interval longer than 1.5 times the account's usual one.",
-            "censored_left: it failed in the account's oldest snapshot already; when it began is not known.",
-            "censored_right: it still fails in the account's newest snapshot.",
-            (
-                "A failure began and was closed at some time between two snapshots: opened_earliest to opened_latest, "
-                "closed_earliest to closed_latest. It may also have begun when its limit in days was reached. No "
-                "report says when exactly."
+                "A failure is open as long as each snapshot shows it. The first snapshot in which the check no longer "
+                "fails closes the failure and shows how."
             ),
             (
-                "median_days, p90_days and within_sla are estimates by Kaplan and Meier (J. Am. Stat. Assoc. 53, "
-                "1958), since open failures are not over yet. Every estimate that the snapshots allow lies between "
-                "_min and _max."
+                "lost_sight: the failure is lost to follow-up. The next snapshot cannot show whether it was fixed, or "
+                "snapshots are missing before that one. It is not counted as fixed."
+            ),
+            "Snapshots are missing where an interval is longer than 1.5 times the usual interval of the account.",
+            "censored_left: the check failed already in the account's oldest snapshot. The start is not known.",
+            "censored_right: the check still fails in the account's newest snapshot.",
+            (
+                "Snapshots show the start and the end of a failure only as a range: opened_earliest to opened_latest, "
+                "closed_earliest to closed_latest. The start can also be the day on which a limit in days was reached."
             ),
             (
-                "of_unknown_beginning: failures that these estimates leave out, because no snapshot shows their "
-                "subject before, without the failure."
+                "median_days, p90_days and within_sla are Kaplan-Meier estimates (J. Am. Stat. Assoc. 53, 1958), "
+                "because open failures have no end yet. All estimates that fit the snapshots lie between _min and _max."
             ),
-            "not_checked: what the newest snapshots could not decide; manual: the part of it left to a person.",
+            (
+                "of_unknown_beginning: failures that are not in these estimates, because no earlier snapshot shows the "
+                "subject without the failure."
+            ),
+            "not_checked: checks that the newest snapshots cannot decide, with manual checks. manual: manual checks.",
             IDENTITY,
         ]
 

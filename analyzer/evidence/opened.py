@@ -84,8 +84,8 @@ class EvidenceSet:
         for one in self.manifest["outputs"]:
             if one["name"] in files and self._digest(one["name"]) != one["sha256"]:
                 raise InputError(
-                    f"not as it was written: {one['name']} in {self.place}",
-                    "see `credreport verify`; take the set from where it was stored first, or run credreport again",
+                    f"changed since it was written: {one['name']} in {self.place}",
+                    "run `credreport verify` on the set; use the original copy of the set, or run credreport again",
                 )
 
     def _digest(self, name: str) -> str | None:

@@ -39,7 +39,10 @@ def parts_by_owner(evidence: EvidenceSet) -> list[Part]:
     rows = [] if coverage is None else coverage.select(["account_id", "owner"]).to_pylist()
     owner_of = {row["account_id"]: row["owner"] for row in rows if row["account_id"] and row["owner"]}
     if not owner_of:
-        raise InputError("--by owner: no owner of an account is known", "give --accounts a CSV with a column owner")
+        raise InputError(
+            "--by owner: no owner of an account is known",
+            "run the audit with --accounts and a CSV that has the column owner",
+        )
     owners = sorted(set(owner_of.values()))
     accounts: dict[str, set[str]] = {owner: set() for owner in owners}
     for account, owner in owner_of.items():

@@ -73,10 +73,10 @@ def note_people(name: str, listed: PeopleList, table: pa.Table, log: IssueLog) -
     words = {
         f"{name}_unclear": (
             unclear,
-            f"{counted(unclear, 'pair')} of row and user not clear, as one fits several of the other",
+            f"{counted(unclear, 'unclear pair')} of row and user: a row matches several users, or a user several rows",
         ),
-        f"{name}_without_user": (alone, f"{alone:,} of {counted(len(listed.people), 'row')} fit no user"),
-        f"users_not_in_{name}": (others, f"{counted(others, 'user')} fit no row"),
+        f"{name}_without_user": (alone, f"{alone:,} of {counted(len(listed.people), 'row')} without a matching user"),
+        f"users_not_in_{name}": (others, f"{counted(others, 'user')} without a matching row"),
     }
     for code, (count, said) in words.items():
         if count:
@@ -105,7 +105,7 @@ def comparisons_in_words(summary: Summary) -> list[str]:
 def comparisons(summary: Summary) -> dict[str, list[str]]:
     """Return the same in parts, by the name of the list."""
     said = {LEAVERS: _of_leavers, PEOPLE: _of_people}
-    times = ["counted once a snapshot"] if summary.settings.every_snapshot else []
+    times = ["counted once per snapshot"] if summary.settings.every_snapshot else []
     return {name: [*said[name](summary, counts), *times] for name, counts in summary.compared.items()}
 
 
@@ -115,7 +115,7 @@ def _of_leavers(summary: Summary, counts: Mapping[str, int]) -> list[str]:
     for one, sums in zip(summary.checklist.checks, summary.by_control, strict=True):
         if one.control.needs == f"--{LEAVERS}":
             undecided = sums[Status.NOT_CHECKED]
-            more = f", {undecided:,} could not be decided" if undecided else ""
+            more = f", {undecided:,} not checked" if undecided else ""
             parts.append(f"{counted(sums[Status.FAIL], 'active credential')} of users who left{more}")
     return [*parts, f"{counted(counts[Match.MATCHED], 'user')} found in {name}", *_unmatched(counts)]
 
@@ -123,7 +123,7 @@ def _of_leavers(summary: Summary, counts: Mapping[str, int]) -> list[str]:
 def _of_people(summary: Summary, counts: Mapping[str, int]) -> list[str]:
     name = summary.settings.people[0] if summary.settings.people else ""
     users = counts[Match.NOT_IN_LIST]
-    first = f"{counted(users, 'user')} {'is' if users == 1 else 'are'} in no row of {name}"
+    first = f"{counted(users, 'user')} {'is' if users == 1 else 'are'} not in {name}"
     return [first, *_unmatched(counts), f"{counts[Match.MATCHED]:,} matched"]
 
 
@@ -131,7 +131,7 @@ def _unmatched(counts: Mapping[str, int]) -> list[str]:
     """Return what does not match, as far as there is such a thing."""
     unclear, alone = sum(counts[one] for one in UNCLEAR), counts[Match.NO_USER]
     words = {
-        f"{counted(unclear, 'pair')} of row and user not clear": unclear,
+        f"{counted(unclear, 'unclear pair')} of row and user": unclear,
         f"{counted(alone, 'row')} without a user": alone,
     }
     return [said for said, count in words.items() if count]

@@ -29,9 +29,9 @@ def settings_under(pseudonyms: Pseudonyms, settings: Settings) -> tuple[Settings
     own = [one.name for one in (checklist.benchmark.each if checklist.benchmark else ()) if one.name]
     if own:
         raise UsageError(
-            f"--pseudonyms with a benchmark of your own ({first_few(own)}): evidence holds its text as it is, and may "
-            "then hold names",
-            "choose a benchmark of credreport controls --benchmarks, or leave one of the two options out",
+            f"--pseudonyms: cannot be used with a framework file of your own ({first_few(own)}), because the evidence "
+            "set has its text unchanged, and the text may contain names",
+            "choose a framework from `credreport controls --benchmarks`, or leave out one of the two options",
         )
     policy = checklist.policy
     shown = replace(
@@ -69,8 +69,8 @@ def one_key_of(old: EvidenceSet, new: EvidenceSet) -> str | None:
         f"{one.place} has {f'pseudonyms of key {one.pseudonyms}' if one.pseudonyms else 'names'}" for one in (old, new)
     ]
     raise InputError(
-        f"users are not called the same in both evidence sets: {' and '.join(keys)}",
-        "give sets that audit has written with the same --pseudonyms KEYFILE, or both without it",
+        f"the two evidence sets name the same users differently: {' and '.join(keys)}",
+        "run both audits with the same --pseudonyms KEYFILE, or both without it",
     )
 
 
@@ -84,8 +84,10 @@ def without_names(settings: Settings, fingerprint: str) -> Settings:
     }
     if names := [option for option, value in given.items() if value]:
         raise UsageError(
-            f"{', '.join(names)} with evidence sets that have pseudonyms: names would stand beside them",
-            "give the key of the pseudonyms as well, or leave the names out (--no-policy for credreport.toml)",
+            f"{', '.join(names)}: cannot be used with evidence sets that have pseudonyms, because names would appear "
+            "next to the pseudonyms",
+            "give the key of the pseudonyms (--pseudonyms KEYFILE), or leave these options out (--no-policy turns off "
+            "credreport.toml)",
         )
     return replace(settings, pseudonyms=fingerprint)
 

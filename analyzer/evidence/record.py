@@ -47,5 +47,5 @@ def read_record(folder: Path) -> Mapping[str, Any] | None:
         not all(isinstance(found.get(name), str) for name in ("program", "manifest", *RECORDED))
         or found["program"] != PROGRAM
     ):
-        raise DamagedSealError(folder, RUN, "does not say who ran credreport, and when")
+        raise DamagedSealError(folder, RUN, "does not name who ran credreport and when")
     return found

@@ -59,21 +59,21 @@ class Drawn:
     @cached_property
     def method(self) -> list[str]:
         """How it was drawn, in lines: enough to draw it again."""
-        who = f"Population: what {self.check.control.id} judged, without what it does not apply to"
+        population = f"the subjects that {self.check.control.id} judged, without those that are not applicable"
         drawn = (
-            "a simple random sample without replacement. Each subject (account, ARN, user, credential, time of "
-            "capture) has a number by SipHash with a key from the seed; those with the lowest numbers are drawn."
+            "a simple random sample without replacement. SipHash, with a key made from the seed, gives each subject "
+            "(account, ARN, user, credential, capture time) a number. The subjects with the lowest numbers are drawn."
         )
         strata = (
-            f"Strata are by {', '.join(self.by)}. Each has its share of the sample by largest remainders, and one "
-            "subject at least where the size allows that."
+            f"Strata: {', '.join(self.by)}. Each stratum has its share of the sample (largest remainders), and at "
+            "least one subject if the sample is large enough."
         )
         return [
-            f"{who}: {counted(self.population, 'subject')}.",
-            f"Its SHA-256, over a sorted line for each subject: {self.population_sha256}.",
+            f"Population: {population}: {counted(self.population, 'subject')}.",
+            f"SHA-256 of the population (one sorted line per subject): {self.population_sha256}.",
             f"Drawn with the seed {self.seed!r}: {drawn}",
             strata if self.by else "There are no strata.",
-            "The same seed and population give the same sample, whatever the order of files.",
+            "The same seed and population give the same sample, whatever the order of the files.",
         ]
 
     @property

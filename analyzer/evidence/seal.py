@@ -54,7 +54,7 @@ class DamagedSealError(InputError):
 
     def __init__(self, folder: Path | str, file: str, why: str) -> None:
         super().__init__(
-            f"{file} in {folder} {why}", "take the evidence set from where it was stored first, or run credreport again"
+            f"{file} in {folder} {why}", "use the original copy of the evidence set, or run credreport again"
         )
         self.folder = folder
         self.file = file
@@ -134,7 +134,7 @@ def unseal(data: bytes, *, without: str | None = None) -> dict[str, Any]:
     for part in (whole[:start], _BLANK.encode(), whole[end:]):
         blank.update(part)
     if blank.hexdigest().encode() != data[start:end]:
-        raise ValueError("was changed since it was written: it does not fit its own digest")
+        raise ValueError("was changed since it was written: its digest does not match")
     document: dict[str, Any] = json.loads(_without_rows(data, without) if without else data)
     return document
 
@@ -151,7 +151,7 @@ def _digits(data: bytes | memoryview) -> tuple[int, int]:
     """Return where the digest of a sealed file begins and ends; ValueError where it has none, or more than one."""
     found = list(_DIGEST_LINE.finditer(data))
     if len(found) != 1:
-        raise ValueError("was changed since it was written: it has no digest of its own")
+        raise ValueError("was changed since it was written: its digest is missing")
     return found[0].span(1)
 
 
@@ -187,7 +187,7 @@ def no_evidence_set(place: Path | str) -> InputError:
     """Return the error that there is no evidence set at a place."""
     return InputError(
         f"no evidence set: {place} has no {MANIFEST} of {PROGRAM}",
-        "give the folder that `credreport audit -o DIR`, `compare` or `history` has written",
+        "give a folder that `credreport audit -o DIR`, `compare` or `history` wrote",
     )
 
 
@@ -230,14 +230,14 @@ def _document_of(data: bytes, folder: Path | str, name: str, *, without: str | N
     try:
         found = _plain_of_first_version(data) or unseal(data, without=without)
     except (ValueError, RecursionError) as error:
-        why = str(error) if type(error) is ValueError else "was changed since it was written: it is no JSON any more"
+        why = str(error) if type(error) is ValueError else "was changed since it was written: it is not valid JSON"
         raise DamagedSealError(folder, name, why) from error
     if found.get("program") != PROGRAM:
         return None
     _require_rows(found.get("outputs"), folder, name)
     for row in found["outputs"]:
         if not _stays_within(row["name"]):
-            raise DamagedSealError(folder, name, f"names a file outside of the folder: {row['name']!r}")
+            raise DamagedSealError(folder, name, f"names a file outside the folder: {row['name']!r}")
     return found
 
 
@@ -262,14 +262,14 @@ def _require_version(document: Mapping[str, Any], folder: Path | str) -> None:
     else:
         hint = "run the command again with this version, or use the one that wrote the set"
     raise InputError(
-        f"the evidence set {folder} has schema version {version}, this credreport knows {SCHEMA_VERSION}", hint
+        f"the evidence set {folder} has schema version {version}, this credreport reads version {SCHEMA_VERSION}", hint
     )
 
 
 def _require_rows(rows: object, folder: Path | str, name: str) -> None:
     """Raise DamagedSealError unless `rows` are a list of what has a `name` and a `sha256`."""
     if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
-        raise DamagedSealError(folder, name, "lacks the names and digests of files")
+        raise DamagedSealError(folder, name, "does not list the names and digests of its files")
 
 
 def _is_row(row: object) -> bool:

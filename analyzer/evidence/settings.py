@@ -54,7 +54,7 @@ class Settings:
     @property
     def names_in_words(self) -> list[str]:
         """What is said where names have pseudonyms, in lines; empty where they have none."""
-        hidden = "Users, ARNs, accounts, file names and what is written in a policy or a list are pseudonyms"
+        hidden = "Users, ARNs, accounts, file names and the texts of policies and lists are pseudonyms"
         return [f"{hidden} (key with fingerprint {self.pseudonyms})."] if self.pseudonyms else []
 
     @property

@@ -33,7 +33,7 @@ class Signature(NamedTuple):
 def require_key(key: Path) -> None:
     """Raise UsageError unless this key can sign: better now than after hours of work."""
     if not key.is_file():
-        raise UsageError(f"--sign: no such file: {key}", "give a key of OpenSSH")
+        raise UsageError(f"--sign: no such file: {key}", "give an OpenSSH key file")
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "trial"
         trial.write_bytes(b"credreport")
@@ -59,8 +59,9 @@ def _sign(path: Path, key: Path) -> None:
     done = _run("-Y", "sign", "-f", str(key), "-n", NAMESPACE, str(path))
     if done.returncode:
         raise OutputError(
-            f"{key} does not sign: {_last_line(done.stderr)}",
-            "give a private key of OpenSSH (ssh-keygen -t ed25519 makes one), or the public key of one in the agent",
+            f"cannot sign with {key}: {_last_line(done.stderr)}",
+            "give an OpenSSH private key (ssh-keygen -t ed25519 makes one), or the public key of a key in the SSH "
+            "agent",
         )
 
 
@@ -70,7 +71,9 @@ def check(folder: Path, allowed: Path) -> list[Signature]:
     Raises UsageError where there is no such list.
     """
     if not allowed.is_file():
-        raise UsageError(f"--allowed-signers: no such file: {allowed}", "its form is in `man ssh-keygen`")
+        raise UsageError(
+            f"--allowed-signers: no such file: {allowed}", "`man ssh-keygen` describes the format (ALLOWED SIGNERS)"
+        )
     return [_checked(folder, name, allowed) for name in SIGNED if (folder / name).is_file()]
 
 
@@ -81,11 +84,11 @@ def _checked(folder: Path, name: str, allowed: Path) -> Signature:
     found = _run("-Y", "find-principals", "-s", str(signature), "-f", str(allowed))
     signers = found.stdout.decode(errors="replace").splitlines()
     if found.returncode or not signers:
-        return Signature(name, None, f"no allowed signer: {_last_line(found.stderr)}")
+        return Signature(name, None, f"its signer is not in the list of allowed signers: {_last_line(found.stderr)}")
     options = ("-f", str(allowed), "-I", signers[0], "-n", NAMESPACE, "-s", str(signature))
     done = _run("-Y", "verify", *options, data=(folder / name).read_bytes())
     if done.returncode:
-        return Signature(name, None, f"the signature does not hold: {_last_line(done.stderr or done.stdout)}")
+        return Signature(name, None, f"the signature is not valid: {_last_line(done.stderr or done.stdout)}")
     return Signature(name, signers[0])
 
 
@@ -93,11 +96,11 @@ def _run(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[byte
     """Run ssh-keygen; it asks for a passphrase at the terminal, if it needs one."""
     program = shutil.which(_PROGRAM)
     if program is None:
-        raise InputError(f"{_PROGRAM} is not there, and signatures need it", "install OpenSSH's client programs")
+        raise InputError(f"{_PROGRAM} was not found, and signatures need it", "install the OpenSSH client")
     return subprocess.run([program, *arguments], input=data, capture_output=True, check=False)  # noqa: S603 - no shell
 
 
 def _last_line(said: bytes) -> str:
     """Return the last line of what a program said, without signs that terminals obey."""
-    lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()] or ["it did not say why"]
+    lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()] or ["no reason given"]
     return "".join(sign if sign.isprintable() else "?" for sign in lines[-1])

@@ -112,5 +112,5 @@ def require_empty(url: str) -> None:
     if found:
         raise OutputError(
             f"the output folder {url} is not empty: {first_few(found, most=_NAMED)}",
-            "choose another URL with -o, or remove what is there: at a URL nothing is replaced",
+            "choose another URL with -o, or remove what is there: credreport does not replace files at a URL",
         )

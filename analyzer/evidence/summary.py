@@ -336,7 +336,7 @@ class Summary(WithIssues):
     def keys(self) -> pd.DataFrame:
         """Access keys that pass or fail by `age`, `idle` and `never`: see `keys_of`. They are read from the tables."""
         if self.tables is None:
-            raise TypeError("a summary without tables knows no keys")
+            raise TypeError("this summary has no tables to count keys from")
         return keys_of(self.tables)
 
     # --- the answer ---------------------------------------------------------------------------------------------------

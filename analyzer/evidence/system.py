@@ -70,7 +70,7 @@ def wait_for_lock(file: int) -> None:
         try:
             import fcntl  # noqa: PLC0415 - not everywhere
         except ImportError as error:
-            raise OSError(errno.ENOLCK, "this system has no locks of files") from error
+            raise OSError(errno.ENOLCK, "this system has no file locks") from error
         fcntl.flock(file, fcntl.LOCK_EX)
 
 

@@ -98,7 +98,7 @@ class Verification:
     def lines(self) -> list[str]:
         """The same for people, the answer first."""
         counts = ", ".join(counted(count, kind) for kind, count in self.checked.items() if count)
-        answer = "holds: all is as it was written" if self.holds else "does not hold"
+        answer = "verified, all files are as they were written" if self.holds else "verification failed"
         found = [
             f"{word}: {one.name} ({one.kind}): {one.why}"
             for word, differences in (("changed", self.changed), ("missing", self.missing), ("extra", self.extra))
@@ -110,7 +110,7 @@ class Verification:
         left_out = [] if "input" in self.checked else ["inputs were not checked: give them with --inputs"]
         if self.has_signatures and self.signed_by is None:
             left_out.append("signatures were not checked: give the list of signers with --allowed-signers")
-        return [f"{self.folder} {answer}", *found, *made, *signers, *self.notes, f"checked: {counts}", *left_out]
+        return [f"{self.folder}: {answer}", *found, *made, *signers, *self.notes, f"checked: {counts}", *left_out]
 
 
 def verify(
@@ -154,16 +154,16 @@ def _require_key_of(folder: Path, pseudonyms: Pseudonyms | None) -> None:
         return
     if pseudonyms is None and of_set is not None:
         raise UsageError(
-            f"{folder} has pseudonyms in the place of the names of its inputs",
-            "give their key as well: --pseudonyms KEYFILE",
+            f"{folder} has pseudonyms instead of the names of its inputs",
+            "give the key of the pseudonyms: --pseudonyms KEYFILE",
         )
     if pseudonyms is not None and of_set is None:
         raise UsageError(f"{folder} has no pseudonyms", "leave --pseudonyms out")
     if pseudonyms is not None and of_set != pseudonyms.fingerprint:
         raise UsageError(
-            f"--pseudonyms: not the key that {folder} was made with: its fingerprint is {of_set}, that of this key is "
+            f"--pseudonyms: {folder} was made with another key: its key has the fingerprint {of_set}, the given key "
             f"{pseudonyms.fingerprint}",
-            "give the key file of that run",
+            "give the key file that was used for that run",
         )
 
 
@@ -185,7 +185,7 @@ def _verified(
     work.check_record(manifest)
     if RENDERED in unlisted:
         unlisted = work.compare_rendered(manifest, unlisted)
-    work.extra += [Difference("file", name, f"neither {MANIFEST} nor {RENDERED} lists it") for name in unlisted]
+    work.extra += [Difference("file", name, f"is not listed in {MANIFEST} or {RENDERED}") for name in unlisted]
     if given is not None:
         work.checked["input"] = len({_file_of(row["name"]) for row in manifest["inputs"]})
         if pseudonyms is not None:
@@ -203,7 +203,7 @@ class _Work:
         self.folder, self.standing = folder, standing
         self.changed: list[Difference] = []
         self.missing: list[Difference] = []
-        self.extra = [Difference("file", name, "is no regular file") for name in standing.others]
+        self.extra = [Difference("file", name, "is not a regular file") for name in standing.others]
         self.checked: dict[str, int] = {}
         self.signed_by: dict[str, str] | None = None
         self.record: Mapping[str, Any] | None = None
@@ -221,7 +221,7 @@ class _Work:
     def _compare_file(self, kind: str, name: str, digest: str) -> None:
         try:
             if digest_of(self.folder / name) != digest:
-                self.changed.append(Difference(kind, name, "has other bytes than were written"))
+                self.changed.append(Difference(kind, name, "was changed since it was written"))
         except OSError as error:
             self.changed.append(Difference(kind, name, f"cannot be read: {error.strerror or error}"))
 
@@ -252,7 +252,7 @@ class _Work:
             self.record = found
             self.checked["record"] = 1
             if found["manifest"] != manifest["digest"]:
-                self.changed.append(Difference("record", RUN, f"is not of the run that wrote this {MANIFEST}"))
+                self.changed.append(Difference("record", RUN, f"belongs to another run than this {MANIFEST}"))
 
     def check_signatures(self, allowed: Path) -> None:
         """Check the signatures of the documents by a list of allowed signers."""
@@ -326,11 +326,11 @@ def _compare_inputs(
         elif other.sha256 is None:
             changed.append(Difference("input", name, f"{other.as_given} cannot be read"))
         else:
-            changed.append(Difference("input", name, f"{other.as_given} has other bytes than were read"))
+            changed.append(Difference("input", name, f"{other.as_given} differs from the file that was read"))
     return changed, missing
 
 
-_ABSENT: Final = "no file with its digest or its name was given"
+_ABSENT: Final = "no given file has its SHA-256 or its name"
 
 
 def _unmatched(names: set[str], given: Sequence[str]) -> list[str]:

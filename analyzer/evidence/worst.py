@@ -263,7 +263,7 @@ def positions_of(findings: pa.Table, checks: Mapping[tuple[str, str | None], int
     found: Whole = position[control, requirement].astype(np.int64)
     if (found < 0).any():
         at = int(np.flatnonzero(found < 0)[0])
-        raise ValueError(f"a finding is of no check of the checklist: {findings.slice(at, 1).to_pylist()[0]}")
+        raise ValueError(f"a finding has no check in the checklist: {findings.slice(at, 1).to_pylist()[0]}")
     return found
 
 
@@ -275,6 +275,6 @@ def _numbers(column: pa.ChunkedArray, numbers: Mapping[str, int], missing: int |
     unknown = np.array([number is None for number in of_code])
     if unknown[codes].any():
         texts_and_none = [*texts, None]
-        raise ValueError(f"not known here: {texts_and_none[codes[unknown[codes]][0]]}")
+        raise ValueError(f"unknown value: {texts_and_none[codes[unknown[codes]][0]]}")
     found: Whole = np.array([number or 0 for number in of_code], np.int64)[codes]
     return found

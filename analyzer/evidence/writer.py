@@ -123,9 +123,10 @@ class Parts:
         missing = sorted(name for name, size in wanted.items() if sizes.get(name) != size)
         if missing:
             raise OutputError(
-                f"{len(missing)} of {len(outputs)} parts that workers wrote are not in {self._place} as seen from "
-                f"here: {missing[0]}",
-                "choose an output folder with -o that this machine and all workers see, as a shared disk or a bucket",
+                f"{len(missing)} of {len(outputs)} parts that workers wrote are not visible from this machine in "
+                f"{self._place}: {missing[0]}",
+                "choose an output folder with -o that this machine and all workers can see, such as a shared disk or "
+                "a bucket",
             )
         return outputs
 

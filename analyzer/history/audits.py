@@ -74,8 +74,8 @@ def audits_at(old: Sequence[str], new: Sequence[str]) -> tuple[EvidenceSet, Evid
         return None
     if len(sets) != len(old) + len(new) or len(old) != 1 or len(new) != 1:
         raise UsageError(
-            f"{sets[0]} is an evidence set; what it is to be compared with is not one evidence set",
-            "give the folders of two audits, or the reports of both sides",
+            f"{sets[0]} is an evidence set, and it can be compared only with one other evidence set",
+            "give the folders of two audits, or give reports on both sides",
         )
     return _audit_at(Path(old[0])), _audit_at(Path(new[0]))
 
@@ -84,7 +84,9 @@ def _audit_at(folder: Path) -> EvidenceSet:
     """Return the evidence set of an audit, in which the users are as they were written."""
     found = EvidenceSet.of(str(folder), read_manifest(folder))
     if found.kind != "audit":
-        raise InputError(f"{folder} is the evidence of a {found.kind}", "give the evidence sets of two audits")
+        raise InputError(
+            f"{folder} is the evidence set of a {found.kind}, not of an audit", "give the evidence sets of two audits"
+        )
     if "users" not in found.files:
         raise InputError(
             f"the evidence set {folder} was written without users (option --tables)",
@@ -92,8 +94,8 @@ def _audit_at(folder: Path) -> EvidenceSet:
         )
     if changed := changed_tables(folder, found.manifest):
         raise InputError(
-            f"not as it was written: {', '.join(changed)} in {folder}",
-            "see `credreport verify`; compare a copy that holds, or the reports",
+            f"changed since it was written: {', '.join(changed)} in {folder}",
+            "run `credreport verify` on the set; compare the original copy of the set, or compare the reports",
         )
     return found
 
@@ -243,8 +245,8 @@ def _lacking(audit: EvidenceSet, log: IssueLog) -> frozenset[str] | None:
     for code in noted:
         log.add(
             code,
-            f"noted {counts[code]:,} times by this audit, which was written without the table of issues (--tables): "
-            "not known of which reports, so no user counts as absent from any; run the audit again without --tables",
+            f"this audit noted it {counts[code]:,} times and was written without the table of issues (--tables), so "
+            "the reports are not known: no user counts as deleted; run the audit again without --tables",
             source=audit.place,
         )
     return None if noted else frozenset()

@@ -69,7 +69,7 @@ def changes(
         *_password_changes(pairs[same], log),
     ]
     new_users = pairs[came | again]
-    _note_missed(new_users.assign(made=new_users["made_new"], what="the user itself"), captured, log)
+    _note_missed(new_users.assign(made=new_users["made_new"], slot_name=""), captured, log)
     first, second = _credentials(old_credentials, before), _credentials(new_credentials, after)
     for kind, word in _WORDS.items():
         held, holds = first[first["kind"] == kind], second[second["kind"] == kind]
@@ -228,7 +228,7 @@ def _credential_changes(
     nameless = [side.loc[side["made"] == NO_TIME, _WHO] for side in sides]
     lost = _without(joined[joined["where"] == "left_only"], nameless[1])
     fresh = _without(joined[joined["where"] == "right_only"], nameless[0])
-    _note_missed(fresh.assign(what=fresh["credential_new"]), captured, log)
+    _note_missed(fresh.assign(slot_name=fresh["credential_new"]), captured, log)
     known = both["known_old"].astype(bool) & both["known_new"].astype(bool)
     _note_backwards(both[known & _earlier(both, "used")], "credential_new", "last_used_date", log)
     events = [
@@ -286,11 +286,11 @@ def _one_sided(rows: pd.DataFrame, event: str, side: str) -> pd.DataFrame:
 def _note_backwards(rows: pd.DataFrame, credential: str, column: str, log: IssueLog) -> None:
     """Note times that are earlier in the newer snapshot (usually none)."""
     for row in rows.to_dict("records"):
-        what = row.get(credential, credential)
+        slot = row.get(credential, credential)
         log.add(
             "went_backwards",
-            f"{column} of {row['user_new']} ({what}) is earlier than in the older snapshot: one of the two is not what "
-            "it says; check their dates and accounts",
+            f"{column} of {row['user_new']} ({slot}) is earlier than in the older snapshot: one of the two snapshots "
+            "has a wrong date or account; check both",
             source=str(row["account_id"]),
             value=str(row["user_new"]),
         )
@@ -302,10 +302,12 @@ def _note_missed(rows: pd.DataFrame, captured: pd.Series[Any], log: IssueLog) ->
     missed = rows[(rows["made"] != NO_TIME) & (limit != NO_TIME) & (rows["made"] < limit - _BLIND)]
     for row in missed.to_dict("records"):
         made = datetime.fromtimestamp(row["made"] / 1_000_000, UTC)
+        subject = f"{row['slot_name']} of {row['user_new']}" if row["slot_name"] else f"user {row['user_new']}"
         log.add(
             "missed_before",
-            f"{row['what']} of {row['user_new']} was made on {made:%Y-%m-%d}, but the older snapshot, of later, is "
-            "without it: one of the two is not whole, or not what it says; check their dates and accounts",
+            f"{subject} was created on {made:%Y-%m-%d}, but is not in the older snapshot, "
+            "which is from a later date: that snapshot is incomplete, or one of the two has a wrong date or account; "
+            "check both",
             source=str(row["account_id"]),
             value=str(row["user_new"]),
         )

@@ -87,8 +87,9 @@ class Accounts:
                 self.backwards.append(account)
                 log.add(
                     "older_side",
-                    f"the newer side's snapshot of account {account}, {last[account]:%Y-%m-%dT%H:%M:%SZ}, is not later "
-                    "than the older side's: not compared; give OLD and NEW the other way round, or other snapshots",
+                    f"account {account} was not compared: its snapshot on the newer side, "
+                    f"{last[account]:%Y-%m-%dT%H:%M:%SZ}, is earlier than its snapshot on the older side; swap OLD and "
+                    "NEW, or give other snapshots",
                     source=account,
                 )
         return compared
@@ -100,9 +101,9 @@ class Accounts:
             why.append(f"the newest snapshot of {_named(self.unmoved)} is the same on both sides")
         if self.backwards:
             why.append(f"the newest snapshot of {_named(self.backwards)} is earlier on the newer side")
-        hint = "compare reports of the same account of two dates, which their names tell, the older one first"
+        hint = "give reports of the same account from two dates, the older one first; put the dates into the file names"
         if self.backwards and not self.unmoved:
-            hint = "give OLD and NEW the other way round: the older one comes first"
+            hint = "swap OLD and NEW: the older one comes first"
         message = f"nothing to compare: {'; '.join(why)}" if why else "no account has a snapshot on both sides"
         return InputError(message + undated(log), hint)
 
@@ -243,7 +244,7 @@ def _once(chosen: Iterable[Selected]) -> list[Selected]:
         elif one.judged - {UNKNOWN}:
             raise InputError(
                 f"changed while it was read: {entry.name}",
-                "wait until nothing writes into the reports, or copy them, and run again",
+                "wait until no program writes to the reports, or copy them; then run credreport again",
             )
         elif entry.accounts:
             kept.append(Selected(entry, frozenset()))

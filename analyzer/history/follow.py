@@ -122,7 +122,7 @@ class Following:
         lives = [one.lifetimes for one in every if one.lifetimes is not None]
         if not lives:
             raise InputError(
-                "no snapshot of a known account and time to follow" + undated(log),
+                "no snapshot has a known account and capture time" + undated(log),
                 "put the date and the account into the names of files or folders, as in 2026-10-31/…_111122223333.csv",
             )
         settings = self.settings

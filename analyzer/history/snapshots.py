@@ -138,7 +138,7 @@ def note_undated(names: Iterable[str], log: IssueLog) -> None:
     for name in names:
         log.add(
             "undated_snapshot",
-            "not known when it was captured: left out; put its date into its name, as in 2026-10-31.csv",
+            "left out, because its capture time is not known; put the date into the file name, as in 2026-10-31.csv",
             source=name,
         )
 

@@ -205,7 +205,7 @@ def test_sets_without_findings_are_errors(tmp_path: Path) -> None:
     for folder, message in (
         ("credreport-compare", "is the evidence of a comparison, and has no findings"),
         ("credreport-out", "was written without findings (option --tables)"),
-        ("changed", "not as it was written: findings.parquet in changed"),
+        ("changed", "changed since it was written: findings.parquet in changed"),
         ("nowhere", "no evidence set: nowhere has no manifest.json of credreport"),
         ("memory://nowhere", "no evidence set: memory://nowhere has no manifest.json of credreport"),
     ):
@@ -303,6 +303,9 @@ def test_json_of_audit_never_has_the_findings_of_another_run(tmp_path: Path, mon
     monkeypatch.setattr(pipeline, "audit", overtaken)
     done = run("audit", "a", *PARQUET, "--json", cwd=tmp_path)
     assert done.returncode == 1
-    assert "the summary could not be shown: not as it was written: findings.parquet in credreport-out" in done.stderr
+    assert (
+        "the summary could not be shown: changed since it was written: findings.parquet in credreport-out"
+        in done.stderr
+    )
     with pytest.raises(json.JSONDecodeError):
         json.loads(done.stdout)

@@ -70,7 +70,7 @@ def test_history_writes_its_tables(store: Path, tmp_path: Path) -> None:
     options = ["--sla-days", "60", "--format", "parquet,excel"]
     done = run("history", "--store", store, *options, "-o", tmp_path / "a")
     assert done.returncode == 1
-    assert "came back" in done.stdout
+    assert "had been fixed before" in done.stdout
     for name, schema in (("lifetimes", LIFETIMES), ("trend", TREND), ("coverage", COVERAGE)):
         assert parquet.read_table(tmp_path / f"a/{name}.parquet").schema.equals(schema), name
     assert load_workbook(tmp_path / "a/workbook.xlsx").sheetnames == [
@@ -112,9 +112,13 @@ def test_exit_codes(tmp_path: Path) -> None:
         (
             ["compare", "2026-10-31.csv", "2026-10-31.csv"],
             "nothing to compare: the newest snapshot of account",
-            "of two dates",
+            "from two dates",
         ),
-        (["compare", "2026-10-31.csv", "new.csv"], "new.csv: not known when it was captured", "which their names tell"),
+        (
+            ["compare", "2026-10-31.csv", "new.csv"],
+            "new.csv: left out, because its capture time is not known",
+            "into the file names",
+        ),
         (["history"], "give reports, or --store", "credreport history --help"),
         (["history", "2026-10-31.csv", "--as-of-series", ","], "--as-of-series: no date", "or monthly"),
         (["history", "2026-10-31.csv", "--as-of-series", "2026-1-1"], "--as-of-series: not a date", "write 2026-10-31"),

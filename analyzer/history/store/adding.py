@@ -137,7 +137,7 @@ class Adding:
     def _note(self, error: DamagedError) -> None:
         if error.part not in self._damaged:
             self._damaged.add(error.part)
-            message = f"{error}; what is new of its month was not stored: {REMEDY}"
+            message = f"{error}; new reports of this month were not stored: {REMEDY}"
             self.log.add(DAMAGED, message, source=f"{self.folder}/{error.part}")
 
     def _stored(self, part: str) -> pa.Table | None:

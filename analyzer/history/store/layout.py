@@ -54,7 +54,7 @@ ORDER: Final = {
 
 DAMAGED: Final = "damaged_part"
 """The code of issues about parts that cannot be read."""
-REMEDY: Final = "move the file away and ingest the reports of its month again"
+REMEDY: Final = "move the file away and ingest the reports of this month again"
 
 NOTES: Final = "_schema.json"
 _PART: Final = re.compile(r"(?:snapshots|reports|issues)/month=\d{4}-\d\d/part-0\.parquet")
@@ -91,7 +91,10 @@ def notes() -> str:
         "schema_version": SCHEMA_VERSION,
         "layout": "TABLE/month=YYYY-MM/part-0.parquet (Hive partitions; the month of captured_at, UTC)",
         "order": {name: list(columns) for name, columns in ORDER.items()},
-        "report": f"told by {', '.join(IDENTITY)}; report_sha256 is of the CSV, file_sha256 of the file as given",
+        "report": (
+            f"identified by {', '.join(IDENTITY)}; report_sha256 is the digest of the CSV, file_sha256 that of the "
+            "file as given"
+        ),
         "tables": {name: {field.name: kind(field.type) for field in schema} for name, schema in TABLES.items()},
     }
     return json.dumps(described, indent=2) + "\n"

@@ -121,14 +121,14 @@ def _damage(part: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a damaged file raises whatever it breaks
-        raise DamagedError(part, f"not a sound part of a store ({type(error).__name__}: {error})") from error
+        raise DamagedError(part, f"not a readable part of a store ({type(error).__name__}: {error})") from error
 
 
 def _require_known(version: int, part: str) -> None:
     if version > SCHEMA_VERSION:
         raise InputError(
-            f"the store was written by a newer credreport: {part} has schema version {version}, this one knows "
-            f"{SCHEMA_VERSION}",
+            f"the store was written by a newer credreport: {part} has schema version {version}, this credreport reads "
+            f"version {SCHEMA_VERSION}",
             "update credreport",
         )
 

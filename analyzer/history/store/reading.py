@@ -63,7 +63,7 @@ def by_accounts(
         def note(error: DamagedError) -> None:
             if error.part not in damaged:
                 damaged.add(error.part)
-                message = f"{error}; what cannot be read of it is left out: {REMEDY}"
+                message = f"{error}; its unreadable rows are left out: {REMEDY}"
                 log.add(DAMAGED, message, source=f"{folder}/{error.part}")
 
         lacking = _Lacking.of(_until(_parts(files, "issues"), until), until, log, note)

@@ -69,8 +69,8 @@ def _refuse(sources: Sequence[Source], tables: Tables, log: IssueLog) -> npt.NDA
     for number in np.flatnonzero(undated & ~empty).tolist():
         log.add(
             _UNDATED,
-            "not stored: not known when it was captured; put the date of the download into the file's or its folder's "
-            "name",
+            "not stored: the capture time is not known; put the date of the download into the name of the file or its "
+            "folder",
             source=sources[number].name,
         )
     for number in np.flatnonzero(unowned & ~undated).tolist():
