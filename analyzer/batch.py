@@ -1,6 +1,6 @@
-"""One batch of reports: from the entries of the run plan to tables, tallies and corrections.
+"""Reads and judges one batch of reports: from the entries of the plan to tables, tallies and corrections.
 
-The same function judges a batch in threads of this process and in tasks on a cluster.
+The same function runs in threads of this process and in tasks on a cluster.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ JUDGED_TABLES: Final = ("findings", "credentials", "users")
 
 @dataclass
 class Result:
-    """What is made of a batch.
+    """The result of a batch.
 
-    `tables` are the public tables that were wanted, but for issues; `tallies` count them (None: there was nothing to
-    judge). `corrections` has each report that is not what the survey took it for: what it is, or None where it has
-    changed. With corrections, nothing else counts. `outputs` are files that were written already; `found` is what a
-    task makes beside public tables, or in their place.
+    `tables` are the requested public tables, without issues; `tallies` count them (None: nothing to judge).
+    `corrections` has each report that differs from the survey: its corrected entry, or None if the file was changed. If
+    there are corrections, the rest of the result is not used. `outputs` are files that are already written. `found` is
+    the result of a task that makes something other than public tables.
     """
 
     reports: int = 0
@@ -77,12 +77,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Judging:
-    """How a batch is judged: only the tables `wanted` are made.
+    """Judges batches and makes the tables in `wanted`.
 
-    `account_id` is the account of rows that do not tell theirs: that of the settings, or what they have a pseudonym of.
-    `trend` takes the checklist, the rows of accounts of which a snapshot before the judged one was read too, those of
-    both, and which of them are of the newer one; what it gives is `found` under the name trend. `lookups` are lists of
-    people by name, with which users are compared; what that gives is `found` under the names of the lists.
+    `account_id` is the account of rows without a known account; it is the real number, not a pseudonym. `trend` is
+    called with the checklist, the rows of accounts with an earlier snapshot (both snapshots), and flags for the rows of
+    the newer one; its result is in `found` under the name trend. `lookups` are lists of people by name; the matches of
+    users with them are in `found` under the names of the lists.
     """
 
     settings: Settings
@@ -94,7 +94,7 @@ class Judging:
     def of(self, batch: Batch) -> Result:
         """Read and judge a batch."""
         settings, log = self.settings, IssueLog()
-        # Nobody looks at some columns unless they are shown.
+        # Some columns are only shown in these two tables; no control reads them.
         leave_out = () if {"users", "credentials"} & set(self.wanted) else SHOWN_ONLY
         result = Result(issues=log.rows)
         found = parsed(batch, self.account_id, log, result, leave_out)
@@ -124,7 +124,7 @@ class Judging:
         return result
 
     def _trend(self, both: tuple[Tables, Flags] | None) -> dict[str, Any]:
-        """Return what has changed since an earlier snapshot, by the name trend; empty where there is none."""
+        """Return the changes since an earlier snapshot under the name trend; empty if there is no such snapshot."""
         if both is None:
             return {}
         tables, is_new = both
@@ -136,7 +136,7 @@ class Judging:
 
 @dataclass(frozen=True)
 class Inspecting:
-    """How a batch is inspected: nothing is judged."""
+    """Inspects batches: reads them without judging."""
 
     account_id: str | None = None
 
@@ -152,30 +152,30 @@ class Inspecting:
 
 
 def _note_root_alone(users: pd.DataFrame, log: IssueLog) -> None:
-    """Note the sources that hold no row but root's: nothing is wrong with them."""
+    """Add an issue for each source that has only the row of root; this is a notice, not an error."""
     sources = users["source"].cat
     rows = np.bincount(sources.codes, minlength=len(sources.categories))
     roots = np.bincount(sources.codes[users["is_root"].to_numpy(bool)], minlength=len(sources.categories))
     for place in np.flatnonzero((rows > 0) & (rows == roots)).tolist():
         log.add(
             "root_alone",
-            "the row of root alone: an account without IAM users; nothing is missing",
+            "only the row of root: the account has no IAM users; nothing is missing",
             source=sources.categories[place],
         )
 
 
 @dataclass(frozen=True)
 class Making:
-    """How something else is made of a batch: `make` takes the tables of what is judged, and a log for issues.
+    """Makes another result from batches: `make` is called with the tables and a log for issues.
 
-    Columns that no control looks at are left out.
+    Columns that no control reads are left out.
     """
 
     account_id: str | None
     make: Callable[[Tables, IssueLog], Any]
 
     def of(self, batch: Batch) -> Result:
-        """Read a batch and make of it what is `found`."""
+        """Read a batch; the result of `make` is in `found`."""
         log = IssueLog()
         result = Result(issues=log.rows)
         tables = read(batch, self.account_id, None, log, result, SHOWN_ONLY)
@@ -185,9 +185,9 @@ class Making:
 
 
 class Parsed(NamedTuple):
-    """Reports with their rows: `pairs` of report and account, and each row's position there (see `accounts_in`).
+    """Reports with their rows; `pairs` are pairs of report and account, `of_row` is each row's pair (`accounts_in`).
 
-    `alike` are the users that match patterns of a policy, where they have pseudonyms.
+    `alike` are the users that match patterns of the policy, if names are replaced by pseudonyms.
     """
 
     reports: list[tuple[Selected, Source]]
@@ -197,17 +197,17 @@ class Parsed(NamedTuple):
     alike: Alike
 
     def judged(self, as_of: datetime | None, result: Result) -> Tables:
-        """Return the rows that are judged; what there is of inputs goes to `result`."""
+        """Return the rows to judge, and add the inputs to `result`."""
         judged, earlier = self._of(lambda one: one.judged), self._of(lambda one: one.earlier)
         role = np.select([judged, earlier], ["judged", "trend"], default="not_judged")
         result.inputs += _inputs(self.reports, self.tables, self.pairs.assign(role=role), as_of)
-        return _only(_told_apart(self), judged[self.of_row])
+        return _only(_with_distinct_snapshots(self), judged[self.of_row])
 
     def with_earlier(self, log: IssueLog) -> tuple[Tables, Flags] | None:
-        """Return the rows of accounts that have a snapshot before the judged one, and which are of the newer one.
+        """Return the rows of accounts with a snapshot before the judged one, and flags for the newer one; else None.
 
-        None where there are none. What is not whole tells nothing (see `not_whole`), which is noted. All else that is
-        noted of reports that are read for the trend alone goes: their rows are in no table.
+        Accounts with an incomplete report (see `not_whole`) have no trend, and an issue is added for them. Other issues
+        of reports that are read only for the trend are removed, because their rows are in no table.
         """
         accounts = {account for one, _ in self.reports for account in one.earlier}
         if not accounts:
@@ -237,9 +237,9 @@ class Parsed(NamedTuple):
 def parsed(
     batch: Batch, account_id: str | None, log: IssueLog, result: Result, leave_out: Collection[str] = ()
 ) -> Parsed | None:
-    """Return the reports of a batch, read whole; what is counted, and corrections, go to `result`.
+    """Return the completely read reports of a batch; inputs that are only counted and corrections go to `result`.
 
-    None where there is nothing to read, or where a report is not what the survey took it for.
+    Returns None if there is nothing to read, or if a report differs from the survey.
     """
     result.reports = len(batch.reports) + len(batch.counted)
     with Reader() as reader:
@@ -251,7 +251,7 @@ def parsed(
     tables = normalize(parse(sources, log, leave_out=leave_out), sources, log, account_id)
     alike: Alike = {}
     if (pseudonyms := batch.pseudonyms) is not None:
-        # Behind this line no name is known.
+        # From here on, no names are in memory.
         tables, alike = tables_under(pseudonyms, tables)
         log.rows[:] = [pseudonyms.cell_issue(row) for row in log.rows]
     pairs, of_row = accounts_in(tables.users)
@@ -276,15 +276,17 @@ def read(  # noqa: PLR0913 - what is read, and where it goes
     return None if found is None else found.judged(as_of, result)
 
 
-def _told_apart(found: Parsed) -> Tables:
-    """Return the tables, with the columns that tell snapshots apart where their capture times do not."""
+def _with_distinct_snapshots(found: Parsed) -> Tables:
+    """Return the tables with columns that distinguish snapshots of the same capture time, if there are any."""
     selected = [one for one, _ in found.reports]
-    if not any(one.in_doubt or one.entry.month for one in selected):
+    if not any(selection.in_doubt or selection.entry.month for selection in selected):
         return found.tables
-    months = sorted({one.entry.month for one in selected if one.entry.month})
-    month = np.array([months.index(one.entry.month) - len(months) if one.entry.month else 0 for one in selected])
+    months = sorted({selection.entry.month for selection in selected if selection.entry.month})
+    month = np.array(
+        [months.index(selection.entry.month) - len(months) if selection.entry.month else 0 for selection in selected]
+    )
     owner, accounts = found.pairs["owner"].to_numpy(), found.pairs["account"]
-    in_doubt = np.array([one in selected[of].in_doubt for of, one in zip(owner, accounts, strict=True)], bool)
+    in_doubt = np.array([account in selected[of].in_doubt for of, account in zip(owner, accounts, strict=True)], bool)
     apart = np.where(in_doubt, owner + 1, month[owner])
     users = found.tables.users.assign(**{APART: apart[found.of_row], ORDER_UNKNOWN: in_doubt[found.of_row]})
     return replace(found.tables, users=users)
@@ -293,18 +295,18 @@ def _told_apart(found: Parsed) -> Tables:
 def _sources(
     reports: Iterable[Selected], reader: Reader, log: IssueLog, corrections: dict[Key, Entry | None]
 ) -> list[tuple[Selected, Source]]:
-    """Return the reports, each with its source; those that have changed go to `corrections`."""
+    """Return the reports with their sources; reports that were changed go to `corrections`."""
     found = []
-    for one in reports:
+    for report in reports:
         try:
-            found.append((one, one.entry.source(reader, log)))
+            found.append((report, report.entry.source(reader, log)))
         except ChangedError:
-            corrections[one.entry.key] = None
+            corrections[report.entry.key] = None
     return found
 
 
 def count(batch: Batch, reader: Reader, account_id: str | None, corrections: dict[Key, Entry | None]) -> list[Input]:
-    """Return the inputs of reports that are not judged: they are read for digest, lines and accounts alone."""
+    """Return the inputs of reports that are not judged; only their digest, rows and accounts are read."""
     found, pseudonyms = [], batch.pseudonyms
     for entry in batch.counted:
         try:
@@ -322,10 +324,10 @@ def count(batch: Batch, reader: Reader, account_id: str | None, corrections: dic
 
 
 def input_of(entry: Entry) -> Input:
-    """Return what is known of a report that is not judged."""
+    """Return the input of a report that is not judged."""
     facts = entry.facts
     if facts is None:
-        raise ValueError(f"not read whole: {entry.name}")
+        raise ValueError(f"not read completely: {entry.name}")
     return Input(
         entry.name,
         facts.sha256,
@@ -344,7 +346,7 @@ def input_of(entry: Entry) -> Input:
 
 
 def _known(entry: Entry, source: Source, rows: Mapping[Account, int], rejected: int) -> Entry:
-    """Return an entry with what reading the report whole has shown."""
+    """Return an entry with the facts of the completely read report."""
     facts = Facts(source.sha256, source.size, source.digest, source.container, source.encoding, rows, rejected)
     return replace(entry, accounts=frozenset(rows), facts=facts)
 
@@ -352,7 +354,7 @@ def _known(entry: Entry, source: Source, rows: Mapping[Account, int], rejected: 
 def _corrections(
     read: Sequence[tuple[Selected, Source]], pairs: pd.DataFrame, rejected: pd.Series[Any]
 ) -> dict[Key, Entry | None]:
-    """Return the reports that hold other accounts than the survey took for granted, as they are."""
+    """Return corrected entries for reports whose accounts differ from the survey."""
     rows: list[dict[Account, int]] = [{} for _ in read]
     for owner, account, number in zip(pairs["owner"], pairs["account"], pairs["rows"], strict=True):
         rows[owner][account] = int(number)
@@ -364,11 +366,11 @@ def _corrections(
 
 
 def _only(tables: Tables, wanted: Flags) -> Tables:
-    """Return the tables with the wanted rows alone."""
+    """Return the tables with only the `wanted` rows."""
     if wanted.all():
         return tables
     users = tables.users[wanted].reset_index(drop=True)
-    # Names of accounts and sources that are not wanted go as well.
+    # Remove the categories of accounts and sources that have no rows any more.
     few = {
         str(name): column.cat.remove_unused_categories() for name, column in users.items() if column.dtype == "category"
     }
@@ -416,25 +418,25 @@ def _inputs(
 
 
 def _note_evidence_of_unknown_age(inputs: Iterable[Input], as_of: datetime | None, log: IssueLog) -> None:
-    """Note judged reports of unknown capture time whose newest time lies long before the reference instant, or after.
+    """Add an issue for judged reports of unknown capture time whose newest time is far from the reference date.
 
-    The newest time in a report is the least that is known of when it was captured.
+    The report was captured at the newest time in it or later.
     """
-    for one in inputs:
-        found = evidence_of_unknown_age(one, as_of)
+    for report in inputs:
+        found = evidence_of_unknown_age(report, as_of)
         if found is None:
             continue
         code, days = found
         far = counted(days, "day") if days else "less than a day"
-        which, then = {
-            "undated_evidence_older": ("before", "what was used, changed or removed since then may not be in it"),
-            "undated_evidence_newer": ("after", "it was captured later, and may hide what was true then"),
+        side, consequence = {
+            "undated_evidence_older": ("before", "later uses, changes and deletions may not be in it"),
+            "undated_evidence_newer": ("after", "it was captured later, and may not show the state at that date"),
         }[code]
         log.add(
             code,
-            f"not known when it was captured; the newest time in it is {one.newest_time:%Y-%m-%dT%H:%M:%SZ}, {far} "
-            f"{which} the reference instant: {then}; give its capture time with --captured-at, or another report",
-            source=one.name,
+            f"its capture time is not known; the newest time in it is {report.newest_time:%Y-%m-%dT%H:%M:%SZ}, {far} "
+            f"{side} the reference date: {consequence}; give its capture time with --captured-at, or another report",
+            source=report.name,
         )
 
 

@@ -1,4 +1,4 @@
-"""Where batches run: in threads of this process, or on a Dask cluster. Both map a task over items, in their order."""
+"""Runs batches in threads of this process or on a Dask cluster; both map a task over items, in their order."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
-    """A task and items; what the task makes of each item, in their order."""
+    """A function that takes a task and items, and yields the result of the task for each item, in their order."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _PATIENCE: Final = 30
-"""Seconds to wait for a scheduler, and for its first worker."""
+"""The number of seconds to wait for a scheduler, and for its first worker."""
 _NO_PAGES: Final[dict[str, list[str]]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 
 
 class Progress(Protocol):
-    """What shows how far a run is: its stages, one after the other."""
+    """Shows the progress of a run, which has stages."""
 
     def stage(self, name: str, total: int | None = None) -> None:
-        """Begin a stage of so many steps; the one before is finished."""
+        """Start a stage of `total` steps; this finishes the stage before."""
 
     def advance(self, count: int = 1) -> None:
-        """Count steps of the stage that were done."""
+        """Count `count` finished steps of the stage."""
 
 
 class _Silent:
-    """Shows nothing."""
+    """Shows no progress."""
 
     def stage(self, name: str, total: int | None = None) -> None:
         pass
@@ -55,9 +55,9 @@ SILENT: Final[Progress] = _Silent()
 
 
 def settle() -> None:
-    """Look for garbage from here on, but not among what there is now: modules, most of all, are none.
+    """Start garbage collection, without the objects that exist now, which are mostly modules.
 
-    The program begins without (see `cli.main`). Where another one calls this program's functions, nothing changes.
+    The command line starts with garbage collection off (see `cli.main`). In other programs, this changes nothing.
     """
     if not gc.isenabled() or gc.get_freeze_count():
         gc.freeze()
@@ -65,9 +65,9 @@ def settle() -> None:
 
 
 def local(task: Callable[[Item], Result], items: Iterable[Item], *, most: int | None = None) -> Iterator[Result]:
-    """Yield what `task` makes of each item, in their order; not many more items are held than there are processors.
+    """Yield the result of `task` for each item, in their order; few more items than processors are in memory.
 
-    `most` is the most that are worked on at a time, where items are large.
+    `most` limits the number of tasks that run at the same time, for large items.
     """
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only long runs need it
 
@@ -86,17 +86,17 @@ def local(task: Callable[[Item], Result], items: Iterable[Item], *, most: int | 
 
 
 def processors() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def dask(scheduler: str | None = None) -> Iterator[Map]:
-    """Yield a function that does the same on the cluster at `scheduler` (tcp://host:8786), or on one of this machine.
+    """Yield a `Map` that runs tasks on the cluster at `scheduler` (tcp://host:8786), or on a new local cluster.
 
-    A worker that dies costs time: its tasks are done again elsewhere, so a task must be able to run twice. Errors of a
-    task are raised as they are. The cluster of this machine listens on the loopback interface alone, without a
-    dashboard. Raises EngineError where there is no scheduler or worker, or where workers cannot load this version.
+    If a worker dies, its tasks run again on another worker, so a task must be able to run twice. Errors of a task are
+    raised unchanged. A local cluster listens only on the loopback interface and has no dashboard. Raises EngineError if
+    there is no scheduler or worker, or if workers have another version of the program.
     """
     try:
         from dask import config  # noqa: PLC0415 - an extra
@@ -111,14 +111,16 @@ def dask(scheduler: str | None = None) -> Iterator[Map]:
         where: Any = scheduler
         if scheduler is None:
             stack.enter_context(config.set(_NO_PAGES))
-            with _workers_do_not_hear_of_interrupts():
+            with _interrupts_ignored_by_workers():
                 where = stack.enter_context(
                     LocalCluster(  # type: ignore[no-untyped-call]
                         n_workers=processors(),
                         threads_per_worker=1,
                         host="127.0.0.1",
                         dashboard_address=None,
-                        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # of what is left without a dashboard
+                        scheduler_kwargs={
+                            "dashboard_address": "127.0.0.1:0"
+                        },  # a port is opened even without a dashboard
                         memory_limit=None,
                         silence_logs=logging.CRITICAL,
                     )
@@ -142,7 +144,7 @@ def _on_cluster(
     task: Callable[[Item], Result],
     items: Sequence[Item],
 ) -> Iterator[Result]:
-    """Yield what `task` makes of each item, in their order. Raises EngineError where workers or scheduler die of it."""
+    """Yield the result of `task` for each item, in their order. Raises EngineError if workers or the scheduler die."""
     from distributed import KilledWorker  # noqa: PLC0415 - an extra
 
     futures = client.map(task, list(items), pure=False)
@@ -151,23 +153,25 @@ def _on_cluster(
             yield future.result()
     except KilledWorker as error:
         raise EngineError(
-            f"workers died again and again at the same task: {error}",
-            "look at the workers' logs; give them more memory, or fewer threads each",
+            f"workers died repeatedly on the same task: {error}",
+            "read the logs of the workers; give each worker more memory or fewer threads",
         ) from error
     except CancelledError as error:
-        raise EngineError(f"the scheduler at {at} was lost: {error}", "see whether it runs; run again") from error
+        raise EngineError(
+            f"lost the connection to the scheduler at {at}: {error}", "check that it is running; run credreport again"
+        ) from error
     finally:
-        with suppress(Exception):  # where the scheduler has gone, there is nothing to cancel
+        with suppress(Exception):  # if the scheduler is gone, there is nothing to cancel
             client.cancel(futures)
 
 
 @contextmanager
-def _workers_do_not_hear_of_interrupts() -> Iterator[None]:
-    """Let processes start that a terminal's Ctrl-C does not reach: this one hears of it and ends them."""
+def _interrupts_ignored_by_workers() -> Iterator[None]:
+    """Start processes that ignore Ctrl-C at the terminal; this process handles it and stops them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which processes inherit
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # new processes inherit this
     try:
         yield
     finally:
@@ -190,7 +194,7 @@ def _check_workers(client: Any, where: str) -> None:  # noqa: ANN401 - a distrib
     others = sorted({version for version in versions.values() if version != __version__})
     if others:
         raise EngineError(
-            f"workers at {where} have credreport {', '.join(others)}, and this is {__version__}",
+            f"workers at {where} have credreport {', '.join(others)}, but this machine has {__version__}",
             f"install credreport {__version__} on every worker",
         )
 

@@ -453,7 +453,7 @@ def test_evidence_that_was_changed_is_refused() -> None:
     found = analyzer.open_evidence("out")
     assert isinstance(found, analyzer.AuditEvidence)
     for use in (lambda: found.findings, lambda: found.summary, lambda: found.write("copy")):
-        with pytest.raises(InputError, match="not as it was written"):
+        with pytest.raises(InputError, match="changed since it was written"):
             use()
     assert len(found.users)
 

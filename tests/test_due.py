@@ -196,7 +196,7 @@ def audit(folder: Path, *options: str) -> str:
 
 def test_audit_counts_what_comes_due_and_lists_it_where_asked(folder: Path) -> None:
     told = audit(folder, "--format", "parquet")
-    assert "2 findings stop passing within 14 days if nothing changes: 2 unused-credentials" in told
+    assert "2 checks that pass now will fail within 14 days if nothing changes: 2 unused-credentials" in told
     assert "passes until" not in told
     listed = audit(folder, "--format", "parquet", "--due-within", "7")
     assert (
@@ -204,7 +204,7 @@ def test_audit_counts_what_comes_due_and_lists_it_where_asked(folder: Path) -> N
     )
     assert "passes until 2026-11-04T10:15:00Z; last used 2026-09-20, 41 days" in listed
     assert "2026-11-09" not in listed
-    assert "No finding stops passing within 3 days if nothing changes." in audit(
+    assert "No check that passes now will fail within 3 days if nothing changes." in audit(
         folder, "--format", "parquet", "--due-within", "3"
     )
     facts = json.loads(audit(folder, "--format", "parquet", "--due-within", "30", "--json"))["due"]
@@ -224,9 +224,12 @@ def test_audit_counts_what_comes_due_and_lists_it_where_asked(folder: Path) -> N
 def test_of_every_snapshot_nothing_comes_due(folder: Path) -> None:
     done = run("audit", "in", "-o", "out", "--every-snapshot", "--format", "ics", cwd=folder)
     assert done.returncode == 2
-    assert "--format ics: every snapshot was judged (--every-snapshot)" in done.stderr
+    assert "--format ics: cannot be used with --every-snapshot" in done.stderr
     run("audit", "in", "-o", "each", "--every-snapshot", "--format", "parquet", cwd=folder)
-    assert "--due-within: every snapshot was judged" in run("show", "each", "--due-within", "9", cwd=folder).stderr
+    assert (
+        "--due-within: cannot be used with --every-snapshot"
+        in run("show", "each", "--due-within", "9", cwd=folder).stderr
+    )
     options = ("--every-snapshot", "--format", "parquet", "--due-within", "9")
     assert "if nothing changes" not in run("audit", "in", "-o", "out", *options, cwd=folder).stdout
     facts = json.loads(run("audit", "in", "-o", "out", *options, "--json", cwd=folder).stdout)
@@ -343,10 +346,10 @@ def test_a_calendar_without_events_is_one(folder: Path) -> None:
     audit(folder, "--format", "parquet,ics", "--due-within", "1")
     found = calendar_of(folder)
     assert [str(one["summary"]) for one in found.walk("VJOURNAL")] == [
-        "No finding stops passing within 1 day if nothing changes."
+        "No check that passes now will fail within 1 day if nothing changes."
     ]
     assert list(found.walk("VEVENT")) == []
-    assert str(found["description"]) == "No finding stops passing within 1 day if nothing changes."
+    assert str(found["description"]) == "No check that passes now will fail within 1 day if nothing changes."
 
 
 def test_one_subject_in_two_reports_has_two_events(tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ def test_no_worker_and_another_version_are_errors(tmp_path: Path) -> None:
     with (
         cluster(tmp_path / "b", workers=1) as (address, _),
         mock.patch.object(engine, "__version__", "0.0.1"),
-        pytest.raises(EngineError, match=r"and this is 0\.0\.1"),
+        pytest.raises(EngineError, match=r"but this machine has 0\.0\.1"),
         engine.dask(address),
     ):
         pass

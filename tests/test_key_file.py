@@ -168,7 +168,7 @@ def test_a_changed_input_is_found_by_its_name_wherever_it_was_copied(hidden: Pat
     assert code == 1
     name = Pseudonyms(bytes.fromhex(KEY)).source("in/2026-10-31_111122223333.csv")
     path = "copied/in/2026-10-31_111122223333.csv"
-    assert f"changed: {name} (input): {path} has other bytes than were read" in said
+    assert f"changed: {name} (input): {path} differs from the file that was read" in said
 
 
 def test_a_renamed_input_is_found_by_its_digest(hidden: Path) -> None:

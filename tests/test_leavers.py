@@ -210,10 +210,10 @@ def audit(folder: Path, *options: str) -> Any:  # noqa: ANN401 - what ran
 
 
 SAID = (
-    "3 active credentials of users who left, 1 could not be decided; 4 users found in leavers.csv; 2 pairs of row and "
-    "user not clear; 1 row without a user (leavers.parquet, sheet Leavers)."
+    "3 active credentials of users who left, 1 not checked; 4 users found in leavers.csv; 2 unclear pairs "
+    "of row and user; 1 row without a user (leavers.parquet, sheet Leavers)."
 )
-SAID_OF_PEOPLE = "3 users are in no row of people.csv; 1 row without a user; 3 matched (people.parquet, sheet People)."
+SAID_OF_PEOPLE = "3 users are not in people.csv; 1 row without a user; 3 matched (people.parquet, sheet People)."
 
 
 def test_the_screen_says_who_left_and_who_is_in_no_list(folder: Path) -> None:
@@ -222,9 +222,7 @@ def test_the_screen_says_who_left_and_who_is_in_no_list(folder: Path) -> None:
     lines = done.stdout.splitlines()
     assert SAID in lines
     assert SAID_OF_PEOPLE in lines
-    assert (
-        "leaver-credentials: 3 of 6 fail; 1 could not be decided; 2 pass; 3 IAM users in 2 of 2 accounts" in done.stdout
-    )
+    assert "leaver-credentials: 3 of 6 fail; 1 not checked; 2 pass; 3 IAM users in 2 of 2 accounts" in done.stdout
     assert "Exit code 1: 1 control fails (leaver-credentials is high)." in lines
     shown = run("show", "out", "--control", "leaver-credentials", cwd=folder).stdout
     for said in (
@@ -238,11 +236,14 @@ def test_the_screen_says_who_left_and_who_is_in_no_list(folder: Path) -> None:
     assert {row["code"]: (row["source"], row["message"]) for row in issues} == {
         "leavers_unclear": (
             "leavers.csv",
-            "2 pairs of row and user not clear, as one fits several of the other (leavers.parquet lists them)",
+            (
+                "2 unclear pairs of row and user: a row matches several users, or a user several rows "
+                "(leavers.parquet lists them)"
+            ),
         ),
-        "leavers_without_user": ("leavers.csv", "1 of 6 rows fit no user (leavers.parquet lists them)"),
-        "people_without_user": ("people.csv", "1 of 3 rows fit no user (people.parquet lists them)"),
-        "users_not_in_people": ("people.csv", "3 users fit no row (people.parquet lists them)"),
+        "leavers_without_user": ("leavers.csv", "1 of 6 rows without a matching user (leavers.parquet lists them)"),
+        "people_without_user": ("people.csv", "1 of 3 rows without a matching user (people.parquet lists them)"),
+        "users_not_in_people": ("people.csv", "3 users without a matching row (people.parquet lists them)"),
     }
 
 
@@ -299,9 +300,7 @@ def test_the_workbook_has_both_lists_and_what_needs_a_look_first(folder: Path) -
     texts = [cell for row in book["People"].iter_rows() for cell in row if cell.value == "=1+1"]
     assert [cell.data_type for cell in texts] == ["s"]
     pairs_shown = [row[:2] for row in book["Summary"].iter_rows(values_only=True)]
-    start = pairs_shown.index(
-        ("Leavers (sheet Leavers)", "3 active credentials of users who left, 1 could not be decided")
-    )
+    start = pairs_shown.index(("Leavers (sheet Leavers)", "3 active credentials of users who left, 1 not checked"))
     assert (
         f"{'; '.join(str(said) for _, said in pairs_shown[start : start + 4])} (leavers.parquet, sheet Leavers)."
         == SAID
@@ -460,7 +459,7 @@ def test_each_snapshot_is_compared_and_the_trend_counts_both(folder: Path) -> No
     }
     done = audit(folder, "--every-snapshot", "--format", "parquet", "--control", "leaver-credentials")
     assert "users found in leavers.csv" in done.stdout
-    assert "counted once a snapshot" in done.stdout
+    assert "counted once per snapshot" in done.stdout
     rows = parquet.read_table(folder / "out/leavers.parquet").to_pylist()
     # Two names of one person in two snapshots are no two users.
     of_reader = [(row["iam_user"], f"{row['captured_at']:%m-%d}", row["status"]) for row in rows if row["line"] == 4]

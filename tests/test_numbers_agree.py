@@ -160,7 +160,7 @@ def test_the_answer(outputs: Outputs) -> None:
     statuses = Counter(outputs.findings["status"][outputs.findings["control"] == "unused-credentials"])
     judged = statuses["fail"] + statuses["pass"] + statuses["not_checked"]
     said = re.search(
-        r"([\d,]+) of ([\d,]+) active credentials? unused for .*; ([\d,]+) could not .*; ([\d,]+) pass", outputs.screen
+        r"([\d,]+) of ([\d,]+) active credentials? unused for .*; ([\d,]+) not checked; ([\d,]+) pass", outputs.screen
     )
     assert said is not None, outputs.screen
     assert [number(one) for one in said.groups()] == [
@@ -203,9 +203,9 @@ def test_the_figures_at_the_top_and_the_rows_that_they_lead_to(outputs: Outputs)
     fails, unsure = findings["status"] == "fail", findings["status"] == "not_checked"
     wanted = {
         "unused credentials": int((fails & (findings["control"] == "unused-credentials")).sum()),
-        "IAM users with something open": outputs.facts["open_subjects"]["users"],
-        "failures of severity critical": int((is_open & fails & (findings["severity"] == "critical")).sum()),
-        "checks could not be decided": int((is_open & unsure & (findings["reason"] != "manual")).sum()),
+        "IAM users with open checks": outputs.facts["open_subjects"]["users"],
+        "critical failures": int((is_open & fails & (findings["severity"] == "critical")).sum()),
+        "not checked": int((is_open & unsure & (findings["reason"] != "manual")).sum()),
     }
     for label, count in wanted.items():
         assert page.figures[label] == count
@@ -217,7 +217,7 @@ def test_the_figures_at_the_top_and_the_rows_that_they_lead_to(outputs: Outputs)
         for is_root, count in zip(page.rows["users"]["is_root"], page.rows["users"]["open"], strict=True)
         if count
     ]
-    assert with_something_open.count("false") == wanted["IAM users with something open"]
+    assert with_something_open.count("false") == wanted["IAM users with open checks"]
     assert with_something_open.count("true") == outputs.facts["open_subjects"]["roots"]
 
 
@@ -253,7 +253,7 @@ def test_where_everything_passes_every_output_says_so(tmp_path: Path) -> None:
     all_passing(tmp_path)
     done = run("audit", "2026-10-31", "--accounts", "accounts.csv", "-o", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "0 of 3 active credentials unused for 45 days or more; 0 could not be decided; 3 pass." in done.stdout
+    assert "0 of 3 active credentials unused for 45 days or more; 0 not checked; 3 pass." in done.stdout
     book = openpyxl.load_workbook(tmp_path / "out/workbook.xlsx")
     assert book["Exceptions noted"]["A5"].value == "No exception noted."
     assert [row[0].value for row in book["Issues"].iter_rows()][-1] == "none"

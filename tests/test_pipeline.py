@@ -271,9 +271,13 @@ def test_a_set_of_another_version_is_refused_with_what_to_do(fleet: list[str], t
     known = read_manifest(out)
     first = {name: value for name, value in known.items() if name != "digest"} | {"schema_version": 1}
     write(out / MANIFEST, json.dumps(first, indent=2))
-    assert_refused(out, tmp_path / "other", "has schema version 1, this credreport knows 3", "run the command again")
+    assert_refused(
+        out, tmp_path / "other", "has schema version 1, this credreport reads version 3", "run the command again"
+    )
     (out / MANIFEST).write_bytes(seal(known | {"schema_version": 4}))
-    assert_refused(out, tmp_path / "other", "has schema version 4, this credreport knows 3", "update credreport")
+    assert_refused(
+        out, tmp_path / "other", "has schema version 4, this credreport reads version 3", "update credreport"
+    )
 
 
 def test_what_is_no_set_is_refused(fleet: list[str], tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def why_not(found: Audit) -> list[str]:
 def test_the_answer_says_what_changed_since_the_snapshot_before(tmp_path: Path) -> None:
     months(tmp_path / "in")
     ran = run_program("audit", "in", "--control", "unused-credentials", cwd=tmp_path)
-    said = "3 unused, 2 at the snapshot before (2026-09-30): 2 new, 1 fixed."
+    said = "3 unused now, 2 in the snapshot before (2026-09-30): 2 new, 1 fixed."
     assert said in ran.stdout
     assert "3 of 4 active credentials unused" in ran.stdout
     assert "1 of 3 reports judged (2 other snapshots)" in ran.stdout
@@ -130,7 +130,7 @@ def test_the_sentence_says_how_many_accounts_it_is_about(tmp_path: Path) -> None
     found = run(tmp_path)
     assert counts(found) == {A: (3, 2, 2, 1, 0), B: (1, 1, 1, 1, 0)}
     assert trend(found) == (
-        "In 2 of 3 accounts: 4 unused, 3 at the snapshots before (2026-08-31 to 2026-09-30): 3 new, 2 fixed."
+        "In 2 of 3 accounts: 4 unused now, 3 in the snapshots before (2026-08-31 to 2026-09-30): 3 new, 2 fixed."
     )
 
 
@@ -139,15 +139,15 @@ def test_what_cannot_be_told_any_more_is_no_fix(tmp_path: Path) -> None:
     write(tmp_path / f"{NOW}/{A}.csv", of(A, anna=IDLE | {"access_key_1_active": "perhaps"}))
     found = run(tmp_path)
     assert counts(found) == {A: (0, 1, 0, 0, 1)}
-    assert trend(found).endswith(": 0 new, 0 fixed, 1 that cannot be told any more.")
+    assert trend(found).endswith(": 0 new, 0 fixed, 1 no longer checked.")
 
 
 def test_other_controls_are_counted_and_summed_up(tmp_path: Path) -> None:
     months(tmp_path)
     found = run(tmp_path, checklist=make_checklist(controls=["access-key-rotation"]))
-    assert trend(found) == "4 fail, 4 at the snapshot before (2026-09-30): 0 new, 0 fixed."
+    assert trend(found) == "4 fail now, 4 in the snapshot before (2026-09-30): 0 new, 0 fixed."
     found = run(tmp_path, checklist=make_checklist(controls=["access-key-rotation", "root-mfa"]))
-    assert trend(found).startswith("5 failures, 5 at the snapshot before")
+    assert trend(found).startswith("5 failures now, 5 in the snapshot before")
     assert [row["control"] for row in rows(found)] == ["access-key-rotation", "root-mfa"]
 
 

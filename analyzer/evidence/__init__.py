@@ -1,1 +1,1 @@
-"""What a run leaves: tables, manifest, and all that is counted from them."""
+"""Evidence sets: their tables, their manifest, and the counts and sentences made from them."""

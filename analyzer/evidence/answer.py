@@ -1,4 +1,4 @@
-"""What an audit says in words: the answer, what it leaves out, and what makes its exit code."""
+"""The result of an audit in sentences: the answer, what it leaves out, and the reason for the exit code."""
 
 from __future__ import annotations
 
@@ -22,42 +22,49 @@ if TYPE_CHECKING:
 
 
 def left_to_a_person(summary: Summary) -> str:
-    """Return in words which checks no report can decide, and in how many accounts; empty where there is none."""
-    checks, accounts = summary.checklist.checks, summary.manual_accounts
-    named = [f"{checks[number].control.id}, {counted(count, 'account')}" for number, count in accounts.items()]
-    if not named:
+    """Return the number of manual checks, with their controls and accounts; an empty text if there are none."""
+    checks, account_counts = summary.checklist.checks, summary.manual_accounts
+    if not account_counts:
         return ""
-    return f"{counted(len(named), 'check')} {'is' if len(named) == 1 else 'are'} left to a person: {'; '.join(named)}."
+    count = sum(account_counts.values())
+    controls = [
+        f"{checks[position].control.id} in {counted(accounts, 'account')}"
+        for position, accounts in account_counts.items()
+    ]
+    return f"{counted(count, 'manual check')}: {', '.join(controls)}."
 
 
 _NOT_READ: Final = {
     "unreadable_file": ("file or folder could not be read", "files or folders could not be read"),
-    "over_limit": ("file is past a limit of size", "files are past a limit of size"),
+    "over_limit": ("file exceeds a size limit", "files exceed a size limit"),
     "unopened_archive": ("archive could not be read", "archives could not be read"),
     "rejected_row": ("row could not be read", "rows could not be read"),
     "no_rows": ("report has no rows", "reports have no rows"),
     "cut_report": ("report ends in the middle of a row", "reports end in the middle of a row"),
-    "order_unknown": ("report stands in unknown order", "reports stand in unknown order"),
+    "order_unknown": ("report could not be put in order of time", "reports could not be put in order of time"),
     "undated_beside_dated": ("report of unknown date was not judged", "reports of unknown date were not judged"),
-    "account_contradicts_name": ("account is without its report", "accounts are without their reports"),
+    "account_contradicts_name": (
+        "account has no report, because the file with its number is of another account",
+        "accounts have no report, because the files with their numbers are of other accounts",
+    ),
 }
-"""What is missing where an issue of a code stands, once and several times."""
+"""What is missing because of a data issue, by its code: the words for one and for several."""
 
 
 def headline(summary: Summary) -> list[str]:
-    """Return the answer in sentences: what was judged, the unused credentials first, and what was left out."""
+    """Return the answer in sentences: unreadable input, unused credentials, the trend, and what is not counted."""
     sentences = [incomplete(summary), answer(summary), trend(summary), _left_out(summary)]
     if summary.checklist.unused and len(summary.checklist.checks) > 1:
         sentences.append(something_open(summary))
     sentences += [*not_in_sums(summary), left_to_a_person(summary)]
-    return [one for one in sentences if one]
+    return [sentence for sentence in sentences if sentence]
 
 
 def incomplete(summary: WithIssues) -> str:
-    """Return what could not be read; empty where everything could."""
+    """Return a sentence on the input that could not be read; an empty text if all of it was read."""
     counts = dict(summary.issue_counts)
-    lacking = counts.pop(_LACKING, 0)
-    first = [summary.missing_accounts or _missing(_LACKING, lacking)] if lacking else []
+    missing_count = counts.pop(_LACKING, 0)
+    first = [summary.missing_accounts or _missing(_LACKING, missing_count)] if missing_count else []
     missing = [*first, *(_missing(code, count) for code, count in counts.items() if _is_rejected(code))]
     return f"INCOMPLETE: {'; '.join(missing)}." if missing else ""
 
@@ -75,258 +82,270 @@ def _missing(code: str, count: int) -> str:
 
 
 def answer(summary: Summary) -> str:
-    """Return the answer in a sentence: on unused credentials where they were judged, else on all users."""
+    """Return the answer in a sentence: on unused credentials if they were judged, otherwise on all controls."""
     unused = summary.unused
     if unused is None:
         return something_open(summary)
     judged = unused["judged"] - summary.in_doubt
-    undecided = unused[Status.NOT_CHECKED] - summary.in_doubt
+    not_checked = unused[Status.NOT_CHECKED] - summary.in_doubt
     if not judged:
         return f"{_nobody(summary)}No active password or access key to judge."
     limit = counted(summary.checklist.unused.limit_days or 0, "day") if summary.checklist.unused else ""
     return (
         f"{unused[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more; "
-        f"{undecided:,} could not be decided; {unused[Status.PASS]:,} pass{_waived(unused)}."
+        f"{not_checked:,} not checked; {unused[Status.PASS]:,} pass{_waived(unused)}."
     )
 
 
 def trend(summary: Summary) -> str:
-    """Return in a sentence what has changed since the snapshots before the judged ones; empty where there are none."""
+    """Return in a sentence what changed since the snapshots before the judged ones; empty if there are none."""
     table, checklist = summary.trend, summary.checklist
     if table is None or not len(table):
         return ""
     ids = [checklist.checks[number].control.id for number in checklist.summed]
     ids = [checklist.unused.control.id] if checklist.unused else ids
-    sums = {name: sum(summary.trends[one][name] for one in ids) for name in summary.trends[ids[0]]}
-    what = "unused" if checklist.unused else "fail" if len(ids) == 1 else "failures"
+    sums = {name: sum(summary.trends[control][name] for control in ids) for name in summary.trends[ids[0]]}
+    noun = "unused" if checklist.unused else "fail" if len(ids) == 1 else "failures"
     accounts = len(table["account_id"].unique())
-    some = (
+    where = (
         f"In {accounts:,} of {counted(len(summary.accounts), 'account')}: " if accounts < len(summary.accounts) else ""
     )
-    days = sorted({f"{one:%Y-%m-%d}" for one in table["earlier_captured_at"].unique().to_pylist()})
+    days = sorted({f"{time:%Y-%m-%d}" for time in table["earlier_captured_at"].unique().to_pylist()})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    # At another instant than its capture the judged one has other counts in the answer above.
+    # The answer counts at the reference date. The trend counts at capture times, so its numbers can differ.
     differs = summary.settings.as_of is not None and table["captured_at"].unique().to_pylist() != [
         summary.settings.as_of
     ]
     each = "; each judged at its own capture time" if differs else ""
-    unknown = f", {sums['undecided']:,} that cannot be told any more" if sums["undecided"] else ""
-    before = f"{sums['open_before']:,} at the snapshot{'' if len(days) == 1 else 's'} before ({when}{each})"
-    return f"{some}{sums['open']:,} {what}, {before}: {sums['new']:,} new, {sums['fixed']:,} fixed{unknown}."
+    unknown = f", {sums['undecided']:,} no longer checked" if sums["undecided"] else ""
+    before = f"{sums['open_before']:,} in the snapshot{'' if len(days) == 1 else 's'} before ({when}{each})"
+    return f"{where}{sums['open']:,} {noun} now, {before}: {sums['new']:,} new, {sums['fixed']:,} fixed{unknown}."
 
 
 def _left_out(summary: Summary) -> str:
-    """Return which active credentials are not in the answer, and why."""
+    """Return which active credentials the answer does not count, and why."""
     left_out = []
     if later := summary.unused_later:
-        left_out.append(f"{counted(later, 'active credential')} made after the reference instant")
+        left_out.append(f"{counted(later, 'active credential')} created after the reference date")
     if doubtful := summary.in_doubt:
         left_out.append(f"{counted(doubtful, 'active credential')} in reports whose order is not known")
     if rejected := int(summary.inputs["rejected"].sum()):
-        left_out.append(f"what is in {counted(rejected, 'rejected row')}")
+        left_out.append(counted(rejected, "rejected row"))
     return f"Not in these numbers: {', '.join(left_out)}." if left_out else ""
 
 
 def _nobody(summary: Summary) -> str:
-    """Return what is said where no row of a user was judged."""
+    """Return the reason why there is no credential of an IAM user to judge; empty if there are IAM users."""
     if not summary.rows:
         return "No row was judged. "
-    return "Root alone: no IAM users. " if summary.rows == summary.root_rows else ""
+    return "Only root, no IAM users. " if summary.rows == summary.root_rows else ""
 
 
 def something_open(summary: Summary) -> str:
-    """Return in a sentence how many users, roots and accounts have something open, of all controls."""
-    checks, found = summary.checklist.checks, summary.open_subjects
+    """Return in a sentence how many IAM users, root users and accounts have an open check, over all controls."""
+    checks, open_subjects = summary.checklist.checks, summary.open_subjects
     controls = f"{counted(len(summary.checklist.controls), 'control')}:"
     if len(checks) == 1:
         counts = summary.by_control[0]
-        undecided = undecided_in(counts)
         controls = (
-            f"{checks[0].control.id}: {counts[Status.FAIL]:,} of {counts['judged']:,} fail; {undecided:,} could not be "
-            f"decided; {counts[Status.PASS]:,} pass;"
+            f"{checks[0].control.id}: {counts[Status.FAIL]:,} of {counts['judged']:,} fail; "
+            f"{undecided_in(counts):,} not checked; {counts[Status.PASS]:,} pass;"
         )
-    accounts = found["account_id"].nunique()
+    accounts = open_subjects["account_id"].nunique()
     if not accounts:
         return f"{controls} nothing is open{_waived_findings(summary)}."
     sums = summary.open_by_kind
     words = {"user": ("IAM user", ""), "root": ("root user", ""), "account": ("account", " as a whole")}
-    who = [f"{counted(sums[kind], word)}{more}" for kind, (word, more) in words.items() if kind in sums]
-    times = ", counted once a snapshot" if summary.settings.every_snapshot else ""
-    undecided = int(found[Status.NOT_CHECKED.value].sum())
-    of_them = "" if undecided == sum(sums.values()) else f" {undecided:,} of them"
-    only = f",{of_them} only undecided" if undecided else ""
+    subjects = [f"{counted(sums[kind], word)}{more}" for kind, (word, more) in words.items() if kind in sums]
+    times = ", counted once per snapshot" if summary.settings.every_snapshot else ""
     where = f"{accounts:,} of {counted(len(summary.accounts), 'account')}"
-    has = "has" if who[0].startswith("1 ") and len(who) == 1 else "have"
-    return f"{controls} {in_words(who)} in {where} {has} something open{only}{times}{_waived_findings(summary)}."
+    verb = "has" if sum(sums.values()) == 1 else "have"
+    without_failure = int(open_subjects[Status.NOT_CHECKED.value].sum())
+    if not without_failure:
+        result = "an open failure"
+    elif without_failure == sum(sums.values()):
+        result = "no failure, but something not checked"
+    else:
+        lacks = "has" if without_failure == 1 else "have"
+        result = f"an open failure or something not checked ({without_failure:,} {lacks} no failure)"
+    return f"{controls} {in_words(subjects)} in {where} {verb} {result}{times}{_waived_findings(summary)}."
 
 
 def undecided_in(counts: Mapping[str, int]) -> int:
-    """Return how many findings could not be decided, of counts by status: without those left to a person."""
+    """Return how many checks are not checked, without manual checks; `counts` are by status."""
     return counts[Status.NOT_CHECKED] - counts["manual"]
 
 
 def to_do_first(summary: Summary, most: int = 5) -> dict[int, int]:
-    """Return how much fails and is not waived of the checks to look at first, by position.
+    """Return the controls to look at first, by position, with the number of their failures that are not waived.
 
-    They are the most severe ones that fail, at most so many, those that fail most often first.
+    These are up to `most` controls: the most severe first, and the most frequent first within a severity.
     """
     checks, summed = summary.checklist.checks, summary.checklist.summed
-    fails = {at: summary.open_by_check[at][Status.FAIL] for at in summed if summary.open_by_check[at][Status.FAIL]}
-    order = sorted(fails, key=lambda at: (checks[at].severity.code, -fails[at]))
-    return {at: fails[at] for at in order[:most]}
+    failures = {at: summary.open_by_check[at][Status.FAIL] for at in summed if summary.open_by_check[at][Status.FAIL]}
+    order = sorted(failures, key=lambda at: (checks[at].severity.code, -failures[at]))
+    return {at: failures[at] for at in order[:most]}
 
 
 def exit_reason(
     summary: Summary, *, fail_on: Severity = Severity.LOW, strict: bool = False, exit_zero: bool = False
 ) -> str:
-    """Return in a sentence what makes the exit code: see `Summary.exit_code_of`; `exit_zero` turns 1 into 0."""
+    """Return in a sentence the reason for the exit code (`Summary.exit_code_of`); `exit_zero` turns 1 into 0."""
     code = summary.exit_code_of(fail_on=fail_on, strict=strict)
     if code != 1:
         return exit_without_failures(summary, code, fail_on)
     counting = summary.checklist.counting(fail_on)
     checks = summary.checklist.checks
-    failing = [checks[number] for number in counting if summary.open_by_check[number][Status.FAIL]]
-    undecided = [checks[number] for number in counting if summary.undecided_of(number)]
-    manual = [checks[number] for number in counting if strict and summary.by_control[number]["manual"]]
+    failing = [checks[position] for position in counting if summary.open_by_check[position][Status.FAIL]]
+    undecided = [checks[position] for position in counting if summary.undecided_of(position)]
+    manual = [checks[position] for position in counting if strict and summary.by_control[position]["manual"]]
     return exit_sentence(failing, undecided, manual, exit_zero=exit_zero)
 
 
 def exit_without_failures(summary: WithIssues, code: int, fail_on: Severity = Severity.LOW) -> str:
-    """Return in a sentence what makes the exit code 0, or 3."""
+    """Return in a sentence the reason for the exit code 0 or 3."""
     if code == 3:
-        rejected = [one for one in summary.issue_counts if _is_rejected(one)]
-        why = "some input could not be read or judged" if rejected else "data issues, which --strict counts"
-        why = "reports of expected accounts are missing" if rejected == [_LACKING] else why
-        return f"Exit code 3: {why}."
-    least = "" if fail_on is Severity.LOW else f" of {fail_on.value} severity or more"
+        rejected = [issue_code for issue_code in summary.issue_counts if _is_rejected(issue_code)]
+        reason = "some input could not be read or judged" if rejected else "data issues, which --strict counts"
+        reason = "reports of expected accounts are missing" if rejected == [_LACKING] else reason
+        return f"Exit code 3: {reason}."
+    least = "" if fail_on is Severity.LOW else f" of severity {fail_on.value} or higher"
     return f"Exit code 0: nothing{least} is open."
 
 
 def exit_sentence(
     failing: Sequence[Check], undecided: Sequence[Check], manual: Sequence[Check] = (), *, exit_zero: bool = False
 ) -> str:
-    """Return in a sentence which checks make the exit code 1; `exit_zero` turns it into 0.
+    """Return in a sentence which controls cause the exit code 1; `exit_zero` turns it into 0.
 
-    Those `undecided`, and `manual`, left to a person where these count, are named where nothing fails there.
+    `undecided` have results that are not checked; `manual` need a manual check, if --strict counts these. Each control
+    is named once: controls with failures come first.
     """
-    said = []
+    reasons = []
     if failing:
-        worst = min(failing, key=lambda one: list(Severity).index(one.severity))
+        worst = min(failing, key=lambda check: list(Severity).index(check.severity))
         ids = _ids(failing)
-        fail = f"{counted(len(ids), 'control')} {'fails' if len(ids) == 1 else 'fail'}"
-        said.append(f"{fail} ({worst.control.id} is {worst.severity.value})")
+        verb = "fails" if len(ids) == 1 else "fail"
+        reasons.append(f"{counted(len(ids), 'control')} {verb} ({worst.control.id} is {worst.severity.value})")
     named = _ids(failing)
-    for some, what in ((undecided, "not decided everywhere"), (manual, "left to a person, which --strict counts")):
-        ids = [one for one in _ids(some) if one not in named]
+    for checks, singular, plural in (
+        (undecided, "is not fully checked", "are not fully checked"),
+        (manual, "needs a manual check, which --strict counts", "need a manual check, which --strict counts"),
+    ):
+        ids = [control for control in _ids(checks) if control not in named]
         named += ids
         if ids:
-            said.append(f"{counted(len(ids), 'control')} {'is' if len(ids) == 1 else 'are'} {what} ({first_few(ids)})")
-    return exit_one("; ".join(said), exit_zero=exit_zero)
+            words = singular if len(ids) == 1 else plural
+            reasons.append(f"{counted(len(ids), 'control')} {words} ({first_few(ids)})")
+    return exit_one("; ".join(reasons), exit_zero=exit_zero)
 
 
 def exit_one(why: str, *, exit_zero: bool) -> str:
     """Return the sentence on the exit code 1, which `exit_zero` turns into 0."""
-    return f"Exit code {'0 by --exit-zero, else 1' if exit_zero else 1}: {why}."
+    return f"Exit code {'0 because of --exit-zero, otherwise 1' if exit_zero else 1}: {why}."
 
 
 def _ids(checks: Sequence[Check]) -> list[str]:
-    return list(dict.fromkeys(one.control.id for one in checks))
+    return list(dict.fromkeys(check.control.id for check in checks))
 
 
 def _waived(counts: dict[str, int]) -> str:
-    """Return what is added where waivers cover some of what fails or could not be decided."""
+    """Return the end of the answer on waived credentials; empty if none is waived."""
     count = counts["waived"]
     if not count:
         return ""
-    return f"; {count:,} of those that fail or could not be decided {'is' if count == 1 else 'are'} waived"
+    return f"; {count:,} of those that fail or are not checked {'is' if count == 1 else 'are'} waived"
 
 
 def _waived_findings(summary: Summary) -> str:
-    """Return what is added to a sentence on users where findings on them are waived, and no other sentence says so."""
+    """Return the end of a sentence on waived checks; empty if none is waived, or if `answer` counts them."""
     count = 0 if summary.checklist.unused else summary.totals["waived"]
-    return f"; {counted(count, 'finding')} {'is' if count == 1 else 'are'} waived" if count else ""
+    return f"; {counted(count, 'check')} {'is' if count == 1 else 'are'} waived" if count else ""
 
 
 def checklist_in_words(checklist: Checklist) -> list[str]:
-    """Return the benchmark, the policy and the changed limits where there are any, a line each."""
+    """Return one line each for the framework, the policy and the changed settings, if there are any."""
     lines = []
     if checklist.benchmark:
-        lines.append(f"Benchmark: {checklist.benchmark.title}.")
+        lines.append(f"Framework: {checklist.benchmark.title}.")
     if checklist.policy:
         off = f"; switched off: {', '.join(checklist.left_out)}" if checklist.left_out else ""
         lines.append(f"Policy: {checklist.policy.name}, {counted(len(checklist.policy.waivers), 'waiver')}{off}.")
     if checklist.changes:
-        lines.append(f"* Set otherwise: {', '.join(checklist.changes)}.")
+        lines.append(f"* Changed settings: {', '.join(checklist.changes)}.")
     return lines
 
 
 def not_added(checklist: Checklist, counts: Mapping[int, int], what: Callable[[int], str]) -> list[str]:
-    """Return the line on checks that sums leave out, as they repeat others: `counts` by position, `what` in words."""
+    """Return the line on controls that repeat others and are not added to sums; no line if all `counts` are 0.
+
+    `counts` are by position in the checklist; `what` gives the words for a count.
+    """
     words = []
     for position, count in counts.items():
         if not count:
             continue
-        one = checklist.checks[position]
+        check = checklist.checks[position]
         if position in checklist.repeated:
-            why = f"{one.requirement}: by a limit that is less strict"
+            reason = f"{check.requirement} has a less strict limit"
         else:
-            why = f"a stricter reading of {one.control.stricter_than}"
-        words.append(f"{one.control.id}, {what(count)} ({why})")
-    return [f"Left out of these sums: {'; '.join(words)}."] if words else []
+            reason = f"a stricter version of {check.control.stricter_than}"
+        words.append(f"{check.control.id}, {what(count)} ({reason})")
+    return [f"Not added to these sums: {'; '.join(words)}."] if words else []
 
 
 def not_in_sums(summary: Summary) -> list[str]:
-    """Return the line on failures that sums leave out, where there are some: see `not_added`."""
-    failing = {number: summary.by_control[number][Status.FAIL] for number in summary.checklist.not_summed}
+    """Return the line on failures that are not added to sums, if there are any: see `not_added`."""
+    failing = {position: summary.by_control[position][Status.FAIL] for position in summary.checklist.not_summed}
     return not_added(summary.checklist, failing, "{:,} failing".format)
 
 
 def own_limits(checks: Iterable[Check]) -> str:
-    """Return in a line which limits are this program's choice, where CIS gives none; empty where none is."""
+    """Return a line on the limits that credreport chose because CIS gives none; empty if there are none."""
     own = [
-        f"{one.parameters[name]} {parameter.meaning.partition(';')[0]} in {one.control.id}"
-        for one in checks
-        for name, parameter in one.control.parameters.items()
-        if isinstance(parameter, Parameter) and parameter.is_own and name not in one.set_by
+        f"{check.parameters[name]} {parameter.meaning.partition(';')[0]} in {check.control.id}"
+        for check in checks
+        for name, parameter in check.control.parameters.items()
+        if isinstance(parameter, Parameter) and parameter.is_own and name not in check.set_by
     ]
-    return f"{'; '.join(own)}: this program's choice, CIS gives no number." if own else ""
+    return f"{'; '.join(own)}: chosen by credreport, because CIS gives no number." if own else ""
 
 
 def scope(summary: Summary) -> str:
-    """Return in a line what was judged, and as of when."""
+    """Return a line on the reference date, the accounts and the reports that were judged."""
     judged, others = int(summary.inputs["judged"].sum()), summary.other_snapshots
     reports = f"{judged:,} of {counted(len(summary.inputs), 'report')} judged"
     empty = len(summary.inputs) - judged - others
     rest = [counted(others, "other snapshot")] if others else []
-    rest += [f"{empty:,} without a row that can be read"] if empty else []
+    rest += [f"{empty:,} without a readable row"] if empty else []
     more = f" ({', '.join(rest)})" if rest else ""
     listed = f" {coverage_in_words(summary.coverage)}" if summary.coverage is not None else ""
     return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}{more}.{listed}"
 
 
 def unknown_age(summary: Summary) -> str:
-    """Return in a line how many judged reports, of unknown capture time, hold times far from the reference instant."""
+    """Return a line on judged reports of unknown capture time with times far from the reference date."""
     older, newer = (summary.issue_counts.get(f"undated_evidence_{which}", 0) for which in ("older", "newer"))
-    said = []
+    parts = []
     if older and summary.settings.as_of is not None:
         inputs = summary.inputs[summary.inputs["judged"].astype(bool) & summary.inputs["captured_at"].isna()]
         days = (pd.Timestamp(summary.settings.as_of) - inputs["newest_time"].dropna().min()).days
-        least = "the newest time in it is" if older == 1 else "the newest times in them are up to"
-        said.append(
-            f"{counted(older, 'report')} of unknown age: {least} {counted(days, 'day')} before the reference instant"
+        newest = "the newest time in it is" if older == 1 else "the newest times in them are up to"
+        parts.append(
+            f"{counted(older, 'report')} of unknown age: {newest} {counted(days, 'day')} before the reference date"
         )
     if newer:
-        said.append(f"{counted(newer, 'report')} of unknown age with times after the reference instant")
-    return f"{'; '.join(said)}." if said else ""
+        parts.append(f"{counted(newer, 'report')} of unknown age with times after the reference date")
+    return f"{'; '.join(parts)}." if parts else ""
 
 
 def accounts_of(summary: Summary) -> tuple[int, bool]:
-    """Return how many accounts the reports are known to be of, and whether there are rows that tell none."""
+    """Return the number of known accounts in the judged rows, and whether some rows have no known account."""
     return summary.known_accounts, summary.some_unknown
 
 
 def accounts_in_words(summary: Summary) -> str:
-    """Return the number of accounts as a reader needs it."""
+    """Return the number of accounts in words, such as `3 accounts and at least one unknown`."""
     known, some_unknown = accounts_of(summary)
     if some_unknown:
         return f"{counted(known, 'account')} and at least one unknown" if known else "account unknown"
@@ -334,23 +353,23 @@ def accounts_in_words(summary: Summary) -> str:
 
 
 def reference(summary: Summary) -> str:
-    """Return in words the instant, or the instants, at which reports were judged."""
+    """Return in words the reference date, or the span of capture times at which reports were judged."""
     if summary.settings.as_of is not None:
         return f"As of {spoken(summary.settings.as_of)}"
     instants = summary.reference_instants
     if not instants:
         return "Nothing judged"
     first, last = f"{instants[0]:%Y-%m-%d}", f"{instants[-1]:%Y-%m-%d}"
-    return f"Each report as of its own capture, {first if first == last else f'{first} to {last}'}"
+    return f"Each report as of its own capture time, {first if first == last else f'{first} to {last}'}"
 
 
 def spoken(instant: datetime) -> str:
-    """Return an instant for readers: the last microsecond of a day, which stands for a date, as the end of that day."""
+    """Return an instant for readers; the last microsecond of a day stands for a date: `the end of 2026-10-31, UTC`."""
     return f"the end of {instant:%Y-%m-%d}, UTC" if instant.microsecond == 999_999 else str(iso(instant))
 
 
 def settings_in_lines(summary: Summary) -> list[str]:
-    """Return what was chosen, a line each, in the words of the options."""
+    """Return the settings of the run, one line each, under the names of the options."""
     settings, checklist = summary.settings, summary.checklist
     policy = checklist.policy
     lists = {"accounts": settings.accounts, "leavers": settings.leavers, "people": settings.people}
@@ -359,10 +378,10 @@ def settings_in_lines(summary: Summary) -> list[str]:
         f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
         f"controls: {', '.join(checklist.controls)}",
         f"benchmark: {checklist.benchmark.id if checklist.benchmark else 'none chosen'}",
-        f"set otherwise: {', '.join(checklist.changes) or 'nothing'}",
-        f"switched off: {', '.join(checklist.left_out) or 'nothing'}",
+        f"changed settings: {', '.join(checklist.changes) or 'none'}",
+        f"switched off: {', '.join(checklist.left_out) or 'none'}",
         f"policy: {f'{policy.name}, sha256 {policy.sha256}' if policy else 'none'}",
         f"every-snapshot: {'yes' if settings.every_snapshot else 'no'}",
         f"account-id: {settings.account_id or 'none given'}",
-        *(f"{name}: {one[0]}, sha256 {one[1]}" for name, one in lists.items() if one),
+        *(f"{name}: {listed[0]}, sha256 {listed[1]}" for name, listed in lists.items() if listed),
     ]

@@ -1,4 +1,4 @@
-"""Findings that someone asks for: by user, account, control and status, as they are named on the command line."""
+"""Selects findings by user, account, control and status, as the command line names them."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 _MOST_COMPARED: Final = 10_000
-"""Names among which a similar one is looked for."""
+"""Number of names in which a similar name is searched."""
 _MOST_NAMED: Final = 10
 """Names that an error lists."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked for: a finding must have one of the values of each list that is not empty.
+    """A selection of findings: a finding must have one of the values of each list that is not empty.
 
-    `checks` are controls, each with its requirement; `users` are names with wildcards, in lower case.
+    `checks` are controls, each with its requirement; `users` are name patterns in lower case.
     """
 
     users: tuple[str, ...] = ()
@@ -49,47 +49,47 @@ class Asked:
     checks: tuple[Check, ...] = ()
     statuses: tuple[str, ...] = ()
     due_within: int | None = None
-    """Only what comes due within so many days."""
+    """Select only checks that pass now and will fail within this number of days."""
     due: Choice | None = field(default=None, compare=False)
-    """The same as a choice."""
+    """`due_within` as a choice."""
 
     @property
     def choice(self) -> Choice:
-        """The findings of a batch that are asked for."""
+        """The selection as a choice of the rows of a batch."""
         tests = [
             (("status",), self.statuses, lambda batch: has_text(batch["status"], self.statuses)),
             (("account_id",), self.accounts, lambda batch: _of_accounts(batch["account_id"], self.accounts)),
             (("control", "requirement"), self.checks, lambda batch: _of_checks(batch, self.checks)),
             (("user",), self.users, lambda batch: _of_users(batch["user"], self.users)),
         ]
-        wanted: list[Callable[[pa.Table], Flags]] = [test for _, values, test in tests if values]
+        active_tests: list[Callable[[pa.Table], Flags]] = [test for _, values, test in tests if values]
         columns = [column for needs, values, _ in tests if values for column in needs]
         if self.due is not None:
-            wanted.append(self.due.of)
+            active_tests.append(self.due.of)
             columns += self.due.needs
 
         def of(batch: pa.Table) -> Flags:
-            found = np.ones(batch.num_rows, bool)
-            for test in wanted:
-                found &= test(batch)
-            return found
+            selected = np.ones(batch.num_rows, bool)
+            for test in active_tests:
+                selected &= test(batch)
+            return selected
 
         return Choice(tuple(dict.fromkeys(columns or ["status"])), of)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """The selection as plain data."""
         return {
             "users": list(self.users),
             "accounts": list(self.accounts),
-            "controls": [{"control": one.control.id, "requirement": one.requirement} for one in self.checks],
+            "controls": [{"control": check.control.id, "requirement": check.requirement} for check in self.checks],
             "statuses": list(self.statuses),
             "due_within": self.due_within,
         }
 
 
 def findings_as_json(evidence: EvidenceSet, asked: Asked) -> Iterator[str]:
-    """Yield findings of a set as JSON objects, in stored order; a batch of them is in memory at a time."""
+    """Yield the selected findings of a set as JSON objects, in stored order; only one batch is in memory at a time."""
     for batch in evidence.rows_where("findings", asked.choice):
         yield from json_rows(batch)
 
@@ -100,7 +100,7 @@ EVERYTHING: Final = Asked()
 
 @dataclass(frozen=True)
 class Names:
-    """What was given on the command line: names of users, accounts, controls and statuses."""
+    """The names of users, accounts, controls and statuses that were given on the command line."""
 
     users: Sequence[str] = ()
     accounts: Sequence[str] = ()
@@ -109,7 +109,7 @@ class Names:
     due_within: int | None = None
 
     def within(self, evidence: EvidenceSet) -> Asked:
-        """Return what is asked for of a set. Raises UsageError, with what there is, for a name that the set lacks."""
+        """Return the selection in a set. Raises UsageError, with the names that exist, if the set lacks a name."""
         checklist, days = evidence.settings.checklist, self.due_within
         if days is not None:
             require_one_snapshot(evidence.settings, "--due-within")
@@ -117,7 +117,7 @@ class Names:
             _users(self.users, evidence),
             _accounts(self.accounts, evidence),
             _checks(self.controls, checklist),
-            tuple(dict.fromkeys(_status(one) for one in self.statuses)),
+            tuple(dict.fromkeys(_status(status) for status in self.statuses)),
             days,
             None if days is None else comes_due(checklist, days, every_check=bool(self.controls)),
         )
@@ -128,71 +128,76 @@ def _status(given: str) -> str:
 
 
 def _checks(given: Sequence[str], checklist: Checklist) -> tuple[Check, ...]:
-    """Return the checks that are named by id or number: also two, where a control is judged by two limits."""
+    """Return the checks with these ids or numbers; a control that is judged by two limits has two checks."""
     found: dict[int, Check] = {}
-    for name in (one.strip().lower() for one in given):
-        numbers = {one.number for one in checklist.numbers_of.requirements if is_number(name, one)}
-        some = {
-            number: one
-            for number, one in enumerate(checklist.checks)
-            if name == one.control.id or not numbers.isdisjoint(one.requirements)
+    for name in (text.strip().lower() for text in given):
+        numbers = {
+            requirement.number for requirement in checklist.numbers_of.requirements if is_number(name, requirement)
         }
-        if not some:
-            raise UsageError(_why_none(name, checklist), f"it has {', '.join(_named(one) for one in checklist.checks)}")
-        found |= some
-    return tuple(found[number] for number in sorted(found))
+        matching = {
+            position: check
+            for position, check in enumerate(checklist.checks)
+            if name == check.control.id or not numbers.isdisjoint(check.requirements)
+        }
+        if not matching:
+            judged = ", ".join(_named(check) for check in checklist.checks)
+            raise UsageError(_why_none(name, checklist), f"the evidence set has {judged}")
+        found |= matching
+    return tuple(found[position] for position in sorted(found))
 
 
 def _why_none(name: str, checklist: Checklist) -> str:
-    """Return why a set has no control of this name, or number."""
+    """Return the error message for a control id or number that was not judged in a set."""
     try:
-        meant = make_checklist(benchmark=checklist.numbers_of, controls=[name]).checks
-    except UsageError as error:  # there is no such control, or the benchmark has none
+        checks = make_checklist(benchmark=checklist.numbers_of, controls=[name]).checks
+    except UsageError as error:  # there is no such control, or the framework has none
         if name not in BY_ID:
             return error.message
         ids = [name]
     else:
-        ids = list(dict.fromkeys(one.control.id for one in meant))
+        ids = list(dict.fromkeys(check.control.id for check in checks))
     return f"--control: {' and '.join(ids)} was not judged in this evidence set"
 
 
-def _named(one: Check) -> str:
-    return f"{one.control.id} ({one.requirement})" if one.requirement else one.control.id
+def _named(check: Check) -> str:
+    return f"{check.control.id} ({check.requirement})" if check.requirement else check.control.id
 
 
 def _accounts(given: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:
-    """Return accounts that are named by their 12 digits, with or without dashes; `unknown`: of no known account."""
+    """Return account numbers without dashes; `unknown` stands for rows without a known account."""
     if not given:
         return ()
-    there = evidence.summary.accounts
-    found = [one.strip().lower().replace("-", "") for one in given]
-    for name, account in zip(given, found, strict=True):
-        if account not in there:
-            some = (
-                f"it has {counted(len(there), 'account')}: {first_few(there, most=_MOST_NAMED)}"
-                if there
-                else "it has none"
+    known_accounts = evidence.summary.accounts
+    accounts = [text.strip().lower().replace("-", "") for text in given]
+    for text, account in zip(given, accounts, strict=True):
+        if account not in known_accounts:
+            count = counted(len(known_accounts), "account")
+            raise UsageError(
+                f"--account: not in this evidence set: {text!r}{did_you_mean(account, known_accounts)}",
+                f"the evidence set has {count}: {first_few(known_accounts, most=_MOST_NAMED)}"
+                if known_accounts
+                else "the evidence set has no accounts",
             )
-            raise UsageError(f"--account: not in this evidence set: {name!r}{did_you_mean(account, there)}", some)
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(accounts))
 
 
 def _users(given: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:
-    """Return names of users in lower case. Those in whose row nothing was judged are users of the set as well."""
+    """Return user name patterns in lower case. Users without a judged check also belong to the set."""
     if not given:
         return ()
     table = "users" if "users" in evidence.files else "findings"
-    some = [batch["user"] for batch in evidence.batches(table, ["user"])]
-    there = pc.unique(pa.chunked_array([pc.unique(one) for one in some], pa.string()))
-    there = there.filter(pc.is_valid(there))
-    names = lower_case(pa.chunked_array([there]))
+    columns = [batch["user"] for batch in evidence.batches(table, ["user"])]
+    users = pc.unique(pa.chunked_array([pc.unique(column) for column in columns], pa.string()))
+    users = users.filter(pc.is_valid(users))
+    names = lower_case(pa.chunked_array([users]))
     for name in given:
         if not pc.any(pc.match_substring_regex(names, name_pattern(name.lower()))).as_py():
             near = did_you_mean(name.lower(), names[:_MOST_COMPARED].to_pylist())
-            listed = ", ".join(there[:_MOST_NAMED].to_pylist())
+            listed = ", ".join(users[:_MOST_NAMED].to_pylist())
             raise UsageError(
                 f"--user: no such user in this evidence set: {name!r}{near}",
-                f"it has {counted(len(there), 'user')}, such as {listed}; * stands for any characters, ? for one",
+                f"the evidence set has {counted(len(users), 'user')}, such as {listed}; in a name, * matches any "
+                "characters and ? matches one character",
             )
     return tuple(dict.fromkeys(name.lower() for name in given))
 
@@ -204,17 +209,19 @@ def _of_accounts(column: pa.ChunkedArray, accounts: Sequence[str]) -> Flags:
 
 def _of_checks(batch: pa.Table, checks: Sequence[Check]) -> Flags:
     found = np.zeros(batch.num_rows, bool)
-    for one in checks:
+    for check in checks:
         number = batch["requirement"]
-        same = np.asarray(number.is_null(), bool) if one.requirement is None else has_text(number, [one.requirement])
-        found |= same & has_text(batch["control"], [one.control.id])
+        same = (
+            np.asarray(number.is_null(), bool) if check.requirement is None else has_text(number, [check.requirement])
+        )
+        found |= same & has_text(batch["control"], [check.control.id])
     return found
 
 
 def _of_users(column: pa.ChunkedArray, patterns: Sequence[str]) -> Flags:
-    """Where a column of names has one that fits; a finding on an account as a whole has no user."""
+    """Return which names match a pattern; a finding on an account as a whole has no user."""
     names = lower_case(column)
-    found = np.zeros(len(column), bool)
-    for one in patterns:
-        found |= true_where(pc.match_substring_regex(names, name_pattern(one)))
-    return found
+    matches = np.zeros(len(column), bool)
+    for pattern in patterns:
+        matches |= true_where(pc.match_substring_regex(names, name_pattern(pattern)))
+    return matches

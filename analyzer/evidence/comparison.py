@@ -1,4 +1,4 @@
-"""What a comparison found: events between two snapshots, and the counts that every output shows."""
+"""The result of a comparison: events between two snapshots, and the counts that all outputs show."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Comparison(WithIssues):
 
     settings: Settings
     inputs: list[dict[str, Any]]
-    """What was read, as a manifest keeps it: see `inputs.input_facts`; of a store `name, sha256, account_id,
-    captured_at`."""
+    """The rows of the inputs table, as in a manifest (see `inputs.input_facts`); for reports from a store only
+    `name, sha256, account_id, captured_at`."""
     events: pd.DataFrame
     issues: pd.DataFrame
     accounts: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Comparison(WithIssues):
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Comparison:
-        """Return the comparison whose `facts` a manifest keeps, and whose tables are these."""
+        """Return the comparison from the `facts` of a manifest and its tables."""
         return cls(
             settings=Settings.of_facts(facts["settings"]),
             inputs=facts["inputs"],
@@ -61,33 +61,33 @@ class Comparison(WithIssues):
 
     @cached_property
     def summed(self) -> pd.DataFrame:
-        """The events that sums count: none of them repeats what another one says."""
+        """The events that sums count, without events of checks that repeat another check."""
         return summed_rows(self.events, self.settings.checklist)
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Events by their word, in the order of `KINDS_OF_EVENTS`: see `summed`."""
+        """The number of summed events by kind, in the order of `KINDS_OF_EVENTS`."""
         counts = self.summed["event"].astype("str").value_counts()
         return {name: int(counts[name]) for name in KINDS_OF_EVENTS if name in counts}
 
     @cached_property
     def closings(self) -> dict[str, int]:
-        """What was fixed, by how; the most frequent first."""
+        """The number of fixed failures by reason (`how`), the most frequent first."""
         counts = self.summed["how"][(self.summed["event"] == "fixed").to_numpy()].astype("str").value_counts()
         return {str(how): int(count) for how, count in counts.items()}
 
     @cached_property
     def new_failures(self) -> pd.DataFrame:
-        """The events that are failures which were not there before, without those that a waiver covers.
+        """The events of failures that the older snapshot did not have, without waived failures.
 
-        Of a control that is judged by several limits, only the strictest counts.
+        If a control is judged by several limits, only the strictest limit counts.
         """
         is_repeated = np.isin(check_of(self._new, self.settings.checklist), self.settings.checklist.repeated)
         return self._new[~is_repeated]
 
     @cached_property
     def _new(self) -> pd.DataFrame:
-        """The same by every limit."""
+        """The same events for all limits of each control."""
         is_new = self.events["event"].isin(list(NEW_FAILURES)).to_numpy()
         return self.events[is_new & self.events["waiver"].isna().to_numpy()]
 
@@ -98,7 +98,7 @@ class Comparison(WithIssues):
 
     @cached_property
     def lines(self) -> list[str]:
-        """The answer in lines."""
+        """The answer in lines of text."""
         counts = {name: self.counts.get(name, 0) for name in KINDS_OF_EVENTS}
         how = ", ".join(f"{count:,} {how.replace('_', ' ')}" for how, count in self.closings.items())
         bad = sum(counts[name] for name in NEW_FAILURES)
@@ -112,30 +112,37 @@ class Comparison(WithIssues):
         ]
         left_out = {at: int((new == at).sum()) for at in checklist.not_summed}
         lines += not_added(checklist, left_out, partial(counted, word="new failure"))
-        unknown = f"; of {counts['not_known']:,} it is not known" if counts["not_known"] else ""
+        unknown = f"; {counts['not_known']:,} no longer checked" if counts["not_known"] else ""
         lines.append(f"{counts['still_failing']:,} still failing{unknown}.")
         lines.append(f"{counted(len(self.accounts), 'account')} compared.")
         for side, accounts in (("older", self.only_old), ("newer", self.only_new)):
             if accounts:
-                lines.append(f"Not compared, on the {side} side only: {first_few(accounts)}.")
+                lines.append(f"Not compared, only on the {side} side: {first_few(accounts)}.")
         return lines + checklist_in_words(checklist)
 
     @property
     def method(self) -> list[str]:
-        """How it was found, in lines."""
+        """The method in lines of text."""
         return [
             *self.settings.names_in_words,
-            "The newest snapshot of each account on either side is compared, each judged at its own capture time.",
+            (
+                "For each account, the newest snapshot on the older side and the newest on the newer side are "
+                "compared. Each is judged at its own capture time."
+            ),
             IDENTITY,
-            "What is unknown in either snapshot is not counted as a change.",
-            "new_failure: the older snapshot does not show it as failing. fixed: the column how says by what.",
-            "not_known: the newer snapshot cannot decide it; one that may lack users cannot show who is gone.",
-            "regressed: it failed in an older snapshot, was fixed, and fails again.",
+            "A value that is unknown in one of the two snapshots is not counted as a change.",
+            "new_failure: the check fails now and did not fail in the older snapshot.",
+            "fixed: the check failed in the older snapshot and fails no longer. The column how shows what changed.",
+            (
+                "not_known: the newer snapshot does not show whether the check still fails. A snapshot that may lack "
+                "users cannot show that a user was deleted."
+            ),
+            "regressed: the check failed in an older snapshot, was fixed, and fails again.",
         ]
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What the manifest keeps, and `--json` prints."""
+        """The counts as plain data, for the manifest and `--json`."""
         return {
             "settings": self.settings.facts,
             "events": self.counts,
@@ -149,15 +156,16 @@ class Comparison(WithIssues):
 
     @property
     def exit_code(self) -> int:
-        """0: no new failures but what is waived; 1: some; 3: some input was not read."""
+        """0: no new failure is open; 1: some are open; 3: some input was not read."""
         if self.has_issues(Level.REJECTED):
             return 3
         return 1 if len(self.new_failures) else 0
 
     def exit_reason(self, *, exit_zero: bool = False) -> str:
-        """Return in a sentence what makes the exit code; `exit_zero` turns 1 into 0."""
+        """Return in a sentence the reason for the exit code; `exit_zero` turns 1 into 0."""
         if self.exit_code == 3:
             return exit_without_failures(self, 3)
         if self.exit_code == 0:
-            return "Exit code 0: nothing fails that did not before."
-        return exit_one("something fails that did not before", exit_zero=exit_zero)
+            return "Exit code 0: no new failure is open."
+        count = len(self.new_failures)
+        return exit_one(f"{counted(count, 'new failure')} {'is' if count == 1 else 'are'} open", exit_zero=exit_zero)

@@ -1,4 +1,4 @@
-"""Findings as they were counted, number by number: what all sums of an audit are made of."""
+"""Counts of findings by check, account, status and reason: all sums of an audit are made from them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 UNKNOWN_ACCOUNT: Final = "unknown"
-"""How rows of no known account are named where they are counted."""
+"""The account name in counts for rows without a known account."""
 _STATUSES: Final = list(Status)
 
 
 @dataclass(frozen=True)
 class Findings:
-    """How many findings there are (`count`) of each check, account, status and reason, and whether they are waived.
+    """The number of findings (`count`) for each check, account, status, reason and waived flag.
 
-    `check` is a position in the checklist, `account` one in `accounts`, `status` one among those of `Status`; all are
-    arrays of one length.
+    All arrays have the same length. `check` has positions in the checklist, `account` positions in `accounts`, and
+    `status` positions in `Status`.
     """
 
     check: Whole
@@ -43,45 +43,45 @@ class Findings:
 
     @classmethod
     def of(cls, tally: pd.DataFrame, checklist: Checklist, accounts: Sequence[str]) -> Findings:
-        """Return the findings of a tally (see `tally.counts_of`); `accounts` are all that were judged, in order."""
+        """Return the counts of a tally (see `tally.counts_of`); `accounts` are all judged accounts, sorted."""
         place = checklist.positions
         checks = [place[key] for key in zip(tally["control"], tally["requirement"], strict=True)]
         of_account = {account: number for number, account in enumerate(accounts)}
         return cls(
             np.array(checks, np.int64),
-            np.array([of_account[one or UNKNOWN_ACCOUNT] for one in tally["account_id"]], np.int64),
+            np.array([of_account[account or UNKNOWN_ACCOUNT] for account in tally["account_id"]], np.int64),
             tuple(accounts),
-            np.array([_STATUSES.index(Status(one)) for one in tally["status"]], np.int64),
+            np.array([_STATUSES.index(Status(status)) for status in tally["status"]], np.int64),
             tally["reason"].to_numpy(),
-            np.array([one is not None for one in tally["waiver"]], bool),
+            np.array([waiver is not None for waiver in tally["waiver"]], bool),
             tally["count"].to_numpy(np.int64),
         )
 
     @property
     def is_open(self) -> Flags:
-        """Which of them fail or could not be decided, and are not waived; what is left to a person among them."""
-        open_ones = [_STATUSES.index(one) for one in (Status.FAIL, Status.NOT_CHECKED)]
-        found: Flags = np.isin(self.status, open_ones) & ~self.waived
-        return found
+        """Which counts are of findings that fail or are not checked, and are not waived; with manual checks."""
+        open_statuses = [_STATUSES.index(status) for status in (Status.FAIL, Status.NOT_CHECKED)]
+        is_open: Flags = np.isin(self.status, open_statuses) & ~self.waived
+        return is_open
 
     @property
     def is_manual(self) -> Flags:
-        """Which of these are left to a person."""
+        """Which counts are of manual checks that are not waived."""
         return self.is_open & self.because(Reason.MANUAL)
 
     def because(self, reason: Reason) -> Flags:
-        """Return which of them have a reason."""
+        """Return which counts have this reason."""
         return np.asarray(self.reason == reason, bool)
 
     def number(self, where: Flags) -> int:
-        """Return how many findings there are among some of the counts."""
+        """Return the number of findings in the counts that `where` selects."""
         return int(self.count[where].sum())
 
     def sums(self, group: Whole, size: int, among: Flags | None = None) -> dict[str, Whole]:
-        """Return findings by status, for each of `size` groups: `group` says which one each count is of.
+        """Return the number of findings by status, for each of `size` groups; `group` has the group of each count.
 
-        And `waived`; `manual`, left to a person and not waived; `open`: failing or undecided, without these two;
-        `judged`: all but those that are not applicable. With `among`, only some of the counts are looked at.
+        Also `waived`; `manual` (manual checks that are not waived); `open` (failures and not checked, without waived
+        and manual checks); `judged` (all that are applicable). `among` selects the counts that are added.
         """
         some = np.ones(len(self.count), bool) if among is None else among
 
@@ -89,23 +89,26 @@ class Findings:
             where = where & some
             return np.bincount(group[where], self.count[where], minlength=size).astype(np.int64)
 
-        found = {status.value: add(self.status == place) for place, status in enumerate(_STATUSES)}
-        judged = sum(found.values(), np.zeros(size, np.int64)) - found[Status.NOT_APPLICABLE]
+        sums = {status.value: add(self.status == position) for position, status in enumerate(_STATUSES)}
+        judged = sum(sums.values(), np.zeros(size, np.int64)) - sums[Status.NOT_APPLICABLE]
         is_open, is_manual = self.is_open, self.is_manual
-        found |= {"waived": add(self.waived), "manual": add(is_manual), "open": add(is_open & ~is_manual)}
-        return found | {"judged": judged}
+        sums |= {"waived": add(self.waived), "manual": add(is_manual), "open": add(is_open & ~is_manual)}
+        return sums | {"judged": judged}
 
     def matrix(self, checks: int, status: Status, where: Flags | None = None) -> Whole:
-        """Return findings of a status by check (rows, as many as `checks`) and account; `where`: some of the counts."""
-        some = self.status == _STATUSES.index(status)
-        some = some if where is None else some & where
-        place = self.check[some] * len(self.accounts) + self.account[some]
+        """Return the number of findings with a status, as an array of shape (`checks`, accounts).
+
+        `where` selects the counts that are added.
+        """
+        selected = self.status == _STATUSES.index(status)
+        selected = selected if where is None else selected & where
+        cell = self.check[selected] * len(self.accounts) + self.account[selected]
         size = checks * len(self.accounts)
-        return np.bincount(place, self.count[some], minlength=size).astype(np.int64).reshape(checks, -1)
+        return np.bincount(cell, self.count[selected], minlength=size).astype(np.int64).reshape(checks, -1)
 
 
 def counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[Any]) -> pd.DataFrame:
-    """Return sums of counts as a table."""
+    """Return the sums of `count` as a table with the distinct values of `rows` and `columns`, sorted."""
     row, row_names = pd.factorize(rows, sort=True)
     column, column_names = pd.factorize(columns, sort=True)
     sums = np.zeros((len(row_names), len(column_names)), np.int64)

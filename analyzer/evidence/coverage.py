@@ -1,4 +1,4 @@
-"""Whether the reports are complete: what was received of the accounts that ought to be there, account by account."""
+"""Compares the reports with the list of accounts: which accounts have a report, and which are missing."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
 
 
 class PartOf(NamedTuple):
-    """Whose accounts a summary is about, where not all; reports that hold accounts of others too are `shared`."""
+    """The owner whose accounts a summary covers; `shared` reports also have accounts of other owners."""
 
     owner: str
     shared: int
 
 
 class Coverage(StrEnum):
-    """What was received of an account."""
+    """The state of an account: whether its report was received."""
 
     MISSING = "missing"
-    """It is active, and no report of it was judged."""
+    """The account is active, and no report of it was judged."""
     OLD = "old"
-    """Its judged report is older than --max-report-age allows, or of unknown age."""
+    """The judged report is older than --max-report-age allows, or its age is not known."""
     RECEIVED_TWICE = "received_twice"
-    """Several reports of its judged snapshot were given."""
+    """Several reports of the judged snapshot were given."""
     RECEIVED = "received"
     UNLISTED = "unlisted"
-    """A report of it was judged, and the list does not have it."""
+    """A report was judged, but the account is not in the list."""
     SUSPENDED = "suspended"
     CLOSED = "closed"
-    """It is closed, or about to be: no report is expected of it."""
+    """The account is closed or will be closed: no report is expected."""
 
 
 _NOT_ACTIVE: Final = {
@@ -54,26 +54,29 @@ _NOT_ACTIVE: Final = {
     "CLOSED": Coverage.CLOSED,
     "PENDING_CLOSURE": Coverage.CLOSED,
 }
-"""States in which an account need not have a report. Any other one, and none, counts as active."""
+"""Account states that need no report. Every other state, and no state, counts as active."""
 
 
 def coverage_table(organization: Organization, inputs: pd.DataFrame, settings: Settings) -> pa.Table:
-    """Return a row per listed account, in the order of the list, and then per other one (columns: the schema's)."""
+    """Return a row for each listed account, in the order of the list, and then for each other judged account.
+
+    The columns are those of `COVERAGE_OF_AUDIT`.
+    """
     judged = _judged(inputs)
     newest = max((time for reports in judged.values() for time, _ in reports if time is not None), default=None)
     reference = settings.as_of or newest
-    listed = {one.account_id for one in organization.accounts}
-    rows = [_row(one, judged.get(one.account_id, []), reference, settings) for one in organization.accounts]
+    listed = {account.account_id for account in organization.accounts}
+    rows = [_row(account, judged.get(account.account_id, []), reference, settings) for account in organization.accounts]
     rows += [
         _row(None, judged[account], reference, settings) | {"account_id": account}
-        for account in sorted(judged, key=lambda one: one or "~")
+        for account in sorted(judged, key=lambda number: number or "~")
         if account not in listed
     ]
     return pa.Table.from_pylist(rows, schema=plain(COVERAGE_OF_AUDIT)).cast(COVERAGE_OF_AUDIT)
 
 
 def _judged(inputs: pd.DataFrame) -> dict[str | None, list[tuple[datetime | None, str]]]:
-    """Return for each account the capture times and names of its judged reports; None: of no known account."""
+    """Return for each account the capture times and names of its judged reports; the key None: no known account."""
     found: dict[str | None, list[tuple[datetime | None, str]]] = {}
     for row, parts in zip(records(inputs[["captured_at", "name"]]), inputs["accounts"], strict=True):
         for part in parts:
@@ -88,7 +91,7 @@ def _row(
     reference: datetime | None,
     settings: Settings,
 ) -> dict[str, Any]:
-    """Return what was received of an account."""
+    """Return the row of an account, without its number if it is not listed."""
     times = [time for time, _ in reports if time is not None]
     captured = max(times, default=None)
     age = None if captured is None or reference is None else max(since_epoch(reference) - since_epoch(captured), 0)
@@ -117,42 +120,45 @@ def _row(
 
 
 def note_coverage(table: pa.Table, organization: Organization, log: IssueLog) -> None:
-    """Note each account that is not there once, and in time."""
+    """Add a data issue for each account that is missing, late, received twice or not listed."""
     for row in table.to_pylist():
         status = Coverage(row["status"])
         if status not in _NOTED:
             continue
-        code, said = _NOTED[status]
+        code, text = _NOTED[status]
         if status is Coverage.OLD and row["age_days"] is None:
-            said = "it is not known when its report was captured, which --max-report-age asks for"
+            text = "the capture time of its report is not known, and --max-report-age needs it"
         source = organization.name if status is Coverage.MISSING else row["source"] or organization.name
-        words = said.format(**row, file=organization.name)
+        words = text.format(**row, file=organization.name)
         log.add(code, f"{spoken(row)}: {words}", source=source, value=row["account_id"])
 
 
 _NOTED: Final[Mapping[Coverage, tuple[str, str]]] = {
-    Coverage.MISSING: ("account_without_report", "no report of it was judged: get it, or say why there is none"),
+    Coverage.MISSING: (
+        "account_without_report",
+        "no report of this account was judged: get the report, or note why there is none",
+    ),
     Coverage.OLD: ("account_report_old", "its report is {age_days} days old, more than --max-report-age allows"),
-    Coverage.RECEIVED_TWICE: ("account_received_twice", "{reports} reports of it were judged together"),
-    Coverage.UNLISTED: ("account_unlisted", "its report was judged, and {file} does not have it"),
+    Coverage.RECEIVED_TWICE: ("account_received_twice", "{reports} reports of this account were judged together"),
+    Coverage.UNLISTED: ("account_unlisted", "its report was judged, but {file} does not list the account"),
 }
 
 
 def names_of(table: pa.Table) -> dict[str, str]:
-    """Return the names of accounts by number, of those that have one."""
+    """Return the names of accounts by account number, without accounts that have no name."""
     rows = table.select(["account_id", "name"]).to_pylist()
     return {row["account_id"]: row["name"] for row in rows if row["account_id"] and row["name"]}
 
 
 def labels_of(table: pa.Table | None) -> dict[str, str]:
-    """Return names of accounts with their owners, `payments, team-a`, by number, as far as the list has any."""
+    """Return names and owners by account number, such as `payments, team-a`, without accounts that have neither."""
     rows = [] if table is None else table.select(["account_id", "name", "owner"]).to_pylist()
     labels = {row["account_id"]: ", ".join(filter(None, (row["name"], row["owner"]))) for row in rows}
     return {account: label for account, label in labels.items() if account and label}
 
 
 def about_accounts(table: pa.Table | None) -> Callable[[str], dict[str, str | None]]:
-    """Return what gives the name and the owner of an account as plain data; nothing where there is no list."""
+    """Return a function from an account to its name and owner; it returns an empty dict if there is no list."""
     if table is None:
         return lambda _: {}
     rows = {row.pop("account_id"): row for row in table.select(["account_id", "name", "owner"]).to_pylist()}
@@ -160,14 +166,14 @@ def about_accounts(table: pa.Table | None) -> Callable[[str], dict[str, str | No
 
 
 def spoken(row: Mapping[str, Any]) -> str:
-    """Return an account with what the list says of it: `111122223333 (payments, owner team-a)`."""
-    more = [row["name"], f"owner {row['owner']}" if row["owner"] else None]
-    words = ", ".join(one for one in more if one)
+    """Return an account with its name and owner: `111122223333 (payments, owner team-a)`."""
+    parts = [row["name"], f"owner {row['owner']}" if row["owner"] else None]
+    words = ", ".join(part for part in parts if part)
     return f"{row['account_id'] or 'unknown account'}{f' ({words})' if words else ''}"
 
 
 def expected(table: pa.Table) -> int:
-    """Return of how many accounts a report is expected: those that are listed and active."""
+    """Return the number of accounts that need a report: they are listed and active."""
     others = {Coverage.UNLISTED, Coverage.SUSPENDED, Coverage.CLOSED}
     return sum(status not in others for status in table["status"].to_pylist())
 
@@ -179,19 +185,19 @@ def missing(table: pa.Table) -> list[dict[str, Any]]:
 
 
 def coverage_facts(table: pa.Table | None) -> dict[str, Any]:
-    """Return the counts as plain data, and the accounts that are missing; empty where no list was given."""
+    """Return the counts and the missing accounts as plain data; empty if no list was given."""
     if table is None:
         return {}
     statuses = Counter(table["status"].to_pylist())
-    named = [{name: row[name] for name in ("account_id", "name", "owner")} for row in missing(table)]
-    counts = {one.value: statuses[one.value] for one in Coverage}
-    return {"coverage": {"expected": expected(table), **counts, "missing_accounts": named}}
+    accounts = [{name: row[name] for name in ("account_id", "name", "owner")} for row in missing(table)]
+    counts = {status.value: statuses[status.value] for status in Coverage}
+    return {"coverage": {"expected": expected(table), **counts, "missing_accounts": accounts}}
 
 
 def coverage_in_words(table: pa.Table) -> str:
-    """Return the counts in a sentence."""
+    """Return the counts in a sentence, such as `Reports of 5 of 6 expected accounts; 1 missing`."""
     statuses = Counter(table["status"].to_pylist())
-    there = statuses[Coverage.RECEIVED] + statuses[Coverage.RECEIVED_TWICE] + statuses[Coverage.OLD]
+    received = statuses[Coverage.RECEIVED] + statuses[Coverage.RECEIVED_TWICE] + statuses[Coverage.OLD]
     words = {
         Coverage.MISSING: "missing",
         Coverage.OLD: "with a report that is too old",
@@ -200,13 +206,13 @@ def coverage_in_words(table: pa.Table) -> str:
         Coverage.SUSPENDED: "suspended",
         Coverage.CLOSED: "closed",
     }
-    rest = [f"{statuses[one]:,} {said}" for one, said in words.items() if statuses[one]]
+    rest = [f"{statuses[status]:,} {text}" for status, text in words.items() if statuses[status]]
     more = f"; {', '.join(rest)}" if rest else ""
-    return f"Reports of {there:,} of {counted(expected(table), 'expected account')}{more}."
+    return f"Reports of {received:,} of {counted(expected(table), 'expected account')}{more}."
 
 
 def missing_accounts(table: pa.Table) -> str:
-    """Return how many of the expected accounts are missing: `3 of 240 accounts are missing`; empty where none is."""
+    """Return how many expected accounts are missing, such as `3 of 240 accounts are missing`; empty if none is."""
     count = len(missing(table))
     return (
         f"{count:,} of {counted(expected(table), 'account')} {'is' if count == 1 else 'are'} missing" if count else ""
@@ -214,5 +220,5 @@ def missing_accounts(table: pa.Table) -> str:
 
 
 def missing_in_words(table: pa.Table) -> str:
-    """Return which accounts are missing, the first of them by name."""
+    """Return the first missing accounts with names and owners, and the number of the others."""
     return first_few([spoken(row) for row in missing(table)])

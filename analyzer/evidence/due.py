@@ -1,4 +1,4 @@
-"""What comes due: what passes at its reference instant, and no longer does within some days if nothing changes."""
+"""Checks that come due: they pass at the reference date and will fail within some days if nothing changes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def due_by_check(summary: Summary, days: int) -> dict[int, int]:
-    """Return how many findings of each check come due within so many days, by the check's position, where some do.
+    """Return the number of findings that come due within `days`, by position in the checklist, without zeros.
 
-    A subject and control count once: see `comes_due_once`. Where every snapshot was judged, nothing comes due: what an
-    older one holds has been seen since.
+    A subject and control count once: see `comes_due_once`. With `every_snapshot` nothing comes due, because the
+    findings of older snapshots are history.
     """
     if summary.settings.every_snapshot:
         return {}
@@ -42,7 +42,7 @@ def due_by_check(summary: Summary, days: int) -> dict[int, int]:
 
 
 def due_facts(summary: Summary, days: int) -> dict[str, Any]:
-    """Return the same as plain data."""
+    """Return the findings that come due within `days` as plain data: the total and the number by control."""
     due, checks = due_by_check(summary, days), summary.checklist.checks
     rows = [
         {"control": checks[at].control.id, "requirement": checks[at].requirement, "count": count}
@@ -52,31 +52,35 @@ def due_facts(summary: Summary, days: int) -> dict[str, Any]:
 
 
 def due_in_words(summary: Summary, days: int) -> str:
-    """Return the same in words: `1 finding stops passing within 14 days if nothing changes: 1 root-mfa`."""
+    """Return the number of checks that come due, such as `3 checks that pass now will fail within 14 days ...`."""
     due = due_by_check(summary, days)
     within = f"within {counted(days, 'day')} if nothing changes"
     if not due:
-        return f"No finding stops passing {within}"
+        return f"No check that passes now will fail {within}"
     count = sum(due.values())
     controls: dict[str, int] = {}
-    for at, one in due.items():
-        name = summary.checklist.checks[at].control.id
-        controls[name] = controls.get(name, 0) + one
-    each = ", ".join(f"{one:,} {name}" for name, one in controls.items())
-    return f"{counted(count, 'finding')} {'stops' if count == 1 else 'stop'} passing {within}: {each}"
+    for position, due_count in due.items():
+        control = summary.checklist.checks[position].control.id
+        controls[control] = controls.get(control, 0) + due_count
+    each = ", ".join(f"{due_count:,} {control}" for control, due_count in controls.items())
+    words = "check that passes now" if count == 1 else "checks that pass now"
+    return f"{count:,} {words} will fail {within}: {each}"
 
 
 def require_one_snapshot(settings: Settings, asked: str) -> None:
-    """Raise InputError where every snapshot was judged; `asked` is the option that asks for what comes due."""
+    """Raise InputError if every snapshot was judged; `asked` is the option that needs the newest snapshots only."""
     if settings.every_snapshot:
         raise InputError(
-            f"{asked}: every snapshot was judged (--every-snapshot), and the older ones say nothing of what comes due",
-            "judge the newest ones alone: leave out --every-snapshot",
+            f"{asked}: cannot be used with --every-snapshot, because older snapshots do not show what will fail next",
+            "run the audit without --every-snapshot, so that only the newest snapshots are judged",
         )
 
 
 def comes_due(checklist: Checklist, days: int, *, every_check: bool = False) -> Choice:
-    """Return the findings that come due within so many days, a subject and control once; `every_check`: all of them."""
+    """Return the choice of findings that come due within `days`.
+
+    A subject and control count once, or once for each limit of the control with `every_check`.
+    """
 
     def of(batch: pa.Table) -> npt.NDArray[np.bool_]:
         fails_at, as_of = micros_of(batch["fails_at"]), micros_of(batch["as_of"])
@@ -90,13 +94,13 @@ def comes_due(checklist: Checklist, days: int, *, every_check: bool = False) -> 
 
 
 def soonest(evidence: EvidenceSet, days: int, most: int, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return the soonest `most` findings of a set that come due within so many days, with the chosen columns or all."""
+    """Return the first `most` findings of a set that come due within `days`, soonest first, with `columns` or all."""
     where = comes_due(evidence.settings.checklist, days)
     return first_rows(evidence, "findings", most, soonest_first(), where=where, columns=columns)
 
 
 def soonest_first() -> Rank:
-    """Return the order of findings in which what fails soonest comes first, and what never fails by itself last."""
+    """Return the order by the time at which findings will fail; findings that never fail by themselves come last."""
 
     def of(batch: pa.Table) -> npt.NDArray[np.int64]:
         fails_at = micros_of(batch["fails_at"])

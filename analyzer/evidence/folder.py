@@ -1,14 +1,14 @@
-"""A folder that is made beside its place and then takes it in one step: a reader, or a crash, sees the old or the new.
+"""Replaces a folder in one step: a reader sees the old folder or the new one, and so does the next run after a crash.
 
-    .NAME.HEX16       a staging folder
-    .NAME.HEX16.lock  its lock, which is held while its run lives: where it is free, the folder is left over
-    .NAME.HEX16.old   what stood at NAME, for the moment between two renames, where folders cannot be exchanged
-    .NAME.lock        the lock of a store, which stays
+    .NAME.HEX16       a staging folder, in which a run writes the new folder
+    .NAME.HEX16.lock  its lock, which the run holds; if it is free, the staging folder is a leftover
+    .NAME.HEX16.old   the old folder, between two renames on systems that cannot exchange folders
+    .NAME.lock        the lock of a store; it is not removed
 
-A run that was killed between the two renames has left no NAME: the next run, which begins with `tidy`, puts the old one
-back. A run that was killed after both has left the new one, and the next run removes the old.
+If a run is killed between the two renames, NAME does not exist. The next run calls `tidy` first, which renames the old
+folder back. If a run is killed after both renames, the next run removes the old folder.
 
-What stands at NAME is replaced as a whole. So it must be `Owner`'s: all of it as the owner wrote it, and nothing else.
+The whole folder NAME is replaced. So its `Owner` must have written every file in it, and no file may have changed.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 Looked = TypeVar("Looked")
 
 _NAMED: Final = 3
-"""Files that an error names."""
+"""Number of files that an error names."""
 _PAUSES: Final = (0.0, 0.0, 0.1, 0.5)
-"""Seconds before each further try of a swap: other runs put their own sets into the same place, and on Windows a
-program that looks at new files, such as a virus scanner, keeps a folder from being renamed for a moment."""
+"""Seconds before each new try of a swap. Other runs can replace the same folder, and on Windows a program that reads
+new files, such as a virus scanner, can block a rename for a moment."""
 _LOOKS: Final = 50
-"""How often a folder is looked at that other runs replace meanwhile."""
+"""Tries to read a folder that other runs replace at the same time."""
 _BETWEEN_RENAMES: Final = 0.001
 """Seconds to wait for a folder that another run is replacing in two renames."""
 
 
 def in_one_state(folder: Path, look: Callable[[], Looked]) -> Looked:
-    """Return what `look` finds in `folder`; it looks again where another run has replaced the folder meanwhile."""
+    """Return the result of `look`, which reads `folder`; call it again if another run replaced the folder meanwhile."""
     for left in reversed(range(_LOOKS)):
         try:
             before = folder.stat()
@@ -69,7 +69,7 @@ def in_one_state(folder: Path, look: Callable[[], Looked]) -> Looked:
 
 @contextmanager
 def _kept(folder: Path) -> Iterator[None]:
-    """Have the system not give the number of a folder to another one, should it be removed."""
+    """Keep a folder open, so that the system does not give its inode number to another folder if it is removed."""
     with ExitStack() as stack:
         with suppress(OSError):  # Windows opens no folders
             stack.callback(os.close, os.open(folder, os.O_RDONLY))
@@ -84,7 +84,7 @@ def _is_still(folder: Path, before: os.stat_result) -> bool:
 
 
 def check(folder: Path, owner: Owner = EVIDENCE) -> None:
-    """Raise OutputError unless `folder` is absent, empty, or what `owner` left there and nothing else."""
+    """Raise OutputError unless `folder` is absent, empty, or contains only unchanged files of `owner`."""
     try:
         mode = _mode_of(folder)
         if mode is None:
@@ -105,7 +105,7 @@ def check(folder: Path, owner: Owner = EVIDENCE) -> None:
 
 
 def _mode_of(folder: Path) -> int | None:
-    """Return the type and permissions of what stands there, by one look; None where nothing does."""
+    """Return the type and permissions of the file or folder at this path; None if there is none."""
     try:
         return folder.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -123,7 +123,7 @@ def _require_known(folder: Path, owner: Owner, claims: Claims, added: list[str])
         return
     if not claims.known:
         raise OutputError(
-            f"the folder {folder} was not made by credreport (it has no {owner.mark} of credreport) and holds "
+            f"the folder {folder} was not made by credreport (it has no {owner.mark} of credreport) and contains "
             f"{first_few(added, most=_NAMED)}",
             owner.elsewhere,
         )
@@ -133,36 +133,35 @@ def _require_known(folder: Path, owner: Owner, claims: Claims, added: list[str])
         found.append(f"{first_few(changed, most=_NAMED)} in {folder} {was} changed since credreport wrote {it}")
     if added:
         found.append(
-            f"something was added to the {owner.what} {folder}, which its {owner.mark} does not describe: "
+            f"something was added to the {owner.what} {folder} that its {owner.mark} does not list: "
             f"{first_few(added, most=_NAMED)}"
         )
     books = [name for name in changed if name.endswith(".xlsx")]
-    carried = f"to keep what reviewers wrote into {books[0]}, give it with --carry-over; " if books else ""
+    carried = f"to keep the reviewers' entries in {books[0]}, give it with --carry-over; " if books else ""
     kept = " and ".join(word for word, names in (("changed", changed), ("added", added)) if names)
     raise OutputError(
         "; ".join(found),
-        f"{carried}the folder is replaced as a whole: to keep what was {kept}, move the folder (or these files) away; "
-        f"or {owner.elsewhere}",
+        f"{carried}credreport replaces the whole folder: to keep what was {kept}, move the folder (or these files) "
+        f"away, or {owner.elsewhere}",
     )
 
 
 def _require_elsewhere(folder: Path, owner: Owner) -> None:
-    """Raise OutputError where the shell, or whoever started this run, stands in `folder`."""
+    """Raise OutputError if `folder` is the current folder or one of its parents."""
     try:
         here = Path.cwd()
     except OSError:  # the current folder was removed
         return
-    if any(_is_still(place, folder.stat()) for place in (here, *here.parents)):  # by whatever name
+    if any(_is_still(path, folder.stat()) for path in (here, *here.parents)):  # by inode: a folder can have two names
         raise OutputError(
-            f"the {owner.what} would be the current one, or one around it: the current folder cannot be replaced as a "
-            "whole",
-            f"{owner.elsewhere}, or work from outside of it",
+            f"the {owner.what} {folder} is or contains the current folder, which cannot be replaced",
+            f"{owner.elsewhere}, or run credreport from outside this folder",
         )
 
 
 def _require_writable(folder: Path) -> None:
     """Raise OSError unless `folder` can be made: better now than after hours of work."""
-    above = next(one for one in folder.absolute().parents if os.path.lexists(one))
+    above = next(parent for parent in folder.absolute().parents if os.path.lexists(parent))
     if not above.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, f"{above} is not a folder")
     if not os.access(above, os.W_OK | os.X_OK):
@@ -170,8 +169,8 @@ def _require_writable(folder: Path) -> None:
 
 
 def cannot_write(folder: Path | str, error: OSError, owner: Owner = EVIDENCE) -> OutputError:
-    """Return the error of a folder that the system does not let us write."""
-    closing = "close the programs that have files of it open, " if system.may_be_open_elsewhere(error) else ""
+    """Return the error for a folder that the system does not allow to write."""
+    closing = "close programs that have its files open, " if system.may_be_open_elsewhere(error) else ""
     return OutputError(
         f"cannot write {folder}: {error.strerror or error}",
         f"{closing}check permissions and free space, or {owner.elsewhere}",
@@ -183,9 +182,9 @@ def cannot_write(folder: Path | str, error: OSError, owner: Owner = EVIDENCE) ->
 
 @contextmanager
 def replaced(folder: Path, owner: Owner = EVIDENCE) -> Iterator[Path]:
-    """Yield a fresh folder (mode 0700) beside `folder`; on success it takes that place, on failure it goes.
+    """Yield a new folder (mode 0700) beside `folder`. On success it replaces `folder`, on failure it is removed.
 
-    Raises OutputError as `check` does, before and after, and where the system refuses.
+    Raises OutputError as `check` does, before and after the block, and if the system refuses an operation.
     """
     try:
         target = folder.resolve()
@@ -201,13 +200,13 @@ def replaced(folder: Path, owner: Owner = EVIDENCE) -> Iterator[Path]:
 
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
-    """Yield a fresh folder beside `target` and keep it locked; what is in it at the end goes. Tidies up first."""
+    """Yield a new, locked folder beside `target`; remove it at the end with its content. Calls `tidy` first."""
     tidy(target)
-    # Named before it is made: a run that is told to stop at any moment from then on finds it and takes it away.
+    # The name is chosen before the folder is made, so that an interrupt at any later moment can remove the folder.
     staging, held = _staging_of(target), None
     try:
         while (held := system.lock(_lock_of(staging))) is None:
-            staging = _staging_of(target)  # another run took its lock for a leftover before it was locked
+            staging = _staging_of(target)  # another run removed the new lock file as a leftover
         staging.mkdir(mode=0o700)
         yield staging
     finally:
@@ -218,7 +217,7 @@ def staged(target: Path) -> Iterator[Path]:
             else:
                 with suppress(OSError):
                     _lock_of(staging).unlink()
-        except BaseException:  # the run was told to stop at this moment
+        except BaseException:  # an interrupt arrived during the clean-up
             shutil.rmtree(staging, ignore_errors=True)
             with suppress(OSError):
                 _lock_of(staging).unlink()
@@ -226,31 +225,31 @@ def staged(target: Path) -> Iterator[Path]:
 
 
 def put_in_place(staging: Path, target: Path, owner: Owner) -> None:
-    """Let `staging` take the place of `target`, which must still be the owner's (see `check`)."""
+    """Replace `target` by `staging`. Raises OutputError if `target` is no longer the owner's (see `check`)."""
     flush(staging)
     check(target, owner)
     swap(staging, target)
 
 
 def tidy(target: Path) -> None:
-    """Clear away what runs that were killed left beside `target`; what they had set aside is put back.
+    """Remove leftovers of killed runs beside `target`, and rename an old folder back if `target` is missing.
 
-    Where the system cannot lock files (some network drives), staging folders stay: they may be those of runs that live.
+    If the system cannot lock files (some network drives), staging folders stay, because their runs may still be alive.
     """
-    # Where the file system sees no difference between small and capital letters, NAME may have been given in others.
+    # On a file system that ignores case, an earlier run may have written NAME in other letters.
     left = re.compile(rf"\.{re.escape(target.name)}\.(?P<digits>[0-9a-f]{{16}})(?:\.old|\.lock)?", re.IGNORECASE)
     try:
         beside = [entry.name for entry in os.scandir(target.parent)]
-    except OSError:  # no such folder yet, or one that may be written to and not listed
+    except OSError:  # the folder does not exist yet, or cannot be listed
         return
     for digits in sorted({match["digits"] for match in map(left.fullmatch, beside) if match}):
         _tidy_after(target.with_name(f".{target.name}.{digits}"), target)
 
 
 def _tidy_after(staging: Path, target: Path) -> None:
-    """Clear away what the run of `staging` left, unless it lives."""
+    """Remove the leftovers of the run of `staging`, unless it is alive."""
     aside = _aside_of(staging)
-    if not any(os.path.lexists(path) for path in (staging, aside, _lock_of(staging))):  # of a folder of another case
+    if not any(os.path.lexists(path) for path in (staging, aside, _lock_of(staging))):  # its name differs in case
         return
     try:
         held = system.lock(_lock_of(staging))
@@ -268,7 +267,7 @@ def _tidy_after(staging: Path, target: Path) -> None:
 
 
 def _put_back(aside: Path, target: Path) -> None:
-    """Put what a run had set aside back where nothing has come into its place since; else remove it."""
+    """Rename the old folder back to `target` if nothing has replaced it since; otherwise remove it."""
     with suppress(OSError):  # another run may do the same at this moment
         if not target.exists():
             aside.rename(target)
@@ -276,7 +275,7 @@ def _put_back(aside: Path, target: Path) -> None:
             shutil.rmtree(target)
             aside.rename(target)
         elif target.is_dir():
-            # By another name first: half of a set must never be put back.
+            # Rename first: if the removal is interrupted, no later run may put an incomplete set back.
             needless = aside.rename(_staging_of(target))
             shutil.rmtree(needless, ignore_errors=True)
 
@@ -307,7 +306,7 @@ def locked(target: Path) -> Iterator[None]:
 
 
 def flush(folder: Path) -> None:
-    """Have the files on the disk, for whoever runs this alone, before the folder takes its place."""
+    """Make the files private to this user and write them to the disk, before the folder is put in place."""
     for path in folder.rglob("*"):
         system.make_private(path)
         if path.is_file():
@@ -315,11 +314,11 @@ def flush(folder: Path) -> None:
 
 
 def swap(staging: Path, target: Path) -> None:
-    """Put `staging` in the place of `target`; what stood there is in `staging` afterwards, if anything did."""
+    """Replace `target` by `staging`; the old content of `target`, if any, is in `staging` afterwards."""
     for pause in (*_PAUSES, None):
         try:
             _swap_once(staging, target)
-        except OSError:  # another run may have put its own there, or taken one away, since we looked
+        except OSError:  # another run may have replaced or removed the folder since the check
             if pause is None or not staging.exists():
                 raise
             time.sleep(pause)
@@ -331,7 +330,7 @@ def _swap_once(staging: Path, target: Path) -> None:
     if not target.exists():
         staging.rename(target)
     elif not system.exchange(staging, target):
-        # Without an atomic exchange there is a moment between two renames; the old set waits beside it.
+        # Without an atomic exchange, the old set is renamed first and stays beside the target until the second rename.
         old = _aside_of(staging)
         target.rename(old)
         try:
@@ -339,5 +338,5 @@ def _swap_once(staging: Path, target: Path) -> None:
         except OSError:
             _put_back(old, target)
             raise
-        with suppress(OSError):  # another run saw it lie there and took it away
+        with suppress(OSError):  # another run may have removed it as a leftover
             old.rename(staging)

@@ -1,4 +1,4 @@
-"""What a history found: how long failures stayed open over many snapshots, and the counts that every output shows."""
+"""The result of a history: how long failures stayed open, and the counts that all outputs show."""
 
 from __future__ import annotations
 
@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Check, Checklist
 
 _COUNTS: Final = ("open", "waived", "closed", "lost_sight", "reopened", "not_checked", "manual")
-IDENTITY: Final = "A user is known by account, name and creation; a key by its user and creation, not by its slot."
+IDENTITY: Final = (
+    "A user is identified by account, name and creation time; a key by its user and creation time, not by its slot."
+)
 
 
 class Undecided(NamedTuple):
-    """How much of a control the newest snapshots could not decide; `manual` of it is left to a person."""
+    """The number of checks of a control that the newest snapshots cannot decide; `manual` of them are manual checks."""
 
     not_checked: int
     manual: int
@@ -47,34 +49,34 @@ class Undecided(NamedTuple):
     manual_waived: int
 
     def left(self, *, strict: bool) -> int:
-        """Return how many count: neither waived nor, unless `strict`, left to a person."""
+        """Return the number without waived checks; manual checks count only with `strict`."""
         return self.not_checked - self.waived - (0 if strict else self.manual - self.manual_waived)
 
 
 @dataclass(frozen=True)
 class History(WithIssues):
-    """Lifetimes of failures over many snapshots (columns: `LIFETIMES`, `TREND`, `COVERAGE`)."""
+    """The lifetimes of failures over many snapshots (columns: `LIFETIMES`, `TREND`, `COVERAGE`)."""
 
     settings: Settings
     inputs: list[dict[str, Any]]
-    """What was read, as a manifest keeps it: see `inputs.input_facts`; of a store `name, sha256, account_id,
-    captured_at`."""
+    """The rows of the inputs table, as in a manifest (see `inputs.input_facts`); for reports from a store only
+    `name, sha256, account_id, captured_at`."""
     lifetimes: pd.DataFrame
     trend: pd.DataFrame
     coverage: pd.DataFrame
     issues: pd.DataFrame
     sla_days: int | None = None
-    """The fix deadline that was asked about."""
+    """The deadline for fixes in days (`--sla-days`)."""
     series: tuple[datetime, ...] = ()
     """The reference dates; empty: each snapshot was judged at its own capture time."""
     not_covered: tuple[tuple[str, str], ...] = ()
     """With a series of reference dates: (date, account) pairs for which there was no snapshot."""
     undecided: Mapping[int, Undecided] = field(default_factory=dict)
-    """By check (its position) what could not be decided in the newest snapshots."""
+    """The checks that the newest snapshots cannot decide, by position in the checklist."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> History:
-        """Return the history whose `facts` a manifest keeps, and whose tables are these."""
+        """Return the history from the `facts` of a manifest and its tables."""
         frames = {name: to_pandas(tables[name]) for name in ("lifetimes", "trend", "coverage", "issues")}
         return cls(
             settings=Settings.of_facts(facts["settings"]),
@@ -84,7 +86,7 @@ class History(WithIssues):
             series=tuple(datetime.fromisoformat(date) for date in facts["series"]),
             not_covered=tuple((date, account) for date, account in facts["not_covered"]),
             undecided={
-                one["check"]: Undecided(*(one[name] for name in Undecided._fields)) for one in facts["undecided"]
+                row["check"]: Undecided(*(row[name] for name in Undecided._fields)) for row in facts["undecided"]
             },
         )
 
@@ -94,27 +96,27 @@ class History(WithIssues):
 
     @cached_property
     def measures(self) -> list[dict[str, Any]]:
-        """What is measured of each check: see `measure`."""
+        """The measures of each check: see `measure`."""
         check, nothing = check_of(self.lifetimes, self.settings.checklist), Undecided(0, 0, 0, 0)
         return [
-            {"control": one.control.id, "requirement": one.requirement}
-            | measure(self.lifetimes[check == at], self.sla_days, self.undecided.get(at, nothing))
-            for at, one in enumerate(self.settings.checklist.checks)
+            {"control": judged.control.id, "requirement": judged.requirement}
+            | measure(self.lifetimes[check == position], self.sla_days, self.undecided.get(position, nothing))
+            for position, judged in enumerate(self.settings.checklist.checks)
         ]
 
     @cached_property
     def summed(self) -> pd.DataFrame:
-        """The lifetimes that sums and pictures count: none of them repeats what another one says."""
+        """The lifetimes that sums and charts count, without those of checks that repeat another check."""
         return summed_rows(self.lifetimes, self.settings.checklist)
 
     @cached_property
     def summed_trend(self) -> pd.DataFrame:
-        """The rows of the trend that sums and pictures count."""
+        """The rows of the trend that sums and charts count."""
         return summed_rows(self.trend, self.settings.checklist)
 
     @cached_property
     def wider_than_sla(self) -> tuple[int, float]:
-        """How many accounts have snapshots further apart than the deadline that was asked about, and how many days."""
+        """The number of accounts whose usual interval is longer than `sla_days`, and the longest such interval."""
         rows = self.coverage.drop_duplicates("account_id")
         days = rows["usual_days"][rows["snapshots"].to_numpy() > 1].to_numpy(dtype=np.float64)
         wide = days[days > (np.inf if self.sla_days is None else self.sla_days)]
@@ -131,7 +133,7 @@ class History(WithIssues):
 
     @cached_property
     def lines(self) -> list[str]:
-        """The answer in lines."""
+        """The answer in lines of text."""
         accounts = self.coverage["account_id"].nunique()
         gaps = int(self.coverage["gap_from"].notna().sum())
         checklist = self.settings.checklist
@@ -141,7 +143,7 @@ class History(WithIssues):
         span = f", {first:%Y-%m-%d} to {last:%Y-%m-%d}" if accounts else ""
         snapshots = int(self.coverage.drop_duplicates("account_id")["snapshots"].sum())
         with_gaps = self.coverage["account_id"][self.coverage["gap_from"].notna().to_numpy()].astype("str").unique()
-        missing = f"{counted(gaps, 'gap')} in which snapshots are missing"
+        missing = f"{counted(gaps, 'gap')} with missing snapshots"
         if gaps:
             missing += f" ({first_few(list(with_gaps))})"
         lines = [
@@ -153,137 +155,142 @@ class History(WithIssues):
         ]
         if self.not_covered:
             pairs = first_few([f"{account} at {date}" for date, account in self.not_covered])
-            lines.append(f"Not covered, without a snapshot by then: {pairs}.")
-        if (wide := self.sla_in_words) is not None:
-            lines.append(wide)
+            lines.append(f"Not covered, because there was no snapshot yet: {pairs}.")
+        if (sla_line := self.sla_in_words) is not None:
+            lines.append(sla_line)
         return lines + checklist_in_words(checklist)
 
     def _sum_in_words(self, totals: Mapping[str, int]) -> str:
-        """Return how those that are open come about: what was there, opened, was closed, and was lost sight of."""
-        there = int(self.summed["censored_left"].sum())
-        since = len(self.summed) - there
-        back = f" ({totals['reopened']:,} came back)" if totals["reopened"] else ""
-        lost = f", {totals['lost_sight']:,} lost sight of" if totals["lost_sight"] else ""
-        return f"{there:,} in the oldest snapshots, {since:,} opened since{back}, {totals['closed']:,} closed{lost}"
+        """Return the counts that add up to the open failures: in the oldest snapshots, opened, closed and lost."""
+        oldest = int(self.summed["censored_left"].sum())
+        since = len(self.summed) - oldest
+        back = f" ({totals['reopened']:,} had been fixed before)" if totals["reopened"] else ""
+        lost = f", {totals['lost_sight']:,} lost to follow-up" if totals["lost_sight"] else ""
+        return f"{oldest:,} in the oldest snapshots, {since:,} opened since{back}, {totals['closed']:,} closed{lost}"
 
     @property
     def sla_in_words(self) -> str | None:
-        """Return that snapshots are too far apart for the deadline that was asked about; None where they are not."""
+        """A sentence if the snapshots are too far apart for the deadline; None if they are not."""
         accounts, days = self.wider_than_sla
         if not accounts:
             return None
-        whose = f"{accounts:,} of {self.coverage['account_id'].nunique():,} accounts"
+        share = f"{accounts:,} of {counted(self.coverage['account_id'].nunique(), 'account')}"
         return (
-            f"{counted(self.sla_days or 0, 'day')} is less than what usually lies between two snapshots of {whose} "
-            f"(up to {math.ceil(days):,} days): these cannot tell a fix in time from a late one."
+            f"The deadline of {counted(self.sla_days or 0, 'day')} is shorter than the usual time between snapshots of "
+            f"{share} (up to {math.ceil(days):,} days): these snapshots cannot show whether a fix was in time."
         )
 
     def _undecided_in_words(self, totals: Mapping[str, int]) -> list[str]:
-        """Return the line on what the newest snapshots could not decide, where there is any."""
-        unsure, manual = totals["not_checked"] - totals["manual"], totals["manual"]
-        parts = [f"{counted(unsure, 'check')} could not be decided"] if unsure else []
+        """Return the line on checks that the newest snapshots cannot decide; no line if there are none."""
+        not_checked, manual = totals["not_checked"] - totals["manual"], totals["manual"]
+        parts = [f"{not_checked:,} not checked"] if not_checked else []
         if manual:
-            parts.append(f"{counted(manual, 'check')} {'is' if manual == 1 else 'are'} left to a person")
-        return [f"In the newest snapshots {' and '.join(parts)}."] if parts else []
+            parts.append(counted(manual, "manual check"))
+        return [f"In the newest snapshots: {', '.join(parts)}."] if parts else []
 
     @property
     def method(self) -> list[str]:
-        """How it was found, in lines."""
+        """The method in lines of text."""
         dates = ", ".join(f"{date:%Y-%m-%d}" for date in self.series)
-        at = f"at {dates}, each account by its newest snapshot until then" if dates else "each at its own capture time"
+        at = f"at {dates}: for each date, the newest snapshot by then" if dates else "each at its own capture time"
         return [
             *self.settings.names_in_words,
             f"Snapshots were judged {at}.",
             (
-                "A failure is open while its subject fails in each snapshot. The next snapshot, in which it does not "
-                "fail, closes it and shows how."
-            ),
-            "lost_sight: the next snapshot cannot decide it, or snapshots are missing before it; no fix is claimed.",
-            "Missing: an interval longer than 1.5 times the account's usual one.",
-            "censored_left: it failed in the account's oldest snapshot already; when it began is not known.",
-            "censored_right: it still fails in the account's newest snapshot.",
-            (
-                "A failure began and was closed at some time between two snapshots: opened_earliest to opened_latest, "
-                "closed_earliest to closed_latest. It may also have begun when its limit in days was reached. No "
-                "report says when exactly."
+                "A failure is open as long as each snapshot shows it. The first snapshot in which the check no longer "
+                "fails closes the failure and shows how."
             ),
             (
-                "median_days, p90_days and within_sla are estimates by Kaplan and Meier (J. Am. Stat. Assoc. 53, "
-                "1958), since open failures are not over yet. Every estimate that the snapshots allow lies between "
-                "_min and _max."
+                "lost_sight: the failure is lost to follow-up. The next snapshot cannot show whether it was fixed, or "
+                "snapshots are missing before that one. It is not counted as fixed."
+            ),
+            "Snapshots are missing where an interval is longer than 1.5 times the usual interval of the account.",
+            "censored_left: the check failed already in the account's oldest snapshot. The start is not known.",
+            "censored_right: the check still fails in the account's newest snapshot.",
+            (
+                "Snapshots show the start and the end of a failure only as a range: opened_earliest to opened_latest, "
+                "closed_earliest to closed_latest. The start can also be the day on which a limit in days was reached."
             ),
             (
-                "of_unknown_beginning: failures that these estimates leave out, because no snapshot shows their "
-                "subject before, without the failure."
+                "median_days, p90_days and within_sla are Kaplan-Meier estimates (J. Am. Stat. Assoc. 53, 1958), "
+                "because open failures have no end yet. All estimates that fit the snapshots lie between _min and _max."
             ),
-            "not_checked: what the newest snapshots could not decide; manual: the part of it left to a person.",
+            (
+                "of_unknown_beginning: failures that are not in these estimates, because no earlier snapshot shows the "
+                "subject without the failure."
+            ),
+            "not_checked: checks that the newest snapshots cannot decide, with manual checks. manual: manual checks.",
             IDENTITY,
         ]
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What the manifest keeps, and `--json` prints."""
+        """The counts as plain data, for the manifest and `--json`."""
         return {
             "settings": self.settings.facts,
             "sla_days": self.sla_days,
             "series": [f"{date:%Y-%m-%dT%H:%M:%S.%fZ}" for date in self.series],
             "measures": self.measures,
             "not_covered": [list(pair) for pair in self.not_covered],
-            "undecided": [{"check": at, **one._asdict()} for at, one in self.undecided.items()],
+            "undecided": [{"check": position, **counts._asdict()} for position, counts in self.undecided.items()],
             "issues": self.issue_counts,
             "inputs": self.inputs,
         }
 
     @property
     def exit_code(self) -> int:
-        """0: what the newest snapshots hold passes, is waived or left to a person; 1: not so; 3: input was not read."""
+        """0: nothing is open in the newest snapshots; 1: something is open; 3: some input was not read."""
         return self.exit_code_of()
 
     def exit_code_of(self, *, fail_on: Severity = Severity.LOW, strict: bool = False) -> int:
-        """Return the same where checks count that are as severe as `fail_on`, or more: see `Summary.exit_code_of`."""
+        """Return the exit code if only controls of severity `fail_on` or higher count: see `Summary.exit_code_of`."""
         if self.has_issues(Level.REPAIRED if strict else Level.REJECTED):
             return 3
         return 1 if any(self._open_checks(fail_on, strict=strict)) else 0
 
     def exit_reason(self, *, fail_on: Severity = Severity.LOW, strict: bool = False, exit_zero: bool = False) -> str:
-        """Return in a sentence what makes the exit code; `exit_zero` turns 1 into 0."""
+        """Return in a sentence the reason for the exit code; `exit_zero` turns 1 into 0."""
         code = self.exit_code_of(fail_on=fail_on, strict=strict)
         if code != 1:
             return exit_without_failures(self, code, fail_on)
         return exit_sentence(*self._open_checks(fail_on, strict=strict), exit_zero=exit_zero)
 
     def _open_checks(self, fail_on: Severity, *, strict: bool) -> tuple[list[Check], list[Check], list[Check]]:
-        """Return the checks, as severe as `fail_on` or more, of which the newest snapshots have something open.
+        """Return the checks of severity `fail_on` or higher that are open in the newest snapshots.
 
-        Those that fail there, those undecided, and with `strict` those left to a person.
+        The three lists are: checks with failures, with results that are not checked, and with manual checks (only with
+        `strict`).
         """
         checks = self.settings.checklist.checks
         is_open = (self.lifetimes["state"] == "open") & self.lifetimes["waiver"].isna()
         failing = set(check_of(self.lifetimes[is_open.to_numpy()], self.settings.checklist).tolist())
-        undecided = {at for at, one in self.undecided.items() if one.left(strict=False)}
-        manual = {at for at, one in self.undecided.items() if one.left(strict=True) > one.left(strict=False)}
-        some = (failing, undecided, manual if strict else set[int]())
-        found = [[checks[at] for at in self.settings.checklist.counting(fail_on) if at in these] for these in some]
-        return found[0], found[1], found[2]
+        undecided = {at for at, counts in self.undecided.items() if counts.left(strict=False)}
+        manual = {at for at, counts in self.undecided.items() if counts.left(strict=True) > counts.left(strict=False)}
+        counting = self.settings.checklist.counting(fail_on)
+
+        def checks_at(positions: set[int]) -> list[Check]:
+            return [checks[position] for position in counting if position in positions]
+
+        return checks_at(failing), checks_at(undecided), checks_at(manual if strict else set())
 
 
 def count_undecided(rows: pd.DataFrame, checklist: Checklist) -> dict[int, Undecided]:
-    """Return by check (its position) the counts of what could not be decided (columns: `UNDECIDED`)."""
-    manual, waived = (one.to_numpy(dtype=bool) for one in (rows["manual"], rows["waiver"].notna()))
+    """Return the counts of `rows` (columns: `UNDECIDED`) by position in the checklist."""
+    manual, waived = (column.to_numpy(dtype=bool) for column in (rows["manual"], rows["waiver"].notna()))
     flags = {"not_checked": True, "manual": manual, "waived": waived, "manual_waived": manual & waived}
     counts = pd.DataFrame(flags, index=range(len(rows))).groupby(check_of(rows, checklist)).sum()
     return {int(at): Undecided(*map(int, row)) for at, *row in counts.itertuples()}
 
 
 def measure(lifetimes: pd.DataFrame, sla_days: int | None, undecided: Undecided) -> dict[str, Any]:
-    """Return the counts of a check's lifetimes by state, and how long fixes took.
+    """Return the counts of a check's lifetimes by state, and the days that fixes took.
 
-    `waived` counts open ones that a waiver covers; `not_checked` what the newest snapshots could not decide, `manual`
-    how much of it is left to a person.
+    `waived` counts open failures that a waiver covers. `not_checked` counts the checks that the newest snapshots cannot
+    decide, and `manual` the manual checks among them.
 
-    The days and shares are bounds, from what is certain of each failure (see `Bounds`): `median_days` and `p90_days`
-    are by Kaplan and Meier, since open failures are censored; None where so many were not fixed in the time seen.
-    `within_sla` is the share fixed within `sla_days`, by the same estimates.
+    Days and shares are bounds (see `Bounds`). `median_days` and `p90_days` are Kaplan-Meier estimates, because open
+    failures are censored; they are None if fewer failures were fixed. `within_sla` is the share that was fixed within
+    `sla_days`, by the same estimates.
     """
     state = lifetimes["state"].astype("str").to_numpy()
     counts = {name: int((state == name).sum()) for name in ("open", "closed", "lost_sight")}

@@ -1,4 +1,4 @@
-"""What was read: a row per report, with what became of its rows."""
+"""The table of inputs: a row per report, with the use of its rows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Role = Literal["judged", "trend", "not_judged"]
-"""`trend`: of the snapshot before the judged one, judged to count what has changed since, and in no table."""
+"""The use of rows. `trend`: rows of the snapshot before the judged one, read only to count changes since then."""
 
 
 class OfAccount(NamedTuple):
-    """Rows of a report that are of one account (None: not known), and what became of them."""
+    """The rows of one account in a report (`account_id` None: not known), and their use."""
 
     account_id: str | None
     rows: int
@@ -29,9 +29,9 @@ class OfAccount(NamedTuple):
 
 
 class Input(NamedTuple):
-    """A report that was read: rows in it are rows by account plus rows rejected.
+    """A report that was read. `rows` is the sum of the rows of `accounts` and the `rejected` rows.
 
-    `newest_time` is None where the report was not judged, and so not parsed.
+    `newest_time` is None if the report was not judged, because then it was not parsed.
     """
 
     name: str
@@ -49,18 +49,18 @@ class Input(NamedTuple):
     accounts: tuple[OfAccount, ...]
 
 
-def evidence_of_unknown_age(one: Input, as_of: datetime | None) -> tuple[str, int] | None:
-    """Return the code of the issue and the days between the newest time in a judged report and the reference instant.
+def evidence_of_unknown_age(report: Input, as_of: datetime | None) -> tuple[str, int] | None:
+    """Return the issue code and the days between the newest time in a judged report and the reference date.
 
-    None where its capture time is known, or where nothing in it is a week older than the instant, or later.
+    Returns None if the capture time is known, or if the newest time is less than a week before the reference date.
     """
-    if as_of is None or one.captured_at is not None or one.newest_time is None:
+    if as_of is None or report.captured_at is not None or report.newest_time is None:
         return None
-    if not any(part.role == "judged" for part in one.accounts):
+    if not any(part.role == "judged" for part in report.accounts):
         return None
-    if one.newest_time > as_of + GRANULARITY:
-        return "undated_evidence_newer", (one.newest_time - as_of) // _DAY
-    days = (as_of - one.newest_time) // _DAY
+    if report.newest_time > as_of + GRANULARITY:
+        return "undated_evidence_newer", (report.newest_time - as_of) // _DAY
+    days = (as_of - report.newest_time) // _DAY
     return ("undated_evidence_older", days) if days >= _OLD else None
 
 
@@ -70,28 +70,28 @@ COLUMNS: Final = (
 )
 _DAY: Final = timedelta(days=1)
 _OLD: Final = 7
-"""Days from which on evidence of unknown age is noted."""
+"""A report of unknown age is noted from this number of days on."""
 _TEXTS: Final = ("name", "sha256", "container", "encoding", "layout", "captured_from")
 _TIMES: Final = ("captured_at", "newest_time", "as_of")
 _ROWS: Final = 1_000
-"""Rows that are made plain together: as dicts they take some ten times the memory."""
+"""Rows that are converted together: as dicts they take about ten times the memory."""
 
 
 def inputs_frame(inputs: Iterable[Input]) -> pd.DataFrame:
-    """Return the table of inputs, by name: the columns of `Input`, and in words of one account where it is one.
+    """Return the table of inputs, sorted by name: the columns of `Input`, `account_id` and `judged`.
 
-    `account_id` is null where the report holds several accounts, or none; `judged` says whether some of its rows were
-    judged, and `as_of` at which instant.
+    `account_id` is null if the report has several accounts or none. `judged` is true if some of its rows were judged,
+    and `as_of` is their reference date.
     """
-    rows = sorted(inputs, key=lambda one: one.name)
-    columns: dict[str, Any] = {name: [getattr(one, name) for one in rows] for name in Input._fields}
-    judged = [any(part.role == "judged" for part in one.accounts) for one in rows]
-    known = [{part.account_id for part in one.accounts if part.account_id} for one in rows]
+    rows = sorted(inputs, key=lambda report: report.name)
+    columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in Input._fields}
+    judged = [any(part.role == "judged" for part in row.accounts) for row in rows]
+    known = [{part.account_id for part in row.accounts if part.account_id} for row in rows]
     columns |= {
         "account_id": pd.Series([next(iter(some)) if len(some) == 1 else None for some in known], dtype="str"),
         "judged": judged,
-        "as_of": [one.as_of if was else None for one, was in zip(rows, judged, strict=True)],
-        "accounts": [[part._asdict() for part in one.accounts] for one in rows],
+        "as_of": [row.as_of if was else None for row, was in zip(rows, judged, strict=True)],
+        "accounts": [[part._asdict() for part in row.accounts] for row in rows],
     }
     for name in _TEXTS:
         columns[name] = pd.Series(columns[name], dtype="str")
@@ -101,7 +101,7 @@ def inputs_frame(inputs: Iterable[Input]) -> pd.DataFrame:
 
 
 def input_facts(inputs: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the table of inputs as plain data: what a manifest keeps."""
+    """Yield the rows of the table of inputs as plain data for a manifest."""
     for start in range(0, len(inputs), _ROWS):
         some = inputs.iloc[start : start + _ROWS]
         for row, accounts in zip(plain_rows(some.drop(columns="accounts")), some["accounts"], strict=True):
@@ -109,13 +109,13 @@ def input_facts(inputs: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def inputs_of_facts(facts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the table of inputs that a manifest keeps."""
+    """Return the table of inputs from the rows in a manifest."""
     return inputs_frame(
         Input(
-            **{name: _value(name, one[name]) for name in Input._fields if name != "accounts"},
-            accounts=tuple(OfAccount(**part) for part in one["accounts"]),
+            **{name: _value(name, row[name]) for name in Input._fields if name != "accounts"},
+            accounts=tuple(OfAccount(**part) for part in row["accounts"]),
         )
-        for one in facts
+        for row in facts
     )
 
 

@@ -1,4 +1,4 @@
-"""What is in some files, unjudged."""
+"""The result of `credreport inspect`: the reports in some files, without a judgement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inspection(WithIssues):
-    """What is in some files: `inputs` has a row per report (see `evidence.inputs`), `issues` those of `ISSUES`."""
+    """The reports in some files: `inputs` has a row per report (see `evidence.inputs`), `issues` the data issues."""
 
     inputs: pd.DataFrame
     issues: pd.DataFrame
@@ -26,6 +26,6 @@ class Inspection(WithIssues):
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """The result as plain data."""
         columns = [column for column in self.inputs if column not in {"judged", "as_of", "accounts"}]
         return {"inputs": plain_rows(self.inputs[columns]), "issues": plain_rows(self.issues)}

@@ -1,4 +1,4 @@
-"""Access keys by age and idle time, counted from the table of credentials."""
+"""Counts access keys by age and idle days, from the table of credentials."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ _NEEDS: Final = ("kind", "outcome", "age_days", "idle_days", "last_used_state")
 
 
 def keys_of(tables: Tables) -> pd.DataFrame:
-    """Return how many access keys pass or fail, by `age` and `idle` (days, both known) and `never` (used): `count`."""
+    """Return the number of access keys that pass or fail (`count`), by `age`, `idle` and `never`.
+
+    `age` and `idle` are days; keys without both are left out. `never` is true for keys that were never used.
+    """
     counts = [_counted(batch) for batch in tables.batches("credentials", _NEEDS)]
     names = ["age", "idle", "never"]
     return pd.concat(counts).groupby(names, sort=True)["count"].sum().reset_index()
 
 
 def _counted(credentials: pa.Table) -> pd.DataFrame:
-    # `idle_days` is there only where it is exact.
+    # `idle_days` is null unless it is exact.
     known = np.asarray(credentials["age_days"].is_valid()) & np.asarray(credentials["idle_days"].is_valid())
-    some = credentials.filter(
+    keys = credentials.filter(
         known
         & has_text(credentials["kind"], (Kind.ACCESS_KEY,))
         & has_text(credentials["outcome"], (Outcome.PASS, Outcome.FAIL))
     )
-    age, idle = (some[name].to_numpy().astype(np.int64) for name in ("age_days", "idle_days"))
-    never = ~has_text(some["last_used_state"], (State.VALUE,))
+    age, idle = (keys[name].to_numpy().astype(np.int64) for name in ("age_days", "idle_days"))
+    never = ~has_text(keys["last_used_state"], (State.VALUE,))
     width = int(idle.max(initial=0)) + 1
     number, counts = np.unique((age * width + idle) * 2 + never, return_counts=True)
     age_and_idle, is_never = np.divmod(number, 2)

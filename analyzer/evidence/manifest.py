@@ -1,4 +1,4 @@
-"""What `manifest.json` and `rendered.json` say: what was judged and how, and what was written and rendered from it."""
+"""The contents of `manifest.json` (inputs, settings, counts, tables) and of `rendered.json` (rendered files)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _NOT_READ: Final = (
     *("unreadable_file", "unopened_archive", "not_a_report", "own_output", "not_followed", "duplicate_input"),
 )
 _TABLES: Final = ("pandas", "pyarrow")
-"""Libraries by which tables are made."""
+"""Libraries that make the tables."""
 _RENDERINGS: Final = (*_TABLES, "matplotlib", "XlsxWriter")
 _CALENDAR: Final = "icalendar"
-"""The library of the format ics, which few runs have, and which takes a while to look up."""
+"""The library of the format ics. Its version is looked up only for this format, because that is slow."""
 
 
 def audit_facts(summary: Summary, issues: Sequence[Row]) -> dict[str, Any]:
-    """Return what the manifest says of an audit; `issues` are those of its table."""
+    """Return the facts of an audit for the manifest; `issues` are the rows of its issues table."""
     return {
         "as_of": iso(summary.settings.as_of),
         "settings": summary.settings.facts,
@@ -43,9 +43,9 @@ def audit_facts(summary: Summary, issues: Sequence[Row]) -> dict[str, Any]:
 
 
 def manifest(kind: str, facts: Mapping[str, Any], outputs: Sequence[Output]) -> dict[str, Any]:
-    """Return a manifest, without its digest: `kind` of evidence, its facts, and the files of its tables.
+    """Return a manifest without its digest: the kind of evidence set, its facts, and the files of its tables.
 
-    The facts are `audit_facts`, or those of a history or a comparison.
+    `facts` are `audit_facts`, or the facts of a history, a comparison or a sample.
     """
     return {
         "program": PROGRAM,
@@ -60,13 +60,13 @@ def manifest(kind: str, facts: Mapping[str, Any], outputs: Sequence[Output]) -> 
 def rendered(
     manifest_digest: str, settings: Mapping[str, Any], outputs: Sequence[Output], not_made: Sequence[Output]
 ) -> dict[str, Any]:
-    """Return a list of renderings (`outputs`, each with its `format`), and from what and how they were made.
+    """Return the content of `rendered.json`, without its digest.
 
-    `not_made` lists files that would have shown nothing, each with its `format` and `why`.
-
-    An output that was made before has `settings` and `versions` of its own, where they are others than now.
+    `outputs` are the rendered files, each with its `format`. `not_made` are files that were left out because they would
+    be empty, each with its `format` and `why`. A file from an earlier run has `settings` and `versions` of its own if
+    they differ from those of this run.
     """
-    has_calendar = any(one.get("format") == "ics" for one in outputs)
+    has_calendar = any(output.get("format") == "ics" for output in outputs)
     libraries = [*_RENDERINGS, *([_CALENDAR] if has_calendar else [])]
     made_by: dict[str, Any] = {"settings": dict(settings), "versions": _versions(libraries)}
     return {
@@ -75,7 +75,8 @@ def rendered(
         "manifest": manifest_digest,
         **made_by,
         "outputs": [
-            {key: value for key, value in one.items() if key not in made_by or made_by[key] != value} for one in outputs
+            {key: value for key, value in output.items() if key not in made_by or made_by[key] != value}
+            for output in outputs
         ],
         "not_made": list(not_made),
     }
@@ -86,7 +87,7 @@ def _versions(libraries: Sequence[str]) -> dict[str, str]:
 
 
 def versions_of(named: Mapping[str, str]) -> dict[str, str]:
-    """Return the versions that are here now of the program and of the libraries that are `named`."""
+    """Return the installed versions of the program and the libraries in `named`."""
     return {name: __version__ if name == PROGRAM else _version(name) for name in named}
 
 

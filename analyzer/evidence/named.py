@@ -1,4 +1,4 @@
-"""What a list of accounts says of them, beside their numbers."""
+"""Adds names and owners from the list of accounts to tables that have account numbers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
 
 _COLUMNS: Final = {"account_name": "name", "account_owner": "owner"}
-"""The columns beside `account_id`, and those of the list that they are from."""
+"""The columns that are added after `account_id`, and their columns in the list."""
 
 
 class Named:
-    """Puts names and owners of accounts beside their numbers, as far as the list of accounts has any."""
+    """Adds the names and owners of accounts to tables, if the list of accounts has them."""
 
     def __init__(self, summary: Summary) -> None:
         self._numbers = pa.array([], TEXT)
@@ -31,12 +31,12 @@ class Named:
                     self._words[column] = texts
 
     def columns(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the columns of a table with those that are added."""
+        """Return the column names of a table with the added columns."""
         at = names.index("account_id") + 1
         return (*names[:at], *self._words, *names[at:])
 
     def beside(self, table: pa.Table) -> pa.Table:
-        """Return a table with what is known of each row's account."""
+        """Return the table with the name and the owner of each row's account."""
         if not self._words:
             return table
         at = table.column_names.index("account_id") + 1
@@ -51,7 +51,7 @@ class Named:
         return dict(zip(self._numbers.to_pylist(), map(list, zip(*columns, strict=True)), strict=False))
 
     def words_of(self, account: str) -> list[str]:
-        """Return what is known of one account, one text for each column that is added; `-` for nothing."""
+        """Return the texts of one account for the added columns; `-` if a text is not known."""
         return self._words_of.get(account, ["-"] * len(self._words))
 
     @property

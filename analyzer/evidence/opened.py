@@ -1,4 +1,4 @@
-"""An evidence set, open for reading: its tables batch by batch, and what they sum up to."""
+"""Opens an evidence set for reading: its tables batch by batch, and its summary."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _BATCH: Final = 100_000
 class EvidenceSet:
     """The tables at `place` (a path or URL), and the manifest that describes them.
 
-    `files` has for each table its Parquet files, in the order of their rows: also tables that the manifest does not
-    list, while the set is being made. `inputs` is the table of inputs where it is at hand: the manifest of a run over
-    many reports is large, and need not be read back to render what was just judged.
+    `files` has the Parquet files of each table, in the order of their rows. While the set is being made, it also has
+    tables that the manifest does not list. `inputs` is the table of inputs if it is in memory: after a run over many
+    reports, reading it from the large manifest would be slow.
     """
 
     place: str
@@ -57,7 +57,7 @@ class EvidenceSet:
         extra: Sequence[str] = (),
         inputs: pd.DataFrame | None = None,
     ) -> EvidenceSet:
-        """Return the set that a manifest describes; `extra` are files beside those that it lists."""
+        """Return the set that a manifest describes; `extra` are files that it does not list."""
         files: dict[str, list[str]] = {}
         for name in sorted([*(output["name"] for output in manifest["outputs"]), *extra]):
             files.setdefault(name.partition("/")[0].removesuffix(".parquet"), []).append(name)
@@ -65,7 +65,7 @@ class EvidenceSet:
 
     @classmethod
     def at(cls, place: str) -> EvidenceSet:
-        """Return the set that stands at a path or URL. Raises InputError where there is none of this version."""
+        """Return the set at a path or URL. Raises InputError if there is no set of this version."""
         if not is_url(place):
             return cls.of(place, read_manifest(Path(place)))
         try:
@@ -79,13 +79,13 @@ class EvidenceSet:
         return cls.of(place, manifest_of(data, place))
 
     def require_as_written(self, *names: str) -> None:
-        """Raise InputError where the files of some tables are not those that the manifest describes."""
+        """Raise InputError if a file of these tables was changed or is missing."""
         files = {file for name in names for file in self.files.get(name, ())}
-        for one in self.manifest["outputs"]:
-            if one["name"] in files and self._digest(one["name"]) != one["sha256"]:
+        for output in self.manifest["outputs"]:
+            if output["name"] in files and self._digest(output["name"]) != output["sha256"]:
                 raise InputError(
-                    f"not as it was written: {one['name']} in {self.place}",
-                    "see `credreport verify`; take the set from where it was stored first, or run credreport again",
+                    f"changed since it was written: {output['name']} in {self.place}",
+                    "run `credreport verify` on the set; use the original copy of the set, or run credreport again",
                 )
 
     def _digest(self, name: str) -> str | None:
@@ -96,22 +96,22 @@ class EvidenceSet:
 
     @property
     def kind(self) -> str:
-        """What it is the evidence of: audit, comparison or history."""
+        """The kind of evidence set: audit, comparison, history or sample."""
         return str(self.manifest["kind"])
 
     @property
     def pseudonyms(self) -> str | None:
-        """The fingerprint of the key of its pseudonyms; None where names stand in it."""
+        """The fingerprint of the key of its pseudonyms; None if the set has names."""
         return key_of(self.manifest)
 
     @cached_property
     def settings(self) -> Settings:
-        """How it was judged."""
+        """The settings with which the reports were judged."""
         return Settings.of_facts(self.manifest["settings"])
 
     @cached_property
     def summary(self) -> Summary:
-        """What is counted of an audit."""
+        """The counts of an audit."""
         inputs = inputs_of_facts(self.manifest["inputs"]) if self.inputs is None else self.inputs
         trend = self.table("trend") if "trend" in self.files else None
         coverage = self.table("coverage") if "coverage" in self.files else None
@@ -128,65 +128,65 @@ class EvidenceSet:
 
     @cached_property
     def history(self) -> History:
-        """What a history found."""
+        """The result of a history."""
         from analyzer.evidence.history import History  # noqa: PLC0415 - audits have none
 
         return History.of(self.manifest, {name: self.table(name) for name in self.files})
 
     @cached_property
     def comparison(self) -> Comparison:
-        """What a comparison found."""
+        """The result of a comparison."""
         from analyzer.evidence.comparison import Comparison  # noqa: PLC0415 - audits have none
 
         return Comparison.of(self.manifest, {name: self.table(name) for name in self.files})
 
     def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield the rows of the public table `name` in stored order, some 100,000 at a time.
+        """Yield the rows of the public table `name` in stored order, about 100,000 at a time.
 
-        With the chosen `columns` in that order, or with all. A table without rows is one batch without rows, so that
-        its columns and their types are always known.
+        A batch has the `columns` in this order, or all columns. An empty table gives one empty batch, so that its
+        columns and types are known.
         """
-        some = False
+        has_rows = False
         empty = None
         for file in self._opened(name):
             with closing(file):
                 empty = _chosen(file.schema_arrow.empty_table(), columns)
                 for batch in file.iter_batches(_BATCH, columns=None if columns is None else list(columns)):
                     if batch.num_rows:
-                        some = True
+                        has_rows = True
                         yield _chosen(pa.Table.from_batches([batch]), columns)
-        if not some and empty is not None:
+        if not has_rows and empty is not None:
             yield empty
 
     def rows_at(self, name: str, positions: Whole, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the rows at these positions, which are in stored order; row groups that hold none are not read."""
-        found: list[pa.Table] = []
+        """Return the rows at these ascending positions; row groups without such a row are not read."""
+        tables: list[pa.Table] = []
         start = 0
         for file in self._opened(name):
             with closing(file):
-                found.append(_chosen(file.schema_arrow.empty_table(), columns))
+                tables.append(_chosen(file.schema_arrow.empty_table(), columns))
                 for group in range(file.metadata.num_row_groups):
                     end = start + file.metadata.row_group(group).num_rows
-                    wanted = positions[slice(*np.searchsorted(positions, (start, end)))]
-                    if len(wanted):
-                        found += _taken(file, group, wanted - start, columns)
+                    in_group = positions[slice(*np.searchsorted(positions, (start, end)))]
+                    if len(in_group):
+                        tables += _taken(file, group, in_group - start, columns)
                     start = end
-        return pa.concat_tables(found).unify_dictionaries().combine_chunks()
+        return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
     def rows_where(self, name: str, where: Choice, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield the rows that `where` chooses, in stored order, some 100,000 at a time.
+        """Yield the rows that `where` chooses, in stored order, about 100,000 at a time.
 
-        Where a row group holds none, only the columns that the choice needs are read.
+        From a row group without such a row, only the columns that the choice needs are read.
         """
         for file in self._opened(name):
             with closing(file):
                 for group in range(file.metadata.num_row_groups):
                     positions = _where(file, group, where)
                     if len(positions):
-                        yield from (some for some in _taken(file, group, positions, columns) if some.num_rows)
+                        yield from (table for table in _taken(file, group, positions, columns) if table.num_rows)
 
     def rows(self, name: str) -> int:
-        """Return how many rows a table has."""
+        """Return the number of rows of a table."""
         count = 0
         for file in self._opened(name):
             with closing(file):
@@ -194,7 +194,7 @@ class EvidenceSet:
         return count
 
     def table(self, name: str) -> pa.Table:
-        """Return a table whole."""
+        """Return the whole table."""
         return pa.concat_tables(list(self.batches(name))).unify_dictionaries().combine_chunks()
 
     def _opened(self, name: str) -> Iterator[parquet.ParquetFile]:
@@ -205,7 +205,7 @@ class EvidenceSet:
 
 
 def _where(file: parquet.ParquetFile, group: int, where: Choice) -> Whole:
-    """Return which rows of a row group are chosen."""
+    """Return the positions of the chosen rows in a row group."""
     batches = file.iter_batches(_BATCH, row_groups=[group], columns=list(where.needs))
     return np.flatnonzero(np.concatenate([where.of(pa.Table.from_batches([batch])) for batch in batches]))
 
@@ -222,6 +222,6 @@ def _taken(
 
 
 def _chosen(table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
-    """Return a table as it was before it was stored, with the chosen columns in their order."""
+    """Return a table without the metadata of Parquet, with `columns` in this order or with all columns."""
     table = table.replace_schema_metadata(None)
     return table if columns is None else table.select(list(columns))

@@ -1,4 +1,4 @@
-"""What summaries for readers share: the answer in a sentence, its figures, completeness, the trend."""
+"""Texts that the page, the PDF and the workbook share: the answer in a sentence, figures, completeness, the trend."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def opening(summary: Summary) -> str:
-    """Return the answer in a sentence: what was received, who has something open, what is critical, what changed."""
+    """Return the answer in a sentence: accounts, IAM users with open checks, critical failures, unused credentials."""
     parts = [" ".join(_received(summary))]
     users = summary.open_by_kind.get("user", 0)
-    parts.append(f"{counted(users, 'IAM user')} with something open" if users else "no IAM user with something open")
+    parts.append(f"{counted(users, 'IAM user')} with open checks" if users else "no IAM user with open checks")
     if critical := _critical(summary):
-        parts.append(f"{counted(critical, 'failure')} of severity critical")
+        parts.append(counted(critical, "critical failure"))
     if summary.unused is not None:
         unused, judged = summary.unused[Status.FAIL], summary.unused["judged"]
         parts.append(f"{unused:,} of {counted(judged, 'active credential')} unused{_change(summary)}")
@@ -26,7 +26,7 @@ def opening(summary: Summary) -> str:
 
 
 def _received(summary: Summary) -> tuple[str, str]:
-    """Return the number of accounts, and what it is."""
+    """Return the number of accounts and its noun, such as `accounts` or `of 6 accounts received`."""
     if summary.coverage is None:
         number, _, noun = counted(len(summary.accounts), "account").partition(" ")
         return number, noun
@@ -35,7 +35,7 @@ def _received(summary: Summary) -> tuple[str, str]:
 
 
 def _critical(summary: Summary) -> int:
-    """Return how much fails, and is not waived, of the controls that are critical."""
+    """Return the number of failures of critical controls that are not waived."""
     checks = summary.checklist.checks
     return sum(
         summary.open_by_check[at][Status.FAIL]
@@ -45,20 +45,20 @@ def _critical(summary: Summary) -> int:
 
 
 def _change(summary: Summary) -> str:
-    """Return how the number of unused credentials changed since the snapshots before, where there are some."""
+    """Return how the number of unused credentials changed since the snapshots before; empty if there are none."""
     if summary.trend is None or summary.checklist.unused is None or not len(summary.trend):
         return ""
     counts = summary.trends[summary.checklist.unused.control.id]
-    days = [f"{one:%Y-%m-%d}" for one in summary.trend["earlier_captured_at"].unique().to_pylist()]
+    days = [f"{time:%Y-%m-%d}" for time in summary.trend["earlier_captured_at"].unique().to_pylist()]
     accounts = len(summary.trend["account_id"].unique())
     where = "" if accounts == len(summary.accounts) else f" in {accounts:,} of these accounts"
     now, before = counts["open"], counts["open_before"]
-    way = "unchanged at" if now == before else f"{'up' if now > before else 'down'} from {before:,} to"
-    return f", {way} {now:,}{where} since {min(days)}"
+    change = "unchanged at" if now == before else f"{'up' if now > before else 'down'} from {before:,} to"
+    return f", {change} {now:,}{where} since {min(days)}"
 
 
 class Figure(NamedTuple):
-    """A number at the top of a summary: `name` tells which, `is_bad` that something has to be done about it."""
+    """A number at the top of a summary: `name` is its key, and `is_bad` marks a number that needs action."""
 
     name: str
     value: str
@@ -67,21 +67,21 @@ class Figure(NamedTuple):
 
 
 def figures(summary: Summary) -> list[Figure]:
-    """Return the accounts, unused credentials, users with something open, critical failures, what is undecided.
+    """Return the figures: accounts, unused credentials, users with open checks, critical failures, not checked.
 
-    And the leavers' credentials, where a list of leavers was given.
+    With a list of leavers, the last figure is the number of their active credentials.
     """
     counts = [
-        ("users", "IAM users with something open", summary.open_by_kind.get("user", 0)),
-        ("critical", "failures of severity critical", _critical(summary)),
-        ("undecided", "checks could not be decided", sum(map(summary.undecided_of, summary.checklist.summed))),
+        ("users", "IAM users with open checks", summary.open_by_kind.get("user", 0)),
+        ("critical", "critical failures", _critical(summary)),
+        ("undecided", "not checked", sum(map(summary.undecided_of, summary.checklist.summed))),
     ]
     if summary.unused is not None:
         counts.insert(0, ("unused", "unused credentials", summary.unused[Status.FAIL]))
     counts += [
-        ("leavers", "credentials of leavers are active", summary.by_control[at][Status.FAIL])
-        for at, one in enumerate(summary.checklist.checks)
-        if one.control.id == "leaver-credentials"
+        ("leavers", "active credentials of leavers", summary.by_control[position][Status.FAIL])
+        for position, check in enumerate(summary.checklist.checks)
+        if check.control.id == "leaver-credentials"
     ]
     return [
         Figure("accounts", *_received(summary), is_bad=False),
@@ -97,10 +97,10 @@ ROOT_ROWS: Final = "Rows of root"
 
 
 def completeness(summary: Summary) -> dict[str, int]:
-    """Return the numbers of accounts by what was received of them, and of reports and rows that were read or left."""
+    """Return the numbers of accounts by what was received, and of reports and rows by what was read and judged."""
     counts = summary.facts
     statuses = [] if summary.coverage is None else summary.coverage["status"].to_pylist()
-    received = {f"{ACCOUNTS}{one.value.replace('_', ' ')}": statuses.count(one.value) for one in Coverage}
+    received = {f"{ACCOUNTS}{status.value.replace('_', ' ')}": statuses.count(status.value) for status in Coverage}
     return {label: count for label, count in received.items() if count} | {
         "Reports read": counts["reports"],
         REPORTS_JUDGED: counts["reports_judged"],
@@ -113,12 +113,18 @@ def completeness(summary: Summary) -> dict[str, int]:
 
 
 ACCOUNTS: Final = "Accounts: "
-"""What stands before the word for what was received of accounts."""
+"""The beginning of the labels that count accounts, such as `Accounts: missing`."""
 
 
 def trend_by_control(summary: Summary) -> tuple[list[str], list[list[str | int]]]:
-    """Return the headings and rows of the table of what changed since the snapshots before, by control."""
-    columns = {"open": "fail", "open_before": "failed before", "new": "new", "fixed": "fixed", "undecided": "undecided"}
+    """Return the headings and the rows of the trend table: a row per control, with its counts now and before."""
+    columns = {
+        "open": "fail",
+        "open_before": "failed before",
+        "new": "new",
+        "fixed": "fixed",
+        "undecided": "no longer checked",
+    }
     rows: list[list[str | int]] = [
         [control, *(counts[name] for name in columns)] for control, counts in summary.trends.items()
     ]

@@ -1,4 +1,4 @@
-"""What stands in a folder that is replaced as a whole, and what of it is its owner's: all but what others changed."""
+"""The content of a folder that credreport replaces, and which files in it are its own and unchanged."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
 _SETTLED: Final = 2 * 10**9
-"""Nanoseconds after which a new change of a file surely shows in its time, on any file system."""
+"""Nanoseconds after which a new change of a file gives it another modification time, on any file system."""
 _BYSTANDER: Final = re.compile(r"\.DS_Store|(?i:Thumbs\.db|desktop\.ini)|~\$.*|\.~lock\..*#", re.DOTALL)
 
 
 def is_bystander(name: str) -> bool:
-    """Whether a file of this name is a note of a desktop or office program: nobody's concern, and nobody's loss."""
+    """Whether a file of this name comes from a desktop or office program and can be ignored and lost."""
     return _BYSTANDER.fullmatch(name.rpartition("/")[2]) is not None
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What stands in a folder, by names relative to it with `/`; without bystanders."""
+    """The content of a folder: names relative to it, with `/` between folders, without bystanders."""
 
     files: frozenset[str]
     folders: frozenset[str]
     others: frozenset[str]
-    """Links, pipes, devices: nothing that credreport writes."""
+    """Links, pipes and devices, which credreport never writes."""
 
     @classmethod
     def of(cls, folder: Path) -> Standing:
-        """Return what stands in `folder`; links are not followed. Raises OSError where it cannot be listed."""
+        """Return the content of `folder`; links are not followed. Raises OSError if it cannot be listed."""
         files, folders, others = set[str](), set[str](), set[str]()
-        for place, names, plain in os.walk(folder, onerror=_raise):
-            for name in (*names, *plain):
-                path = Path(place, name)
-                shown = path.relative_to(folder).as_posix()
+        for parent, folder_names, file_names in os.walk(folder, onerror=_raise):
+            for name in (*folder_names, *file_names):
+                path = Path(parent, name)
+                relative = path.relative_to(folder).as_posix()
                 if path.is_symlink():
-                    others.add(shown)
+                    others.add(relative)
                 elif path.is_dir():
-                    folders.add(shown)
+                    folders.add(relative)
                 elif not path.is_file():
-                    others.add(shown)
+                    others.add(relative)
                 elif not is_bystander(name):
-                    files.add(shown)
+                    files.add(relative)
         return cls(frozenset(files), frozenset(folders), frozenset(others))
 
     @property
     def empty(self) -> bool:
-        """Whether nothing stands in it."""
+        """Whether the folder has no content."""
         return not (self.files or self.folders or self.others)
 
 
@@ -64,9 +64,9 @@ def _raise(error: OSError) -> NoReturn:
 
 @dataclass(frozen=True)
 class Claims:
-    """What of a folder is its owner's: `listed` (files) and `folders`, of which `changed` are not as it wrote them.
+    """The part of a folder that its owner wrote: `listed` files and `folders`; `changed` were changed since then.
 
-    `known` is False where nothing shows that the folder was ever the owner's.
+    `known` is False if nothing shows that the owner ever wrote the folder.
     """
 
     known: bool
@@ -77,7 +77,7 @@ class Claims:
 
 @dataclass(frozen=True)
 class Owner:
-    """Who replaces folders: `claims` says which files in one are its own; the rest is how errors speak of it."""
+    """A kind of folder that credreport replaces: `claims` finds its own files; the texts are for error messages."""
 
     what: str
     elsewhere: str
@@ -93,13 +93,13 @@ def _claims_of_evidence(folder: Path, found: Standing) -> Claims:
             if document is not None:
                 documents.append((name, document))
     except DamagedSealError as error:
-        # What else is ours cannot be known then, nor that it is not.
+        # Without the document, it is not known which of the other files are ours.
         return Claims(known=True, listed=found.files, folders=found.folders, changed=[error.file])
     if documents and documents[0][0] != MANIFEST:
         return Claims(known=True, listed=found.files, folders=found.folders, changed=[MANIFEST])
     digests = names_of(*(document for _, document in documents))
     changed = [name for name in digests if name in found.files and _remembered_digest(folder / name) != digests[name]]
-    # A link or a folder where a file was is a change too.
+    # A link or a folder in place of a file is a change too.
     changed += [name for name in digests if name in found.others or name in found.folders]
     folders = {parent.as_posix() for name in digests for parent in Path(name).parents}
     own = {*digests, *(name for name, _ in documents), *(BESIDE & found.files if documents else ())}
@@ -110,16 +110,15 @@ _digests: dict[tuple[int, ...], str] = {}
 
 
 def _remembered_digest(path: Path) -> str:
-    """Return a file's SHA-256, read once while nothing shows that it changed: an old set may have many gigabytes."""
+    """Return a file's SHA-256; it is read again only if its state changed, because a set can have many gigabytes."""
     state = path.stat()
     key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     if key in _digests:
         return _digests[key]
     started = time.time_ns()
     digest = digest_of(path)
-    if (
-        system.shows_each_change() and started - state.st_mtime_ns > _SETTLED
-    ):  # else it may change again and its time stay the same
+    # A file that was changed very recently may change again without a new modification time.
+    if system.shows_each_change() and started - state.st_mtime_ns > _SETTLED:
         _digests[key] = digest
     return digest
 
@@ -129,14 +128,14 @@ EVIDENCE: Final = Owner("output folder", "choose another folder with -o", MANIFE
 
 
 def evidence_with_changes(known: Mapping[str, str]) -> Owner:
-    """Return the owner of evidence sets in which these files may differ from what was written.
+    """Return the owner of evidence sets in which the files of `known` may have been changed.
 
-    `known` has the SHA-256 of each as it was read: a later change counts as one.
+    `known` has the SHA-256 of each file when it was read; a change after that is reported.
     """
 
     def claims(folder: Path, found: Standing) -> Claims:
         of_evidence = _claims_of_evidence(folder, found)
-        read = {name for name in known.keys() & found.files if _remembered_digest(folder / name) == known[name]}
-        return replace(of_evidence, changed=[name for name in of_evidence.changed if name not in read])
+        same = {name for name in known.keys() & found.files if _remembered_digest(folder / name) == known[name]}
+        return replace(of_evidence, changed=[name for name in of_evidence.changed if name not in same])
 
     return replace(EVIDENCE, claims=claims)

@@ -1,4 +1,4 @@
-"""The part of an audit that is about the accounts of one owner: its tables, and what they sum up to."""
+"""Splits an audit by account owner: the tables and the summary of the accounts of each owner."""
 
 from __future__ import annotations
 
@@ -30,16 +30,19 @@ _BY_ACCOUNT: Final = ("findings", "credentials", "users", *LISTS)
 
 
 def parts_by_owner(evidence: EvidenceSet) -> list[Part]:
-    """Return the part of an audit of each owner of accounts that the list of accounts names, in the order of owners.
+    """Return the part of an audit for each owner in the list of accounts, sorted by owner.
 
-    Accounts without an owner, and what is of no known account, are in no part. Raises InputError where there is no
-    list, or no owner in it.
+    Accounts without an owner, and rows without a known account, are in no part. Raises InputError if there is no list
+    of accounts, or if it has no owners.
     """
     coverage = evidence.summary.coverage
     rows = [] if coverage is None else coverage.select(["account_id", "owner"]).to_pylist()
     owner_of = {row["account_id"]: row["owner"] for row in rows if row["account_id"] and row["owner"]}
     if not owner_of:
-        raise InputError("--by owner: no owner of an account is known", "give --accounts a CSV with a column owner")
+        raise InputError(
+            "--by owner: no owner of an account is known",
+            "run the audit with --accounts and a CSV that has the column owner",
+        )
     owners = sorted(set(owner_of.values()))
     accounts: dict[str, set[str]] = {owner: set() for owner in owners}
     for account, owner in owner_of.items():
@@ -63,13 +66,13 @@ def parts_by_owner(evidence: EvidenceSet) -> list[Part]:
 def _positions(
     evidence: EvidenceSet, name: str, column: str, owner_of: Mapping[str, str], owners: Sequence[str]
 ) -> dict[str, Whole]:
-    """Return where the rows of each owner are in a table, by what a column of few texts says."""
+    """Return the positions of each owner's rows in a table, by the values of a column (see `owner_of`)."""
     number = {owner: at for at, owner in enumerate(owners)}
     found: list[list[Whole]] = [[] for _ in owners]
     start = 0
     for batch in evidence.batches(name, [column]):
         codes, texts = codes_and_texts(batch[column])
-        # The last place answers for rows without a text, whose code is -1.
+        # The last element is for rows without a text, whose code is -1.
         owner = np.array([*(number.get(owner_of.get(text, ""), -1) for text in texts), -1], np.int64)[codes]
         rows = np.flatnonzero(owner >= 0)
         order = np.argsort(owner[rows], kind="stable")
@@ -81,7 +84,7 @@ def _positions(
 
 
 def _add_missing(evidence: EvidenceSet, owner_of: Mapping[str, str], positions: Mapping[str, dict[str, Whole]]) -> None:
-    """Add the issues about accounts without a report, whose source is the list of accounts."""
+    """Add the issues of accounts without a report; their source is the list of accounts, not a report."""
     issues = pa.concat_tables(list(evidence.batches("issues", ["code", "value"])))
     lacking = np.flatnonzero(pc.equal(issues["code"].cast(pa.string()), "account_without_report").to_numpy())
     own: dict[str, list[int]] = {}
@@ -93,32 +96,33 @@ def _add_missing(evidence: EvidenceSet, owner_of: Mapping[str, str], positions: 
 
 
 class _Inputs(NamedTuple):
-    """The reports with accounts of one owner: `alone` are the names of those without anybody else's."""
+    """The reports with accounts of one owner; `alone` has the names of reports without other owners' accounts."""
 
     table: pd.DataFrame
     alone: list[str]
 
     @classmethod
     def by_owner(cls, inputs: pd.DataFrame, accounts: Mapping[str, Collection[str]]) -> dict[str, _Inputs]:
-        """Return the inputs of each owner. Of a report that several share, only the owner's own rows are counted."""
-        owner_of = {account: owner for owner, some in accounts.items() for account in some}
+        """Return the inputs of each owner; in a report with several owners, only the owner's own rows are counted."""
+        owner_of = {account: owner for owner, own_accounts in accounts.items() for account in own_accounts}
         facts: dict[str, list[dict[str, object]]] = {owner: [] for owner in accounts}
         alone: dict[str, list[str]] = {owner: [] for owner in accounts}
-        for one in input_facts(inputs):
-            owners = {owner_of.get(part["account_id"] or "") for part in one["accounts"]}
+        for report in input_facts(inputs):
+            owners = {owner_of.get(part["account_id"] or "") for part in report["accounts"]}
             for owner in owners - {None}:
-                own = [part for part in one["accounts"] if owner_of.get(part["account_id"] or "") == owner]
+                own = [part for part in report["accounts"] if owner_of.get(part["account_id"] or "") == owner]
                 rows = sum(OfAccount(**part).rows for part in own)
                 if len(owners) == 1:
-                    facts[str(owner)].append(one)
-                    alone[str(owner)].append(str(one["name"]))
+                    facts[str(owner)].append(report)
+                    alone[str(owner)].append(str(report["name"]))
                 else:
-                    facts[str(owner)].append({**one, "accounts": own, "rows": rows, "rejected": 0, "newest_time": None})
+                    own_part = {"accounts": own, "rows": rows, "rejected": 0, "newest_time": None}
+                    facts[str(owner)].append({**report, **own_part})
         return {owner: cls(inputs_of_facts(facts[owner]), alone[owner]) for owner in accounts}
 
 
 class Part:
-    """The accounts of one owner: tables, read as those of an evidence set are, and their summary."""
+    """The accounts of one owner: their tables, with the methods of `Tables`, and their summary."""
 
     def __init__(
         self,
@@ -145,12 +149,12 @@ class Part:
         return self._whole.rows_at(name, self._positions[name][positions], columns)
 
     def rows(self, name: str) -> int:
-        """Return how many rows a table has."""
+        """Return the number of rows of a table."""
         return len(self._positions[name])
 
     @cached_property
     def summary(self) -> Summary:
-        """What is counted of these accounts."""
+        """The counts of these accounts."""
         whole = self._whole.summary
         tallies = tallies_of_accounts(
             whole.tallies, self.accounts, self, whole.checklist, self.batches("issues", ["code"])
@@ -166,7 +170,7 @@ class Part:
         )
 
     def _own(self, table: pa.Table | None) -> pa.Table | None:
-        """Return the rows of a table that are about these accounts; None where there are none."""
+        """Return the rows of a table for these accounts; None if there are none."""
         if table is None:
             return None
         own = table.filter(pc.is_in(table["account_id"].cast(pa.string()), pa.array(sorted(self.accounts))))

@@ -1,4 +1,4 @@
-"""Values and small tables as JSON can hold them."""
+"""Converts values and tables to JSON types."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
 
 
 def iso(instant: datetime | None) -> str | None:
-    """Return an instant as ISO 8601 in UTC, with microseconds only where there are any."""
+    """Return a time as ISO 8601 in UTC, with microseconds only if they are not zero."""
     return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a small table as JSON can hold them: times are ISO 8601."""
+    """Return the rows of a small table with JSON types; times are ISO 8601."""
     columns = {str(name): _plain_values(frame[name]) for name in frame}
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _plain_values(column: pd.Series[Any]) -> list[Any]:
-    """Return the values of a column as JSON can hold them: what is missing is None."""
+    """Return the values of a column with JSON types; missing values are None."""
     if isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_timestamp(column.dtype.pyarrow_dtype):
         return _iso_texts(microseconds(column))
-    return [iso(one) if isinstance(one, pd.Timestamp) else one for one in values_of(column)]
+    return [iso(value) if isinstance(value, pd.Timestamp) else value for value in values_of(column)]
 
 
 def _iso_texts(micros: npt.NDArray[np.int64]) -> list[str | None]:
-    """Return times as `iso` does; there may be very many."""
+    """Return times as `iso` does, but fast for many values."""
     texts = np.datetime_as_string(micros.astype("datetime64[us]"), unit="us").tolist()
     known = (micros != NO_TIME).tolist()
-    return [f"{one.removesuffix('.000000')}Z" if there else None for one, there in zip(texts, known, strict=True)]
+    return [f"{text.removesuffix('.000000')}Z" if is_set else None for text, is_set in zip(texts, known, strict=True)]
 
 
 def json_rows(table: pa.Table) -> list[str]:
-    """Return the rows of a table as JSON objects, times as ISO 8601. Each distinct value of a column is made once."""
+    """Return the rows of a table as JSON objects; times are ISO 8601. Each distinct value is converted only once."""
     if not table.num_rows:
         return []
     pieces: list[Any] = []
@@ -56,18 +56,18 @@ def json_rows(table: pa.Table) -> list[str]:
 
 
 def _json_texts(column: pa.ChunkedArray) -> pa.Array:
-    """Return the values of a column as JSON has them."""
+    """Return the values of a column as JSON texts."""
     if pa.types.is_list(column.type):
         return _json_lists(column)
     values = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     values = values.unify_dictionaries().combine_chunks()
-    plain = [iso(one) if isinstance(one, datetime) else one for one in values.dictionary.to_pylist()]
-    texts = pa.array([json.dumps(one) for one in plain], pa.string())
+    plain = [iso(value) if isinstance(value, datetime) else value for value in values.dictionary.to_pylist()]
+    texts = pa.array([json.dumps(value) for value in plain], pa.string())
     return pc.fill_null(texts.take(values.indices), "null")
 
 
 def _json_lists(column: pa.ChunkedArray) -> pa.Array:
-    """Return lists of texts as JSON has them."""
+    """Return the lists of a column as JSON texts."""
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
     starts = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
     lists = pa.ListArray.from_arrays(starts, _json_texts(pc.list_flatten(column)))
@@ -76,10 +76,10 @@ def _json_lists(column: pa.ChunkedArray) -> pa.Array:
 
 
 def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the table whose rows `plain_rows` gave; columns that end in `_at`, `_time` or `as_of` hold times."""
+    """Return a table from the rows of `plain_rows`; columns that end in `_at`, `_time` or `as_of` have times."""
     frame = pd.DataFrame(list(rows))
     for name in frame:
         if str(name).endswith(("_at", "_time", "as_of")):
-            times = [None if one is None else datetime.fromisoformat(one) for one in frame[name]]
+            times = [None if text is None else datetime.fromisoformat(text) for text in frame[name]]
             frame[name] = column_of(pa.array(times, TIME))
     return frame

@@ -1,4 +1,4 @@
-"""`run.json`: who made an evidence set, where and when. It stands apart from the files that are equal in equal runs."""
+"""`run.json`: who made an evidence set, where and when. All other files are the same if the same run is repeated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECORDED: Final = ("name", "host", "started", "ended")
 
 
 def run_record(name: str, started: datetime, manifest: bytes) -> bytes:
-    """Return the bytes of `run.json` of a run that `name` started, and that ends now with this manifest."""
+    """Return the bytes of `run.json` for a run that `name` started, that ends now and wrote this manifest."""
     import platform  # noqa: PLC0415 - only this needs it
 
     return seal(
@@ -35,7 +35,7 @@ def run_record(name: str, started: datetime, manifest: bytes) -> bytes:
 
 
 def read_record(folder: Path) -> Mapping[str, Any] | None:
-    """Return what `run.json` says, None where there is none. Raises DamagedSealError where it was changed."""
+    """Return the content of `run.json`; None if there is no such file. Raises DamagedSealError if it was changed."""
     path = folder / RUN
     if path.is_symlink() or not path.is_file():
         return None
@@ -47,5 +47,5 @@ def read_record(folder: Path) -> Mapping[str, Any] | None:
         not all(isinstance(found.get(name), str) for name in ("program", "manifest", *RECORDED))
         or found["program"] != PROGRAM
     ):
-        raise DamagedSealError(folder, RUN, "does not say who ran credreport, and when")
+        raise DamagedSealError(folder, RUN, "does not name who ran credreport and when")
     return found

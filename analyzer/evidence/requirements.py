@@ -1,6 +1,7 @@
-"""The answer by requirement: what each requirement of a framework comes to in each account.
+"""The result of each requirement of a framework in each account.
 
-A requirement passes only where all of its controls do. Where a report decides a part of it, it passes partly at best.
+A requirement passes only if all its controls pass. If a report can decide only a part of the requirement, the best
+result is `pass_partly`.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ _MET: Final = list(Met)
 
 
 class ByAccount(NamedTuple):
-    """What a requirement comes to, account by account: codes of `Met`, and counts of findings, of each."""
+    """The result of a requirement, as arrays by account: the codes of `Met`, and the numbers of findings."""
 
     requirement: Requirement
     controls: list[str]
-    """Those of its controls that are judged."""
+    """The controls of the requirement that were judged."""
     is_changed: bool
-    """Whether one of these is judged by other limits than the framework's."""
+    """Whether one of these controls has other limits than the framework gives."""
     met: Whole
     fails: Whole
     not_checked: Whole
@@ -38,30 +39,31 @@ class ByAccount(NamedTuple):
 
     @property
     def number(self) -> str:
-        """The number, with a star where it is judged by other limits than the framework's."""
+        """The number of the requirement, with a star if a control has other limits than the framework gives."""
         return f"{self.requirement.number}{'*' if self.is_changed else ''}"
 
     def accounts(self, met: Met) -> int:
-        """Return in how many accounts it comes to this."""
+        """Return the number of accounts with this result."""
         return int((self.met == met.code).sum())
 
 
 def by_requirement(findings: Findings, checklist: Checklist) -> list[ByAccount]:
-    """Return what the requirements of the benchmark come to; those of which nobody chose a control are left out.
+    """Return the results of the requirements of the framework, without requirements of which no control was chosen.
 
-    One whose controls the policy has switched off, or judge by a list that was not given, is not checked anywhere.
+    A requirement is not checked in any account if the policy switched its controls off, or if they need a list that was
+    not given.
     """
     if checklist.benchmark is None:
         return []
     counts = _Counts(findings, checklist)
-    without_list = {one.id for one in CONTROLS if one.needs and one.id not in checklist.controls}
+    without_list = {control.id for control in CONTROLS if control.needs and control.id not in checklist.controls}
     not_judged = without_list.union(checklist.left_out)
-    found = []
-    for one in checklist.benchmark.requirements:
-        checks = [n for n, check in enumerate(checklist.checks) if _is_of(check, one)]
-        if checks or not not_judged.isdisjoint(one.controls):
-            found.append(counts.of(one, checks))
-    return found
+    results = []
+    for requirement in checklist.benchmark.requirements:
+        checks = [n for n, check in enumerate(checklist.checks) if _is_of(check, requirement)]
+        if checks or not not_judged.isdisjoint(requirement.controls):
+            results.append(counts.of(requirement, checks))
+    return results
 
 
 def _is_of(check: Check, requirement: Requirement) -> bool:
@@ -69,7 +71,7 @@ def _is_of(check: Check, requirement: Requirement) -> bool:
 
 
 class _Counts:
-    """Findings by check and account."""
+    """The numbers of findings by check and account."""
 
     def __init__(self, findings: Findings, checklist: Checklist) -> None:
         checks = len(checklist.checks)
@@ -82,23 +84,23 @@ class _Counts:
         )
 
     def of(self, requirement: Requirement, checks: list[int]) -> ByAccount:
-        """Return what a requirement comes to by its checks."""
+        """Return the result of a requirement; `checks` are the positions of its checks."""
         judged_by = [self._checklist.checks[number] for number in checks]
         fails, not_checked, passes, not_applicable = (
             self._by_status[status][checks].sum(axis=0)
             for status in (Status.FAIL, Status.NOT_CHECKED, Status.PASS, Status.NOT_APPLICABLE)
         )
         manual = self._manual[checks].sum(axis=0)
-        # What a control would say that the policy switched off, or nobody chose, is not known.
-        controls = list(dict.fromkeys(one.control.id for one in judged_by))
+        # The result of a control that the policy switched off, or that nobody chose, is not known.
+        controls = list(dict.fromkeys(check.control.id for check in judged_by))
         is_lacking = not set(controls).issuperset(requirement.controls)
-        says_nothing = (fails + not_checked + passes + not_applicable == 0) & bool(checks)
+        has_no_finding = (fails + not_checked + passes + not_applicable == 0) & bool(checks)
         met = np.select(
-            [fails > 0, (not_checked > manual) | (is_lacking & ~says_nothing), manual > 0, passes > 0],
+            [fails > 0, (not_checked > manual) | (is_lacking & ~has_no_finding), manual > 0, passes > 0],
             [Met.FAIL.code, Met.NOT_CHECKED.code, Met.MANUAL.code, _at_best(requirement).code],
             default=Met.NOT_APPLICABLE.code,
         )
-        is_changed = any(self._checklist.is_changed(one) for one in judged_by)
+        is_changed = any(self._checklist.is_changed(check) for check in judged_by)
         return ByAccount(
             requirement, controls, is_changed, met, fails, not_checked, passes, self._waived[checks].sum(axis=0)
         )
@@ -112,20 +114,20 @@ def requirements_table(found: list[ByAccount], accounts: tuple[str, ...]) -> pa.
     """Return a row per requirement and account (columns: `REQUIREMENTS`)."""
     size = len(accounts)
     columns: dict[str, list[object]] = {name: [] for name in REQUIREMENTS.names}
-    for one in found:
-        same = {
-            "framework": one.requirement.framework,
-            "requirement": one.requirement.own_number,
-            "title": one.requirement.title,
-            "level": one.requirement.level,
-            "assessment": one.requirement.assessment,
-            "controls": one.controls,
+    for result in found:
+        facts = {
+            "framework": result.requirement.framework,
+            "requirement": result.requirement.own_number,
+            "title": result.requirement.title,
+            "level": result.requirement.level,
+            "assessment": result.requirement.assessment,
+            "controls": result.controls,
         }
-        for name, value in same.items():
+        for name, value in facts.items():
             columns[name] += [value] * size
         columns["account_id"] += accounts
-        columns["status"] += [_MET[code].value for code in one.met.tolist()]
+        columns["status"] += [_MET[code].value for code in result.met.tolist()]
         for name in ("fails", "not_checked", "passes", "waived"):
-            columns[name] += getattr(one, name).tolist()
-        columns["subjects"] += (one.fails + one.not_checked + one.passes).tolist()
+            columns[name] += getattr(result, name).tolist()
+        columns["subjects"] += (result.fails + result.not_checked + result.passes).tolist()
     return pa.table(columns, schema=plain(REQUIREMENTS)).cast(REQUIREMENTS)

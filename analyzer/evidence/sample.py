@@ -1,8 +1,9 @@
-"""A sample of what a control judged, drawn so that anybody draws the same one again.
+"""Draws an audit sample from the subjects that a control judged; the same seed gives the same sample.
 
-Each subject gets a number that depends on the seed and on the subject alone: those with the lowest numbers are in the
-sample. So the order of files, of rows and of machines plays no part, and every subject has the same chance (a simple
-random sample without replacement). With strata, each gets its share of the sample (largest remainders), one at least.
+Each subject gets a number that depends only on the seed and the subject. The subjects with the lowest numbers are in
+the sample. So the order of files and rows has no influence, and every subject has the same chance (a simple random
+sample without replacement). With strata, each stratum gets its share of the sample (largest remainders), and at least
+one subject.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ COLUMNS: Final = (
 )
 """The columns of findings that a sample has."""
 FOR_THE_TESTER: Final = ("tested_by", "tested_on", "evidence_seen", "result", "comment")
-"""Columns that are empty: whoever tests fills them in."""
+"""Empty columns, which the tester fills in."""
 _KEYS: Final = ("account_id", "arn", "user", "credential", "captured_at")
-"""What names a subject, whatever the files are called."""
+"""The columns that identify a subject, independent of file names."""
 _BETWEEN: Final = "\x1f"
 
 
@@ -54,26 +55,26 @@ class Drawn:
     population_sha256: str
     """The SHA-256 of the sorted subjects and their status, a line each."""
     strata: tuple[dict[str, Any], ...]
-    """For each stratum its values, and how many subjects of it are in the population and in the sample."""
+    """For each stratum: its values, and the number of its subjects in the population and in the sample."""
 
     @cached_property
     def method(self) -> list[str]:
-        """How it was drawn, in lines: enough to draw it again."""
-        who = f"Population: what {self.check.control.id} judged, without what it does not apply to"
+        """The method in lines, with all facts that are needed to draw the sample again."""
+        population = f"the subjects that {self.check.control.id} judged, without those that are not applicable"
         drawn = (
-            "a simple random sample without replacement. Each subject (account, ARN, user, credential, time of "
-            "capture) has a number by SipHash with a key from the seed; those with the lowest numbers are drawn."
+            "a simple random sample without replacement. SipHash, with a key made from the seed, gives each subject "
+            "(account, ARN, user, credential, capture time) a number. The subjects with the lowest numbers are drawn."
         )
         strata = (
-            f"Strata are by {', '.join(self.by)}. Each has its share of the sample by largest remainders, and one "
-            "subject at least where the size allows that."
+            f"Strata: {', '.join(self.by)}. Each stratum has its share of the sample (largest remainders), and at "
+            "least one subject if the sample is large enough."
         )
         return [
-            f"{who}: {counted(self.population, 'subject')}.",
-            f"Its SHA-256, over a sorted line for each subject: {self.population_sha256}.",
+            f"Population: {population}: {counted(self.population, 'subject')}.",
+            f"SHA-256 of the population (one sorted line per subject): {self.population_sha256}.",
             f"Drawn with the seed {self.seed!r}: {drawn}",
             strata if self.by else "There are no strata.",
-            "The same seed and population give the same sample, whatever the order of files.",
+            "The same seed and population give the same sample, whatever the order of the files.",
         ]
 
     @property
@@ -81,15 +82,15 @@ class Drawn:
         """The answer in lines."""
         every = "all" if len(self.rows) == self.population else f"{len(self.rows):,}"
         first = f"Sample of {every} of {counted(self.population, 'subject')} of {self.check.control.id}."
-        return [first, *(self._stratum(one) for one in self.strata if self.by)]
+        return [first, *(self._stratum(stratum) for stratum in self.strata if self.by)]
 
-    def _stratum(self, one: dict[str, Any]) -> str:
-        named = ", ".join(f"{name} {one[name] or 'unknown'}" for name in self.by)
-        return f"{named}: {one['sample']:,} of {one['population']:,}"
+    def _stratum(self, stratum: dict[str, Any]) -> str:
+        values = ", ".join(f"{name} {stratum[name] or 'unknown'}" for name in self.by)
+        return f"{values}: {stratum['sample']:,} of {stratum['population']:,}"
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """The sample and its method as plain data, without the rows."""
         return {
             "control": self.check.control.id,
             "requirement": self.check.requirement,
@@ -105,12 +106,12 @@ class Drawn:
 
 
 def draw(evidence: EvidenceSet, check: Check, size: int, seed: str, by: tuple[str, ...] = ()) -> Drawn:
-    """Return a sample of `size` of what a check judged: all of it, where there is no more."""
+    """Return a sample of `size` subjects that a check judged, or all subjects if there are not more."""
     judged = Asked(checks=(check,), statuses=(Status.FAIL, Status.NOT_CHECKED, Status.PASS)).choice
-    some = list(evidence.rows_where("findings", judged, list(COLUMNS)))
-    rows = pa.concat_tables([FINDINGS.empty_table().select(list(COLUMNS)), *some]).unify_dictionaries()
+    batches = evidence.rows_where("findings", judged, list(COLUMNS))
+    rows = pa.concat_tables([FINDINGS.empty_table().select(list(COLUMNS)), *batches]).unify_dictionaries()
     keys = _keys(rows)
-    # By subject; of one that stands there twice, by what is said of it, and where.
+    # Sort by subject. Rows of the same subject are sorted by their result and their place in the reports.
     texts = {name: rows[name].cast(pa.string()) for name in ("status", "message", "source")}
     sorted_by = pa.table({"key": keys, **texts, "line": rows["line"]})
     order = pc.sort_indices(sorted_by, sort_keys=[(name, "ascending") for name in sorted_by.column_names])
@@ -122,21 +123,23 @@ def draw(evidence: EvidenceSet, check: Check, size: int, seed: str, by: tuple[st
     shares = allocate(sizes, size)
     rank = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     chosen = np.sort(place[rank < np.repeat(shares, sizes)])
-    told = [
+    stratum_facts = [
         {**values, "population": int(count), "sample": int(share)}
         for values, count, share in zip(strata, sizes, shares, strict=True)
     ]
-    return Drawn(check, size, seed, by, rows.take(pa.array(chosen)), len(rows), _digest(keys, rows), tuple(told))
+    return Drawn(
+        check, size, seed, by, rows.take(pa.array(chosen)), len(rows), _digest(keys, rows), tuple(stratum_facts)
+    )
 
 
 def _keys(rows: pa.Table) -> pa.Array:
-    """Return the names of subjects."""
+    """Return the key of each row's subject (see `_KEYS`)."""
     texts = [pc.fill_null(rows[name].cast(pa.string()), "") for name in _KEYS]
     return pc.binary_join_element_wise(*texts, _BETWEEN).combine_chunks()
 
 
 def _numbers(keys: pa.Array, seed: str) -> npt.NDArray[np.uint64]:
-    """Return the number of each subject; equal subjects are told apart by how many of them come before."""
+    """Return the number of each subject; rows with an equal key are numbered, so that each gets another number."""
     names = keys.to_pandas().astype("object")
     twice = names.groupby(names).cumcount()
     names = names.where(twice == 0, names + _BETWEEN + twice.astype("str"))
@@ -147,15 +150,15 @@ def _numbers(keys: pa.Array, seed: str) -> npt.NDArray[np.uint64]:
 def _digest(keys: pa.Array, rows: pa.Table) -> str:
     """Return the SHA-256 of the population: a line for each subject in order, with its status."""
     large = pa.large_string()
-    columns = [one.cast(large) for one in (keys, rows["status"].cast(pa.string()).combine_chunks())]
+    columns = [column.cast(large) for column in (keys, rows["status"].cast(pa.string()).combine_chunks())]
     between, end, nothing = (pa.scalar(text, large) for text in (_BETWEEN, "\n", ""))
     lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*columns, between), end, nothing)
-    # The texts of a column lie one behind the other.
+    # The data buffer of a text column has all texts one after the other.
     return hashlib.sha256(lines.buffers()[2] or b"").hexdigest()
 
 
 def _strata(rows: pa.Table, by: tuple[str, ...]) -> tuple[Whole, list[dict[str, Any]]]:
-    """Return the stratum of each row, as a number, and the values of the strata, sorted."""
+    """Return the number of each row's stratum, and the values of the strata, sorted."""
     if not by:
         return np.zeros(len(rows), np.int64), [{}]
     columns = {"account": "account_id", "kind": "credential", "status": "status"}
@@ -163,15 +166,15 @@ def _strata(rows: pa.Table, by: tuple[str, ...]) -> tuple[Whole, list[dict[str, 
     if "kind" in by:
         frame["kind"] = frame["kind"].str.replace(r"_\d$", "", regex=True)
     frame = frame.fillna("")
-    groups = frame.groupby(list(by) if len(by) > 1 else by[0], sort=True)  # else pandas warns of one name in a list
+    groups = frame.groupby(list(by) if len(by) > 1 else by[0], sort=True)  # pandas warns about a list of one name
     names = [key if isinstance(key, tuple) else (key,) for key in groups.groups]
     return groups.ngroup().to_numpy().astype(np.int64), [dict(zip(by, name, strict=True)) for name in names]
 
 
 def allocate(sizes: Whole, size: int) -> Whole:
-    """Return how many subjects of each stratum are drawn: by largest remainders, one at least where `size` allows it.
+    """Return the number of subjects to draw from each stratum: largest remainders, and at least one if `size` allows.
 
-    `sizes` are those of the strata; no stratum gives more than it has.
+    `sizes` are the sizes of the strata; the share of a stratum is never larger than its size.
     """
     total = int(sizes.sum())
     size = min(size, total)
@@ -180,11 +183,11 @@ def allocate(sizes: Whole, size: int) -> Whole:
     shares: Whole = np.minimum(np.maximum(np.floor(exact).astype(np.int64), least), sizes)
     while (rest := size - int(shares.sum())) != 0:
         if rest > 0:
-            open_ones = np.flatnonzero(shares < sizes)
-            order = open_ones[np.argsort(-(exact - shares)[open_ones], kind="stable")]
+            candidates = np.flatnonzero(shares < sizes)
+            order = candidates[np.argsort(-(exact - shares)[candidates], kind="stable")]
             shares[order[:rest]] += 1
         else:
-            open_ones = np.flatnonzero(shares > least)
-            order = open_ones[np.argsort((exact - shares)[open_ones], kind="stable")]
+            candidates = np.flatnonzero(shares > least)
+            order = candidates[np.argsort((exact - shares)[candidates], kind="stable")]
             shares[order[:-rest]] -= 1
     return shares

@@ -1,9 +1,9 @@
-"""The public tables, as data: names, order and types of their columns.
+"""The schemas of the public tables: names, order and types of their columns.
 
-One place for what Parquet, the workbook and the tests agree on. In memory the tables are pandas frames: texts are
-Arrow strings, texts with few values are categories, times are `timestamp[us, UTC]`, whole numbers are int32, flags are
-Arrow booleans; a missing value is NA/NaT everywhere. A frame may carry further columns for the program's own use
-(`findings.chosen`); only the columns named here are written.
+Parquet files, the workbook and the tests use these schemas. In memory the tables are pandas frames: texts are Arrow
+strings, texts with few values are categories, times are `timestamp[us, UTC]`, whole numbers are int32, flags are Arrow
+booleans; a missing value is NA/NaT. A frame can have more columns for internal use (`findings.chosen`); only the
+columns of the schema are written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TEXT: Final = pa.string()
 FEW: Final = pa.dictionary(pa.int32(), pa.string())
-"""A text column of which few values differ."""
+"""The type of a text column with few distinct values."""
 
 
 def _aws_type(column: str) -> pa.DataType:
@@ -109,7 +109,7 @@ TALLIES: Final = pa.schema(
         "due_days": pa.int32(),
     }
 )
-"""What is counted (see `analyzer.evidence.tally`); columns that do not belong to a tally are null."""
+"""All counts of an audit (see `analyzer.evidence.tally`); columns that a tally does not use are null."""
 
 ISSUES: Final = pa.schema(
     {"source": FEW, "line": pa.int32(), "column": FEW, "value": TEXT, "code": FEW, "message": TEXT}
@@ -128,9 +128,9 @@ TREND_OF_AUDIT: Final = pa.schema(
         "undecided": pa.int64(),
     }
 )
-"""A row per control and account of which a snapshot before the judged one was among the inputs: failures of the two,
-each judged at its own capture time, and what `compare` says of them. `undecided` failed before, and cannot be told now:
-open = open_before + new - fixed - undecided. What is waived counts too."""
+"""A row per control and account, for accounts with a snapshot before the judged one: the failures in both snapshots,
+each judged at its own capture time, and the changes that `compare` finds. `undecided` counts checks that failed before
+and that the judged snapshot cannot decide: open = open_before + new - fixed - undecided. Waived failures count too."""
 
 REQUIREMENTS: Final = pa.schema(
     {
@@ -149,10 +149,11 @@ REQUIREMENTS: Final = pa.schema(
         "subjects": pa.int64(),
     }
 )
-"""A row per requirement of the benchmark and account. `status` is the first of fail, not_checked, manual, pass_partly,
-pass and not_applicable that is true of any of its `controls`, those that were judged; where a control was not, it is
-not_checked at best. `fails`, `not_checked` and `passes` count findings, `subjects` all of these; `waived` says how many
-of them a waiver covers: they fail still, or are still not checked."""
+"""A row per requirement of the framework and account. `controls` are the controls of the requirement that were judged.
+`status` is the first of fail, not_checked, manual, pass_partly, pass and not_applicable that one of them has. If a
+control of the requirement was not judged, `status` is not better than not_checked. `fails`, `not_checked` and `passes`
+count findings, and `subjects` is their sum. `waived` counts the findings among them that a waiver covers; they keep
+their status."""
 
 COVERAGE_OF_AUDIT: Final = pa.schema(
     {
@@ -170,11 +171,11 @@ COVERAGE_OF_AUDIT: Final = pa.schema(
         "source": FEW,
     }
 )
-"""A row per account of the list that was given (`--accounts`), and then per account that is not in it and has a judged
-report. `status` is what was received of it: received, received_twice (several reports of the judged snapshot), old
-(older than --max-report-age, or of unknown age), missing (active and without a judged report), unlisted, suspended,
-closed. `state` is the list's own word. `reports` counts judged ones, `captured_at` and `age_days` (at the reference
-instant, else at the newest capture of the run) are the newest one's, `source` is the first by name."""
+"""A row per account in the given list (`--accounts`), and then per account that is not in it and has a judged report.
+`status` is received, received_twice (several reports of the judged snapshot), old (older than --max-report-age, or of
+unknown age), missing (active and without a judged report), unlisted, suspended or closed. `state` is the word in the
+list. `reports` counts judged reports. `captured_at` and `age_days` are those of the newest report; its age is measured
+at the reference date, or at the newest capture time of the run. `source` is the first report by name."""
 
 PEOPLE: Final = pa.schema(
     {
@@ -191,11 +192,11 @@ PEOPLE: Final = pa.schema(
         "source_line": pa.int32(),
     }
 )
-"""A row per row of the list that was given (`--people`) and IAM user that fits it; one also for each row that no user
-fits, and for each user whom no row fits. `line`, `user` and `email` are the list's, `iam_user`, `source` and
-`source_line` the report's. `status` is the first that is true of: several_people (several rows fit the user),
-several_users (several differently named users of the account fit the row), not_in_list, no_user, matched.
-`active_credentials` are those of the user, and `last_used` is the latest use of any of these."""
+"""A row per pair of a row of the given list (`--people`) and a matching IAM user; also a row for each list row without
+a matching user, and for each user without a matching list row. `line`, `user` and `email` come from the list;
+`iam_user`, `source` and `source_line` from the report. `status` is the first that applies: several_people (several list
+rows match the user), several_users (several users of the account with different names match the row), not_in_list,
+no_user, matched. `active_credentials` counts those of the user, and `last_used` is their latest use."""
 
 LEAVERS: Final = pa.schema(
     {
@@ -208,8 +209,9 @@ LEAVERS: Final = pa.schema(
         **{name: PEOPLE.field(name).type for name in PEOPLE.names[8:]},
     }
 )
-"""The same of a list of leavers (`--leavers`), without users whom no row fits. `has_left` says whether the last day has
-ended at the reference instant, `used_after` whether an active credential was used after it; null: not known."""
+"""The same table for a list of leavers (`--leavers`), but without users that match no list row. `has_left` is true if
+the last day ended before the reference date; `used_after` is true if an active credential was used after the last day;
+null if it is not known."""
 
 # --- histories and comparisons ---------------------------------------------------------------------------------------
 
@@ -246,22 +248,27 @@ LIFETIMES: Final = pa.schema(
         "lost_at": TIME,
     }
 )
-"""One row for each unbroken run of snapshots in which a subject fails a control.
+"""A row per lifetime of a failure: an unbroken run of snapshots in which a subject fails a control.
 
-`state`: `open` (fails in the account's newest snapshot), `closed` (the next snapshot shows that it no longer fails:
-`closed_at` is its time, `closed_by` how: deleted, deactivated, used, changed, mfa_enabled or other), or `lost_sight`
-(the next snapshot cannot tell, or snapshots are missing before it: no fix is claimed). `days_open` are whole days from
-`first_seen` to `closed_at`, else to `last_seen`. `censored_left`: it failed in the account's oldest snapshot, so it is
-older than it seems. `reopened`: how often the subject had failed and been closed before. `message`, `source` and `line`
-are of the last failing finding. `waiver` is the policy's waiver that covers an open failure.
+`state` is one of:
 
-A failure began between `opened_earliest` and `opened_latest` (`first_seen`), and was closed between `closed_earliest`
-and `closed_latest` (the snapshot that shows so): it was open for `open_days_min` to `open_days_max` days.
-`opened_earliest` is the last snapshot that shows the subject without the failure; where a control counts days, the
-instant at which the limit was crossed, if that is later; null where neither is known. Of a failure that was not seen
-closed, `closed_*` and `open_days_max` are null, and `open_days_min` reaches to `last_seen`. `lost_at` is the snapshot
-at which sight of it was lost. Whether a failure was closed and came back between two snapshots that both show it is in
-no report: it is one row then."""
+- `open`: it fails in the account's newest snapshot.
+- `closed`: the next snapshot shows that it no longer fails. `closed_at` is the time of that snapshot, and `closed_by`
+  is the reason: deleted, deactivated, used, changed, mfa_enabled or other.
+- `lost_sight` (lost to follow-up): the next snapshot cannot show whether it was fixed, or snapshots are missing before
+  it. It is not counted as fixed. `lost_at` is the time of that snapshot.
+
+`days_open` are whole days from `first_seen` to `closed_at`, or to `last_seen` if it was not closed. `censored_left`: it
+failed already in the account's oldest snapshot, so it is older than it seems. `reopened` is the number of earlier
+lifetimes that were closed. `message`, `source` and `line` are those of the last failing finding. `waiver` is the waiver
+of the policy that covers an open failure.
+
+The failure began between `opened_earliest` and `opened_latest` (`first_seen`), and was closed between `closed_earliest`
+and `closed_latest` (the time of the snapshot that shows the fix). So it was open for `open_days_min` to `open_days_max`
+days. `opened_earliest` is the last snapshot that shows the subject without the failure. For a control that counts days,
+it is the time at which the limit was passed, if that is later. It is null if neither is known. If the failure was not
+closed, `closed_*` and `open_days_max` are null, and `open_days_min` ends at `last_seen`. A failure that was closed and
+came back between two snapshots is one lifetime, because both snapshots show it."""
 
 TREND: Final = pa.schema(
     {
@@ -275,9 +282,9 @@ TREND: Final = pa.schema(
         "lost": pa.int64(),
     }
 )
-"""By day (UTC) on which something was captured, by control and requirement: failures open at its end, by each account's
-newest snapshot until then; how many were first seen, and how many were seen closed, on that day; accounts seen so far;
-of how many sight was lost on that day. What is open is what was before, and `opened` less `closed` less `lost`."""
+"""A row per day (UTC) with a snapshot, control and requirement. `open` counts the failures at the end of the day, by
+each account's newest snapshot until then. `opened`, `closed` and `lost` (lost to follow-up) count changes on that day:
+open = open on the day before + opened - closed - lost. `accounts` counts the accounts seen so far."""
 
 UNDECIDED: Final = pa.schema(
     {
@@ -292,8 +299,8 @@ UNDECIDED: Final = pa.schema(
         "waiver": FEW,
     }
 )
-"""What could not be decided in the newest snapshots of a history; `manual` is left to a person. It is not written:
-`History.undecided` counts it."""
+"""The checks that are not checked in the newest snapshots of a history; `manual` marks manual checks. This table is not
+written: `History.undecided` has its counts."""
 
 COVERAGE: Final = pa.schema(
     {
@@ -306,9 +313,9 @@ COVERAGE: Final = pa.schema(
         "gap_to": TIME,
     }
 )
-"""A row per account, and further ones for each further gap: an interval between two snapshots longer than 1.5 times the
-account's usual one (its median, a day at least), or that long a time until the newest snapshot of all (`gap_to` is null
-then). `gap_from` is null where there is no gap."""
+"""A row per account and gap; one row with a null `gap_from` if the account has no gap. A gap is an interval between two
+snapshots that is longer than 1.5 times the account's usual interval (the median, at least a day). The time from the
+account's last snapshot to the newest snapshot of all accounts can also be a gap; then `gap_to` is null."""
 
 
 EVENTS: Final = pa.schema(
@@ -335,10 +342,10 @@ EVENTS: Final = pa.schema(
         "waiver": FEW,
     }
 )
-"""What happened between two snapshots of an account. Events of users and credentials have `was` and `is_now` where an
-instant changed; those of findings (`fixed`, `new_failure`, `regressed`, `still_failing`, `not_known`) have the control,
-and for `fixed` how: deleted, deactivated, used, changed, mfa_enabled or other. `waiver` is that of the policy which
-covers a failure of the newer snapshot."""
+"""A row per event between two snapshots of an account. Events of users and credentials have `was` and `is_now` if a
+time changed. Events of failures (`fixed`, `new_failure`, `regressed`, `still_failing`, `not_known`) have the control;
+`fixed` has `how`: deleted, deactivated, used, changed, mfa_enabled or other. `waiver` is the waiver of the policy that
+covers a failure in the newer snapshot."""
 
 KINDS_OF_EVENTS: Final = (
     *("user_created", "user_deleted", "user_recreated"),
@@ -347,7 +354,7 @@ KINDS_OF_EVENTS: Final = (
     *("certificate_created", "certificate_deleted", "certificate_activated", "certificate_deactivated"),
     *("fixed", "new_failure", "regressed", "still_failing", "not_known"),
 )
-"""What may happen, in the order in which it is told."""
+"""All kinds of events, in the order of output."""
 
 MEASURES: Final = pa.schema(
     {
@@ -369,10 +376,10 @@ MEASURES: Final = pa.schema(
         "manual": pa.int64(),
     }
 )
-"""A row per control, and per requirement where a benchmark has two of it: see `measure`."""
+"""A row per check of the checklist (control and requirement): see `evidence.history.measure`."""
 
 NEW_FAILURES: Final = ("new_failure", "regressed")
-"""The events that are failures which were not there before."""
+"""The events for failures that the older snapshot did not have."""
 
 TABLES: Final[Mapping[str, pa.Schema]] = {
     "findings": FINDINGS,
@@ -383,8 +390,8 @@ TABLES: Final[Mapping[str, pa.Schema]] = {
 
 
 def plain(schema: pa.Schema) -> pa.Schema:
-    """Return a schema with the plain types of columns that have dictionaries: what lists of values are made into."""
-    kinds = [one.type.value_type if pa.types.is_dictionary(one.type) else one.type for one in schema]
+    """Return a schema in which dictionary columns have the type of their values, to build tables from Python lists."""
+    kinds = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in schema]
     return pa.schema(list(zip(schema.names, kinds, strict=True)))
 
 
@@ -409,12 +416,12 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 
 
 def stacked(tables: Sequence[pa.Table]) -> pd.DataFrame:
-    """Return tables of one schema, one below the other, in the in-memory types."""
+    """Return tables of one schema as one frame, in the in-memory types."""
     return to_pandas(pa.concat_tables(tables).unify_dictionaries().combine_chunks())
 
 
 def issues_table(log: IssueLog) -> pd.DataFrame:
-    """Return the `issues` table: by source and line, what concerns a whole file before its lines."""
+    """Return the `issues` table, sorted by source and line; issues of a whole file come before those of its lines."""
     rows = sorted(log.rows, key=lambda row: (row[0], row[1] or 0, row[2] or "", row[4], row[5], row[3] or ""))
     columns = list(zip(*rows, strict=True)) or [()] * len(ISSUES)
     arrays = [

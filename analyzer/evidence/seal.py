@@ -1,12 +1,12 @@
-"""`manifest.json` and `rendered.json`: their form, and the digest by which each shows that it is as it was written.
+"""Writes and reads `manifest.json`, `rendered.json` and `run.json`, each with a digest that shows later changes.
 
-    manifest.json   what was judged, and the tables that came of it; never rewritten
-    rendered.json   what was rendered from them: workbook, pictures, scripts
-    run.json        who made it, where and when, if the run was told to record that
-    *.sig           signatures of these files
+    manifest.json   the inputs, the settings and the tables; it is never written again
+    rendered.json   the files that were rendered from the tables: page, workbook, charts, scripts
+    run.json        who made the set, where and when (only with --record-run)
+    *.sig           the signatures of these files
 
-Each holds `digest`, the SHA-256 of its own bytes with those 64 digits as zeros. That finds accidents: whoever changes a
-file on purpose can put a new digest into it.
+Each file has `digest`, the SHA-256 of its own bytes with 64 zeros in place of this digest. The digest shows accidental
+changes only: a person who changes a file on purpose can write a new digest into it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ RENDERED: Final = "rendered.json"
 RUN: Final = "run.json"
 PROGRAM: Final = "credreport"
 SCHEMA_VERSION: Final = 3
-"""Of the evidence set: of both files and of the tables."""
+"""The version of the evidence set: of both files and of the tables."""
 
 _BLANK: Final = "0" * 64
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _DIGEST_LINE: Final = re.compile(rb'^  "digest": "([0-9a-f]{64})",?$', re.MULTILINE)
-"""The line of `digest` in a sealed file. Text cannot look like it: within strings there are no line ends."""
+"""The line of `digest` in a sealed file. No text in the file can look like it: JSON strings have no newlines."""
 _OUR_NAME: Final = f'"{PROGRAM}"'.encode()
 
 
@@ -44,24 +44,24 @@ def signature_of(name: str) -> str:
 
 
 SIGNED: Final = (MANIFEST, RENDERED, RUN)
-"""The files that are signed, as far as they are there."""
+"""The files that are signed, if they exist."""
 BESIDE: Final = frozenset({RUN, *map(signature_of, SIGNED)})
-"""Files that may stand in an evidence set and that neither of its two documents lists."""
+"""Files that can be in an evidence set although manifest.json and rendered.json do not list them."""
 
 
 class DamagedSealError(InputError):
-    """A manifest.json or rendered.json of credreport that is not as credreport wrote it; `file` is its name."""
+    """A manifest.json, rendered.json or run.json that was changed since credreport wrote it; `file` is its name."""
 
     def __init__(self, folder: Path | str, file: str, why: str) -> None:
         super().__init__(
-            f"{file} in {folder} {why}", "take the evidence set from where it was stored first, or run credreport again"
+            f"{file} in {folder} {why}", "use the original copy of the evidence set, or run credreport again"
         )
         self.folder = folder
         self.file = file
         self.why = why
 
     def __reduce__(self) -> tuple[type[DamagedSealError], tuple[Path | str, str, str]]:  # type: ignore[override]
-        """Let it pass from one process to another."""
+        """Support pickling, so that workers can raise this error."""
         return type(self), (self.folder, self.file, self.why)
 
 
@@ -69,10 +69,10 @@ class DamagedSealError(InputError):
 
 
 def seal(document: Mapping[str, Any]) -> bytes:
-    """Return `document` as JSON (UTF-8) with its own `digest`, after `schema_version` or else first.
+    """Return `document` as JSON (UTF-8) with its own `digest`, after `schema_version` if it has one, otherwise first.
 
-    It is indented, but for a list of objects and what lies deeper: these have an object a line, since there are as many
-    inputs as reports, and as many counts as accounts. Such a list may be an iterator.
+    The JSON is indented to a depth of two. A list of objects has one object per line, because it can be long (a row
+    per report). Such a list can be an iterator.
     """
     sealed: dict[str, Any] = {} if "schema_version" in document else {"digest": _BLANK}
     for key, value in document.items():
@@ -80,20 +80,20 @@ def seal(document: Mapping[str, Any]) -> bytes:
             sealed[key] = value
         if key == "schema_version":
             sealed["digest"] = _BLANK
-    made = BytesIO()
-    made.writelines(text.encode() for text in _as_json(sealed))
-    with made.getbuffer() as data:  # no copy of what may be large
+    buffer = BytesIO()
+    buffer.writelines(text.encode() for text in _as_json(sealed))
+    with buffer.getbuffer() as data:  # avoids a copy, because the document can be large
         start, end = _digits(data)
         data[start:end] = hashlib.sha256(data).hexdigest().encode()
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def _as_json(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the text of a document piece by piece: whole, it would be in memory several times."""
+    """Yield the text of a document in pieces, so that it is not in memory several times."""
     before = "{\n"
     for key, value in document.items():
         yield f"{before}  {json.dumps(key, ensure_ascii=False)}: "
-        if isinstance(value, Iterator) or (isinstance(value, list) and all(isinstance(one, dict) for one in value)):
+        if isinstance(value, Iterator) or (isinstance(value, list) and all(isinstance(row, dict) for row in value)):
             yield from _rows_as_json(value)
         else:
             yield _indented(value, 1)
@@ -102,7 +102,7 @@ def _as_json(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _indented(value: object, depth: int) -> str:
-    """Return the text of a value that stands at a depth: objects and lists down to `_DEEPEST` have a line each part."""
+    """Return the JSON text of a value at this depth; objects and lists down to `_DEEPEST` have a line for each part."""
     if depth > _DEEPEST or not value or not isinstance(value, dict | list):
         return _ENCODED(value)
     edge, margin = "\n" + "  " * depth, "\n" + "  " * (depth + 1)
@@ -125,22 +125,22 @@ def _rows_as_json(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def unseal(data: bytes, *, without: str | None = None) -> dict[str, Any]:
-    """Return the document that `seal` made `data` of; ValueError where any byte of it has changed since.
+    """Return the document from the bytes of `seal`. Raises ValueError if a byte was changed since.
 
-    `without` names a list of objects that is not needed, and may be large: it is returned as an empty one.
+    `without` names a list of objects that the caller does not need; it is returned as an empty list, to save time.
     """
     start, end = _digits(data)
     blank, whole = hashlib.sha256(), memoryview(data)
     for part in (whole[:start], _BLANK.encode(), whole[end:]):
         blank.update(part)
     if blank.hexdigest().encode() != data[start:end]:
-        raise ValueError("was changed since it was written: it does not fit its own digest")
+        raise ValueError("was changed since it was written: its digest does not match")
     document: dict[str, Any] = json.loads(_without_rows(data, without) if without else data)
     return document
 
 
 def _without_rows(data: bytes, key: str) -> bytes:
-    """Return a sealed file without the objects of a list: each stands on a line of its own."""
+    """Return a sealed file without the objects of a list; each object is on a line of its own."""
     head = f'\n  "{key}": ['.encode()
     start = data.find(head + b"\n")
     end = data.find(b"\n  ]", start)
@@ -148,15 +148,15 @@ def _without_rows(data: bytes, key: str) -> bytes:
 
 
 def _digits(data: bytes | memoryview) -> tuple[int, int]:
-    """Return where the digest of a sealed file begins and ends; ValueError where it has none, or more than one."""
+    """Return the start and the end of the digest in a sealed file. Raises ValueError if there is not exactly one."""
     found = list(_DIGEST_LINE.finditer(data))
     if len(found) != 1:
-        raise ValueError("was changed since it was written: it has no digest of its own")
+        raise ValueError("was changed since it was written: its digest is missing")
     return found[0].span(1)
 
 
 def own_digest(data: bytes) -> str:
-    """Return the digest that a sealed file holds."""
+    """Return the digest in a sealed file."""
     start, end = _digits(data)
     return data[start:end].decode()
 
@@ -173,21 +173,21 @@ def digest_of(path: Path) -> str:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of the evidence set in `folder`.
 
-    Raises InputError where there is none, or one of another version, and DamagedSealError where it was changed.
+    Raises InputError if there is no manifest or if it has another version, and DamagedSealError if it was changed.
     """
     return _as_manifest(find_document(folder, MANIFEST), folder)
 
 
 def manifest_of(data: bytes, place: str) -> dict[str, Any]:
-    """Return the manifest whose bytes stand at a URL; raises as `read_manifest` does."""
+    """Return the manifest from its bytes, which were read at a URL; raises as `read_manifest` does."""
     return _as_manifest(_document_of(data, place, MANIFEST), place)
 
 
 def no_evidence_set(place: Path | str) -> InputError:
-    """Return the error that there is no evidence set at a place."""
+    """Return the error for a path or URL without an evidence set."""
     return InputError(
         f"no evidence set: {place} has no {MANIFEST} of {PROGRAM}",
-        "give the folder that `credreport audit -o DIR`, `compare` or `history` has written",
+        "give a folder that `credreport audit -o DIR`, `compare` or `history` wrote",
     )
 
 
@@ -200,7 +200,7 @@ def _as_manifest(found: dict[str, Any] | None, place: Path | str) -> dict[str, A
 
 
 def read_rendered(folder: Path) -> dict[str, Any] | None:
-    """Return what tells of the renderings in `folder`, None where nothing does; raises as `read_manifest` does."""
+    """Return the `rendered.json` of `folder`; None if there is none. Raises as `read_manifest` does."""
     found = find_document(folder, RENDERED)
     if found is not None:
         _require_version(found, folder)
@@ -208,11 +208,11 @@ def read_rendered(folder: Path) -> dict[str, Any] | None:
 
 
 def find_document(folder: Path, name: str, *, without: str | None = None) -> dict[str, Any] | None:
-    """Return `name` (MANIFEST or RENDERED) of `folder`, of whatever version; None where it is missing or not ours.
+    """Return the document `name` (MANIFEST or RENDERED) of `folder`, of any version.
 
-    `without`: as in `unseal`.
-    Each of its `outputs` has at least `name`, which stays within the folder, and `sha256`. Raises DamagedSealError
-    where it is ours and was changed, and InputError where it cannot be read.
+    Returns None if it is missing or not from credreport. `without` is as in `unseal`. Each of its `outputs` has at
+    least a `name`, which stays within the folder, and a `sha256`. Raises DamagedSealError if it is from credreport and
+    was changed, and InputError if it cannot be read.
     """
     path = folder / name
     if path.is_symlink() or not path.is_file():
@@ -230,19 +230,19 @@ def _document_of(data: bytes, folder: Path | str, name: str, *, without: str | N
     try:
         found = _plain_of_first_version(data) or unseal(data, without=without)
     except (ValueError, RecursionError) as error:
-        why = str(error) if type(error) is ValueError else "was changed since it was written: it is no JSON any more"
+        why = str(error) if type(error) is ValueError else "was changed since it was written: it is not valid JSON"
         raise DamagedSealError(folder, name, why) from error
     if found.get("program") != PROGRAM:
         return None
     _require_rows(found.get("outputs"), folder, name)
     for row in found["outputs"]:
         if not _stays_within(row["name"]):
-            raise DamagedSealError(folder, name, f"names a file outside of the folder: {row['name']!r}")
+            raise DamagedSealError(folder, name, f"names a file outside the folder: {row['name']!r}")
     return found
 
 
 def _plain_of_first_version(data: bytes) -> dict[str, Any] | None:
-    """Return a manifest as credreport 0.1 wrote it, without a digest; None where `data` is none."""
+    """Return a manifest of credreport 0.1, which has no digest; None if `data` is not such a manifest."""
     if _DIGEST_LINE.search(data):
         return None
     try:
@@ -262,14 +262,14 @@ def _require_version(document: Mapping[str, Any], folder: Path | str) -> None:
     else:
         hint = "run the command again with this version, or use the one that wrote the set"
     raise InputError(
-        f"the evidence set {folder} has schema version {version}, this credreport knows {SCHEMA_VERSION}", hint
+        f"the evidence set {folder} has schema version {version}, this credreport reads version {SCHEMA_VERSION}", hint
     )
 
 
 def _require_rows(rows: object, folder: Path | str, name: str) -> None:
-    """Raise DamagedSealError unless `rows` are a list of what has a `name` and a `sha256`."""
+    """Raise DamagedSealError unless `rows` is a list of objects with a `name` and a `sha256`."""
     if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
-        raise DamagedSealError(folder, name, "lacks the names and digests of files")
+        raise DamagedSealError(folder, name, "does not list the names and digests of its files")
 
 
 def _is_row(row: object) -> bool:
@@ -282,19 +282,21 @@ def _is_row(row: object) -> bool:
 
 
 def _stays_within(name: str) -> bool:
-    """Whether a name is that of a file in the folder, below it, with `/` between folders."""
+    """Whether a name is a relative path that stays within the folder, with `/` between folders."""
     parts = name.split("/")
     odd = "\\" in name or "\0" in name or re.match(r"[A-Za-z]:", name)
     return not odd and all(part not in {"", ".", ".."} for part in parts) and name not in {MANIFEST, RENDERED}
 
 
 def key_of(manifest: Mapping[str, Any]) -> str | None:
-    """Return the fingerprint of the key of the pseudonyms in a set; None where names stand in it."""
-    found: str | None = manifest.get("settings", {}).get("pseudonyms")
-    return found
+    """Return the fingerprint of the key of the pseudonyms in a set; None if the set has names."""
+    fingerprint: str | None = manifest.get("settings", {}).get("pseudonyms")
+    return fingerprint
 
 
 def names_of(*documents: Mapping[str, Any] | None) -> dict[str, str]:
     """Return the digest of each output that the documents list, by its name."""
-    rows: Iterable[Mapping[str, Any]] = (row for one in documents if one is not None for row in one["outputs"])
+    rows: Iterable[Mapping[str, Any]] = (
+        row for document in documents if document is not None for row in document["outputs"]
+    )
     return {row["name"]: row["sha256"] for row in rows}

@@ -1,4 +1,4 @@
-"""How reports are judged, as data that a manifest keeps without loss."""
+"""The settings of a run, which a manifest stores completely."""
 
 from __future__ import annotations
 
@@ -24,42 +24,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """How reports are judged. Nothing here depends on the machine, the clock or the output folder."""
+    """The settings of a run. They do not depend on the machine, the clock or the output folder."""
 
     checklist: Checklist = field(default_factory=make_checklist)
-    """What is judged: controls, limits, waivers."""
+    """The controls with their limits, and the waivers."""
     as_of: datetime | None = None
-    """The reference instant (UTC); None: each report at its own `captured_at`."""
+    """The reference date (UTC); None: each report is judged at its own `captured_at`."""
     every_snapshot: bool = False
-    """Judge every snapshot of an account, not the newest one only."""
+    """Judge every snapshot of an account, not only the newest one."""
     account_id: str | None = None
-    """The account of rows that neither their ARN nor their file name says."""
+    """The account of rows whose account is not known from the ARN or the file name."""
     captured_at: tuple[GivenTime, ...] = ()
-    """When reports were captured whose envelope and name do not tell; the first whose pattern fits counts."""
+    """Capture times for reports without one in their envelope or name; the first matching pattern is used."""
     limits: Limits = DEFAULT
-    """How many bytes of a file are read at most."""
+    """The size limits for reading files."""
     trend: bool = True
     """Whether an audit compares each account's judged snapshot with the one before; not with `every_snapshot`."""
     accounts: tuple[str, str] | None = None
-    """The list of accounts that ought to be there: its file as it was given, and the SHA-256 of it."""
+    """The list of expected accounts: the file as given, and its SHA-256."""
     max_report_age: int | None = None
-    """Days that the report of an account in that list may be old."""
+    """The maximum age in days for the report of a listed account."""
     leavers: tuple[str, str] | None = None
-    """The list of people who left: its file as it was given, and the SHA-256 of it."""
+    """The list of people who left: the file as given, and its SHA-256."""
     people: tuple[str, str] | None = None
-    """The same of the list of people with whom the users are compared."""
+    """The list of people to match with the users: the file as given, and its SHA-256."""
     pseudonyms: str | None = None
-    """Where names have pseudonyms, here as well: the fingerprint of their key."""
+    """The fingerprint of the key, if names are replaced by pseudonyms (also in these settings)."""
 
     @property
     def names_in_words(self) -> list[str]:
-        """What is said where names have pseudonyms, in lines; empty where they have none."""
-        hidden = "Users, ARNs, accounts, file names and what is written in a policy or a list are pseudonyms"
+        """A line about the pseudonyms; no line if there are none."""
+        hidden = "Users, ARNs, accounts, file names and the texts of policies and lists are pseudonyms"
         return [f"{hidden} (key with fingerprint {self.pseudonyms})."] if self.pseudonyms else []
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The same as plain data, without loss: `Settings.of_facts` makes equal settings of it."""
+        """The settings as plain data, without loss: `Settings.of_facts` returns equal settings."""
         checklist = self.checklist
         policy = checklist.policy
         return {
@@ -67,15 +67,15 @@ class Settings:
             "benchmark": checklist.benchmark.id if checklist.benchmark else None,
             "controls": [
                 {
-                    "control": one.control.id,
-                    "title": one.title,
-                    "requirement": one.requirement,
-                    "severity": one.severity.value,
-                    "parameters": dict(one.parameters),
-                    "set_by": dict(one.set_by),
-                    "requirements": list(one.requirements),
+                    "control": check.control.id,
+                    "title": check.title,
+                    "requirement": check.requirement,
+                    "severity": check.severity.value,
+                    "parameters": dict(check.parameters),
+                    "set_by": dict(check.set_by),
+                    "requirements": list(check.requirements),
                 }
-                for one in checklist.checks
+                for check in checklist.checks
             ],
             "switched_off": list(checklist.left_out),
             "policy": {"name": policy.name, "sha256": policy.sha256, "text": policy.text} if policy else None,
@@ -85,35 +85,37 @@ class Settings:
 
     @property
     def _given(self) -> dict[str, Any]:
-        """What most runs leave as it is, where this one does not."""
+        """The settings that differ from a default, of those that most runs do not change."""
         times = {"captured_at": self._given_times} if self.captured_at else {}
         sizes = {"max_file_size": self.limits.largest} if self.limits != DEFAULT else {}
         frameworks = self.checklist.benchmark.each if self.checklist.benchmark else ()
-        own = [{"name": one.name, "text": one.text} for one in frameworks if one.name]
+        own = [{"name": framework.name, "text": framework.text} for framework in frameworks if framework.name]
         files = {"benchmark_files": own} if own else {}
         files_of_lists = {"accounts": self.accounts, "leavers": self.leavers, "people": self.people}
-        listed = {name: dict(zip(("name", "sha256"), one, strict=True)) for name, one in files_of_lists.items() if one}
+        listed = {
+            name: dict(zip(("name", "sha256"), file, strict=True)) for name, file in files_of_lists.items() if file
+        }
         age = {} if self.max_report_age is None else {"max_report_age": self.max_report_age}
         hidden = {"pseudonyms": self.pseudonyms} if self.pseudonyms else {}
         return times | sizes | ({} if self.trend else {"trend": False}) | files | listed | age | hidden
 
     @property
     def _given_times(self) -> list[dict[str, Any]]:
-        return [{"pattern": one.pattern, "at": iso(one.at)} for one in self.captured_at]
+        return [{"pattern": given.pattern, "at": iso(given.at)} for given in self.captured_at]
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> Settings:
-        """Return the settings that gave some facts."""
+        """Return the settings from the plain data of `facts`."""
         checks = tuple(
             Check(
-                BY_ID[one["control"]],
-                one["requirement"],
-                Severity(one["severity"]),
-                one["parameters"],
-                one["set_by"],
-                tuple(one.get("requirements", ())),
+                BY_ID[row["control"]],
+                row["requirement"],
+                Severity(row["severity"]),
+                row["parameters"],
+                row["set_by"],
+                tuple(row.get("requirements", ())),
             )
-            for one in facts["controls"]
+            for row in facts["controls"]
         )
         policy = facts["policy"]
         return cls(
@@ -126,7 +128,7 @@ class Settings:
             None if facts["as_of"] is None else datetime.fromisoformat(facts["as_of"]),
             facts["every_snapshot"],
             facts["account_id"],
-            tuple(GivenTime(one["pattern"], datetime.fromisoformat(one["at"])) for one in facts.get("captured_at", ())),
+            tuple(GivenTime(row["pattern"], datetime.fromisoformat(row["at"])) for row in facts.get("captured_at", ())),
             Limits(facts.get("max_file_size", DEFAULT.largest)),
             facts.get("trend", True),
             _listed(facts, "accounts"),
@@ -138,14 +140,14 @@ class Settings:
 
 
 def _listed(facts: Mapping[str, Any], name: str) -> tuple[str, str] | None:
-    """Return the file of a list that was given, and the SHA-256 of it."""
+    """Return the file of a given list and its SHA-256; None if no list was given."""
     return (facts[name]["name"], facts[name]["sha256"]) if name in facts else None
 
 
 def _framework_of(facts: Mapping[str, Any]) -> Framework | None:
-    """Return the benchmark of a run: those of this program by their ids, a user's own by their texts."""
+    """Return the framework of a run: a built-in framework by its id, the user's own framework from its text."""
     if not facts["benchmark"]:
         return None
-    own = [parse_framework(one["name"], one["text"].encode()) for one in facts.get("benchmark_files", ())]
-    known = {one.id: one for one in own}
+    own = [parse_framework(file["name"], file["text"].encode()) for file in facts.get("benchmark_files", ())]
+    known = {framework.id: framework for framework in own}
     return together([known.get(name) or FRAMEWORKS[name] for name in facts["benchmark"].split(",")])

@@ -1,10 +1,9 @@
-"""Detached signatures of an evidence set, which OpenSSH makes (`ssh-keygen -Y sign`) and checks (`-Y verify`).
+"""Detached signatures of an evidence set, made with `ssh-keygen -Y sign` and checked with `ssh-keygen -Y verify`.
 
     manifest.json.sig, rendered.json.sig, run.json.sig   each beside the file that it signs
 
-Each of the three files names the manifest by its digest, and the manifest has the digests of all tables and inputs, so
-the signatures hold for the whole set. The namespace `credreport` keeps a signature that was made for something else
-from counting here.
+rendered.json and run.json have the digest of the manifest, and the manifest has the digests of all tables and inputs.
+So the signatures cover the whole set. The namespace `credreport` excludes signatures that were made for other purposes.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _PROGRAM: Final = "ssh-keygen"
 
 
 class Signature(NamedTuple):
-    """What a signature is worth: who made it, by the list of allowed signers, or `why` it does not hold."""
+    """The result of checking a signature: the signer from the list of allowed signers, or `why` it is not valid."""
 
     file: str
     signer: str | None
@@ -31,9 +30,9 @@ class Signature(NamedTuple):
 
 
 def require_key(key: Path) -> None:
-    """Raise UsageError unless this key can sign: better now than after hours of work."""
+    """Raise UsageError unless this key can sign; runs check it first, because they can take hours."""
     if not key.is_file():
-        raise UsageError(f"--sign: no such file: {key}", "give a key of OpenSSH")
+        raise UsageError(f"--sign: no such file: {key}", "give an OpenSSH key file")
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "trial"
         trial.write_bytes(b"credreport")
@@ -44,33 +43,36 @@ def require_key(key: Path) -> None:
 
 
 def sign(folder: Path, key: Path) -> list[str]:
-    """Sign the files of an evidence set that are signed, and return the names of the signatures."""
-    made = []
+    """Sign the files of an evidence set (see `SIGNED`), and return the names of the signatures."""
+    signatures = []
     for name in SIGNED:
         signature = folder / signature_of(name)
         signature.unlink(missing_ok=True)
         if (folder / name).is_file():
             _sign(folder / name, key)
-            made.append(signature.name)
-    return made
+            signatures.append(signature.name)
+    return signatures
 
 
 def _sign(path: Path, key: Path) -> None:
     done = _run("-Y", "sign", "-f", str(key), "-n", NAMESPACE, str(path))
     if done.returncode:
         raise OutputError(
-            f"{key} does not sign: {_last_line(done.stderr)}",
-            "give a private key of OpenSSH (ssh-keygen -t ed25519 makes one), or the public key of one in the agent",
+            f"cannot sign with {key}: {_last_line(done.stderr)}",
+            "give an OpenSSH private key (ssh-keygen -t ed25519 makes one), or the public key of a key in the SSH "
+            "agent",
         )
 
 
 def check(folder: Path, allowed: Path) -> list[Signature]:
-    """Return what the signatures of an evidence set are worth, by a list of allowed signers (`man ssh-keygen`).
+    """Return the result for each signature of an evidence set, with a list of allowed signers (`man ssh-keygen`).
 
-    Raises UsageError where there is no such list.
+    Raises UsageError if the list does not exist.
     """
     if not allowed.is_file():
-        raise UsageError(f"--allowed-signers: no such file: {allowed}", "its form is in `man ssh-keygen`")
+        raise UsageError(
+            f"--allowed-signers: no such file: {allowed}", "`man ssh-keygen` describes the format (ALLOWED SIGNERS)"
+        )
     return [_checked(folder, name, allowed) for name in SIGNED if (folder / name).is_file()]
 
 
@@ -81,23 +83,23 @@ def _checked(folder: Path, name: str, allowed: Path) -> Signature:
     found = _run("-Y", "find-principals", "-s", str(signature), "-f", str(allowed))
     signers = found.stdout.decode(errors="replace").splitlines()
     if found.returncode or not signers:
-        return Signature(name, None, f"no allowed signer: {_last_line(found.stderr)}")
+        return Signature(name, None, f"its signer is not in the list of allowed signers: {_last_line(found.stderr)}")
     options = ("-f", str(allowed), "-I", signers[0], "-n", NAMESPACE, "-s", str(signature))
     done = _run("-Y", "verify", *options, data=(folder / name).read_bytes())
     if done.returncode:
-        return Signature(name, None, f"the signature does not hold: {_last_line(done.stderr or done.stdout)}")
+        return Signature(name, None, f"the signature is not valid: {_last_line(done.stderr or done.stdout)}")
     return Signature(name, signers[0])
 
 
 def _run(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run ssh-keygen; it asks for a passphrase at the terminal, if it needs one."""
+    """Run ssh-keygen; it asks for a passphrase at the terminal if the key has one."""
     program = shutil.which(_PROGRAM)
     if program is None:
-        raise InputError(f"{_PROGRAM} is not there, and signatures need it", "install OpenSSH's client programs")
+        raise InputError(f"{_PROGRAM} was not found, and signatures need it", "install the OpenSSH client")
     return subprocess.run([program, *arguments], input=data, capture_output=True, check=False)  # noqa: S603 - no shell
 
 
-def _last_line(said: bytes) -> str:
-    """Return the last line of what a program said, without signs that terminals obey."""
-    lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()] or ["it did not say why"]
-    return "".join(sign if sign.isprintable() else "?" for sign in lines[-1])
+def _last_line(output: bytes) -> str:
+    """Return the last line of a program's output, without terminal control characters."""
+    lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()] or ["no reason given"]
+    return "".join(character if character.isprintable() else "?" for character in lines[-1])

@@ -1,4 +1,4 @@
-"""Files of an evidence set, at a path or at a URL that fsspec knows."""
+"""Reads and writes files of an evidence set at a path, or at a URL with fsspec."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMED = 3
 
 
 def put(place: str, name: str, data: bytes) -> None:
-    """Write the file `name` at `place` so that it is there whole or not at all, also where two do it at once."""
+    """Write the file `name` at `place`, completely or not at all, even if two processes write it at the same time."""
     if is_url(place):
         system, root = file_system(place)
         if "file" not in system.protocol:
@@ -28,7 +28,7 @@ def put(place: str, name: str, data: bytes) -> None:
         place = root
     path = Path(place) / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{secrets.token_hex(8)}")  # hardly longer than the name: paths on Windows are limited
+    staged = path.with_name(f".{secrets.token_hex(8)}")  # short, because paths on Windows are limited
     staged.write_bytes(data)
     staged.replace(path)
 
@@ -42,7 +42,7 @@ def get(place: str, name: str) -> bytes:
 
 
 def opened(place: str, name: str) -> Any:  # noqa: ANN401 - a path, or a file object of fsspec
-    """Return what a reader of Parquet can open."""
+    """Return a path or a file object that a Parquet reader can open."""
     if not is_url(place):
         return Path(place) / name
     system, root = file_system(place)
@@ -57,7 +57,7 @@ def digest(place: str, name: str) -> str:
 
 
 def make_folders(place: str, names: Sequence[str]) -> None:
-    """Make folders at `place`."""
+    """Make the folders `names` at `place`."""
     for name in names:
         if is_url(place):
             system, root = file_system(place)
@@ -67,7 +67,7 @@ def make_folders(place: str, names: Sequence[str]) -> None:
 
 
 def remove(place: str, name: str) -> None:
-    """Remove a file at `place`, or a folder with what is in it, if it is there."""
+    """Remove a file or a folder with its content at `place`, if it exists."""
     if is_url(place):
         system, root = file_system(place)
         with suppress(FileNotFoundError):
@@ -81,7 +81,7 @@ def remove(place: str, name: str) -> None:
 
 
 def clear(url: str) -> None:
-    """Remove all that stands at a URL, as far as that goes."""
+    """Remove all files at a URL; errors are ignored."""
     with suppress(Exception):  # each kind of storage has errors of its own
         system, root = file_system(url)
         for path in system.ls(root, detail=False):
@@ -100,7 +100,7 @@ def sizes(place: str) -> dict[str, int]:
 
 
 def require_empty(url: str) -> None:
-    """Raise OutputError where something stands at a URL: there, nothing is replaced."""
+    """Raise OutputError if there are files at a URL, because credreport does not replace files at a URL."""
     try:
         found = sorted(sizes(url))
     except FileNotFoundError:
@@ -112,5 +112,5 @@ def require_empty(url: str) -> None:
     if found:
         raise OutputError(
             f"the output folder {url} is not empty: {first_few(found, most=_NAMED)}",
-            "choose another URL with -o, or remove what is there: at a URL nothing is replaced",
+            "choose another URL with -o, or remove what is there: credreport does not replace files at a URL",
         )

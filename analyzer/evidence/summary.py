@@ -1,4 +1,4 @@
-"""What every output shows of an audit: a pure function of its settings, its inputs and its tallies."""
+"""The summary of an audit that all outputs show; it depends only on the settings, the inputs and the tallies."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ _SHOWN_OUTCOMES: Final = (*Status, Outcome.INACTIVE)
 
 
 class WithIssues:
-    """Data issues, counted by code."""
+    """A result with data issues, which it counts by code."""
 
     @property
     def missing_accounts(self) -> str:
-        """In words, which expected accounts have no judged report; empty where no list of accounts was given."""
+        """The expected accounts without a judged report, in words; empty if no list of accounts was given."""
         return ""
 
     @cached_property
     def issue_counts(self) -> dict[str, int]:
-        """Data issues by code, the gravest level first, most frequent first within it."""
+        """The number of data issues by code, sorted by level (most severe first) and then by number."""
         counts = self._issues_by_code
         codes = sorted(counts, key=lambda code: (-CODES[code].level, -counts[code], code))
         return {code: counts[code] for code in codes}
@@ -58,22 +58,22 @@ class WithIssues:
         raise NotImplementedError
 
     def has_issues(self, level: Level) -> bool:
-        """Whether there are issues of `level` or graver."""
+        """Whether there are issues of `level` or of a more severe level."""
         return any(CODES[code].level >= level for code in self.issue_counts)
 
 
 def issue_codes(codes: Iterable[str]) -> dict[str, int]:
-    """Return how often each code stands there."""
+    """Return the number of occurrences of each code."""
     counts = pd.Series(list(codes), dtype="str").value_counts()
     return {str(code): int(count) for code, count in counts.items()}
 
 
 @dataclass(frozen=True)
 class Summary(WithIssues):
-    """What every output shows of an audit.
+    """The summary of an audit.
 
-    `inputs` has a row per report: see `analyzer.evidence.inputs`; `tallies` has the columns of `schema.TALLIES`, and
-    `trend` those of `schema.TREND_OF_AUDIT`: None where no account has a snapshot before the judged one.
+    `inputs` has a row per report (see `analyzer.evidence.inputs`). `tallies` has the columns of `schema.TALLIES`.
+    `trend` has the columns of `schema.TREND_OF_AUDIT`, or is None if no account has a snapshot before the judged one.
     """
 
     settings: Settings
@@ -81,17 +81,16 @@ class Summary(WithIssues):
     tallies: pa.Table
     trend: pa.Table | None = field(default=None, kw_only=True)
     coverage: pa.Table | None = field(default=None, kw_only=True)
-    """What was received of the accounts that ought to be there (columns: `schema.COVERAGE_OF_AUDIT`), where a list of
-    them was given."""
+    """The expected accounts and their reports (columns: `schema.COVERAGE_OF_AUDIT`); None without an accounts list."""
     compared: Mapping[str, Mapping[str, int]] = field(default_factory=dict, kw_only=True)
-    """By list of people that was given, how many of its rows and of the users came to what (see `people.Match`)."""
+    """For each given list of people, the number of pairs of row and user by `people.Match`."""
     part: PartOf | None = field(default=None, kw_only=True)
     tables: Tables | None = field(default=None, kw_only=True, repr=False, compare=False)
-    """The tables that were left, for what is not counted beforehand."""
+    """The tables, for counts that the tallies do not have."""
 
     @property
     def checklist(self) -> Checklist:
-        """What was judged."""
+        """The controls that were judged."""
         return self.settings.checklist
 
     # --- what was read ------------------------------------------------------------------------------------------------
@@ -107,27 +106,27 @@ class Summary(WithIssues):
 
     @property
     def rows(self) -> int:
-        """How many rows of reports were judged, root included."""
+        """The number of judged rows, with those of root."""
         return int(self._users["count"].sum())
 
     @property
     def root_rows(self) -> int:
-        """How many of them are of root."""
+        """The number of judged rows of root."""
         return int(self._users["count"][self._users["kind"] == "root"].sum())
 
     @property
     def known_accounts(self) -> int:
-        """How many accounts the judged rows are known to be of."""
+        """The number of known accounts in the judged rows."""
         return int(self._users["account_id"].nunique())
 
     @property
     def some_unknown(self) -> bool:
-        """Whether there are judged rows of no known account."""
+        """Whether there are judged rows without a known account."""
         return bool(self._users["account_id"].isna().any())
 
     @cached_property
     def accounts(self) -> tuple[str, ...]:
-        """The accounts of the judged rows, also those with nothing to judge; `unknown` for rows of no known one."""
+        """The accounts of the judged rows, sorted; `unknown` stands for rows without a known account."""
         return tuple(sorted(set(self._users["account_id"].fillna(UNKNOWN_ACCOUNT))))
 
     @property
@@ -139,29 +138,29 @@ class Summary(WithIssues):
 
     @cached_property
     def account_names(self) -> dict[str, str]:
-        """What the list of accounts calls those that have a name there, by number."""
+        """The names in the list of accounts, by account number."""
         return {} if self.coverage is None else names_of(self.coverage)
 
     @cached_property
     def reference_instants(self) -> list[pd.Timestamp]:
-        """The distinct instants at which reports were judged, oldest first."""
+        """The distinct reference dates of the judged reports, oldest first."""
         judged = self.inputs.loc[self.inputs["judged"].astype(bool), "as_of"]
         return sorted(judged.dropna().unique())
 
     @property
     def other_snapshots(self) -> int:
-        """How many reports hold rows, none of which is judged: other snapshots of the accounts are."""
+        """The number of reports with rows of which none was judged, because other snapshots of the accounts were."""
         not_judged = self.inputs.loc[~self.inputs["judged"].astype(bool), "accounts"]
         return sum(1 for parts in not_judged if parts)
 
     @cached_property
     def trends(self) -> dict[str, dict[str, int]]:
-        """By control, over all accounts with a snapshot before the judged one: the counts of `trend`."""
+        """The counts of `trend` by control, summed over all accounts with a snapshot before the judged one."""
         if self.trend is None:
             return {}
         counts = ("open", "open_before", "new", "fixed", "undecided")
-        found = self.trend.select(["control", *counts]).to_pandas()
-        sums = found.groupby("control", observed=True, sort=False)[list(counts)].sum()
+        rows = self.trend.select(["control", *counts]).to_pandas()
+        sums = rows.groupby("control", observed=True, sort=False)[list(counts)].sum()
         return {str(control): {str(k): int(v) for k, v in row.items()} for control, row in sums.iterrows()}
 
     # --- findings -----------------------------------------------------------------------------------------------------
@@ -173,26 +172,26 @@ class Summary(WithIssues):
 
     @cached_property
     def manual_accounts(self) -> dict[int, int]:
-        """For checks (by position) that no report can decide somewhere: in how many accounts a person has to look."""
-        found = self.findings_counted
-        some = found.is_manual
-        pairs = set(zip(found.check[some].tolist(), found.account[some].tolist(), strict=True))
+        """The number of accounts with a manual check, by position in the checklist, without zeros."""
+        counts = self.findings_counted
+        is_manual = counts.is_manual
+        pairs = set(zip(counts.check[is_manual].tolist(), counts.account[is_manual].tolist(), strict=True))
         return dict(sorted(Counter(check for check, _ in pairs).items()))
 
     @property
     def made_later(self) -> int:
-        """How many findings are about what was made after the reference instant."""
+        """The number of findings on users and credentials that were created after the reference date."""
         found = self.findings_counted
         return found.number(found.because(Reason.CREATED_AFTER_AS_OF))
 
     @property
     def unused_later(self) -> int:
-        """How many credentials were made after the reference instant, so that `unused-credentials` does not apply."""
+        """The number of credentials that `unused-credentials` leaves out: they are newer than the reference date."""
         return self._unused_because(Reason.CREATED_AFTER_AS_OF)
 
     @property
     def in_doubt(self) -> int:
-        """How many credentials it does not decide, since the order of their reports is not known."""
+        """The number of credentials that `unused-credentials` cannot decide: the order of their reports is unknown."""
         return self._unused_because(Reason.ORDER_UNKNOWN)
 
     def _unused_because(self, reason: Reason) -> int:
@@ -202,17 +201,17 @@ class Summary(WithIssues):
         return found.number((found.check == unused) & found.because(reason))
 
     def in_doubt_of(self, kind: Kind) -> int:
-        """Return how many of them are of `kind`."""
+        """Return the number of these credentials (see `in_doubt`) of one kind."""
         found = counts_of(self.tallies, Tally.IDLE)
         return int(found["count"][(found["kind"] == kind) & (found["reason"] == Reason.ORDER_UNKNOWN)].sum())
 
     @cached_property
     def open_subjects(self) -> pd.DataFrame:
-        """Users, roots and accounts with something open, by `kind` (user, root, account), `account_id` and `severity`.
+        """IAM users, root users and accounts with open checks, by `kind` (user, root, account), account and severity.
 
-        `fail` says for how many something fails, `not_checked` for how many nothing fails and something is undecided;
-        `severity` is the gravest of what is open there. What is waived or left to a person is not open. Users count
-        once a snapshot.
+        `fail` counts those with a failure, `not_checked` those without a failure but with a check that is not checked.
+        `severity` is that of the most severe open check. Waived checks and manual checks are not open. A user counts
+        once per snapshot.
         """
         found = counts_of(self.tallies, Tally.OPEN)
         statuses = [Status.FAIL, Status.NOT_CHECKED]
@@ -224,44 +223,44 @@ class Summary(WithIssues):
 
     @property
     def open_by_kind(self) -> dict[str, int]:
-        """How many users, roots and accounts have something open, by kind, where there are some."""
+        """The number of IAM users, root users and accounts with open checks, by kind, without zeros."""
         sums = self.open_subjects.groupby("kind")[[Status.FAIL.value, Status.NOT_CHECKED.value]].sum().sum(axis=1)
         return {str(kind): int(count) for kind, count in sums.items()}
 
     @property
     def grave_subjects(self) -> int:
-        """How many users, roots and accounts have something critical or high open."""
+        """The number of IAM users, root users and accounts with an open check of severity critical or high."""
         found = self.open_subjects
         grave = found[found["severity"].isin([Severity.CRITICAL, Severity.HIGH])]
         return int(grave[[Status.FAIL.value, Status.NOT_CHECKED.value]].to_numpy().sum())
 
     @cached_property
     def by_control(self) -> list[dict[str, int]]:
-        """For each check its findings by status.
+        """The number of findings of each check, by status.
 
-        And `judged`, their sum without those not applicable; `waived`; `manual`, left to a person and not waived;
-        `open`: failing or undecided, without these two.
+        Also `judged` (all that are applicable); `waived`; `manual` (manual checks that are not waived); `open`
+        (failures and not checked, without waived and manual checks).
         """
         found, size = self.findings_counted, len(self.checklist.checks)
         return _rows(found.sums(found.check, size))
 
     @cached_property
     def by_account(self) -> pd.DataFrame:
-        """The same by account (index; `unknown` where no account is known), most failures first."""
+        """The same numbers by account (the index; `unknown` stands for no known account), most failures first."""
         found = self.findings_counted
         sums = found.sums(found.account, len(self.accounts), np.isin(found.check, list(self.checklist.summed)))
         counts = pd.DataFrame(sums, index=pd.Index(self.accounts, dtype="str", name="account_id"))
-        # Accounts are in order already, and stay so among themselves.
+        # The accounts are sorted already, and a stable sort keeps that order among equal counts.
         return counts.take(np.lexsort((-sums[Status.NOT_CHECKED], -sums[Status.FAIL])))
 
     @cached_property
     def matrix(self) -> dict[Status, pd.DataFrame]:
-        """For each status the findings by check (rows, positions) and account (columns, most failures first)."""
+        """For each status, the number of findings by check (rows) and account (columns, most failures first)."""
         return {status: self._crossed(status) for status in Status}
 
     @cached_property
     def open_matrix(self) -> dict[Status, pd.DataFrame]:
-        """The same of what fails or could not be decided and is not waived."""
+        """The same numbers for failures and not checked, without waived findings."""
         is_open = self.findings_counted.is_open
         return {status: self._crossed(status, is_open) for status in (Status.FAIL, Status.NOT_CHECKED)}
 
@@ -271,28 +270,25 @@ class Summary(WithIssues):
 
     @cached_property
     def totals(self) -> dict[str, int]:
-        """Findings by status; `judged`, their sum without those not applicable; `waived`, `manual` and `open`.
-
-        Each counts once: see `Checklist.summed`.
-        """
+        """The sums of `by_control` over the checks that do not repeat another check (see `Checklist.summed`)."""
         counted = [self.by_control[number] for number in self.checklist.summed]
         return {name: sum(counts[name] for counts in counted) for name in counted[0]}
 
     @cached_property
     def unused(self) -> dict[str, int] | None:
-        """The same for `unused-credentials` alone; None where it was not judged."""
+        """The numbers of `unused-credentials` alone; None if it was not judged."""
         if self.checklist.unused is None:
             return None
         return self.by_control[self.checklist.checks.index(self.checklist.unused)]
 
     @cached_property
     def requirements(self) -> list[ByAccount]:
-        """What the requirements of the benchmark come to, account by account; empty where none was chosen."""
+        """The results of the framework's requirements by account; empty if no framework was chosen."""
         return by_requirement(self.findings_counted, self.checklist)
 
     @cached_property
     def covered(self) -> Covered:
-        """What the waivers of the policy cover and match."""
+        """The findings that the waivers of the policy cover and match."""
         return covered_of(self.tallies, self.checklist)
 
     @cached_property
@@ -304,28 +300,28 @@ class Summary(WithIssues):
 
     @cached_property
     def counts(self) -> pd.DataFrame:
-        """Credentials by kind (password, access_key) and outcome (all of `Outcome`), as whole numbers."""
+        """The number of credentials by kind (password, access_key) and outcome (all of `Outcome`)."""
         found = counts_of(self.tallies, Tally.CREDENTIALS)
         return counted_by(found["kind"], found["status"], found["count"]).reindex(
             index=list(JUDGED_KINDS), columns=list(Outcome), fill_value=0
         )
 
     def count(self, kind: Kind, outcome: Outcome | Status) -> int:
-        """Return how many credentials of `kind` came to `outcome`."""
+        """Return the number of credentials of `kind` with this outcome."""
         return int(self.counts.to_numpy()[JUDGED_KINDS.index(kind), list(Outcome).index(Outcome(outcome))])
 
     @cached_property
     def idle(self) -> pd.DataFrame:
-        """Findings of `unused-credentials` by `is_password`, `status` (position in `Status`) and `days` idle.
+        """The number (`count`) of findings of `unused-credentials`, by `is_password`, `status` and idle `days`.
 
-        `days` is -1 where they are not exactly known; `count` says how many are so.
+        `status` is a position in `Status`. `days` is -1 if the idle days are not exactly known.
         """
         found = counts_of(self.tallies, Tally.IDLE)
         statuses = list(Status)
         frame = pd.DataFrame(
             {
                 "is_password": (found["kind"] == Kind.PASSWORD).to_numpy(),
-                "status": np.array([statuses.index(one) for one in found["status"]], np.int64),
+                "status": np.array([statuses.index(status) for status in found["status"]], np.int64),
                 "days": found["idle_days"].fillna(-1).to_numpy(np.int64),
                 "count": found["count"].to_numpy(np.int64),
             }
@@ -334,46 +330,46 @@ class Summary(WithIssues):
 
     @cached_property
     def keys(self) -> pd.DataFrame:
-        """Access keys that pass or fail by `age`, `idle` and `never`: see `keys_of`. They are read from the tables."""
+        """The access keys that pass or fail, by age and idle days (see `keys_of`); they are read from the tables."""
         if self.tables is None:
-            raise TypeError("a summary without tables knows no keys")
+            raise TypeError("this summary has no tables to count keys from")
         return keys_of(self.tables)
 
     # --- the answer ---------------------------------------------------------------------------------------------------
 
     @property
     def exit_code(self) -> int:
-        """0: all pass, are waived or left to a person; 1: some fail or are undecided; 3: some input was not read."""
+        """0: nothing is open; 1: some checks fail or are not checked; 3: some input was not read."""
         return self.exit_code_of()
 
     def exit_code_of(self, *, fail_on: Severity = Severity.LOW, strict: bool = False) -> int:
-        """Return the same where checks count that are as severe as `fail_on`, or more.
+        """Return the exit code if only controls of severity `fail_on` or higher count.
 
-        `strict`: 3 also for repaired rows, unreadable cells and doubtful reports; 1 also for what is left to a person.
+        With `strict`, repaired rows, unreadable cells and doubtful reports also give 3, and manual checks also give 1.
         """
         if self.has_issues(Level.REPAIRED if strict else Level.REJECTED):
             return 3
-        left = sum(
-            self.open_by_check[number][Status.FAIL] + self.undecided_of(number, strict=strict)
-            for number in self.checklist.counting(fail_on)
+        open_count = sum(
+            self.open_by_check[position][Status.FAIL] + self.undecided_of(position, strict=strict)
+            for position in self.checklist.counting(fail_on)
         )
-        return 1 if left else 0
+        return 1 if open_count else 0
 
     @cached_property
     def open_by_check(self) -> list[dict[str, int]]:
-        """For each check how much of it fails (`fail`) and is undecided (`not_checked`), without what is waived."""
+        """The number of failures (`fail`) and not checked (`not_checked`) of each check, without waived findings."""
         found, size = self.findings_counted, len(self.checklist.checks)
         sums = found.sums(found.check, size, found.is_open)
-        return [{name: one[name] for name in (Status.FAIL, Status.NOT_CHECKED)} for one in _rows(sums)]
+        return [{name: row[name] for name in (Status.FAIL, Status.NOT_CHECKED)} for row in _rows(sums)]
 
     def undecided_of(self, number: int, *, strict: bool = False) -> int:
-        """Return how much of a check a better report would decide; with `strict` also what is left to a person."""
-        left_to_a_person = 0 if strict else self.by_control[number]["manual"]
-        return self.open_by_check[number][Status.NOT_CHECKED] - left_to_a_person
+        """Return the number of findings of a check that are not checked; manual checks count only with `strict`."""
+        manual = 0 if strict else self.by_control[number]["manual"]
+        return self.open_by_check[number][Status.NOT_CHECKED] - manual
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """The counts as plain data: what `--json` prints and the manifest keeps."""
+        """The counts as plain data, for `--json` and the manifest."""
         return {
             "benchmark": self.checklist.benchmark.id if self.checklist.benchmark else None,
             "requirements_of": self.checklist.numbers_of.id,
@@ -386,15 +382,15 @@ class Summary(WithIssues):
             "open_subjects": self._open_facts,
             "by_control": [
                 {
-                    "control": one.control.id,
-                    "requirement": one.requirement,
-                    "severity": one.severity.value,
-                    "parameters": dict(one.parameters),
-                    "set_by": dict(one.set_by),
+                    "control": check.control.id,
+                    "requirement": check.requirement,
+                    "severity": check.severity.value,
+                    "parameters": dict(check.parameters),
+                    "set_by": dict(check.set_by),
                     **counts,
                     "summed": number in self.checklist.summed,
                 }
-                for number, (one, counts) in enumerate(zip(self.checklist.checks, self.by_control, strict=True))
+                for number, (check, counts) in enumerate(zip(self.checklist.checks, self.by_control, strict=True))
             ],
             **self._requirement_facts,
             "by_kind": {
@@ -419,14 +415,13 @@ class Summary(WithIssues):
 
     @property
     def _optional_facts(self) -> dict[str, Any]:
-        """What there is only with an earlier snapshot, and with lists of accounts and people."""
-        return (
-            self._trend_facts | coverage_facts(self.coverage) | {name: dict(one) for name, one in self.compared.items()}
-        )
+        """The counts that need an earlier snapshot, or a list of accounts or people."""
+        matches = {name: dict(counts) for name, counts in self.compared.items()}
+        return self._trend_facts | coverage_facts(self.coverage) | matches
 
     @property
     def _account_facts(self) -> dict[str, Any]:
-        """The counts of each account, and what fails there; name and owner, where a list of accounts was given."""
+        """The counts and failing controls of each account; also its name and owner if a list of accounts was given."""
         failing, about = self._failing_controls(), about_accounts(self.coverage)
         return {
             str(account): {
@@ -439,26 +434,26 @@ class Summary(WithIssues):
 
     @property
     def _requirement_facts(self) -> dict[str, Any]:
-        """In how many accounts each requirement of the benchmark comes to what, where one was chosen."""
+        """The number of accounts with each result, by requirement; empty if no framework was chosen."""
         if self.checklist.benchmark is None:
             return {}
         rows = [
             {
-                "framework": one.requirement.framework,
-                "requirement": one.requirement.own_number,
-                "title": one.requirement.title,
-                "level": one.requirement.level,
-                "assessment": one.requirement.assessment,
-                "controls": one.controls,
-                "accounts": {met.value: one.accounts(met) for met in Met},
+                "framework": row.requirement.framework,
+                "requirement": row.requirement.own_number,
+                "title": row.requirement.title,
+                "level": row.requirement.level,
+                "assessment": row.requirement.assessment,
+                "controls": row.controls,
+                "accounts": {met.value: row.accounts(met) for met in Met},
             }
-            for one in self.requirements
+            for row in self.requirements
         ]
         return {"by_requirement": rows}
 
     @property
     def _trend_facts(self) -> dict[str, Any]:
-        """What has changed since the snapshots before the judged ones, where there are any."""
+        """The changes since the snapshots before the judged ones; empty if there are no earlier snapshots."""
         if self.trend is None:
             return {}
         spans = {
@@ -472,19 +467,19 @@ class Summary(WithIssues):
 
     @property
     def _open_facts(self) -> dict[str, int]:
-        """How many users, roots and accounts have something open."""
+        """The number of IAM users, root users and accounts with open checks."""
         counts = self.open_by_kind
         accounts = self.open_subjects["account_id"].nunique()
         return {"users": counts.get("user", 0), "roots": counts.get("root", 0), "accounts": int(accounts)}
 
     def _failing_controls(self) -> dict[str, list[dict[str, Any]]]:
-        """Return for each account how often each control fails there, where it does."""
+        """Return the number of failures of each control by account, without zeros."""
         checks = self.checklist.checks
         counts = self.findings_counted.matrix(len(checks), Status.FAIL).T.tolist()
         return {
             account: [
-                {"control": one.control.id, "requirement": one.requirement, "fail": count}
-                for one, count in zip(checks, column, strict=True)
+                {"control": check.control.id, "requirement": check.requirement, "fail": count}
+                for check, count in zip(checks, column, strict=True)
                 if count
             ]
             for account, column in zip(self.accounts, counts, strict=True)
@@ -492,6 +487,6 @@ class Summary(WithIssues):
 
 
 def _rows(counts: Mapping[str, npt.NDArray[np.int64]] | pd.DataFrame) -> list[dict[str, int]]:
-    """Return the rows of columns of counts."""
+    """Return the rows of a table of counts as dicts."""
     columns = {str(name): column.tolist() for name, column in counts.items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -1,6 +1,7 @@
-"""What each operating system does in its own way: locks, the exchange of two folders, and files that reach the disk.
+"""Functions that differ by operating system: locks, the exchange of two folders, and writing files to the disk.
 
-Only this module asks for what Linux, macOS or Windows alone have. Where a system lacks something, callers hear of it.
+Only this module uses functions that exist only on Linux, macOS or Windows. A return value or an exception shows that
+the system lacks a function.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BETWEEN_TRIES: Final = 0.1
-"""Seconds between two tries to get a lock, where the system does not wait by itself."""
+"""Seconds between two tries to get a lock, on systems without a blocking lock call."""
 
 
 class Lock(NamedTuple):
-    """A lock file that this process has open; where the system cannot lock it, `is_held` is False."""
+    """A lock file that this process has open; `is_held` is False if the system cannot lock files."""
 
     path: Path
     file: int
@@ -28,10 +29,10 @@ class Lock(NamedTuple):
 
 
 def lock(path: Path) -> Lock | None:
-    """Lock a file, which is made where it is not there, without waiting; None where another process holds it.
+    """Create and lock a file without waiting; return None if another process holds the lock.
 
-    The lock goes with the process, however that ends; the file stays until `release`. Some network drives cannot lock.
-    Raises OSError where the file cannot be made.
+    The lock ends with the process; the file stays until `release`. Some network drives cannot lock files. Raises
+    OSError if the file cannot be created.
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -48,16 +49,16 @@ def lock(path: Path) -> Lock | None:
 
 
 def release(held: Lock) -> None:
-    """Give up a lock, and remove its file."""
-    with suppress(OSError):  # while it is locked, so that nobody gets the lock of a file that is about to go
+    """Release a lock and remove its file."""
+    with suppress(OSError):  # before the release, so that no process gets the lock of a file that will be removed
         held.path.unlink()
     os.close(held.file)
-    with suppress(OSError):  # Windows removes no file that is open
+    with suppress(OSError):  # Windows cannot remove an open file
         held.path.unlink()
 
 
 def wait_for_lock(file: int) -> None:
-    """Lock an open file until it is closed; wait while another process holds it. Raises OSError where none can lock."""
+    """Lock an open file until it is closed; wait while another process holds it. Raises OSError without file locks."""
     if sys.platform == "win32":
         while True:
             try:
@@ -70,12 +71,12 @@ def wait_for_lock(file: int) -> None:
         try:
             import fcntl  # noqa: PLC0415 - not everywhere
         except ImportError as error:
-            raise OSError(errno.ENOLCK, "this system has no locks of files") from error
+            raise OSError(errno.ENOLCK, "this system has no file locks") from error
         fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _try_to_lock(file: int) -> bool:
-    """Lock an open file; return False where the system cannot. Raises BlockingIOError where another holds the lock."""
+    """Lock an open file; return False if the system cannot. Raises BlockingIOError if another process holds it."""
     try:
         if sys.platform == "win32":
             _lock_on_windows(file)
@@ -91,7 +92,7 @@ def _try_to_lock(file: int) -> bool:
 
 
 def _lock_on_windows(file: int) -> None:
-    """Lock the first byte of an open file. Raises BlockingIOError where another handle holds the lock."""
+    """Lock the first byte of an open file. Raises BlockingIOError if another handle holds the lock."""
     if sys.platform == "win32":
         import msvcrt  # noqa: PLC0415 - only on Windows
 
@@ -105,8 +106,8 @@ def _lock_on_windows(file: int) -> None:
 
 
 def _is_at(file: int, path: Path) -> bool:
-    """Whether an open file is still the one at `path`: whoever held its lock before may have removed it."""
-    if sys.platform == "win32":  # no file that is open can be removed
+    """Whether an open file is still the one at `path`; the process that held its lock before may have removed it."""
+    if sys.platform == "win32":  # an open file cannot be removed
         return True
     try:
         return os.path.samestat(os.fstat(file), path.stat())
@@ -114,14 +115,14 @@ def _is_at(file: int, path: Path) -> bool:
         return False
 
 
-def exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step (renameat2 on Linux, renamex_np on macOS); return False where none can."""
+def exchange(first: Path, second: Path) -> bool:
+    """Exchange two folders in first step (renameat2 on Linux, renamex_np on macOS); return False if impossible."""
     if sys.platform == "win32":
         return False
     import ctypes  # noqa: PLC0415 - most runs have nothing to replace
 
     here, swap = -100, 2  # AT_FDCWD and RENAME_EXCHANGE; RENAME_SWAP on macOS is 2 as well
-    names = os.fsencode(one), os.fsencode(other)
+    names = os.fsencode(first), os.fsencode(second)
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         if sys.platform == "darwin":
@@ -132,13 +133,13 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def flush(path: Path) -> None:
-    """Have a file on the disk. Raises OSError where the system cannot do that."""
-    # Windows flushes only what is open for writing; elsewhere that would fail on files that are read-only.
+    """Write a file's data to the disk (fsync). Raises OSError if the system cannot do that."""
+    # Windows flushes only files that are open for writing; on other systems, read-only files cannot be opened so.
     how = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY
     try:
         file = os.open(path, how)
     except PermissionError:
-        if sys.platform == "win32" and not os.access(path, os.W_OK):  # it was there before, and is linked
+        if sys.platform == "win32" and not os.access(path, os.W_OK):  # a hard link to an older, read-only file
             return
         raise
     try:
@@ -148,17 +149,17 @@ def flush(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Let nobody else read a folder (mode 0700) or a file (0600); on Windows that follows from the folder around it."""
+    """Deny other users access to a folder (mode 0700) or a file (0600); on Windows, the parent folder sets this."""
     if sys.platform != "win32":
-        with suppress(OSError):  # a worker of another user may have made it
+        with suppress(OSError):  # a worker that runs as another user may have made it
             path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def shows_each_change() -> bool:
-    """Whether a file's `st_ctime` tells of each change, also where somebody sets its time of change back."""
-    return sys.platform != "win32"  # where it is the time of creation
+    """Whether a file's `st_ctime` shows each change, even if a program sets the modification time back."""
+    return sys.platform != "win32"  # on Windows it is the creation time
 
 
 def may_be_open_elsewhere(error: OSError) -> bool:
-    """Whether the reason may be that another program has a file open: Windows renames no folder that holds one."""
+    """Whether another program with an open file may be the reason: Windows cannot rename a folder with open files."""
     return sys.platform == "win32" and isinstance(error, PermissionError)

@@ -1,4 +1,4 @@
-"""How the tables of an evidence set are read: by name, in stored order, a batch at a time."""
+"""The interface for reading the tables of an evidence set: by name, in stored order, one batch at a time."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _BATCH: Final = 100_000
 
 
 class Tables(Protocol):
-    """The tables of an evidence set. What reads them holds no more than a batch at a time."""
+    """The tables of an evidence set. A reader has only one batch in memory at a time."""
 
     def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield the rows of the public table `name` in stored order, some 100,000 at a time.
+        """Yield the rows of the public table `name` in stored order, about 100,000 at a time.
 
-        With the chosen `columns` in that order, or with all. A table without rows is one batch without rows, so that
-        its columns and their types are always known.
+        A batch has the `columns` in this order, or all columns. An empty table gives one empty batch, so that its
+        columns and types are known.
         """
         ...
 
     def rows_at(self, name: str, positions: Whole, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the rows at these positions, which are in stored order; what holds none of them is not read."""
+        """Return the rows at these ascending positions; parts of the table without such a row are not read."""
         ...
 
     def rows(self, name: str) -> int:
-        """Return how many rows the table `name` has."""
+        """Return the number of rows of the table `name`."""
         ...
 
 
 class TablesInMemory:
-    """Tables that are whole in memory, read as those of an evidence set are."""
+    """Tables in memory, with the methods of `Tables`."""
 
     def __init__(self, tables: Mapping[str, pa.Table], batch_rows: int = _BATCH) -> None:
         self._tables = tables
@@ -57,5 +57,5 @@ class TablesInMemory:
         return table if columns is None else table.select(list(columns))
 
     def rows(self, name: str) -> int:
-        """Return how many rows a table has."""
+        """Return the number of rows of a table."""
         return int(self._tables[name].num_rows)

@@ -1,7 +1,7 @@
-"""Tallies: all that outputs count, added up from batches of judged tables.
+"""Tallies: all counts that outputs show, added up over batches of judged tables.
 
-A tally is a row of a table: what is counted (`tally` and the key columns that belong to it), how often (`count`), and
-the latest reference instant among it (`latest`). Tables of batches are joined by adding up.
+A tally is a row of a table: its kind and keys (`tally` and the key columns that belong to it), the number (`count`),
+and the latest reference date (`latest`). The tables of several batches are joined by adding the counts.
 """
 
 from __future__ import annotations
@@ -38,43 +38,42 @@ if TYPE_CHECKING:
     Whole = npt.NDArray[np.int64]
 
 COUNTED: Final = ("kind", "outcome")
-"""The columns of credentials that are counted."""
+"""The columns of credentials that tallies need."""
 _KEYS: Final = [name for name in TALLIES.names if name not in {"count", "latest"}]
 
 
 class Tally(StrEnum):
-    """What is counted, each by columns of its own."""
+    """The kinds of tallies, each with its key columns."""
 
     FINDINGS = "findings"
     """Findings by `control, requirement, account_id, status, reason, waiver`."""
     CREDENTIALS = "credentials"
-    """Credentials by `kind`, and `status`: what became of them (see `Outcome`)."""
+    """Credentials by `kind` and `status` (an `Outcome`)."""
     USERS = "users"
     """Rows of reports by `account_id`, and `kind`: root or user."""
     OPEN = "open"
-    """Users, roots and accounts (`kind`) with something open, by `account_id`, `status` (fail where something fails)
-    and `severity` (the gravest of what is open).
+    """IAM users, root users and accounts (`kind`) with an open check, by `account_id`, `status` (fail if a check fails)
+    and `severity` (the most severe of the open checks).
 
-    What is open fails or could not be decided, and is neither waived nor left to a person."""
+    An open check fails or is not checked, and is neither waived nor a manual check."""
     IDLE = "idle"
-    """Findings of `unused-credentials` by `kind` (password or access_key), `status`, `idle_days` (where exact), and
-    `reason` where that is order_unknown."""
+    """Findings of `unused-credentials` by `kind` (password or access_key), `status`, `idle_days` (if exact), and
+    `reason` (only order_unknown)."""
     DUE = "due"
-    """Findings that pass and fail later if nothing changes, by `control, requirement` and `due_days`: the days from the
-    reference instant until then, a part of a day counts as one. A subject and control count once: see
-    `checks.comes_due_once`."""
+    """Findings that pass now and will fail if nothing changes, by `control, requirement` and `due_days`: the days from
+    the reference date until they fail, rounded up. A subject and control count once: see `checks.comes_due_once`."""
     WAIVERS = "waivers"
-    """Findings that waivers match: by `waiver`, and the `status` of those that it covers (null: nothing covers it)."""
+    """Findings that waivers match, by `waiver` and `status`; the status is null for findings that it does not cover."""
     ISSUES = "issues"
-    """Data issues by their code, in `reason`."""
+    """Data issues by code (in the column `reason`)."""
 
 
 def tallies_of(
     users: pd.DataFrame, credentials: pa.Table, findings: pa.Table, covered: Covered, checklist: Checklist
 ) -> pa.Table:
-    """Return the tallies of judged tables, in which `covered` is what the waivers of the policy match.
+    """Return the tallies of the judged tables of a batch, in no order (`joined` sorts the tallies of all batches).
 
-    They are in no order: `joined` puts those of all batches in order.
+    `covered` has what the waivers of the policy match.
     """
     chosen = findings["chosen"].to_numpy().astype(np.int64)
     position = -1 if checklist.unused is None else checklist.checks.index(checklist.unused)
@@ -95,9 +94,10 @@ def tallies_of(
 def tallies_of_accounts(
     tallies: pa.Table, accounts: Collection[str], tables: Tables, checklist: Checklist, issues: Iterator[pa.Table]
 ) -> pa.Table:
-    """Return the tallies of some accounts: those that name their account, and the others counted again.
+    """Return the tallies of some accounts.
 
-    `tables` has the findings and credentials of these accounts, `issues` yields the codes of their data issues.
+    Tallies with an account are selected, the other tallies are counted again. `tables` has the findings and credentials
+    of these accounts, `issues` yields the codes of their data issues.
     """
     by_account = {Tally.FINDINGS, Tally.USERS, Tally.OPEN}
     kept = has_text(tallies["tally"], by_account) & has_text(tallies["account_id"], accounts)
@@ -118,9 +118,9 @@ def tallies_of_accounts(
 
 
 def _covered(findings: pa.Table) -> pa.Table:
-    """Return the tallies of waivers that cover some of these findings."""
-    some = findings.filter(findings["waiver"].is_valid())
-    columns = {name: some[name] for name in ("waiver", "status", "count", "latest")}
+    """Return the tallies of waivers from the tallies of the findings that they cover."""
+    waived = findings.filter(findings["waiver"].is_valid())
+    columns = {name: waived[name] for name in ("waiver", "status", "count", "latest")}
     return _table(Tally.WAIVERS, {name: column.to_pylist() for name, column in columns.items()})
 
 
@@ -131,37 +131,37 @@ def of_issues(issues: Iterable[Row]) -> pa.Table:
 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:
-    """Return tallies of several tables as one, in the order of their keys; what is missing comes last."""
-    every = pa.concat_tables([TALLIES.empty_table(), *tables]).unify_dictionaries()
-    columns = {name: _in_order(every[name].combine_chunks()) for name in _KEYS}
+    """Return the tallies of several tables as one, sorted by their keys; null keys come last."""
+    whole = pa.concat_tables([TALLIES.empty_table(), *tables]).unify_dictionaries()
+    columns = {name: _in_order(whole[name].combine_chunks()) for name in _KEYS}
     which = numbered(*(codes for codes, _ in columns.values()))
     first = np.empty(int(which.max(initial=-1)) + 1, np.int64)
     first[which[::-1]] = np.arange(len(which))[::-1]
     count = np.zeros(len(first), np.int64)
-    np.add.at(count, which, every["count"].to_numpy())
+    np.add.at(count, which, whole["count"].to_numpy())
     latest = np.full(len(first), NO_TIME)
-    np.maximum.at(latest, which, micros_of(every["latest"]))
+    np.maximum.at(latest, which, micros_of(whole["latest"]))
     arrays = {"count": pa.array(count), "latest": times_from(latest)}
     for name, (codes, values) in columns.items():
-        mine = codes[first]
-        indices = pa.array(mine, pa.int32(), mask=mine == len(values))
+        key_codes = codes[first]
+        indices = pa.array(key_codes, pa.int32(), mask=key_codes == len(values))
         is_text = pa.types.is_dictionary(TALLIES.field(name).type)
         arrays[name] = pa.DictionaryArray.from_arrays(indices, values) if is_text else values.take(indices)
     return pa.table({name: arrays[name] for name in TALLIES.names}).cast(TALLIES)
 
 
 def _in_order(column: pa.Array) -> tuple[Whole, pa.Array]:
-    """Return numbers that sort as the values of a column do, what is missing last, and the values by number."""
+    """Return numbers in the sort order of a column's values (null last), and the values by number."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
     rank = np.empty(len(order) + 1, np.int64)
     rank[order] = np.arange(len(order))
-    rank[-1] = len(order)  # the last place answers for code -1, null
+    rank[-1] = len(order)  # the last element is for null, whose code is -1
     return rank[codes_in(encoded)], encoded.dictionary.take(pa.array(order))
 
 
 def counts_of(tallies: pa.Table, tally: Tally) -> pd.DataFrame:
-    """Return the rows of one tally: texts as they are, missing ones None; numbers as floats where some are missing."""
+    """Return the rows of one tally; missing texts are None, and columns with missing numbers are floats."""
     rows = tallies.filter(pc.equal(tallies["tally"].cast(pa.string()), tally.value))
     columns: dict[str, Any] = {}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
@@ -174,11 +174,11 @@ def counts_of(tallies: pa.Table, tally: Tally) -> pd.DataFrame:
 
 
 Columns = dict[str, Any]
-"""Columns of `TALLIES`, as far as they belong to a tally: lists, or arrays of Arrow or numpy, one of them `count`."""
+"""The columns of `TALLIES` that a tally uses, with `count`: lists, Arrow arrays or numpy arrays."""
 
 
 def _table(tally: Tally, counted: Columns) -> pa.Table:
-    """Return counts as tallies."""
+    """Return the columns of a tally as a table with the columns of `TALLIES`."""
     rows = len(counted["count"])
     given: dict[str, Any] = {"tally": pa.array([tally.value] * rows, pa.string())}
     for name, values in counted.items():
@@ -194,21 +194,21 @@ def _of_findings(findings: pa.Table, chosen: Whole, checklist: Checklist) -> pa.
     columns = {name: codes_and_texts(findings[name]) for name in ("account_id", "status", "reason", "waiver")}
     number = chosen
     for codes, texts in columns.values():
-        # The last place answers for what is missing.
+        # The last code is for null.
         number = number * (len(texts) + 1) + codes % (len(texts) + 1)
     values, counts, latest = _grouped(number, micros_of(findings["as_of"]))
     keys: dict[str, list[str | None]] = {}
     for name, (_, texts) in reversed(columns.items()):
         values, code = np.divmod(values, len(texts) + 1)
         names = [*texts, None]
-        keys[name] = [names[one] for one in code.tolist()]
-    checks = [checklist.checks[one] for one in values.tolist()]
-    keys |= {"control": [one.control.id for one in checks], "requirement": [one.requirement for one in checks]}
+        keys[name] = [names[position] for position in code.tolist()]
+    checks = [checklist.checks[value] for value in values.tolist()]
+    keys |= {"control": [check.control.id for check in checks], "requirement": [check.requirement for check in checks]}
     return _table(Tally.FINDINGS, {**keys, "count": counts, "latest": times_from(latest)})
 
 
 def _grouped(number: Whole, instant: Whole) -> tuple[Whole, Whole, Whole]:
-    """Return the distinct numbers in order, how often each stands there, and its latest instant."""
+    """Return the distinct numbers in ascending order, the frequency of each, and its latest instant."""
     codes, values = pd.factorize(number, sort=True)
     newest = instant.max(initial=NO_TIME)
     latest = np.full(len(values), newest)
@@ -228,7 +228,7 @@ def _counted(**columns: tuple[Whole, Sequence[Any]]) -> Columns:
     table: Columns = {"count": counts}
     for name, (_, values) in reversed(columns.items()):
         found, code = np.divmod(found, len(values))
-        table[name] = [values[one] for one in code.tolist()]
+        table[name] = [values[position] for position in code.tolist()]
     return table
 
 
@@ -246,31 +246,31 @@ def _of_users(users: pd.DataFrame) -> Columns:
     values, counts = np.unique((account.codes.to_numpy().astype(np.int64) % size) * 2 + is_root, return_counts=True)
     names = [*account.categories, None]
     return {
-        "account_id": [names[one] for one in (values // 2).tolist()],
-        "kind": ["root" if one else "user" for one in (values % 2).tolist()],
+        "account_id": [names[position] for position in (values // 2).tolist()],
+        "kind": ["root" if is_root_row else "user" for is_root_row in (values % 2).tolist()],
         "count": counts,
     }
 
 
 def _of_open(findings: pa.Table) -> Columns:
-    """Return how many users, roots and accounts have something open."""
+    """Return the numbers of IAM users, root users and accounts with an open check."""
     columns = ["account_id", "source", "line", "user", "status", "severity"]
     rows = findings.select(columns).filter(pa.array(is_open(findings)))
-    # A finding on an account as a whole has no line, and stands among those of a row.
+    # A finding on an account as a whole has no line, and is stored between findings on rows.
     of_account = rows["line"].is_null()
     order = pc.sort_indices(of_account.combine_chunks().cast(pa.int8()))
     rows = rows.take(order)
     line = pc.fill_null(rows["line"], 0).to_numpy().astype(np.int64)
     account, accounts = codes_and_texts(rows["account_id"])
     source, _ = codes_and_texts(rows["source"])
-    # Findings on a row follow one another, and then those on an account by one of its reports.
+    # Findings on the same row are adjacent. Findings on an account as a whole come last, adjacent by report.
     changes = (line[1:] != line[:-1]) | (source[1:] != source[:-1]) | (account[1:] != account[:-1])
     first = np.flatnonzero(np.append(len(line) > 0, changes)[: len(line)])
     if not len(first):
         return {"count": []}
     severity, known = codes_and_texts(rows["severity"])
-    severities = [one.value for one in Severity]
-    gravest = np.array([*(severities.index(one) for one in known), len(severities)])[severity]
+    severities = [severity.value for severity in Severity]
+    ranks = np.array([*(severities.index(text) for text in known), len(severities)])[severity]
     fails = has_text(rows["status"], (Status.FAIL,)).astype(np.int64)
     is_root = pc.fill_null(pc.equal(rows["user"], ROOT_USER), fill_value=False).to_numpy()[first]
     names = [*accounts, None]
@@ -278,17 +278,17 @@ def _of_open(findings: pa.Table) -> Columns:
         kind=(np.select([line[first] == 0, is_root], [2, 1], default=0), ["user", "root", "account"]),
         account_id=(account[first] % len(names), names),
         status=(np.maximum.reduceat(fails, first), [Status.NOT_CHECKED.value, Status.FAIL.value]),
-        severity=(np.minimum.reduceat(gravest, first), severities),
+        severity=(np.minimum.reduceat(ranks, first), severities),
     )
 
 
 def _of_idle(unused: pa.Table) -> Columns:
     reason, reasons = codes_and_texts(unused["reason"])
     slot, slots = codes_and_texts(unused["credential"])
-    exact = np.array([*(one in EXACT for one in reasons), False])[reason] & unused["idle_days"].is_valid().to_numpy()
+    exact = np.array([*(text in EXACT for text in reasons), False])[reason] & unused["idle_days"].is_valid().to_numpy()
     days = np.where(exact, pc.fill_null(unused["idle_days"], 0).to_numpy().astype(np.int64) + 1, 0)
-    is_key = np.array([*(one != Kind.PASSWORD for one in slots), False])[slot].astype(np.int64)
-    in_doubt = np.array([*(one == Reason.ORDER_UNKNOWN for one in reasons), False])[reason].astype(np.int64)
+    is_key = np.array([*(text != Kind.PASSWORD for text in slots), False])[slot].astype(np.int64)
+    in_doubt = np.array([*(text == Reason.ORDER_UNKNOWN for text in reasons), False])[reason].astype(np.int64)
     return _counted(
         kind=(is_key, [Kind.PASSWORD.value, Kind.ACCESS_KEY.value]),
         status=codes_and_texts(unused["status"]),
@@ -305,8 +305,11 @@ def _of_due(findings: pa.Table, chosen: Whole, checklist: Checklist) -> Columns:
         return {"count": []}
     days = -((as_of[due] - fails_at[due]) // DAY)
     found = _counted(check=(chosen[due], range(len(checklist.checks))), due_days=(days, range(int(days.max()) + 1)))
-    checks = [checklist.checks[one] for one in found.pop("check")]
-    return found | {"control": [one.control.id for one in checks], "requirement": [one.requirement for one in checks]}
+    checks = [checklist.checks[position] for position in found.pop("check")]
+    return found | {
+        "control": [check.control.id for check in checks],
+        "requirement": [check.requirement for check in checks],
+    }
 
 
 def _of_waivers(covered: Covered, checklist: Checklist) -> Columns:
@@ -314,8 +317,8 @@ def _of_waivers(covered: Covered, checklist: Checklist) -> Columns:
         return {"count": []}
     columns = {Status.FAIL.value: "failing", Status.NOT_CHECKED.value: "not_checked", None: "bare"}
     rows: list[dict[str, Any]] = [
-        {"waiver": one.id, "status": status, "count": int(counts[name]), "latest": int(counts["last"])}
-        for one, counts in zip(checklist.waivers, covered.counts.to_dict("records"), strict=True)
+        {"waiver": waiver.id, "status": status, "count": int(counts[name]), "latest": int(counts["last"])}
+        for waiver, counts in zip(checklist.waivers, covered.counts.to_dict("records"), strict=True)
         for status, name in columns.items()
         if counts["last"] != NO_TIME
     ]
@@ -324,11 +327,11 @@ def _of_waivers(covered: Covered, checklist: Checklist) -> Columns:
 
 
 def covered_of(tallies: pa.Table, checklist: Checklist) -> Covered:
-    """Return what the waivers of a checklist cover and match, as it was counted."""
+    """Return what the waivers of a checklist cover and match, from the tallies."""
     if not checklist.waivers:
         return nothing_covered()
     names = {Status.FAIL.value: "failing", Status.NOT_CHECKED.value: "not_checked", None: "bare"}
-    rows = {one.id: {"failing": 0, "not_checked": 0, "bare": 0, "last": NO_TIME} for one in checklist.waivers}
+    rows = {waiver.id: {"failing": 0, "not_checked": 0, "bare": 0, "last": NO_TIME} for waiver in checklist.waivers}
     found = counts_of(tallies, Tally.WAIVERS)
     columns = found["waiver"], found["status"], found["count"].tolist(), _micros(found["latest"]).tolist()
     for waiver, status, count, latest in zip(*columns, strict=True):

@@ -1,4 +1,4 @@
-"""Whether an evidence set, and what it was made of, is still as the manifest has it: byte for byte."""
+"""Compares an evidence set and its inputs with the manifest, byte for byte."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from analyzer.survey.pseudonyms import Pseudonyms
 
 _PART_OF_FILE: Final = re.compile(r"#\d+$")
-"""What follows the name of a file that holds several reports; all of them have the digest of the file."""
+"""The suffix of a report's name if its file has several reports; all of them have the digest of the file."""
 _STANDARD_INPUT: Final = "-"
 
 
 class Difference(NamedTuple):
-    """A file that is not as the manifest has it.
+    """A file that differs from the manifest.
 
-    `kind` is `manifest` (manifest.json and rendered.json), `table`, `rendering`, `input`, `record` (run.json),
-    `signature`, or `file` (that nothing lists); `name` is relative to the set, an input's as the manifest has it.
+    `kind` is `manifest` (manifest.json or rendered.json), `table`, `rendering`, `input`, `record` (run.json),
+    `signature`, or `file` (not listed). `name` is relative to the set; for an input, it is the name in the manifest.
     """
 
     kind: str
@@ -54,7 +54,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Verification:
-    """What became of an evidence set: `checked` counts the files that were looked at, by kind."""
+    """The result of verifying an evidence set: `checked` counts the compared files by kind."""
 
     folder: str
     changed: tuple[Difference, ...]
@@ -62,27 +62,27 @@ class Verification:
     extra: tuple[Difference, ...]
     checked: Mapping[str, int]
     signed_by: Mapping[str, str] | None = None
-    """The signer of each file, where signatures were checked."""
+    """The signer of each file; None if signatures were not checked."""
     has_signatures: bool = False
     record: Mapping[str, Any] | None = None
-    """What `run.json` says, where it is there."""
+    """The content of `run.json`; None if there is no such file."""
 
     notes: tuple[str, ...] = ()
-    """What else is to be known, in lines."""
+    """Further lines for the reader."""
 
     @property
     def holds(self) -> bool:
-        """Whether all is as it was written, and nothing is missing or was added."""
+        """Whether no file was changed, added or removed."""
         return not (self.changed or self.missing or self.extra)
 
     @property
     def exit_code(self) -> int:
-        """0 where all holds, else 1."""
+        """0 if no file was changed, added or removed; otherwise 1."""
         return 0 if self.holds else 1
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The same as plain data: what `--json` prints."""
+        """The result as plain data, for `--json`."""
         differences = {"changed": self.changed, "missing": self.missing, "extra": self.extra}
         return {
             "folder": self.folder,
@@ -91,18 +91,18 @@ class Verification:
             **({"notes": list(self.notes)} if self.notes else {}),
             **({} if self.signed_by is None else {"signed_by": dict(self.signed_by)}),
             **({} if self.record is None else {"run": {name: self.record[name] for name in RECORDED}}),
-            **{name: [one._asdict() for one in found] for name, found in differences.items()},
+            **{name: [difference._asdict() for difference in files] for name, files in differences.items()},
         }
 
     @property
     def lines(self) -> list[str]:
-        """The same for people, the answer first."""
+        """The result as lines of text, the answer first."""
         counts = ", ".join(counted(count, kind) for kind, count in self.checked.items() if count)
-        answer = "holds: all is as it was written" if self.holds else "does not hold"
-        found = [
-            f"{word}: {one.name} ({one.kind}): {one.why}"
+        answer = "verified, all files are as they were written" if self.holds else "verification failed"
+        files = [
+            f"{word}: {difference.name} ({difference.kind}): {difference.why}"
             for word, differences in (("changed", self.changed), ("missing", self.missing), ("extra", self.extra))
-            for one in differences
+            for difference in differences
         ]
         run = self.record
         made = [] if run is None else [f"made by {run['name']} on {run['host']}, {run['started']} to {run['ended']}"]
@@ -110,7 +110,7 @@ class Verification:
         left_out = [] if "input" in self.checked else ["inputs were not checked: give them with --inputs"]
         if self.has_signatures and self.signed_by is None:
             left_out.append("signatures were not checked: give the list of signers with --allowed-signers")
-        return [f"{self.folder} {answer}", *found, *made, *signers, *self.notes, f"checked: {counts}", *left_out]
+        return [f"{self.folder}: {answer}", *files, *made, *signers, *self.notes, f"checked: {counts}", *left_out]
 
 
 def verify(
@@ -121,13 +121,13 @@ def verify(
 ) -> Verification:
     """Compare the evidence set in `folder` with its manifest, and `inputs` (files, folders, archives) with its inputs.
 
-    Every byte is read. With a list of `allowed_signers`, each document must have a signature of one of these. Raises
-    InputError where `folder` holds no evidence set of this version, or an input that was given does not exist, and
-    UsageError unless `pseudonyms` are those of the set. A manifest that was changed is the only difference shown: what
-    it lists cannot be trusted.
+    Every byte is read. With a list of `allowed_signers`, each document must have a signature of one of them. If the
+    manifest itself was changed, this is the only difference in the result, because its list cannot be trusted. Raises
+    InputError if `folder` has no evidence set of this version or an input does not exist, and UsageError unless
+    `pseudonyms` has the key of the set.
     """
     if not folder.is_dir():
-        read_manifest(folder)  # which says that there is none
+        read_manifest(folder)  # raises the error
     if inputs:
         _require_key_of(folder, pseudonyms)
     given = list(digests_of(inputs, leave_out=folder)) if inputs else None
@@ -140,37 +140,37 @@ def verify(
 
 
 def changed_tables(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
-    """Return the tables of a set, by file, that are not as its manifest describes them."""
+    """Return the file names of the tables of a set that were changed or are missing."""
     work = _Work(folder, Standing.of(folder))
     work.compare("table", manifest)
-    return sorted(one.name for one in (*work.changed, *work.missing))
+    return sorted(difference.name for difference in (*work.changed, *work.missing))
 
 
 def _require_key_of(folder: Path, pseudonyms: Pseudonyms | None) -> None:
-    """Raise UsageError unless the pseudonyms are those of a set; of a set that was changed, that is not known."""
+    """Raise UsageError unless the pseudonyms have the key of the set; a changed manifest is not asked for its key."""
     try:
         of_set = key_of(read_manifest(folder))
     except DamagedSealError:
         return
     if pseudonyms is None and of_set is not None:
         raise UsageError(
-            f"{folder} has pseudonyms in the place of the names of its inputs",
-            "give their key as well: --pseudonyms KEYFILE",
+            f"{folder} has pseudonyms instead of the names of its inputs",
+            "give the key of the pseudonyms: --pseudonyms KEYFILE",
         )
     if pseudonyms is not None and of_set is None:
         raise UsageError(f"{folder} has no pseudonyms", "leave --pseudonyms out")
     if pseudonyms is not None and of_set != pseudonyms.fingerprint:
         raise UsageError(
-            f"--pseudonyms: not the key that {folder} was made with: its fingerprint is {of_set}, that of this key is "
+            f"--pseudonyms: {folder} was made with another key: its key has the fingerprint {of_set}, the given key "
             f"{pseudonyms.fingerprint}",
-            "give the key file of that run",
+            "give the key file that was used for that run",
         )
 
 
 def _verified(
     folder: Path, given: Sequence[Digested] | None, pseudonyms: Pseudonyms | None, allowed_signers: Path | None
 ) -> Verification:
-    """Compare a set with its manifest, and the files that were `given` (None: not to be checked) with its inputs."""
+    """Compare a set with its manifest, and the `given` files with its inputs (None: do not compare inputs)."""
     work = _Work(folder, Standing.of(folder))
     work.checked["manifest"] = 1
     if allowed_signers is not None:
@@ -185,7 +185,7 @@ def _verified(
     work.check_record(manifest)
     if RENDERED in unlisted:
         unlisted = work.compare_rendered(manifest, unlisted)
-    work.extra += [Difference("file", name, f"neither {MANIFEST} nor {RENDERED} lists it") for name in unlisted]
+    work.extra += [Difference("file", name, f"is not listed in {MANIFEST} or {RENDERED}") for name in unlisted]
     if given is not None:
         work.checked["input"] = len({_file_of(row["name"]) for row in manifest["inputs"]})
         if pseudonyms is not None:
@@ -197,13 +197,13 @@ def _verified(
 
 
 class _Work:
-    """What is found while a set is compared with its manifest."""
+    """The differences that are found while a set is compared with its manifest."""
 
     def __init__(self, folder: Path, standing: Standing) -> None:
         self.folder, self.standing = folder, standing
         self.changed: list[Difference] = []
         self.missing: list[Difference] = []
-        self.extra = [Difference("file", name, "is no regular file") for name in standing.others]
+        self.extra = [Difference("file", name, "is not a regular file") for name in standing.others]
         self.checked: dict[str, int] = {}
         self.signed_by: dict[str, str] | None = None
         self.record: Mapping[str, Any] | None = None
@@ -221,18 +221,18 @@ class _Work:
     def _compare_file(self, kind: str, name: str, digest: str) -> None:
         try:
             if digest_of(self.folder / name) != digest:
-                self.changed.append(Difference(kind, name, "has other bytes than were written"))
+                self.changed.append(Difference(kind, name, "was changed since it was written"))
         except OSError as error:
             self.changed.append(Difference(kind, name, f"cannot be read: {error.strerror or error}"))
 
     def compare_rendered(self, manifest: Mapping[str, Any], unlisted: Collection[str]) -> set[str]:
-        """Compare the renderings; return which files, of those that the manifest does not list, are none."""
+        """Compare the rendered files with rendered.json; return the `unlisted` files that it does not list either."""
         try:
             rendered = read_rendered(self.folder)
         except DamagedSealError as error:
             self.checked["manifest"] += 1
             self.changed.append(Difference("manifest", RENDERED, error.why))
-            return set()  # what it had listed is not known, nor what it had not
+            return set()  # without rendered.json, it is not known which files it listed
         if rendered is None:
             return set(unlisted)
         self.checked["manifest"] += 1
@@ -242,35 +242,35 @@ class _Work:
         return set(unlisted) - names_of(rendered).keys() - {RENDERED}
 
     def check_record(self, manifest: Mapping[str, Any]) -> None:
-        """Compare what `run.json` says, if it is there, with the manifest."""
+        """Compare `run.json`, if it exists, with the manifest."""
         try:
-            found = read_record(self.folder)
+            record = read_record(self.folder)
         except DamagedSealError as error:
             self.changed.append(Difference("record", RUN, error.why))
             return
-        if found is not None:
-            self.record = found
+        if record is not None:
+            self.record = record
             self.checked["record"] = 1
-            if found["manifest"] != manifest["digest"]:
-                self.changed.append(Difference("record", RUN, f"is not of the run that wrote this {MANIFEST}"))
+            if record["manifest"] != manifest["digest"]:
+                self.changed.append(Difference("record", RUN, f"belongs to another run than this {MANIFEST}"))
 
     def check_signatures(self, allowed: Path) -> None:
-        """Check the signatures of the documents by a list of allowed signers."""
-        from analyzer.evidence import signing  # noqa: PLC0415 - most sets are verified without
+        """Check the signatures of the documents with a list of allowed signers."""
+        from analyzer.evidence import signing  # noqa: PLC0415 - most verifications do not need it
 
         self.signed_by = {}
-        for one in signing.check(self.folder, allowed):
+        for signature in signing.check(self.folder, allowed):
             self.checked["signature"] = self.checked.get("signature", 0) + 1
-            if one.signer is not None:
-                self.signed_by[one.file] = one.signer
-            elif signature_of(one.file) in self.standing.files:
-                self.changed.append(Difference("signature", one.file, one.why))
+            if signature.signer is not None:
+                self.signed_by[signature.file] = signature.signer
+            elif signature_of(signature.file) in self.standing.files:
+                self.changed.append(Difference("signature", signature.file, signature.why))
             else:
-                self.missing.append(Difference("signature", one.file, one.why))
+                self.missing.append(Difference("signature", signature.file, signature.why))
 
     def result(self) -> Verification:
-        """Return all of it, sorted."""
-        changed, missing, extra = (tuple(sorted(one)) for one in (self.changed, self.missing, self.extra))
+        """Return the result with sorted differences."""
+        changed, missing, extra = (tuple(sorted(found)) for found in (self.changed, self.missing, self.extra))
         has_signatures = any(signature_of(name) in self.standing.files for name in SIGNED)
         return Verification(
             str(self.folder), changed, missing, extra, self.checked, self.signed_by, has_signatures, self.record
@@ -281,44 +281,45 @@ class _Work:
 
 
 def _file_of(name: str) -> str:
-    """Return the name of the file in which an input stands."""
+    """Return the name of the file that contains an input."""
     return _PART_OF_FILE.sub("", name)
 
 
 def _under(pseudonyms: Pseudonyms, given: Sequence[Digested], names: Collection[str]) -> list[Digested]:
-    """Return the files that were given under pseudonyms: of the last parts of each name, those that are an input's.
+    """Return the given files with pseudonyms as names.
 
-    Folders may have been copied to another place since.
+    Folders may have been copied elsewhere since the run. So the end of each path is tried, until its pseudonym is the
+    name of an input.
     """
 
     def name_of(name: str) -> str:
         parts = name.split("/")
         tails = (pseudonyms.source("/".join(parts[start:])) for start in range(len(parts)))
-        return next((one for one in tails if one in names), pseudonyms.source(name))
+        return next((tail for tail in tails if tail in names), pseudonyms.source(name))
 
-    return [Digested(name_of(one.name), one.sha256, one.name) for one in given]
+    return [Digested(name_of(file.name), file.sha256, file.name) for file in given]
 
 
 def _compare_inputs(
     rows: Sequence[Mapping[str, Any]], given: Sequence[Digested]
 ) -> tuple[list[Difference], list[Difference]]:
-    """Return which inputs of a manifest were changed and which are missing among the files that were `given`.
+    """Return the inputs of a manifest that were changed, and those that are missing from the `given` files.
 
-    An input is found by its digest, whatever its name is now: as many files of a digest as there were. What is not
-    found so is looked for by name: one with the same name and other bytes is that input, changed.
+    An input is first searched by its digest, under any name; each given file counts for one input. Other inputs are
+    searched by name: a file with the same name and another digest is the changed input.
     """
     expected: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         expected[row["sha256"]].add(_file_of(row["name"]))
     with_digest: dict[str | None, list[str]] = defaultdict(list)
-    for one in given:
-        with_digest[one.sha256].append(one.name)
-    lost = [name for digest, names in expected.items() for name in _unmatched(names, with_digest.get(digest, []))]
-    others = [one for one in given if one.sha256 not in expected]
+    for file in given:
+        with_digest[file.sha256].append(file.name)
+    unmatched = [name for digest, names in expected.items() for name in _unmatched(names, with_digest.get(digest, []))]
+    others = [file for file in given if file.sha256 not in expected]
     changed, missing = [], []
-    files = {_tail(one.name, 1): one for one in others}
-    for name, same_name in _by_name(sorted(lost), others):
-        # An archive that was damaged may show no member.
+    files = {_tail(file.name, 1): file for file in others}
+    for name, same_name in _by_name(sorted(unmatched), others):
+        # The members of a damaged archive may not be readable. Then the archive itself is the changed file.
         other = same_name or next((files[part] for part in name.split("/")[:-1] if part in files), None)
         if other is None:
             why = "was read from standard input; give the same bytes as a file" if name == _STANDARD_INPUT else _ABSENT
@@ -326,19 +327,19 @@ def _compare_inputs(
         elif other.sha256 is None:
             changed.append(Difference("input", name, f"{other.as_given} cannot be read"))
         else:
-            changed.append(Difference("input", name, f"{other.as_given} has other bytes than were read"))
+            changed.append(Difference("input", name, f"{other.as_given} differs from the file that was read"))
     return changed, missing
 
 
-_ABSENT: Final = "no file with its digest or its name was given"
+_ABSENT: Final = "no given file has its SHA-256 or its name"
 
 
 def _unmatched(names: set[str], given: Sequence[str]) -> list[str]:
-    """Return which of the inputs of one digest are left over when each of the files `given` stands for one of them."""
+    """Return the inputs of one digest that remain if each `given` file of this digest counts for one input."""
     left = len(names) - len(given)
     if left <= 0:
         return []
-    tails = {_tail(one, depth) for one in given for depth in range(1, one.count("/") + 2)}
+    tails = {_tail(file, depth) for file in given for depth in range(1, file.count("/") + 2)}
 
     def likeness(name: str) -> int:
         return max((depth for depth in range(1, name.count("/") + 2) if _tail(name, depth) in tails), default=0)
@@ -347,19 +348,19 @@ def _unmatched(names: set[str], given: Sequence[str]) -> list[str]:
 
 
 def _by_name(names: Sequence[str], given: Sequence[Digested]) -> Iterator[tuple[str, Digested | None]]:
-    """Yield each name with the given file that is most like it, by how many of their last parts agree; each file once.
+    """Yield each name with the most similar given file, or None; each file is used once.
 
-    Folders may have been copied to another place since, so names need not agree from their beginning.
+    The similarity is the number of equal parts at the end of the paths, because folders may have been copied elsewhere.
     """
     waiting, unused = dict.fromkeys(names), dict.fromkeys(given)
-    deepest = max((name.count("/") + 1 for name in (*names, *(one.name for one in given))), default=0)
+    deepest = max((name.count("/") + 1 for name in (*names, *(file.name for file in given))), default=0)
     for depth in range(deepest, 0, -1):
         of_tail: dict[str, list[Digested]] = defaultdict(list)
-        for one in reversed(unused):
-            of_tail[_tail(one.name, depth)].append(one)
+        for file in reversed(unused):
+            of_tail[_tail(file.name, depth)].append(file)
         for name in list(waiting):
-            if name.count("/") + 1 >= depth and (found := of_tail.get(_tail(name, depth))):
-                other = found.pop()
+            if name.count("/") + 1 >= depth and (candidates := of_tail.get(_tail(name, depth))):
+                other = candidates.pop()
                 del waiting[name], unused[other]
                 yield name, other
     for name in waiting:

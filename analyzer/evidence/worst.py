@@ -1,6 +1,6 @@
-"""The rows of a stored table that matter most, found in one pass over a few columns and gathered in a second.
+"""Finds the worst rows of a stored table: one pass over a few columns finds them, a second pass reads them.
 
-Memory is bounded by the number of rows asked for, whatever the size of the table.
+The memory depends on the number of requested rows, not on the size of the table.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 
 _STATUS_ORDER: Final[Mapping[str, int]] = {"fail": 0, "not_checked": 2, "not_applicable": 4, "pass": 6}
 _WAIVED: Final = 3
-"""What is waived stands between what is open and what does not apply or passes."""
+"""Waived findings are sorted after not checked and before not applicable."""
 _MOST_DAYS: Final = 1 << 32
-"""More days than there are in any number of days."""
+"""A number that is larger than any number of days."""
 
 
 @dataclass(frozen=True)
 class Rank:
-    """How the rows of a table are ordered: `of` returns a number for each row of a batch, the lowest for the first.
+    """An order of the rows of a table: `of` returns a number for each row of a batch, and the lowest comes first.
 
-    A batch has the columns `needs`, and those that a choice of rows needs.
+    The batch has at least the columns `needs`.
     """
 
     needs: tuple[str, ...]
@@ -48,7 +48,7 @@ class Rank:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which rows count: `of` returns a flag for each row of a batch, made from the columns `needs`."""
+    """A selection of rows: `of` returns a flag for each row of a batch, from the columns `needs`."""
 
     needs: tuple[str, ...]
     of: Callable[[pa.Table], Flags]
@@ -65,14 +65,15 @@ def worst_rows(
     where: Choice = EVERY_ROW,
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
-    """Return the worst `count` findings that `where` chooses, worst first (see `worst_first`); equal ones as stored.
+    """Return the worst `count` findings that `where` chooses, worst first (see `worst_first`).
 
-    With the chosen `columns`, or all. Raises ValueError where a finding is of no check of the checklist.
+    Findings of equal rank keep the stored order. The table has the `columns`, or all columns. Raises ValueError if a
+    finding has no check in the checklist.
     """
     return first_rows(tables, "findings", count, worst_first(checklist), where=where, columns=columns)
 
 
-def first_rows(  # noqa: PLR0913 - a table, an order, and what of it
+def first_rows(  # noqa: PLR0913 - the table, the order and the selection
     tables: Tables,
     name: str,
     count: int,
@@ -81,59 +82,62 @@ def first_rows(  # noqa: PLR0913 - a table, an order, and what of it
     where: Choice = EVERY_ROW,
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
-    """Return the first `count` rows of the table `name` in the order of `rank`; equal ones as stored."""
+    """Return the first `count` rows of the table `name` in the order of `rank`; equal rows keep the stored order."""
     positions, _ = first_positions(tables, name, count, {"": (rank, where)})[""]
     return _rows_in_order(tables, name, positions, columns)
 
 
 def _rows_in_order(tables: Tables, name: str, positions: Whole, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return the rows at some positions, in the order in which these are given."""
-    every = np.unique(positions)
-    return tables.rows_at(name, every, columns).take(pa.array(np.searchsorted(every, positions)))
+    """Return the rows at `positions`, in the order of `positions`."""
+    ascending = np.unique(positions)
+    return tables.rows_at(name, ascending, columns).take(pa.array(np.searchsorted(ascending, positions)))
 
 
 def first_positions(
     tables: Tables, name: str, count: int, groups: Mapping[str, tuple[Rank, Choice]]
 ) -> dict[str, tuple[Whole, int]]:
-    """Return for each group where its first `count` rows are, in the order of its rank, and how many rows it has."""
-    needs = list(dict.fromkeys(column for pair in groups.values() for one in pair for column in one.needs))
+    """Return for each group the positions of its first `count` rows, in the order of its rank, and its row count."""
+    needs = list(dict.fromkeys(column for pair in groups.values() for part in pair for column in part.needs))
     lowest = {group: _Lowest(count) for group in groups}
     start = 0
     for batch in tables.batches(name, needs):
         ranks = {rank: rank.of(batch) for rank in {rank for rank, _ in groups.values()}}
         for group, (rank, choice) in groups.items():
-            here = np.flatnonzero(choice.of(batch))
-            lowest[group].add(ranks[rank][here], here + start)
+            chosen = np.flatnonzero(choice.of(batch))
+            lowest[group].add(ranks[rank][chosen], chosen + start)
         start += batch.num_rows
-    return {group: (found.positions(), found.seen) for group, found in lowest.items()}
+    return {group: (rows.positions(), rows.seen) for group, rows in lowest.items()}
 
 
 UNUSED, GRAVE, DUE = "unused", "grave", "due"
-"""Groups of notable findings: of `unused-credentials`; what is critical or high; and what passes and comes due.
+"""Groups of notable findings: open findings of `unused-credentials`, open critical and high findings, and findings that
+come due.
 
-Without `unused-credentials`, all that is open is in the first, and nothing in the second.
+If `unused-credentials` was not judged, the first group has all open findings, and there is no second group.
 """
 MOST_SHOWN: Final = 10
-"""Findings, or users, of a group that are shown."""
+"""The number of findings, or users, that are shown of a group."""
 
 
 def notable(
     tables: Tables, checklist: Checklist, due: tuple[Rank, Choice] | None = None
 ) -> dict[str, tuple[pa.Table, int]]:
-    """Return by group the findings that need a look, the worst of them, and how many there are.
+    """Return for each group its worst findings, and the number of all its findings.
 
-    `due` chooses what comes due, and says what of it comes first (see `analyzer.evidence.due`).
+    `due` is the order and the choice of findings that come due (see `analyzer.evidence.due`).
 
-    Of what is critical or high, all that is open of the users (roots, accounts) with the worst of it is returned. Of a
-    control that is judged by several limits, only the strictest counts.
+    For critical and high findings, all open findings of the worst users (or root users, or accounts) are returned. If
+    a control is judged by several limits, only the strictest limit counts.
     """
     needs = ("control", "requirement", "status", "severity", "waiver", "reason")
     checks = checklist.positions
 
     def is_open(batch: pa.Table) -> Flags:
         not_waived: Flags = np.asarray(batch["waiver"].is_null(), bool)
-        found = not_waived & has_text(batch["status"], (Status.FAIL, Status.NOT_CHECKED))
-        return found & ~np.isin(positions_of(batch, checks), checklist.repeated) if checklist.repeated else found
+        open_rows = not_waived & has_text(batch["status"], (Status.FAIL, Status.NOT_CHECKED))
+        if not checklist.repeated:
+            return open_rows
+        return open_rows & ~np.isin(positions_of(batch, checks), checklist.repeated)
 
     def is_main(batch: pa.Table) -> Flags:
         if checklist.unused is None:
@@ -141,9 +145,9 @@ def notable(
         return has_text(batch["control"], (checklist.unused.control.id,))
 
     def is_grave(batch: pa.Table) -> Flags:
-        # That the kind of a device is not in the report holds for every account: it is said once, below the controls.
-        said_elsewhere = has_text(batch["reason"], (Reason.MANUAL,))
-        return is_open(batch) & has_text(batch["severity"], (Severity.CRITICAL, Severity.HIGH)) & ~said_elsewhere
+        # Every account has the same manual checks. Outputs list them once, below the controls.
+        is_manual = has_text(batch["reason"], (Reason.MANUAL,))
+        return is_open(batch) & has_text(batch["severity"], (Severity.CRITICAL, Severity.HIGH)) & ~is_manual
 
     order = worst_first(checklist)
     groups = {
@@ -164,15 +168,15 @@ def notable(
 
 
 _OF_A_USER: Final = 6
-"""Findings of one control on a row of a report, at most: its credentials, and the row as a whole."""
+"""The maximum number of findings of one control on a row of a report: five credentials and the row as a whole."""
 
 
 def _all_of_their_users(
     tables: Tables, checklist: Checklist, positions: Whole, wanted: Callable[[pa.Table], Flags], order: Rank
 ) -> pa.Table:
-    """Return all wanted findings on the rows of reports that findings at some positions are about, worst row first.
+    """Return all `wanted` findings on the report rows of the findings at `positions`, worst row first.
 
-    Findings on a row follow one another.
+    Findings on the same report row are adjacent in the table.
     """
     reach = len(checklist.checks) * _OF_A_USER
     near = np.unique(positions[:, None] + np.arange(-reach, reach + 1)[None, :])
@@ -186,7 +190,7 @@ def _all_of_their_users(
 
 
 class _Lowest:
-    """The positions of the `count` lowest ranks among all that were added, in stored order; of equal ones the first."""
+    """Collects the positions of the `count` lowest ranks; of equal ranks, the first positions are kept."""
 
     def __init__(self, count: int) -> None:
         self.seen = 0
@@ -195,19 +199,19 @@ class _Lowest:
         self._positions = np.array([], np.int64)
 
     def add(self, ranks: Whole, positions: Whole) -> None:
-        """Add rows that stand behind all that were added before."""
+        """Add rows with positions higher than all that were added before."""
         self.seen += len(ranks)
         ranks, positions = np.concatenate([self._ranks, ranks]), np.concatenate([self._positions, positions])
         kept = _lowest(ranks, self._count)
         self._ranks, self._positions = ranks[kept], positions[kept]
 
     def positions(self) -> Whole:
-        """Return the positions by rank, equal ones as stored."""
+        """Return the positions sorted by rank; positions of equal rank ascend."""
         return self._positions[np.argsort(self._ranks, kind="stable")]
 
 
 def _lowest(ranks: Whole, count: int) -> Whole:
-    """Return where the `count` lowest ranks are, in order of place; of those equal to the last one, the first."""
+    """Return the ascending positions of the `count` lowest ranks; of equal ranks, the first positions are taken."""
     if len(ranks) <= count:
         return np.arange(len(ranks))
     if count == 0:
@@ -218,13 +222,13 @@ def _lowest(ranks: Whole, count: int) -> Whole:
 
 
 def worst_first(checklist: Checklist) -> Rank:
-    """Return the order of findings: failures, not checked, what is waived, not applicable, passes.
+    """Return the order of findings: failures, not checked, waived, not applicable, passes.
 
-    Within each the gravest severity first, then by check, then the longest time first; where use itself is what fails
-    (`min_idle_days`), the latest first.
+    Within each group, findings are sorted by severity (most severe first), check, and days (longest first). For
+    controls with `min_idle_days`, where the use itself is the failure, the shortest time comes first.
     """
     checks = checklist.positions
-    latest_first = np.array(["min_idle_days" in one.parameters for one in checklist.checks])
+    latest_first = np.array(["min_idle_days" in check.parameters for check in checklist.checks])
     severities = {severity.value: at for at, severity in enumerate(Severity)}
 
     def rank(findings: pa.Table) -> Whole:
@@ -241,40 +245,42 @@ def worst_first(checklist: Checklist) -> Rank:
 
 
 def open_credentials_first() -> Rank:
-    """Return the order of credentials in which those that fail come first, then those that could not be decided."""
+    """Return the order of credentials: failures first, then not checked, then all others."""
     order = {outcome.value: 2 for outcome in Outcome} | {Outcome.FAIL.value: 0, Outcome.NOT_CHECKED.value: 1}
     return Rank(("outcome",), lambda credentials: _numbers(credentials["outcome"], order, missing=2))
 
 
 def gravest_first() -> Rank:
-    """Return the order of data issues in which those that take most from the evidence come first."""
-    order = {code: -int(known.level) for code, known in CODES.items()}
+    """Return the order of data issues: the most severe level first."""
+    order = {code: -int(issue.level) for code, issue in CODES.items()}
     return Rank(("code",), lambda issues: _numbers(issues["code"], order))
 
 
 def positions_of(findings: pa.Table, checks: Mapping[tuple[str, str | None], int]) -> Whole:
-    """Return for each finding the position of its check: control and requirement name it."""
+    """Return the position in `checks` of each finding's check, by control and requirement."""
     if not findings.num_rows:
         return np.array([], np.int64)
     control, controls = codes_and_texts(findings["control"])
     requirement, requirements = codes_and_texts(findings["requirement"])
-    # The last column stands for no requirement, whose code is -1.
-    position = np.array([[checks.get((one, number), -1) for number in [*requirements, None]] for one in controls])
+    # The last column is for no requirement, whose code is -1.
+    position = np.array(
+        [[checks.get((control_id, number), -1) for number in [*requirements, None]] for control_id in controls]
+    )
     found: Whole = position[control, requirement].astype(np.int64)
     if (found < 0).any():
         at = int(np.flatnonzero(found < 0)[0])
-        raise ValueError(f"a finding is of no check of the checklist: {findings.slice(at, 1).to_pylist()[0]}")
+        raise ValueError(f"a finding has no check in the checklist: {findings.slice(at, 1).to_pylist()[0]}")
     return found
 
 
 def _numbers(column: pa.ChunkedArray, numbers: Mapping[str, int], missing: int | None = None) -> Whole:
-    """Return the number of each text of a few. Raises ValueError for others, and for none unless `missing` is given."""
+    """Return the number of each text. Raises ValueError for other texts, and for null unless `missing` is given."""
     codes, texts = codes_and_texts(column)
-    # The last place stands for no text, whose code is -1.
+    # The last element is for null, whose code is -1.
     of_code = [numbers.get(text) for text in texts] + [missing]
     unknown = np.array([number is None for number in of_code])
     if unknown[codes].any():
         texts_and_none = [*texts, None]
-        raise ValueError(f"not known here: {texts_and_none[codes[unknown[codes]][0]]}")
+        raise ValueError(f"unknown value: {texts_and_none[codes[unknown[codes]][0]]}")
     found: Whole = np.array([number or 0 for number in of_code], np.int64)[codes]
     return found

@@ -1,4 +1,4 @@
-"""The tables of an evidence set as Parquet (zstd): whole, growing batch by batch, or as parts that tasks write."""
+"""Writes the tables of an evidence set as Parquet (zstd): whole, batch by batch, or as parts that workers write."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
     from pyarrow import parquet
 
 Output = dict[str, Any]
-"""`name` (relative to the evidence set, with `/`), `sha256` and `bytes` of a file, as manifests have it."""
+"""The facts of a file in a manifest: `name` (relative to the evidence set, with `/`), `sha256` and `bytes`."""
 
 
 class Writer(Protocol):
-    """Where judged tables go, batch by batch in their order; `tables` are those that are wanted."""
+    """Writes judged tables, batch by batch in their order; `tables` are the names of the tables to write."""
 
     tables: tuple[str, ...]
 
     def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], list[Output]]:
-        """Write, where tasks can, the tables of a batch; return what is left to `put`, and what was written."""
+        """Write the tables of a batch, if a task can; return the tables that are left for `put`, and the files."""
 
     def put(self, tables: Mapping[str, pa.Table]) -> None:
         """Append rows to tables."""
 
     def restart(self) -> None:
-        """Begin anew, with empty tables."""
+        """Start again with empty tables."""
 
     def close(self, written: Sequence[Output]) -> list[Output]:
-        """Finish, with what tasks have `written`; return the files of all tables, by name."""
+        """Finish the tables, with the files that tasks have `written`; return all files, sorted by name."""
 
     def abandon(self) -> None:
-        """Let go of the files as they are: the run has failed."""
+        """Stop without finishing the files, because the run failed."""
 
 
 class GrowingFiles:
-    """A file for each table, in a folder of this machine, that grows by a row group (or more) a batch."""
+    """Writes one file for each table in a local folder; each batch adds at least one row group."""
 
     def __init__(self, folder: Path, tables: Sequence[str]) -> None:
         self.tables = tuple(tables)
@@ -57,7 +57,7 @@ class GrowingFiles:
         self.restart()
 
     def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], list[Output]]:  # noqa: ARG002
-        """Leave all tables to `put`: rows of one file are written one after the other."""
+        """Return all tables for `put`, because the rows of a file must be written in order."""
         return dict(tables), []
 
     def put(self, tables: Mapping[str, pa.Table]) -> None:
@@ -65,7 +65,7 @@ class GrowingFiles:
         list(self._threads.map(lambda name: self._writers[name].write_table(tables[name]), tables))
 
     def restart(self) -> None:
-        """Begin anew, with empty tables."""
+        """Start again with empty tables."""
         from pyarrow import parquet  # noqa: PLC0415 - only runs that write need it
 
         self._finish()
@@ -81,10 +81,10 @@ class GrowingFiles:
         return [output_of(self._folder, f"{name}.parquet") for name in sorted(self.tables)]
 
     def abandon(self) -> None:
-        """Let go of the files as they are."""
+        """Stop without finishing the files."""
         self._threads.shutdown()
         for writer in self._writers.values():
-            writer.is_open = False  # else it would try to finish its file, and complain when it cannot
+            writer.is_open = False  # otherwise it tries to finish its file, which can fail
 
     def _finish(self) -> None:
         for writer in self._writers.values():
@@ -92,7 +92,7 @@ class GrowingFiles:
 
 
 class Parts:
-    """A folder of parts for each table, at a path or URL that tasks and driver see; a task may run twice."""
+    """Writes a folder of parts for each table, at a path or URL that all workers can see; a task may run twice."""
 
     def __init__(self, place: str, tables: Sequence[str]) -> None:
         self.tables = tuple(tables)
@@ -105,38 +105,39 @@ class Parts:
         return {}, [self._part(name, number, table) for name, table in tables.items()]
 
     def put(self, tables: Mapping[str, pa.Table]) -> None:
-        """Write the first part of tables that are of no batch."""
+        """Write the first part of tables that do not belong to a batch."""
         self._put += [self._part(name, 0, table) for name, table in tables.items()]
 
     def restart(self) -> None:
-        """Forget what was put; parts that tasks have written are strays, which `close` removes."""
+        """Forget the tables of `put`; `close` removes the parts that tasks have written."""
         self._put = []
 
     def close(self, written: Sequence[Output]) -> list[Output]:
-        """Remove what tasks left that were done again; check that the rest is to be seen, and return it."""
+        """Remove parts of tasks that ran twice, check that all other parts are visible, and return them."""
         outputs = sorted([*written, *self._put], key=lambda output: str(output["name"]))
         sizes = storage.sizes(self._place)
-        wanted = {str(output["name"]): output["bytes"] for output in outputs}
-        for name in sizes.keys() - wanted.keys():
+        expected = {str(output["name"]): output["bytes"] for output in outputs}
+        for name in sizes.keys() - expected.keys():
             if name.partition("/")[0].removesuffix(".parquet") in self.tables:
                 storage.remove(self._place, name)
-        missing = sorted(name for name, size in wanted.items() if sizes.get(name) != size)
+        missing = sorted(name for name, size in expected.items() if sizes.get(name) != size)
         if missing:
             raise OutputError(
-                f"{len(missing)} of {len(outputs)} parts that workers wrote are not in {self._place} as seen from "
-                f"here: {missing[0]}",
-                "choose an output folder with -o that this machine and all workers see, as a shared disk or a bucket",
+                f"{len(missing)} of {len(outputs)} parts that workers wrote are not visible from this machine in "
+                f"{self._place}: {missing[0]}",
+                "choose an output folder with -o that this machine and all workers can see, such as a shared disk or "
+                "a bucket",
             )
         return outputs
 
     def abandon(self) -> None:
-        """Remove what was written, as far as that goes."""
+        """Remove the tables that were written; errors are ignored."""
         for name in self.tables:
             with suppress(Exception):  # each kind of storage has errors of its own
                 storage.remove(self._place, f"{name}.parquet")
 
     def _part(self, table: str, number: int, content: pa.Table) -> Output:
-        """Write a part. Its name has its digest: a task that is done again, late, leaves what was there or a stray."""
+        """Write a part. Its name has its digest, so a task that runs twice never overwrites a part with other bytes."""
         data = to_bytes(content)
         sha256 = hashlib.sha256(data).hexdigest()
         name = f"{table}.parquet/part-{number:05d}-{sha256[:8]}.parquet"
@@ -171,10 +172,10 @@ def output_of(folder: Path, name: str) -> Output:
 
 
 def _options(schema: pa.Schema) -> dict[str, Any]:
-    """Return how tables are written: without dictionaries of what differs from row to row.
+    """Return the Parquet options: no dictionaries for columns whose values differ in nearly every row.
 
-    Statistics, by which readers pass over row groups, are made where these differ by them: any text but that of an
-    account or a report stands in all of them, and to compare texts takes a quarter of the time of writing.
+    Statistics let readers skip row groups. Text columns have none, except accounts and sources: other texts occur in
+    all row groups, and comparing them would take a quarter of the writing time.
     """
     many = {field.name for field in schema if field.type == TIME} - _OFTEN_THE_SAME | _NEARLY_ALL_DIFFER
     texts = {field.name for field in schema if pa.types.is_dictionary(field.type) or pa.types.is_string(field.type)}
@@ -186,11 +187,11 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
 
 
 def _leaf(field: pa.Field[Any]) -> str:
-    """Return the name by which Parquet knows the values of a column."""
+    """Return the name of a column's values in Parquet."""
     return f"{field.name}.list.element" if pa.types.is_list(field.type) else str(field.name)
 
 
 _OFTEN_THE_SAME: Final = frozenset({"as_of", "captured_at"})
 _NEARLY_ALL_DIFFER: Final = frozenset({"user", "arn"})
 _IN_ORDER: Final = frozenset({"account_id", "source"})
-"""Texts whose rows lie together."""
+"""Text columns whose equal values are adjacent."""

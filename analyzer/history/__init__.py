@@ -1,1 +1,1 @@
-"""Many snapshots: kept, compared, followed."""
+"""The snapshot store, comparisons of two snapshots, and histories over many snapshots."""

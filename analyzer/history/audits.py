@@ -1,4 +1,4 @@
-"""Two audits' evidence sets, to be compared: their users, some accounts at a time."""
+"""Compares the evidence sets of two audits by their users, some accounts at a time."""
 
 from __future__ import annotations
 
@@ -45,46 +45,48 @@ if TYPE_CHECKING:
     from analyzer.reading.issues import Row
 
 _ROWS: Final = 1 << 17
-"""Rows of users that are compared together, of both sides."""
+"""Rows of users on both sides that are compared together."""
 _TEXTS: Final = ("account_id", "source")
-_TOLD: Final = ["account_id", "captured_at", "source"]
-"""What tells a report of an account from others; `_TEXTS` are those that are texts."""
+_REPORT_KEY: Final = ["account_id", "captured_at", "source"]
+"""The columns that identify a report of an account; `_TEXTS` are the text columns among them."""
 _OF_THE_AUDIT: Final = frozenset(
     {
         *("other_snapshot", "older_report", "undated_report", "only_newer_snapshot", "duplicate_user"),
         *("undated_beside_dated", "order_unknown", "undated_evidence_older", "undated_evidence_newer"),
     }
 )
-"""Issues that tell which snapshots were judged, and how; others, but those of waivers, are of the reports."""
+"""Issues about the choice of the judged snapshots. All other issues, except those of waivers, are about the reports."""
 
 
 def is_set(given: str) -> bool:
-    """Whether a path is an evidence set, of whatever kind and version."""
+    """Whether a path is an evidence set of any kind and version."""
     return not is_url(given) and find_document(Path(given), MANIFEST, without="inputs") is not None
 
 
 def audits_at(old: Sequence[str], new: Sequence[str]) -> tuple[EvidenceSet, EvidenceSet] | None:
-    """Return the two evidence sets that are to be compared; None where reports are given on both sides.
+    """Return the two evidence sets to compare; None if reports are given on both sides.
 
-    Raises UsageError where only some of what is given is an evidence set, and InputError where one is not the users of
-    an audit as they were written.
+    Raises UsageError unless each side is exactly one evidence set, and InputError if a set is not from an audit, has no
+    users table or was changed.
     """
     sets = [given for given in (*old, *new) if is_set(given)]
     if not sets:
         return None
     if len(sets) != len(old) + len(new) or len(old) != 1 or len(new) != 1:
         raise UsageError(
-            f"{sets[0]} is an evidence set; what it is to be compared with is not one evidence set",
-            "give the folders of two audits, or the reports of both sides",
+            f"{sets[0]} is an evidence set, and it can be compared only with one other evidence set",
+            "give the folders of two audits, or give reports on both sides",
         )
     return _audit_at(Path(old[0])), _audit_at(Path(new[0]))
 
 
 def _audit_at(folder: Path) -> EvidenceSet:
-    """Return the evidence set of an audit, in which the users are as they were written."""
+    """Return the evidence set of an audit with an unchanged users table; raises InputError as `audits_at` does."""
     found = EvidenceSet.of(str(folder), read_manifest(folder))
     if found.kind != "audit":
-        raise InputError(f"{folder} is the evidence of a {found.kind}", "give the evidence sets of two audits")
+        raise InputError(
+            f"{folder} is the evidence set of a {found.kind}, not of an audit", "give the evidence sets of two audits"
+        )
     if "users" not in found.files:
         raise InputError(
             f"the evidence set {folder} was written without users (option --tables)",
@@ -92,21 +94,21 @@ def _audit_at(folder: Path) -> EvidenceSet:
         )
     if changed := changed_tables(folder, found.manifest):
         raise InputError(
-            f"not as it was written: {', '.join(changed)} in {folder}",
-            "see `credreport verify`; compare a copy that holds, or the reports",
+            f"changed since it was written: {', '.join(changed)} in {folder}",
+            "run `credreport verify` on the set; compare the original copy of the set, or compare the reports",
         )
     return found
 
 
 def compare_audits(comparing: Comparing, sets: tuple[EvidenceSet, EvidenceSet], run: Map) -> Comparison:
-    """Compare the snapshots that two audits have judged; `run` maps tasks. Raises InputError as `Comparing` does."""
+    """Compare the judged snapshots of two audits; `run` maps tasks. Raises InputError as `Comparing.joined` does."""
     log = IssueLog()
     audits = Audits.of(sets, log)
     audits.note_issues(log)
     parts = audits.parts(comparing.accounts.add(*audits.newest, log))
     events = []
-    for found, issues in run(partial(_compare, comparing, audits), parts):
-        events.append(found)
+    for events_of_part, issues in run(partial(_compare, comparing, audits), parts):
+        events.append(events_of_part)
         log.rows += issues
     return comparing.joined(events, audits.inputs(), log)
 
@@ -118,7 +120,7 @@ def _compare(comparing: Comparing, audits: Audits, part: Part) -> tuple[pa.Table
 
 @dataclass(frozen=True)
 class Part:
-    """Some accounts that are compared: `last` has the newest snapshot of each on either side, in microseconds."""
+    """Some accounts to compare; `last` has the time of the newest snapshot of each, by side, in microseconds."""
 
     accounts: tuple[str, ...]
     last: tuple[tuple[int, ...], tuple[int, ...]]
@@ -126,10 +128,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Audits:
-    """The evidence sets of two audits, and the snapshots in them: `account_id, captured_at, source, rows` of each side.
+    """The evidence sets of two audits, and their snapshots: a table `account_id, captured_at, source, rows` by side.
 
-    `left_out` has those whose order is not known, by the first three. `lacking` are the reports that may hold some of
-    their users only; None: all of them.
+    `left_out` has the snapshots of unknown order, by the first three columns. `lacking` are the reports that may lack
+    users; None: all reports may lack users.
     """
 
     sets: tuple[EvidenceSet, EvidenceSet]
@@ -139,40 +141,42 @@ class Audits:
 
     @classmethod
     def of(cls, sets: tuple[EvidenceSet, EvidenceSet], log: IssueLog) -> Audits:
-        """Look which snapshots two sets have."""
-        every = tuple(_snapshots(one) for one in sets)
-        left_out = tuple(_in_unknown_order(one, mine, log) for one, mine in zip(sets, every, strict=True))
-        old, new = (mine[~_told(mine).isin(out)] for mine, out in zip(every, left_out, strict=True))
+        """Return the two sets with their snapshots; issues about them go to `log`."""
+        snapshots = tuple(_snapshots(evidence_set) for evidence_set in sets)
+        left_out = tuple(
+            _in_unknown_order(evidence_set, table, log) for evidence_set, table in zip(sets, snapshots, strict=True)
+        )
+        old, new = (table[~_report_keys(table).isin(out)] for table, out in zip(snapshots, left_out, strict=True))
         return cls(sets, (old, new), (left_out[0], left_out[1]), (_lacking(sets[0], log), _lacking(sets[1], log)))
 
     @property
     def newest(self) -> tuple[dict[str, datetime], dict[str, datetime]]:
-        """When the newest snapshot of each account was captured, on either side."""
+        """The capture time of the newest snapshot of each account, by side."""
         old, new = (
-            {str(name): time for name, time in one.groupby("account_id")["captured_at"].max().items()}
-            for one in self.snapshots
+            {str(name): time for name, time in snapshot_table.groupby("account_id")["captured_at"].max().items()}
+            for snapshot_table in self.snapshots
         )
         return old, new
 
     def parts(self, accounts: Sequence[str]) -> list[Part]:
-        """Return accounts in runs that have some rows together."""
+        """Return the accounts in parts of about `_ROWS` rows."""
         rows = pd.concat(self.snapshots).groupby("account_id")["rows"].sum()
         old, new = self.newest
 
         def part(run: Sequence[str]) -> Part:
-            last = tuple(since_epoch(old[one]) for one in run), tuple(since_epoch(new[one]) for one in run)
-            return Part(tuple(run), last)
+            times = [tuple(since_epoch(side[account]) for account in run) for side in (old, new)]
+            return Part(tuple(run), (times[0], times[1]))
 
-        return [part(run) for run in cut(sorted(accounts), _ROWS, lambda one: int(rows[one]))]
+        return [part(run) for run in cut(sorted(accounts), _ROWS, lambda account: int(rows[account]))]
 
     def rows_of(self, part: Part) -> tuple[Tables, Flags, Flags]:
-        """Return the rows of accounts, and which of them are of the newest snapshot of the older and the newer side.
+        """Return the rows of accounts, and flags for the newest snapshot of the older side and of the newer side.
 
-        Those of the newer side are of that snapshot alone.
+        The rows of the newer side are only those of its newest snapshot.
         """
-        sides = [_users(one, part.accounts) for one in self.sets]
+        sides = [_users(evidence_set, part.accounts) for evidence_set in self.sets]
         table = pa.concat_tables(sides).unify_dictionaries().combine_chunks()
-        side = np.repeat([0, 1], [len(one) for one in sides])
+        side = np.repeat([0, 1], [len(users_of_side) for users_of_side in sides])
         users = to_pandas(table)
         captured = microseconds(users["captured_at"])
         place = {name: number for number, name in enumerate(part.accounts)}
@@ -184,58 +188,62 @@ class Audits:
         for which, (names, out) in enumerate(zip(self.lacking, self.left_out, strict=True)):
             lacking |= (side == which) & (True if names is None else of_sources(users, names))
             if len(out):
-                kept &= (side != which) | ~_told(users).isin(out)
+                kept &= (side != which) | ~_report_keys(users).isin(out)
         users = with_partial(users.assign(report=report), lacking & kept)[kept].reset_index(drop=True)
         is_new, is_last = side[kept] == 1, (captured == last)[kept]
         return Tables(users, unpivot(users), pd.DataFrame()), ~is_new & is_last, is_new
 
     def inputs(self) -> list[dict[str, Any]]:
-        """Return the reports of both audits, each as of its own capture time."""
-        rows = [row for one in self.sets for row in one.manifest["inputs"]]
+        """Return the inputs of both audits, with the capture time as reference date."""
+        rows = [row for evidence_set in self.sets for row in evidence_set.manifest["inputs"]]
         return [{**row, "as_of": row["captured_at"] if row["judged"] else None} for row in rows]
 
     def note_issues(self, log: IssueLog) -> None:
-        """Note what was found wrong with the reports, and those that stand nowhere in time."""
-        for one in self.sets:
-            note_undated([str(row["name"]) for row in one.manifest["inputs"] if row["captured_at"] is None], log)
-            log.rows += _issues(one) if "issues" in one.files else []
+        """Add the data issues of the reports of both audits, and an issue for each report without a capture time."""
+        for evidence_set in self.sets:
+            note_undated(
+                [str(row["name"]) for row in evidence_set.manifest["inputs"] if row["captured_at"] is None], log
+            )
+            log.rows += _issues(evidence_set) if "issues" in evidence_set.files else []
 
 
 def _snapshots(audit: EvidenceSet) -> pd.DataFrame:
-    """Return the snapshots of known accounts and times in an audit, by report, with their rows."""
+    """Return a row per report and account of an audit, with the number of rows, if account and time are known."""
     counts = [
-        pa.table([batch[name].cast(pa.string()) if name in _TEXTS else batch[name] for name in _TOLD], _TOLD)
+        pa.table(
+            [batch[name].cast(pa.string()) if name in _TEXTS else batch[name] for name in _REPORT_KEY], _REPORT_KEY
+        )
         .drop_null()
-        .group_by(_TOLD)
+        .group_by(_REPORT_KEY)
         .aggregate([([], "count_all")])
-        for batch in audit.batches("users", _TOLD)
+        for batch in audit.batches("users", _REPORT_KEY)
     ]
-    found = pa.concat_tables(counts).group_by(_TOLD).aggregate([("count_all", "sum")])
-    frame: pd.DataFrame = found.rename_columns([*_TOLD, "rows"]).to_pandas()
+    found = pa.concat_tables(counts).group_by(_REPORT_KEY).aggregate([("count_all", "sum")])
+    frame: pd.DataFrame = found.rename_columns([*_REPORT_KEY, "rows"]).to_pandas()
     return frame
 
 
-def _told(frame: pd.DataFrame) -> pd.MultiIndex:
-    """Return what tells a report of an account from others."""
+def _report_keys(frame: pd.DataFrame) -> pd.MultiIndex:
+    """Return the key of each row's report and account."""
     texts = (frame[name].astype("str") for name in _TEXTS)
     return pd.MultiIndex.from_arrays([*texts, frame["captured_at"].astype("datetime64[us, UTC]")])
 
 
 def _in_unknown_order(audit: EvidenceSet, snapshots: pd.DataFrame, log: IssueLog) -> pd.MultiIndex:
-    """Return the snapshots, as `_told` tells them, whose order is not known; `log` says so."""
+    """Return the keys (see `_report_keys`) of snapshots of unknown order, and add an issue for each to `log`."""
     together = snapshots[snapshots.duplicated(["account_id", "captured_at"], keep=False)]
     rows = together.groupby("account_id")["rows"].sum()
-    found = _told(together.iloc[:0])
+    found = _report_keys(together.iloc[:0])
     for accounts in cut(sorted(rows.index), _ROWS, lambda one: int(rows[one])):
         users = to_pandas(_users(audit, accounts))
-        users = users.assign(report=_told(users).factorize()[0])
+        users = users.assign(report=_report_keys(users).factorize()[0])
         doubtful = users["report"].isin(in_unknown_order(users, log))
-        found = found.append(_told(users[doubtful].drop_duplicates("report")))
+        found = found.append(_report_keys(users[doubtful].drop_duplicates("report")))
     return found
 
 
 def _lacking(audit: EvidenceSet, log: IssueLog) -> frozenset[str] | None:
-    """Return the reports of an audit that may hold some of their users only; None where they cannot be told."""
+    """Return the reports of an audit that may lack users; None if it is not known which ones."""
     if "issues" in audit.files:
         return may_lack_users(_issues(audit))
     counts = counts_of(audit.table("tallies"), Tally.ISSUES).groupby("reason")["count"].sum()
@@ -243,15 +251,15 @@ def _lacking(audit: EvidenceSet, log: IssueLog) -> frozenset[str] | None:
     for code in noted:
         log.add(
             code,
-            f"noted {counts[code]:,} times by this audit, which was written without the table of issues (--tables): "
-            "not known of which reports, so no user counts as absent from any; run the audit again without --tables",
+            f"this audit noted it {counts[code]:,} times and was written without the table of issues (--tables), so "
+            "the reports are not known: no user counts as deleted; run the audit again without --tables",
             source=audit.place,
         )
     return None if noted else frozenset()
 
 
 def _users(audit: EvidenceSet, accounts: Sequence[str]) -> pa.Table:
-    """Return the users of some accounts: row groups of others are passed over."""
+    """Return the users of some accounts; row groups of other accounts are skipped."""
     from pyarrow import parquet  # noqa: PLC0415
 
     from analyzer.evidence import storage  # noqa: PLC0415
@@ -266,7 +274,7 @@ def _users(audit: EvidenceSet, accounts: Sequence[str]) -> pa.Table:
 
 
 def _issues(audit: EvidenceSet) -> list[Row]:
-    """Return what an audit notes of its reports."""
+    """Return the data issues of an audit that are about its reports."""
     rows = audit.table("issues").to_pylist()
     names = ("source", "line", "column", "value", "code", "message")
     return [

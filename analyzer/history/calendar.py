@@ -1,4 +1,4 @@
-"""When which account's snapshots were taken, and where some are missing."""
+"""The times of each account's snapshots, and the gaps in which snapshots are missing."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     Whole = npt.NDArray[np.int64]
 
 GAP: Final = 1.5
-"""Times the usual interval between an account's snapshots beyond which some are missing."""
+"""An interval between snapshots is a gap if it is longer than this number times the usual interval of the account."""
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """The instants (microseconds) of all snapshots by account and time.
+    """The instants of all snapshots (microseconds), sorted by account and time.
 
-    `captured` are those at which they were taken, no later: an instant may be a date at which one is judged. `starts`
-    has for each of `accounts` the position in `instants` of its oldest snapshot, and at the end their number.
+    An instant is the time at which the snapshot is judged; `captured` is the time at which it was taken, which can be
+    earlier. `starts` has the position in `instants` of each account's oldest snapshot, and at the end the total number.
     """
 
     accounts: tuple[str, ...]
@@ -38,7 +38,7 @@ class Calendar:
 
     @classmethod
     def of(cls, account_id: pd.Series[Any], instants: Whole, captured: Whole) -> Calendar:
-        """Return the calendar of rows by their account (a category) and the two instants of their snapshot."""
+        """Return the calendar from rows with an account (a category), an instant and a capture time."""
         account = account_id.cat.codes.to_numpy()
         rows = pd.DataFrame({"account": account, "instant": instants, "captured": captured})
         pairs = rows.drop_duplicates(["account", "instant"])
@@ -49,21 +49,21 @@ class Calendar:
 
     @classmethod
     def joined(cls, calendars: Sequence[Calendar]) -> Calendar:
-        """Return the calendar of all accounts; each is in one of `calendars` only."""
-        offsets = np.cumsum([0, *(len(one.instants) for one in calendars)])
-        starts = [one.starts[:-1] + offset for one, offset in zip(calendars, offsets[:-1], strict=True)]
+        """Return the calendar of all accounts; each account must be in only one of `calendars`."""
+        offsets = np.cumsum([0, *(len(calendar.instants) for calendar in calendars)])
+        starts = [calendar.starts[:-1] + offset for calendar, offset in zip(calendars, offsets[:-1], strict=True)]
         return cls(
-            tuple(name for one in calendars for name in one.accounts),
+            tuple(name for calendar in calendars for name in calendar.accounts),
             np.concatenate([*starts, offsets[-1:]]),
-            np.concatenate([np.zeros(0, np.int64), *(one.instants for one in calendars)]),
-            np.concatenate([np.zeros(0, np.int64), *(one.captured for one in calendars)]),
+            np.concatenate([np.zeros(0, np.int64), *(calendar.instants for calendar in calendars)]),
+            np.concatenate([np.zeros(0, np.int64), *(calendar.captured for calendar in calendars)]),
         )
 
     def place(self, account: Whole, instants: Whole) -> Whole:
-        """Return where in `instants` the snapshots of accounts (positions in `accounts`) at some instants stand."""
+        """Return the positions in `instants` of snapshots, by account (position in `accounts`) and instant."""
         distinct = np.unique(self.instants)
         owner = np.repeat(np.arange(len(self.accounts)), np.diff(self.starts))
-        # Accounts far apart, so that one search finds the place within each.
+        # One number for account and instant, so that one search finds the positions in all accounts.
         own, wanted = (
             number * len(distinct) + np.searchsorted(distinct, times)
             for number, times in ((owner, self.instants), (account, instants))
@@ -71,20 +71,20 @@ class Calendar:
         return np.searchsorted(own, wanted)
 
     def instant(self, account: Whole, order: Whole) -> Whole:
-        """Return the instants of snapshots (order 0: an account's oldest); `NO_TIME` where there is no such one."""
+        """Return the instants of snapshots (order 0: an account's oldest); `NO_TIME` if there is no such snapshot."""
         return self._at(self.instants, account, order)
 
     def taken(self, account: Whole, order: Whole) -> Whole:
-        """Return likewise when snapshots were taken."""
+        """Return the capture times of snapshots, as `instant` does."""
         return self._at(self.captured, account, order)
 
     def _at(self, times: Whole, account: Whole, order: Whole) -> Whole:
         place = self.starts[account] + order
-        there = place < self.starts[account + 1]
-        return np.where(there, times[np.minimum(place, len(times) - 1)], NO_TIME)
+        exists = place < self.starts[account + 1]
+        return np.where(exists, times[np.minimum(place, len(times) - 1)], NO_TIME)
 
     def usual(self) -> npt.NDArray[np.float64]:
-        """Return each account's usual interval in microseconds: the median, a day at least."""
+        """Return each account's usual interval in microseconds: the median, but at least a day."""
         first, owner = self._steps()
         steps = self.instants[first + 1] - self.instants[first]
         medians = pd.Series(steps).groupby(owner).median()
@@ -92,13 +92,13 @@ class Calendar:
         return np.asarray(np.maximum(known, DAY), np.float64)
 
     def gaps(self) -> tuple[Whole, Whole]:
-        """Return the accounts of intervals in which snapshots are missing, and the positions of their beginnings."""
+        """Return the accounts of the gaps, and the positions of the snapshots before the gaps."""
         first, owner = self._steps()
         long = self.instants[first + 1] - self.instants[first] > GAP * self.usual()[owner]
         return owner[long], first[long]
 
     def _steps(self) -> tuple[Whole, Whole]:
-        """Return the positions of snapshots that another one of the account follows, and the accounts."""
+        """Return the positions of all snapshots except the last of each account, and their accounts."""
         counts = np.diff(self.starts)
         owner = np.repeat(np.arange(len(counts)), np.maximum(counts - 1, 0))
         last = np.zeros(len(self.instants), bool)
@@ -106,14 +106,14 @@ class Calendar:
         return np.flatnonzero(~last), owner
 
     def coverage(self) -> pd.DataFrame:
-        """Return `COVERAGE`, by account: what is known of each account, and where snapshots of it are missing."""
+        """Return the table `COVERAGE`, sorted by account: its snapshots, and its gaps."""
         counts = np.diff(self.starts)
         seen = np.flatnonzero(counts > 0)
         last = self.starts[seen + 1] - 1
         stopped = self.instants.max(initial=NO_TIME) - self.instants[last] > GAP * self.usual()[seen]
         owner, begins = self.gaps()
         ends = begins + 1
-        # Further rows: of accounts that stopped, and of those without any gap (-1).
+        # Add rows for accounts whose snapshots stopped, and for accounts without a gap (-1).
         whole = np.setdiff1d(seen[~stopped], owner)
         account = np.concatenate([owner, seen[stopped], whole])
         begins = np.concatenate([begins, last[stopped], np.full(len(whole), -1)])
@@ -139,7 +139,7 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Which snapshot each row of `users` is of: `account` and `order` (0: the account's oldest) as numbers."""
+    """The snapshot of each row of `users`, as two numbers: `account` and `order` (0: the account's oldest)."""
 
     calendar: Calendar
     account: Whole
@@ -147,14 +147,14 @@ class Timeline:
 
     @classmethod
     def of(cls, users: pd.DataFrame, instants: Whole) -> Timeline:
-        """Return the timeline of rows whose snapshots are of `instants` (microseconds)."""
+        """Return the timeline of rows; `instants` has the instant of each row's snapshot (microseconds)."""
         calendar = Calendar.of(users["account_id"], instants, microseconds(users["captured_at"]))
         account = users["account_id"].cat.codes.to_numpy().astype(np.int64)
         return cls(calendar, account, calendar.place(account, instants) - calendar.starts[account])
 
     @property
     def is_newest(self) -> npt.NDArray[np.bool_]:
-        """Which rows are of the newest snapshots of their accounts."""
+        """Which rows belong to the newest snapshot of their account."""
         return np.asarray(self.order + 1 == np.diff(self.calendar.starts)[self.account])
 
     @property

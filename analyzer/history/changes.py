@@ -1,8 +1,9 @@
-"""What happened between two snapshots of an account: users and credentials that came, went or changed.
+"""Finds users and credentials that were created, deleted or changed between two snapshots of an account.
 
-A user is known by account, name (any case) and creation; a key or certificate by its user and the instant of its
-creation, never by its slot, which a rotation may change. Two that share an instant are told apart by slot. What is
-unknown in either snapshot is no change: so is the absence of a user where a snapshot may hold some of its users only.
+A user is identified by account, name (ignoring case) and creation time. A key or certificate is identified by its user
+and creation time, not by its slot, because a rotation can change the slot. Only if two have the same creation time,
+the slot distinguishes them. A value that is unknown in one of the snapshots is not a change. A user who is absent from
+a snapshot that may lack users is not a deletion.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ if TYPE_CHECKING:
 
 _UNKNOWN: Final = -1
 _BLIND: Final = 28 * 3_600_000_000
-"""Microseconds before its capture time of which a snapshot may know nothing: AWS hands out a report for four hours, and
-one that is dated by its day may be of any time of it."""
+"""A snapshot may not show the changes of this time (microseconds) before its capture time: AWS returns the same report
+for four hours, and a report that is dated only by its day can be from any time of that day."""
 _WHO: Final = ["account_id", "name"]
 _SHOWN: Final = (State.VALUE, State.NOT_APPLICABLE, State.NO_INFORMATION)
-"""States in which a cell of last use says something: a time, or that there was none."""
+"""The states of a last-use cell that has information: a time, or that there was no use."""
 _WORDS: Final = {Kind.ACCESS_KEY: "key", Kind.CERTIFICATE: "certificate"}
 COLUMNS: Final = (
     *("event", "account_id", "user", "credential", "kind", "made", "was", "is_now"),
     *("old_row", "new_row"),
 )
-"""Of the events: `made` is the creation of the key or certificate, `was` and `is_now` what changed (instants in
-microseconds, `NO_TIME` where there is none), `old_row` and `new_row` positions in the two tables of users, or -1."""
+"""The columns of events. `made` is the creation time of the key or certificate, `was` and `is_now` are the old and the
+new time (microseconds, or `NO_TIME`), `old_row` and `new_row` are positions in the two tables of users, or -1."""
 
 
 def changes(
@@ -45,13 +46,13 @@ def changes(
 ) -> pd.DataFrame:
     """Return the events between two tables of users with one snapshot an account, and their credentials.
 
-    Columns: `COLUMNS`; by account, user, and then as the words stand in the docstring of this module. Sequences that
-    cannot be (a use that went backwards) go to `log`.
+    The columns are `COLUMNS`; the events are sorted by account, user, creation time, credential and event. Impossible
+    sequences, such as a last use that went back in time, are added to `log`.
     """
     before, after = _users(old), _users(new)
     pairs = before.merge(after, on=_WHO, how="outer", suffixes=("_old", "_new"), indicator="where")
     captured = before.groupby("account_id")["captured"].max()
-    # Who was made since then was not there.
+    # A user who was created after the older snapshot is new, even if that snapshot may lack users.
     since = pairs["made_new"] > captured.reindex(pairs["account_id"], fill_value=NO_TIME).to_numpy()
     came = (pairs["where"] == "right_only") & (since | ~_may_be_hidden(pairs, before))
     gone = (pairs["where"] == "left_only") & ~_may_be_hidden(pairs, after)
@@ -69,14 +70,16 @@ def changes(
         *_password_changes(pairs[same], log),
     ]
     new_users = pairs[came | again]
-    _note_missed(new_users.assign(made=new_users["made_new"], what="the user itself"), captured, log)
+    _note_missed(new_users.assign(made=new_users["made_new"], slot_name=""), captured, log)
     first, second = _credentials(old_credentials, before), _credentials(new_credentials, after)
     for kind, word in _WORDS.items():
-        held, holds = first[first["kind"] == kind], second[second["kind"] == kind]
+        old_ones, new_ones = first[first["kind"] == kind], second[second["kind"] == kind]
         events += [
-            _of_credentials(_those_of(holds, pairs[came | again]), f"{word}_created", new=True),
-            _of_credentials(_those_of(held, pairs[gone]), f"{word}_deleted", new=False),
-            *_credential_changes(_those_of(held, pairs[same]), _those_of(holds, pairs[same]), kind, captured, log),
+            _of_credentials(_of_pairs(new_ones, pairs[came | again]), f"{word}_created", new=True),
+            _of_credentials(_of_pairs(old_ones, pairs[gone]), f"{word}_deleted", new=False),
+            *_credential_changes(
+                _of_pairs(old_ones, pairs[same]), _of_pairs(new_ones, pairs[same]), kind, captured, log
+            ),
         ]
     found = pd.concat([event for event in events if len(event)] or events[:1], ignore_index=True)
     order = found.assign(user=found["user"].str.lower()).sort_values(
@@ -86,7 +89,7 @@ def changes(
 
 
 def _users(users: pd.DataFrame) -> pd.DataFrame:
-    """Return what is compared of users, the first row of each: a name found twice is an issue of its own."""
+    """Return the compared columns of users, one row per name; `duplicate_user` issues report names that occur twice."""
     last_use = "password_last_used"
     frame = pd.DataFrame(
         {
@@ -109,7 +112,7 @@ def _users(users: pd.DataFrame) -> pd.DataFrame:
 
 
 def _may_be_hidden(pairs: pd.DataFrame, users: pd.DataFrame) -> pd.Series[Any]:
-    """Where a user who is not among `users` may have been there all the same; root always is."""
+    """Return where a user may exist although `users` does not have it; root always exists."""
     partial = users.loc[users["partial"], "account_id"].unique()
     return pairs["account_id"].isin(partial) | (pairs["root_old"] == 1) | (pairs["root_new"] == 1)
 
@@ -120,7 +123,7 @@ def _flag(column: pd.Series[Any]) -> npt.NDArray[np.int8]:
 
 
 def _credentials(credentials: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
-    """Return what is compared of keys and certificates, of the rows that `users` kept."""
+    """Return the compared columns of keys and certificates of the rows in `users`."""
     frame = pd.DataFrame(
         {
             "row": credentials["user_row"].to_numpy(),
@@ -136,7 +139,7 @@ def _credentials(credentials: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame
     return frame.merge(users[[*_WHO, "user", "captured", "row"]], on="row")
 
 
-def _those_of(credentials: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
+def _of_pairs(credentials: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
     return credentials.merge(users[_WHO], on=_WHO)
 
 
@@ -196,9 +199,9 @@ def _password_changes(pairs: pd.DataFrame, log: IssueLog) -> list[pd.DataFrame]:
     ]
 
 
-def _earlier(pairs: pd.DataFrame, what: str) -> pd.Series[Any]:
-    """Where a time went backwards by more than AWS's clock is cut; a time that is gone went nowhere."""
-    was, now = pairs[f"{what}_old"], pairs[f"{what}_new"]
+def _earlier(pairs: pd.DataFrame, column: str) -> pd.Series[Any]:
+    """Return where the new time is earlier than the old time by more than AWS's rounding; both must be known."""
+    was, now = pairs[f"{column}_old"], pairs[f"{column}_new"]
     return (now != NO_TIME) & (was != NO_TIME) & (now < was - TOLERANCE)
 
 
@@ -212,23 +215,23 @@ def _of_credentials(rows: pd.DataFrame, event: str, *, new: bool) -> pd.DataFram
 
 
 def _credential_changes(
-    held: pd.DataFrame, holds: pd.DataFrame, kind: Kind, captured: pd.Series[Any], log: IssueLog
+    old: pd.DataFrame, new: pd.DataFrame, kind: Kind, captured: pd.Series[Any], log: IssueLog
 ) -> list[pd.DataFrame]:
-    """Return the events of the keys, or certificates, of users that stand in both snapshots."""
+    """Return the events of the keys, or certificates, of users that both snapshots have."""
     word = _WORDS[kind]
     instant = [*_WHO, "made"]
-    # Two with one instant, in either snapshot, are told apart by their slots.
-    counts = pd.concat([side.groupby(instant).size() for side in (held, holds)])
+    # If two of a user's credentials have the same creation time, their slots distinguish them.
+    counts = pd.concat([side.groupby(instant).size() for side in (old, new)])
     shared = counts[counts > 1].index
-    sides = [side.assign(tie=np.where(_is_in(side, instant, shared), side["slot"], -1)) for side in (held, holds)]
+    sides = [side.assign(tie=np.where(_is_in(side, instant, shared), side["slot"], -1)) for side in (old, new)]
     dated = [side[side["made"] != NO_TIME] for side in sides]
     joined = dated[0].merge(dated[1], on=[*instant, "tie"], how="outer", suffixes=("_old", "_new"), indicator="where")
     both = joined[joined["where"] == "both"]
-    # A key without a known creation may be any of those that seem to have gone, or to have come.
+    # A key without a known creation time may be any key that seems to be deleted or created.
     nameless = [side.loc[side["made"] == NO_TIME, _WHO] for side in sides]
     lost = _without(joined[joined["where"] == "left_only"], nameless[1])
     fresh = _without(joined[joined["where"] == "right_only"], nameless[0])
-    _note_missed(fresh.assign(what=fresh["credential_new"]), captured, log)
+    _note_missed(fresh.assign(slot_name=fresh["credential_new"]), captured, log)
     known = both["known_old"].astype(bool) & both["known_new"].astype(bool)
     _note_backwards(both[known & _earlier(both, "used")], "credential_new", "last_used_date", log)
     events = [
@@ -240,7 +243,7 @@ def _credential_changes(
             _changed(both[known & (both["used_new"] > both["used_old"])], "key_used", "used_old", "used_new"),
             _changed(both[both["slot_old"] != both["slot_new"]], "key_moved"),
         ]
-        lost, fresh, rotated = _rotations(lost, fresh, held)
+        lost, fresh, rotated = _rotations(lost, fresh, old)
         events.append(_changed(rotated, "key_rotated", "replaced", "made"))
     return [
         *events,
@@ -258,10 +261,13 @@ def _without(rows: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rotations(
-    lost: pd.DataFrame, fresh: pd.DataFrame, held: pd.DataFrame
+    lost: pd.DataFrame, fresh: pd.DataFrame, old_credentials: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return the lost and fresh keys that are left, and the fresh ones that replace a lost one, oldest by oldest."""
-    captured = held.drop_duplicates(_WHO)[[*_WHO, "captured"]]
+    """Return the keys that are only deleted, those that are only created, and those that replace a deleted key.
+
+    The oldest new key of a user replaces the oldest deleted key, and so on.
+    """
+    captured = old_credentials.drop_duplicates(_WHO)[[*_WHO, "captured"]]
     since = fresh.reset_index(names="at").merge(captured, on=_WHO)
     since = since[since["made"] > since["captured"] - _BLIND].sort_values(["made", "slot_new"])
     old = lost.reset_index(names="at").sort_values(["made", "slot_old"])
@@ -284,28 +290,30 @@ def _one_sided(rows: pd.DataFrame, event: str, side: str) -> pd.DataFrame:
 
 
 def _note_backwards(rows: pd.DataFrame, credential: str, column: str, log: IssueLog) -> None:
-    """Note times that are earlier in the newer snapshot (usually none)."""
+    """Add an issue for each time that is earlier in the newer snapshot."""
     for row in rows.to_dict("records"):
-        what = row.get(credential, credential)
+        slot = row.get(credential, credential)
         log.add(
             "went_backwards",
-            f"{column} of {row['user_new']} ({what}) is earlier than in the older snapshot: one of the two is not what "
-            "it says; check their dates and accounts",
+            f"{column} of {row['user_new']} ({slot}) is earlier than in the older snapshot: one of the two snapshots "
+            "has a wrong date or account; check both",
             source=str(row["account_id"]),
             value=str(row["user_new"]),
         )
 
 
 def _note_missed(rows: pd.DataFrame, captured: pd.Series[Any], log: IssueLog) -> None:
-    """Note what came, but was made before the older snapshot of its account was `captured` (usually nothing)."""
+    """Add an issue for each new user or credential that was created before the older snapshot was `captured`."""
     limit = captured.reindex(rows["account_id"], fill_value=NO_TIME).to_numpy()
     missed = rows[(rows["made"] != NO_TIME) & (limit != NO_TIME) & (rows["made"] < limit - _BLIND)]
     for row in missed.to_dict("records"):
         made = datetime.fromtimestamp(row["made"] / 1_000_000, UTC)
+        subject = f"{row['slot_name']} of {row['user_new']}" if row["slot_name"] else f"user {row['user_new']}"
         log.add(
             "missed_before",
-            f"{row['what']} of {row['user_new']} was made on {made:%Y-%m-%d}, but the older snapshot, of later, is "
-            "without it: one of the two is not whole, or not what it says; check their dates and accounts",
+            f"{subject} was created on {made:%Y-%m-%d}, but is not in the older snapshot, "
+            "which is from a later date: that snapshot is incomplete, or one of the two has a wrong date or account; "
+            "check both",
             source=str(row["account_id"]),
             value=str(row["user_new"]),
         )

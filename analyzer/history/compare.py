@@ -1,6 +1,7 @@
-"""Two sides of snapshots compared: of each account the newest on either side, judged once with the earlier ones.
+"""Compares an older and a newer side: the newest snapshot of each account on each side.
 
-What had failed in an earlier snapshot, was fixed and fails again is `regressed`, and not new.
+Earlier snapshots on the older side are judged too: a failure that was fixed in one of them and is open again is
+`regressed`, not new.
 """
 
 from __future__ import annotations
@@ -61,9 +62,10 @@ _FAILING: Final = ("new_failure", "regressed", "still_failing")
 
 @dataclass
 class Accounts:
-    """Which accounts are compared, and why the others are not.
+    """The accounts that are compared, and those that are not.
 
-    `unmoved` have the same newest snapshot on both sides, `backwards` an older one on the newer side.
+    `unmoved` accounts have the same newest snapshot on both sides. `backwards` accounts have an earlier snapshot on the
+    newer side.
     """
 
     compared: list[str] = field(default_factory=list)
@@ -73,13 +75,13 @@ class Accounts:
     backwards: list[str] = field(default_factory=list)
 
     def add(self, first: Mapping[str, datetime], last: Mapping[str, datetime], log: IssueLog) -> list[str]:
-        """Sort accounts in, by the instants of their newest snapshots on either side; return those to compare."""
+        """Classify accounts by the times of their newest snapshots on both sides; return the accounts to compare."""
         both = sorted(first.keys() & last.keys())
         compared = [account for account in both if last[account] > first[account]]
         unmoved = [account for account in both if last[account] == first[account]]
         self.compared += compared
         self.unmoved += unmoved
-        # A snapshot that is the newest on both sides has nothing newer to be compared with.
+        # If both sides have the same newest snapshot, there is no newer snapshot to compare.
         self.only_old += [*(first.keys() - last.keys()), *unmoved]
         self.only_new += last.keys() - first.keys()
         for account in both:
@@ -87,23 +89,24 @@ class Accounts:
                 self.backwards.append(account)
                 log.add(
                     "older_side",
-                    f"the newer side's snapshot of account {account}, {last[account]:%Y-%m-%dT%H:%M:%SZ}, is not later "
-                    "than the older side's: not compared; give OLD and NEW the other way round, or other snapshots",
+                    f"account {account} was not compared: its snapshot on the newer side, "
+                    f"{last[account]:%Y-%m-%dT%H:%M:%SZ}, is earlier than its snapshot on the older side; swap OLD and "
+                    "NEW, or give other snapshots",
                     source=account,
                 )
         return compared
 
     def error(self, log: IssueLog) -> InputError:
-        """Return why nothing is compared."""
-        why = []
+        """Return the error if no account can be compared, with the reasons."""
+        reasons = []
         if self.unmoved:
-            why.append(f"the newest snapshot of {_named(self.unmoved)} is the same on both sides")
+            reasons.append(f"the newest snapshot of {_named(self.unmoved)} is the same on both sides")
         if self.backwards:
-            why.append(f"the newest snapshot of {_named(self.backwards)} is earlier on the newer side")
-        hint = "compare reports of the same account of two dates, which their names tell, the older one first"
+            reasons.append(f"the newest snapshot of {_named(self.backwards)} is earlier on the newer side")
+        hint = "give reports of the same account from two dates, the older one first; put the dates into the file names"
         if self.backwards and not self.unmoved:
-            hint = "give OLD and NEW the other way round: the older one comes first"
-        message = f"nothing to compare: {'; '.join(why)}" if why else "no account has a snapshot on both sides"
+            hint = "swap OLD and NEW: the older one comes first"
+        message = f"nothing to compare: {'; '.join(reasons)}" if reasons else "no account has a snapshot on both sides"
         return InputError(message + undated(log), hint)
 
 
@@ -115,9 +118,9 @@ def _named(accounts: Sequence[str]) -> str:
 
 @dataclass
 class Comparing:
-    """How two sides are compared, and which accounts; what is compared is known once the reports are chosen.
+    """Compares two sides; `accounts` is filled when the reports are chosen.
 
-    `lacking` are reports of which the survey has found that they may hold some of their users only.
+    `lacking` are the reports that may lack users, according to the survey.
     """
 
     settings: Settings
@@ -125,7 +128,7 @@ class Comparing:
     lacking: frozenset[str] = frozenset()
 
     def choose(self, entries: Sequence[Entry], log: IssueLog) -> list[Selected]:
-        """Choose for each account that is compared its snapshots on the older side, and the newest on the newer one."""
+        """Return the chosen reports: for each compared account, all of the older side and the newest of the newer."""
         note_undated([entry.name for entry in entries if entry.captured_at is None], log)
         self.lacking = may_lack_users(log.rows)
         dated = {entry.name: Selected(entry, entry.accounts) for entry in entries if entry.captured_at is not None}
@@ -133,23 +136,26 @@ class Comparing:
         newest: tuple[dict[str, datetime], dict[str, datetime]] = ({}, {})
         for entry in entries:
             if entry.captured_at is not None:
-                mine = newest[entry.side]
-                # Of two reports of one time, mostly of the same users, nobody knows which is the newer one.
+                times = newest[entry.side]
+                # Rivals are two reports of the same time with mostly the same users: their order is not known.
                 for _, number in entry.accounts - {UNKNOWN, *(entry.rivals or ())}:
-                    mine[number] = max(mine.get(number, entry.captured_at), entry.captured_at)
+                    times[number] = max(times.get(number, entry.captured_at), entry.captured_at)
         self.accounts = Accounts()
         compared = frozenset(self.accounts.add(*newest, log))
 
         def judged(entry: Entry) -> frozenset[Account]:
-            mine = (one for one in entry.accounts.difference(entry.rivals or ()) if one[1] in compared)
-            chosen = frozenset(one for one in mine if not entry.side or newest[1][one[1]] == entry.captured_at)
-            # Rows of unknown account are noted when they are read.
+            chosen = frozenset(
+                account
+                for account in entry.accounts.difference(entry.rivals or ())
+                if account[1] in compared and (not entry.side or newest[1][account[1]] == entry.captured_at)
+            )
+            # Rows without a known account must be read, so that an issue is added for them.
             return chosen | (entry.accounts & {UNKNOWN})
 
         return _once(Selected(entry, judged(entry) if entry.captured_at else frozenset()) for entry in entries)
 
     def of(self, tables: Tables, log: IssueLog) -> pa.Table | None:
-        """Return the events (columns: `EVENTS`) of accounts whose newest snapshot is that of the newer side."""
+        """Return the events (columns: `EVENTS`) of a batch of whole accounts; None if no row has account and time."""
         rows = dated_rows(tables.users)
         if not len(rows):
             return None
@@ -165,21 +171,21 @@ class Comparing:
         return self.between(tables, is_old, is_new, log)
 
     def between(self, tables: Tables, is_old: Flags, is_new: Flags, log: IssueLog) -> pa.Table:
-        """Return the events of accounts; rows that are of neither side are of other snapshots before the newer one."""
+        """Return the events of accounts; rows without a flag belong to earlier snapshots of the older side."""
         users, checks = tables.users, self.settings.checklist.checks
         captured = micros_captured(users)
-        said = verdicts(tables, captured, self.settings.checklist)
+        all_verdicts = verdicts(tables, captured, self.settings.checklist)
         both = is_old | is_new
         if both.all():
-            events = events_between(users, tables.credentials, list(said), checks, is_new, log)
+            events = events_between(users, tables.credentials, list(all_verdicts), checks, is_new, log)
             return to_arrow(events, EVENTS)
         pair = _Part(tables, both)
         kept: list[Verdicts] = []
 
         def watched() -> Iterator[Verdicts]:
-            for one in said:
-                kept.append(pair.of(one))
-                yield one
+            for control_verdicts in all_verdicts:
+                kept.append(pair.of(control_verdicts))
+                yield control_verdicts
 
         timeline = Timeline.of(users, captured)
         lives = lifetimes.follow(users, tables.credentials, watched(), checks, timeline).lifetimes
@@ -187,11 +193,11 @@ class Comparing:
         return to_arrow(_with_regressions(events, lives), EVENTS)
 
     def joined(self, events: Sequence[pa.Table | None], inputs: list[dict[str, Any]], log: IssueLog) -> Comparison:
-        """Return the comparison, of the events of all batches. Raises InputError where nothing was compared."""
+        """Return the comparison from the events of all batches. Raises InputError if no account was compared."""
         accounts, settings = self.accounts, self.settings
         if not accounts.compared:
             raise accounts.error(log)
-        found = by_account(stacked([one for one in events if one is not None]))
+        found = by_account(stacked([table for table in events if table is not None]))
         fails = found["event"].isin(_FAILING).to_numpy()
         return Comparison(
             settings=settings,
@@ -204,7 +210,7 @@ class Comparing:
         )
 
     def stored(self, folder: Path, since: datetime, until: datetime) -> Comparison:
-        """Compare each account's newest snapshot in a store by `since` with that by `until`."""
+        """Compare each account's newest snapshot in a store at `since` with its newest snapshot at `until`."""
         log = IssueLog()
         events: list[pa.Table | None] = []
         reports: list[dict[str, Any]] = []
@@ -227,23 +233,24 @@ class Comparing:
 
 
 def _once(chosen: Iterable[Selected]) -> list[Selected]:
-    """Return what is chosen; a report that stands on both sides is read once, and counted on the other side.
+    """Return the chosen reports; a report that is on both sides is read only once.
 
-    As long as it stays the same, none is needed on both: it is read to say why it has no rows of known account.
+    Such a report is never compared with itself, so it is needed on both sides only if it changed during the run. Then
+    InputError is raised.
     """
     read: set[str] = set()
     kept = []
-    for one in chosen:
-        entry = one.entry
-        if not one.is_read:
-            kept.append(one)
+    for selection in chosen:
+        entry = selection.entry
+        if not selection.is_read:
+            kept.append(selection)
         elif entry.name not in read:
             read.add(entry.name)
-            kept.append(one)
-        elif one.judged - {UNKNOWN}:
+            kept.append(selection)
+        elif selection.judged - {UNKNOWN}:
             raise InputError(
                 f"changed while it was read: {entry.name}",
-                "wait until nothing writes into the reports, or copy them, and run again",
+                "wait until no program writes to the reports, or copy them; then run credreport again",
             )
         elif entry.accounts:
             kept.append(Selected(entry, frozenset()))
@@ -257,28 +264,28 @@ def _flags(count: int, rows: np.typing.NDArray[np.int64]) -> Flags:
 
 
 class _Part:
-    """Some rows of tables, and the verdicts on them."""
+    """Some rows of tables; `of` returns the verdicts on them."""
 
     def __init__(self, tables: Tables, rows: Flags) -> None:
-        held = rows[tables.credentials["user_row"].to_numpy()]
-        self._user, self._credential = (np.where(one, np.cumsum(one) - 1, -1) for one in (rows, held))
+        is_kept = rows[tables.credentials["user_row"].to_numpy()]
+        self._user, self._credential = (np.where(flags, np.cumsum(flags) - 1, -1) for flags in (rows, is_kept))
         self._rows = rows
         self.users = tables.users[rows].reset_index(drop=True)
-        credentials = tables.credentials[held].reset_index(drop=True)
+        credentials = tables.credentials[is_kept].reset_index(drop=True)
         self.credentials = credentials.assign(user_row=self._user[credentials["user_row"].to_numpy()])
 
     def of(self, verdicts: Verdicts) -> Verdicts:
-        """Return the verdicts on these rows, which they name by their positions here."""
-        mine = verdicts.take(self._rows[verdicts.user_row])
-        credential_row = np.where(mine.credential_row >= 0, np.append(self._credential, -1)[mine.credential_row], -1)
-        return replace(mine, user_row=self._user[mine.user_row], credential_row=credential_row)
+        """Return the verdicts on these rows, with row numbers that refer to these rows."""
+        kept = verdicts.take(self._rows[verdicts.user_row])
+        credential_row = np.where(kept.credential_row >= 0, np.append(self._credential, -1)[kept.credential_row], -1)
+        return replace(kept, user_row=self._user[kept.user_row], credential_row=credential_row)
 
 
 def _with_regressions(events: pd.DataFrame, lives: pd.DataFrame) -> pd.DataFrame:
-    """Return events in which a new failure is a regression, where it had lived before and was closed since."""
+    """Return the events; a new failure with an earlier, closed lifetime becomes `regressed`."""
     again = lives[(lives["reopened"] > 0).to_numpy() & lives["censored_right"].to_numpy(dtype=bool)]
     keys = ["control", "requirement", "account_id", "user", "credential"]
     known = pd.MultiIndex.from_frame(again[keys].astype("str").fillna(""))
-    mine = pd.MultiIndex.from_frame(events[keys].astype("str").fillna(""))
-    regressed = mine.isin(known) & (events["event"] == "new_failure").to_numpy()
+    event_keys = pd.MultiIndex.from_frame(events[keys].astype("str").fillna(""))
+    regressed = event_keys.isin(known) & (events["event"] == "new_failure").to_numpy()
     return events.assign(event=events["event"].astype("str").where(~regressed, "regressed"))

@@ -1,4 +1,4 @@
-"""Two snapshots of accounts, judged and compared: events of users and credentials, and of findings."""
+"""Compares two judged snapshots of accounts: events of users, credentials and failures."""
 
 from __future__ import annotations
 
@@ -37,18 +37,17 @@ _COUNTED: Final = {
 
 
 def trend_of(checklist: Checklist, tables: Tables, is_new: npt.NDArray[np.bool_]) -> pa.Table:
-    """Return the trend (columns: `TREND_OF_AUDIT`) of accounts that have one snapshot on either side.
+    """Return the trend (columns: `TREND_OF_AUDIT`) of accounts with two snapshots: the judged one and the one before.
 
-    `is_new` says which rows are of the newer one, which is judged. Events are only counted, by control.
+    `is_new` marks the rows of the judged snapshot. The events are only counted, by control.
     """
     once, users = _each_control_once(checklist), tables.users
     captured = microseconds(users["captured_at"])
-    said = verdicts_on(tables, captured, once)
-    lives, event = _lives_and_events(users, tables.credentials, said, once.checks)
+    lives, event = _lives_and_events(users, tables.credentials, verdicts_on(tables, captured, once), once.checks)
     names = users["account_id"].astype("str").to_numpy()
     accounts, first = np.unique(names[is_new], return_index=True)
     before = dict(zip(names[~is_new], captured[~is_new], strict=True))
-    controls = [one.control.id for one in once.checks]
+    controls = [check.control.id for check in once.checks]
     keys = pd.MultiIndex.from_product([accounts, controls])
     found = pd.DataFrame({name: lives[name].astype("str") for name in ("account_id", "control")})
 
@@ -56,25 +55,25 @@ def trend_of(checklist: Checklist, tables: Tables, is_new: npt.NDArray[np.bool_]
         sizes = found[np.isin(event, events)].value_counts(["account_id", "control"])
         return pa.array(sizes.reindex(keys, fill_value=0).to_numpy(np.int64))
 
-    times = (captured[is_new][first], np.array([before[one] for one in accounts], np.int64))
+    times = (captured[is_new][first], np.array([before[account] for account in accounts], np.int64))
     columns = [
         *(pa.array(keys.get_level_values(level), pa.string()) for level in (0, 1)),
-        *(times_from(np.repeat(one, len(controls))) for one in times),
+        *(times_from(np.repeat(time, len(controls))) for time in times),
         *(count(events) for events in _COUNTED.values()),
     ]
     return pa.table(columns, names=TREND_OF_AUDIT.names).cast(TREND_OF_AUDIT)
 
 
 def joined_trends(parts: Sequence[pa.Table]) -> pa.Table:
-    """Return the trend of all batches, by account and then as the controls stand in the checklist."""
+    """Return the trend of all batches, sorted by account and then by control, in the order of the checklist."""
     whole = pa.concat_tables([TREND_OF_AUDIT.empty_table(), *parts]).unify_dictionaries().combine_chunks()
     names = pa.chunked_array(whole["account_id"]).cast(pa.string())
     return whole.take(pa.array(np.argsort(names.to_numpy(zero_copy_only=False), kind="stable")))
 
 
 def _each_control_once(checklist: Checklist) -> Checklist:
-    """Return the checklist with each control once, whatever requirements it stands for."""
-    checks = {one.control.id: one for one in reversed(checklist.checks)}
+    """Return the checklist with only the first check of each control."""
+    checks = {check.control.id: check for check in reversed(checklist.checks)}
     return replace(checklist, checks=tuple(reversed(checks.values())))
 
 
@@ -86,9 +85,9 @@ def events_between(  # noqa: PLR0913 - two sides, and how they were judged
     is_new: npt.NDArray[np.bool_],
     log: IssueLog,
 ) -> pd.DataFrame:
-    """Return `EVENTS` of accounts that have one snapshot on either side, by account and user.
+    """Return the `EVENTS` of accounts with one snapshot on each side, sorted by account and user.
 
-    `is_new` says of each row of `users` on which side it is; `credentials` and `verdicts` are of all of them.
+    `is_new` marks the rows of `users` on the newer side; `credentials` and `verdicts` are those of both sides.
     """
     old_rows, new_rows = np.flatnonzero(~is_new), np.flatnonzero(is_new)
     sides = []
@@ -125,7 +124,7 @@ def _of_failures(
     chosen: Sequence[Check],
     is_new: npt.NDArray[np.bool_],
 ) -> pa.Table:
-    """Return what became of failures: a lifetime over two snapshots is still there, ended, or new."""
+    """Return the events of failures: a failure in two snapshots is still failing, fixed, not known or new."""
     lives, event = _lives_and_events(users, credentials, verdicts, chosen)
     row = lives["user_row"].to_numpy()
     names = ("account_id", "user", "credential", "kind", "key_created", "control", "requirement", "severity", "message")
@@ -133,7 +132,7 @@ def _of_failures(
         users,
         np.where(is_new[row], -1, row),
         np.where(is_new[row], row, -1),
-        # What is said of an account as a whole stands on no line.
+        # A failure of an account as a whole has no line.
         lives["line"].isna().to_numpy(bool),
         event=pd.Series(event),
         how=lives["closed_by"],
@@ -144,7 +143,7 @@ def _of_failures(
 def _lives_and_events(
     users: pd.DataFrame, credentials: pd.DataFrame, verdicts: Iterable[Verdicts], chosen: Sequence[Check]
 ) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
-    """Return the failures of two snapshots an account, and what became of each."""
+    """Return the failures in two snapshots per account, and the event of each."""
     timeline = Timeline.of(users, microseconds(users["captured_at"]))
     lives = follow(users, credentials, verdicts, chosen, timeline).lifetimes
     first, last = (microseconds(lives[name]) for name in ("first_seen", "last_seen"))
@@ -164,7 +163,7 @@ def _table(
     on_accounts: npt.NDArray[np.bool_] | None,
     **columns: pd.Series[Any],
 ) -> pa.Table:
-    """Return events with where they stand on either side (-1: not there); columns that are not given are null."""
+    """Return events with their source and line on each side (row -1: none); columns that are not given are null."""
     no_line = np.zeros(len(old_row), bool) if on_accounts is None else on_accounts
     for side, rows in (("old", old_row), ("new", new_row)):
         for name in ("captured_at", "source", "line"):

@@ -1,6 +1,6 @@
-"""Failures followed through many snapshots: each is judged at its own time, or at reference dates.
+"""Follows failures through many snapshots; each snapshot is judged at its capture time or at reference dates.
 
-Accounts do not depend on each other: a batch has whole accounts, and what is found of batches is put together.
+Accounts are independent of each other. So a batch has whole accounts, and the results of the batches are joined.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ if TYPE_CHECKING:
 MONTHLY = "monthly"
 
 _AT_ONCE: Final = 2
-"""Batches of a store that are followed at a time: each takes some 100 MB."""
+"""Batches of a store that are followed at the same time: each takes about 100 MB."""
 
 
 @dataclass(frozen=True)
 class Followed:
-    """What is found of the accounts of a batch.
+    """The result of a batch of accounts.
 
-    `lifetimes` has the columns of `LIFETIMES`, `undecided` those of `UNDECIDED`. They are None where no snapshot is to
-    be followed.
+    `lifetimes` has the columns of `LIFETIMES`, `undecided` those of `UNDECIDED`. Both are None if the batch has no
+    snapshot to follow.
     """
 
     lifetimes: pa.Table | None
@@ -79,9 +79,9 @@ class Followed:
 
 @dataclass
 class Following:
-    """How a history is found; `series` are the dates at which it judges (none: each snapshot at its own time).
+    """Makes a history; `series` are the reference dates (none: each snapshot is judged at its capture time).
 
-    The dates of a monthly series are known once the reports are chosen.
+    The dates of a monthly series are set when the reports are chosen.
     """
 
     settings: Settings
@@ -89,15 +89,12 @@ class Following:
     sla_days: int | None = None
 
     def __post_init__(self) -> None:
-        """Take over the dates that were given.
-
-        `lacking` are reports of which the survey has found that they may hold some of their users only.
-        """
+        """Set the given dates. `lacking` are the reports that may lack users, according to the survey."""
         self.dates: Sequence[datetime] = () if isinstance(self.series, str) else self.series
         self.lacking: frozenset[str] = frozenset()
 
     def choose(self, entries: Sequence[Entry], log: IssueLog) -> list[Selected]:
-        """Choose every report whose capture time is known; rows of unknown account are noted when they are read."""
+        """Choose all reports with a known capture time; issues for rows without an account are added when read."""
         note_undated([entry.name for entry in entries if entry.captured_at is None], log)
         self.lacking = may_lack_users(log.rows)
         captured = [entry.captured_at for entry in entries if entry.captured_at is not None]
@@ -111,24 +108,24 @@ class Following:
             self.dates = months(*span) if span else ()
 
     def of(self, tables: Tables, log: IssueLog) -> Followed:
-        """Return what becomes of the failures in the snapshots of whole accounts; `log` has the issues of reading."""
+        """Return the failures in the snapshots of whole accounts; `log` has the issues of reading them."""
         lacking = self.lacking | may_lack_users(log.rows)
         tables = replace(tables, users=with_partial(tables.users, of_sources(tables.users, lacking)))
         return _follow(tables, self.settings, self.dates)
 
     def joined(self, every: Sequence[Followed], inputs: list[dict[str, Any]], log: IssueLog) -> History:
-        """Return the history of all batches; `inputs` has a row per report. InputError where nothing was followed."""
-        missing = tuple(sorted(pair for one in every for pair in one.missing))
-        lives = [one.lifetimes for one in every if one.lifetimes is not None]
+        """Return the history from all batches; `inputs` has a row per report. Raises InputError without snapshots."""
+        missing = tuple(sorted(pair for batch in every for pair in batch.missing))
+        lives = [batch.lifetimes for batch in every if batch.lifetimes is not None]
         if not lives:
             raise InputError(
-                "no snapshot of a known account and time to follow" + undated(log),
+                "no snapshot has a known account and capture time" + undated(log),
                 "put the date and the account into the names of files or folders, as in 2026-10-31/…_111122223333.csv",
             )
         settings = self.settings
-        calendar = Calendar.joined([one.calendar for one in every if one.calendar is not None])
+        calendar = Calendar.joined([batch.calendar for batch in every if batch.calendar is not None])
         found = by_account(stacked(lives))
-        undecided = stacked([one.undecided for one in every if one.undecided is not None])
+        undecided = stacked([batch.undecided for batch in every if batch.undecided is not None])
         found, undecided = _with_waivers(found, undecided, settings, calendar, log)
         return History(
             settings=settings,
@@ -144,7 +141,7 @@ class Following:
         )
 
     def stored(self, folder: Path) -> History:
-        """Return the history of the snapshots in a store. Raises InputError likewise."""
+        """Return the history of the snapshots in a store. Raises InputError as `joined` does."""
         log = IssueLog()
         self._set_dates(store.span(folder))
         return self.of_users(store.by_accounts(folder, columns=STORED_COLUMNS, log=log), log)
@@ -153,14 +150,14 @@ class Following:
         """Return the history of users in a store (columns: `STORED_COLUMNS`), in batches of whole accounts."""
         followed: list[Followed] = []
         reports: list[dict[str, Any]] = []
-        for one, inputs, issues in local(self._of_users, batches, most=_AT_ONCE):
-            followed.append(one)
+        for result, inputs, issues in local(self._of_users, batches, most=_AT_ONCE):
+            followed.append(result)
             reports += inputs
             log.rows += issues
         return self.joined(followed, reports, log)
 
     def _of_users(self, users: pd.DataFrame) -> tuple[Followed, list[dict[str, Any]], list[Row]]:
-        """Return what becomes of the failures of a batch, its inputs, and what is noted of it."""
+        """Return the failures of a batch, its inputs and its data issues."""
         log = IssueLog()
         inputs = inputs_of_store(users)
         users = of_known_order(users, log)
@@ -170,9 +167,9 @@ class Following:
 def _with_waivers(
     found: pd.DataFrame, undecided: pd.DataFrame, settings: Settings, calendar: Calendar, log: IssueLog
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return both with the policy's waivers: of what is open still, and of what could not be decided."""
+    """Return both tables with the waivers of the policy that cover open failures and checks that are not checked."""
     columns = pa.schema([UNDECIDED.field(name) for name in UNDECIDED.names if name in LIFETIMES.names])
-    both = stacked([to_arrow(one, columns) for one in (found, undecided)])
+    both = stacked([to_arrow(table, columns) for table in (found, undecided)])
     is_open = np.append((found["state"] == "open").to_numpy(), np.ones(len(undecided), bool))
     waiver = with_waivers(both, is_open, both["last_seen"], settings, calendar.accounts, log)["waiver"]
     parts = (waiver.iloc[: len(found)], waiver.iloc[len(found) :].reset_index(drop=True))
@@ -180,7 +177,7 @@ def _with_waivers(
 
 
 def _follow(tables: Tables, settings: Settings, series: Sequence[datetime]) -> Followed:
-    """Return the failures of some accounts, and the dates of the series at which one has no snapshot."""
+    """Return the failures of some accounts, and the dates of the series at which an account has no snapshot."""
     users = tables.users
     rows, instants = dated_rows(users), micros_captured(users)
     missing: Missing = []
@@ -193,16 +190,16 @@ def _follow(tables: Tables, settings: Settings, series: Sequence[datetime]) -> F
     if series or len(rows) < len(users):
         users = users.take(rows).reset_index(drop=True)
         tables = Tables(users, unpivot(users), tables.reports)
-    said = verdicts(tables, instants, settings.checklist)
+    all_verdicts = verdicts(tables, instants, settings.checklist)
     timeline = Timeline.of(users, instants)
-    lives = lifetimes.follow(users, tables.credentials, said, settings.checklist.checks, timeline)
+    lives = lifetimes.follow(users, tables.credentials, all_verdicts, settings.checklist.checks, timeline)
     return Followed(to_arrow(lives.lifetimes, LIFETIMES), to_arrow(lives.undecided, UNDECIDED), lives.calendar, missing)
 
 
 def _of_series(
     users: pd.DataFrame, rows: Rows, captured: Rows, series: Sequence[datetime]
 ) -> tuple[Rows, Rows, Missing]:
-    """Return for each date the rows of the newest snapshots by then, their dates, and what has none."""
+    """Return for each date the rows of the newest snapshots by then, their dates, and the pairs without a snapshot."""
     accounts = users["account_id"].cat.categories
     account = accounts_of(users)
     chosen, dates, missing = [], [], []
@@ -225,7 +222,7 @@ def months(first: datetime, last: datetime) -> list[datetime]:
 
 
 def trend(found: pd.DataFrame, checklist: Checklist, calendar: Calendar) -> pd.DataFrame:
-    """Return `TREND`: by day and check the failures open at its end, first seen, seen closed, and lost sight of."""
+    """Return the table `TREND`: open, opened, closed and lost failures by day and check."""
     days = np.unique(calendar.instants // DAY)
     checks = checklist.checks
     starts = calendar.starts[:-1][np.diff(calendar.starts) > 0]
@@ -252,8 +249,8 @@ def trend(found: pd.DataFrame, checklist: Checklist, calendar: Calendar) -> pd.D
 
 
 def _of_each(checks: Sequence[Check], fact: Callable[[Check], str | None], times: int) -> pa.Array:
-    """Return a fact of each check, so many times one after the other."""
-    return pa.array([fact(one) for one in checks], pa.string()).take(np.repeat(np.arange(len(checks)), times))
+    """Return the fact of each check, each repeated `times` times."""
+    return pa.array([fact(check) for check in checks], pa.string()).take(np.repeat(np.arange(len(checks)), times))
 
 
 def _by_day(times: pd.Series[Any], check: Rows, days: Rows, checks: int) -> Rows:

@@ -1,4 +1,4 @@
-"""A batch of reports, on its way into a store."""
+"""Reads a batch of reports for the snapshot store."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Keeping:
-    """How a batch becomes rows of a store, in threads of this process.
+    """Turns batches of reports into rows of a store, in threads of this process.
 
-    `account_id` is the account of rows that say none; `noted` has by report what the survey noted of it.
+    `account_id` is the account of rows without one; `noted` has the issues of the survey by report.
     """
 
     account_id: str | None
     noted: dict[str, list[Row]] = field(default_factory=dict)
 
     def choose(self, entries: Sequence[Entry], log: IssueLog) -> list[Selected]:
-        """Choose every report; `log` has what the survey noted of them."""
+        """Choose all reports; `log` has the issues of the survey."""
         self.noted.clear()
         for row in log.rows:
             self.noted.setdefault(row[0], []).append(row)
         return everything(entries, log)
 
     def of(self, batch: Batch) -> Result:
-        """Read a batch and make the rows of it that are to be kept."""
+        """Return the result of a batch: the rows to store, and the data issues."""
         log = IssueLog()
         result = Result(issues=log.rows)
         found = parsed(batch, self.account_id, log, result)
@@ -48,5 +48,5 @@ class Keeping:
             noted = [row for source in sources for row in self.noted.get(source.name, ())]
             result.tables = rows_to_keep(sources, found.tables, log, noted)
             del sources, found
-            pa.default_memory_pool().release_unused()  # of this thread: it would keep what the batch has taken
+            pa.default_memory_pool().release_unused()  # otherwise this thread keeps the memory of the batch
         return result

@@ -1,4 +1,4 @@
-"""What an ingest did, and what a store holds, as the command line shows it."""
+"""The results of `credreport ingest` and `credreport store`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ingest(WithIssues):
-    """What an ingest did."""
+    """The result of an ingest."""
 
     added: Added
     issues: pd.DataFrame
@@ -29,18 +29,18 @@ class Ingest(WithIssues):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """The result as plain data."""
         return {**asdict(self.added), "issues": self.issue_counts}
 
     @property
     def exit_code(self) -> int:
-        """0; 3 where some input was not kept."""
+        """3 if some input was not stored, otherwise 0."""
         return 3 if self.added.refused or self.has_issues(Level.REJECTED) else 0
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What a store holds (`accounts` has a row per account: `account_id, snapshots, rows, first, last, gaps`)."""
+    """The contents of a store; `accounts` has a row per account: `account_id, snapshots, rows, first, last, gaps`."""
 
     accounts: pd.DataFrame
     gaps: pd.DataFrame
@@ -62,7 +62,7 @@ class Stored:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """The contents as plain data."""
         return {
             "accounts": plain_rows(self.accounts),
             "gaps": plain_rows(self.gaps),

@@ -1,11 +1,11 @@
-"""Findings over many snapshots -> how long each failure stayed open, and what ended it.
+"""Finds the lifetimes of failures in many snapshots: how long each failure stayed open, and how it was closed.
 
-A failure lives through the unbroken run of an account's snapshots in which its subject fails. The next snapshot closes
-it if it shows that the subject no longer fails. Where that snapshot cannot tell, or comes after a gap in which others
-are missing, sight of the failure was lost and no fix is claimed.
+A lifetime is an unbroken run of an account's snapshots in which a subject fails. The next snapshot closes it if it
+shows that the subject no longer fails. If that snapshot cannot decide it, or comes after a gap, the failure is lost to
+follow-up and is not counted as fixed.
 
-A snapshot is no instant at which anything happened: a failure began after the last snapshot that shows its subject
-without it, and was closed after the last one that shows it open. Between those and the next ones nothing is known.
+The time of a snapshot is not the time of the change. A failure began after the last snapshot that shows its subject
+without it, and was closed after the last snapshot that shows it open. Until the next snapshot, nothing is known.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ if TYPE_CHECKING:
     Whole = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
 
-_FAIL, _NOT_CHECKED, _PASS = (list(Status).index(one) for one in (Status.FAIL, Status.NOT_CHECKED, Status.PASS))
+_FAIL, _NOT_CHECKED, _PASS = (list(Status).index(status) for status in (Status.FAIL, Status.NOT_CHECKED, Status.PASS))
 _OF_NOBODY: Final = (Reason.ROOT_NOT_IN_REPORT, Reason.COLUMN_NOT_IN_REPORT)
-"""With these reasons a control can say nothing of whom it is about: they are not in the report."""
+"""With these reasons, a control can judge none of its subjects, because the report does not have them."""
 _LIMITS: Final = ("max_idle_days", "max_age_days")
-"""The parameters of controls that count days, up to a limit that makes the failure."""
+"""The parameters of controls that fail when a number of days is exceeded."""
 _STATES: Final = ["open", "closed", "lost_sight"]
 
 
 @dataclass(frozen=True)
 class Lives:
-    """The failures of some accounts, and what could not be decided in their newest snapshots.
+    """The failures of some accounts, and the checks that are not checked in their newest snapshots.
 
-    `lifetimes` has the columns of `LIFETIMES`, and `user_row`, where each was last seen; `undecided` those of
-    `UNDECIDED`.
+    `lifetimes` has the columns of `LIFETIMES` and `user_row`, the row in which each failure was last seen. `undecided`
+    has the columns of `UNDECIDED`.
     """
 
     lifetimes: pd.DataFrame
@@ -68,13 +68,13 @@ class Lives:
 
 @dataclass(frozen=True)
 class _Runs:
-    """Unbroken runs of snapshots in which a subject fails a control, by control, subject and time.
+    """Unbroken runs of snapshots in which a subject fails a control, sorted by control, subject and time.
 
-    `first` and `last` are snapshots (their order within the account), `before` the last one before them that shows the
-    subject without the failure (-1: none does), `passes` where the control says there that it passes. `begin` and `end`
-    are the first and the last verdict of each; `undecided` where the next snapshot cannot tell. `renewed` is the
-    instant after a run at which its subject was used, or changed, although the next snapshot shows it failing again
-    (`NO_TIME`: it was not).
+    `first` and `last` are the first and the last snapshot of each run (their order within the account). `before` is the
+    last earlier snapshot that shows the subject without the failure (-1: none), and `passes` is true if the control
+    passes there. `begin` and `end` are the first and the last verdict. `undecided` is true if the next snapshot cannot
+    decide it. `renewed` is the time after the run at which the subject was used or changed, if the next snapshot shows
+    it failing again; otherwise `NO_TIME`.
     """
 
     subject: Whole
@@ -89,7 +89,7 @@ class _Runs:
 
     @classmethod
     def joined(cls, parts: Sequence[_Runs]) -> _Runs:
-        """Return the runs of one control after the other."""
+        """Return the runs of several controls as one."""
 
         def every(name: str) -> Any:  # noqa: ANN401 - an array, or verdicts
             values = [getattr(part, name) for part in parts]
@@ -105,16 +105,16 @@ def follow(
     chosen: Sequence[Check],
     timeline: Timeline,
 ) -> Lives:
-    """Return the failures among `verdicts`, one control's after the other, on snapshots of whole accounts.
+    """Return the lifetimes of the failures in `verdicts`, which come control by control, for whole accounts.
 
-    They stand by account, control, name of the user, credential and first appearance.
+    They are sorted by account, control, name of the user, credential and first snapshot.
     """
     subjects = Subjects(users, credentials, timeline)
     newest = timeline.is_newest
     parts, undecided = [], []
-    for one in verdicts:
-        parts.append(_runs(one, subjects, chosen, timeline))
-        undecided.append(one.take((one.status == _NOT_CHECKED) & newest[one.user_row]))
+    for of_control in verdicts:
+        parts.append(_runs(of_control, subjects, chosen, timeline))
+        undecided.append(of_control.take((of_control.status == _NOT_CHECKED) & newest[of_control.user_row]))
     found = _lifetimes(users, credentials, _Runs.joined(parts), subjects, chosen, timeline)
     return Lives(found, _undecided(users, Verdicts.joined(undecided), chosen, timeline), timeline.calendar)
 
@@ -149,12 +149,12 @@ def _runs(verdicts: Verdicts, subjects: Subjects, chosen: Sequence[Check], timel
 
 
 def _renewed(failing: Verdicts, begins: Flags, chosen: Sequence[Check], timeline: Timeline) -> Whole:
-    """Return for each failing verdict the instant from which its days count, if that is after the snapshot before.
+    """Return for each failing verdict the time from which its days count, if that is after the snapshot before.
 
-    The subject failed in that snapshot too, but not all the time since; `begins` says where it did not, or where there
-    is none. `NO_TIME` stands elsewhere, and where a control counts no days.
+    Then the subject failed in both snapshots, but not all the time between them. All other values are `NO_TIME`: for
+    controls that do not count days, and for verdicts that begin a run (`begins`).
     """
-    counts_days = np.array([any(name in one.parameters for name in _LIMITS) for one in chosen], bool)
+    counts_days = np.array([any(name in check.parameters for name in _LIMITS) for check in chosen], bool)
     account, order = timeline.account[failing.user_row], timeline.order[failing.user_row]
     before = timeline.calendar.taken(account, np.maximum(order - 1, 0))
     is_later = ~begins & counts_days[failing.chosen] & (failing.time > before)
@@ -162,60 +162,60 @@ def _renewed(failing: Verdicts, begins: Flags, chosen: Sequence[Check], timeline
 
 
 class _Sight:
-    """What one control says of each subject, by snapshot; `key` has a number for both, of each verdict."""
+    """The status that one control gives each subject in each snapshot; `key` numbers subject and snapshot."""
 
     def __init__(self, verdicts: Verdicts, subject: Whole, subjects: Subjects, timeline: Timeline) -> None:
         order = timeline.order[verdicts.user_row]
-        # Beside the snapshots one place more, in which nobody fails: runs of two subjects never touch.
+        # One number more than there are snapshots, so that the runs of two subjects are never adjacent.
         self.width = int(timeline.order.max(initial=0)) + 2
         self.key = subject * self.width + order
         self._subjects, self._timeline = subjects, timeline
-        self._by_status = {one: np.sort(self.key[verdicts.status == one]) for one in (_FAIL, _NOT_CHECKED)}
+        self._by_status = {status: np.sort(self.key[verdicts.status == status]) for status in (_FAIL, _NOT_CHECKED)}
         self._status = verdicts.status
-        # Snapshots of whole accounts of which the control can say nothing.
+        # Snapshots in which the control can judge no subject.
         nobody = is_because(verdicts.reason, *_OF_NOBODY)
         self._nobody = np.unique(timeline.place[verdicts.user_row[nobody]])
 
     def says(self, status: int, subject: Whole, order: Whole) -> Flags:
-        """Where the control says so of subjects in snapshots."""
+        """Return where the control gives subjects this status in snapshots (`order`)."""
         if status not in self._by_status:
             self._by_status[status] = np.sort(self.key[self._status == status])
         return _among(self._by_status[status], subject * self.width + order)
 
     def is_lost(self, verdicts: Verdicts, subject: Whole, order: Whole) -> Flags:
-        """Where the control cannot tell in snapshots (`order`) whether subjects that have verdicts in others fail."""
+        """Return where the control cannot decide in snapshots (`order`) whether the subjects of `verdicts` fail."""
         lost = self.says(_NOT_CHECKED, subject, order)
         if not len(self._nobody):
             return lost
         calendar = self._timeline.calendar
         place = calendar.starts[self._timeline.account[verdicts.user_row]] + order
-        there = order < np.diff(calendar.starts)[self._timeline.account[verdicts.user_row]]
-        own = _among(np.sort(self.key), subject * self.width + order)
-        return np.asarray(lost | (there & ~own & _among(self._nobody, place)))
+        exists = order < np.diff(calendar.starts)[self._timeline.account[verdicts.user_row]]
+        has_verdict = _among(np.sort(self.key), subject * self.width + order)
+        return np.asarray(lost | (exists & ~has_verdict & _among(self._nobody, place)))
 
     def last_without(self, begin: Verdicts, subject: Whole, first: Whole) -> Whole:
-        """Return the last snapshot before `first` that shows each subject without the failure; -1 where none does."""
+        """Return the last snapshot before `first` that shows each subject without the failure; -1 if there is none."""
         before = first - 1
-        open_ones = np.flatnonzero(before >= 0)
-        while len(open_ones):
-            some, whose, order = begin.take(open_ones), subject[open_ones], before[open_ones]
-            unsure = self.says(_FAIL, whose, order) | self.is_lost(some, whose, order)
-            unsure |= self._subjects.cannot_be_told(some, order) | self._subjects.was_hidden(some, order)
-            open_ones = open_ones[unsure]
-            before[open_ones] -= 1
-            open_ones = open_ones[before[open_ones] >= 0]
+        pending = np.flatnonzero(before >= 0)
+        while len(pending):
+            verdicts, subjects, order = begin.take(pending), subject[pending], before[pending]
+            unsure = self.says(_FAIL, subjects, order) | self.is_lost(verdicts, subjects, order)
+            unsure |= self._subjects.cannot_be_told(verdicts, order) | self._subjects.was_hidden(verdicts, order)
+            pending = pending[unsure]
+            before[pending] -= 1
+            pending = pending[before[pending] >= 0]
         return before
 
 
 def _among(known: Whole, wanted: Whole) -> Flags:
-    """Where numbers are among the `known` ones, which ascend."""
+    """Return which `wanted` numbers are in `known`, which is ascending."""
     if not len(known):
         return np.zeros(len(wanted), bool)
     return np.asarray(known[np.minimum(np.searchsorted(known, wanted), len(known) - 1)] == wanted)
 
 
 def _undecided(users: pd.DataFrame, found: Verdicts, chosen: Sequence[Check], timeline: Timeline) -> pd.DataFrame:
-    """Return `UNDECIDED`: what could not be decided in the newest snapshots of accounts."""
+    """Return the table `UNDECIDED`: checks that are not checked in the newest snapshots of accounts."""
     account = timeline.account[found.user_row]
     whose = _whose(users, found, chosen)
     last = timeline.calendar.instant(account, timeline.order[found.user_row])
@@ -230,7 +230,7 @@ def _undecided(users: pd.DataFrame, found: Verdicts, chosen: Sequence[Check], ti
     )
 
 
-def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
+def _lifetimes(  # noqa: PLR0913 - the tables, the runs and their context
     users: pd.DataFrame,
     credentials: pd.DataFrame,
     runs: _Runs,
@@ -247,10 +247,10 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
     closed = ended & ((~gap & ~runs.undecided & ~unknown) | (runs.renewed != NO_TIME))
     made = np.where(end.on_accounts, NO_TIME, np.maximum(subjects.user_made_of(end), subjects.made_of(end)))
     bounds = _bounds(runs, account, made, chosen, calendar, closed)
-    # A use does not make anything younger.
-    aged = np.array(["max_age_days" in one.parameters for one in chosen])[which]
+    # A use does not change the age of a credential, so it cannot close a failure of an age limit.
+    aged = np.array(["max_age_days" in check.parameters for check in chosen])[which]
     closing = subjects.closing(users, credentials, end, runs.last + 1, aged)
-    words = messages(end, days_since(end.time, last), [one.control.messages for one in chosen])
+    words = messages(end, days_since(end.time, last), [check.control.messages for check in chosen])
     result = pd.DataFrame(
         {
             **_whose(users, end, chosen),
@@ -279,13 +279,13 @@ def _lifetimes(  # noqa: PLR0913 - the tables, and what is known of them
 
 
 def _whose(users: pd.DataFrame, end: Verdicts, chosen: Sequence[Check]) -> dict[str, pd.Series[Any]]:
-    """Return by which control what fails, and whose it is."""
+    """Return the columns that name the control and the subject of each failure."""
     which = end.chosen.astype(np.int64)
     kind = np.where(end.credential_row >= 0, end.kind, KINDS.index("user")).astype(np.int8)
     return {
-        "control": _of_plan([one.control.id for one in chosen], which),
-        "requirement": _of_plan([one.requirement for one in chosen], which),
-        "severity": _of_plan([one.severity.value for one in chosen], which),
+        "control": _of_plan([check.control.id for check in chosen], which),
+        "requirement": _of_plan([check.requirement for check in chosen], which),
+        "severity": _of_plan([check.severity.value for check in chosen], which),
         "account_id": pd.Series(users["account_id"].array.take(end.user_row)),
         "user": _of_row(users["user"], end),
         "arn": _of_row(users["arn"], end),
@@ -294,18 +294,18 @@ def _whose(users: pd.DataFrame, end: Verdicts, chosen: Sequence[Check]) -> dict[
     }
 
 
-def _bounds(  # noqa: PLR0913 - the runs, and what is known of them
+def _bounds(  # noqa: PLR0913 - the runs and their context
     runs: _Runs, account: Whole, made: Whole, chosen: Sequence[Check], calendar: Calendar, closed: Flags
 ) -> dict[str, pd.Series[Any]]:
-    """Return between which instants failures began and were closed, and so how long they were open.
+    """Return the ranges of the start and the end of failures, and of the days that they were open.
 
-    What is judged at a reference date is known from a snapshot before it. Nothing fails before it is `made`, which
-    counts where that is after the snapshot before.
+    A failure cannot begin before its subject was `made`. A snapshot that is judged at a reference date was captured
+    before that date, so the capture time limits the end.
     """
     opened_latest, shown = calendar.instant(account, runs.first), calendar.taken(account, runs.last)
     without = np.where(runs.before >= 0, calendar.taken(account, np.maximum(runs.before, 0)), NO_TIME)
     before = np.where(runs.first > 0, calendar.taken(account, np.maximum(runs.first - 1, 0)), opened_latest)
-    # What is older than the snapshot before says little, and what was made after it failed is an error of the report.
+    # A creation before the earlier snapshot gives no tighter range. A creation after the failure is an error.
     born = np.where((before < made) & (made <= opened_latest), made, NO_TIME)
     opened_earliest = np.maximum(np.maximum(_crossed(runs, chosen), without), born)
     closed_earliest = np.where(closed, np.maximum(shown, opened_earliest), NO_TIME)
@@ -325,20 +325,20 @@ def _bounds(  # noqa: PLR0913 - the runs, and what is known of them
 
 
 def _crossed(runs: _Runs, chosen: Sequence[Check]) -> Whole:
-    """Return when failures of controls that count days crossed the limit; `NO_TIME` for others, and where unknown."""
+    """Return the time at which the day limit of each failure was passed; `NO_TIME` without a limit or if unknown."""
     begin = runs.begin
-    given = [[one.parameters.get(name, -1) for name in _LIMITS] for one in chosen]
-    idle, age = np.array(given, np.int64).reshape(-1, 2)[begin.chosen.astype(np.int64)].T
-    # By a limit of idle days a key may be judged by its age: it fails too while it was never used, at any age.
+    limits = [[check.parameters.get(name, -1) for name in _LIMITS] for check in chosen]
+    idle, age = np.array(limits, np.int64).reshape(-1, 2)[begin.chosen.astype(np.int64)].T
+    # A key that was never used is judged by its age, against the limit of idle days.
     by_age = np.where(age >= 0, age, np.where(runs.passes, idle, 0))
     days = np.where(begin.aged, by_age, idle)
-    # What is said of an account as a whole rests on a span between two times, not on one until today.
+    # Failures of an account as a whole count the days between two times, not the days until the reference date.
     counted = (begin.time != NO_TIME) & ((idle >= 0) | (age >= 0)) & ~begin.on_accounts
     return np.where(counted, np.where(counted, begin.time, 0) + days * DAY, NO_TIME)
 
 
 def _of_row(values: pd.Series[Any], end: Verdicts) -> pd.Series[Any]:
-    """Return the values of the rows of users that fail; failures of whole accounts have none."""
+    """Return the values of the failing rows of users; null for failures of an account as a whole."""
     taken = arrow_of(values).take(pa.array(end.user_row))
     return column_of(pc.if_else(pa.array(end.on_accounts), pa.scalar(None, taken.type), taken))
 
@@ -350,6 +350,6 @@ def _of_plan(values: Sequence[str | None], which: Whole) -> pd.Series[Any]:
 
 
 def _reopened(which: Whole, subject: Whole, closed: Flags) -> npt.NDArray[np.int32]:
-    """Return for each run how many earlier ones of its subject were closed (runs stand in their order)."""
+    """Return for each run the number of earlier closed runs of its subject; the runs are in order of time."""
     done = pd.Series(closed.astype(np.int64))
     return (done.groupby([which, subject]).cumsum() - done).to_numpy().astype(np.int32)

@@ -1,4 +1,4 @@
-"""Snapshots of accounts among rows of users: which are the newest, and what all that follow or compare them need."""
+"""Functions on rows of users that histories and comparisons share: the newest snapshots, their order, their reports."""
 
 from __future__ import annotations
 
@@ -30,51 +30,51 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 COLUMNS: Final = tuple(column for column in USERS.names if column not in SHOWN_ONLY and column != "path")
-"""What is needed of users, beside `report`: where and by which service a key was used decides nothing."""
+"""The needed columns of users, without `report` and without columns that no control reads, such as the last region."""
 STORED_COLUMNS: Final = (*COLUMNS, "report_sha256", "report")
-"""The same of users in a store."""
+"""The needed columns of users in a store."""
 PARTIAL: Final = "partial"
-"""A column of `users`, there where it is needed: whether the snapshot may hold some of its users only."""
+"""An optional column of `users`: whether the snapshot may lack users."""
 _STATUSES: Final = list(Status)
 
 
 def accounts_of(users: pd.DataFrame) -> Rows:
-    """Return the account of each row as a position among the categories; -1 where it is not known."""
+    """Return the account of each row as a position in the categories; -1 if it is not known."""
     return users["account_id"].cat.codes.to_numpy().astype(np.int64)
 
 
 def dated_rows(users: pd.DataFrame) -> Rows:
-    """Return the rows whose account and capture time are known: others stand nowhere in time."""
+    """Return the positions of rows with a known account and capture time."""
     known = users["account_id"].notna().to_numpy() & users["captured_at"].notna().to_numpy()
     return np.flatnonzero(known)
 
 
 def newest_by(account: Rows, captured: Rows, rows: Rows, instant: int) -> Rows:
-    """Return those of `rows` that are of their account's newest snapshot at or before an instant (microseconds)."""
+    """Return the `rows` of each account's newest snapshot at or before an instant (microseconds)."""
     rows = rows[captured[rows] <= instant]
     latest = pd.Series(captured[rows]).groupby(account[rows]).transform("max").to_numpy()
     return np.asarray(rows[captured[rows] == latest], np.int64)
 
 
 def newest_of(users: pd.DataFrame, rows: Rows) -> dict[str, pd.Timestamp]:
-    """Return the instant of each account's newest snapshot among `rows`, where account and time are known."""
+    """Return the capture time of each account's newest snapshot in `rows`."""
     times = users.iloc[rows].groupby("account_id", observed=True)["captured_at"].max()
     return {str(name): time for name, time in times.items()}
 
 
 def may_lack_users(issues: Iterable[Row]) -> frozenset[str]:
-    """Return the sources that may hold some of their users only, by what was noted of them."""
+    """Return the sources that may lack users, according to their data issues."""
     return frozenset(row[0] for row in issues if row[4] in PROVE_NO_ABSENCE)
 
 
 def of_sources(users: pd.DataFrame, sources: Collection[str]) -> Flags:
-    """Return which rows are of some sources."""
+    """Return which rows belong to one of the sources."""
     names = users["source"].cat.categories
     return np.isin(users["source"].cat.codes.to_numpy(), np.flatnonzero(names.isin(list(sources))))
 
 
 def with_partial(users: pd.DataFrame, lacking: Flags) -> pd.DataFrame:
-    """Return users with `PARTIAL`, where some rows are of reports that are `lacking`: so are their whole snapshots."""
+    """Return users with the column `PARTIAL`: snapshots with a `lacking` row. Without such rows, add no column."""
     if not lacking.any():
         return users
     snapshot = numbered(accounts_of(users), micros_captured(users))
@@ -84,14 +84,14 @@ def with_partial(users: pd.DataFrame, lacking: Flags) -> pd.DataFrame:
 
 
 def is_partial(users: pd.DataFrame) -> Flags:
-    """Return which rows are of snapshots that may hold some of their users only."""
+    """Return which rows belong to snapshots that may lack users."""
     return users[PARTIAL].to_numpy(dtype=bool) if PARTIAL in users else np.zeros(len(users), bool)
 
 
 def in_unknown_order(users: pd.DataFrame, log: IssueLog) -> Rows:
-    """Return which values of `report`, one for each report and account, stand at the time of one with the same users.
+    """Return the values of `report` (a number per report and account) that have a rival, and add issues to `log`.
 
-    Which of the two is the newer snapshot is not known, and `log` says so.
+    Rivals are two reports with the same capture time and mostly the same users. It is not known which one is newer.
     """
     report = users["report"].to_numpy()
     numbers, first, of_row = np.unique(report, return_index=True, return_inverse=True)
@@ -100,33 +100,34 @@ def in_unknown_order(users: pd.DataFrame, log: IssueLog) -> Rows:
     shared = np.flatnonzero(known & (np.bincount(snapshot)[snapshot] > 1))
     if not len(shared):
         return np.zeros(0, np.int64)
-    wanted = np.flatnonzero(np.isin(of_row, shared))
-    rows = users[["user", "is_root"]].take(wanted).groupby(of_row[wanted])
+    shared_rows = np.flatnonzero(np.isin(of_row, shared))
+    by_report = users[["user", "is_root"]].take(shared_rows).groupby(of_row[shared_rows])
     groups: dict[int, dict[int, Held]] = {}
-    for place, held in zip(np.unique(of_row[wanted]).tolist(), (one for _, one in rows), strict=True):
-        groups.setdefault(int(snapshot[place]), {})[place] = held_by(held)
-    found = {one: other for group in groups.values() for one, other in rivals(group).items()}
+    positions = np.unique(of_row[shared_rows]).tolist()
+    for position, users_of_report in zip(positions, (group for _, group in by_report), strict=True):
+        groups.setdefault(int(snapshot[position]), {})[position] = held_by(users_of_report)
+    rival_of = {report: rival for group in groups.values() for report, rival in rivals(group).items()}
     source, account = (users[name].take(first).astype("str").tolist() for name in ("source", "account_id"))
-    for one, other in sorted(found.items(), key=lambda pair: (source[pair[0]], account[pair[0]])):
-        note_rival(source[one], account[one], source[other], log, dated=True)
-    return np.asarray(numbers[list(found)], np.int64)
+    for position, rival in sorted(rival_of.items(), key=lambda pair: (source[pair[0]], account[pair[0]])):
+        note_rival(source[position], account[position], source[rival], log, dated=True)
+    return np.asarray(numbers[list(rival_of)], np.int64)
 
 
 def of_known_order(users: pd.DataFrame, log: IssueLog) -> pd.DataFrame:
-    """Return users without those of reports that stand at one time with another one of mostly the same users."""
+    """Return users without the reports that have a rival (see `in_unknown_order`)."""
     doubtful = in_unknown_order(users, log)
     return users[~np.isin(users["report"].to_numpy(), doubtful)].reset_index(drop=True) if len(doubtful) else users
 
 
 def inputs_of_store(users: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the reports that users in a store came from, a row each: `name, sha256, account_id, captured_at`."""
+    """Return the reports of users in a store, a row for each: `name, sha256, account_id, captured_at`."""
     first = np.unique(users["report"].to_numpy(), return_index=True)[1]
     reports = users[["source", "report_sha256", "account_id", "captured_at"]].take(first)
     return plain_rows(reports.rename(columns={"source": "name", "report_sha256": "sha256"}))
 
 
 def by_account(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows in the order of their accounts, as they stood within each; those without one come last."""
+    """Return rows sorted by account, in a stable order; rows without an account come last."""
     names = frame["account_id"].cat.categories.to_numpy(dtype=str)
     rank = np.append(np.argsort(np.argsort(names)), len(names))
     order = np.argsort(rank[frame["account_id"].cat.codes.to_numpy()], kind="stable")
@@ -134,21 +135,21 @@ def by_account(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def note_undated(names: Iterable[str], log: IssueLog) -> None:
-    """Note the reports that stand nowhere in time: they are left out."""
+    """Add an issue for each report without a known capture time; such reports are left out."""
     for name in names:
         log.add(
             "undated_snapshot",
-            "not known when it was captured: left out; put its date into its name, as in 2026-10-31.csv",
+            "left out, because its capture time is not known; put the date into the file name, as in 2026-10-31.csv",
             source=name,
         )
 
 
 def undated(log: IssueLog) -> str:
-    """Return which reports stand nowhere in time, a line for each of the first: the end of an error."""
+    """Return the end of an error message: the first reports without a known time or order, one line each."""
     return "".join(log.first_few(code, most=3) for code in ("undated_snapshot", "order_unknown"))
 
 
-def with_waivers(  # noqa: PLR0913 - what fails when, and what is known of it
+def with_waivers(  # noqa: PLR0913 - the failures and their context
     table: pd.DataFrame,
     fails: Flags,
     as_of: pd.Series[Any],
@@ -156,12 +157,12 @@ def with_waivers(  # noqa: PLR0913 - what fails when, and what is known of it
     accounts: Collection[str],
     log: IssueLog,
 ) -> pd.DataFrame:
-    """Return a table of failures with the policy's waivers that cover those that fail still, as seen `as_of`."""
+    """Return a table of failures with the waivers of the policy that cover the rows in `fails` at `as_of`."""
     status = coded(np.where(fails, _STATUSES.index(Status.FAIL), _STATUSES.index(Status.PASS)), _STATUSES)
     covered, _ = apply_waivers(table.assign(status=status, as_of=as_of), settings.checklist, accounts, log)
     return covered.drop(columns=["status", "as_of"])
 
 
 def micros_captured(users: pd.DataFrame) -> Rows:
-    """Return when each row was captured, in microseconds; `NO_TIME` where that is not known."""
+    """Return the capture time of each row in microseconds; `NO_TIME` if it is not known."""
     return microseconds(users["captured_at"])

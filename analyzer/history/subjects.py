@@ -1,4 +1,4 @@
-"""Who is who across the snapshots of an account, and what became of each between two of them."""
+"""Identifies users and credentials across the snapshots of an account, and finds how a failure was closed."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 CLOSINGS: Final = ["deleted", "deactivated", "used", "changed", "mfa_enabled", "other"]
-"""What may end a failure."""
+"""The reasons why a failure was closed."""
 KINDS: Final = [*Kind, "user"]
 
 
 class Subjects:
-    """Who is who across snapshots: one number for each user, and for each credential of one."""
+    """Gives each user and each credential one number that is the same in all snapshots."""
 
     def __init__(self, users: pd.DataFrame, credentials: pd.DataFrame, timeline: Timeline) -> None:
         self._timeline = timeline
-        # By rank, so that the order of users depends on their names alone, and not on which rows come first.
+        # The codes are ranks, so that the order of users depends on their names and not on the order of rows.
         name = codes_in(few_texts_of(lower_case(arrow_of(users["user"]))))
         of_name = self._of_name = numbered(timeline.account, name)
         self._is_root = users["is_root"].to_numpy(dtype=bool)
@@ -45,17 +45,17 @@ class Subjects:
         self._owner = credentials["user_row"].to_numpy()
         kind = self._kind = codes_of(credentials["kind"])
         slot = codes_of(credentials["credential"]).astype(np.int64)
-        # A password is one, whenever it was set; a key is known by its creation, else only by its slot.
+        # A user has one password, whenever it was set. A key is identified by its creation time, or by its slot.
         is_password = kind == KINDS.index(Kind.PASSWORD)
         self._made = np.where(is_password, NO_TIME, microseconds(credentials["last_changed"]))
         known = numbered(self._user[self._owner], kind, self._made)
-        # Two that were made in one instant are known by their slots as well (they stand by row and slot).
+        # If two keys of a user have the same creation time, their slots distinguish them (rows are sorted by slot).
         twins = known[1:][(np.diff(self._owner) == 0) & (np.diff(known) == 0)]
         by_slot = (self._made == NO_TIME) | np.isin(known, twins)
         self._credential = known * (len(SLOTS) + 1) + np.where(by_slot, slot, len(SLOTS))
 
     def of(self, verdicts: Verdicts) -> Whole:
-        """Return the number of each verdict's subject: users first, then credentials, accounts as a whole last."""
+        """Return the number of each verdict's subject: users first, then credentials, then accounts as a whole."""
         row, position = verdicts.user_row, verdicts.credential_row
         everything = self._count + int(self._credential.max(initial=-1)) + 1
         of_account = everything + self._timeline.account[row]
@@ -63,9 +63,9 @@ class Subjects:
         return np.select([verdicts.on_accounts, position >= 0], [of_account, by_credential], default=self._user[row])
 
     def cannot_be_told(self, end: Verdicts, order: Whole) -> Flags:
-        """Where what failed is not found at `order`, but one of a user's keys (or certificates) there may be it.
+        """Return where a failed key (or certificate) is not found at `order`, but another key of the user may be it.
 
-        That is so where the creation of either is not known.
+        This is possible if the creation time of one of the two is not known.
         """
         undated = (self._made == NO_TIME) & (self._kind != KINDS.index(Kind.PASSWORD))
         nothing = np.zeros(len(end), bool)
@@ -86,9 +86,9 @@ class Subjects:
         return np.asarray(seems_gone & (holds(undated) | (own_undated & holds(~undated))))
 
     def is_hidden(self, end: Verdicts, order: Whole) -> Flags:
-        """Where the user of what failed is not found at `order`, but need not be gone.
+        """Return where the user of a failure is not found at `order`, but may still exist.
 
-        That is so where a snapshot may hold some of its users only; root cannot go.
+        This is possible if the snapshot may lack users. Root always exists.
         """
         row = end.user_row
         gone = self._present.find(self._user[row], order) < 0
@@ -96,36 +96,36 @@ class Subjects:
         if self._partial.any():
             place = self._timeline.calendar.starts[self._timeline.account[row]] + order
             in_partial = self._partial[np.minimum(place, len(self._partial) - 1)]
-            # Who was made again under the same name has taken the place of the one before.
+            # If the snapshot has another user of the same name, the earlier user was deleted.
             nameless = _Lookup(self._of_name, self._timeline.order).find(self._of_name[row], order) < 0
             hidden |= gone & in_partial & nameless
         return np.asarray(hidden)
 
     def was_hidden(self, begin: Verdicts, order: Whole) -> Flags:
-        """Where the user of what fails later is not found at `order`, but may have been there: see `is_hidden`."""
+        """Return where the user of a later failure is not found at `order`, but may have existed: see `is_hidden`."""
         row = begin.user_row
         made_since = self._user_made[row] > self._timeline.calendar.taken(self._timeline.account[row], order)
         return self.is_hidden(begin, order) & ~made_since
 
     @cached_property
     def _present(self) -> _Lookup:
-        """Finds users."""
+        """The lookup of users."""
         return _Lookup(self._user, self._timeline.order)
 
     def made_of(self, verdicts: Verdicts) -> Whole:
-        """Return when the key or certificate of each verdict was made."""
+        """Return the creation time of each verdict's key or certificate."""
         return np.append(self._made, NO_TIME)[verdicts.credential_row]
 
     def user_made_of(self, verdicts: Verdicts) -> Whole:
-        """Return when the user of each verdict was made."""
+        """Return the creation time of each verdict's user."""
         return self._user_made[verdicts.user_row]
 
     def closing(
         self, users: pd.DataFrame, credentials: pd.DataFrame, end: Verdicts, order: Whole, aged: Flags
     ) -> npt.NDArray[np.int8]:
-        """Return what ended each failure, a code of `CLOSINGS`, by the subject's state at its `end` and at `order`.
+        """Return how each failure was closed (a position in `CLOSINGS`), from the subject's state at `end` and `order`.
 
-        What is `aged` failed for its age.
+        `aged` marks failures of an age limit.
         """
         row, position = end.user_row, end.credential_row
         then_user = self._present.find(self._user[row], order)
@@ -152,7 +152,7 @@ class Subjects:
 
 
 def _known_before(made: Whole, group: Whole, order: Whole) -> Whole:
-    """Return `made` where it is known; else that of the group's snapshot before, or else of the next that shows it."""
+    """Return `made`, with unknown values filled from the group's snapshot before, or else from the next one."""
     if (made != NO_TIME).all():
         return made
     rows = np.lexsort((order, group))
@@ -167,7 +167,7 @@ def _known_before(made: Whole, group: Whole, order: Whole) -> Whole:
 
 
 class _Lookup:
-    """Finds the row of a subject in a snapshot."""
+    """Finds the row of a subject in a snapshot by binary search."""
 
     def __init__(self, subject: Whole, order: Whole) -> None:
         self._width = int(order.max(initial=0)) + 2
@@ -176,7 +176,7 @@ class _Lookup:
         self._keys = key[self._sorted]
 
     def find(self, subject: Whole, order: Whole) -> Whole:
-        """Return the position of each, or -1."""
+        """Return the position of each subject's row, or -1."""
         if not len(self._keys):
             return np.full(len(subject), -1)
         wanted = subject * self._width + np.minimum(order, self._width - 1)

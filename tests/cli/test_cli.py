@@ -106,7 +106,7 @@ def test_exit_codes(tmp_path: Path, content: str, options: list[str], code: int)
         (["audit", "2026-10-31.csv", "-o", "README"], "not a folder: README", "-o"),
         (
             ["audit", "2026-10-31.csv", "-o", "."],
-            "the output folder would be the current one",
+            "the output folder . is or contains the current folder",
             "choose another folder with -o",
         ),
         (["audit", "2026-10-31.csv", "-o", "README/x"], "cannot write README/x", "-o"),
@@ -130,7 +130,7 @@ def test_errors_say_what_where_and_what_to_do(tmp_path: Path, arguments: list[st
 
 def test_the_answer_on_the_terminal(tmp_path: Path) -> None:
     done = audit(tmp_path, FAILING + "\nbroken,row")
-    assert "1 of 2 active credentials unused for 45 days or more; 0 could not be decided; 1 pass." in done.stdout
+    assert "1 of 2 active credentials unused for 45 days or more; 0 not checked; 1 pass." in done.stdout
     assert "never used; created 2026-01-01, 303 days" in done.stdout
     assert "row not read" in done.stdout
     assert "2026-10-31.csv:5" in done.stdout
@@ -326,7 +326,7 @@ def test_every_control_and_number_fits_the_terminal(tmp_path: Path, columns: str
     for control in judged_without_lists():
         assert control in done.stdout
     assert "99988887777" in done.stdout
-    assert "1 check is left to a person: root-hardware-mfa" in done.stdout
+    assert "6 manual checks: root-hardware-mfa in 6 accounts" in done.stdout
 
 
 def test_undecided_critical_controls_are_named(tmp_path: Path) -> None:
@@ -559,7 +559,7 @@ def test_an_account_in_order_exits_0(tmp_path: Path, report: str) -> None:
 def test_what_is_left_to_a_person_is_said_and_counts_where_strict(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", PERFECT)
     done = run("audit", path, "-o", tmp_path / "out", "--format", "parquet")
-    assert "1 check is left to a person: root-hardware-mfa, 1 account" in done.stdout
+    assert "1 manual check: root-hardware-mfa in 1 account" in done.stdout
     assert run("audit", path, "-o", tmp_path / "out", "--format", "parquet", "--strict").returncode == 1
     facts = json.loads(run("audit", path, "-o", tmp_path / "out", "--format", "parquet", "--json").stdout)
     assert facts["manual"] == facts["not_checked"] == 1

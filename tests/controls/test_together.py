@@ -219,6 +219,6 @@ def test_what_one_limit_fails_is_new_once(tmp_path: Path) -> None:
     assert found.exit_code == 0
     assert found.lines[:2] == [
         "0 new failures; 0 fixed.",
-        "Left out of these sums: unused-credentials, 1 new failure (IAM.8: by a limit that is less strict).",
+        "Not added to these sums: unused-credentials, 1 new failure (IAM.8 has a less strict limit).",
     ]
     assert found.lines[2].startswith("1 still failing")

@@ -93,12 +93,12 @@ def test_what_was_made_after_the_reference_instant_is_counted(tmp_path: Path) ->
     ]
     found = judged(tmp_path, *rows, checklist=unused())
     assert headline(found) == [
-        "1 of 1 active credential unused for 45 days or more; 0 could not be decided; 0 pass.",
-        "Not in these numbers: 2 active credentials made after the reference instant.",
+        "1 of 1 active credential unused for 45 days or more; 0 not checked; 0 pass.",
+        "Not in these numbers: 2 active credentials created after the reference date.",
     ]
     found = judged(tmp_path, rows[1], checklist=unused())
     assert headline(found)[0] == "No active password or access key to judge."
-    assert "2 active credentials made after the reference instant" in headline(found)[1]
+    assert "2 active credentials created after the reference date" in headline(found)[1]
 
 
 def test_reports_in_unknown_order_are_not_in_the_count_on_top(tmp_path: Path) -> None:
@@ -109,8 +109,8 @@ def test_reports_in_unknown_order_are_not_in_the_count_on_top(tmp_path: Path) ->
     found = audit([str(tmp_path / "in")], Settings(unused(), as_of=AS_OF))
     assert found.exit_code == 3
     assert headline(found) == [
-        "INCOMPLETE: 2 reports stand in unknown order.",
-        "1 of 1 active credential unused for 45 days or more; 0 could not be decided; 0 pass.",
+        "INCOMPLETE: 2 reports could not be put in order of time.",
+        "1 of 1 active credential unused for 45 days or more; 0 not checked; 0 pass.",
         "Not in these numbers: 6 active credentials in reports whose order is not known.",
     ]
     told = run("audit", tmp_path / "in", "--as-of", "2026-10-31", "--format", "parquet", "-o", tmp_path / "out").stdout
@@ -128,25 +128,25 @@ def test_an_account_in_order_says_so(tmp_path: Path) -> None:
     found = judged(tmp_path, ROOT, user("a", **IN_ORDER))
     assert (found.exit_code, exit_reason(found)) == (0, "Exit code 0: nothing is open.")
     assert headline(found) == [
-        "0 of 1 active credential unused for 45 days or more; 0 could not be decided; 1 pass.",
+        "0 of 1 active credential unused for 45 days or more; 0 not checked; 1 pass.",
         "13 controls: nothing is open.",
-        "1 check is left to a person: root-hardware-mfa, 1 account.",
+        "1 manual check: root-hardware-mfa in 1 account.",
     ]
     assert exit_reason(found, strict=True) == (
-        "Exit code 1: 1 control is left to a person, which --strict counts (root-hardware-mfa)."
+        "Exit code 1: 1 control needs a manual check, which --strict counts (root-hardware-mfa)."
     )
     assert found.facts["open"] == 0
     alone = judged(tmp_path / "alone", ROOT, checklist=make_checklist(controls=["root-hardware-mfa"]))
     assert headline(alone) == [
-        "root-hardware-mfa: 0 of 1 fail; 0 could not be decided; 0 pass; nothing is open.",
-        "1 check is left to a person: root-hardware-mfa, 1 account.",
+        "root-hardware-mfa: 0 of 1 fail; 0 not checked; 0 pass; nothing is open.",
+        "1 manual check: root-hardware-mfa in 1 account.",
     ]
 
 
 def test_what_could_not_be_decided_is_named(tmp_path: Path) -> None:
     found = judged(tmp_path, user("a", **IN_ORDER))
     assert exit_reason(found) == (
-        "Exit code 1: 4 controls are not decided everywhere (no-root-access-key, root-mfa, root-hardware-mfa, "
+        "Exit code 1: 4 controls are not fully checked (no-root-access-key, root-mfa, root-hardware-mfa, "
         "root-not-in-daily-use)."
     )
 
@@ -154,7 +154,7 @@ def test_what_could_not_be_decided_is_named(tmp_path: Path) -> None:
 def test_stricter_readings_are_named_beside_the_sums_that_leave_them_out(tmp_path: Path) -> None:
     found = judged(tmp_path, ROOT, user("a", **IDLE), checklist=make_checklist(all_controls=True))
     assert (
-        "Left out of these sums: unused-credentials-console, 1 failing (a stricter reading of unused-credentials)."
+        "Not added to these sums: unused-credentials-console, 1 failing (a stricter version of unused-credentials)."
     ) in headline(found)
     assert {one["control"] for one in found.facts["by_control"] if not one["summed"]} == {
         "unused-credentials-console",
@@ -166,16 +166,18 @@ def test_what_is_left_to_a_person_is_counted_by_account(tmp_path: Path) -> None:
     for day in ("2026-09-30", "2026-10-31"):
         write(tmp_path / f"in/{day}/{ACCOUNT}.csv", csv_of(ROOT))
     found = audit([str(tmp_path / "in")], Settings(every_snapshot=True))
-    assert "root-hardware-mfa, 1 account." in headline(found)[-1]
+    assert "1 manual check: root-hardware-mfa in 1 account." in headline(found)[-1]
     assert found.totals["manual"] == 2
 
 
 def test_the_exit_code_is_explained(tmp_path: Path) -> None:
     found = judged(tmp_path, ROOT | {"mfa_active": "false"}, user("a", **IDLE))
     assert "(root-mfa is critical)" in exit_reason(found)
-    assert exit_reason(found, exit_zero=True).startswith("Exit code 0 by --exit-zero, else 1: ")
+    assert exit_reason(found, exit_zero=True).startswith("Exit code 0 because of --exit-zero, otherwise 1: ")
     found = judged(tmp_path, ROOT, user("a", **IDLE))
-    assert exit_reason(found, fail_on=Severity.CRITICAL) == "Exit code 0: nothing of critical severity or more is open."
+    assert (
+        exit_reason(found, fail_on=Severity.CRITICAL) == "Exit code 0: nothing of severity critical or higher is open."
+    )
 
 
 def test_snapshots_that_are_not_judged_are_a_part_of_the_scope(tmp_path: Path) -> None:
@@ -251,8 +253,7 @@ def test_accounts_without_a_row_of_root_are_counted_as_a_whole(tmp_path: Path) -
 def test_without_the_main_control_the_answer_is_about_users(tmp_path: Path) -> None:
     found = judged(tmp_path, user("a", **IDLE), checklist=make_checklist(controls=["access-key-rotation"]))
     assert answer(found) == (
-        "access-key-rotation: 1 of 1 fail; 0 could not be decided; 0 pass; 1 IAM user in 1 of 1 account has something "
-        "open."
+        "access-key-rotation: 1 of 1 fail; 0 not checked; 0 pass; 1 IAM user in 1 of 1 account has an open failure."
     )
     assert headline(found) == [answer(found)]
     assert isinstance(found.open_subjects, pd.DataFrame)

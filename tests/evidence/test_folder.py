@@ -114,11 +114,11 @@ def test_folders_and_links_of_others_are_refused(report: str, tmp_path: Path, mo
     out = tmp_path / "out"
     make(report, out)
     (out / "mine").mkdir()
-    with pytest.raises(OutputError, match="does not describe: mine/"):
+    with pytest.raises(OutputError, match="does not list: mine/"):
         make(report, out)
     (out / "mine").rmdir()
     (out / "link").symlink_to(tmp_path / "in")
-    with pytest.raises(OutputError, match="does not describe: link"):
+    with pytest.raises(OutputError, match="does not list: link"):
         make(report, out)
     (out / "link").unlink()
     write(out / "findings.parquet", "mine now")
@@ -127,7 +127,7 @@ def test_folders_and_links_of_others_are_refused(report: str, tmp_path: Path, mo
     assert (out / "findings.parquet").read_text(encoding="utf-8") == "mine now"
     (out / "findings.parquet").unlink()
     monkeypatch.chdir(out)
-    with pytest.raises(OutputError, match="the current one"):
+    with pytest.raises(OutputError, match="is or contains the current folder"):
         make(report, Path())
 
 
@@ -137,7 +137,7 @@ def test_a_folder_with_other_files_is_refused(report: str, tmp_path: Path, name:
     if name != "manifest.json":
         make(report, out)
     write(out / name, "{}")
-    message = "does not describe" if name != "manifest.json" else r"not made by credreport .* holds manifest\.json"
+    message = "does not list" if name != "manifest.json" else r"not made by credreport .* contains manifest\.json"
     with pytest.raises(OutputError, match=message):
         make(report, out)
     assert (out / name).read_text(encoding="utf-8") == "{}"
@@ -226,7 +226,7 @@ def test_notes_of_desktop_and_office_programs_are_nobodys_concern(tmp_path: Path
 def test_names_that_only_look_like_such_notes_count(tmp_path: Path, name: str) -> None:
     put(tmp_path / "out")
     write(tmp_path / "out" / name, "")
-    with pytest.raises(OutputError, match="does not describe"):
+    with pytest.raises(OutputError, match="does not list"):
         put(tmp_path / "out")
 
 
@@ -254,7 +254,7 @@ def test_changed_added_and_foreign_are_three_messages(tmp_path: Path) -> None:
         write(out / f"note{number}.txt", "mine")
     error = refused(out)
     assert "were changed since" in error.message
-    assert error.message.endswith("does not describe: note0.txt, note1.txt, note2.txt and 2 more")
+    assert error.message.endswith("does not list: note0.txt, note1.txt, note2.txt and 2 more")
     assert "to keep what was changed and added" in error.hint
     fill(out)
     error = refused(out)
@@ -263,7 +263,7 @@ def test_changed_added_and_foreign_are_three_messages(tmp_path: Path) -> None:
 
     (out / "manifest.json").unlink()
     error = refused(out)
-    assert "was not made by credreport (it has no manifest.json of credreport) and holds a.parquet," in error.message
+    assert "was not made by credreport (it has no manifest.json of credreport) and contains a.parquet," in error.message
     assert error.hint == "choose another folder with -o"
 
 
@@ -393,7 +393,7 @@ def test_a_change_after_the_first_look_is_found(
 def test_a_file_that_is_added_meanwhile_is_found(tmp_path: Path) -> None:
     out = tmp_path / "out"
     put(out)
-    with pytest.raises(OutputError, match=r"describe: mine\.txt"), replaced(out):
+    with pytest.raises(OutputError, match=r"list: mine\.txt"), replaced(out):
         write(out / "mine.txt", "")
     assert (out / "mine.txt").exists()
 

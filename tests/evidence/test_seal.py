@@ -101,7 +101,7 @@ def test_what_is_no_manifest_of_ours_is_said_to_be_none(tmp_path: Path, data: by
 def test_other_versions_are_refused_with_what_to_do(tmp_path: Path) -> None:
     old = {**MANIFEST, "schema_version": 1}
     put(tmp_path, json.dumps(old, indent=2).encode())
-    with pytest.raises(InputError, match=r"has schema version 1, this credreport knows 3") as caught:
+    with pytest.raises(InputError, match=r"has schema version 1, this credreport reads version 3") as caught:
         read_manifest(tmp_path)
     assert "run the command again with this version, or use the one that wrote" in caught.value.hint
     put(tmp_path, {**MANIFEST, "schema_version": 4})
@@ -144,7 +144,7 @@ ODD_NAMES = [
     ],
 )
 def test_a_manifest_without_sound_names_and_digests_is_damaged(tmp_path: Path, change: dict[str, Any]) -> None:
-    with pytest.raises(DamagedSealError, match=r"names a file outside|lacks the names"):
+    with pytest.raises(DamagedSealError, match=r"names a file outside|does not list the names"):
         read_manifest(put(tmp_path, {**MANIFEST, **change}))
 
 
@@ -157,5 +157,5 @@ def test_damage_names_the_file_and_passes_between_processes(tmp_path: Path) -> N
     with pytest.raises(DamagedSealError, match="was changed since"):
         read_manifest(tmp_path)
     put(tmp_path, json.dumps(MANIFEST).encode())
-    with pytest.raises(DamagedSealError, match="no digest of its own"):
+    with pytest.raises(DamagedSealError, match="its digest is missing"):
         read_manifest(tmp_path)

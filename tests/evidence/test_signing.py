@@ -92,7 +92,7 @@ def test_a_change_is_found_even_with_a_new_digest(folder: Path, name: str) -> No
     (out / name).write_bytes(seal({**document, "added": 1}))
     code, said = verified(folder, "--allowed-signers", "signers")
     assert code == 1
-    assert f"changed: {name} (signature): the signature does not hold" in said
+    assert f"changed: {name} (signature): the signature is not valid" in said
 
 
 @pytest.mark.parametrize("name", SIGNED)
@@ -105,7 +105,7 @@ def test_a_signature_that_is_missing_or_of_another_key_is_found(folder: Path, na
         ["ssh-keygen", "-q", "-Y", "sign", "-f", folder / "other", "-n", "credreport", out / name], check=True
     )
     code, said = verified(folder, "--allowed-signers", "signers")
-    assert (code, f"changed: {name} (signature): no allowed signer" in said) == (1, True)
+    assert (code, f"changed: {name} (signature): its signer is not in the list of allowed signers" in said) == (1, True)
 
 
 def test_a_signature_for_another_purpose_does_not_count(folder: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_record_of_another_run_is_found(folder: Path) -> None:
     record = (audited(folder, "--record-run", "Internal Audit") / "run.json").read_bytes()
     write(folder / "r/2026-10-31/b.csv", csv_of(root("444455556666")))
     (audited(folder, "--record-run", "Internal Audit") / "run.json").write_bytes(record)
-    assert "changed: run.json (record): is not of the run that wrote this manifest.json" in verified(folder)[1]
+    assert "changed: run.json (record): belongs to another run than this manifest.json" in verified(folder)[1]
     (folder / "out/run.json").write_bytes(record.replace(b"Internal", b"External"))
     assert "changed: run.json (record): was changed since it was written" in verified(folder)[1]
 
@@ -145,7 +145,7 @@ def test_the_next_run_replaces_a_signed_set(folder: Path) -> None:
     ("options", "why"),
     [
         (["--sign", "nothing"], "--sign: no such file: nothing"),
-        (["--sign", "signers"], "--sign: signers does not sign"),
+        (["--sign", "signers"], "--sign: cannot sign with signers"),
         (["--record-run", " "], "--record-run: an empty name"),
     ],
 )
@@ -160,7 +160,7 @@ def test_what_cannot_be_signed_or_recorded_is_refused_before_the_run(
 def test_without_ssh_keygen_the_error_says_what_is_needed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.chdir(folder)
-    with pytest.raises(analyzer.errors.InputError, match="ssh-keygen is not there"):
+    with pytest.raises(analyzer.errors.InputError, match="ssh-keygen was not found"):
         analyzer.audit("r").write("out", sign="key")
 
 

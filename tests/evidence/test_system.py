@@ -196,7 +196,7 @@ def test_on_windows_an_error_names_programs_that_have_files_open(
     monkeypatch.setattr("analyzer.evidence.folder._PAUSES", ())
     with pytest.raises(OutputError, match="Access is denied") as caught:
         put(tmp_path / "out")
-    assert caught.value.hint.startswith("close the programs that have files of it open")
+    assert caught.value.hint.startswith("close programs that have its files open")
     assert contents(tmp_path / "out")["a.parquet"] == b"old a.parquet"
     assert beside(tmp_path / "out") == ["out"]
 
@@ -342,7 +342,7 @@ def test_every_command_that_writes_first_puts_back_what_a_killed_run_had_set_asi
 def test_a_set_that_was_put_back_is_checked_before_the_work_begins(tmp_path: Path) -> None:
     aside = leftover(tmp_path / "out", ".old")
     write(aside / "mine.txt", "")
-    with pytest.raises(OutputError, match=r"does not describe: mine\.txt"), replaced(tmp_path / "out"):
+    with pytest.raises(OutputError, match=r"does not list: mine\.txt"), replaced(tmp_path / "out"):
         pytest.fail("the work has begun")
     assert (tmp_path / "out/mine.txt").exists()
 
@@ -366,7 +366,7 @@ def test_without_fcntl_a_store_is_not_written_without_a_lock(tmp_path: Path, mon
     monkeypatch.setitem(sys.modules, "fcntl", None)
     done = run("ingest", "a_2026-10-31.csv", "--store", "store", cwd=tmp_path)
     assert done.returncode == 2
-    assert "cannot write the store store: this system has no locks of files" in done.stderr
+    assert "cannot write the store store: this system has no file locks" in done.stderr
     assert not (tmp_path / "store").exists()
 
 
@@ -420,7 +420,7 @@ def test_a_folder_is_the_same_whatever_the_case_of_its_name(blind: Path) -> None
     assert contents(blind / "out")["a.parquet"] == b"new a.parquet"
     assert [name.casefold() for name in beside(blind / "out")] == ["out"]
     write(blind / "oUT/Mine.txt", "")
-    with pytest.raises(OutputError, match=r"does not describe: Mine\.txt"):
+    with pytest.raises(OutputError, match=r"does not list: Mine\.txt"):
         put(blind / "out")
 
 

@@ -68,7 +68,7 @@ def test_a_set_as_it_was_written_holds(tmp_path: Path) -> None:
     assert found(verification) == EVERY
     assert verification.checked == {"manifest": 2, "table": 3, "rendering": 2}
     assert verification.lines == [
-        f"{out} holds: all is as it was written",
+        f"{out}: verified, all files are as they were written",
         "checked: 2 manifests, 3 tables, 2 renderings",
         "inputs were not checked: give them with --inputs",
     ]
@@ -303,7 +303,7 @@ def test_changed_files_with_one_basename_are_told_apart_by_their_folders(audited
     for day in ("01", "02"):
         write(audited / f"elsewhere/copy/2026-10-{day}/plain.csv", f"changed {day}")
     verification = verify(audited / "out", [str(audited / "elsewhere")])
-    assert {one.name[-20:]: one.why.split(" has ")[0][-20:] for one in verification.changed} == {
+    assert {one.name[-20:]: one.why.split(" differs ")[0][-20:] for one in verification.changed} == {
         f"2026-10-{day}/plain.csv": f"2026-10-{day}/plain.csv" for day in ("01", "02")
     }
 

@@ -231,7 +231,7 @@ def test_history_counts_what_audit_counts(tmp_path: Path) -> None:
     for one, other in zip(audit["by_control"], followed["measures"], strict=True):
         assert [one[name] for name in names] == [other[name] for name in names.values()], one["control"]
     said = run("history", "in", "--format", "parquet", "-o", "out", cwd=tmp_path).stdout
-    assert "could not be decided and 1 check is left to a person" in said
+    assert " not checked, 1 manual check." in said
 
 
 def test_what_opened_was_closed_and_lost_adds_up(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_what_opened_was_closed_and_lost_adds_up(tmp_path: Path) -> None:
     assert found.trend[["open", "opened", "closed", "lost"]].to_numpy().tolist() == [
         *([2, 2, 0, 0], [0, 0, 1, 1], [1, 1, 0, 0]),
     ]
-    assert found.lines[0] == ("1 failure open: 2 in the oldest snapshots, 1 opened since, 1 closed, 1 lost sight of.")
+    assert found.lines[0] == "1 failure open: 2 in the oldest snapshots, 1 opened since, 1 closed, 1 lost to follow-up."
 
 
 def test_a_deadline_finer_than_the_snapshots_is_said_to_be_so(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_a_deadline_finer_than_the_snapshots_is_said_to_be_so(tmp_path: Path) ->
         write(tmp_path / f"in/{day}T00-00-00Z_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), *rows))
     options = ["in", "--control", "console-mfa", "--format", "parquet", "-o", "out"]
     fine = run("history", *options, "--sla-days", "14", cwd=tmp_path).stdout
-    assert "14 days is less than what usually lies between two snapshots of 1 of 1 accounts" in fine
+    assert "The deadline of 14 days is shorter than the usual time between snapshots of 1 of 1 account" in fine
     assert "in 14 d*" in fine
     assert "0% to 100%" in fine
     assert "between 0 and 59" in fine

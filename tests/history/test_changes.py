@@ -110,8 +110,8 @@ def test_what_was_made_before_the_older_snapshot_should_be_in_it(tmp_path: Path)
     found, log = events_of(tmp_path, csv_of(kept), new)
     assert found["event"].tolist() == ["key_created", "user_created", "user_created", "key_created"]
     assert [(row[4], row[3]) for row in log.rows] == [("missed_before", "b"), ("missed_before", "a")]
-    assert "the user itself of b was made on 2026-01-01" in log.rows[0][5]
-    assert "access_key_1 of a was made on 2026-02-01" in log.rows[1][5]
+    assert "user b was created on 2026-01-01" in log.rows[0][5]
+    assert "access_key_1 of a was created on 2026-02-01" in log.rows[1][5]
 
 
 def test_a_key_that_was_there_already_replaces_none(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_an_error_says_why_nothing_is_compared(tmp_path: Path, old: str, new: st
         compare([str(tmp_path / f"{old}.csv")], [str(tmp_path / f"{new}.csv")], SETTINGS)
     assert error.value.message.endswith(why)
     assert "older one" in error.value.hint
-    assert ("the other way round" in error.value.hint) == (new < old)
+    assert ("swap OLD and NEW" in error.value.hint) == (new < old)
 
 
 def test_an_error_says_why_nothing_is_compared_of_many(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_an_error_says_why_nothing_is_compared_of_many(tmp_path: Path) -> None:
         "nothing to compare: the newest snapshot of 7 accounts: "
         f"{names} and 2 more is the same on both sides; the newest snapshot of account {B} is earlier on the newer side"
     )
-    assert "undated.csv: not known when it was captured" in rest[0]
+    assert "undated.csv: left out, because its capture time is not known" in rest[0]
     with pytest.raises(InputError, match=r"(?m)no account has a snapshot on both sides$"):
         compare([str(tmp_path / "day/2026-11-30")], [str(tmp_path / "day/2026-10-31")], SETTINGS)
 
@@ -327,21 +327,21 @@ def test_what_was_wrong_with_the_reports_of_audits_stays_known(tmp_path: Path) -
     settings = Settings(unused(), as_of=datetime(2026, 10, 31, tzinfo=UTC))
     write(tmp_path / "undated.csv", report(B, of(B)))
     pipeline.audit([str(tmp_path / "undated.csv")], settings, str(tmp_path / "undated"), formats=[])
-    with pytest.raises(InputError, match=r"undated.csv: not known when it was captured: left out"):
+    with pytest.raises(InputError, match=r"undated.csv: left out, because its capture time is not known"):
         compare(sets[:1], [str(tmp_path / "undated")], ONLY)
 
 
 def test_only_two_audits_are_compared(tmp_path: Path) -> None:
     reports = str(SAMPLES / "2026-09-30")
     first = audit([reports], tmp_path / "a")
-    with pytest.raises(UsageError, match="is an evidence set; what it is to be compared with is not") as error:
+    with pytest.raises(UsageError, match="is an evidence set, and it can be compared only with one other") as error:
         compare([first], [str(SAMPLES / "2026-10-31")], SETTINGS)
-    assert error.value.hint == "give the folders of two audits, or the reports of both sides"
+    assert error.value.hint == "give the folders of two audits, or give reports on both sides"
     with pytest.raises(UsageError, match="is an evidence set"):
         compare([reports], [first], SETTINGS)
     second = str(tmp_path / "b")
     pipeline.compare([reports], [str(SAMPLES / "2026-10-31")], SETTINGS, second, formats=[])
-    with pytest.raises(InputError, match="is the evidence of a comparison"):
+    with pytest.raises(InputError, match="is the evidence set of a comparison, not of an audit"):
         compare([first], [second], SETTINGS)
     short = audit([reports], tmp_path / "short", tables=["findings"])
     assert "users" not in EvidenceSet.of(short, read_manifest(Path(short))).files
@@ -350,7 +350,7 @@ def test_only_two_audits_are_compared(tmp_path: Path) -> None:
     assert "--tables" in missing.value.hint
     users = Path(first) / "users.parquet"
     parquet.write_table(parquet.read_table(users).slice(1), users)
-    with pytest.raises(InputError, match=r"not as it was written: users.parquet"):
+    with pytest.raises(InputError, match=r"changed since it was written: users.parquet"):
         compare([first], [first], SETTINGS)
 
 

@@ -155,7 +155,7 @@ def test_undated_reports_and_unknown_accounts_stand_nowhere_in_time(tmp_path: Pa
     assert [row[0] for row in states(found)] == ["a"]
     assert "undated_snapshot" in found.issue_counts
     assert found.exit_code == 3
-    with pytest.raises(InputError, match="no snapshot of a known account and time"):
+    with pytest.raises(InputError, match="no snapshot has a known account and capture time"):
         history([str(tmp_path / "in/report.csv")], Settings(unused(), every_snapshot=True))
 
 
@@ -202,4 +202,4 @@ def test_an_account_that_stopped_is_missing_since(tmp_path: Path) -> None:
     assert [row["account_id"] for row in rows] == [ACCOUNT, "123456789012"]
     assert pd.isna(rows[0]["gap_from"])
     assert (f"{rows[1]['gap_from']:%Y-%m-%d}", pd.isna(rows[1]["gap_to"])) == ("2026-04-02", True)
-    assert "1 gap in which snapshots are missing (123456789012)" in found.lines[1]
+    assert "1 gap with missing snapshots (123456789012)" in found.lines[1]

@@ -400,7 +400,7 @@ def test_a_store_with_other_files_and_a_folder_that_is_no_store_are_told_apart(t
         ingest(store, *names)
     assert "to keep what was added" in found.value.hint
     write(tmp_path / "other/note", "")
-    with pytest.raises(OutputError, match=r"(?m)not made by credreport .* holds note$"):
+    with pytest.raises(OutputError, match=r"(?m)not made by credreport .* contains note$"):
         ingest(tmp_path / "other", *names)
     assert state(tmp_path / "other") == {"note": b""}
 

@@ -46,8 +46,8 @@ def test_sums_of_a_history_are_those_without_stricter_readings(tmp_path: Path) -
     found, plain = history(paths, EVERY), history(paths, ONCE)
     assert found.lines[0] == plain.lines[0] == ("6 failures open: 3 in the oldest snapshots, 3 opened since, 0 closed.")
     assert found.lines[1] == (
-        "Left out of these sums: unused-credentials-console, 4 open (a stricter reading of unused-credentials); "
-        "mfa-every-user, 5 open (a stricter reading of console-mfa)."
+        "Not added to these sums: unused-credentials-console, 4 open (a stricter version of unused-credentials); "
+        "mfa-every-user, 5 open (a stricter version of console-mfa)."
     )
     assert found.lines[2:] == plain.lines[1:]
     assert len(found.summed) == len(plain.lifetimes) == 6
@@ -63,8 +63,8 @@ def test_sums_of_a_comparison_are_those_without_stricter_readings(tmp_path: Path
     assert found.lines[:2] == [
         "3 new failures (0 had been fixed before); 0 fixed.",
         (
-            "Left out of these sums: unused-credentials-console, 1 new failure (a stricter reading of "
-            "unused-credentials); mfa-every-user, 2 new failures (a stricter reading of console-mfa)."
+            "Not added to these sums: unused-credentials-console, 1 new failure (a stricter version of "
+            "unused-credentials); mfa-every-user, 2 new failures (a stricter version of console-mfa)."
         ),
     ]
     assert found.lines[0] == plain.lines[0]
@@ -79,7 +79,7 @@ def test_two_requirements_of_one_control_are_measured_apart_and_summed_once(tmp_
         one["open"] for one in found.measures if one["control"] not in {"unused-credentials", "mfa-every-user"}
     )
     assert found.lines[0].startswith(f"{4 + others} failures open")
-    assert "unused-credentials, 3 open (IAM.8: by a limit that is less strict)" in found.lines[1]
+    assert "unused-credentials, 3 open (IAM.8 has a less strict limit)" in found.lines[1]
     newest = found.trend[(found.trend["date"] == found.trend["date"].max()).to_numpy()]
     by_check = {(row["control"], row["requirement"]): row["open"] for row in newest.astype("object").to_dict("records")}
     assert by_check["unused-credentials", "IAM.22"] == 4

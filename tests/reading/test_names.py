@@ -74,10 +74,10 @@ def test_a_header_without_rows_and_root_alone_are_said_in_words(tmp_path: Path) 
     assert ran.returncode == 3
     assert "the report has a header and no rows: even an account without users has a row for root" in ran.stdout
     assert run("inspect", alone).returncode == 0
-    assert "the row of root alone: an account without IAM users; nothing is missing" in run("inspect", alone).stdout
+    assert "only the row of root: the account has no IAM users; nothing is missing" in run("inspect", alone).stdout
     ran = run("audit", nothing, "-o", tmp_path / "out")
     assert ran.returncode == 3
     assert "No row was judged." in ran.stdout
     ran = run("audit", alone, "-o", tmp_path / "out", "--control", "unused-credentials")
     assert ran.returncode == 0
-    assert "Root alone: no IAM users." in ran.stdout
+    assert "Only root, no IAM users." in ran.stdout

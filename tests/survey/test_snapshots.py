@@ -52,7 +52,7 @@ def test_days_in_nested_folders_are_snapshots(tmp_path: Path) -> None:
         write(tmp_path / f"t/{day}/{ACCOUNT}.csv", report(*names, cells=USED if "11" in day else IDLE))
     ran = run_program("audit", "t", "--format", "parquet", "--control", "unused-credentials", cwd=tmp_path)
     assert ran.returncode == 0
-    assert "As of" in ran.stdout or "as of its own capture, 2026-11-01" in ran.stdout
+    assert "As of" in ran.stdout or "as of its own capture time, 2026-11-01" in ran.stdout
     assert "duplicate_user" not in ran.stdout
     result = audit([str(tmp_path / "t")], Settings())
     assert users(result) == ["anna"]
@@ -136,7 +136,10 @@ def test_mostly_the_same_users_are_snapshots_of_unknown_order(tmp_path: Path, wh
     settings = ["--as-of", "2026-11-02", "--format", "parquet", "-o", "out"]
     ran = run_program("audit", "in", *settings, cwd=tmp_path)
     assert ran.returncode == 3
-    assert "INCOMPLETE: 2 reports stand in unknown order.\nNo active password or access key to judge.\n" in ran.stdout
+    assert (
+        "INCOMPLETE: 2 reports could not be put in order of time.\nNo active password or access key to judge.\n"
+        in ran.stdout
+    )
     assert "Not in these numbers: 5 active credentials in reports whose order is not known." in ran.stdout
     assert "give their capture times" in ran.stdout
     assert "remove the copy" not in ran.stdout

@@ -33,11 +33,11 @@ def told(folder: Path, *options: str) -> Ran:
 def test_evidence_that_ends_long_before_the_reference_instant(tmp_path: Path) -> None:
     write(tmp_path / "in/report.csv", REPORT)
     ran = told(tmp_path, "--as-of", "2026-06-01")
-    line = "1 report of unknown age: the newest time in it is 760 days before the reference instant."
+    line = "1 report of unknown age: the newest time in it is 760 days before the reference date."
     assert ran.returncode == 1
     assert ran.stdout.splitlines()[-3] == line, "beside the answer"
     ran = told(tmp_path, "--as-of", "2026-06-01", "--verbose")
-    assert "the newest time in it is 2024-05-02T08:00:00Z, 760 days before the reference instant" in ran.stdout
+    assert "the newest time in it is 2024-05-02T08:00:00Z, 760 days before the reference date" in ran.stdout
     assert load_workbook(tmp_path / "out/workbook.xlsx")["Summary"]["A4"].value == line
 
 
@@ -45,8 +45,8 @@ def test_evidence_after_the_reference_instant(tmp_path: Path) -> None:
     write(tmp_path / "in/report.csv", REPORT)
     ran = told(tmp_path, "--as-of", "2024-05-01T08:00:00Z", "--exit-zero", "--verbose")
     assert ran.returncode == 0
-    assert "1 report of unknown age with times after the reference instant." in ran.stdout.splitlines()
-    assert "2024-05-02T08:00:00Z, 1 day after the reference instant" in ran.stdout
+    assert "1 report of unknown age with times after the reference date." in ran.stdout.splitlines()
+    assert "2024-05-02T08:00:00Z, 1 day after the reference date" in ran.stdout
 
 
 NEWEST = datetime(2024, 5, 2, 8, tzinfo=UTC)

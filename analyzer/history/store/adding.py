@@ -1,6 +1,6 @@
-"""New reports into a store: month by month into a folder beside it, which takes its place at the end.
+"""Adds reports to a store: month by month in a new folder, which replaces the old folder at the end.
 
-A month's rows, old and new, are in memory together; nothing else is, however many reports there are.
+Only the old and new rows of one month are in memory at the same time.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _WAITING: Final = 1 << 18
-"""Rows of a month that wait for more of it, so that its part is not written for each batch of reports."""
+"""Rows of a month that are collected before they are merged, so that its part is not written for each batch."""
 
 
 @dataclass(frozen=True)
 class Added:
-    """What an ingest did: files by what became of them, and the rows of users that were not there before."""
+    """The counts of an ingest: files that were added, already known or refused, and new rows of users."""
 
     added: int
     known: int
@@ -44,10 +44,10 @@ class Added:
 
 @contextmanager
 def adding(folder: Path) -> Iterator[Adding]:
-    """Yield what takes new rows of the store in `folder`; what it took is there when the block ends without error.
+    """Yield an object that takes new rows for the store in `folder`; they are stored if the block ends without error.
 
-    The store is locked meanwhile: waits while another ingest runs. Raises OutputError where `folder` cannot be written
-    or holds other files.
+    The store is locked during the block; another ingest waits. Raises OutputError if `folder` cannot be written or has
+    other files.
     """
     check(folder, STORE)
     target = folder.resolve()
@@ -67,11 +67,11 @@ def adding(folder: Path) -> Iterator[Adding]:
 
 @dataclass
 class Adding:
-    """New rows on their way into the store in `folder`, by way of `staging`.
+    """Merges new rows into the store in `folder`; the new files are written to `staging`.
 
-    Months are best put one after the other: rows of a month wait for more of it until those of a later one come. What
-    is new of a month that is damaged is not stored, with an issue in `log`. `added` and `known` count reports by file,
-    `rows` those of users that were not there before; they are right after `finish`.
+    Rows of a month are collected until rows of a later month come, so months should come in order. If a part of a month
+    is damaged, its new rows are not stored, and an issue is added to `log`. After `finish`, `added` and `known` have the
+    numbers of files, and `rows` has the number of new rows of users.
     """
 
     folder: Path
@@ -85,35 +85,36 @@ class Adding:
     _waiting: dict[str, list[dict[str, pa.Table]]] = field(default_factory=dict)
 
     def put(self, tables: Mapping[str, pa.Table]) -> None:
-        """Take rows of each table (see `rows_to_keep`); no file's rows come in two calls."""
+        """Take rows of each table (see `rows_to_keep`); all rows of a file must come in one call."""
         months = {name: _months(table) for name, table in tables.items()}
         for month in np.unique(months["snapshots"]).tolist():
             of_month = {name: table.filter(pa.array(months[name] == month)) for name, table in tables.items()}
             self._waiting.setdefault(month, []).append(of_month)
         newest = max(self._waiting, default="")
         for month in sorted(self._waiting):
-            if month < newest or sum(one["snapshots"].num_rows for one in self._waiting[month]) > _WAITING:
+            count = sum(tables_of_batch["snapshots"].num_rows for tables_of_batch in self._waiting[month])
+            if month < newest or count > _WAITING:
                 self._merge_month(month)
 
     def restart(self) -> None:
-        """Forget all that was put."""
+        """Forget all rows of `put`."""
         for name in TABLES:
             shutil.rmtree(self.staging / name, ignore_errors=True)
         self.added = self.known = self.rows = 0
         self._changed = False
-        for of in (self.log.rows, self._damaged, self._waiting):
-            of.clear()
+        for collection in (self.log.rows, self._damaged, self._waiting):
+            collection.clear()
 
     def finish(self) -> bool:
-        """Merge what still waits; return whether the store changes."""
+        """Merge the collected rows; return whether the store changes."""
         for month in sorted(self._waiting):
             self._merge_month(month)
         return self._changed
 
     def _merge_month(self, month: str) -> None:
-        """Write the parts of a month that its new rows change."""
+        """Write the parts of a month that change."""
         waiting = self._waiting.pop(month)
-        new = {name: pa.concat_tables([one[name] for one in waiting]) for name in TABLES}
+        new = {name: pa.concat_tables([tables_of_batch[name] for tables_of_batch in waiting]) for name in TABLES}
         del waiting
         given = pc.count_distinct(new["snapshots"]["source"].cast(pa.string())).as_py()
         parts = {name: part_of(name, month) for name in TABLES}
@@ -137,11 +138,11 @@ class Adding:
     def _note(self, error: DamagedError) -> None:
         if error.part not in self._damaged:
             self._damaged.add(error.part)
-            message = f"{error}; what is new of its month was not stored: {REMEDY}"
+            message = f"{error}; new reports of this month were not stored: {REMEDY}"
             self.log.add(DAMAGED, message, source=f"{self.folder}/{error.part}")
 
     def _stored(self, part: str) -> pa.Table | None:
-        """Return a part as it stands now, whole."""
+        """Return a part from the new folder if it is there, otherwise from the store; None if there is none."""
         path = self.staging / part
         if not path.exists():
             path = self.folder / part
@@ -152,31 +153,31 @@ class Adding:
 
 
 def _months(table: pa.Table) -> npt.NDArray[np.str_]:
-    """Return each row's month, as it stands in the name of its folder."""
+    """Return each row's month, as in the name of its folder (`2026-10`)."""
     return micros_of(table["captured_at"]).astype("datetime64[us]").astype("datetime64[M]").astype(np.str_)
 
 
 @dataclass(frozen=True)
 class _Merged:
-    """A part as it is to be: these of its `rows`, in this order. None where it stays as it is."""
+    """A merged part: the `rows` at the positions `order`. `order` is None if the part does not change."""
 
     rows: pa.Table
     order: npt.NDArray[np.int64] | None
     fresh: npt.NDArray[np.bool_]
-    """Which rows are of reports that were not there before."""
+    """Which rows belong to new reports."""
 
 
 def _merge(name: str, old: pa.Table | None, new: pa.Table) -> _Merged:
-    """Return `old` and `new` as one, sorted; of a report that came under several names, the rows of the first name.
+    """Return `old` and `new` as one sorted part; of a report with several names, only the first name is kept.
 
-    First in the alphabet, not in time: what is kept must not depend on the order of ingests. Each table is merged by
-    itself, so that one that was lost is filled again by another ingest of its reports.
+    The first name is that in alphabetical order, so that the result does not depend on the order of ingests. Each table
+    is merged on its own, so that a lost table is restored by another ingest of its reports.
     """
     count = 0 if old is None else old.num_rows
     tables = [new] if old is None else [old, new]
     del old, new
     rows = _as_one(tables)
-    pa.default_memory_pool().release_unused()  # it would keep what the tables have taken
+    pa.default_memory_pool().release_unused()  # otherwise it keeps the memory of the tables
     is_new = np.arange(rows.num_rows) >= count
     preference = 2 * rank(rows, "source") + is_new
     reports = pd.DataFrame({column: rank(rows, column) for column in IDENTITY})
@@ -191,7 +192,7 @@ def _merge(name: str, old: pa.Table | None, new: pa.Table) -> _Merged:
 
 
 def _as_one(tables: list[pa.Table]) -> pa.Table:
-    """Return tables as one without chunks, a column at a time: what came in goes meanwhile, since it may be large."""
+    """Return tables as one without chunks; they are emptied column by column, because they can be large."""
     schema = tables[0].schema
     columns = {name: [table[name] for table in tables] for name in schema.names}
     tables.clear()
@@ -204,10 +205,10 @@ def _as_one(tables: list[pa.Table]) -> pa.Table:
 
 
 def _complete(staging: Path, target: Path) -> None:
-    """Put into `staging` what stays as it is in `target`, without a copy where the file system can do that."""
+    """Add the unchanged files of `target` to `staging`, as hard links if the file system supports them."""
     (staging / NOTES).write_text(notes(), encoding="utf-8")
     if target.exists():
-        shutil.copymode(target, staging)  # whoever was allowed to read the store still is
+        shutil.copymode(target, staging)  # keep the permissions of the store
     for path in sorted(target.glob("*/month=*/part-0.parquet")):
         new = staging / path.relative_to(target)
         if not new.exists():

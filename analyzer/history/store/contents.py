@@ -1,4 +1,4 @@
-"""What a store holds: its snapshots, where some are missing, and which parts are damaged."""
+"""The contents of a store: its snapshots, its gaps and its damaged parts."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in a store.
+    """The contents of a store.
 
     `snapshots` has a row per account and capture time: `account_id, captured_at, rows, reports`. `gaps` has a row per
-    interval between two snapshots of an account that is long for it: `account_id, after, before, missing` (snapshots,
-    at its usual spacing). `damaged` has the parts that cannot be read, each with the reason.
+    gap: `account_id, after, before, missing` (the estimated number of missing snapshots). `damaged` has the parts that
+    cannot be read, each with the reason.
     """
 
     accounts: tuple[str, ...]
@@ -36,7 +36,7 @@ class Contents:
 
 
 def contents(folder: Path) -> Contents:
-    """Return what is in the store; every part is read whole, so that no damage stays hidden."""
+    """Return the contents of the store; every part is read completely, to find all damage."""
     damaged: list[tuple[str, str]] = []
     found = [_captures(SNAPSHOTS.empty_table())]
     with opened(folder, TABLES) as files:
@@ -63,7 +63,7 @@ def _captures(table: pa.Table) -> pd.DataFrame:
 
 
 def _gaps(snapshots: pd.DataFrame) -> pd.DataFrame:
-    """Return the intervals between two snapshots of an account in which others are missing."""
+    """Return a row per gap: an interval in which snapshots of an account are missing."""
     account = snapshots["account_id"].astype("category")
     captured = snapshots["captured_at"].to_numpy(np.int64)
     calendar = Calendar.of(account, captured, captured)

@@ -1,4 +1,4 @@
-"""How a store is laid out: its tables and their columns, what tells one report from another, and its folders."""
+"""The layout of a store: its tables and columns, the identity of a report, and the folders."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ REPORTS: Final = pa.schema(
         "rejected": pa.int32(),
     }
 )
-"""`file_sha256` and `bytes` are of the file as given; `rejected` counts its lines whatever their account."""
+"""`file_sha256` and `bytes` belong to the file as given; `rejected` counts its rejected lines for all accounts."""
 
 STORED_ISSUES: Final = pa.schema([*ISSUES, ("report_sha256", FEW), ("account_id", FEW), ("captured_at", TIME)])
-"""`account_id` is missing where the file holds several accounts."""
+"""`account_id` is null if the file has several accounts."""
 
 TABLES: Final = {"snapshots": SNAPSHOTS, "reports": REPORTS, "issues": STORED_ISSUES}
 IDENTITY: Final = ("report_sha256", "captured_at", "account_id")
-"""What tells one report from another."""
+"""The columns that identify a report."""
 ORDER: Final = {
-    # A user's days lie side by side: what does not change from day to day costs next to nothing.
+    # The snapshots of a user are adjacent, so that values that do not change compress well.
     "snapshots": ("account_id", "user", "user_creation_time", "captured_at", "line", "report_sha256"),
     "reports": ("account_id", "captured_at", "report_sha256"),
     "issues": ("account_id", "captured_at", "report_sha256", "line", "column", "code", "value", "message"),
@@ -54,7 +54,7 @@ ORDER: Final = {
 
 DAMAGED: Final = "damaged_part"
 """The code of issues about parts that cannot be read."""
-REMEDY: Final = "move the file away and ingest the reports of its month again"
+REMEDY: Final = "move the file away and ingest the reports of this month again"
 
 NOTES: Final = "_schema.json"
 _PART: Final = re.compile(r"(?:snapshots|reports|issues)/month=\d{4}-\d\d/part-0\.parquet")
@@ -72,7 +72,7 @@ def month_of(part: str) -> str:
 
 
 def _claims(_: Path, found: Standing) -> Claims:
-    """Return what of a folder is of a store, by its name: whether a part is sound shows where it is read."""
+    """Return the files of a store in a folder, by their names; damage of a part is found when it is read."""
     files = {name for name in found.files if name == NOTES or _PART.fullmatch(name)}
     return Claims(bool(files), files, {name for name in found.folders if _FOLDER.fullmatch(name)})
 
@@ -91,7 +91,10 @@ def notes() -> str:
         "schema_version": SCHEMA_VERSION,
         "layout": "TABLE/month=YYYY-MM/part-0.parquet (Hive partitions; the month of captured_at, UTC)",
         "order": {name: list(columns) for name, columns in ORDER.items()},
-        "report": f"told by {', '.join(IDENTITY)}; report_sha256 is of the CSV, file_sha256 of the file as given",
+        "report": (
+            f"identified by {', '.join(IDENTITY)}; report_sha256 is the digest of the CSV, file_sha256 that of the "
+            "file as given"
+        ),
         "tables": {name: {field.name: kind(field.type) for field in schema} for name, schema in TABLES.items()},
     }
     return json.dumps(described, indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""One part of a store: written so that its bytes depend on its rows alone, and read with an eye on damage."""
+"""Writes and reads one part of a store. The bytes of a part depend only on its rows, and damage is reported."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 METADATA: Final = {"program": "credreport", "schema_version": str(SCHEMA_VERSION)}
 ROW_GROUP: Final = 1 << 14
-"""Rows packed together, of whole accounts where they are smaller: more pack better, fewer let a reader of some accounts
-pass over the others."""
+"""Rows of a row group; small accounts are not split. Larger groups compress better, but smaller groups let readers skip
+other accounts."""
 
 
 def rank(table: pa.Table, column: str) -> npt.NDArray[np.int64]:
-    """Return numbers in the order of a column's values; names of users are ordered as AWS orders them."""
+    """Return numbers in the sort order of a column's values; user names are sorted as in AWS reports, ignoring case."""
     values = table[column]
     if pa.types.is_timestamp(values.type):
         return micros_of(values)
@@ -42,7 +42,7 @@ def rank(table: pa.Table, column: str) -> npt.NDArray[np.int64]:
 
 
 def write_part(rows: pa.Table, order: npt.NDArray[np.int64], path: Path, schema: pa.Schema) -> None:
-    """Write these of the `rows`, in this order, as a part."""
+    """Write the `rows` at the positions `order` as a part."""
     from pyarrow import parquet  # noqa: PLC0415 - only the store's users need it
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,14 +53,14 @@ def write_part(rows: pa.Table, order: npt.NDArray[np.int64], path: Path, schema:
             schema.with_metadata(METADATA),
             compression="zstd",
             compression_level=3,
-            # Times are least as they are: measured on a year of daily reports, against dictionaries and deltas.
+            # Times are smallest without dictionaries or deltas (measured on a year of daily reports).
             use_dictionary=[field.name for field in schema if not pa.types.is_timestamp(field.type)],
             write_page_checksum=True,
         ) as writer,
     ):
         for start, end in row_groups(rank(rows, "account_id")[order]):
             group = rows.take(pa.array(order[start:end]))
-            # Dictionaries hold their values in the order in which the rows of the group show them, and no others.
+            # Each group has dictionaries of its own values only, in the order of first use.
             columns = [
                 column.cast(pa.string()).dictionary_encode() if pa.types.is_dictionary(column.type) else column
                 for column in group.columns
@@ -69,7 +69,7 @@ def write_part(rows: pa.Table, order: npt.NDArray[np.int64], path: Path, schema:
 
 
 def row_groups(account: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Yield the row groups of rows by account: whole accounts, but for those that are larger than a group."""
+    """Yield the start and end of each row group; only accounts that are larger than a group are split."""
     bounds = [*(np.flatnonzero(np.diff(account)) + 1).tolist(), len(account)]
     start = end = 0
     for bound in bounds:
@@ -101,7 +101,7 @@ def read_part(
 ) -> pa.Table:
     """Return the chosen columns and rows of a part.
 
-    Raises DamagedError where they cannot be read, and InputError where a newer version wrote it.
+    Raises DamagedError if they cannot be read, and InputError if a newer version wrote the part.
     """
     from pyarrow import parquet  # noqa: PLC0415 - only the store's users need it
 
@@ -117,18 +117,18 @@ def read_part(
 
 @contextmanager
 def _damage(part: str) -> Iterator[None]:
-    """Raise what fails within as damage of a part."""
+    """Turn any error in the block into DamagedError for a part."""
     try:
         yield
-    except Exception as error:  # a damaged file raises whatever it breaks
-        raise DamagedError(part, f"not a sound part of a store ({type(error).__name__}: {error})") from error
+    except Exception as error:  # a damaged file can raise any error
+        raise DamagedError(part, f"not a readable part of a store ({type(error).__name__}: {error})") from error
 
 
 def _require_known(version: int, part: str) -> None:
     if version > SCHEMA_VERSION:
         raise InputError(
-            f"the store was written by a newer credreport: {part} has schema version {version}, this one knows "
-            f"{SCHEMA_VERSION}",
+            f"the store was written by a newer credreport: {part} has schema version {version}, this credreport reads "
+            f"version {SCHEMA_VERSION}",
             "update credreport",
         )
 
@@ -140,7 +140,7 @@ def schema_of(columns: Sequence[str]) -> pa.Schema:
 
 @dataclass(frozen=True)
 class SnapshotsPart:
-    """An open part of snapshots; `owners` are the first and the last account of each of its row groups."""
+    """An open part of snapshots; `owners` has the first and the last account of each row group."""
 
     name: str
     file: parquet.ParquetFile
@@ -148,7 +148,7 @@ class SnapshotsPart:
 
     @classmethod
     def of(cls, file: pa.NativeFile, name: str) -> SnapshotsPart:
-        """Open a part. Raises DamagedError where that fails, and InputError where a newer version wrote it."""
+        """Open a part. Raises DamagedError if that fails, and InputError if a newer version wrote it."""
         from pyarrow import parquet  # noqa: PLC0415 - only the store's users need it
 
         with _damage(name):
@@ -159,24 +159,23 @@ class SnapshotsPart:
 
     @property
     def rows(self) -> list[int]:
-        """Rows in each row group."""
+        """The number of rows in each row group."""
         return [self.file.metadata.row_group(group).num_rows for group in range(self.file.num_row_groups)]
 
     def bounds(self, column: str) -> list[tuple[Any, Any]]:
-        """Return the least and the greatest value of a column in each row group. Raises DamagedError."""
+        """Return the minimum and the maximum of a column in each row group. Raises DamagedError if it is damaged."""
         return _bounds(self.name, self.file, column)
 
     def accounts(
         self, low: str, high: str, columns: Sequence[str], note: Callable[[DamagedError], None]
     ) -> Iterator[pa.Table]:
-        """Yield the rows of accounts above `low` and up to `high`, without those of which something cannot be read.
+        """Yield the rows of accounts above `low` and up to `high`, without accounts with unreadable rows.
 
-        A snapshot that is there in part would seem to have lost users.
+        Such accounts are left out completely, because users would seem to be deleted.
         """
         groups = [number for number, (first, last) in enumerate(self.owners) if first <= high and last > low]
-        wanted = (
-            [(low, high)] if any(self.owners[one][0] <= low or self.owners[one][1] > high for one in groups) else []
-        )
+        has_others = any(self.owners[group][0] <= low or self.owners[group][1] > high for group in groups)
+        ranges = [(low, high)] if has_others else []
         tables, lost = [], []
         try:
             tables.append(self._read(groups, columns))
@@ -189,7 +188,7 @@ class SnapshotsPart:
                     lost.append(self.owners[group])
         for table in tables:
             account = table["account_id"].cast(pa.string())
-            keep = [pc.and_(pc.greater(account, first), pc.less_equal(account, last)) for first, last in wanted]
+            keep = [pc.and_(pc.greater(account, first), pc.less_equal(account, last)) for first, last in ranges]
             keep += [pc.or_(pc.less(account, first), pc.greater(account, last)) for first, last in lost]
             yield table.filter(reduce(pc.and_, keep)) if keep else table
 
@@ -201,5 +200,5 @@ class SnapshotsPart:
 def _bounds(part: str, file: parquet.ParquetFile, column: str) -> list[tuple[Any, Any]]:
     with _damage(part):
         place = file.metadata.schema.names.index(column)
-        found = [file.metadata.row_group(group).column(place).statistics for group in range(file.num_row_groups)]
-        return [(one.min, one.max) for one in found]
+        statistics = [file.metadata.row_group(group).column(place).statistics for group in range(file.num_row_groups)]
+        return [(values.min, values.max) for values in statistics]

@@ -1,6 +1,6 @@
-"""A store as it is read: some accounts at a time, each with all its snapshots, in the types that tables have in memory.
+"""Reads a store: some accounts at a time, each with all its snapshots, in the in-memory types of tables.
 
-An ingest may replace the store meanwhile: all parts are opened at once, so that two states do not mix.
+All parts are opened at the start, so that an ingest that replaces the store cannot mix two states.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from analyzer.reading.issues import IssueLog
 
 _BATCH: Final = 1 << 18
-"""Rows of whole accounts that are worked on together: what bounds the memory of a long history."""
+"""Rows of whole accounts in a batch; this limits the memory of a long history."""
 _REPORT: Final = ("source", "captured_at", "account_id", "report_sha256")
-"""What `report` numbers, in this order."""
+"""The columns that `report` numbers, in this order."""
 _STATES: Final = {state.value: code for code, state in enumerate(State)}
 
 
@@ -47,13 +47,14 @@ def by_accounts(
     log: IssueLog,
     rows: int = _BATCH,
 ) -> Iterator[pd.DataFrame]:
-    """Yield the users in the store (see `frame_of_snapshots`), some accounts at a time in their order.
+    """Yield the users in the store (see `frame_of_snapshots`), some accounts at a time, sorted by account.
 
-    Each account comes with all its snapshots, captured at `until` or before; its rows are in the order of months,
-    names, creation times and capture times. `columns` are all unless given, and `PARTIAL` beside them where it is
-    needed and `report` is among them; what was noted of such reports goes to `log`. A batch has up to about `rows`
-    rows, or the accounts of one row group. What cannot be read of a part is noted in `log`, once, and left out. Raises
-    InputError where `folder` is no store, or one of a newer version.
+    Each account comes with all its snapshots that were captured at `until` or before. Its rows are sorted by month,
+    name, creation time and capture time. A batch has up to about `rows` rows, or the accounts of one row group.
+
+    A batch has `columns`, or all columns. If `report` is one of them, it also has `PARTIAL` if some reports may lack
+    users; the data issues of these reports are added to `log`. Unreadable rows of a part are left out, and one issue
+    for the part is added to `log`. Raises InputError if `folder` is not a store, or is a store of a newer version.
     """
     needed = columns_needed(columns)
     with opened(folder, ["snapshots", "issues"]) as files:
@@ -63,7 +64,7 @@ def by_accounts(
         def note(error: DamagedError) -> None:
             if error.part not in damaged:
                 damaged.add(error.part)
-                message = f"{error}; what cannot be read of it is left out: {REMEDY}"
+                message = f"{error}; its unreadable rows are left out: {REMEDY}"
                 log.add(DAMAGED, message, source=f"{folder}/{error.part}")
 
         lacking = _Lacking.of(_until(_parts(files, "issues"), until), until, log, note)
@@ -82,7 +83,7 @@ def by_accounts(
 
 
 class _Lacking(NamedTuple):
-    """Reports in which users may be missing: by digest and capture time, and all of months of which it is not known."""
+    """Reports that may lack users: by digest and capture time, and all reports of `months` with unreadable issues."""
 
     reports: pd.MultiIndex
     months: frozenset[str]
@@ -95,7 +96,7 @@ class _Lacking(NamedTuple):
         log: IssueLog,
         note: Callable[[DamagedError], None],
     ) -> _Lacking:
-        """Look into the parts of issues, of which those that are captured `until` then go to `log`."""
+        """Return the reports that may lack users, from the parts of issues; their issues are added to `log`."""
         where = pc.field("code").isin(pa.array(sorted(PROVE_NO_ABSENCE)))
         if until is not None:
             where &= pc.field("captured_at") <= pa.scalar(until, TIME)
@@ -113,13 +114,13 @@ class _Lacking(NamedTuple):
         return cls(pd.MultiIndex.from_arrays([names, times]), frozenset(damaged))
 
     def marked(self, users: pd.DataFrame) -> pd.DataFrame:
-        """Return users with `PARTIAL`, where it is needed (see `with_partial`)."""
+        """Return users with the column `PARTIAL` if some may be missing (see `with_partial`)."""
         if not (len(self.reports) or self.months) or not set(_REPORT) <= set(users):
             return users
         lacking: npt.NDArray[np.bool_] = np.zeros(len(users), bool)
         if len(self.reports):
-            mine = pd.MultiIndex.from_arrays([users["report_sha256"].astype("str"), microseconds(users["captured_at"])])
-            lacking |= mine.isin(self.reports)
+            keys = pd.MultiIndex.from_arrays([users["report_sha256"].astype("str"), microseconds(users["captured_at"])])
+            lacking |= keys.isin(self.reports)
         if self.months:
             lacking |= users["captured_at"].dt.strftime("%Y-%m").isin(self.months).to_numpy(dtype=bool)
         return with_partial(users, lacking)
@@ -130,7 +131,7 @@ def _parts(files: Mapping[str, pa.NativeFile], table: str) -> dict[str, pa.Nativ
 
 
 def span(folder: Path) -> tuple[datetime, datetime] | None:
-    """Return the instants of the oldest and of the newest snapshot, of the parts that can be read."""
+    """Return the capture times of the oldest and the newest snapshot in the readable parts; None if there are none."""
     found = []
     with opened(folder, ["snapshots"]) as files:
         for part, file in files.items():
@@ -140,7 +141,7 @@ def span(folder: Path) -> tuple[datetime, datetime] | None:
 
 
 def _until(files: Mapping[str, pa.NativeFile], until: datetime | None) -> dict[str, pa.NativeFile]:
-    """Return the parts that may have snapshots of an instant or before."""
+    """Return the parts that may have snapshots at `until` or before."""
     last = None if until is None else until.astimezone(UTC).isoformat()[:7]
     return {part: file for part, file in files.items() if last is None or month_of(part) <= last}
 
@@ -164,9 +165,9 @@ def _ranges(parts: Sequence[SnapshotsPart], rows: int) -> Iterator[tuple[str, st
 
 @contextmanager
 def opened(folder: Path, tables: Collection[str]) -> Iterator[dict[str, pa.NativeFile]]:
-    """Open all parts of `tables`, by name, at once: an ingest meanwhile cannot mix its state with the one read.
+    """Yield all parts of `tables` as open files, by name; an ingest at the same time cannot mix two states.
 
-    Raises InputError where `folder` is no store, or cannot be read.
+    Raises InputError if `folder` is not a store or cannot be read.
     """
     with ExitStack() as stack:
         try:
@@ -197,18 +198,18 @@ def opened(folder: Path, tables: Collection[str]) -> Iterator[dict[str, pa.Nativ
 
 
 def columns_needed(columns: Collection[str] | None) -> list[str]:
-    """Return the columns of `snapshots` to read for those that are wanted (all: None)."""
+    """Return the columns of `snapshots` to read for the requested `columns` (None: all)."""
     if columns is None:
         return list(SNAPSHOTS.names)
-    found = dict.fromkeys((*columns, *(_REPORT if "report" in columns else ())))
-    return [column for column in found if column != "report"]
+    needed = dict.fromkeys((*columns, *(_REPORT if "report" in columns else ())))
+    return [column for column in needed if column != "report"]
 
 
 def frame_of_snapshots(table: pa.Table, columns: Collection[str] | None) -> pd.DataFrame:
-    """Return rows of `snapshots` in the types of `Tables.users`; `columns` are all, and `report`, unless given.
+    """Return rows of `snapshots` in the types of `Tables.users`, with `columns`, or with all columns and `report`.
 
-    The codes of `source` are positions in the sorted sources of these rows, `report` numbers the reports of the same
-    source, capture time, account and CSV.
+    The codes of `source` are positions in the sorted sources of these rows. `report` has one number for each source,
+    capture time, account and CSV.
     """
     frame = pd.DataFrame({field.name: _column(table[field.name], field) for field in table.schema}, copy=False)
     if columns is None or "report" in columns:
@@ -227,6 +228,6 @@ def _column(values: pa.ChunkedArray, field: pa.Field) -> pd.Series[Any]:
     column = category_of(values)
     if not field.name.endswith("_state"):
         return column
-    # States are all of them in their own order, whichever occur.
+    # State columns have all states as categories, in the order of `State`.
     code = np.array([*(_STATES[text] for text in column.cat.categories), -1], np.int8)
     return coded(code[column.cat.codes.to_numpy()], list(_STATES))

@@ -1,4 +1,4 @@
-"""Reports as rows of a store's tables; those that cannot be kept are refused, each whole."""
+"""Turns reports into rows of a store's tables. A report that cannot be stored is refused completely."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _UNDATED: Final = "undated_snapshot"
 _UNOWNED: Final = "unowned_snapshot"
 _OF_ITS_COMPANY: Final = frozenset({"duplicate_input", "duplicate_user"})
-"""Issues that tell of what a report was given together with, and nothing of the report."""
+"""Issues that depend on the other reports of the same run, not on the report itself."""
 
 
 def rows_to_keep(
@@ -33,8 +33,8 @@ def rows_to_keep(
 ) -> dict[str, pa.Table]:
     """Return the rows of each table of a store for the reports in `tables`, which were read from `sources`.
 
-    Reports of unknown date or account are refused, with an issue in `log`, and those without rows. `log` has the issues
-    of reading them, `noted` what was noted of them before.
+    Reports of unknown date or account are refused with an issue in `log`, and so are reports without rows. `log` has the
+    issues of reading them, `noted` has earlier issues.
     """
     refused = _refuse(sources, tables, log)
     of_source = pd.DataFrame(
@@ -59,18 +59,18 @@ def rows_to_keep(
 
 
 def _refuse(sources: Sequence[Source], tables: Tables, log: IssueLog) -> npt.NDArray[np.bool_]:
-    """Return for each source whether it cannot be placed in time or has no owner: it is stored whole or not at all."""
+    """Return for each source whether it is refused: no capture time, a row without an account, or no rows."""
     owner = tables.users["source"].cat.codes.to_numpy()
     undated = np.array([source.captured_at is None for source in sources], bool)
     unowned = np.zeros(len(sources), bool)
     unowned[owner[tables.users["account_id"].isna().to_numpy()]] = True
-    empty = np.ones(len(sources), bool)  # parsing has noted why
+    empty = np.ones(len(sources), bool)  # parsing has added an issue with the reason
     empty[owner] = False
     for number in np.flatnonzero(undated & ~empty).tolist():
         log.add(
             _UNDATED,
-            "not stored: not known when it was captured; put the date of the download into the file's or its folder's "
-            "name",
+            "not stored: the capture time is not known; put the date of the download into the name of the file or its "
+            "folder",
             source=sources[number].name,
         )
     for number in np.flatnonzero(unowned & ~undated).tolist():
@@ -102,7 +102,7 @@ def _report_rows(
 def _issue_rows(
     sources: Sequence[Source], of_source: pd.DataFrame, pairs: pd.DataFrame, noted: Sequence[Row]
 ) -> pd.DataFrame:
-    """Return what was noted of the reports that are stored."""
+    """Return the issues of the stored reports."""
     owners = pairs.groupby("number")["account_id"].agg(["first", "size"])
     only = owners["first"].where(owners["size"] == 1)
     number_of = {sources[number].name: number for number in only.index}

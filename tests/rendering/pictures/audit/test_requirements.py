@@ -242,5 +242,5 @@ def test_accounts_do_not_deny_what_only_a_stricter_reading_fails(tmp_path: Path)
     assert result.totals["fail"] == 0
     assert why_not(render.AUDIT["accounts"], result) == (
         "Nothing fails that is counted here; 1 finding could not be decided. "
-        "Left out of these sums: mfa-every-user, 1 failing (a stricter reading of console-mfa)."
+        "Not added to these sums: mfa-every-user, 1 failing (a stricter version of console-mfa)."
     )
