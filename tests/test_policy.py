@@ -78,27 +78,27 @@ def test_everything_a_policy_may_hold(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem", "hint"),
     [
-        ("limit = 3", "1: limit: unknown key", "known here: controls, waivers"),
+        ("limit = 3", "1: limit: unknown key", "known keys: controls, waivers"),
         ("[waiver.x]", "1: waiver: unknown key; did you mean 'waivers'?", "waivers"),
         (
             "\n\n[controls.root-mfaa]",
             "3: controls.root-mfaa: no such control; did you mean 'root-mfa'?",
-            "controls: un",
+            "the controls are un",
         ),
         (
             "[controls.unused-credentials]\nmax_idle_day = 3",
             "2: controls.unused-credentials.max_idle_day: unknown key; did you mean 'max_idle_days'?",
-            "known here: enabled, severity, max_idle_days",
+            "known keys: enabled, severity, max_idle_days",
         ),
         (
             "[controls]\nroot-mfa.severty = 'high'",
             "2: controls.root-mfa.severty: unknown key; did you mean 'severity'?",
-            "known here: enabled, severity",
+            "known keys: enabled, severity",
         ),
         (
             "[controls]\nroot-mfa = { enabled = true,\tmax_age_days = 3 }",
             "2: controls.root-mfa.max_age_days: unknown key",
-            "known here: enabled, severity",
+            "known keys: enabled, severity",
         ),
         (
             '[controls.unused-credentials]\n# words\nmax_idle_days = "60"',
@@ -136,25 +136,33 @@ def test_everything_a_policy_may_hold(tmp_path: Path) -> None:
         (
             f"[waivers.x]\nuser = 'a'\n{WHY}",
             "1: waivers.x: expires is missing",
-            "no waiver without expires: write expires = 2027-01-31",
+            "a waiver needs expires: write expires = 2027-01-31",
         ),
         (
             "[waivers.x]\nuser = 'a'\nexpires = 2027-01-31\nowner = 'o'",
             "1: waivers.x: reason is missing",
             "reason",
         ),
-        (f"[waivers.x]\n{WHY}expires = 2027-01-31", "1: waivers.x: matches everything", "account, user, cred"),
-        (f"[waivers.x]\nuser='?*'\n{WHY}expires = 2027-01-31", "1: waivers.x: matches everything", "account"),
+        (
+            f"[waivers.x]\n{WHY}expires = 2027-01-31",
+            "1: waivers.x: the waiver matches everything",
+            "account, user, cred",
+        ),
+        (
+            f"[waivers.x]\nuser='?*'\n{WHY}expires = 2027-01-31",
+            "1: waivers.x: the waiver matches everything",
+            "account",
+        ),
         ("[waivers]\nuser = 'a'", "2: waivers.user: not a table", "write [waivers.NAME] on a line"),
         (
             f"[waivers.x]\nuser = 'a'\n{WHY}expiry = 2027-01-31",
             "5: waivers.x.expiry: unknown key; did you mean 'expires'?",
-            "known here: account, user",
+            "known keys: account, user",
         ),
         (
             f"[waivers.x]\nuser = 'a'\n{WHY}expires = '2027-01-31'",
             '5: waivers.x.expires: cannot be "2027-01-31"',
-            "a date such as 2027-01-31, without quotes and time",
+            "a date such as 2027-01-31, without quotes and without a time",
         ),
         (
             f"[waivers.x]\nuser = 'a'\n{WHY}expires = 2027-01-31T00:00:00Z",
@@ -196,7 +204,7 @@ def test_everything_a_policy_may_hold(tmp_path: Path) -> None:
             "2: waivers.x.user: cannot be",
             "a text in",
         ),
-        ('[waivers.""]\nuser = "a"', "1: waivers.: a waiver without a name", "write [waivers.NAME]"),
+        ('[waivers.""]\nuser = "a"', "1: waivers.: the waiver has no name", "write [waivers.NAME]"),
         ("[waivers.x]\nuser = a", "2: not TOML: Invalid value", "https://toml.io"),
         ("[waivers.x]\n[waivers.x]", "2: not TOML: Cannot declare ('waivers', 'x') twice", "https://toml.io"),
     ],
@@ -347,8 +355,8 @@ def test_what_was_not_judged_is_no_reason_to_remove_an_exception(tmp_path: Path)
     text = waiver("a", control="root-mfa") + waiver("b", account="123456789012") + waiver("c", user="nobody")
     result = judged(tmp_path, text)
     messages = result.issues[result.issues["code"] == "waiver_unmatched"]["message"].tolist()
-    assert "in which root-mfa was not judged" in messages[0]
-    assert "in which account 123456789012 is not among those judged" in messages[1]
+    assert "because root-mfa was not judged" in messages[0]
+    assert "because account 123456789012 was not judged" in messages[1]
     assert "remove" not in messages[0] + messages[1]
     assert "correct it, or remove it" in messages[2]
 
@@ -374,7 +382,7 @@ def test_each_finding_sees_an_waiver_from_its_own_instant(tmp_path: Path) -> Non
     result = audit([early, late], Settings(checklist))
     assert result.findings["waiver"].astype("str").fillna("-").tolist() == ["x", "-"]
     (message,) = result.issues[result.issues["code"] == "waiver_expired"]["message"]
-    assert "expired on 2026-07-31: 1 finding it covered counts again" in message
+    assert "expired on 2026-07-31: 1 check that it covered counts again" in message
 
 
 def test_findings_on_an_account_as_a_whole_can_be_excepted(tmp_path: Path) -> None:
@@ -409,7 +417,7 @@ def test_a_policy_in_the_current_folder_is_used_and_named(tmp_path: Path) -> Non
     found = run(*command, cwd=tmp_path)
     assert found.returncode == 0
     assert "Policy: credreport.toml" in found.stdout
-    assert "Waived, not counted for the exit code\n" in found.stdout
+    assert "Waived: not counted for the exit code\n" in found.stdout
     assert "5 of those that fail or are not checked are waived" in found.stdout
     manifest = json.loads((tmp_path / "credreport-out/manifest.json").read_text())
     assert manifest["settings"]["policy"]["name"] == "credreport.toml"

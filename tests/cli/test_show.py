@@ -138,7 +138,7 @@ def test_users_without_a_finding_are_no_unknown_ones(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("idle,one"), user("b", **key(rotated=OLD))))
     run("audit", path, *PARQUET, "--control", "2.11", cwd=tmp_path)
     done = run("show", "credreport-out", "--user", "IDLE,one", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "0 of 1 finding (user idle,one)\n")
+    assert (done.returncode, done.stdout) == (0, "0 of 1 check (user idle,one)\n")
 
 
 def test_a_waiver_is_named(tmp_path: Path) -> None:
@@ -167,14 +167,14 @@ def test_a_number_is_that_of_the_benchmark_that_was_judged(tmp_path: Path) -> No
         (
             ["--control", "root-mfaa"],
             "no such choice: 'root-mfaa'; did you mean 'root-mfa'?",
-            "it has unused-credentials (2.11), ",
+            "the evidence set has unused-credentials (2.11), ",
         ),
         (["--control", "1.12"], "no control has the number 1.12 in CIS 7.0", "unused-credentials (2.11), "),
-        (["--control", ","], "--control: nothing chosen", "leave it out"),
+        (["--control", ","], "--control: nothing chosen", "leave out the option"),
         (["--status", "failed"], "--status: no such choice: 'failed'; did you mean 'fail'?", "not_checked"),
         (["--account", "111122223334"], "--account: not in this evidence set: '111122223334'", " accounts: 1111"),
         (["--user", "billing-exprot"], "'billing-exprot'; did you mean 'billing-export'?", "users, such as "),
-        (["--user", "nobody*"], "--user: no such user in this evidence set: 'nobody*'", "* stands for any characters"),
+        (["--user", "nobody*"], "--user: no such user in this evidence set: 'nobody*'", "* matches any characters"),
         (["--limit", "0"], "Invalid value for '--limit'", "credreport show --help"),
     ],
 )
@@ -191,7 +191,10 @@ def test_a_control_that_was_not_judged_is_no_empty_answer(tmp_path: Path) -> Non
     for name in ("root-mfa", "2.5"):
         done = run("show", "credreport-out", "--control", name, cwd=tmp_path)
         assert done.returncode == 2
-        assert "--control: root-mfa was not judged in this evidence set\nhint: it has unused-creden" in done.stderr
+        assert (
+            "--control: root-mfa was not judged in this evidence set\nhint: the evidence set has unused-creden"
+            in done.stderr
+        )
 
 
 def test_sets_without_findings_are_errors(tmp_path: Path) -> None:
@@ -203,8 +206,8 @@ def test_sets_without_findings_are_errors(tmp_path: Path) -> None:
     table = tmp_path / "changed/findings.parquet"
     table.write_bytes(table.read_bytes() + b"x")
     for folder, message in (
-        ("credreport-compare", "is the evidence of a comparison, and has no findings"),
-        ("credreport-out", "was written without findings (option --tables)"),
+        ("credreport-compare", "is the evidence of a comparison, not of an audit"),
+        ("credreport-out", "was written without the table findings (option --tables)"),
         ("changed", "changed since it was written: findings.parquet in changed"),
         ("nowhere", "no evidence set: nowhere has no manifest.json of credreport"),
         ("memory://nowhere", "no evidence set: memory://nowhere has no manifest.json of credreport"),
@@ -245,14 +248,14 @@ def test_no_line_is_wider_than_the_terminal_and_no_word_is_torn(
     for row in findings:
         place = row["source"].removeprefix(f"{SAMPLES.parent}/") + (f":{row['line']}" if row["line"] else "")
         assert {row["control"], row["account_id"], place, *row["message"].split()} <= words
-    assert lines[0] == f"{len(findings)} findings, worst first"
+    assert lines[0] == f"{len(findings)} checks, worst first"
 
 
 def test_what_is_not_listed_is_counted(evidence: Path, findings: Findings) -> None:
     failing = [row["status"] for row in findings].count("fail")
     done = run("show", evidence, "--status", "fail", "--limit", "2", COLUMNS="120")
-    assert done.stdout.startswith(f"{failing} of {len(findings)} findings (fail); the worst 2 are listed\n")
-    assert f"\n{failing - 2} more are not listed: narrow them with --user, " in done.stdout
+    assert done.stdout.startswith(f"{failing} of {len(findings)} checks (fail); the worst 2 are listed\n")
+    assert f"\n{failing - 2} more checks are not listed. Narrow the list with --user, " in done.stdout
 
 
 def test_a_user_stands_once_with_all_findings(evidence: Path) -> None:
@@ -285,7 +288,7 @@ def test_json_of_audit_without_the_table_of_findings_says_so(tmp_path: Path) -> 
     assert json.loads(run(*without, "--json", cwd=tmp_path).stdout)["findings"] is None
     done = run(*without, "--json-all", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--json-all: --tables leaves the findings out" in done.stderr
+    assert "--json-all needs the table findings, which --tables leaves out" in done.stderr
     passing = run("audit", "2026-10-31.csv", *PARQUET, "--control", "no-root-access-key", "--json", cwd=tmp_path)
     assert json.loads(passing.stdout)["findings"] == []
 
@@ -304,8 +307,7 @@ def test_json_of_audit_never_has_the_findings_of_another_run(tmp_path: Path, mon
     done = run("audit", "a", *PARQUET, "--json", cwd=tmp_path)
     assert done.returncode == 1
     assert (
-        "the summary could not be shown: changed since it was written: findings.parquet in credreport-out"
-        in done.stderr
+        "the result could not be shown: changed since it was written: findings.parquet in credreport-out" in done.stderr
     )
     with pytest.raises(json.JSONDecodeError):
         json.loads(done.stdout)

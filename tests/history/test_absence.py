@@ -179,7 +179,7 @@ def test_the_program_says_what_is_not_known(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "0 new failures; 0 fixed." in done.stdout
     assert "2 no longer checked" in done.stdout
-    assert "may hold some of the users only" in done.stdout
+    assert "may contain only some of the users" in done.stdout
 
 
 def test_an_audit_without_its_issues_says_that_nobody_counts_as_absent(tmp_path: Path) -> None:
@@ -383,7 +383,7 @@ def test_where_nothing_else_is_compared_the_error_says_why(tmp_path: Path) -> No
         compare(sets[:1], sets[1:], ONLY)
     done = run("compare", *sets, "-o", "out", cwd=tmp_path)
     assert done.returncode == 2
-    assert "give their times" in done.stderr
+    assert "give their capture times" in done.stderr
     assert not any(word in done.stdout for word in ("fixed", "deleted"))
 
 

@@ -101,7 +101,7 @@ def test_exit_codes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (["compare"], "give OLD and NEW, or --store with --from and --to", "credreport compare --help"),
+        (["compare"], "give either OLD and NEW, or --store with --from and --to", "credreport compare --help"),
         (["compare", "a.csv", "--store", "s"], "--store needs --from and --to", "--from 2026-09-30 --to"),
         (
             ["compare", "--store", "s", "--from", "2026-10-31", "--to", "2026-09-30"],
@@ -119,7 +119,12 @@ def test_exit_codes(tmp_path: Path) -> None:
             "new.csv: left out, because its capture time is not known",
             "into the file names",
         ),
-        (["history"], "give reports, or --store", "credreport history --help"),
+        (
+            ["compare", "2026-10-31.csv", "new.csv"],
+            "new.csv: left out, because its capture time is not known",
+            "into the file names",
+        ),
+        (["history"], "give either reports or --store", "credreport history --help"),
         (["history", "2026-10-31.csv", "--as-of-series", ","], "--as-of-series: no date", "or monthly"),
         (["history", "2026-10-31.csv", "--as-of-series", "2026-1-1"], "--as-of-series: not a date", "write 2026-10-31"),
         (["history", "--store", "empty"], "no snapshot store: empty", ""),
@@ -149,7 +154,7 @@ def test_the_store_is_told(store: Path, tmp_path: Path) -> None:
     undated = write(tmp_path / "report.csv", csv_of(root(), user("a")))
     refused = run("ingest", undated, "--store", store)
     assert refused.returncode == 3
-    assert "snapshot of unknown date" in refused.stdout
+    assert "snapshot without a capture time" in refused.stdout
     part = next(store.glob("snapshots/month=2026-10/*.parquet"))
     part.write_bytes(part.read_bytes()[:100])
     damaged = run("store", store)
