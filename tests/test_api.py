@@ -434,7 +434,7 @@ def test_errors_are_ours_and_leave_nothing(
 @pytest.mark.usefixtures("here")
 def test_a_table_that_is_not_there_is_no_empty_table() -> None:
     evidence = analyzer.audit("sample_reports")
-    with pytest.raises(InputError, match="no table 'requirements': it is written only if a benchmark is chosen"):
+    with pytest.raises(InputError, match="no table 'requirements': it is written only with a framework"):
         _ = evidence.requirements
     run("audit", "sample_reports", "--tables", "issues", "--format", "parquet", "-o", "out")
     found = analyzer.open_evidence("out")

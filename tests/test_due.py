@@ -239,14 +239,14 @@ def test_of_every_snapshot_nothing_comes_due(folder: Path) -> None:
 def test_show_lists_what_comes_due_soonest_first(folder: Path) -> None:
     audit(folder, "--format", "parquet")
     told = run("show", "out", "--due-within", "30", cwd=folder).stdout
-    assert told.startswith("3 of 17 checks (due within 30 days), soonest first\n")
+    assert told.startswith("3 of 17 checks (will fail within 30 days), soonest first\n")
     # Findings of a user stand together, where the soonest of them would.
     assert told.index("2026-11-04T10:15:00Z") < told.index("2026-11-30T00:00:00Z") < told.index("2026-11-09T01:02:03Z")
     found = json.loads(run("show", "out", "--due-within", "4", "--json", cwd=folder).stdout)
     assert [(row["user"], row["fails_at"]) for row in found["findings"]] == [("soon", "2026-11-04T10:15:00Z")]
     assert found["asked"]["due_within"] == 4
     some = run("show", "out", "--due-within", "30", "--control", "2.12", cwd=folder).stdout
-    assert some.startswith("1 of 17 checks (access-key-rotation 2.12, due within 30 days)\n")
+    assert some.startswith("1 of 17 checks (access-key-rotation 2.12, will fail within 30 days)\n")
 
 
 def test_the_workbook_has_the_instant_and_the_counts(folder: Path) -> None:

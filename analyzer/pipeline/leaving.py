@@ -89,7 +89,7 @@ class Proof:
             require_key(self.key)
 
     def leave(self, folder: str) -> list[str]:
-        """Write `run.json` into the folder `place`, sign its documents, and return the names of the files."""
+        """Write `run.json` into `folder`, sign its documents, and return the names of the files."""
         made = []
         if self.recorded_by is not None:
             from analyzer.evidence.record import run_record  # noqa: PLC0415

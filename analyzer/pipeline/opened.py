@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from analyzer.rendering.marks import Marks
 
 NEEDED_FOR: Final[Mapping[str, str]] = {
-    "requirements": "it is written only if a benchmark is chosen",
+    "requirements": "it is written only with a framework (option --benchmark)",
     "coverage": "it is written only with a list of accounts",
     "leavers": "it is written only with a list of leavers",
     "people": "it is written only with a list of people",

@@ -39,7 +39,7 @@ def sample(  # noqa: PLR0913 - population, parameters, and output
     """Draw a sample of `size` subjects that a control judged, and write it to `output`.
 
     `control` is an id or a number; the default is `unused-credentials`, or the first control if that was not judged.
-    Raises InputError if `place` is not the evidence of an audit, and UsageError for a control that was not judged.
+    Raises InputError if `folder` is not the evidence of an audit, and UsageError for a control that was not judged.
     """
     evidence = findings_of(folder)
     evidence.require_as_written("findings")

@@ -123,10 +123,10 @@ def limits(text: str | None) -> Limits:
 def two_instants(since: str | None, until: str | None) -> tuple[datetime, datetime]:
     """Return the times of --from and --to. Raises UsageError unless both are given and --from is earlier."""
     if since is None or until is None:
-        raise UsageError("--store needs --from and --to", "such as --from 2026-09-30 --to 2026-10-31")
+        raise UsageError("--store needs --from and --to", "write for example --from 2026-09-30 --to 2026-10-31")
     first, last = instant(since, "--from"), instant(until, "--to")
     if first is None or last is None or first >= last:
-        raise UsageError("--from must be earlier than --to", "such as --from 2026-09-30 --to 2026-10-31")
+        raise UsageError("--from must be earlier than --to", "write for example --from 2026-09-30 --to 2026-10-31")
     return first, last
 
 

@@ -106,7 +106,7 @@ def test_exit_codes(tmp_path: Path) -> None:
         (
             ["compare", "--store", "s", "--from", "2026-10-31", "--to", "2026-09-30"],
             "--from must be earlier",
-            "such as",
+            "for example",
         ),
         (["compare", "--store", "s", "--from", "x", "--to", "2026-09-30"], "--from: not a date", "write 2026-10-31"),
         (

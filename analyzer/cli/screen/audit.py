@@ -188,10 +188,10 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
     is_open = [number for number in checks if any(counts[number][name] for name in ("open", "waived", "manual"))]
     severities = list(Severity)
 
-    def gravest_first(number: int) -> tuple[int, int]:
+    def most_severe_first(number: int) -> tuple[int, int]:
         return severities.index(audit.checklist.checks[number].severity), -counts[number][Status.FAIL]
 
-    shown = sorted(sorted(is_open, key=gravest_first)[: share.controls])
+    shown = sorted(sorted(is_open, key=most_severe_first)[: share.controls])
     if share is _EVERYTHING:
         shown = list(checks)
     room = console.width - width_of(console, _controls(audit, shown, []))
@@ -212,7 +212,7 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
     passing = [audit.checklist.checks[number].control.id for number in not_shown if counts[number]["judged"]]
     nothing_judged = [audit.checklist.checks[number].control.id for number in not_shown if not counts[number]["judged"]]
     further = len(is_open) - len([number for number in shown if number in is_open])
-    sentences = [f"{counted(further, 'more control')} with open checks, not shown"] if further else []
+    sentences = [f"{counted(further, 'more control')} not shown"] if further else []
     groups = (("all pass", passing), ("nothing to judge", nothing_judged))
     sentences += [f"{text}: {', '.join(dict.fromkeys(ids))}" for text, ids in groups if ids]
     if others := audit.checklist.not_asked_for:

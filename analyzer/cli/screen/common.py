@@ -198,9 +198,9 @@ def show_issues(
         text = Text(f"  {count:>5,}  ")
         text.append(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level])
         # Input that was not read is shown with an example in any case, because the user has to repair it.
-        is_grave = CODES[code].level >= Level.REJECTED
-        message = f": {row['message']}" if most is None or (is_grave and in_full) else ""
-        where = f" ({'e.g. ' if count > 1 else ''}{location})" if most is None or is_grave else ""
+        is_rejected = CODES[code].level >= Level.REJECTED
+        message = f": {row['message']}" if most is None or (is_rejected and in_full) else ""
+        where = f" ({'e.g. ' if count > 1 else ''}{location})" if most is None or is_rejected else ""
         text.append(printable(f"{where}{message}"))
         print_line(console, text, hang=9)
     if len(counts) > len(shown):

@@ -59,9 +59,9 @@ def show_requirements(console: Console, audit: Summary, most: int, *, in_full: b
             if requirement.accounts(Met.PASS) or requirement.accounts(Met.PASS_PARTLY)
         ]
         nothing = [requirement.number for requirement in met if requirement.number not in passing]
-        for said, numbers in (
+        for heading, numbers in (
             ("Pass wherever they apply, as far as a report shows", passing),
             ("Nothing to judge in any account", nothing),
         ):
             if numbers:
-                print_note(console, f"{said}: {', '.join(numbers)}.")
+                print_note(console, f"{heading}: {', '.join(numbers)}.")

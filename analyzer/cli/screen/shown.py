@@ -68,7 +68,7 @@ def _headline(shown: Shown, listed: int) -> str:
         *(f"account {account}" for account in shown.asked.accounts),
         *(" ".join(filter(None, (check.control.id, check.requirement))) for check in shown.asked.checks),
         *(status.replace("_", " ") for status in shown.asked.statuses),
-        *([] if days is None else [f"due within {counted(days, 'day')}"]),
+        *([] if days is None else [f"will fail within {counted(days, 'day')}"]),
     ]
     count, order = counted(shown.total, "check"), "worst" if days is None else "soonest"
     head = f"{shown.count:,} of {count} ({', '.join(filters)})" if filters else count

@@ -50,7 +50,7 @@ def test_a_workbook_that_was_filled_in_blocks_the_run_unless_its_marks_are_carri
     # It is as it was written now, and a run without its marks would lose them.
     refused = run("audit", "2026-10-31.csv", "-o", "out", cwd=folder)
     assert refused.returncode == 2
-    assert "workbook.xlsx in out holds marks of reviewers, which would be lost" in refused.stderr
+    assert "workbook.xlsx in out contains marks of reviewers, which would be lost" in refused.stderr
     assert run("render", "out", "--format", "excel", cwd=folder).returncode == 2
     assert run("render", "out", "--format", "charts", "-q", cwd=folder).returncode == 0
     again = run("audit", "2026-10-31.csv", "-o", "out", "--carry-over", "out/workbook.xlsx", "--json", cwd=folder)
