@@ -221,3 +221,9 @@ def values_of(column: pd.Series[Any]) -> list[Any]:
         if missing.any()
         else values
     )
+
+
+def both(first: Any, second: Any) -> Any:  # noqa: ANN401 - columns of Arrow
+    """Return a column that a report has twice: where its cells differ, both texts, which are no value of any column."""
+    left, right = pc.fill_null(first, ""), pc.fill_null(second, "")
+    return pc.if_else(pc.equal(left, right), first, pc.binary_join_element_wise(left, right, " | "))

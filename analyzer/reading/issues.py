@@ -74,7 +74,7 @@ CODES: Final = {
     "arn_mismatch": Code(Level.UNREADABLE, "ARN that belongs to another user"),
     "missing_user": Code(Level.UNREADABLE, "row without a user name"),
     "missing_column": Code(Level.UNREADABLE, "column missing from a report"),
-    "duplicate_column": Code(Level.UNREADABLE, "column that appears twice, only the first one read"),
+    "duplicate_column": Code(Level.UNREADABLE, "column that appears twice"),
     "bad_account": Code(Level.UNREADABLE, "unreadable account number"),
     "account_mismatch": Code(Level.UNREADABLE, "account number that differs from the ARN"),
     "account_unknown": Code(Level.UNREADABLE, "unknown account"),

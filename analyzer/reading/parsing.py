@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from analyzer.reading.columns import true_where
+from analyzer.reading.columns import both, true_where
 from analyzer.reading.endings import ends_open, note_endings
 from analyzer.reading.layout import ACCOUNT, COLUMNS, LAST_USED_COLUMNS, OPTIONAL_COLUMNS, account_column
 from analyzer.reading.repairs import LONGEST_LINE, line_numbers, take_apart
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     """Code, message and column of an issue."""
 
 _READ: Final = frozenset({*COLUMNS, ACCOUNT})
+_AGAIN: Final = " again "
+"""Between the name of a repeated column and its position."""
 _NO_ROWS: Final = (
     "the report has a header and no rows: even an account without users has a row for root (except in the partition "
     "aws-cn); download the report again"
@@ -115,10 +117,10 @@ def _parse_alike(reports: Sequence[Report], leave_out: Collection[str]) -> list[
 def _parse_joined(header: Header, reports: Sequence[Report], leave_out: Collection[str]) -> pa.Table | None:
     """Return the rows of reports with the same header as texts; None unless every line is a row of full width."""
     names = _unique_names(header.columns)
-    read_names = [name for name in names if name in _READ and name not in leave_out]
+    read_names = [name for name in names if _base(name) in _READ and _base(name) not in leave_out]
     expected = sum(len(report.lines) for report in reports)
     if not expected:
-        return pa.table({name: pa.array([], pa.string()) for name in read_names})
+        return pa.table({name: pa.array([], pa.string()) for name in read_names if _base(name) == name})
     is_odd = False
 
     def refuse(_: object) -> str:
@@ -151,6 +153,7 @@ def _parse_joined(header: Header, reports: Sequence[Report], leave_out: Collecti
         return None
     if is_odd or table.num_rows != expected:
         return None
+    table = _with_columns_once(table)
     # With tabs as delimiters, a quoted cell may contain a tab that has to be trimmed.
     if header.delimiter == "\t" or any(blank in joined for blank in (b" ", b"\v", b"\f", b"\t")):
         trimmed = [pc.ascii_trim_whitespace(column) for column in table.columns]
@@ -169,10 +172,24 @@ def _unique_names(columns: Iterable[str]) -> list[str]:
     of_account = account_column(columns)
     names = []
     for position, column in enumerate(columns):
-        fresh = column not in seen and (column in COLUMNS or column == of_account)
-        names.append(f"unknown {position}" if not fresh else ACCOUNT if column == of_account else column)
+        name = ACCOUNT if column == of_account else column if column in COLUMNS else f"unknown {position}"
+        names.append(f"{name}{_AGAIN}{position}" if column in seen else name)
         seen.add(column)
     return names
+
+
+def _base(name: str) -> str:
+    """Return the column that a distinct name stands for."""
+    return name.partition(_AGAIN)[0]
+
+
+def _with_columns_once(table: pa.Table) -> pa.Table:
+    """Return a table in which repeated columns are one: cells that differ become a text that is no value."""
+    once: dict[str, pa.ChunkedArray] = {}
+    for name in table.column_names:
+        base, column = _base(name), table[name]
+        once[base] = both(once[base], column) if base in once else column
+    return table if len(once) == table.num_columns else pa.table(once)
 
 
 def _suspects(reports: Sequence[Report], members: Sequence[int], table: pa.Table | None) -> set[int]:
@@ -239,7 +256,11 @@ def _remarks(columns: Sequence[str]) -> Iterator[_Remark]:
         elif column not in COLUMNS:
             yield "unknown_column", "not a column of the credential report: it was left out", column
         elif column in seen:
-            yield "duplicate_column", "the column appears twice: only the first one was read", column
+            yield (
+                "duplicate_column",
+                "the column appears twice: where its cells differ, neither counts; save the report with one",
+                column,
+            )
         seen.add(column)
     # Reports of 2014 and 2015 have none of these six columns. If a report has some, the others were dropped or renamed.
     optional = OPTIONAL_COLUMNS if seen.isdisjoint(LAST_USED_COLUMNS) else OPTIONAL_COLUMNS - {*LAST_USED_COLUMNS}

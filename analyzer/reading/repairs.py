@@ -163,7 +163,9 @@ def _with_repaired_widths(report: Report, first: int, source: Source, log: Issue
         if not line.strip(f'{delimiter} \t"'):
             rows[position] = 0
             continue
-        mended = _repaired_rows(line, report.header, source, first + position, log)
+        # A line end inside a row leaves a short line, and behind it a rest that may have as many cells as the header.
+        is_rest = position > 0 and not rows[position - 1] and bool(delimiters[position - 1] < width - 1)
+        mended = _repaired_rows(line, report.header, source, first + position, log, is_rest=is_rest)
         rows[position] = len(mended)
         rejected += not mended
         pieces += [(_to_line(row, delimiter) + "\n").encode() for row in mended]
@@ -180,7 +182,9 @@ def _with_repaired_widths(report: Report, first: int, source: Source, log: Issue
     return replace(report, body=b"".join(pieces).removesuffix(b"\n"), lines=kept, rejected=rejected)
 
 
-def _repaired_rows(line: str, header: Header, source: Source, number: int, log: IssueLog) -> list[list[str]]:
+def _repaired_rows(  # noqa: PLR0913 - the line, where it stands, and where issues go
+    line: str, header: Header, source: Source, number: int, log: IssueLog, *, is_rest: bool
+) -> list[list[str]]:
     """Return the rows on a suspect line, each with as many cells as the header.
 
     Usually there is one row. There are several if reports were joined, and none, with an issue, if no repair is
@@ -201,11 +205,11 @@ def _repaired_rows(line: str, header: Header, source: Source, number: int, log: 
     plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
     for cells in (quoted, plain):
         if len(cells) == width and not _has_moved_arn(cells, header.columns):
-            if _names_nobody(cells, header.columns):
+            if _may_be_a_rest(cells, header.columns, is_rest=is_rest):
                 note(
                     "rejected_row",
-                    "neither a user name nor an ARN: its cells may have moved, and it is not known whose they are; not "
-                    "read; correct this line, or download the report again",
+                    "no ARN, and no user name or a row that was cut on the line above: the cells may belong to other "
+                    "columns; the row was not read; correct this line, or download the report again",
                 )
                 return []
             return [cells]
@@ -336,11 +340,11 @@ def _has_moved_arn(cells: list[str], columns: tuple[str, ...]) -> bool:
     return any(_ARN_BEGINNING.match(cell.lstrip('" ')) for cell in cells)
 
 
-def _names_nobody(cells: list[str], columns: tuple[str, ...]) -> bool:
-    """Whether the user name is blank and the ARN is none, in a report that has both columns."""
-    if not {"user", "arn"} <= {*columns}:
+def _may_be_a_rest(cells: list[str], columns: tuple[str, ...], *, is_rest: bool) -> bool:
+    """Return whether a row without an ARN may be the end of a row: it has no user name, or it follows a short line."""
+    if not {"user", "arn"} <= {*columns} or cells[columns.index("arn")].strip().startswith("arn:"):
         return False
-    return not cells[columns.index("user")].strip() and not cells[columns.index("arn")].strip().startswith("arn:")
+    return is_rest or not cells[columns.index("user")].strip()
 
 
 def _has_flags_among_times(cells: list[str], columns: tuple[str, ...]) -> bool:

@@ -49,6 +49,8 @@ def meanings(sheet: Sheet, line: Line) -> list[Verdicts]:
     """Return the verdicts on a touched row as it may be read: as written, or with columns under their names before."""
     # Forms of rows lose every blank around a cell, CSV those of ASCII.
     found = [oracle_on(sheet.header, line.cells), oracle_on(sheet.header, [cell.strip() for cell in line.cells])]
+    # NULs at the end of a file are padding.
+    found.append(oracle_on(sheet.header, [*line.cells[:-1], line.cells[-1].rstrip("\0")]))
     if sheet.names:
         found.append(oracle_on([sheet.names.get(name, name) for name in sheet.header], line.cells))
     return found + [oracle_on(sheet.header, cells) for cells in _with_account_of_others(sheet, line)]

@@ -119,11 +119,6 @@ def test_exit_codes(tmp_path: Path) -> None:
             "new.csv: left out, because its capture time is not known",
             "into the file names",
         ),
-        (
-            ["compare", "2026-10-31.csv", "new.csv"],
-            "new.csv: left out, because its capture time is not known",
-            "into the file names",
-        ),
         (["history"], "give either reports or --store", "credreport history --help"),
         (["history", "2026-10-31.csv", "--as-of-series", ","], "--as-of-series: no date", "or monthly"),
         (["history", "2026-10-31.csv", "--as-of-series", "2026-1-1"], "--as-of-series: not a date", "write 2026-10-31"),

@@ -188,3 +188,24 @@ def test_a_row_that_names_nobody_is_rejected(tmp_path: Path, arn: str) -> None:
     assert tables.users["user"].tolist() == ["<root_account>", "auditor"]
     assert codes(log) == ["rejected_row"]
     assert tables.users["line"].tolist() == [2, 4]
+
+
+def test_the_rest_of_a_row_that_was_torn_is_rejected(tmp_path: Path) -> None:
+    """Its cells fill the columns by chance, each in another's place (the fuzz campaign found this)."""
+    torn = "auditor,arn:aws:iam::111122223333:user/auditor\nb,true" + ",true" * (
+        len(REPORT.splitlines()[0].split(",")) - 2
+    )
+    text = f"{csv_of(root())}{torn}\n{csv_of(user('clerk')).partition(chr(10))[2]}"
+    tables, log = read(write(tmp_path / "2026-10-31.csv", text))
+    assert tables.users["user"].tolist() == ["<root_account>", "clerk"]
+    assert codes(log) == ["rejected_row", "rejected_row"]
+
+
+@pytest.mark.parametrize(("again", "value"), [("2026-10-30T00:00:00Z", True), ("2026-08-01T00:00:00Z", False)])
+def test_a_column_that_is_there_twice_counts_where_both_are_equal(tmp_path: Path, again: str, *, value: bool) -> None:
+    first = csv_of(root(), user("auditor", **key(rotated="2026-10-01T00:00:00Z", used="2026-10-30T00:00:00Z")))
+    header, of_root, of_user, *_ = first.splitlines()
+    text = f"{header},access_key_1_last_used_date\n{of_root},N/A\n{of_user},{again}\n"
+    tables, log = read(write(tmp_path / "2026-10-31.csv", text))
+    assert codes(log) == ["duplicate_column"] + ["bad_timestamp"] * (not value)
+    assert tables.users["access_key_1_last_used_date"].notna().tolist() == [False, value]

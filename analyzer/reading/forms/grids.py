@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from analyzer.reading.columns import both
 from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened, Remark
 from analyzer.reading.forms.headers import FoundHeader, Header, canonical, is_header, squeezed
 from analyzer.reading.forms.programs import ACCOUNT_NAMES, program_of
@@ -58,7 +59,8 @@ def from_table(names: Sequence[str], columns: Sequence[Any], shape: str, keys: I
     new_names = program.names if program else {}
     renamed: dict[str, Any] = {}
     for name, column in zip(names, columns, strict=True):
-        renamed.setdefault(new_names.get(name.strip().lower()) or canonical(name), column)
+        known = new_names.get(name.strip().lower()) or canonical(name)
+        renamed[known] = both(renamed[known], column) if known in renamed else column
     if not is_header(list(renamed)):
         raise NotAReportError("rows without the columns of a credential report")
     times_of = {*TIMESTAMP_COLUMNS, program.generated if program else None}
