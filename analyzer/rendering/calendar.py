@@ -1,4 +1,4 @@
-"""`due.ics`: what comes due, as a calendar (RFC 5545) with an event for each subject and control."""
+"""`due.ics`: a calendar (RFC 5545) of the checks that will fail soon, one event for each check."""
 
 from __future__ import annotations
 
@@ -34,26 +34,30 @@ _COLUMNS: Final = (
 )
 _NAME: Final = "due.ics"
 MOST: Final = 10_000
-"""Events of a calendar: no program that shows calendars takes more."""
+"""The most events of a calendar: calendar programs do not read more."""
 _LAST: Final = datetime.max.replace(microsecond=0, tzinfo=UTC)
-"""The last whole second that a date has a name for."""
+"""The last whole second that `datetime` can hold."""
 
 
 def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
-    """Write the calendar of an audit into `folder` and return its path. It has `MOST` events, the soonest.
+    """Write the calendar of an audit into `folder` and return its path. It has up to `MOST` events, the earliest ones.
 
-    Raises InputError where every snapshot was judged: what an older one holds has been seen since.
+    Raises InputError if every snapshot was judged: older snapshots do not show what will fail next.
     """
     from icalendar import Calendar  # noqa: PLC0415 - only here
 
     summary, days = evidence.summary, options.due_within
     require_one_snapshot(summary.settings, "--format ics")
     count = sum(due_by_check(summary, days).values())
-    rest = f" The {MOST:,} soonest are here; `credreport show --due-within {days}` lists all." if count > MOST else ""
+    rest = (
+        f" This calendar has the first {MOST:,}; `credreport show --due-within {days}` lists all."
+        if count > MOST
+        else ""
+    )
     calendar = Calendar()
     calendar.add("prodid", f"-//{PROGRAM}//{__version__}//EN")
     calendar.add("version", "2.0")
-    calendar.add("name", "Credentials that come due")
+    calendar.add("name", "Checks that will fail soon")
     calendar.add("description", f"{due_in_words(summary, days)}.{rest}")
     events = list(_events(evidence, summary.checklist, days))
     for component in (*events, *([] if events else [_nothing(summary, days)])):
@@ -64,7 +68,7 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
 
 
 def _nothing(summary: Summary, days: int) -> Journal:
-    """Return what stands in a calendar without events: RFC 5545 wants one component at least."""
+    """Return the entry of a calendar without events: RFC 5545 requires at least one component."""
     from icalendar import Journal  # noqa: PLC0415
 
     found, instants = Journal(), [*summary.reference_instants, summary.settings.as_of]
@@ -75,7 +79,7 @@ def _nothing(summary: Summary, days: int) -> Journal:
 
 
 def _events(evidence: EvidenceSet, checklist: Checklist, days: int) -> Iterator[Event]:
-    """Yield an event for each finding that comes due, the soonest first."""
+    """Yield an event for each check that will fail soon, the earliest first."""
     seen: Counter[str] = Counter()
     for row in records(to_pandas(soonest(evidence, days, MOST, _COLUMNS))):
         check = checklist.checks[checklist.positions[row["control"], row["requirement"]]]
@@ -85,9 +89,9 @@ def _events(evidence: EvidenceSet, checklist: Checklist, days: int) -> Iterator[
 
 
 def _digest(row: dict[str, Any]) -> str:
-    """Return what names a subject and control: the same in each run, so that an event takes the place of an older one.
+    """Return an identifier of subject and control. It is the same in each run, so an event replaces the older one.
 
-    Where no account is known, the report stands for it.
+    If the account is unknown, the name of the report is used instead.
     """
     account = row["account_id"] or row["source"]
     parts = [account, row["arn"] or row["user"], row["credential"], row["control"]]
@@ -106,10 +110,10 @@ def _event(row: dict[str, Any], check: Check, uid: str) -> Event:
     event.add("uid", f"{uid}@{PROGRAM}")
     event.add("dtstamp", _second(row["as_of"]))
     event.add("dtstart", _next_second(row["fails_at"]))
-    event.add("summary", f"{subject} stops passing {check.control.id}")
+    event.add("summary", f"{subject} starts to fail {check.control.id}")
     event.add(
         "description",
-        f"{check.title}: {printable(row['message'])}, at {iso(row['as_of'])}.{limit} It passes until "
+        f"{check.title}: {printable(row['message'])}, as of {iso(row['as_of'])}.{limit} It passes until "
         f"{iso(row['fails_at'])} if nothing changes.\n{printable(where)}\n{check.say(check.control.remediation)}",
     )
     event.add("categories", [check.control.id])
@@ -122,6 +126,6 @@ def _second(instant: datetime) -> datetime:
 
 
 def _next_second(instant: datetime) -> datetime:
-    """Return the first whole second that is not before an instant: a calendar knows no parts of seconds."""
+    """Return the first whole second at or after a time: calendars have no fractions of seconds."""
     is_whole = not instant.microsecond or instant > _LAST
     return _second(instant) if is_whole else _second(instant) + timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""What the page of an audit shows."""
+"""The content of the page of an audit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analyzer.evidence.named import Named
 from analyzer.evidence.opening import figures, opening
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, gravest_first, worst_rows
-from analyzer.rendering.page.content import PageTable, help_sections, link, with_tables
+from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from analyzer.rendering.page.content import Content
 
 MOST_ROWS: Final = 100_000
-"""Rows of a table that a page holds."""
+"""The most rows of a table that a page holds."""
 _MOST_ISSUES: Final = 10_000
 _MOST_ACCOUNTS: Final = 15
 _FINDINGS: Final = (
@@ -42,7 +42,7 @@ _USERS: Final = (
 
 
 def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
-    """Return what the page of an audit shows."""
+    """Return the content of the page of an audit; `due_within` is the number of days for checks that will fail soon."""
     summary = evidence.summary
     findings = worst_rows(evidence, summary.checklist, MOST_ROWS)
     users, row_of = users_for_page(evidence, findings, MOST_ROWS)
@@ -63,7 +63,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         *([{"id": "first", "title": "What to do first"}] if shown["first"] else []),
         {"id": "grid", "title": shown["grid"]["title"]},
         *({"id": name, "title": name.capitalize()} for name in ("findings", "users", "accounts", "issues", "inputs")),
-        *({"id": note["id"], "title": note["title"]} for note in shown["notes"]),
+        *({"id": note.id, "title": note.title} for note in shown["notes"]),
     ]
     controls = {one.control.id: _control(one) for one in summary.checklist.checks}
     more = {"controls": json.dumps(controls, ensure_ascii=False)}
@@ -89,7 +89,7 @@ def _lines(summary: Summary, due_within: int) -> list[str]:
 
 
 def _figures(summary: Summary) -> list[dict[str, Any]]:
-    """Return the numbers at the top of the page, each with the link to its rows."""
+    """Return the numbers at the top of the page, each with a link to its rows."""
     unused = summary.checklist.unused
     targets = {
         "accounts": "#accounts?",
@@ -105,7 +105,7 @@ def _figures(summary: Summary) -> list[dict[str, Any]]:
 
 
 def _summed(summary: Summary) -> dict[str, list[str]]:
-    """Return what tells the checks that sums count from others, where there are some."""
+    """Return the filter for the checks that sums count; empty if sums count all checks."""
     checklist = summary.checklist
     if not checklist.not_summed:
         return {}
@@ -115,7 +115,7 @@ def _summed(summary: Summary) -> dict[str, list[str]]:
 
 
 def _number_of(summary: Summary, one: Check) -> dict[str, str]:
-    """Return what tells a check from others of its control, where there are some."""
+    """Return the filter that separates a check from other checks of its control; empty if it is the only one."""
     return {"requirement": one.requirement or "-"} if summary.checklist.has_several_of(one) else {}
 
 
@@ -138,7 +138,7 @@ def _first(summary: Summary) -> list[dict[str, str]]:
 
 
 def _grid(summary: Summary) -> dict[str, Any]:
-    """Return controls, or requirements where a benchmark was chosen, by account."""
+    """Return the grid of results by account: requirements if a framework was chosen, otherwise controls."""
     accounts = [str(account) for account in summary.by_account.index][:_MOST_ACCOUNTS]
     rest = len(summary.accounts) - len(accounts)
     names = summary.account_names
@@ -150,15 +150,15 @@ def _grid(summary: Summary) -> dict[str, Any]:
             "title": f"Requirements of {summary.checklist.numbers_of.label} by account",
             "what": "requirement",
             "heads": ["accounts in which it fails"],
-            "note": f"A cell says what a requirement comes to in an account.{more}",
+            "note": f"Each cell shows the result of a requirement in an account.{more}",
             "rows": [_requirement_row(one, summary, accounts) for one in summary.requirements],
         }
     order = summary.checklist.most_severe_first
     return same | {
         "title": "Controls by account",
         "what": "control",
-        "heads": ["severity", "fail", "not checked", "left to a person", "pass"],
-        "note": f"How often a control fails in an account; ? is not checked, a dash is nothing to judge.{more}",
+        "heads": ["severity", "fail", "not checked", "manual check", "pass"],
+        "note": f"How often each control fails in each account; ? means not checked, a dash nothing to judge.{more}",
         "rows": [_control_row(at, summary, accounts) for at in order],
     }
 
@@ -193,7 +193,7 @@ def _control_row(at: int, summary: Summary, accounts: Sequence[str]) -> dict[str
 _SIGNS: Final = {
     Met.FAIL: "fails",
     Met.NOT_CHECKED: "?",
-    Met.MANUAL: "by hand",
+    Met.MANUAL: "manual",
     Met.PASS_PARTLY: "(ok)",
     Met.PASS: "ok",
     Met.NOT_APPLICABLE: "\N{EN DASH}",
@@ -219,12 +219,12 @@ _KEY: Final = {
     "fail": ("bar-fail", "fails"),
     "not_checked": ("bar-unsure", "not checked"),
     "pass": ("bar-pass", "passes"),
-    "manual": ("bar-person", "left to a person"),
+    "manual": ("bar-person", "manual check"),
 }
 
 
 def _bars(summary: Summary) -> dict[str, Any] | None:
-    """Return for each control a bar with the shares of what it judged, the most severe controls first."""
+    """Return a bar for each control with the shares of its results, the most severe first; None without bars."""
     rows: list[dict[str, Any]] = []
     used = set()
     for at in summary.checklist.most_severe_first:
@@ -272,7 +272,7 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
             _FINDINGS,
             _FINDING_FILTERS,
             LABELS,
-            _cut(evidence.rows("findings"), len(findings), "the worst"),
+            _cut(evidence.rows("findings"), len(findings), "findings", "the most severe first"),
             "findings.parquet",
         ),
         PageTable(
@@ -282,7 +282,7 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
             _USERS,
             ("account_id", "account_owner", "severity", "is_root"),
             {**LABELS, **CELLS},
-            _cut(evidence.rows("users"), len(users), "those with something open first"),
+            _cut(evidence.rows("users"), len(users), "users", "users with open checks first"),
             "users.parquet",
         ),
         PageTable(
@@ -295,24 +295,27 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
             ("source", "line", "column", "value", "code", "message"),
             ("code",),
             LABELS,
-            _cut(evidence.rows("issues"), len(issues), "the most serious"),
+            _cut(evidence.rows("issues"), len(issues), "issues", "the most serious first"),
             "issues.parquet",
         ),
-        PageTable("inputs", "Inputs", _inputs(summary), _INPUTS, ("judged",), LABELS),
+        PageTable("inputs", "Inputs", _inputs(summary), _INPUTS, ("judged",), LABELS, file="manifest.json"),
     ]
 
 
-def _cut(every: int, shown: int, which: str) -> str:
-    if every <= shown:
+def _cut(row_count: int, shown: int, table: str, order: str) -> str:
+    """Return the note on rows that are not on the page; an empty text if all are."""
+    if row_count <= shown:
         return ""
-    return f"{every - shown:,} further rows are in the Parquet table beside this page; {which} are here."
+    return (
+        f"This page has {shown:,} rows, {order}; {row_count - shown:,} further rows are in {table}.parquet beside it."
+    )
 
 
 _ACCOUNTS: Final = ("account_id", "name", "owner", "received", "fail", "not_checked", "pass", "open", "waived")
 
 
 def _accounts(summary: Summary) -> pa.Table:
-    """Return the accounts that were judged, most failures first, and those that are missing."""
+    """Return the judged accounts, those with the most failures first, then the accounts without a judged report."""
     counts = summary.by_account
     columns: dict[str, list[Any]] = {"account_id": [str(account) for account in counts.index]}
     for name in ("fail", "not_checked", "pass", "open", "waived"):
@@ -338,18 +341,18 @@ def _inputs(summary: Summary) -> pa.Table:
     return table.slice(0, MOST_ROWS)
 
 
-def _notes(summary: Summary) -> list[dict[str, Any]]:
-    """Return how it was judged, and the controls in words."""
+def _notes(summary: Summary) -> list[Note]:
+    """Return the settings and the method of the audit, and the sections that explain the page."""
     settings, checklist = summary.settings, summary.checklist
     judged = [
-        ("Reference instant", iso(settings.as_of) or "each report at its own capture time"),
-        ("Benchmark", checklist.benchmark.title if checklist.benchmark else "none chosen"),
+        ("Reference date", iso(settings.as_of) or "each report at its own capture time"),
+        ("Framework", checklist.benchmark.title if checklist.benchmark else "none chosen"),
         ("Policy", f"{checklist.policy.name}, sha256 {checklist.policy.sha256}" if checklist.policy else "none"),
-        ("Set otherwise", ", ".join(checklist.changes) or "nothing"),
-        ("Switched off", ", ".join(checklist.left_out) or "nothing"),
+        ("Changed settings", ", ".join(checklist.changes) or "none"),
+        ("Switched off", ", ".join(checklist.left_out) or "none"),
     ]
     method = [
         (one.control.id, f"Judges {one.control.applies_to}. Fails when {one.say(one.control.fails_when)}.")
         for one in checklist.checks
     ]
-    return [{"id": "method", "title": "Method", "pairs": [*judged, *method]}, *help_sections()]
+    return [Note("method", "Method", pairs=[*judged, *method]), *help_sections()]

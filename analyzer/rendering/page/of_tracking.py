@@ -1,4 +1,4 @@
-"""What the page of a history, or of a comparison, shows."""
+"""The content of the page of a history or a comparison."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from analyzer.rendering import registry
-from analyzer.rendering.page.content import PageTable, help_sections, with_tables
+from analyzer.rendering.page.content import Note, PageTable, help_sections, with_tables
 from analyzer.rendering.page.rows import LABELS
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ _FILTERS: Final = ("event", "control", "state", "severity", "account_id", "close
 
 
 def content_of_tracking(evidence: EvidenceSet) -> Content:
-    """Return what the page of a history, or of a comparison, shows: its sentences and its tables."""
+    """Return the content of the page of a history or a comparison: sentences and tables."""
     found = evidence.history if evidence.kind == "history" else evidence.comparison
     names = registry.tables_needed(evidence.kind, ["html"])
     tables = [_table(evidence, name) for name in found.tables if name in names]
-    notes = [{"id": "method", "title": "Method", "pairs": [("", text) for text in found.method]}, *help_sections()]
+    notes = [Note("method", "Method", texts=found.method), *help_sections()]
     first, *lines = found.lines
     shown: dict[str, Any] = {
         "title": found.title,
@@ -38,7 +38,7 @@ def content_of_tracking(evidence: EvidenceSet) -> Content:
         "bars": None,
         "notes": notes,
         "parts": [{"id": one.name, "title": one.title} for one in tables]
-        + [{"id": note["id"], "title": note["title"]} for note in notes],
+        + [{"id": note.id, "title": note.title} for note in notes],
     }
     return with_tables(shown, tables)
 

@@ -1,4 +1,4 @@
-"""The accounts with the most failing findings."""
+"""The picture of the accounts with the most failures."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 
 def draw(audit: Summary) -> Figure:
-    """Draw the accounts with the most failing findings."""
+    """Draw the accounts with the most failures."""
     failing = audit.by_account[audit.by_account[Status.FAIL] > 0]
     if failing.empty:
         what = "credential" if is_unused_only(audit.checklist) else "control"
-        said = "Nothing fails that is counted here" if not_in_sums(audit) else f"No {what} fails in any account"
+        said = "No failure is counted here" if not_in_sums(audit) else f"No {what} fails in any account"
         undecided = audit.totals[Status.NOT_CHECKED]
-        also = f"; {counted(undecided, 'finding')} could not be decided" if undecided else ""
+        also = f"; {counted(undecided, 'check')} not checked" if undecided else ""
         raise nothing_to_show(audit, " ".join([f"{said}{also}.", *not_in_sums(audit)]))
 
     shown = failing.head(SHOWN_ACCOUNTS)
@@ -55,7 +55,7 @@ def draw(audit: Summary) -> Figure:
     axes.set_yticks(range(len(shown)), names)
     axes.tick_params(axis="y", length=0)
     left = LEFT + 0.012 + fit(figure, axes.get_yticklabels(), 0.3)
-    # A lone account gets a bar, not a wall.
+    # The height of a single bar is limited.
     figure.subplots_adjust(left=left, right=0.97, top=0.84, bottom=bottom_of(len(shown), 0.84, 0.17))
     _draw_bars(axes, counts - waived, waived)
     _write_counts(figure, axes, counts, waived, shown[Status.NOT_CHECKED].to_numpy())
@@ -75,7 +75,7 @@ def _draw_bars(axes: Axes, counts: Counts, waived: Counts) -> None:
 
 
 def _write_counts(figure: Figure, axes: Axes, counts: Counts, waived: Counts, unsure: Counts) -> None:
-    """Write beside the bars how long they are, and scale the axes so that there is room for it."""
+    """Write the counts beside the bars, and scale the axes so that they fit."""
     texts = []
     for place, (count, covered, undecided) in enumerate(np.column_stack([counts, waived, unsure]).tolist()):
         more = [f"{covered:,} waived"] if covered else []
@@ -88,12 +88,12 @@ def _write_counts(figure: Figure, axes: Axes, counts: Counts, waived: Counts, un
 
 
 def _failing(audit: Summary) -> str:
-    """Return what is counted by account, in the singular."""
-    return "failing credential" if is_unused_only(audit.checklist) else "failing finding"
+    """Return the noun for the counted failures, in the singular."""
+    return "failing credential" if is_unused_only(audit.checklist) else "failure"
 
 
 def _title(audit: Summary, failing: pd.Series[int]) -> str:
-    """Return how many accounts have failing findings (`failing`: how many each has, most first)."""
+    """Return the title; `failing` has the number of failures by account, the most first."""
     known, some_unknown = accounts_of(audit)
     verb = "has" if 1 in {len(failing), known + some_unknown} else "have"
     what = f"a {_failing(audit)}" if failing.sum() == 1 else f"{_failing(audit)}s"
@@ -101,7 +101,7 @@ def _title(audit: Summary, failing: pd.Series[int]) -> str:
     if len(failing) <= SHOWN_ACCOUNTS:
         return title
     shown = failing.head(SHOWN_ACCOUNTS)
-    return f"{title}; these {SHOWN_ACCOUNTS} hold {shown.sum():,} of {failing.sum():,}"
+    return f"{title}; these {SHOWN_ACCOUNTS} have {shown.sum():,} of {failing.sum():,}"
 
 
 def _notes(audit: Summary, failing: pd.Series[int]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What each requirement of the benchmark comes to in each account."""
+"""The picture of the result of each requirement in each account."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.int64]
 
 _MOST_ROWS: Final = 60
-"""Requirements up to which each has a row: the picture grows with them."""
+"""The most requirements with a row; the height of the picture depends on their number."""
 _USUAL_ROWS: Final = {1: USUAL_ROWS, 2: 9}
-"""By the lines of a row: for how many rows there is room in a picture of the usual height."""
+"""The number of rows in a picture of the usual height, by the lines of a row."""
 _NUMBERS: Final = 0.2
-"""The most of the figure's width that numbers take."""
+"""The greatest width of the numbers, as a share of the figure's."""
 _TITLES_END: Final = 0.68
-"""Where titles end at the latest,"""
+"""The rightmost edge of the titles,"""
 _GAP: Final = 0.015
-"""the room beside numbers and titles,"""
+"""the gap after numbers and titles,"""
 _LETTER: Final = 0.0076
-"""and how wide a letter is on average, as parts of the figure's width."""
+"""and the average width of a letter, as shares of the figure's width."""
 _SIGNS: Final = {
     Met.FAIL: "\N{BALLOT X}",
     Met.NOT_CHECKED: "?",
@@ -94,12 +94,12 @@ _LOOKS: Final = [
     )
     for met in Met
 ]
-"""How cells look, by the code of `Met`."""
-_COUNT: Final = Look("in so many accounts it fails", "", "white", bare=True)
+"""The looks of cells, by the code of `Met`."""
+_COUNT: Final = Look("number of accounts in which it fails", "", "white", bare=True)
 
 
 class _Rows(NamedTuple):
-    """Requirements (rows) by account (columns, those where most of them fail first)."""
+    """The results of requirements (rows) by account (columns, the one with the most failures first)."""
 
     requirements: list[Requirement]
     accounts: list[str]
@@ -107,21 +107,21 @@ class _Rows(NamedTuple):
     """Codes of `Met`."""
 
     def fails(self) -> npt.NDArray[np.bool_]:
-        """Return which requirement fails in which account."""
+        """Return a mask of the failures, by requirement and account."""
         return np.isin(self.met, [Met.FAIL.code])
 
     def unsure(self) -> npt.NDArray[np.bool_]:
-        """Return which requirement could not be decided in which account."""
+        """Return a mask of the results not checked, by requirement and account."""
         return np.isin(self.met, [Met.NOT_CHECKED.code])
 
 
 def draw(audit: Summary) -> Figure:
-    """Draw what each requirement of the benchmark comes to in each account."""
+    """Draw the result of each requirement of the framework in each account."""
     if audit.checklist.benchmark is None:
-        raise NothingToShowError("No benchmark was chosen.")
+        raise NothingToShowError("No framework was chosen (--benchmark).")
     every = _worst_first(audit)
     if not np.any(every.met != Met.NOT_APPLICABLE.code):
-        raise nothing_to_show(audit, "Nothing that was judged is of a requirement of the benchmark.")
+        raise nothing_to_show(audit, "No check belongs to a requirement of the framework.")
 
     shown = _shown(every)
     count, heads = len(shown.requirements), shown.accounts[:SHOWN_ACCOUNTS]
@@ -151,7 +151,7 @@ def draw(audit: Summary) -> Figure:
 
 
 def _worst_first(audit: Summary) -> _Rows:
-    """Return all requirements in the framework's order, by all accounts, those where most of them fail first."""
+    """Return all requirements in the order of the framework, and all accounts, the one with the most failures first."""
     shape = (len(audit.requirements), len(audit.accounts))
     met = np.array([one.met for one in audit.requirements], np.int64).reshape(shape)
     failing, unsure = ((met == code.code).sum(axis=0) for code in (Met.FAIL, Met.NOT_CHECKED))
@@ -161,26 +161,26 @@ def _worst_first(audit: Summary) -> _Rows:
 
 
 def _shown(every: _Rows) -> _Rows:
-    """Return the rows for which there is room: those that fail in most accounts, in the framework's order."""
+    """Return the rows that fit: those that fail in the most accounts, in the order of the framework."""
     failing, unsure = every.fails().sum(axis=1), every.unsure().sum(axis=1)
     rows = np.sort(np.lexsort((-unsure, -failing))[:_MOST_ROWS])
     return every._replace(requirements=[every.requirements[row] for row in rows], met=every.met[rows])
 
 
 def _lines_of(requirements: Sequence[Requirement], end: float) -> int:
-    """Return how many lines the titles need, two at most: an estimate, before there is a figure to measure them in."""
+    """Return how many lines the titles need, 1 or 2. This is an estimate, because there is no figure to measure yet."""
     number = max((len(one.number) for one in requirements), default=0) * _LETTER
     title = max((len(one.title + one.mark) for one in requirements), default=0) * _LETTER
     few = len(requirements) <= _USUAL_ROWS[2]
     return 2 if few or LEFT + min(number, _NUMBERS) + _GAP + title > end else 1
 
 
-def _write_requirements(  # noqa: PLR0913 - what is written, where, and how much room there is
+def _write_requirements(  # noqa: PLR0913 - content, place and space
     figure: Figure, axes: Axes, requirements: Sequence[Requirement], label: str, end: float, lines: int
 ) -> float:
-    """Write numbers and titles to the left of `axes` and return where they end, as a part of the figure.
+    """Write numbers and titles to the left of `axes`; return their right edge as a share of the figure's width.
 
-    Titles have so many `lines` at most, which do not pass `end`; what has no room is left out at a word.
+    Titles are broken into up to `lines` lines that end before `end`; words that do not fit are left out.
     """
     heading = write_heading(figure, axes, LEFT, label)
     numbers = write_column(figure, axes, LEFT, 0, [one.number for one in requirements], fontsize=LETTERS, color=MUTED)
@@ -201,15 +201,15 @@ def _cells(met: Codes) -> Iterator[Cell]:
 def _notes(audit: Summary, every: _Rows, shown: _Rows) -> list[str]:
     notes = []
     if waived := audit.totals["waived"]:
-        notes.append(f"Also counted: {counted(waived, 'waived finding')}.")
+        notes.append(f"Waived checks are counted too: {waived:,}.")
     further = int(every.fails()[:, SHOWN_ACCOUNTS:].sum())
     notes += not_shown(len(every.accounts[SHOWN_ACCOUNTS:]), counted(further, "failing requirement"))
     if rest := len(every.requirements) - len(shown.requirements):
-        notes.append(f"Not shown: {counted(rest, 'requirement')} failing in no more accounts (requirements.parquet).")
+        notes.append(f"Not shown: {counted(rest, 'further requirement')} (requirements.parquet).")
     if accounts_of(audit)[1]:
         notes.append(UNKNOWN_IS_ONE)
     if any(one.is_related for one in shown.requirements):
         notes.append(RELATED_IN_WORDS)
     if any(one.is_changed for one in audit.requirements):
-        notes.append("* Judged by other limits than the framework's.")
+        notes.append("* With limits other than the framework's.")
     return notes

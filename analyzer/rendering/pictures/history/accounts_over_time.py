@@ -1,4 +1,4 @@
-"""How many failures were open in each account over time."""
+"""The picture of open failures in each account over time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def draw(history: History) -> Figure:
     notes = _notes(coverage, spans, newest[order[_SHOWN_ACCOUNTS:]])
     figure = start_figure(history, _title(coverage.accounts[int(order[0])], newest), notes)
     axes = figure.subplots()
-    # Few accounts get rows, and few spans columns, not walls.
+    # The height of rows and the width of columns are limited.
     bottom = max(0.81 - 0.14 * len(shown), 0.21)
     figure.subplots_adjust(right=LEFT + WIDTH, top=0.81, bottom=bottom)
     axes.set_ylim(len(shown) - 0.5, -0.5)
@@ -65,7 +65,7 @@ def draw(history: History) -> Figure:
 
 
 def _counts(coverage: Coverage, spans: Spans) -> tuple[Whole, Flags]:
-    """Return for each account and span the failures open at its end, and whether no snapshot tells."""
+    """Return for each account and span the failures open at its end, and a mask of those without a snapshot."""
     ends = np.minimum(spans.edges[1:] - 1, coverage.last)
     failures = OpenFailures.of(coverage)
     counts = failures.count(failures.account, len(coverage.accounts), ends)
@@ -88,7 +88,7 @@ def _cells(counts: Whole, blank: Flags) -> Iterator[Cell]:
 
 
 def _title(worst: str, newest: Whole) -> str:
-    """Return where failures are open (`newest`: how many in each account), and how many in the worst account."""
+    """Return the title; `newest` has the open failures of each account, `worst` is the account with the most."""
     total, accounts, most = int(newest.sum()), len(newest), int(newest.max())
     one = account_in_words(worst)
     if not total:
@@ -102,8 +102,10 @@ def _title(worst: str, newest: Whole) -> str:
 
 
 def _notes(coverage: Coverage, spans: Spans, rest: Whole) -> list[str]:
-    """Return the notes; `rest` are the open failures of accounts for which there is no room."""
-    notes = [f"Open at the end of each {spans.unit}; worst accounts, by their newest snapshots, first."]
+    """Return the notes; `rest` has the open failures of the accounts that do not fit."""
+    notes = [
+        f"Open at the end of each {spans.unit}. Accounts with the most failures in their newest snapshots come first."
+    ]
     notes += not_shown(len(rest), counted(int(rest.sum()), "open failure"))
     if UNKNOWN in coverage.accounts:
         notes.append(UNKNOWN_IS_ONE)
