@@ -54,21 +54,21 @@ class Helper:
         return partial(self._render, pickle.dumps((evidence, folder, options)))
 
     def _render(self, request: bytes) -> Sequence[Path | NotMade] | None:
-        to, back = self.process.stdin, self.process.stdout
-        if to is None or back is None:
+        stdin, stdout = self.process.stdin, self.process.stdout
+        if stdin is None or stdout is None:
             return None
         try:
-            to.write(request)
-            to.flush()
-            files, error = pickle.load(back)  # noqa: S301 - from a process of our own
+            stdin.write(request)
+            stdin.flush()
+            files, error = pickle.load(stdout)  # noqa: S301 - from a process of our own
         except (OSError, EOFError, pickle.PickleError):
             with contextlib.suppress(OSError):  # the process did not read all of it
-                to.close()
+                stdin.close()
             return None
         if error is not None:
             raise error
-        found: Sequence[Path | NotMade] = files
-        return found
+        rendered: Sequence[Path | NotMade] = files
+        return rendered
 
 
 @contextlib.contextmanager
@@ -77,11 +77,13 @@ def helper(kind: str, formats: Sequence[str]) -> Iterator[Helper | None]:
 
     With a single processor it would gain nothing, and a program frozen into one file cannot start another Python.
     """
-    wanted = [one for one in chosen(kind, formats) if one.is_made_beside and one.module is not None]
-    if not wanted or processors() == 1 or not sys.executable or getattr(sys, "frozen", False):
+    candidates = [
+        candidate for candidate in chosen(kind, formats) if candidate.is_made_beside and candidate.module is not None
+    ]
+    if not candidates or processors() == 1 or not sys.executable or getattr(sys, "frozen", False):
         yield None
         return
-    module = str(wanted[0].module)
+    module = str(candidates[0].module)
     try:
         process = subprocess.Popen(  # noqa: S603 - this program itself
             [sys.executable, "-c", _START, module, *sys.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -99,7 +101,7 @@ def helper(kind: str, formats: Sequence[str]) -> Iterator[Helper | None]:
 def serve(module: str) -> None:
     """Load a module, read a request from standard input, render, and write the answer to standard output."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets the signal and ends this process
-    out, sys.stdout = sys.stdout.buffer, sys.stderr  # keeps other output out of the answer
+    stdout, sys.stdout = sys.stdout.buffer, sys.stderr  # keeps other output out of the answer
     renderer = import_module(module)
     renderer.load()
     try:
@@ -116,5 +118,5 @@ def serve(module: str) -> None:
         pickle.loads(pickle.dumps(answer))  # noqa: S301 - some errors cannot be pickled
     except Exception:  # noqa: BLE001 - then only the message is sent
         answer = None, RuntimeError(f"{type(answer[1]).__name__}: {answer[1]}")
-    pickle.dump(answer, out)
-    out.flush()
+    pickle.dump(answer, stdout)
+    stdout.flush()

@@ -78,10 +78,11 @@ class Mark(NamedTuple):
         return (self.comment, self.response, self.due, self.tick)
 
     @property
-    def spoken(self) -> str:
+    def as_text(self) -> str:
         """The failure of the mark as a text."""
         return (
-            " ".join(one for one in (self.account, self.user, self.credential, self.control) if one) or "(no failure)"
+            " ".join(part for part in (self.account, self.user, self.credential, self.control) if part)
+            or "(no failure)"
         )
 
 
@@ -110,12 +111,14 @@ class Marks:
     def facts(self) -> dict[str, Any]:
         """The marks as they are described in rendered.json."""
         count = len(self.beside_rows) + len(self.without_row)
-        return {"workbooks": [one._asdict() for one in self.sources], "marks": count}
+        return {"workbooks": [source._asdict() for source in self.sources], "marks": count}
 
     def of_accounts(self, accounts: Collection[str]) -> Marks:
         """Return the marks beside failures of some accounts."""
-        own = [tuple(one for one in some if one.account in accounts) for some in (self.beside_rows, self.without_row)]
-        return replace(self, beside_rows=own[0], without_row=own[1])
+        parts = [
+            tuple(mark for mark in marks if mark.account in accounts) for marks in (self.beside_rows, self.without_row)
+        ]
+        return replace(self, beside_rows=parts[0], without_row=parts[1])
 
     def beside(self, rows: pa.Table, room: int) -> tuple[pa.Table, pa.Table]:
         """Return the first `room` rows with these marks, and the marks without a row.
@@ -137,19 +140,21 @@ class Marks:
             texts = np.full(rows.num_rows, None, dtype="object")
             texts[position[shown]] = [text or None for text in marks.loc[shown, name]]
             rows = rows.append_column(name, pa.array(texts, TEXT))
-        several = (
+        has_namesakes = (
             marks.merge(keys[list(KEY)].drop_duplicates(), on=list(KEY), how="left", indicator=True)["_merge"] == "both"
         )
         is_nameless = (marks[["account", "control"]] == "").all(axis=1)
-        why = np.select(
-            [is_nameless, taken, position >= 0, several.to_numpy()],
+        reasons = np.select(
+            [is_nameless, taken, position >= 0, has_namesakes.to_numpy()],
             [_NAMELESS, NO_ROOM, _TAKEN, _SEVERAL],
             default=_GONE,
         )
-        left = marks.copy()
-        left[WHY], left[FOUND] = why, marks[_PLACE]
-        left = left.loc[~shown, [*KEY, FOUND, *BY_HAND, WHY]]
-        return rows, pa.table({name: pa.array([text or None for text in left[name]], TEXT) for name in left.columns})
+        remaining = marks.copy()
+        remaining[WHY], remaining[FOUND] = reasons, marks[_PLACE]
+        remaining = remaining.loc[~shown, [*KEY, FOUND, *BY_HAND, WHY]]
+        return rows, pa.table(
+            {name: pa.array([text or None for text in remaining[name]], TEXT) for name in remaining.columns}
+        )
 
 
 _PLACE, _ALONE = "place", "is_alone"
@@ -161,10 +166,10 @@ def _positions(keys: pd.DataFrame, marks: pd.DataFrame) -> npt.NDArray[np.int64]
     numbered = marks.assign(mark=range(len(marks)))
     by_key = numbered[numbered[_ALONE]].merge(keys[keys[_ALONE]], on=list(KEY))
     by_place = numbered.merge(keys, on=[*KEY, _PLACE])
-    found = np.full(len(marks), -1, np.int64)
+    positions = np.full(len(marks), -1, np.int64)
     for pairs in (by_key, by_place):
-        found[pairs["mark"].to_numpy()] = pairs["position"].to_numpy()
-    return found
+        positions[pairs["mark"].to_numpy()] = pairs["position"].to_numpy()
+    return positions
 
 
 def _lines(column: pa.ChunkedArray, which: int) -> list[str]:
@@ -201,10 +206,12 @@ def read_marks(paths: Sequence[Path]) -> Marks:
         sheets = _sheets(str(path), data)
         for marks, sheet in ((beside, SHEET), (without, WITHOUT_ROW)):
             for mark in _in_sheets(str(path), sheets, sheet):
-                known = marks.get(mark.key)
-                if known is not None and any(a and b and a != b for a, b in zip(known.cells, mark.cells, strict=True)):
+                earlier = marks.get(mark.key)
+                if earlier is not None and any(
+                    a and b and a != b for a, b in zip(earlier.cells, mark.cells, strict=True)
+                ):
                     disputed[mark.key] = mark
-                marks[mark.key] = mark if known is None else _joined(known, mark)
+                marks[mark.key] = mark if earlier is None else _joined(earlier, mark)
         if _is_signed(sheets):
             signed.append(str(path))
     return Marks(
@@ -212,10 +219,10 @@ def read_marks(paths: Sequence[Path]) -> Marks:
     )
 
 
-def _joined(one: Mark, other: Mark) -> Mark:
-    """Return a mark in which the filled-in cells of `other` replace those of `one`."""
-    comment, response, due, tick = (b or a for a, b in zip(one.cells, other.cells, strict=True))
-    return other._replace(comment=comment, response=response, due=due, tick=tick)
+def _joined(earlier: Mark, later: Mark) -> Mark:
+    """Return a mark in which the filled-in cells of `later` replace those of `earlier`."""
+    comment, response, due, tick = (new or old for old, new in zip(earlier.cells, later.cells, strict=True))
+    return later._replace(comment=comment, response=response, due=due, tick=tick)
 
 
 def _is_signed(sheets: Mapping[str, Rows]) -> bool:
@@ -237,14 +244,16 @@ def _sheets(name: str, data: bytes) -> Mapping[str, Rows]:
         if is_zipfile(BytesIO(data)):
             require_dense(data)
         book = CalamineWorkbook.from_filelike(BytesIO(data))
-        sheets = {one: book.get_sheet_by_name(one).to_python() for one in book.sheet_names if _is_filled_in(one)}
+        sheets = {
+            sheet_name: book.get_sheet_by_name(sheet_name).to_python()
+            for sheet_name in book.sheet_names
+            if _is_filled_in(sheet_name)
+        }
     except (CalamineError, DamagedError, BadZipFile, RuntimeError, ValueError, *DAMAGED) as error:
         raise InputError(f"--carry-over: {name} is not a workbook: {error}", _WANTED) from error
     if not any(sheet.startswith(SHEET) for sheet in sheets):
-        raise InputError(
-            f"--carry-over: {name} has no sheet {SHEET!r}; it has {first_few([repr(one) for one in book.sheet_names])}",
-            _WANTED,
-        )
+        names = first_few([repr(sheet_name) for sheet_name in book.sheet_names])
+        raise InputError(f"--carry-over: {name} has no sheet {SHEET!r}; it has {names}", _WANTED)
     return sheets
 
 
@@ -257,35 +266,35 @@ def _is_part(sheet: str, name: str) -> bool:
     return re.fullmatch(rf"{re.escape(name)}( \(\d+\))?", sheet) is not None
 
 
-def _in_sheets(name: str, sheets: Mapping[str, Rows], wanted: str) -> Iterator[Mark]:
+def _in_sheets(workbook: str, sheets: Mapping[str, Rows], sheet_name: str) -> Iterator[Mark]:
     """Yield the marks of a sheet and of the sheets that continue it."""
-    texts = [
+    cell_rows = [
         row
         for sheet, rows in sheets.items()
-        if _is_part(sheet, wanted)
-        for row in _in_sheet(f"{name}, sheet {sheet!r}", rows)
+        if _is_part(sheet, sheet_name)
+        for row in _in_sheet(f"{workbook}, sheet {sheet!r}", rows)
     ]
-    keys = [(_line(a, 0), _line(u, 0), _line(c, 0), _line(n, 0)) for a, u, c, n, *_ in texts]
+    keys = [(_line(a, 0), _line(u, 0), _line(c, 0), _line(n, 0)) for a, u, c, n, *_ in cell_rows]
     counts = Counter(keys)
-    for key, (*_, found, comment, response, due, tick) in zip(keys, texts, strict=True):
+    for key, (*_, evidence, comment, response, due, tick) in zip(keys, cell_rows, strict=True):
         by_hand = [text.strip() for text in (comment, response, due, tick)]
         if any(by_hand):
-            yield Mark(*key, _line(found, -1), counts[key] == 1, *by_hand)
+            yield Mark(*key, _line(evidence, -1), counts[key] == 1, *by_hand)
 
 
-def _in_sheet(place: str, rows: Rows) -> Iterator[list[str]]:
+def _in_sheet(location: str, rows: Rows) -> Iterator[list[str]]:
     """Yield the cells of the known columns, row by row. The columns may be in any order, with others between them."""
     columns = (*KEY, FOUND, *BY_HAND)
     header = next((number for number, cells in enumerate(rows) if set(columns) <= set(cells)), None)
     if header is None:
-        lacking = sorted(set(columns) - {cell for cells in rows[:5] for cell in cells if isinstance(cell, str)})
+        missing = sorted(set(columns) - {cell for cells in rows[:5] for cell in cells if isinstance(cell, str)})
         raise InputError(
-            f"--carry-over: {place}: no heading row with {', '.join(lacking)}",
+            f"--carry-over: {location}: no heading row with {', '.join(missing)}",
             "restore the headings as credreport wrote them",
         )
-    places = [list(rows[header]).index(name) for name in columns]
+    positions = [list(rows[header]).index(name) for name in columns]
     for cells in rows[header + 1 :]:
-        yield [_text(cells[at]) if at < len(cells) else "" for at in places]
+        yield [_text(cells[position]) if position < len(cells) else "" for position in positions]
 
 
 def _text(cell: Any) -> str:  # noqa: ANN401 - a cell of any type
@@ -310,25 +319,25 @@ class CarriedOver:
     @classmethod
     def to(cls, workbook: Path, marks: Marks) -> CarriedOver:
         """Return the marks in a workbook that was written with `marks`. Raises OutputError if some are missing."""
-        found = read_marks([workbook])
-        lost = len(marks.beside_rows) + len(marks.without_row) - len(found.beside_rows) - len(found.without_row)
-        if lost > 0:
+        written = read_marks([workbook])
+        missing = len(marks.beside_rows) + len(marks.without_row) - len(written.beside_rows) - len(written.without_row)
+        if missing > 0:
             raise OutputError(
-                f"{lost:,} reviewers' marks are missing in the new workbook",
+                f"{missing:,} reviewers' marks are missing in the new workbook",
                 "this is an error in credreport: report it",
             )
-        return cls(marks, len(found.beside_rows), found.without_row)
+        return cls(marks, len(written.beside_rows), written.without_row)
 
     @property
     def lines(self) -> list[str]:
         """Sentences on the number of marks that were carried over, and on those without a row."""
-        names = ", ".join(one.name for one in self.marks.sources)
+        names = ", ".join(source.name for source in self.marks.sources)
         lines = [f"Reviewers' marks in {names}: {self.beside_rows:,} carried over to the sheet {SHEET}."]
         if self.without_row:
-            named = first_few([mark.spoken for mark in self.without_row])
+            named = first_few([mark.as_text for mark in self.without_row])
             lines.append(f"{counted(len(self.without_row), 'mark')} without a row (sheet {WITHOUT_ROW}): {named}.")
         if self.marks.disputed:
-            named = first_few([mark.spoken for mark in self.marks.disputed])
+            named = first_few([mark.as_text for mark in self.marks.disputed])
             lines.append(
                 f"{counted(len(self.marks.disputed), 'mark')} with different texts in two workbooks; the workbook "
                 f"named last counts: {named}."
@@ -342,7 +351,7 @@ class CarriedOver:
         """The same as plain data."""
         return {
             CARRIED_OVER: {
-                "workbooks": [one.name for one in self.marks.sources],
+                "workbooks": [source.name for source in self.marks.sources],
                 "marks": self.beside_rows,
                 "without_row": [mark._asdict() for mark in self.without_row],
                 "disputed": [mark._asdict() for mark in self.marks.disputed],

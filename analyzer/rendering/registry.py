@@ -113,22 +113,22 @@ FORMATS: Final = (
 
 def formats_of(kind: str) -> tuple[str, ...]:
     """Return the names of the formats that exist for a kind of evidence."""
-    return tuple(one.name for one in FORMATS if kind in one.needs)
+    return tuple(format_.name for format_ in FORMATS if kind in format_.needs)
 
 
 def default_formats(kind: str) -> tuple[str, ...]:
     """Return the names of the formats that are rendered by default."""
-    return tuple(one.name for one in FORMATS if kind in one.needs and one.is_default)
+    return tuple(format_.name for format_ in FORMATS if kind in format_.needs and format_.is_default)
 
 
 def chosen(kind: str, names: Sequence[str]) -> list[Format]:
     """Return the formats of these names that exist for a kind of evidence, in the order of `FORMATS`."""
-    return [one for one in FORMATS if one.name in names and kind in one.needs]
+    return [format_ for format_ in FORMATS if format_.name in names and kind in format_.needs]
 
 
 def tables_needed(kind: str, names: Sequence[str]) -> set[str]:
     """Return the tables that the formats of these names read."""
-    return {table for one in chosen(kind, names) for table in one.needs[kind]}
+    return {table for format_ in chosen(kind, names) for table in format_.needs[kind]}
 
 
 def require_no_names(names: Sequence[str], *, carries_over: bool = False) -> None:
@@ -141,9 +141,9 @@ def require_no_names(names: Sequence[str], *, carries_over: bool = False) -> Non
             "--carry-over cannot be used with pseudonyms, because reviewers' marks may contain names",
             "leave --carry-over out, or run audit without --pseudonyms for those who may see names",
         )
-    for one in FORMATS:
-        if one.name in names and one.needs_names:
+    for format_ in FORMATS:
+        if format_.name in names and format_.needs_names:
             raise UsageError(
-                f"--format {one.name} cannot be used with pseudonyms, because its commands need real user names",
-                f"leave {one.name} out, or run audit without --pseudonyms for the people who run the commands",
+                f"--format {format_.name} cannot be used with pseudonyms, because its commands need real user names",
+                f"leave {format_.name} out, or run audit without --pseudonyms for the people who run the commands",
             )

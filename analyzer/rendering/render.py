@@ -73,32 +73,34 @@ def render(
     evidence: EvidenceSet, folder: Path, formats: Sequence[str], options: Options, progress: Progress = SILENT
 ) -> Rendered:
     """Render an evidence set into `folder`, in those `formats` that exist for its kind."""
-    wanted = [one for one in chosen(evidence.kind, formats) if one.module is not None]
-    if not wanted:
+    formats_to_render = [format_ for format_ in chosen(evidence.kind, formats) if format_.module is not None]
+    if not formats_to_render:
         return Rendered([], [])
-    progress.stage(" and ".join(one.doing for one in wanted))
+    progress.stage(" and ".join(format_.doing for format_ in formats_to_render))
     settle()
 
-    def rendered(one: Format) -> Rendered:
-        ask = beside.get(str(one.module))
-        files = None if ask is None else ask()
+    def rendered(format_: Format) -> Rendered:
+        request = requests.get(str(format_.module))
+        files = None if request is None else request()
         if files is None:
-            renderer = cast("Renderer", import_module(str(one.module)))
-            files = renderer.render(evidence, folder, alone)
-        made = [file for file in files if not isinstance(file, NotMade)]
-        others = [file for file in files if isinstance(file, NotMade)]
+            renderer = cast("Renderer", import_module(str(format_.module)))
+            files = renderer.render(evidence, folder, options_here)
+        paths = [file for file in files if not isinstance(file, NotMade)]
+        not_made = [file for file in files if isinstance(file, NotMade)]
         return Rendered(
-            [{**output_of(folder, _name_of(path, folder)), "format": one.name} for path in made],
-            [{"name": _name_of(path, folder), "format": one.name, "why": why} for path, why in others],
+            [{**output_of(folder, _name_of(path, folder)), "format": format_.name} for path in paths],
+            [{"name": _name_of(path, folder), "format": format_.name, "why": why} for path, why in not_made],
         )
 
     # All formats read these counts, so they are computed once, before the threads start.
     _ = getattr(evidence, _COUNTED[evidence.kind])
-    helper, alone = options.helper, replace(options, helper=None)
-    beside = {} if helper is None else {helper.module: helper.request(evidence, folder, replace(alone, marks=None))}
-    with ThreadPoolExecutor(len(wanted)) as threads:
-        found = list(threads.map(rendered, wanted))
-    return Rendered(*([row for one in found for row in one[at]] for at in (0, 1)))
+    helper, options_here = options.helper, replace(options, helper=None)
+    requests = (
+        {} if helper is None else {helper.module: helper.request(evidence, folder, replace(options_here, marks=None))}
+    )
+    with ThreadPoolExecutor(len(formats_to_render)) as threads:
+        results = list(threads.map(rendered, formats_to_render))
+    return Rendered(*([row for result in results for row in result[at]] for at in (0, 1)))
 
 
 def _name_of(path: Path, folder: Path) -> str:

@@ -28,7 +28,7 @@ class Note:
 
     id: str
     title: str
-    pairs: Sequence[tuple[str, str]] = ()
+    pairs: Sequence[Sequence[str]] = ()
     texts: Sequence[str] = ()
 
 
@@ -52,19 +52,25 @@ class PageTable:
     @property
     def shown(self) -> dict[str, Any]:
         """The table as the template reads it."""
-        there = [name for name in self.visible if name in self.rows.column_names]
-        return {"name": self.name, "title": self.title, "note": self.note, "file": self.file, "columns": there}
+        columns = [name for name in self.visible if name in self.rows.column_names]
+        return {"name": self.name, "title": self.title, "note": self.note, "file": self.file, "columns": columns}
 
 
-def with_tables(shown: dict[str, Any], tables: Sequence[PageTable], more: Mapping[str, str] | None = None) -> Content:
-    """Return the content of a page with these tables; `more` are further JSON texts for its script, by name."""
-    each = ", ".join(f'"{one.name}": {as_data(one.rows, one.labels, one.filters)}' for one in tables)
-    return Content(shown | {"tables": [one.shown for one in tables]}, {"tables": f"{{{each}}}", **(more or {})})
+def with_tables(
+    shown: dict[str, Any], tables: Sequence[PageTable], further_data: Mapping[str, str] | None = None
+) -> Content:
+    """Return the content of a page with these tables; `further_data` are further JSON texts for its script, by name."""
+    table_texts = ", ".join(f'"{table.name}": {as_data(table.rows, table.labels, table.filters)}' for table in tables)
+    return Content(
+        shown | {"tables": [table.shown for table in tables]}, {"tables": f"{{{table_texts}}}", **(further_data or {})}
+    )
 
 
 def link(table: str, **chosen: str | Sequence[str]) -> str:
     """Return the link to the rows of a table with these values, by column; `-` means an empty cell."""
-    pairs = [(name, one) for name, some in chosen.items() for one in ([some] if isinstance(some, str) else some)]
+    pairs = [
+        (name, value) for name, values in chosen.items() for value in ([values] if isinstance(values, str) else values)
+    ]
     return f"#{table}?{'&'.join(f'{name}={_encoded(value)}' for name, value in pairs)}"
 
 

@@ -50,8 +50,8 @@ _STATES: Final[Mapping[str, str]] = {
 }
 
 
-def users_for_page(evidence: EvidenceSet, findings: pa.Table, most: int) -> tuple[pa.Table, Whole]:
-    """Return up to `most` users for the page, those with open checks first, and the row of each finding among them.
+def users_for_page(evidence: EvidenceSet, findings: pa.Table, row_limit: int) -> tuple[pa.Table, Whole]:
+    """Return up to `row_limit` users, those with open checks first, and the row of each finding among them.
 
     Each user has the number of its open checks among `findings`, their controls (in the order of the checklist) and
     the highest severity. The row of a finding is -1 if it is about a whole account, or if its user is left out.
@@ -59,27 +59,27 @@ def users_for_page(evidence: EvidenceSet, findings: pa.Table, most: int) -> tupl
     summary = evidence.summary
     sources = pa.array(summary.inputs["name"], TEXT)
     open_ones = is_open(findings)
-    of_finding = _keys(findings, sources)
-    has_open = np.unique(of_finding[open_ones])
+    finding_keys = _keys(findings, sources)
+    has_open = np.unique(finding_keys[open_ones])
 
     def rank(batch: pa.Table) -> Whole:
         return (~np.isin(_keys(batch, sources), has_open)).astype(np.int64)
 
-    users = first_rows(evidence, "users", most, Rank(("source", "line"), rank))
+    users = first_rows(evidence, "users", row_limit, Rank(("source", "line"), rank))
     keys = _keys(users, sources)
     order = np.argsort(keys, kind="stable")
-    place = np.searchsorted(keys[order], of_finding)
-    place = np.minimum(place, max(len(keys) - 1, 0))
-    found = (keys[order][place] == of_finding) if len(keys) else np.zeros(len(of_finding), bool)
-    row_of = np.where(found & (of_finding >= 0), order[place] if len(keys) else -1, -1)
+    position = np.searchsorted(keys[order], finding_keys)
+    position = np.minimum(position, max(len(keys) - 1, 0))
+    is_found = (keys[order][position] == finding_keys) if len(keys) else np.zeros(len(finding_keys), bool)
+    row_of = np.where(is_found & (finding_keys >= 0), order[position] if len(keys) else -1, -1)
     return _with_open(users, findings, summary.checklist.controls, row_of, open_ones), row_of
 
 
 def _keys(rows: pa.Table, sources: pa.Array) -> Whole:
     """Return a number for the source and line of each row; -1 for a row without a line."""
     codes, texts = codes_and_texts(rows["source"])
-    at = pc.fill_null(pc.index_in(pa.array(texts, TEXT), sources), -1).to_numpy(zero_copy_only=False)
-    source = np.append(at, -1)[codes].astype(np.int64)
+    index = pc.fill_null(pc.index_in(pa.array(texts, TEXT), sources), -1).to_numpy(zero_copy_only=False)
+    source = np.append(index, -1)[codes].astype(np.int64)
     line = pc.fill_null(rows["line"].cast(pa.int64()), -1).to_numpy()
     return np.where((source >= 0) & (line >= 0), source * (1 << 33) + line, -1)
 
@@ -88,23 +88,23 @@ def _with_open(
     users: pa.Table, findings: pa.Table, controls: Sequence[str], row_of: Whole, open_ones: npt.NDArray[np.bool_]
 ) -> pa.Table:
     """Return the users with their open checks, their last activity and the cells of their rows as texts."""
-    some = np.flatnonzero(open_ones & (row_of >= 0))
-    rows = row_of[some]
+    open_findings = np.flatnonzero(open_ones & (row_of >= 0))
+    rows = row_of[open_findings]
     codes, texts = codes_and_texts(findings["control"])
     control = np.array([controls.index(text) for text in texts] or [0], np.int64)[codes] if len(codes) else codes
     severity, severities = codes_and_texts(findings["severity"])
     bits = np.zeros(len(users), np.int64)
-    np.bitwise_or.at(bits, rows, np.int64(1) << control[some])
-    masks, which = np.unique(bits, return_inverse=True)
-    names = [", ".join(one for at, one in enumerate(controls) if mask >> at & 1) or None for mask in masks.tolist()]
-    ranks = [severity_.value for severity_ in Severity]
-    rank = np.array([ranks.index(one) for one in severities] or [0], np.int64)
+    np.bitwise_or.at(bits, rows, np.int64(1) << control[open_findings])
+    masks, mask_of_user = np.unique(bits, return_inverse=True)
+    names = [", ".join(name for bit, name in enumerate(controls) if mask >> bit & 1) or None for mask in masks.tolist()]
+    ranks = [value.value for value in Severity]
+    rank = np.array([ranks.index(text) for text in severities] or [0], np.int64)
     worst = np.full(len(users), len(ranks))
-    np.minimum.at(worst, rows, rank[severity[some]] if len(severities) else np.zeros(0, np.int64))
+    np.minimum.at(worst, rows, rank[severity[open_findings]] if len(severities) else np.zeros(0, np.int64))
     columns: dict[str, Any] = {
         **{name: users[name] for name in ("account_id", "user", "arn", "is_root", "source", "line")},
         "open": pa.array(np.bincount(rows, minlength=len(users)).astype(np.int64)),
-        "open_controls": pa.array(names, TEXT).take(pa.array(which)),
+        "open_controls": pa.array(names, TEXT).take(pa.array(mask_of_user)),
         "severity": pa.array([*ranks, None], TEXT).take(pa.array(worst)),
         "last_activity": pc.max_element_wise(*(users[name].cast(pa.int64()) for name in _USED)).cast(TIME),
         **{f"cell:{name}": _cell(users, name) for name in _SHOWN_COLUMNS},

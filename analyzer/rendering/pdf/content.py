@@ -29,7 +29,7 @@ class Part:
     @property
     def shown(self) -> dict[str, Any]:
         """The part as the template reads it: all cells as texts, and for each column whether it has numbers."""
-        numbers = [any(isinstance(row[at], int) for row in self.rows) for at in range(len(self.heads))]
+        numbers = [any(isinstance(row[column], int) for row in self.rows) for column in range(len(self.heads))]
         rows = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in self.rows]
         return asdict(self) | {"rows": rows, "numbers": numbers, "widths": self.widths or [0] * len(self.heads)}
 
@@ -57,7 +57,7 @@ class Content:
         return {
             **{name: getattr(self, name) for name in ("title", "subtitle", "alarm", "answer")},
             "lines": list(self.lines),
-            "figures": [one._asdict() for one in self.figures],
+            "figures": [figure._asdict() for figure in self.figures],
             "parts": [part.shown for part in self.parts],
         }
 
@@ -71,10 +71,10 @@ def issues(counts: Mapping[str, int]) -> Part | None:
 _MOST_INPUTS: Final = 12
 
 
-def inputs(found: Sequence[Mapping[str, Any]]) -> Part:
+def inputs(input_rows: Sequence[Mapping[str, Any]]) -> Part:
     """Return the inputs (`name`, `sha256`): a table if there are few, otherwise only their number."""
-    where = "manifest.json has the SHA-256 of each input and of each table. Its own digest is at the foot of this page."
-    if len(found) > _MOST_INPUTS:
-        return Part("Inputs", texts=[f"{len(found):,} inputs were read. {where}"])
-    rows: list[list[str | int]] = [[one["name"], one["sha256"]] for one in found]
-    return Part("Inputs", ("name", "SHA-256"), rows, (1, 0), [where])
+    note = "manifest.json has the SHA-256 of each input and of each table. Its own digest is at the foot of this page."
+    if len(input_rows) > _MOST_INPUTS:
+        return Part("Inputs", texts=[f"{len(input_rows):,} inputs were read. {note}"])
+    rows: list[list[str | int]] = [[row["name"], row["sha256"]] for row in input_rows]
+    return Part("Inputs", ("name", "SHA-256"), rows, (1, 0), [note])

@@ -23,28 +23,28 @@ _MOST_FAILURES: Final = 20
 
 def content_of_tracking(evidence: EvidenceSet) -> Content:
     """Return the content of the PDF of a history or a comparison."""
-    found: History | Comparison
+    tracking: History | Comparison
     if evidence.kind == "history":
-        found = evidence.history
-        own, numbers = _measures(found), _figures_of_history(found)
+        tracking = evidence.history
+        first_part, figures = _measures(tracking), _figures_of_history(tracking)
     else:
-        found = evidence.comparison
-        own, numbers = _new_failures(found), _figures_of_comparison(found)
-    alarm = incomplete(found)
-    answer, *lines = [line for line in found.lines if line != alarm]
+        tracking = evidence.comparison
+        first_part, figures = _new_failures(tracking), _figures_of_comparison(tracking)
+    alarm = incomplete(tracking)
+    answer, *lines = [line for line in tracking.lines if line != alarm]
     parts = [
-        own,
-        issues(found.issue_counts),
-        Part("Method", texts=found.method),
-        inputs(found.inputs),
+        first_part,
+        issues(tracking.issue_counts),
+        Part("Method", texts=tracking.method),
+        inputs(tracking.inputs),
     ]
-    return Content(found.title, "", alarm, answer, lines, numbers, [part for part in parts if part is not None])
+    return Content(tracking.title, "", alarm, answer, lines, figures, [part for part in parts if part is not None])
 
 
 def _figures_of_history(history: History) -> list[Figure]:
     checks = history.settings.checklist.summed
     counts = {
-        name: sum(history.measures[at][name] for at in checks)
+        name: sum(history.measures[position][name] for position in checks)
         for name in ("open", "closed", "reopened", "lost_sight", "not_checked")
     }
     labels = {
@@ -57,7 +57,7 @@ def _figures_of_history(history: History) -> list[Figure]:
     return _figures(counts, labels)
 
 
-def _figures_of_comparison(found: Comparison) -> list[Figure]:
+def _figures_of_comparison(comparison: Comparison) -> list[Figure]:
     labels = {
         "new_failure": "new failures",
         "regressed": "regressed",
@@ -65,7 +65,7 @@ def _figures_of_comparison(found: Comparison) -> list[Figure]:
         "still_failing": "still failing",
         "not_known": "no longer checked",
     }
-    return _figures({name: found.counts.get(name, 0) for name in labels}, labels)
+    return _figures({name: comparison.counts.get(name, 0) for name in labels}, labels)
 
 
 def _figures(counts: Mapping[str, int], labels: Mapping[str, str]) -> list[Figure]:
@@ -102,14 +102,14 @@ def _measures(history: History) -> Part:
     return Part("By control", heads if rows else (), rows, (0, 0, 0, 0, 0, 0, 0, 1), texts)
 
 
-def _new_failures(found: Comparison) -> Part:
+def _new_failures(comparison: Comparison) -> Part:
     """Return the first new failures, and the number of further ones."""
-    events = found.summed
+    events = comparison.summed
     new = events[events["event"].isin(list(NEW_FAILURES)).to_numpy()]
     columns = ("control", "severity", "account_id", "user", "event")
     shown = new[list(columns)].head(_MOST_FAILURES).astype(object)
     rows = shown.where(shown.notna(), "").to_numpy().tolist()
-    rest = len(new) - len(rows)
-    texts = [f"{counted(rest, 'further failure')}: see events.parquet."] if rest else []
+    further_count = len(new) - len(rows)
+    texts = [f"{counted(further_count, 'further failure')}: see events.parquet."] if further_count else []
     texts = texts if rows else ["No new failures."]
     return Part("New failures", columns if rows else (), rows, (0, 0, 0, 1, 0), texts)

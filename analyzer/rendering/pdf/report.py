@@ -82,10 +82,10 @@ def _characters() -> frozenset[int]:
 def _writable(shown: Any) -> Any:  # noqa: ANN401 - plain data
     """Return data with `?` for each character that the fonts lack or that is not printable."""
     if isinstance(shown, str):
-        return "".join(sign if ord(sign) in _characters() else "?" for sign in shown)
+        return "".join(character if ord(character) in _characters() else "?" for character in shown)
     if isinstance(shown, dict):
         return {name: _writable(value) for name, value in shown.items()}
-    return [_writable(one) for one in shown] if isinstance(shown, list | tuple) else shown
+    return [_writable(value) for value in shown] if isinstance(shown, list | tuple) else shown
 
 
 def _breakable(part: Mapping[str, Any]) -> dict[str, Any]:

@@ -173,11 +173,11 @@ def fit(figure: Figure, texts: Sequence[Text], width: float) -> float:
 
     Widths are shares of the width of the figure.
     """
-    while (most := widest(figure, texts)) > width:
+    while (width_now := widest(figure, texts)) > width:
         for text in texts:
             # The width does not change exactly with the size of the letters, so several steps may be needed.
-            text.set_fontsize(float(text.get_fontsize()) * min(width / most, 0.99))
-    return most
+            text.set_fontsize(float(text.get_fontsize()) * min(width / width_now, 0.99))
+    return width_now
 
 
 def widest(figure: Figure, texts: Sequence[Text]) -> float:
@@ -205,9 +205,9 @@ def break_lines(figure: Figure, text: Text, width: float, most: int, ending: str
     text.set_text("\n".join(" ".join(line) for line in lines))
 
 
-def _width_of(figure: Figure, text: Text, said: str) -> float:
+def _width_of(figure: Figure, text: Text, words: str) -> float:
     """Put other words into a text and return its new width."""
-    text.set_text(said)
+    text.set_text(words)
     return widest(figure, [text])
 
 
@@ -262,10 +262,13 @@ def readable_on(fill: str) -> str:
     return max(("black", "white"), key=lambda color: contrast(color, fill))
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, second: str) -> float:
     """Return the contrast of two colours as WCAG 2 defines it: 1 where they are equal, 21 between black and white."""
     from matplotlib.colors import to_rgb  # noqa: PLC0415
 
-    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(of)] for of in (one, other)]
+    linear = [
+        [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in to_rgb(color)]
+        for color in (first, second)
+    ]
     dark, light = sorted(float(np.dot((0.2126, 0.7152, 0.0722), channels)) for channels in linear)
     return (light + 0.05) / (dark + 0.05)

@@ -141,11 +141,11 @@ def draw_legend(figure: Figure, looks: Iterable[Look], y: float) -> None:
     """Draw a legend of `looks` in one line, at the height `y` of the figure."""
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
-    at, width, height = LEFT, _SWATCH[0], of_height(figure, _SWATCH[1])
+    x, width, height = LEFT, _SWATCH[0], of_height(figure, _SWATCH[1])
     for look in looks:
         figure.add_artist(
             Rectangle(
-                (at, y - height / 2),
+                (x, y - height / 2),
                 width,
                 height,
                 transform=figure.transFigure,
@@ -156,9 +156,9 @@ def draw_legend(figure: Figure, looks: Iterable[Look], y: float) -> None:
             )
         )
         if look.example:
-            example = figure.text(at + width / 2, y, look.example, ha="center", va="center", fontsize=8)
+            example = figure.text(x + width / 2, y, look.example, ha="center", va="center", fontsize=8)
             example.set_color(look.ink or readable_on(look.fill))
             if look.hatched:
                 example.set_bbox({"facecolor": look.fill, "edgecolor": "none", "pad": 0.5})
-        meaning = figure.text(at + width + 0.005, y, look.meaning, va="center", fontsize=8.5, color=MUTED)
-        at += width + 0.005 + widest(figure, [meaning]) + 0.012
+        meaning = figure.text(x + width + 0.005, y, look.meaning, va="center", fontsize=8.5, color=MUTED)
+        x += width + 0.005 + widest(figure, [meaning]) + 0.012

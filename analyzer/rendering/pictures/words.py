@@ -27,12 +27,12 @@ def subtitle(checklist: Checklist, parts: Sequence[str], *, without_root: bool) 
 
 def is_unused_only(checklist: Checklist) -> bool:
     """Whether `unused-credentials` is the only control, so that each finding is about a credential."""
-    return [one.control for one in checklist.checks] == [UNUSED]
+    return [check.control for check in checklist.checks] == [UNUSED]
 
 
 def is_of_users_only(checklist: Checklist) -> bool:
     """Whether no control is about root."""
-    return all(one.control.whose is Whose.USERS for one in checklist.checks)
+    return all(check.control.whose is Whose.USERS for check in checklist.checks)
 
 
 def account_in_words(account: str) -> str:

@@ -61,17 +61,17 @@ def _with_facts(
     credentials = tables.batches("credentials", ("source", "line", "credential", *_OF_CREDENTIALS.names))
     users = tables.batches("users", ("source", "line", *_OF_USERS.names))
     named = tables.batches("users", ("account_id", "user", "captured_at"))
-    found = {
+    facts = {
         "chosen": pa.array(_positions(failures, checks)),
         "older": pa.array(reports.is_older(failures)),
-        "twice": pa.array(reports.stand_twice(failures, named)),
+        "twice": pa.array(reports.occur_twice(failures, named)),
     }
     for table in (
         _joined(places.of_credentials, failures, credentials, _OF_CREDENTIALS),
         _joined(places.of_rows, failures, users, _OF_USERS),
     ):
-        found |= dict(zip(table.column_names, table.columns, strict=True))
-    for name, values in found.items():
+        facts |= dict(zip(table.column_names, table.columns, strict=True))
+    for name, values in facts.items():
         failures = failures.append_column(name, values)
     return failures
 
@@ -91,11 +91,11 @@ def _by_account(failures: pa.Table) -> Iterator[pa.Table]:
 
 def _failures(batches: Iterable[pa.Table]) -> pa.Table:
     """Return the findings that fail, without dictionary columns, because Arrow decodes those cell by cell."""
-    kept = []
+    failures = []
     for findings in batches:
         failing = pc.equal(findings["status"].cast(pa.string()), Status.FAIL.value)
-        kept.append(_plain(findings.select(_OF_FINDINGS).filter(failing)))
-    return pa.concat_tables(kept).combine_chunks() if kept else pa.table({name: [] for name in _OF_FINDINGS})
+        failures.append(_plain(findings.select(_OF_FINDINGS).filter(failing)))
+    return pa.concat_tables(failures).combine_chunks() if failures else pa.table({name: [] for name in _OF_FINDINGS})
 
 
 def _plain(table: pa.Table) -> pa.Table:
@@ -106,13 +106,13 @@ def _plain(table: pa.Table) -> pa.Table:
 
 def _codes(texts: pa.ChunkedArray, among: pa.Array) -> Whole:
     """Return the position of each text in `among`; -1 if it is not there."""
-    found = pc.index_in(texts.cast(pa.string()), value_set=among, skip_nulls=True)
-    return np.asarray(pc.fill_null(found, -1), np.int64)
+    codes = pc.index_in(texts.cast(pa.string()), value_set=among, skip_nulls=True)
+    return np.asarray(pc.fill_null(codes, -1), np.int64)
 
 
 def _positions(failures: pa.Table, checks: Sequence[Check]) -> Whole:
     """Return the position of the check of each failure, found by control and requirement."""
-    names = pa.array([f"{one.control.id} {one.requirement or ''}" for one in checks])
+    names = pa.array([f"{check.control.id} {check.requirement or ''}" for check in checks])
     requirement = pc.fill_null(failures["requirement"], "")
     return _codes(pc.binary_join_element_wise(failures["control"], requirement, " "), names)
 
@@ -139,20 +139,20 @@ def _joined(
     place_of: Callable[[pa.Table], Whole], failures: pa.Table, batches: Iterable[pa.Table], schema: pa.Schema
 ) -> pa.Table:
     """Return the columns of `schema` for each failure, from the row at its place in a table; null if there is none."""
-    wanted = place_of(failures)
-    distinct = np.unique(wanted)
-    kept, places = [schema.empty_table()], [np.zeros(0, np.int64)]
+    failure_places = place_of(failures)
+    distinct = np.unique(failure_places)
+    tables, places = [schema.empty_table()], [np.zeros(0, np.int64)]
     for table in batches:
         place = place_of(table)
-        hit = np.isin(place, distinct)
-        kept.append(_plain(table.select(schema.names).filter(pa.array(hit))).cast(schema))
-        places.append(place[hit])
+        is_needed = np.isin(place, distinct)
+        tables.append(_plain(table.select(schema.names).filter(pa.array(is_needed))).cast(schema))
+        places.append(place[is_needed])
     place = np.concatenate(places)
     order = np.argsort(place, kind="stable")
-    at = np.searchsorted(place, wanted, sorter=order)
-    rows = np.append(order, -1)[at]
-    missing = (rows < 0) | (np.append(place, -1)[rows] != wanted)
-    return pa.concat_tables(kept).take(pa.array(rows, mask=missing))
+    index = np.searchsorted(place, failure_places, sorter=order)
+    rows = np.append(order, -1)[index]
+    missing = (rows < 0) | (np.append(place, -1)[rows] != failure_places)
+    return pa.concat_tables(tables).take(pa.array(rows, mask=missing))
 
 
 class _NewestReports:
@@ -161,26 +161,28 @@ class _NewestReports:
     def __init__(self, failures: pa.Table, newest: Mapping[str, datetime | None]) -> None:
         self._accounts = pc.unique(failures["account_id"]).drop_null()
         self._users = pc.unique(pc.utf8_lower(failures["user"])).drop_null()
-        known = [(account in newest, newest.get(account)) for account in self._accounts.to_pylist()]
+        newest_times = [(account in newest, newest.get(account)) for account in self._accounts.to_pylist()]
         # The last element is for code -1: an account without failures, or a row without an account.
-        self._known = np.array([*(is_known for is_known, _ in known), False])
-        self._newest = np.array([*(NO_TIME if time is None else since_epoch(time) for _, time in known), NO_TIME])
+        self._known = np.array([*(is_known for is_known, _ in newest_times), False])
+        self._newest = np.array(
+            [*(NO_TIME if time is None else since_epoch(time) for _, time in newest_times), NO_TIME]
+        )
 
     def is_older(self, rows: pa.Table) -> npt.NDArray[np.bool_]:
         """Return a mask of the rows from an older report, or from a report that may not be the newest."""
         account = _codes(rows["account_id"], self._accounts)
         return ~self._known[account] | (micros_of(rows["captured_at"]) < self._newest[account])
 
-    def stand_twice(self, failures: pa.Table, users: Iterable[pa.Table]) -> npt.NDArray[np.bool_]:
+    def occur_twice(self, failures: pa.Table, users: Iterable[pa.Table]) -> npt.NDArray[np.bool_]:
         """Return a mask of the failures whose user occurs more than once in the newest report of the account."""
-        wanted = self._names(failures)
-        distinct = np.unique(wanted)
+        failure_names = self._names(failures)
+        distinct = np.unique(failure_names)
         counts = np.zeros(len(distinct), np.int64)
         for table in users:
             names = self._names(table)
             names = names[~self.is_older(table) & np.isin(names, distinct)]
             counts += np.bincount(np.searchsorted(distinct, names), minlength=len(distinct))
-        return (counts[np.searchsorted(distinct, wanted)] > 1) & (wanted >= 0)
+        return (counts[np.searchsorted(distinct, failure_names)] > 1) & (failure_names >= 0)
 
     def _names(self, rows: pa.Table) -> Whole:
         """Return a number for the account and user of each row; -1 if they have no failure."""

@@ -4,8 +4,8 @@
 # stay, and run:
 #
 #   sh remediate.sh                               check everything, change nothing
-#   sh remediate.sh --apply                       make used keys inactive, remove passwords
-#   sh remediate.sh --apply --delete-never-used   delete never-used keys as well
+#   sh remediate.sh --apply                       make keys inactive, remove passwords
+#   sh remediate.sh --apply --delete-never-used   also delete keys that were never used
 #
 # The script works on the account of the credentials that `aws` uses. It skips the items of other
 # accounts.

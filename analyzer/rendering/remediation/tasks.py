@@ -69,8 +69,10 @@ def newest_capture(summary: Summary) -> dict[str, datetime | None]:
         time = captured["captured_at"]
         for part in parts:
             if part["account_id"] is not None:
-                known = newest.get(part["account_id"])
-                newest[part["account_id"]] = time if known is None else known if time is None else max(known, time)
+                earlier = newest.get(part["account_id"])
+                newest[part["account_id"]] = (
+                    time if earlier is None else earlier if time is None else max(earlier, time)
+                )
     return newest
 
 
@@ -98,16 +100,16 @@ def _subject(fact: Fact) -> tuple[Any, ...]:
 def _task(checks: Sequence[Check], findings: list[Fact], waived: Iterable[Fact]) -> Task:
     """Return the task for the subject of these failures; `waived` are its waived failures."""
     failed = [checks[fact["chosen"]] for fact in findings]
-    remedies = " ".join(dict.fromkeys(one.say(one.control.remediation) for one in failed))
+    remedies = " ".join(dict.fromkeys(check.say(check.control.remediation) for check in failed))
     if not any(is_unused(fact) for fact in findings):
         # A credential that is or may be in use needs a person, because no check shows who needs it.
-        ids = {one.control.id for one in failed}
+        ids = {check.control.id for check in failed}
         # The key of a leaver must not get a replacement.
         is_rotated = "access-key-rotation" in ids and "leaver-credentials" not in ids
         return Task(findings, "rotate" if is_rotated else f"by hand: {remedies}")
     # Two controls may judge the use. A waiver for one of them shows that the credential must stay.
-    kept = next((f"waiver {fact['waiver']} covers it in part" for fact in waived if is_unused(fact)), None)
-    if obstacle := kept or _obstacle(findings[0]):
+    waiver = next((f"waiver {fact['waiver']} covers it in part" for fact in waived if is_unused(fact)), None)
+    if obstacle := waiver or _obstacle(findings[0]):
         return Task(findings, f"by hand, because {obstacle}: {remedies}")
     call = _call(findings[0])
     return Task(findings, ACTIONS[call[0]].in_worksheet, call)
@@ -143,14 +145,14 @@ def _obstacle(fact: Fact) -> str | None:
 
 def _call(fact: Fact) -> tuple[str, ...]:
     """Return the line of the script for an unused credential: a function and its arguments."""
-    who, changed, used = (fact["account_id"], fact["user"]), _second(fact["last_changed"]), fact["last_used"]
+    subject, changed, used = (fact["account_id"], fact["user"]), _second(fact["last_changed"]), fact["last_used"]
     if _kind(fact) is Kind.PASSWORD:
         created = _second(fact["user_creation_time"])
-        return ("remove_password", *who, created, changed, _second(used) if used else "never")
+        return ("remove_password", *subject, created, changed, _second(used) if used else "never")
     if used:
-        return ("make_inactive", *who, fact["credential"], changed, _second(used))
-    return ("delete_never_used", *who, fact["credential"], changed)
+        return ("make_inactive", *subject, fact["credential"], changed, _second(used))
+    return ("delete_never_used", *subject, fact["credential"], changed)
 
 
-def _second(instant: datetime) -> str:
-    return str(iso(instant.replace(microsecond=0)))
+def _second(time: datetime) -> str:
+    return str(iso(time.replace(microsecond=0)))

@@ -63,18 +63,18 @@ def accounts_sheet(book: Book, summary: Summary, named: Named) -> None:
     sheet.write_string(1, 0, note, book.styles.text)
     _header(book, sheet, ["account_id", *named.headings], columns)
     accounts = [str(account) for account in summary.by_account.index]
-    for at, account in enumerate(accounts):
-        row = _TOP + 1 + at
+    for position, account in enumerate(accounts):
+        row = _TOP + 1 + position
         for column, text in enumerate([account, *named.words_of(account)]):
             sheet.write_string(row, column, text, book.styles.text)
-        for column, one in enumerate(columns, start=first):
-            if one.judged[at]:
-                sheet.write_number(row, column, int(one.counts[at]), book.styles.number)
+        for column, count_column in enumerate(columns, start=first):
+            if count_column.judged[position]:
+                sheet.write_number(row, column, int(count_column.counts[position]), book.styles.number)
             else:
                 sheet.write_string(row, column, "-", book.styles.number)
-    for column, one in enumerate(columns, start=first):
-        if one.fill is not None:
-            style = book.styles.fills[one.fill]
+    for column, count_column in enumerate(columns, start=first):
+        if count_column.fill is not None:
+            style = book.styles.fills[count_column.fill]
             rule = {"type": "cell", "criteria": "between", "minimum": 1, "maximum": ROW_LIMIT, "format": style}
             sheet.conditional_format(_TOP + 1, column, _TOP + max(len(accounts), 1), column, rule)
 
@@ -82,23 +82,23 @@ def accounts_sheet(book: Book, summary: Summary, named: Named) -> None:
 def _columns(summary: Summary) -> Iterator[_Column]:
     """Yield the columns: sums of all controls, then failures by control, then checks not checked by control."""
     names, sums = sums_of_accounts(summary)
-    every = np.ones(len(sums), bool)
-    for at, name in enumerate(names):
+    always = np.ones(len(sums), bool)
+    for position, name in enumerate(names):
         yield _Column(
-            "all controls", name.replace("_", " "), np.array([row[at] for row in sums], np.int64), every, None
+            "all controls", name.replace("_", " "), np.array([row[position] for row in sums], np.int64), always, None
         )
     judged = np.sum([summary.matrix[s].to_numpy() for s in (Status.PASS, Status.FAIL, Status.NOT_CHECKED)], axis=0) > 0
     for group, status in (("fails", Status.FAIL), ("not checked", Status.NOT_CHECKED)):
-        for at, check in enumerate(summary.checklist.checks):
-            if status is Status.FAIL or summary.by_control[at][status]:
+        for position, check in enumerate(summary.checklist.checks):
+            if status is Status.FAIL or summary.by_control[position][status]:
                 number = f" ({check.requirement})" if check.requirement else ""
-                counts = summary.open_matrix[status].to_numpy()[at]
-                yield _Column(group, f"{check.control.id}{number}", counts, judged[at], status.value)
+                counts = summary.open_matrix[status].to_numpy()[position]
+                yield _Column(group, f"{check.control.id}{number}", counts, judged[position], status.value)
 
 
 def _header(book: Book, sheet: Worksheet, names: Sequence[str], columns: Sequence[_Column]) -> None:
     """Write the two lines of the header: groups of columns, and the columns."""
-    groups = [*("" for _ in names), *(one.group for one in columns)]
+    groups = [*("" for _ in names), *(count_column.group for count_column in columns)]
     for column, group in enumerate(groups):
         repeated = column > 0 and group == groups[column - 1]
         sheet.write_string(_TOP - 1, column, "" if repeated else group, book.styles.header)
@@ -106,7 +106,7 @@ def _header(book: Book, sheet: Worksheet, names: Sequence[str], columns: Sequenc
     sheet.set_row(_TOP, min(longest * _UPRIGHT_CHARACTER + 6, _HIGHEST_ROW))
     for column, name in enumerate(names):
         sheet.write_string(_TOP, column, name, book.styles.header)
-    for column, one in enumerate(columns, start=len(names)):
-        sheet.write_string(_TOP, column, one.title, book.styles.upright)
+    for column, count_column in enumerate(columns, start=len(names)):
+        sheet.write_string(_TOP, column, count_column.title, book.styles.upright)
     sheet.freeze_panes(_TOP + 1, 1)
     sheet.repeat_rows(_TOP - 1, _TOP)

@@ -51,23 +51,23 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     """Write the workbook of an evidence set into `folder` and return its path."""
     if evidence.kind == "audit":
         return _of_audit(evidence, folder, options)
-    found = evidence.history if evidence.kind == "history" else evidence.comparison
+    tracking = evidence.history if evidence.kind == "history" else evidence.comparison
     names = registry.tables_needed(evidence.kind, ["excel"])
-    shown = [name for name in found.tables if name in names]
-    return write_tables(found.title, found.lines, found.method, evidence, shown, folder)
+    shown = [name for name in tracking.tables if name in names]
+    return write_tables(tracking.title, tracking.lines, tracking.method, evidence, shown, folder)
 
 
 def _of_audit(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     """Write the workbook of an audit and, with `options.by`, one workbook for each owner of accounts."""
-    most = {"most_rows": options.workbook_rows, "due_within": options.due_within}
-    paths = write(evidence.summary, evidence, folder / WORKBOOK, marks=options.marks, **most)
+    limits = {"most_rows": options.workbook_rows, "due_within": options.due_within}
+    paths = write(evidence.summary, evidence, folder / WORKBOOK, marks=options.marks, **limits)
     if options.by is None:
         return paths
     parts = parts_by_owner(evidence)
     (folder / BY_OWNER).mkdir()
     for part, name in zip(parts, file_names([part.owner for part in parts]), strict=True):
         marks = None if options.marks is None else options.marks.of_accounts(part.accounts)
-        paths += write(part.summary, part, folder / BY_OWNER / f"{name}.xlsx", marks=marks, **most)
+        paths += write(part.summary, part, folder / BY_OWNER / f"{name}.xlsx", marks=marks, **limits)
     return paths
 
 
@@ -104,11 +104,13 @@ def write(  # noqa: PLR0913 - content, limits and path
     """
     with open_book(path, TITLE, row_limit, protected=True) as book:
         named = Named(summary)
-        noted, check_of_row, left = exceptions(book, summary, tables, most_rows, named, marks)
-        shown = {one.name: one for one in (noted, *_tables(book, summary, tables, most_rows, named))}
-        shown[WITHOUT_ROW] = marks_without_row(left)
+        noted, check_of_row, remaining_marks = exceptions(book, summary, tables, most_rows, named, marks)
+        shown = {
+            table_sheet.name: table_sheet for table_sheet in (noted, *_tables(book, summary, tables, most_rows, named))
+        }
+        shown[WITHOUT_ROW] = marks_without_row(remaining_marks)
         # Sheets without rows are left out before formulas are written, which must not refer to them.
-        shown = {name: one for name, one in shown.items() if one.rows.count or name in _ALWAYS}
+        shown = {name: table_sheet for name, table_sheet in shown.items() if table_sheet.rows.count or name in _ALWAYS}
         summary_sheet(book, summary, Shown(shown, row_limit, most_rows, check_of_row), due_within, named)
         for name in ORDER:
             if name == "Accounts" and summary.accounts:

@@ -60,12 +60,12 @@ def cells(
     column: pa.Array, styles: StyleNumbers, use: Use, formulas: pa.Array | None = None, *, has_dates: bool = False
 ) -> Cells:
     """Return the cells of a column, with `formulas` where they are not null; `has_dates`: texts may be ISO dates."""
-    found = _cells(column, styles, use)
+    column_cells = _cells(column, styles, use)
     if has_dates:
         days = _days_in(column)
         style = styles.by_hand_date if use is Use.BY_HAND else styles.date
-        found = Cells(days.cast(pa.string()), style, is_number=True, instead=found)
-    return found if formulas is None else replace(found, formulas=formulas)
+        column_cells = Cells(days.cast(pa.string()), style, is_number=True, instead=column_cells)
+    return column_cells if formulas is None else replace(column_cells, formulas=formulas)
 
 
 def _days_in(texts: pa.Array) -> pa.Array:
@@ -114,13 +114,13 @@ def _times(column: pa.Array, styles: StyleNumbers) -> Cells:
     micros = np.asarray(pc.fill_null(column.cast(pa.int64()), 0))
     seconds = np.floor_divide(micros, 1_000_000)
     days = days_of(seconds)
-    known = np.asarray(column.is_valid())
-    held = (days >= _FIRST_DAY) & (days < _LAST_DAY + 1)
+    has_time = np.asarray(column.is_valid())
+    fits = (days >= _FIRST_DAY) & (days < _LAST_DAY + 1)
     instead = None
-    if (known & ~held).any():
-        times = pa.array(seconds, mask=~known | held).cast(pa.timestamp("s"))
+    if (has_time & ~fits).any():
+        times = pa.array(seconds, mask=~has_time | fits).cast(pa.timestamp("s"))
         instead = Cells(pc.strftime(times, "%Y-%m-%dT%H:%M:%SZ"), styles.text)
-    numbers = pa.array(days, mask=~(known & held)).cast(pa.string())
+    numbers = pa.array(days, mask=~(has_time & fits)).cast(pa.string())
     return Cells(numbers, styles.time, is_number=True, instead=instead)
 
 

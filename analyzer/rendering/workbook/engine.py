@@ -1,4 +1,4 @@
-"""A workbook to fill: sheets set up for print, tables of any length, and the file that comes of it."""
+"""Writes workbooks: sheets set up for print, with tables of any length."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Rows:
     @classmethod
     def stored(cls, tables: Tables, name: str, columns: Sequence[str] | None = None, most: int | None = None) -> Rows:
         """Return the rows of a stored table, or only its first `most` rows."""
-        every = tables.rows(name)
-        count = every if most is None else min(every, most)
+        row_count = tables.rows(name)
+        count = row_count if most is None else min(row_count, most)
         names = columns or next(tables.batches(name)).column_names
         return cls(count, lambda: _first(tables.batches(name, columns), count), tuple(names))
 
@@ -268,15 +268,15 @@ def _heights(
 ) -> np.typing.NDArray[np.int64] | None:
     """Return the heights of rows with wrapped texts, 0 for the default height; None if no column is wrapped."""
     scale, line_height = (SMALLER, SMALL_LINE_HEIGHT) if small else (1, LINE_HEIGHT)
-    needed = [
+    lines_by_column = [
         lines(array, int(column.width / scale))
         for array, column in zip(arrays, columns, strict=True)
         if column.use is not Use.SHOWN
     ]
-    if not needed:
+    if not lines_by_column:
         return None
-    most = np.max(needed, axis=0)
-    return np.where(most > 1, line_height * most, 0)
+    line_counts = np.max(lines_by_column, axis=0)
+    return np.where(line_counts > 1, line_height * line_counts, 0)
 
 
 class _Blocks:

@@ -44,26 +44,26 @@ class SharedFormulas:
     last: int
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def xml(self, found: Mapping[str, Formulas], first: int) -> dict[str, pa.Array]:
+    def xml(self, formulas: Mapping[str, Formulas], first: int) -> dict[str, pa.Array]:
         """Return the XML of the formulas of a block, by column (null: no formula); `first` is its top row."""
         occurring = sorted(
             (int(row), self.columns.index(name), name, text)
-            for name, one in found.items()
-            for row, text in zip(one.firsts, one.texts.to_pylist(), strict=True)
+            for name, column_formulas in formulas.items()
+            for row, text in zip(column_formulas.firsts, column_formulas.texts.to_pylist(), strict=True)
         )
-        new: dict[str, dict[int, str]] = {name: {} for name in found}
+        new: dict[str, dict[int, str]] = {name: {} for name in formulas}
         for row, column, name, text in occurring:
             if (name, text) not in self._numbers:
                 number = self._numbers[name, text] = len(self._numbers)
-                place, own = letters(column), text.replace(ROW, str(first + row))
-                where = f"{place}{first + row}:{place}{self.last}"
-                new[name][row] = f'<f t="shared" ref="{where}" si="{number}">{entities(own)}</f>'
-        return {name: self._of_column(name, one, new[name]) for name, one in found.items()}
+                place, own_text = letters(column), text.replace(ROW, str(first + row))
+                cell_range = f"{place}{first + row}:{place}{self.last}"
+                new[name][row] = f'<f t="shared" ref="{cell_range}" si="{number}">{entities(own_text)}</f>'
+        return {name: self._of_column(name, column_formulas, new[name]) for name, column_formulas in formulas.items()}
 
-    def _of_column(self, name: str, found: Formulas, new: Mapping[int, str]) -> pa.Array:
-        numbers = [self._numbers[name, text] for text in found.texts.to_pylist()]
-        others = pa.array([f'<f t="shared" si="{number}"/>' for number in numbers], pa.string())
-        cells = others.take(pa.array(found.codes, mask=found.codes < 0))
+    def _of_column(self, name: str, formulas: Formulas, new: Mapping[int, str]) -> pa.Array:
+        numbers = [self._numbers[name, text] for text in formulas.texts.to_pylist()]
+        references = pa.array([f'<f t="shared" si="{number}"/>' for number in numbers], pa.string())
+        cells = references.take(pa.array(formulas.codes, mask=formulas.codes < 0))
         if not new:
             return cells
         is_new = np.zeros(len(cells), bool)

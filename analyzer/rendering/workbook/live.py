@@ -113,16 +113,16 @@ def findings_that_follow(findings: pa.Table, checklist: Checklist) -> Flags:
     """Return a mask of the findings that get formulas."""
     position, reason = positions_of(findings, checklist.positions), findings["reason"]
     basis, as_of = micros_of(findings["basis_time"]), micros_of(findings["as_of"])
-    wanted = np.zeros(len(findings), bool)
-    limits = np.array([one.limit_days or 0 for one in checklist.checks], np.int64)
+    has_rule = np.zeros(len(findings), bool)
+    limits = np.array([check.limit_days or 0 for check in checklist.checks], np.int64)
     allows = np.zeros(len(limits), bool)
-    for at, one in enumerate(checklist.checks):
-        rule = _RULES.get(one.control.rule)
+    for position_of_check, check in enumerate(checklist.checks):
+        rule = _RULES.get(check.control.rule)
         if rule is not None:
-            allows[at] = rule.allows_limit
-            wanted |= (position == at) & has_text(reason, rule.reasons)
+            allows[position_of_check] = rule.allows_limit
+            has_rule |= (position == position_of_check) & has_text(reason, rule.reasons)
     days = pc.coalesce(findings["idle_days"], findings["age_days"])
-    return wanted & _holds(basis, as_of, days, findings["status"], limits[position], allows[position])
+    return has_rule & _holds(basis, as_of, days, findings["status"], limits[position], allows[position])
 
 
 @dataclass(frozen=True)
@@ -139,14 +139,16 @@ class FindingsFormulas:
             _is_whole(micros_of(rows["as_of"])),
             *(rows[name].is_valid() for name in ("idle_days", "age_days")),
         ]
-        here = pc.equal(rows[LIVE], YES)
-        return _alike(rows, here, alike, self._of_days) | _of_instants(rows, here)
+        is_live = pc.equal(rows[LIVE], YES)
+        return _alike(rows, is_live, alike, self._of_days) | _of_instants(rows, is_live)
 
     def _of_days(self, rows: pa.Table) -> dict[str, pa.Array]:
         cell = _Cells(self.columns)
         position = positions_of(rows, self.checklist.positions)
-        limit = pa.array([_limit(at, one.limit_days) for at, one in enumerate(self.checklist.checks)], pa.string())
-        allows = np.array([_allows_limit(one) for one in self.checklist.checks])[position]
+        limit = pa.array(
+            [_limit(number, check.limit_days) for number, check in enumerate(self.checklist.checks)], pa.string()
+        )
+        allows = np.array([_allows_limit(check) for check in self.checklist.checks])[position]
         late = _lateness(rows["reason"])
         as_of, basis, days = cell("as_of"), cell("basis_time"), _days(cell("as_of"), cell("basis_time"), late)
         idle, age = _whole(rows["idle_days"]), _whole(rows["age_days"])
@@ -180,11 +182,13 @@ def with_basis(credentials: pa.Table, unused: Check, as_of: datetime | None) -> 
     instant = captured if as_of is None else pa.chunked_array([pa.array([as_of] * len(credentials), captured.type)])
     basis, times = _basis(credentials), micros_of(instant)
     limit = np.full(len(credentials), unused.limit_days or 0, np.int64)
-    no = np.zeros(len(credentials), bool)
-    held = (basis != NO_TIME) & _holds(basis, times, credentials["idle_days"], credentials["outcome"], limit, no)
+    fails_at_limit = np.zeros(len(credentials), bool)
+    is_live = (basis != NO_TIME) & _holds(
+        basis, times, credentials["idle_days"], credentials["outcome"], limit, fails_at_limit
+    )
     table = credentials.append_column("as_of", instant)
     table = table.append_column("limit_days", pa.array(limit, pa.int32()))
-    return table.append_column(LIVE, in_words(held))
+    return table.append_column(LIVE, in_words(is_live))
 
 
 def _basis(credentials: pa.Table) -> Whole:
@@ -208,12 +212,12 @@ class CredentialsFormulas:
     def __call__(self, rows: pa.Table) -> dict[str, Formulas]:
         """Return the formulas of a batch of credentials."""
         alike = [rows["last_used"].is_valid(), self._has_age(rows)]
-        here = pc.equal(rows[LIVE], YES)
-        return _alike(rows, here, alike, self._of_days) | _of_instants(rows, here)
+        is_live = pc.equal(rows[LIVE], YES)
+        return _alike(rows, is_live, alike, self._of_days) | _of_instants(rows, is_live)
 
     def _has_age(self, rows: pa.Table) -> Flags:
-        found: Flags = _is_whole(micros_of(rows["last_changed"])) & rows["age_days"].is_valid().to_numpy()
-        return found
+        has_age: Flags = _is_whole(micros_of(rows["last_changed"])) & rows["age_days"].is_valid().to_numpy()
+        return has_age
 
     def _of_days(self, rows: pa.Table) -> dict[str, pa.Array]:
         cell = _Cells(self.columns)
@@ -241,42 +245,42 @@ _NOT_KNOWN: Final = f'"{Status.NOT_CHECKED}"'
 _FAIL_OR_PASS: Final = f'"{Status.FAIL}","{Status.PASS}"))'
 
 
-def in_words(held: Flags) -> pa.Array:
+def in_words(is_live: Flags) -> pa.Array:
     """Return `yes` or `no` for a mask of rows that follow the sheet Summary."""
-    return pc.if_else(pa.array(held), YES, NO)
+    return pc.if_else(pa.array(is_live), YES, NO)
 
 
 def _alike(
     rows: pa.Table,
-    here: pa.ChunkedArray,
+    is_live: pa.ChunkedArray,
     columns: Sequence[pa.ChunkedArray | Flags],
     make: Callable[[pa.Table], Mapping[str, pa.Array]],
 ) -> dict[str, Formulas]:
-    """Return the formulas of the rows in the mask `here`; `make` returns the formulas of a few rows (null: no formula).
+    """Return the formulas of the rows in the mask `is_live`; `make` returns those of a few rows (null: no formula).
 
     Rows with equal values in all `columns` have the same formulas, so `make` gets only one row of each kind.
     """
-    some = np.flatnonzero(here.to_numpy())
-    key = np.zeros(len(some), np.int64)
+    live_rows = np.flatnonzero(is_live.to_numpy())
+    key = np.zeros(len(live_rows), np.int64)
     for column in columns:
         values = _whole(column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column]))
         encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
-        codes = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy()[some] + 1
+        codes = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy()[live_rows] + 1
         key = key * (int(codes.max(initial=0)) + 1) + codes
-    _, firsts, each = np.unique(key, return_index=True, return_inverse=True)
-    firsts, codes = some[firsts], np.full(len(rows), -1, np.int64)
-    codes[some] = each
-    found = {}
+    _, firsts, group_of_row = np.unique(key, return_index=True, return_inverse=True)
+    firsts, codes = live_rows[firsts], np.full(len(rows), -1, np.int64)
+    codes[live_rows] = group_of_row
+    formulas = {}
     for name, texts in make(rows.take(pa.array(firsts))).items():
-        there = texts.is_valid().to_numpy(zero_copy_only=False)
-        renumbered = np.append(np.where(there, np.cumsum(there) - 1, -1), -1)
-        found[name] = Formulas(texts.drop_null(), renumbered[codes], firsts[there])
-    return found
+        has_formula = texts.is_valid().to_numpy(zero_copy_only=False)
+        renumbered = np.append(np.where(has_formula, np.cumsum(has_formula) - 1, -1), -1)
+        formulas[name] = Formulas(texts.drop_null(), renumbered[codes], firsts[has_formula])
+    return formulas
 
 
-def _of_instants(rows: pa.Table, here: pa.ChunkedArray) -> dict[str, Formulas]:
+def _of_instants(rows: pa.Table, is_live: pa.ChunkedArray) -> dict[str, Formulas]:
     """Return the formulas of the reference dates."""
-    return _alike(rows, here, [rows["as_of"]], lambda few: {"as_of": _instant(few["as_of"])})
+    return _alike(rows, is_live, [rows["as_of"]], lambda examples: {"as_of": _instant(examples["as_of"])})
 
 
 class _Cells:
@@ -294,18 +298,18 @@ def _holds(  # noqa: PLR0913 - the inputs of the formulas
 ) -> Flags:
     """Return a mask of the rows for which the formulas give the status and the days of the run."""
     first, last = _KNOWN
-    known = (basis >= first) & (basis < last) & (as_of >= first) & (as_of < last) & _is_whole(basis)
-    span = np.where(known, as_of - np.where(known, basis, as_of), 0)
+    is_known = (basis >= first) & (basis < last) & (as_of >= first) & (as_of < last) & _is_whole(basis)
+    span = np.where(is_known, as_of - np.where(is_known, basis, as_of), 0)
     fails = np.where(allows, span > limit * DAY, span >= limit * DAY)
-    same = np.where(fails, has_text(status, (Status.FAIL,)), has_text(status, (Status.PASS,)))
-    counted = np.asarray(pc.fill_null(days.cast(pa.int64()), -1)) == np.maximum(span, 0) // DAY
-    found: Flags = known & same & counted & (span >= -TOLERANCE)
-    return found
+    status_agrees = np.where(fails, has_text(status, (Status.FAIL,)), has_text(status, (Status.PASS,)))
+    days_agree = np.asarray(pc.fill_null(days.cast(pa.int64()), -1)) == np.maximum(span, 0) // DAY
+    agrees: Flags = is_known & status_agrees & days_agree & (span >= -TOLERANCE)
+    return agrees
 
 
 def _is_whole(micros: Whole) -> Flags:
-    found: Flags = (micros != NO_TIME) & (micros % _SECOND == 0)
-    return found
+    is_whole: Flags = (micros != NO_TIME) & (micros % _SECOND == 0)
+    return is_whole
 
 
 def _lateness(reason: pa.ChunkedArray) -> pa.Array:
@@ -326,17 +330,17 @@ def _instant(as_of: pa.ChunkedArray) -> pa.Array:
 
 def _rest(as_of: pa.ChunkedArray) -> pa.Array:
     """Return formulas of the part that is cut from the reference date: a little, or 0 for a whole second."""
-    own = pc.if_else(pa.array(_is_whole(micros_of(as_of))), "0", _A_LITTLE)
-    given = f"IF(INT({REFERENCE_DATE})={REFERENCE_DATE},{_A_LITTLE},0)"
-    return _joined("IF(", REFERENCE, '="",', own, ",", given, ")")
+    of_run = pc.if_else(pa.array(_is_whole(micros_of(as_of))), "0", _A_LITTLE)
+    entered = f"IF(INT({REFERENCE_DATE})={REFERENCE_DATE},{_A_LITTLE},0)"
+    return _joined("IF(", REFERENCE, '="",', of_run, ",", entered, ")")
 
 
 def serial(instants: pa.Array) -> pa.Array:
     """Return times, cut to the second, as day numbers of spreadsheets in text form; null for no time."""
     micros = micros_of(instants)
-    known = micros != NO_TIME
-    seconds = np.where(known, micros, 0) // _SECOND
-    return pa.array(days_of(seconds), mask=~known).cast(pa.string())
+    is_known = micros != NO_TIME
+    seconds = np.where(is_known, micros, 0) // _SECOND
+    return pa.array(days_of(seconds), mask=~is_known).cast(pa.string())
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

@@ -79,8 +79,8 @@ def lines(texts: pa.Array, width: int) -> npt.NDArray[np.int64]:
     parts = pc.split_pattern(pc.fill_null(texts.cast(pa.string()), ""), "\n")
     shown = np.asarray(shown_width(pc.list_flatten(parts))).astype(np.int64)
     needed = np.where(shown <= width - _ROOM, 1, np.ceil(shown / (width * _FILLED)).astype(np.int64))
-    found = np.bincount(pc.list_parent_indices(parts), needed, minlength=len(texts)).astype(np.int64)
-    return np.minimum(found, MOST_LINES)
+    counts = np.bincount(pc.list_parent_indices(parts), needed, minlength=len(texts)).astype(np.int64)
+    return np.minimum(counts, MOST_LINES)
 
 
 def height(text: str, width: int, line_height: int = LINE_HEIGHT) -> int:

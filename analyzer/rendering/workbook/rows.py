@@ -95,11 +95,11 @@ def _behind_place(column: Cells) -> list[pa.Array | str]:
         return [start, _escaped(column.values), "</t></is></c>"]
     # The XML of a text that many cells share is made once.
     texts = _escaped(column.values.dictionary)
-    made = [pc.binary_join_element_wise(start, texts, "</t></is></c>", "") for start in (plain, other)]
+    xml = [pc.binary_join_element_wise(start, texts, "</t></is></c>", "") for start in (plain, other)]
     if others is None:
-        return [made[0].take(column.values.indices)]
+        return [xml[0].take(column.values.indices)]
     indices = pc.add(column.values.indices.cast(pa.int64()), pa.array(others.astype(np.int64) * len(texts)))
-    return [pa.concat_arrays(made).take(indices)]
+    return [pa.concat_arrays(xml).take(indices)]
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
@@ -155,6 +155,6 @@ def letters(column: int) -> str:
     name = ""
     column += 1
     while column:
-        column, rest = divmod(column - 1, 26)
-        name = chr(ord("A") + rest) + name
+        column, remainder = divmod(column - 1, 26)
+        name = chr(ord("A") + remainder) + name
     return name

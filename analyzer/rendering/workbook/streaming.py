@@ -91,11 +91,11 @@ def _fill_part(marked: bytes, out: IO[bytes], place: Place) -> None:
 
 def _split(sheet: bytes, row: int) -> tuple[bytes, list[int], bytes]:
     """Return the XML before the marker row (1 is the top row), the styles of its cells, and the XML after it."""
-    found = re.search(rb'<row r="%d"[^>]*>((?:<c r="[A-Z]+%d" s="\d+"/>)+)</row>' % (row, row), sheet)
-    if found is None:
+    match = re.search(rb'<row r="%d"[^>]*>((?:<c r="[A-Z]+%d" s="\d+"/>)+)</row>' % (row, row), sheet)
+    if match is None:
         raise ValueError(f"no marker row {row} in the sheet")
-    styles = [int(number) for number in re.findall(rb' s="(\d+)"', found[1])]
-    return sheet[: found.start()], styles, sheet[found.end() :]
+    styles = [int(number) for number in re.findall(rb' s="(\d+)"', match[1])]
+    return sheet[: match.start()], styles, sheet[match.end() :]
 
 
 class _EvenPieces:

@@ -54,7 +54,11 @@ def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, n
         title = f"Will fail within {counted(due_within, 'day')} if nothing changes (sheet Findings, column fails_at)"
         page.table(title, ["control", summary.checklist.numbers_of.heading, "checks"], due)
     page.pairs("What was judged", _facts(summary))
-    if left_out := [(f"Sheet {one.name}", f"{one.left_out:,} rows") for one in shown.sheets.values() if one.left_out]:
+    if left_out := [
+        (f"Sheet {table_sheet.name}", f"{table_sheet.left_out:,} rows")
+        for table_sheet in shown.sheets.values()
+        if table_sheet.left_out
+    ]:
         page.pairs(_LEFT_OUT.format(shown.most_rows), left_out)
     issues: list[list[Value]] = [
         [code, shown.count(count, "Issues", code=code), CODES[code].title]
@@ -129,12 +133,12 @@ def _reference(page: Page, summary: Summary, shown: Shown) -> None:
 def _differences(page: Page, shown: Shown) -> None:
     """Write the number of rows in which the status differs from the status of the run."""
     sheet, row = page.sheet, page.row
-    now, then = (shown.cells("Findings", name) for name in ("status", "status_of_run"))
+    now, of_run = (shown.cells("Findings", name) for name in ("status", "status_of_run"))
     sheet.merge_range(row, 2, row, page.last, "" if now else _NOT_COUNTED, page.book.styles.wrapped)
-    if now and then:
-        found = f"SUMPRODUCT(--({now}<>{then}))"
+    if now and of_run:
+        differing = f"SUMPRODUCT(--({now}<>{of_run}))"
         no_date = f'AND({live.REFERENCE_DATE}<>"",NOT(ISNUMBER({live.REFERENCE_DATE})))'
-        formula = f'=IF({no_date},"{_NO_DATE}",IF({found}=0,"{_SAME}",{found}&"{_OTHER}"))'
+        formula = f'=IF({no_date},"{_NO_DATE}",IF({differing}=0,"{_SAME}",{differing}&"{_OTHER}"))'
         sheet.write_formula(row, 2, formula, page.book.styles.wrapped, _SAME)
         rule = {"type": "cell", "criteria": "!=", "value": f'"{_SAME}"', "format": page.book.styles.differs}
         sheet.conditional_format(row, 2, row, 2, rule)
@@ -164,16 +168,16 @@ _ADDED: Final = {opening.ROWS: "rows", opening.ROWS_REJECTED: "rejected"}
 
 def _due(summary: Summary, days: int) -> list[list[Value]]:
     return [
-        [summary.checklist.checks[at].control.id, summary.checklist.checks[at].requirement or "-", count]
-        for at, count in due_by_check(summary, days).items()
+        [summary.checklist.checks[position].control.id, summary.checklist.checks[position].requirement or "-", count]
+        for position, count in due_by_check(summary, days).items()
     ]
 
 
 def _facts(summary: Summary) -> list[tuple[str, Value]]:
     counts, checklist = summary.facts, summary.checklist
-    instants, number = counts["as_of"], len(checklist.controls)
-    when = "none" if not instants else instants[0] if len(instants) == 1 else f"{instants[0]} to {instants[-1]}"
-    own = "" if summary.settings.as_of else " (each report at its own capture time)"
+    dates, number = counts["as_of"], len(checklist.controls)
+    when = "none" if not dates else dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    source = "" if summary.settings.as_of else " (each report at its own capture time)"
     limit = f"{checklist.unused.limit_days:,} days or more" if checklist.unused else ""
     optional: dict[str, Any] = {
         "Unused when idle for": limit,
@@ -184,7 +188,7 @@ def _facts(summary: Summary) -> list[tuple[str, Value]]:
     }
     return [
         ("Controls", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number),
-        ("Reference date of the run (UTC)", when + own),
+        ("Reference date of the run (UTC)", when + source),
         *((name, value) for name, value in optional.items() if value),
         *(
             (f"{name.capitalize()} (sheet {name.capitalize()})" if number == 0 else "", part)
@@ -203,6 +207,6 @@ def _accounts(page: Page, summary: Summary, named: Named) -> None:
         [account, *named.words_of(account), *counts]
         for account, counts in zip(accounts[:_MOST_ACCOUNTS], sums[:_MOST_ACCOUNTS], strict=True)
     ]
-    every = f"all {len(accounts):,}" if len(accounts) > len(rows) else "by control"
+    details = f"all {len(accounts):,}" if len(accounts) > len(rows) else "by control"
     header = ["account_id", *named.headings, *totals.in_words(names)]
-    page.table(f"By account, most failures first ({every}: sheet {ACCOUNTS})", header, rows)
+    page.table(f"By account, most failures first ({details}: sheet {ACCOUNTS})", header, rows)

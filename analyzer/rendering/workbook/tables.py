@@ -72,7 +72,7 @@ _JUDGED: Final = (Status.FAIL, Status.NOT_CHECKED, Status.PASS)
 
 @dataclass(frozen=True)
 class Cut:
-    """A table of which the workbook has up to `most` rows."""
+    """The number of rows of a table, and `most`, the most rows that the workbook shows."""
 
     table: str
     rows: int
@@ -109,12 +109,12 @@ def requirements(book: Book, summary: Summary, named: Named) -> TableSheet:
     preface = (
         (f"{summary.checklist.numbers_of.title}: the result of each requirement in each account", book.styles.text),
     )
-    same = [] if len(summary.checklist.numbers_of.each) > 1 else ["framework"]
-    table = named.beside(table.drop_columns(same))
+    constant_columns = [] if len(summary.checklist.numbers_of.each) > 1 else ["framework"]
+    table = named.beside(table.drop_columns(constant_columns))
     return TableSheet("Requirements", Rows.of(table), Look(wrapped=("title",), preface=preface))
 
 
-_MET: Final = [met.value for met in Met]
+_MET: Final = [result.value for result in Met]
 
 
 def findings(book: Book, summary: Summary, tables: Tables, most: int, named: Named) -> TableSheet:
@@ -149,12 +149,12 @@ def population(book: Book, summary: Summary, tables: Tables, most: int, named: N
         return _subjects(book, name, summary, tables, most, named)
     position = checklist.checks.index(checklist.unused)
     judged = Choice(("outcome",), lambda batch: has_text(batch["outcome"], _JUDGED))
-    count = sum(summary.count(kind, one) for kind in JUDGED_KINDS for one in _JUDGED)
+    count = sum(summary.count(kind, status) for kind in JUDGED_KINDS for status in _JUDGED)
     cut = Cut("credentials", count, most)
     rows = first_rows(tables, "credentials", most, open_credentials_first(), where=judged, columns=_STORED)
     rows = live.with_basis(rows, checklist.unused, summary.settings.as_of).select([*CREDENTIALS_READ, live.LIVE])
-    at = rows.column_names.index(live.LIVE)
-    rows = named.beside(rows.add_column(at, "outcome_of_run", rows["outcome"]))
+    column = rows.column_names.index(live.LIVE)
+    rows = named.beside(rows.add_column(column, "outcome_of_run", rows["outcome"]))
     look = Look(
         leading="user",
         formulas=live.CredentialsFormulas(tuple(rows.column_names), position, checklist.unused.limit_days or 0),
@@ -169,8 +169,8 @@ def _subjects(  # noqa: PLR0913 - the parameters of `population` and a name
     checks, first = summary.checklist.positions, summary.checklist.checks[0]
 
     def is_judged(batch: pa.Table) -> np.typing.NDArray[np.bool_]:
-        found: np.typing.NDArray[np.bool_] = positions_of(batch, checks) == 0
-        return found & has_text(batch["status"], _JUDGED)
+        is_of_first: np.typing.NDArray[np.bool_] = positions_of(batch, checks) == 0
+        return is_of_first & has_text(batch["status"], _JUDGED)
 
     judged = Choice(("control", "requirement", "status"), is_judged)
     cut = Cut("findings", summary.by_control[0]["judged"], most)
@@ -182,7 +182,7 @@ def _subjects(  # noqa: PLR0913 - the parameters of `population` and a name
 
 def coverage(table: pa.Table) -> TableSheet:
     """Return the sheet Coverage: what was received of each expected account, missing accounts first."""
-    order = [one.value for one in Coverage]
+    order = [status.value for status in Coverage]
     rank = np.array([order.index(text) for text in table["status"].to_pylist()], np.int64)
     rows = Rows.of(table.take(pa.array(np.argsort(rank, kind="stable"))))
     return TableSheet("Coverage", rows, Look(wrapped=("name",)))

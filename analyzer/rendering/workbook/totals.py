@@ -47,8 +47,8 @@ class Shown:
 
     def cells(self, sheet: str, column: str) -> str | None:
         """Return the range of a column for formulas; None if the sheet does not hold all rows."""
-        found = self.sheets.get(sheet)
-        return None if found is None else found.cells(column, self.row_limit)
+        table_sheet = self.sheets.get(sheet)
+        return None if table_sheet is None else table_sheet.cells(column, self.row_limit)
 
     def count(self, value: int, sheet: str, **criteria: str) -> int | Formula:
         """Return the number of rows with these texts, by column (`<>`: any text, empty: no text), as a formula.
@@ -74,10 +74,10 @@ class Shown:
         cells = self.cells(sheet, column)
         return value if cells is None else Formula(f"SUM({cells})", value)
 
-    def kept(self, one: Check) -> Value:
+    def kept(self, check: Check) -> Value:
         """Return how many findings of a check are not recalculated; a dash if the sheet does not hold all of them."""
-        whole = self.cells("Findings", live.LIVE) is not None
-        return self._kept[one.control.id, one.requirement] if whole else NOTHING
+        is_complete = self.cells("Findings", live.LIVE) is not None
+        return self._kept[check.control.id, check.requirement] if is_complete else NOTHING
 
     @cached_property
     def _kept(self) -> Counter[tuple[str, str | None]]:
@@ -115,31 +115,31 @@ def _is_word(text: str) -> bool:
 
 def requirements(page: Page, summary: Summary, shown: Shown) -> None:
     """Write for each requirement the number of accounts by result."""
-    every, framework, styles = summary.requirements, summary.checklist.numbers_of, page.book.styles
-    occurring = [met for met in Met if any(one.accounts(met) for one in every)]
+    by_account, framework, styles = summary.requirements, summary.checklist.numbers_of, page.book.styles
+    occurring = [result for result in Met if any(requirement.accounts(result) for requirement in by_account)]
     last = 2 + len(occurring)
     page.widen(last)
     page.section(f"Requirements of {framework.label}: number of accounts by result (sheet Requirements)", last)
-    words = [MET_IN_WORDS[met] for met in occurring]
+    words = [MET_IN_WORDS[result] for result in occurring]
     page.sheet.set_row(page.row, LINE_HEIGHT * int(lines(pa.array(words, pa.string()), page.widths[-1]).max(initial=1)))
     for column, name in enumerate([framework.heading_beside_titles, "requirement", ""]):
         page.sheet.write_string(page.row, column, name, styles.header)
     for column, text in enumerate(words, start=3):
         page.sheet.write_string(page.row, column, text, styles.wrapped_number_header)
     page.row += 1
-    for one in every:
-        title = Merged(f"{one.requirement.title}{one.requirement.mark}", 1)
-        counts = [_accounts_with(one, met, summary, shown) for met in occurring]
-        page.cells([Merged(one.number, 0), title, "", *counts])
+    for requirement in by_account:
+        title = Merged(f"{requirement.requirement.title}{requirement.requirement.mark}", 1)
+        counts = [_accounts_with(requirement, result, summary, shown) for result in occurring]
+        page.cells([Merged(requirement.number, 0), title, "", *counts])
     page.row += 1
 
 
-def _accounts_with(one: ByAccount, met: Met, summary: Summary, shown: Shown) -> Value:
+def _accounts_with(requirement: ByAccount, result: Met, summary: Summary, shown: Shown) -> Value:
     """Return the number of accounts in which a requirement has this result."""
-    of = {"requirement": one.requirement.own_number, "status": met.value}
+    criteria = {"requirement": requirement.requirement.own_number, "status": result.value}
     if len(summary.checklist.numbers_of.each) > 1:
-        of["framework"] = one.requirement.framework
-    return shown.count(one.accounts(met), "Requirements", **of)
+        criteria["framework"] = requirement.requirement.framework
+    return shown.count(requirement.accounts(result), "Requirements", **criteria)
 
 
 # --- controls --------------------------------------------------------------------------------------------------------
@@ -157,45 +157,54 @@ def controls(page: Page, summary: Summary, shown: Shown) -> int:
     header.append("not recalculated")
     page.widen(len(header) - 1)
     first = page.row + 2
-    rows = [_control(at, summary, shown, columns) for at in range(len(checklist.checks))]
+    rows = [_control(position, summary, shown, columns) for position in range(len(checklist.checks))]
     page.table("By control", header, rows)
     return first
 
 
-def _control(at: int, summary: Summary, shown: Shown, columns: Sequence[str]) -> list[Value]:
+def _control(position: int, summary: Summary, shown: Shown, columns: Sequence[str]) -> list[Value]:
     """Return the cells of a control: its names, its limit and its counts."""
-    one, is_judged = summary.checklist.checks[at], summary.by_control[at]["judged"] > 0
-    limit: Value = "" if one.limit_days is None else one.limit_days
-    if one.limit_days is not None and live.follows(one) and is_judged:
-        limit = Limit(one.limit_days, live.limit_name(at))
-    title = f"{one.title}{' *' if summary.checklist.is_changed(one) else ''}"
-    counts = [_count_of(at, name, summary, shown) if is_judged else NOTHING for name in columns]
-    name = shown.link(at, one.control.id)
-    return [name, Merged(title, 1), "", one.requirement or "-", one.severity.value, limit, *counts, shown.kept(one)]
+    check, is_judged = summary.checklist.checks[position], summary.by_control[position]["judged"] > 0
+    limit: Value = "" if check.limit_days is None else check.limit_days
+    if check.limit_days is not None and live.follows(check) and is_judged:
+        limit = Limit(check.limit_days, live.limit_name(position))
+    title = f"{check.title}{' *' if summary.checklist.is_changed(check) else ''}"
+    counts = [_count_of(position, name, summary, shown) if is_judged else NOTHING for name in columns]
+    name = shown.link(position, check.control.id)
+    return [
+        name,
+        Merged(title, 1),
+        "",
+        check.requirement or "-",
+        check.severity.value,
+        limit,
+        *counts,
+        shown.kept(check),
+    ]
 
 
-def _count_of(at: int, name: str, summary: Summary, shown: Shown) -> Value:
+def _count_of(position: int, name: str, summary: Summary, shown: Shown) -> Value:
     """Return how many findings of a check have this status, or are manual checks (`manual`) or waived (`waived`).
 
     `not_checked` is without manual checks.
     """
-    one, counts = summary.checklist.checks[at], summary.by_control[at]
-    of = {"control": one.control.id}
-    if summary.checklist.has_several_of(one):
-        of["requirement"] = str(one.requirement)
-    left_to_a_person = shown.count(
-        counts["manual"], "Findings", **of, status=Status.NOT_CHECKED.value, reason="manual", waiver=""
+    check, counts = summary.checklist.checks[position], summary.by_control[position]
+    criteria = {"control": check.control.id}
+    if summary.checklist.has_several_of(check):
+        criteria["requirement"] = str(check.requirement)
+    manual = shown.count(
+        counts["manual"], "Findings", **criteria, status=Status.NOT_CHECKED.value, reason="manual", waiver=""
     )
     if name == "manual":
-        return left_to_a_person
+        return manual
     if name == "waived":
-        return shown.count(counts[name], "Findings", **of, waiver="<>")
-    found = shown.count(counts[name], "Findings", **of, status=name)
+        return shown.count(counts[name], "Findings", **criteria, waiver="<>")
+    cell = shown.count(counts[name], "Findings", **criteria, status=name)
     if name != Status.NOT_CHECKED or not counts["manual"]:
-        return found
+        return cell
     value = undecided_in(counts)
-    if isinstance(found, Formula) and isinstance(left_to_a_person, Formula):
-        return Formula(f"{found.text}-{left_to_a_person.text}", value)
+    if isinstance(cell, Formula) and isinstance(manual, Formula):
+        return Formula(f"{cell.text}-{manual.text}", value)
     return value
 
 
@@ -230,12 +239,12 @@ def what_to_do_first(page: Page, summary: Summary, shown: Shown) -> None:
     checks = summary.checklist.checks
     rows: list[list[Value]] = [
         [
-            shown.link(at, checks[at].control.id),
-            checks[at].severity.value,
+            shown.link(position, checks[position].control.id),
+            checks[position].severity.value,
             fails,
-            Merged(checks[at].control.remediation, page.last - 3),
+            Merged(checks[position].control.remediation, page.last - 3),
         ]
-        for at, fails in to_do_first(summary).items()
+        for position, fails in to_do_first(summary).items()
     ]
     if rows:
         header = ["control", "severity", "open failures", "remediation", *[""] * (page.last - 3)]
@@ -254,10 +263,10 @@ def population(page: Page, summary: Summary, shown: Shown) -> None:
     rows: list[list[Value]] = []
     for kind, words in _KINDS.items():
         counts = {outcome: summary.count(kind, outcome) for outcome in _JUDGED}
-        of_outcomes = [shown.count(counts[one], sheet, kind=kind.value, outcome=one.value) for one in _JUDGED]
-        rows.append([words, shown.count(sum(counts.values()), sheet, kind=kind.value), *of_outcomes])
+        cells = [shown.count(counts[outcome], sheet, kind=kind.value, outcome=outcome.value) for outcome in _JUDGED]
+        rows.append([words, shown.count(sum(counts.values()), sheet, kind=kind.value), *cells])
     top = page.row + 3
-    sums = [sum(summary.count(kind, one) for kind in _KINDS) for one in _JUDGED]
+    sums = [sum(summary.count(kind, outcome) for kind in _KINDS) for outcome in _JUDGED]
     rows.append(
         [
             "all",
@@ -269,7 +278,10 @@ def population(page: Page, summary: Summary, shown: Shown) -> None:
     )
     page.table(f"unused-credentials, by kind of credential (sheet {sheet})", ["", "judged", *in_words(_JUDGED)], rows)
     tally = counts_of(summary.tallies, Tally.CREDENTIALS)
-    others = {one: int(tally["count"][tally["status"] == one].sum()) for one in (Outcome.ROOT, Outcome.CERTIFICATE)}
+    not_judged = {
+        outcome: int(tally["count"][tally["status"] == outcome].sum())
+        for outcome in (Outcome.ROOT, Outcome.CERTIFICATE)
+    }
     page.pairs(
         "Not judged by unused-credentials",
         [
@@ -278,8 +290,8 @@ def population(page: Page, summary: Summary, shown: Shown) -> None:
                 "created after the reference date",
                 sum(summary.count(kind, Outcome.NOT_APPLICABLE) for kind in JUDGED_KINDS),
             ),
-            ("root", others[Outcome.ROOT]),
-            ("certificates (use not shown)", others[Outcome.CERTIFICATE]),
+            ("root", not_judged[Outcome.ROOT]),
+            ("certificates (use not shown)", not_judged[Outcome.CERTIFICATE]),
         ],
     )
 

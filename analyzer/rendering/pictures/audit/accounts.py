@@ -34,11 +34,11 @@ def draw(audit: Summary) -> Figure:
     """Draw the accounts with the most failures."""
     failing = audit.by_account[audit.by_account[Status.FAIL] > 0]
     if failing.empty:
-        what = "credential" if is_unused_only(audit.checklist) else "control"
-        said = "No failure is counted here" if not_in_sums(audit) else f"No {what} fails in any account"
-        undecided = audit.totals[Status.NOT_CHECKED]
-        also = f"; {counted(undecided, 'check')} not checked" if undecided else ""
-        raise nothing_to_show(audit, " ".join([f"{said}{also}.", *not_in_sums(audit)]))
+        noun = "credential" if is_unused_only(audit.checklist) else "control"
+        answer = "No failure is counted here" if not_in_sums(audit) else f"No {noun} fails in any account"
+        not_checked = audit.totals[Status.NOT_CHECKED]
+        addition = f"; {counted(not_checked, 'check')} not checked" if not_checked else ""
+        raise nothing_to_show(audit, " ".join([f"{answer}{addition}.", *not_in_sums(audit)]))
 
     shown = failing.head(SHOWN_ACCOUNTS)
     figure = start_figure(audit, _title(audit, failing[Status.FAIL]), _notes(audit, failing[Status.FAIL]))
@@ -77,14 +77,14 @@ def _draw_bars(axes: Axes, counts: Counts, waived: Counts) -> None:
 def _write_counts(figure: Figure, axes: Axes, counts: Counts, waived: Counts, unsure: Counts) -> None:
     """Write the counts beside the bars, and scale the axes so that they fit."""
     texts = []
-    for place, (count, covered, undecided) in enumerate(np.column_stack([counts, waived, unsure]).tolist()):
-        more = [f"{covered:,} waived"] if covered else []
-        more += [f"and {undecided:,} not checked"] if undecided else []
-        remark = f"  ({', '.join(more)})" if more else ""
-        texts.append(axes.text(count, place, f"  {count:,}{remark}", va="center"))
+    for row, (count, covered, undecided) in enumerate(np.column_stack([counts, waived, unsure]).tolist()):
+        remarks = [f"{covered:,} waived"] if covered else []
+        remarks += [f"and {undecided:,} not checked"] if undecided else []
+        remark = f"  ({', '.join(remarks)})" if remarks else ""
+        texts.append(axes.text(count, row, f"  {count:,}{remark}", va="center"))
     width = axes.get_position().width
-    rest = 1 - np.array([widest(figure, [text]) for text in texts]) / width
-    scale_counts(axes, "x", max(1.1 * int(counts.max()), *(counts / np.maximum(rest, 0.1)).tolist()))
+    room = 1 - np.array([widest(figure, [text]) for text in texts]) / width
+    scale_counts(axes, "x", max(1.1 * int(counts.max()), *(counts / np.maximum(room, 0.1)).tolist()))
 
 
 def _failing(audit: Summary) -> str:
@@ -94,10 +94,10 @@ def _failing(audit: Summary) -> str:
 
 def _title(audit: Summary, failing: pd.Series[int]) -> str:
     """Return the title; `failing` has the number of failures by account, the most first."""
-    known, some_unknown = accounts_of(audit)
-    verb = "has" if 1 in {len(failing), known + some_unknown} else "have"
-    what = f"a {_failing(audit)}" if failing.sum() == 1 else f"{_failing(audit)}s"
-    title = f"{len(failing):,} of {counted(known + some_unknown, 'account')} {verb} {what}"
+    known_count, some_unknown = accounts_of(audit)
+    verb = "has" if 1 in {len(failing), known_count + some_unknown} else "have"
+    noun = f"a {_failing(audit)}" if failing.sum() == 1 else f"{_failing(audit)}s"
+    title = f"{len(failing):,} of {counted(known_count + some_unknown, 'account')} {verb} {noun}"
     if len(failing) <= SHOWN_ACCOUNTS:
         return title
     shown = failing.head(SHOWN_ACCOUNTS)
@@ -105,8 +105,8 @@ def _title(audit: Summary, failing: pd.Series[int]) -> str:
 
 
 def _notes(audit: Summary, failing: pd.Series[int]) -> list[str]:
-    rest = failing.iloc[SHOWN_ACCOUNTS:]
-    notes = [*not_shown(len(rest), counted(int(rest.sum()), _failing(audit))), *not_in_sums(audit)]
+    hidden = failing.iloc[SHOWN_ACCOUNTS:]
+    notes = [*not_shown(len(hidden), counted(int(hidden.sum()), _failing(audit))), *not_in_sums(audit)]
     if accounts_of(audit)[1]:
         notes.append(UNKNOWN_IS_ONE)
     return notes

@@ -49,9 +49,9 @@ def draw(audit: Summary) -> Figure:
     total = int(keys.number.sum())
     judged = sum(audit.count(Kind.ACCESS_KEY, outcome) for outcome in (Status.PASS, Status.FAIL, Status.NOT_CHECKED))
     if not total:
-        unknown = "No active access key has both a known age and a known idle time."
-        without = "No IAM user in the judged reports has an active access key."
-        raise nothing_to_show(audit, unknown if judged else without, unused_only=True)
+        unknown_times = "No active access key has both a known age and a known idle time."
+        no_key = "No IAM user in the judged reports has an active access key."
+        raise nothing_to_show(audit, unknown_times if judged else no_key, unused_only=True)
 
     title = f"{int(keys.number[keys.never].sum()):,} of {counted(judged, 'active access key')} never used"
     notes = ["On the diagonal: keys idle since their creation, with all never-used keys."]

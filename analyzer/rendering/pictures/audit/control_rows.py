@@ -40,13 +40,15 @@ def write_controls(figure: Figure, axes: Axes, checklist: Checklist, order: Sequ
     positions = range(len(checklist.checks)) if order is None else order
     count = len(positions)
     scale_rows(axes, count)
-    every = _names(checklist)
-    numbers = [checklist.checks[at].requirement or DASH for at in positions]
+    all_names = _names(checklist)
+    numbers = [checklist.checks[position].requirement or DASH for position in positions]
     below = max(map(len, numbers)) > _SHORT_NUMBER and count <= _FEW_ROWS
     write = _numbers_below if below else _numbers_before
-    names, end = write(figure, axes, [every[at] for at in positions], numbers, checklist.numbers_of.heading)
-    for text, at in zip(names, positions, strict=True):
-        if order is not None and checklist.checks[at].severity is Severity.CRITICAL:
+    names, end = write(
+        figure, axes, [all_names[position] for position in positions], numbers, checklist.numbers_of.heading
+    )
+    for text, position in zip(names, positions, strict=True):
+        if order is not None and checklist.checks[position].severity is Severity.CRITICAL:
             text.set_fontweight("bold")
     return max(end, names[0].get_position()[0] + fit(figure, names, 0.3))
 
@@ -54,10 +56,10 @@ def write_controls(figure: Figure, axes: Axes, checklist: Checklist, order: Sequ
 def _names(checklist: Checklist) -> list[str]:
     """Return the names of the controls, with the limit if a control occurs several times."""
     return [
-        f"{one.control.id} ({counted(one.limit_days, 'day')})"
-        if checklist.has_several_of(one) and one.limit_days is not None
-        else one.control.id
-        for one in checklist.checks
+        f"{check.control.id} ({counted(check.limit_days, 'day')})"
+        if checklist.has_several_of(check) and check.limit_days is not None
+        else check.control.id
+        for check in checklist.checks
     ]
 
 
@@ -77,10 +79,10 @@ def _numbers_before(
     size = letters_for(len(names))
     heading = write_heading(figure, axes, LEFT, label)
     written = write_column(figure, axes, LEFT, 0, numbers, fontsize=size, color=MUTED)
-    at = LEFT + 0.015 + fit(figure, [*written, heading], 0.12)
-    write_heading(figure, axes, at, "control")
-    shown = write_column(figure, axes, at, 0, names, fontsize=size)
-    return shown, at + fit(figure, shown, 0.3)
+    x = LEFT + 0.015 + fit(figure, [*written, heading], 0.12)
+    write_heading(figure, axes, x, "control")
+    shown = write_column(figure, axes, x, 0, names, fontsize=size)
+    return shown, x + fit(figure, shown, 0.3)
 
 
 def write_counts(
@@ -101,18 +103,18 @@ def write_counts(
     right = LEFT + WIDTH
     for name, counts in reversed(shown.items()):
         texts = [write_heading(figure, axes, right, name, "right")]
-        for place, text in enumerate(counts):
+        for row, text in enumerate(counts):
             failing = name == "fail" and text != "0"
             texts.append(
                 axes.text(
                     right,
-                    place,
-                    text if judged[place] else DASH,
+                    row,
+                    text if judged[row] else DASH,
                     transform=beside(figure, axes),
                     ha="right",
                     va="center",
                     fontsize=letters_for(len(judged)),
-                    color=FAIL_TEXT if failing else INK if judged[place] and text != "0" else MUTED,
+                    color=FAIL_TEXT if failing else INK if judged[row] and text != "0" else MUTED,
                     fontweight="bold" if failing else "normal",
                 )
             )

@@ -36,11 +36,11 @@ def draw(audit: Summary) -> Figure:
     """Draw the idle days of credentials, by kind, with the limit marked."""
     require_unused(audit)
     idle, counts = audit.idle, counts_of_unused(audit)
-    known = idle[idle["days"] >= 0]
+    exact = idle[idle["days"] >= 0]
     notes = [*_left_out(idle[idle["days"] < 0]), *waived_too(counts)]
     judged = counted(counts["judged"], "active credential")
     title = f"{counts[Status.FAIL]:,} of {judged} idle for {limit_in_words(audit)} or more{undecided_too(counts)}"
-    if known.empty:
+    if exact.empty:
         why = "No active password or access key has a known idle time."
         raise nothing_to_show(audit, why, unused_only=True)
 
@@ -48,7 +48,7 @@ def draw(audit: Summary) -> Figure:
     limit = limit_days(audit)
     edges = sorted({*_EDGES, limit})
     at_limit = edges.index(limit) - 0.5
-    days, number, is_password = (known[column].to_numpy() for column in ("days", "count", "is_password"))
+    days, number, is_password = (exact[column].to_numpy() for column in ("days", "count", "is_password"))
     bins = [*edges, np.iinfo(np.int64).max]
     heights = [np.histogram(days[chosen], bins, weights=number[chosen])[0] for chosen in (is_password, ~is_password)]
     panels = figure.subplots(2, 1, sharex=True, sharey=True, gridspec_kw={"hspace": 0.16})
@@ -71,8 +71,8 @@ def _draw_panel(axes: Axes, heights: npt.NDArray[np.int64], edges: list[int], li
     at_limit = edges.index(limit) - 0.5
     axes.axvspan(at_limit, len(edges) - 0.4, color=FAIL_AREA, linewidth=0)
     axes.bar(range(len(edges)), heights, width=0.86, color=[FAIL if low >= limit else PASS for low in edges])
-    for place in np.flatnonzero(heights).tolist():
-        axes.text(place, heights[place], f"{heights[place]:,}", ha="center", va="bottom", fontsize=9)
+    for position in np.flatnonzero(heights).tolist():
+        axes.text(position, heights[position], f"{heights[position]:,}", ha="center", va="bottom", fontsize=9)
     axes.axvline(at_limit, color=INK, linewidth=1.2, linestyle="--")
     axes.set_xlim(-0.6, len(edges) - 0.4)
 
@@ -85,8 +85,8 @@ def _left_out(idle: pd.DataFrame) -> list[str]:
         Status.NOT_CHECKED: "not checked",
         Status.NOT_APPLICABLE: "created after the reference date",
     }
-    counts = {status: int(idle["count"][idle["status"] == place].sum()) for place, status in enumerate(Status)}
-    parts = [f"{counts[status]:,} {became}" for status, became in words.items() if counts[status]]
+    counts = {status: int(idle["count"][idle["status"] == code].sum()) for code, status in enumerate(Status)}
+    parts = [f"{counts[status]:,} {meaning}" for status, meaning in words.items() if counts[status]]
     return [f"Not shown: {', '.join(parts)}."] if parts else []
 
 

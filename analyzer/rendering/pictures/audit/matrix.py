@@ -70,14 +70,14 @@ def draw(audit: Summary) -> Figure:
     if len(audit.checklist.checks) == 1:
         raise NothingToShowError("Only one control was judged.")
     order = audit.checklist.most_severe_first
-    accounts, as_checked = _worst_first(audit)
-    every = as_checked.each(lambda counts: counts[order])
+    accounts, in_checklist_order = _worst_first(audit)
+    findings = in_checklist_order.each(lambda counts: counts[order])
     heads = accounts[:SHOWN_ACCOUNTS]
-    shown = every.each(lambda counts: counts[:, : len(heads)])
-    if not any(counts.any() for counts in every):
+    shown = findings.each(lambda counts: counts[:, : len(heads)])
+    if not any(counts.any() for counts in findings):
         raise nothing_to_show(audit, "There is nothing to judge.")
 
-    figure = start_figure(audit, _title(audit, accounts, as_checked), _notes(audit, as_checked))
+    figure = start_figure(audit, _title(audit, accounts, in_checklist_order), _notes(audit, in_checklist_order))
     axes = figure.subplots()
     upright = len(heads) > MOST_ACROSS
     top = 1 - room_above(upright=upright)
@@ -89,7 +89,7 @@ def draw(audit: Summary) -> Figure:
     write_accounts(figure, axes, audit, heads, columns.each, upright=upright)
     if columns.all:
         # The sums include the accounts that are not shown.
-        total = every.each(lambda counts: counts.sum(axis=1, keepdims=True))
+        total = findings.each(lambda counts: counts.sum(axis=1, keepdims=True))
         used |= _draw_cells(figure, axes, total, columns.all, filled=False)
         write_sum_head(figure, axes, f"all\n{len(accounts):,}", columns.all)
     heat.draw_legend(figure, [look for look in _LOOKS if look in used], bottom - 0.036)
@@ -106,9 +106,9 @@ def _worst_first(audit: Summary) -> tuple[list[str], _Findings]:
     )
     accounts = [str(account) for account in audit.matrix[Status.PASS].columns]
     # Controls that repeat a failure are left out of the ranking.
-    failing, undecided = (one[list(audit.checklist.summed)].sum(axis=0) for one in findings[:2])
+    failing, undecided = (counts[list(audit.checklist.summed)].sum(axis=0) for counts in findings[:2])
     order = np.lexsort((accounts, -undecided, -failing))
-    return [accounts[place] for place in order], findings.each(lambda counts: counts[:, order])
+    return [accounts[column] for column in order], findings.each(lambda counts: counts[:, order])
 
 
 def _draw_cells(figure: Figure, axes: Axes, findings: _Findings, columns: Columns, *, filled: bool = True) -> set[Look]:
@@ -136,21 +136,23 @@ def _cells(findings: _Findings) -> Iterator[Cell]:
 
 
 def _title(audit: Summary, names: list[str], findings: _Findings) -> str:
-    once = [number for number in range(len(findings.failing)) if number not in audit.checklist.repeated]
-    return failing_in_words(audit, "control", names, findings.failing[once] > 0, findings.undecided[once] > 0)
+    counted_checks = [position for position in range(len(findings.failing)) if position not in audit.checklist.repeated]
+    return failing_in_words(
+        audit, "control", names, findings.failing[counted_checks] > 0, findings.undecided[counted_checks] > 0
+    )
 
 
 def _notes(audit: Summary, findings: _Findings) -> list[str]:
     notes = []
-    if any(one.severity is Severity.CRITICAL for one in audit.checklist.checks):
+    if any(check.severity is Severity.CRITICAL for check in audit.checklist.checks):
         notes.append("Bold: critical.")
     waived = int(findings.waived.sum())
     if waived:
         notes.append(f"Not counted: {counted(waived, 'waived check')}.")
-    if said := left_to_a_person(audit):
-        notes.append(said)
-    rest = findings.failing[list(audit.checklist.summed), SHOWN_ACCOUNTS:]
-    notes += not_shown(rest.shape[1], counted(int(rest.sum()), "failure"))
+    if manual := left_to_a_person(audit):
+        notes.append(manual)
+    hidden = findings.failing[list(audit.checklist.summed), SHOWN_ACCOUNTS:]
+    notes += not_shown(hidden.shape[1], counted(int(hidden.sum()), "failure"))
     if accounts_of(audit)[1]:
         notes.append(UNKNOWN_IS_ONE)
     return notes

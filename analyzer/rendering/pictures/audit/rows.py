@@ -50,8 +50,8 @@ def write_column(
 ) -> list[Text]:
     """Write a text for each row, at `x` of the figure's width, `shift` below the middle of the row."""
     return [
-        axes.text(x, place + shift, text, transform=beside(figure, axes), va="center", **style)
-        for place, text in enumerate(texts)
+        axes.text(x, row + shift, text, transform=beside(figure, axes), va="center", **style)
+        for row, text in enumerate(texts)
     ]
 
 

@@ -48,8 +48,8 @@ def start_figure(
 def _subtitle(audit: Summary, *, unused_only: bool) -> str:
     """Return the subtitle: framework, reference date and accounts."""
     checklist = audit.checklist
-    lacking = missing_accounts(audit.coverage) if audit.coverage is not None else ""
-    parts = [f"INCOMPLETE: {lacking}"] if lacking else []
+    missing = missing_accounts(audit.coverage) if audit.coverage is not None else ""
+    parts = [f"INCOMPLETE: {missing}"] if missing else []
     if unused_only and checklist.unused and len(checklist.checks) > 1:
         number = checklist.unused.requirement
         shown = f" ({checklist.numbers_of.heading} {number})" if number else ""
@@ -81,7 +81,7 @@ def _shortened(name: str, most: int) -> str:
 
     The end is kept, because names often differ there. Characters that the font lacks become `?`.
     """
-    shown = "".join(sign if sign.isprintable() and sign < _FIRST_UNKNOWN else "?" for sign in name)
+    shown = "".join(character if character.isprintable() and character < _FIRST_UNKNOWN else "?" for character in name)
     if len(shown) <= most:
         return shown
     return f"{shown[: most // 2]}{ELLIPSIS}{shown[most // 2 + 1 - most :]}"
@@ -94,32 +94,32 @@ def failing_in_words(audit: Summary, noun: str, accounts: Sequence[str], fails: 
     there is not checked.
     """
     failing = int(fails.any(axis=1).sum())
-    known, some_unknown = accounts_of(audit)
-    number = known + some_unknown
-    place = account_in_words(accounts[0]) if number == 1 else f"any of {number:,} accounts"
+    known_count, some_unknown = accounts_of(audit)
+    account_count = known_count + some_unknown
+    where = account_in_words(accounts[0]) if account_count == 1 else f"any of {account_count:,} accounts"
     if not failing:
-        undecided = int(unsure.any(axis=1).sum())
-        return f"No {noun} fails in {place}{f', {undecided:,} not checked somewhere' if undecided else ''}"
+        not_checked = int(unsure.any(axis=1).sum())
+        return f"No {noun} fails in {where}{f', {not_checked:,} not checked somewhere' if not_checked else ''}"
     title = f"{failing:,} of {counted(len(fails), noun)} {'fails' if failing == 1 else 'fail'} in"
-    if number == 1:
-        return f"{title} {place}"
+    if account_count == 1:
+        return f"{title} {where}"
     if failing == 1:
-        return f"{title} {int(fails.any(axis=0).sum()):,} of {number:,} accounts"
-    everywhere = int((fails.sum(axis=1) == number).sum())
-    return f"{title} at least one of {number:,} accounts, {everywhere or 'none'} of them in all"
+        return f"{title} {int(fails.any(axis=0).sum()):,} of {account_count:,} accounts"
+    everywhere = int((fails.sum(axis=1) == account_count).sum())
+    return f"{title} at least one of {account_count:,} accounts, {everywhere or 'none'} of them in all"
 
 
 def nothing_to_show(audit: Summary, otherwise: str, *, unused_only: bool = False) -> NothingToShowError:
     """Return the error for a picture that is not made; its reason is `otherwise` if there are findings at all."""
     if _has_findings(audit, unused_only=unused_only):
-        why = otherwise
+        reason = otherwise
     elif audit.rows == audit.root_rows:
-        why = "These reports have no IAM user."
+        reason = "These reports have no IAM user."
     elif unused_only or is_unused_only(audit.checklist):
-        why = "No IAM user in the judged reports has an active password or access key."
+        reason = "No IAM user in the judged reports has an active password or access key."
     else:
-        why = "The judged reports have nothing for these controls to judge."
-    return NothingToShowError(why)
+        reason = "The judged reports have nothing for these controls to judge."
+    return NothingToShowError(reason)
 
 
 def _has_findings(audit: Summary, *, unused_only: bool = False) -> bool:

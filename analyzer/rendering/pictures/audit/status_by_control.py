@@ -37,7 +37,9 @@ class _Segment(NamedTuple):
 
 def draw(audit: Summary) -> Figure:
     """Draw for each control the shares of fail, not checked and pass, with the counts beside them."""
-    counts = {name: np.array([one[name] for one in audit.by_control]) for name in audit.by_control[0]}
+    counts = {
+        name: np.array([control_counts[name] for control_counts in audit.by_control]) for name in audit.by_control[0]
+    }
     segments = _segments(audit, counts)
     judged = counts["judged"]
     if not judged.any():
@@ -83,13 +85,13 @@ def _draw_segments(axes: Axes, segments: Sequence[_Segment], judged: Counts) -> 
     start = np.zeros(len(judged))
     for segment in segments:
         share = segment.counts / np.maximum(judged, 1)
-        some = np.flatnonzero(segment.counts)
-        if not len(some):
+        rows = np.flatnonzero(segment.counts)
+        if not len(rows):
             continue
         axes.barh(
-            some,
-            share[some],
-            left=start[some],
+            rows,
+            share[rows],
+            left=start[rows],
             color=segment.color,
             edgecolor="white" if segment.hatched else segment.color,
             hatch=HATCH if segment.hatched else None,
@@ -98,8 +100,8 @@ def _draw_segments(axes: Axes, segments: Sequence[_Segment], judged: Counts) -> 
             label=segment.label,
         )
         start += share
-    for place in np.flatnonzero(judged == 0).tolist():
-        text = axes.text(0.012, place, "nothing to judge", color=MUTED, va="center", fontsize=letters_for(len(judged)))
+    for row in np.flatnonzero(judged == 0).tolist():
+        text = axes.text(0.012, row, "nothing to judge", color=MUTED, va="center", fontsize=letters_for(len(judged)))
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
 
 
@@ -114,21 +116,21 @@ def _draw_scale(axes: Axes) -> None:
 
 def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
     """Return the title: how many controls fail somewhere, and the results of the others."""
-    once = [number for number in range(len(audit.by_control)) if number not in audit.checklist.repeated]
-    fail, waived, unsure, _, _ = (segment.counts[once] > 0 for segment in segments)
+    counted_checks = [position for position in range(len(audit.by_control)) if position not in audit.checklist.repeated]
+    fail, waived, unsure, _, _ = (segment.counts[counted_checks] > 0 for segment in segments)
     judged, any_waived = (
-        np.array([audit.by_control[number][name] for number in once]) > 0 for name in ("judged", "waived")
+        np.array([audit.by_control[position][name] for position in counted_checks]) > 0 for name in ("judged", "waived")
     )
     failing, total = int((fail | waived).sum()), len(judged)
     title = f"{failing:,} of {counted(total, 'control')} {'fails' if 1 in {failing, total} else 'fail'} somewhere"
     only = int((waived & ~fail).sum())
     if only:
         title += f" ({only:,} only where waived)"
-    rest = ~fail & ~waived
+    without_failure = ~fail & ~waived
     groups = {
-        "not checked somewhere": rest & unsure,
-        "not checked only where waived": rest & ~unsure & any_waived,
-        "pass": rest & judged & ~unsure & ~any_waived,
+        "not checked somewhere": without_failure & unsure,
+        "not checked only where waived": without_failure & ~unsure & any_waived,
+        "pass": without_failure & judged & ~unsure & ~any_waived,
         "have nothing to judge": ~judged,
     }
     numbers = {words: int(group.sum()) for words, group in groups.items()}
@@ -143,7 +145,7 @@ _ONE: Final = {"pass": "passes", "have nothing to judge": "has nothing to judge"
 
 
 def _notes(audit: Summary) -> list[str]:
-    notes = [said] if (said := left_to_a_person(audit)) else []
+    notes = [manual] if (manual := left_to_a_person(audit)) else []
     if audit.totals["waived"]:
         notes.append("Waived checks, in brackets, are also counted under fail or not checked.")
     later = audit.made_later

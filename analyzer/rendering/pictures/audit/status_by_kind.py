@@ -68,9 +68,9 @@ def _draw_panel(axes: Axes, counts: npt.NDArray[np.int64]) -> None:
         height=0.66,
     )
     total = int(counts.sum())
-    for place, count in enumerate(counts.tolist()):
+    for row, count in enumerate(counts.tolist()):
         share = f" ({percentage(100 * count / total)})" if count else ""
-        axes.text(count, place, f"  {count:,}{share}", va="center", color=INK if count else MUTED)
+        axes.text(count, row, f"  {count:,}{share}", va="center", color=INK if count else MUTED)
     axes.set_yticks(range(len(_BARS)), list(_BARS))
     axes.set_xlabel("number (and share) of credentials", loc="left", fontsize=9)
 

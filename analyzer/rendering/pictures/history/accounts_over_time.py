@@ -49,7 +49,7 @@ def draw(history: History) -> Figure:
     bottom = max(0.81 - 0.14 * len(shown), 0.21)
     figure.subplots_adjust(right=LEFT + WIDTH, top=0.81, bottom=bottom)
     axes.set_ylim(len(shown) - 0.5, -0.5)
-    names = [coverage.accounts[place] for place in shown]
+    names = [coverage.accounts[position] for position in shown]
     axes.set_yticks(range(len(shown)), names, fontsize=9 if len(shown) < 15 else 8)
     axes.tick_params(length=0)
     left = LEFT + 0.012 + fit(figure, axes.get_yticklabels(), 0.2)
@@ -71,8 +71,8 @@ def _counts(coverage: Coverage, spans: Spans) -> tuple[Whole, Flags]:
     counts = failures.count(failures.account, len(coverage.accounts), ends)
     blank = ends[None, :] < coverage.by_account["first"].to_numpy()[:, None]
     starts = spans.edges[:-1]
-    for place, since, until in coverage.missing[["place", "since", "until"]].itertuples(index=False):
-        blank[place] |= (starts > since) & (ends < until)
+    for position, since, until in coverage.missing[["place", "since", "until"]].itertuples(index=False):
+        blank[position] |= (starts > since) & (ends < until)
     return counts, blank
 
 
@@ -90,15 +90,15 @@ def _cells(counts: Whole, blank: Flags) -> Iterator[Cell]:
 def _title(worst: str, newest: Whole) -> str:
     """Return the title; `newest` has the open failures of each account, `worst` is the account with the most."""
     total, accounts, most = int(newest.sum()), len(newest), int(newest.max())
-    one = account_in_words(worst)
+    worst_account = account_in_words(worst)
     if not total:
-        return f"No failure is open in {one if accounts == 1 else f'any of {accounts:,} accounts'}"
+        return f"No failure is open in {worst_account if accounts == 1 else f'any of {accounts:,} accounts'}"
     if accounts == 1:
-        return f"{counted(total, 'failure')} {is_or_are(total)} open in {one}"
+        return f"{counted(total, 'failure')} {is_or_are(total)} open in {worst_account}"
     open_in = int((newest > 0).sum())
     if open_in == 1:
-        return f"1 of {accounts:,} accounts has open failures: {one}, {total:,}"
-    return f"{open_in:,} of {accounts:,} accounts have open failures; {one} has {most:,} of {total:,}"
+        return f"1 of {accounts:,} accounts has open failures: {worst_account}, {total:,}"
+    return f"{open_in:,} of {accounts:,} accounts have open failures; {worst_account} has {most:,} of {total:,}"
 
 
 def _notes(coverage: Coverage, spans: Spans, rest: Whole) -> list[str]:

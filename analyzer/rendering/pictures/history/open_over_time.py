@@ -96,8 +96,8 @@ def draw(history: History) -> Figure:
     if not total.any():
         raise NothingToShowError(f"No failure was open in any snapshot{since(coverage)}.")
 
-    known = pd.Series(history.summed_trend["accounts"].to_numpy(dtype=np.int64)).groupby(coverage.dates).max()
-    seen = known[dates].to_numpy()
+    accounts_seen = pd.Series(history.summed_trend["accounts"].to_numpy(dtype=np.int64)).groupby(coverage.dates).max()
+    seen = accounts_seen[dates].to_numpy()
     missing = coverage.missing_on(np.arange(first, last + 1))
     figure = start_figure(history, _title(dates, total, seen), _notes(coverage, missing))
     with_accounts = bool(missing.any()) or len(set(seen.tolist())) > 1
@@ -121,9 +121,9 @@ def draw(history: History) -> Figure:
 
 def _by_kind(coverage: Coverage, dates: Whole) -> pd.DataFrame:
     """Return the open failures by kind of credential (rows) at the end of each date (columns)."""
-    kind = coverage.history.summed["kind"].astype("str").map({one.value: n for n, one in enumerate(_KINDS)})
-    known = np.asarray(kind.fillna(0), dtype=np.int64)
-    counts = OpenFailures.of(coverage).count(known, len(_KINDS), dates)
+    kind = coverage.history.summed["kind"].astype("str").map({kind_.value: code for code, kind_ in enumerate(_KINDS)})
+    kinds = np.asarray(kind.fillna(0), dtype=np.int64)
+    counts = OpenFailures.of(coverage).count(kinds, len(_KINDS), dates)
     return _largest(pd.DataFrame(counts, index=list(_KINDS.values())), "kinds")
 
 
@@ -143,22 +143,24 @@ def _by_control(coverage: Coverage, dates: Whole) -> pd.DataFrame:
 
 def _largest(counts: pd.DataFrame, noun: str) -> pd.DataFrame:
     """Return the rows with open failures, the largest areas first, and the sum of the smallest ones as one row."""
-    some = counts[(counts > 0).any(axis=1)]
-    sums = dict(zip(some.index, some.sum(axis=1).tolist(), strict=True))
-    some = some.loc[sorted(some.index, key=lambda name: (-sums[name], name))]
-    if len(some) <= _BANDS:
-        return some
-    rest = some.iloc[_BANDS:]
-    together = rest.sum().to_frame(f"{len(rest)} further {noun}" if len(rest) > 1 else str(rest.index[0])).T
-    return pd.concat([some.iloc[:_BANDS], together])
+    largest = counts[(counts > 0).any(axis=1)]
+    sums = dict(zip(largest.index, largest.sum(axis=1).tolist(), strict=True))
+    largest = largest.loc[sorted(largest.index, key=lambda name: (-sums[name], name))]
+    if len(largest) <= _BANDS:
+        return largest
+    smallest = largest.iloc[_BANDS:]
+    sum_of_smallest = (
+        smallest.sum().to_frame(f"{len(smallest)} further {noun}" if len(smallest) > 1 else str(smallest.index[0])).T
+    )
+    return pd.concat([largest.iloc[:_BANDS], sum_of_smallest])
 
 
 def _title(dates: Whole, total: Whole, seen: Whole) -> str:
     texts = []
-    for at in (-1, 0):
-        failures = f"{counted(int(total[at]), 'failure')} open" if at else f"{total[at]:,}"
-        where = f" in {counted(int(seen[at]), 'account')}" if seen[0] != seen[-1] else ""
-        texts.append(f"{failures} on {iso(int(dates[at]))}{where}")
+    for day in (-1, 0):
+        failures = f"{counted(int(total[day]), 'failure')} open" if day else f"{total[day]:,}"
+        where = f" in {counted(int(seen[day]), 'account')}" if seen[0] != seen[-1] else ""
+        texts.append(f"{failures} on {iso(int(dates[day]))}{where}")
     return ", ".join(texts)
 
 
@@ -176,8 +178,11 @@ def _changes(coverage: Coverage) -> list[str]:
     later = coverage.dates > first
     rows = coverage.history.summed_trend[later]
     opened, closed, lost = (int(rows[name].sum()) for name in ("opened", "closed", "lost"))
-    found = int((is_older(coverage.history) & (days_of(coverage.history.summed["first_seen"]) > first)).sum())
-    parts = [f"{opened - found:,} opened", *([f"{found:,} found in accounts seen later"] if found else [])]
+    found_later = int((is_older(coverage.history) & (days_of(coverage.history.summed["first_seen"]) > first)).sum())
+    parts = [
+        f"{opened - found_later:,} opened",
+        *([f"{found_later:,} found in accounts seen later"] if found_later else []),
+    ]
     return [f"Since the first day: {', '.join(parts)}, {closed:,} closed, {lost:,} lost to follow-up."]
 
 
@@ -263,21 +268,21 @@ def _write_labels(figure: Figure, axes: Axes, labels: list[_Label]) -> None:
 
     beside = blended_transform_factory(axes.transAxes, axes.transData)
     texts = [
-        axes.text(1.055, 0, one.text, transform=beside, va="center", color=INK if one.strong else MUTED, fontsize=9)
-        for one in labels
+        axes.text(1.055, 0, label.text, transform=beside, va="center", color=INK if label.strong else MUTED, fontsize=9)
+        for label in labels
     ]
     fit(figure, texts, LEFT + WIDTH - _RIGHT - 0.035)
     low, high = axes.get_ylim()
     step = 1.25 * max(text.get_window_extent().height for text in texts) / axes.get_window_extent().height
-    wanted = [(one.at - low) / (high - low) for one in labels]
-    for one, text, place in zip(labels, texts, _apart(wanted, step), strict=True):
-        y = low + place * (high - low)
+    wanted = [(label.at - low) / (high - low) for label in labels]
+    for label, text, position in zip(labels, texts, _apart(wanted, step), strict=True):
+        y = low + position * (high - low)
         text.set_y(y)
         axes.plot(
             [1.004, 1.02, 1.035, 1.049],
-            [one.at, one.at, y, y],
+            [label.at, label.at, y, y],
             transform=beside,
-            color=one.color,
+            color=label.color,
             linewidth=2,
             clip_on=False,
             solid_capstyle="butt",
@@ -287,10 +292,10 @@ def _write_labels(figure: Figure, axes: Axes, labels: list[_Label]) -> None:
 def _apart(wanted: list[float], step: float) -> list[float]:
     """Return ascending places near `wanted` (0 to 1, ascending) that are at least `step` apart."""
     places: list[float] = []
-    for place in wanted:
-        places.append(max(place, places[-1] + step) if places else place)
-    most = max(1.0, step * (len(wanted) - 1))
-    for at in reversed(range(len(places))):
-        places[at] = min(places[at], most)
-        most = places[at] - step
+    for wanted_place in wanted:
+        places.append(max(wanted_place, places[-1] + step) if places else wanted_place)
+    highest = max(1.0, step * (len(wanted) - 1))
+    for index in reversed(range(len(places))):
+        places[index] = min(places[index], highest)
+        highest = places[index] - step
     return places

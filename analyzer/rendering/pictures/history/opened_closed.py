@@ -40,17 +40,17 @@ def draw(history: History) -> Figure:
     if not len(coverage.days):
         raise NothingToShowError("There are no snapshots.")
     spans = Spans.of(coverage)
-    every = {
+    days_by_change = {
         "opened": days_of(history.summed["first_seen"])[~is_older(history)],
         "closed": days_of(history.summed["closed_at"])[is_in_state(history, "closed")],
         "lost": days_of(history.summed["lost_at"])[is_in_state(history, "lost_sight")],
     }
-    opened, closed, lost = (days[days >= spans.edges[0]] for days in every.values())
+    opened, closed, lost = (days[days >= spans.edges[0]] for days in days_by_change.values())
     if not len(opened) and not len(closed) and not len(lost):
         raise NothingToShowError(f"No snapshot shows that a failure opened or closed{since(coverage)}.")
 
     notes = _notes(history) + left_out(coverage)
-    before = {name: int((days < spans.edges[0]).sum()) for name, days in every.items()}
+    before = {name: int((days < spans.edges[0]).sum()) for name, days in days_by_change.items()}
     if any(before.values()):
         notes.append(
             f"They show {before['opened']:,} opened, {before['closed']:,} closed, {before['lost']:,} lost to follow-up."
@@ -59,15 +59,15 @@ def draw(history: History) -> Figure:
     notes.append("Each change has the date of the first snapshot that shows it.")
     if unseen.any():
         notes.append("Hatched: no snapshot.")
-    gone = f"{len(closed):,} closed" + (f", {len(lost):,} lost to follow-up" if len(lost) else "")
+    ended = f"{len(closed):,} closed" + (f", {len(lost):,} lost to follow-up" if len(lost) else "")
     net = _net(len(opened) - len(closed) - len(lost))
-    figure = start_figure(history, f"{counted(len(opened), 'failure')} opened, {gone}: {net}", notes)
+    figure = start_figure(history, f"{counted(len(opened), 'failure')} opened, {ended}: {net}", notes)
     up, down, away = (np.histogram(days, spans.edges)[0] for days in (opened, closed, lost))
     axes = figure.subplots()
     figure.subplots_adjust(left=0.08, right=0.97, top=0.8, bottom=0.18)
     _draw_bars(figure, axes, up, down, away)
-    for place in np.flatnonzero(unseen).tolist():
-        axes.axvspan(place - 0.5, place + 0.5, facecolor="none", edgecolor=HATCH_COLOR, hatch=HATCH, linewidth=0)
+    for position in np.flatnonzero(unseen).tolist():
+        axes.axvspan(position - 0.5, position + 0.5, facecolor="none", edgecolor=HATCH_COLOR, hatch=HATCH, linewidth=0)
     _draw_net(axes, up - down - away, unseen)
     axes.set_ylabel("number of failures", fontsize=9)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=9, borderaxespad=0.2)
@@ -115,11 +115,11 @@ def _draw_bars(figure: Figure, axes: Axes, up: Whole, down: Whole, away: Whole) 
     axes.axhline(0, color=MUTED, linewidth=0.8)
     texts = []
     for counts, sign, align in ((up, 1, "bottom"), (down + away, -1, "top")):
-        for place in np.flatnonzero(counts).tolist():
-            y = sign * (counts[place] + 0.022 * reach)
-            lost = sign < 0 and away[place]
-            text = f"{down[place]:,}\n+{away[place]:,}" if lost else f"{counts[place]:,}"
-            texts.append(axes.text(place, y, text, ha="center", va=align, fontsize=9))
+        for position in np.flatnonzero(counts).tolist():
+            y = sign * (counts[position] + 0.022 * reach)
+            lost = sign < 0 and away[position]
+            text = f"{down[position]:,}\n+{away[position]:,}" if lost else f"{counts[position]:,}"
+            texts.append(axes.text(position, y, text, ha="center", va=align, fontsize=9))
     low, high = axes.get_xlim()
     if texts:
         fit(figure, texts, 0.82 * axes.get_position().width / (high - low))

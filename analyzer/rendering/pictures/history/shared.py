@@ -43,9 +43,9 @@ def left_out(coverage: Coverage) -> list[str]:
     days = coverage.left_out
     if not len(days):
         return []
-    many = f"{len(days):,} days, " if len(days) > 1 else ""
+    day_count = f"{len(days):,} days, " if len(days) > 1 else ""
     span = " to ".join(iso(int(day)) for day in dict.fromkeys((days[0], days[-1])))
-    return [f"Not shown: snapshots of {many}{span}, long before all others."]
+    return [f"Not shown: snapshots of {day_count}{span}, long before all others."]
 
 
 def start_figure(history: History, title: str, notes: Sequence[str] = ()) -> Figure:
@@ -71,7 +71,7 @@ def not_covered(history: History) -> list[str]:
     pairs = history.not_covered
     if not pairs:
         return []
-    accounts, dates = (len({pair[at] for pair in pairs}) for at in (1, 0))
+    accounts, dates = (len({pair[part] for pair in pairs}) for part in (1, 0))
     return [f"No snapshot of {counted(accounts, 'account')} for {counted(dates, 'reference date')}."]
 
 

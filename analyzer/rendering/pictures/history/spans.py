@@ -52,8 +52,8 @@ class Spans:
         axes.set_xticks(range(len(self)), self.labels, fontsize=8.5)
         room = widest(figure, axes.get_xticklabels()) + 0.012
         low, high = axes.get_xlim()
-        every = max(int(np.ceil(room / (axes.get_position().width / (high - low)))), 1)
-        axes.set_xticks(range(0, len(self), every), self.labels[::every], fontsize=8.5)
+        step = max(int(np.ceil(room / (axes.get_position().width / (high - low)))), 1)
+        axes.set_xticks(range(0, len(self), step), self.labels[::step], fontsize=8.5)
         if self.unit == "week":
             middle = (len(self) / 2 - 0.5 - low) / (high - low)
             axes.set_xlabel("weeks, by their Monday", fontsize=9, x=middle)

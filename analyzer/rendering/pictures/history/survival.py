@@ -108,7 +108,7 @@ def _draw_scales(axes: Axes, bounds: Bounds, reach: float) -> None:
     ticks = range(0, int(reach) + 1, round_step(reach, 8))
     counts = [(int((bounds.shortest >= day).sum()), int((bounds.longest >= day).sum())) for day in ticks]
     observed = [f"{low:,}" if low == high else f"{low:,}\N{EN DASH}{high:,}" for low, high in counts]
-    axes.set_xticks(list(ticks), [f"{day:,}\n{many}" for day, many in zip(ticks, observed, strict=True)], fontsize=9)
+    axes.set_xticks(list(ticks), [f"{day:,}\n{count}" for day, count in zip(ticks, observed, strict=True)], fontsize=9)
     axes.set_xlabel("days open (second line: failures observed for that long)", fontsize=9)
     axes.set_ylabel("share still open", fontsize=9)
 
@@ -158,15 +158,15 @@ def _mark_deadline(figure: Figure, axes: Axes, deadline: int, history: History) 
     """Draw the deadline, with the share of failures closed by then above it."""
     shares = Bounds.of(history.summed).closed_within(deadline)
     axes.axvline(deadline, color=INK, linewidth=1.2, linestyle="--", zorder=2)
-    done = "" if shares is None else f": {shares_in_words(*shares)} closed by then"
-    apart = " (snapshots are further apart)" if history.sla_in_words else ""
-    at = deadline / axes.get_xlim()[1]
+    closed = "" if shares is None else f": {shares_in_words(*shares)} closed by then"
+    remark = " (snapshots are further apart)" if history.sla_in_words else ""
+    position = deadline / axes.get_xlim()[1]
     text = axes.text(
-        min(max(at, 0.0), 1.0),
+        min(max(position, 0.0), 1.0),
         1.02,
-        f"deadline {counted(deadline, 'day')}{done}{apart}",
+        f"deadline {counted(deadline, 'day')}{closed}{remark}",
         transform=axes.transAxes,
-        ha="left" if at < 0.5 else "right",
+        ha="left" if position < 0.5 else "right",
         va="bottom",
         fontsize=9.5,
     )
