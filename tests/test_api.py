@@ -464,7 +464,7 @@ def test_write_refuses_what_the_command_refuses() -> None:
         for options, says in (
             ({"formats": "pdfs"}, "--format: no such choice"),
             ({"formats": []}, "--format: nothing chosen"),
-            ({"formats": "remediation"}, "no commands can be given"),
+            ({"formats": "remediation"}, "cannot be used with pseudonyms"),
             ({"workbook_rows": 0}, "--workbook-rows: not a whole number"),
             ({"due_within": 0}, "--due-within: not a whole number"),
             ({"by": "owner", "formats": "html"}, "--by needs the format excel"),

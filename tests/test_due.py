@@ -261,10 +261,10 @@ def test_the_workbook_has_the_instant_and_the_counts(folder: Path) -> None:
     assert len(told) == sum(row["fails_at"] is not None for row in stored) > 3
     assert told["soon", "unused-credentials"] == datetime(2026, 11, 4, 10, 15)  # noqa: DTZ001 - Excel knows no zones
     cells = [row[:3] for row in book["Summary"].iter_rows(values_only=True)]
-    title = "Stops passing within 30 days if nothing changes (findings, column fails_at)"
+    title = "Will fail within 30 days if nothing changes (sheet Findings, column fails_at)"
     start = next(number for number, row in enumerate(cells) if row[0] == title)
     assert cells[start + 1 : start + 4] == [
-        ("control", "CIS 7.0", "findings"),
+        ("control", "CIS 7.0", "checks"),
         ("unused-credentials", "2.11", 2),
         ("access-key-rotation", "2.12", 1),
     ]
@@ -281,9 +281,9 @@ def test_the_calendar_reads_back(folder: Path) -> None:
     assert (found["version"], str(found["prodid"])[:13]) == ("2.0", "-//credreport")
     events = list(found.walk("VEVENT"))
     assert [str(event["summary"]) for event in events] == [
-        "111122223333 soon access_key_1 stops passing unused-credentials",
-        "111122223333 a; b,c \\ \ufffd\ufffd\U0001f600" + "x" * 40 + " password stops passing unused-credentials",
-        "111122223333 soon access_key_1 stops passing access-key-rotation",
+        "111122223333 soon access_key_1 starts to fail unused-credentials",
+        "111122223333 a; b,c \\ \ufffd\ufffd\U0001f600" + "x" * 40 + " password starts to fail unused-credentials",
+        "111122223333 soon access_key_1 starts to fail access-key-rotation",
     ]
     # A microsecond past the limit is in the next second.
     assert [event["dtstart"].dt for event in events] == [
@@ -329,7 +329,7 @@ def test_a_calendar_has_the_soonest_events_and_says_so(folder: Path, monkeypatch
     audit(folder, "--format", "parquet,ics", "--due-within", "30")
     found = calendar_of(folder)
     assert [event["dtstart"].dt.day for event in found.walk("VEVENT")] == [4]
-    assert "The 1 soonest are here; `credreport show --due-within 30` lists all." in found["description"]
+    assert "This calendar has the first 1; `credreport show --due-within 30` lists all." in found["description"]
 
 
 def test_what_fails_a_stricter_limit_comes_due_by_the_other_one(tmp_path: Path) -> None:

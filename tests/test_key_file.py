@@ -92,7 +92,7 @@ def test_a_key_among_inputs_or_outputs_is_refused(here: Path, place: str, said: 
 def test_a_format_that_needs_names_is_refused_before_anything_is_read(here: Path) -> None:
     ran = run("audit", "nowhere", "-o", "out", "--format", "remediation", "--pseudonyms", "key", cwd=here)
     assert ran.returncode == 2
-    assert "--format remediation: no commands can be given" in ran.stderr
+    assert "--format remediation cannot be used with pseudonyms" in ran.stderr
     assert not (here / "key").exists()
 
 

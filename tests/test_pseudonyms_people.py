@@ -184,7 +184,7 @@ def test_marks_are_refused_before_anything_is_read(tmp_path: Path) -> None:
     for more, said in (
         (("--carry-over", "no.xlsx"), "--carry-over with pseudonyms"),
         (("--carry-over", "no.xlsx", "--format", "parquet"), "--carry-over with pseudonyms"),
-        (("--format", "remediation"), "no commands can be given"),
+        (("--format", "remediation"), "--format remediation cannot be used with pseudonyms"),
     ):
         ran = run("audit", *given, *more, cwd=tmp_path)
         assert ran.returncode == 2

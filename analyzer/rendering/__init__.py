@@ -1,1 +1,1 @@
-"""Evidence sets -> workbook, pictures, remediation: each format reads an evidence set and nothing else."""
+"""The output formats: workbook, page, PDF, pictures, remediation and calendar. Each reads only an evidence set."""

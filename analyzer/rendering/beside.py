@@ -1,7 +1,7 @@
-"""A process beside this one that renders a format.
+"""A helper process that renders one format in parallel.
 
-Pictures take about as long as all else, and most of it is the interpreter's own time, which threads share. The process
-loads what it needs while reports are judged.
+Drawing the pictures takes about as long as all other formats together. Most of that time holds the interpreter lock,
+so a thread would not help. The process loads its modules while this process judges the reports.
 """
 
 from __future__ import annotations
@@ -29,64 +29,66 @@ if TYPE_CHECKING:
 _START: Final = (
     "import sys; module, *sys.path = sys.argv[1:]; from analyzer.rendering.beside import serve; serve(module)"
 )
-"""What the process runs: it finds modules where this one does."""
+"""The code that the process runs, with the module search path of this process."""
 
 
 Asking: TypeAlias = "Callable[[], Sequence[Path | NotMade] | None]"
-"""What has a process render, and gives what the module does; None where the process has gone."""
+"""A function that asks the process to render and returns the files; None if the process is gone."""
 
 
 @dataclass(frozen=True)
 class Helper:
-    """A process that renders the format whose `module` it has loaded, with what the module's `load` adds to it."""
+    """A process that has loaded the `module` of a format, called its `load`, and waits for a request."""
 
     module: str
     process: subprocess.Popen[bytes]
 
     def request(self, evidence: EvidenceSet, folder: Path, options: Options) -> Asking | None:
-        """Return what has the process render, and gives the files as the module does, or raises what it raises.
+        """Return a function that asks the process to render; None for a set at a URL, which only this process may know.
 
-        It gives None where the process has gone. There is no request for a set at a URL, which may be one of this
-        process alone. The set is packed here and now: threads that read it later add to what it keeps in memory.
+        The function returns the files, or None if the process is gone. It raises the errors of the module. The set is
+        pickled now, because other threads will change its caches later.
         """
         if "://" in evidence.place:
             return None
         return partial(self._render, pickle.dumps((evidence, folder, options)))
 
     def _render(self, request: bytes) -> Sequence[Path | NotMade] | None:
-        to, back = self.process.stdin, self.process.stdout
-        if to is None or back is None:
+        stdin, stdout = self.process.stdin, self.process.stdout
+        if stdin is None or stdout is None:
             return None
         try:
-            to.write(request)
-            to.flush()
-            files, error = pickle.load(back)  # noqa: S301 - from a process of our own
+            stdin.write(request)
+            stdin.flush()
+            files, error = pickle.load(stdout)  # noqa: S301 - from a process of our own
         except (OSError, EOFError, pickle.PickleError):
-            with contextlib.suppress(OSError):  # what it did not take goes as well
-                to.close()
+            with contextlib.suppress(OSError):  # the process did not read all of it
+                stdin.close()
             return None
         if error is not None:
             raise error
-        found: Sequence[Path | NotMade] = files
-        return found
+        rendered: Sequence[Path | NotMade] = files
+        return rendered
 
 
 @contextlib.contextmanager
 def helper(kind: str, formats: Sequence[str]) -> Iterator[Helper | None]:
-    """Yield a process for the one of the formats that is better made beside the others; None where there is none.
+    """Yield a process for the format that is worth one; None if there is no such format or no process can be started.
 
-    A single processor would only be shared with it, and a program frozen into one file cannot start another Python.
+    With a single processor it would gain nothing, and a program frozen into one file cannot start another Python.
     """
-    wanted = [one for one in chosen(kind, formats) if one.is_made_beside and one.module is not None]
-    if not wanted or processors() == 1 or not sys.executable or getattr(sys, "frozen", False):
+    candidates = [
+        candidate for candidate in chosen(kind, formats) if candidate.is_made_beside and candidate.module is not None
+    ]
+    if not candidates or processors() == 1 or not sys.executable or getattr(sys, "frozen", False):
         yield None
         return
-    module = str(wanted[0].module)
+    module = str(candidates[0].module)
     try:
         process = subprocess.Popen(  # noqa: S603 - this program itself
             [sys.executable, "-c", _START, module, *sys.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-    except OSError:  # as where no further process may be started
+    except OSError:  # for example at the limit of processes
         yield None
         return
     with process:
@@ -97,24 +99,24 @@ def helper(kind: str, formats: Sequence[str]) -> Iterator[Helper | None]:
 
 
 def serve(module: str) -> None:
-    """Load a module, render what standard input asks for, and write the answer to standard output."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one hears of it, and ends it
-    out, sys.stdout = sys.stdout.buffer, sys.stderr  # no other words may come between
+    """Load a module, read a request from standard input, render, and write the answer to standard output."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets the signal and ends this process
+    stdout, sys.stdout = sys.stdout.buffer, sys.stderr  # keeps other output out of the answer
     renderer = import_module(module)
     renderer.load()
     try:
-        evidence, folder, options = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
+        evidence, folder, options = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the parent process
     except EOFError:
         return
     settle()
     answer: tuple[Any, Exception | None]
     try:
         answer = renderer.render(evidence, folder, options), None
-    except Exception as error:  # noqa: BLE001 - it is raised again where it was asked for
+    except Exception as error:  # noqa: BLE001 - the parent raises it again
         answer = None, error
     try:
-        pickle.loads(pickle.dumps(answer))  # noqa: S301 - an error may not pass
-    except Exception:  # noqa: BLE001 - and then its words do
+        pickle.loads(pickle.dumps(answer))  # noqa: S301 - some errors cannot be pickled
+    except Exception:  # noqa: BLE001 - then only the message is sent
         answer = None, RuntimeError(f"{type(answer[1]).__name__}: {answer[1]}")
-    pickle.dump(answer, out)
-    out.flush()
+    pickle.dump(answer, stdout)
+    stdout.flush()

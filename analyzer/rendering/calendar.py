@@ -1,4 +1,4 @@
-"""`due.ics`: what comes due, as a calendar (RFC 5545) with an event for each subject and control."""
+"""`due.ics`: a calendar (RFC 5545) of the checks that will fail soon, one event for each check."""
 
 from __future__ import annotations
 
@@ -34,60 +34,64 @@ _COLUMNS: Final = (
 )
 _NAME: Final = "due.ics"
 MOST: Final = 10_000
-"""Events of a calendar: no program that shows calendars takes more."""
+"""The most events of a calendar: calendar programs do not read more."""
 _LAST: Final = datetime.max.replace(microsecond=0, tzinfo=UTC)
-"""The last whole second that a date has a name for."""
+"""The last whole second that `datetime` can hold."""
 
 
 def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
-    """Write the calendar of an audit into `folder` and return its path. It has `MOST` events, the soonest.
+    """Write the calendar of an audit into `folder` and return its path. It has up to `MOST` events, the earliest ones.
 
-    Raises InputError where every snapshot was judged: what an older one holds has been seen since.
+    Raises InputError if every snapshot was judged: older snapshots do not show what will fail next.
     """
     from icalendar import Calendar  # noqa: PLC0415 - only here
 
     summary, days = evidence.summary, options.due_within
     require_one_snapshot(summary.settings, "--format ics")
     count = sum(due_by_check(summary, days).values())
-    rest = f" The {MOST:,} soonest are here; `credreport show --due-within {days}` lists all." if count > MOST else ""
+    note = (
+        f" This calendar has the first {MOST:,}; `credreport show --due-within {days}` lists all."
+        if count > MOST
+        else ""
+    )
     calendar = Calendar()
     calendar.add("prodid", f"-//{PROGRAM}//{__version__}//EN")
     calendar.add("version", "2.0")
-    calendar.add("name", "Credentials that come due")
-    calendar.add("description", f"{due_in_words(summary, days)}.{rest}")
+    calendar.add("name", "Checks that will fail soon")
+    calendar.add("description", f"{due_in_words(summary, days)}.{note}")
     events = list(_events(evidence, summary.checklist, days))
-    for component in (*events, *([] if events else [_nothing(summary, days)])):
+    for component in (*events, *([] if events else [_empty_entry(summary, days)])):
         calendar.add_component(component)
     path = folder / _NAME
     path.write_bytes(calendar.to_ical())
     return [path]
 
 
-def _nothing(summary: Summary, days: int) -> Journal:
-    """Return what stands in a calendar without events: RFC 5545 wants one component at least."""
+def _empty_entry(summary: Summary, days: int) -> Journal:
+    """Return the entry of a calendar without events: RFC 5545 requires at least one component."""
     from icalendar import Journal  # noqa: PLC0415
 
-    found, instants = Journal(), [*summary.reference_instants, summary.settings.as_of]
-    found.add("uid", f"nothing@{PROGRAM}")
-    found.add("dtstamp", _second(next(one for one in reversed(instants) if one is not None)))
-    found.add("summary", f"{due_in_words(summary, days)}.")
-    return found
+    journal, times = Journal(), [*summary.reference_instants, summary.settings.as_of]
+    journal.add("uid", f"nothing@{PROGRAM}")
+    journal.add("dtstamp", _second(next(time for time in reversed(times) if time is not None)))
+    journal.add("summary", f"{due_in_words(summary, days)}.")
+    return journal
 
 
 def _events(evidence: EvidenceSet, checklist: Checklist, days: int) -> Iterator[Event]:
-    """Yield an event for each finding that comes due, the soonest first."""
-    seen: Counter[str] = Counter()
+    """Yield an event for each check that will fail soon, the earliest first."""
+    counts: Counter[str] = Counter()
     for row in records(to_pandas(soonest(evidence, days, MOST, _COLUMNS))):
         check = checklist.checks[checklist.positions[row["control"], row["requirement"]]]
         subject = _digest(row)
-        yield _event(row, check, f"{subject}-{seen[subject]}" if seen[subject] else subject)
-        seen[subject] += 1
+        yield _event(row, check, f"{subject}-{counts[subject]}" if counts[subject] else subject)
+        counts[subject] += 1
 
 
 def _digest(row: dict[str, Any]) -> str:
-    """Return what names a subject and control: the same in each run, so that an event takes the place of an older one.
+    """Return an identifier of subject and control. It is the same in each run, so an event replaces the older one.
 
-    Where no account is known, the report stands for it.
+    If the account is unknown, the name of the report is used instead.
     """
     account = row["account_id"] or row["source"]
     parts = [account, row["arn"] or row["user"], row["credential"], row["control"]]
@@ -98,30 +102,30 @@ def _event(row: dict[str, Any], check: Check, uid: str) -> Event:
     from icalendar import Event  # noqa: PLC0415
 
     account = row["account_id"] or "unknown account"
-    who = [printable(row["user"] or ""), "" if row["credential"] == "user" else row["credential"]]
-    subject = " ".join(filter(None, [account, *who]))
+    names = [printable(row["user"] or ""), "" if row["credential"] == "user" else row["credential"]]
+    subject = " ".join(filter(None, [account, *names]))
     limit = "" if check.limit_days is None else f" The limit is {counted(check.limit_days, 'day')}."
-    where = row["source"] if row["line"] is None else f"{row['source']}:{row['line']}"
+    place = row["source"] if row["line"] is None else f"{row['source']}:{row['line']}"
     event = Event()
     event.add("uid", f"{uid}@{PROGRAM}")
     event.add("dtstamp", _second(row["as_of"]))
     event.add("dtstart", _next_second(row["fails_at"]))
-    event.add("summary", f"{subject} stops passing {check.control.id}")
+    event.add("summary", f"{subject} starts to fail {check.control.id}")
     event.add(
         "description",
-        f"{check.title}: {printable(row['message'])}, at {iso(row['as_of'])}.{limit} It passes until "
-        f"{iso(row['fails_at'])} if nothing changes.\n{printable(where)}\n{check.say(check.control.remediation)}",
+        f"{check.title}: {printable(row['message'])}, as of {iso(row['as_of'])}.{limit} It passes until "
+        f"{iso(row['fails_at'])} if nothing changes.\n{printable(place)}\n{check.say(check.control.remediation)}",
     )
     event.add("categories", [check.control.id])
     event.add("transp", "TRANSPARENT")
     return event
 
 
-def _second(instant: datetime) -> datetime:
-    return instant.replace(microsecond=0)
+def _second(time: datetime) -> datetime:
+    return time.replace(microsecond=0)
 
 
-def _next_second(instant: datetime) -> datetime:
-    """Return the first whole second that is not before an instant: a calendar knows no parts of seconds."""
-    is_whole = not instant.microsecond or instant > _LAST
-    return _second(instant) if is_whole else _second(instant) + timedelta(seconds=1)
+def _next_second(time: datetime) -> datetime:
+    """Return the first whole second at or after a time: calendars have no fractions of seconds."""
+    is_whole = not time.microsecond or time > _LAST
+    return _second(time) if is_whole else _second(time) + timedelta(seconds=1)

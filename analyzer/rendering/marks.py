@@ -1,4 +1,4 @@
-"""What reviewers wrote into workbooks: read from earlier ones, and put beside the same failures in a new one."""
+"""Reviewers' marks: read from earlier workbooks, and written beside the same failures in a new one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from analyzer.controls.vocabulary import counted
 from analyzer.errors import InputError, OutputError, first_few
 from analyzer.evidence.schema import TEXT
 
@@ -26,33 +27,33 @@ if TYPE_CHECKING:
 WORKBOOK: Final = "workbook.xlsx"
 SHEET: Final = "Exceptions noted"
 WITHOUT_ROW: Final = "Marks without a row"
-"""The sheet with marks that stand beside no failure of the workbook."""
+"""The sheet with the marks that have no failure in the workbook."""
 KEY: Final = ("account", "user", "credential", "control")
-"""The columns that tell a failure from others. In a cell of several lines, the first one counts."""
+"""The columns that identify a failure. In a cell of several lines, the first line counts."""
 FOUND: Final = "what was found"
-"""The column whose last line says in which line of which report a failure stands."""
+"""The column whose last line has the report of a failure, and the line in it."""
 BY_HAND: Final = ("comment", "management response", "due", "tick")
 """The columns that reviewers fill in."""
 WHY: Final = "why it has no row"
 SIGN_OFF: Final = ("Sign-off", "Prepared by", "Date prepared", "Reviewed by", "Date reviewed", "Conclusion")
-"""The name of the sheet with who stands for the workpaper, and the texts on it before it is filled in."""
+"""The name of the sheet for the signatures, and the texts on it before it is filled in."""
 CARRIED_OVER: Final = "carried_over"
-"""Where rendered.json describes the workbooks whose marks a workbook holds."""
+"""The key in rendered.json with the workbooks whose marks were carried over."""
 _WANTED: Final = "give a workbook.xlsx that credreport wrote for an audit"
-_GONE: Final = "it no longer fails, or is waived"
-_NAMELESS: Final = "no failure stands in its row"
-_SEVERAL: Final = "several failures have its account, user, credential and control, and none its line"
-_TAKEN: Final = "the mark of another workbook stands in its row"
-NO_ROOM: Final = "its row is not among those that the workbook holds (--workbook-rows)"
+_GONE: Final = "the check no longer fails, or it is waived"
+_NAMELESS: Final = "its row names no failure"
+_SEVERAL: Final = "several failures have this account, user, credential and control, and none has its line"
+_TAKEN: Final = "its row has the mark from another workbook"
+NO_ROOM: Final = "its row is left out, because the sheet is full (--workbook-rows)"
 
 
 Rows: TypeAlias = "Sequence[Sequence[Any]]"
 
 
 class Mark(NamedTuple):
-    """What a reviewer wrote beside one failure; empty texts for nothing. `due` is a date (ISO) or any text.
+    """The entries of a reviewer beside one failure; empty texts for empty cells. `due` is a date (ISO) or any text.
 
-    `place` is the line of the report that the failure stood in; `is_alone` says that no other one had its key.
+    `place` is the report of the failure and the line in it. `is_alone` is true if no other failure had the same key.
     """
 
     account: str
@@ -68,24 +69,25 @@ class Mark(NamedTuple):
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What it is beside."""
+        """The failure of the mark."""
         return (self.account, self.user, self.credential, self.control, self.place)
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """What was written."""
+        """The entries of the reviewer."""
         return (self.comment, self.response, self.due, self.tick)
 
     @property
-    def spoken(self) -> str:
-        """What it is beside, in words."""
+    def as_text(self) -> str:
+        """The failure of the mark as a text."""
         return (
-            " ".join(one for one in (self.account, self.user, self.credential, self.control) if one) or "(no failure)"
+            " ".join(part for part in (self.account, self.user, self.credential, self.control) if part)
+            or "(no failure)"
         )
 
 
 class Source(NamedTuple):
-    """A workbook that was read: its name as it was given, and its SHA-256."""
+    """A workbook that was read: its name as given by the user, and its SHA-256."""
 
     name: str
     sha256: str
@@ -93,10 +95,10 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Marks:
-    """The marks of workbooks, in the order of their rows: those beside failures, and those that have no row.
+    """The marks of workbooks in the order of their rows: those beside failures, and those without a row.
 
-    `signed` are the workbooks whose sheet Sign-off is filled in: that is about the workbook as it was, and is not
-    carried over. `disputed` are failures about which two workbooks say different things: the later one counts.
+    `signed` are the workbooks with a filled-in sheet Sign-off. It is not carried over, because it is about the earlier
+    workbook. `disputed` are marks that differ between two workbooks: the later workbook counts.
     """
 
     sources: tuple[Source, ...]
@@ -107,20 +109,23 @@ class Marks:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What describes the renderings that hold them."""
+        """The marks as they are described in rendered.json."""
         count = len(self.beside_rows) + len(self.without_row)
-        return {"workbooks": [one._asdict() for one in self.sources], "marks": count}
+        return {"workbooks": [source._asdict() for source in self.sources], "marks": count}
 
     def of_accounts(self, accounts: Collection[str]) -> Marks:
         """Return the marks beside failures of some accounts."""
-        own = [tuple(one for one in some if one.account in accounts) for some in (self.beside_rows, self.without_row)]
-        return replace(self, beside_rows=own[0], without_row=own[1])
+        parts = [
+            tuple(mark for mark in marks if mark.account in accounts) for marks in (self.beside_rows, self.without_row)
+        ]
+        return replace(self, beside_rows=parts[0], without_row=parts[1])
 
     def beside(self, rows: pa.Table, room: int) -> tuple[pa.Table, pa.Table]:
-        """Return the first rows, as many as there is `room` for, with these marks; and the marks without such a row.
+        """Return the first `room` rows with these marks, and the marks without a row.
 
-        `rows` are all failures, and have the columns `KEY` and `FOUND`. A mark belongs to the failure with its key;
-        where several have it, to the one in the same line of the same report. The others have the column `WHY` too.
+        `rows` are all failures, with the columns `KEY` and `FOUND`. A mark belongs to the failure with the same key. If
+        several failures have that key, it belongs to the one in the same line of the same report. The marks without a
+        row have the column `WHY` too.
         """
         keys = pd.DataFrame(
             {name: _lines(rows[name], 0) for name in KEY} | {_PLACE: _lines(rows[FOUND], -1)}, dtype="str"
@@ -135,34 +140,36 @@ class Marks:
             texts = np.full(rows.num_rows, None, dtype="object")
             texts[position[shown]] = [text or None for text in marks.loc[shown, name]]
             rows = rows.append_column(name, pa.array(texts, TEXT))
-        several = (
+        has_namesakes = (
             marks.merge(keys[list(KEY)].drop_duplicates(), on=list(KEY), how="left", indicator=True)["_merge"] == "both"
         )
         is_nameless = (marks[["account", "control"]] == "").all(axis=1)
-        why = np.select(
-            [is_nameless, taken, position >= 0, several.to_numpy()],
+        reasons = np.select(
+            [is_nameless, taken, position >= 0, has_namesakes.to_numpy()],
             [_NAMELESS, NO_ROOM, _TAKEN, _SEVERAL],
             default=_GONE,
         )
-        left = marks.copy()
-        left[WHY], left[FOUND] = why, marks[_PLACE]
-        left = left.loc[~shown, [*KEY, FOUND, *BY_HAND, WHY]]
-        return rows, pa.table({name: pa.array([text or None for text in left[name]], TEXT) for name in left.columns})
+        remaining = marks.copy()
+        remaining[WHY], remaining[FOUND] = reasons, marks[_PLACE]
+        remaining = remaining.loc[~shown, [*KEY, FOUND, *BY_HAND, WHY]]
+        return rows, pa.table(
+            {name: pa.array([text or None for text in remaining[name]], TEXT) for name in remaining.columns}
+        )
 
 
 _PLACE, _ALONE = "place", "is_alone"
 
 
 def _positions(keys: pd.DataFrame, marks: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Return for each mark the position of its failure; -1 where it has none."""
+    """Return the position of the failure of each mark; -1 if there is none."""
     keys = keys.assign(position=range(len(keys)), is_alone=~keys.duplicated(list(KEY), keep=False))
     numbered = marks.assign(mark=range(len(marks)))
     by_key = numbered[numbered[_ALONE]].merge(keys[keys[_ALONE]], on=list(KEY))
     by_place = numbered.merge(keys, on=[*KEY, _PLACE])
-    found = np.full(len(marks), -1, np.int64)
+    positions = np.full(len(marks), -1, np.int64)
     for pairs in (by_key, by_place):
-        found[pairs["mark"].to_numpy()] = pairs["position"].to_numpy()
-    return found
+        positions[pairs["mark"].to_numpy()] = pairs["position"].to_numpy()
+    return positions
 
 
 def _lines(column: pa.ChunkedArray, which: int) -> list[str]:
@@ -178,9 +185,9 @@ def _line(text: str, which: int) -> str:
 
 
 def read_marks(paths: Sequence[Path]) -> Marks:
-    """Return what reviewers wrote into workbooks. Raises InputError for what is no workbook of an audit.
+    """Return the reviewers' marks in workbooks. Raises InputError for a file that is not the workbook of an audit.
 
-    Where several have a mark on one failure, the cells that a later one fills in count.
+    If several workbooks have a mark on one failure, the filled-in cells of the later one count.
     """
     beside, without, disputed = (
         dict[tuple[str, ...], Mark](),
@@ -199,10 +206,12 @@ def read_marks(paths: Sequence[Path]) -> Marks:
         sheets = _sheets(str(path), data)
         for marks, sheet in ((beside, SHEET), (without, WITHOUT_ROW)):
             for mark in _in_sheets(str(path), sheets, sheet):
-                known = marks.get(mark.key)
-                if known is not None and any(a and b and a != b for a, b in zip(known.cells, mark.cells, strict=True)):
+                earlier = marks.get(mark.key)
+                if earlier is not None and any(
+                    a and b and a != b for a, b in zip(earlier.cells, mark.cells, strict=True)
+                ):
                     disputed[mark.key] = mark
-                marks[mark.key] = mark if known is None else _joined(known, mark)
+                marks[mark.key] = mark if earlier is None else _joined(earlier, mark)
         if _is_signed(sheets):
             signed.append(str(path))
     return Marks(
@@ -210,14 +219,14 @@ def read_marks(paths: Sequence[Path]) -> Marks:
     )
 
 
-def _joined(one: Mark, other: Mark) -> Mark:
-    """Return a mark with the cells of the other one, where that has any."""
-    comment, response, due, tick = (b or a for a, b in zip(one.cells, other.cells, strict=True))
-    return other._replace(comment=comment, response=response, due=due, tick=tick)
+def _joined(earlier: Mark, later: Mark) -> Mark:
+    """Return a mark in which the filled-in cells of `later` replace those of `earlier`."""
+    comment, response, due, tick = (new or old for old, new in zip(earlier.cells, later.cells, strict=True))
+    return later._replace(comment=comment, response=response, due=due, tick=tick)
 
 
 def _is_signed(sheets: Mapping[str, Rows]) -> bool:
-    """Whether more stands on the sheet Sign-off than what the program writes."""
+    """Whether the sheet Sign-off has more texts than the program writes."""
     return any(cell not in ("", *SIGN_OFF) for cells in sheets.get(SIGN_OFF[0], []) for cell in cells)
 
 
@@ -225,7 +234,7 @@ def _sheets(name: str, data: bytes) -> Mapping[str, Rows]:
     """Return the cells of the sheets that reviewers fill in, by name."""
     from io import BytesIO  # noqa: PLC0415
 
-    from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - few runs have one
+    from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - few runs need it
 
     from analyzer.reading.forms.areas import require_dense  # noqa: PLC0415
     from analyzer.reading.forms.content import DamagedError  # noqa: PLC0415
@@ -235,14 +244,16 @@ def _sheets(name: str, data: bytes) -> Mapping[str, Rows]:
         if is_zipfile(BytesIO(data)):
             require_dense(data)
         book = CalamineWorkbook.from_filelike(BytesIO(data))
-        sheets = {one: book.get_sheet_by_name(one).to_python() for one in book.sheet_names if _is_filled_in(one)}
+        sheets = {
+            sheet_name: book.get_sheet_by_name(sheet_name).to_python()
+            for sheet_name in book.sheet_names
+            if _is_filled_in(sheet_name)
+        }
     except (CalamineError, DamagedError, BadZipFile, RuntimeError, ValueError, *DAMAGED) as error:
-        raise InputError(f"--carry-over: {name} is no workbook: {error}", _WANTED) from error
+        raise InputError(f"--carry-over: {name} is not a workbook: {error}", _WANTED) from error
     if not any(sheet.startswith(SHEET) for sheet in sheets):
-        raise InputError(
-            f"--carry-over: {name} has no sheet {SHEET!r}; it has {first_few([repr(one) for one in book.sheet_names])}",
-            _WANTED,
-        )
+        names = first_few([repr(sheet_name) for sheet_name in book.sheet_names])
+        raise InputError(f"--carry-over: {name} has no sheet {SHEET!r}; it has {names}", _WANTED)
     return sheets
 
 
@@ -251,42 +262,42 @@ def _is_filled_in(sheet: str) -> bool:
 
 
 def _is_part(sheet: str, name: str) -> bool:
-    """Whether a sheet is of this name, or goes on one that is."""
+    """Whether a sheet has this name, or continues a sheet of this name, as `name (2)`."""
     return re.fullmatch(rf"{re.escape(name)}( \(\d+\))?", sheet) is not None
 
 
-def _in_sheets(name: str, sheets: Mapping[str, Rows], wanted: str) -> Iterator[Mark]:
-    """Yield the marks of a sheet, and of those that it goes on in."""
-    texts = [
+def _in_sheets(workbook: str, sheets: Mapping[str, Rows], sheet_name: str) -> Iterator[Mark]:
+    """Yield the marks of a sheet and of the sheets that continue it."""
+    cell_rows = [
         row
         for sheet, rows in sheets.items()
-        if _is_part(sheet, wanted)
-        for row in _in_sheet(f"{name}, sheet {sheet!r}", rows)
+        if _is_part(sheet, sheet_name)
+        for row in _in_sheet(f"{workbook}, sheet {sheet!r}", rows)
     ]
-    keys = [(_line(a, 0), _line(u, 0), _line(c, 0), _line(n, 0)) for a, u, c, n, *_ in texts]
+    keys = [(_line(a, 0), _line(u, 0), _line(c, 0), _line(n, 0)) for a, u, c, n, *_ in cell_rows]
     counts = Counter(keys)
-    for key, (*_, found, comment, response, due, tick) in zip(keys, texts, strict=True):
+    for key, (*_, evidence, comment, response, due, tick) in zip(keys, cell_rows, strict=True):
         by_hand = [text.strip() for text in (comment, response, due, tick)]
         if any(by_hand):
-            yield Mark(*key, _line(found, -1), counts[key] == 1, *by_hand)
+            yield Mark(*key, _line(evidence, -1), counts[key] == 1, *by_hand)
 
 
-def _in_sheet(place: str, rows: Rows) -> Iterator[list[str]]:
-    """Yield the cells of a sheet that count, row by row; its columns may stand in any order, and others among them."""
+def _in_sheet(location: str, rows: Rows) -> Iterator[list[str]]:
+    """Yield the cells of the known columns, row by row. The columns may be in any order, with others between them."""
     columns = (*KEY, FOUND, *BY_HAND)
     header = next((number for number, cells in enumerate(rows) if set(columns) <= set(cells)), None)
     if header is None:
-        lacking = sorted(set(columns) - {cell for cells in rows[:5] for cell in cells if isinstance(cell, str)})
+        missing = sorted(set(columns) - {cell for cells in rows[:5] for cell in cells if isinstance(cell, str)})
         raise InputError(
-            f"--carry-over: {place}: no row of headings with {', '.join(lacking)}",
-            "the headings of the sheet must stay as credreport wrote them",
+            f"--carry-over: {location}: no heading row with {', '.join(missing)}",
+            "restore the headings as credreport wrote them",
         )
-    places = [list(rows[header]).index(name) for name in columns]
+    positions = [list(rows[header]).index(name) for name in columns]
     for cells in rows[header + 1 :]:
-        yield [_text(cells[at]) if at < len(cells) else "" for at in places]
+        yield [_text(cells[position]) if position < len(cells) else "" for position in positions]
 
 
-def _text(cell: Any) -> str:  # noqa: ANN401 - whatever a cell holds
+def _text(cell: Any) -> str:  # noqa: ANN401 - a cell of any type
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     if isinstance(cell, date):
@@ -294,12 +305,12 @@ def _text(cell: Any) -> str:  # noqa: ANN401 - whatever a cell holds
     return str(cell)
 
 
-# --- what became of them ---------------------------------------------------------------------------------------------
+# --- carried over ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class CarriedOver:
-    """What became of marks in a new workbook: how many stand beside a row, and which ones do not."""
+    """The marks in a new workbook: how many have a row, and which ones have none."""
 
     marks: Marks
     beside_rows: int
@@ -307,26 +318,30 @@ class CarriedOver:
 
     @classmethod
     def to(cls, workbook: Path, marks: Marks) -> CarriedOver:
-        """Return what a workbook holds that was written with these marks: it is read for that."""
-        found = read_marks([workbook])
-        lost = len(marks.beside_rows) + len(marks.without_row) - len(found.beside_rows) - len(found.without_row)
-        if lost > 0:
+        """Return the marks in a workbook that was written with `marks`. Raises OutputError if some are missing."""
+        written = read_marks([workbook])
+        missing = len(marks.beside_rows) + len(marks.without_row) - len(written.beside_rows) - len(written.without_row)
+        if missing > 0:
             raise OutputError(
-                f"{lost:,} marks of reviewers are not in the new workbook", "report this with the workbook"
+                f"{missing:,} reviewers' marks are missing in the new workbook",
+                "this is an error in credreport: report it",
             )
-        return cls(marks, len(found.beside_rows), found.without_row)
+        return cls(marks, len(written.beside_rows), written.without_row)
 
     @property
     def lines(self) -> list[str]:
-        """In sentences, how many marks were carried over, and which ones have no row any more."""
-        names = ", ".join(one.name for one in self.marks.sources)
-        lines = [f"Marks of reviewers in {names}: {self.beside_rows:,} carried over to the sheet {SHEET}."]
+        """Sentences on the number of marks that were carried over, and on those without a row."""
+        names = ", ".join(source.name for source in self.marks.sources)
+        lines = [f"Reviewers' marks in {names}: {self.beside_rows:,} carried over to the sheet {SHEET}."]
         if self.without_row:
-            named = first_few([mark.spoken for mark in self.without_row])
-            lines.append(f"{len(self.without_row):,} without a failure beside them (sheet {WITHOUT_ROW}): {named}.")
+            named = first_few([mark.as_text for mark in self.without_row])
+            lines.append(f"{counted(len(self.without_row), 'mark')} without a row (sheet {WITHOUT_ROW}): {named}.")
         if self.marks.disputed:
-            named = first_few([mark.spoken for mark in self.marks.disputed])
-            lines.append(f"{len(self.marks.disputed):,} in which workbooks differ, the one named last counts: {named}.")
+            named = first_few([mark.as_text for mark in self.marks.disputed])
+            lines.append(
+                f"{counted(len(self.marks.disputed), 'mark')} with different texts in two workbooks; the workbook "
+                f"named last counts: {named}."
+            )
         if self.marks.signed:
             lines.append(f"The sheet {SIGN_OFF[0]} is not carried over: sign the new workbook.")
         return lines
@@ -336,7 +351,7 @@ class CarriedOver:
         """The same as plain data."""
         return {
             CARRIED_OVER: {
-                "workbooks": [one.name for one in self.marks.sources],
+                "workbooks": [source.name for source in self.marks.sources],
                 "marks": self.beside_rows,
                 "without_row": [mark._asdict() for mark in self.without_row],
                 "disputed": [mark._asdict() for mark in self.marks.disputed],

@@ -1,4 +1,4 @@
-"""The formats that an evidence set can be rendered in: one entry each. The command line reads this list as well."""
+"""The list of the output formats, which the command line reads too."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ KINDS: Final = ("audit", "comparison", "history")
 """The kinds of evidence."""
 ENGINES: Final = ("local", "dask")
 DUE_WITHIN: Final = 14
-"""The days ahead in which something comes due, where nothing else is asked for."""
+"""The default number of days for checks that will fail soon."""
 TABLES: Final = ("findings", "credentials", "users", "issues")
-"""The tables of an audit that one can choose from."""
+"""The tables of an audit that a user can choose."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format: `module` has the function of `render.Renderer`; None: nothing is rendered.
+    """An output format.
 
-    `needs` has for each kind of evidence that it takes the tables that it reads. `doing` is what the progress says.
-    `is_made_beside` says that a process of its own is worth its while (see `beside`). `needs_names` says that it is of
-    no use where users have pseudonyms.
+    `module` names the module with the function of `render.Renderer`; None: there is nothing to render. `needs` has the
+    tables that the format reads, for each kind of evidence for which it exists. `doing` is its text in the progress
+    display. `is_made_beside` is true if a helper process is worthwhile (see `beside`). `needs_names` is true if the
+    format cannot be used with pseudonyms.
     """
 
     name: str
@@ -76,7 +77,7 @@ FORMATS: Final = (
         "analyzer.rendering.pictures.render",
         MappingProxyType({"audit": ("credentials",), "history": ("lifetimes", "trend", "coverage", "issues")}),
         is_default=True,
-        doing="drawing",
+        doing="drawing the charts",
         is_made_beside=True,
     ),
     Format(
@@ -97,7 +98,7 @@ FORMATS: Final = (
         "analyzer.rendering.remediation",
         MappingProxyType({"audit": ("findings", "credentials", "users")}),
         is_default=False,
-        doing="writing the remediation",
+        doing="writing the remediation files",
         needs_names=True,
     ),
     Format(
@@ -111,38 +112,38 @@ FORMATS: Final = (
 
 
 def formats_of(kind: str) -> tuple[str, ...]:
-    """Return the names of the formats that a kind of evidence can be rendered in."""
-    return tuple(one.name for one in FORMATS if kind in one.needs)
+    """Return the names of the formats that exist for a kind of evidence."""
+    return tuple(format_.name for format_ in FORMATS if kind in format_.needs)
 
 
 def default_formats(kind: str) -> tuple[str, ...]:
-    """Return the names of the formats that are rendered unless others are chosen."""
-    return tuple(one.name for one in FORMATS if kind in one.needs and one.is_default)
+    """Return the names of the formats that are rendered by default."""
+    return tuple(format_.name for format_ in FORMATS if kind in format_.needs and format_.is_default)
 
 
 def chosen(kind: str, names: Sequence[str]) -> list[Format]:
-    """Return the formats of these names that a kind of evidence can be rendered in, in the order of the list."""
-    return [one for one in FORMATS if one.name in names and kind in one.needs]
+    """Return the formats of these names that exist for a kind of evidence, in the order of `FORMATS`."""
+    return [format_ for format_ in FORMATS if format_.name in names and kind in format_.needs]
 
 
 def tables_needed(kind: str, names: Sequence[str]) -> set[str]:
     """Return the tables that the formats of these names read."""
-    return {table for one in chosen(kind, names) for table in one.needs[kind]}
+    return {table for format_ in chosen(kind, names) for table in format_.needs[kind]}
 
 
 def require_no_names(names: Sequence[str], *, carries_over: bool = False) -> None:
-    """Raise UsageError where one of the formats of these names is of no use with pseudonyms.
+    """Raise UsageError if one of the formats cannot be used with pseudonyms.
 
-    `carries_over` says that what reviewers wrote into an earlier workbook is to be in the new one: it may hold names.
+    `carries_over` is true if reviewers' marks are to be carried over: they may contain names.
     """
     if carries_over:
         raise UsageError(
-            "--carry-over with pseudonyms: what reviewers wrote in the earlier workbook may hold names",
+            "--carry-over cannot be used with pseudonyms, because reviewers' marks may contain names",
             "leave --carry-over out, or run audit without --pseudonyms for those who may see names",
         )
-    for one in FORMATS:
-        if one.name in names and one.needs_names:
+    for format_ in FORMATS:
+        if format_.name in names and format_.needs_names:
             raise UsageError(
-                f"--format {one.name}: no commands can be given for users that have pseudonyms",
-                f"leave {one.name} out, or run audit without --pseudonyms for those who carry it out",
+                f"--format {format_.name} cannot be used with pseudonyms, because its commands need real user names",
+                f"leave {format_.name} out, or run audit without --pseudonyms for the people who run the commands",
             )

@@ -1,4 +1,4 @@
-"""An evidence set -> the chosen formats, beside one another, each from its tables and its manifest alone."""
+"""Renders an evidence set in the chosen formats, in parallel. Each format reads only the tables and the manifest."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What changes renderings and no table: `workbook_rows` are the most rows that a sheet of the workbook holds.
+    """Settings that change the rendered formats, but no table.
 
-    `due_within` are the days ahead in which something comes due. `marks` are what reviewers wrote into an earlier
-    workbook. `by` "owner" asks for a workbook of each owner's accounts as well. `helper` is a process that renders one
-    of the formats; without, this one renders all of them.
+    `workbook_rows` is the most rows of a table in a sheet of the workbook. `due_within` is the number of days for
+    checks that will fail soon. `marks` are the marks of reviewers from earlier workbooks. With `by` "owner", there is
+    also a workbook for the accounts of each owner. `helper` is a process that renders one of the formats; without it,
+    this process renders all.
     """
 
     workbook_rows: int = 100_000
@@ -41,28 +42,28 @@ class Options:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What makes a difference to the outputs, as plain data."""
+        """The settings that change the outputs, as plain data."""
         facts: dict[str, Any] = {"workbook_rows": self.workbook_rows, "due_within": self.due_within}
         facts |= {} if self.by is None else {"by": self.by}
         return facts if self.marks is None else facts | {CARRIED_OVER: self.marks.facts}
 
 
 class NotMade(NamedTuple):
-    """A file of a format that was not made, since it would show nothing; `why` is a sentence."""
+    """A file that was not made because it would show nothing; `why` is a sentence."""
 
     path: Path
     why: str
 
 
 class Renderer(Protocol):
-    """What the module of a format offers."""
+    """The interface of the module of a format."""
 
     def render(self, evidence: EvidenceSet, folder: Path, options: Options) -> Sequence[Path | NotMade]:
-        """Write the format into `folder` and return its files, with those that were not made."""
+        """Write the format into `folder` and return its files and the files that were not made."""
 
 
 class Rendered(NamedTuple):
-    """What was rendered: `outputs` are files; `not_made` has the `name` and `format` of others, and `why` not."""
+    """The result: `outputs` are the files; `not_made` has `name`, `format` and `why` of files that were not made."""
 
     outputs: list[Output]
     not_made: list[Output]
@@ -71,39 +72,41 @@ class Rendered(NamedTuple):
 def render(
     evidence: EvidenceSet, folder: Path, formats: Sequence[str], options: Options, progress: Progress = SILENT
 ) -> Rendered:
-    """Render an evidence set into `folder`, in the formats of these names that its kind has."""
-    wanted = [one for one in chosen(evidence.kind, formats) if one.module is not None]
-    if not wanted:
+    """Render an evidence set into `folder`, in those `formats` that exist for its kind."""
+    formats_to_render = [format_ for format_ in chosen(evidence.kind, formats) if format_.module is not None]
+    if not formats_to_render:
         return Rendered([], [])
-    progress.stage(" and ".join(one.doing for one in wanted))
+    progress.stage(" and ".join(format_.doing for format_ in formats_to_render))
     settle()
 
-    def rendered(one: Format) -> Rendered:
-        ask = beside.get(str(one.module))
-        files = None if ask is None else ask()
+    def rendered(format_: Format) -> Rendered:
+        request = requests.get(str(format_.module))
+        files = None if request is None else request()
         if files is None:
-            renderer = cast("Renderer", import_module(str(one.module)))
-            files = renderer.render(evidence, folder, alone)
-        made = [file for file in files if not isinstance(file, NotMade)]
-        others = [file for file in files if isinstance(file, NotMade)]
+            renderer = cast("Renderer", import_module(str(format_.module)))
+            files = renderer.render(evidence, folder, options_here)
+        paths = [file for file in files if not isinstance(file, NotMade)]
+        not_made = [file for file in files if isinstance(file, NotMade)]
         return Rendered(
-            [{**output_of(folder, _name_of(path, folder)), "format": one.name} for path in made],
-            [{"name": _name_of(path, folder), "format": one.name, "why": why} for path, why in others],
+            [{**output_of(folder, _name_of(path, folder)), "format": format_.name} for path in paths],
+            [{"name": _name_of(path, folder), "format": format_.name, "why": why} for path, why in not_made],
         )
 
-    # What all of them count with is made once, before they part.
+    # All formats read these counts, so they are computed once, before the threads start.
     _ = getattr(evidence, _COUNTED[evidence.kind])
-    helper, alone = options.helper, replace(options, helper=None)
-    beside = {} if helper is None else {helper.module: helper.request(evidence, folder, replace(alone, marks=None))}
-    with ThreadPoolExecutor(len(wanted)) as threads:
-        found = list(threads.map(rendered, wanted))
-    return Rendered(*([row for one in found for row in one[at]] for at in (0, 1)))
+    helper, options_here = options.helper, replace(options, helper=None)
+    requests = (
+        {} if helper is None else {helper.module: helper.request(evidence, folder, replace(options_here, marks=None))}
+    )
+    with ThreadPoolExecutor(len(formats_to_render)) as threads:
+        results = list(threads.map(rendered, formats_to_render))
+    return Rendered(*([row for result in results for row in result[at]] for at in (0, 1)))
 
 
 def _name_of(path: Path, folder: Path) -> str:
-    """Return the name of a file as manifests have it."""
+    """Return the name of a file as the manifest has it."""
     return path.relative_to(folder).as_posix()
 
 
 _COUNTED: Final = {"audit": "summary", "history": "history", "comparison": "comparison"}
-"""The part of an evidence set of each kind that has its counts."""
+"""The attribute of an evidence set that has its counts, by kind."""

@@ -1,4 +1,4 @@
-"""A sample as `sample.csv` and as a workbook, with empty columns for whoever tests it."""
+"""Writes an audit sample as `sample.csv` and as a workbook, with empty columns for the tester."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 _ON_PAPER: Final = ("number", "account_id", "user", "credential", "status", "message", "source", "line")
-"""The columns of the sheet, which is worked on and printed; the CSV has all."""
+"""The columns of the sheet, which must fit on a printed page; the CSV has all columns."""
 
 
 def write_sample(drawn: Drawn, folder: Path) -> list[Path]:
-    """Write the sample into `folder` and return its files. Raises OSError where they cannot be written."""
+    """Write the sample into `folder` and return its files. Raises OSError if they cannot be written."""
     numbers = pa.array(range(1, len(drawn.rows) + 1), pa.int32())
     table = drawn.rows.add_column(0, "number", numbers)
     for name in FOR_THE_TESTER:
@@ -41,7 +41,7 @@ def write_sample(drawn: Drawn, folder: Path) -> list[Path]:
     return [path, *write_tables(title, drawn.lines, drawn.method, tables, ["sample"], folder, look)]
 
 
-def _plain(cell: Any) -> str:  # noqa: ANN401 - whatever a table holds
+def _plain(cell: Any) -> str:  # noqa: ANN401 - a value of any column
     if cell is None:
         return ""
     return str(iso(cell)) if hasattr(cell, "isoformat") else str(cell)

@@ -1,4 +1,4 @@
-"""What a spreadsheet makes of texts, and how they are kept from becoming formulas."""
+"""Keeps texts from becoming formulas in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""First characters by which a spreadsheet takes a cell for a formula (OWASP, "CSV Injection")."""
+"""First characters that make a spreadsheet read a cell as a formula (OWASP, "CSV Injection")."""
 
 
 def quoted_rows(file: TextIO) -> Writer:
-    """Return what writes rows of CSV, each cell in quotes: else a carriage return in one would end its line."""
+    """Return a CSV writer that quotes each cell: otherwise a carriage return in a cell would end the row."""
     return csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
 
 
 def guarded(cell: str) -> str:
-    """Return the text of a CSV cell that no spreadsheet takes for a formula: an apostrophe stands before it."""
+    """Return the text of a CSV cell, with an apostrophe before it if a spreadsheet would read it as a formula."""
     return f"'{cell}" if cell.startswith(FORMULA_SIGNS) else cell

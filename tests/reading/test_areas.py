@@ -81,8 +81,8 @@ def test_a_large_report_is_dense(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_workbook_to_carry_over_is_looked_at_as_well(tmp_path: Path) -> None:
     path = write(tmp_path / "w.xlsx", spreadsheet({SHEET: WHOLE.replace("</sheetData>", FAR_CELL)}))
-    with pytest.raises(InputError, match="is no workbook: the spreadsheet reaches"):
+    with pytest.raises(InputError, match="is not a workbook: the spreadsheet reaches"):
         read_marks([Path(path)])
     cut = write(tmp_path / "cut.xlsx", zipped(a=REPORT.encode())[:-9])
-    with pytest.raises(InputError, match="is no workbook"):
+    with pytest.raises(InputError, match="is not a workbook"):
         read_marks([Path(cut)])

@@ -195,14 +195,14 @@ def test_a_dry_run_changes_nothing_and_prints_the_very_commands(aws: Aws, hostil
     told = [line.removeprefix("would run: aws ") for line in ran.out.splitlines() if line.startswith("would run: ")]
     assert told == [" ".join(inactive("-rf", "AKIAUSED")), " ".join(removed("a,b"))]
     assert f"left alone: {ACCOUNT} =1+1 access_key_1 (AKIANEVER), never used" in ran.out
-    assert ran.summary == f"Account {ACCOUNT}: 0 done, 2 to do, 1 left alone, 0 stopped; 0 of other accounts skipped"
+    assert ran.summary == f"Account {ACCOUNT}: 0 done, 2 to do, 1 left alone, 0 stopped; 0 skipped (other accounts)"
 
 
 def test_apply_changes_all_but_keys_that_were_never_used(aws: Aws, hostile: Path) -> None:
     ran = aws.run(hostile, "--apply")
     assert (ran.code, ran.err) == (0, "")
     assert ran.changes == [inactive("-rf", "AKIAUSED"), removed("a,b")]
-    assert ran.summary == f"Account {ACCOUNT}: 2 done, 0 to do, 1 left alone, 0 stopped; 0 of other accounts skipped"
+    assert ran.summary == f"Account {ACCOUNT}: 2 done, 0 to do, 1 left alone, 0 stopped; 0 skipped (other accounts)"
 
 
 def test_a_second_option_deletes_them(aws: Aws, hostile: Path) -> None:
@@ -227,7 +227,7 @@ def test_names_that_iam_does_not_allow_get_no_item(tmp_path: Path) -> None:
     assert items(written(found, tmp_path)[1]) == []
     told = [action for (_, credential), action in actions(found, tmp_path).items() if credential == "access_key_1"]
     assert len(told) == len(rows)
-    assert all(action.startswith("by hand, since IAM allows no such user name: ") for action in told)
+    assert all(action.startswith("by hand, because IAM does not allow this user name: ") for action in told)
 
 
 @pytest.mark.parametrize(
@@ -268,18 +268,18 @@ KEY_STOPS = {
     "no key": (("list-access-keys", "ann", ""), "0 active keys were created at"),
     "another key": (("list-access-keys", "ann", "AKIA9\t2024-01-01T10:00:31Z"), "0 active keys"),
     "two keys": (("list-access-keys", "ann", f"AKIA1\t{OLD}\nAKIA2\t2024-01-01T10:00:30+00:00"), "2 active keys"),
-    "no list": (("list-access-keys", "ann", "None"), "not a list of keys: 'None'"),
-    "no time": (("list-access-keys", "ann", "AKIA1"), "not a list of keys"),
-    "a date": (("list-access-keys", "ann", "AKIA1\t2024-01-01"), "not a list of keys"),
-    "no offset": (("list-access-keys", "ann", f"AKIA1\t{OLD[:-1]}"), "not a list of keys"),
-    "no key id": (("list-access-keys", "ann", f"$(x)\t{OLD}"), "not a list of keys"),
-    "three columns": (("list-access-keys", "ann", f"AKIA1\t{OLD}\t-"), "not a list of keys"),
+    "no list": (("list-access-keys", "ann", "None"), "an unreadable list of keys: 'None'"),
+    "no time": (("list-access-keys", "ann", "AKIA1"), "an unreadable list of keys"),
+    "a date": (("list-access-keys", "ann", "AKIA1\t2024-01-01"), "an unreadable list of keys"),
+    "no offset": (("list-access-keys", "ann", f"AKIA1\t{OLD[:-1]}"), "an unreadable list of keys"),
+    "no key id": (("list-access-keys", "ann", f"$(x)\t{OLD}"), "an unreadable list of keys"),
+    "three columns": (("list-access-keys", "ann", f"AKIA1\t{OLD}\t-"), "an unreadable list of keys"),
     "used since": (("get-access-key-last-used", "AKIA1", "2024-06-01T12:35:01Z"), "used since the report"),
     "used before": (("get-access-key-last-used", "AKIA1", "2024-06-01T12:33:00Z"), "an earlier last use"),
-    "never used": (("get-access-key-last-used", "AKIA1", "N/A"), "AWS knows of no use"),
-    "use empty": (("get-access-key-last-used", "AKIA1", ""), "not a time of last use: ''"),
-    "use garbled": (("get-access-key-last-used", "AKIA1", "yesterday"), "not a time of last use"),
-    "use twice": (("get-access-key-last-used", "AKIA1", f"{USED}\n{USED}"), "not a time of last use"),
+    "never used": (("get-access-key-last-used", "AKIA1", "N/A"), "AWS shows no use"),
+    "use empty": (("get-access-key-last-used", "AKIA1", ""), "an unreadable time of last use: ''"),
+    "use garbled": (("get-access-key-last-used", "AKIA1", "yesterday"), "an unreadable time of last use"),
+    "use twice": (("get-access-key-last-used", "AKIA1", f"{USED}\n{USED}"), "an unreadable time of last use"),
 }
 
 
@@ -313,14 +313,14 @@ def test_a_key_of_which_aws_knows_no_use_is_never_used(aws: Aws, tmp_path: Path,
 
 
 PASSWORD_STOPS = {
-    "recreated user": (("get-user", "ann", f"2025-01-01T00:00:00Z\t{USED}"), "another user of that name"),
+    "recreated user": (("get-user", "ann", f"2025-01-01T00:00:00Z\t{USED}"), "another user has this name now"),
     "used since": (("get-user", "ann", f"{BORN}\t2026-10-30T00:00:00Z"), "used since the report"),
-    "never used": (("get-user", "ann", f"{BORN}\tNone"), "AWS knows of no use"),
-    "one column": (("get-user", "ann", BORN), "not a user"),
-    "three columns": (("get-user", "ann", f"{BORN}\t{USED}\tx"), "not a time of last use"),
-    "empty": (("get-user", "ann", ""), "not a user: ''"),
-    "new password": (("get-login-profile", "ann", "2024-01-01T10:02:00Z"), "a new password since the report"),
-    "no time": (("get-login-profile", "ann", "None"), "not a login profile: 'None'"),
+    "never used": (("get-user", "ann", f"{BORN}\tNone"), "AWS shows no use"),
+    "one column": (("get-user", "ann", BORN), "an unreadable user"),
+    "three columns": (("get-user", "ann", f"{BORN}\t{USED}\tx"), "an unreadable time of last use"),
+    "empty": (("get-user", "ann", ""), "an unreadable user: ''"),
+    "new password": (("get-login-profile", "ann", "2024-01-01T10:02:00Z"), "a new password after the report"),
+    "no time": (("get-login-profile", "ann", "None"), "an unreadable login profile: 'None'"),
 }
 
 
@@ -371,19 +371,19 @@ def test_items_of_other_accounts_are_skipped(aws: Aws, tmp_path: Path) -> None:
     script = script_of(tmp_path, *rows)
     ran = aws.run(script, "--apply")
     assert (ran.code, ran.changes) == (0, [inactive("ann", "AKIA1")])
-    assert ran.summary.endswith("1 done, 0 to do, 0 left alone, 0 stopped; 1 of other accounts skipped")
+    assert ran.summary.endswith("1 done, 0 to do, 0 left alone, 0 stopped; 1 skipped (other accounts)")
     aws.says("get-caller-identity", "none", "999999999999")
     ran = aws.run(script, "--apply", "--delete-never-used")
     assert (ran.code, [call[1] for call in ran.calls]) == (1, ["get-caller-identity"])
-    assert "STOP: no item is of account 999999999999" in ran.summary
-    assert "2 of other accounts skipped\n" in ran.out
+    assert "STOP: no item belongs to account 999999999999" in ran.summary
+    assert "2 skipped (other accounts)\n" in ran.out
 
 
 def test_without_aws_or_an_account_nothing_is_done(aws: Aws, hostile: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     ran = aws.run(hostile, "--apply", path=str(empty))
-    assert (ran.code, ran.err) == (2, "remediate.sh: needs the command aws\n")
+    assert (ran.code, ran.err) == (2, "remediate.sh: the command aws is missing: install it\n")
     aws.says("get-caller-identity", "none", "None")
     assert aws.run(hostile, "--apply").code == 2
     aws.says("get-caller-identity", "none", ACCOUNT)
@@ -566,7 +566,7 @@ def test_an_exception_from_one_of_two_like_controls_keeps_the_script_away(tmp_pa
     told = {row["credential"]: row for row in worksheet(found, tmp_path)}
     assert told["access_key_1"]["controls"] == "unused-credentials-console; access-key-rotation"
     assert told["access_key_1"]["action"] == "rotate"
-    assert told["password"]["action"].startswith("by hand, since waiver sealed covers it in part: ")
+    assert told["password"]["action"].startswith("by hand, because waiver sealed covers it in part: ")
     found = audited(tmp_path, user("ann", **NEW_KEY), waivers=(exempt(control="access-key-rotation"),))
     assert len(items(written(found, tmp_path)[1])) == 1
 
@@ -574,17 +574,17 @@ def test_an_exception_from_one_of_two_like_controls_keeps_the_script_away(tmp_pa
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        (user("ann", **key(rotated="N/A", used=USED)), "the report does not say when it was created"),
-        (user("ann", **password(changed="12/31/2025", used=USED)), "the report does not say when it was set"),
-        (user("ann", **PASSWORD, user_creation_time=""), "the report does not say when the user was created"),
-        (user("ann", **USED_KEY) | {"arn": f"arn:aws:iam::{ACCOUNT}:user/eve"}, "the ARN is of another user"),
+        (user("ann", **key(rotated="N/A", used=USED)), "the report does not show when it was created"),
+        (user("ann", **password(changed="12/31/2025", used=USED)), "the report does not show when it was set"),
+        (user("ann", **PASSWORD, user_creation_time=""), "the report does not show when the user was created"),
+        (user("ann", **USED_KEY) | {"arn": f"arn:aws:iam::{ACCOUNT}:user/eve"}, "the ARN belongs to another user"),
     ],
 )
 def test_without_the_evidence_it_is_done_by_hand(tmp_path: Path, row: dict[str, str], why: str) -> None:
     found = audited(tmp_path, row, controls=["unused-credentials"])
     assert items(written(found, tmp_path)[1]) == []
     (action,) = actions(found, tmp_path).values()
-    assert action.startswith(f"by hand, since {why}: Make a key that was once used inactive")
+    assert action.startswith(f"by hand, because {why}: Make used keys inactive")
 
 
 def test_a_use_that_is_not_known_is_not_none(tmp_path: Path) -> None:
@@ -592,7 +592,7 @@ def test_a_use_that_is_not_known_is_not_none(tmp_path: Path) -> None:
     found = found.changed(credentials=found.credentials.assign(last_used_state="missing"))
     assert items(written(found, tmp_path)[1]) == []
     (action,) = actions(found, tmp_path).values()
-    assert action.startswith("by hand, since the report does not say whether it was ever used: ")
+    assert action.startswith("by hand, because the report does not show whether it was ever used: ")
 
 
 def test_a_row_of_no_known_account_is_done_by_hand(tmp_path: Path) -> None:
@@ -601,14 +601,14 @@ def test_a_row_of_no_known_account_is_done_by_hand(tmp_path: Path) -> None:
     found = audit([report], Settings(as_of=AS_OF))
     assert items(written(found, tmp_path)[1]) == []
     told = actions(found, tmp_path)["ann", "access_key_1"]
-    assert told.startswith("by hand, since the account is not known: ")
+    assert told.startswith("by hand, because the account is not known: ")
 
 
 def test_a_user_found_twice_is_done_by_hand(tmp_path: Path) -> None:
     found = audited(tmp_path, user("ann", **USED_KEY), user("Ann"), user("bob", **USED_KEY))
     assert [line.split()[2] for line in items(written(found, tmp_path)[1])] == ["bob"]
     told = actions(found, tmp_path)["ann", "access_key_1"]
-    assert told.startswith("by hand, since the user stands more than once in the reports of the account: ")
+    assert told.startswith("by hand, because the user occurs more than once in the reports of the account: ")
 
 
 @pytest.mark.parametrize("every", [False, True])
@@ -622,10 +622,7 @@ def test_only_the_newest_report_of_an_account_is_acted_on(tmp_path: Path, every:
     assert [line.split()[2] for line in lines] == (["ann"] if every else [])
     told = [row["action"] for row in worksheet(found, tmp_path) if row["captured_at"].startswith("2026-10-30")]
     assert len(told) == 2
-    assert all(
-        action.startswith("by hand, since this is not known to be the newest report of the account: ")
-        for action in told
-    )
+    assert all(action.startswith("by hand, because a newer report of the account may exist: ") for action in told)
 
 
 # --- the worksheet ---------------------------------------------------------------------------------------------------
@@ -781,8 +778,8 @@ def test_pieces_say_which_report_is_the_newest_and_who_stands_twice(
     assert pieces == whole
     # The last row of hers: with every snapshot, that of the newest one.
     action = actions(found, tmp_path)["eve", "access_key_1"]
-    why = "the user stands more than once" if every or as_of == AS_OF else "this is not known to be the newest"
-    assert action.startswith(f"by hand, since {why}")
+    why = "the user occurs more than once" if every or as_of == AS_OF else "a newer report of the account may exist"
+    assert action.startswith(f"by hand, because {why}")
 
 
 def test_the_newest_report_counts_whether_it_was_judged_or_not(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tables as the page's script reads them: column by column, texts as codes of distinct ones, made without a loop."""
+"""Tables as JSON for the script of the page: column by column, with each distinct text only once."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _SECONDS: Final = 1_000_000
 def as_data(table: pa.Table, labels: Mapping[str, str] | None = None, filters: Sequence[str] = ()) -> str:
     """Return a table as JSON: the number of its rows, and for each column its name, label, kind and values.
 
-    The kinds are text (`texts` and for each row a code, -1 for none), number and time (seconds since 1970, UTC). The
-    columns of `filters` are those that readers choose values of.
+    The kinds are text (`texts`, and the code of each row, -1 for none), number and time (seconds since 1970, UTC). The
+    columns in `filters` get a list of values to choose from.
     """
     columns = []
     for name, column in zip(table.column_names, table.columns, strict=True):
@@ -47,19 +47,19 @@ def _values(column: pa.ChunkedArray) -> str:
 
 
 def _seconds(micros: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return whole seconds, rounded down; in integers, since floats end at the year 2255."""
+    """Return whole seconds, rounded down. The values stay integers: floats are exact only until the year 2255."""
     cut = pc.divide(micros, _SECONDS)
     return pc.subtract(cut, pc.less(micros, pc.multiply(cut, _SECONDS)).cast(pa.int64()))
 
 
-def _numbers(values: Any) -> str:  # noqa: ANN401 - an array of Arrow, or a chunked one
-    """Return numbers as a JSON array, null for those that are missing."""
+def _numbers(values: Any) -> str:  # noqa: ANN401 - an Arrow array or a chunked array
+    """Return numbers as a JSON array, with null for missing numbers."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     texts = pc.fill_null(values.cast(pa.string()), "null")
     if not len(texts):
         return "[]"
-    # The texts of an Arrow array stand one behind the other.
+    # An Arrow array stores its texts one after another, without gaps.
     joined = pc.binary_join_element_wise(texts, ",", "")
     _, offsets, data = joined.buffers()
     start, end = np.frombuffer(offsets, np.int32)[[joined.offset, joined.offset + len(joined)]]
@@ -67,6 +67,6 @@ def _numbers(values: Any) -> str:  # noqa: ANN401 - an array of Arrow, or a chun
 
 
 def embedded(document: Mapping[str, str]) -> str:
-    """Return JSON texts by name as one JSON object that can stand in a script element: nothing in it ends that."""
+    """Return JSON texts as one JSON object, by name. It contains no `<`, so it cannot end a script element."""
     parts = ", ".join(f"{json.dumps(name)}: {text}" for name, text in document.items())
     return f"{{{parts}}}".replace("<", "\\u003c")

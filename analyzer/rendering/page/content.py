@@ -1,4 +1,4 @@
-"""What a page shows, as plain data."""
+"""The content of a page, as plain data."""
 
 from __future__ import annotations
 
@@ -16,15 +16,29 @@ if TYPE_CHECKING:
 
 @dataclass
 class Content:
-    """What the template shows (`shown`), and the JSON that the script reads (`data`), by name."""
+    """The content of a page: `shown` are variables of the template, `data` are JSON texts for the script, by name."""
 
     shown: dict[str, Any]
     data: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
+class Note:
+    """A section that explains something: names with their texts, or paragraphs."""
+
+    id: str
+    title: str
+    pairs: Sequence[Sequence[str]] = ()
+    texts: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class PageTable:
-    """A table of a page: `visible` are the columns that are shown, `filters` those that readers choose values of."""
+    """A table of a page.
+
+    `visible` are the columns that the table shows. `filters` are the columns with a list of values to choose from.
+    `file` is the file that has the same rows.
+    """
 
     name: str
     title: str
@@ -33,40 +47,45 @@ class PageTable:
     filters: Sequence[str] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
-    file: str = "the Parquet tables, or manifest.json,"
+    file: str = "the Parquet tables"
 
     @property
     def shown(self) -> dict[str, Any]:
-        """What the template needs of it."""
-        there = [name for name in self.visible if name in self.rows.column_names]
-        return {"name": self.name, "title": self.title, "note": self.note, "file": self.file, "columns": there}
+        """The table as the template reads it."""
+        columns = [name for name in self.visible if name in self.rows.column_names]
+        return {"name": self.name, "title": self.title, "note": self.note, "file": self.file, "columns": columns}
 
 
-def with_tables(shown: dict[str, Any], tables: Sequence[PageTable], more: Mapping[str, str] | None = None) -> Content:
-    """Return the content of a page with these tables; `more` are further JSON texts that its script reads."""
-    each = ", ".join(f'"{one.name}": {as_data(one.rows, one.labels, one.filters)}' for one in tables)
-    return Content(shown | {"tables": [one.shown for one in tables]}, {"tables": f"{{{each}}}", **(more or {})})
+def with_tables(
+    shown: dict[str, Any], tables: Sequence[PageTable], further_data: Mapping[str, str] | None = None
+) -> Content:
+    """Return the content of a page with these tables; `further_data` are further JSON texts for its script, by name."""
+    table_texts = ", ".join(f'"{table.name}": {as_data(table.rows, table.labels, table.filters)}' for table in tables)
+    return Content(
+        shown | {"tables": [table.shown for table in tables]}, {"tables": f"{{{table_texts}}}", **(further_data or {})}
+    )
 
 
 def link(table: str, **chosen: str | Sequence[str]) -> str:
-    """Return where the rows of a table with these values are on the page; `-` stands for no value."""
-    pairs = [(name, one) for name, some in chosen.items() for one in ([some] if isinstance(some, str) else some)]
+    """Return the link to the rows of a table with these values, by column; `-` means an empty cell."""
+    pairs = [
+        (name, value) for name, values in chosen.items() for value in ([values] if isinstance(values, str) else values)
+    ]
     return f"#{table}?{'&'.join(f'{name}={_encoded(value)}' for name, value in pairs)}"
 
 
 def _encoded(text: str) -> str:
-    """Return a text as the query of an address has it."""
+    """Return a text in percent-encoding, for the query of a link."""
     return "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in text.encode())
 
 
-def help_sections() -> list[dict[str, Any]]:
-    """Return the sections of the page that explain it, from the manual."""
-    limits = [("", text) for text in manual.paragraphs("judging", "What a credential report cannot show")]
-    decided = [("", text) for text in manual.paragraphs("judging", "Every control")]
+def help_sections() -> list[Note]:
+    """Return the sections at the end of a page that explain it. Their texts come from the manual."""
+    limits = "What a credential report cannot show"
     return [
-        {"id": "decided", "title": "How checks are decided", "pairs": decided},
-        {"id": "limits", "title": "What a credential report cannot show", "pairs": limits},
-        {"id": "terms", "title": "Terms", "pairs": manual.terms()},
+        Note("decided", "How checks are decided", texts=manual.paragraphs("judging", "Every control")),
+        Note("limits", limits, texts=manual.paragraphs("judging", limits)),
+        Note("terms", "Terms", pairs=manual.terms()),
     ]
 
 

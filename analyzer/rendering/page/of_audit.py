@@ -1,4 +1,4 @@
-"""What the page of an audit shows."""
+"""The content of the page of an audit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analyzer.evidence.named import Named
 from analyzer.evidence.opening import figures, opening
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, gravest_first, worst_rows
-from analyzer.rendering.page.content import PageTable, help_sections, link, with_tables
+from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from analyzer.rendering.page.content import Content
 
 MOST_ROWS: Final = 100_000
-"""Rows of a table that a page holds."""
+"""The most rows of a table that a page holds."""
 _MOST_ISSUES: Final = 10_000
 _MOST_ACCOUNTS: Final = 15
 _FINDINGS: Final = (
@@ -42,7 +42,7 @@ _USERS: Final = (
 
 
 def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
-    """Return what the page of an audit shows."""
+    """Return the content of the page of an audit; `due_within` is the number of days for checks that will fail soon."""
     summary = evidence.summary
     findings = worst_rows(evidence, summary.checklist, MOST_ROWS)
     users, row_of = users_for_page(evidence, findings, MOST_ROWS)
@@ -63,18 +63,18 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         *([{"id": "first", "title": "What to do first"}] if shown["first"] else []),
         {"id": "grid", "title": shown["grid"]["title"]},
         *({"id": name, "title": name.capitalize()} for name in ("findings", "users", "accounts", "issues", "inputs")),
-        *({"id": note["id"], "title": note["title"]} for note in shown["notes"]),
+        *({"id": note.id, "title": note.title} for note in shown["notes"]),
     ]
-    controls = {one.control.id: _control(one) for one in summary.checklist.checks}
-    more = {"controls": json.dumps(controls, ensure_ascii=False)}
-    return with_tables(shown, _tables(evidence, findings, users), more)
+    controls = {check.control.id: _control(check) for check in summary.checklist.checks}
+    further_data = {"controls": json.dumps(controls, ensure_ascii=False)}
+    return with_tables(shown, _tables(evidence, findings, users), further_data)
 
 
-def _control(one: Check) -> dict[str, str]:
+def _control(check: Check) -> dict[str, str]:
     return {
-        "title": one.title,
-        "fails_when": one.say(one.control.fails_when),
-        "remediation": one.control.remediation,
+        "title": check.title,
+        "fails_when": check.say(check.control.fails_when),
+        "remediation": check.control.remediation,
     }
 
 
@@ -89,7 +89,7 @@ def _lines(summary: Summary, due_within: int) -> list[str]:
 
 
 def _figures(summary: Summary) -> list[dict[str, Any]]:
-    """Return the numbers at the top of the page, each with the link to its rows."""
+    """Return the numbers at the top of the page, each with a link to its rows."""
     unused = summary.checklist.unused
     targets = {
         "accounts": "#accounts?",
@@ -101,22 +101,22 @@ def _figures(summary: Summary) -> list[dict[str, Any]]:
         "undecided": link("findings", status="not_checked", by_hand="no", waiver="-", **_summed(summary)),
         "leavers": link("findings", control="leaver-credentials", status="fail"),
     }
-    return [one._asdict() | {"href": targets[one.name]} for one in figures(summary)]
+    return [figure._asdict() | {"href": targets[figure.name]} for figure in figures(summary)]
 
 
 def _summed(summary: Summary) -> dict[str, list[str]]:
-    """Return what tells the checks that sums count from others, where there are some."""
+    """Return the filter for the checks that sums count; empty if sums count all checks."""
     checklist = summary.checklist
     if not checklist.not_summed:
         return {}
-    checks = [checklist.checks[at] for at in checklist.summed]
-    numbers = {"requirement": [one.requirement or "-" for one in checks]} if checklist.repeated else {}
-    return {"control": [one.control.id for one in checks], **numbers}
+    checks = [checklist.checks[position] for position in checklist.summed]
+    numbers = {"requirement": [check.requirement or "-" for check in checks]} if checklist.repeated else {}
+    return {"control": [check.control.id for check in checks], **numbers}
 
 
-def _number_of(summary: Summary, one: Check) -> dict[str, str]:
-    """Return what tells a check from others of its control, where there are some."""
-    return {"requirement": one.requirement or "-"} if summary.checklist.has_several_of(one) else {}
+def _number_of(summary: Summary, check: Check) -> dict[str, str]:
+    """Return the filter that separates a check from other checks of its control; empty if it is the only one."""
+    return {"requirement": check.requirement or "-"} if summary.checklist.has_several_of(check) else {}
 
 
 def _first(summary: Summary) -> list[dict[str, str]]:
@@ -124,13 +124,13 @@ def _first(summary: Summary) -> list[dict[str, str]]:
     checks = summary.checklist.checks
     return [
         {
-            "control": checks[at].control.id,
-            "severity": checks[at].severity.value,
+            "control": checks[position].control.id,
+            "severity": checks[position].severity.value,
             "fails": counted(fails, "failure"),
-            "remediation": checks[at].control.remediation,
-            "href": link("findings", control=checks[at].control.id, status="fail", waiver="-"),
+            "remediation": checks[position].control.remediation,
+            "href": link("findings", control=checks[position].control.id, status="fail", waiver="-"),
         }
-        for at, fails in to_do_first(summary).items()
+        for position, fails in to_do_first(summary).items()
     ]
 
 
@@ -138,35 +138,37 @@ def _first(summary: Summary) -> list[dict[str, str]]:
 
 
 def _grid(summary: Summary) -> dict[str, Any]:
-    """Return controls, or requirements where a benchmark was chosen, by account."""
+    """Return the grid of results by account: requirements if a framework was chosen, otherwise controls."""
     accounts = [str(account) for account in summary.by_account.index][:_MOST_ACCOUNTS]
-    rest = len(summary.accounts) - len(accounts)
+    hidden_count = len(summary.accounts) - len(accounts)
     names = summary.account_names
-    heads = [f"{one} {names[one]}" if one in names else one for one in accounts]
-    more = f" {counted(rest, 'further account')} with fewer failures: see Accounts." if rest > 0 else ""
-    same = {"accounts": heads, "numbers": summary.checklist.numbers_of.heading}
+    heads = [f"{account} {names[account]}" if account in names else account for account in accounts]
+    hidden = (
+        f" {counted(hidden_count, 'further account')} with fewer failures: see Accounts." if hidden_count > 0 else ""
+    )
+    common = {"accounts": heads, "numbers": summary.checklist.numbers_of.heading}
     if summary.requirements:
-        return same | {
+        return common | {
             "title": f"Requirements of {summary.checklist.numbers_of.label} by account",
             "what": "requirement",
             "heads": ["accounts in which it fails"],
-            "note": f"A cell says what a requirement comes to in an account.{more}",
-            "rows": [_requirement_row(one, summary, accounts) for one in summary.requirements],
+            "note": f"Each cell shows the result of a requirement in an account.{hidden}",
+            "rows": [_requirement_row(requirement, summary, accounts) for requirement in summary.requirements],
         }
     order = summary.checklist.most_severe_first
-    return same | {
+    return common | {
         "title": "Controls by account",
         "what": "control",
-        "heads": ["severity", "fail", "not checked", "left to a person", "pass"],
-        "note": f"How often a control fails in an account; ? is not checked, a dash is nothing to judge.{more}",
-        "rows": [_control_row(at, summary, accounts) for at in order],
+        "heads": ["severity", "fail", "not checked", "manual check", "pass"],
+        "note": f"How often each control fails in each account; ? means not checked, a dash nothing to judge.{hidden}",
+        "rows": [_control_row(position, summary, accounts) for position in order],
     }
 
 
-def _control_row(at: int, summary: Summary, accounts: Sequence[str]) -> dict[str, Any]:
-    one, counts = summary.checklist.checks[at], summary.by_control[at]
-    chosen = {"control": one.control.id, **_number_of(summary, one)}
-    numbers: list[dict[str, str]] = [{"text": one.severity.value, "href": ""}]
+def _control_row(position: int, summary: Summary, accounts: Sequence[str]) -> dict[str, Any]:
+    check, counts = summary.checklist.checks[position], summary.by_control[position]
+    chosen = {"control": check.control.id, **_number_of(summary, check)}
+    numbers: list[dict[str, str]] = [{"text": check.severity.value, "href": ""}]
     shown = {
         "fail": (counts["fail"], {"status": "fail"}),
         "not_checked": (undecided_in(counts), {"status": "not_checked", "by_hand": "no"}),
@@ -174,43 +176,44 @@ def _control_row(at: int, summary: Summary, accounts: Sequence[str]) -> dict[str
         "pass": (counts["pass"], {"status": "pass"}),
     }
     numbers += [
-        {"text": f"{count:,}", "href": link("findings", **chosen, **of) if count else ""}
-        for count, of in shown.values()
+        {"text": f"{count:,}", "href": link("findings", **chosen, **criteria) if count else ""}
+        for count, criteria in shown.values()
     ]
     cells = []
     for account in accounts:
         fails, unsure, passes = (
-            int(summary.matrix[status][account].iloc[at]) for status in (Status.FAIL, Status.NOT_CHECKED, Status.PASS)
+            int(summary.matrix[status][account].iloc[position])
+            for status in (Status.FAIL, Status.NOT_CHECKED, Status.PASS)
         )
         kind = "fail" if fails else "not_checked" if unsure else "pass" if passes else ""
         text = f"{fails:,}" if fails else "?" if unsure else "0" if passes else "\N{EN DASH}"
-        of = "-" if account == "unknown" else account
-        href = link("findings", **chosen, account_id=of, status=kind) if kind in {"fail", "not_checked"} else ""
+        account_id = "-" if account == "unknown" else account
+        href = link("findings", **chosen, account_id=account_id, status=kind) if kind in {"fail", "not_checked"} else ""
         cells.append({"text": text, "href": href, "kind": kind})
-    return {"number": one.requirement or "\N{EN DASH}", "title": one.control.id, "counts": numbers, "cells": cells}
+    return {"number": check.requirement or "\N{EN DASH}", "title": check.control.id, "counts": numbers, "cells": cells}
 
 
 _SIGNS: Final = {
     Met.FAIL: "fails",
     Met.NOT_CHECKED: "?",
-    Met.MANUAL: "by hand",
+    Met.MANUAL: "manual",
     Met.PASS_PARTLY: "(ok)",
     Met.PASS: "ok",
     Met.NOT_APPLICABLE: "\N{EN DASH}",
 }
 
 
-def _requirement_row(one: ByAccount, summary: Summary, accounts: Sequence[str]) -> dict[str, Any]:
-    place = {account: at for at, account in enumerate(summary.accounts)}
-    met = [list(Met)[code] for code in one.met[[place[account] for account in accounts]].tolist()]
+def _requirement_row(requirement: ByAccount, summary: Summary, accounts: Sequence[str]) -> dict[str, Any]:
+    column_of = {account: column for column, account in enumerate(summary.accounts)}
+    results = [list(Met)[code] for code in requirement.met[[column_of[account] for account in accounts]].tolist()]
     kinds = {Met.NOT_APPLICABLE: ""}
-    fails = one.accounts(Met.FAIL)
-    href = link("findings", control=one.controls, status="fail") if fails else ""
+    fails = requirement.accounts(Met.FAIL)
+    href = link("findings", control=requirement.controls, status="fail") if fails else ""
     return {
-        "number": one.number,
-        "title": f"{one.requirement.title}{one.requirement.mark}",
+        "number": requirement.number,
+        "title": f"{requirement.requirement.title}{requirement.requirement.mark}",
         "counts": [{"text": f"{fails:,}", "href": href}],
-        "cells": [{"text": _SIGNS[m], "href": "", "kind": kinds.get(m, m.value)} for m in met],
+        "cells": [{"text": _SIGNS[result], "href": "", "kind": kinds.get(result, result.value)} for result in results],
     }
 
 
@@ -219,16 +222,16 @@ _KEY: Final = {
     "fail": ("bar-fail", "fails"),
     "not_checked": ("bar-unsure", "not checked"),
     "pass": ("bar-pass", "passes"),
-    "manual": ("bar-person", "left to a person"),
+    "manual": ("bar-person", "manual check"),
 }
 
 
 def _bars(summary: Summary) -> dict[str, Any] | None:
-    """Return for each control a bar with the shares of what it judged, the most severe controls first."""
+    """Return a bar for each control with the shares of its results, the most severe first; None without bars."""
     rows: list[dict[str, Any]] = []
     used = set()
-    for at in summary.checklist.most_severe_first:
-        one, counts = summary.checklist.checks[at], summary.by_control[at]
+    for position in summary.checklist.most_severe_first:
+        check, counts = summary.checklist.checks[position], summary.by_control[position]
         if not counts["judged"]:
             continue
         numbers = {
@@ -242,13 +245,19 @@ def _bars(summary: Summary) -> dict[str, Any] | None:
             if count:
                 width = _WIDE * count / counts["judged"]
                 kind, words = _KEY[name]
-                said = f"{one.control.id}: {count:,} of {counts['judged']:,}, {words}"
-                parts.append({"x": round(x, 2), "width": round(width, 2), "kind": kind, "words": said})
+                label = f"{check.control.id}: {count:,} of {counts['judged']:,}, {words}"
+                parts.append({"x": round(x, 2), "width": round(width, 2), "kind": kind, "words": label})
                 x += width
                 used.add(name)
         note = f"{counts['fail']:,} of {counts['judged']:,} fail"
         rows.append(
-            {"control": one.control.id, "y": len(rows) * _ROW, "parts": parts, "end": _LEFT + _WIDE + 10, "note": note}
+            {
+                "control": check.control.id,
+                "y": len(rows) * _ROW,
+                "parts": parts,
+                "end": _LEFT + _WIDE + 10,
+                "note": note,
+            }
         )
     if not rows:
         return None
@@ -272,7 +281,7 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
             _FINDINGS,
             _FINDING_FILTERS,
             LABELS,
-            _cut(evidence.rows("findings"), len(findings), "the worst"),
+            _cut(evidence.rows("findings"), len(findings), "findings", "the most severe first"),
             "findings.parquet",
         ),
         PageTable(
@@ -282,7 +291,7 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
             _USERS,
             ("account_id", "account_owner", "severity", "is_root"),
             {**LABELS, **CELLS},
-            _cut(evidence.rows("users"), len(users), "those with something open first"),
+            _cut(evidence.rows("users"), len(users), "users", "users with open checks first"),
             "users.parquet",
         ),
         PageTable(
@@ -295,24 +304,27 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
             ("source", "line", "column", "value", "code", "message"),
             ("code",),
             LABELS,
-            _cut(evidence.rows("issues"), len(issues), "the most serious"),
+            _cut(evidence.rows("issues"), len(issues), "issues", "the most serious first"),
             "issues.parquet",
         ),
-        PageTable("inputs", "Inputs", _inputs(summary), _INPUTS, ("judged",), LABELS),
+        PageTable("inputs", "Inputs", _inputs(summary), _INPUTS, ("judged",), LABELS, file="manifest.json"),
     ]
 
 
-def _cut(every: int, shown: int, which: str) -> str:
-    if every <= shown:
+def _cut(row_count: int, shown: int, table: str, order: str) -> str:
+    """Return the note on rows that are not on the page; an empty text if all are."""
+    if row_count <= shown:
         return ""
-    return f"{every - shown:,} further rows are in the Parquet table beside this page; {which} are here."
+    return (
+        f"This page has {shown:,} rows, {order}; {row_count - shown:,} further rows are in {table}.parquet beside it."
+    )
 
 
 _ACCOUNTS: Final = ("account_id", "name", "owner", "received", "fail", "not_checked", "pass", "open", "waived")
 
 
 def _accounts(summary: Summary) -> pa.Table:
-    """Return the accounts that were judged, most failures first, and those that are missing."""
+    """Return the judged accounts, those with the most failures first, then the accounts without a judged report."""
     counts = summary.by_account
     columns: dict[str, list[Any]] = {"account_id": [str(account) for account in counts.index]}
     for name in ("fail", "not_checked", "pass", "open", "waived"):
@@ -325,7 +337,7 @@ def _accounts(summary: Summary) -> pa.Table:
             columns[name].append(None)
     if listed:
         for name, column in (("name", "name"), ("owner", "owner"), ("received", "status")):
-            columns[name] = [listed.get(one, {}).get(column) for one in columns["account_id"]]
+            columns[name] = [listed.get(account, {}).get(column) for account in columns["account_id"]]
     kinds = {"account_id": pa.string(), "name": pa.string(), "owner": pa.string(), "received": pa.string()}
     return pa.table({name: pa.array(values, kinds.get(name, pa.int64())) for name, values in columns.items()})
 
@@ -338,18 +350,18 @@ def _inputs(summary: Summary) -> pa.Table:
     return table.slice(0, MOST_ROWS)
 
 
-def _notes(summary: Summary) -> list[dict[str, Any]]:
-    """Return how it was judged, and the controls in words."""
+def _notes(summary: Summary) -> list[Note]:
+    """Return the settings and the method of the audit, and the sections that explain the page."""
     settings, checklist = summary.settings, summary.checklist
     judged = [
-        ("Reference instant", iso(settings.as_of) or "each report at its own capture time"),
-        ("Benchmark", checklist.benchmark.title if checklist.benchmark else "none chosen"),
+        ("Reference date", iso(settings.as_of) or "each report at its own capture time"),
+        ("Framework", checklist.benchmark.title if checklist.benchmark else "none chosen"),
         ("Policy", f"{checklist.policy.name}, sha256 {checklist.policy.sha256}" if checklist.policy else "none"),
-        ("Set otherwise", ", ".join(checklist.changes) or "nothing"),
-        ("Switched off", ", ".join(checklist.left_out) or "nothing"),
+        ("Changed settings", ", ".join(checklist.changes) or "none"),
+        ("Switched off", ", ".join(checklist.left_out) or "none"),
     ]
     method = [
-        (one.control.id, f"Judges {one.control.applies_to}. Fails when {one.say(one.control.fails_when)}.")
-        for one in checklist.checks
+        (check.control.id, f"Judges {check.control.applies_to}. Fails when {check.say(check.control.fails_when)}.")
+        for check in checklist.checks
     ]
-    return [{"id": "method", "title": "Method", "pairs": [*judged, *method]}, *help_sections()]
+    return [Note("method", "Method", pairs=[*judged, *method]), *help_sections()]

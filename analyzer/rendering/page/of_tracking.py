@@ -1,4 +1,4 @@
-"""What the page of a history, or of a comparison, shows."""
+"""The content of the page of a history or a comparison."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from analyzer.rendering import registry
-from analyzer.rendering.page.content import PageTable, help_sections, with_tables
+from analyzer.rendering.page.content import Note, PageTable, help_sections, with_tables
 from analyzer.rendering.page.rows import LABELS
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ _FILTERS: Final = ("event", "control", "state", "severity", "account_id", "close
 
 
 def content_of_tracking(evidence: EvidenceSet) -> Content:
-    """Return what the page of a history, or of a comparison, shows: its sentences and its tables."""
-    found = evidence.history if evidence.kind == "history" else evidence.comparison
+    """Return the content of the page of a history or a comparison: sentences and tables."""
+    tracking = evidence.history if evidence.kind == "history" else evidence.comparison
     names = registry.tables_needed(evidence.kind, ["html"])
-    tables = [_table(evidence, name) for name in found.tables if name in names]
-    notes = [{"id": "method", "title": "Method", "pairs": [("", text) for text in found.method]}, *help_sections()]
-    first, *lines = found.lines
+    tables = [_table(evidence, name) for name in tracking.tables if name in names]
+    notes = [Note("method", "Method", texts=tracking.method), *help_sections()]
+    first, *lines = tracking.lines
     shown: dict[str, Any] = {
-        "title": found.title,
+        "title": tracking.title,
         "answer": first,
         "alarm": "",
         "lines": lines,
@@ -37,16 +37,22 @@ def content_of_tracking(evidence: EvidenceSet) -> Content:
         "grid": None,
         "bars": None,
         "notes": notes,
-        "parts": [{"id": one.name, "title": one.title} for one in tables]
-        + [{"id": note["id"], "title": note["title"]} for note in notes],
+        "parts": [{"id": table.name, "title": table.title} for table in tables]
+        + [{"id": note.id, "title": note.title} for note in notes],
     }
     return with_tables(shown, tables)
 
 
 def _table(evidence: EvidenceSet, name: str) -> PageTable:
-    every = evidence.rows(name)
-    rows = evidence.rows_at(name, np.arange(min(every, _MOST_ROWS)))
-    note = f"{every - len(rows):,} further rows are in {name}.parquet beside this page." if every > len(rows) else ""
-    filters = [one for one in _FILTERS if one in rows.column_names and pa.types.is_dictionary(rows[one].type)]
+    row_count = evidence.rows(name)
+    rows = evidence.rows_at(name, np.arange(min(row_count, _MOST_ROWS)))
+    note = (
+        f"{row_count - len(rows):,} further rows are in {name}.parquet beside this page."
+        if row_count > len(rows)
+        else ""
+    )
+    filters = [
+        column for column in _FILTERS if column in rows.column_names and pa.types.is_dictionary(rows[column].type)
+    ]
     title = name.replace("_", " ").capitalize()
     return PageTable(name, title, rows, rows.column_names, filters, LABELS, note, f"{name}.parquet")

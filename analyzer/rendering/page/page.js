@@ -177,7 +177,7 @@
       const fragment = document.createDocumentFragment();
       for (const row of this.rows.slice(0, this.shown)) fragment.append(this.line(row));
       this.body.replaceChildren(fragment);
-      const part = this.rows.length > this.shown ? `, the first ${grouped(this.shown)} are shown` : "";
+      const part = this.rows.length > this.shown ? `; the first ${grouped(this.shown)} are shown` : "";
       this.status.textContent = `${grouped(this.rows.length)} of ${grouped(this.count)} rows${part}`;
       this.more.hidden = this.rows.length <= this.shown;
     }
@@ -228,22 +228,22 @@
     parts.push(pairs([
       ["report", `${shown("source")}${value("line") === null ? "" : `:${value("line")}`}`],
       ["why", shown("message")], ["counted from", `${shown("basis")} ${shown("basis_time")}`.trim()],
-      ["reference instant", shown("as_of")], ["passes until", shown("fails_at")], ["waiver", shown("waiver")],
+      ["reference date", shown("as_of")], ["passes until", shown("fails_at")], ["waiver", shown("waiver")],
       ["ARN", shown("arn")], ["control", control.title], ["fails when", control.fails_when],
       ["remediation", value("status") === "fail" ? control.remediation : null],
     ]));
     const at = value("row");
     if (at !== null && data.tables.users) {
-      parts.push(make("h4", "The row of the report"), cells(tables.users, at));
+      parts.push(make("h4", "Row of the report"), cells(tables.users, at));
     }
     return parts;
   }
   function ofUser(table, row) {
     const value = (name) => table.byName[name].shown(row);
-    return [pairs([["report", `${value("source")}:${table.byName.line.raw(row)}`], ["ARN", value("arn")]]), make("h4", "The row of the report"), cells(table, row)];
+    return [pairs([["report", `${value("source")}:${table.byName.line.raw(row)}`], ["ARN", value("arn")]]), make("h4", "Row of the report"), cells(table, row)];
   }
 
-  // A spreadsheet takes what is pasted for a formula where a cell begins so; an apostrophe marks it as text.
+  // A spreadsheet reads a pasted cell that begins with one of these characters as a formula. An apostrophe makes it text.
   document.addEventListener("copy", (event) => {
     const text = String(getSelection());
     const marked = text.replace(/(^|[\n\t])(?=\s*[=+\-@])/g, "$1'");

@@ -1,4 +1,4 @@
-"""An evidence set -> `report.html`."""
+"""Writes `report.html` from an evidence set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAME: Final = "report.html"
 def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     """Write the page of an evidence set into `folder` and return its path."""
     if evidence.kind == "audit":
-        from analyzer.rendering.page.of_audit import content_of_audit  # noqa: PLC0415 - histories need none of it
+        from analyzer.rendering.page.of_audit import content_of_audit  # noqa: PLC0415 - histories do not need it
 
         content = content_of_audit(evidence, options.due_within)
     else:
@@ -36,9 +36,9 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
 
 
 def page_of(content: Content, digest: str) -> str:
-    """Return the page as HTML; `digest` is that of the manifest of the evidence set.
+    """Return the page as HTML; `digest` is the digest of the evidence set.
 
-    Scripts and styles are allowed by their own hashes alone, and nothing may be loaded from anywhere.
+    The Content-Security-Policy allows only this script and this style sheet, by their hashes, and forbids all loading.
     """
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - only this format needs it
     from markupsafe import Markup  # noqa: PLC0415
@@ -52,7 +52,7 @@ def page_of(content: Content, digest: str) -> str:
     trusted: dict[str, Any] = {
         "style": Markup(style),  # noqa: S704 - files of this package
         "script": Markup(script),  # noqa: S704
-        "data": Markup(embedded(content.data)),  # noqa: S704 - no `<` is left in it
+        "data": Markup(embedded(content.data)),  # noqa: S704 - contains no `<`
     }
     template = environment.from_string(_resource("report.html.j2"))
     return template.render(content.shown | trusted, policy=policy, version=__version__, digest=digest)
@@ -63,5 +63,5 @@ def _resource(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """Return the source expression of a Content-Security-Policy that allows an element with this text."""
+    """Return the source expression with which a Content-Security-Policy allows an element that has this text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

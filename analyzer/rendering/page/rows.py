@@ -1,4 +1,4 @@
-"""The rows of findings and users on a page: which user's row a finding is about, and what is open there."""
+"""The rows of findings and users on a page, and the links between them."""
 
 from __future__ import annotations
 
@@ -39,48 +39,47 @@ LABELS: Final[Mapping[str, str]] = {
 }
 _SHOWN_COLUMNS: Final = [name for name in COLUMNS if name not in {"user", "arn"}]
 CELLS: Final[Mapping[str, str]] = {f"cell:{name}": name for name in _SHOWN_COLUMNS}
-"""The columns of AWS in a user's row, as the page names them."""
+"""The names of the AWS columns by their names in the data of the page."""
 _USED: Final = ("password_last_used", "access_key_1_last_used_date", "access_key_2_last_used_date")
 _STATES: Final[Mapping[str, str]] = {
     "not_applicable": "N/A",
     "no_information": "no_information",
     "not_supported": "not_supported",
-    "missing": "(blank, or no such column)",
+    "missing": "(blank, or the column is missing)",
     "invalid": "(unreadable)",
 }
 
 
-def users_for_page(evidence: EvidenceSet, findings: pa.Table, most: int) -> tuple[pa.Table, Whole]:
-    """Return the users that a page shows, those with something open first, and each finding's row among them.
+def users_for_page(evidence: EvidenceSet, findings: pa.Table, row_limit: int) -> tuple[pa.Table, Whole]:
+    """Return up to `row_limit` users, those with open checks first, and the row of each finding among them.
 
-    A user's row has what is open there, by the `findings` given: how much, of which controls (in the order of the
-    checklist), and the worst severity.
-    A finding about an account as a whole has the row -1, and so has one whose user's row has no room.
+    Each user has the number of its open checks among `findings`, their controls (in the order of the checklist) and
+    the highest severity. The row of a finding is -1 if it is about a whole account, or if its user is left out.
     """
     summary = evidence.summary
     sources = pa.array(summary.inputs["name"], TEXT)
     open_ones = is_open(findings)
-    of_finding = _keys(findings, sources)
-    has_open = np.unique(of_finding[open_ones])
+    finding_keys = _keys(findings, sources)
+    has_open = np.unique(finding_keys[open_ones])
 
     def rank(batch: pa.Table) -> Whole:
         return (~np.isin(_keys(batch, sources), has_open)).astype(np.int64)
 
-    users = first_rows(evidence, "users", most, Rank(("source", "line"), rank))
+    users = first_rows(evidence, "users", row_limit, Rank(("source", "line"), rank))
     keys = _keys(users, sources)
     order = np.argsort(keys, kind="stable")
-    place = np.searchsorted(keys[order], of_finding)
-    place = np.minimum(place, max(len(keys) - 1, 0))
-    found = (keys[order][place] == of_finding) if len(keys) else np.zeros(len(of_finding), bool)
-    row_of = np.where(found & (of_finding >= 0), order[place] if len(keys) else -1, -1)
+    position = np.searchsorted(keys[order], finding_keys)
+    position = np.minimum(position, max(len(keys) - 1, 0))
+    is_found = (keys[order][position] == finding_keys) if len(keys) else np.zeros(len(finding_keys), bool)
+    row_of = np.where(is_found & (finding_keys >= 0), order[position] if len(keys) else -1, -1)
     return _with_open(users, findings, summary.checklist.controls, row_of, open_ones), row_of
 
 
 def _keys(rows: pa.Table, sources: pa.Array) -> Whole:
-    """Return a number for each row's source and line; -1 where it has no line."""
+    """Return a number for the source and line of each row; -1 for a row without a line."""
     codes, texts = codes_and_texts(rows["source"])
-    at = pc.fill_null(pc.index_in(pa.array(texts, TEXT), sources), -1).to_numpy(zero_copy_only=False)
-    source = np.append(at, -1)[codes].astype(np.int64)
+    index = pc.fill_null(pc.index_in(pa.array(texts, TEXT), sources), -1).to_numpy(zero_copy_only=False)
+    source = np.append(index, -1)[codes].astype(np.int64)
     line = pc.fill_null(rows["line"].cast(pa.int64()), -1).to_numpy()
     return np.where((source >= 0) & (line >= 0), source * (1 << 33) + line, -1)
 
@@ -88,24 +87,24 @@ def _keys(rows: pa.Table, sources: pa.Array) -> Whole:
 def _with_open(
     users: pa.Table, findings: pa.Table, controls: Sequence[str], row_of: Whole, open_ones: npt.NDArray[np.bool_]
 ) -> pa.Table:
-    """Return users with what is open, their last activity, and the cells of their rows as texts."""
-    some = np.flatnonzero(open_ones & (row_of >= 0))
-    rows = row_of[some]
+    """Return the users with their open checks, their last activity and the cells of their rows as texts."""
+    open_findings = np.flatnonzero(open_ones & (row_of >= 0))
+    rows = row_of[open_findings]
     codes, texts = codes_and_texts(findings["control"])
     control = np.array([controls.index(text) for text in texts] or [0], np.int64)[codes] if len(codes) else codes
     severity, severities = codes_and_texts(findings["severity"])
     bits = np.zeros(len(users), np.int64)
-    np.bitwise_or.at(bits, rows, np.int64(1) << control[some])
-    masks, which = np.unique(bits, return_inverse=True)
-    names = [", ".join(one for at, one in enumerate(controls) if mask >> at & 1) or None for mask in masks.tolist()]
-    ranks = [severity_.value for severity_ in Severity]
-    rank = np.array([ranks.index(one) for one in severities] or [0], np.int64)
+    np.bitwise_or.at(bits, rows, np.int64(1) << control[open_findings])
+    masks, mask_of_user = np.unique(bits, return_inverse=True)
+    names = [", ".join(name for bit, name in enumerate(controls) if mask >> bit & 1) or None for mask in masks.tolist()]
+    ranks = [value.value for value in Severity]
+    rank = np.array([ranks.index(text) for text in severities] or [0], np.int64)
     worst = np.full(len(users), len(ranks))
-    np.minimum.at(worst, rows, rank[severity[some]] if len(severities) else np.zeros(0, np.int64))
+    np.minimum.at(worst, rows, rank[severity[open_findings]] if len(severities) else np.zeros(0, np.int64))
     columns: dict[str, Any] = {
         **{name: users[name] for name in ("account_id", "user", "arn", "is_root", "source", "line")},
         "open": pa.array(np.bincount(rows, minlength=len(users)).astype(np.int64)),
-        "open_controls": pa.array(names, TEXT).take(pa.array(which)),
+        "open_controls": pa.array(names, TEXT).take(pa.array(mask_of_user)),
         "severity": pa.array([*ranks, None], TEXT).take(pa.array(worst)),
         "last_activity": pc.max_element_wise(*(users[name].cast(pa.int64()) for name in _USED)).cast(TIME),
         **{f"cell:{name}": _cell(users, name) for name in _SHOWN_COLUMNS},
@@ -114,7 +113,7 @@ def _with_open(
 
 
 def _cell(users: pa.Table, name: str) -> pa.ChunkedArray:
-    """Return the cells of a column as texts: times, flags, and why a time is not there."""
+    """Return the cells of a column as texts; instead of a missing time, the reason why it is missing."""
     column = users[name]
     if name not in TIMESTAMP_COLUMNS:
         return pc.if_else(column, "true", "false") if pa.types.is_boolean(column.type) else column.cast(TEXT)
@@ -124,9 +123,9 @@ def _cell(users: pa.Table, name: str) -> pa.ChunkedArray:
 
 
 def findings_with_rows(findings: pa.Table, row_of: Whole) -> pa.Table:
-    """Return findings with each one's row among the users of the page, null where it has none.
+    """Return findings with two more columns, `by_hand` and `row`.
 
-    And whether it is left to a person: what a waiver covers is not.
+    `by_hand` is yes for a manual check that is not waived. `row` is the row among the users of the page, or null.
     """
     by_hand = has_text(findings["reason"], (Reason.MANUAL,)) & findings["waiver"].is_null().to_numpy()
     findings = findings.append_column("by_hand", pc.if_else(pa.array(by_hand), "yes", "no"))

@@ -1,5 +1,5 @@
-"""`summary.pdf`: one to three pages of A4 that say the answer, how complete it is, and what it rests on.
+"""`summary.pdf`: one to three A4 pages with the answer, its completeness and its evidence.
 
-Typst sets the pages: it makes tagged PDFs that screen readers can read, and one wheel is all that it needs. fpdf2 and
-reportlab write PDFs without tags, and fpdf2 with a date that nobody gave.
+Typst makes the PDF, because it writes tags for screen readers and needs only one wheel. fpdf2 and reportlab write PDFs
+without tags, and fpdf2 adds the current date.
 """

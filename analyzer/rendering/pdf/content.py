@@ -1,4 +1,4 @@
-"""What the pages of a PDF show, as plain data."""
+"""The content of a PDF, as plain data."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """A part with a title: a table, if it has `heads`, and then paragraphs.
+    """A part with a title: a table (if `heads` are given), followed by paragraphs.
 
-    `widths` are shares of the page's width, 0 for what the cells need.
+    `widths` are the shares of the columns in the page width; 0 means as wide as the cells need.
     """
 
     title: str
@@ -28,20 +28,20 @@ class Part:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """What the template needs of it: texts alone, and for each column whether it has numbers."""
-        numbers = [any(isinstance(row[at], int) for row in self.rows) for at in range(len(self.heads))]
+        """The part as the template reads it: all cells as texts, and for each column whether it has numbers."""
+        numbers = [any(isinstance(row[column], int) for row in self.rows) for column in range(len(self.heads))]
         rows = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in self.rows]
         return asdict(self) | {"rows": rows, "numbers": numbers, "widths": self.widths or [0] * len(self.heads)}
 
 
 def pairs(title: str, values: Mapping[str, str | int]) -> Part:
-    """Return a part with names and values."""
+    """Return a part that lists names with their values."""
     return Part(title, ("", ""), list(values.items()), (2, 3))
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a PDF shows: `alarm` is what is incomplete, `answer` a sentence, `lines` what belongs to it."""
+    """The content of a PDF: `alarm` names what is incomplete, `answer` is one sentence, `lines` are details of it."""
 
     title: str
     subtitle: str
@@ -53,17 +53,17 @@ class Content:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """What the template needs."""
+        """The content as the template reads it."""
         return {
             **{name: getattr(self, name) for name in ("title", "subtitle", "alarm", "answer")},
             "lines": list(self.lines),
-            "figures": [one._asdict() for one in self.figures],
+            "figures": [figure._asdict() for figure in self.figures],
             "parts": [part.shown for part in self.parts],
         }
 
 
 def issues(counts: Mapping[str, int]) -> Part | None:
-    """Return what was found wrong with the inputs, how often by code; None where nothing was."""
+    """Return the data issues with their numbers; None if there are none."""
     rows: list[list[str | int]] = [[count, CODES[code].title] for code, count in counts.items()]
     return Part("Data issues, most serious first", ("count", "issue"), rows, (0, 1)) if rows else None
 
@@ -71,10 +71,10 @@ def issues(counts: Mapping[str, int]) -> Part | None:
 _MOST_INPUTS: Final = 12
 
 
-def inputs(found: Sequence[Mapping[str, Any]]) -> Part:
-    """Return inputs (`name`, `sha256`) with their digests, where they are few; where these are, if there are more."""
-    where = "manifest.json, whose digest is at the foot of this page, has the SHA-256 of each input and of each table."
-    if len(found) > _MOST_INPUTS:
-        return Part("Inputs", texts=[f"{len(found):,} inputs were read. {where}"])
-    rows: list[list[str | int]] = [[one["name"], one["sha256"]] for one in found]
-    return Part("Inputs", ("name", "SHA-256"), rows, (1, 0), [where])
+def inputs(input_rows: Sequence[Mapping[str, Any]]) -> Part:
+    """Return the inputs (`name`, `sha256`): a table if there are few, otherwise only their number."""
+    note = "manifest.json has the SHA-256 of each input and of each table. Its own digest is at the foot of this page."
+    if len(input_rows) > _MOST_INPUTS:
+        return Part("Inputs", texts=[f"{len(input_rows):,} inputs were read. {note}"])
+    rows: list[list[str | int]] = [[row["name"], row["sha256"]] for row in input_rows]
+    return Part("Inputs", ("name", "SHA-256"), rows, (1, 0), [note])

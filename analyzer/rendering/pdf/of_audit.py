@@ -1,4 +1,4 @@
-"""What the PDF of an audit shows."""
+"""The content of the PDF of an audit."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _LONGEST_TEXT: Final = 80
 
 
 def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
-    """Return what the PDF of an audit shows; `due_within` are the days ahead in which something comes due."""
+    """Return the content of the PDF of an audit; `due_within` is the number of days for checks that will fail soon."""
     summary = evidence.summary
     checklist = summary.checklist
     alarm = incomplete(summary)
     lines = [line for line in headline(summary) if line != alarm]
     if due_by_check(summary, due_within):
         lines.append(f"{due_in_words(summary, due_within)}.")
-    judged_by = f" Judged by {checklist.benchmark.title}." if checklist.benchmark else ""
+    judged_by = f" Framework: {checklist.benchmark.title}." if checklist.benchmark else ""
     limits = manual.paragraphs("judging", "What a credential report cannot show")
     parts = [
         _first(summary),
@@ -69,17 +69,17 @@ def _first(summary: Summary) -> Part | None:
     """Return the most severe controls that fail, and what to do about them."""
     checks = summary.checklist.checks
     rows: list[list[str | int]] = [
-        [checks[at].severity.value, checks[at].control.id, fails, checks[at].control.remediation]
-        for at, fails in to_do_first(summary).items()
+        [checks[position].severity.value, checks[position].control.id, fails, checks[position].control.remediation]
+        for position, fails in to_do_first(summary).items()
     ]
     heads = ("severity", "control", "open failures", "remediation")
     return Part("What to do first", heads, rows, (0, 0, 0, 1)) if rows else None
 
 
 def _failures(evidence: EvidenceSet) -> Part | None:
-    """Return the most severe failures one by one."""
+    """Return the most severe failures, one row each; None without failures."""
     summary = evidence.summary
-    found = [
+    failures = [
         row
         for row in worst_rows(evidence, summary.checklist, _MOST_FAILURES).to_pylist()
         if row["status"] == Status.FAIL and row["waiver"] is None
@@ -93,12 +93,12 @@ def _failures(evidence: EvidenceSet) -> Part | None:
             _short(row["user"] or ""),
             _short(row["message"]),
         ]
-        for row in found
+        for row in failures
     ]
-    every = sum(summary.open_by_check[at][Status.FAIL] for at in range(len(summary.checklist.checks)))
-    rest = [f"{every - len(rows):,} further failures are in findings.parquet and the workbook."]
+    count = sum(summary.open_by_check[position][Status.FAIL] for position in range(len(summary.checklist.checks)))
+    note = [f"{count - len(rows):,} further failures are in findings.parquet and the workbook."]
     heads = ("severity", "control", "account", "user", "why")
-    texts = rest if every > len(rows) else []
+    texts = note if count > len(rows) else []
     return Part("The most severe failures", heads, rows, (0, 0, 3, 3, 4), texts) if rows else None
 
 
@@ -107,45 +107,49 @@ def _named(account: str, labels: dict[str, str]) -> str:
 
 
 def _short(text: str) -> str:
-    """Return a text that does not fill a page."""
+    """Return a text cut to `_LONGEST_TEXT` characters."""
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _requirements(summary: Summary) -> Part:
-    """Return in how many accounts each requirement of the benchmark comes to what."""
-    every, framework = summary.requirements, summary.checklist.numbers_of
-    occurring = [met for met in Met if any(one.accounts(met) for one in every)]
+    """Return for each requirement the number of accounts by result."""
+    requirements, framework = summary.requirements, summary.checklist.numbers_of
+    occurring = [result for result in Met if any(requirement.accounts(result) for requirement in requirements)]
     rows: list[list[str | int]] = [
-        [one.number, f"{one.requirement.title}{one.requirement.mark}", *(one.accounts(met) for met in occurring)]
-        for one in every
+        [
+            requirement.number,
+            f"{requirement.requirement.title}{requirement.requirement.mark}",
+            *(requirement.accounts(result) for result in occurring),
+        ]
+        for requirement in requirements
     ]
-    heads = (framework.heading_beside_titles, "requirement", *(MET_IN_WORDS[met] for met in occurring))
-    title = f"Requirements of {framework.label}, number of accounts"
+    heads = (framework.heading_beside_titles, "requirement", *(MET_IN_WORDS[result] for result in occurring))
+    title = f"Requirements of {framework.label}: number of accounts by result"
     return Part(title, heads, rows, (0, 4, *(1 for _ in occurring)))
 
 
 def _controls(summary: Summary) -> Part:
-    """Return what each control comes to, the most severe ones first."""
+    """Return for each control the number of checks by result, the most severe controls first."""
     rows: list[list[str | int]] = []
-    for at in summary.checklist.most_severe_first:
-        one, counts = summary.checklist.checks[at], summary.by_control[at]
+    for position in summary.checklist.most_severe_first:
+        check, counts = summary.checklist.checks[position], summary.by_control[position]
         numbers = [counts["fail"], undecided_in(counts), counts["manual"], counts["pass"]]
-        rows.append([one.severity.value, one.control.id, one.title, *numbers, counts["waived"]])
-    heads = ("severity", "control", "", "fail", "not checked", "left to a person", "pass", "waived")
-    return Part("Controls, number of findings", heads, rows, (0, 0, 6, 1, 2, 2, 1, 2))
+        rows.append([check.severity.value, check.control.id, check.title, *numbers, counts["waived"]])
+    heads = ("severity", "control", "", "fail", "not checked", "manual check", "pass", "waived")
+    return Part("Controls: number of checks by result", heads, rows, (0, 0, 6, 1, 2, 2, 1, 2))
 
 
 def _trend(summary: Summary) -> Part:
-    """Return what changed since the snapshots before, by control."""
-    heads, every = trend_by_control(summary)
-    rows: list[list[str | int]] = [row for row in every if any(row[1:])]
-    same = [str(row[0]) for row in every if not any(row[1:])]
-    texts = [f"Nothing failed, before or now: {', '.join(same)}."] if same else []
-    return Part("Since the snapshots before", heads, rows, (1, 0, 0, 0, 0, 0), texts)
+    """Return the changes since the snapshots before, by control."""
+    heads, trend_rows = trend_by_control(summary)
+    rows: list[list[str | int]] = [row for row in trend_rows if any(row[1:])]
+    unchanged = [str(row[0]) for row in trend_rows if not any(row[1:])]
+    texts = [f"No failures before or now: {', '.join(unchanged)}."] if unchanged else []
+    return Part("Changes since the snapshots before", heads, rows, (1, 0, 0, 0, 0, 0), texts)
 
 
 def _accounts(summary: Summary) -> Part | None:
-    """Return the accounts with most failures, where there are several."""
+    """Return the accounts with the most failures; None for fewer than two accounts."""
     counts, labels = summary.by_account, labels_of(summary.coverage)
     if len(counts) < 2:
         return None
@@ -155,7 +159,7 @@ def _accounts(summary: Summary) -> Part | None:
         [_short(_named(str(account), labels)), *(int(value) for value in row)]
         for account, row in zip(shown.index, shown[list(names)].to_numpy(), strict=True)
     ]
-    rest = len(counts) - len(rows)
-    texts = [f"{counted(rest, 'further account')} with fewer failures."] if rest else []
+    hidden_count = len(counts) - len(rows)
+    texts = [f"{counted(hidden_count, 'further account')} with fewer failures."] if hidden_count else []
     heads = ("account", "fail", "not checked", "pass", "waived")
-    return Part("Accounts with most failures", heads, rows, (1, 0, 0, 0, 0), texts)
+    return Part("Accounts with the most failures", heads, rows, (1, 0, 0, 0, 0), texts)

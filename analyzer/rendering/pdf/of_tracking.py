@@ -1,4 +1,4 @@
-"""What the PDF of a history, or of a comparison, shows."""
+"""The content of the PDF of a history or a comparison."""
 
 from __future__ import annotations
 
@@ -22,50 +22,50 @@ _MOST_FAILURES: Final = 20
 
 
 def content_of_tracking(evidence: EvidenceSet) -> Content:
-    """Return what the PDF of a history, or of a comparison, shows."""
-    found: History | Comparison
+    """Return the content of the PDF of a history or a comparison."""
+    tracking: History | Comparison
     if evidence.kind == "history":
-        found = evidence.history
-        own, numbers = _measures(found), _figures_of_history(found)
+        tracking = evidence.history
+        first_part, figures = _measures(tracking), _figures_of_history(tracking)
     else:
-        found = evidence.comparison
-        own, numbers = _new_failures(found), _figures_of_comparison(found)
-    alarm = incomplete(found)
-    answer, *lines = [line for line in found.lines if line != alarm]
+        tracking = evidence.comparison
+        first_part, figures = _new_failures(tracking), _figures_of_comparison(tracking)
+    alarm = incomplete(tracking)
+    answer, *lines = [line for line in tracking.lines if line != alarm]
     parts = [
-        own,
-        issues(found.issue_counts),
-        Part("Method", texts=found.method),
-        inputs(found.inputs),
+        first_part,
+        issues(tracking.issue_counts),
+        Part("Method", texts=tracking.method),
+        inputs(tracking.inputs),
     ]
-    return Content(found.title, "", alarm, answer, lines, numbers, [part for part in parts if part is not None])
+    return Content(tracking.title, "", alarm, answer, lines, figures, [part for part in parts if part is not None])
 
 
 def _figures_of_history(history: History) -> list[Figure]:
     checks = history.settings.checklist.summed
     counts = {
-        name: sum(history.measures[at][name] for at in checks)
+        name: sum(history.measures[position][name] for position in checks)
         for name in ("open", "closed", "reopened", "lost_sight", "not_checked")
     }
     labels = {
-        "open": "failures open",
+        "open": "open failures",
         "closed": "closed",
-        "reopened": "failed again after a fix",
-        "lost_sight": "lost sight of, no fix is claimed",
-        "not_checked": "could not be decided, or are left to a person",
+        "reopened": "regressed",
+        "lost_sight": "lost to follow-up, not counted as fixed",
+        "not_checked": "not checked, with manual checks",
     }
     return _figures(counts, labels)
 
 
-def _figures_of_comparison(found: Comparison) -> list[Figure]:
+def _figures_of_comparison(comparison: Comparison) -> list[Figure]:
     labels = {
         "new_failure": "new failures",
-        "regressed": "failed again after a fix",
+        "regressed": "regressed",
         "fixed": "fixed",
         "still_failing": "still failing",
-        "not_known": "not known any more",
+        "not_known": "no longer checked",
     }
-    return _figures({name: found.counts.get(name, 0) for name in labels}, labels)
+    return _figures({name: comparison.counts.get(name, 0) for name in labels}, labels)
 
 
 def _figures(counts: Mapping[str, int], labels: Mapping[str, str]) -> list[Figure]:
@@ -77,7 +77,7 @@ def _figures(counts: Mapping[str, int], labels: Mapping[str, str]) -> list[Figur
 
 
 def _measures(history: History) -> Part:
-    """Return what became of the failures of each control, and how long they were open."""
+    """Return for each control the numbers of its failures by state, and how long they were open."""
     names = ("open", "waived", "closed", "lost_sight", "reopened")
     rows: list[list[str | int]] = [
         [
@@ -88,19 +88,28 @@ def _measures(history: History) -> Part:
         for row in history.measures
         if any(row[name] for name in names)
     ]
-    heads = ("control", "requirement", "open", "waived", "closed", "lost sight of", "came back", "half were closed in")
+    heads = (
+        "control",
+        "requirement",
+        "open",
+        "waived",
+        "closed",
+        "lost to follow-up",
+        "regressed",
+        "median days to fix",
+    )
     texts = [] if rows else ["No control has failed."]
     return Part("By control", heads if rows else (), rows, (0, 0, 0, 0, 0, 0, 0, 1), texts)
 
 
-def _new_failures(found: Comparison) -> Part:
-    """Return what fails that did not before, most of it."""
-    events = found.summed
+def _new_failures(comparison: Comparison) -> Part:
+    """Return the first new failures, and the number of further ones."""
+    events = comparison.summed
     new = events[events["event"].isin(list(NEW_FAILURES)).to_numpy()]
     columns = ("control", "severity", "account_id", "user", "event")
     shown = new[list(columns)].head(_MOST_FAILURES).astype(object)
     rows = shown.where(shown.notna(), "").to_numpy().tolist()
-    rest = len(new) - len(rows)
-    texts = [f"{counted(rest, 'further failure')}: see events.parquet."] if rest else []
-    texts = texts if rows else ["Nothing fails that did not before."]
+    further_count = len(new) - len(rows)
+    texts = [f"{counted(further_count, 'further failure')}: see events.parquet."] if further_count else []
+    texts = texts if rows else ["No new failures."]
     return Part("New failures", columns if rows else (), rows, (0, 0, 0, 1, 0), texts)

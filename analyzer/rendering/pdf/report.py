@@ -1,4 +1,4 @@
-"""An evidence set -> `summary.pdf`."""
+"""Writes `summary.pdf` from an evidence set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STANDARD: Final = "ua-1"
 def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     """Write the PDF of an evidence set into `folder` and return its path."""
     if evidence.kind == "audit":
-        from analyzer.rendering.pdf.of_audit import content_of_audit  # noqa: PLC0415 - histories need none of it
+        from analyzer.rendering.pdf.of_audit import content_of_audit  # noqa: PLC0415 - histories do not need it
 
         content = content_of_audit(evidence, options.due_within)
     else:
@@ -39,9 +39,9 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
 
 
 def pdf_of(content: Content, digest: str) -> bytes:
-    """Return the PDF; `digest` is that of the manifest of the evidence set.
+    """Return the PDF; `digest` is the digest of the evidence set.
 
-    No text is read as a command: the template gets all of them as data. Equal contents give equal bytes.
+    The template reads all texts as data, so Typst runs nothing in them. Equal contents give equal bytes.
     """
     import typst  # noqa: PLC0415 - only this format needs it
 
@@ -65,9 +65,9 @@ def _fonts() -> Path:
 
 
 _LONG_WORD: Final = re.compile(r"\b(?P<digest>[0-9a-f]{64})\b|[^\s/-]{19}(?=[^\s/-])")
-"""So many signs as fit into a narrow column, and more behind them. A digest stays whole: readers copy it."""
+"""19 characters, which fit into a narrow column, before further ones. A digest is not broken: readers copy it."""
 _BREAK: Final = "\N{ZERO WIDTH SPACE}"
-"""Where a line may end."""
+"""A place at which a line may break."""
 
 
 @cache
@@ -80,16 +80,16 @@ def _characters() -> frozenset[int]:
 
 
 def _writable(shown: Any) -> Any:  # noqa: ANN401 - plain data
-    """Return data with `?` for each character that the fonts lack or that is not printed."""
+    """Return data with `?` for each character that the fonts lack or that is not printable."""
     if isinstance(shown, str):
-        return "".join(sign if ord(sign) in _characters() else "?" for sign in shown)
+        return "".join(character if ord(character) in _characters() else "?" for character in shown)
     if isinstance(shown, dict):
         return {name: _writable(value) for name, value in shown.items()}
-    return [_writable(one) for one in shown] if isinstance(shown, list | tuple) else shown
+    return [_writable(value) for value in shown] if isinstance(shown, list | tuple) else shown
 
 
 def _breakable(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a part whose long words have places to break, in columns that are not as wide as their cells need."""
+    """Return a part with places to break in the long words of its columns of limited width."""
     rows = [
         [_broken(cell) if width else cell for cell, width in zip(row, part["widths"], strict=True)]
         for row in part["rows"]

@@ -1,4 +1,4 @@
-"""Pictures: PNG for a report page, one file a picture, all on one canvas; `render` lists them.
+"""Pictures: PNG files for a report, one for each picture, with a common style. `render` lists them.
 
-No picture says by colour alone what it says, and equal inputs give equal bytes.
+No picture shows anything only by colour, and equal inputs give equal bytes.
 """

@@ -1,7 +1,7 @@
-"""The one canvas of all pictures: size, colours and style, titles and notes that fit, colours one can read.
+"""The common parts of all pictures: size, colours and style, and titles and notes that fit.
 
-Colours are from the palette of Okabe and Ito ("Color Universal Design", 2008), which colour-blind readers can tell
-apart. Equal inputs give equal bytes, whatever the reader's own settings of matplotlib.
+Colours are from the palette of Okabe and Ito ("Color Universal Design", 2008), which colour-blind readers can
+distinguish. Equal inputs give equal bytes, whatever the user's own settings of matplotlib.
 """
 
 from __future__ import annotations
@@ -28,42 +28,42 @@ _SIZE: Final = (10.0, 5.6)
 """The usual width and height of a picture in inches."""
 _DPI: Final = 160
 _LEVEL: Final = 2
-"""Of compression: the usual one, 6, makes pictures a tenth smaller, and takes a sixth of the time."""
+"""The compression level. The default, 6, makes pictures a tenth smaller, but takes a sixth of the whole time."""
 LEFT, WIDTH = 0.03, 0.94
-"""Where titles and notes begin, and how much of the figure's width they may take."""
+"""The left edge of titles and notes, and their greatest width, as shares of the figure's width."""
 INK, MUTED, RULE = "#222222", "#666666", "#CCCCCC"
 PASS, FAIL = "#56B4E9", "#D55E00"
 PASS_AREA, FAIL_AREA = "#DDF0FB", "#FCF3ED"
-"""The same, paler, for areas on which something lies."""
+"""Paler versions for areas behind other things."""
 UNSURE, UNSURE_AREA = "#F0E442", "#FAF5B5"
-"""The colours of what could not be decided: no other use has a yellow."""
+"""The colours of not checked. Nothing else is yellow."""
 OTHER: Final = "#999999"
-"""The colour of what is neither, and of the rest of many."""
+"""The colour of everything else, such as the sum of small parts."""
 FAIL_TEXT: Final = "#A84A00"
-"""The colour of failures, darker where small letters are to be read."""
+"""A darker colour of failures for small letters."""
 HATCH, HATCH_COLOR = "/////", "#BBBBBB"
-"""How it is hatched where failures are waived, or snapshots are missing; the colour is that of hatches on white."""
+"""The hatching for waived failures and missing snapshots, and its colour on white."""
 _SMALLER: Final = 1.2
-"""How many times as wide as its room a line of notes (or below the title) may be before it is broken.
+"""How many times wider than its space a line of notes, or the subtitle, may be before it is broken into two lines.
 
-Its letters shrink by as much.
+Up to this factor its letters are made smaller instead.
 """
 BETWEEN: Final = " · "
-"""What stands between the parts of the line below the title."""
+"""The separator between the parts of a subtitle."""
 ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
 SHARE_TICKS: Final = ([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
-"""Where a scale of shares has marks, and what stands there."""
+"""The ticks of a scale of shares, and their labels."""
 
 
 class NothingToShowError(Exception):
-    """A picture would show nothing; the text says why, in a sentence. It is not made."""
+    """Raised for a picture that would show nothing; the message is a sentence with the reason. The file is not made."""
 
 
 def save(pictures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path | NotMade]:
-    """Draw the pictures, write into `folder`/charts those that show something, and return what became of each."""
+    """Draw the pictures and write them into `folder`/charts; return the files, and those that were not made."""
     files: list[Path | NotMade] = []
     with own_style(), warnings.catch_warnings():
-        # A sign that the font lacks is drawn as a box; a remark on each is not for auditors.
+        # matplotlib draws a box for a character that the font lacks. Its warnings would only confuse auditors.
         warnings.filterwarnings("ignore", message="Glyph ")
         for name, draw in pictures.items():
             path = folder / "charts" / f"{name}.png"
@@ -79,19 +79,19 @@ def save(pictures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Pat
 
 
 def load() -> None:
-    """Load what drawing needs, with its fonts."""
+    """Load matplotlib and its fonts before the first picture is drawn."""
     with own_style():
         titled("Title", "subtitle").draw_without_rendering()
 
 
 @contextmanager
 def own_style() -> Iterator[None]:
-    """Use matplotlib's own defaults, whatever the reader's settings are, and the font that comes with it."""
-    # Remarks on its font cache, its folders and the reader's settings, some of them made on import: not for auditors.
+    """Use the defaults of matplotlib and the font that comes with it, whatever the settings of the user are."""
+    # matplotlib logs messages on its font cache, folders and settings, some on import. Auditors do not need them.
     log = logging.getLogger("matplotlib")
     level = log.level
     log.setLevel(logging.ERROR)
-    # A backend that this machine does not have would stop the import; pictures are drawn without any.
+    # A backend that is not installed would stop the import. Pictures need none.
     os.environ.pop("MPLBACKEND", None)
     import matplotlib as mpl  # noqa: PLC0415 - only this format needs it
 
@@ -108,11 +108,11 @@ def own_style() -> Iterator[None]:
         "xtick.labelcolor": INK,
         "ytick.labelcolor": INK,
         "axes.axisbelow": True,
-        # Names come from reports: a dollar sign in them is a dollar sign.
+        # Names come from reports: a dollar sign in them does not begin a formula.
         "text.parse_math": False,
         "hatch.linewidth": 0.7,
     }
-    # To set the backend, even to its default, loads pyplot and tries the windowing toolkits of the machine.
+    # Setting the backend, even to its default, would load pyplot and try window systems.
     defaults = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
     try:
         with mpl.rc_context(defaults | style):  # type: ignore[arg-type]
@@ -122,14 +122,11 @@ def own_style() -> Iterator[None]:
 
 
 def titled(title: str, subtitle: str, height: float = 1.0) -> Figure:
-    """Return a figure with the finding as its title, and below it what it is about.
-
-    It is `height` times as high as usual.
-    """
+    """Return a figure with a title and a subtitle, `height` times as high as the usual size."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    # Letters are as wide when they are measured as when they are written: that differs with the resolution.
+    # The resolution is set here, because the measured widths of letters depend on it.
     figure = Figure(figsize=(_SIZE[0], _SIZE[1] * height), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
     write_line(figure, 1 - of_height(figure, 0.055), title, fontsize=13.5, fontweight="bold")
@@ -141,17 +138,17 @@ def titled(title: str, subtitle: str, height: float = 1.0) -> Figure:
 
 
 def of_height(figure: Figure, part: float) -> float:
-    """Return a part of the usual height as a part of this figure's height."""
+    """Convert a share of the usual height to a share of the height of this figure."""
     return part * _SIZE[1] / float(figure.get_figheight())
 
 
 def write_line(figure: Figure, y: float, text: str, **style: Any) -> None:  # noqa: ANN401 - matplotlib's own properties
-    """Write a line across the figure, in smaller letters where it would not fit."""
+    """Write a line across the figure, with smaller letters if it does not fit."""
     fit(figure, [figure.text(LEFT, y, text, va="center", **style)], WIDTH)
 
 
 def write_notes(figure: Figure, notes: Sequence[str]) -> None:
-    """Write notes at the foot of the figure, in two lines where the letters of one would be too small to read."""
+    """Write notes at the foot of the figure, in two lines if the letters of one line would be too small."""
     if not notes:
         return
     style: dict[str, Any] = {"va": "center", "color": MUTED, "fontsize": 9}
@@ -166,29 +163,32 @@ def write_notes(figure: Figure, notes: Sequence[str]) -> None:
 
 
 def _in_two_lines(parts: Sequence[str], between: str) -> tuple[str, str]:
-    """Return parts (two or more) in two lines of about the same length."""
+    """Return two or more parts in two lines of similar length."""
     lines = [(between.join(parts[:at]), between.join(parts[at:])) for at in range(1, len(parts))]
     return min(lines, key=lambda line: max(map(len, line)))
 
 
 def fit(figure: Figure, texts: Sequence[Text], width: float) -> float:
-    """Return the width of the widest text as a part of the figure's; all get smaller letters where it is too wide."""
-    while (most := widest(figure, texts)) > width:
+    """Make the letters of all texts smaller until the widest fits into `width`; return its width.
+
+    Widths are shares of the width of the figure.
+    """
+    while (width_now := widest(figure, texts)) > width:
         for text in texts:
-            # Letters of one size are not as wide as their size has it, so that one step may not be enough.
-            text.set_fontsize(float(text.get_fontsize()) * min(width / most, 0.99))
-    return most
+            # The width does not change exactly with the size of the letters, so several steps may be needed.
+            text.set_fontsize(float(text.get_fontsize()) * min(width / width_now, 0.99))
+    return width_now
 
 
 def widest(figure: Figure, texts: Sequence[Text]) -> float:
-    """Return the width of the widest text as a part of the figure's."""
+    """Return the width of the widest text as a share of the width of the figure."""
     return max(text.get_window_extent().width for text in texts) / figure.bbox.width
 
 
 def break_lines(figure: Figure, text: Text, width: float, most: int, ending: str = "") -> None:
-    """Break a text at blanks into lines no wider than a part of the figure's width, `most` of them at most.
+    """Break a text at blanks into up to `most` lines; `width` is their greatest width as a share of the figure's.
 
-    Words for which there is no room are left out at its end, and an ellipsis stands for them; `ending` always stays.
+    Words that do not fit are replaced by an ellipsis. `ending` is always kept.
     """
     words, last = text.get_text().split(), ending.split()
     blank = _width_of(figure, text, "x x") - _width_of(figure, text, "xx")
@@ -205,14 +205,14 @@ def break_lines(figure: Figure, text: Text, width: float, most: int, ending: str
     text.set_text("\n".join(" ".join(line) for line in lines))
 
 
-def _width_of(figure: Figure, text: Text, said: str) -> float:
-    """Return how wide something would be in the letters of a text, which says it from now on."""
-    text.set_text(said)
+def _width_of(figure: Figure, text: Text, words: str) -> float:
+    """Put other words into a text and return its new width."""
+    text.set_text(words)
     return widest(figure, [text])
 
 
 def _lines_of(words: list[str], widths: Mapping[str, float], blank: float, width: float) -> list[list[str]]:
-    """Return words by line; one that is wider than a line has a line of its own."""
+    """Return words by line; a word that is wider than a line gets its own line."""
     lines: list[list[str]] = []
     room = 0.0
     for word in words:
@@ -226,9 +226,9 @@ def _lines_of(words: list[str], widths: Mapping[str, float], blank: float, width
 
 
 def scale_counts(axes: Axes, side: Literal["x", "y"], most: float, least: float = 0) -> None:
-    """Scale one side of the axes from `-least` to `most` counts, with lines and numbers at few round whole ones.
+    """Scale an axis from `-least` to `most` counts, with a few ticks at round numbers.
 
-    Counts below 0 are those of another kind, on the same scale: their numbers have no sign.
+    Counts below 0 are another kind of count on the same scale, so their labels have no sign.
     """
     step = round_step(most + least, 6)
     ticks = range(-int(least // step) * step, int(most) + 1, step)
@@ -240,7 +240,7 @@ def scale_counts(axes: Axes, side: Literal["x", "y"], most: float, least: float 
 
 
 def round_step(reach: float, most: int) -> int:
-    """Return the least of 1, 2, 5, 10, 20, 50 and so on that goes at most `most` times into `reach`."""
+    """Return the smallest of 1, 2, 5, 10, 20, 50 and so on of which up to `most` fit into `reach`."""
     return next(size for size in _round_numbers() if size * most >= reach)
 
 
@@ -252,20 +252,23 @@ def _round_numbers() -> Iterator[int]:
 
 
 def hide_frame(axes: Axes) -> None:
-    """Leave out all four lines around the axes."""
+    """Hide the frame of the axes."""
     for spine in axes.spines.values():
         spine.set_visible(False)
 
 
 def readable_on(fill: str) -> str:
-    """Return white or black, whichever stands out more: the contrast is at least 4.5 then."""
+    """Return white or black, whichever has more contrast with `fill`: it is at least 4.5."""
     return max(("black", "white"), key=lambda color: contrast(color, fill))
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, second: str) -> float:
     """Return the contrast of two colours as WCAG 2 defines it: 1 where they are equal, 21 between black and white."""
     from matplotlib.colors import to_rgb  # noqa: PLC0415
 
-    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(of)] for of in (one, other)]
+    linear = [
+        [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in to_rgb(color)]
+        for color in (first, second)
+    ]
     dark, light = sorted(float(np.dot((0.2126, 0.7152, 0.0722), channels)) for channels in linear)
     return (light + 0.05) / (dark + 0.05)

@@ -1,4 +1,4 @@
-"""Cells in rows and columns, darker where there are more failures, and the legend below them."""
+"""Draws cells in rows and columns, darker for more failures, and the legend below them."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ _HEAT: Final = ("#FCE0CC", "#F0A36B", FAIL, "#7A3400")
 SOME: Final = _HEAT[1]
 """The colour of failures in a legend."""
 _CELL: Final = (0.94, 0.88)
-"""How much of a column and a row a cell takes."""
+"""The size of a cell, as shares of its column and row."""
 _ROOM: Final = 0.82
-"""How much of a column's width a text may take."""
+"""The greatest width of a text, as a share of its column."""
 _SWATCH: Final = (0.026, 0.036)
-"""How much of the figure's width, and of the usual height, an example in the legend takes."""
+"""The size of an example in the legend, as shares of the figure's width and of the usual height."""
 _BORDER: Final = 0.6
-"""Of hatched cells, in points."""
+"""The line width around hatched cells, in points."""
 
 
 class Look(NamedTuple):
-    """How cells look, by what is in them."""
+    """The look of cells with a meaning."""
 
     meaning: str
     example: str
-    """What stands in them; failures stand there as their number."""
+    """The text in the cells; failures have their number instead."""
     fill: str
-    """Failures have a colour by their number."""
+    """The colour of the cells; for failures it depends on their number."""
     hatched: bool = False
     bare: bool = False
-    """No area is drawn, only what stands there."""
+    """Whether only the text is drawn, without an area."""
     ink: str | None = None
-    """The colour of what stands there; None: what can be read on the cell."""
+    """The colour of the text; None: black or white, whichever is readable."""
 
 
 class Cell(NamedTuple):
-    """A cell, and what stands in it."""
+    """A cell with its text."""
 
     row: int
     column: int
@@ -63,16 +63,16 @@ class Cell(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Where columns of cells stand."""
+    """The place of columns of cells."""
 
     at: float
-    """The middle of the first one, on the scale of the axes, where each is 1 wide."""
+    """The middle of the first column, on the scale of the axes, where each column is 1 wide."""
     width: float
-    """Of each, as a part of the figure's."""
+    """The width of each column, as a share of the figure's."""
 
 
 def shades(most: int) -> Callable[[int], str]:
-    """Return what gives the colour of a number of failures, of which a cell has `most`."""
+    """Return a function from a number of failures to a colour; `most` is the greatest number in a cell."""
     from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex  # noqa: PLC0415
 
     heat = LinearSegmentedColormap.from_list("heat", _HEAT)
@@ -81,14 +81,14 @@ def shades(most: int) -> Callable[[int], str]:
 
 
 def share_shades() -> Callable[[float], str]:
-    """Return what gives the colour of a share of failures, from 0 to 1."""
+    """Return a function from a share of failures, 0 to 1, to a colour."""
     from matplotlib.colors import LinearSegmentedColormap, to_hex  # noqa: PLC0415
 
     heat = LinearSegmentedColormap.from_list("heat", _HEAT)
     return lambda share: to_hex(heat(share))
 
 
-def draw_cells(  # noqa: PLR0913 - what is drawn, where, and how
+def draw_cells(  # noqa: PLR0913 - content, place and style
     figure: Figure,
     axes: Axes,
     cells: Iterable[Cell],
@@ -99,8 +99,8 @@ def draw_cells(  # noqa: PLR0913 - what is drawn, where, and how
 ) -> set[Look]:
     """Draw cells and return the looks in use.
 
-    What stands in them has letters of that size in points, or smaller ones where they would not fit. Without `filled`,
-    there is nothing but what stands in them.
+    `letters` is the size of the letters in points; they get smaller if a text does not fit. Without `filled`, only the
+    texts are drawn.
     """
     texts, used = [], set()
     for cell in cells:
@@ -138,14 +138,14 @@ def _draw_area(axes: Axes, x: float, cell: Cell) -> None:
 
 
 def draw_legend(figure: Figure, looks: Iterable[Look], y: float) -> None:
-    """Write at the height `y` of the figure what looks mean, one beside the other."""
+    """Draw a legend of `looks` in one line, at the height `y` of the figure."""
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
-    at, width, height = LEFT, _SWATCH[0], of_height(figure, _SWATCH[1])
+    x, width, height = LEFT, _SWATCH[0], of_height(figure, _SWATCH[1])
     for look in looks:
         figure.add_artist(
             Rectangle(
-                (at, y - height / 2),
+                (x, y - height / 2),
                 width,
                 height,
                 transform=figure.transFigure,
@@ -156,9 +156,9 @@ def draw_legend(figure: Figure, looks: Iterable[Look], y: float) -> None:
             )
         )
         if look.example:
-            example = figure.text(at + width / 2, y, look.example, ha="center", va="center", fontsize=8)
+            example = figure.text(x + width / 2, y, look.example, ha="center", va="center", fontsize=8)
             example.set_color(look.ink or readable_on(look.fill))
             if look.hatched:
                 example.set_bbox({"facecolor": look.fill, "edgecolor": "none", "pad": 0.5})
-        meaning = figure.text(at + width + 0.005, y, look.meaning, va="center", fontsize=8.5, color=MUTED)
-        at += width + 0.005 + widest(figure, [meaning]) + 0.012
+        meaning = figure.text(x + width + 0.005, y, look.meaning, va="center", fontsize=8.5, color=MUTED)
+        x += width + 0.005 + widest(figure, [meaning]) + 0.012

@@ -1,7 +1,7 @@
-"""Which pictures there are of an audit and of a history.
+"""The lists of the pictures of an audit and of a history.
 
-A new picture is a file with a function `draw`, which raises NothingToShowError where there is nothing to show, and a
-line here.
+To add a picture, write a module with a function `draw` and add a line here. `draw` raises NothingToShowError if there
+is nothing to show.
 """
 
 from __future__ import annotations
@@ -33,31 +33,31 @@ AUDIT: Final[dict[str, Callable[[Summary], Figure]]] = {
     "accounts": accounts.draw,
     "age_vs_idle": age_vs_idle.draw,
 }
-"""The pictures of an audit by the names of their files, in the order in which they are written."""
+"""The pictures of an audit by file name, in the order in which they are written."""
 HISTORY: Final[dict[str, Callable[[History], Figure]]] = {
     "open_over_time": open_over_time.draw,
     "opened_closed": opened_closed.draw,
     "survival": survival.draw,
     "accounts_over_time": accounts_over_time.draw,
 }
-"""The same of a history."""
+"""The pictures of a history by file name, in the order in which they are written."""
 
 
 load = canvas.load
 
 
-def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path | NotMade]:  # noqa: ARG001 - none concerns them
-    """Write the pictures of an evidence set into `folder`/charts and return what became of each."""
+def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path | NotMade]:  # noqa: ARG001 - no option changes them
+    """Write the pictures of an evidence set into `folder`/charts; return the files, and those that were not made."""
     if evidence.kind == "history":
         return write_history(evidence.history, folder)
     return write(evidence.summary, folder)
 
 
 def write(audit: Summary, folder: Path) -> list[Path | NotMade]:
-    """Write the pictures of an audit into `folder`/charts and return what became of each."""
+    """Write the pictures of an audit into `folder`/charts; return the files, and those that were not made."""
     return canvas.save({name: partial(draw, audit) for name, draw in AUDIT.items()}, folder)
 
 
 def write_history(history: History, folder: Path) -> list[Path | NotMade]:
-    """Write the pictures of a history into `folder`/charts and return what became of each."""
+    """Write the pictures of a history into `folder`/charts; return the files, and those that were not made."""
     return canvas.save({name: partial(draw, history) for name, draw in HISTORY.items()}, folder)

@@ -1,8 +1,8 @@
-"""What to do about the failing credentials: `worksheet.csv` for people, `remediate.sh` with guarded admin commands.
+"""The remediation of failures: `worksheet.csv` for people, and `remediate.sh` with guarded admin commands.
 
-The worksheet has a row for everything that fails and is not waived. The script has a line for those access keys and
-passwords that may go because nobody uses them. A report may be out of date and has no key ids, so the script asks AWS
-again before each command and leaves alone whatever is no longer as the report says (`remediate_head.sh`).
+The worksheet has a row for each credential or user with failures that are not waived. The script has a line for each
+unused access key and password. A report may be out of date and has no key ids, so the script asks AWS before each
+command and does nothing if the answer differs from the report (`remediate_head.sh`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analyzer.rendering.render import Options
 
 
-def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:  # noqa: ARG001 - none concerns it
+def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:  # noqa: ARG001 - no option changes this format
     """Write the remediation of an evidence set into `folder`/remediation and return the paths of its files."""
     return write(evidence.summary, evidence, folder)
 
@@ -32,8 +32,8 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
 def write(summary: Summary, tables: Tables, folder: Path) -> list[Path]:
     """Write the worksheet and the script into `folder`/remediation and return their paths.
 
-    `tables` has `findings, credentials, users`. Of them only failures, and what is known of their credentials, are held
-    in memory.
+    `tables` has `findings`, `credentials` and `users`. Only failures, with the facts of their credentials and users,
+    are held in memory.
     """
     return _write(summary, tasks_of(summary, tables, newest_capture(summary)), folder)
 

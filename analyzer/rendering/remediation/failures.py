@@ -1,4 +1,4 @@
-"""The failures of an audit, each with what is known of its credential and user; tables are read a piece at a time."""
+"""The failures of an audit, with the facts of their credentials and users. Tables are read in batches."""
 
 from __future__ import annotations
 
@@ -36,12 +36,16 @@ _OF_USERS: Final = pa.schema({"user_creation_time": TIME})
 def failures_by_account(
     tables: Tables, checks: Sequence[Check], newest: Mapping[str, datetime | None]
 ) -> Iterator[list[Fact]]:
-    """Yield the failures of each account in the order in which they are stored; accounts are sorted, unknown ones last.
+    """Yield the failures of each account in their stored order. Accounts are sorted; unknown accounts come last.
 
-    Each has columns of `findings`; `chosen`, the position of its check; of its credential `last_changed, last_used,
-    last_used_state` (None for a finding on a user); of its user `user_creation_time`; `older`: its row is not known to
-    be of the report that is the `newest` of the account (None: of unknown date); and `twice`: the user stands more than
-    once in reports that are, whatever the case of the name.
+    Each failure has the columns of `findings` and these:
+
+    - `chosen`: the position of its check,
+    - `last_changed`, `last_used`, `last_used_state` of its credential (None for a failure of a user),
+    - `user_creation_time` of its user,
+    - `older`: true if its row may not be from the newest report of the account. `newest` has the capture time of that
+      report by account (None: unknown),
+    - `twice`: true if the user occurs more than once in the newest reports, ignoring case.
     """
     failures = _failures(tables.batches("findings", (*_OF_FINDINGS, "status")))
     if failures.num_rows:
@@ -52,28 +56,28 @@ def failures_by_account(
 def _with_facts(
     failures: pa.Table, tables: Tables, checks: Sequence[Check], newest: Mapping[str, datetime | None]
 ) -> pa.Table:
-    """Return failures with what other tables say of their credentials and users (see `failures_by_account`)."""
+    """Return failures with the facts of their credentials and users (see `failures_by_account`)."""
     places, reports = _Places(failures), _NewestReports(failures, newest)
     credentials = tables.batches("credentials", ("source", "line", "credential", *_OF_CREDENTIALS.names))
     users = tables.batches("users", ("source", "line", *_OF_USERS.names))
     named = tables.batches("users", ("account_id", "user", "captured_at"))
-    found = {
+    facts = {
         "chosen": pa.array(_positions(failures, checks)),
         "older": pa.array(reports.is_older(failures)),
-        "twice": pa.array(reports.stand_twice(failures, named)),
+        "twice": pa.array(reports.occur_twice(failures, named)),
     }
     for table in (
         _joined(places.of_credentials, failures, credentials, _OF_CREDENTIALS),
         _joined(places.of_rows, failures, users, _OF_USERS),
     ):
-        found |= dict(zip(table.column_names, table.columns, strict=True))
-    for name, values in found.items():
+        facts |= dict(zip(table.column_names, table.columns, strict=True))
+    for name, values in facts.items():
         failures = failures.append_column(name, values)
     return failures
 
 
 def _by_account(failures: pa.Table) -> Iterator[pa.Table]:
-    """Yield the failures of one account after the other; unknown accounts come last."""
+    """Yield the failures of each account; unknown accounts come last."""
     accounts = sorted(set(pc.unique(failures["account_id"]).to_pylist()) - {None})
     rank = _codes(failures["account_id"], pa.array(accounts, pa.string()))
     rank[rank < 0] = len(accounts)
@@ -86,12 +90,12 @@ def _by_account(failures: pa.Table) -> Iterator[pa.Table]:
 
 
 def _failures(batches: Iterable[pa.Table]) -> pa.Table:
-    """Return the findings that fail, texts as plain texts: Arrow looks up cells of a dictionary one by one."""
-    kept = []
+    """Return the findings that fail, without dictionary columns, because Arrow decodes those cell by cell."""
+    failures = []
     for findings in batches:
         failing = pc.equal(findings["status"].cast(pa.string()), Status.FAIL.value)
-        kept.append(_plain(findings.select(_OF_FINDINGS).filter(failing)))
-    return pa.concat_tables(kept).combine_chunks() if kept else pa.table({name: [] for name in _OF_FINDINGS})
+        failures.append(_plain(findings.select(_OF_FINDINGS).filter(failing)))
+    return pa.concat_tables(failures).combine_chunks() if failures else pa.table({name: [] for name in _OF_FINDINGS})
 
 
 def _plain(table: pa.Table) -> pa.Table:
@@ -101,32 +105,32 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def _codes(texts: pa.ChunkedArray, among: pa.Array) -> Whole:
-    """Return for each text its position `among` distinct ones; -1 where it is none of them."""
-    found = pc.index_in(texts.cast(pa.string()), value_set=among, skip_nulls=True)
-    return np.asarray(pc.fill_null(found, -1), np.int64)
+    """Return the position of each text in `among`; -1 if it is not there."""
+    codes = pc.index_in(texts.cast(pa.string()), value_set=among, skip_nulls=True)
+    return np.asarray(pc.fill_null(codes, -1), np.int64)
 
 
 def _positions(failures: pa.Table, checks: Sequence[Check]) -> Whole:
-    """Return the position of each failure's check: control and requirement name it."""
-    names = pa.array([f"{one.control.id} {one.requirement or ''}" for one in checks])
+    """Return the position of the check of each failure, found by control and requirement."""
+    names = pa.array([f"{check.control.id} {check.requirement or ''}" for check in checks])
     requirement = pc.fill_null(failures["requirement"], "")
     return _codes(pc.binary_join_element_wise(failures["control"], requirement, " "), names)
 
 
 class _Places:
-    """Numbers of rows of reports, and of credentials in them, that are equal where failures stand at the same place."""
+    """Numbers rows of reports, and credentials in them: equal numbers mean the same place."""
 
     def __init__(self, failures: pa.Table) -> None:
         self._sources = pc.unique(failures["source"])
 
     def of_rows(self, table: pa.Table) -> Whole:
-        """Return a number for `source, line`; -1 where no failure is in that source."""
+        """Return a number for the source and line of each row; -1 if the source has no failure."""
         source = _codes(table["source"], self._sources)
         line = np.asarray(pc.fill_null(table["line"], 0), np.int64)
         return np.where(source < 0, -1, (source << 32) + line)
 
     def of_credentials(self, table: pa.Table) -> Whole:
-        """Return the same for `source, line, credential`."""
+        """Return a number for the source, line and credential of each row; -1 if the source has no failure."""
         row = self.of_rows(table)
         return np.where(row < 0, -1, row * len(SUBJECTS) + _codes(table["credential"], pa.array(SUBJECTS)))
 
@@ -134,52 +138,54 @@ class _Places:
 def _joined(
     place_of: Callable[[pa.Table], Whole], failures: pa.Table, batches: Iterable[pa.Table], schema: pa.Schema
 ) -> pa.Table:
-    """Return for each failure the columns of `schema` at its place in a table; null where it is not there."""
-    wanted = place_of(failures)
-    distinct = np.unique(wanted)
-    kept, places = [schema.empty_table()], [np.zeros(0, np.int64)]
+    """Return the columns of `schema` for each failure, from the row at its place in a table; null if there is none."""
+    failure_places = place_of(failures)
+    distinct = np.unique(failure_places)
+    tables, places = [schema.empty_table()], [np.zeros(0, np.int64)]
     for table in batches:
         place = place_of(table)
-        hit = np.isin(place, distinct)
-        kept.append(_plain(table.select(schema.names).filter(pa.array(hit))).cast(schema))
-        places.append(place[hit])
+        is_needed = np.isin(place, distinct)
+        tables.append(_plain(table.select(schema.names).filter(pa.array(is_needed))).cast(schema))
+        places.append(place[is_needed])
     place = np.concatenate(places)
     order = np.argsort(place, kind="stable")
-    at = np.searchsorted(place, wanted, sorter=order)
-    rows = np.append(order, -1)[at]
-    missing = (rows < 0) | (np.append(place, -1)[rows] != wanted)
-    return pa.concat_tables(kept).take(pa.array(rows, mask=missing))
+    index = np.searchsorted(place, failure_places, sorter=order)
+    rows = np.append(order, -1)[index]
+    missing = (rows < 0) | (np.append(place, -1)[rows] != failure_places)
+    return pa.concat_tables(tables).take(pa.array(rows, mask=missing))
 
 
 class _NewestReports:
-    """Which rows are of the newest report of an account, for the accounts and users of some failures."""
+    """Finds out which rows are from the newest report of their account, for the accounts and users of failures."""
 
     def __init__(self, failures: pa.Table, newest: Mapping[str, datetime | None]) -> None:
         self._accounts = pc.unique(failures["account_id"]).drop_null()
         self._users = pc.unique(pc.utf8_lower(failures["user"])).drop_null()
-        known = [(account in newest, newest.get(account)) for account in self._accounts.to_pylist()]
-        # The last place answers for code -1, an account without failures or a row that tells none.
-        self._known = np.array([*(is_known for is_known, _ in known), False])
-        self._newest = np.array([*(NO_TIME if time is None else since_epoch(time) for _, time in known), NO_TIME])
+        newest_times = [(account in newest, newest.get(account)) for account in self._accounts.to_pylist()]
+        # The last element is for code -1: an account without failures, or a row without an account.
+        self._known = np.array([*(is_known for is_known, _ in newest_times), False])
+        self._newest = np.array(
+            [*(NO_TIME if time is None else since_epoch(time) for _, time in newest_times), NO_TIME]
+        )
 
     def is_older(self, rows: pa.Table) -> npt.NDArray[np.bool_]:
-        """Where a row is of an older report, or it is not known that it is of the newest one."""
+        """Return a mask of the rows from an older report, or from a report that may not be the newest."""
         account = _codes(rows["account_id"], self._accounts)
         return ~self._known[account] | (micros_of(rows["captured_at"]) < self._newest[account])
 
-    def stand_twice(self, failures: pa.Table, users: Iterable[pa.Table]) -> npt.NDArray[np.bool_]:
-        """Where the user of a failure stands more than once in the newest report of the account."""
-        wanted = self._names(failures)
-        distinct = np.unique(wanted)
+    def occur_twice(self, failures: pa.Table, users: Iterable[pa.Table]) -> npt.NDArray[np.bool_]:
+        """Return a mask of the failures whose user occurs more than once in the newest report of the account."""
+        failure_names = self._names(failures)
+        distinct = np.unique(failure_names)
         counts = np.zeros(len(distinct), np.int64)
         for table in users:
             names = self._names(table)
             names = names[~self.is_older(table) & np.isin(names, distinct)]
             counts += np.bincount(np.searchsorted(distinct, names), minlength=len(distinct))
-        return (counts[np.searchsorted(distinct, wanted)] > 1) & (wanted >= 0)
+        return (counts[np.searchsorted(distinct, failure_names)] > 1) & (failure_names >= 0)
 
     def _names(self, rows: pa.Table) -> Whole:
-        """Return a number for the user of each row in its account; -1 where no failure is of that user."""
+        """Return a number for the account and user of each row; -1 if they have no failure."""
         account = _codes(rows["account_id"], self._accounts)
         user = _codes(pc.utf8_lower(rows["user"]), self._users)
         return np.where((account < 0) | (user < 0), -1, account * len(self._users) + user)

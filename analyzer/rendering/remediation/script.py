@@ -1,4 +1,4 @@
-"""The script: `remediate_head.sh`, which has all that decides, then a line for each item."""
+"""Makes the script: `remediate_head.sh`, which has all logic, followed by a line for each item."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class Script:
-    """A script that is put together task by task; tasks come account by account."""
+    """A script that is built task by task; the tasks of an account must follow one another."""
 
     def __init__(self) -> None:
         self._lines: dict[str, list[str]] = {}
         """The lines of each account."""
         self._counts: dict[str, Counter[str]] = {}
-        """How often each action is an item of each account."""
+        """The number of items of each account, by action."""
 
     def add(self, task: Task) -> None:
         """Add the item of a task, if it has one."""
@@ -54,7 +54,7 @@ def _in_words(counts: Counter[str]) -> str:
 
 
 def _comments(task: Task) -> Iterator[str]:
-    """Yield whose it is and where that stands, and each reason with the controls that give it."""
+    """Yield the comments of an item: the user with its place in the report, and each reason with its controls."""
     facts = task.facts
     yield f"{facts['arn'] or facts['user']} ({facts['source']}:{facts['line']})"
     why = [fact for fact in task.findings if is_unused(fact)]
@@ -64,5 +64,5 @@ def _comments(task: Task) -> Iterator[str]:
 
 
 def _printable(text: str) -> str:
-    """Return a text for a comment: nothing in it ends the line, or shows it otherwise than it is."""
+    """Return a text for a comment, with `?` for each character that is not printable, such as a line break."""
     return text if text.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in text)

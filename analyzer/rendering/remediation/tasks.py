@@ -1,4 +1,4 @@
-"""What is to be done about each credential, or user, that fails."""
+"""Decides what to do about each credential or user with failures."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _KINDS: Final = {slot.name: slot.kind for slot in SLOTS}
 _ORDER: Final = [*_KINDS, "user"]
 _NEVER: Final = (State.NOT_APPLICABLE, State.NO_INFORMATION)
 _USER_NAME: Final = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
-"""What IAM allows. The script prints commands with names in them as they are: none of these needs quoting."""
+"""The user names that IAM allows. The script prints them in commands without quotes: no such character needs any."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """What a function of the script does, in the words of the worksheet, and as the script counts it."""
+    """An action of the script: its name in the worksheet, and the words with which the script counts it."""
 
     in_worksheet: str
     noun: str
@@ -47,37 +47,39 @@ ACTIONS: Final = {
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be done about one credential, or about a user as such."""
+    """What to do about one credential, or about a user as a whole."""
 
     findings: list[Fact]
-    """Why: its failures that no waiver covers, in the order of the checklist."""
+    """The failures that no waiver covers, in the order of the checklist."""
     action: str
     call: tuple[str, ...] = ()
-    """The line of the script, if it has one: a function and its arguments."""
+    """The line in the script: a function and its arguments. Empty if the script has no line for the task."""
 
     @property
     def facts(self) -> Fact:
-        """What is the same in each of its findings."""
+        """The facts of the credential or user, which are equal in all its findings."""
         return self.findings[0]
 
 
 def newest_capture(summary: Summary) -> dict[str, datetime | None]:
-    """Return for each account when the newest report of it that was read was captured; None: of unknown date."""
+    """Return the capture time of the newest report of each account; None if it is unknown."""
     newest: dict[str, datetime | None] = {}
     inputs = summary.inputs
     for captured, parts in zip(records(inputs[["captured_at"]]), inputs["accounts"], strict=True):
         time = captured["captured_at"]
         for part in parts:
             if part["account_id"] is not None:
-                known = newest.get(part["account_id"])
-                newest[part["account_id"]] = time if known is None else known if time is None else max(known, time)
+                earlier = newest.get(part["account_id"])
+                newest[part["account_id"]] = (
+                    time if earlier is None else earlier if time is None else max(earlier, time)
+                )
     return newest
 
 
 def tasks_of(summary: Summary, tables: Tables, newest: Mapping[str, datetime | None]) -> Iterator[Task]:
-    """Yield what is to be done, by account (unknown ones last), user and credential.
+    """Yield the tasks by account (unknown accounts last), user and credential.
 
-    `newest` is when the newest report of each account was captured (see `newest_capture`).
+    `newest` has the capture time of the newest report of each account (see `newest_capture`).
     """
     checks = summary.checklist.checks
     for failures in failures_by_account(tables, checks, newest):
@@ -91,30 +93,30 @@ def tasks_of(summary: Summary, tables: Tables, newest: Mapping[str, datetime | N
 
 def _subject(fact: Fact) -> tuple[Any, ...]:
     user = fact["user"] or ""
-    # What is of the whole account stands in no line.
+    # A failure of a whole account has no line.
     return user.lower(), user, _ORDER.index(fact["credential"]), fact["source"] or "", fact["line"] or 0
 
 
 def _task(checks: Sequence[Check], findings: list[Fact], waived: Iterable[Fact]) -> Task:
-    """Return what is to be done about the subject of some failures, and of some that are waived."""
+    """Return the task for the subject of these failures; `waived` are its waived failures."""
     failed = [checks[fact["chosen"]] for fact in findings]
-    remedies = " ".join(dict.fromkeys(one.say(one.control.remediation) for one in failed))
+    remedies = " ".join(dict.fromkeys(check.say(check.control.remediation) for check in failed))
     if not any(is_unused(fact) for fact in findings):
-        # What is in use, or may be, goes by hand: no check tells who would miss it.
-        ids = {one.control.id for one in failed}
-        # The key of a person who left is not to be replaced by another one.
+        # A credential that is or may be in use needs a person, because no check shows who needs it.
+        ids = {check.control.id for check in failed}
+        # The key of a leaver must not get a replacement.
         is_rotated = "access-key-rotation" in ids and "leaver-credentials" not in ids
         return Task(findings, "rotate" if is_rotated else f"by hand: {remedies}")
-    # Two controls may ask whether it is unused: a waiver from one of them says that it is meant to stay.
-    kept = next((f"waiver {fact['waiver']} covers it in part" for fact in waived if is_unused(fact)), None)
-    if obstacle := kept or _obstacle(findings[0]):
-        return Task(findings, f"by hand, since {obstacle}: {remedies}")
+    # Two controls may judge the use. A waiver for one of them shows that the credential must stay.
+    waiver = next((f"waiver {fact['waiver']} covers it in part" for fact in waived if is_unused(fact)), None)
+    if obstacle := waiver or _obstacle(findings[0]):
+        return Task(findings, f"by hand, because {obstacle}: {remedies}")
     call = _call(findings[0])
     return Task(findings, ACTIONS[call[0]].in_worksheet, call)
 
 
 def is_unused(fact: Fact) -> bool:
-    """Whether a failure says that nobody uses it; the console's procedure fails keys in use and new ones as well."""
+    """Whether a failure means that the credential is unused. The console control fails used keys too."""
     return fact["control"] in {"unused-credentials", "no-initial-access-keys"} or (
         fact["control"] == "unused-credentials-console" and _kind(fact) is Kind.PASSWORD
     )
@@ -125,32 +127,32 @@ def _kind(fact: Fact) -> Kind | None:
 
 
 def _obstacle(fact: Fact) -> str | None:
-    """Return why the script cannot be sure to act on the right credential, if so."""
+    """Return why the script cannot safely identify the credential; None if it can."""
     user, arn, is_password = fact["user"] or "", fact["arn"], _kind(fact) is Kind.PASSWORD
     obstacles = {
         "the account is not known": fact["account_id"] is None,
-        "IAM allows no such user name": not _USER_NAME.fullmatch(user),
-        "the ARN is of another user": arn is not None and not arn.endswith(f"/{user}"),
-        "this is not known to be the newest report of the account": fact["older"],
-        "the user stands more than once in the reports of the account": fact["twice"],
-        "the report does not say when the user was created": is_password and fact["user_creation_time"] is None,
-        f"the report does not say when it was {'set' if is_password else 'created'}": fact["last_changed"] is None,
-        "the report does not say whether it was ever used": fact["last_used"] is None
+        "IAM does not allow this user name": not _USER_NAME.fullmatch(user),
+        "the ARN belongs to another user": arn is not None and not arn.endswith(f"/{user}"),
+        "a newer report of the account may exist": fact["older"],
+        "the user occurs more than once in the reports of the account": fact["twice"],
+        "the report does not show when the user was created": is_password and fact["user_creation_time"] is None,
+        f"the report does not show when it was {'set' if is_password else 'created'}": fact["last_changed"] is None,
+        "the report does not show whether it was ever used": fact["last_used"] is None
         and fact["last_used_state"] not in _NEVER,
     }
     return next((obstacle for obstacle, is_so in obstacles.items() if is_so), None)
 
 
 def _call(fact: Fact) -> tuple[str, ...]:
-    """Return the script's line for an unused credential."""
-    who, changed, used = (fact["account_id"], fact["user"]), _second(fact["last_changed"]), fact["last_used"]
+    """Return the line of the script for an unused credential: a function and its arguments."""
+    subject, changed, used = (fact["account_id"], fact["user"]), _second(fact["last_changed"]), fact["last_used"]
     if _kind(fact) is Kind.PASSWORD:
         created = _second(fact["user_creation_time"])
-        return ("remove_password", *who, created, changed, _second(used) if used else "never")
+        return ("remove_password", *subject, created, changed, _second(used) if used else "never")
     if used:
-        return ("make_inactive", *who, fact["credential"], changed, _second(used))
-    return ("delete_never_used", *who, fact["credential"], changed)
+        return ("make_inactive", *subject, fact["credential"], changed, _second(used))
+    return ("delete_never_used", *subject, fact["credential"], changed)
 
 
-def _second(instant: datetime) -> str:
-    return str(iso(instant.replace(microsecond=0)))
+def _second(time: datetime) -> str:
+    return str(iso(time.replace(microsecond=0)))

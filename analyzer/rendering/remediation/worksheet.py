@@ -1,4 +1,4 @@
-"""The worksheet: a row of CSV for each task, for people."""
+"""Writes the worksheet: a CSV with a row for each task."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The workbook: `book` says which sheets it has, `engine` is how sheets are made, and each other module is one or more.
+"""The workbook: `book` lists its sheets, and most other modules make one or more of them.
 
-`engine` lays a book out with XlsxWriter; `streaming` puts the rows of long tables into it, made by
-`cells` and `rows` of Arrow columns; `measuring` reckons widths and heights. `prose` is the method in words, as data.
+`engine` writes a workbook with XlsxWriter. `streaming` then inserts the rows of long tables, which `cells` and `rows`
+make from Arrow columns. `measuring` computes widths and heights.
 """

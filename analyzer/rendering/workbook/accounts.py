@@ -1,4 +1,4 @@
-"""The sheet Accounts: what each account comes to, and how often each control fails there."""
+"""The sheet Accounts: the counts of each account, in total and by control."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 SHEET: Final = "Accounts"
 _TOP: Final = 4
-"""The row of the header."""
+"""The row of the header (0 is the top row)."""
+_UPRIGHT_CHARACTER: Final = 6.8
+"""The height of a character of an upright heading, in points."""
+_HIGHEST_ROW: Final = 409
+"""The highest row that Excel allows, in points."""
 
 
 class _Column(NamedTuple):
-    """A column of counts, one an account; a dash stands where `judged` says that there was nothing to judge."""
+    """A column with a count for each account; a dash is shown where `judged` is false."""
 
     group: str
     title: str
@@ -35,9 +39,9 @@ class _Column(NamedTuple):
 
 
 def sums_of_accounts(summary: Summary) -> tuple[list[str], list[list[int]]]:
-    """Return the names of the sums that the accounts are shown with, and the sums of each account, most failures first.
+    """Return the names of the sums by account, and the sums of each account, those with the most failures first.
 
-    What is left to a person is not in `not_checked`.
+    `not_checked` is without manual checks.
     """
     names = [*Status, *(name for name in ("manual", "waived") if summary.totals[name])]
     counts = summary.by_account.assign(not_checked=lambda rows: rows["not_checked"] - rows["manual"])
@@ -45,63 +49,64 @@ def sums_of_accounts(summary: Summary) -> tuple[list[str], list[list[int]]]:
 
 
 def accounts_sheet(book: Book, summary: Summary, named: Named) -> None:
-    """Write the sheet: a row an account, a column a control."""
+    """Write the sheet, with a row for each account and a column for each control."""
     sheet = book.sheet(SHEET)
     columns, first = list(_columns(summary)), 1 + len(named.headings)
     sheet.set_column(0, 0, 16)
     if named.headings:
         sheet.set_column(1, first - 1, 22)
     sheet.set_column(first, first + len(columns) - 1, 7)
-    # In order of rows: what comes too late is lost (constant memory).
-    sheet.write_string(0, 0, "Control by account", book.styles.title)
-    apart = " What is waived is left out (sheet Waivers)." if summary.totals["waived"] else ""
-    note = f"How often each control fails or could not be decided; a dash: nothing to judge.{apart}"
+    # Write row by row: in constant memory mode, XlsxWriter drops cells of rows above the last one.
+    sheet.write_string(0, 0, "Controls by account", book.styles.title)
+    apart = " Waived checks are not counted (sheet Waivers)." if summary.totals["waived"] else ""
+    note = f"How often each control fails or is not checked. A dash means nothing to judge.{apart}"
     sheet.write_string(1, 0, note, book.styles.text)
     _header(book, sheet, ["account_id", *named.headings], columns)
     accounts = [str(account) for account in summary.by_account.index]
-    for at, account in enumerate(accounts):
-        row = _TOP + 1 + at
+    for position, account in enumerate(accounts):
+        row = _TOP + 1 + position
         for column, text in enumerate([account, *named.words_of(account)]):
             sheet.write_string(row, column, text, book.styles.text)
-        for column, one in enumerate(columns, start=first):
-            if one.judged[at]:
-                sheet.write_number(row, column, int(one.counts[at]), book.styles.number)
+        for column, count_column in enumerate(columns, start=first):
+            if count_column.judged[position]:
+                sheet.write_number(row, column, int(count_column.counts[position]), book.styles.number)
             else:
                 sheet.write_string(row, column, "-", book.styles.number)
-    for column, one in enumerate(columns, start=first):
-        if one.fill is not None:
-            style = book.styles.fills[one.fill]
+    for column, count_column in enumerate(columns, start=first):
+        if count_column.fill is not None:
+            style = book.styles.fills[count_column.fill]
             rule = {"type": "cell", "criteria": "between", "minimum": 1, "maximum": ROW_LIMIT, "format": style}
             sheet.conditional_format(_TOP + 1, column, _TOP + max(len(accounts), 1), column, rule)
 
 
 def _columns(summary: Summary) -> Iterator[_Column]:
-    """Yield the sums of each account, then how often each control fails, and what could not be decided."""
+    """Yield the columns: sums of all controls, then failures by control, then checks not checked by control."""
     names, sums = sums_of_accounts(summary)
-    every = np.ones(len(sums), bool)
-    for at, name in enumerate(names):
+    always = np.ones(len(sums), bool)
+    for position, name in enumerate(names):
         yield _Column(
-            "all controls", name.replace("_", " "), np.array([row[at] for row in sums], np.int64), every, None
+            "all controls", name.replace("_", " "), np.array([row[position] for row in sums], np.int64), always, None
         )
     judged = np.sum([summary.matrix[s].to_numpy() for s in (Status.PASS, Status.FAIL, Status.NOT_CHECKED)], axis=0) > 0
     for group, status in (("fails", Status.FAIL), ("not checked", Status.NOT_CHECKED)):
-        for at, check in enumerate(summary.checklist.checks):
-            if status is Status.FAIL or summary.by_control[at][status]:
+        for position, check in enumerate(summary.checklist.checks):
+            if status is Status.FAIL or summary.by_control[position][status]:
                 number = f" ({check.requirement})" if check.requirement else ""
-                counts = summary.open_matrix[status].to_numpy()[at]
-                yield _Column(group, f"{check.control.id}{number}", counts, judged[at], status.value)
+                counts = summary.open_matrix[status].to_numpy()[position]
+                yield _Column(group, f"{check.control.id}{number}", counts, judged[position], status.value)
 
 
 def _header(book: Book, sheet: Worksheet, names: Sequence[str], columns: Sequence[_Column]) -> None:
-    """Write the two lines of the header: what is counted, and of which control."""
-    groups = [*("" for _ in names), *(one.group for one in columns)]
+    """Write the two lines of the header: groups of columns, and the columns."""
+    groups = [*("" for _ in names), *(count_column.group for count_column in columns)]
     for column, group in enumerate(groups):
         repeated = column > 0 and group == groups[column - 1]
         sheet.write_string(_TOP - 1, column, "" if repeated else group, book.styles.header)
-    sheet.set_row(_TOP, 190)
+    longest = max(len(column.title) for column in columns)
+    sheet.set_row(_TOP, min(longest * _UPRIGHT_CHARACTER + 6, _HIGHEST_ROW))
     for column, name in enumerate(names):
         sheet.write_string(_TOP, column, name, book.styles.header)
-    for column, one in enumerate(columns, start=len(names)):
-        sheet.write_string(_TOP, column, one.title, book.styles.upright)
+    for column, count_column in enumerate(columns, start=len(names)):
+        sheet.write_string(_TOP, column, count_column.title, book.styles.upright)
     sheet.freeze_panes(_TOP + 1, 1)
     sheet.repeat_rows(_TOP - 1, _TOP)

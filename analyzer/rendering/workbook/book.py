@@ -31,47 +31,48 @@ if TYPE_CHECKING:
     from analyzer.rendering.workbook.engine import Book
 
 BY_OWNER: Final = "owners"
-"""The folder of the workbooks of owners."""
+"""The folder for the workbooks of the owners."""
 MOST_ROWS: Final = 100_000
 _LONGEST_NAME: Final = 60
-"""Characters of an owner in the name of a file: paths on Windows have 260."""
+"""The most characters of an owner in a file name: Windows allows 260 in a path."""
 _RESERVED: Final = re.compile(r"(?i)con|prn|aux|nul|com[0-9]|lpt[0-9]")
-"""Names that Windows keeps for devices."""
+"""Names that Windows reserves for devices."""
 _WIDTH_OF_LINES: Final = 110
 ORDER: Final = (
     *(SHEET, WITHOUT_ROW, "Users", "Population judged", "Findings", "Requirements", "Accounts", "Coverage"),
     *("Leavers", "People", "Waivers", "Trend", "Issues", "Method", "Provenance", "Sign-off"),
 )
-"""The sheets behind Summary; one without rows is left out, but for two."""
+"""The sheets after Summary, in their order."""
 _ALWAYS: Final = (SHEET, "Issues")
+"""The sheets that are written even without rows."""
 
 
 def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     """Write the workbook of an evidence set into `folder` and return its path."""
     if evidence.kind == "audit":
         return _of_audit(evidence, folder, options)
-    found = evidence.history if evidence.kind == "history" else evidence.comparison
+    tracking = evidence.history if evidence.kind == "history" else evidence.comparison
     names = registry.tables_needed(evidence.kind, ["excel"])
-    shown = [name for name in found.tables if name in names]
-    return write_tables(found.title, found.lines, found.method, evidence, shown, folder)
+    shown = [name for name in tracking.tables if name in names]
+    return write_tables(tracking.title, tracking.lines, tracking.method, evidence, shown, folder)
 
 
 def _of_audit(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
-    """Write the workbook of an audit, and those of owners of accounts where they are asked for."""
-    most = {"most_rows": options.workbook_rows, "due_within": options.due_within}
-    paths = write(evidence.summary, evidence, folder / WORKBOOK, marks=options.marks, **most)
+    """Write the workbook of an audit and, with `options.by`, one workbook for each owner of accounts."""
+    limits = {"most_rows": options.workbook_rows, "due_within": options.due_within}
+    paths = write(evidence.summary, evidence, folder / WORKBOOK, marks=options.marks, **limits)
     if options.by is None:
         return paths
     parts = parts_by_owner(evidence)
     (folder / BY_OWNER).mkdir()
     for part, name in zip(parts, file_names([part.owner for part in parts]), strict=True):
         marks = None if options.marks is None else options.marks.of_accounts(part.accounts)
-        paths += write(part.summary, part, folder / BY_OWNER / f"{name}.xlsx", marks=marks, **most)
+        paths += write(part.summary, part, folder / BY_OWNER / f"{name}.xlsx", marks=marks, **limits)
     return paths
 
 
 def file_names(owners: Sequence[str]) -> list[str]:
-    """Return a name for the file of each owner that every system allows, none twice, whatever its capital letters."""
+    """Return a file name for each owner that every system allows. No two names are equal, ignoring case."""
     names, taken = [], set[str]()
     for owner in owners:
         plain = re.sub(r"[^A-Za-z0-9@_.-]+", "-", owner).strip(".-")[:_LONGEST_NAME] or "owner"
@@ -84,7 +85,7 @@ def file_names(owners: Sequence[str]) -> list[str]:
     return names
 
 
-def write(  # noqa: PLR0913 - what is written, how much of it, and where
+def write(  # noqa: PLR0913 - content, limits and path
     summary: Summary,
     tables: Tables,
     path: Path,
@@ -96,18 +97,20 @@ def write(  # noqa: PLR0913 - what is written, how much of it, and where
 ) -> list[Path]:
     """Write the workpaper of an audit to `path` and return it.
 
-    `tables` has findings, credentials, users and issues; the workbook shows at most `most_rows` of each, what matters
-    most, and says what is left out. What is longer than `row_limit` goes on in further sheets. `due_within` are the
-    days ahead in which something comes due; `marks` are what reviewers wrote into an earlier workbook. Raises OSError
-    where the file cannot be written.
+    `tables` has findings, credentials, users and issues. The workbook shows up to `most_rows` rows of each, the most
+    important ones, and the number of rows that are left out. A table with more rows than `row_limit` continues in
+    further sheets. `due_within` is the number of days for checks that will fail soon. `marks` are the marks of
+    reviewers from earlier workbooks. Raises OSError if the file cannot be written.
     """
     with open_book(path, TITLE, row_limit, protected=True) as book:
         named = Named(summary)
-        noted, check_of_row, left = exceptions(book, summary, tables, most_rows, named, marks)
-        shown = {one.name: one for one in (noted, *_tables(book, summary, tables, most_rows, named))}
-        shown[WITHOUT_ROW] = marks_without_row(left)
-        # Formulas must not name a sheet that is left out.
-        shown = {name: one for name, one in shown.items() if one.rows.count or name in _ALWAYS}
+        noted, check_of_row, remaining_marks = exceptions(book, summary, tables, most_rows, named, marks)
+        shown = {
+            table_sheet.name: table_sheet for table_sheet in (noted, *_tables(book, summary, tables, most_rows, named))
+        }
+        shown[WITHOUT_ROW] = marks_without_row(remaining_marks)
+        # Sheets without rows are left out before formulas are written, which must not refer to them.
+        shown = {name: table_sheet for name, table_sheet in shown.items() if table_sheet.rows.count or name in _ALWAYS}
         summary_sheet(book, summary, Shown(shown, row_limit, most_rows, check_of_row), due_within, named)
         for name in ORDER:
             if name == "Accounts" and summary.accounts:
@@ -122,7 +125,7 @@ def write(  # noqa: PLR0913 - what is written, how much of it, and where
 
 
 def _tables(book: Book, summary: Summary, tables: Tables, most: int, named: Named) -> Iterator[TableSheet]:
-    """Yield the sheets that show tables."""
+    """Yield the sheets that show tables, except Exceptions noted."""
     yield sheets.users(book, tables, most, named)
     yield sheets.population(book, summary, tables, most, named)
     yield sheets.findings(book, summary, tables, most, named)
@@ -140,7 +143,7 @@ def _tables(book: Book, summary: Summary, tables: Tables, most: int, named: Name
     yield provenance(book, summary)
 
 
-def write_tables(  # noqa: PLR0913 - a summary, and tables
+def write_tables(  # noqa: PLR0913 - a summary and tables
     title: str,
     lines: Sequence[str],
     method: Sequence[str],
@@ -151,8 +154,8 @@ def write_tables(  # noqa: PLR0913 - a summary, and tables
 ) -> list[Path]:
     """Write `workbook.xlsx` into `folder` and return its path.
 
-    It has a summary of `title`, `lines` and `method`, and a sheet for each of `tables` by its name in `names`, with
-    its `look` where that is given. Raises OSError where the file cannot be written.
+    It has a sheet Summary with `title`, `lines` and `method`, and a sheet for each of the tables in `names`, with this
+    `look` if it is given. Raises OSError if the file cannot be written.
     """
     path = folder / WORKBOOK
     with open_book(path, title) as book:
@@ -165,12 +168,12 @@ def write_tables(  # noqa: PLR0913 - a summary, and tables
 
 
 def _lines(book: Book, title: str, lines: Sequence[str], method: Sequence[str]) -> None:
-    """Write the summary of a workbook of tables."""
+    """Write the sheet Summary of a workbook of tables."""
     sheet = book.sheet("Summary")
     sheet.set_column(0, 0, _WIDTH_OF_LINES)
     sheet.write_string(0, 0, title, book.styles.title)
     for row, line in enumerate((*lines, "", *method), start=2):
-        # The first line is larger; not every program fits heights to texts by itself.
+        # The first line has larger letters. Not every program adjusts row heights to the text.
         style, room = (
             (book.styles.lead, _WIDTH_OF_LINES * 3 // 4) if row == 2 else (book.styles.wrapped, _WIDTH_OF_LINES)
         )

@@ -1,7 +1,7 @@
-"""Columns of a table as cells of a sheet.
+"""Converts table columns to cells of a sheet.
 
-Texts come from reports that others can write into, so nothing in them may act: formulas and links are never made of
-data, and a text that a spreadsheet would evaluate once somebody edits its cell is marked as text (quote prefix).
+Other people can write into the texts of reports, so a spreadsheet must not run them. Formulas and links are never made
+from data. A text that would become a formula when somebody edits its cell is marked as text (quote prefix).
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 _TEXT_LIMIT: Final = 32_767
 _CUT: Final = " … [cut: longer than a cell can hold]"
 _EVALUATED: Final = r"^[=+\-@\t\r]"
-"""First characters that make a spreadsheet take an edited text for a formula (OWASP, CSV injection)."""
+"""First characters that make a spreadsheet read an edited text as a formula (OWASP, CSV injection)."""
 DAYS_BEFORE_1970: Final = 25_569
-"""From Excel's day 0 to 1970."""
+"""The days from day 0 of Excel to 1970."""
 _FIRST_DAY: Final = 61
-"""1900-03-01: before it Excel counts a day that never was."""
+"""1900-03-01: before that day, Excel counts a 29 February 1900, which did not exist."""
 _LAST_DAY: Final = 2_958_465
 """9999-12-31."""
 
 
 class StyleNumbers(NamedTuple):
-    """Under which number a workbook knows the styles of a table's cells (see `Styles.of_cells`)."""
+    """The numbers of the cell styles in a workbook (see `Styles.of_cells`)."""
 
     text: int
     guarded: int
@@ -51,25 +51,25 @@ class Use(Enum):
 
     SHOWN = "shown"
     WRAPPED = "wrapped"
-    """Their texts are broken into lines."""
+    """Texts are wrapped."""
     BY_HAND = "by hand"
-    """Whoever works with the sheet fills them in."""
+    """A reviewer fills them in."""
 
 
 def cells(
     column: pa.Array, styles: StyleNumbers, use: Use, formulas: pa.Array | None = None, *, has_dates: bool = False
 ) -> Cells:
-    """Return the cells of a column, with the formulas of those that have one; `has_dates`: texts that are dates too."""
-    found = _cells(column, styles, use)
+    """Return the cells of a column, with `formulas` where they are not null; `has_dates`: texts may be ISO dates."""
+    column_cells = _cells(column, styles, use)
     if has_dates:
         days = _days_in(column)
         style = styles.by_hand_date if use is Use.BY_HAND else styles.date
-        found = Cells(days.cast(pa.string()), style, is_number=True, instead=found)
-    return found if formulas is None else replace(found, formulas=formulas)
+        column_cells = Cells(days.cast(pa.string()), style, is_number=True, instead=column_cells)
+    return column_cells if formulas is None else replace(column_cells, formulas=formulas)
 
 
 def _days_in(texts: pa.Array) -> pa.Array:
-    """Return texts that are dates (ISO) as the days that spreadsheets count; null for others."""
+    """Return ISO dates as the day numbers of spreadsheets; null for other texts."""
     is_date = pc.fill_null(pc.match_substring_regex(texts, r"^\d{4}-\d{2}-\d{2}$"), fill_value=False)
     times = pc.strptime(pc.if_else(is_date, texts, None), "%Y-%m-%d", "s", error_is_null=True)
     days = pc.add(pc.divide(times.cast(pa.int64()), 86_400), DAYS_BEFORE_1970)
@@ -102,25 +102,25 @@ def _cells(column: pa.Array, styles: StyleNumbers, use: Use) -> Cells:
 
 
 def days_of(seconds: npt.NDArray[np.int64] | np.int64) -> npt.NDArray[np.float64] | np.float64:
-    """Return whole seconds since 1970 as the days that spreadsheets count."""
+    """Return whole seconds since 1970 as the day numbers of spreadsheets."""
     return (seconds + DAYS_BEFORE_1970 * 86_400) / 86_400
 
 
 def _times(column: pa.Array, styles: StyleNumbers) -> Cells:
-    """Return times as Excel's day numbers, cut to the second: the last microsecond of a day must stay that day.
+    """Return times as day numbers, cut to the second, because rounding could move them to the next day.
 
-    Times that Excel cannot hold, or counts wrongly (before 1900-03-01), are written as text.
+    Times that Excel cannot hold or gets wrong (before 1900-03-01) are written as text.
     """
     micros = np.asarray(pc.fill_null(column.cast(pa.int64()), 0))
     seconds = np.floor_divide(micros, 1_000_000)
     days = days_of(seconds)
-    known = np.asarray(column.is_valid())
-    held = (days >= _FIRST_DAY) & (days < _LAST_DAY + 1)
+    has_time = np.asarray(column.is_valid())
+    fits = (days >= _FIRST_DAY) & (days < _LAST_DAY + 1)
     instead = None
-    if (known & ~held).any():
-        times = pa.array(seconds, mask=~known | held).cast(pa.timestamp("s"))
+    if (has_time & ~fits).any():
+        times = pa.array(seconds, mask=~has_time | fits).cast(pa.timestamp("s"))
         instead = Cells(pc.strftime(times, "%Y-%m-%dT%H:%M:%SZ"), styles.text)
-    numbers = pa.array(days, mask=~(known & held)).cast(pa.string())
+    numbers = pa.array(days, mask=~(has_time & fits)).cast(pa.string())
     return Cells(numbers, styles.time, is_number=True, instead=instead)
 
 
@@ -129,7 +129,7 @@ def _true(mask: pa.Array) -> npt.NDArray[np.bool_]:
 
 
 def _fitted(texts: pa.Array) -> pa.Array:
-    """Return texts, those cut that are longer than a cell can hold."""
+    """Return texts, cut to the length that a cell can hold."""
     long = _true(pc.greater(pc.binary_length(texts), _TEXT_LIMIT))
     if not long.any():
         return texts
@@ -138,7 +138,7 @@ def _fitted(texts: pa.Array) -> pa.Array:
 
 
 def _fitting(text: str) -> str:
-    """Return `text`, cut with a mark where it is longer than a cell can hold; Excel counts UTF-16 units."""
+    """Return a text, cut and marked if it is longer than a cell can hold; Excel counts UTF-16 units."""
     units = text.encode("utf-16-le")
     if len(units) <= 2 * _TEXT_LIMIT:
         return text

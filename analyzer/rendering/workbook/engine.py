@@ -1,4 +1,4 @@
-"""A workbook to fill: sheets set up for print, tables of any length, and the file that comes of it."""
+"""Writes workbooks: sheets set up for print, with tables of any length."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from analyzer.rendering.workbook.formulas import Formulas
 
 ROW_LIMIT: Final = 1_048_576
-"""Rows of a sheet, the header included (Excel specifications and limits)."""
+"""The most rows of a sheet, with the header (Excel specifications and limits)."""
 _BLOCK: Final = 10_000
-"""Rows that are made at once,"""
+"""The most rows of a block,"""
 _BLOCK_BYTES: Final = 1 << 26
-"""and the size of their texts."""
+"""and the most bytes of its texts."""
 _ALLOWED: Final = {"autofilter": True, "format_cells": True, "format_columns": True, "format_rows": True}
-"""What readers may do in protected sheets beside filling in what is not locked."""
+"""What readers may do in protected sheets, apart from filling in the cells that are not locked."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A table to show, of any length: `read` begins anew each time, and yields at least one batch."""
+    """A table of any length: each call of `read` starts at the first row and yields at least one batch."""
 
     count: int
     read: Callable[[], Iterator[pa.Table]]
@@ -56,19 +56,19 @@ class Rows:
 
     @classmethod
     def stored(cls, tables: Tables, name: str, columns: Sequence[str] | None = None, most: int | None = None) -> Rows:
-        """Return the rows of a stored table, the first `most` of them where that is given."""
-        every = tables.rows(name)
-        count = every if most is None else min(every, most)
+        """Return the rows of a stored table, or only its first `most` rows."""
+        row_count = tables.rows(name)
+        count = row_count if most is None else min(row_count, most)
         names = columns or next(tables.batches(name)).column_names
         return cls(count, lambda: _first(tables.batches(name, columns), count), tuple(names))
 
     def each(self, change: Callable[[pa.Table], pa.Table], columns: Sequence[str]) -> Rows:
-        """Return the rows with each batch changed to one that has these columns."""
+        """Return the rows with `change` applied to each batch; `columns` are the columns after it."""
         return Rows(self.count, lambda: map(change, self.read()), tuple(columns))
 
 
 def _first(batches: Iterator[pa.Table], count: int) -> Iterator[pa.Table]:
-    """Yield batches as far as their first `count` rows."""
+    """Yield the first `count` rows of batches."""
     for batch in batches:
         yield batch.slice(0, count)
         count -= batch.num_rows
@@ -80,13 +80,14 @@ def _first(batches: Iterator[pa.Table], count: int) -> Iterator[pa.Table]:
 class Look:
     """How a table is shown.
 
-    One too wide to be read on one printed page names its `leading` column: it is printed `pages_wide` pages wide, with
-    the columns up to that one on each. Texts of the columns `wrapped` are broken into lines. The lines of `preface`
-    stand above the header. The first `frozen` columns stay where they are when a reader scrolls.
+    A table that is too wide for one printed page has a `leading` column: it is printed `pages_wide` pages wide, and the
+    columns up to the leading one are repeated on each page. Texts of the columns in `wrapped` are wrapped. The lines of
+    `preface` are above the header. The first `frozen` columns stay in place when a reader scrolls.
 
-    Readers fill the columns `by_hand` in; texts of the columns `dates` that are dates (ISO) become dates. `widths` are
-    those of columns in characters, instead of what their texts take. A `small` sheet is printed as large as it is, in 9
-    points. `formulas` returns the formulas of some columns for a batch of rows. `empty` is shown where there is none.
+    Readers fill in the columns in `by_hand`. ISO dates in the columns in `dates` become dates. `widths` are widths of
+    columns in characters, instead of the widths of their texts. A `small` sheet has letters of 9 points and is printed
+    at 100%.
+    `formulas` returns the formulas of some columns for a batch of rows. `empty` is the text of a table without rows.
     """
 
     leading: str | None = None
@@ -103,22 +104,22 @@ class Look:
 
     @property
     def top(self) -> int:
-        """The row of the header (0 is the top one)."""
+        """The row of the header (0 is the top row)."""
         return len(self.preface) + 1 if self.preface else 0
 
 
 @dataclass(frozen=True)
 class TableSheet:
-    """A sheet that shows a table, as it will be written: where its columns are is known before."""
+    """A sheet that shows a table. The places of its columns are known before it is written."""
 
     name: str
     rows: Rows
     look: Look = field(default_factory=Look)
     left_out: int = 0
-    """How many rows of the table are not in the sheet."""
+    """The number of rows of the table that are not in the sheet."""
 
     def cells(self, column: str, row_limit: int) -> str | None:
-        """Return the cells of a column as formulas name them; None unless the sheet holds all rows of the table."""
+        """Return the range of a column for formulas; None if the sheet does not hold all rows of the table."""
         if self.left_out or self.rows.count > _room(self.look, row_limit):
             return None
         name, first = letters(self.rows.columns.index(column)), self.look.top + 2
@@ -126,29 +127,29 @@ class TableSheet:
 
 
 def _room(look: Look, row_limit: int) -> int:
-    """Return how many rows of a table a sheet holds."""
+    """Return the most rows of a table that fit in a sheet."""
     return max(row_limit - look.top - 1, 1)
 
 
 @dataclass
 class Book:
-    """A workbook in the making. The rows of its tables are read when it is finished."""
+    """A workbook that is being written. The rows of its tables are read when it is finished."""
 
     workbook: Workbook
     row_limit: int = ROW_LIMIT
     protected: bool = False
     styles: Styles = field(init=False)
     places: dict[str, streaming.Place] = field(default_factory=dict)
-    """Where rows go, by part."""
+    """The places for rows, by part of the workbook."""
 
     def __post_init__(self) -> None:
         self.styles = Styles(self.workbook)
 
     def sheet(self, name: str, pages_wide: int | None = 1) -> Worksheet:
-        """Return a new sheet, set up for print: landscape A4, its name and the page number on each page.
+        """Return a new sheet, set up for print: landscape A4, with its name and the page number on each page.
 
-        It is made to fit so many pages side by side; with None it is printed as large as it is. Where the workbook is
-        `protected`, cells that are not meant to be filled in are locked, without a password.
+        It is scaled to fit on `pages_wide` pages side by side; with None it is printed at 100%. In a `protected`
+        workbook, all cells are locked except input cells, without a password.
         """
         sheet = self.workbook.add_worksheet(name)
         sheet.set_landscape()
@@ -162,11 +163,11 @@ class Book:
         return sheet
 
     def table(self, name: str, rows: Rows, look: Look | None = None) -> None:
-        """Show a table: see `show`."""
+        """Write a sheet with a table (see `show`)."""
         self.show(TableSheet(name, rows, look or Look()))
 
     def show(self, shown: TableSheet) -> None:
-        """Show a table with a frozen, filterable header; what passes the row limit goes on in `name (2)` and so on."""
+        """Write a sheet with a frozen header and a filter. Rows over the row limit continue in `name (2)` and so on."""
         name, rows, look = shown.name, shown.rows, shown.look
         schema, widths = measured(rows.read())
         columns = [
@@ -187,7 +188,7 @@ class Book:
                 self.places[streaming.part_of(len(self.workbook.worksheets()))] = place
 
     def _around(self, sheet: Worksheet, schema: pa.Schema, columns: Sequence[_Column], look: Look, count: int) -> None:
-        """Write all of a table's sheet but the rows."""
+        """Write all parts of the sheet of a table except the rows."""
         top, last = look.top, look.top + max(count, 1)
         if look.leading:
             sheet.repeat_columns(0, schema.names.index(look.leading))
@@ -216,7 +217,7 @@ class Book:
             sheet.write_string(last, 0, look.empty, self.styles.text)
 
     def _lock(self, sheet: Worksheet, row: int, columns: Sequence[_Column]) -> None:
-        """Keep a row above the table from looking as if it was to be filled in, as its columns are."""
+        """Give the cells above input columns a locked style without a border: they are not input cells."""
         for position, column in enumerate(columns):
             if column.use is Use.BY_HAND:
                 sheet.write_blank(row, position, None, self.styles.empty)
@@ -240,7 +241,7 @@ def _use(name: str, look: Look) -> Use:
 def _xml(
     blocks: _Blocks, count: int, look: Look, columns: Sequence[_Column], numbers: Sequence[int]
 ) -> Iterator[memoryview]:
-    """Yield the next `count` rows of a sheet as XML, in the styles of these numbers."""
+    """Yield the XML of the next `count` rows of a sheet; `numbers` are the numbers of the styles."""
     styles, first = StyleNumbers(*numbers), look.top + 1
     shared = SharedFormulas([column.name for column in columns], look.top + count + 1)
     for block in blocks.take(count):
@@ -255,7 +256,7 @@ def _xml(
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column as one array, as texts where a dictionary would hold more of them than there are rows."""
+    """Return a column as one array; as plain texts if its dictionary has more texts than the column has rows."""
     values = column.unify_dictionaries().combine_chunks()
     if pa.types.is_dictionary(values.type) and len(values.dictionary) > len(values):
         return values.dictionary_decode()
@@ -265,17 +266,17 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 def _heights(
     arrays: Sequence[pa.Array], columns: Sequence[_Column], *, small: bool
 ) -> np.typing.NDArray[np.int64] | None:
-    """Return the heights of rows whose texts are broken, 0 for the usual one; None where no column is wrapped."""
+    """Return the heights of rows with wrapped texts, 0 for the default height; None if no column is wrapped."""
     scale, line_height = (SMALLER, SMALL_LINE_HEIGHT) if small else (1, LINE_HEIGHT)
-    needed = [
+    lines_by_column = [
         lines(array, int(column.width / scale))
         for array, column in zip(arrays, columns, strict=True)
         if column.use is not Use.SHOWN
     ]
-    if not needed:
+    if not lines_by_column:
         return None
-    most = np.max(needed, axis=0)
-    return np.where(most > 1, line_height * most, 0)
+    line_counts = np.max(lines_by_column, axis=0)
+    return np.where(line_counts > 1, line_height * line_counts, 0)
 
 
 class _Blocks:
@@ -298,7 +299,7 @@ class _Blocks:
             yield block
 
     def _next(self) -> pa.Table:
-        """Return what is left of a batch, or the next one."""
+        """Return the rest of the current batch, or the next batch."""
         if self._batches is None:
             self._batches = self._read()
         while self._left is None or not self._left.num_rows:
@@ -307,7 +308,7 @@ class _Blocks:
 
 
 def _text_bytes(table: pa.Table) -> int:
-    """Return how long the texts of a table are together."""
+    """Return the number of bytes of all texts in a table."""
     return sum(int(pc.sum(_lengths(chunk)).as_py() or 0) for column in table.columns for chunk in column.chunks)
 
 
@@ -319,7 +320,7 @@ def _lengths(values: pa.Array) -> pa.Array:
 
 @contextmanager
 def open_book(path: Path, title: str, row_limit: int = ROW_LIMIT, *, protected: bool = False) -> Iterator[Book]:
-    """Yield a workbook to fill, which is written to `path` at the end. Raises OSError where it cannot be written."""
+    """Yield a workbook to fill and write it to `path` at the end. Raises OSError if it cannot be written."""
     from xlsxwriter import Workbook  # noqa: PLC0415 - only this format needs it
     from xlsxwriter.exceptions import XlsxFileError  # noqa: PLC0415
 
@@ -329,7 +330,7 @@ def open_book(path: Path, title: str, row_limit: int = ROW_LIMIT, *, protected: 
         "strings_to_urls": False,
         "strings_to_numbers": False,
         "nan_inf_to_errors": False,
-        # Rows wait here until the end: never outside the private folder, and gone with it if the run fails.
+        # XlsxWriter keeps rows in this folder until the end. It is private and removed if the run fails.
         "tmpdir": str(path.parent),
     }
     unfilled = BytesIO()
@@ -338,6 +339,6 @@ def open_book(path: Path, title: str, row_limit: int = ROW_LIMIT, *, protected: 
             workbook.set_properties({"title": title, "comments": f"credreport {__version__}"})
             book = Book(workbook, row_limit, protected)
             yield book
-    except XlsxFileError as error:  # of the library's own kind, on a full disk for one
+    except XlsxFileError as error:  # XlsxWriter's own error, for example on a full disk
         raise OSError(str(error)) from error
     streaming.fill(unfilled, path, book.places)

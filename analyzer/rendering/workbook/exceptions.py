@@ -1,4 +1,4 @@
-"""The sheets on which reviewers work: Exceptions noted, what fails, with room for their marks; and Sign-off."""
+"""The sheets for reviewers: Exceptions noted, with the failures and room for marks, and Sign-off."""
 
 from __future__ import annotations
 
@@ -25,63 +25,68 @@ if TYPE_CHECKING:
     from analyzer.rendering.workbook.engine import Book
 
 _WIDTHS: Final = dict(zip((*KEY, FOUND, *BY_HAND), (13, 19, 11, 20, 26, 15, 15, 10, 5), strict=True))
-"""In characters; together as wide as a page of A4 across, at its own size."""
+"""The column widths in characters; together as wide as a landscape A4 page at 100%."""
 
 
-def exceptions(  # noqa: PLR0913 - what is shown, and how much
+def exceptions(  # noqa: PLR0913 - content and limits
     book: Book, summary: Summary, tables: Tables, most: int, named: Named, marks: Marks | None
 ) -> tuple[TableSheet, list[int], pa.Table]:
-    """Return the sheet Exceptions noted, the check of each of its rows, and the marks that no row takes.
+    """Return the sheet Exceptions noted, the check of each of its rows, and the marks without a row.
 
-    It has what fails and no waiver covers, worst first; of a control that is judged by several limits, the strictest.
+    The sheet has the failures that no waiver covers, the most severe first. A control with several limits is there only
+    with the strictest one.
     """
     checklist = summary.checklist
 
     def is_noted(batch: pa.Table) -> np.typing.NDArray[np.bool_]:
-        found = has_text(batch["status"], (Status.FAIL,)) & batch["waiver"].is_null().to_numpy()
-        noted: np.typing.NDArray[np.bool_] = found & ~np.isin(
+        is_failure = has_text(batch["status"], (Status.FAIL,)) & batch["waiver"].is_null().to_numpy()
+        noted: np.typing.NDArray[np.bool_] = is_failure & ~np.isin(
             positions_of(batch, checklist.positions), checklist.repeated
         )
         return noted
 
     noted = Choice(("control", "requirement", "status", "waiver"), is_noted)
     columns = ["account_id", "user", "credential", "control", "requirement", "severity", "message", "source", "line"]
-    fails = sum(counts[Status.FAIL] for at, counts in enumerate(summary.open_by_check) if at not in checklist.repeated)
-    # A mark may be on a failure for whose row there is no room.
-    count = most if marks is None else max(most, fails)
-    found = worst_rows(tables, checklist, count, where=noted, columns=columns)
-    rows = _for_paper(named.beside(found))
+    fail_count = sum(
+        counts[Status.FAIL]
+        for position, counts in enumerate(summary.open_by_check)
+        if position not in checklist.repeated
+    )
+    # A mark may belong to a failure that does not fit on the sheet.
+    count = most if marks is None else max(most, fail_count)
+    failures = worst_rows(tables, checklist, count, where=noted, columns=columns)
+    rows = _for_paper(named.beside(failures))
     if marks is not None:
-        rows, left = marks.beside(rows, most)
+        rows, remaining = marks.beside(rows, most)
     else:
-        left = pa.table({name: pa.nulls(0, TEXT) for name in (*KEY, FOUND, *BY_HAND, WHY)})
+        remaining = pa.table({name: pa.nulls(0, TEXT) for name in (*KEY, FOUND, *BY_HAND, WHY)})
         for name in BY_HAND:
             rows = rows.append_column(name, pa.nulls(len(rows), TEXT))
-    cut = Cut("findings", fails, most)
+    cut = Cut("findings", fail_count, most)
     look = Look(
         wrapped=(*KEY, FOUND),
         by_hand=BY_HAND,
         dates=("due",),
         widths=_WIDTHS,
         small=True,
-        preface=_preface(book, summary, fails),
-        empty="No exception noted.",
+        preface=_preface(book, summary, fail_count),
+        empty="No exceptions noted.",
     )
-    sheet = cut.shown(book, SHEET, Rows.of(rows), look, "the worst are here, worst first")
-    return sheet, positions_of(found.slice(0, most), checklist.positions).tolist(), left
+    sheet = cut.shown(book, SHEET, Rows.of(rows), look, "this sheet has the most severe ones")
+    return sheet, positions_of(failures.slice(0, most), checklist.positions).tolist(), remaining
 
 
-def _for_paper(found: pa.Table) -> pa.Table:
-    """Return findings in few columns, whose cells hold several lines each."""
+def _for_paper(failures: pa.Table) -> pa.Table:
+    """Return findings in few columns with several lines in each cell, so that they fit on a printed page."""
 
     def texts(name: str) -> pa.ChunkedArray:
-        return found[name].cast(TEXT)
+        return failures[name].cast(TEXT)
 
     def lines(*parts: pa.ChunkedArray) -> pa.ChunkedArray:
         return pc.binary_join_element_wise(*parts, "\n", null_handling="skip")
 
-    of_account = [texts(name) for name in ("account_name", "account_owner") if name in found.column_names]
-    # The number of the line first: where a long name is broken, it stays whole.
+    of_account = [texts(name) for name in ("account_name", "account_owner") if name in failures.column_names]
+    # The line number comes first, so that it stays whole when a long name is wrapped.
     line = pc.binary_join_element_wise("line ", texts("line"), ", ", "")
     place = pc.binary_join_element_wise(pc.fill_null(line, ""), texts("source"), "")
     number = pc.binary_join_element_wise(texts("requirement"), texts("severity"), ", ", null_handling="skip")
@@ -96,30 +101,34 @@ def _for_paper(found: pa.Table) -> pa.Table:
 
 
 def _preface(book: Book, summary: Summary, fails: int) -> tuple[tuple[str, object], ...]:
-    counting = [at for at in range(len(summary.checklist.checks)) if at not in summary.checklist.repeated]
-    waived = sum(summary.by_control[at][Status.FAIL] for at in counting) - fails
-    more = f" A waiver accepts {counted(waived, 'further failure')} (sheet Findings)." if waived else ""
-    line = f"{counted(fails, 'failure')}, most severe first, as the run found them.{more}"
+    counting = [
+        position for position in range(len(summary.checklist.checks)) if position not in summary.checklist.repeated
+    ]
+    waived = sum(summary.by_control[position][Status.FAIL] for position in counting) - fails
+    waived_note = f" A waiver accepts {counted(waived, 'further failure')} (sheet Findings)." if waived else ""
+    line = f"{counted(fails, 'failure')}, most severe first. These are the results of the run.{waived_note}"
     return (("Exceptions noted", book.styles.title), (line, book.styles.text))
 
 
-def marks_without_row(left: pa.Table) -> TableSheet:
-    """Return the sheet of marks that were carried over and whose failure is gone."""
-    return TableSheet(WITHOUT_ROW, Rows.of(left), Look(wrapped=("comment", "management response", WHY), dates=("due",)))
+def marks_without_row(remaining: pa.Table) -> TableSheet:
+    """Return the sheet with the marks that were carried over and have no row."""
+    return TableSheet(
+        WITHOUT_ROW, Rows.of(remaining), Look(wrapped=("comment", "management response", WHY), dates=("due",))
+    )
 
 
 def sign_off(book: Book) -> None:
-    """Write the sheet Sign-off: who prepared and reviewed the workpaper, when, and what they conclude."""
+    """Write the sheet Sign-off, for the names of preparer and reviewer, the dates and the conclusion."""
     title, *labels, conclusion = SIGN_OFF
     sheet = book.sheet(title)
     for column, width in enumerate((22, 44, 18, 18)):
         sheet.set_column(column, column, width)
     sheet.write_string(0, 0, title, book.styles.title)
-    for row, (who, when) in enumerate(zip(labels[::2], labels[1::2], strict=True), start=2):
+    for row, (role, date_label) in enumerate(zip(labels[::2], labels[1::2], strict=True), start=2):
         sheet.set_row(row, 24)
-        sheet.write_string(row, 0, who, book.styles.text)
+        sheet.write_string(row, 0, role, book.styles.text)
         sheet.write_blank(row, 1, None, book.styles.input)
-        sheet.write_string(row, 2, when, book.styles.text)
+        sheet.write_string(row, 2, date_label, book.styles.text)
         sheet.write_blank(row, 3, None, book.styles.input_date)
     sheet.write_string(5, 0, conclusion, book.styles.text)
     sheet.set_row(5, 180)

@@ -1,4 +1,4 @@
-"""Formulas of many rows as XML. What is alike but for the rows it names is written once (ECMA-376, shared formulas)."""
+"""Makes the XML of formulas in many rows. Formulas that differ only in the row are shared (ECMA-376)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 ROW: Final = "#"
-"""What stands in the text of a formula for the number of its row."""
+"""The placeholder for the row number in the text of a formula."""
 
 
 @dataclass(frozen=True)
 class Formulas:
     """The formulas of a column's cells in a block of rows.
 
-    `codes` has for each row the place of its formula in `texts` (-1: none), `firsts` for each text its first row.
+    `codes` has the position in `texts` of the formula of each row (-1: none). `firsts` has the first row of each text.
     """
 
     texts: pa.Array
@@ -34,36 +34,36 @@ class Formulas:
 
 @dataclass
 class SharedFormulas:
-    """Makes the XML of a sheet's formulas, block by block: the first cell has the text, the others its number.
+    """Makes the XML of the formulas of a sheet, block by block: the first cell has the text, others only its number.
 
-    `columns` are those of the sheet, whose last row with a formula is `last` (1 is the top one). How the rows are cut
-    into blocks makes no difference.
+    `columns` are the columns of the sheet; `last` is its last row with a formula (1 is the top row). The XML does not
+    depend on the sizes of the blocks.
     """
 
     columns: Sequence[str]
     last: int
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def xml(self, found: Mapping[str, Formulas], first: int) -> dict[str, pa.Array]:
-        """Return the formulas of a block by column (null: none); `first` is the number of its top row."""
+    def xml(self, formulas: Mapping[str, Formulas], first: int) -> dict[str, pa.Array]:
+        """Return the XML of the formulas of a block, by column (null: no formula); `first` is its top row."""
         occurring = sorted(
             (int(row), self.columns.index(name), name, text)
-            for name, one in found.items()
-            for row, text in zip(one.firsts, one.texts.to_pylist(), strict=True)
+            for name, column_formulas in formulas.items()
+            for row, text in zip(column_formulas.firsts, column_formulas.texts.to_pylist(), strict=True)
         )
-        new: dict[str, dict[int, str]] = {name: {} for name in found}
+        new: dict[str, dict[int, str]] = {name: {} for name in formulas}
         for row, column, name, text in occurring:
             if (name, text) not in self._numbers:
                 number = self._numbers[name, text] = len(self._numbers)
-                place, own = letters(column), text.replace(ROW, str(first + row))
-                where = f"{place}{first + row}:{place}{self.last}"
-                new[name][row] = f'<f t="shared" ref="{where}" si="{number}">{entities(own)}</f>'
-        return {name: self._of_column(name, one, new[name]) for name, one in found.items()}
+                place, own_text = letters(column), text.replace(ROW, str(first + row))
+                cell_range = f"{place}{first + row}:{place}{self.last}"
+                new[name][row] = f'<f t="shared" ref="{cell_range}" si="{number}">{entities(own_text)}</f>'
+        return {name: self._of_column(name, column_formulas, new[name]) for name, column_formulas in formulas.items()}
 
-    def _of_column(self, name: str, found: Formulas, new: Mapping[int, str]) -> pa.Array:
-        numbers = [self._numbers[name, text] for text in found.texts.to_pylist()]
-        others = pa.array([f'<f t="shared" si="{number}"/>' for number in numbers], pa.string())
-        cells = others.take(pa.array(found.codes, mask=found.codes < 0))
+    def _of_column(self, name: str, formulas: Formulas, new: Mapping[int, str]) -> pa.Array:
+        numbers = [self._numbers[name, text] for text in formulas.texts.to_pylist()]
+        references = pa.array([f'<f t="shared" si="{number}"/>' for number in numbers], pa.string())
+        cells = references.take(pa.array(formulas.codes, mask=formulas.codes < 0))
         if not new:
             return cells
         is_new = np.zeros(len(cells), bool)

@@ -1,12 +1,12 @@
-"""Formulas by which rows of a workbook follow the reference date and the limits on its sheet Summary.
+"""Makes the formulas with which rows follow the reference date and the limits on the sheet Summary.
 
-A row gets formulas where the days since one known instant decide its status: the control is one of `_RULES`, the reason
-says that the instant is known, and status and days of the run are what the formulas give at the run's own reference
-instant and limit. All other rows keep the values of the run.
+A row gets formulas if the days since one known time decide its status. So the control must be one of `_RULES`, the
+reason must show that the time is known, and with the reference date and limit of the run the formulas must give the
+status and days of the run. All other rows keep the values of the run.
 
-Spreadsheets count time in days, as fractions. The instants that formulas compare are whole seconds, and `_ROUNDING` is
-less than a second and more than any fraction is rounded by. A reference instant that is no whole second, such as the
-last microsecond of a day, is cut to one: that changes only whether a span is longer than a limit or just as long.
+Spreadsheets count time in days, as fractions. The times in the formulas are whole seconds. `_ROUNDING` is less than a
+second and more than the rounding error of a fraction. A reference date with a part of a second, such as the last
+microsecond of a day, is cut to the second. That matters only for a time span exactly as long as a limit (see `_rest`).
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 REFERENCE_DATE: Final = "reference_date"
-"""The name of the cell in which a reader puts a date or a date-time; empty where each row keeps its own instant."""
+"""The name of the cell for a date or a date-time; if the cell is empty, each row keeps its own reference date."""
 REFERENCE: Final = "reference_instant"
-"""The name of the cell with the instant which that stands for; empty where that is empty."""
+"""The name of the cell with the time for that date; empty if that cell is empty."""
 INSTANT: Final = (
     f'=IF(ISNUMBER({REFERENCE_DATE}),{REFERENCE_DATE}+IF(INT({REFERENCE_DATE})={REFERENCE_DATE},86399/86400,0),"")'
 )
-"""The formula in it: a date without a time stands for the end of that day."""
+"""The formula of that cell: a date without a time means the end of that day."""
 _SECOND: Final = 1_000_000
 _KNOWN: Final = (-DAYS_BEFORE_1970 * DAY + 32_768 * DAY, -DAYS_BEFORE_1970 * DAY + 65_536 * DAY)
-"""1989-09-18 to 2079-06-05: within these, fractions of days are all rounded alike, and differences of whole days are
-exact."""
+"""1989-09-18 to 2079-06-05: between these, all fractions of days have the same rounding error, and differences of whole
+days are exact."""
 _ROUNDING: Final = "0.000001"
-"""In days: a twelfth of a second."""
+"""In days: about a twelfth of a second."""
 _A_LITTLE: Final = "0.000002"
 _TOLERANCE: Final = f"{TOLERANCE / DAY + 0.000001:.7f}"
 
 
 class _Rule(NamedTuple):
-    """How a control counts days: with which reasons, and whether a span as long as the limit still passes."""
+    """How a control counts days: the reasons with a known time, and whether exactly the limit still passes."""
 
     reasons: tuple[Reason, ...]
     allows_limit: bool
@@ -79,20 +79,20 @@ def limit_name(check: int) -> str:
 
 
 def _limit(check: int, days: int | None) -> str:
-    """Return the formula of a limit: that of the sheet Summary, the run's where nothing stands there."""
+    """Return the formula of a limit: the limit on the sheet Summary, or the limit of the run if that cell is empty."""
     return f'IF({limit_name(check)}="",{days},{limit_name(check)})'
 
 
 def follows(check: Check) -> bool:
-    """Whether rows of a check follow its limit on the sheet Summary."""
+    """Whether rows of a check can follow its limit on the sheet Summary."""
     return check.control.rule in _RULES
 
 
 def reference(as_of: datetime | None) -> tuple[float | None, float | None]:
-    """Return the date or date-time that a reader may put in for an instant, and the instant, in days.
+    """Return the date or date-time that a reader can enter for a reference date, and its time, both in days.
 
-    The last microsecond of a day is that date. None where there is none, where it is no whole second, and at midnight:
-    a spreadsheet cannot tell that from a date, which stands for its end.
+    The last microsecond of a day is entered as the date of that day. Returns None twice if there is no reference date,
+    if it is not a whole second, and at midnight, because in a spreadsheet midnight is a date without a time.
     """
     if as_of is None:
         return None, None
@@ -110,24 +110,24 @@ def reference(as_of: datetime | None) -> tuple[float | None, float | None]:
 
 
 def findings_that_follow(findings: pa.Table, checklist: Checklist) -> Flags:
-    """Return which findings get formulas."""
+    """Return a mask of the findings that get formulas."""
     position, reason = positions_of(findings, checklist.positions), findings["reason"]
     basis, as_of = micros_of(findings["basis_time"]), micros_of(findings["as_of"])
-    wanted = np.zeros(len(findings), bool)
-    limits = np.array([one.limit_days or 0 for one in checklist.checks], np.int64)
+    has_rule = np.zeros(len(findings), bool)
+    limits = np.array([check.limit_days or 0 for check in checklist.checks], np.int64)
     allows = np.zeros(len(limits), bool)
-    for at, one in enumerate(checklist.checks):
-        rule = _RULES.get(one.control.rule)
+    for position_of_check, check in enumerate(checklist.checks):
+        rule = _RULES.get(check.control.rule)
         if rule is not None:
-            allows[at] = rule.allows_limit
-            wanted |= (position == at) & has_text(reason, rule.reasons)
+            allows[position_of_check] = rule.allows_limit
+            has_rule |= (position == position_of_check) & has_text(reason, rule.reasons)
     days = pc.coalesce(findings["idle_days"], findings["age_days"])
-    return wanted & _holds(basis, as_of, days, findings["status"], limits[position], allows[position])
+    return has_rule & _holds(basis, as_of, days, findings["status"], limits[position], allows[position])
 
 
 @dataclass(frozen=True)
 class FindingsFormulas:
-    """Makes the formulas of findings in a sheet of these columns, among them `LIVE`."""
+    """Makes the formulas of findings in a sheet with these columns, which include `LIVE`."""
 
     columns: tuple[str, ...]
     checklist: Checklist
@@ -139,14 +139,16 @@ class FindingsFormulas:
             _is_whole(micros_of(rows["as_of"])),
             *(rows[name].is_valid() for name in ("idle_days", "age_days")),
         ]
-        here = pc.equal(rows[LIVE], YES)
-        return _alike(rows, here, alike, self._of_days) | _of_instants(rows, here)
+        is_live = pc.equal(rows[LIVE], YES)
+        return _alike(rows, is_live, alike, self._of_days) | _of_instants(rows, is_live)
 
     def _of_days(self, rows: pa.Table) -> dict[str, pa.Array]:
         cell = _Cells(self.columns)
         position = positions_of(rows, self.checklist.positions)
-        limit = pa.array([_limit(at, one.limit_days) for at, one in enumerate(self.checklist.checks)], pa.string())
-        allows = np.array([_allows_limit(one) for one in self.checklist.checks])[position]
+        limit = pa.array(
+            [_limit(number, check.limit_days) for number, check in enumerate(self.checklist.checks)], pa.string()
+        )
+        allows = np.array([_allows_limit(check) for check in self.checklist.checks])[position]
         late = _lateness(rows["reason"])
         as_of, basis, days = cell("as_of"), cell("basis_time"), _days(cell("as_of"), cell("basis_time"), late)
         idle, age = _whole(rows["idle_days"]), _whole(rows["age_days"])
@@ -172,23 +174,25 @@ def _allows_limit(check: Check) -> bool:
 
 
 def with_basis(credentials: pa.Table, unused: Check, as_of: datetime | None) -> pa.Table:
-    """Return credentials with what their formulas need.
+    """Return credentials with the columns `as_of` (the reference date), `limit_days` and `LIVE`.
 
-    `as_of` is each one's reference instant, `limit_days` the limit, and `LIVE` says whether a row gets formulas.
+    `LIVE` is `yes` for the rows that get formulas.
     """
     captured = credentials["captured_at"]
     instant = captured if as_of is None else pa.chunked_array([pa.array([as_of] * len(credentials), captured.type)])
     basis, times = _basis(credentials), micros_of(instant)
     limit = np.full(len(credentials), unused.limit_days or 0, np.int64)
-    no = np.zeros(len(credentials), bool)
-    held = (basis != NO_TIME) & _holds(basis, times, credentials["idle_days"], credentials["outcome"], limit, no)
+    fails_at_limit = np.zeros(len(credentials), bool)
+    is_live = (basis != NO_TIME) & _holds(
+        basis, times, credentials["idle_days"], credentials["outcome"], limit, fails_at_limit
+    )
     table = credentials.append_column("as_of", instant)
     table = table.append_column("limit_days", pa.array(limit, pa.int32()))
-    return table.append_column(LIVE, in_words(held))
+    return table.append_column(LIVE, in_words(is_live))
 
 
 def _basis(credentials: pa.Table) -> Whole:
-    """Return the instants from which credentials count as idle, where the report tells: last use, else last change."""
+    """Return the times from which idle days count: the last use, or the last change if never used; else `NO_TIME`."""
     used, changed = micros_of(credentials["last_used"]), micros_of(credentials["last_changed"])
     never = has_text(credentials["last_used_state"], (State.NOT_APPLICABLE, State.NO_INFORMATION))
     return np.where(used != NO_TIME, used, np.where(never, changed, NO_TIME))
@@ -196,7 +200,7 @@ def _basis(credentials: pa.Table) -> Whole:
 
 @dataclass(frozen=True)
 class CredentialsFormulas:
-    """Makes the formulas of credentials in a sheet of these columns (see `with_basis`).
+    """Makes the formulas of credentials in a sheet with these columns (see `with_basis`).
 
     `check` is the position of `unused-credentials` in the checklist.
     """
@@ -208,12 +212,12 @@ class CredentialsFormulas:
     def __call__(self, rows: pa.Table) -> dict[str, Formulas]:
         """Return the formulas of a batch of credentials."""
         alike = [rows["last_used"].is_valid(), self._has_age(rows)]
-        here = pc.equal(rows[LIVE], YES)
-        return _alike(rows, here, alike, self._of_days) | _of_instants(rows, here)
+        is_live = pc.equal(rows[LIVE], YES)
+        return _alike(rows, is_live, alike, self._of_days) | _of_instants(rows, is_live)
 
     def _has_age(self, rows: pa.Table) -> Flags:
-        found: Flags = _is_whole(micros_of(rows["last_changed"])) & rows["age_days"].is_valid().to_numpy()
-        return found
+        has_age: Flags = _is_whole(micros_of(rows["last_changed"])) & rows["age_days"].is_valid().to_numpy()
+        return has_age
 
     def _of_days(self, rows: pa.Table) -> dict[str, pa.Array]:
         cell = _Cells(self.columns)
@@ -233,54 +237,54 @@ class CredentialsFormulas:
 # --- both ------------------------------------------------------------------------------------------------------------
 
 LIVE: Final = "recalculated"
-"""The column that says whether a row follows the sheet Summary: `yes` or `no`."""
+"""The column that shows whether a row follows the sheet Summary: `yes` or `no`."""
 YES: Final = "yes"
 NO: Final = "no"
 _NOT_KNOWN: Final = f'"{Status.NOT_CHECKED}"'
-"""What happened after the reference instant leaves open what was before: the program has to judge that anew."""
+"""The result for a time after the reference date: only another run can judge what was before it."""
 _FAIL_OR_PASS: Final = f'"{Status.FAIL}","{Status.PASS}"))'
 
 
-def in_words(held: Flags) -> pa.Array:
-    """Return in words whether rows follow the sheet Summary."""
-    return pc.if_else(pa.array(held), YES, NO)
+def in_words(is_live: Flags) -> pa.Array:
+    """Return `yes` or `no` for a mask of rows that follow the sheet Summary."""
+    return pc.if_else(pa.array(is_live), YES, NO)
 
 
 def _alike(
     rows: pa.Table,
-    here: pa.ChunkedArray,
+    is_live: pa.ChunkedArray,
     columns: Sequence[pa.ChunkedArray | Flags],
     make: Callable[[pa.Table], Mapping[str, pa.Array]],
 ) -> dict[str, Formulas]:
-    """Return the formulas of the rows that are `here`; `make` returns those of a few rows (null: none).
+    """Return the formulas of the rows in the mask `is_live`; `make` returns those of a few rows (null: no formula).
 
-    Rows that have the same in all `columns` have the same formulas.
+    Rows with equal values in all `columns` have the same formulas, so `make` gets only one row of each kind.
     """
-    some = np.flatnonzero(here.to_numpy())
-    key = np.zeros(len(some), np.int64)
+    live_rows = np.flatnonzero(is_live.to_numpy())
+    key = np.zeros(len(live_rows), np.int64)
     for column in columns:
         values = _whole(column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column]))
         encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
-        codes = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy()[some] + 1
+        codes = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy()[live_rows] + 1
         key = key * (int(codes.max(initial=0)) + 1) + codes
-    _, firsts, each = np.unique(key, return_index=True, return_inverse=True)
-    firsts, codes = some[firsts], np.full(len(rows), -1, np.int64)
-    codes[some] = each
-    found = {}
+    _, firsts, group_of_row = np.unique(key, return_index=True, return_inverse=True)
+    firsts, codes = live_rows[firsts], np.full(len(rows), -1, np.int64)
+    codes[live_rows] = group_of_row
+    formulas = {}
     for name, texts in make(rows.take(pa.array(firsts))).items():
-        there = texts.is_valid().to_numpy(zero_copy_only=False)
-        renumbered = np.append(np.where(there, np.cumsum(there) - 1, -1), -1)
-        found[name] = Formulas(texts.drop_null(), renumbered[codes], firsts[there])
-    return found
+        has_formula = texts.is_valid().to_numpy(zero_copy_only=False)
+        renumbered = np.append(np.where(has_formula, np.cumsum(has_formula) - 1, -1), -1)
+        formulas[name] = Formulas(texts.drop_null(), renumbered[codes], firsts[has_formula])
+    return formulas
 
 
-def _of_instants(rows: pa.Table, here: pa.ChunkedArray) -> dict[str, Formulas]:
-    """Return the formulas of the reference instants."""
-    return _alike(rows, here, [rows["as_of"]], lambda few: {"as_of": _instant(few["as_of"])})
+def _of_instants(rows: pa.Table, is_live: pa.ChunkedArray) -> dict[str, Formulas]:
+    """Return the formulas of the reference dates."""
+    return _alike(rows, is_live, [rows["as_of"]], lambda examples: {"as_of": _instant(examples["as_of"])})
 
 
 class _Cells:
-    """The names of the cells of a row, by column."""
+    """Gives the address of the cell of a column, with a placeholder for the row."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = list(columns)
@@ -289,54 +293,54 @@ class _Cells:
         return f"{letters(self._columns.index(column))}{ROW}"
 
 
-def _holds(  # noqa: PLR0913 - what the formulas are made of
+def _holds(  # noqa: PLR0913 - the inputs of the formulas
     basis: Whole, as_of: Whole, days: pa.ChunkedArray, status: pa.ChunkedArray, limit: Whole, allows: Flags
 ) -> Flags:
-    """Return where formulas give what the run says: status and days of known instants."""
+    """Return a mask of the rows for which the formulas give the status and the days of the run."""
     first, last = _KNOWN
-    known = (basis >= first) & (basis < last) & (as_of >= first) & (as_of < last) & _is_whole(basis)
-    span = np.where(known, as_of - np.where(known, basis, as_of), 0)
+    is_known = (basis >= first) & (basis < last) & (as_of >= first) & (as_of < last) & _is_whole(basis)
+    span = np.where(is_known, as_of - np.where(is_known, basis, as_of), 0)
     fails = np.where(allows, span > limit * DAY, span >= limit * DAY)
-    same = np.where(fails, has_text(status, (Status.FAIL,)), has_text(status, (Status.PASS,)))
-    counted = np.asarray(pc.fill_null(days.cast(pa.int64()), -1)) == np.maximum(span, 0) // DAY
-    found: Flags = known & same & counted & (span >= -TOLERANCE)
-    return found
+    status_agrees = np.where(fails, has_text(status, (Status.FAIL,)), has_text(status, (Status.PASS,)))
+    days_agree = np.asarray(pc.fill_null(days.cast(pa.int64()), -1)) == np.maximum(span, 0) // DAY
+    agrees: Flags = is_known & status_agrees & days_agree & (span >= -TOLERANCE)
+    return agrees
 
 
 def _is_whole(micros: Whole) -> Flags:
-    found: Flags = (micros != NO_TIME) & (micros % _SECOND == 0)
-    return found
+    is_whole: Flags = (micros != NO_TIME) & (micros % _SECOND == 0)
+    return is_whole
 
 
 def _lateness(reason: pa.ChunkedArray) -> pa.Array:
-    """Return by how many days an instant may lie after the reference instant, as AWS cuts times of use."""
+    """Return how many days a time may be after the reference date, because AWS cuts times of use."""
     return pc.if_else(pa.array(has_text(reason, (Reason.LAST_USED,))), _TOLERANCE, _ROUNDING)
 
 
 def _days(as_of: str, since: pa.Array | str, late: pa.Array | str) -> pa.Array:
-    """Return formulas of the days since an instant; empty where that lies after the reference instant."""
+    """Return formulas of the days since a time; empty if the time is after the reference date."""
     days = _joined("MAX(0,INT(", as_of, "-", since, "+", _ROUNDING, "))")
     return _joined("IF(", since, ">", as_of, "+", late, ',"",', days, ")")
 
 
 def _instant(as_of: pa.ChunkedArray) -> pa.Array:
-    """Return formulas of the reference instant: that of the sheet Summary, else the run's."""
+    """Return formulas of the reference date: the one on the sheet Summary, otherwise the one of the run."""
     return _joined("IF(", REFERENCE, '="",', serial(_whole(as_of)), ",", REFERENCE, ")")
 
 
 def _rest(as_of: pa.ChunkedArray) -> pa.Array:
-    """Return formulas of what the reference instant lies behind its whole second: a little, or nothing."""
-    own = pc.if_else(pa.array(_is_whole(micros_of(as_of))), "0", _A_LITTLE)
-    given = f"IF(INT({REFERENCE_DATE})={REFERENCE_DATE},{_A_LITTLE},0)"
-    return _joined("IF(", REFERENCE, '="",', own, ",", given, ")")
+    """Return formulas of the part that is cut from the reference date: a little, or 0 for a whole second."""
+    of_run = pc.if_else(pa.array(_is_whole(micros_of(as_of))), "0", _A_LITTLE)
+    entered = f"IF(INT({REFERENCE_DATE})={REFERENCE_DATE},{_A_LITTLE},0)"
+    return _joined("IF(", REFERENCE, '="",', of_run, ",", entered, ")")
 
 
 def serial(instants: pa.Array) -> pa.Array:
-    """Return instants, cut to the second, as the days that spreadsheets count, written out; null for none."""
+    """Return times, cut to the second, as day numbers of spreadsheets in text form; null for no time."""
     micros = micros_of(instants)
-    known = micros != NO_TIME
-    seconds = np.where(known, micros, 0) // _SECOND
-    return pa.array(days_of(seconds), mask=~known).cast(pa.string())
+    is_known = micros != NO_TIME
+    seconds = np.where(is_known, micros, 0) // _SECOND
+    return pa.array(days_of(seconds), mask=~is_known).cast(pa.string())
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

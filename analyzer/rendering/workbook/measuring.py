@@ -1,6 +1,6 @@
-"""How wide and how high texts are when they are shown: programs fit neither columns nor heights of rows by themselves.
+"""Computes column widths and row heights, because spreadsheets do not adjust them when they open a file.
 
-Widths are in characters (of the width of a digit, as Excel counts), heights in points.
+Widths are in characters (the width of a digit, as in Excel), heights in points.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 LINE_HEIGHT: Final = 15
 SMALL_LINE_HEIGHT: Final = 12
 SMALLER: Final = 9 / 11
-"""How wide a small character is, as a part of a usual one."""
+"""The width of a small character relative to a normal one."""
 MOST_LINES: Final = 27
-"""Excel allows no row higher than 409 points."""
+"""The most lines of a row: Excel allows 409 points."""
 
 _WIDEST: Final = {"sha256": 66, "message": 100, "value": 40, "last_used_service": 20}
-"""Columns are as wide as their longest text, up to this many characters, or `_WIDEST_TEXT`."""
+"""The greatest width of these columns; `_WIDEST_TEXT` applies to all others."""
 _WIDEST_TEXT: Final = 60
 _LEAST: Final = {"result": 16, "evidence_seen": 30, "comment": 30}
-"""The least width of columns that are filled in by hand."""
+"""The smallest width of columns for input."""
 _ROOM: Final = 2
 _FILTER_ARROW: Final = 4
 _TIME_WIDTH: Final = 22
 _FILLED: Final = 0.85
-"""How much of a line is filled: words seldom end at the edge, and capitals are wider than digits."""
+"""The filled share of a line: words rarely end at the edge, and capitals are wider than digits."""
 _TWO_WIDE: Final = (
     r"[\x{1100}-\x{115F}\x{2E80}-\x{D7FF}\x{F900}-\x{FAFF}\x{FE30}-\x{FE4F}\x{FF00}-\x{FF60}\x{1F300}-\x{1FAFF}]"
 )
-"""Signs of East Asia, and pictures: as wide as two."""
+"""East Asian characters and emoji, which are two characters wide."""
 
 
 def measured(batches: Iterable[pa.Table]) -> tuple[pa.Schema, list[int]]:
-    """Return the columns of a table, and the width of each at which its header and cells can be read."""
+    """Return the schema of a table, and the width that each column needs for its header and cells."""
     longest: dict[str, int] = {}
     schema = pa.schema([])
     for batch in batches:
@@ -64,25 +64,25 @@ def _longest(column: pa.ChunkedArray) -> int:
 
 
 def shown_width(texts: pa.Array) -> pa.Array:
-    """Return the width of each text, or value written as one."""
+    """Return the width of each value, written as a text."""
     if pa.types.is_dictionary(texts.type):
         return shown_width(texts.dictionary).take(texts.indices)
     texts = texts.cast(pa.string())
     length = pc.utf8_length(texts)
-    if pc.all(pc.string_is_ascii(texts)).as_py() in {True, None}:  # which a look at the bytes shows
+    if pc.all(pc.string_is_ascii(texts)).as_py() in {True, None}:  # a fast check of the bytes
         return length
     return pc.add(length, pc.count_substring_regex(texts, _TWO_WIDE))
 
 
 def lines(texts: pa.Array, width: int) -> npt.NDArray[np.int64]:
-    """Return how many lines each text takes when it is broken in a column of this width; an empty one takes one."""
+    """Return how many lines each text needs in a column of this width; an empty text needs one."""
     parts = pc.split_pattern(pc.fill_null(texts.cast(pa.string()), ""), "\n")
     shown = np.asarray(shown_width(pc.list_flatten(parts))).astype(np.int64)
     needed = np.where(shown <= width - _ROOM, 1, np.ceil(shown / (width * _FILLED)).astype(np.int64))
-    found = np.bincount(pc.list_parent_indices(parts), needed, minlength=len(texts)).astype(np.int64)
-    return np.minimum(found, MOST_LINES)
+    counts = np.bincount(pc.list_parent_indices(parts), needed, minlength=len(texts)).astype(np.int64)
+    return np.minimum(counts, MOST_LINES)
 
 
 def height(text: str, width: int, line_height: int = LINE_HEIGHT) -> int:
-    """Return the height of a row with one text that is broken at this width."""
+    """Return the height of a row with a text that is wrapped at this width."""
     return line_height * min(sum(max(len(textwrap.wrap(line, width)), 1) for line in text.split("\n")), MOST_LINES)

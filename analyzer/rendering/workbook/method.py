@@ -1,4 +1,4 @@
-"""The sheet Method: how every control that was judged is decided, in words."""
+"""The sheet Method: how checks are decided, the controls of the audit, and the glossary."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 _WIDTHS: Final = (70, 40, 18, 22)
 _HOLDS: Final = "What the sheets hold"
 _PARAGRAPH: Final = 150
-"""How many characters of a paragraph surely fit in a line across all columns."""
+"""The number of characters that certainly fit in a line across all columns."""
 
 
 def method(book: Book, summary: Summary, most_rows: int) -> None:
-    """Write the sheet."""
+    """Write the sheet Method."""
     sheet = book.sheet("Method")
     for column, width in enumerate(_WIDTHS):
         sheet.set_column(column, column, width)
@@ -33,47 +33,47 @@ def method(book: Book, summary: Summary, most_rows: int) -> None:
     if checklist.unused:
         row = _paragraphs(book, sheet, row, "Unused credentials", _unused_rule(checklist.unused, checklist))
         row = _table(book, sheet, row, manual.table("judging", "Evidence for unused credentials"))
-    row = _paragraphs(book, sheet, row, "How every control is decided", manual.paragraphs("judging", "Every control"))
-    for one in checklist.checks:
-        row = _paragraphs(book, sheet, row, _heading(one, checklist), _described(one))
+    row = _paragraphs(book, sheet, row, "How checks are decided", manual.paragraphs("judging", "Every control"))
+    for check in checklist.checks:
+        row = _paragraphs(book, sheet, row, _heading(check, checklist), _described(check))
     row = _paragraphs(book, sheet, row, "What to know about the data", _about_the_data())
-    holds = [f"In this workbook, a sheet holds at most {most_rows:,} rows of its table."]
+    holds = [f"In this workbook, a sheet holds up to {most_rows:,} rows of its table."]
     row = _paragraphs(book, sheet, row, _HOLDS, [*manual.paragraphs("workbook", _HOLDS), *holds])
     _table(book, sheet, row, manual.table("glossary", "Glossary"))
 
 
 def _about_the_data() -> list[str]:
-    """Return what readers have to know about the data, whatever was found in it."""
+    """Return the paragraphs on the limits of the data."""
     bounds = manual.paragraphs("judging", "Evidence for unused credentials")
     limits = manual.paragraphs("judging", "What a credential report cannot show")
     return [*bounds, *limits, manual.paragraphs("judging", "Checks that will fail soon")[0]]
 
 
 def _paragraphs(book: Book, sheet: Worksheet, row: int, title: str, texts: Sequence[str]) -> int:
-    """Write a titled section; return the row behind it."""
+    """Write a titled section; return the next free row."""
     for column in range(len(_WIDTHS)):
         sheet.write_string(row, column, title if column == 0 else "", book.styles.section)
     for below, text in enumerate(texts, start=row + 1):
-        # Merged cells do not grow with their text.
+        # Spreadsheets do not adjust row heights to merged cells.
         sheet.set_row(below, height(text, _PARAGRAPH) + 3)
         sheet.merge_range(below, 0, below, len(_WIDTHS) - 1, text, book.styles.wrapped)
     return row + len(texts) + 2
 
 
 def _table(book: Book, sheet: Worksheet, row: int, rows: Sequence[Sequence[str]]) -> int:
-    """Write a table, its first row as the header; return the row behind it."""
+    """Write a table, with its first row as the header; return the next free row."""
     for below, cells in enumerate(rows, start=row):
-        # The last cell may take the rest of the columns.
+        # The last cell gets all remaining columns.
         last = len(cells) - 1
-        rest = sum(_WIDTHS[last:])
-        widths = [*_WIDTHS[:last], rest]
+        rest_width = sum(_WIDTHS[last:])
+        widths = [*_WIDTHS[:last], rest_width]
         needed = max(height(text, width - 1) for text, width in zip(cells, widths, strict=True))
         if needed > LINE_HEIGHT:
             sheet.set_row(below, needed + 1)
         style = book.styles.header if below == row else book.styles.wrapped
         for column, text in enumerate(cells[:-1]):
             sheet.write_string(below, column, text, style)
-        if rest == _WIDTHS[last]:
+        if rest_width == _WIDTHS[last]:
             sheet.write_string(below, last, cells[-1], style)
         else:
             sheet.merge_range(below, last, below, len(_WIDTHS) - 1, cells[-1], style)
@@ -81,31 +81,31 @@ def _table(book: Book, sheet: Worksheet, row: int, rows: Sequence[Sequence[str]]
 
 
 def _unused_rule(unused: Check, checklist: Checklist) -> list[str]:
-    """Return the rule of `unused-credentials` in paragraphs, and whose rule it is."""
+    """Return paragraphs with the rule of `unused-credentials`, its limit and its requirements."""
     rule = [*manual.paragraphs("judging", "Unused credentials"), f"The limit of this run is {unused.limit_days} days."]
     if checklist.benchmark:
-        numbers = [str(one.requirement) for one in checklist.checks if one.control is unused.control]
-        rule.append(f"Judged for {checklist.benchmark.title}: {', '.join(numbers)}.")
+        numbers = [str(check.requirement) for check in checklist.checks if check.control is unused.control]
+        rule.append(f"Requirements of {checklist.benchmark.title}: {', '.join(numbers)}.")
     return rule
 
 
-def _heading(one: Check, checklist: Checklist) -> str:
-    number = f" ({checklist.numbers_of.heading}: {one.requirement})" if one.requirement else ""
-    return f"{one.control.id}{number}: {one.title}"
+def _heading(check: Check, checklist: Checklist) -> str:
+    number = f" ({checklist.numbers_of.heading}: {check.requirement})" if check.requirement else ""
+    return f"{check.control.id}{number}: {check.title}"
 
 
-def _described(one: Check) -> list[str]:
-    """Return a control in paragraphs: what is compared, by which columns, and what the report cannot show."""
-    control = one.control
+def _described(check: Check) -> list[str]:
+    """Return paragraphs that describe a control: its rule, limits, columns, caveats and remediation."""
+    control = check.control
     limits = [
-        f"{name} = {_shown(one.parameters[name])}{f' (set by {one.set_by[name]})' if name in one.set_by else ''}"
+        f"{name} = {_shown(check.parameters[name])}{f' (set by {check.set_by[name]})' if name in check.set_by else ''}"
         for name in control.parameters
     ]
-    severity = f"{one.severity.value}{' (set by policy)' if 'severity' in one.set_by else ''}"
+    severity = f"{check.severity.value}{' (set by policy)' if 'severity' in check.set_by else ''}"
     limits_in_words = [f"Limits: {', '.join(limits)}."] if limits else []
-    caveats = " ".join(one.say(text) for text in control.caveats)
+    caveats = " ".join(check.say(text) for text in control.caveats)
     return [
-        f"Severity {severity}. Judges {control.applies_to}. Fails when {one.say(control.fails_when)}.",
+        f"Severity {severity}. Judges {control.applies_to}. Fails when {check.say(control.fails_when)}.",
         " ".join([*limits_in_words, f"Columns: {', '.join(control.evidence)}."]),
         *([f"What the report cannot show: {caveats}"] if caveats else []),
         f"Why: {control.rationale}",

@@ -1,4 +1,4 @@
-"""A sheet that is written from the top down: titled tables of texts, numbers, formulas, links and cells to fill in."""
+"""A sheet that is written from top to bottom: titled tables with texts, numbers, formulas, links and input cells."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ if TYPE_CHECKING:
 
 
 class Formula(NamedTuple):
-    """A formula of this program, and its value."""
+    """A formula, and its value in the run."""
 
     text: str
     value: int
 
 
 class Link(NamedTuple):
-    """A text that leads to a cell of this workbook, such as `'Findings'!A12`."""
+    """A text with a link to a cell of this workbook, such as `'Findings'!A12`."""
 
     text: str
     target: str
 
 
 class Limit(NamedTuple):
-    """A number of days that a reader may change; formulas know the cell by its `name`."""
+    """A number of days that a reader may change; formulas use the `name` of its cell."""
 
     days: int
     name: str
 
 
 class Merged(NamedTuple):
-    """A text that takes its column and `more` further ones, if any, and is broken into lines."""
+    """A wrapped text that fills its column and `more` further columns."""
 
     text: str
     more: int
 
 
 NOTHING: Final = "\N{EN DASH}"
-"""In the place of a count where there was nothing to count."""
+"""The text in place of a count if there was nothing to count."""
 Value: TypeAlias = "str | int | Formula | Link | Limit | Merged"
 
 
 @dataclass
 class Page:
-    """A sheet in the making: `row` is the next one that is free, `widths` are those of its columns in characters."""
+    """A sheet that is being written: `row` is the next free row, `widths` are the column widths in characters."""
 
     book: Book
     sheet: Worksheet
@@ -69,26 +69,26 @@ class Page:
         return len(self.widths) - 1
 
     def widen(self, last: int) -> None:
-        """Give the columns up to `last`, behind those of the page, the width of its last one."""
+        """Give further columns up to `last` the width of the last column of the page."""
         for column in range(self.last + 1, last + 1):
             self.sheet.set_column(column, column, self.widths[-1])
 
     def line(self, text: str, style: Format, room: int, line_height: int = LINE_HEIGHT) -> None:
-        """Write a text across the page; `room` characters of it fit in a line."""
+        """Write a text across the page; `room` is the number of characters that fit in a line."""
         self.sheet.set_row(self.row, height(text, room, line_height))
         self.sheet.merge_range(self.row, 0, self.row, self.last, text, style)
         self.row += 1
 
     def section(self, title: str, last: int = 0) -> None:
-        """Begin a part of the sheet, with a line across the page, or as far as its column `last`."""
+        """Begin a section with a title and a line across the page, or up to the column `last`."""
         for column in range(max(last, self.last) + 1):
             self.sheet.write_string(self.row, column, title if column == 0 else "", self.book.styles.section)
         self.row += 1
 
     def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:
-        """Write a titled table, `none` where it has no rows, and leave a row free behind it.
+        """Write a titled table and an empty row after it; a table without rows shows `none`.
 
-        Columns of numbers have their names at the right. Rows are as high as their merged texts need.
+        The headings of numeric columns are at the right. Rows are as high as their merged texts need.
         """
         self.section(title, len(header) - 1)
         for column, name in enumerate(header):
@@ -102,14 +102,14 @@ class Page:
         self.row += 1
 
     def pairs(self, title: str, rows: Sequence[tuple[str, Value]]) -> None:
-        """Write a titled list of names with their values, and leave a row free behind it."""
+        """Write a titled list of names with their values, and an empty row after it."""
         self.section(title)
         for cells in rows:
             self.cells(cells)
         self.row += 1
 
     def cells(self, values: Sequence[Value]) -> None:
-        """Write a row; cells that a merged text takes are left out."""
+        """Write a row, except the cells that a merged text covers."""
         needed = [self._height(column, value) for column, value in enumerate(values) if isinstance(value, Merged)]
         if needed:
             self.sheet.set_row(self.row, max(needed))
@@ -133,7 +133,11 @@ class Page:
             sheet.write_number(row, column, value.days, styles.input_number)
             days = {"validate": "integer", "criteria": "between", "minimum": 0, "maximum": 36_500}
             sheet.data_validation(
-                row, column, row, column, {**days, "ignore_blank": False, "error_message": "a whole number of days"}
+                row,
+                column,
+                row,
+                column,
+                {**days, "ignore_blank": False, "error_message": "Enter a whole number of days."},
             )
             self.book.workbook.define_name(value.name, f"='{sheet.get_name()}'!${letters(column)}${row + 1}")
         elif isinstance(value, Merged) and not value.more:
@@ -146,7 +150,7 @@ class Page:
             sheet.write_number(row, column, value, styles.number)
 
     def _style_of(self, column: int, text: str) -> Format:
-        """Return how a text looks: apart from what stands before it, or at the right, where it is no count."""
+        """Return the style of a text: indented after the first column; a dash instead of a count is at the right."""
         if text == NOTHING:
             return self.book.styles.number
         return self.book.styles.indented if column else self.book.styles.text

@@ -1,4 +1,4 @@
-"""The sheet Provenance: what made the workbook, with which settings, and every input with its digest."""
+"""The sheet Provenance: program versions, settings, and all inputs with their digests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _INPUTS: Final = pa.schema(
 
 
 def provenance(book: Book, summary: Summary) -> TableSheet:
-    """Return the sheet."""
+    """Return the sheet Provenance."""
     inputs = to_arrow(summary.inputs, _INPUTS)
     judged = inputs.column_names.index("judged")
     inputs = inputs.set_column(judged, "judged", pc.if_else(inputs["judged"], "yes", "no"))
@@ -49,7 +49,7 @@ def provenance(book: Book, summary: Summary) -> TableSheet:
         f"credreport {__version__}",
         *(f"{name} {version(name)}" for name in ("pandas", "pyarrow", "XlsxWriter")),
     ]
-    # A line that is too long would make the printed table small.
+    # A long line would make the printed table small.
     lines = [
         line
         for text in (f"Made by {', '.join(programs)}", *settings_in_lines(summary))

@@ -1,4 +1,4 @@
-"""Rows of a worksheet as XML (ECMA-376), made from whole columns: by the cell, most of the time goes into calls."""
+"""Makes the XML of worksheet rows (ECMA-376) from whole columns, because a function call for each cell is slow."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _CONTROL: Final = r"[\x00-\x08\x0b-\x1f]|_x[0-9a-fA-F]{4}_|[\x{FFFE}\x{FFFF}]"
-"""What a cell can only hold written out (ECMA-376, ST_Xstring), and what would be taken for that."""
+"""Characters that must be escaped (ECMA-376, ST_Xstring), and texts that look like an escape."""
 _SPECIAL: Final = rf"[&<>]|^\s|\s$|\n|{_CONTROL}"
-"""What does not stand in XML as it is: most columns have none of it."""
+"""Texts that XML cannot hold unchanged: most columns have none."""
 _WRITTEN_OUT: Final = re.compile(r"(_x[0-9a-fA-F]{4}_)|([\x00-\x08\x0b-\x1f\ufffe\uffff])")
 
 
@@ -26,9 +26,9 @@ _WRITTEN_OUT: Final = re.compile(r"(_x[0-9a-fA-F]{4}_)|([\x00-\x08\x0b-\x1f\ufff
 class Cells:
     """The cells of a column: texts, or numbers as texts; null for an empty cell.
 
-    `style` is a style's number in the workbook. Cells in `others` (a mask) have the style `other`. Where a cell is
-    empty, that of `instead` stands there. `formulas` are XML of this program's own: never made of data (null: none).
-    A cell with one has its value as the result.
+    `style` is the number of a style in the workbook. Cells in the mask `others` have the style `other`. `instead` has
+    the cells that replace empty ones. `formulas` are XML that is never made from data (null: no formula); the value of
+    such a cell is the result of its formula.
     """
 
     values: pa.Array
@@ -41,7 +41,7 @@ class Cells:
 
 
 def rows_xml(first: int, columns: Sequence[Cells], heights: npt.NDArray[np.int64] | None = None) -> memoryview:
-    """Return rows from row `first` (0 is the top one) on; `heights` in points, 0 for the usual one."""
+    """Return the XML of rows, beginning with row `first` (0 is the top row); `heights` in points, 0 for the default."""
     count = len(columns[0].values)
     if not count:
         return memoryview(b"")
@@ -52,16 +52,16 @@ def rows_xml(first: int, columns: Sequence[Cells], heights: npt.NDArray[np.int64
         points = pa.array(heights, mask=heights == 0).cast(pa.string())
         tall = pc.coalesce(pc.binary_join_element_wise(' ht="', points, '" customHeight="1"', ""), "")
     rows = _joined(['<row r="', number, '"', tall, ">", *cells, "</row>"])
-    # The texts of an Arrow array stand one behind the other.
+    # An Arrow array stores its texts one after another, without gaps.
     _, offsets, texts = rows.buffers()
     start, end = np.frombuffer(offsets, np.int32)[[rows.offset, rows.offset + count]]
     return memoryview(texts)[start:end]
 
 
 def _cells(column: Cells, place: str, number: pa.Array) -> list[pa.Array | str]:
-    """Return the cells of a column as XML, in parts that follow one another; an empty one is nothing.
+    """Return the XML of the cells of a column, in parts to be joined; an empty cell has no XML.
 
-    Arrow joins the parts of all columns at once: what is joined twice is copied twice.
+    The parts are not joined here, because joining copies them: the parts of all columns are joined once.
     """
     parts = [f'<c r="{place}', number, *_behind_place(column)]
     if not column.values.null_count and column.formulas is None:
@@ -83,7 +83,7 @@ def _joined(parts: Sequence[pa.Array | str]) -> pa.Array:
 
 
 def _behind_place(column: Cells) -> list[pa.Array | str]:
-    """Return what follows the place of each cell, in parts; null for an empty one."""
+    """Return the XML after the address of each cell, in parts; null for an empty cell."""
     if column.is_number:
         formulas = [] if column.formulas is None else [pc.coalesce(column.formulas, "")]
         return [f'" s="{column.style}">', *formulas, "<v>", column.values, "</v></c>"]
@@ -93,17 +93,17 @@ def _behind_place(column: Cells) -> list[pa.Array | str]:
     if not pa.types.is_dictionary(column.values.type):
         start = plain if others is None else pc.if_else(pa.array(others), other, plain)
         return [start, _escaped(column.values), "</t></is></c>"]
-    # Few texts that many cells have are made once.
+    # The XML of a text that many cells share is made once.
     texts = _escaped(column.values.dictionary)
-    made = [pc.binary_join_element_wise(start, texts, "</t></is></c>", "") for start in (plain, other)]
+    xml = [pc.binary_join_element_wise(start, texts, "</t></is></c>", "") for start in (plain, other)]
     if others is None:
-        return [made[0].take(column.values.indices)]
+        return [xml[0].take(column.values.indices)]
     indices = pc.add(column.values.indices.cast(pa.int64()), pa.array(others.astype(np.int64) * len(texts)))
-    return [pa.concat_arrays(made).take(indices)]
+    return [pa.concat_arrays(xml).take(indices)]
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
-    """Return what stands in the element of each text, behind its name."""
+    """Return the XML of each text, from the end of the start tag."""
     if pa.types.is_dictionary(texts.type):
         return _escaped(texts.dictionary).take(texts.indices)
     if not _has(texts, _SPECIAL):
@@ -115,29 +115,29 @@ def _escaped(texts: pa.Array) -> pa.Array:
         written_out = [_WRITTEN_OUT.sub(_code, text) for text in texts.take(pa.array(odd)).to_pylist()]
         texts = pc.replace_with_mask(texts, pa.array(mask), pa.array(written_out, pa.string()))
     texts = _entities(texts)
-    # Blanks at the ends of a text, and line breaks, are kept only where the element says so.
+    # Programs keep blanks at the ends of a text, and line breaks, only with this attribute.
     blank = pc.match_substring_regex(texts, r"^\s|\s$|\n")
     return pc.binary_join_element_wise(pc.if_else(blank, ' xml:space="preserve">', ">"), texts, "")
 
 
 def _has(texts: pa.Array, pattern: str) -> bool:
-    """Whether one of the texts holds what a regular expression finds."""
+    """Whether a regular expression matches in one of the texts."""
     return bool(pc.any(pc.match_substring_regex(texts, pattern)).as_py())
 
 
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-"""What stands in XML for signs that have a meaning there."""
+"""The entities of characters with a meaning in XML."""
 
 
 def entities(text: str) -> str:
-    """Return a text as it stands in XML."""
+    """Return a text with entities for XML."""
     for sign, entity in _ENTITIES.items():
         text = text.replace(sign, entity)
     return text
 
 
 def _entities(texts: pa.Array) -> pa.Array:
-    """Return texts as they stand in XML."""
+    """Return texts with entities for XML."""
     if pa.types.is_dictionary(texts.type):
         return _entities(texts.dictionary).take(texts.indices)
     for sign, entity in _ENTITIES.items():
@@ -155,6 +155,6 @@ def letters(column: int) -> str:
     name = ""
     column += 1
     while column:
-        column, rest = divmod(column - 1, 26)
-        name = chr(ord("A") + rest) + name
+        column, remainder = divmod(column - 1, 26)
+        name = chr(ord("A") + remainder) + name
     return name

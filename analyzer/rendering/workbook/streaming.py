@@ -1,9 +1,9 @@
-"""Long tables in a workbook without holding it: XlsxWriter writes the book, and the rows are put into it afterwards.
+"""Writes long tables into a workbook in bounded memory: XlsxWriter writes the book, then the rows are inserted.
 
-XlsxWriter writes each table's sheet with everything around the rows (columns, filter, frozen header, print set-up), and
-in place of the rows one *marker row* of empty cells, a cell for each style. The marker row in the sheet's XML shows
-under which number the book knows each style. Then the book is copied, and rows made by `rows.rows_xml` take the place
-of the marker row as they come. Only public functions of XlsxWriter, and the file format (ECMA-376), are relied on.
+XlsxWriter writes the sheet of each table with all except the rows (columns, filter, frozen header, print set-up). In
+place of the rows there is one *marker row* with an empty cell for each style. The XML of the marker row shows the
+number of each style. Then the book is copied, and the rows made by `rows.rows_xml` replace the marker row. This relies
+only on public functions of XlsxWriter and on the file format (ECMA-376).
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 _PIECE: Final = 1 << 20
 _PROPERTIES: Final = "docProps/core.xml"
 _DATES: Final = re.compile(rb"<dcterms:(created|modified)[^>]*>[^<]*</dcterms:\1>")
-"""Dates that the library makes up where none is given: when a run was made is no part of what it found."""
+"""The dates that XlsxWriter adds. They are removed, because equal results must give equal bytes."""
 _MADE: Final = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a zip can hold: equal contents give equal bytes."""
+"""The time of each zip entry, the earliest that a zip can hold: equal contents give equal bytes."""
 _UNIX: Final = 3
 _LEVEL: Final = 2
-"""Of compression: the usual one, 6, makes long tables a sixth smaller, and takes as long again as all else."""
+"""The compression level. The default, 6, makes long tables a sixth smaller, but doubles the time of the whole run."""
 _MOST_BYTES: Final = (1 << 31) - 1
-"""More than that in one part needs a form of zip that not every program reads."""
+"""The most bytes of one part: more need ZIP64, which not every program reads."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where rows go: from row `first` (0 is the top one) of a sheet to `last`, `columns` wide.
+    """The place of rows in a sheet: from row `first` (0 is the top row) to `last`, with this number of `columns`.
 
-    `rows` makes them, as pieces of XML, from the numbers of the marked styles.
+    `rows` makes them as pieces of XML from the numbers of the marked styles.
     """
 
     first: int
@@ -50,24 +50,24 @@ class Place:
 
 
 def mark(sheet: Worksheet, row: int, styles: Iterable[Format]) -> None:
-    """Write the marker row, into whose place rows are put later."""
+    """Write the marker row, which `fill` replaces later."""
     for column, style in enumerate(styles):
         sheet.write_blank(row, column, None, style)
 
 
 def part_of(sheet: int) -> str:
-    """Return the name of a sheet's part in the book, by the number of the sheet (1 is the first)."""
+    """Return the name of the part of a sheet in the book; sheets are counted from 1."""
     return f"xl/worksheets/sheet{sheet}.xml"
 
 
 def fill(book: IO[bytes], path: Path, places: Mapping[str, Place]) -> None:
-    """Copy a book to `path`, with rows put into the `places` (by part). Raises OSError where they cannot be written."""
+    """Copy a book to `path` and insert the rows of `places` (by part). Raises OSError if they cannot be written."""
     with ZipFile(book) as source, ZipFile(path, "w", ZIP_DEFLATED) as target:
         for name in source.namelist():
             entry = ZipInfo(name, _MADE)
             entry.compress_type = ZIP_DEFLATED
             entry._compresslevel = _LEVEL  # type: ignore[attr-defined]  # noqa: SLF001 - public from Python 3.13 on
-            entry.create_system = _UNIX  # else the bytes would depend on the system
+            entry.create_system = _UNIX  # otherwise the bytes depend on the system
             with source.open(name) as old, target.open(entry, "w") as new:
                 if name in places:
                     _fill_part(old.read(), new, places[name])
@@ -78,7 +78,7 @@ def fill(book: IO[bytes], path: Path, places: Mapping[str, Place]) -> None:
 
 
 def _fill_part(marked: bytes, out: IO[bytes], place: Place) -> None:
-    """Write a sheet with rows in the place of its marker row."""
+    """Write a sheet, with the rows of `place` instead of its marker row."""
     before, styles, after = _split(marked, place.first + 1)
     whole = f'<dimension ref="A1:{letters(place.columns - 1)}{place.last + 1}"/>'.encode()
     even = _EvenPieces(out)
@@ -90,16 +90,16 @@ def _fill_part(marked: bytes, out: IO[bytes], place: Place) -> None:
 
 
 def _split(sheet: bytes, row: int) -> tuple[bytes, list[int], bytes]:
-    """Return what stands before the marker row (1 is the top one), the styles of its cells, and what follows it."""
-    found = re.search(rb'<row r="%d"[^>]*>((?:<c r="[A-Z]+%d" s="\d+"/>)+)</row>' % (row, row), sheet)
-    if found is None:
+    """Return the XML before the marker row (1 is the top row), the styles of its cells, and the XML after it."""
+    match = re.search(rb'<row r="%d"[^>]*>((?:<c r="[A-Z]+%d" s="\d+"/>)+)</row>' % (row, row), sheet)
+    if match is None:
         raise ValueError(f"no marker row {row} in the sheet")
-    styles = [int(number) for number in re.findall(rb' s="(\d+)"', found[1])]
-    return sheet[: found.start()], styles, sheet[found.end() :]
+    styles = [int(number) for number in re.findall(rb' s="(\d+)"', match[1])]
+    return sheet[: match.start()], styles, sheet[match.end() :]
 
 
 class _EvenPieces:
-    """Writes pieces of one size, whatever comes: what a compressor makes of them may depend on where they are cut."""
+    """Writes pieces of equal size, because the output of a compressor may depend on the sizes of the pieces."""
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out = out
@@ -119,5 +119,5 @@ class _EvenPieces:
     def _put(self, piece: bytes) -> None:
         self._size += len(piece)
         if self._size > _MOST_BYTES:
-            raise OSError("a sheet would take more than 2 GiB; fewer rows (--workbook-rows) make it smaller")
+            raise OSError("a sheet would have more than 2 GiB; choose fewer rows with --workbook-rows")
         self._out.write(piece)

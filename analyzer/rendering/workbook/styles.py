@@ -1,4 +1,4 @@
-"""How cells look."""
+"""The cell styles of a workbook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DATE_FORMAT: Final = "yyyy-mm-dd"
 
 
 class Styles:
-    """The styles of a workbook."""
+    """The cell styles of a workbook, made when the workbook is opened."""
 
     def __init__(self, workbook: Workbook) -> None:
         top = {"valign": "top"}
@@ -27,7 +27,7 @@ class Styles:
         self.section = add({"bold": True, "font_size": 12, "top": 1, "top_color": "#7F7F7F"})
         header = {"bold": True, "bg_color": "#E7E6E6", "bottom": 1, **top}
         self.header = add(header)
-        # The indent keeps a number apart from a text that begins in the next column.
+        # The indent separates a number from a text in the next column.
         self.number_header = add({**header, "align": "right", "indent": 1})
         self.wrapped_number_header = add({**header, "align": "right", "indent": 1, "text_wrap": True})
         self.text = add({"num_format": "@", **top})
@@ -43,7 +43,7 @@ class Styles:
         small = {"font_size": 9}
         self.small = add({**small, "num_format": "@", "text_wrap": True, **top})
         self.small_guarded = add({**small, "num_format": "@", "text_wrap": True, "quote_prefix": True, **top})
-        # What a reader fills in is not locked, and has a frame.
+        # Input cells are not locked and have a border.
         frame = {"locked": False, "border": 1, "border_color": "#8EA9DB", **top}
         self.indented_header = add({**header, "indent": 1})
         self.small_header = add({**header, **small, "text_wrap": True})
@@ -66,7 +66,7 @@ class Styles:
         }
 
     def of_cells(self, *, small: bool = False) -> list[Format]:
-        """Return the styles of a table's cells, in the order of `cells.StyleNumbers`; `small` ones are for paper."""
+        """Return the styles for cells of a table, in the order of `cells.StyleNumbers`; `small` ones are for print."""
         if small:
             texts = [self.small, self.small_guarded, self.small, self.small_guarded]
             by_hand = [self.small_input, self.small_input_guarded, self.small_input_date]

@@ -1,4 +1,4 @@
-"""The sheet Summary: the answer, whether it is complete, what was judged, what to do first, and the counts."""
+"""The sheet Summary: the answer, its completeness, the counts, what to do first, and what was judged."""
 
 from __future__ import annotations
 
@@ -27,17 +27,16 @@ if TYPE_CHECKING:
 TITLE: Final = "Credential report audit"
 _WIDTHS: Final = (30, 20, *(15 for _ in range(7)))
 _LEAD_WIDTH: Final = sum(_WIDTHS) * 3 // 4
-"""How many of the larger characters of the answer fit in a line across all columns."""
+"""The number of the larger characters of the answer that fit in a line across all columns."""
 _LINE_WIDTH: Final = sum(_WIDTHS) * 9 // 10
 _MOST_ACCOUNTS: Final = 10
 _LEFT_OUT: Final = (
-    "Not in this workbook, whose sheets hold {:,} rows of a table at most: counts that need these rows are the run's "
-    "numbers, not formulas"
+    "Rows that are not in this workbook (up to {:,} per sheet). Counts that need them are fixed numbers, not formulas"
 )
 
 
 def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, named: Named) -> None:
-    """Write the sheet; `due_within` are the days ahead in which something comes due."""
+    """Write the sheet Summary; `due_within` is the number of days for checks that will fail soon."""
     page = Page(book, book.sheet("Summary"), _WIDTHS)
     _answer(page, summary)
     page.pairs("Completeness", _completeness(summary, shown))
@@ -50,12 +49,16 @@ def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, n
     if summary.checklist.unused:
         totals.population(page, summary, shown)
     if summary.trends:
-        page.table("Since the snapshot before, by control (sheet Trend)", *opening.trend_by_control(summary))
+        page.table("Changes since the snapshots before, by control (sheet Trend)", *opening.trend_by_control(summary))
     if due := _due(summary, due_within):
-        title = f"Stops passing within {counted(due_within, 'day')} if nothing changes (findings, column fails_at)"
-        page.table(title, ["control", summary.checklist.numbers_of.heading, "findings"], due)
+        title = f"Will fail within {counted(due_within, 'day')} if nothing changes (sheet Findings, column fails_at)"
+        page.table(title, ["control", summary.checklist.numbers_of.heading, "checks"], due)
     page.pairs("What was judged", _facts(summary))
-    if left_out := [(f"Sheet {one.name}", f"{one.left_out:,} rows") for one in shown.sheets.values() if one.left_out]:
+    if left_out := [
+        (f"Sheet {table_sheet.name}", f"{table_sheet.left_out:,} rows")
+        for table_sheet in shown.sheets.values()
+        if table_sheet.left_out
+    ]:
         page.pairs(_LEFT_OUT.format(shown.most_rows), left_out)
     issues: list[list[Value]] = [
         [code, shown.count(count, "Issues", code=code), CODES[code].title]
@@ -66,12 +69,12 @@ def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, n
 
 
 def _answer(page: Page, summary: Summary) -> None:
-    """Write the answer in words."""
+    """Write the title and the answer in sentences."""
     page.sheet.set_row(0, 24)
     title = TITLE if summary.part is None else f"{TITLE}: accounts of {summary.part.owner}"
     page.sheet.write_string(0, 0, title, page.book.styles.title)
     page.row = 1
-    # The exit code is that of the whole audit.
+    # The exit code belongs to the whole audit, not to the accounts of one owner.
     lead = [*headline(summary), *([exit_reason(summary)] if summary.part is None else [])]
     page.line("\n".join(lead), page.book.styles.lead, _LEAD_WIDTH, LINE_HEIGHT + 2)
     part = summary.part
@@ -86,24 +89,24 @@ def _answer(page: Page, summary: Summary) -> None:
 
 
 _FOLLOW: Final = (
-    "Put another date here, or another limit below: idle_days, age_days and status of the sheets Findings and "
-    "Population judged follow, and so do the counts by control and by kind of credential. A date without a time is the "
-    "end of that day, UTC; empty, each row keeps its own reference instant. Findings with recalculated = no keep the "
-    "result of the run: the column keep the run's result counts them. All else on this sheet, the messages and the "
-    "sheet Exceptions noted are those of the run."
+    "Enter another date here, or another limit below. The workbook then recalculates idle_days, age_days and status on "
+    "the sheets Findings and Population judged, and the counts by control and by kind of credential. A date without a "
+    "time means the end of that day, UTC. Without a date, each row keeps its own reference date. Rows with "
+    'recalculated = no keep the result of the run; the column "not recalculated" below counts them. Everything else on '
+    "this sheet, all messages and the sheet Exceptions noted always show the results of the run."
 )
-_SAME: Final = "Statuses are those of the run."
-_OTHER: Final = " findings have another status than in the run: the reference date or a limit was changed."
-_NO_DATE: Final = "The reference date is no date: each row keeps its own reference instant."
-_NOT_COUNTED: Final = "How many statuses differ from the run is not counted: the sheet Findings does not hold all rows."
+_SAME: Final = "All statuses are those of the run."
+_OTHER: Final = " checks have another status than in the run, because the reference date or a limit was changed."
+_NO_DATE: Final = "The reference date is not a valid date, so each row keeps its own reference date."
+_NOT_COUNTED: Final = "Changed statuses cannot be counted, because the sheet Findings does not hold all rows."
 _SHARED: Final = (
-    "{} with accounts of others. What could not be read there, and all data issues of these reports, are in the "
-    "workbook of all accounts alone."
+    "{} with accounts of other owners. Their unreadable rows and their data issues are only in the workbook of all "
+    "accounts."
 )
 
 
 def _reference(page: Page, summary: Summary, shown: Shown) -> None:
-    """Write the date that rows follow, and whether they differ from the run."""
+    """Write the reference date, which readers may change, and how many statuses differ from the run."""
     sheet, styles = page.sheet, page.book.styles
     page.section("Reference date")
     for row, name in enumerate((live.REFERENCE_DATE, live.REFERENCE), start=page.row + 1):
@@ -116,8 +119,8 @@ def _reference(page: Page, summary: Summary, shown: Shown) -> None:
         sheet.write_blank(page.row, 1, None, style)
     else:
         sheet.write_number(page.row, 1, date, style)
-    allowed = {"validate": "date", "criteria": ">=", "value": datetime(1990, 1, 1)}  # noqa: DTZ001 - Excel has no zones
-    message = "a date, such as 2026-10-31, or a date and time"
+    allowed = {"validate": "date", "criteria": ">=", "value": datetime(1990, 1, 1)}  # noqa: DTZ001 - Excel has no time zones
+    message = "Enter a date, such as 2026-10-31, or a date and time."
     sheet.data_validation(page.row, 1, page.row, 1, {**allowed, "error_message": message})
     sheet.merge_range(page.row, 2, page.row, page.last, _FOLLOW, styles.wrapped)
     page.row += 1
@@ -128,21 +131,21 @@ def _reference(page: Page, summary: Summary, shown: Shown) -> None:
 
 
 def _differences(page: Page, shown: Shown) -> None:
-    """Write in how many rows a status differs from that of the run."""
+    """Write the number of rows in which the status differs from the status of the run."""
     sheet, row = page.sheet, page.row
-    now, then = (shown.cells("Findings", name) for name in ("status", "status_of_run"))
+    now, of_run = (shown.cells("Findings", name) for name in ("status", "status_of_run"))
     sheet.merge_range(row, 2, row, page.last, "" if now else _NOT_COUNTED, page.book.styles.wrapped)
-    if now and then:
-        found = f"SUMPRODUCT(--({now}<>{then}))"
+    if now and of_run:
+        differing = f"SUMPRODUCT(--({now}<>{of_run}))"
         no_date = f'AND({live.REFERENCE_DATE}<>"",NOT(ISNUMBER({live.REFERENCE_DATE})))'
-        formula = f'=IF({no_date},"{_NO_DATE}",IF({found}=0,"{_SAME}",{found}&"{_OTHER}"))'
+        formula = f'=IF({no_date},"{_NO_DATE}",IF({differing}=0,"{_SAME}",{differing}&"{_OTHER}"))'
         sheet.write_formula(row, 2, formula, page.book.styles.wrapped, _SAME)
         rule = {"type": "cell", "criteria": "!=", "value": f'"{_SAME}"', "format": page.book.styles.differs}
         sheet.conditional_format(row, 2, row, 2, rule)
 
 
 def _completeness(summary: Summary, shown: Shown) -> list[tuple[str, Value]]:
-    """Return what was read, received and left out, as formulas where the rows are in the workbook."""
+    """Return the numbers on completeness, as formulas if the rows are in the workbook."""
 
     def value(label: str, count: int) -> Value:
         if label.startswith(opening.ACCOUNTS):
@@ -165,27 +168,27 @@ _ADDED: Final = {opening.ROWS: "rows", opening.ROWS_REJECTED: "rejected"}
 
 def _due(summary: Summary, days: int) -> list[list[Value]]:
     return [
-        [summary.checklist.checks[at].control.id, summary.checklist.checks[at].requirement or "-", count]
-        for at, count in due_by_check(summary, days).items()
+        [summary.checklist.checks[position].control.id, summary.checklist.checks[position].requirement or "-", count]
+        for position, count in due_by_check(summary, days).items()
     ]
 
 
 def _facts(summary: Summary) -> list[tuple[str, Value]]:
     counts, checklist = summary.facts, summary.checklist
-    instants, number = counts["as_of"], len(checklist.controls)
-    when = "none" if not instants else instants[0] if len(instants) == 1 else f"{instants[0]} to {instants[-1]}"
-    own = "" if summary.settings.as_of else " (each report at its own capture time)"
+    dates, number = counts["as_of"], len(checklist.controls)
+    when = "none" if not dates else dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    source = "" if summary.settings.as_of else " (each report at its own capture time)"
     limit = f"{checklist.unused.limit_days:,} days or more" if checklist.unused else ""
     optional: dict[str, Any] = {
-        "Unused: fails when idle for": limit,
+        "Unused when idle for": limit,
         "Policy": checklist.policy.name if checklist.policy else "",
-        "* set otherwise": ", ".join(checklist.changes),
+        "* changed settings": ", ".join(checklist.changes),
         "Switched off by the policy": ", ".join(checklist.left_out),
         "Limits": own_limits(checklist.checks),
     }
     return [
         ("Controls", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number),
-        ("Reference instant (UTC)", when + own),
+        ("Reference date of the run (UTC)", when + source),
         *((name, value) for name, value in optional.items() if value),
         *(
             (f"{name.capitalize()} (sheet {name.capitalize()})" if number == 0 else "", part)
@@ -197,13 +200,13 @@ def _facts(summary: Summary) -> list[tuple[str, Value]]:
 
 
 def _accounts(page: Page, summary: Summary, named: Named) -> None:
-    """Write the accounts with most failures."""
+    """Write the accounts with the most failures."""
     names, sums = sums_of_accounts(summary)
     accounts = [str(account) for account in summary.by_account.index]
     rows: list[list[Value]] = [
         [account, *named.words_of(account), *counts]
         for account, counts in zip(accounts[:_MOST_ACCOUNTS], sums[:_MOST_ACCOUNTS], strict=True)
     ]
-    every = f"all {len(accounts):,}" if len(accounts) > len(rows) else "by control"
+    details = f"all {len(accounts):,}" if len(accounts) > len(rows) else "by control"
     header = ["account_id", *named.headings, *totals.in_words(names)]
-    page.table(f"By account, most failures first ({every}: sheet {ACCOUNTS})", header, rows)
+    page.table(f"By account, most failures first ({details}: sheet {ACCOUNTS})", header, rows)

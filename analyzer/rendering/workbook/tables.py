@@ -1,4 +1,4 @@
-"""The sheets that show tables row by row, from Users to Issues, as they will be written."""
+"""The sheets that show the rows of tables, from Users to Issues."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ READING_ORDER: Final = (
     *("basis_time", "idle_days", "age_days", "limit_days", "fails_at", "as_of", "reason", "message", "captured_at"),
     *("source", "line"),
 )
-"""The columns of findings in the order in which they are read."""
+"""The columns of the sheet Findings, in their order."""
 USERS_READ: Final = (
     *("account_id", *COLUMNS, "is_root", "partition", "path"),
     *("captured_at", "source", "line"),
 )
-"""The same of users: AWS's columns in AWS's order. Why a time is not there (`<column>_state`) is left out."""
+"""The columns of the sheet Users: the AWS columns in their order, without the columns `<column>_state`."""
 CREDENTIALS_READ: Final = (
     *("account_id", "user", "credential", "kind", "last_changed", "last_changed_state", "last_used", "last_used_state"),
     *("last_used_region", "last_used_service", "as_of", "age_days", "idle_days", "limit_days", "outcome"),
     *("arn", "captured_at", "source", "line"),
 )
-"""The same of credentials, with what they are judged by."""
+"""The columns of the sheet Population judged."""
 _STORED: Final = tuple(name for name in CREDENTIALS_READ if name not in {"as_of", "limit_days"})
 
 _WAIVERS: Final = pa.schema(
@@ -72,7 +72,7 @@ _JUDGED: Final = (Status.FAIL, Status.NOT_CHECKED, Status.PASS)
 
 @dataclass(frozen=True)
 class Cut:
-    """A table as far as it is in the workbook: at most `most` of its rows."""
+    """The number of rows of a table, and `most`, the most rows that the workbook shows."""
 
     table: str
     rows: int
@@ -80,51 +80,53 @@ class Cut:
 
     @property
     def left_out(self) -> int:
-        """How many rows are not in the workbook."""
+        """The number of rows that are not in the workbook."""
         return max(self.rows - self.most, 0)
 
     @property
     def note(self) -> str:
-        """In words, how many rows are left out, and where they are."""
+        """A sentence part with the number of rows that are left out, and their file."""
         rows = f"{self.left_out:,} further {'row is' if self.left_out == 1 else 'rows are'}"
         return f"{rows} in {self.table}.parquet"
 
     def shown(self, book: Book, name: str, rows: Rows, look: Look, which: str) -> TableSheet:
-        """Return the sheet of these rows; what is left out is said above them, and `which` ones are there."""
+        """Return the sheet of these rows, with a note on rows that are left out; `which` is the end of the note."""
         lines = look.preface
         if self.left_out:
-            # The count comes first: it can be read on every page, also where columns to the right are not repeated.
+            # The count comes first, so that it is on every printed page: columns to the right are not repeated.
             lines = (*lines, (f"{self.note}; {which}.", book.styles.text))
         return TableSheet(name, rows, replace(look, preface=lines), self.left_out)
 
 
 def requirements(book: Book, summary: Summary, named: Named) -> TableSheet:
-    """Return the sheet Requirements: what each comes to in each account, those that are not met first."""
+    """Return the sheet Requirements: the result of each requirement in each account, failures first."""
     table = requirements_table(summary.requirements, summary.accounts)
     status = table["status"].combine_chunks()
     rank = np.array([_MET.index(text) for text in status.dictionary.to_pylist()], np.int64)[codes_in(status)]
     table = table.take(pa.array(np.argsort(rank, kind="stable")))
     controls = pc.binary_join(table["controls"], ", ")
     table = table.set_column(table.column_names.index("controls"), "controls", controls)
-    preface = ((f"{summary.checklist.numbers_of.title}: what each requirement comes to", book.styles.text),)
-    same = [] if len(summary.checklist.numbers_of.each) > 1 else ["framework"]
-    table = named.beside(table.drop_columns(same))
+    preface = (
+        (f"{summary.checklist.numbers_of.title}: the result of each requirement in each account", book.styles.text),
+    )
+    constant_columns = [] if len(summary.checklist.numbers_of.each) > 1 else ["framework"]
+    table = named.beside(table.drop_columns(constant_columns))
     return TableSheet("Requirements", Rows.of(table), Look(wrapped=("title",), preface=preface))
 
 
-_MET: Final = [met.value for met in Met]
+_MET: Final = [result.value for result in Met]
 
 
 def findings(book: Book, summary: Summary, tables: Tables, most: int, named: Named) -> TableSheet:
-    """Return the sheet Findings, worst first."""
+    """Return the sheet Findings, the most severe failures first."""
     cut = Cut("findings", tables.rows("findings"), most)
     look = Look(leading="user", pages_wide=3)
     rows = _findings(summary, tables, most, named)
-    return cut.shown(book, "Findings", rows, _live(look, rows, summary), "the worst are here, worst first")
+    return cut.shown(book, "Findings", rows, _live(look, rows, summary), "this sheet has the most severe ones")
 
 
 def _findings(summary: Summary, tables: Tables, most: int, named: Named, where: Choice | None = None) -> Rows:
-    """Return findings in the order in which they are read, with the run's own status behind the one that changes."""
+    """Return the rows of findings, the most severe first, with the columns `status_of_run` and `recalculated`."""
     names = ["requirements"] if summary.checklist.benchmark else []
     columns = [*READING_ORDER, *names]
     chosen = {} if where is None else {"where": where}
@@ -141,85 +143,85 @@ def _live(look: Look, rows: Rows, summary: Summary) -> Look:
 
 
 def population(book: Book, summary: Summary, tables: Tables, most: int, named: Named) -> TableSheet:
-    """Return the sheet Population judged: what `unused-credentials` judges, else the first control that was judged."""
+    """Return the sheet Population judged: the subjects of `unused-credentials`, or of the first control without it."""
     name, checklist = "Population judged", summary.checklist
     if checklist.unused is None:
         return _subjects(book, name, summary, tables, most, named)
     position = checklist.checks.index(checklist.unused)
     judged = Choice(("outcome",), lambda batch: has_text(batch["outcome"], _JUDGED))
-    count = sum(summary.count(kind, one) for kind in JUDGED_KINDS for one in _JUDGED)
+    count = sum(summary.count(kind, status) for kind in JUDGED_KINDS for status in _JUDGED)
     cut = Cut("credentials", count, most)
     rows = first_rows(tables, "credentials", most, open_credentials_first(), where=judged, columns=_STORED)
     rows = live.with_basis(rows, checklist.unused, summary.settings.as_of).select([*CREDENTIALS_READ, live.LIVE])
-    at = rows.column_names.index(live.LIVE)
-    rows = named.beside(rows.add_column(at, "outcome_of_run", rows["outcome"]))
+    column = rows.column_names.index(live.LIVE)
+    rows = named.beside(rows.add_column(column, "outcome_of_run", rows["outcome"]))
     look = Look(
         leading="user",
         formulas=live.CredentialsFormulas(tuple(rows.column_names), position, checklist.unused.limit_days or 0),
     )
-    return cut.shown(book, name, Rows.of(rows), look, "those that fail or could not be checked are here first")
+    return cut.shown(book, name, Rows.of(rows), look, "this sheet has failures and checks not checked first")
 
 
-def _subjects(  # noqa: PLR0913 - as above, and a name
+def _subjects(  # noqa: PLR0913 - the parameters of `population` and a name
     book: Book, name: str, summary: Summary, tables: Tables, most: int, named: Named
 ) -> TableSheet:
     """Return the subjects that the first control of the checklist judged."""
     checks, first = summary.checklist.positions, summary.checklist.checks[0]
 
     def is_judged(batch: pa.Table) -> np.typing.NDArray[np.bool_]:
-        found: np.typing.NDArray[np.bool_] = positions_of(batch, checks) == 0
-        return found & has_text(batch["status"], _JUDGED)
+        is_of_first: np.typing.NDArray[np.bool_] = positions_of(batch, checks) == 0
+        return is_of_first & has_text(batch["status"], _JUDGED)
 
     judged = Choice(("control", "requirement", "status"), is_judged)
     cut = Cut("findings", summary.by_control[0]["judged"], most)
     rows = _findings(summary, tables, most, named, judged)
-    preface = ((f"What {first.control.id} judged: {first.title}", book.styles.text),)
+    preface = ((f"Judged by {first.control.id}: {first.title}", book.styles.text),)
     look = _live(Look(leading="user", pages_wide=3, preface=preface), rows, summary)
-    return cut.shown(book, name, rows, look, "the worst are here, worst first")
+    return cut.shown(book, name, rows, look, "this sheet has the most severe ones")
 
 
 def coverage(table: pa.Table) -> TableSheet:
-    """Return the sheet Coverage: what was received of each account that ought to be there, what is missing first."""
-    order = [one.value for one in Coverage]
+    """Return the sheet Coverage: what was received of each expected account, missing accounts first."""
+    order = [status.value for status in Coverage]
     rank = np.array([order.index(text) for text in table["status"].to_pylist()], np.int64)
     rows = Rows.of(table.take(pa.array(np.argsort(rank, kind="stable"))))
     return TableSheet("Coverage", rows, Look(wrapped=("name",)))
 
 
 def people(book: Book, tables: Tables, name: str, most: int, named: Named) -> TableSheet:
-    """Return the sheet of a list of people: what became of its rows and of the users, what needs a look first."""
+    """Return the sheet of a list of people: the result for its rows and for the users, rows that need a look first."""
     cut = Cut(name, tables.rows(name), most)
     rows = Rows.of(named.beside(first_rows(tables, name, most, needs_a_look_first())))
-    return cut.shown(book, name.capitalize(), rows, Look(), "what needs a look is here first")
+    return cut.shown(book, name.capitalize(), rows, Look(), "this sheet has the rows that need a look first")
 
 
 def waivers(summary: Summary) -> TableSheet:
-    """Return the policy's waivers, and what each covers."""
+    """Return the sheet Waivers: the waivers of the policy, and how many checks each covers."""
     table = pa.Table.from_pandas(summary.waivers, schema=_WAIVERS, preserve_index=False)
-    if summary.part is not None:  # the others are about accounts of others
+    if summary.part is not None:  # other waivers are for accounts of other owners
         table = table.filter(pc.greater(pc.add(table["failing"], table["not_checked"]), 0))
     return TableSheet("Waivers", Rows.of(table), Look(wrapped=("scope", "reason")))
 
 
 def trend(table: pa.Table, named: Named) -> TableSheet:
-    """Return the sheet Trend: what changed since the snapshots before, by control and account."""
+    """Return the sheet Trend: the changes since the snapshots before, by control and account."""
     return TableSheet("Trend", Rows.of(named.beside(table)))
 
 
 def users(book: Book, tables: Tables, most: int, named: Named) -> TableSheet:
-    """Return the sheet Users: the rows of the reports, as they were read."""
+    """Return the sheet Users: the rows of the reports as they were read."""
     cut = Cut("users", tables.rows("users"), most)
     rows = Rows.stored(tables, "users", USERS_READ, most).each(named.beside, named.columns(USERS_READ))
-    return cut.shown(book, "Users", rows, Look(leading="user", pages_wide=4), "the first ones are here")
+    return cut.shown(book, "Users", rows, Look(leading="user", pages_wide=4), "this sheet has the first ones")
 
 
 def issues(book: Book, tables: Tables, most: int) -> TableSheet:
-    """Return the sheet Issues."""
+    """Return the sheet Issues, the most serious data issues first if some are left out."""
     cut = Cut("issues", tables.rows("issues"), most)
     rows = _as_stored(tables, "issues", cut, gravest_first())
-    return cut.shown(book, "Issues", rows, Look(wrapped=("message",)), "the gravest are here")
+    return cut.shown(book, "Issues", rows, Look(wrapped=("message",)), "this sheet has the most serious ones")
 
 
 def _as_stored(tables: Tables, name: str, cut: Cut, rank: Rank) -> Rows:
-    """Return all rows as stored where they fit, else those that matter most."""
+    """Return all rows in their stored order if they fit, otherwise the first ones by `rank`."""
     return Rows.stored(tables, name) if not cut.left_out else Rows.of(first_rows(tables, name, cut.most, rank))

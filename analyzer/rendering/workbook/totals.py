@@ -1,6 +1,6 @@
-"""What controls and requirements come to, on the sheet Summary, counted by formulas over the sheets with the rows.
+"""The counts by control and by requirement on the sheet Summary, as formulas over the sheets with the rows.
 
-Where a sheet does not hold all rows of its table, the counts are the run's numbers.
+If a sheet does not hold all rows of its table, the counts are the numbers of the run, without formulas.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ROW_IN_PIXELS: Final = 20
 
 @dataclass(frozen=True)
 class Shown:
-    """The sheets with tables, by name, and `check_of_row`, the check of each row of the exceptions noted."""
+    """The sheets with tables, by name. `check_of_row` is the check of each row on the sheet Exceptions noted."""
 
     sheets: Mapping[str, TableSheet]
     row_limit: int
@@ -46,12 +46,15 @@ class Shown:
     check_of_row: Sequence[int]
 
     def cells(self, sheet: str, column: str) -> str | None:
-        """Return the cells of a column as formulas name them; None where a sheet does not hold all its rows."""
-        found = self.sheets.get(sheet)
-        return None if found is None else found.cells(column, self.row_limit)
+        """Return the range of a column for formulas; None if the sheet does not hold all rows."""
+        table_sheet = self.sheets.get(sheet)
+        return None if table_sheet is None else table_sheet.cells(column, self.row_limit)
 
     def count(self, value: int, sheet: str, **criteria: str) -> int | Formula:
-        """Return a number of rows as a formula, by the texts that columns must hold (`<>`: any, none: empty)."""
+        """Return the number of rows with these texts, by column (`<>`: any text, empty: no text), as a formula.
+
+        Returns `value` if the sheet does not hold all rows.
+        """
         ranges = {column: self.cells(sheet, column) for column in criteria}
         if any(cells is None for cells in ranges.values()):
             return value
@@ -59,7 +62,7 @@ class Shown:
             return Formula(
                 f"COUNTIFS({','.join(f'{ranges[name]},{quoted(text)}' for name, text in criteria.items())})", value
             )
-        # COUNTIFS takes 1.1 and 1.10 for one number, false for no text, and has wildcards.
+        # COUNTIFS treats 1.1 and 1.10 as equal numbers, false as a boolean, and * and ? as wildcards.
         holds = [
             f"({ranges[name]}{'<>' if text == '<>' else '='}{quoted('' if text == '<>' else text)})"
             for name, text in criteria.items()
@@ -67,14 +70,14 @@ class Shown:
         return Formula(f"SUMPRODUCT({'*'.join(holds)}*1)", value)
 
     def total(self, value: int, sheet: str, column: str) -> int | Formula:
-        """Return the sum of a column as a formula."""
+        """Return the sum of a column as a formula, or `value` if the sheet does not hold all rows."""
         cells = self.cells(sheet, column)
         return value if cells is None else Formula(f"SUM({cells})", value)
 
-    def kept(self, one: Check) -> Value:
-        """Return how many findings of a check keep the result of the run, whatever the reference date and the limit."""
-        whole = self.cells("Findings", live.LIVE) is not None
-        return self._kept[one.control.id, one.requirement] if whole else NOTHING
+    def kept(self, check: Check) -> Value:
+        """Return how many findings of a check are not recalculated; a dash if the sheet does not hold all of them."""
+        is_complete = self.cells("Findings", live.LIVE) is not None
+        return self._kept[check.control.id, check.requirement] if is_complete else NOTHING
 
     @cached_property
     def _kept(self) -> Counter[tuple[str, str | None]]:
@@ -85,11 +88,11 @@ class Shown:
 
     @cached_property
     def _first_rows(self) -> dict[int, int]:
-        """The first row of each check among the exceptions noted."""
+        """The first row of each check on the sheet Exceptions noted."""
         return {check: row for row, check in reversed([*enumerate(self.check_of_row)])}
 
     def link(self, check: int, text: str) -> str | Link:
-        """Return a text that leads to the first of the exceptions noted of a check, where it has one."""
+        """Return a text with a link to the first exception noted of a check; without one, the plain text."""
         if check not in self._first_rows:
             return text
         row = self.sheets[EXCEPTIONS].look.top + 2 + self._first_rows[check]
@@ -97,13 +100,13 @@ class Shown:
 
 
 def quoted(text: str) -> str:
-    """Return a text as formulas have it."""
+    """Return a text as a string of a formula."""
     doubled = text.replace('"', '""')
     return f'"{doubled}"'
 
 
 def _is_word(text: str) -> bool:
-    """Whether COUNTIFS takes a text for nothing but itself, or for one of the two signs that it is meant to know."""
+    """Whether COUNTIFS compares a text literally, or knows it as one of the two criteria of `Shown.count`."""
     return text in {"", "<>"} or (re.fullmatch(r"[a-z][a-z_-]*", text) is not None and text not in {"true", "false"})
 
 
@@ -111,96 +114,105 @@ def _is_word(text: str) -> bool:
 
 
 def requirements(page: Page, summary: Summary, shown: Shown) -> None:
-    """Write in how many accounts each requirement of the benchmark comes to what."""
-    every, framework, styles = summary.requirements, summary.checklist.numbers_of, page.book.styles
-    occurring = [met for met in Met if any(one.accounts(met) for one in every)]
+    """Write for each requirement the number of accounts by result."""
+    by_account, framework, styles = summary.requirements, summary.checklist.numbers_of, page.book.styles
+    occurring = [result for result in Met if any(requirement.accounts(result) for requirement in by_account)]
     last = 2 + len(occurring)
     page.widen(last)
-    page.section(f"By requirement of {framework.label}, number of accounts (sheet Requirements)", last)
-    words = [MET_IN_WORDS[met] for met in occurring]
+    page.section(f"Requirements of {framework.label}: number of accounts by result (sheet Requirements)", last)
+    words = [MET_IN_WORDS[result] for result in occurring]
     page.sheet.set_row(page.row, LINE_HEIGHT * int(lines(pa.array(words, pa.string()), page.widths[-1]).max(initial=1)))
     for column, name in enumerate([framework.heading_beside_titles, "requirement", ""]):
         page.sheet.write_string(page.row, column, name, styles.header)
     for column, text in enumerate(words, start=3):
         page.sheet.write_string(page.row, column, text, styles.wrapped_number_header)
     page.row += 1
-    for one in every:
-        title = Merged(f"{one.requirement.title}{one.requirement.mark}", 1)
-        counts = [_accounts_with(one, met, summary, shown) for met in occurring]
-        page.cells([Merged(one.number, 0), title, "", *counts])
+    for requirement in by_account:
+        title = Merged(f"{requirement.requirement.title}{requirement.requirement.mark}", 1)
+        counts = [_accounts_with(requirement, result, summary, shown) for result in occurring]
+        page.cells([Merged(requirement.number, 0), title, "", *counts])
     page.row += 1
 
 
-def _accounts_with(one: ByAccount, met: Met, summary: Summary, shown: Shown) -> Value:
-    """Return in how many accounts a requirement comes to this."""
-    of = {"requirement": one.requirement.own_number, "status": met.value}
+def _accounts_with(requirement: ByAccount, result: Met, summary: Summary, shown: Shown) -> Value:
+    """Return the number of accounts in which a requirement has this result."""
+    criteria = {"requirement": requirement.requirement.own_number, "status": result.value}
     if len(summary.checklist.numbers_of.each) > 1:
-        of["framework"] = one.requirement.framework
-    return shown.count(one.accounts(met), "Requirements", **of)
+        criteria["framework"] = requirement.requirement.framework
+    return shown.count(requirement.accounts(result), "Requirements", **criteria)
 
 
 # --- controls --------------------------------------------------------------------------------------------------------
 
 _COUNTED: Final = ("fail", "not_checked", "pass")
 _BEFORE_COUNTS: Final = 6
-"""The columns before the counts of a control."""
+"""The number of columns before the counts of a control."""
 
 
 def controls(page: Page, summary: Summary, shown: Shown) -> int:
-    """Write what each control comes to; return the first row with one (0 is the top one)."""
+    """Write the counts of each control; return the row of the first control (0 is the top row)."""
     checklist = summary.checklist
     columns = [*_COUNTED, *(name for name in ("manual", "waived") if summary.totals[name])]
     header = ["control", "title", "", checklist.numbers_of.heading, "severity", "limit in days", *in_words(columns)]
-    header.append("keep the run's result")
+    header.append("not recalculated")
     page.widen(len(header) - 1)
     first = page.row + 2
-    rows = [_control(at, summary, shown, columns) for at in range(len(checklist.checks))]
+    rows = [_control(position, summary, shown, columns) for position in range(len(checklist.checks))]
     page.table("By control", header, rows)
     return first
 
 
-def _control(at: int, summary: Summary, shown: Shown, columns: Sequence[str]) -> list[Value]:
-    """Return the cells of a control: what it is, its limit, and its counts."""
-    one, is_judged = summary.checklist.checks[at], summary.by_control[at]["judged"] > 0
-    limit: Value = "" if one.limit_days is None else one.limit_days
-    if one.limit_days is not None and live.follows(one) and is_judged:
-        limit = Limit(one.limit_days, live.limit_name(at))
-    title = f"{one.title}{' *' if summary.checklist.is_changed(one) else ''}"
-    counts = [_count_of(at, name, summary, shown) if is_judged else NOTHING for name in columns]
-    name = shown.link(at, one.control.id)
-    return [name, Merged(title, 1), "", one.requirement or "-", one.severity.value, limit, *counts, shown.kept(one)]
+def _control(position: int, summary: Summary, shown: Shown, columns: Sequence[str]) -> list[Value]:
+    """Return the cells of a control: its names, its limit and its counts."""
+    check, is_judged = summary.checklist.checks[position], summary.by_control[position]["judged"] > 0
+    limit: Value = "" if check.limit_days is None else check.limit_days
+    if check.limit_days is not None and live.follows(check) and is_judged:
+        limit = Limit(check.limit_days, live.limit_name(position))
+    title = f"{check.title}{' *' if summary.checklist.is_changed(check) else ''}"
+    counts = [_count_of(position, name, summary, shown) if is_judged else NOTHING for name in columns]
+    name = shown.link(position, check.control.id)
+    return [
+        name,
+        Merged(title, 1),
+        "",
+        check.requirement or "-",
+        check.severity.value,
+        limit,
+        *counts,
+        shown.kept(check),
+    ]
 
 
-def _count_of(at: int, name: str, summary: Summary, shown: Shown) -> Value:
-    """Return how many findings of a check have a status, or are left to a person, or waived.
+def _count_of(position: int, name: str, summary: Summary, shown: Shown) -> Value:
+    """Return how many findings of a check have this status, or are manual checks (`manual`) or waived (`waived`).
 
-    What is left to a person is not in `not_checked`.
+    `not_checked` is without manual checks.
     """
-    one, counts = summary.checklist.checks[at], summary.by_control[at]
-    of = {"control": one.control.id}
-    if summary.checklist.has_several_of(one):
-        of["requirement"] = str(one.requirement)
-    left_to_a_person = shown.count(
-        counts["manual"], "Findings", **of, status=Status.NOT_CHECKED.value, reason="manual", waiver=""
+    check, counts = summary.checklist.checks[position], summary.by_control[position]
+    criteria = {"control": check.control.id}
+    if summary.checklist.has_several_of(check):
+        criteria["requirement"] = str(check.requirement)
+    manual = shown.count(
+        counts["manual"], "Findings", **criteria, status=Status.NOT_CHECKED.value, reason="manual", waiver=""
     )
     if name == "manual":
-        return left_to_a_person
+        return manual
     if name == "waived":
-        return shown.count(counts[name], "Findings", **of, waiver="<>")
-    found = shown.count(counts[name], "Findings", **of, status=name)
+        return shown.count(counts[name], "Findings", **criteria, waiver="<>")
+    cell = shown.count(counts[name], "Findings", **criteria, status=name)
     if name != Status.NOT_CHECKED or not counts["manual"]:
-        return found
+        return cell
     value = undecided_in(counts)
-    if isinstance(found, Formula) and isinstance(left_to_a_person, Formula):
-        return Formula(f"{found.text}-{left_to_a_person.text}", value)
+    if isinstance(cell, Formula) and isinstance(manual, Formula):
+        return Formula(f"{cell.text}-{manual.text}", value)
     return value
 
 
-_COLOURS: Final = {"fail": "#C4501B", "not checked": "#F2C14E", "pass": "#8DB4DC", "left to a person": "#A6A6A6"}
+_COLOURS: Final = {"fail": "#C4501B", "not checked": "#F2C14E", "pass": "#8DB4DC", "manual check": "#A6A6A6"}
 
 
 def chart(page: Page, summary: Summary, first: int) -> None:
-    """Draw what the controls come to, whose rows begin at `first`."""
+    """Draw a chart of the counts by control; `first` is the row of the first control."""
     checks = len(summary.checklist.checks)
     if not summary.totals["judged"]:
         return
@@ -210,29 +222,29 @@ def chart(page: Page, summary: Summary, first: int) -> None:
     for column, (words, colour) in enumerate(colours, start=_BEFORE_COUNTS):
         series = {"categories": [name, first, 0, last, 0], "values": [name, first, column, last, column]}
         drawn.add_series({**series, "name": words, "fill": {"color": colour}, "gap": 40})
-    drawn.set_title({"name": "What each control comes to, as a share of what it judged", "name_font": {"size": 11}})
+    drawn.set_title({"name": "Results of each control, as a share of what it judged", "name_font": {"size": 11}})
     drawn.set_y_axis({"reverse": True, "num_font": {"size": 9}})
     drawn.set_x_axis({"num_format": "0%", "major_gridlines": {"visible": True, "line": {"color": "#D9D9D9"}}})
     drawn.set_legend({"position": "bottom"})
     pixels = 90 + _ROW_IN_PIXELS * checks
     drawn.set_size({"width": sum(7 * width + 5 for width in page.widths) - 20, "height": pixels})
     page.sheet.insert_chart(
-        page.row, 0, drawn, {"x_offset": 5, "y_offset": 5, "description": "By control, the share that fails"}
+        page.row, 0, drawn, {"x_offset": 5, "y_offset": 5, "description": "For each control, the shares of its results"}
     )
     page.row += pixels // _ROW_IN_PIXELS + 2
 
 
 def what_to_do_first(page: Page, summary: Summary, shown: Shown) -> None:
-    """Write the most severe controls that fail, and what to do about them."""
+    """Write the most severe controls that fail, with their remediation."""
     checks = summary.checklist.checks
     rows: list[list[Value]] = [
         [
-            shown.link(at, checks[at].control.id),
-            checks[at].severity.value,
+            shown.link(position, checks[position].control.id),
+            checks[position].severity.value,
             fails,
-            Merged(checks[at].control.remediation, page.last - 3),
+            Merged(checks[position].control.remediation, page.last - 3),
         ]
-        for at, fails in to_do_first(summary).items()
+        for position, fails in to_do_first(summary).items()
     ]
     if rows:
         header = ["control", "severity", "open failures", "remediation", *[""] * (page.last - 3)]
@@ -246,15 +258,15 @@ _JUDGED: Final = (Outcome.FAIL, Outcome.NOT_CHECKED, Outcome.PASS)
 
 
 def population(page: Page, summary: Summary, shown: Shown) -> None:
-    """Write how many credentials `unused-credentials` judged, and how many are out of its scope."""
+    """Write how many credentials `unused-credentials` judged and did not judge."""
     sheet = "Population judged"
     rows: list[list[Value]] = []
     for kind, words in _KINDS.items():
         counts = {outcome: summary.count(kind, outcome) for outcome in _JUDGED}
-        of_outcomes = [shown.count(counts[one], sheet, kind=kind.value, outcome=one.value) for one in _JUDGED]
-        rows.append([words, shown.count(sum(counts.values()), sheet, kind=kind.value), *of_outcomes])
+        cells = [shown.count(counts[outcome], sheet, kind=kind.value, outcome=outcome.value) for outcome in _JUDGED]
+        rows.append([words, shown.count(sum(counts.values()), sheet, kind=kind.value), *cells])
     top = page.row + 3
-    sums = [sum(summary.count(kind, one) for kind in _KINDS) for one in _JUDGED]
+    sums = [sum(summary.count(kind, outcome) for kind in _KINDS) for outcome in _JUDGED]
     rows.append(
         [
             "all",
@@ -266,21 +278,24 @@ def population(page: Page, summary: Summary, shown: Shown) -> None:
     )
     page.table(f"unused-credentials, by kind of credential (sheet {sheet})", ["", "judged", *in_words(_JUDGED)], rows)
     tally = counts_of(summary.tallies, Tally.CREDENTIALS)
-    others = {one: int(tally["count"][tally["status"] == one].sum()) for one in (Outcome.ROOT, Outcome.CERTIFICATE)}
+    not_judged = {
+        outcome: int(tally["count"][tally["status"] == outcome].sum())
+        for outcome in (Outcome.ROOT, Outcome.CERTIFICATE)
+    }
     page.pairs(
-        "Out of scope of unused-credentials",
+        "Not judged by unused-credentials",
         [
             ("inactive", sum(summary.count(kind, Outcome.INACTIVE) for kind in JUDGED_KINDS)),
             (
-                "made after the reference instant",
+                "created after the reference date",
                 sum(summary.count(kind, Outcome.NOT_APPLICABLE) for kind in JUDGED_KINDS),
             ),
-            ("of root", others[Outcome.ROOT]),
-            ("certificates: no use is reported", others[Outcome.CERTIFICATE]),
+            ("root", not_judged[Outcome.ROOT]),
+            ("certificates (use not shown)", not_judged[Outcome.CERTIFICATE]),
         ],
     )
 
 
 def in_words(names: Sequence[str]) -> list[str]:
-    """Return names of statuses and the like in words."""
+    """Return names with blanks for underscores."""
     return [str(name).replace("_", " ") for name in names]

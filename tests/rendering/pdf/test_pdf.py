@@ -51,7 +51,7 @@ def test_it_has_a_title_a_language_tags_and_few_pages(
     for said in ("Completeness", "What was judged", "Limits", "Inputs", digest):
         assert said in text
     assert ("What to do first" in text) == (done.returncode != 0)
-    assert ("Since the snapshots before" in text) == (make is monthly)
+    assert ("Changes since the snapshots before" in text) == (make is monthly)
     assert ("INCOMPLETE: 2 of 62 accounts are missing" in text) == (make is fleet)
 
 

@@ -1,4 +1,4 @@
-"""Yellow is what could not be decided, and nothing else."""
+"""Yellow stands for checks that are not checked, and for nothing else."""
 
 from __future__ import annotations
 

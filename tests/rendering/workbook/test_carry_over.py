@@ -41,7 +41,7 @@ def test_a_workbook_that_was_filled_in_blocks_the_run_unless_its_marks_are_carri
     assert "to keep what reviewers wrote into workbook.xlsx, give it with --carry-over" in refused.stderr
     done = run("audit", "2026-10-31.csv", "-o", "out", "--carry-over", "out/workbook.xlsx", cwd=folder)
     assert done.returncode == 1, done.stderr
-    assert "Marks of reviewers in out/workbook.xlsx: 2 carried over to the sheet Exceptions noted.\n" in done.stdout
+    assert "Reviewers' marks in out/workbook.xlsx: 2 carried over to the sheet Exceptions noted.\n" in done.stdout
     sheet = openpyxl.load_workbook(path)[SHEET]
     assert (sheet["F5"].value, str(sheet["H6"].value)[:10]) == ("asked the owner", "2026-12-24")
     assert run("verify", "out", cwd=folder).returncode == 0
@@ -94,7 +94,7 @@ def test_a_workbook_from_elsewhere_lets_no_change_through(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--carry-over", "2026-10-31.csv"], "--carry-over: 2026-10-31.csv is no workbook"),
+        (["--carry-over", "2026-10-31.csv"], "--carry-over: 2026-10-31.csv is not a workbook"),
         (["--carry-over", "none.xlsx"], "--carry-over: cannot read none.xlsx"),
         (["--carry-over", "out/workbook.xlsx", "--format", "parquet"], "--carry-over needs the format excel"),
     ],

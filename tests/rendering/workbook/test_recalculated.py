@@ -50,7 +50,7 @@ LATER = [
     (datetime(2026, 11, 15, 12, tzinfo=UTC), datetime(2026, 11, 15, 12)),  # noqa: DTZ001 - Excel has no zones
     (datetime(2026, 9, 30, 23, 59, 59, 999_999, UTC), date(2026, 9, 30)),
 ]
-"""Reference instants, and how a reader puts them in."""
+"""Reference dates, and what a reader enters for them."""
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_statuses_follow_another_date_and_other_limits(
     texts = [cell.value for row in found["Summary"].iter_rows() for cell in row if isinstance(cell.value, str)]
     rows = rows_of(found["Findings"])
     differing = sum(row["status"] != row["status_of_run"] for row in rows)
-    assert any(text.startswith(f"{differing} findings have another status than in the run") for text in texts)
+    assert any(text.startswith(f"{differing} checks have another status than in the run") for text in texts)
     # The population is judged as the same credentials are among the findings.
     status = {key_of(row)[1:]: row["status"] for row in rows if row["control"] == "unused-credentials"}
     for row in rows_of(found["Population judged"]):

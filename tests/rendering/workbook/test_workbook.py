@@ -357,7 +357,7 @@ def test_the_summary_counts_accounts_by_requirement(
     sheet = written(result, tmp_path)["Summary"]
     rows = [list(row) for row in sheet.iter_rows(values_only=True)]
     framework = FRAMEWORKS[benchmark]
-    said = f"By requirement of {framework.label}, number of accounts (sheet Requirements)"
+    said = f"Requirements of {framework.label}: number of accounts by result (sheet Requirements)"
     at = next(number for number, row in enumerate(rows) if row[0] == said)
     assert at < next(number for number, row in enumerate(rows) if row[0] == "By control")
     table = requirements_table(result.requirements, result.accounts).to_pandas().astype("str")
@@ -379,7 +379,9 @@ def test_the_summary_counts_accounts_by_requirement(
 
 
 def test_the_summary_says_nothing_by_requirement_without_a_benchmark(by_policy: Audit, tmp_path: Path) -> None:
-    assert not any("By requirement" in text for text in all_texts(written(by_policy, tmp_path), "Summary"))
+    assert not any(
+        "number of accounts by result" in text for text in all_texts(written(by_policy, tmp_path), "Summary")
+    )
 
 
 def test_what_six_statuses_come_to_has_a_ninth_column_as_wide_as_the_others(
@@ -398,7 +400,7 @@ def test_what_six_statuses_come_to_has_a_ninth_column_as_wide_as_the_others(
 def test_the_matrix_adds_up(by_policy: Audit, tmp_path: Path) -> None:
     sheet = written(by_policy, tmp_path)["Accounts"]
     above = list(sheet.iter_rows(max_row=4, values_only=True))
-    assert above[0][0] == "Control by account"
+    assert above[0][0] == "Controls by account"
     assert [cell for cell in above[3] if cell] == ["all controls", "fails", "not checked"]
     sums = len([*Status, "waived"])
     header = next(row for row in sheet.iter_rows(values_only=True) if row[0] == "account_id")
@@ -458,7 +460,7 @@ def test_a_sheet_holds_so_many_rows_what_matters_first_and_says_what_is_left_out
     data = data_of(result)
     assert min(table.num_rows for name, table in data.items() if name != "Issues") > 20
     summary = all_texts(book, "Summary")
-    assert any(text.startswith("Not in this workbook, whose sheets hold 20 rows of a table") for text in summary)
+    assert any(text.startswith("Rows that are not in this workbook (up to 20 per sheet)") for text in summary)
     for name, file in (("Findings", "findings"), ("Population judged", "credentials"), ("Users", "users")):
         note = f"{data[name].num_rows - 20:,} further rows are in {file}.parquet"
         assert str(book[name]["A1"].value).startswith(f"{note}; "), name
@@ -515,7 +517,7 @@ def test_the_bytes_do_not_depend_on_batches_or_blocks(
 
 def test_the_method_says_what_the_sheets_hold(by_policy: Audit, tmp_path: Path) -> None:
     method = all_texts(written(by_policy, tmp_path, most_rows=1234), "Method")
-    assert any("at most 1,234 of them" in text for text in method)
+    assert any("up to 1,234 rows" in text for text in method)
     assert any("<column>_state of users.parquet" in text for text in method)
     assert not any(text.endswith("_state") for text in all_texts(written(by_policy, tmp_path), "Users"))
 

@@ -231,7 +231,7 @@ def test_no_mark_is_lost_and_none_is_doubled_nor_put_beside_another_failure(
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda path: path.write_bytes(b"user,arn\n"), "is no workbook"),
+        (lambda path: path.write_bytes(b"user,arn\n"), "is not a workbook"),
         (lambda path: path.exists(), "cannot read"),
         (lambda path: path.mkdir(), "cannot read"),
     ],
@@ -247,7 +247,7 @@ def test_a_heading_that_was_changed_is_named(all_of: Audit, tmp_path: Path) -> N
     book = load_workbook(path)
     book[SHEET]["F4"] = "remarks"
     book.save(path)
-    with pytest.raises(InputError, match=re.escape("no row of headings with comment")):
+    with pytest.raises(InputError, match=re.escape("no heading row with comment")):
         read_marks([path])
 
 
@@ -276,7 +276,7 @@ def test_marks_of_several_workbooks_are_joined_and_what_they_dispute_is_named(al
         (None, None, "y"),
     ]
     lines = CarriedOver.to(new, marks).lines
-    assert any(line.startswith("1 in which workbooks differ") for line in lines)
+    assert any(line.startswith("1 mark with different texts in two workbooks") for line in lines)
 
 
 def test_a_failure_without_room_keeps_its_mark_and_is_not_called_fixed(all_of: Audit, tmp_path: Path) -> None:

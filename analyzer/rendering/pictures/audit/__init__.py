@@ -1,1 +1,1 @@
-"""Pictures of an audit: one file a picture, each with its finding as the title."""
+"""The pictures of an audit, one module for each. The title of a picture is its result."""

@@ -1,4 +1,4 @@
-"""Columns of accounts to the right of rows, and one before them that sums up all accounts where they are several."""
+"""Columns of accounts to the right of rows, after a column with the sum of all accounts."""
 
 from __future__ import annotations
 
@@ -18,39 +18,40 @@ if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
 
 _FEWEST: Final = 5
-"""Few accounts get columns as wide as those of so many: cells, not walls."""
+"""With fewer accounts, the columns are as wide as with this number, so that cells are not too wide."""
 _SUM_WIDTH: Final = 0.07
-"""How much of the figure's width the column takes for all accounts together."""
+"""The width of the column of sums, as a share of the figure's."""
 MOST_ACROSS: Final = 6
-"""Accounts beside the controls, whose numbers have room in one line; those of more stand upright."""
+"""The most accounts whose numbers fit side by side; with more, they are upright."""
 _UPRIGHT: Final = 0.085
-"""The further room that upright ones take above the rows, as a part of the usual height."""
+"""The additional space for upright numbers, as a share of the usual height."""
 _NARROWEST: Final = 0.032
-"""The width of a column above which a number that stands upright can be read, with a name beside it."""
+"""The smallest column width for an upright number with a name beside it."""
 
 
 class AccountColumns(NamedTuple):
-    """Where the columns of accounts stand."""
+    """The places of the columns of accounts."""
 
     each: Columns
     all: Columns | None
-    """The column that sums up all accounts; None where there is only one."""
+    """The column of sums; None if there is only one account."""
 
 
 def begin_at_most(shown: int) -> float:
-    """Return where the columns of so many accounts have to begin at the latest, as a part of the figure's width."""
+    """Return the rightmost place at which the columns may begin, as a share of the figure's width."""
     return LEFT + WIDTH - _SUM_WIDTH - max(shown, _FEWEST) * _NARROWEST
 
 
 def room_above(*, upright: bool) -> float:
-    """Return the room above the rows, with that for the heads of accounts, as a part of the usual height."""
+    """Return the space above the rows, with the headings of accounts, as a share of the usual height."""
     return ABOVE + (_UPRIGHT if upright else 0)
 
 
 def lay_out_accounts(figure: Figure, axes: Axes, begin: float, shown: int, accounts: int) -> AccountColumns:
-    """Scale the axes for the columns of so many shown accounts, of all there are, and return where they stand.
+    """Scale the axes for `shown` columns of accounts and return their places.
 
-    They begin at `begin`, a part of the figure's width.
+    The columns begin at `begin`, a share of the figure's width. There is a column of sums if there are several
+    `accounts` in all.
     """
     figure.subplots_adjust(left=begin, right=LEFT + WIDTH)
     beside = _SUM_WIDTH if accounts > 1 else 0
@@ -62,10 +63,10 @@ def lay_out_accounts(figure: Figure, axes: Axes, begin: float, shown: int, accou
     return AccountColumns(Columns(0, width), Columns(-beside / width / 2 - 0.5, beside) if beside else None)
 
 
-def write_accounts(  # noqa: PLR0913 - what, and where
+def write_accounts(  # noqa: PLR0913 - content and place
     figure: Figure, axes: Axes, audit: Summary, accounts: Sequence[str], columns: Columns, *, upright: bool
 ) -> None:
-    """Write above the columns whose they are: numbers of accounts, with names in a second line."""
+    """Write the headings of the columns: account numbers, with names in a second line."""
     heads = named_accounts(audit, accounts)
     if not upright:
         _write_heads(figure, axes, heads, columns)
@@ -77,7 +78,7 @@ def write_accounts(  # noqa: PLR0913 - what, and where
 
 
 def write_sum_head(figure: Figure, axes: Axes, head: str, columns: Columns) -> None:
-    """Write above the column of all accounts what stands in it."""
+    """Write the heading of the column of sums."""
     _write_heads(figure, axes, [head], columns)
 
 

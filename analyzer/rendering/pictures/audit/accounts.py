@@ -1,4 +1,4 @@
-"""The accounts with the most failing findings."""
+"""The picture of the accounts with the most failures."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 
 def draw(audit: Summary) -> Figure:
-    """Draw the accounts with the most failing findings."""
+    """Draw the accounts with the most failures."""
     failing = audit.by_account[audit.by_account[Status.FAIL] > 0]
     if failing.empty:
-        what = "credential" if is_unused_only(audit.checklist) else "control"
-        said = "Nothing fails that is counted here" if not_in_sums(audit) else f"No {what} fails in any account"
-        undecided = audit.totals[Status.NOT_CHECKED]
-        also = f"; {counted(undecided, 'finding')} could not be decided" if undecided else ""
-        raise nothing_to_show(audit, " ".join([f"{said}{also}.", *not_in_sums(audit)]))
+        noun = "credential" if is_unused_only(audit.checklist) else "control"
+        answer = "No failure is counted here" if not_in_sums(audit) else f"No {noun} fails in any account"
+        not_checked = audit.totals[Status.NOT_CHECKED]
+        addition = f"; {counted(not_checked, 'check')} not checked" if not_checked else ""
+        raise nothing_to_show(audit, " ".join([f"{answer}{addition}.", *not_in_sums(audit)]))
 
     shown = failing.head(SHOWN_ACCOUNTS)
     figure = start_figure(audit, _title(audit, failing[Status.FAIL]), _notes(audit, failing[Status.FAIL]))
@@ -55,7 +55,7 @@ def draw(audit: Summary) -> Figure:
     axes.set_yticks(range(len(shown)), names)
     axes.tick_params(axis="y", length=0)
     left = LEFT + 0.012 + fit(figure, axes.get_yticklabels(), 0.3)
-    # A lone account gets a bar, not a wall.
+    # The height of a single bar is limited.
     figure.subplots_adjust(left=left, right=0.97, top=0.84, bottom=bottom_of(len(shown), 0.84, 0.17))
     _draw_bars(axes, counts - waived, waived)
     _write_counts(figure, axes, counts, waived, shown[Status.NOT_CHECKED].to_numpy())
@@ -75,38 +75,38 @@ def _draw_bars(axes: Axes, counts: Counts, waived: Counts) -> None:
 
 
 def _write_counts(figure: Figure, axes: Axes, counts: Counts, waived: Counts, unsure: Counts) -> None:
-    """Write beside the bars how long they are, and scale the axes so that there is room for it."""
+    """Write the counts beside the bars, and scale the axes so that they fit."""
     texts = []
-    for place, (count, covered, undecided) in enumerate(np.column_stack([counts, waived, unsure]).tolist()):
-        more = [f"{covered:,} waived"] if covered else []
-        more += [f"and {undecided:,} not checked"] if undecided else []
-        remark = f"  ({', '.join(more)})" if more else ""
-        texts.append(axes.text(count, place, f"  {count:,}{remark}", va="center"))
+    for row, (count, covered, undecided) in enumerate(np.column_stack([counts, waived, unsure]).tolist()):
+        remarks = [f"{covered:,} waived"] if covered else []
+        remarks += [f"and {undecided:,} not checked"] if undecided else []
+        remark = f"  ({', '.join(remarks)})" if remarks else ""
+        texts.append(axes.text(count, row, f"  {count:,}{remark}", va="center"))
     width = axes.get_position().width
-    rest = 1 - np.array([widest(figure, [text]) for text in texts]) / width
-    scale_counts(axes, "x", max(1.1 * int(counts.max()), *(counts / np.maximum(rest, 0.1)).tolist()))
+    room = 1 - np.array([widest(figure, [text]) for text in texts]) / width
+    scale_counts(axes, "x", max(1.1 * int(counts.max()), *(counts / np.maximum(room, 0.1)).tolist()))
 
 
 def _failing(audit: Summary) -> str:
-    """Return what is counted by account, in the singular."""
-    return "failing credential" if is_unused_only(audit.checklist) else "failing finding"
+    """Return the noun for the counted failures, in the singular."""
+    return "failing credential" if is_unused_only(audit.checklist) else "failure"
 
 
 def _title(audit: Summary, failing: pd.Series[int]) -> str:
-    """Return how many accounts have failing findings (`failing`: how many each has, most first)."""
-    known, some_unknown = accounts_of(audit)
-    verb = "has" if 1 in {len(failing), known + some_unknown} else "have"
-    what = f"a {_failing(audit)}" if failing.sum() == 1 else f"{_failing(audit)}s"
-    title = f"{len(failing):,} of {counted(known + some_unknown, 'account')} {verb} {what}"
+    """Return the title; `failing` has the number of failures by account, the most first."""
+    known_count, some_unknown = accounts_of(audit)
+    verb = "has" if 1 in {len(failing), known_count + some_unknown} else "have"
+    noun = f"a {_failing(audit)}" if failing.sum() == 1 else f"{_failing(audit)}s"
+    title = f"{len(failing):,} of {counted(known_count + some_unknown, 'account')} {verb} {noun}"
     if len(failing) <= SHOWN_ACCOUNTS:
         return title
     shown = failing.head(SHOWN_ACCOUNTS)
-    return f"{title}; these {SHOWN_ACCOUNTS} hold {shown.sum():,} of {failing.sum():,}"
+    return f"{title}; these {SHOWN_ACCOUNTS} have {shown.sum():,} of {failing.sum():,}"
 
 
 def _notes(audit: Summary, failing: pd.Series[int]) -> list[str]:
-    rest = failing.iloc[SHOWN_ACCOUNTS:]
-    notes = [*not_shown(len(rest), counted(int(rest.sum()), _failing(audit))), *not_in_sums(audit)]
+    hidden = failing.iloc[SHOWN_ACCOUNTS:]
+    notes = [*not_shown(len(hidden), counted(int(hidden.sum()), _failing(audit))), *not_in_sums(audit)]
     if accounts_of(audit)[1]:
         notes.append(UNKNOWN_IS_ONE)
     return notes

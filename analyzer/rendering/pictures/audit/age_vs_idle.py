@@ -1,4 +1,4 @@
-"""The age of access keys against their idle time."""
+"""The picture of the age of access keys against their idle days."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ if TYPE_CHECKING:
     Whole = npt.NDArray[np.int64]
 
 _SCATTER: Final = 2_000
-"""Points up to which each one is drawn; beyond, their density is."""
+"""The most keys that are drawn as points; of more, the density is drawn."""
 _EVEN_DAYS: Final = 10
-"""The scales of age and idle time are even up to this day, and by powers beyond."""
+"""The scales are linear up to this day, and logarithmic after it."""
 
 
 class _Keys(NamedTuple):
-    """Access keys of known age and idle time: for each `age` and `idle` time in days, and use, how many there are."""
+    """Counts of access keys of known age and idle time, by `age` and `idle` in days and by `never`."""
 
     age: Whole
     idle: Whole
     never: npt.NDArray[np.bool_]
-    """Whether they were never used."""
+    """Whether the keys were never used."""
     number: Whole
 
 
 def draw(audit: Summary) -> Figure:
-    """Draw the age of each judged access key against its idle time; never-used keys lie on the diagonal."""
+    """Draw the age of each judged access key against its idle days; never-used keys are on the diagonal."""
     require_unused(audit)
     keys = _Keys(*(audit.keys[column].to_numpy() for column in ("age", "idle", "never", "count")))
     total = int(keys.number.sum())
     judged = sum(audit.count(Kind.ACCESS_KEY, outcome) for outcome in (Status.PASS, Status.FAIL, Status.NOT_CHECKED))
     if not total:
-        unknown = "No active access key has both a known age and a known idle time."
-        without = "No IAM user in the judged reports has an active access key."
-        raise nothing_to_show(audit, unknown if judged else without, unused_only=True)
+        unknown_times = "No active access key has both a known age and a known idle time."
+        no_key = "No IAM user in the judged reports has an active access key."
+        raise nothing_to_show(audit, unknown_times if judged else no_key, unused_only=True)
 
     title = f"{int(keys.number[keys.never].sum()):,} of {counted(judged, 'active access key')} never used"
-    notes = ["On the diagonal: idle for as long as the key exists, as every never-used key is."]
+    notes = ["On the diagonal: keys idle since their creation, with all never-used keys."]
     if judged > total:
-        notes.append(f"Not shown: {counted(judged - total, 'key')} whose age or last use is not known.")
+        notes.append(f"Not shown: {counted(judged - total, 'key')} of unknown age or last use.")
     figure = start_figure(audit, title, notes, unused_only=True)
     axes = figure.subplots()
     figure.subplots_adjust(left=0.09, right=0.97, top=0.765, bottom=0.165)
@@ -70,7 +70,7 @@ def draw(audit: Summary) -> Figure:
     if not few:
         _draw_density(figure, axes, keys)
     _draw_groups(axes, keys, _groups(keys, limit, in_words), few=few)
-    # Above the diagonal there is no key: it cannot lie idle for longer than it exists.
+    # The label is above the diagonal, where there are no keys: no key is idle longer than it exists.
     axes.text(-1.2, limit * 1.06, f"fails from {in_words} idle", color=FAIL_TEXT, va="bottom", fontsize=9)
     axes.set_xlabel("age of the key in days (since access_key_n_last_rotated)")
     axes.set_ylabel("idle time in days")
@@ -78,7 +78,7 @@ def draw(audit: Summary) -> Figure:
 
 
 def _scale_days(axes: Axes, reach: float) -> None:
-    """Scale both axes for days from none to thousands: even up to ten, by powers beyond."""
+    """Scale both axes for days: linear up to `_EVEN_DAYS`, logarithmic after it."""
     ticks = [day for day in (0, 10, 30, 90, 365, 1_000, 3_000, 10_000, 30_000) if day <= reach]
     for set_scale, set_limits, set_ticks in (
         (axes.set_xscale, axes.set_xlim, axes.set_xticks),
@@ -91,7 +91,7 @@ def _scale_days(axes: Axes, reach: float) -> None:
 
 
 class _Group(NamedTuple):
-    """Keys that are drawn alike."""
+    """Keys that are drawn with the same marker and colour."""
 
     label: str
     chosen: npt.NDArray[np.bool_]
@@ -100,11 +100,11 @@ class _Group(NamedTuple):
 
 
 def _groups(keys: _Keys, limit: int, in_words: str) -> list[_Group]:
-    """Return the groups of which there are keys."""
+    """Return the groups that have keys."""
     late, never = keys.idle >= limit, keys.never
     groups = (
         _Group("used within the limit", ~never & ~late, "o", PASS),
-        _Group(f"used, but {in_words} ago or more", ~never & late, "o", FAIL),
+        _Group(f"used, but not for {in_words} or more", ~never & late, "o", FAIL),
         _Group(f"never used, younger than {in_words}", never & ~late, "^", PASS),
         _Group(f"never used, {in_words} old or more", never & late, "^", FAIL),
     )
@@ -112,9 +112,9 @@ def _groups(keys: _Keys, limit: int, in_words: str) -> list[_Group]:
 
 
 def _draw_groups(axes: Axes, keys: _Keys, groups: list[_Group], *, few: bool) -> None:
-    """Draw each key as a point where there are `few`, and a legend that counts the groups."""
+    """Draw a legend that counts the groups, and, if there are `few` keys, a point for each key."""
     for label, chosen, marker, color in groups:
-        # Where the density is drawn, the legend only counts: no point and no mark beside its words.
+        # If the density is drawn, the legend only has the counts, without points or markers.
         drawn = chosen & few
         axes.scatter(
             np.repeat(keys.age[drawn], keys.number[drawn]),
@@ -135,7 +135,7 @@ def _draw_density(figure: Figure, axes: Axes, keys: _Keys) -> None:
     """Draw how many keys share each cell."""
     from matplotlib.colors import LinearSegmentedColormap, LogNorm  # noqa: PLC0415
 
-    # Cells of whole days, so that no cell is empty only because no whole number falls into it.
+    # The edges are between whole days, so that each cell contains at least one whole day.
     even = np.arange(_EVEN_DAYS + 1) - 0.5
     longest = max(int(keys.age.max()), int(keys.idle.max()), 2 * _EVEN_DAYS) + 1
     growing = np.round(np.geomspace(_EVEN_DAYS, longest, 46)) + 0.5

@@ -1,4 +1,4 @@
-"""Rows of controls with their numbers on the left, and columns of counts on the right."""
+"""Writes controls with their requirement numbers at the left of rows, and columns of counts at the right."""
 
 from __future__ import annotations
 
@@ -28,36 +28,38 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
 
 _SHORT_NUMBER, _FEW_ROWS = 8, 9
-"""Letters up to which a benchmark's number stands before the control; else below it, if there are so few rows."""
+"""Longer numbers are written below the control instead of before it, if there are only this many rows."""
 
 
 def write_controls(figure: Figure, axes: Axes, checklist: Checklist, order: Sequence[int] | None = None) -> float:
-    """Write the rows' controls and numbers to the left of `axes` and return where they end, as a part of the figure.
+    """Write controls and numbers to the left of `axes`; return their right edge as a share of the figure's width.
 
-    The rows of `axes` are the controls of `checklist`, from the top: in the `order` of these positions, in which
-    critical ones are marked, or as they are.
+    The rows are the controls of `checklist` in the `order` of these positions, with critical controls in bold. Without
+    `order`, they are in the order of the checklist.
     """
     positions = range(len(checklist.checks)) if order is None else order
     count = len(positions)
     scale_rows(axes, count)
-    every = _names(checklist)
-    numbers = [checklist.checks[at].requirement or DASH for at in positions]
+    all_names = _names(checklist)
+    numbers = [checklist.checks[position].requirement or DASH for position in positions]
     below = max(map(len, numbers)) > _SHORT_NUMBER and count <= _FEW_ROWS
     write = _numbers_below if below else _numbers_before
-    names, end = write(figure, axes, [every[at] for at in positions], numbers, checklist.numbers_of.heading)
-    for text, at in zip(names, positions, strict=True):
-        if order is not None and checklist.checks[at].severity is Severity.CRITICAL:
+    names, end = write(
+        figure, axes, [all_names[position] for position in positions], numbers, checklist.numbers_of.heading
+    )
+    for text, position in zip(names, positions, strict=True):
+        if order is not None and checklist.checks[position].severity is Severity.CRITICAL:
             text.set_fontweight("bold")
     return max(end, names[0].get_position()[0] + fit(figure, names, 0.3))
 
 
 def _names(checklist: Checklist) -> list[str]:
-    """Return the controls' names; with the limit where one stands there twice."""
+    """Return the names of the controls, with the limit if a control occurs several times."""
     return [
-        f"{one.control.id} ({counted(one.limit_days, 'day')})"
-        if checklist.has_several_of(one) and one.limit_days is not None
-        else one.control.id
-        for one in checklist.checks
+        f"{check.control.id} ({counted(check.limit_days, 'day')})"
+        if checklist.has_several_of(check) and check.limit_days is not None
+        else check.control.id
+        for check in checklist.checks
     ]
 
 
@@ -67,7 +69,7 @@ def _numbers_below(
     written = write_column(figure, axes, LEFT, -0.19, names, fontsize=letters_for(len(names)))
     end = LEFT + fit(figure, written, 0.3)
     smaller = write_column(figure, axes, LEFT, 0.21, numbers, fontsize=8, color=MUTED)
-    heading = write_heading(figure, axes, LEFT, f"control, and below it {label}")
+    heading = write_heading(figure, axes, LEFT, f"control, {label} below")
     return written, max(end, LEFT + fit(figure, smaller, 0.3), LEFT + fit(figure, [heading], 0.3))
 
 
@@ -77,10 +79,10 @@ def _numbers_before(
     size = letters_for(len(names))
     heading = write_heading(figure, axes, LEFT, label)
     written = write_column(figure, axes, LEFT, 0, numbers, fontsize=size, color=MUTED)
-    at = LEFT + 0.015 + fit(figure, [*written, heading], 0.12)
-    write_heading(figure, axes, at, "control")
-    shown = write_column(figure, axes, at, 0, names, fontsize=size)
-    return shown, at + fit(figure, shown, 0.3)
+    x = LEFT + 0.015 + fit(figure, [*written, heading], 0.12)
+    write_heading(figure, axes, x, "control")
+    shown = write_column(figure, axes, x, 0, names, fontsize=size)
+    return shown, x + fit(figure, shown, 0.3)
 
 
 def write_counts(
@@ -90,10 +92,10 @@ def write_counts(
     judged: npt.NDArray[np.int64],
     waived: npt.NDArray[np.int64],
 ) -> float:
-    """Write columns of counts to the right of `axes` and return where they begin, as a part of the figure.
+    """Write columns of counts to the right of `axes`; return their left edge as a share of the figure's width.
 
-    `columns` are by their heading. Where nothing was `judged`, there are dashes; waivers get a column where there are
-    any.
+    `columns` has the counts by heading. Rows in which nothing was `judged` have dashes. There is a column for `waived`
+    if any count in it is not 0.
     """
     shown = {name: [f"{count:,}" for count in counts.tolist()] for name, counts in columns.items()}
     if waived.any():
@@ -101,18 +103,18 @@ def write_counts(
     right = LEFT + WIDTH
     for name, counts in reversed(shown.items()):
         texts = [write_heading(figure, axes, right, name, "right")]
-        for place, text in enumerate(counts):
+        for row, text in enumerate(counts):
             failing = name == "fail" and text != "0"
             texts.append(
                 axes.text(
                     right,
-                    place,
-                    text if judged[place] else DASH,
+                    row,
+                    text if judged[row] else DASH,
                     transform=beside(figure, axes),
                     ha="right",
                     va="center",
                     fontsize=letters_for(len(judged)),
-                    color=FAIL_TEXT if failing else INK if judged[place] and text != "0" else MUTED,
+                    color=FAIL_TEXT if failing else INK if judged[row] and text != "0" else MUTED,
                     fontweight="bold" if failing else "normal",
                 )
             )

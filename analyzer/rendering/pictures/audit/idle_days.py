@@ -1,4 +1,4 @@
-"""How long credentials lay idle, by kind, with the limit marked."""
+"""The picture of the idle days of credentials, by kind, with the limit marked."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
 
 _EDGES: Final = (0, 1, 8, 15, 30, 45, 90, 180, 365, 730, 1_460)
-"""Days at which the bins of idle time begin; the limit in force joins them."""
+"""The first days of the bins; the limit is added to them."""
 
 
 def draw(audit: Summary) -> Figure:
-    """Draw how long credentials lay idle, by kind, with the limit marked."""
+    """Draw the idle days of credentials, by kind, with the limit marked."""
     require_unused(audit)
     idle, counts = audit.idle, counts_of_unused(audit)
-    known = idle[idle["days"] >= 0]
+    exact = idle[idle["days"] >= 0]
     notes = [*_left_out(idle[idle["days"] < 0]), *waived_too(counts)]
     judged = counted(counts["judged"], "active credential")
     title = f"{counts[Status.FAIL]:,} of {judged} idle for {limit_in_words(audit)} or more{undecided_too(counts)}"
-    if known.empty:
+    if exact.empty:
         why = "No active password or access key has a known idle time."
         raise nothing_to_show(audit, why, unused_only=True)
 
@@ -48,7 +48,7 @@ def draw(audit: Summary) -> Figure:
     limit = limit_days(audit)
     edges = sorted({*_EDGES, limit})
     at_limit = edges.index(limit) - 0.5
-    days, number, is_password = (known[column].to_numpy() for column in ("days", "count", "is_password"))
+    days, number, is_password = (exact[column].to_numpy() for column in ("days", "count", "is_password"))
     bins = [*edges, np.iinfo(np.int64).max]
     heights = [np.histogram(days[chosen], bins, weights=number[chosen])[0] for chosen in (is_password, ~is_password)]
     panels = figure.subplots(2, 1, sharex=True, sharey=True, gridspec_kw={"hspace": 0.16})
@@ -62,31 +62,31 @@ def draw(audit: Summary) -> Figure:
     panels[0].text(at_limit + 0.08, s=f"fails from\n{limit_in_words(audit)}", ha="left", color=FAIL_TEXT, **top)
     spans = [_span(low, high) for low, high in zip(edges, [*edges[1:], None], strict=True)]
     panels[-1].set_xticks(range(len(edges)), spans, fontsize=9)
-    panels[-1].set_xlabel("days idle (spans of unequal length); number of credentials above each bar")
+    panels[-1].set_xlabel("idle days (ranges of different lengths); the number above each bar counts credentials")
     return figure
 
 
 def _draw_panel(axes: Axes, heights: npt.NDArray[np.int64], edges: list[int], limit: int) -> None:
-    """Draw a bar for each span of days: the i-th begins on day `edges[i]`; `limit` is one of them."""
+    """Draw a bar for each bin of days: bin `i` begins on day `edges[i]`; `limit` is one of the edges."""
     at_limit = edges.index(limit) - 0.5
     axes.axvspan(at_limit, len(edges) - 0.4, color=FAIL_AREA, linewidth=0)
     axes.bar(range(len(edges)), heights, width=0.86, color=[FAIL if low >= limit else PASS for low in edges])
-    for place in np.flatnonzero(heights).tolist():
-        axes.text(place, heights[place], f"{heights[place]:,}", ha="center", va="bottom", fontsize=9)
+    for position in np.flatnonzero(heights).tolist():
+        axes.text(position, heights[position], f"{heights[position]:,}", ha="center", va="bottom", fontsize=9)
     axes.axvline(at_limit, color=INK, linewidth=1.2, linestyle="--")
     axes.set_xlim(-0.6, len(edges) - 0.4)
 
 
 def _left_out(idle: pd.DataFrame) -> list[str]:
-    """Return in words how many findings (of no exact idle time) are not shown, by what became of them."""
+    """Return the note on findings without exact idle days, which are not shown, by status."""
     words = {
-        Status.PASS: "pass though their idle time is known only to be within the limit",
-        Status.FAIL: "fail though their idle time is known only to be beyond the limit",
-        Status.NOT_CHECKED: "could not be decided",
-        Status.NOT_APPLICABLE: "made after the reference date",
+        Status.PASS: "pass (idle days only known to be within the limit)",
+        Status.FAIL: "fail (idle days only known to be beyond the limit)",
+        Status.NOT_CHECKED: "not checked",
+        Status.NOT_APPLICABLE: "created after the reference date",
     }
-    counts = {status: int(idle["count"][idle["status"] == place].sum()) for place, status in enumerate(Status)}
-    parts = [f"{counts[status]:,} {became}" for status, became in words.items() if counts[status]]
+    counts = {status: int(idle["count"][idle["status"] == code].sum()) for code, status in enumerate(Status)}
+    parts = [f"{counts[status]:,} {meaning}" for status, meaning in words.items() if counts[status]]
     return [f"Not shown: {', '.join(parts)}."] if parts else []
 
 

@@ -1,4 +1,4 @@
-"""How often each control fails in each account."""
+"""The picture of the failures of each control in each account."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     Counts = npt.NDArray[np.int64]
 
-_FAIL: Final = Look("failing findings (darker: a larger share)", "9", heat.SOME)
-_BOTH: Final = Look("failing, some not checked", "9?", heat.SOME)
+_FAIL: Final = Look("failures (darker: a larger share)", "9", heat.SOME)
+_BOTH: Final = Look("failures, some not checked", "9?", heat.SOME)
 _UNSURE: Final = Look("some not checked", "?", UNSURE_AREA)
 _WAIVED: Final = Look("waived only", "(9)", "white", hatched=True)
 _PASS: Final = Look("all pass", "0", PASS_AREA)
@@ -51,33 +51,33 @@ _LOOKS: Final = (_FAIL, _BOTH, _UNSURE, _WAIVED, _PASS, _NOTHING)
 
 
 class _Findings(NamedTuple):
-    """Findings by control (rows, by position in the checklist) and account (columns, worst first)."""
+    """Counts of findings by control (rows) and account (columns)."""
 
     failing: Counts
-    """Those not waived."""
+    """Failures that are not waived."""
     undecided: Counts
-    """Those not waived."""
+    """Checks not checked that are not waived."""
     waived: Counts
     passing: Counts
 
     def each(self, change: Callable[[Counts], Counts]) -> _Findings:
-        """Return the same with each of the four changed."""
+        """Return the counts with `change` applied to each of the four arrays."""
         return _Findings(*(change(counts) for counts in self))
 
 
 def draw(audit: Summary) -> Figure:
-    """Draw how often each control fails in each account, where controls are several."""
+    """Draw how often each control fails in each account. At least two controls are needed."""
     if len(audit.checklist.checks) == 1:
         raise NothingToShowError("Only one control was judged.")
     order = audit.checklist.most_severe_first
-    accounts, as_checked = _worst_first(audit)
-    every = as_checked.each(lambda counts: counts[order])
+    accounts, in_checklist_order = _worst_first(audit)
+    findings = in_checklist_order.each(lambda counts: counts[order])
     heads = accounts[:SHOWN_ACCOUNTS]
-    shown = every.each(lambda counts: counts[:, : len(heads)])
-    if not any(counts.any() for counts in every):
+    shown = findings.each(lambda counts: counts[:, : len(heads)])
+    if not any(counts.any() for counts in findings):
         raise nothing_to_show(audit, "There is nothing to judge.")
 
-    figure = start_figure(audit, _title(audit, accounts, as_checked), _notes(audit, as_checked))
+    figure = start_figure(audit, _title(audit, accounts, in_checklist_order), _notes(audit, in_checklist_order))
     axes = figure.subplots()
     upright = len(heads) > MOST_ACROSS
     top = 1 - room_above(upright=upright)
@@ -88,8 +88,8 @@ def draw(audit: Summary) -> Figure:
     used = _draw_cells(figure, axes, shown, columns.each)
     write_accounts(figure, axes, audit, heads, columns.each, upright=upright)
     if columns.all:
-        # Those not shown are in it too.
-        total = every.each(lambda counts: counts.sum(axis=1, keepdims=True))
+        # The sums include the accounts that are not shown.
+        total = findings.each(lambda counts: counts.sum(axis=1, keepdims=True))
         used |= _draw_cells(figure, axes, total, columns.all, filled=False)
         write_sum_head(figure, axes, f"all\n{len(accounts):,}", columns.all)
     heat.draw_legend(figure, [look for look in _LOOKS if look in used], bottom - 0.036)
@@ -97,7 +97,7 @@ def draw(audit: Summary) -> Figure:
 
 
 def _worst_first(audit: Summary) -> tuple[list[str], _Findings]:
-    """Return all accounts, those with most failures first, and their findings."""
+    """Return all accounts, those with the most failures first, and their counts in this order."""
     findings = _Findings(
         audit.open_matrix[Status.FAIL].to_numpy(),
         audit.open_matrix[Status.NOT_CHECKED].to_numpy(),
@@ -105,10 +105,10 @@ def _worst_first(audit: Summary) -> tuple[list[str], _Findings]:
         audit.matrix[Status.PASS].to_numpy(),
     )
     accounts = [str(account) for account in audit.matrix[Status.PASS].columns]
-    # As in every ranking, no failure counts twice.
-    failing, undecided = (one[list(audit.checklist.summed)].sum(axis=0) for one in findings[:2])
+    # Controls that repeat a failure are left out of the ranking.
+    failing, undecided = (counts[list(audit.checklist.summed)].sum(axis=0) for counts in findings[:2])
     order = np.lexsort((accounts, -undecided, -failing))
-    return [accounts[place] for place in order], findings.each(lambda counts: counts[:, order])
+    return [accounts[column] for column in order], findings.each(lambda counts: counts[:, order])
 
 
 def _draw_cells(figure: Figure, axes: Axes, findings: _Findings, columns: Columns, *, filled: bool = True) -> set[Look]:
@@ -136,21 +136,23 @@ def _cells(findings: _Findings) -> Iterator[Cell]:
 
 
 def _title(audit: Summary, names: list[str], findings: _Findings) -> str:
-    once = [number for number in range(len(findings.failing)) if number not in audit.checklist.repeated]
-    return failing_in_words(audit, "control", names, findings.failing[once] > 0, findings.undecided[once] > 0)
+    counted_checks = [position for position in range(len(findings.failing)) if position not in audit.checklist.repeated]
+    return failing_in_words(
+        audit, "control", names, findings.failing[counted_checks] > 0, findings.undecided[counted_checks] > 0
+    )
 
 
 def _notes(audit: Summary, findings: _Findings) -> list[str]:
     notes = []
-    if any(one.severity is Severity.CRITICAL for one in audit.checklist.checks):
+    if any(check.severity is Severity.CRITICAL for check in audit.checklist.checks):
         notes.append("Bold: critical.")
     waived = int(findings.waived.sum())
     if waived:
-        notes.append(f"Not counted: {counted(waived, 'waived finding')}.")
-    if said := left_to_a_person(audit):
-        notes.append(said)
-    rest = findings.failing[list(audit.checklist.summed), SHOWN_ACCOUNTS:]
-    notes += not_shown(rest.shape[1], counted(int(rest.sum()), "failing finding"))
+        notes.append(f"Not counted: {counted(waived, 'waived check')}.")
+    if manual := left_to_a_person(audit):
+        notes.append(manual)
+    hidden = findings.failing[list(audit.checklist.summed), SHOWN_ACCOUNTS:]
+    notes += not_shown(hidden.shape[1], counted(int(hidden.sum()), "failure"))
     if accounts_of(audit)[1]:
         notes.append(UNKNOWN_IS_ONE)
     return notes

@@ -1,4 +1,4 @@
-"""What each requirement of the benchmark comes to in each account."""
+"""The picture of the result of each requirement in each account."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.int64]
 
 _MOST_ROWS: Final = 60
-"""Requirements up to which each has a row: the picture grows with them."""
+"""The most requirements with a row; the height of the picture depends on their number."""
 _USUAL_ROWS: Final = {1: USUAL_ROWS, 2: 9}
-"""By the lines of a row: for how many rows there is room in a picture of the usual height."""
+"""The number of rows in a picture of the usual height, by the lines of a row."""
 _NUMBERS: Final = 0.2
-"""The most of the figure's width that numbers take."""
+"""The greatest width of the numbers, as a share of the figure's."""
 _TITLES_END: Final = 0.68
-"""Where titles end at the latest,"""
+"""The rightmost edge of the titles,"""
 _GAP: Final = 0.015
-"""the room beside numbers and titles,"""
+"""the gap after numbers and titles,"""
 _LETTER: Final = 0.0076
-"""and how wide a letter is on average, as parts of the figure's width."""
+"""and the average width of a letter, as shares of the figure's width."""
 _SIGNS: Final = {
     Met.FAIL: "\N{BALLOT X}",
     Met.NOT_CHECKED: "?",
@@ -94,12 +94,12 @@ _LOOKS: Final = [
     )
     for met in Met
 ]
-"""How cells look, by the code of `Met`."""
-_COUNT: Final = Look("in so many accounts it fails", "", "white", bare=True)
+"""The looks of cells, by the code of `Met`."""
+_COUNT: Final = Look("number of accounts in which it fails", "", "white", bare=True)
 
 
 class _Rows(NamedTuple):
-    """Requirements (rows) by account (columns, those where most of them fail first)."""
+    """The results of requirements (rows) by account (columns, the one with the most failures first)."""
 
     requirements: list[Requirement]
     accounts: list[str]
@@ -107,30 +107,30 @@ class _Rows(NamedTuple):
     """Codes of `Met`."""
 
     def fails(self) -> npt.NDArray[np.bool_]:
-        """Return which requirement fails in which account."""
+        """Return a mask of the failures, by requirement and account."""
         return np.isin(self.met, [Met.FAIL.code])
 
     def unsure(self) -> npt.NDArray[np.bool_]:
-        """Return which requirement could not be decided in which account."""
+        """Return a mask of the results not checked, by requirement and account."""
         return np.isin(self.met, [Met.NOT_CHECKED.code])
 
 
 def draw(audit: Summary) -> Figure:
-    """Draw what each requirement of the benchmark comes to in each account."""
+    """Draw the result of each requirement of the framework in each account."""
     if audit.checklist.benchmark is None:
-        raise NothingToShowError("No benchmark was chosen.")
-    every = _worst_first(audit)
-    if not np.any(every.met != Met.NOT_APPLICABLE.code):
-        raise nothing_to_show(audit, "Nothing that was judged is of a requirement of the benchmark.")
+        raise NothingToShowError("No framework was chosen (--benchmark).")
+    all_rows = _worst_first(audit)
+    if not np.any(all_rows.met != Met.NOT_APPLICABLE.code):
+        raise nothing_to_show(audit, "No check belongs to a requirement of the framework.")
 
-    shown = _shown(every)
+    shown = _shown(all_rows)
     count, heads = len(shown.requirements), shown.accounts[:SHOWN_ACCOUNTS]
-    title = failing_in_words(audit, "requirement", every.accounts, every.fails(), every.unsure())
+    title = failing_in_words(audit, "requirement", all_rows.accounts, all_rows.fails(), all_rows.unsure())
     end = min(begin_at_most(len(heads)) - _GAP, _TITLES_END)
     lines = _lines_of(shown.requirements, end)
     above = room_above(upright=True)
     height = 1 + (1 - above - BELOW) * max(count / _USUAL_ROWS[lines] - 1, 0)
-    figure = start_figure(audit, title, _notes(audit, every, shown), height=height)
+    figure = start_figure(audit, title, _notes(audit, all_rows, shown), height=height)
     axes = figure.subplots()
     top = 1 - of_height(figure, above)
     bottom = bottom_of(count, top, of_height(figure, BELOW))
@@ -142,7 +142,10 @@ def draw(audit: Summary) -> Figure:
     used = heat.draw_cells(figure, axes, _cells(shown.met[:, : len(heads)]), columns.each, letters=LETTERS)
     write_accounts(figure, axes, audit, heads, columns.each, upright=True)
     if columns.all:
-        sums = (Cell(row, 0, _COUNT, f"{n:,}", "white") for row, n in enumerate(shown.fails().sum(axis=1).tolist()))
+        sums = (
+            Cell(row, 0, _COUNT, f"{failures:,}", "white")
+            for row, failures in enumerate(shown.fails().sum(axis=1).tolist())
+        )
         heat.draw_cells(figure, axes, sums, columns.all, letters=LETTERS, filled=False)
         write_sum_head(figure, axes, "accounts\nit fails in", columns.all)
     legend = [look for look in _LOOKS if look in used]
@@ -151,65 +154,73 @@ def draw(audit: Summary) -> Figure:
 
 
 def _worst_first(audit: Summary) -> _Rows:
-    """Return all requirements in the framework's order, by all accounts, those where most of them fail first."""
+    """Return all requirements in the order of the framework, and all accounts, the one with the most failures first."""
     shape = (len(audit.requirements), len(audit.accounts))
-    met = np.array([one.met for one in audit.requirements], np.int64).reshape(shape)
-    failing, unsure = ((met == code.code).sum(axis=0) for code in (Met.FAIL, Met.NOT_CHECKED))
+    results = np.array([requirement.met for requirement in audit.requirements], np.int64).reshape(shape)
+    failing, unsure = ((results == result.code).sum(axis=0) for result in (Met.FAIL, Met.NOT_CHECKED))
     order = np.lexsort((audit.accounts, -unsure, -failing))
-    accounts = [audit.accounts[place] for place in order]
-    return _Rows([replace(one.requirement, number=one.number) for one in audit.requirements], accounts, met[:, order])
+    accounts = [audit.accounts[column] for column in order]
+    return _Rows(
+        [replace(requirement.requirement, number=requirement.number) for requirement in audit.requirements],
+        accounts,
+        results[:, order],
+    )
 
 
-def _shown(every: _Rows) -> _Rows:
-    """Return the rows for which there is room: those that fail in most accounts, in the framework's order."""
-    failing, unsure = every.fails().sum(axis=1), every.unsure().sum(axis=1)
+def _shown(all_rows: _Rows) -> _Rows:
+    """Return the rows that fit: those that fail in the most accounts, in the order of the framework."""
+    failing, unsure = all_rows.fails().sum(axis=1), all_rows.unsure().sum(axis=1)
     rows = np.sort(np.lexsort((-unsure, -failing))[:_MOST_ROWS])
-    return every._replace(requirements=[every.requirements[row] for row in rows], met=every.met[rows])
+    return all_rows._replace(requirements=[all_rows.requirements[row] for row in rows], met=all_rows.met[rows])
 
 
 def _lines_of(requirements: Sequence[Requirement], end: float) -> int:
-    """Return how many lines the titles need, two at most: an estimate, before there is a figure to measure them in."""
-    number = max((len(one.number) for one in requirements), default=0) * _LETTER
-    title = max((len(one.title + one.mark) for one in requirements), default=0) * _LETTER
+    """Return how many lines the titles need, 1 or 2. This is an estimate, because there is no figure to measure yet."""
+    number = max((len(requirement.number) for requirement in requirements), default=0) * _LETTER
+    title = max((len(requirement.title + requirement.mark) for requirement in requirements), default=0) * _LETTER
     few = len(requirements) <= _USUAL_ROWS[2]
     return 2 if few or LEFT + min(number, _NUMBERS) + _GAP + title > end else 1
 
 
-def _write_requirements(  # noqa: PLR0913 - what is written, where, and how much room there is
+def _write_requirements(  # noqa: PLR0913 - content, place and space
     figure: Figure, axes: Axes, requirements: Sequence[Requirement], label: str, end: float, lines: int
 ) -> float:
-    """Write numbers and titles to the left of `axes` and return where they end, as a part of the figure.
+    """Write numbers and titles to the left of `axes`; return their right edge as a share of the figure's width.
 
-    Titles have so many `lines` at most, which do not pass `end`; what has no room is left out at a word.
+    Titles are broken into up to `lines` lines that end before `end`; words that do not fit are left out.
     """
     heading = write_heading(figure, axes, LEFT, label)
-    numbers = write_column(figure, axes, LEFT, 0, [one.number for one in requirements], fontsize=LETTERS, color=MUTED)
+    numbers = write_column(
+        figure, axes, LEFT, 0, [requirement.number for requirement in requirements], fontsize=LETTERS, color=MUTED
+    )
     begin = LEFT + _GAP + max(fit(figure, numbers, _NUMBERS), fit(figure, [heading], _NUMBERS))
     write_heading(figure, axes, begin, "requirement")
-    titles = write_column(figure, axes, begin, 0, [one.title for one in requirements], fontsize=LETTERS, color=INK)
-    for one, title in zip(requirements, titles, strict=True):
-        break_lines(figure, title, end - begin, lines, one.mark)
+    titles = write_column(
+        figure, axes, begin, 0, [requirement.title for requirement in requirements], fontsize=LETTERS, color=INK
+    )
+    for requirement, title in zip(requirements, titles, strict=True):
+        break_lines(figure, title, end - begin, lines, requirement.mark)
     return begin + fit(figure, titles, end - begin)
 
 
-def _cells(met: Codes) -> Iterator[Cell]:
-    for (row, column), code in np.ndenumerate(met):
+def _cells(results: Codes) -> Iterator[Cell]:
+    for (row, column), code in np.ndenumerate(results):
         look = _LOOKS[code]
         yield Cell(row, column, look, look.example, look.fill)
 
 
-def _notes(audit: Summary, every: _Rows, shown: _Rows) -> list[str]:
+def _notes(audit: Summary, all_rows: _Rows, shown: _Rows) -> list[str]:
     notes = []
     if waived := audit.totals["waived"]:
-        notes.append(f"Also counted: {counted(waived, 'waived finding')}.")
-    further = int(every.fails()[:, SHOWN_ACCOUNTS:].sum())
-    notes += not_shown(len(every.accounts[SHOWN_ACCOUNTS:]), counted(further, "failing requirement"))
-    if rest := len(every.requirements) - len(shown.requirements):
-        notes.append(f"Not shown: {counted(rest, 'requirement')} failing in no more accounts (requirements.parquet).")
+        notes.append(f"Waived checks are counted too: {waived:,}.")
+    hidden_failures = int(all_rows.fails()[:, SHOWN_ACCOUNTS:].sum())
+    notes += not_shown(len(all_rows.accounts[SHOWN_ACCOUNTS:]), counted(hidden_failures, "failing requirement"))
+    if hidden_count := len(all_rows.requirements) - len(shown.requirements):
+        notes.append(f"Not shown: {counted(hidden_count, 'further requirement')} (requirements.parquet).")
     if accounts_of(audit)[1]:
         notes.append(UNKNOWN_IS_ONE)
-    if any(one.is_related for one in shown.requirements):
+    if any(requirement.is_related for requirement in shown.requirements):
         notes.append(RELATED_IN_WORDS)
-    if any(one.is_changed for one in audit.requirements):
-        notes.append("* Judged by other limits than the framework's.")
+    if any(requirement.is_changed for requirement in audit.requirements):
+        notes.append("* With limits other than the framework's.")
     return notes

@@ -1,4 +1,4 @@
-"""What pictures of an audit share: title, subtitle and notes, and why one is not made."""
+"""Common parts of the pictures of an audit: title, subtitle, notes, and reasons for pictures that are not made."""
 
 from __future__ import annotations
 
@@ -26,20 +26,19 @@ if TYPE_CHECKING:
 NOUNS: Final = {Kind.PASSWORD: "password", Kind.ACCESS_KEY: "access key"}
 SHOWN_ACCOUNTS: Final = 15
 _LONGEST_NAME: Final = 15
-"""Characters of an account's name for which there is room above a column."""
+"""The most characters of the name of an account above a column."""
 _LONGEST_WITH_OWNER: Final = 24
-"""The same with its owner, beside a row."""
+"""The most characters of the name and owner of an account beside a row."""
 _FIRST_UNKNOWN: Final = "\u2e80"
-"""From here on, the scripts of East Asia, which the font lacks."""
+"""The first of the East Asian characters, which the font lacks."""
 
 
 def start_figure(
     audit: Summary, title: str, notes: Sequence[str] = (), *, unused_only: bool = False, height: float = 1.0
 ) -> Figure:
-    """Return a figure with the finding as its title, below it what it is about, and notes at its foot.
+    """Return a figure with title, subtitle and notes, `height` times as high as the usual size.
 
-    `unused_only`: it is about `unused-credentials` alone, whatever else was judged. The figure is `height` times as
-    high as usual.
+    `unused_only` means that the picture is only about `unused-credentials`, even if other controls were judged.
     """
     figure = titled(title, _subtitle(audit, unused_only=unused_only), height)
     write_notes(figure, notes)
@@ -47,10 +46,10 @@ def start_figure(
 
 
 def _subtitle(audit: Summary, *, unused_only: bool) -> str:
-    """Return by which benchmark, as of when, and of whom."""
+    """Return the subtitle: framework, reference date and accounts."""
     checklist = audit.checklist
-    lacking = missing_accounts(audit.coverage) if audit.coverage is not None else ""
-    parts = [f"INCOMPLETE: {lacking}"] if lacking else []
+    missing = missing_accounts(audit.coverage) if audit.coverage is not None else ""
+    parts = [f"INCOMPLETE: {missing}"] if missing else []
     if unused_only and checklist.unused and len(checklist.checks) > 1:
         number = checklist.unused.requirement
         shown = f" ({checklist.numbers_of.heading} {number})" if number else ""
@@ -60,9 +59,9 @@ def _subtitle(audit: Summary, *, unused_only: bool) -> str:
 
 
 def named_accounts(audit: Summary, accounts: Sequence[str], *, in_one_line: bool = False) -> list[str]:
-    """Return the numbers of accounts, each with its name where the list of accounts has one.
+    """Return the numbers of accounts with their names from the list of accounts, if there is one.
 
-    The name stands below the number; `in_one_line` it stands beside it, with the owner where there is room.
+    The name is below the number. With `in_one_line` it is beside the number, with the owner if that fits.
     """
     rows = [] if audit.coverage is None else audit.coverage.select(["account_id", "name", "owner"]).to_pylist()
     named = {row["account_id"]: (row["name"] or "", row["owner"] or "") for row in rows}
@@ -78,49 +77,49 @@ def _beside(name: str, owner: str, *, in_one_line: bool) -> str:
 
 
 def _shortened(name: str, most: int) -> str:
-    """Return a name, with an ellipsis in the middle where it is too long: names of a fleet often differ at the end.
+    """Return a name with up to `most` characters; a longer one gets an ellipsis in the middle.
 
-    `?` stands for characters that the font does not have.
+    The end is kept, because names often differ there. Characters that the font lacks become `?`.
     """
-    shown = "".join(sign if sign.isprintable() and sign < _FIRST_UNKNOWN else "?" for sign in name)
+    shown = "".join(character if character.isprintable() and character < _FIRST_UNKNOWN else "?" for character in name)
     if len(shown) <= most:
         return shown
     return f"{shown[: most // 2]}{ELLIPSIS}{shown[most // 2 + 1 - most :]}"
 
 
 def failing_in_words(audit: Summary, noun: str, accounts: Sequence[str], fails: Flags, unsure: Flags) -> str:
-    """Return the title of a picture of what fails where: in how many of the accounts, or in which one.
+    """Return a title with the number of failing controls or requirements, and of accounts in which they fail.
 
-    `fails` and `unsure` say of each `noun` (rows) and each of the `accounts` (columns) whether it fails there, and
-    whether something about it could not be decided.
+    `fails` and `unsure` are masks by `noun` (rows) and account (columns): whether it fails there, and whether something
+    there is not checked.
     """
     failing = int(fails.any(axis=1).sum())
-    known, some_unknown = accounts_of(audit)
-    number = known + some_unknown
-    place = account_in_words(accounts[0]) if number == 1 else f"any of {number:,} accounts"
+    known_count, some_unknown = accounts_of(audit)
+    account_count = known_count + some_unknown
+    where = account_in_words(accounts[0]) if account_count == 1 else f"any of {account_count:,} accounts"
     if not failing:
-        undecided = int(unsure.any(axis=1).sum())
-        return f"No {noun} fails in {place}{f', {undecided:,} undecided somewhere' if undecided else ''}"
+        not_checked = int(unsure.any(axis=1).sum())
+        return f"No {noun} fails in {where}{f', {not_checked:,} not checked somewhere' if not_checked else ''}"
     title = f"{failing:,} of {counted(len(fails), noun)} {'fails' if failing == 1 else 'fail'} in"
-    if number == 1:
-        return f"{title} {place}"
+    if account_count == 1:
+        return f"{title} {where}"
     if failing == 1:
-        return f"{title} {int(fails.any(axis=0).sum()):,} of {number:,} accounts"
-    everywhere = int((fails.sum(axis=1) == number).sum())
-    return f"{title} at least one of {number:,} accounts, {everywhere or 'none'} of them in all"
+        return f"{title} {int(fails.any(axis=0).sum()):,} of {account_count:,} accounts"
+    everywhere = int((fails.sum(axis=1) == account_count).sum())
+    return f"{title} at least one of {account_count:,} accounts, {everywhere or 'none'} of them in all"
 
 
 def nothing_to_show(audit: Summary, otherwise: str, *, unused_only: bool = False) -> NothingToShowError:
-    """Return why a picture is not made: `otherwise` where there are findings (see `start_figure`)."""
+    """Return the error for a picture that is not made; its reason is `otherwise` if there are findings at all."""
     if _has_findings(audit, unused_only=unused_only):
-        why = otherwise
+        reason = otherwise
     elif audit.rows == audit.root_rows:
-        why = "There is no IAM user in these reports."
+        reason = "These reports have no IAM user."
     elif unused_only or is_unused_only(audit.checklist):
-        why = "No IAM user in the judged reports has an active password or access key."
+        reason = "No IAM user in the judged reports has an active password or access key."
     else:
-        why = "There is nothing in the judged reports that these controls are about."
-    return NothingToShowError(why)
+        reason = "The judged reports have nothing for these controls to judge."
+    return NothingToShowError(reason)
 
 
 def _has_findings(audit: Summary, *, unused_only: bool = False) -> bool:
@@ -129,39 +128,39 @@ def _has_findings(audit: Summary, *, unused_only: bool = False) -> bool:
 
 
 def require_unused(audit: Summary) -> None:
-    """Raise NothingToShowError where `unused-credentials` was not judged."""
+    """Raise NothingToShowError if `unused-credentials` was not judged."""
     if audit.checklist.unused is None:
         raise NothingToShowError("The control unused-credentials was not judged.")
 
 
 def limit_days(audit: Summary) -> int:
-    """Return the limit of `unused-credentials`."""
+    """Return the limit of `unused-credentials` in days."""
     unused = audit.checklist.unused
     return unused.limit_days or 0 if unused else 0
 
 
 def limit_in_words(audit: Summary) -> str:
-    """Return the same as a text."""
+    """Return the limit of `unused-credentials` as a text, such as `45 days`."""
     return counted(limit_days(audit), "day")
 
 
 def counts_of_unused(audit: Summary) -> dict[str, int]:
-    """Return the findings of `unused-credentials`, counted as `audit.totals` are; all 0 where it was not judged."""
+    """Return the counts of `unused-credentials` by the names of `audit.totals`; all 0 if it was not judged."""
     return audit.unused or dict.fromkeys(audit.totals, 0)
 
 
 def undecided_too(counts: dict[str, int]) -> str:
-    """Return what a title adds where verdicts are missing."""
+    """Return the end of a title with the number of checks not checked; empty if there are none."""
     count = counts[Status.NOT_CHECKED]
-    return f", {count:,} could not be decided" if count else ""
+    return f", {count:,} not checked" if count else ""
 
 
 def waived_too(counts: dict[str, int]) -> list[str]:
-    """Return the note on waivers where a picture does not tell them apart."""
+    """Return the note for pictures that do not show waived checks separately; empty without waived checks."""
     count = counts["waived"]
-    return [f"{count:,} of those that fail or could not be decided {is_or_are(count)} waived."] if count else []
+    return [f"{count:,} of those that fail or are not checked {is_or_are(count)} waived."] if count else []
 
 
 def waived_by(audit: Summary, status: Status) -> pd.DataFrame:
-    """Return how many findings of `status` are waived, by check (rows) and account (columns) as in `audit.matrix`."""
+    """Return the number of waived findings of `status`, by check (rows) and account (columns), as in `audit.matrix`."""
     return audit.matrix[status] - audit.open_matrix[status]

@@ -1,4 +1,4 @@
-"""What became of the findings: by control, or by kind of credential where `unused-credentials` is the only control."""
+"""The picture of the results: by control, or by kind of credential if `unused-credentials` is the only control."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def draw(audit: Summary) -> Figure:
-    """Draw what became of the findings of each control; of `unused-credentials` alone, of each kind of credential."""
+    """Draw the results by control, or by kind of credential if `unused-credentials` is the only control."""
     if is_unused_only(audit.checklist):
         return status_by_kind.draw(audit)
     return status_by_control.draw(audit)

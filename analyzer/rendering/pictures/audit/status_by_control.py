@@ -1,4 +1,4 @@
-"""What became of the findings of each control."""
+"""The picture of the results of each control."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
 
     Counts = npt.NDArray[np.int64]
-    """For each control."""
+    """Counts by control."""
 
 
 class _Segment(NamedTuple):
-    """A part of each control's bar."""
+    """A part of the bars of all controls."""
 
     label: str
     counts: Counts
@@ -36,8 +36,10 @@ class _Segment(NamedTuple):
 
 
 def draw(audit: Summary) -> Figure:
-    """Draw the parts of each control's findings that fail, could not be decided and pass, with the counts beside."""
-    counts = {name: np.array([one[name] for one in audit.by_control]) for name in audit.by_control[0]}
+    """Draw for each control the shares of fail, not checked and pass, with the counts beside them."""
+    counts = {
+        name: np.array([control_counts[name] for control_counts in audit.by_control]) for name in audit.by_control[0]
+    }
     segments = _segments(audit, counts)
     judged = counts["judged"]
     if not judged.any():
@@ -69,7 +71,7 @@ def draw(audit: Summary) -> Figure:
 
 
 def _segments(audit: Summary, counts: dict[str, Counts]) -> list[_Segment]:
-    """Return the parts of the bars, from the left."""
+    """Return the parts of the bars, from left to right."""
     segments = []
     for label, status, color in (("fail", Status.FAIL, FAIL), ("not checked", Status.NOT_CHECKED, UNSURE)):
         waived = waived_by(audit, status).sum(axis=1).to_numpy()
@@ -79,17 +81,17 @@ def _segments(audit: Summary, counts: dict[str, Counts]) -> list[_Segment]:
 
 
 def _draw_segments(axes: Axes, segments: Sequence[_Segment], judged: Counts) -> None:
-    """Draw each as its share of what was judged, one after the other."""
+    """Draw the segments side by side, each as a share of the judged checks."""
     start = np.zeros(len(judged))
     for segment in segments:
         share = segment.counts / np.maximum(judged, 1)
-        some = np.flatnonzero(segment.counts)
-        if not len(some):
+        rows = np.flatnonzero(segment.counts)
+        if not len(rows):
             continue
         axes.barh(
-            some,
-            share[some],
-            left=start[some],
+            rows,
+            share[rows],
+            left=start[rows],
             color=segment.color,
             edgecolor="white" if segment.hatched else segment.color,
             hatch=HATCH if segment.hatched else None,
@@ -98,37 +100,37 @@ def _draw_segments(axes: Axes, segments: Sequence[_Segment], judged: Counts) -> 
             label=segment.label,
         )
         start += share
-    for place in np.flatnonzero(judged == 0).tolist():
-        text = axes.text(0.012, place, "nothing to judge", color=MUTED, va="center", fontsize=letters_for(len(judged)))
+    for row in np.flatnonzero(judged == 0).tolist():
+        text = axes.text(0.012, row, "nothing to judge", color=MUTED, va="center", fontsize=letters_for(len(judged)))
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
 
 
 def _draw_scale(axes: Axes) -> None:
     axes.set_xlim(0, 1)
     axes.set_xticks(*SHARE_TICKS, fontsize=9)
-    axes.set_xlabel("share of what the control judged", fontsize=9)
+    axes.set_xlabel("share of the checks of each control", fontsize=9)
     axes.spines["left"].set_visible(False)
     axes.tick_params(length=0)
     axes.grid(axis="x", color=RULE, linewidth=0.6)
 
 
 def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
-    """Return how many controls fail somewhere, and what became of the others."""
-    once = [number for number in range(len(audit.by_control)) if number not in audit.checklist.repeated]
-    fail, waived, unsure, _, _ = (segment.counts[once] > 0 for segment in segments)
+    """Return the title: how many controls fail somewhere, and the results of the others."""
+    counted_checks = [position for position in range(len(audit.by_control)) if position not in audit.checklist.repeated]
+    fail, waived, unsure, _, _ = (segment.counts[counted_checks] > 0 for segment in segments)
     judged, any_waived = (
-        np.array([audit.by_control[number][name] for number in once]) > 0 for name in ("judged", "waived")
+        np.array([audit.by_control[position][name] for position in counted_checks]) > 0 for name in ("judged", "waived")
     )
     failing, total = int((fail | waived).sum()), len(judged)
     title = f"{failing:,} of {counted(total, 'control')} {'fails' if 1 in {failing, total} else 'fail'} somewhere"
     only = int((waived & ~fail).sum())
     if only:
         title += f" ({only:,} only where waived)"
-    rest = ~fail & ~waived
+    without_failure = ~fail & ~waived
     groups = {
-        "undecided somewhere": rest & unsure,
-        "undecided only where waived": rest & ~unsure & any_waived,
-        "pass": rest & judged & ~unsure & ~any_waived,
+        "not checked somewhere": without_failure & unsure,
+        "not checked only where waived": without_failure & ~unsure & any_waived,
+        "pass": without_failure & judged & ~unsure & ~any_waived,
         "have nothing to judge": ~judged,
     }
     numbers = {words: int(group.sum()) for words, group in groups.items()}
@@ -139,14 +141,14 @@ def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
 
 
 _ONE: Final = {"pass": "passes", "have nothing to judge": "has nothing to judge"}
-"""The same of one control."""
+"""The words for one control."""
 
 
 def _notes(audit: Summary) -> list[str]:
-    notes = [said] if (said := left_to_a_person(audit)) else []
+    notes = [manual] if (manual := left_to_a_person(audit)) else []
     if audit.totals["waived"]:
-        notes.append("Waived findings, in brackets, are among those that fail or could not be decided.")
+        notes.append("Waived checks, in brackets, are also counted under fail or not checked.")
     later = audit.made_later
     if later:
-        notes.append(f"Not shown: {counted(later, 'finding')} on what was made after the reference date.")
+        notes.append(f"Not shown: {counted(later, 'check')} of credentials created after the reference date.")
     return notes

@@ -1,4 +1,4 @@
-"""What became of the credentials of each kind."""
+"""The picture of the outcomes of credentials, by kind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _BARS: Final = {
 
 
 def draw(audit: Summary) -> Figure:
-    """Draw how many credentials of each kind pass, fail, could not be decided, or were not judged."""
+    """Draw how many credentials of each kind pass, fail, are not checked or were not judged."""
     totals = counts_of_unused(audit)
     failing, judged = totals[Status.FAIL], totals["judged"]
     verb = "fails" if 1 in {failing, judged} else "fail"
@@ -57,30 +57,30 @@ def draw(audit: Summary) -> Figure:
 
 
 def _draw_panel(axes: Axes, counts: npt.NDArray[np.int64]) -> None:
-    """Draw one of `_BARS` for each count, and beside it the count and its share."""
+    """Draw a bar for each count, with the count and its share beside it."""
     axes.barh(
         range(len(_BARS)),
         counts,
         color=[color for _, color in _BARS.values()],
         edgecolor=MUTED,
-        # An empty bar must not leave a mark on the axis.
+        # The outline of an empty bar would be visible on the axis.
         linewidth=np.where(counts > 0, 0.6, 0).tolist(),
         height=0.66,
     )
     total = int(counts.sum())
-    for place, count in enumerate(counts.tolist()):
+    for row, count in enumerate(counts.tolist()):
         share = f" ({percentage(100 * count / total)})" if count else ""
-        axes.text(count, place, f"  {count:,}{share}", va="center", color=INK if count else MUTED)
+        axes.text(count, row, f"  {count:,}{share}", va="center", color=INK if count else MUTED)
     axes.set_yticks(range(len(_BARS)), list(_BARS))
     axes.set_xlabel("number (and share) of credentials", loc="left", fontsize=9)
 
 
 def _notes(audit: Summary) -> list[str]:
-    """Return in words the credentials that stand in no bar, and what the last two bars mean."""
+    """Return the notes on the last two bars, and on credentials that are not shown."""
     notes = []
     if any(audit.count(kind, Outcome.NOT_APPLICABLE) for kind in JUDGED_KINDS):
-        notes.append("Not applicable: made after the reference date.")
+        notes.append("Not applicable: created after the reference date.")
     if any(audit.count(kind, Outcome.INACTIVE) for kind in JUDGED_KINDS):
-        notes.append("Inactive ones are not judged.")
+        notes.append("Inactive credentials are not judged.")
     of_root = sum(audit.count(kind, Outcome.ROOT) for kind in JUDGED_KINDS)
-    return [*notes, f"Not shown: {of_root:,} of root."] if of_root else notes
+    return [*notes, f"Not shown: {counted(of_root, 'credential')} of root."] if of_root else notes

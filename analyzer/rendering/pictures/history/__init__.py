@@ -1,4 +1,4 @@
-"""Pictures of a history: one file a picture, each with its finding as the title.
+"""The pictures of a history, one module for each. The title of a picture is its result.
 
 Days are whole days in UTC, counted from 1970.
 """

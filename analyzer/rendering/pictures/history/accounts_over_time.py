@@ -1,4 +1,4 @@
-"""How many failures were open in each account over time."""
+"""The picture of open failures in each account over time."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def draw(history: History) -> Figure:
     notes = _notes(coverage, spans, newest[order[_SHOWN_ACCOUNTS:]])
     figure = start_figure(history, _title(coverage.accounts[int(order[0])], newest), notes)
     axes = figure.subplots()
-    # Few accounts get rows, and few spans columns, not walls.
+    # The height of rows and the width of columns are limited.
     bottom = max(0.81 - 0.14 * len(shown), 0.21)
     figure.subplots_adjust(right=LEFT + WIDTH, top=0.81, bottom=bottom)
     axes.set_ylim(len(shown) - 0.5, -0.5)
-    names = [coverage.accounts[place] for place in shown]
+    names = [coverage.accounts[position] for position in shown]
     axes.set_yticks(range(len(shown)), names, fontsize=9 if len(shown) < 15 else 8)
     axes.tick_params(length=0)
     left = LEFT + 0.012 + fit(figure, axes.get_yticklabels(), 0.2)
@@ -65,14 +65,14 @@ def draw(history: History) -> Figure:
 
 
 def _counts(coverage: Coverage, spans: Spans) -> tuple[Whole, Flags]:
-    """Return for each account and span the failures open at its end, and whether no snapshot tells."""
+    """Return for each account and span the failures open at its end, and a mask of those without a snapshot."""
     ends = np.minimum(spans.edges[1:] - 1, coverage.last)
     failures = OpenFailures.of(coverage)
     counts = failures.count(failures.account, len(coverage.accounts), ends)
     blank = ends[None, :] < coverage.by_account["first"].to_numpy()[:, None]
     starts = spans.edges[:-1]
-    for place, since, until in coverage.missing[["place", "since", "until"]].itertuples(index=False):
-        blank[place] |= (starts > since) & (ends < until)
+    for position, since, until in coverage.missing[["place", "since", "until"]].itertuples(index=False):
+        blank[position] |= (starts > since) & (ends < until)
     return counts, blank
 
 
@@ -88,22 +88,24 @@ def _cells(counts: Whole, blank: Flags) -> Iterator[Cell]:
 
 
 def _title(worst: str, newest: Whole) -> str:
-    """Return where failures are open (`newest`: how many in each account), and how many in the worst account."""
+    """Return the title; `newest` has the open failures of each account, `worst` is the account with the most."""
     total, accounts, most = int(newest.sum()), len(newest), int(newest.max())
-    one = account_in_words(worst)
+    worst_account = account_in_words(worst)
     if not total:
-        return f"No failure is open in {one if accounts == 1 else f'any of {accounts:,} accounts'}"
+        return f"No failure is open in {worst_account if accounts == 1 else f'any of {accounts:,} accounts'}"
     if accounts == 1:
-        return f"{counted(total, 'failure')} {is_or_are(total)} open in {one}"
+        return f"{counted(total, 'failure')} {is_or_are(total)} open in {worst_account}"
     open_in = int((newest > 0).sum())
     if open_in == 1:
-        return f"1 of {accounts:,} accounts has open failures: {one}, {total:,}"
-    return f"{open_in:,} of {accounts:,} accounts have open failures; {one} has {most:,} of {total:,}"
+        return f"1 of {accounts:,} accounts has open failures: {worst_account}, {total:,}"
+    return f"{open_in:,} of {accounts:,} accounts have open failures; {worst_account} has {most:,} of {total:,}"
 
 
 def _notes(coverage: Coverage, spans: Spans, rest: Whole) -> list[str]:
-    """Return the notes; `rest` are the open failures of accounts for which there is no room."""
-    notes = [f"Open at the end of each {spans.unit}; worst accounts, by their newest snapshots, first."]
+    """Return the notes; `rest` has the open failures of the accounts that do not fit."""
+    notes = [
+        f"Open at the end of each {spans.unit}. Accounts with the most failures in their newest snapshots come first."
+    ]
     notes += not_shown(len(rest), counted(int(rest.sum()), "open failure"))
     if UNKNOWN in coverage.accounts:
         notes.append(UNKNOWN_IS_ONE)

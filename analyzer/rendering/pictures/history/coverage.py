@@ -1,4 +1,4 @@
-"""When there were snapshots of each account, and how many failures were open on each day."""
+"""The snapshots of each account over time, and the number of open failures on each day."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     Whole = npt.NDArray[np.int64]
 
 _NEVER: Final = int(np.iinfo(np.int32).max)
-"""The day on which what is open ends."""
+"""The last day of a failure that is still open."""
 
 
 def days_of(times: pd.Series[Any]) -> Whole:
-    """Return the days of times; one after all others where there is no time."""
+    """Return the days of times; `_NEVER` if there is no time."""
     micros = microseconds(times)
     return np.where(micros == NO_TIME, _NEVER, micros // DAY)
 
@@ -37,13 +37,13 @@ def _names(accounts: pd.Series[Any]) -> npt.NDArray[np.object_]:
 
 @dataclass(frozen=True)
 class Coverage:
-    """When there were snapshots of each account."""
+    """The snapshots of each account over time."""
 
     history: History
 
     @cached_property
     def by_account(self) -> pd.DataFrame:
-        """For each account (index, in its order) the days `first` and `last`, `usual` days and `snapshots`."""
+        """For each account (index): days `first` and `last`, `usual` days between snapshots, number of `snapshots`."""
         rows = self.history.coverage
         frame = pd.DataFrame(
             {
@@ -58,12 +58,12 @@ class Coverage:
 
     @cached_property
     def accounts(self) -> list[str]:
-        """The accounts, in their order."""
+        """The accounts in sorted order."""
         return [str(account) for account in self.by_account.index]
 
     @property
     def snapshots(self) -> int:
-        """How many snapshots there are of all accounts."""
+        """The number of snapshots of all accounts."""
         return int(self.by_account["snapshots"].sum())
 
     @property
@@ -78,22 +78,22 @@ class Coverage:
 
     @cached_property
     def dates(self) -> Whole:
-        """The days of the trend's rows."""
+        """The day of each row of the trend."""
         return self.history.summed_trend["date"].to_numpy(dtype="datetime64[D]").astype(np.int64)
 
     @cached_property
     def days(self) -> Whole:
-        """The days of the trend that have room on an axis of time, ascending."""
+        """The days of the trend that the time axis shows, ascending."""
         return without_stragglers(np.unique(self.dates))
 
     @property
     def left_out(self) -> Whole:
-        """The other ones: they lie long before."""
+        """The days of the trend that are left out, because they are long before all others."""
         return np.unique(self.dates)[: -len(self.days) or None]
 
     @cached_property
     def missing(self) -> pd.DataFrame:
-        """Rows `place` (of the account), `since`, `until`: between these days there was no snapshot, but should be."""
+        """The gaps: `place` of the account, `since` and `until`, the days between which snapshots are missing."""
         rows = self.history.coverage
         until = days_of(rows["gap_to"])
         gaps = pd.DataFrame(
@@ -110,14 +110,14 @@ class Coverage:
         return self.by_account.index.get_indexer(pd.Index(_names(accounts))).astype(np.int64)
 
     def missing_on(self, days: Whole) -> Whole:
-        """Return for how many accounts snapshots are missing on each day."""
+        """Return the number of accounts with missing snapshots on each day."""
         since, until = np.sort(self.missing["since"].to_numpy()), np.sort(self.missing["until"].to_numpy())
         return (np.searchsorted(since, days, "left") - np.searchsorted(until, days, "right")).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class OpenFailures:
-    """From which day on each failure is open, and the first day at whose end it no longer is."""
+    """For each failure the day on which it opened, and the first day at the end of which it is no longer open."""
 
     since: Whole
     until: Whole
@@ -126,13 +126,13 @@ class OpenFailures:
 
     @classmethod
     def of(cls, coverage: Coverage) -> OpenFailures:
-        """Return that of all failures; what was lost sight of is open until the snapshot that shows so."""
+        """Return the days of all failures. A failure lost to follow-up is open until the snapshot that shows this."""
         rows = coverage.history.summed
         until = np.minimum(days_of(rows["closed_at"]), days_of(rows["lost_at"]))
         return cls(days_of(rows["first_seen"]), until, coverage.places(rows["account_id"]))
 
     def count(self, group: Whole, groups: int, days: Whole) -> Whole:
-        """Return how many are open at the end of each day (columns, ascending), by group (rows)."""
+        """Return the number of open failures by group (rows) at the end of each day (columns, ascending)."""
         changes = np.zeros((groups, len(days) + 1), dtype=np.int64)
         np.add.at(changes, (group, np.searchsorted(days, self.since)), 1)
         np.add.at(changes, (group, np.searchsorted(days, self.until)), -1)

@@ -1,4 +1,4 @@
-"""Days and months counted from 1970, in words and on scales."""
+"""Days and months counted from 1970: as texts and on axes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Whole = npt.NDArray[np.int64]
 
 _MANY: Final = 5
-"""How many days are shown at least for each one that is left out."""
+"""At least this many days must be shown for each day that is left out."""
 
 
 def iso(day: int) -> str:
@@ -27,11 +27,11 @@ def month_of(day: int) -> int:
 
 
 def without_stragglers(days: Whole) -> Whole:
-    """Return ascending days without the few first ones that lie long before all others.
+    """Return ascending days without the few first days that are long before all others.
 
-    One old report would leave most of an axis empty, and squeeze all that matters into its end. So days are left out
-    before a gap that is more than twice as long as all the time after it, if at least `_MANY` days follow for each one
-    left out; of several such gaps, before the last.
+    A single old report would leave most of the axis empty. So the days before a gap are left out if the gap is more
+    than twice as long as all time after it, and if at least `_MANY` days follow for each day left out. If there are
+    several such gaps, the last one counts.
     """
     before = np.arange(1, len(days))
     gaps, after = np.diff(days), days.max(initial=0) - days[1:]
@@ -45,7 +45,7 @@ def first_days_of(months: Whole) -> Whole:
 
 
 def write_days(axes: Axes, first: int, after: int) -> None:
-    """Write dates below the days from `first` until `after`."""
+    """Write dates below the axis for the days from `first` to the day before `after`."""
     days = after - first
     step = next((step for step in (1, 2, 7, 14) if days <= 8 * step), None)
     if step is not None:

@@ -1,4 +1,4 @@
-"""How many failures were open over time."""
+"""The picture of open failures over time."""
 
 from __future__ import annotations
 
@@ -70,25 +70,25 @@ COLORS: Final = {
     "passwords": FAIL,
     "access keys": PASS,
 }
-"""The colour of each control, the same in every run; and of kinds of credentials, which stand without controls.
+"""The colours of controls, the same in every run, and of kinds of credentials, which replace controls.
 
-None is yellow: that is what could not be decided.
+None is yellow, because yellow means not checked.
 """
 _BANDS: Final = 7
-"""Areas that lie on each other, the largest ones; the rest is one more."""
+"""The most areas of controls; one more area has the sum of all others."""
 _EDGED: Final = 100
-"""Dates up to which areas have white edges; of more, nothing else would be left."""
+"""The most dates with which areas have white edges; with more dates, the edges would cover the areas."""
 _RIGHT: Final = 0.74
-"""Where the axes end, as a part of the figure's width: beside them stand labels."""
+"""The right edge of the axes, as a share of the figure's width; the labels are beside it."""
 _KINDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys"}
 
 
 def draw(history: History) -> Figure:
-    """Draw how many failures were open, by control; of `unused-credentials` alone, by kind of credential."""
+    """Draw the open failures by control, or by kind of credential if `unused-credentials` is the only control."""
     coverage = Coverage(history)
     dates = require_days(coverage)
     first, last = int(dates[0]), int(dates[-1])
-    # What is open in the newest snapshot is so until the next one: it gets the room that lies between two.
+    # Failures of the newest snapshot stay open until the next one, so they get the usual time between two snapshots.
     after = last + max(int(np.median(np.diff(dates))), 1)
     by_kind = is_unused_only(history.settings.checklist)
     counts = _by_kind(coverage, dates) if by_kind else _by_control(coverage, dates)
@@ -96,8 +96,8 @@ def draw(history: History) -> Figure:
     if not total.any():
         raise NothingToShowError(f"No failure was open in any snapshot{since(coverage)}.")
 
-    known = pd.Series(history.summed_trend["accounts"].to_numpy(dtype=np.int64)).groupby(coverage.dates).max()
-    seen = known[dates].to_numpy()
+    accounts_seen = pd.Series(history.summed_trend["accounts"].to_numpy(dtype=np.int64)).groupby(coverage.dates).max()
+    seen = accounts_seen[dates].to_numpy()
     missing = coverage.missing_on(np.arange(first, last + 1))
     figure = start_figure(history, _title(dates, total, seen), _notes(coverage, missing))
     with_accounts = bool(missing.any()) or len(set(seen.tolist())) > 1
@@ -113,22 +113,22 @@ def draw(history: History) -> Figure:
     axes.tick_params(axis="x", labelbottom=not with_accounts)
     write_days(below, first, last + 1)
     labels = _draw_areas(axes, dates, after, counts)
-    # What is missing on the last day is so after it.
+    # Snapshots missing on the last day are missing after it too.
     _shade(axes, np.append(missing, np.full(after - last - 1, missing[-1])), first, len(coverage.accounts))
     _write_labels(figure, axes, labels)
     return figure
 
 
 def _by_kind(coverage: Coverage, dates: Whole) -> pd.DataFrame:
-    """Return how many failures were open at the end of each date (columns), by kind of credential."""
-    kind = coverage.history.summed["kind"].astype("str").map({one.value: n for n, one in enumerate(_KINDS)})
-    known = np.asarray(kind.fillna(0), dtype=np.int64)
-    counts = OpenFailures.of(coverage).count(known, len(_KINDS), dates)
+    """Return the open failures by kind of credential (rows) at the end of each date (columns)."""
+    kind = coverage.history.summed["kind"].astype("str").map({kind_.value: code for code, kind_ in enumerate(_KINDS)})
+    kinds = np.asarray(kind.fillna(0), dtype=np.int64)
+    counts = OpenFailures.of(coverage).count(kinds, len(_KINDS), dates)
     return _largest(pd.DataFrame(counts, index=list(_KINDS.values())), "kinds")
 
 
 def _by_control(coverage: Coverage, dates: Whole) -> pd.DataFrame:
-    """Return the same by control."""
+    """Return the open failures by control (rows) at the end of each date (columns)."""
     rows = coverage.history.summed_trend
     trend = pd.DataFrame(
         {
@@ -142,47 +142,52 @@ def _by_control(coverage: Coverage, dates: Whole) -> pd.DataFrame:
 
 
 def _largest(counts: pd.DataFrame, noun: str) -> pd.DataFrame:
-    """Return the rows of which any is open, those with most of the area first; many small ones as one row."""
-    some = counts[(counts > 0).any(axis=1)]
-    sums = dict(zip(some.index, some.sum(axis=1).tolist(), strict=True))
-    some = some.loc[sorted(some.index, key=lambda name: (-sums[name], name))]
-    if len(some) <= _BANDS:
-        return some
-    rest = some.iloc[_BANDS:]
-    together = rest.sum().to_frame(f"{len(rest)} further {noun}" if len(rest) > 1 else str(rest.index[0])).T
-    return pd.concat([some.iloc[:_BANDS], together])
+    """Return the rows with open failures, the largest areas first, and the sum of the smallest ones as one row."""
+    largest = counts[(counts > 0).any(axis=1)]
+    sums = dict(zip(largest.index, largest.sum(axis=1).tolist(), strict=True))
+    largest = largest.loc[sorted(largest.index, key=lambda name: (-sums[name], name))]
+    if len(largest) <= _BANDS:
+        return largest
+    smallest = largest.iloc[_BANDS:]
+    sum_of_smallest = (
+        smallest.sum().to_frame(f"{len(smallest)} further {noun}" if len(smallest) > 1 else str(smallest.index[0])).T
+    )
+    return pd.concat([largest.iloc[:_BANDS], sum_of_smallest])
 
 
 def _title(dates: Whole, total: Whole, seen: Whole) -> str:
     texts = []
-    for at in (-1, 0):
-        failures = f"{counted(int(total[at]), 'failure')} open" if at else f"{total[at]:,}"
-        where = f" in {counted(int(seen[at]), 'account')}" if seen[0] != seen[-1] else ""
-        texts.append(f"{failures} on {iso(int(dates[at]))}{where}")
+    for day in (-1, 0):
+        failures = f"{counted(int(total[day]), 'failure')} open" if day else f"{total[day]:,}"
+        where = f" in {counted(int(seen[day]), 'account')}" if seen[0] != seen[-1] else ""
+        texts.append(f"{failures} on {iso(int(dates[day]))}{where}")
     return ", ".join(texts)
 
 
 def _notes(coverage: Coverage, missing: Whole) -> list[str]:
-    notes = ["At the end of each day, by each account's newest snapshot until then."]
+    notes = ["Each day counts the newest snapshot of each account by then."]
     notes += _changes(coverage)
     if missing.any():
-        notes.append("Hatched: snapshots of some accounts (below) are missing; their failures stand as last seen.")
+        notes.append("Hatched: snapshots of some accounts are missing; their failures are shown as last seen.")
     return notes + left_out(coverage) + not_covered(coverage.history)
 
 
 def _changes(coverage: Coverage) -> list[str]:
-    """Return how what was open on the first day became what was open on the last one."""
+    """Return the note on the changes between the first and the last day."""
     first = int(coverage.days[0])
     later = coverage.dates > first
     rows = coverage.history.summed_trend[later]
     opened, closed, lost = (int(rows[name].sum()) for name in ("opened", "closed", "lost"))
-    found = int((is_older(coverage.history) & (days_of(coverage.history.summed["first_seen"]) > first)).sum())
-    parts = [f"{opened - found:,} opened", *([f"{found:,} found in accounts seen later"] if found else [])]
-    return [f"Since the first day: {', '.join(parts)}, {closed:,} closed, {lost:,} lost sight of."]
+    found_later = int((is_older(coverage.history) & (days_of(coverage.history.summed["first_seen"]) > first)).sum())
+    parts = [
+        f"{opened - found_later:,} opened",
+        *([f"{found_later:,} found in accounts seen later"] if found_later else []),
+    ]
+    return [f"Since the first day: {', '.join(parts)}, {closed:,} closed, {lost:,} lost to follow-up."]
 
 
 def _draw_accounts(axes: Axes, dates: Whole, after: int, seen: Whole, missing: Whole) -> None:
-    """Draw how many accounts were seen until each day, and of how many of them snapshots are missing."""
+    """Draw the number of accounts seen by each day, and how many of them have missing snapshots."""
     days = np.arange(int(dates[0]), int(dates[-1]) + 1)
     known = seen[np.searchsorted(dates, days, "right") - 1]
     places = np.append(days, after)
@@ -207,7 +212,7 @@ def _draw_accounts(axes: Axes, dates: Whole, after: int, seen: Whole, missing: W
 
 
 class _Label(NamedTuple):
-    """What stands beside an area, and where the middle of its right end is."""
+    """The label of an area; `at` is the middle of its right end."""
 
     text: str
     at: float
@@ -216,7 +221,7 @@ class _Label(NamedTuple):
 
 
 def _draw_areas(axes: Axes, dates: Whole, after: int, counts: pd.DataFrame) -> list[_Label]:
-    """Draw the `counts` of each date (columns) as areas, the first row on top; return their labels from below."""
+    """Draw `counts` by date (columns) as stacked areas, the first row on top; return the labels from the lowest up."""
     places, low = np.append(dates, after), np.zeros(len(dates), dtype=np.int64)
     labels = []
     for band in reversed(range(len(counts))):
@@ -238,7 +243,7 @@ def _draw_areas(axes: Axes, dates: Whole, after: int, counts: pd.DataFrame) -> l
 
 
 def _shade(axes: Axes, missing: Whole, first: int, accounts: int) -> None:
-    """Hatch the days on which snapshots are missing; the more so, the more accounts it is."""
+    """Hatch the days with missing snapshots; the hatching is darker if more accounts lack them."""
     edges = [0, *(np.flatnonzero(np.diff(missing)) + 1).tolist(), len(missing)]
     for start, end in pairwise(edges):
         share = missing[start] / accounts
@@ -258,26 +263,26 @@ def _shade(axes: Axes, missing: Whole, first: int, accounts: int) -> None:
 
 
 def _write_labels(figure: Figure, axes: Axes, labels: list[_Label]) -> None:
-    """Write labels to the right of the axes (given from below), none on another, each with a line to its area."""
+    """Write labels (from the lowest up) beside the axes without overlap, each with a line to its area."""
     from matplotlib.transforms import blended_transform_factory  # noqa: PLC0415
 
     beside = blended_transform_factory(axes.transAxes, axes.transData)
     texts = [
-        axes.text(1.055, 0, one.text, transform=beside, va="center", color=INK if one.strong else MUTED, fontsize=9)
-        for one in labels
+        axes.text(1.055, 0, label.text, transform=beside, va="center", color=INK if label.strong else MUTED, fontsize=9)
+        for label in labels
     ]
     fit(figure, texts, LEFT + WIDTH - _RIGHT - 0.035)
     low, high = axes.get_ylim()
     step = 1.25 * max(text.get_window_extent().height for text in texts) / axes.get_window_extent().height
-    wanted = [(one.at - low) / (high - low) for one in labels]
-    for one, text, place in zip(labels, texts, _apart(wanted, step), strict=True):
-        y = low + place * (high - low)
+    wanted = [(label.at - low) / (high - low) for label in labels]
+    for label, text, position in zip(labels, texts, _apart(wanted, step), strict=True):
+        y = low + position * (high - low)
         text.set_y(y)
         axes.plot(
             [1.004, 1.02, 1.035, 1.049],
-            [one.at, one.at, y, y],
+            [label.at, label.at, y, y],
             transform=beside,
-            color=one.color,
+            color=label.color,
             linewidth=2,
             clip_on=False,
             solid_capstyle="butt",
@@ -285,12 +290,12 @@ def _write_labels(figure: Figure, axes: Axes, labels: list[_Label]) -> None:
 
 
 def _apart(wanted: list[float], step: float) -> list[float]:
-    """Return ascending places near those wanted (from 0 to 1, ascending), no two closer than `step`."""
+    """Return ascending places near `wanted` (0 to 1, ascending) that are at least `step` apart."""
     places: list[float] = []
-    for place in wanted:
-        places.append(max(place, places[-1] + step) if places else place)
-    most = max(1.0, step * (len(wanted) - 1))
-    for at in reversed(range(len(places))):
-        places[at] = min(places[at], most)
-        most = places[at] - step
+    for wanted_place in wanted:
+        places.append(max(wanted_place, places[-1] + step) if places else wanted_place)
+    highest = max(1.0, step * (len(wanted) - 1))
+    for index in reversed(range(len(places))):
+        places[index] = min(places[index], highest)
+        highest = places[index] - step
     return places

@@ -1,4 +1,4 @@
-"""How many failures opened, were closed and were lost sight of in each span of time."""
+"""The picture of the failures opened, closed and lost to follow-up in each span of time."""
 
 from __future__ import annotations
 
@@ -35,39 +35,39 @@ if TYPE_CHECKING:
 
 
 def draw(history: History) -> Figure:
-    """Draw how many failures were first seen, seen closed and lost sight of in each span of time, and what is left."""
+    """Draw the failures opened, closed and lost to follow-up in each span of time, with the net change."""
     coverage = Coverage(history)
     if not len(coverage.days):
         raise NothingToShowError("There are no snapshots.")
     spans = Spans.of(coverage)
-    every = {
+    days_by_change = {
         "opened": days_of(history.summed["first_seen"])[~is_older(history)],
         "closed": days_of(history.summed["closed_at"])[is_in_state(history, "closed")],
         "lost": days_of(history.summed["lost_at"])[is_in_state(history, "lost_sight")],
     }
-    opened, closed, lost = (days[days >= spans.edges[0]] for days in every.values())
+    opened, closed, lost = (days[days >= spans.edges[0]] for days in days_by_change.values())
     if not len(opened) and not len(closed) and not len(lost):
         raise NothingToShowError(f"No snapshot shows that a failure opened or closed{since(coverage)}.")
 
     notes = _notes(history) + left_out(coverage)
-    before = {name: int((days < spans.edges[0]).sum()) for name, days in every.items()}
+    before = {name: int((days < spans.edges[0]).sum()) for name, days in days_by_change.items()}
     if any(before.values()):
         notes.append(
-            f"They show {before['opened']:,} opened, {before['closed']:,} closed, {before['lost']:,} lost sight of."
+            f"They show {before['opened']:,} opened, {before['closed']:,} closed, {before['lost']:,} lost to follow-up."
         )
     unseen = _unseen(coverage, spans)
-    notes.append("Dated by the first snapshot that shows it.")
+    notes.append("Each change has the date of the first snapshot that shows it.")
     if unseen.any():
         notes.append("Hatched: no snapshot.")
-    gone = f"{len(closed):,} closed" + (f", {len(lost):,} lost sight of" if len(lost) else "")
+    ended = f"{len(closed):,} closed" + (f", {len(lost):,} lost to follow-up" if len(lost) else "")
     net = _net(len(opened) - len(closed) - len(lost))
-    figure = start_figure(history, f"{counted(len(opened), 'failure')} opened, {gone}: {net}", notes)
+    figure = start_figure(history, f"{counted(len(opened), 'failure')} opened, {ended}: {net}", notes)
     up, down, away = (np.histogram(days, spans.edges)[0] for days in (opened, closed, lost))
     axes = figure.subplots()
     figure.subplots_adjust(left=0.08, right=0.97, top=0.8, bottom=0.18)
     _draw_bars(figure, axes, up, down, away)
-    for place in np.flatnonzero(unseen).tolist():
-        axes.axvspan(place - 0.5, place + 0.5, facecolor="none", edgecolor=HATCH_COLOR, hatch=HATCH, linewidth=0)
+    for position in np.flatnonzero(unseen).tolist():
+        axes.axvspan(position - 0.5, position + 0.5, facecolor="none", edgecolor=HATCH_COLOR, hatch=HATCH, linewidth=0)
     _draw_net(axes, up - down - away, unseen)
     axes.set_ylabel("number of failures", fontsize=9)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=9, borderaxespad=0.2)
@@ -76,20 +76,17 @@ def draw(history: History) -> Figure:
 
 
 def _notes(history: History) -> list[str]:
-    """Return the notes on failures that stand in no bar."""
+    """Return the notes on failures that are not in the bars."""
     older = int(is_older(history).sum())
     notes = []
     if older:
-        were, their = ("was", "its") if older == 1 else ("were", "their")
-        notes.append(
-            f"Not among the opened: {counted(older, 'failure')} that {were} there in the oldest snapshot of {their} "
-            "account already."
-        )
+        its = "its account" if older == 1 else "their accounts"
+        notes.append(f"Not counted as opened: {counted(older, 'failure')} already in the oldest snapshot of {its}.")
     return notes
 
 
 def _unseen(coverage: Coverage, spans: Spans) -> Flags:
-    """Return in which spans snapshots are missing and there is none at all."""
+    """Return a mask of the spans without any snapshot in which snapshots are missing."""
     dates = np.histogram(coverage.dates, spans.edges)[0]
     return np.asarray((dates == 0) & (coverage.missing_on(spans.edges[:-1]) > 0), dtype=np.bool_)
 
@@ -99,37 +96,37 @@ def _net(count: int) -> str:
 
 
 def _draw_bars(figure: Figure, axes: Axes, up: Whole, down: Whole, away: Whole) -> None:
-    """Draw for each span a bar up and one down, with their numbers at the ends.
+    """Draw a bar up and a bar down for each span, with their numbers at the ends.
 
-    What was lost sight of (`away`) hangs below what was closed: it is no longer counted as open, and is no fix.
+    Failures lost to follow-up (`away`) are below the closed ones: they are no longer counted as open or as fixed.
     """
     count = len(up)
     most_up, most_down = max(int(up.max()), 1), max(int((down + away).max()), 1)
     reach = most_up + most_down
-    # Where something was lost, two lines stand below the bars.
+    # If failures were lost to follow-up, there are two lines of numbers below the bars.
     scale_counts(axes, "y", most_up + 0.1 * reach, most_down + (0.17 if away.any() else 0.1) * reach)
-    # Few spans get bars, not walls.
+    # The width of a bar is limited.
     spare = max(8 - count, 0) / 2
     axes.set_xlim(-0.6 - spare, count - 0.4 + spare)
     axes.bar(range(count), up, width=0.8, color=FAIL, label="opened")
     axes.bar(range(count), -down, width=0.8, color=PASS, label="closed")
     if away.any():
-        axes.bar(range(count), -away, width=0.8, bottom=-down, color=OTHER, label="lost sight of (+)")
+        axes.bar(range(count), -away, width=0.8, bottom=-down, color=OTHER, label="lost to follow-up (+)")
     axes.axhline(0, color=MUTED, linewidth=0.8)
     texts = []
     for counts, sign, align in ((up, 1, "bottom"), (down + away, -1, "top")):
-        for place in np.flatnonzero(counts).tolist():
-            y = sign * (counts[place] + 0.022 * reach)
-            lost = sign < 0 and away[place]
-            text = f"{down[place]:,}\n+{away[place]:,}" if lost else f"{counts[place]:,}"
-            texts.append(axes.text(place, y, text, ha="center", va=align, fontsize=9))
+        for position in np.flatnonzero(counts).tolist():
+            y = sign * (counts[position] + 0.022 * reach)
+            lost = sign < 0 and away[position]
+            text = f"{down[position]:,}\n+{away[position]:,}" if lost else f"{counts[position]:,}"
+            texts.append(axes.text(position, y, text, ha="center", va=align, fontsize=9))
     low, high = axes.get_xlim()
     if texts:
         fit(figure, texts, 0.82 * axes.get_position().width / (high - low))
 
 
 def _draw_net(axes: Axes, net: Whole, unseen: Flags) -> None:
-    """Draw a line through what opened less what closed; it stops where nothing was seen."""
+    """Draw a line for opened less closed and lost failures; it is interrupted where nothing was seen."""
     axes.plot(
         range(len(net)),
         np.where(unseen, np.nan, net),

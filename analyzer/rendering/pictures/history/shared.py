@@ -1,4 +1,4 @@
-"""What pictures of a history share: days, title, subtitle and notes, the states of failures."""
+"""Common parts of the pictures of a history: days, title, subtitle, notes, and states of failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def require_days(coverage: Coverage) -> Whole:
-    """Return the days that an axis of time shows; raise NothingToShowError where they are fewer than two."""
+    """Return the days of the time axis. Raises NothingToShowError if there are fewer than two."""
     if not len(coverage.days):
         raise NothingToShowError("There are no snapshots.")
     if len(coverage.days) == 1:
@@ -34,29 +34,29 @@ def require_days(coverage: Coverage) -> Whole:
 
 
 def since(coverage: Coverage) -> str:
-    """Return from when on something holds, where days are left out."""
+    """Return ` since` and the first shown day if days are left out, otherwise an empty text."""
     return f" since {iso(int(coverage.days[0]))}" if len(coverage.left_out) else ""
 
 
 def left_out(coverage: Coverage) -> list[str]:
-    """Return the note on days with snapshots that lie too long before the others to be shown."""
+    """Return the note on days with snapshots that are left out."""
     days = coverage.left_out
     if not len(days):
         return []
-    many = f"{len(days):,} days, " if len(days) > 1 else ""
+    day_count = f"{len(days):,} days, " if len(days) > 1 else ""
     span = " to ".join(iso(int(day)) for day in dict.fromkeys((days[0], days[-1])))
-    return [f"Not shown: snapshots of {many}{span}, long before all others."]
+    return [f"Not shown: snapshots of {day_count}{span}, long before all others."]
 
 
 def start_figure(history: History, title: str, notes: Sequence[str] = ()) -> Figure:
-    """Return a figure with the finding as its title, below it what it is about, and notes at its foot."""
+    """Return a figure with title, subtitle and notes."""
     figure = titled(title, _subtitle(history))
     write_notes(figure, notes)
     return figure
 
 
 def _subtitle(history: History) -> str:
-    """Return by which benchmark, of which time, and of whom."""
+    """Return the subtitle: framework, control, snapshots and accounts."""
     checklist = history.settings.checklist
     parts = [checklist.checks[0].control.id] if len(checklist.checks) == 1 else []
     coverage = Coverage(history)
@@ -67,19 +67,19 @@ def _subtitle(history: History) -> str:
 
 
 def not_covered(history: History) -> list[str]:
-    """Return the note on reference dates for which there was no snapshot."""
+    """Return the note on reference dates without a snapshot."""
     pairs = history.not_covered
     if not pairs:
         return []
-    accounts, dates = (len({pair[at] for pair in pairs}) for at in (1, 0))
+    accounts, dates = (len({pair[part] for pair in pairs}) for part in (1, 0))
     return [f"No snapshot of {counted(accounts, 'account')} for {counted(dates, 'reference date')}."]
 
 
 def is_older(history: History) -> Flags:
-    """Return which failures are older than they seem: the oldest snapshot of their account shows them already."""
+    """Return a mask of the failures that are already in the oldest snapshot of their account."""
     return np.asarray(history.summed["censored_left"].fillna(value=False), dtype=np.bool_)
 
 
 def is_in_state(history: History, state: str) -> Flags:
-    """Return which failures are in a state: open, closed or lost_sight."""
+    """Return a mask of the failures in a state: open, closed or lost_sight."""
     return (history.summed["state"].astype("str") == state).to_numpy()

@@ -1,4 +1,4 @@
-"""Spans of time: days, weeks, months, quarters, years or decades."""
+"""Spans of time for the x axis: days, weeks, months, quarters, years or decades."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST: Final = 31
 
 @dataclass(frozen=True)
 class Spans:
-    """Spans of days: the i-th from `edges[i]` until `edges[i + 1]`."""
+    """Spans of days: span `i` is from day `edges[i]` to the day before `edges[i + 1]`."""
 
     unit: str
     edges: Whole
@@ -37,7 +37,7 @@ class Spans:
 
     @classmethod
     def of(cls, coverage: Coverage) -> Spans:
-        """Return spans of such a length that there are few, and most of them have snapshots."""
+        """Return up to `_MOST` spans that are long enough for most of them to have snapshots."""
         days = coverage.days
         usual = float(np.median(np.diff(days))) if len(days) > 1 else 1.0
         first = int(days[0]) if len(coverage.left_out) else coverage.first
@@ -48,12 +48,12 @@ class Spans:
         return cls(unit, edges, [_label(unit, edge) for edge in edges[:-1].tolist()])
 
     def write_below(self, figure: Figure, axes: Axes) -> None:
-        """Write below the spans (at 0, 1 and so on) what they are: as many as fit."""
+        """Write the labels of the spans below the axis, as many as fit; the spans are at 0, 1 and so on."""
         axes.set_xticks(range(len(self)), self.labels, fontsize=8.5)
         room = widest(figure, axes.get_xticklabels()) + 0.012
         low, high = axes.get_xlim()
-        every = max(int(np.ceil(room / (axes.get_position().width / (high - low)))), 1)
-        axes.set_xticks(range(0, len(self), every), self.labels[::every], fontsize=8.5)
+        step = max(int(np.ceil(room / (axes.get_position().width / (high - low)))), 1)
+        axes.set_xticks(range(0, len(self), step), self.labels[::step], fontsize=8.5)
         if self.unit == "week":
             middle = (len(self) / 2 - 0.5 - low) / (high - low)
             axes.set_xlabel("weeks, by their Monday", fontsize=9, x=middle)
@@ -73,7 +73,7 @@ def _by_day(first: int, last: int) -> Whole:
 
 
 def _by_week(first: int, last: int) -> Whole:
-    """Return weeks from Monday on; the first day of 1970 was a Thursday."""
+    """Return the edges of weeks that begin on Monday; the first day of 1970 was a Thursday."""
     return np.arange(first - (first + 3) % 7, last + 8 - (last + 3) % 7, 7)
 
 
@@ -92,4 +92,4 @@ _UNITS: Final[dict[str, tuple[int, Callable[[int, int], Whole]]]] = {
     "year": (366, _by_months(12)),
     "decade": (3653, _by_months(120)),
 }
-"""Lengths in days of spans of time, and how their edges are found."""
+"""The length of each span in days, and the function that makes its edges."""

@@ -1,4 +1,4 @@
-"""Which share of the failures is still open, so many days after each began: a band, since snapshots give bounds."""
+"""The picture of the share of failures still open by days open: a band, because snapshots give only bounds."""
 
 from __future__ import annotations
 
@@ -33,15 +33,17 @@ if TYPE_CHECKING:
 
 
 def draw(history: History) -> Figure:
-    """Draw which share of the failures is still open so many days after it began: a band, for nobody saw it begin."""
+    """Draw the share of failures still open by days open, as a band between two bounds."""
     dated = is_dated(history.summed)
     bounds, deadline = Bounds.of(history.summed), history.sla_days
     if not history.coverage.size:
         raise NothingToShowError("There are no snapshots.")
     if not bounds.count:
-        raise NothingToShowError("No failure was seen to begin." if len(dated) else "There are no failures.")
+        raise NothingToShowError(
+            "No snapshots show the start of a failure." if len(dated) else "There are no failures."
+        )
     if not bounds.closed.any():
-        raise NothingToShowError("No failure that was seen to begin was seen to be closed.")
+        raise NothingToShowError("No snapshots show both the start and the end of a failure.")
 
     reach = _reach(bounds, deadline or 0)
     figure = start_figure(history, _title(bounds, deadline), _notes(history, dated, bounds, reach))
@@ -71,9 +73,9 @@ def _title(bounds: Bounds, deadline: int | None) -> str:
 
 
 def _reach(bounds: Bounds, deadline: int) -> float:
-    """Return where the scale of days ends: it shows those on which anything was surely observed, or the curves fall.
+    """Return the end of the scale of days: all days that were certainly observed, and all steps of the curves.
 
-    A few on which they fall long after all others are left out: as after a failure that began in a gap of years.
+    A few steps that are much later than all others are left out. They come, for example, from a gap of years.
     """
     days = np.ceil([0, bounds.shortest.max(), *bounds.longest[bounds.closed].tolist()]).astype(np.int64)
     return 1.04 * max(-int(without_stragglers(np.unique(-days))[0]), int(days[1]), deadline, 1)
@@ -84,19 +86,21 @@ def _notes(history: History, dated: Flags, bounds: Bounds, reach: float) -> list
         int((is_in_state(history, state) & dated).sum()) for state in ("closed", "lost_sight", "open")
     )
     notes = [
-        "Kaplan\N{EN DASH}Meier estimates: all that the snapshots allow lie between the two lines.",
-        f"{closed:,} closed, {still:,} still open, {lost:,} lost sight of.",
+        "Kaplan\N{EN DASH}Meier estimates: all that fit the snapshots lie between the lines.",
+        f"{closed:,} closed, {still:,} still open, {lost:,} lost to follow-up.",
     ]
     if not dated.all():
         count = int((~dated).sum())
-        notes.append(f"Left out: {count:,} of unknown beginning.")
+        notes.append(f"Left out: {counted(count, 'failure')} with an unknown start.")
     if beyond := int((bounds.longest > reach).sum()):
-        notes.append(f"Beyond the scale: {beyond:,} may have been open for up to {bounds.longest.max():,.0f} days.")
+        notes.append(
+            f"Beyond the scale: {counted(beyond, 'failure')}, open for up to {bounds.longest.max():,.0f} days."
+        )
     return notes
 
 
 def _draw_scales(axes: Axes, bounds: Bounds, reach: float) -> None:
-    """Scale the axes for shares, and for so many days; below days stands how many may have been open so long."""
+    """Scale the axes for shares and days; the second line below each day has the failures observed for that long."""
     axes.set_xlim(0, reach)
     axes.set_ylim(0, 1.04)
     axes.set_yticks(*SHARE_TICKS, fontsize=9)
@@ -104,13 +108,13 @@ def _draw_scales(axes: Axes, bounds: Bounds, reach: float) -> None:
     ticks = range(0, int(reach) + 1, round_step(reach, 8))
     counts = [(int((bounds.shortest >= day).sum()), int((bounds.longest >= day).sum())) for day in ticks]
     observed = [f"{low:,}" if low == high else f"{low:,}\N{EN DASH}{high:,}" for low, high in counts]
-    axes.set_xticks(list(ticks), [f"{day:,}\n{many}" for day, many in zip(ticks, observed, strict=True)], fontsize=9)
+    axes.set_xticks(list(ticks), [f"{day:,}\n{count}" for day, count in zip(ticks, observed, strict=True)], fontsize=9)
     axes.set_xlabel("days open (second line: failures observed for that long)", fontsize=9)
     axes.set_ylabel("share still open", fontsize=9)
 
 
 def _draw_band(axes: Axes, bounds: Bounds) -> None:
-    """Draw both curves and what lies between them; each ends where nothing was observed any longer."""
+    """Draw both curves and the area between them; each curve ends with its last observation."""
     least, most = bounds.least, bounds.most
     places = np.union1d(least.days, most.days)
     low, high = (np.array([curve.share_at(day) for day in places.tolist()]) for curve in (least, most))
@@ -121,7 +125,7 @@ def _draw_band(axes: Axes, bounds: Bounds) -> None:
 
 
 def _mark_quantile(figure: Figure, axes: Axes, p: float, name: str, days: tuple[float | None, float | None]) -> None:
-    """Mark where the curves fall to `1 - p`, and say beside the axes between which days that is."""
+    """Mark where the curves fall to `1 - p`, and write the days beside the axes."""
     reach = axes.get_xlim()[1]
     reached = [day for day in days if day is not None and day <= reach]
     axes.plot([min([*reached, reach]), reach], [1 - p, 1 - p], color=INK, linewidth=1, linestyle=":", zorder=2)
@@ -151,18 +155,18 @@ def _mark_quantile(figure: Figure, axes: Axes, p: float, name: str, days: tuple[
 
 
 def _mark_deadline(figure: Figure, axes: Axes, deadline: int, history: History) -> None:
-    """Draw the deadline, and say above it how many were closed by then."""
+    """Draw the deadline, with the share of failures closed by then above it."""
     shares = Bounds.of(history.summed).closed_within(deadline)
     axes.axvline(deadline, color=INK, linewidth=1.2, linestyle="--", zorder=2)
-    done = "" if shares is None else f": {shares_in_words(*shares)} closed by then"
-    apart = " (snapshots are further apart)" if history.sla_in_words else ""
-    at = deadline / axes.get_xlim()[1]
+    closed = "" if shares is None else f": {shares_in_words(*shares)} closed by then"
+    remark = " (snapshots are further apart)" if history.sla_in_words else ""
+    position = deadline / axes.get_xlim()[1]
     text = axes.text(
-        min(max(at, 0.0), 1.0),
+        min(max(position, 0.0), 1.0),
         1.02,
-        f"deadline {counted(deadline, 'day')}{done}{apart}",
+        f"deadline {counted(deadline, 'day')}{closed}{remark}",
         transform=axes.transAxes,
-        ha="left" if at < 0.5 else "right",
+        ha="left" if position < 0.5 else "right",
         va="bottom",
         fontsize=9.5,
     )

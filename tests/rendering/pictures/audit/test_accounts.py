@@ -34,7 +34,7 @@ def test_the_accounts_are_those_with_the_most_failures(audit_of: Callable[..., A
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == list(failing.index[:15])
     assert [bar.get_width() for bar in bars(figure, 0)] == failing.head(15).tolist()
     rest = failing.iloc[15:]
-    assert title(result, "accounts").endswith(f"these 15 hold {failing.head(15).sum():,} of {failing.sum():,}")
+    assert title(result, "accounts").endswith(f"these 15 have {failing.head(15).sum():,} of {failing.sum():,}")
     left_out = f"Not shown: {(rest > 0).sum()} further accounts with {rest.sum():,} failing credentials."
     assert any(left_out in text for text in texts(figure))
 
@@ -63,9 +63,9 @@ def test_accounts_are_ranked_by_all_findings_and_exceptions_are_hatched(planned:
         rows[failing.index[round(bar.get_y() + bar.get_height() / 2)]][bar.get_hatch() is not None] = bar.get_width()
     assert rows == {account: [count - covered[account], covered[account]] for account, count in failing.items()}
     assert title(result, "accounts").endswith(
-        f"failing findings; these 15 hold {failing.sum():,} of {result.totals[Status.FAIL]:,}"
+        f"failures; these 15 have {failing.sum():,} of {result.totals[Status.FAIL]:,}"
     )
-    assert "number of failing findings; hatched: waived" in texts(figure)
+    assert "number of failures; hatched: waived" in texts(figure)
 
 
 def test_numbers_of_accounts_are_whole_and_names_stand_in_one_line(tmp_path: Path) -> None:

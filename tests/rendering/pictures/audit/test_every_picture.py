@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tests.running import Audit
 
 
-OF_SEVERAL = {"matrix": "Only one control was judged.", "requirements": "No benchmark was chosen."}
+OF_SEVERAL = {"matrix": "Only one control was judged.", "requirements": "No framework was chosen (--benchmark)."}
 """Why there are no such pictures where `unused-credentials` alone was judged."""
 
 
@@ -91,7 +91,7 @@ def test_long_names_big_numbers_and_more_controls_are_readable(planned: Callable
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
-        ([], "There is no IAM user in these reports."),
+        ([], "These reports have no IAM user."),
         ([user("a")], "No IAM user in the judged reports has an active password or access key."),
     ],
 )
@@ -105,9 +105,9 @@ def test_without_data_there_is_no_picture(
 def test_without_any_finding_there_is_no_picture(planned: Callable[..., Audit], name: str) -> None:
     result = planned("cis-7.0", [])
     nothing = replace(result, inputs=result.inputs.iloc[:0], tallies=TALLIES.empty_table())
-    assert why_not(render.AUDIT[name], nothing) == "There is no IAM user in these reports."
+    assert why_not(render.AUDIT[name], nothing) == "These reports have no IAM user."
     if name in {"idle_days", "age_vs_idle"}:
-        assert why_not(render.AUDIT[name], result) == "There is no IAM user in these reports."
+        assert why_not(render.AUDIT[name], result) == "These reports have no IAM user."
 
 
 def test_where_all_passes_only_what_shows_passes_is_made(audit_of: Callable[..., Audit]) -> None:
@@ -121,7 +121,7 @@ def test_where_all_passes_only_what_shows_passes_is_made(audit_of: Callable[...,
 def test_what_no_picture_can_show_is_said(audit_of: Callable[..., Audit]) -> None:
     result = audit_of([user("a", **key(rotated="2020-01-01T00:00:00Z", used=""))])
     assert why_not(idle_days.draw, result) == "No active password or access key has a known idle time."
-    assert why_not(accounts.draw, result) == "No credential fails in any account; 1 finding could not be decided."
+    assert why_not(accounts.draw, result) == "No credential fails in any account; 1 check not checked."
     assert why_not(age_vs_idle.draw, result) == ("No active access key has both a known age and a known idle time.")
 
 
@@ -176,8 +176,8 @@ def test_what_fails_only_where_excepted_is_said(audit_of: Callable[..., Audit], 
     result = audit_of([user("a")], checklist=checklist)
     assert title(result, "status") == "2 of 3 controls fail somewhere (2 only where waived); 1 has nothing to judge"
     assert title(result, "matrix") == f"No control fails in account {ACCOUNT}"
-    assert "Not counted: 2 waived findings." in " ".join(texts(matrix.draw(result)))
-    assert title(result, "accounts") == "1 of 1 account has a failing finding"
+    assert "Not counted: 2 waived checks." in " ".join(texts(matrix.draw(result)))
+    assert title(result, "accounts") == "1 of 1 account has a failure"
     assert [(bar.get_width(), bar.get_hatch() is not None) for bar in bars(accounts.draw(result), 0)] == [
         (0, False),
         (1, True),
@@ -188,7 +188,7 @@ def test_exceptions_are_told_where_no_picture_tells_them_apart(audit_of: Callabl
     checklist = make_checklist(controls=["unused-credentials"], policy=policy_in(tmp_path))
     result = audit_of([user("7", **OLD_KEY), user("a", **OLD_KEY)], checklist=checklist)
     for name in ("idle_days", "status"):
-        note = "1 of those that fail or could not be decided is waived."
+        note = "1 of those that fail or are not checked is waived."
         assert note in " ".join(texts(render.AUDIT[name](result)))
     assert title(result, "status") == "2 of 2 active credentials fail"
     assert "  2  (1 waived)" in texts(accounts.draw(result))

@@ -73,7 +73,7 @@ def test_the_numbers_of_the_matrix_are_the_counts(planned: Callable[..., Audit],
         assert total.pop(row) == in_a_cell(whole)
     assert not total
     rest = -sum(sums[account][0] for account in order[15:])
-    assert f"Not shown: {len(order) - 15} further accounts with {rest:,} failing findings." in " ".join(texts(figure))
+    assert f"Not shown: {len(order) - 15} further accounts with {rest:,} failures." in " ".join(texts(figure))
 
 
 def test_cells_are_told_apart_and_their_numbers_stand_out(planned: Callable[..., Audit]) -> None:
@@ -117,4 +117,4 @@ def test_an_unknown_account_has_a_column(tmp_path: Path) -> None:
     figure = drawn(result, "matrix")
     assert_readable(figure)
     assert {"unknown", ACCOUNT} <= set(texts(figure))
-    assert "Reports that tell no account are counted as one account." in " ".join(texts(figure))
+    assert "Reports without an account number are counted as one account." in " ".join(texts(figure))

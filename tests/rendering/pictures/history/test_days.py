@@ -80,7 +80,7 @@ def test_one_old_report_has_its_date() -> None:
 def test_all_that_opened_and_closed_is_shown_or_counted() -> None:
     history = made("long ago")[1]
     figure = drawn(history, "opened_closed")
-    said = re.search(r"They show ([\d,]+) opened, ([\d,]+) closed, ([\d,]+) lost sight of\.", all_of(figure))
+    said = re.search(r"They show ([\d,]+) opened, ([\d,]+) closed, ([\d,]+) lost to follow-up\.", all_of(figure))
     assert said
     new = history.lifetimes[~history.lifetimes["censored_left"].astype(bool)]
     states = history.lifetimes["state"].astype("str")
@@ -113,4 +113,4 @@ def test_a_failure_that_began_in_a_gap_of_years_does_not_stretch_the_days_open()
     )
     figure = drawn(history, "survival")
     assert figure.axes[0].get_xlim()[1] < 400
-    assert "Beyond the scale: 1 may have been open for up to 4,300 days." in all_of(figure)
+    assert "Beyond the scale: 1 failure, open for up to 4,300 days." in all_of(figure)

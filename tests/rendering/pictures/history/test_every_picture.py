@@ -81,7 +81,7 @@ def test_of_one_day_there_is_no_picture() -> None:
             assert why_not(render.HISTORY[name], history) == f"All snapshots are of one day, {iso(day)}."
         changes = why_not(render.HISTORY["opened_closed"], history)
         assert changes == "No snapshot shows that a failure opened or closed."
-        assert why_not(render.HISTORY["survival"], history) == "No failure was seen to begin."
+        assert why_not(render.HISTORY["survival"], history) == "No snapshots show the start of a failure."
 
 
 def test_without_failures_only_accounts_are_shown() -> None:
@@ -99,12 +99,14 @@ def test_one_is_singular() -> None:
     assert title(history, "survival") == "One failure was open between 1 and 3 days, then closed"
     history = made("one open")[1]
     assert title(history, "open_over_time") == f"1 failure open on {iso(30)}, 0 on {iso(0)}"
-    never_closed = "No failure that was seen to begin was seen to be closed."
+    never_closed = "No snapshots show both the start and the end of a failure."
     assert why_not(render.HISTORY["survival"], history) == never_closed
     assert title(history, "accounts_over_time") == f"1 failure is open in account {ONE}"
     history = made("unknown")[1]
     assert title(history, "accounts_over_time") == f"1 of 2 accounts has open failures: account {ONE}, 1"
-    assert "Reports that tell no account are counted as one account." in all_of(drawn(history, "accounts_over_time"))
+    assert "Reports without an account number are counted as one account." in all_of(
+        drawn(history, "accounts_over_time")
+    )
 
 
 @pytest.mark.parametrize("name", render.HISTORY)

@@ -47,7 +47,7 @@ def test_bars_are_what_opened_and_closed(world: str, unit: str) -> None:
     lost = Counter(UNITS[unit](row["lost_at"]) for row in rows if row["lost_at"])
     labels = spans(truth, unit)
     if lost:
-        assert bars(figure, "lost sight of (+)") == [-lost[label] for label in labels]
+        assert bars(figure, "lost to follow-up (+)") == [-lost[label] for label in labels]
     assert bars(figure, "opened") == [opened[label] for label in labels]
     assert bars(figure, "closed") == [-closed[label] for label in labels]
     net = np.asarray(line(figure, "net").get_ydata())
@@ -57,8 +57,8 @@ def test_bars_are_what_opened_and_closed(world: str, unit: str) -> None:
     ticks = [(label.get_text(), label.get_position()[0]) for label in figure.axes[0].get_xticklabels()]
     assert [labels[round(x)] for _, x in ticks] == [text for text, _ in ticks]
     older = sum(row["censored_left"] for row in rows)
-    assert not older or f"Not among the opened: {older:,} failure" in all_of(figure)
-    assert ("lost sight of" in title(history, "opened_closed")) == bool(lost)
+    assert not older or f"Not counted as opened: {older:,} failure" in all_of(figure)
+    assert ("lost to follow-up" in title(history, "opened_closed")) == bool(lost)
 
 
 @pytest.mark.parametrize("world", ["weekly", "a dozen", "a month", "many", "unknown"])
@@ -66,7 +66,7 @@ def test_what_opened_less_what_is_gone_is_the_difference_of_what_is_open(world: 
     truth, history = made(world)
     said = re.search(
         r"Since the first day: ([\d,]+) opened(?:, ([\d,]+) found in accounts seen later)?, ([\d,]+) closed, "
-        r"([\d,]+) lost sight of",
+        r"([\d,]+) lost to follow-up",
         all_of(drawn(history, "open_over_time")),
     )
     assert said
@@ -83,7 +83,7 @@ def test_what_the_first_snapshot_shows_is_no_wave() -> None:
     world = World({ONE: [0, 1, 2]}, [*[Subject(ONE, "FFF")] * 500, Subject(ONE, "PFF")])
     figure = drawn(history_of(world), "opened_closed")
     assert bars(figure, "opened") == [0, 1, 0]
-    said = "Not among the opened: 500 failures that were there in the oldest snapshot of their account already."
+    said = "Not counted as opened: 500 failures already in the oldest snapshot of their accounts."
     assert said in all_of(figure)
 
 

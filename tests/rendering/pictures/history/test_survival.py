@@ -8,6 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from analyzer.controls.vocabulary import counted
 from analyzer.rendering.pictures import render
 from tests.rendering.pictures.figures import assert_readable, texts, why_not
 from tests.rendering.pictures.history.worlds import (
@@ -43,7 +44,7 @@ def estimate(observed: list[tuple[float, bool]], day: float) -> float:
 
 
 def least_share(known: list[tuple[float, float, bool]], day: float) -> float:
-    """All that can be closed by the day is, as late as it can be; all others were lost sight of as early as that."""
+    """All that can be closed by the day is, as late as it can be; all others are lost to follow-up as early as that."""
     after = day + 1e-6
     chosen = [(min(high, after) if low <= day else high, True) if ended else (low, False) for low, high, ended in known]
     return estimate(chosen, after)
@@ -80,7 +81,7 @@ def test_the_band_lies_between_the_fewest_and_the_most_days_of_each_failure(worl
         else:  # the picture has no room for so many steps
             assert most_share(known, day) - 1e-9 <= shown[1] <= most_share(known, day) + 0.05
     left_out = len(rows) - len(new)
-    assert (f"Left out: {left_out:,} of unknown beginning" in all_of(figure)) == (left_out > 0)
+    assert (f"Left out: {counted(left_out, 'failure')} with an unknown start" in all_of(figure)) == (left_out > 0)
     ticks = [label.get_text().replace(",", "").split("\n") for label in figure.axes[0].get_xticklabels()]
     for text, count in ticks:
         many = [sum(one >= int(text) for one, _ in side) for side in sides]
@@ -114,4 +115,4 @@ def test_what_is_not_reached_is_said() -> None:
     assert title(history, "survival") == "1 of 301 failures closed; the median is not reached; 0% to 1% within 5 days"
     assert {"median:\nnot reached", "90th percentile:\nnot reached"} <= set(texts(drawn(history, "survival")))
     only_older = history_of(World({ONE: [0, 1]}, [Subject(ONE, "FF")]))
-    assert why_not(render.HISTORY["survival"], only_older) == "No failure was seen to begin."
+    assert why_not(render.HISTORY["survival"], only_older) == "No snapshots show the start of a failure."
