@@ -25,10 +25,11 @@ ALL: Final = frozenset(DEFAULTS)
 
 
 def oracle_on(header: Sequence[str], cells: Sequence[str]) -> Verdicts:
-    """Return what the oracle says of a row; of columns with one name, the first one counts."""
+    """Return what the oracle says of a row; columns with one name count where their cells are equal."""
     row: dict[str, str] = {}
-    for name, cell in zip(header, cells, strict=False):
-        row.setdefault(name.strip(), cell.strip(_BLANKS))
+    for name, cell in zip(map(str.strip, header), cells, strict=False):
+        text = cell.strip(_BLANKS)
+        row[name] = text if row.get(name, text) == text else f"{row[name]} | {text}"
     if _ADDITIONAL in [one.strip() for one in header]:
         row.setdefault(_ADDITIONAL, "")
     return Counter((v.control, v.credential, v.status) for v in verdicts_on_row(row, 1, AS_OF, DEFAULTS))

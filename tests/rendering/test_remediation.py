@@ -584,7 +584,7 @@ def test_without_the_evidence_it_is_done_by_hand(tmp_path: Path, row: dict[str, 
     found = audited(tmp_path, row, controls=["unused-credentials"])
     assert items(written(found, tmp_path)[1]) == []
     (action,) = actions(found, tmp_path).values()
-    assert action.startswith(f"by hand, because {why}: Make used keys inactive")
+    assert action.startswith(f"by hand, because {why}: Make a key that was once used inactive")
 
 
 def test_a_use_that_is_not_known_is_not_none(tmp_path: Path) -> None:
@@ -816,7 +816,7 @@ def test_the_head_of_the_script_is_a_shell_script_of_its_own() -> None:
 
 def test_a_failure_of_the_account_stands_beside_one_of_a_row_without_a_name(tmp_path: Path) -> None:
     never = password(changed="2020-01-01T00:00:00Z") | {"password_next_rotation": "N/A"}
-    nameless = user("", **never) | {"arn": ""}
+    nameless = user("", **never) | {"arn": f"arn:aws:iam::{ACCOUNT}:user/"}
     path = write(tmp_path / f"{ACCOUNT}.csv", csv_of(root(), user("auditor", **never), nameless))
     settings = Settings(make_checklist(controls=["password-expiry", "mfa-every-user"]), as_of=AS_OF)
     pipeline.audit([path], settings, str(tmp_path / "out"), formats=["remediation"])
