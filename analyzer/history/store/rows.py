@@ -33,8 +33,8 @@ def rows_to_keep(
 ) -> dict[str, pa.Table]:
     """Return the rows of each table of a store for the reports in `tables`, which were read from `sources`.
 
-    Reports of unknown date or account are refused with an issue in `log`, and so are reports without rows. `log` has the
-    issues of reading them, `noted` has earlier issues.
+    Reports of unknown date or account are refused with an issue in `log`, and so are reports without rows. `log` has
+    the issues of reading them, `noted` has earlier issues.
     """
     refused = _refuse(sources, tables, log)
     of_source = pd.DataFrame(
