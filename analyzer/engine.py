@@ -118,9 +118,7 @@ def dask(scheduler: str | None = None) -> Iterator[Map]:
                         threads_per_worker=1,
                         host="127.0.0.1",
                         dashboard_address=None,
-                        scheduler_kwargs={
-                            "dashboard_address": "127.0.0.1:0"
-                        },  # a port is opened even without a dashboard
+                        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # opened even without a dashboard
                         memory_limit=None,
                         silence_logs=logging.CRITICAL,
                     )

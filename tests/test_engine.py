@@ -76,7 +76,7 @@ def test_parts_that_are_not_to_be_seen_here_are_an_error(tmp_path: Path) -> None
         for part in tmp_path.glob(".out.*/findings.parquet/part-00000*"):
             part.unlink()
 
-    with pytest.raises(OutputError, match="1 of 5 parts that workers wrote are not in"):
+    with pytest.raises(OutputError, match="1 of 5 parts that workers wrote are not visible"):
         audit_on_engine(paths, Settings(as_of=AS_OF), tmp_path / "out", elsewhere, batch=1, wanted=("findings",))
 
 

@@ -146,14 +146,14 @@ def test_inputs_are_verified_with_the_key_alone(hidden: Path) -> None:
     assert verified(hidden)[0] == 0
     code, said = verified(hidden, "--inputs", "in")
     assert code == 2
-    assert "give their key as well: --pseudonyms KEYFILE" in said
+    assert "give the key of the pseudonyms: --pseudonyms KEYFILE" in said
     code, said = verified(hidden, "--inputs", "in", "--pseudonyms", "key")
     assert code == 0
     assert "1 input" in said
     write(hidden / "wrong", KEY[::-1])
     code, said = verified(hidden, "--inputs", "in", "--pseudonyms", "wrong")
     assert code == 2
-    assert "not the key that out was made with" in said
+    assert "out was made with another key" in said
     code, said = verified(hidden, "--pseudonyms", "key")
     assert code == 2
     assert "--pseudonyms needs --inputs" in said

@@ -304,7 +304,7 @@ def test_a_benchmark_of_ones_own_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(text)
     settings = Settings(make_checklist(benchmark=[str(path)]))
-    with pytest.raises(UsageError, match="benchmark of your own"):
+    with pytest.raises(UsageError, match="framework file of your own"):
         pipeline.audit(["sample_reports"], settings, str(tmp_path / "out"), pseudonyms=PSEUDONYMS)
 
 
@@ -368,10 +368,10 @@ def test_two_evidence_sets_are_compared_only_where_users_are_called_the_same(fle
     assert found.settings.pseudonyms == PSEUDONYMS.fingerprint
     assert found.counts == pipeline.compare([old], [new], settings, str(tmp_path / "out"), formats=[]).summary.counts
     for other in ("c", "d"):
-        with pytest.raises(InputError, match="not called the same"):
+        with pytest.raises(InputError, match="name the same users differently"):
             compared(other)
     exact = make_checklist(policy=parse_policy("p.toml", WILD.partition("\n\n")[2].encode()))
-    with pytest.raises(UsageError, match="names would stand beside them"):
+    with pytest.raises(UsageError, match="names would appear next to the pseudonyms"):
         compared("b", exact)
     assert compared("b", exact, pseudonyms=PSEUDONYMS).events["waiver"].notna().any()
     with pytest.raises(UsageError, match=r"\* or \?"):

@@ -116,7 +116,7 @@ def _is_at(file: int, path: Path) -> bool:
 
 
 def exchange(first: Path, second: Path) -> bool:
-    """Exchange two folders in first step (renameat2 on Linux, renamex_np on macOS); return False if impossible."""
+    """Exchange two folders in one step (renameat2 on Linux, renamex_np on macOS); return False if impossible."""
     if sys.platform == "win32":
         return False
     import ctypes  # noqa: PLC0415 - most runs have nothing to replace

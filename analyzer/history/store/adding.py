@@ -70,8 +70,8 @@ class Adding:
     """Merges new rows into the store in `folder`; the new files are written to `staging`.
 
     Rows of a month are collected until rows of a later month come, so months should come in order. If a part of a month
-    is damaged, its new rows are not stored, and `log` gets an issue. After `finish`, `added` and `known` have the
-    numbers of files, and `rows` has the number of new rows of users.
+    is damaged, its new rows are not stored, and an issue is added to `log`. After `finish`, `added` and `known` have
+    the numbers of files, and `rows` has the number of new rows of users.
     """
 
     folder: Path
