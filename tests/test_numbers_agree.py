@@ -231,7 +231,9 @@ def test_what_accounts_come_to(outputs: Outputs) -> None:
         fails = (findings["control"].isin(summed) & (findings["status"] == "fail")).sum()
         assert cells[heads.index("fail")] == outputs.facts["by_account"][account]["fail"] == of_page[account] == fails
         if len(by_account) > 1:
-            assert re.search(rf"{account} [^.]*? {fails:,} ", outputs.pdf.partition("Accounts with most failures")[2])
+            assert re.search(
+                rf"{account} [^.]*? {fails:,} ", outputs.pdf.partition("Accounts with the most failures")[2]
+            )
 
 
 def test_whether_it_is_complete(outputs: Outputs) -> None:
@@ -255,7 +257,7 @@ def test_where_everything_passes_every_output_says_so(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert "0 of 3 active credentials unused for 45 days or more; 0 not checked; 3 pass." in done.stdout
     book = openpyxl.load_workbook(tmp_path / "out/workbook.xlsx")
-    assert book["Exceptions noted"]["A5"].value == "No exception noted."
+    assert book["Exceptions noted"]["A5"].value == "No exceptions noted."
     assert [row[0].value for row in book["Issues"].iter_rows()][-1] == "none"
     titles = {str(row[0].value) for row in book["Summary"].iter_rows()}
     assert not any("What to do first" in title for title in titles)

@@ -182,8 +182,8 @@ def test_marks_are_refused_before_anything_is_read(tmp_path: Path) -> None:
     """None of the files is there: whichever were read first would be what is wrong."""
     given = ("none", "--accounts", "no.csv", "--leavers", "no.csv", "--policy", "no.toml", "--pseudonyms", "the.key")
     for more, said in (
-        (("--carry-over", "no.xlsx"), "--carry-over with pseudonyms"),
-        (("--carry-over", "no.xlsx", "--format", "parquet"), "--carry-over with pseudonyms"),
+        (("--carry-over", "no.xlsx"), "--carry-over cannot be used with pseudonyms"),
+        (("--carry-over", "no.xlsx", "--format", "parquet"), "--carry-over cannot be used with pseudonyms"),
         (("--format", "remediation"), "--format remediation cannot be used with pseudonyms"),
     ):
         ran = run("audit", *given, *more, cwd=tmp_path)
@@ -197,9 +197,9 @@ def test_a_set_with_pseudonyms_takes_no_marks(here: Path) -> None:
     run("audit", "in", "-o", "hidden", "--format", "excel", "--pseudonyms", "the.key", cwd=here)
     ran = run("render", "hidden", "--format", "excel", "--carry-over", "names/workbook.xlsx", cwd=here)
     assert ran.returncode == 2
-    assert "--carry-over with pseudonyms" in ran.stderr
+    assert "--carry-over cannot be used with pseudonyms" in ran.stderr
     options = Options(marks=Marks((Source("workbook.xlsx", "0" * 64),), (), ()))
-    with pytest.raises(UsageError, match="--carry-over with pseudonyms"):
+    with pytest.raises(UsageError, match="--carry-over cannot be used with pseudonyms"):
         pipeline.audit(
             ["sample_reports"],
             Settings(make_checklist()),
