@@ -64,10 +64,10 @@ def _show_history(run: Run[History], why: str, console: Console, most: int, *, v
     history = run.summary
     _show_measures(console, history, most, verbose=verbose)
     print_note(console, "lost: lost to follow-up, unknown whether they were fixed; regressed: open again after a fix.")
-    within = "" if history.sla_days is None else f"; within {history.sla_days} d: share fixed by then"
+    within = "" if history.sla_days is None else f"; in {history.sla_days} d: share fixed by then"
     print_note(
         console,
-        "median, 90%: days until half, and 90%, of the failures were fixed (Kaplan-Meier), as bounds, because a fix is "
+        "median days, 90% days: until half, and 90%, of the failures were fixed (Kaplan-Meier), as bounds, because a fix is "
         f"made between two snapshots; -: not reached{within}. "
         "These columns leave out failures that were open in an account's oldest snapshot.",
     )
@@ -96,8 +96,8 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
     for name in ("waived", "not_checked"):
         if any(measures[name] for measures in history.measures):
             counts = {"open": "open", name.replace("_", " "): name} | counts
-    days = {"median": "median_days", "90%": "p90_days"}
-    within = f"within {history.sla_days} d{'*' if history.sla_in_words else ''}"
+    days = {"median days": "median_days", "90% days": "p90_days"}
+    within = f"in {history.sla_days} d{'*' if history.sla_in_words else ''}"
     table = new_table(numbers=(*counts, *days, *([] if history.sla_days is None else [within])))
     lines = []
     names = [measures["control"] for measures in history.measures]
@@ -112,7 +112,7 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
         if history.sla_days is not None:
             low, high = measures["within_sla_min"], measures["within_sla_max"]
             times[within] = "not reached" if low is None else shares_in_words(low, high)
-        cells = [Text(text.replace("not reached", "-").removesuffix(" days")) for text in times.values()]
+        cells = [Text(text.replace("not reached", "-").removesuffix(" days").replace(" days or", " or")) for text in times.values()]
         table.add_row(name, *(count_cell(measures[key]) for key in counts.values()), *cells)
         lines.append(_in_a_line(name, measures, counts, times))
     if width_of(console, table) <= console.width:
@@ -130,7 +130,7 @@ def _in_a_line(name: str, measures: dict[str, Any], counts: dict[str, str], time
     """Return the measures of a control as a line, without zeros and without days that were not reached."""
     words = [f"{measures[key]:,} {word}" for word, key in counts.items() if measures[key]]
     words += [
-        f"{text} {word}" if word.startswith("within ") else f"{word} {text}"
+        f"{text} {word}" if word.startswith("in ") else f"{word} {text}"
         for word, text in times.items()
         if text != "not reached"
     ]
