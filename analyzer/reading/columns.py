@@ -223,7 +223,11 @@ def values_of(column: pd.Series[Any]) -> list[Any]:
     )
 
 
+DIFFERENT: Final = "two different values"
+"""What stands in a cell of a column that a report has twice, where the two differ: no value of any column."""
+
+
 def both(first: Any, second: Any) -> Any:  # noqa: ANN401 - columns of Arrow
-    """Return a column that a report has twice: where its cells differ, both texts, which are no value of any column."""
-    left, right = pc.fill_null(first, ""), pc.fill_null(second, "")
-    return pc.if_else(pc.equal(left, right), first, pc.binary_join_element_wise(left, right, " | "))
+    """Return a column that a report has twice; DIFFERENT where its cells differ."""
+    equal = pc.equal(pc.fill_null(first, ""), pc.fill_null(second, ""))
+    return pc.if_else(equal, first, pa.scalar(DIFFERENT, pa.string()))

@@ -29,7 +29,7 @@ def oracle_on(header: Sequence[str], cells: Sequence[str]) -> Verdicts:
     row: dict[str, str] = {}
     for name, cell in zip(map(str.strip, header), cells, strict=False):
         text = cell.strip(_BLANKS)
-        row[name] = text if row.get(name, text) == text else f"{row[name]} | {text}"
+        row[name] = text if row.get(name, text) == text else "two different values"
     if _ADDITIONAL in [one.strip() for one in header]:
         row.setdefault(_ADDITIONAL, "")
     return Counter((v.control, v.credential, v.status) for v in verdicts_on_row(row, 1, AS_OF, DEFAULTS))

@@ -10,6 +10,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,8 @@ from hypothesis import strategies as st
 
 from analyzer.evidence.settings import Settings
 from analyzer.reading import limits
+from analyzer.reading.forms.content import Content
+from analyzer.reading.forms.grids import from_cells
 from analyzer.reading.limits import LimitError, Limits, check_lines, check_lines_of
 from tests.cli.running import SCRIPT, run
 from tests.reports import COLUMNS_22, csv_of, password, root, user, write
@@ -219,3 +222,15 @@ def test_what_is_no_size_is_an_error(tmp_path: Path, text: str) -> None:
     done = run("inspect", write(tmp_path / "2026-10-31.csv", REPORT), "--max-file-size", text)
     assert done.returncode == 2
     assert "--max-file-size: not a size" in done.stderr
+
+
+def test_columns_without_a_name_cost_no_more_than_others() -> None:
+    """The fuzz campaign found this: each further column was joined with all before it."""
+    users = [root(), *(user(f"auditor-{number}") for number in range(200))]
+    further = 10_000
+    rows = [[*row.values(), *([f"{number}"] * further)] for number, row in enumerate(users)]
+    before = time.process_time()
+    (content,) = from_cells([*users[0], *([""] * further)], rows, "drawn table")
+    assert time.process_time() - before < 20
+    assert isinstance(content, Content)
+    assert len(content.csv) < 100_000

@@ -60,7 +60,10 @@ def from_table(names: Sequence[str], columns: Sequence[Any], shape: str, keys: I
     renamed: dict[str, Any] = {}
     for name, column in zip(names, columns, strict=True):
         known = new_names.get(name.strip().lower()) or canonical(name)
-        renamed[known] = both(renamed[known], column) if known in renamed else column
+        if known not in renamed:
+            renamed[known] = column
+        elif known in COLUMNS:
+            renamed[known] = both(renamed[known], column)
     if not is_header(list(renamed)):
         raise NotAReportError("rows without the columns of a credential report")
     times_of = {*TIMESTAMP_COLUMNS, program.generated if program else None}
