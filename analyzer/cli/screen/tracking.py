@@ -112,7 +112,10 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
         if history.sla_days is not None:
             low, high = measures["within_sla_min"], measures["within_sla_max"]
             times[within] = "not reached" if low is None else shares_in_words(low, high)
-        cells = [Text(text.replace("not reached", "-").removesuffix(" days").replace(" days or", " or")) for text in times.values()]
+        cells = [
+            Text(text.replace("not reached", "-").removesuffix(" days").replace(" days or", " or"))
+            for text in times.values()
+        ]
         table.add_row(name, *(count_cell(measures[key]) for key in counts.values()), *cells)
         lines.append(_in_a_line(name, measures, counts, times))
     if width_of(console, table) <= console.width:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.tables import Tables
     from analyzer.rendering.workbook.formulas import Formulas
+    from analyzer.rendering.workbook.texts import SharedTexts
 
 ROW_LIMIT: Final = 1_048_576
 """The most rows of a sheet, with the header (Excel specifications and limits)."""
@@ -238,8 +239,8 @@ def _use(name: str, look: Look) -> Use:
     return Use.WRAPPED if name in look.wrapped else Use.SHOWN
 
 
-def _xml(
-    blocks: _Blocks, count: int, look: Look, columns: Sequence[_Column], numbers: Sequence[int]
+def _xml(  # noqa: PLR0913 - the rows, what is shown of them, and the styles and texts of the workbook
+    blocks: _Blocks, count: int, look: Look, columns: Sequence[_Column], numbers: Sequence[int], texts: SharedTexts
 ) -> Iterator[memoryview]:
     """Yield the XML of the next `count` rows of a sheet; `numbers` are the numbers of the styles."""
     styles, first = StyleNumbers(*numbers), look.top + 1
@@ -251,7 +252,7 @@ def _xml(
             cells(array, styles, column.use, formulas.get(column.name), has_dates=column.name in look.dates)
             for array, column in zip(arrays, columns, strict=True)
         ]
-        yield rows_xml(first, shown, _heights(arrays, columns, small=look.small))
+        yield rows_xml(first, shown, _heights(arrays, columns, small=look.small), texts)
         first += block.num_rows
 
 
