@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.rendering.workbook.escaping import entities_of, escaped
-from analyzer.rendering.workbook.texts import is_worth_sharing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,23 +35,16 @@ class Cells:
     other: int | None = None
     instead: Cells | None = None
     formulas: pa.Array | None = None
+    shared: SharedTexts | None = None
 
 
-def rows_xml(
-    first: int,
-    columns: Sequence[Cells],
-    heights: npt.NDArray[np.int64] | None = None,
-    shared: SharedTexts | None = None,
-) -> memoryview:
-    """Return the XML of rows, beginning with row `first` (0 is the top row); `heights` in points, 0 for the default.
-
-    Texts that many cells have are `shared`; without that, each cell has its own.
-    """
+def rows_xml(first: int, columns: Sequence[Cells], heights: npt.NDArray[np.int64] | None = None) -> memoryview:
+    """Return the XML of rows, beginning with row `first` (0 is the top row); `heights` in points, 0 for the default."""
     count = len(columns[0].values)
     if not count:
         return memoryview(b"")
     number = pa.array(np.arange(first + 1, first + count + 1)).cast(pa.string())
-    cells = [part for place, column in enumerate(columns) for part in _cells(column, letters(place), number, shared)]
+    cells = [part for place, column in enumerate(columns) for part in _cells(column, letters(place), number)]
     tall: pa.Array | str = ""
     if heights is not None:
         points = pa.array(heights, mask=heights == 0).cast(pa.string())
@@ -64,12 +56,12 @@ def rows_xml(
     return memoryview(texts)[start:end]
 
 
-def _cells(column: Cells, place: str, number: pa.Array, shared: SharedTexts | None) -> list[pa.Array | str]:
+def _cells(column: Cells, place: str, number: pa.Array) -> list[pa.Array | str]:
     """Return the XML of the cells of a column, in parts to be joined; an empty cell has no XML.
 
     The parts are not joined here, because joining copies them: the parts of all columns are joined once.
     """
-    parts = [f'<c r="{place}', number, *_behind_place(column, shared)]
+    parts = [f'<c r="{place}', number, *_behind_place(column)]
     if not column.values.null_count and column.formulas is None:
         return parts
     cells = _joined(parts)
@@ -79,7 +71,7 @@ def _cells(column: Cells, place: str, number: pa.Array, shared: SharedTexts | No
         calculated = _joined([*parts[:2], style, column.formulas, "<v>", results, "</v></c>"])
         cells = pc.coalesce(calculated, cells)
     if cells.null_count:
-        instead = "" if column.instead is None else _joined(_cells(column.instead, place, number, shared))
+        instead = "" if column.instead is None else _joined(_cells(column.instead, place, number))
         cells = pc.coalesce(cells, instead)
     return [cells]
 
@@ -88,16 +80,16 @@ def _joined(parts: Sequence[pa.Array | str]) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "")
 
 
-def _behind_place(column: Cells, shared: SharedTexts | None) -> list[pa.Array | str]:
+def _behind_place(column: Cells) -> list[pa.Array | str]:
     """Return the XML after the address of each cell, in parts; null for an empty cell."""
     if column.is_number:
         formulas = [] if column.formulas is None else [pc.coalesce(column.formulas, "")]
         return [f'" s="{column.style}">', *formulas, "<v>", column.values, "</v></c>"]
     values, styles = column.values, (column.style, column.style if column.other is None else column.other)
     others = column.others if column.others is not None and column.others.any() else None
+    shared = column.shared
     if shared is not None and not pa.types.is_dictionary(values.type):
-        encoded = values.dictionary_encode()
-        values = encoded if is_worth_sharing(encoded) else values
+        values = values.dictionary_encode()
     if not pa.types.is_dictionary(values.type):
         plain, other = (f'" s="{style}" t="inlineStr"><is><t' for style in styles)
         start = plain if others is None else pc.if_else(pa.array(others), other, plain)
@@ -113,9 +105,13 @@ def _behind_place(column: Cells, shared: SharedTexts | None) -> list[pa.Array | 
         kind, texts, end = "s", pc.binary_join_element_wise("<v>", shared.numbers(values.dictionary), ""), "</v>"
     xml = [pc.binary_join_element_wise(f'" s="{style}" t="{kind}">', texts, f"{end}</c>", "") for style in styles]
     if others is None:
-        return [xml[0].take(values.indices)]
-    indices = pc.add(values.indices.cast(pa.int64()), pa.array(others.astype(np.int64) * len(texts)))
-    return [pa.concat_arrays(xml).take(indices)]
+        made = xml[0].take(values.indices)
+    else:
+        indices = pc.add(values.indices.cast(pa.int64()), pa.array(others.astype(np.int64) * len(texts)))
+        made = pa.concat_arrays(xml).take(indices)
+    if made.null_count > values.null_count:
+        raise ValueError("a shared text has no number")
+    return [made]
 
 
 def letters(column: int) -> str:

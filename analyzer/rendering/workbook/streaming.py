@@ -43,13 +43,15 @@ _MOST_BYTES: Final = (1 << 31) - 1
 class Place:
     """The place of rows in a sheet: from row `first` (0 is the top row) to `last`, with this number of `columns`.
 
-    `rows` makes them as pieces of XML from the numbers of the marked styles and the shared texts.
+    `rows` makes them as pieces of XML from the numbers of the marked styles and the shared texts,
+    to which the place adds its `texts`.
     """
 
     first: int
     last: int
     columns: int
     rows: Callable[[Sequence[int], SharedTexts], Iterable[bytes | memoryview]]
+    texts: Sequence[str]
 
 
 def mark(sheet: Worksheet, row: int, styles: Iterable[Format]) -> None:
@@ -70,6 +72,7 @@ def fill(book: IO[bytes], path: Path, places: Mapping[str, Place]) -> None:
         for name in source.namelist():
             with source.open(name) as old, target.open(_entry(name), "w") as new:
                 if name in places:
+                    shared.add(places[name].texts)
                     _fill_part(old.read(), new, places[name], shared)
                 elif name in texts.NAMED_IN:
                     end, element = texts.NAMED_IN[name]

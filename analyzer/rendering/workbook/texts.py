@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from analyzer.rendering.workbook.escaping import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 PART: Final = "xl/sharedStrings.xml"
 _FORMATS: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
@@ -39,10 +39,14 @@ class SharedTexts:
 
     _numbers: dict[str, int] = field(default_factory=dict)
 
+    def add(self, texts: Iterable[str]) -> None:
+        """Give new texts the next numbers."""
+        for text in texts:
+            self._numbers.setdefault(text, len(self._numbers))
+
     def numbers(self, texts: pa.Array) -> pa.Array:
-        """Return the number of each text, as a text; new texts get the next numbers."""
-        numbers = self._numbers
-        return pa.array([numbers.setdefault(text, len(numbers)) for text in texts.to_pylist()]).cast(pa.string())
+        """Return the number of each text, as a text; null for null, and for a text without a number."""
+        return pa.array(map(self._numbers.get, texts.to_pylist()), pa.int64()).cast(pa.string())
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the part with all texts."""
@@ -50,8 +54,3 @@ class SharedTexts:
         elements = pc.binary_join_element_wise("<si><t", escaped(pa.array(self._numbers, pa.string())), "</t></si>", "")
         yield "".join(elements.to_pylist()).encode()
         yield b"</sst>"
-
-
-def is_worth_sharing(texts: pa.Array) -> bool:
-    """Return whether cells have each text of a dictionary twice or more on average."""
-    return 2 * len(texts.dictionary) <= len(texts)
