@@ -67,8 +67,8 @@ def _show_history(run: Run[History], why: str, console: Console, most: int, *, v
     within = "" if history.sla_days is None else f"; in {history.sla_days} d: share fixed by then"
     print_note(
         console,
-        "median days, 90% days: until half, and 90%, of the failures were fixed (Kaplan-Meier), as bounds, because a fix is "
-        f"made between two snapshots; -: not reached{within}. "
+        "median days, 90% days: until half, and 90%, of the failures were fixed (Kaplan-Meier), as bounds, because a "
+        f"fix is made between two snapshots; -: not reached{within}. "
         "These columns leave out failures that were open in an account's oldest snapshot.",
     )
     show_issues(console, history, history.issues, None if verbose else MOST_SHOWN)

@@ -93,10 +93,10 @@ def _cells(column: pa.Array, styles: StyleNumbers, use: Use) -> Cells:
         Use.BY_HAND: (styles.by_hand, styles.by_hand_guarded),
     }[use]
     if pa.types.is_dictionary(kind):
-        texts = pa.DictionaryArray.from_arrays(column.indices, _fitted(column.dictionary))
+        texts = pa.DictionaryArray.from_arrays(column.indices, fitted(column.dictionary))
         evaluated = pc.match_substring_regex(texts.dictionary, _EVALUATED).take(texts.indices)
     else:
-        texts = _fitted(column.cast(pa.string()))
+        texts = fitted(column.cast(pa.string()))
         evaluated = pc.match_substring_regex(texts, _EVALUATED)
     return Cells(texts, plain, others=_true(evaluated), other=guarded)
 
@@ -128,7 +128,7 @@ def _true(mask: pa.Array) -> npt.NDArray[np.bool_]:
     return np.asarray(pc.fill_null(mask, fill_value=False))
 
 
-def _fitted(texts: pa.Array) -> pa.Array:
+def fitted(texts: pa.Array) -> pa.Array:
     """Return texts, cut to the length that a cell can hold."""
     long = _true(pc.greater(pc.binary_length(texts), _TEXT_LIMIT))
     if not long.any():

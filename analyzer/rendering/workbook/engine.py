@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from analyzer import __version__
 from analyzer.rendering.workbook import streaming
-from analyzer.rendering.workbook.cells import StyleNumbers, Use, cells
+from analyzer.rendering.workbook.cells import StyleNumbers, Use, cells, fitted
 from analyzer.rendering.workbook.formulas import SharedFormulas
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, SMALL_LINE_HEIGHT, SMALLER, lines, measured
 from analyzer.rendering.workbook.rows import letters, rows_xml
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.tables import Tables
     from analyzer.rendering.workbook.formulas import Formulas
+    from analyzer.rendering.workbook.texts import SharedTexts
 
 ROW_LIMIT: Final = 1_048_576
 """The most rows of a sheet, with the header (Excel specifications and limits)."""
@@ -169,10 +170,12 @@ class Book:
     def show(self, shown: TableSheet) -> None:
         """Write a sheet with a frozen header and a filter. Rows over the row limit continue in `name (2)` and so on."""
         name, rows, look = shown.name, shown.rows, shown.look
-        schema, widths = measured(rows.read())
+        measures = measured(rows.read())
+        schema, texts = measures.schema, [text for column in measures.texts.values() for text in column]
+        texts = fitted(pa.array(texts, pa.string())).to_pylist()
         columns = [
-            _Column(name, look.widths.get(name, width), _use(name, look))
-            for name, width in zip(schema.names, widths, strict=True)
+            _Column(name, look.widths.get(name, width), _use(name, look), is_shared=name in measures.texts)
+            for name, width in zip(schema.names, measures.widths, strict=True)
         ]
         room = _room(look, self.row_limit)
         blocks = _Blocks(rows.read)
@@ -184,7 +187,7 @@ class Book:
             if count:
                 streaming.mark(sheet, look.top + 1, self.styles.of_cells(small=look.small))
                 xml = partial(_xml, blocks, count, look, columns)
-                place = streaming.Place(look.top + 1, look.top + count, len(columns), xml)
+                place = streaming.Place(look.top + 1, look.top + count, len(columns), xml, texts)
                 self.places[streaming.part_of(len(self.workbook.worksheets()))] = place
 
     def _around(self, sheet: Worksheet, schema: pa.Schema, columns: Sequence[_Column], look: Look, count: int) -> None:
@@ -225,11 +228,12 @@ class Book:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of a sheet, `width` characters wide."""
+    """A column of a sheet, `width` characters wide. If it `is_shared`, many cells have the same text."""
 
     name: str
     width: int
     use: Use
+    is_shared: bool
 
 
 def _use(name: str, look: Look) -> Use:
@@ -238,8 +242,8 @@ def _use(name: str, look: Look) -> Use:
     return Use.WRAPPED if name in look.wrapped else Use.SHOWN
 
 
-def _xml(
-    blocks: _Blocks, count: int, look: Look, columns: Sequence[_Column], numbers: Sequence[int]
+def _xml(  # noqa: PLR0913 - the rows, what is shown of them, and the styles and texts of the workbook
+    blocks: _Blocks, count: int, look: Look, columns: Sequence[_Column], numbers: Sequence[int], texts: SharedTexts
 ) -> Iterator[memoryview]:
     """Yield the XML of the next `count` rows of a sheet; `numbers` are the numbers of the styles."""
     styles, first = StyleNumbers(*numbers), look.top + 1
@@ -248,7 +252,10 @@ def _xml(
         arrays = [_whole(column) for column in block.columns]
         formulas = {} if look.formulas is None else shared.xml(look.formulas(block), first + 1)
         shown = [
-            cells(array, styles, column.use, formulas.get(column.name), has_dates=column.name in look.dates)
+            replace(
+                cells(array, styles, column.use, formulas.get(column.name), has_dates=column.name in look.dates),
+                shared=texts if column.is_shared else None,
+            )
             for array, column in zip(arrays, columns, strict=True)
         ]
         yield rows_xml(first, shown, _heights(arrays, columns, small=look.small))

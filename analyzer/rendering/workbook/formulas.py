@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer.rendering.workbook.rows import entities, letters
+from analyzer.rendering.workbook.escaping import entities
+from analyzer.rendering.workbook.rows import letters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,6 +6,7 @@ Widths are in characters (the width of a digit, as in Excel), heights in points.
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import numpy.typing as npt
 
@@ -40,14 +41,38 @@ _TWO_WIDE: Final = (
 """East Asian characters and emoji, which are two characters wide."""
 
 
-def measured(batches: Iterable[pa.Table]) -> tuple[pa.Schema, list[int]]:
-    """Return the schema of a table, and the width that each column needs for its header and cells."""
+@dataclass(frozen=True)
+class Measures:
+    """What has to be known of a table before it is written.
+
+    `widths` are the widths that the columns need for header and cells. `texts` has the texts of each column whose texts
+    many cells have, sorted: whatever the batches, they are the same.
+    """
+
+    schema: pa.Schema
+    widths: list[int]
+    texts: dict[str, list[str]]
+
+
+def measured(batches: Iterable[pa.Table]) -> Measures:
+    """Return the measures of a table."""
     longest: dict[str, int] = {}
+    texts: dict[str, set[str]] = {}
     schema = pa.schema([])
     for batch in batches:
         schema = batch.schema
         longest = {name: max(longest.get(name, 0), _longest(batch[name])) for name in batch.column_names}
-    return schema, [_width(field, longest[field.name]) for field in schema]
+        for name in batch.column_names:
+            if pa.types.is_dictionary(batch[name].type):
+                texts.setdefault(name, set()).update(_texts_in(batch[name]))
+    widths = [_width(field, longest[field.name]) for field in schema]
+    return Measures(schema, widths, {name: sorted(column) for name, column in texts.items()})
+
+
+def _texts_in(column: pa.ChunkedArray) -> Iterator[str]:
+    """Yield the texts that cells have; a dictionary may have others."""
+    for chunk in column.chunks:
+        yield from chunk.dictionary.take(pc.unique(chunk.indices).drop_null()).to_pylist()
 
 
 def _width(field: pa.Field, longest: int) -> int:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from analyzer.rendering.workbook.escaping import entities_of, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-_CONTROL: Final = r"[\x00-\x08\x0b-\x1f]|_x[0-9a-fA-F]{4}_|[\x{FFFE}\x{FFFF}]"
-"""Characters that must be escaped (ECMA-376, ST_Xstring), and texts that look like an escape."""
-_SPECIAL: Final = rf"[&<>]|^\s|\s$|\n|{_CONTROL}"
-"""Texts that XML cannot hold unchanged: most columns have none."""
-_WRITTEN_OUT: Final = re.compile(r"(_x[0-9a-fA-F]{4}_)|([\x00-\x08\x0b-\x1f\ufffe\uffff])")
+    from analyzer.rendering.workbook.texts import SharedTexts
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,7 @@ class Cells:
     other: int | None = None
     instead: Cells | None = None
     formulas: pa.Array | None = None
+    shared: SharedTexts | None = None
 
 
 def rows_xml(first: int, columns: Sequence[Cells], heights: npt.NDArray[np.int64] | None = None) -> memoryview:
@@ -68,7 +66,7 @@ def _cells(column: Cells, place: str, number: pa.Array) -> list[pa.Array | str]:
         return parts
     cells = _joined(parts)
     if column.formulas is not None and not column.is_number:
-        results = _entities(column.values)
+        results = entities_of(column.values)
         style = f'" s="{column.style}" t="str">'
         calculated = _joined([*parts[:2], style, column.formulas, "<v>", results, "</v></c>"])
         cells = pc.coalesce(calculated, cells)
@@ -87,67 +85,33 @@ def _behind_place(column: Cells) -> list[pa.Array | str]:
     if column.is_number:
         formulas = [] if column.formulas is None else [pc.coalesce(column.formulas, "")]
         return [f'" s="{column.style}">', *formulas, "<v>", column.values, "</v></c>"]
-    styles = [column.style, column.style if column.other is None else column.other]
-    plain, other = (f'" s="{style}" t="inlineStr"><is><t' for style in styles)
+    values, styles = column.values, (column.style, column.style if column.other is None else column.other)
     others = column.others if column.others is not None and column.others.any() else None
-    if not pa.types.is_dictionary(column.values.type):
+    shared = column.shared
+    if shared is not None and not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    if not pa.types.is_dictionary(values.type):
+        plain, other = (f'" s="{style}" t="inlineStr"><is><t' for style in styles)
         start = plain if others is None else pc.if_else(pa.array(others), other, plain)
-        return [start, _escaped(column.values), "</t></is></c>"]
-    # The XML of a text that many cells share is made once.
-    texts = _escaped(column.values.dictionary)
-    xml = [pc.binary_join_element_wise(start, texts, "</t></is></c>", "") for start in (plain, other)]
+        return [start, escaped(values), "</t></is></c>"]
+    # The XML of a text that many cells have is made once.
+    if shared is None:
+        kind, texts, end = (
+            "inlineStr",
+            pc.binary_join_element_wise("<is><t", escaped(values.dictionary), ""),
+            "</t></is>",
+        )
+    else:
+        kind, texts, end = "s", pc.binary_join_element_wise("<v>", shared.numbers(values.dictionary), ""), "</v>"
+    xml = [pc.binary_join_element_wise(f'" s="{style}" t="{kind}">', texts, f"{end}</c>", "") for style in styles]
     if others is None:
-        return [xml[0].take(column.values.indices)]
-    indices = pc.add(column.values.indices.cast(pa.int64()), pa.array(others.astype(np.int64) * len(texts)))
-    return [pa.concat_arrays(xml).take(indices)]
-
-
-def _escaped(texts: pa.Array) -> pa.Array:
-    """Return the XML of each text, from the end of the start tag."""
-    if pa.types.is_dictionary(texts.type):
-        return _escaped(texts.dictionary).take(texts.indices)
-    if not _has(texts, _SPECIAL):
-        return pc.binary_join_element_wise(">", texts, "")
-    odd = np.flatnonzero(np.asarray(pc.fill_null(pc.match_substring_regex(texts, _CONTROL), fill_value=False)))
-    if len(odd):
-        mask = np.zeros(len(texts), bool)
-        mask[odd] = True
-        written_out = [_WRITTEN_OUT.sub(_code, text) for text in texts.take(pa.array(odd)).to_pylist()]
-        texts = pc.replace_with_mask(texts, pa.array(mask), pa.array(written_out, pa.string()))
-    texts = _entities(texts)
-    # Programs keep blanks at the ends of a text, and line breaks, only with this attribute.
-    blank = pc.match_substring_regex(texts, r"^\s|\s$|\n")
-    return pc.binary_join_element_wise(pc.if_else(blank, ' xml:space="preserve">', ">"), texts, "")
-
-
-def _has(texts: pa.Array, pattern: str) -> bool:
-    """Whether a regular expression matches in one of the texts."""
-    return bool(pc.any(pc.match_substring_regex(texts, pattern)).as_py())
-
-
-_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-"""The entities of characters with a meaning in XML."""
-
-
-def entities(text: str) -> str:
-    """Return a text with entities for XML."""
-    for sign, entity in _ENTITIES.items():
-        text = text.replace(sign, entity)
-    return text
-
-
-def _entities(texts: pa.Array) -> pa.Array:
-    """Return texts with entities for XML."""
-    if pa.types.is_dictionary(texts.type):
-        return _entities(texts.dictionary).take(texts.indices)
-    for sign, entity in _ENTITIES.items():
-        texts = pc.replace_substring(texts, sign, entity)
-    return texts
-
-
-def _code(match: re.Match[str]) -> str:
-    literal, sign = match.groups()
-    return f"_x005F{literal}" if literal else f"_x{ord(sign):04X}_"
+        made = xml[0].take(values.indices)
+    else:
+        indices = pc.add(values.indices.cast(pa.int64()), pa.array(others.astype(np.int64) * len(texts)))
+        made = pa.concat_arrays(xml).take(indices)
+    if made.null_count > values.null_count:
+        raise ValueError("a shared text has no number")
+    return [made]
 
 
 def letters(column: int) -> str:

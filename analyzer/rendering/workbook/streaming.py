@@ -11,10 +11,13 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from analyzer.rendering.workbook import texts
 from analyzer.rendering.workbook.rows import letters
+from analyzer.rendering.workbook.texts import SharedTexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,13 +43,15 @@ _MOST_BYTES: Final = (1 << 31) - 1
 class Place:
     """The place of rows in a sheet: from row `first` (0 is the top row) to `last`, with this number of `columns`.
 
-    `rows` makes them as pieces of XML from the numbers of the marked styles.
+    `rows` makes them as pieces of XML from the numbers of the marked styles and the shared texts,
+    to which the place adds its `texts`.
     """
 
     first: int
     last: int
     columns: int
-    rows: Callable[[Sequence[int]], Iterable[bytes | memoryview]]
+    rows: Callable[[Sequence[int], SharedTexts], Iterable[bytes | memoryview]]
+    texts: Sequence[str]
 
 
 def mark(sheet: Worksheet, row: int, styles: Iterable[Format]) -> None:
@@ -63,29 +68,45 @@ def part_of(sheet: int) -> str:
 def fill(book: IO[bytes], path: Path, places: Mapping[str, Place]) -> None:
     """Copy a book to `path` and insert the rows of `places` (by part). Raises OSError if they cannot be written."""
     with ZipFile(book) as source, ZipFile(path, "w", ZIP_DEFLATED) as target:
+        shared = SharedTexts()
         for name in source.namelist():
-            entry = ZipInfo(name, _MADE)
-            entry.compress_type = ZIP_DEFLATED
-            entry._compresslevel = _LEVEL  # type: ignore[attr-defined]  # noqa: SLF001 - public from Python 3.13 on
-            entry.create_system = _UNIX  # otherwise the bytes depend on the system
-            with source.open(name) as old, target.open(entry, "w") as new:
+            with source.open(name) as old, target.open(_entry(name), "w") as new:
                 if name in places:
-                    _fill_part(old.read(), new, places[name])
+                    shared.add(places[name].texts)
+                    _fill_part(old.read(), new, places[name], shared)
+                elif name in texts.NAMED_IN:
+                    end, element = texts.NAMED_IN[name]
+                    new.write(old.read().replace(end, element + end))
                 elif name == _PROPERTIES:
                     new.write(_DATES.sub(b"", old.read()))
                 else:
                     shutil.copyfileobj(old, new, _PIECE)
+        with target.open(_entry(texts.PART), "w") as new:
+            _write_evenly(new, shared.pieces())
 
 
-def _fill_part(marked: bytes, out: IO[bytes], place: Place) -> None:
+def _entry(name: str) -> ZipInfo:
+    """Return the entry of a part; equal contents give equal bytes."""
+    entry = ZipInfo(name, _MADE)
+    entry.compress_type = ZIP_DEFLATED
+    entry._compresslevel = _LEVEL  # type: ignore[attr-defined]  # noqa: SLF001 - public from Python 3.13 on
+    entry.create_system = _UNIX  # otherwise the bytes depend on the system
+    return entry
+
+
+def _fill_part(marked: bytes, out: IO[bytes], place: Place, shared: SharedTexts) -> None:
     """Write a sheet, with the rows of `place` instead of its marker row."""
     before, styles, after = _split(marked, place.first + 1)
     whole = f'<dimension ref="A1:{letters(place.columns - 1)}{place.last + 1}"/>'.encode()
+    before = re.sub(rb'<dimension ref="[^"]*"/>', whole, before, count=1)
+    _write_evenly(out, chain([before], place.rows(styles, shared), [after]))
+
+
+def _write_evenly(out: IO[bytes], pieces: Iterable[bytes | memoryview]) -> None:
+    """Write pieces of a part so that its bytes do not depend on where they are cut."""
     even = _EvenPieces(out)
-    even.write(re.sub(rb'<dimension ref="[^"]*"/>', whole, before, count=1))
-    for piece in place.rows(styles):
+    for piece in pieces:
         even.write(piece)
-    even.write(after)
     even.close()
 
 

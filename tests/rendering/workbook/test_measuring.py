@@ -44,12 +44,13 @@ def test_a_column_is_as_wide_as_what_is_in_it_in_whatever_batch() -> None:
     # A text that no row has does not count.
     unused = pa.DictionaryArray.from_arrays(pa.array([1], pa.int32()), dictionary)
     long = pa.table({"name": ["b" * 30], "n": [10**12], "few": unused})
-    schema, found = measured([short, long])
+    measures = measured([short, long])
+    schema, found = measures.schema, measures.widths
     assert schema.names == ["name", "n", "few"]
     assert found == [32, 15, 52]
-    assert measured([short.slice(0, 0)])[1] == [8, 5, 7]
+    assert measured([short.slice(0, 0)]).widths == [8, 5, 7]
 
 
 def test_a_time_has_room_and_so_has_the_name_above_it() -> None:
     times = {name: pa.array([None], TIME) for name in ("as_of", "access_key_1_last_used_date")}
-    assert measured([pa.table(times)])[1] == [22, len("access_key_1_last_used_date") + 4]
+    assert measured([pa.table(times)]).widths == [22, len("access_key_1_last_used_date") + 4]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from xlsxwriter.utility import xl_col_to_name
 
 from analyzer.rendering.workbook.rows import Cells, letters, rows_xml
 from analyzer.rendering.workbook.streaming import Place, fill, mark, part_of
+from analyzer.rendering.workbook.texts import SharedTexts
 
 TEXTS = st.one_of(
     st.text(max_size=8),
@@ -39,16 +41,24 @@ def book(path: Path | IO[bytes]) -> Workbook:
     return Workbook(path, {"constant_memory": True, "strings_to_numbers": False})
 
 
-@given(ROWS, st.booleans())
-@example(rows=[("_x000D_", 1), ("<r>&</r>", None)], few=True)
-def test_rows_are_as_xlsxwriter_writes_them(rows: list[tuple[str | None, int | None]], few: bool) -> None:
+@given(ROWS, st.booleans(), st.booleans())
+@example(rows=[("_x000D_", 1), ("<r>&</r>", None)], few=True, are_shared=True)
+def test_rows_are_as_xlsxwriter_writes_them(
+    rows: list[tuple[str | None, int | None]], few: bool, are_shared: bool
+) -> None:
     texts, numbers = (pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), KINDS, strict=True))
     others = np.arange(len(rows)) % 2 == 0
 
-    def own_rows(styles: Sequence[int]) -> list[memoryview]:
+    def own_rows(styles: Sequence[int], shared: SharedTexts) -> list[memoryview]:
         plain, bold = styles
         columns = [
-            Cells(texts.dictionary_encode() if few else texts, plain, others=others, other=bold),
+            Cells(
+                texts.dictionary_encode() if few else texts,
+                plain,
+                others=others,
+                other=bold,
+                shared=shared if are_shared else None,
+            ),
             Cells(numbers.cast(pa.string()), plain, is_number=True),
         ]
         return [rows_xml(1, columns)]
@@ -65,7 +75,9 @@ def test_rows_are_as_xlsxwriter_writes_them(rows: list[tuple[str | None, int | N
             sheet.write_string(0, 0, "head", bold)
             mark(sheet, 1, [plain, bold])
             sheet.write_string(len(rows) + 1, 0, "foot", bold)
-        fill(unfilled, paths[0], {part_of(1): Place(1, len(rows), 2, own_rows)})
+        fill(
+            unfilled, paths[0], {part_of(1): Place(1, len(rows), 2, own_rows, sorted({*texts.drop_null().to_pylist()}))}
+        )
         with book(paths[1]) as theirs:
             sheet, plain, bold = (
                 theirs.add_worksheet(),
@@ -90,12 +102,19 @@ KINDS = (pa.string(), pa.int64())
 
 
 def values(rows: list[list[tuple[Any, str, bool]]]) -> list[list[tuple[Any, bool]]]:
-    """Return what the reader sees: an empty text is an empty cell."""
-    return [[(value or None if isinstance(value, str) else value, bold) for value, _, bold in row] for row in rows]
+    """Return what the reader sees: an empty text is an empty cell.
+
+    Of texts that are written out openpyxl reads those of cells as they are written, and takes this sign from shared ones.
+    """
+
+    def seen(value: Any) -> Any:  # noqa: ANN401 - of a cell
+        return (value.replace("x005F_", "") or None) if isinstance(value, str) else value
+
+    return [[(seen(value), bold) for value, _, bold in row] for row in rows]
 
 
 def test_heights_other_cells_and_order(tmp_path: Path) -> None:
-    def rows(styles: Sequence[int]) -> list[memoryview]:
+    def rows(styles: Sequence[int], _: SharedTexts) -> list[memoryview]:
         (plain,) = styles
         late = Cells(pa.array([None, "1899-01-01"]), plain)
         times = Cells(pa.array(["61.5", None]), plain, is_number=True, instead=late)
@@ -105,7 +124,7 @@ def test_heights_other_cells_and_order(tmp_path: Path) -> None:
     unfilled = BytesIO()
     with book(unfilled) as made:
         mark(made.add_worksheet(), 0, [made.add_format({"num_format": "@"})])
-    place = Place(0, 1, 1, rows)
+    place = Place(0, 1, 1, rows, [])
     fill(unfilled, tmp_path / "a.xlsx", {part_of(1): place})
     found = openpyxl.load_workbook(tmp_path / "a.xlsx").active
     assert found is not None
@@ -122,10 +141,21 @@ def test_a_sheet_that_a_zip_cannot_hold_is_an_os_error(tmp_path: Path, monkeypat
     unfilled = BytesIO()
     with book(unfilled) as made:
         mark(made.add_worksheet(), 0, [made.add_format({"num_format": "@"})])
-    place = Place(0, 1, 1, lambda _: [b"x" * 3_000_000] * 2)
+    place = Place(0, 1, 1, lambda *_: [b"x" * 3_000_000] * 2, [])
     with pytest.raises(OSError, match="--workbook-rows"):
         fill(unfilled, tmp_path / "a.xlsx", {part_of(1): place})
 
 
 def test_letters_of_columns() -> None:
     assert [letters(n) for n in range(16_384)] == [xl_col_to_name(n) for n in range(16_384)]
+
+
+@given(st.lists(TEXTS, min_size=1, unique=True))
+def test_shared_texts_are_written_as_those_of_cells(texts: list[str]) -> None:
+    """The sign that openpyxl does not tell apart is right: the part has what a cell of its own has."""
+    shared = SharedTexts()
+    shared.add(texts)
+    part = b"".join(shared.pieces()).decode()
+    cells = bytes(rows_xml(0, [Cells(pa.array(texts), 1)])).decode()
+    assert re.findall(r"<si>(.*?)</si>", part, re.DOTALL) == re.findall(r"<is>(.*?)</is>", cells, re.DOTALL)
+    assert shared.numbers(pa.array([*texts, None])).to_pylist() == [*map(str, range(len(texts))), None]
