@@ -104,7 +104,7 @@ KINDS = (pa.string(), pa.int64())
 def values(rows: list[list[tuple[Any, str, bool]]]) -> list[list[tuple[Any, bool]]]:
     """Return what the reader sees: an empty text is an empty cell.
 
-    Of texts that are written out openpyxl reads those of cells as they are written, and takes this sign from shared ones.
+    openpyxl reads texts of cells as they are written out, and takes this sign away from shared ones.
     """
 
     def seen(value: Any) -> Any:  # noqa: ANN401 - of a cell
