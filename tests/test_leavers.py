@@ -383,7 +383,7 @@ def test_a_framework_that_asks_for_it_is_not_met_without_the_list(folder: Path) 
     assert rows["A.1"]["not_checked"] == 2
     write(folder / "ours.toml", FRAMEWORK.partition('[[requirements]]\nnumber = "A.2"')[0])
     done = run("audit", "in", "-o", "out", *options, cwd=folder)
-    message = "error: the controls of the framework are judged only with --leavers FILE"
+    message = "error: the controls of the framework are needs a list"
     assert (done.returncode, done.stderr.splitlines()[0]) == (2, message)
 
 
@@ -392,19 +392,22 @@ def test_a_framework_that_asks_for_it_is_not_met_without_the_list(folder: Path) 
     [
         (
             ("audit", "in", "--control", "leaver-credentials"),
-            "--control: leaver-credentials is judged only with --leavers FILE",
+            "--control: leaver-credentials is needs a list",
         ),
         (
             ("audit", "in", "--benchmark", "cis-7.0", "--control", "Leaver-Credentials"),
-            "--control: leaver-credentials is judged only with --leavers FILE",
+            "--control: leaver-credentials is needs a list",
         ),
         (
             ("history", "in", "--control", "leaver-credentials"),
-            "--control: leaver-credentials is judged only with --leavers FILE",
+            "--control: leaver-credentials is needs a list",
         ),
         (("audit", "in", "--leavers", "none.csv"), "--leavers: cannot read none.csv: No such file or directory"),
         (("audit", "in", "--people", "none.csv"), "--people: cannot read none.csv: No such file or directory"),
-        (("audit", "in", "--leavers", "people.csv"), "people.csv:1: no column with last days; it has user_name, email"),
+        (
+            ("audit", "in", "--leavers", "people.csv"),
+            "people.csv:1: no column with last days; the columns are user_name, email",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(folder: Path, command: tuple[str, ...], message: str) -> None:
@@ -414,13 +417,13 @@ def test_what_does_not_fit_is_refused(folder: Path, command: tuple[str, ...], me
 
 def test_the_control_needs_its_list_in_python_as_well(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-31.csv", csv_of(root(), user("a")))
-    with pytest.raises(UsageError, match="judged only with --leavers FILE"):
+    with pytest.raises(UsageError, match="needs a list"):
         pipeline.audit([str(tmp_path)], Settings(make_checklist(with_leavers=True)), str(tmp_path / "out"))
 
 
 def test_root_is_nobody_and_a_row_without_a_name_could_be_anybody(tmp_path: Path) -> None:
     write(tmp_path / "leavers.csv", "user,last_day\n<root_account>,2026-09-30\nann,2026-09-30\n")
-    nameless = user("", **key(rotated=MADE)) | {"arn": ""}
+    nameless = user("", **key(rotated=MADE)) | {"arn": "arn:aws:iam::111122223333:user/"}
     write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(), nameless))
     audit(tmp_path, "--control", "leaver-credentials", "--format", "parquet")
     findings = parquet.read_table(tmp_path / "out/findings.parquet").to_pylist()

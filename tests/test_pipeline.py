@@ -196,7 +196,7 @@ def test_rendered_json_says_which_pictures_were_not_made_and_why(tmp_path: Path)
     assert found is not None
     reasons = {
         "charts/matrix.png": "Only one control was judged.",
-        "charts/requirements.png": "No benchmark was chosen.",
+        "charts/requirements.png": "No framework was chosen (--benchmark).",
         "charts/accounts.png": "No credential fails in any account.",
         "charts/age_vs_idle.png": "No IAM user in the judged reports has an active access key.",
     }

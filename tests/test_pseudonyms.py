@@ -344,12 +344,12 @@ def test_a_report_that_lacks_users_shows_nobody_as_gone(tmp_path: Path) -> None:
 
 def test_what_was_read_before_gets_no_pseudonyms(fleet: list[str], tmp_path: Path) -> None:
     settings = Settings(make_checklist())
-    with pytest.raises(UsageError, match="read before"):
+    with pytest.raises(UsageError, match="works only when reports are read"):
         pipeline.history([], settings, str(tmp_path / "out"), store=tmp_path / "store", pseudonyms=PSEUDONYMS)
     for day in ("2026-09-30", "2026-10-31"):
         audited([f"{fleet[0]}/{day}"], settings, tmp_path / day)
     sets = [str(tmp_path / "2026-09-30")], [str(tmp_path / "2026-10-31")]
-    with pytest.raises(UsageError, match="read before"):
+    with pytest.raises(UsageError, match="works only when reports are read"):
         pipeline.compare(*sets, settings, str(tmp_path / "out"), pseudonyms=PSEUDONYMS)
 
 

@@ -94,7 +94,7 @@ def test_every_command_with_json_has_a_schema() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
     with_json = {name for name, one in commands.items() if any("--json" in option.opts for option in one.params)}
     assert with_json == SCHEMAS.keys() - {"common", "manifest", "rendered"}
-    assert with_json == commands.keys()
+    assert commands.keys() - with_json == {"manual"}
 
 
 def test_every_schema_is_in_the_package() -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary, WithIssues
 
 
-def left_to_a_person(summary: Summary) -> str:
+def manual_checks(summary: Summary) -> str:
     """Return the number of manual checks, with their controls and accounts; an empty text if there are none."""
     checks, account_counts = summary.checklist.checks, summary.manual_accounts
     if not account_counts:
@@ -56,7 +56,7 @@ def headline(summary: Summary) -> list[str]:
     sentences = [incomplete(summary), answer(summary), trend(summary), _left_out(summary)]
     if summary.checklist.unused and len(summary.checklist.checks) > 1:
         sentences.append(something_open(summary))
-    sentences += [*not_in_sums(summary), left_to_a_person(summary)]
+    sentences += [*not_in_sums(summary), manual_checks(summary)]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -149,7 +149,7 @@ def something_open(summary: Summary) -> str:
         counts = summary.by_control[0]
         controls = (
             f"{checks[0].control.id}: {counts[Status.FAIL]:,} of {counts['judged']:,} fail; "
-            f"{undecided_in(counts):,} not checked; {counts[Status.PASS]:,} pass;"
+            f"{not_checked_in(counts):,} not checked; {counts[Status.PASS]:,} pass;"
         )
     accounts = open_subjects["account_id"].nunique()
     if not accounts:
@@ -171,7 +171,7 @@ def something_open(summary: Summary) -> str:
     return f"{controls} {in_words(subjects)} in {where} {verb} {result}{times}{_waived_findings(summary)}."
 
 
-def undecided_in(counts: Mapping[str, int]) -> int:
+def not_checked_in(counts: Mapping[str, int]) -> int:
     """Return how many checks are not checked, without manual checks; `counts` are by status."""
     return counts[Status.NOT_CHECKED] - counts["manual"]
 

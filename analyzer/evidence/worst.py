@@ -250,7 +250,7 @@ def open_credentials_first() -> Rank:
     return Rank(("outcome",), lambda credentials: _numbers(credentials["outcome"], order, missing=2))
 
 
-def gravest_first() -> Rank:
+def most_serious_first() -> Rank:
     """Return the order of data issues: the most severe level first."""
     order = {code: -int(issue.level) for code, issue in CODES.items()}
     return Rank(("code",), lambda issues: _numbers(issues["code"], order))

@@ -296,7 +296,7 @@ def open_evidence(folder: str | PathLike[str]) -> AuditEvidence | ComparisonEvid
     ...     files = evidence.write("evidence", formats="parquet").files
     >>> opened = analyzer.open_evidence("evidence")
     >>> len(opened.issues)
-    4
+    3
     """
     from pathlib import Path  # noqa: PLC0415
 

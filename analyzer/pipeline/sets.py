@@ -189,7 +189,7 @@ def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) 
     changed = verifying.changed_tables(folder, evidence.manifest)
     if changed:
         raise InputError(
-            f"not as it was written: {', '.join(changed)} in {folder}",
+            f"changed since it was written: {', '.join(changed)} in {folder}",
             "see `credreport verify`; render from an unchanged copy, or run credreport again",
         )
 

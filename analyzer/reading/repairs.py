@@ -206,11 +206,7 @@ def _repaired_rows(  # noqa: PLR0913 - the line, where it stands, and where issu
     for cells in (quoted, plain):
         if len(cells) == width and not _has_moved_arn(cells, header.columns):
             if _may_be_a_rest(cells, header.columns, is_rest=is_rest):
-                note(
-                    "rejected_row",
-                    "no ARN, and no user name or a row that was cut on the line above: the cells may belong to other "
-                    "columns; the row was not read; correct this line, or download the report again",
-                )
+                note("rejected_row", _MAY_HAVE_MOVED)
                 return []
             return [cells]
     difference = f"{_fields(len(quoted))} where the header has {width}"
@@ -338,6 +334,12 @@ def _has_moved_arn(cells: list[str], columns: tuple[str, ...]) -> bool:
         return False
     # Quotes that are read as text stand before the ARN.
     return any(_ARN_BEGINNING.match(cell.lstrip('" ')) for cell in cells)
+
+
+_MAY_HAVE_MOVED: Final = (
+    "no ARN, and no user name or a row that was cut on the line above: the cells may belong to other columns; the row "
+    "was not read; correct this line, or download the report again"
+)
 
 
 def _may_be_a_rest(cells: list[str], columns: tuple[str, ...], *, is_rest: bool) -> bool:

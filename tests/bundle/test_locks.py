@@ -53,9 +53,8 @@ def test_a_lock_holds_nothing_that_pyproject_no_longer_asks_for(lock: str) -> No
 
 
 def test_every_tool_has_its_reason() -> None:
-    reasons = (ROOT / "README.md").read_text(encoding="utf-8").partition("### Dependencies")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| ([a-z, -]+) \| [a-z]", reasons.partition("`build/tools`")[2], re.MULTILINE)
-    named = {name for row in rows for name in row.split(", ")}
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\nbundle = [")[2].partition("\n]")[0]
+    named = set(re.findall(r'^    "([a-z-]+)[^"]*",  # [a-z]', text, re.MULTILINE))
     assert named == {Requirement(text).name for text in ASKED[bundle.TOOLS_LOCK]}
 
 

@@ -57,7 +57,7 @@ def fill(folder: Path) -> None:
     write(folder / "people.csv", "user,last_day\nci-déployer,2026-09-01\n")
     waiver = '[waivers."é"]\nuser = "ci-déployer"\nreason = "été: sealed"\nowner = "équipe"\nexpires = 2027-01-31\n'
     write(folder / "policy.toml", waiver)
-    framework = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    framework = (Path(__file__).parents[2] / "analyzer/manual/frameworks.md").read_text(encoding="utf-8")
     write(folder / "our.toml", re.findall(r"```toml\n(.*?)```", framework, re.DOTALL)[0] + "# é\n")
 
 

@@ -89,6 +89,7 @@ def test_every_command_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
         "verify": ["--help"],
         "show": ["--help"],
         "sample": ["--help"],
+        "manual": ["glossary"],
     }
     assert commands.keys() == COMMANDS.keys()
     for command, arguments in commands.items():

@@ -115,7 +115,7 @@ def test_the_list_names_every_control_and_benchmark(monkeypatch: pytest.MonkeyPa
     for control in CONTROLS:
         number = re.escape(next(iter(newest_cis().numbers_of(control.id)), "-"))
         assert re.search(rf"^  {control.id} +{number} ", text, re.MULTILINE)
-    assert f"{len(FRAMEWORKS)} benchmarks" in text
+    assert f"{len(FRAMEWORKS)} frameworks" in text
 
 
 def test_the_list_of_benchmarks_names_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from analyzer import manual
 from analyzer.cli import explain
 from analyzer.cli.main import app
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.frameworks import FRAMEWORKS
+from analyzer.rendering import manual
 from tests.documents.printing import printed
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from analyzer import manual
+from analyzer.rendering import manual
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 README: Final = ROOT / "README.md"

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import typer
 
-from analyzer import manual
 from analyzer.cli.main import app
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import read_policy
+from analyzer.rendering import manual
 from tests.documents.generated import REGIONS, commands
 from tests.documents.pages import CONSOLE, DOCUMENTS, MANUAL, README, REGION, ROOT, anchor, consoles, examples, text_of
 from tests.documents.printing import evidence, printed

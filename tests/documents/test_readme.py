@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from analyzer import manual
 from analyzer.controls import catalog
 from analyzer.controls.policy import read_policy
+from analyzer.rendering import manual
 from tests.documents.pages import README, ROOT, examples, text_of
 
 FIGURES = re.compile(r"\d+(?:\.\d+)? (?:s|MB)\b|\d+\.\d+(?= times)")

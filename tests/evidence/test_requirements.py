@@ -203,4 +203,4 @@ def test_command_json_and_table_say_the_same(tmp_path: Path, accounts: int) -> N
             "  2.11   Credentials that are idle too long are disabled: fails in 1 account, does not apply in 1\n"
             in (told_in_words)
         )
-    assert "Met, as far as a report shows, wherever they apply: 2.4, 2.7" in told_in_words
+    assert "Pass wherever they apply, as far as a report shows: 2.4, 2.7" in told_in_words

@@ -21,7 +21,7 @@ from analyzer.evidence.worst import (
     Choice,
     first_positions,
     first_rows,
-    gravest_first,
+    most_serious_first,
     notable,
     open_credentials_first,
     worst_first,
@@ -141,7 +141,7 @@ def test_credentials_that_fail_come_first(outcomes: list[str | None], count: int
 @given(st.lists(st.sampled_from(sorted(CODES))), st.integers(0, 9))
 def test_the_gravest_issues_come_first(codes: list[str], count: int) -> None:
     table = pa.Table.from_pylist([{"code": code, "line": line} for line, code in enumerate(codes)], schema=ISSUES)
-    found = first_rows(stored("issues", table, 4), "issues", count, gravest_first())
+    found = first_rows(stored("issues", table, 4), "issues", count, most_serious_first())
     assert found["line"].to_pylist() == sorted(range(len(codes)), key=lambda n: -CODES[codes[n]].level)[:count]
 
 

@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "benchmark": ["audit", "2026-12-28", "--benchmark", "cis-7.0,soc2", "--pseudonyms", "key", "-o", "hidden", "-q"],
     "inspect": ["inspect", "2026-12-28"],
     "controls": ["controls", "--benchmark", "cis-7.0"],
+    "manual": ["manual", "judging"],
     "history": ["history", "2026-11-28", "2026-12-28", "-o", "history"],
     "compare": ["compare", "2026-11-28", "2026-12-28", "-o", "compare"],
     "ingest": ["ingest", "2026-11-28", "--store", "other"],

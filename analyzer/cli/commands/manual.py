@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from analyzer import manual
 from analyzer.errors import known
+from analyzer.rendering import manual
 
 _WIDEST = 100
 """Columns of text that are still easy to read."""

@@ -29,9 +29,9 @@ from analyzer.evidence.answer import (
     checklist_in_words,
     headline,
     incomplete,
+    not_checked_in,
     own_limits,
     scope,
-    undecided_in,
     unknown_age,
 )
 from analyzer.evidence.coverage import labels_of
@@ -243,7 +243,7 @@ def _controls(audit: Summary, shown: list[int], accounts: list[str]) -> Table:
 
 
 def _without_manual(counts: dict[str, int], status: Status) -> int:
-    return undecided_in(counts) if status is Status.NOT_CHECKED else counts[status]
+    return not_checked_in(counts) if status is Status.NOT_CHECKED else counts[status]
 
 
 def _show_controls_in_lines(console: Console, audit: Summary, shown: list[int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from analyzer import manual
+from analyzer.rendering import manual
 from analyzer.rendering.page.columns import as_data
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from analyzer.controls.vocabulary import Met, Status, counted
-from analyzer.evidence.answer import exit_reason, headline, incomplete, scope, to_do_first, undecided_in, unknown_age
+from analyzer.evidence.answer import exit_reason, headline, incomplete, not_checked_in, scope, to_do_first, unknown_age
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.named import Named
 from analyzer.evidence.opening import figures, opening
 from analyzer.evidence.plain import iso
-from analyzer.evidence.worst import first_rows, gravest_first, worst_rows
+from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
 from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
 
@@ -171,7 +171,7 @@ def _control_row(position: int, summary: Summary, accounts: Sequence[str]) -> di
     numbers: list[dict[str, str]] = [{"text": check.severity.value, "href": ""}]
     shown = {
         "fail": (counts["fail"], {"status": "fail"}),
-        "not_checked": (undecided_in(counts), {"status": "not_checked", "by_hand": "no"}),
+        "not_checked": (not_checked_in(counts), {"status": "not_checked", "by_hand": "no"}),
         "manual": (counts["manual"], {"status": "not_checked", "by_hand": "yes"}),
         "pass": (counts["pass"], {"status": "pass"}),
     }
@@ -236,7 +236,7 @@ def _bars(summary: Summary) -> dict[str, Any] | None:
             continue
         numbers = {
             "fail": counts["fail"],
-            "not_checked": undecided_in(counts),
+            "not_checked": not_checked_in(counts),
             "pass": counts["pass"],
             "manual": counts["manual"],
         }
@@ -272,7 +272,7 @@ def _bars(summary: Summary) -> dict[str, Any] | None:
 def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[PageTable]:
     summary = evidence.summary
     named = Named(summary)
-    issues = first_rows(evidence, "issues", _MOST_ISSUES, gravest_first())
+    issues = first_rows(evidence, "issues", _MOST_ISSUES, most_serious_first())
     return [
         PageTable(
             "findings",

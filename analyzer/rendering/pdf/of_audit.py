@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from analyzer import manual
 from analyzer.controls.vocabulary import MET_IN_WORDS, Met, Status, counted
 from analyzer.evidence.answer import (
     headline,
     incomplete,
+    not_checked_in,
     own_limits,
     scope,
     settings_in_lines,
     to_do_first,
-    undecided_in,
     unknown_age,
 )
 from analyzer.evidence.coverage import labels_of
@@ -21,6 +20,7 @@ from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
 from analyzer.evidence.worst import worst_rows
 from analyzer.reading.columns import records
+from analyzer.rendering import manual
 from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _controls(summary: Summary) -> Part:
     rows: list[list[str | int]] = []
     for position in summary.checklist.most_severe_first:
         check, counts = summary.checklist.checks[position], summary.by_control[position]
-        numbers = [counts["fail"], undecided_in(counts), counts["manual"], counts["pass"]]
+        numbers = [counts["fail"], not_checked_in(counts), counts["manual"], counts["pass"]]
         rows.append([check.severity.value, check.control.id, check.title, *numbers, counts["waived"]])
     heads = ("severity", "control", "", "fail", "not checked", "manual check", "pass", "waived")
     return Part("Controls: number of checks by result", heads, rows, (0, 0, 6, 1, 2, 2, 1, 2))

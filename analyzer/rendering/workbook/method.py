@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from analyzer import manual
+from analyzer.rendering import manual
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
 
 if TYPE_CHECKING:

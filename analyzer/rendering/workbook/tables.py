@@ -17,7 +17,7 @@ from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import (
     Choice,
     first_rows,
-    gravest_first,
+    most_serious_first,
     open_credentials_first,
     positions_of,
     worst_first,
@@ -218,7 +218,7 @@ def users(book: Book, tables: Tables, most: int, named: Named) -> TableSheet:
 def issues(book: Book, tables: Tables, most: int) -> TableSheet:
     """Return the sheet Issues, the most serious data issues first if some are left out."""
     cut = Cut("issues", tables.rows("issues"), most)
-    rows = _as_stored(tables, "issues", cut, gravest_first())
+    rows = _as_stored(tables, "issues", cut, most_serious_first())
     return cut.shown(book, "Issues", rows, Look(wrapped=("message",)), "this sheet has the most serious ones")
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, MET_IN_WORDS, Met, Outcome, Status
-from analyzer.evidence.answer import to_do_first, undecided_in
+from analyzer.evidence.answer import not_checked_in, to_do_first
 from analyzer.evidence.schema import plain
 from analyzer.evidence.tally import Tally, counts_of
 from analyzer.reading.layout import Kind
@@ -202,7 +202,7 @@ def _count_of(position: int, name: str, summary: Summary, shown: Shown) -> Value
     cell = shown.count(counts[name], "Findings", **criteria, status=name)
     if name != Status.NOT_CHECKED or not counts["manual"]:
         return cell
-    value = undecided_in(counts)
+    value = not_checked_in(counts)
     if isinstance(cell, Formula) and isinstance(manual, Formula):
         return Formula(f"{cell.text}-{manual.text}", value)
     return value

@@ -38,7 +38,7 @@ def test_a_workbook_that_was_filled_in_blocks_the_run_unless_its_marks_are_carri
     refused = run("audit", "2026-10-31.csv", "-o", "out", cwd=folder)
     assert refused.returncode == 2
     assert "workbook.xlsx in out was changed since credreport wrote it" in refused.stderr
-    assert "to keep what reviewers wrote into workbook.xlsx, give it with --carry-over" in refused.stderr
+    assert "to keep the reviewers' entries in workbook.xlsx" in refused.stderr
     done = run("audit", "2026-10-31.csv", "-o", "out", "--carry-over", "out/workbook.xlsx", cwd=folder)
     assert done.returncode == 1, done.stderr
     assert "Reviewers' marks in out/workbook.xlsx: 2 carried over to the sheet Exceptions noted.\n" in done.stdout

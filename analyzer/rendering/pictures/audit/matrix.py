@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.evidence.answer import accounts_of, left_to_a_person
+from analyzer.evidence.answer import accounts_of, manual_checks
 from analyzer.rendering.pictures import heat
 from analyzer.rendering.pictures.audit.account_columns import (
     MOST_ACROSS,
@@ -149,7 +149,7 @@ def _notes(audit: Summary, findings: _Findings) -> list[str]:
     waived = int(findings.waived.sum())
     if waived:
         notes.append(f"Not counted: {counted(waived, 'waived check')}.")
-    if manual := left_to_a_person(audit):
+    if manual := manual_checks(audit):
         notes.append(manual)
     hidden = findings.failing[list(audit.checklist.summed), SHOWN_ACCOUNTS:]
     notes += not_shown(hidden.shape[1], counted(int(hidden.sum()), "failure"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.evidence.answer import left_to_a_person
+from analyzer.evidence.answer import manual_checks
 from analyzer.rendering.pictures.audit.control_rows import write_controls, write_counts
 from analyzer.rendering.pictures.audit.rows import bottom_of, letters_for
 from analyzer.rendering.pictures.audit.shared import nothing_to_show, start_figure, waived_by
@@ -145,7 +145,7 @@ _ONE: Final = {"pass": "passes", "have nothing to judge": "has nothing to judge"
 
 
 def _notes(audit: Summary) -> list[str]:
-    notes = [manual] if (manual := left_to_a_person(audit)) else []
+    notes = [manual] if (manual := manual_checks(audit)) else []
     if audit.totals["waived"]:
         notes.append("Waived checks, in brackets, are also counted under fail or not checked.")
     later = audit.made_later

@@ -35,7 +35,7 @@ def page(topic: str) -> str:
     """Return the Markdown of a topic. Raises KeyError for an unknown one."""
     if topic not in TOPICS:
         raise KeyError(topic)
-    return files(__name__).joinpath(f"{topic}.md").read_text(encoding="utf-8")
+    return files("analyzer").joinpath("manual", f"{topic}.md").read_text(encoding="utf-8")
 
 
 def paragraphs(topic: str, heading: str) -> list[str]:
