@@ -164,7 +164,7 @@ def _by_case(found: Audit) -> dict[int, Left]:
         if line is not None:
             of(source).findings.append((source, line, user, control, credential, status))
         elif status == "pass":
-            of(by_account.get(account)).of_account.add(control)
+            of(source if account is None else by_account.get(account)).of_account.add(control)
     for source, line, code, message in _rows(found.issues, "source", "line", "code", "message"):
         of(source).issues.append((source, line, code, message))
     return left
