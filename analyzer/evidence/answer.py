@@ -53,7 +53,7 @@ _NOT_READ: Final = {
 
 def headline(summary: Summary) -> list[str]:
     """Return the answer in sentences: unreadable input, unused credentials, the trend, and what is not counted."""
-    sentences = [incomplete(summary), answer(summary), trend(summary), _left_out(summary)]
+    sentences = [incomplete(summary), answer(summary), old_reports(summary), trend(summary), _left_out(summary)]
     if summary.checklist.unused and len(summary.checklist.checks) > 1:
         sentences.append(something_open(summary))
     sentences += [*not_in_sums(summary), manual_checks(summary)]
@@ -92,8 +92,41 @@ def answer(summary: Summary) -> str:
         return f"{_nobody(summary)}No active password or access key to judge."
     limit = counted(summary.checklist.unused.limit_days or 0, "day") if summary.checklist.unused else ""
     return (
-        f"{unused[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more; "
+        f"{unused[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more"
+        f"{_in_accounts(summary)}; "
         f"{not_checked:,} not checked; {unused[Status.PASS]:,} pass{_waived(unused)}."
+    )
+
+
+def _in_accounts(summary: Summary) -> str:
+    """Return in how many accounts credentials are unused; empty if there is only one account, or none is unused."""
+    (at,) = [at for at, check in enumerate(summary.checklist.checks) if check is summary.checklist.unused]
+    accounts = int((summary.matrix[Status.FAIL].iloc[at] > 0).sum())
+    if not accounts or len(summary.accounts) == 1:
+        return ""
+    return f", in {accounts:,} of {counted(len(summary.accounts), 'account')}"
+
+
+def old_reports(summary: Summary) -> str:
+    """Return a sentence on judged reports that are older than the limit for unused credentials; empty if none is."""
+    unused, judged = summary.checklist.unused, summary.inputs[summary.inputs["judged"].astype(bool)]
+    captured = judged["captured_at"].dropna()
+    if unused is None or captured.empty:
+        return ""
+    as_of, limit = summary.settings.as_of, unused.limit_days or 0
+    reference_date = captured.max() if as_of is None else pd.Timestamp(as_of)
+    ages = (reference_date - captured).dt.days
+    old = judged.loc[ages.index[ages >= limit]].sort_values("captured_at")
+    if old.empty:
+        return ""
+    named = first_few(
+        [f"{account} ({time:%Y-%m-%d})" for account, time in zip(old["account_id"], old["captured_at"], strict=True)]
+    )
+    than = "newest report" if as_of is None else "reference date"
+    is_, it = ("is", "it") if len(old) == 1 else ("are", "they")
+    return (
+        f"{counted(len(old), 'report')} {is_} older than the {than} by {counted(limit, 'day')} or more: {named}; {it} "
+        f"cannot show what happened later."
     )
 
 
@@ -108,7 +141,9 @@ def trend(summary: Summary) -> str:
     noun = "unused" if checklist.unused else "fail" if len(ids) == 1 else "failures"
     accounts = len(table["account_id"].unique())
     where = (
-        f"In {accounts:,} of {counted(len(summary.accounts), 'account')}: " if accounts < len(summary.accounts) else ""
+        f"In the {accounts:,} of {counted(len(summary.accounts), 'account')} with an earlier snapshot: "
+        if accounts < len(summary.accounts)
+        else ""
     )
     days = sorted({f"{time:%Y-%m-%d}" for time in table["earlier_captured_at"].unique().to_pylist()})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
@@ -144,7 +179,7 @@ def _nobody(summary: Summary) -> str:
 def something_open(summary: Summary) -> str:
     """Return in a sentence how many IAM users, root users and accounts have an open check, over all controls."""
     checks, open_subjects = summary.checklist.checks, summary.open_subjects
-    controls = f"{counted(len(summary.checklist.controls), 'control')}:"
+    controls = f"{counted(len(summary.checklist.controls), 'control')} judged:"
     if len(checks) == 1:
         counts = summary.by_control[0]
         controls = (
@@ -156,7 +191,12 @@ def something_open(summary: Summary) -> str:
         return f"{controls} nothing is open{_waived_findings(summary)}."
     sums = summary.open_by_kind
     words = {"user": ("IAM user", ""), "root": ("root user", ""), "account": ("account", " as a whole")}
-    subjects = [f"{counted(sums[kind], word)}{more}" for kind, (word, more) in words.items() if kind in sums]
+    rows = {"user": summary.rows - summary.root_rows, "root": summary.root_rows}
+    subjects = [
+        f"{sums[kind]:,} of {counted(rows[kind], word)}" if kind in rows else f"{counted(sums[kind], word)}{more}"
+        for kind, (word, more) in words.items()
+        if kind in sums
+    ]
     times = ", counted once per snapshot" if summary.settings.every_snapshot else ""
     where = f"{accounts:,} of {counted(len(summary.accounts), 'account')}"
     verb = "has" if sum(sums.values()) == 1 else "have"
@@ -167,8 +207,8 @@ def something_open(summary: Summary) -> str:
         result = "no failure, but something not checked"
     else:
         lacks = "has" if without_failure == 1 else "have"
-        result = f"an open failure or something not checked ({without_failure:,} {lacks} no failure)"
-    return f"{controls} {in_words(subjects)} in {where} {verb} {result}{times}{_waived_findings(summary)}."
+        result = f"an open failure or something not checked ({without_failure:,} of them {lacks} no failure)"
+    return f"{controls} {in_words(subjects)}, in {where}, {verb} {result}{times}{_waived_findings(summary)}."
 
 
 def not_checked_in(counts: Mapping[str, int]) -> int:
@@ -226,7 +266,9 @@ def exit_sentence(
         worst = min(failing, key=lambda check: list(Severity).index(check.severity))
         ids = _ids(failing)
         verb = "fails" if len(ids) == 1 else "fail"
-        reasons.append(f"{counted(len(ids), 'control')} {verb} ({worst.control.id} is {worst.severity.value})")
+        ids_of_worst = _ids([check for check in failing if check.severity is worst.severity])
+        named_worst = f"{worst.control.id} is" if len(ids_of_worst) == 1 else f"{len(ids_of_worst):,} are"
+        reasons.append(f"{counted(len(ids), 'control')} {verb} ({named_worst} {worst.severity.value})")
     named = _ids(failing)
     for checks, singular, plural in (
         (undecided, "is not fully checked", "are not fully checked"),

@@ -100,12 +100,14 @@ class Comparison(WithIssues):
     def lines(self) -> list[str]:
         """The answer in lines of text."""
         counts = {name: self.counts.get(name, 0) for name in KINDS_OF_EVENTS}
-        how = ", ".join(f"{count:,} {how.replace('_', ' ')}" for how, count in self.closings.items())
+        ways = {"other": "in another way"}
+        how = ", ".join(f"{count:,} {ways.get(how, how.replace('_', ' '))}" for how, count in self.closings.items())
         bad = sum(counts[name] for name in NEW_FAILURES)
         checklist, new = self.settings.checklist, check_of(self._new, self.settings.checklist)
         left = int(np.isin(new, checklist.summed).sum())
-        waived = f", {bad - left:,} of them waived" if bad > left else ""
-        again = f" ({counts['regressed']:,} had been fixed before{waived})" if bad else ""
+        notes = [f"{counts['regressed']:,} had been fixed before"] if counts["regressed"] else []
+        notes += [f"{bad - left:,} waived"] if bad > left else []
+        again = f" ({', '.join(notes)})" if notes else ""
         lines = [
             *filter(None, [incomplete(self)]),
             f"{counted(bad, 'new failure')}{again}; {counts['fixed']:,} fixed{f' ({how})' if how else ''}.",

@@ -165,8 +165,11 @@ class History(WithIssues):
         oldest = int(self.summed["censored_left"].sum())
         since = len(self.summed) - oldest
         back = f" ({totals['reopened']:,} had been fixed before)" if totals["reopened"] else ""
-        lost = f", {totals['lost_sight']:,} lost to follow-up" if totals["lost_sight"] else ""
-        return f"{oldest:,} in the oldest snapshots, {since:,} opened since{back}, {totals['closed']:,} closed{lost}"
+        lost = f", minus {totals['lost_sight']:,} lost to follow-up" if totals["lost_sight"] else ""
+        return (
+            f"{oldest:,} in the oldest snapshots, plus {since:,} opened since{back}, minus {totals['closed']:,} closed"
+            f"{lost}"
+        )
 
     @property
     def sla_in_words(self) -> str | None:

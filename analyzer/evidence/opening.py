@@ -21,8 +21,8 @@ def opening(summary: Summary) -> str:
         parts.append(counted(critical, "critical failure"))
     if summary.unused is not None:
         unused, judged = summary.unused[Status.FAIL], summary.unused["judged"]
-        parts.append(f"{unused:,} of {counted(judged, 'active credential')} unused{_change(summary)}")
-    return f"{'; '.join(parts)}."
+        parts.append(f"{unused:,} of {counted(judged, 'active credential')} unused")
+    return f"{'; '.join(parts)}{_change(summary)}."
 
 
 def _received(summary: Summary) -> tuple[str, str]:
@@ -51,10 +51,11 @@ def _change(summary: Summary) -> str:
     counts = summary.trends[summary.checklist.unused.control.id]
     days = [f"{time:%Y-%m-%d}" for time in summary.trend["earlier_captured_at"].unique().to_pylist()]
     accounts = len(summary.trend["account_id"].unique())
-    where = "" if accounts == len(summary.accounts) else f" in {accounts:,} of these accounts"
+    every = accounts == len(summary.accounts)
+    where = ", " if every else f". In the {counted(accounts, 'account')} with an earlier snapshot: "
     now, before = counts["open"], counts["open_before"]
     change = "unchanged at" if now == before else f"{'up' if now > before else 'down'} from {before:,} to"
-    return f", {change} {now:,}{where} since {min(days)}"
+    return f"{where}{change} {now:,} since {min(days)}"
 
 
 class Figure(NamedTuple):
