@@ -53,6 +53,8 @@ _TITLE: Final = re.compile(r"sep=.|[=#*_+~-]+|[^,;\t\"]*[ #*:()\[\]!|/~{}][^,;\t
 """A line between two reports: no delimiters or quotes, and a character that user names cannot contain."""
 _FLAGS: Final = frozenset({"true", "false"})
 _TIMES: Final = frozenset(TIMESTAMP_COLUMNS)
+_LIKE_A_TIME: Final = re.compile("|".join([r"[0-9].*", *map(re.escape, SENTINELS)]), re.IGNORECASE)
+"""What a cell of a time column may be, as far as can be known without reading it."""
 _NAME_IN_IAM: Final = re.compile(rf"[A-Za-z0-9_+=,.@-]+|{re.escape(ROOT_USER)}")
 
 
@@ -156,7 +158,7 @@ def _with_repaired_widths(report: Report, first: int, source: Source, log: Issue
         pieces.append(body[done:start])
         done = min(end + 1, len(body))
         line = body[start:end].decode("utf-8", errors="replace")
-        if surplus[position] and not _has_flags_among_times(line.split(delimiter), report.header.columns):
+        if surplus[position] and not _has_others_among_times(line.split(delimiter), report.header.columns):
             pieces.append(body[start : end - int(surplus[position])] + b"\n")
             continue
         surplus[position] = 0
@@ -349,9 +351,12 @@ def _may_be_a_rest(cells: list[str], columns: tuple[str, ...], *, is_rest: bool)
     return is_rest or not cells[columns.index("user")].strip()
 
 
-def _has_flags_among_times(cells: list[str], columns: tuple[str, ...]) -> bool:
-    """Return whether a time column has true or false: then a cell was inserted, and the last one is not surplus."""
-    return any(cell.lower() in _FLAGS for cell, column in zip(cells, columns, strict=False) if column in _TIMES)
+def _has_others_among_times(cells: list[str], columns: tuple[str, ...]) -> bool:
+    """Return whether a time column has what cannot be a time: then a cell was inserted, and the last is not surplus."""
+    return any(
+        column in _TIMES and cell.strip() and not _LIKE_A_TIME.fullmatch(cell.strip())
+        for cell, column in zip(cells, columns, strict=False)
+    )
 
 
 def _blank_surplus(lines: _Lines, header: Header, surplus: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
