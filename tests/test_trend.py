@@ -130,7 +130,8 @@ def test_the_sentence_says_how_many_accounts_it_is_about(tmp_path: Path) -> None
     found = run(tmp_path)
     assert counts(found) == {A: (3, 2, 2, 1, 0), B: (1, 1, 1, 1, 0)}
     assert trend(found) == (
-        "In 2 of 3 accounts: 4 unused now, 3 in the snapshots before (2026-08-31 to 2026-09-30): 3 new, 2 fixed."
+        "In the 2 of 3 accounts with an earlier snapshot: 4 unused now, "
+        "3 in the snapshots before (2026-08-31 to 2026-09-30): 3 new, 2 fixed."
     )
 
 

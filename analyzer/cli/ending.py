@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from analyzer.cli.signals import Interrupted
-from analyzer.cli.streams import complain, print_json, silence
+from analyzer.cli.streams import complain, print_json, remark, silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -78,6 +78,9 @@ def end(  # noqa: PLR0913 - the result, and how it is shown
         files: dict[str, Any] = {"output": output, "files": left.files, "exit_code": code}
         files |= {} if left.carried is None else left.carried.facts
         show(command, lambda: facts() | files, draw, showing, rows)
+        if showing.quiet and not showing.as_json and code == 3:
+            # An exit code alone does not show what was not read.
+            remark(facts().get("exit_reason") or "Exit code 3: some input was not read; without --quiet it is named.")
     except (Exception, Interrupted) as error:  # noqa: BLE001 - the evidence is complete, and its exit code is valid
         silence()
         complain(f"the result could not be shown: {error}", f"the evidence is complete in {output}")

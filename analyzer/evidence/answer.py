@@ -232,11 +232,12 @@ def exit_reason(
 ) -> str:
     """Return in a sentence the reason for the exit code (`Summary.exit_code_of`); `exit_zero` turns 1 into 0."""
     code = summary.exit_code_of(fail_on=fail_on, strict=strict)
-    if code != 1:
-        return exit_without_failures(summary, code, fail_on)
     counting = summary.checklist.counting(fail_on)
     checks = summary.checklist.checks
     failing = [checks[position] for position in counting if summary.open_by_check[position][Status.FAIL]]
+    if code != 1:
+        sentence = exit_without_failures(summary, code, fail_on)
+        return f"{sentence.removesuffix('.')}; {_failing(failing)}." if failing else sentence
     undecided = [checks[position] for position in counting if summary.undecided_of(position)]
     manual = [checks[position] for position in counting if strict and summary.by_control[position]["manual"]]
     return exit_sentence(failing, undecided, manual, exit_zero=exit_zero)
@@ -263,12 +264,7 @@ def exit_sentence(
     """
     reasons = []
     if failing:
-        worst = min(failing, key=lambda check: list(Severity).index(check.severity))
-        ids = _ids(failing)
-        verb = "fails" if len(ids) == 1 else "fail"
-        ids_of_worst = _ids([check for check in failing if check.severity is worst.severity])
-        named_worst = f"{worst.control.id} is" if len(ids_of_worst) == 1 else f"{len(ids_of_worst):,} are"
-        reasons.append(f"{counted(len(ids), 'control')} {verb} ({named_worst} {worst.severity.value})")
+        reasons.append(_failing(failing))
     named = _ids(failing)
     for checks, singular, plural in (
         (undecided, "is not fully checked", "are not fully checked"),
@@ -280,6 +276,14 @@ def exit_sentence(
             words = singular if len(ids) == 1 else plural
             reasons.append(f"{counted(len(ids), 'control')} {words} ({first_few(ids)})")
     return exit_one("; ".join(reasons), exit_zero=exit_zero)
+
+
+def _failing(failing: Sequence[Check]) -> str:
+    """Return in words how many controls fail, and which of them are the most severe."""
+    worst = min(failing, key=lambda check: list(Severity).index(check.severity))
+    ids, ids_of_worst = _ids(failing), _ids([check for check in failing if check.severity is worst.severity])
+    named = f"{worst.control.id} is" if len(ids_of_worst) == 1 else f"{len(ids_of_worst):,} are"
+    return f"{counted(len(ids), 'control')} {'fails' if len(ids) == 1 else 'fail'} ({named} {worst.severity.value})"
 
 
 def exit_one(why: str, *, exit_zero: bool) -> str:

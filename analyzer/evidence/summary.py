@@ -342,16 +342,17 @@ class Summary(WithIssues):
         """0: nothing is open; 1: some checks fail or are not checked; 3: some input was not read."""
         return self.exit_code_of()
 
-    def exit_code_of(self, *, fail_on: Severity = Severity.LOW, strict: bool = False) -> int:
-        """Return the exit code if only controls of severity `fail_on` or higher count.
+    def exit_code_of(self, *, fail_on: Severity | str = Severity.LOW, strict: bool = False) -> int:
+        """Return the exit code if only controls of severity `fail_on` or higher count. 3 goes before 1.
 
+        Raises ValueError for a text that is not a severity.
         With `strict`, repaired rows, unreadable cells and doubtful reports also give 3, and manual checks also give 1.
         """
         if self.has_issues(Level.REPAIRED if strict else Level.REJECTED):
             return 3
         open_count = sum(
             self.open_by_check[position][Status.FAIL] + self.undecided_of(position, strict=strict)
-            for position in self.checklist.counting(fail_on)
+            for position in self.checklist.counting(Severity(fail_on))
         )
         return 1 if open_count else 0
 

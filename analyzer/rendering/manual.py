@@ -56,7 +56,7 @@ def table(topic: str, heading: str) -> list[list[str]]:
 
 def terms() -> list[list[str]]:
     """Return the glossary as pairs of a term and its meaning."""
-    return table("glossary", "Glossary")[1:]
+    return [*table("glossary", "Glossary")[1:], *table("glossary", "Words of AWS")[1:]]
 
 
 def _section(topic: str, heading: str) -> str:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from tests.documents.pages import ROOT
+from tests.documents.pages import ROOT, examples
 
 PROGRAM: Final = Path(sys.executable).with_name("credreport")
 ANSWER_ONLY: Final = "credreport audit sample_reports"
@@ -21,7 +21,7 @@ _READS_EVIDENCE: Final = {"render", "sample", "verify", "show"}
 
 @cache
 def evidence() -> tempfile.TemporaryDirectory[str]:
-    """Return a folder with the sample reports, their evidence and a store of them, which is made once."""
+    """Return a folder with the sample reports, and with what the commands of the page on SQL make of them."""
     folder = tempfile.TemporaryDirectory()
     shutil.copytree(ROOT / "sample_reports", Path(folder.name) / "sample_reports")
     for arguments in (

@@ -113,7 +113,7 @@ def test_the_examples_in_python_are_true(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_example_with_pandas_finds_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     (example,) = examples("python")
     monkeypatch.chdir(evidence().name)
-    *steps, last = example.replace("credreport-out", "evidence").strip().splitlines()
+    *steps, last = example.strip().splitlines()
     names: dict[str, object] = {}
     exec("\n".join(steps), names)  # noqa: S102 - the manual's own example
     found = eval(last, names)  # noqa: S307
@@ -126,7 +126,7 @@ def test_the_policy_can_be_used(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text(policy, encoding="utf-8")
     read = read_policy(tmp_path / "policy.toml")
     assert len(read.waivers) == 1
-    assert make_checklist(policy=read).left_out == ("unused-credentials-console",)
+    assert make_checklist(policy=read).left_out == ("password-rotation",)
 
 
 def test_the_framework_can_be_used(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_the_command_lists_stricter_readings_and_judges_them_with_all_controls(t
     assert "--all-controls judges 7 more controls" in told
     assert "mfa-every-user" not in told
     told = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out", "--all-controls").stdout
-    assert "20 controls:" in told
+    assert "20 controls judged:" in told
     assert "mfa-every-user (of console-mfa)" in " ".join(run("controls").stdout.split())
 
 
@@ -110,7 +110,7 @@ def test_reports_in_unknown_order_are_not_in_the_count_on_top(tmp_path: Path) ->
     assert found.exit_code == 3
     assert headline(found) == [
         "INCOMPLETE: 2 reports could not be put in order of time.",
-        "1 of 1 active credential unused for 45 days or more; 0 not checked; 0 pass.",
+        "1 of 1 active credential unused for 45 days or more, in 1 of 2 accounts; 0 not checked; 0 pass.",
         "Not in these numbers: 6 active credentials in reports whose order is not known.",
     ]
     told = run("audit", tmp_path / "in", "--as-of", "2026-10-31", "--format", "parquet", "-o", tmp_path / "out").stdout
@@ -129,7 +129,7 @@ def test_an_account_in_order_says_so(tmp_path: Path) -> None:
     assert (found.exit_code, exit_reason(found)) == (0, "Exit code 0: nothing is open.")
     assert headline(found) == [
         "0 of 1 active credential unused for 45 days or more; 0 not checked; 1 pass.",
-        "13 controls: nothing is open.",
+        "13 controls judged: nothing is open.",
         "1 manual check: root-hardware-mfa in 1 account.",
     ]
     assert exit_reason(found, strict=True) == (
@@ -172,7 +172,7 @@ def test_what_is_left_to_a_person_is_counted_by_account(tmp_path: Path) -> None:
 
 def test_the_exit_code_is_explained(tmp_path: Path) -> None:
     found = judged(tmp_path, ROOT | {"mfa_active": "false"}, user("a", **IDLE))
-    assert "(root-mfa is critical)" in exit_reason(found)
+    assert "(2 are critical)" in exit_reason(found)
     assert exit_reason(found, exit_zero=True).startswith("Exit code 0 because of --exit-zero, otherwise 1: ")
     found = judged(tmp_path, ROOT, user("a", **IDLE))
     assert (
@@ -247,13 +247,17 @@ def test_accounts_without_a_row_of_root_are_counted_as_a_whole(tmp_path: Path) -
         write(tmp_path / f"in/2026-10-31/{account}.csv", csv_of(user("a", account=account, **IDLE)))
     write(tmp_path / "in/2026-10-31/123456789012.csv", csv_of(root("123456789012", access_key_1_active="true")))
     found = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
-    assert "13 controls: 2 IAM users, 1 root user and 2 accounts as a whole in 3 of 3 accounts" in something_open(found)
+    assert (
+        "13 controls judged: 2 of 2 IAM users, 1 of 1 root user and 2 accounts as a whole, in 3 of 3 accounts,"
+        in something_open(found)
+    )
 
 
 def test_without_the_main_control_the_answer_is_about_users(tmp_path: Path) -> None:
     found = judged(tmp_path, user("a", **IDLE), checklist=make_checklist(controls=["access-key-rotation"]))
     assert answer(found) == (
-        "access-key-rotation: 1 of 1 fail; 0 not checked; 0 pass; 1 IAM user in 1 of 1 account has an open failure."
+        "access-key-rotation: 1 of 1 fail; 0 not checked; 0 pass; "
+        "1 of 1 IAM user, in 1 of 1 account, has an open failure."
     )
     assert headline(found) == [answer(found)]
     assert isinstance(found.open_subjects, pd.DataFrame)

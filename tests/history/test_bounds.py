@@ -241,7 +241,10 @@ def test_what_opened_was_closed_and_lost_adds_up(tmp_path: Path) -> None:
     assert found.trend[["open", "opened", "closed", "lost"]].to_numpy().tolist() == [
         *([2, 2, 0, 0], [0, 0, 1, 1], [1, 1, 0, 0]),
     ]
-    assert found.lines[0] == "1 failure open: 2 in the oldest snapshots, 1 opened since, 1 closed, 1 lost to follow-up."
+    assert (
+        found.lines[0]
+        == "1 failure open: 2 in the oldest snapshots, plus 1 opened since, minus 1 closed, minus 1 lost to follow-up."
+    )
 
 
 def test_a_deadline_finer_than_the_snapshots_is_said_to_be_so(tmp_path: Path) -> None:

@@ -44,7 +44,11 @@ EVERY: Final = settings(controls=["unused-credentials", "unused-credentials-cons
 def test_sums_of_a_history_are_those_without_stricter_readings(tmp_path: Path) -> None:
     paths = reports(tmp_path)
     found, plain = history(paths, EVERY), history(paths, ONCE)
-    assert found.lines[0] == plain.lines[0] == ("6 failures open: 3 in the oldest snapshots, 3 opened since, 0 closed.")
+    assert (
+        found.lines[0]
+        == plain.lines[0]
+        == ("6 failures open: 3 in the oldest snapshots, plus 3 opened since, minus 0 closed.")
+    )
     assert found.lines[1] == (
         "Not added to these sums: unused-credentials-console, 4 open (a stricter version of unused-credentials); "
         "mfa-every-user, 5 open (a stricter version of console-mfa)."
@@ -61,7 +65,7 @@ def test_sums_of_a_comparison_are_those_without_stricter_readings(tmp_path: Path
     found, plain = compare([old], [new], EVERY), compare([old], [new], ONCE)
     assert found.counts == plain.counts
     assert found.lines[:2] == [
-        "3 new failures (0 had been fixed before); 0 fixed.",
+        "3 new failures; 0 fixed.",
         (
             "Not added to these sums: unused-credentials-console, 1 new failure (a stricter version of "
             "unused-credentials); mfa-every-user, 2 new failures (a stricter version of console-mfa)."

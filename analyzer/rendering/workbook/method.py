@@ -39,7 +39,7 @@ def method(book: Book, summary: Summary, most_rows: int) -> None:
     row = _paragraphs(book, sheet, row, "What to know about the data", _about_the_data())
     holds = [f"In this workbook, a sheet holds up to {most_rows:,} rows of its table."]
     row = _paragraphs(book, sheet, row, _HOLDS, [*manual.paragraphs("workbook", _HOLDS), *holds])
-    _table(book, sheet, row, manual.table("glossary", "Glossary"))
+    _table(book, sheet, row, [["term", "meaning"], *manual.terms()])
 
 
 def _about_the_data() -> list[str]:
