@@ -24,11 +24,8 @@ def evidence() -> tempfile.TemporaryDirectory[str]:
     """Return a folder with the sample reports, and with what the commands of the page on SQL make of them."""
     folder = tempfile.TemporaryDirectory()
     shutil.copytree(ROOT / "sample_reports", Path(folder.name) / "sample_reports")
-    for arguments in (
-        ["audit", "sample_reports", "-o", "evidence"],
-        ["ingest", "sample_reports", "--store", "history"],
-    ):
-        subprocess.run([str(PROGRAM), *arguments], cwd=folder.name, capture_output=True, check=False)
+    for command in examples("sh", "sql")[0].splitlines():
+        subprocess.run([PROGRAM, *command.split()[1:]], cwd=folder.name, capture_output=True, check=False)
     return folder
 
 
