@@ -184,7 +184,7 @@
     line(row) {
       const line = make("tr");
       const status = this.byName.status ? this.byName.status.raw(row) : null;
-      if (status) line.className = `is-${status}`;
+      if (status) line.className = this.byName.by_hand && this.byName.by_hand.raw(row) === "yes" ? "is-by_hand" : `is-${status}`;
       if (this.unfolds) {
         const cell = make("td", null, { class: "fold" });
         const button = make("button", "+", { type: "button", "aria-expanded": "false", "aria-label": "Show the evidence" });

@@ -15,6 +15,7 @@ from analyzer.evidence.answer import (
     to_do_first,
     unknown_age,
 )
+from analyzer.evidence.counted import without_manual
 from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
@@ -150,16 +151,17 @@ def _trend(summary: Summary) -> Part:
 
 def _accounts(summary: Summary) -> Part | None:
     """Return the accounts with the most failures; None for fewer than two accounts."""
-    counts, labels = summary.by_account, labels_of(summary.coverage)
+    counts, labels = without_manual(summary), labels_of(summary.coverage)
     if len(counts) < 2:
         return None
-    names = ("fail", "not_checked", "pass", "waived")
+    heads = {"fail": "fail", "not_checked": "not checked", "manual": "manual check", "pass": "pass", "waived": "waived"}
+    names = [name for name in heads if name != "manual" or summary.totals[name]]
     shown = counts.head(_MOST_ACCOUNTS)
     rows: list[list[str | int]] = [
         [_short(_named(str(account), labels)), *(int(value) for value in row)]
-        for account, row in zip(shown.index, shown[list(names)].to_numpy(), strict=True)
+        for account, row in zip(shown.index, shown[names].to_numpy(), strict=True)
     ]
     hidden_count = len(counts) - len(rows)
     texts = [f"{counted(hidden_count, 'further account')} with fewer failures."] if hidden_count else []
-    heads = ("account", "fail", "not checked", "pass", "waived")
-    return Part("Accounts with the most failures", heads, rows, (1, 0, 0, 0, 0), texts)
+    titles = ("account", *(heads[name] for name in names))
+    return Part("Accounts with the most failures", titles, rows, (1, *(0 for _ in names)), texts)
