@@ -148,8 +148,8 @@ def sheet_of_accounts(path: Path) -> dict[str, dict[tuple[str, str], Any]]:
     _, _, _, groups, heads, *rows = openpyxl.load_workbook(path, data_only=True)["Accounts"].iter_rows(values_only=True)
     titles, group = [], ""
     for named, head in zip(groups, heads, strict=True):
-        group = named or group
-        titles.append((str(group), str(head)))
+        group = str(named or group)
+        titles.append((group, str(head)))
     return {str(row[0]): dict(zip(titles, row, strict=True)) for row in rows}
 
 

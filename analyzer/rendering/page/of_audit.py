@@ -15,6 +15,7 @@ from analyzer.evidence.named import Named
 from analyzer.evidence.opening import figures, opening
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
+from analyzer.rendering import waivers
 from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
 
@@ -60,15 +61,16 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         "bars": _bars(summary),
         "notes": _notes(summary),
     }
+    tables = _tables(evidence, findings, users)
     shown["parts"] = [
         *([{"id": "first", "title": "What to do first"}] if shown["first"] else []),
         {"id": "grid", "title": shown["grid"]["title"]},
-        *({"id": name, "title": name.capitalize()} for name in ("findings", "users", "accounts", "issues", "inputs")),
+        *({"id": table.name, "title": _SHORT.get(table.name, table.title)} for table in tables),
         *({"id": note.id, "title": note.title} for note in shown["notes"]),
     ]
     controls = {check.control.id: _control(check) for check in summary.checklist.checks}
     further_data = {"controls": json.dumps(controls, ensure_ascii=False)}
-    return with_tables(shown, _tables(evidence, findings, users), further_data)
+    return with_tables(shown, tables, further_data)
 
 
 def _control(check: Check) -> dict[str, str]:
@@ -293,6 +295,10 @@ def _bars(summary: Summary) -> dict[str, Any] | None:
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
+_SHORT: Final = {"waivers": "Waivers", "issues": "Issues"}
+"""The titles of tables in the list of the parts of the page, where they are shorter."""
+
+
 def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[PageTable]:
     summary = evidence.summary
     named = Named(summary)
@@ -321,6 +327,7 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
         PageTable(
             "accounts", "Accounts", _accounts(summary), _ACCOUNTS, ("owner", "received"), LABELS, file="manifest.json"
         ),
+        *_waivers(summary),
         PageTable(
             "issues",
             "Data issues",
@@ -369,6 +376,15 @@ def _accounts(summary: Summary) -> pa.Table:
             columns[name] = [listed.get(account, {}).get(column) for account in columns["account_id"]]
     kinds = {"account_id": pa.string(), "name": pa.string(), "owner": pa.string(), "received": pa.string()}
     return pa.table({name: pa.array(values, kinds.get(name, pa.int64())) for name, values in columns.items()})
+
+
+def _waivers(summary: Summary) -> list[PageTable]:
+    """Return the table of waivers, if the policy has any."""
+    if not (accepted := waivers.accepted(summary)):
+        return []
+    kinds = {name: pa.int64() if name == "checks" else pa.string() for name in waivers.HEADS}
+    rows = pa.Table.from_pylist(accepted, pa.schema(kinds))
+    return [PageTable("waivers", waivers.TITLE, rows, list(kinds), ("state",), waivers.HEADS, file="manifest.json")]
 
 
 _INPUTS: Final = ("name", "sha256", "bytes", "rows", "rejected", "account_id", "captured_at", "judged")

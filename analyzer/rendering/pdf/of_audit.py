@@ -21,7 +21,7 @@ from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
 from analyzer.evidence.worst import worst_rows
 from analyzer.reading.columns import records
-from analyzer.rendering import manual
+from analyzer.rendering import manual, waivers
 from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _MOST_FAILURES: Final = 10
 _MOST_ACCOUNTS: Final = 10
+_MOST_WAIVERS: Final = 20
 _LONGEST_TEXT: Final = 80
 
 
@@ -49,6 +50,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         _requirements(summary) if summary.requirements else _controls(summary),
         _trend(summary) if summary.trends else None,
         _accounts(summary),
+        _waivers(summary),
         pairs("Completeness", completeness(summary)),
         issues(summary.issue_counts),
         Part("What was judged", texts=settings_in_lines(summary)),
@@ -165,3 +167,16 @@ def _accounts(summary: Summary) -> Part | None:
     texts = [f"{counted(hidden_count, 'further account')} with fewer failures."] if hidden_count else []
     titles = ("account", *(heads[name] for name in names))
     return Part("Accounts with the most failures", titles, rows, (1, *(0 for _ in names)), texts)
+
+
+def _waivers(summary: Summary) -> Part | None:
+    """Return the waivers of the policy; None without waivers."""
+    accepted = waivers.accepted(summary)
+    rows: list[list[str | int]] = [
+        [_short(cell) if isinstance(cell, str) else cell for cell in (row[name] for name in waivers.HEADS)]
+        for row in accepted[:_MOST_WAIVERS]
+    ]
+    hidden_count = len(accepted) - len(rows)
+    texts = [f"{counted(hidden_count, 'further waiver')}: see the sheet Waivers."] if hidden_count else []
+    widths = (3, 4, 4, 3, 3, 0, 0, 0)
+    return Part(waivers.TITLE, tuple(waivers.HEADS.values()), rows, widths, texts) if rows else None
