@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.cli.running import run
 from tests.rendering.pdf.reading import text_of
 from tests.reports import csv_of, key, root, user, write
-from tests.test_numbers_agree import Page, summary_of
+from tests.test_numbers_agree import Page, below, summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Made:
     folder: Path
     page: Page
     pdf: str
-    book: list[tuple[object, ...]]
+    book: list[tuple[Any, ...]]
 
 
 def made(folder: Path, *options: str) -> Made:
@@ -90,3 +90,11 @@ def test_without_waivers_nothing_is_said_of_them(tmp_path: Path) -> None:
     plain = made(tmp_path)
     assert "waivers" not in plain.page.rows
     assert "Accepted until" not in plain.page.text + plain.pdf
+
+
+def test_what_comes_first_names_the_accounts_with_the_most_failures(few: Made) -> None:
+    accounts = "111122223337, 111122223336, 111122223335 and 2 more"
+    assert f"unused-credentials (medium): 19 failures in {accounts}. " in few.page.text
+    assert f"medium unused-credentials 19 {accounts} " in few.pdf
+    row = below(few.book, "What to do first")["unused-credentials"]
+    assert row[:3] == ("medium", 19, accounts)

@@ -16,6 +16,7 @@ from analyzer.evidence.opening import figures, opening
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
 from analyzer.rendering import waivers
+from analyzer.rendering.first import accounts_failing
 from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
 
@@ -130,6 +131,7 @@ def _first(summary: Summary) -> list[dict[str, str]]:
             "control": checks[position].control.id,
             "severity": checks[position].severity.value,
             "fails": counted(fails, "failure"),
+            "accounts": accounts_failing(summary, position),
             "remediation": checks[position].control.remediation,
             "href": link("findings", control=checks[position].control.id, status="fail", waiver="-"),
         }

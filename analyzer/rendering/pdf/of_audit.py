@@ -22,6 +22,7 @@ from analyzer.evidence.opening import completeness, figures, opening, trend_by_c
 from analyzer.evidence.worst import worst_rows
 from analyzer.reading.columns import records
 from analyzer.rendering import manual, waivers
+from analyzer.rendering.first import accounts_failing
 from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs
 
 if TYPE_CHECKING:
@@ -72,11 +73,17 @@ def _first(summary: Summary) -> Part | None:
     """Return the most severe controls that fail, and what to do about them."""
     checks = summary.checklist.checks
     rows: list[list[str | int]] = [
-        [checks[position].severity.value, checks[position].control.id, fails, checks[position].control.remediation]
+        [
+            checks[position].severity.value,
+            checks[position].control.id,
+            fails,
+            accounts_failing(summary, position),
+            checks[position].control.remediation,
+        ]
         for position, fails in to_do_first(summary).items()
     ]
-    heads = ("severity", "control", "open failures", "remediation")
-    return Part("What to do first", heads, rows, (0, 0, 0, 1)) if rows else None
+    heads = ("severity", "control", "open failures", "accounts", "remediation")
+    return Part("What to do first", heads, rows, (0, 0, 0, 2, 5)) if rows else None
 
 
 def _failures(evidence: EvidenceSet) -> Part | None:
