@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,3 +99,21 @@ def test_what_comes_first_names_the_accounts_with_the_most_failures(few: Made) -
     assert f"medium unused-credentials 19 {accounts} " in few.pdf
     row = below(few.book, "What to do first")["unused-credentials"]
     assert row[:3] == ("medium", 19, accounts)
+
+
+def test_the_pdf_lists_each_unused_credential_and_each_input(few: Made) -> None:
+    part = few.pdf.partition("Unused credentials account user")[2].partition("Controls: number")[0]
+    assert part.count("access_key_1") == 19
+    assert "further failures" not in part
+    assert "111122223334 user-0 access_key_1 never used" in part
+    for path in (few.folder / "in/2026-10-31").iterdir():
+        assert f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" in few.pdf
+
+
+def test_the_pdf_says_where_the_rest_is(tmp_path: Path) -> None:
+    for at in range(41):
+        number = 111122223333 + at
+        write(tmp_path / f"in/2026-10-31/{number}.csv", account(number, ["a"]))
+    many = made(tmp_path)
+    assert "1 further failure of unused-credentials is in findings.parquet and the workbook." in many.pdf
+    assert "41 inputs were read, too many for this list. manifest.json has the SHA-256 of each input" in many.pdf

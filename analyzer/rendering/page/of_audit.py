@@ -389,7 +389,7 @@ def _waivers(summary: Summary) -> list[PageTable]:
     return [PageTable("waivers", waivers.TITLE, rows, list(kinds), ("state",), waivers.HEADS, file="manifest.json")]
 
 
-_INPUTS: Final = ("name", "sha256", "bytes", "rows", "rejected", "account_id", "captured_at", "judged")
+_INPUTS: Final = ("name", "sha256", "bytes", "rows", "rejected", "account_id", "captured_at", "captured_from", "judged")
 
 
 def _inputs(summary: Summary) -> pa.Table:

@@ -35,6 +35,7 @@ LABELS: Final[Mapping[str, str]] = {
     "is_root": "root",
     "sha256": "SHA-256",
     "captured_at": "captured",
+    "captured_from": "known from",
     "not_checked": "not checked",
     "manual": "manual check",
 }

@@ -19,17 +19,22 @@ from analyzer.evidence.counted import without_manual
 from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
-from analyzer.evidence.worst import worst_rows
-from analyzer.reading.columns import records
+from analyzer.evidence.worst import Choice, positions_of, worst_rows
+from analyzer.reading.columns import has_text, records
 from analyzer.rendering import manual, waivers
 from analyzer.rendering.first import accounts_failing
 from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
 
 _MOST_FAILURES: Final = 10
+_MOST_UNUSED: Final = 40
 _MOST_ACCOUNTS: Final = 10
 _MOST_WAIVERS: Final = 20
 _LONGEST_TEXT: Final = 80
@@ -48,6 +53,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
     parts = [
         _first(summary),
         _failures(evidence),
+        _unused(evidence),
         _requirements(summary) if summary.requirements else _controls(summary),
         _trend(summary) if summary.trends else None,
         _accounts(summary),
@@ -110,6 +116,39 @@ def _failures(evidence: EvidenceSet) -> Part | None:
     heads = ("severity", "control", "account", "user", "why")
     texts = note if count > len(rows) else []
     return Part("The most severe failures", heads, rows, (0, 0, 3, 3, 4), texts) if rows else None
+
+
+def _unused(evidence: EvidenceSet) -> Part | None:
+    """Return the failures of `unused-credentials`, without waived ones, the longest idle first; None without any."""
+    summary = evidence.summary
+    unused = summary.checklist.unused
+    if unused is None:
+        return None
+    position = summary.checklist.checks.index(unused)
+
+    def is_unused(batch: pa.Table) -> npt.NDArray[np.bool_]:
+        fails: npt.NDArray[np.bool_] = has_text(batch["status"], (Status.FAIL,)) & batch["waiver"].is_null().to_numpy()
+        of_unused: npt.NDArray[np.bool_] = positions_of(batch, summary.checklist.positions) == position
+        return fails & of_unused
+
+    where = Choice(("control", "requirement", "status", "waiver"), is_unused)
+    found = worst_rows(evidence, summary.checklist, _MOST_UNUSED, where=where)
+    labels = labels_of(summary.coverage)
+    rows: list[list[str | int]] = [
+        [
+            _short(_named(row["account_id"] or "unknown", labels)),
+            _short(row["user"] or ""),
+            row["credential"] or "",
+            _short(row["message"]),
+        ]
+        for row in found.to_pylist()
+    ]
+    further = summary.open_by_check[position][Status.FAIL] - len(rows)
+    verb = "is" if further == 1 else "are"
+    rest = f"{counted(further, 'further failure')} of unused-credentials {verb} in findings.parquet and the workbook."
+    heads = ("account", "user", "credential", "why")
+    texts = [rest] if further else []
+    return Part("Unused credentials", heads, rows, (0, 3, 0, 5), texts, small=True) if rows else None
 
 
 def _named(account: str, labels: dict[str, str]) -> str:
