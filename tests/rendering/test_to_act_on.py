@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import openpyxl
 import pytest
 
 from tests.cli.running import run
@@ -117,3 +118,14 @@ def test_the_pdf_says_where_the_rest_is(tmp_path: Path) -> None:
     many = made(tmp_path)
     assert "1 further failure of unused-credentials is in findings.parquet and the workbook." in many.pdf
     assert "41 inputs were read, too many for this list. manifest.json has the SHA-256 of each input" in many.pdf
+
+
+def test_heads_of_summary_that_are_longer_than_their_columns_are_wrapped(few: Made) -> None:
+    sheet = openpyxl.load_workbook(few.folder / "out/workbook.xlsx")["Summary"]
+    cells = [
+        cell for row in sheet.iter_rows() for cell in row if cell.value in {"not recalculated", "no longer checked"}
+    ]
+    assert cells
+    for cell in cells:
+        assert cell.alignment.wrap_text
+        assert sheet.row_dimensions[cell.row].height == 30
