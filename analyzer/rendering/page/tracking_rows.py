@@ -35,7 +35,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "mfa_disabled": "MFA disabled",
 }
 """The words for values that are not their names with blanks."""
-_IN_WORDS: Final = ("event", "state", "how", "closed_by", "credential", "kind")
+_IN_WORDS: Final = ("event", "state", "how", "closed_by")
 _DOWN: Final = ("open_days_min",)
 _UP: Final = ("open_days_max", "usual_days")
 _WORDS_FOR_COLUMNS: Final[Mapping[str, str]] = {
@@ -120,4 +120,5 @@ def _measures(rows: pa.Table) -> pa.Table:
 def _ranges(rows: pa.Table, name: str, say: Callable[[float, float], str]) -> pa.Array:
     """Return the range of each control in words, and a dash where it was not reached."""
     bounds = zip(rows[f"{name}_min"].to_pylist(), rows[f"{name}_max"].to_pylist(), strict=True)
-    return pa.array(["-" if least is None else say(least, most).removesuffix(" days") for least, most in bounds], TEXT)
+    texts = ["-" if least is None else say(least, most) for least, most in bounds]
+    return pa.array([text.removesuffix(" days").replace(" days or", " or") for text in texts], TEXT)
