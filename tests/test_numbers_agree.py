@@ -13,9 +13,12 @@ import openpyxl
 import pytest
 from pyarrow import parquet
 
+from analyzer.evidence.opened import EvidenceSet
+from analyzer.rendering.pictures import render
 from analyzer.rendering.workbook.page import NOTHING
 from tests.cli.running import run
 from tests.rendering.pdf.reading import text_of
+from tests.rendering.pictures.figures import drawn, why_not
 from tests.reports import csv_of, key, password, root, user, write
 
 if TYPE_CHECKING:
@@ -65,7 +68,7 @@ def _report(account: str, seed: int, month: int) -> str:
         if at % 3 == 0:
             cells |= _password(f"2026-0{at % 6 + 1}-{day}", f"2026-{month:02}-{day}")
         rows.append(user(f"user-{n}", account=account, user_creation_time=EVERY, **cells))
-    return csv_of(root(account), *rows)
+    return csv_of(root(account, mfa_active="true" if seed % 3 == 1 else "false"), *rows)
 
 
 def monthly(folder: Path) -> None:
@@ -134,6 +137,37 @@ class Outputs:
     received: list[str]
     """What was received of each account that is listed."""
     users: int
+    sheet: dict[str, dict[tuple[str, str], Any]]
+    """The sheet Accounts: by account, its cells by group and heading."""
+    pictures: dict[str, dict[str, list[str]]]
+    """The texts beside each row of a picture, by the name of the picture and the first text of the row."""
+
+
+def sheet_of_accounts(path: Path) -> dict[str, dict[tuple[str, str], Any]]:
+    """Return the cells of the sheet Accounts by account, and by group and heading."""
+    _, _, _, groups, heads, *rows = openpyxl.load_workbook(path, data_only=True)["Accounts"].iter_rows(values_only=True)
+    titles, group = [], ""
+    for named, head in zip(groups, heads, strict=True):
+        group = str(named or group)
+        titles.append((group, str(head)))
+    return {str(row[0]): dict(zip(titles, row, strict=True)) for row in rows}
+
+
+def pictures_of(folder: Path) -> dict[str, dict[str, list[str]]]:
+    """Return the texts beside the rows of the pictures of results and of accounts."""
+    summary = EvidenceSet.at(str(folder)).summary
+    found: dict[str, dict[str, list[str]]] = {"accounts": {}, "status": {}}
+    if not (reason := why_not(render.AUDIT["accounts"], summary)):
+        axes = drawn(summary, "accounts").axes[0]
+        labels = [label.get_text() for label in axes.get_yticklabels()]
+        found["accounts"] = {
+            label.split()[0]: [text.get_text()] for label, text in zip(labels, axes.texts, strict=True)
+        }
+    assert reason is None or "not checked" not in reason
+    axes = drawn(summary, "status").axes[0]
+    for text in sorted(axes.texts, key=lambda one: one.get_window_extent().x0):
+        found["status"].setdefault(str(text.get_position()[1]), []).append(text.get_text())
+    return found
 
 
 @pytest.fixture(scope="module", params=[all_passing, fleet, monthly], ids=lambda make: make.__name__)
@@ -152,6 +186,8 @@ def outputs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         pdf=text_of(folder / "out/summary.pdf"),
         received=parquet.read_table(folder / "out/coverage.parquet")["status"].to_pylist(),
         users=len(parquet.read_table(folder / "out/users.parquet")),
+        sheet=sheet_of_accounts(folder / "out/workbook.xlsx"),
+        pictures=pictures_of(folder / "out"),
     )
 
 
@@ -234,6 +270,62 @@ def test_what_accounts_come_to(outputs: Outputs) -> None:
             assert re.search(
                 rf"{account} [^.]*? {fails:,} ", outputs.pdf.partition("Accounts with the most failures")[2]
             )
+
+
+def test_manual_checks_are_not_counted_as_not_checked_in_any_account(outputs: Outputs) -> None:
+    found, page = outputs.findings, outputs.page.rows["accounts"]
+    summed = found["control"].isin([one["control"] for one in outputs.facts["by_control"] if one["summed"]])
+    manual, unsure = found["reason"] == "manual", found["status"] == "not_checked"
+    assert manual.any()
+    by_account = below(outputs.book, "By account")
+    heads = by_account.pop("account_id")
+    table = outputs.pdf.partition("Accounts with the most failures")[2]
+    for at, account in enumerate(page["account_id"]):
+        if page["fail"][at] is None:
+            continue  # missing
+        here = summed & (found["account_id"] == account)
+        fails = int((here & (found["status"] == "fail")).sum())
+        counts = (int((here & unsure & ~manual).sum()), int((here & manual).sum()))
+        assert (page["not_checked"][at], page["manual"][at]) == counts
+        assert page["fail"][at] + page["not_checked"][at] - page["waived"][at] == page["open"][at]
+        cells = outputs.sheet[account]
+        assert tuple(cells["all controls", name] for name in ("not checked", "manual")) == counts
+        for group, count in zip(("not checked", "manual check"), counts, strict=True):
+            every = [value for (one, _), value in cells.items() if one == group and value != "-"]
+            assert sum(every) == count
+        if account in by_account:
+            assert tuple(by_account[account][heads.index(name)] for name in ("not checked", "manual")) == counts
+            if len(by_account) > 1:
+                assert re.search(rf"{account} [^.]*? {fails:,} {counts[0]:,} {counts[1]:,} ", table)
+        for text in outputs.pictures["accounts"].get(account, []):
+            said = {words: number(count) for count, words in re.findall(r"([\d,]+) (not checked|manual)", text)}
+            assert (said.get("not checked", 0), said.get("manual", 0)) == counts
+
+
+def test_manual_checks_are_apart_in_the_picture_of_results_and_in_the_grid(outputs: Outputs) -> None:
+    rows = {row[1]: row[2:] for row in outputs.pictures["status"].values() if len(row) > 2}
+    for one in outputs.facts["by_control"]:
+        if one["judged"]:
+            counts = [one["fail"], one["not_checked"] - one["manual"], one["manual"], one["pass"], one["judged"]]
+            assert rows[one["control"]] == [f"{count:,}" for count in counts]
+    cells = outputs.page.grid["root-hardware-mfa"][5:]
+    assert "m" in cells or len(outputs.received) > len(cells)  # the grid has the accounts with the most failures
+    assert "?" not in cells
+    assert "m: a manual check" in outputs.page.text
+
+
+def test_a_history_counts_manual_checks_apart(tmp_path: Path) -> None:
+    monthly(tmp_path)
+    snapshots = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
+    done = run("history", *snapshots, "-o", "out", "--format", "parquet,html,pdf", cwd=tmp_path)
+    heads = re.split(r" {2,}", next(line for line in done.stdout.splitlines() if " manual " in line).strip())
+    line = next(line for line in done.stdout.splitlines() if "root-hardware-mfa" in line)
+    assert re.split(r" {2,}", line.strip())[1 + heads.index("manual")] == "1"
+    assert "not checked" not in heads
+    assert "In the newest snapshots: 1 manual check." in done.stdout
+    pdf = text_of(tmp_path / "out/summary.pdf")
+    assert "0 not checked" in pdf
+    assert "1 manual checks" in pdf
 
 
 def test_whether_it_is_complete(outputs: Outputs) -> None:

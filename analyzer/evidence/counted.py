@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from analyzer.controls.checklist import Checklist
+    from analyzer.evidence.summary import Summary
 
     Whole = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
@@ -114,3 +115,9 @@ def counted_by(rows: pd.Series[Any], columns: pd.Series[Any], count: pd.Series[A
     sums = np.zeros((len(row_names), len(column_names)), np.int64)
     np.add.at(sums, (row, column), count.to_numpy())
     return pd.DataFrame(sums, index=row_names, columns=column_names)
+
+
+def without_manual(summary: Summary) -> pd.DataFrame:
+    """Return the counts by account (see `Summary.by_account`), with manual checks only under `manual`."""
+    counts = summary.by_account
+    return counts.assign(not_checked=counts["not_checked"] - counts["manual"])

@@ -264,6 +264,11 @@ class Summary(WithIssues):
         is_open = self.findings_counted.is_open
         return {status: self._crossed(status, is_open) for status in (Status.FAIL, Status.NOT_CHECKED)}
 
+    @cached_property
+    def manual_matrix(self) -> pd.DataFrame:
+        """The number of manual checks that are not waived, by check and account as in `matrix`."""
+        return self._crossed(Status.NOT_CHECKED, self.findings_counted.is_manual)
+
     def _crossed(self, status: Status, where: Flags | None = None) -> pd.DataFrame:
         counts = self.findings_counted.matrix(len(self.checklist.checks), status, where)
         return pd.DataFrame(counts, columns=pd.Index(self.accounts, dtype="str"))[list(self.by_account.index)]

@@ -93,17 +93,16 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
     They are printed in a table if it fits, else in lines. Controls without failures are only named, unless `verbose`.
     """
     counts = {"open": "open", "closed": "closed", "lost": "lost_sight", "regressed": "reopened"}
-    for name in ("waived", "not_checked"):
-        if any(measures[name] for measures in history.measures):
+    rows = [{**row, "not_checked": row["not_checked"] - row["manual"]} for row in history.measures]
+    for name in ("waived", "manual", "not_checked"):
+        if any(measures[name] for measures in rows):
             counts = {"open": "open", name.replace("_", " "): name} | counts
     days = {"median days": "median_days", "90% days": "p90_days"}
     within = f"in {history.sla_days} d{'*' if history.sla_in_words else ''}"
     table = new_table(numbers=(*counts, *days, *([] if history.sla_days is None else [within])))
     lines = []
-    names = [measures["control"] for measures in history.measures]
-    with_failures = [
-        measures for measures in history.measures if verbose or any(measures[key] for key in counts.values())
-    ]
+    names = [measures["control"] for measures in rows]
+    with_failures = [measures for measures in rows if verbose or any(measures[key] for key in counts.values())]
     shown = sorted(with_failures, key=lambda measures: -measures["open"])[:most]
     for measures in (measures for measures in with_failures if measures in shown):
         twice = names.count(measures["control"]) > 1
@@ -123,7 +122,7 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
     else:
         for line in lines:
             print_line(console, line, hang=4)
-    without_failures = [measures["control"] for measures in history.measures if measures not in with_failures]
+    without_failures = [measures["control"] for measures in rows if measures not in with_failures]
     print_rest(console, len(shown), len(with_failures), "--verbose shows them", " controls")
     if without_failures:
         print_note(console, f"No failures: {', '.join(without_failures)}.")

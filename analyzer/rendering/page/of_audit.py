@@ -9,16 +9,19 @@ import pyarrow as pa
 
 from analyzer.controls.vocabulary import Met, Status, counted
 from analyzer.evidence.answer import exit_reason, headline, incomplete, not_checked_in, scope, to_do_first, unknown_age
+from analyzer.evidence.counted import without_manual
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.named import Named
 from analyzer.evidence.opening import figures, opening
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
+from analyzer.rendering import waivers
+from analyzer.rendering.first import accounts_failing
 from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from analyzer.controls.checklist import Check
     from analyzer.evidence.opened import EvidenceSet
@@ -59,15 +62,16 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         "bars": _bars(summary),
         "notes": _notes(summary),
     }
+    tables = _tables(evidence, findings, users)
     shown["parts"] = [
         *([{"id": "first", "title": "What to do first"}] if shown["first"] else []),
         {"id": "grid", "title": shown["grid"]["title"]},
-        *({"id": name, "title": name.capitalize()} for name in ("findings", "users", "accounts", "issues", "inputs")),
+        *({"id": table.name, "title": _SHORT.get(table.name, table.title)} for table in tables),
         *({"id": note.id, "title": note.title} for note in shown["notes"]),
     ]
     controls = {check.control.id: _control(check) for check in summary.checklist.checks}
     further_data = {"controls": json.dumps(controls, ensure_ascii=False)}
-    return with_tables(shown, _tables(evidence, findings, users), further_data)
+    return with_tables(shown, tables, further_data)
 
 
 def _control(check: Check) -> dict[str, str]:
@@ -127,6 +131,7 @@ def _first(summary: Summary) -> list[dict[str, str]]:
             "control": checks[position].control.id,
             "severity": checks[position].severity.value,
             "fails": counted(fails, "failure"),
+            "accounts": accounts_failing(summary, position),
             "remediation": checks[position].control.remediation,
             "href": link("findings", control=checks[position].control.id, status="fail", waiver="-"),
         }
@@ -160,9 +165,13 @@ def _grid(summary: Summary) -> dict[str, Any]:
         "title": "Controls by account",
         "what": "control",
         "heads": ["severity", "fail", "not checked", "manual check", "pass"],
-        "note": f"How often each control fails in each account; ? means not checked, a dash nothing to judge.{hidden}",
+        "note": f"How often each control fails in each account. {_LEGEND}{hidden}",
         "rows": [_control_row(position, summary, accounts) for position in order],
     }
+
+
+_MANUAL: Final = "m"
+_LEGEND: Final = f"?: some not checked; {_MANUAL}: a manual check; 0: all pass; a dash: nothing to judge."
 
 
 def _control_row(position: int, summary: Summary, accounts: Sequence[str]) -> dict[str, Any]:
@@ -181,16 +190,35 @@ def _control_row(position: int, summary: Summary, accounts: Sequence[str]) -> di
     ]
     cells = []
     for account in accounts:
-        fails, unsure, passes = (
-            int(summary.matrix[status][account].iloc[position])
-            for status in (Status.FAIL, Status.NOT_CHECKED, Status.PASS)
-        )
-        kind = "fail" if fails else "not_checked" if unsure else "pass" if passes else ""
-        text = f"{fails:,}" if fails else "?" if unsure else "0" if passes else "\N{EN DASH}"
+        kind, text = _result(summary, position, account)
         account_id = "-" if account == "unknown" else account
-        href = link("findings", **chosen, account_id=account_id, status=kind) if kind in {"fail", "not_checked"} else ""
+        criteria = _ROWS_OF.get(kind)
+        href = link("findings", **chosen, account_id=account_id, **criteria) if criteria else ""
         cells.append({"text": text, "href": href, "kind": kind})
     return {"number": check.requirement or "\N{EN DASH}", "title": check.control.id, "counts": numbers, "cells": cells}
+
+
+_ROWS_OF: Final[Mapping[str, Mapping[str, str]]] = {
+    "fail": {"status": "fail"},
+    "not_checked": {"status": "not_checked", "by_hand": "no"},
+    "manual": {"status": "not_checked", "by_hand": "yes"},
+}
+"""The filter for the rows behind a cell, by its kind."""
+
+
+def _result(summary: Summary, position: int, account: str) -> tuple[str, str]:
+    """Return the kind and the text of the cell of a check and an account."""
+    fails, unsure, passes = (
+        int(summary.matrix[status][account].iloc[position]) for status in (Status.FAIL, Status.NOT_CHECKED, Status.PASS)
+    )
+    manual = int(summary.manual_matrix[account].iloc[position])
+    if fails:
+        return "fail", f"{fails:,}"
+    if unsure > manual:
+        return "not_checked", "?"
+    if manual:
+        return "manual", _MANUAL
+    return ("pass", "0") if passes else ("", "\N{EN DASH}")
 
 
 _SIGNS: Final = {
@@ -269,6 +297,10 @@ def _bars(summary: Summary) -> dict[str, Any] | None:
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
+_SHORT: Final = {"waivers": "Waivers", "issues": "Issues"}
+"""The titles of tables in the list of the parts of the page, where they are shorter."""
+
+
 def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[PageTable]:
     summary = evidence.summary
     named = Named(summary)
@@ -297,6 +329,7 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
         PageTable(
             "accounts", "Accounts", _accounts(summary), _ACCOUNTS, ("owner", "received"), LABELS, file="manifest.json"
         ),
+        *_waivers(summary),
         PageTable(
             "issues",
             "Data issues",
@@ -320,20 +353,25 @@ def _cut(row_count: int, shown: int, table: str, order: str) -> str:
     )
 
 
-_ACCOUNTS: Final = ("account_id", "name", "owner", "received", "fail", "not_checked", "pass", "open", "waived")
+_COUNTS: Final = ("fail", "not_checked", "waived", "open", "manual", "pass")
+_ACCOUNTS: Final = ("account_id", "name", "owner", "received", *_COUNTS)
 
 
 def _accounts(summary: Summary) -> pa.Table:
-    """Return the judged accounts, those with the most failures first, then the accounts without a judged report."""
-    counts = summary.by_account
+    """Return the judged accounts, those with the most failures first, then the accounts without a judged report.
+
+    Failures and checks not checked, without the waived ones, are the open ones. Manual checks are apart.
+    """
+    counts = without_manual(summary)
     columns: dict[str, list[Any]] = {"account_id": [str(account) for account in counts.index]}
-    for name in ("fail", "not_checked", "pass", "open", "waived"):
+    names = [name for name in _COUNTS if name != "manual" or summary.totals[name]]
+    for name in names:
         columns[name] = counts[name].tolist()
     judged = set(columns["account_id"])
     listed = {} if summary.coverage is None else {row["account_id"]: row for row in summary.coverage.to_pylist()}
     for account in listed.keys() - judged:
         columns["account_id"].append(account or "unknown")
-        for name in ("fail", "not_checked", "pass", "open", "waived"):
+        for name in names:
             columns[name].append(None)
     if listed:
         for name, column in (("name", "name"), ("owner", "owner"), ("received", "status")):
@@ -342,7 +380,16 @@ def _accounts(summary: Summary) -> pa.Table:
     return pa.table({name: pa.array(values, kinds.get(name, pa.int64())) for name, values in columns.items()})
 
 
-_INPUTS: Final = ("name", "sha256", "bytes", "rows", "rejected", "account_id", "captured_at", "judged")
+def _waivers(summary: Summary) -> list[PageTable]:
+    """Return the table of waivers, if the policy has any."""
+    if not (accepted := waivers.accepted(summary)):
+        return []
+    kinds = {name: pa.int64() if name == "checks" else pa.string() for name in waivers.HEADS}
+    rows = pa.Table.from_pylist(accepted, pa.schema(kinds))
+    return [PageTable("waivers", waivers.TITLE, rows, list(kinds), ("state",), waivers.HEADS, file="manifest.json")]
+
+
+_INPUTS: Final = ("name", "sha256", "bytes", "rows", "rejected", "account_id", "captured_at", "captured_from", "judged")
 
 
 def _inputs(summary: Summary) -> pa.Table:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import pyarrow as pa
 
 from analyzer.rendering import registry
 from analyzer.rendering.page.content import Note, PageTable, help_sections, with_tables
-from analyzer.rendering.page.rows import LABELS
+from analyzer.rendering.page.tracking_rows import labels_of, rows_of
 
 if TYPE_CHECKING:
     from analyzer.evidence.opened import EvidenceSet
@@ -45,7 +44,7 @@ def content_of_tracking(evidence: EvidenceSet) -> Content:
 
 def _table(evidence: EvidenceSet, name: str) -> PageTable:
     row_count = evidence.rows(name)
-    rows = evidence.rows_at(name, np.arange(min(row_count, _MOST_ROWS)))
+    rows = rows_of(evidence, name, _MOST_ROWS)
     note = (
         f"{row_count - len(rows):,} further rows are in {name}.parquet beside this page."
         if row_count > len(rows)
@@ -55,4 +54,5 @@ def _table(evidence: EvidenceSet, name: str) -> PageTable:
         column for column in _FILTERS if column in rows.column_names and pa.types.is_dictionary(rows[column].type)
     ]
     title = name.replace("_", " ").capitalize()
-    return PageTable(name, title, rows, rows.column_names, filters, LABELS, note, f"{name}.parquet")
+    labels = labels_of(rows, evidence.history.sla_days if evidence.kind == "history" else None)
+    return PageTable(name, title, rows, rows.column_names, filters, labels, note, f"{name}.parquet")

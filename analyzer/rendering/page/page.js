@@ -184,7 +184,7 @@
     line(row) {
       const line = make("tr");
       const status = this.byName.status ? this.byName.status.raw(row) : null;
-      if (status) line.className = `is-${status}`;
+      if (status) line.className = this.byName.by_hand && this.byName.by_hand.raw(row) === "yes" ? "is-by_hand" : `is-${status}`;
       if (this.unfolds) {
         const cell = make("td", null, { class: "fold" });
         const button = make("button", "+", { type: "button", "aria-expanded": "false", "aria-label": "Show the evidence" });
@@ -213,6 +213,15 @@
     for (const [name, value] of rows) if (value !== null && value !== undefined && value !== "") list.append(make("dt", name), make("dd", value));
     return list;
   };
+  const captured = (source) => {
+    const inputs = tables.inputs;
+    if (!inputs || source === null) return "";
+    if (!inputs.places) inputs.places = new Map(Array.from({ length: inputs.count }, (_, row) => [inputs.byName.name.raw(row), row]));
+    const row = inputs.places.get(source);
+    if (row === undefined) return "";
+    const [at, from] = [inputs.byName.captured_at.shown(row), inputs.byName.captured_from.shown(row)];
+    return at === "" ? "unknown" : `${at} (${from})`;
+  };
   const cells = (users, row) => pairs(users.columns.filter((column) => column.name.startsWith("cell:")).map((column) => [column.label, column.shown(row) || "(no value)"]));
 
   function ofFinding(table, row) {
@@ -227,6 +236,7 @@
     }
     parts.push(pairs([
       ["report", `${shown("source")}${value("line") === null ? "" : `:${value("line")}`}`],
+      ["captured", captured(value("source"))],
       ["why", shown("message")], ["counted from", `${shown("basis")} ${shown("basis_time")}`.trim()],
       ["reference date", shown("as_of")], ["passes until", shown("fails_at")], ["waiver", shown("waiver")],
       ["ARN", shown("arn")], ["control", control.title], ["fails when", control.fails_when],
@@ -240,7 +250,7 @@
   }
   function ofUser(table, row) {
     const value = (name) => table.byName[name].shown(row);
-    return [pairs([["report", `${value("source")}:${table.byName.line.raw(row)}`], ["ARN", value("arn")]]), make("h4", "Row of the report"), cells(table, row)];
+    return [pairs([["report", `${value("source")}:${table.byName.line.raw(row)}`], ["captured", captured(table.byName.source.raw(row))], ["ARN", value("arn")]]), make("h4", "Row of the report"), cells(table, row)];
   }
 
   // A spreadsheet reads a pasted cell that begins with one of these characters as a formula. An apostrophe makes it text.

@@ -35,7 +35,9 @@ LABELS: Final[Mapping[str, str]] = {
     "is_root": "root",
     "sha256": "SHA-256",
     "captured_at": "captured",
+    "captured_from": "known from",
     "not_checked": "not checked",
+    "manual": "manual check",
 }
 _SHOWN_COLUMNS: Final = [name for name in COLUMNS if name not in {"user", "arn"}]
 CELLS: Final[Mapping[str, str]] = {f"cell:{name}": name for name in _SHOWN_COLUMNS}

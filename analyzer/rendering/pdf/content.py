@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Part:
     """A part with a title: a table (if `heads` are given), followed by paragraphs.
 
-    `widths` are the shares of the columns in the page width; 0 means as wide as the cells need.
+    `widths` are the shares of the columns in the page width; 0 means as wide as the cells need. A `small` part has
+    small letters, because it is a long list.
     """
 
     title: str
@@ -25,6 +26,7 @@ class Part:
     rows: Sequence[Sequence[str | int]] = ()
     widths: Sequence[int] = ()
     texts: Sequence[str] = ()
+    small: bool = False
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -68,13 +70,13 @@ def issues(counts: Mapping[str, int]) -> Part | None:
     return Part("Data issues, most serious first", ("count", "issue"), rows, (0, 1)) if rows else None
 
 
-_MOST_INPUTS: Final = 12
+_MOST_INPUTS: Final = 40
 
 
 def inputs(input_rows: Sequence[Mapping[str, Any]]) -> Part:
-    """Return the inputs (`name`, `sha256`): a table if there are few, otherwise only their number."""
+    """Return the inputs (`name`, `sha256`): a table of up to `_MOST_INPUTS`, otherwise how many there are and where."""
     note = "manifest.json has the SHA-256 of each input and of each table. Its own digest is at the foot of this page."
     if len(input_rows) > _MOST_INPUTS:
-        return Part("Inputs", texts=[f"{len(input_rows):,} inputs were read. {note}"])
+        return Part("Inputs", texts=[f"{len(input_rows):,} inputs were read, too many for this list. {note}"])
     rows: list[list[str | int]] = [[row["name"], row["sha256"]] for row in input_rows]
-    return Part("Inputs", ("name", "SHA-256"), rows, (1, 0), [note])
+    return Part("Inputs", ("name", "SHA-256"), rows, (1, 0), [note], small=True)

@@ -15,20 +15,28 @@ from analyzer.evidence.answer import (
     to_do_first,
     unknown_age,
 )
+from analyzer.evidence.counted import without_manual
 from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
-from analyzer.evidence.worst import worst_rows
-from analyzer.reading.columns import records
-from analyzer.rendering import manual
+from analyzer.evidence.worst import Choice, positions_of, worst_rows
+from analyzer.reading.columns import has_text, records
+from analyzer.rendering import manual, waivers
+from analyzer.rendering.first import accounts_failing
 from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
 
 _MOST_FAILURES: Final = 10
+_MOST_UNUSED: Final = 40
 _MOST_ACCOUNTS: Final = 10
+_MOST_WAIVERS: Final = 20
 _LONGEST_TEXT: Final = 80
 
 
@@ -45,9 +53,11 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
     parts = [
         _first(summary),
         _failures(evidence),
+        _unused(evidence),
         _requirements(summary) if summary.requirements else _controls(summary),
         _trend(summary) if summary.trends else None,
         _accounts(summary),
+        _waivers(summary),
         pairs("Completeness", completeness(summary)),
         issues(summary.issue_counts),
         Part("What was judged", texts=settings_in_lines(summary)),
@@ -69,11 +79,17 @@ def _first(summary: Summary) -> Part | None:
     """Return the most severe controls that fail, and what to do about them."""
     checks = summary.checklist.checks
     rows: list[list[str | int]] = [
-        [checks[position].severity.value, checks[position].control.id, fails, checks[position].control.remediation]
+        [
+            checks[position].severity.value,
+            checks[position].control.id,
+            fails,
+            accounts_failing(summary, position),
+            checks[position].control.remediation,
+        ]
         for position, fails in to_do_first(summary).items()
     ]
-    heads = ("severity", "control", "open failures", "remediation")
-    return Part("What to do first", heads, rows, (0, 0, 0, 1)) if rows else None
+    heads = ("severity", "control", "open failures", "accounts", "remediation")
+    return Part("What to do first", heads, rows, (0, 0, 0, 2, 5)) if rows else None
 
 
 def _failures(evidence: EvidenceSet) -> Part | None:
@@ -100,6 +116,39 @@ def _failures(evidence: EvidenceSet) -> Part | None:
     heads = ("severity", "control", "account", "user", "why")
     texts = note if count > len(rows) else []
     return Part("The most severe failures", heads, rows, (0, 0, 3, 3, 4), texts) if rows else None
+
+
+def _unused(evidence: EvidenceSet) -> Part | None:
+    """Return the failures of `unused-credentials`, without waived ones, the longest idle first; None without any."""
+    summary = evidence.summary
+    unused = summary.checklist.unused
+    if unused is None:
+        return None
+    position = summary.checklist.checks.index(unused)
+
+    def is_unused(batch: pa.Table) -> npt.NDArray[np.bool_]:
+        fails: npt.NDArray[np.bool_] = has_text(batch["status"], (Status.FAIL,)) & batch["waiver"].is_null().to_numpy()
+        of_unused: npt.NDArray[np.bool_] = positions_of(batch, summary.checklist.positions) == position
+        return fails & of_unused
+
+    where = Choice(("control", "requirement", "status", "waiver"), is_unused)
+    found = worst_rows(evidence, summary.checklist, _MOST_UNUSED, where=where)
+    labels = labels_of(summary.coverage)
+    rows: list[list[str | int]] = [
+        [
+            _short(_named(row["account_id"] or "unknown", labels)),
+            _short(row["user"] or ""),
+            row["credential"] or "",
+            _short(row["message"]),
+        ]
+        for row in found.to_pylist()
+    ]
+    further = summary.open_by_check[position][Status.FAIL] - len(rows)
+    verb = "is" if further == 1 else "are"
+    rest = f"{counted(further, 'further failure')} of unused-credentials {verb} in findings.parquet and the workbook."
+    heads = ("account", "user", "credential", "why")
+    texts = [rest] if further else []
+    return Part("Unused credentials", heads, rows, (0, 3, 0, 5), texts, small=True) if rows else None
 
 
 def _named(account: str, labels: dict[str, str]) -> str:
@@ -150,16 +199,30 @@ def _trend(summary: Summary) -> Part:
 
 def _accounts(summary: Summary) -> Part | None:
     """Return the accounts with the most failures; None for fewer than two accounts."""
-    counts, labels = summary.by_account, labels_of(summary.coverage)
+    counts, labels = without_manual(summary), labels_of(summary.coverage)
     if len(counts) < 2:
         return None
-    names = ("fail", "not_checked", "pass", "waived")
+    heads = {"fail": "fail", "not_checked": "not checked", "manual": "manual check", "pass": "pass", "waived": "waived"}
+    names = [name for name in heads if name != "manual" or summary.totals[name]]
     shown = counts.head(_MOST_ACCOUNTS)
     rows: list[list[str | int]] = [
         [_short(_named(str(account), labels)), *(int(value) for value in row)]
-        for account, row in zip(shown.index, shown[list(names)].to_numpy(), strict=True)
+        for account, row in zip(shown.index, shown[names].to_numpy(), strict=True)
     ]
     hidden_count = len(counts) - len(rows)
     texts = [f"{counted(hidden_count, 'further account')} with fewer failures."] if hidden_count else []
-    heads = ("account", "fail", "not checked", "pass", "waived")
-    return Part("Accounts with the most failures", heads, rows, (1, 0, 0, 0, 0), texts)
+    titles = ("account", *(heads[name] for name in names))
+    return Part("Accounts with the most failures", titles, rows, (1, *(0 for _ in names)), texts)
+
+
+def _waivers(summary: Summary) -> Part | None:
+    """Return the waivers of the policy; None without waivers."""
+    accepted = waivers.accepted(summary)
+    rows: list[list[str | int]] = [
+        [_short(cell) if isinstance(cell, str) else cell for cell in (row[name] for name in waivers.HEADS)]
+        for row in accepted[:_MOST_WAIVERS]
+    ]
+    hidden_count = len(accepted) - len(rows)
+    texts = [f"{counted(hidden_count, 'further waiver')}: see the sheet Waivers."] if hidden_count else []
+    widths = (3, 4, 4, 3, 3, 0, 0, 0)
+    return Part(waivers.TITLE, tuple(waivers.HEADS.values()), rows, widths, texts) if rows else None

@@ -45,15 +45,17 @@ def _figures_of_history(history: History) -> list[Figure]:
     checks = history.settings.checklist.summed
     counts = {
         name: sum(history.measures[position][name] for position in checks)
-        for name in ("open", "closed", "reopened", "lost_sight", "not_checked")
+        for name in ("open", "closed", "reopened", "lost_sight", "not_checked", "manual")
     }
+    counts["not_checked"] -= counts["manual"]
     labels = {
         "open": "open failures",
         "closed": "closed",
         "reopened": "regressed",
         "lost_sight": "lost to follow-up, not counted as fixed",
-        "not_checked": "not checked, with manual checks",
+        "not_checked": "not checked",
     }
+    labels |= {"manual": "manual checks"} if counts["manual"] else {}
     return _figures(counts, labels)
 
 
@@ -69,7 +71,7 @@ def _figures_of_comparison(comparison: Comparison) -> list[Figure]:
 
 
 def _figures(counts: Mapping[str, int], labels: Mapping[str, str]) -> list[Figure]:
-    good = {"closed", "fixed"}
+    good = {"closed", "fixed", "manual"}
     return [
         Figure(name, f"{counts[name]:,}", label, is_bad=counts[name] > 0 and name not in good)
         for name, label in labels.items()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from analyzer.controls.vocabulary import Status
+from analyzer.evidence.counted import without_manual
 from analyzer.rendering.workbook.engine import ROW_LIMIT
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ def sums_of_accounts(summary: Summary) -> tuple[list[str], list[list[int]]]:
     `not_checked` is without manual checks.
     """
     names = [*Status, *(name for name in ("manual", "waived") if summary.totals[name])]
-    counts = summary.by_account.assign(not_checked=lambda rows: rows["not_checked"] - rows["manual"])
-    return [str(name) for name in names], counts[names].to_numpy().tolist()
+    return [str(name) for name in names], without_manual(summary)[names].to_numpy().tolist()
 
 
 def accounts_sheet(book: Book, summary: Summary, named: Named) -> None:
@@ -59,7 +59,7 @@ def accounts_sheet(book: Book, summary: Summary, named: Named) -> None:
     # Write row by row: in constant memory mode, XlsxWriter drops cells of rows above the last one.
     sheet.write_string(0, 0, "Controls by account", book.styles.title)
     apart = " Waived checks are not counted (sheet Waivers)." if summary.totals["waived"] else ""
-    note = f"How often each control fails or is not checked. A dash means nothing to judge.{apart}"
+    note = f"How often each control fails, is not checked or needs a manual check. A dash: nothing to judge.{apart}"
     sheet.write_string(1, 0, note, book.styles.text)
     _header(book, sheet, ["account_id", *named.headings], columns)
     accounts = [str(account) for account in summary.by_account.index]
@@ -74,13 +74,13 @@ def accounts_sheet(book: Book, summary: Summary, named: Named) -> None:
                 sheet.write_string(row, column, "-", book.styles.number)
     for column, count_column in enumerate(columns, start=first):
         if count_column.fill is not None:
-            style = book.styles.fills[count_column.fill]
+            style = {**book.styles.fills, "manual": book.styles.manual_fill}[count_column.fill]
             rule = {"type": "cell", "criteria": "between", "minimum": 1, "maximum": ROW_LIMIT, "format": style}
             sheet.conditional_format(_TOP + 1, column, _TOP + max(len(accounts), 1), column, rule)
 
 
 def _columns(summary: Summary) -> Iterator[_Column]:
-    """Yield the columns: sums of all controls, then failures by control, then checks not checked by control."""
+    """Yield the columns: sums of all controls, then by control failures, checks not checked and manual checks."""
     names, sums = sums_of_accounts(summary)
     always = np.ones(len(sums), bool)
     for position, name in enumerate(names):
@@ -88,12 +88,17 @@ def _columns(summary: Summary) -> Iterator[_Column]:
             "all controls", name.replace("_", " "), np.array([row[position] for row in sums], np.int64), always, None
         )
     judged = np.sum([summary.matrix[s].to_numpy() for s in (Status.PASS, Status.FAIL, Status.NOT_CHECKED)], axis=0) > 0
-    for group, status in (("fails", Status.FAIL), ("not checked", Status.NOT_CHECKED)):
+    manual = summary.manual_matrix.to_numpy()
+    groups = {
+        "fails": ("fail", summary.open_matrix[Status.FAIL].to_numpy()),
+        "not checked": ("not_checked", summary.open_matrix[Status.NOT_CHECKED].to_numpy() - manual),
+        "manual check": ("manual", manual),
+    }
+    for group, (fill, matrix) in groups.items():
         for position, check in enumerate(summary.checklist.checks):
-            if status is Status.FAIL or summary.by_control[position][status]:
+            if fill == "fail" or matrix[position].any():
                 number = f" ({check.requirement})" if check.requirement else ""
-                counts = summary.open_matrix[status].to_numpy()[position]
-                yield _Column(group, f"{check.control.id}{number}", counts, judged[position], status.value)
+                yield _Column(group, f"{check.control.id}{number}", matrix[position], judged[position], fill)
 
 
 def _header(book: Book, sheet: Worksheet, names: Sequence[str], columns: Sequence[_Column]) -> None:

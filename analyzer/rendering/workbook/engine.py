@@ -86,8 +86,7 @@ class Look:
     `preface` are above the header. The first `frozen` columns stay in place when a reader scrolls.
 
     Readers fill in the columns in `by_hand`. ISO dates in the columns in `dates` become dates. `widths` are widths of
-    columns in characters, instead of the widths of their texts. A `small` sheet has letters of 9 points and is printed
-    at 100%.
+    columns in characters, instead of the widths of their texts. A `small` sheet has letters of 9 points.
     `formulas` returns the formulas of some columns for a batch of rows. `empty` is the text of a table without rows.
     """
 
@@ -146,17 +145,16 @@ class Book:
     def __post_init__(self) -> None:
         self.styles = Styles(self.workbook)
 
-    def sheet(self, name: str, pages_wide: int | None = 1) -> Worksheet:
+    def sheet(self, name: str, pages_wide: int = 1) -> Worksheet:
         """Return a new sheet, set up for print: landscape A4, with its name and the page number on each page.
 
-        It is scaled to fit on `pages_wide` pages side by side; with None it is printed at 100%. In a `protected`
-        workbook, all cells are locked except input cells, without a password.
+        It is made smaller if it does not fit on `pages_wide` pages side by side. In a `protected` workbook, all cells
+        are locked except input cells, without a password.
         """
         sheet = self.workbook.add_worksheet(name)
         sheet.set_landscape()
         sheet.set_paper(9)
-        if pages_wide is not None:
-            sheet.fit_to_pages(pages_wide, 0)
+        sheet.fit_to_pages(pages_wide, 0)
         if self.protected:
             sheet.protect("", _ALLOWED)
         sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
@@ -179,7 +177,7 @@ class Book:
         ]
         room = _room(look, self.row_limit)
         blocks = _Blocks(rows.read)
-        pages = None if look.small else look.pages_wide if look.leading else 1
+        pages = look.pages_wide if look.leading else 1
         for number, start in enumerate(range(0, max(rows.count, 1), room), start=1):
             sheet = self.sheet(name if number == 1 else f"{name} ({number})", pages)
             count = min(rows.count - start, room)

@@ -45,6 +45,10 @@ class Merged(NamedTuple):
     more: int
 
 
+_AROUND: Final = 2
+"""The characters of a column that the indent and the margins of a heading take,"""
+_BOLD: Final = 0.9
+"""and the share of the others that fit in bold."""
 NOTHING: Final = "\N{EN DASH}"
 """The text in place of a count if there was nothing to count."""
 Value: TypeAlias = "str | int | Formula | Link | Limit | Merged"
@@ -88,14 +92,20 @@ class Page:
     def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:
         """Write a titled table and an empty row after it; a table without rows shows `none`.
 
-        The headings of numeric columns are at the right. Rows are as high as their merged texts need.
+        The headings of numeric columns are at the right, and wrapped if they are long. Rows are as high as their merged
+        texts need.
         """
         self.section(title, len(header) - 1)
+        widths = [*self.widths, *[self.widths[-1]] * len(header)]
+        needed = LINE_HEIGHT
         for column, name in enumerate(header):
-            numbers = any(_is_number(cells[column]) for cells in rows if len(cells) > column)
-            plain = self.book.styles.indented_header if column else self.book.styles.header
-            style = self.book.styles.number_header if numbers else plain
+            style = self.book.styles.indented_header if column else self.book.styles.header
+            if any(_is_number(cells[column]) for cells in rows if len(cells) > column):
+                style = self.book.styles.wrapped_number_header
+                needed = max(needed, height(name, int((widths[column] - _AROUND) * _BOLD)))
             self.sheet.write_string(self.row, column, name, style)
+        if needed > LINE_HEIGHT:
+            self.sheet.set_row(self.row, needed)
         self.row += 1
         for cells in rows or [["none"]]:
             self.cells(cells)

@@ -59,6 +59,7 @@ class Styles:
         self.link = add({"font_color": "#0563C1", "underline": 1, **top})
         self.differs = add({"bold": True, "font_color": "#9C0006"})
         self.date = add({"num_format": _DATE_FORMAT, "align": "left", **top})
+        self.manual_fill = add({"bg_color": "#E3E3E3"})
         self.fills = {
             "fail": add({"bg_color": "#F8D7C4"}),
             "not_checked": add({"bg_color": "#FFF2CC"}),

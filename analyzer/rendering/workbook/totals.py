@@ -19,6 +19,7 @@ from analyzer.evidence.answer import not_checked_in, to_do_first
 from analyzer.evidence.schema import plain
 from analyzer.evidence.tally import Tally, counts_of
 from analyzer.reading.layout import Kind
+from analyzer.rendering.first import accounts_failing
 from analyzer.rendering.marks import SHEET as EXCEPTIONS
 from analyzer.rendering.workbook import live
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, lines
@@ -235,19 +236,21 @@ def chart(page: Page, summary: Summary, first: int) -> None:
 
 
 def what_to_do_first(page: Page, summary: Summary, shown: Shown) -> None:
-    """Write the most severe controls that fail, with their remediation."""
+    """Write the most severe controls that fail, with their accounts and their remediation."""
     checks = summary.checklist.checks
     rows: list[list[Value]] = [
         [
             shown.link(position, checks[position].control.id),
             checks[position].severity.value,
             fails,
-            Merged(checks[position].control.remediation, page.last - 3),
+            Merged(accounts_failing(summary, position), 1),
+            "",
+            Merged(checks[position].control.remediation, page.last - 5),
         ]
         for position, fails in to_do_first(summary).items()
     ]
     if rows:
-        header = ["control", "severity", "open failures", "remediation", *[""] * (page.last - 3)]
+        header = ["control", "severity", "open failures", "accounts", "", "remediation", *[""] * (page.last - 5)]
         page.table("What to do first: the most severe controls that fail", header, rows)
 
 

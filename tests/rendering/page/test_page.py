@@ -114,6 +114,7 @@ def test_a_finding_unfolds_to_its_evidence(page: Browser, audited: Path) -> None
     shown = page.run("return document.querySelector('#findings .detail').innerText")
     assert "2026-10-31 \N{MINUS SIGN} 2026-01-01 = 303 days; limit 45: fail" in shown
     assert "111122223333.csv:3" in shown
+    assert re.search(r"captured\s+2026-10-31 23:59:59Z \(folder name\)", shown)
     assert re.search(r"access_key_1_last_rotated\s+2026-01-01T00:00:00Z", shown)
     assert re.search(r"access_key_1_last_used_date\s+N/A", shown)
     button = f"#findings tbody tr:nth-child({place}) .fold button"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.evidence.answer import accounts_of, not_in_sums
+from analyzer.evidence.answer import accounts_of, not_checked_in, not_in_sums
+from analyzer.evidence.counted import without_manual
 from analyzer.rendering.pictures.audit.rows import bottom_of
 from analyzer.rendering.pictures.audit.shared import (
     SHOWN_ACCOUNTS,
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 
 def draw(audit: Summary) -> Figure:
     """Draw the accounts with the most failures."""
-    failing = audit.by_account[audit.by_account[Status.FAIL] > 0]
+    failing = without_manual(audit)
+    failing = failing[failing[Status.FAIL] > 0]
     if failing.empty:
         noun = "credential" if is_unused_only(audit.checklist) else "control"
         answer = "No failure is counted here" if not_in_sums(audit) else f"No {noun} fails in any account"
-        not_checked = audit.totals[Status.NOT_CHECKED]
+        not_checked = not_checked_in(audit.totals)
         addition = f"; {counted(not_checked, 'check')} not checked" if not_checked else ""
         raise nothing_to_show(audit, " ".join([f"{answer}{addition}.", *not_in_sums(audit)]))
 
@@ -58,7 +60,12 @@ def draw(audit: Summary) -> Figure:
     # The height of a single bar is limited.
     figure.subplots_adjust(left=left, right=0.97, top=0.84, bottom=bottom_of(len(shown), 0.84, 0.17))
     _draw_bars(axes, counts - waived, waived)
-    _write_counts(figure, axes, counts, waived, shown[Status.NOT_CHECKED].to_numpy())
+    beside = {
+        "{:,} waived": waived,
+        "and {:,} not checked": shown[Status.NOT_CHECKED].to_numpy(),
+        "{:,} manual": shown["manual"].to_numpy(),
+    }
+    _write_counts(figure, axes, counts, beside)
     axes.set_xlabel(
         f"number of {_failing(audit)}s{'; hatched: waived' if waived.any() else ''}", loc="left", fontsize=9
     )
@@ -74,12 +81,11 @@ def _draw_bars(axes: Axes, counts: Counts, waived: Counts) -> None:
     axes.set_ylim(len(counts) - 0.4, -0.6)
 
 
-def _write_counts(figure: Figure, axes: Axes, counts: Counts, waived: Counts, unsure: Counts) -> None:
-    """Write the counts beside the bars, and scale the axes so that they fit."""
+def _write_counts(figure: Figure, axes: Axes, counts: Counts, beside: dict[str, Counts]) -> None:
+    """Write the counts beside the bars, and scale the axes so that they fit; `beside` has further counts by words."""
     texts = []
-    for row, (count, covered, undecided) in enumerate(np.column_stack([counts, waived, unsure]).tolist()):
-        remarks = [f"{covered:,} waived"] if covered else []
-        remarks += [f"and {undecided:,} not checked"] if undecided else []
+    for row, (count, *others) in enumerate(np.column_stack([counts, *beside.values()]).tolist()):
+        remarks = [words.format(other) for words, other in zip(beside, others, strict=True) if other]
         remark = f"  ({', '.join(remarks)})" if remarks else ""
         texts.append(axes.text(count, row, f"  {count:,}{remark}", va="center"))
     width = axes.get_position().width

@@ -26,7 +26,7 @@ from analyzer.rendering.pictures.audit.shared import (
     start_figure,
     waived_by,
 )
-from analyzer.rendering.pictures.canvas import MUTED, PASS_AREA, UNSURE_AREA, NothingToShowError
+from analyzer.rendering.pictures.canvas import MANUAL_AREA, MUTED, PASS_AREA, UNSURE_AREA, NothingToShowError
 from analyzer.rendering.pictures.heat import Cell, Columns, Look
 from analyzer.rendering.pictures.words import UNKNOWN_IS_ONE, not_shown
 
@@ -44,10 +44,11 @@ if TYPE_CHECKING:
 _FAIL: Final = Look("failures (darker: a larger share)", "9", heat.SOME)
 _BOTH: Final = Look("failures, some not checked", "9?", heat.SOME)
 _UNSURE: Final = Look("some not checked", "?", UNSURE_AREA)
+_MANUAL: Final = Look("manual check", "m", MANUAL_AREA)
 _WAIVED: Final = Look("waived only", "(9)", "white", hatched=True)
 _PASS: Final = Look("all pass", "0", PASS_AREA)
 _NOTHING: Final = Look("nothing to judge", DASH, "white", bare=True, ink=MUTED)
-_LOOKS: Final = (_FAIL, _BOTH, _UNSURE, _WAIVED, _PASS, _NOTHING)
+_LOOKS: Final = (_FAIL, _BOTH, _UNSURE, _MANUAL, _WAIVED, _PASS, _NOTHING)
 
 
 class _Findings(NamedTuple):
@@ -56,12 +57,13 @@ class _Findings(NamedTuple):
     failing: Counts
     """Failures that are not waived."""
     undecided: Counts
-    """Checks not checked that are not waived."""
+    """Checks not checked that are not waived, without manual checks."""
+    manual: Counts
     waived: Counts
     passing: Counts
 
     def each(self, change: Callable[[Counts], Counts]) -> _Findings:
-        """Return the counts with `change` applied to each of the four arrays."""
+        """Return the counts with `change` applied to each of the arrays."""
         return _Findings(*(change(counts) for counts in self))
 
 
@@ -100,7 +102,8 @@ def _worst_first(audit: Summary) -> tuple[list[str], _Findings]:
     """Return all accounts, those with the most failures first, and their counts in this order."""
     findings = _Findings(
         audit.open_matrix[Status.FAIL].to_numpy(),
-        audit.open_matrix[Status.NOT_CHECKED].to_numpy(),
+        (audit.open_matrix[Status.NOT_CHECKED] - audit.manual_matrix).to_numpy(),
+        audit.manual_matrix.to_numpy(),
         (waived_by(audit, Status.FAIL) + waived_by(audit, Status.NOT_CHECKED)).to_numpy(),
         audit.matrix[Status.PASS].to_numpy(),
     )
@@ -121,17 +124,19 @@ def _cells(findings: _Findings) -> Iterator[Cell]:
     shade = heat.share_shades()
     numbers = np.stack(findings)
     for row, column in np.ndindex(findings.failing.shape):
-        failing, undecided, waived, passing = numbers[:, row, column].tolist()
+        failing, undecided, manual, waived, passing = numbers[:, row, column].tolist()
         if failing:
             look, text = (_BOTH, f"{failing:,}?") if undecided else (_FAIL, f"{failing:,}")
         elif undecided:
             look, text = _UNSURE, _UNSURE.example
+        elif manual:
+            look, text = _MANUAL, _MANUAL.example
         elif waived:
             look, text = _WAIVED, f"({waived:,})"
         else:
             look = _PASS if passing else _NOTHING
             text = look.example
-        share = failing / max(failing + undecided + waived + passing, 1)
+        share = failing / max(failing + undecided + manual + waived + passing, 1)
         yield Cell(row, column, look, text, shade(share) if failing else look.fill)
 
 

@@ -38,10 +38,10 @@ from analyzer.rendering.pictures.canvas import (
     FAIL,
     INK,
     LEFT,
+    MANUAL_AREA,
     MUTED,
     PASS_AREA,
     UNSURE,
-    UNSURE_AREA,
     NothingToShowError,
     break_lines,
     fit,
@@ -82,7 +82,7 @@ _SIGNS: Final = {
     Met.PASS: "\N{CHECK MARK}",
     Met.NOT_APPLICABLE: DASH,
 }
-_FILLS: Final = {Met.FAIL: FAIL, Met.NOT_CHECKED: UNSURE, Met.MANUAL: UNSURE_AREA, Met.PASS: PASS_AREA}
+_FILLS: Final = {Met.FAIL: FAIL, Met.NOT_CHECKED: UNSURE, Met.MANUAL: MANUAL_AREA, Met.PASS: PASS_AREA}
 _LOOKS: Final = [
     Look(
         MET_IN_WORDS[met],

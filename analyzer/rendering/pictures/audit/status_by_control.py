@@ -11,7 +11,7 @@ from analyzer.evidence.answer import manual_checks
 from analyzer.rendering.pictures.audit.control_rows import write_controls, write_counts
 from analyzer.rendering.pictures.audit.rows import bottom_of, letters_for
 from analyzer.rendering.pictures.audit.shared import nothing_to_show, start_figure, waived_by
-from analyzer.rendering.pictures.canvas import FAIL, HATCH, MUTED, PASS, RULE, SHARE_TICKS, UNSURE
+from analyzer.rendering.pictures.canvas import FAIL, HATCH, MUTED, OTHER, PASS, RULE, SHARE_TICKS, UNSURE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ class _Segment(NamedTuple):
 
 
 def draw(audit: Summary) -> Figure:
-    """Draw for each control the shares of fail, not checked and pass, with the counts beside them."""
+    """Draw for each control the shares of fail, not checked, manual check and pass, with the counts beside them."""
     counts = {
         name: np.array([control_counts[name] for control_counts in audit.by_control]) for name in audit.by_control[0]
     }
@@ -49,7 +49,9 @@ def draw(audit: Summary) -> Figure:
     axes = figure.subplots()
     figure.subplots_adjust(top=0.77, bottom=bottom_of(len(judged), 0.77, 0.15))
     begin = write_controls(figure, axes, audit.checklist)
-    columns = {"fail": counts[Status.FAIL], "not checked": counts[Status.NOT_CHECKED], "pass": counts[Status.PASS]}
+    columns = {"fail": counts[Status.FAIL], "not checked": counts[Status.NOT_CHECKED] - counts["manual"]}
+    columns |= {"manual": counts["manual"]} if counts["manual"].any() else {}
+    columns |= {"pass": counts[Status.PASS]}
     end = write_counts(figure, axes, columns | {"judged": judged}, judged, counts["waived"])
     figure.subplots_adjust(left=begin + 0.02, right=end - 0.02)
     _draw_segments(axes, segments, judged)
@@ -75,9 +77,10 @@ def _segments(audit: Summary, counts: dict[str, Counts]) -> list[_Segment]:
     segments = []
     for label, status, color in (("fail", Status.FAIL, FAIL), ("not checked", Status.NOT_CHECKED, UNSURE)):
         waived = waived_by(audit, status).sum(axis=1).to_numpy()
-        segments.append(_Segment(label, counts[status] - waived, color))
+        by_hand = counts["manual"] if status is Status.NOT_CHECKED else 0
+        segments.append(_Segment(label, counts[status] - waived - by_hand, color))
         segments.append(_Segment(f"{label}, waived", waived, color, hatched=True))
-    return [*segments, _Segment("pass", counts[Status.PASS], PASS)]
+    return [*segments, _Segment("manual check", counts["manual"], OTHER), _Segment("pass", counts[Status.PASS], PASS)]
 
 
 def _draw_segments(axes: Axes, segments: Sequence[_Segment], judged: Counts) -> None:
@@ -117,7 +120,7 @@ def _draw_scale(axes: Axes) -> None:
 def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
     """Return the title: how many controls fail somewhere, and the results of the others."""
     counted_checks = [position for position in range(len(audit.by_control)) if position not in audit.checklist.repeated]
-    fail, waived, unsure, _, _ = (segment.counts[counted_checks] > 0 for segment in segments)
+    fail, waived, unsure, _, manual, _ = (segment.counts[counted_checks] > 0 for segment in segments)
     judged, any_waived = (
         np.array([audit.by_control[position][name] for position in counted_checks]) > 0 for name in ("judged", "waived")
     )
@@ -130,7 +133,8 @@ def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
     groups = {
         "not checked somewhere": without_failure & unsure,
         "not checked only where waived": without_failure & ~unsure & any_waived,
-        "pass": without_failure & judged & ~unsure & ~any_waived,
+        "manual checks": without_failure & ~unsure & ~any_waived & manual,
+        "pass": without_failure & judged & ~unsure & ~any_waived & ~manual,
         "have nothing to judge": ~judged,
     }
     numbers = {words: int(group.sum()) for words, group in groups.items()}
@@ -140,7 +144,7 @@ def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
     return "; ".join([title, *texts])
 
 
-_ONE: Final = {"pass": "passes", "have nothing to judge": "has nothing to judge"}
+_ONE: Final = {"manual checks": "a manual check", "pass": "passes", "have nothing to judge": "has nothing to judge"}
 """The words for one control."""
 
 

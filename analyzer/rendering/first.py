@@ -1,0 +1,27 @@
+"""The accounts in which a control fails, for the lists of what to do first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from analyzer.controls.vocabulary import Status
+from analyzer.errors import first_few
+
+if TYPE_CHECKING:
+    from analyzer.evidence.summary import Summary
+
+_MOST: Final = 3
+
+
+def accounts_failing(summary: Summary, position: int) -> str:
+    """Return the accounts with open failures of a check, those with the most first, and the number of further ones."""
+    counts = summary.open_matrix[Status.FAIL].iloc[position]
+    numbers = counts.to_numpy()
+    order = [at for at in np.argsort(-numbers, kind="stable").tolist() if numbers[at]]
+    names = summary.account_names
+    accounts = [str(counts.index[at]) for at in order]
+    return first_few(
+        [f"{account} {names[account]}" if names.get(account) else account for account in accounts], most=_MOST
+    )

@@ -1,0 +1,35 @@
+"""The waivers of the policy for page and PDF: what each accepts, until when, and for how many checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from analyzer.reading.columns import records
+
+if TYPE_CHECKING:
+    from analyzer.evidence.summary import Summary
+
+TITLE: Final = "Accepted until a date (waivers)"
+HEADS: Final = {
+    "id": "name",
+    "scope": "covers",
+    "reason": "reason",
+    "owner": "owner",
+    "ticket": "ticket",
+    "expires": "expires",
+    "checks": "checks",
+    "state": "state",
+}
+"""The headings of the columns, by their names."""
+
+
+def accepted(summary: Summary) -> list[dict[str, str | int]]:
+    """Return a row for each waiver of the policy (columns: `HEADS`), those that cover the most checks first.
+
+    `checks` is the number of checks that fail or are not checked and that the waiver covers.
+    """
+    rows: list[dict[str, str | int]] = []
+    for waiver in records(summary.waivers):
+        texts = {name: str(waiver[name] or "") for name in HEADS if name != "checks"}
+        rows.append({**texts, "checks": int(waiver["failing"] + waiver["not_checked"])})
+    return sorted(rows, key=lambda row: -int(row["checks"]))

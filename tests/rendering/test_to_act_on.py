@@ -1,0 +1,131 @@
+"""What page, PDF and workbook say for those who act: waivers, accounts, unused credentials, inputs."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import openpyxl
+import pytest
+
+from tests.cli.running import run
+from tests.rendering.pdf.reading import text_of
+from tests.reports import csv_of, key, root, user, write
+from tests.test_numbers_agree import Page, below, summary_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+POLICY = """
+[waivers.break-glass]
+account = "111122223333"
+user = "old"
+control = "unused-credentials"
+reason = "kept for emergencies"
+owner = "security team"
+ticket = "SEC-1"
+expires = 2026-12-31
+[waivers.gone]
+user = "nobody"
+reason = "left"
+owner = "team-b"
+expires = 2026-12-31
+"""
+COVERS = "account 111122223333, user old, control unused-credentials"
+
+
+@dataclass(frozen=True)
+class Made:
+    folder: Path
+    page: Page
+    pdf: str
+    book: list[tuple[Any, ...]]
+
+
+def made(folder: Path, *options: str) -> Made:
+    """Audit the reports in `folder`/in."""
+    formats = ("--format", "parquet,html,pdf,excel")
+    done = run("audit", "in", "-o", "out", "--as-of", "2026-10-31", *formats, *options, cwd=folder)
+    assert done.returncode in {0, 1}, done.stderr
+    book = summary_of(folder / "out/workbook.xlsx")
+    return Made(folder, Page(folder / "out/report.html"), text_of(folder / "out/summary.pdf"), book)
+
+
+def account(number: int, users: Sequence[str]) -> str:
+    unused = key(rotated="2026-01-01T00:00:00Z")
+    return csv_of(root(f"{number}", mfa_active="true"), *(user(name, account=f"{number}", **unused) for name in users))
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("few")
+    write(folder / "policy.toml", POLICY)
+    for at in range(5):
+        number = 111122223333 + at
+        names = [f"user-{n}" for n in range(at + 1)] + ["old"]
+        write(folder / f"in/2026-10-31/{number}.csv", account(number, names))
+    return made(folder, "--policy", "policy.toml")
+
+
+def test_waivers_are_in_the_page_and_in_the_pdf(few: Made) -> None:
+    rows = few.page.rows["waivers"]
+    assert rows["id"] == ["break-glass", "gone"]
+    assert rows["scope"] == [COVERS, "user nobody"]
+    assert rows["checks"] == [1, 0]
+    assert rows["expires"] == ["2026-12-31"] * 2
+    assert "Accepted until a date (waivers)" in few.page.text
+    part = few.pdf.partition("Accepted until a date (waivers)")[2].partition("Completeness")[0]
+    for text in (
+        "break-glass",
+        COVERS.removesuffix("credentials"),
+        "kept for emergencies",
+        "security team",
+        "SEC-1 2026-12-31 1 in force",
+    ):
+        assert text in part
+
+
+def test_without_waivers_nothing_is_said_of_them(tmp_path: Path) -> None:
+    write(tmp_path / "in/2026-10-31/111122223333.csv", account(111122223333, ["a"]))
+    plain = made(tmp_path)
+    assert "waivers" not in plain.page.rows
+    assert "Accepted until" not in plain.page.text + plain.pdf
+
+
+def test_what_comes_first_names_the_accounts_with_the_most_failures(few: Made) -> None:
+    accounts = "111122223337, 111122223336, 111122223335 and 2 more"
+    assert f"unused-credentials (medium): 19 failures in {accounts}. " in few.page.text
+    assert f"medium unused-credentials 19 {accounts} " in few.pdf
+    row = below(few.book, "What to do first")["unused-credentials"]
+    assert row[:3] == ("medium", 19, accounts)
+
+
+def test_the_pdf_lists_each_unused_credential_and_each_input(few: Made) -> None:
+    part = few.pdf.partition("Unused credentials account user")[2].partition("Controls: number")[0]
+    assert part.count("access_key_1") == 19
+    assert "further failures" not in part
+    assert "111122223334 user-0 access_key_1 never used" in part
+    for path in (few.folder / "in/2026-10-31").iterdir():
+        assert f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" in few.pdf
+
+
+def test_the_pdf_says_where_the_rest_is(tmp_path: Path) -> None:
+    for at in range(41):
+        number = 111122223333 + at
+        write(tmp_path / f"in/2026-10-31/{number}.csv", account(number, ["a"]))
+    many = made(tmp_path)
+    assert "1 further failure of unused-credentials is in findings.parquet and the workbook." in many.pdf
+    assert "41 inputs were read, too many for this list. manifest.json has the SHA-256 of each input" in many.pdf
+
+
+def test_heads_of_summary_that_are_longer_than_their_columns_are_wrapped(few: Made) -> None:
+    sheet = openpyxl.load_workbook(few.folder / "out/workbook.xlsx")["Summary"]
+    cells = [
+        cell for row in sheet.iter_rows() for cell in row if cell.value in {"not recalculated", "no longer checked"}
+    ]
+    assert cells
+    for cell in cells:
+        assert cell.alignment.wrap_text
+        assert sheet.row_dimensions[cell.row].height == 30
