@@ -175,3 +175,18 @@ def test_what_cannot_be_drawn_is_refused(evidence: Path, tmp_path: Path) -> None
     done = run("sample", "out", "-o", str(tmp_path / "kept"), cwd=evidence)
     assert done.returncode == 2
     assert (tmp_path / "kept/mine.txt").read_text() == "mine"
+
+
+def test_a_sample_is_verified_against_the_folder_of_its_evidence_set(evidence: Path) -> None:
+    drawn(evidence, "--size", "9", "--seed", "it's Q4", "--by", "status")
+    for place in ("out", "out/manifest.json"):
+        done = run("verify", "sample", "--inputs", place, cwd=evidence)
+        assert (done.returncode, "1 input" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert run("verify", "sample", "--inputs", "in", cwd=evidence).returncode == 1
+    done = run("verify", "sample", "--inputs", "out", "--rerun", cwd=evidence)
+    assert (done.returncode, "sample is an audit sample" in done.stderr) == (2, True), done.stderr
+    assert "--size 9 --seed 'it'\"'\"'s Q4' --by status -o OTHER" in done.stderr
+    manifest = evidence / "sample/manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b"simple random", b"simply random"))
+    done = run("verify", "sample", "--inputs", "out", cwd=evidence)
+    assert (done.returncode, "changed: manifest.json" in done.stdout) == (1, True), done.stdout + done.stderr

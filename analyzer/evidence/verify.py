@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import InputError, UsageError
 from analyzer.evidence.folder import in_one_state
+from analyzer.evidence.given import Difference, compare_inputs, file_of, manifests_in, under
 from analyzer.evidence.owner import Standing
 from analyzer.evidence.record import RECORDED, read_record
 from analyzer.evidence.seal import (
@@ -21,35 +20,21 @@ from analyzer.evidence.seal import (
     SIGNED,
     DamagedSealError,
     digest_of,
+    find_document,
     key_of,
     names_of,
     read_manifest,
     read_rendered,
     signature_of,
 )
-from analyzer.survey.digests import Digested, digests_of
+from analyzer.survey.digests import digests_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from analyzer.survey.digests import Digested
     from analyzer.survey.pseudonyms import Pseudonyms
-
-_PART_OF_FILE: Final = re.compile(r"#\d+$")
-"""The suffix of a report's name if its file has several reports; all of them have the digest of the file."""
-_STANDARD_INPUT: Final = "-"
-
-
-class Difference(NamedTuple):
-    """A file that differs from the manifest.
-
-    `kind` is `manifest` (manifest.json or rendered.json), `table`, `rendering`, `input`, `record` (run.json),
-    `signature`, or `file` (not listed). `name` is relative to the set; for an input, it is the name in the manifest.
-    """
-
-    kind: str
-    name: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -130,13 +115,23 @@ def verify(
         read_manifest(folder)  # raises the error
     if inputs:
         _require_key_of(folder, pseudonyms)
-    given = list(digests_of(inputs, leave_out=folder)) if inputs else None
+    given = _digests_of(folder, inputs) if inputs else None
     try:
         return in_one_state(folder, partial(_verified, folder, given, pseudonyms, allowed_signers))
     except OSError as error:
         raise InputError(
             f"cannot read {folder}: {error.strerror or error}", "check permissions and the disk"
         ) from error
+
+
+def _digests_of(folder: Path, inputs: Sequence[str]) -> list[Digested]:
+    """Return the digests of the given files. The input of a sample is the manifest of an evidence set."""
+    try:
+        document = find_document(folder, MANIFEST, without="inputs")
+    except DamagedSealError:  # this is reported later
+        document = None
+    is_sample = document is not None and document.get("kind") == "sample"
+    return list(digests_of(manifests_in(inputs) if is_sample else inputs, leave_out=folder))
 
 
 def changed_tables(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
@@ -187,10 +182,10 @@ def _verified(
         unlisted = work.compare_rendered(manifest, unlisted)
     work.extra += [Difference("file", name, f"is not listed in {MANIFEST} or {RENDERED}") for name in unlisted]
     if given is not None:
-        work.checked["input"] = len({_file_of(row["name"]) for row in manifest["inputs"]})
+        work.checked["input"] = len({file_of(row["name"]) for row in manifest["inputs"]})
         if pseudonyms is not None:
-            given = _under(pseudonyms, given, {_file_of(row["name"]) for row in manifest["inputs"]})
-        changed, missing = _compare_inputs(manifest["inputs"], given)
+            given = under(pseudonyms, given, {file_of(row["name"]) for row in manifest["inputs"]})
+        changed, missing = compare_inputs(manifest["inputs"], given)
         work.changed += changed
         work.missing += missing
     return work.result()
@@ -275,97 +270,3 @@ class _Work:
         return Verification(
             str(self.folder), changed, missing, extra, self.checked, self.signed_by, has_signatures, self.record
         )
-
-
-# --- inputs -----------------------------------------------------------------------------------------------------------
-
-
-def _file_of(name: str) -> str:
-    """Return the name of the file that contains an input."""
-    return _PART_OF_FILE.sub("", name)
-
-
-def _under(pseudonyms: Pseudonyms, given: Sequence[Digested], names: Collection[str]) -> list[Digested]:
-    """Return the given files with pseudonyms as names.
-
-    Folders may have been copied elsewhere since the run. So the end of each path is tried, until its pseudonym is the
-    name of an input.
-    """
-
-    def name_of(name: str) -> str:
-        parts = name.split("/")
-        tails = (pseudonyms.source("/".join(parts[start:])) for start in range(len(parts)))
-        return next((tail for tail in tails if tail in names), pseudonyms.source(name))
-
-    return [Digested(name_of(file.name), file.sha256, file.name) for file in given]
-
-
-def _compare_inputs(
-    rows: Sequence[Mapping[str, Any]], given: Sequence[Digested]
-) -> tuple[list[Difference], list[Difference]]:
-    """Return the inputs of a manifest that were changed, and those that are missing from the `given` files.
-
-    An input is first searched by its digest, under any name; each given file counts for one input. Other inputs are
-    searched by name: a file with the same name and another digest is the changed input.
-    """
-    expected: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        expected[row["sha256"]].add(_file_of(row["name"]))
-    with_digest: dict[str | None, list[str]] = defaultdict(list)
-    for file in given:
-        with_digest[file.sha256].append(file.name)
-    unmatched = [name for digest, names in expected.items() for name in _unmatched(names, with_digest.get(digest, []))]
-    others = [file for file in given if file.sha256 not in expected]
-    changed, missing = [], []
-    files = {_tail(file.name, 1): file for file in others}
-    for name, same_name in _by_name(sorted(unmatched), others):
-        # The members of a damaged archive may not be readable. Then the archive itself is the changed file.
-        other = same_name or next((files[part] for part in name.split("/")[:-1] if part in files), None)
-        if other is None:
-            why = "was read from standard input; give the same bytes as a file" if name == _STANDARD_INPUT else _ABSENT
-            missing.append(Difference("input", name, why))
-        elif other.sha256 is None:
-            changed.append(Difference("input", name, f"{other.as_given} cannot be read"))
-        else:
-            changed.append(Difference("input", name, f"{other.as_given} differs from the file that was read"))
-    return changed, missing
-
-
-_ABSENT: Final = "no given file has its SHA-256 or its name"
-
-
-def _unmatched(names: set[str], given: Sequence[str]) -> list[str]:
-    """Return the inputs of one digest that remain if each `given` file of this digest counts for one input."""
-    left = len(names) - len(given)
-    if left <= 0:
-        return []
-    tails = {_tail(file, depth) for file in given for depth in range(1, file.count("/") + 2)}
-
-    def likeness(name: str) -> int:
-        return max((depth for depth in range(1, name.count("/") + 2) if _tail(name, depth) in tails), default=0)
-
-    return sorted(names, key=lambda name: (likeness(name), name))[:left]
-
-
-def _by_name(names: Sequence[str], given: Sequence[Digested]) -> Iterator[tuple[str, Digested | None]]:
-    """Yield each name with the most similar given file, or None; each file is used once.
-
-    The similarity is the number of equal parts at the end of the paths, because folders may have been copied elsewhere.
-    """
-    waiting, unused = dict.fromkeys(names), dict.fromkeys(given)
-    deepest = max((name.count("/") + 1 for name in (*names, *(file.name for file in given))), default=0)
-    for depth in range(deepest, 0, -1):
-        of_tail: dict[str, list[Digested]] = defaultdict(list)
-        for file in reversed(unused):
-            of_tail[_tail(file.name, depth)].append(file)
-        for name in list(waiting):
-            if name.count("/") + 1 >= depth and (candidates := of_tail.get(_tail(name, depth))):
-                other = candidates.pop()
-                del waiting[name], unused[other]
-                yield name, other
-    for name in waiting:
-        yield name, None
-
-
-def _tail(name: str, parts: int) -> str:
-    return "/".join(name.split("/")[-parts:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import UsageError
+from analyzer.evidence.given import Difference
 from analyzer.evidence.manifest import versions_of
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.schema import plain
 from analyzer.evidence.seal import MANIFEST, digest_of, names_of, read_manifest, read_rendered
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.verify import Difference, changed_tables
+from analyzer.evidence.verify import changed_tables
 from analyzer.rendering.marks import CARRIED_OVER
 from analyzer.rendering.registry import TABLES
 from analyzer.rendering.render import Options
@@ -84,6 +86,11 @@ def _settings(
     manifest: Mapping[str, Any], folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None
 ) -> Settings:
     """Return the settings of the run. Raises UsageError if the run cannot be repeated."""
+    if manifest["kind"] == "sample":
+        raise UsageError(
+            f"{folder} is an audit sample; --rerun repeats audits, histories and comparisons",
+            f"leave out --rerun, and draw the sample again: credreport sample DIR {_as_drawn(manifest)}",
+        )
     settings = Settings.of_facts(manifest["settings"])
     if any("bytes" not in row for row in manifest["inputs"]):
         raise UsageError(f"{folder} was made from a store, so its run cannot be repeated", "leave out --rerun")
@@ -103,6 +110,15 @@ def _settings(
             "leave out --rerun, or verify the evidence set that has the names",
         )
     return replace(settings, pseudonyms=None)
+
+
+def _as_drawn(manifest: Mapping[str, Any]) -> str:
+    """Return the options with which a sample was drawn."""
+    strata = f" --by {','.join(manifest['by'])}" if manifest["by"] else ""
+    return (
+        f"--control {manifest['control']} --size {manifest['size']} --seed {shlex.quote(manifest['seed'])}{strata} "
+        "-o OTHER"
+    )
 
 
 def _lists_and_reports(settings: Settings, inputs: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
