@@ -181,7 +181,10 @@ def test_a_sample_is_verified_against_the_folder_of_its_evidence_set(evidence: P
     drawn(evidence, "--size", "9", "--seed", "it's Q4", "--by", "status")
     for place in ("out", "out/manifest.json"):
         done = run("verify", "sample", "--inputs", place, cwd=evidence)
-        assert (done.returncode, "1 input" in done.stdout) == (0, True), done.stdout + done.stderr
+        assert (done.returncode, "; 1 of 1 input checked" in done.stdout) == (0, True), done.stdout + done.stderr
+    done = run("verify", "sample", cwd=evidence)
+    assert "as they were written; the evidence set of the sample was NOT checked (--inputs)" in done.stdout
+    assert "checked: manifest.json, 2 files\ndigest of the sample: " in done.stdout
     assert run("verify", "sample", "--inputs", "in", cwd=evidence).returncode == 1
     done = run("verify", "sample", "--inputs", "out", "--rerun", cwd=evidence)
     assert (done.returncode, "sample is an audit sample" in done.stderr) == (2, True), done.stderr

@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from analyzer.evidence.seal import MANIFEST
+from analyzer.evidence.seal import MANIFEST, key_of
 from analyzer.survey.digests import Digested
 
 if TYPE_CHECKING:
@@ -30,6 +30,47 @@ class Difference(NamedTuple):
     kind: str
     name: str
     why: str
+
+
+class Given(NamedTuple):
+    """The files that the user gave: each with its digest, and the paths as they were typed."""
+
+    files: Sequence[Digested]
+    paths: Sequence[str]
+
+    def has(self, sha256: str) -> bool:
+        """Whether one of the files has this SHA-256."""
+        return any(file.sha256 == sha256 for file in self.files)
+
+    def named_like(self, name: str) -> str | None:
+        """Return the path that names a file of this name; a file that was found in a folder does not count."""
+        last = _tail(name, 1)
+        return next((path for path in self.paths if Path(path).name == last and not Path(path).is_dir()), None)
+
+
+class FileOfSettings(NamedTuple):
+    """A policy file or a list of the run, with a line for the reader if it is not among the given files."""
+
+    kind: str
+    name: str
+    sha256: str
+    unchecked: str
+
+
+def files_of_settings(manifest: Mapping[str, Any]) -> Iterator[FileOfSettings]:
+    """Yield the policy file and the lists that the run used."""
+    settings = manifest.get("settings", {})
+    if policy := settings.get("policy"):
+        line = (
+            f"{policy['name']}: its text is in {MANIFEST} with pseudonyms; the file cannot be checked"
+            if key_of(manifest)
+            else f"{policy['name']}: its text is in {MANIFEST}; the file was not checked"
+        )
+        yield FileOfSettings("policy", policy["name"], policy["sha256"], line)
+    for kind in ("accounts", "leavers", "people"):
+        if listed := settings.get(kind):
+            line = f"{listed['name']}: its SHA-256 is in {MANIFEST}; the file was not checked"
+            yield FileOfSettings("list", listed["name"], listed["sha256"], line)
 
 
 def manifests_in(paths: Sequence[str]) -> list[str]:

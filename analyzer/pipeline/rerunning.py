@@ -98,10 +98,6 @@ def _settings(
         raise UsageError(
             f"{folder} is inside the inputs, so a new run would read it", "move it to another folder first"
         )
-    if manifest["kind"] == "comparison" and len(inputs) != 2:
-        raise UsageError(
-            "a comparison needs the inputs of both sides, the older first", "give --inputs OLD --inputs NEW"
-        )
     if settings.pseudonyms is None:
         return settings
     if pseudonyms is None or settings.checklist.policy or settings.account_id or settings.captured_at:
@@ -122,9 +118,10 @@ def _as_drawn(manifest: Mapping[str, Any]) -> str:
 
 
 def _lists_and_reports(settings: Settings, inputs: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return the lists of accounts and people, by parameter of `audit`, and the other inputs, which are the reports.
+    """Return the lists of accounts and people, by parameter of `audit`, and the reports.
 
-    Raises UsageError if the file of a list is not among the inputs.
+    The reports are the inputs without the lists and the policy file. Raises UsageError if the file of a list is not
+    among the inputs.
     """
     files = {digest_of(Path(path)): path for path in inputs if Path(path).is_file()}
     list_files: dict[str, Path] = {}
@@ -138,7 +135,8 @@ def _lists_and_reports(settings: Settings, inputs: Sequence[str]) -> tuple[dict[
                 f"add this file: --inputs {recorded[0]}",
             )
         list_files[name] = Path(files[recorded[1]])
-    used = {str(path) for path in list_files.values()}
+    policy = settings.checklist.policy
+    used = {str(path) for path in list_files.values()} | {files.get(policy.sha256 if policy else "", "")}
     lists: dict[str, Any] = {}
     if "accounts" in list_files:
         lists["organization"] = replace(read_organization(list_files["accounts"]), name=(settings.accounts or ("",))[0])
@@ -176,6 +174,10 @@ def _run(  # noqa: PLR0913 - inputs, settings, and output
         sla = manifest["sla_days"]
         history(reports, settings, str(again), series=dates, sla_days=sla, formats=(), pseudonyms=pseudonyms)
     else:
+        if len(reports) != 2:
+            raise UsageError(
+                "a comparison needs the inputs of both sides, the older first", "give --inputs OLD --inputs NEW"
+            )
         old, new = reports
         compare([old], [new], settings, str(again), formats=(), pseudonyms=pseudonyms)
 
