@@ -175,3 +175,60 @@ def test_what_cannot_be_drawn_is_refused(evidence: Path, tmp_path: Path) -> None
     done = run("sample", "out", "-o", str(tmp_path / "kept"), cwd=evidence)
     assert done.returncode == 2
     assert (tmp_path / "kept/mine.txt").read_text() == "mine"
+
+
+def test_a_sample_is_verified_against_the_folder_of_its_evidence_set(evidence: Path) -> None:
+    drawn(evidence, "--size", "9", "--seed", "it's Q4", "--by", "status")
+    for place in ("out", "out/manifest.json"):
+        done = run("verify", "sample", "--inputs", place, cwd=evidence)
+        assert (done.returncode, "; 1 of 1 input checked" in done.stdout) == (0, True), done.stdout + done.stderr
+    done = run("verify", "sample", cwd=evidence)
+    assert "as they were written; the evidence set of the sample was NOT checked (--inputs)" in done.stdout
+    assert "checked: manifest.json, 2 files\ndigest of the sample: " in done.stdout
+    assert run("verify", "sample", "--inputs", "in", cwd=evidence).returncode == 1
+    done = run("verify", "sample", "--inputs", "out", "--rerun", cwd=evidence)
+    assert (done.returncode, "sample is an audit sample" in done.stderr) == (2, True), done.stderr
+    assert "--size 9 --seed 'it'\"'\"'s Q4' --by status -o OTHER" in done.stderr
+    manifest = evidence / "sample/manifest.json"
+    before = manifest.read_bytes()
+    manifest.write_bytes(before.replace(b"simple random", b"simply random"))
+    done = run("verify", "sample", "--inputs", "out", cwd=evidence)
+    manifest.write_bytes(before)
+    assert (done.returncode, "changed: manifest.json" in done.stdout) == (1, True), done.stdout + done.stderr
+
+
+def test_the_method_says_how_the_chances_differ(evidence: Path) -> None:
+    simple, stratified = (
+        json.loads(run("sample", "out", "-o", "sample", "--json", *by, cwd=evidence).stdout)["method"]
+        for by in ((), ("--by", "account"))
+    )
+    assert any("a simple random sample; each subject has the same chance." in line for line in simple)
+    words = "a stratified random sample: a simple random sample within each stratum; the chance differs between strata"
+    assert any(words in line for line in stratified)
+    assert not any("the same chance" in line for line in stratified)
+
+
+def test_the_sheets_name_the_source_and_the_waivers(tmp_path: Path) -> None:
+    reports(tmp_path / "in", "2026-10-31/{account}")
+    write(
+        tmp_path / "policy.toml",
+        '[waivers.W-1]\ncontrol = "unused-credentials"\nuser = "u1"\nreason = "r"\nowner = "o"\nexpires = 2027-01-01\n',
+    )
+    run("audit", "in", "--policy", "policy.toml", "-o", "out", "--format", "parquet", cwd=tmp_path)
+    rows = drawn(tmp_path, "--size", "1000")
+    waived = [row["user"] for row in rows if row["waiver"] == "W-1"]
+    assert waived == ["u1"] * len(ACCOUNTS)
+    assert all(row["waiver"] == "" for row in rows if row["user"] != "u1")
+    book = openpyxl.load_workbook(tmp_path / "sample/workbook.xlsx")
+    head, *cells = book["Sample"].iter_rows(values_only=True)
+    assert sum(row[head.index("waiver")] == "W-1" for row in cells) == len(ACCOUNTS)
+    assert book["Sample"].page_setup.orientation == "landscape"
+    width = sum(column.width for column in book["Sample"].column_dimensions.values())
+    assert width < 190, "letters on landscape A4 are still readable"
+    lines = [[str(cell) for cell in row if cell] for row in book["Summary"].iter_rows(values_only=True)]
+    digest = json.loads((tmp_path / "out/manifest.json").read_text())["digest"]
+    assert [f"Evidence set: out; digest of the evidence set (credreport verify prints it): {digest}."] in lines
+    assert any(line and line[0].startswith("Control: unused-credentials (CIS ") for line in lines)
+    assert any(line and "limit 45 days: " in line[0] for line in lines)
+    assert ["Reference date: each report as of its own capture time, 2026-10-31."] in lines
+    assert lines[-2:] == [["Drawn by", "Drawn on"], ["Reviewed by", "Reviewed on"]]

@@ -3,7 +3,7 @@
 Each subject gets a number that depends only on the seed and the subject. The subjects with the lowest numbers are in
 the sample. So the order of files and rows has no influence, and every subject has the same chance (a simple random
 sample without replacement). With strata, each stratum gets its share of the sample (largest remainders), and at least
-one subject.
+one subject: the chance is the same within a stratum, and differs between strata.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import Status, counted
+from analyzer.evidence.answer import reference
 from analyzer.evidence.asked import Asked
 from analyzer.evidence.schema import FINDINGS
 
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     Whole = npt.NDArray[np.int64]
 
 COLUMNS: Final = (
-    *("control", "requirement", "account_id", "user", "arn", "credential", "status", "message", "basis", "basis_time"),
+    *("control", "requirement", "account_id", "user", "arn", "credential", "status", "waiver", "message", "basis"),
+    *("basis_time",),
     *("idle_days", "age_days", "limit_days", "as_of", "captured_at", "source", "line"),
 )
 """The columns of findings that a sample has."""
@@ -56,20 +58,29 @@ class Drawn:
     """The SHA-256 of the sorted subjects and their status, a line each."""
     strata: tuple[dict[str, Any], ...]
     """For each stratum: its values, and the number of its subjects in the population and in the sample."""
+    source: tuple[str, ...] = ()
+    """The evidence set, the control and the reference date in lines."""
 
     @cached_property
     def method(self) -> list[str]:
         """The method in lines, with all facts that are needed to draw the sample again."""
         population = f"the subjects that {self.check.control.id} judged, without those that are not applicable"
+        kind = (
+            "a stratified random sample: a simple random sample within each stratum; the chance differs between strata"
+            if self.by
+            else "a simple random sample; each subject has the same chance"
+        )
         drawn = (
-            "a simple random sample without replacement. SipHash, with a key made from the seed, gives each subject "
-            "(account, ARN, user, credential, capture time) a number. The subjects with the lowest numbers are drawn."
+            f"{kind}. Nothing is drawn twice. SipHash, with a key made from the seed, gives each subject (account, "
+            "ARN, user, credential, capture time) a number. The subjects with the lowest numbers "
+            f"{'of each stratum ' if self.by else ''}are drawn."
         )
         strata = (
             f"Strata: {', '.join(self.by)}. Each stratum has its share of the sample (largest remainders), and at "
             "least one subject if the sample is large enough."
         )
         return [
+            *self.source,
             f"Population: {population}: {counted(self.population, 'subject')}.",
             f"SHA-256 of the population (one sorted line per subject): {self.population_sha256}.",
             f"Drawn with the seed {self.seed!r}: {drawn}",
@@ -127,8 +138,30 @@ def draw(evidence: EvidenceSet, check: Check, size: int, seed: str, by: tuple[st
         {**values, "population": int(count), "sample": int(share)}
         for values, count, share in zip(strata, sizes, shares, strict=True)
     ]
+    digest = _digest(keys, rows)
     return Drawn(
-        check, size, seed, by, rows.take(pa.array(chosen)), len(rows), _digest(keys, rows), tuple(stratum_facts)
+        check,
+        size,
+        seed,
+        by,
+        rows.take(pa.array(chosen)),
+        len(rows),
+        digest,
+        tuple(stratum_facts),
+        _source(evidence, check),
+    )
+
+
+def _source(evidence: EvidenceSet, check: Check) -> tuple[str, ...]:
+    """Return what the sample was drawn from, in lines. The name of the evidence set is without the folders above it."""
+    limit = "no limit in days" if check.limit_days is None else f"limit {counted(check.limit_days, 'day')}"
+    number = f" ({evidence.settings.checklist.numbers_of.title} {check.requirement})" if check.requirement else ""
+    name = evidence.place.rstrip("/").replace("\\", "/").rpartition("/")[2]
+    digest, judged_at = evidence.manifest["digest"], reference(evidence.summary)
+    return (
+        f"Evidence set: {name}; digest of the evidence set (credreport verify prints it): {digest}.",
+        f"Control: {check.control.id}{number}, {limit}: {check.title}.",
+        f"Reference date: {judged_at[0].lower()}{judged_at[1:]}.",
     )
 
 

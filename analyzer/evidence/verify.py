@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import InputError, UsageError
 from analyzer.evidence.folder import in_one_state
+from analyzer.evidence.given import Difference, Given, compare_inputs, file_of, files_of_settings, manifests_in, under
 from analyzer.evidence.owner import Standing
 from analyzer.evidence.record import RECORDED, read_record
 from analyzer.evidence.seal import (
@@ -21,35 +20,24 @@ from analyzer.evidence.seal import (
     SIGNED,
     DamagedSealError,
     digest_of,
+    find_document,
     key_of,
     names_of,
     read_manifest,
     read_rendered,
     signature_of,
 )
-from analyzer.survey.digests import Digested, digests_of
+from analyzer.survey.digests import digests_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from analyzer.survey.digests import Digested
     from analyzer.survey.pseudonyms import Pseudonyms
 
-_PART_OF_FILE: Final = re.compile(r"#\d+$")
-"""The suffix of a report's name if its file has several reports; all of them have the digest of the file."""
-_STANDARD_INPUT: Final = "-"
-
-
-class Difference(NamedTuple):
-    """A file that differs from the manifest.
-
-    `kind` is `manifest` (manifest.json or rendered.json), `table`, `rendering`, `input`, `record` (run.json),
-    `signature`, or `file` (not listed). `name` is relative to the set; for an input, it is the name in the manifest.
-    """
-
-    kind: str
-    name: str
-    why: str
+_MOST: Final = 20
+"""The most inputs that are listed as not given."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +58,10 @@ class Verification:
     notes: tuple[str, ...] = ()
     """Further lines for the reader."""
 
+    digest: str | None = None
+    """The digest in `manifest.json`, which the page and the PDF show at their foot; None if the file was changed."""
+    is_sample: bool = False
+
     @property
     def holds(self) -> bool:
         """Whether no file was changed, added or removed."""
@@ -81,14 +73,23 @@ class Verification:
         return 0 if self.holds else 1
 
     @property
+    def _not_given(self) -> int:
+        """The number of inputs that no given file is or replaces."""
+        return sum(difference.kind == "input" for difference in self.missing)
+
+    @property
     def facts(self) -> dict[str, Any]:
         """The result as plain data, for `--json`."""
         differences = {"changed": self.changed, "missing": self.missing, "extra": self.extra}
+        listed, absent = self.checked.get("input"), self._not_given
+        inputs = None if listed is None else {"listed": listed, "checked": listed - absent, "not_given": absent}
         return {
             "folder": self.folder,
             "holds": self.holds,
+            "digest": self.digest,
             "checked": dict(self.checked),
-            **({"notes": list(self.notes)} if self.notes else {}),
+            "inputs": inputs,
+            "notes": list(self.notes),
             **({} if self.signed_by is None else {"signed_by": dict(self.signed_by)}),
             **({} if self.record is None else {"run": {name: self.record[name] for name in RECORDED}}),
             **{name: [difference._asdict() for difference in files] for name, files in differences.items()},
@@ -97,20 +98,57 @@ class Verification:
     @property
     def lines(self) -> list[str]:
         """The result as lines of text, the answer first."""
-        counts = ", ".join(counted(count, kind) for kind, count in self.checked.items() if count)
-        answer = "verified, all files are as they were written" if self.holds else "verification failed"
+        absent = [difference for difference in self.missing if difference.kind == "input"]
+        missing = [difference for difference in self.missing if difference.kind != "input"]
+        words = {"changed": self.changed, "missing": missing, "extra": self.extra, "not given": absent[:_MOST]}
         files = [
             f"{word}: {difference.name} ({difference.kind}): {difference.why}"
-            for word, differences in (("changed", self.changed), ("missing", self.missing), ("extra", self.extra))
+            for word, differences in words.items()
             for difference in differences
         ]
+        if len(absent) > _MOST:
+            files.append(f"not given: {counted(len(absent) - _MOST, 'more input')} (--json lists them)")
         run = self.record
         made = [] if run is None else [f"made by {run['name']} on {run['host']}, {run['started']} to {run['ended']}"]
         signers = [f"signed by {signer}: {name}" for name, signer in (self.signed_by or {}).items()]
-        left_out = [] if "input" in self.checked else ["inputs were not checked: give them with --inputs"]
+        left_out = []
         if self.has_signatures and self.signed_by is None:
             left_out.append("signatures were not checked: give the list of signers with --allowed-signers")
-        return [f"{self.folder}: {answer}", *files, *made, *signers, *self.notes, f"checked: {counts}", *left_out]
+        what = "sample" if self.is_sample else "evidence set"
+        known = [] if self.digest is None else [f"digest of the {what}: {self.digest}"]
+        return [f"{self.folder}: {self._answer}", *files, *made, *signers, *self.notes, self._counts, *known, *left_out]
+
+    @property
+    def _answer(self) -> str:
+        """The answer in words. Inputs that are not given are told apart from files that differ."""
+        as_written = "all files are as they were written"
+        failed = self.changed or self.extra or any(difference.kind != "input" for difference in self.missing)
+        if self.digest is None:  # nothing else was compared
+            return "verification failed"
+        listed, absent = self.checked.get("input"), self._not_given
+        if listed is None:
+            what = "evidence set of the sample was" if self.is_sample else "reports were"
+            return (
+                f"{'verification failed' if failed else f'verified: {as_written}'}; the {what} NOT checked (--inputs)"
+            )
+        inputs = f"{listed - absent:,} of {counted(listed, 'input')} checked"
+        inputs += f", {absent:,} not given" if absent else ""
+        if failed:
+            return f"verification failed; {inputs}"
+        return f"{'verified in part' if absent else 'verified'}: {as_written}; {inputs}"
+
+    @property
+    def _counts(self) -> str:
+        """The number of compared files of each kind, in words."""
+        counts = {**self.checked, "input": self.checked.get("input", 0) - self._not_given}
+        documents = [MANIFEST, RENDERED][: counts.pop("manifest")]
+        nouns = {"table": "file" if self.is_sample else "table", "rendering": "other file", "policy": "policy file"}
+        parts = [
+            RUN if kind == "record" else counted(count, nouns.get(kind, kind))
+            for kind, count in counts.items()
+            if count
+        ]
+        return f"checked: {', '.join([*documents, *parts])}"
 
 
 def verify(
@@ -130,13 +168,23 @@ def verify(
         read_manifest(folder)  # raises the error
     if inputs:
         _require_key_of(folder, pseudonyms)
-    given = list(digests_of(inputs, leave_out=folder)) if inputs else None
+    given = Given(_digests_of(folder, inputs), inputs) if inputs else None
     try:
         return in_one_state(folder, partial(_verified, folder, given, pseudonyms, allowed_signers))
     except OSError as error:
         raise InputError(
             f"cannot read {folder}: {error.strerror or error}", "check permissions and the disk"
         ) from error
+
+
+def _digests_of(folder: Path, inputs: Sequence[str]) -> list[Digested]:
+    """Return the digests of the given files. The input of a sample is the manifest of an evidence set."""
+    try:
+        document = find_document(folder, MANIFEST, without="inputs")
+    except DamagedSealError:  # this is reported later
+        document = None
+    is_sample = document is not None and document.get("kind") == "sample"
+    return list(digests_of(manifests_in(inputs) if is_sample else inputs, leave_out=folder))
 
 
 def changed_tables(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
@@ -168,7 +216,7 @@ def _require_key_of(folder: Path, pseudonyms: Pseudonyms | None) -> None:
 
 
 def _verified(
-    folder: Path, given: Sequence[Digested] | None, pseudonyms: Pseudonyms | None, allowed_signers: Path | None
+    folder: Path, given: Given | None, pseudonyms: Pseudonyms | None, allowed_signers: Path | None
 ) -> Verification:
     """Compare a set with its manifest, and the `given` files with its inputs (None: do not compare inputs)."""
     work = _Work(folder, Standing.of(folder))
@@ -187,13 +235,14 @@ def _verified(
         unlisted = work.compare_rendered(manifest, unlisted)
     work.extra += [Difference("file", name, f"is not listed in {MANIFEST} or {RENDERED}") for name in unlisted]
     if given is not None:
-        work.checked["input"] = len({_file_of(row["name"]) for row in manifest["inputs"]})
-        if pseudonyms is not None:
-            given = _under(pseudonyms, given, {_file_of(row["name"]) for row in manifest["inputs"]})
-        changed, missing = _compare_inputs(manifest["inputs"], given)
+        names = {file_of(row["name"]) for row in manifest["inputs"]}
+        work.checked["input"] = len(names)
+        files = given.files if pseudonyms is None else under(pseudonyms, given.files, names)
+        changed, missing = compare_inputs(manifest["inputs"], files)
         work.changed += changed
         work.missing += missing
-    return work.result()
+    work.check_settings(manifest, given)
+    return work.result(manifest)
 
 
 class _Work:
@@ -207,6 +256,7 @@ class _Work:
         self.checked: dict[str, int] = {}
         self.signed_by: dict[str, str] | None = None
         self.record: Mapping[str, Any] | None = None
+        self.notes: list[str] = []
 
     def compare(self, kind: str, document: Mapping[str, Any]) -> None:
         """Compare the files that a document lists with their digests."""
@@ -254,6 +304,16 @@ class _Work:
             if record["manifest"] != manifest["digest"]:
                 self.changed.append(Difference("record", RUN, f"belongs to another run than this {MANIFEST}"))
 
+    def check_settings(self, manifest: Mapping[str, Any], given: Given | None) -> None:
+        """Compare the policy file and the lists of the run with the given files."""
+        for file in files_of_settings(manifest):
+            if given is not None and given.has(file.sha256):
+                self.checked[file.kind] = self.checked.get(file.kind, 0) + 1
+            elif given is not None and (other := given.named_like(file.name)):
+                self.changed.append(Difference("input", file.name, f"{other} differs from the file that was read"))
+            else:
+                self.notes.append(file.unchecked)
+
     def check_signatures(self, allowed: Path) -> None:
         """Check the signatures of the documents with a list of allowed signers."""
         from analyzer.evidence import signing  # noqa: PLC0415 - most verifications do not need it
@@ -268,104 +328,19 @@ class _Work:
             else:
                 self.missing.append(Difference("signature", signature.file, signature.why))
 
-    def result(self) -> Verification:
-        """Return the result with sorted differences."""
+    def result(self, manifest: Mapping[str, Any] | None = None) -> Verification:
+        """Return the result with sorted differences; without a `manifest` if that was changed."""
         changed, missing, extra = (tuple(sorted(found)) for found in (self.changed, self.missing, self.extra))
-        has_signatures = any(signature_of(name) in self.standing.files for name in SIGNED)
         return Verification(
-            str(self.folder), changed, missing, extra, self.checked, self.signed_by, has_signatures, self.record
+            str(self.folder),
+            changed,
+            missing,
+            extra,
+            self.checked,
+            self.signed_by,
+            any(signature_of(name) in self.standing.files for name in SIGNED),
+            self.record,
+            tuple(self.notes),
+            None if manifest is None else manifest["digest"],
+            manifest is not None and manifest["kind"] == "sample",
         )
-
-
-# --- inputs -----------------------------------------------------------------------------------------------------------
-
-
-def _file_of(name: str) -> str:
-    """Return the name of the file that contains an input."""
-    return _PART_OF_FILE.sub("", name)
-
-
-def _under(pseudonyms: Pseudonyms, given: Sequence[Digested], names: Collection[str]) -> list[Digested]:
-    """Return the given files with pseudonyms as names.
-
-    Folders may have been copied elsewhere since the run. So the end of each path is tried, until its pseudonym is the
-    name of an input.
-    """
-
-    def name_of(name: str) -> str:
-        parts = name.split("/")
-        tails = (pseudonyms.source("/".join(parts[start:])) for start in range(len(parts)))
-        return next((tail for tail in tails if tail in names), pseudonyms.source(name))
-
-    return [Digested(name_of(file.name), file.sha256, file.name) for file in given]
-
-
-def _compare_inputs(
-    rows: Sequence[Mapping[str, Any]], given: Sequence[Digested]
-) -> tuple[list[Difference], list[Difference]]:
-    """Return the inputs of a manifest that were changed, and those that are missing from the `given` files.
-
-    An input is first searched by its digest, under any name; each given file counts for one input. Other inputs are
-    searched by name: a file with the same name and another digest is the changed input.
-    """
-    expected: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        expected[row["sha256"]].add(_file_of(row["name"]))
-    with_digest: dict[str | None, list[str]] = defaultdict(list)
-    for file in given:
-        with_digest[file.sha256].append(file.name)
-    unmatched = [name for digest, names in expected.items() for name in _unmatched(names, with_digest.get(digest, []))]
-    others = [file for file in given if file.sha256 not in expected]
-    changed, missing = [], []
-    files = {_tail(file.name, 1): file for file in others}
-    for name, same_name in _by_name(sorted(unmatched), others):
-        # The members of a damaged archive may not be readable. Then the archive itself is the changed file.
-        other = same_name or next((files[part] for part in name.split("/")[:-1] if part in files), None)
-        if other is None:
-            why = "was read from standard input; give the same bytes as a file" if name == _STANDARD_INPUT else _ABSENT
-            missing.append(Difference("input", name, why))
-        elif other.sha256 is None:
-            changed.append(Difference("input", name, f"{other.as_given} cannot be read"))
-        else:
-            changed.append(Difference("input", name, f"{other.as_given} differs from the file that was read"))
-    return changed, missing
-
-
-_ABSENT: Final = "no given file has its SHA-256 or its name"
-
-
-def _unmatched(names: set[str], given: Sequence[str]) -> list[str]:
-    """Return the inputs of one digest that remain if each `given` file of this digest counts for one input."""
-    left = len(names) - len(given)
-    if left <= 0:
-        return []
-    tails = {_tail(file, depth) for file in given for depth in range(1, file.count("/") + 2)}
-
-    def likeness(name: str) -> int:
-        return max((depth for depth in range(1, name.count("/") + 2) if _tail(name, depth) in tails), default=0)
-
-    return sorted(names, key=lambda name: (likeness(name), name))[:left]
-
-
-def _by_name(names: Sequence[str], given: Sequence[Digested]) -> Iterator[tuple[str, Digested | None]]:
-    """Yield each name with the most similar given file, or None; each file is used once.
-
-    The similarity is the number of equal parts at the end of the paths, because folders may have been copied elsewhere.
-    """
-    waiting, unused = dict.fromkeys(names), dict.fromkeys(given)
-    deepest = max((name.count("/") + 1 for name in (*names, *(file.name for file in given))), default=0)
-    for depth in range(deepest, 0, -1):
-        of_tail: dict[str, list[Digested]] = defaultdict(list)
-        for file in reversed(unused):
-            of_tail[_tail(file.name, depth)].append(file)
-        for name in list(waiting):
-            if name.count("/") + 1 >= depth and (candidates := of_tail.get(_tail(name, depth))):
-                other = candidates.pop()
-                del waiting[name], unused[other]
-                yield name, other
-    for name in waiting:
-        yield name, None
-
-
-def _tail(name: str, parts: int) -> str:
-    return "/".join(name.split("/")[-parts:])

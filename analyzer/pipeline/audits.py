@@ -34,7 +34,9 @@ from analyzer.pipeline.leaving import (
     finish,
     left_at,
     left_out,
+    not_again,
     remove_unlisted,
+    renderings_at,
     sealed,
     table_of,
 )
@@ -90,11 +92,10 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
     `organization` lists the expected accounts, `lists` the people with whom users are compared. With `pseudonyms`,
     these replace the names everywhere except in errors. `tables` are written with any formats. `notable` of the result
     has the worst findings with `with_worst`, and those that will fail soon with `with_due`. `proof` signs the evidence.
-    Raises InputError if there is nothing to judge or a reference date is missing, UsageError for outputs that need
-    names, and OutputError if `output` cannot be written or contains files of others.
+    Raises InputError if nothing can be judged, UsageError for outputs that need names, OutputError as `folders.check`.
     """
     proof.require_possible(output)
-    size, settings_by_name = judged_together(len(settings.checklist.checks)), settings
+    size, settings_by_name, earlier = judged_together(len(settings.checklist.checks)), settings, renderings_at(output)
     if pseudonyms is not None:
         settings, organization, pseudonyms = _under(pseudonyms, settings_by_name, organization, formats, options)
     with (
@@ -117,7 +118,8 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
         worst = _notable(evidence, options.due_within if with_due else None) if with_worst else {}
         issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, place)
         remove_unlisted(evidence)
-        return Run(output, files, evidence.summary, issues, worst, left_at(evidence, output), carried=marks)
+        removed, left = not_again(earlier, files), left_at(evidence, output)
+        return Run(output, files, evidence.summary, issues, worst, left, carried=marks, removed=removed)
 
 
 def _to_write(tables: Sequence[str], formats: Sequence[str]) -> list[str]:

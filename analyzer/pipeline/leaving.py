@@ -44,12 +44,14 @@ Answer = TypeVar("Answer", "Summary", "History", "Comparison")
 class Left:
     """The files that a run wrote to `folder` (a path or URL). `files` are relative to it, in the order of writing.
 
-    `carried` has the number of marks of reviewers that were carried over, if any were given.
+    `carried` has the number of marks of reviewers that were carried over, if any were given. `removed` are files and
+    subfolders (`charts/`) that were rendered from an earlier set in `folder`, which this run did not write.
     """
 
     folder: str
     files: list[str]
     carried: CarriedOver | None = field(default=None, kw_only=True)
+    removed: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,28 @@ def owner_with(marks: Marks | None, folder: Path) -> Owner:
             if path.is_relative_to(resolved)
         }
     )
+
+
+def renderings_at(output: str) -> list[str]:
+    """Return the rendered files of the evidence set in `output`, which a run is about to replace."""
+    if is_url(output):
+        return []
+    try:
+        document = find_document(Path(output), RENDERED)
+    except (InputError, OSError):  # this is reported when the folder is replaced
+        return []
+    return [] if document is None else [str(row["name"]) for row in document["outputs"]]
+
+
+def not_again(earlier: Sequence[str], files: Sequence[str]) -> tuple[str, ...]:
+    """Return the `earlier` files and subfolders (`charts/`) that are not among `files`. A subfolder counts as one."""
+    before, now = ({_top_of(name): None for name in names} for names in (earlier, files))
+    return tuple(name for name in before if name not in now)
+
+
+def _top_of(name: str) -> str:
+    top, slash, _ = name.partition("/")
+    return f"{top}{slash}"
 
 
 def _holds_marks(folder: Path) -> bool:

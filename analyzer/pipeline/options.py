@@ -125,6 +125,7 @@ def followed(paths: Sequence[str], store: Path | None, as_of_series: str | None)
     """
     if (store is None) == (not paths):
         raise UsageError("give either reports or --store", "see credreport history --help")
+    _require_reports(paths, "")
     return {"paths": paths, "store": store, "series": values.series(as_of_series)}
 
 
@@ -138,5 +139,17 @@ def compared(
     times = values.two_instants(since, until) if store is not None else (None, None)
     if (store is None) == (not (old and new)):
         raise UsageError("give either OLD and NEW, or --store with --from and --to", "see credreport compare --help")
+    _require_reports([side for side in (old, new) if side], " --from DATE --to DATE")
     sides = {"old": [old] if old else [], "new": [new] if new else []}
     return sides | {"store": store, "since": times[0], "until": times[1]}
+
+
+def _require_reports(paths: Sequence[str], times: str) -> None:
+    """Raise UsageError if one of the paths is a store; `times` are the options that a store needs besides its name."""
+    from analyzer.survey.files import is_store  # noqa: PLC0415 - not for --help
+
+    for path in paths:
+        if is_store(path):
+            raise UsageError(
+                f"{path}: this is a store: use --store {path}", f"give --store {path}{times} and no reports"
+            )

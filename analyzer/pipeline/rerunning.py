@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import UsageError
+from analyzer.evidence.given import Difference
 from analyzer.evidence.manifest import versions_of
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.schema import plain
 from analyzer.evidence.seal import MANIFEST, digest_of, names_of, read_manifest, read_rendered
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.verify import Difference, changed_tables
+from analyzer.evidence.verify import changed_tables
 from analyzer.rendering.marks import CARRIED_OVER
 from analyzer.rendering.registry import TABLES
 from analyzer.rendering.render import Options
@@ -84,16 +86,17 @@ def _settings(
     manifest: Mapping[str, Any], folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None
 ) -> Settings:
     """Return the settings of the run. Raises UsageError if the run cannot be repeated."""
+    if manifest["kind"] == "sample":
+        raise UsageError(
+            f"{folder} is an audit sample; --rerun repeats audits, histories and comparisons",
+            f"leave out --rerun, and draw the sample again: credreport sample DIR {_as_drawn(manifest)}",
+        )
     settings = Settings.of_facts(manifest["settings"])
     if any("bytes" not in row for row in manifest["inputs"]):
         raise UsageError(f"{folder} was made from a store, so its run cannot be repeated", "leave out --rerun")
     if any(folder.resolve().is_relative_to(Path(path).resolve()) for path in inputs):
         raise UsageError(
             f"{folder} is inside the inputs, so a new run would read it", "move it to another folder first"
-        )
-    if manifest["kind"] == "comparison" and len(inputs) != 2:
-        raise UsageError(
-            "a comparison needs the inputs of both sides, the older first", "give --inputs OLD --inputs NEW"
         )
     if settings.pseudonyms is None:
         return settings
@@ -105,10 +108,20 @@ def _settings(
     return replace(settings, pseudonyms=None)
 
 
-def _lists_and_reports(settings: Settings, inputs: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return the lists of accounts and people, by parameter of `audit`, and the other inputs, which are the reports.
+def _as_drawn(manifest: Mapping[str, Any]) -> str:
+    """Return the options with which a sample was drawn."""
+    strata = f" --by {','.join(manifest['by'])}" if manifest["by"] else ""
+    return (
+        f"--control {manifest['control']} --size {manifest['size']} --seed {shlex.quote(manifest['seed'])}{strata} "
+        "-o OTHER"
+    )
 
-    Raises UsageError if the file of a list is not among the inputs.
+
+def _lists_and_reports(settings: Settings, inputs: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the lists of accounts and people, by parameter of `audit`, and the reports.
+
+    The reports are the inputs without the lists and the policy file. Raises UsageError if the file of a list is not
+    among the inputs.
     """
     files = {digest_of(Path(path)): path for path in inputs if Path(path).is_file()}
     list_files: dict[str, Path] = {}
@@ -122,7 +135,8 @@ def _lists_and_reports(settings: Settings, inputs: Sequence[str]) -> tuple[dict[
                 f"add this file: --inputs {recorded[0]}",
             )
         list_files[name] = Path(files[recorded[1]])
-    used = {str(path) for path in list_files.values()}
+    policy = settings.checklist.policy
+    used = {str(path) for path in list_files.values()} | {files.get(policy.sha256 if policy else "", "")}
     lists: dict[str, Any] = {}
     if "accounts" in list_files:
         lists["organization"] = replace(read_organization(list_files["accounts"]), name=(settings.accounts or ("",))[0])
@@ -160,6 +174,10 @@ def _run(  # noqa: PLR0913 - inputs, settings, and output
         sla = manifest["sla_days"]
         history(reports, settings, str(again), series=dates, sla_days=sla, formats=(), pseudonyms=pseudonyms)
     else:
+        if len(reports) != 2:
+            raise UsageError(
+                "a comparison needs the inputs of both sides, the older first", "give --inputs OLD --inputs NEW"
+            )
         old, new = reports
         compare([old], [new], settings, str(again), formats=(), pseudonyms=pseudonyms)
 

@@ -59,7 +59,9 @@ def verify(  # noqa: PLR0913 - what is compared
     from analyzer.pipeline.rerunning import rerun  # noqa: PLC0415 - seldom needed
 
     made = rerun(folder, inputs, pseudonyms, progress)
-    return replace(verification, changed=(*verification.changed, *made.different), notes=made.notes)
+    return replace(
+        verification, changed=(*verification.changed, *made.different), notes=(*verification.notes, *made.notes)
+    )
 
 
 def render(  # noqa: PLR0913 - evidence, formats, options, and output

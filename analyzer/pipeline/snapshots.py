@@ -20,7 +20,17 @@ from analyzer.history.keeping import Keeping
 from analyzer.history.kept import Ingest, Stored
 from analyzer.history.store.adding import Added, adding
 from analyzer.history.store.contents import contents
-from analyzer.pipeline.leaving import NO_PROOF, Proof, Run, evidence_place, finish, left_out, sealed
+from analyzer.pipeline.leaving import (
+    NO_PROOF,
+    Proof,
+    Run,
+    evidence_place,
+    finish,
+    left_out,
+    not_again,
+    renderings_at,
+    sealed,
+)
 from analyzer.pipeline.road import LOCAL, READ, Engine
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, Limits
@@ -67,6 +77,7 @@ def history(  # noqa: PLR0913 - inputs, settings, and what is written
     `audit` does.
     """
     proof.require_possible(output)
+    earlier = renderings_at(output)
     following = Following(_shown(settings, pseudonyms, store), series, sla_days)
     with (
         evidence_place(output) as place,
@@ -79,7 +90,7 @@ def history(  # noqa: PLR0913 - inputs, settings, and what is written
             made = _written("history", _followed(road, paths, left_out(output), following), place)
         files = finish(*made, place, formats, options, progress, proof)
         summary = made[0].history
-    return Run(output, files, summary, summary.issues)
+    return Run(output, files, summary, summary.issues, removed=not_again(earlier, files))
 
 
 def _shown(
@@ -139,6 +150,7 @@ def compare(  # noqa: PLR0913 - inputs, settings, and what is written
     `history`. Raises InputError if there is nothing to compare, and OutputError as `audit` does.
     """
     proof.require_possible(output)
+    earlier = renderings_at(output)
     sets = None if store is not None else audits_at(old, new)
     comparing = Comparing(_shown(settings, pseudonyms, store, sets))
     with (
@@ -155,7 +167,7 @@ def compare(  # noqa: PLR0913 - inputs, settings, and what is written
             made = _written("comparison", _compared(road, old, new, left_out(output), comparing), place)
         files = finish(*made, place, formats, options, progress, proof)
         summary = made[0].comparison
-    return Run(output, files, summary, summary.issues)
+    return Run(output, files, summary, summary.issues, removed=not_again(earlier, files))
 
 
 def _compared(

@@ -20,8 +20,26 @@ if TYPE_CHECKING:
     from analyzer.evidence.sample import Drawn
 
 
-_ON_PAPER: Final = ("number", "account_id", "user", "credential", "status", "message", "source", "line")
-"""The columns of the sheet, which must fit on a printed page; the CSV has all columns."""
+_WIDTHS: Final = {
+    "number": 7,
+    "account_id": 13,
+    "user": 16,
+    "credential": 12,
+    "status": 10,
+    "waiver": 8,
+    "message": 20,
+    "source": 22,
+    "line": 5,
+    "tested_by": 9,
+    "tested_on": 10,
+    "evidence_seen": 14,
+    "result": 8,
+    "comment": 15,
+}
+"""The columns of the sheet with their widths in characters: on paper they are as wide as landscape A4. The CSV has all
+columns."""
+_SIGNED_BY: Final = (("Drawn by", "Drawn on"), ("Reviewed by", "Reviewed on"))
+"""The labels of the cells for names and dates."""
 
 
 def write_sample(drawn: Drawn, folder: Path) -> list[Path]:
@@ -36,9 +54,11 @@ def write_sample(drawn: Drawn, folder: Path) -> list[Path]:
         rows.writerow(table.column_names)
         rows.writerows([guarded(_plain(cell)) for cell in row.values()] for row in table.to_pylist())
     title = f"Audit sample of {drawn.check.control.id}"
-    tables = TablesInMemory({"sample": table.select([*_ON_PAPER, *FOR_THE_TESTER])})
-    look = Look(wrapped=("message", "source"))
-    return [path, *write_tables(title, drawn.lines, drawn.method, tables, ["sample"], folder, look)]
+    tables = TablesInMemory({"sample": table.select(list(_WIDTHS))})
+    look = Look(
+        wrapped=("user", "waiver", "message", "source"), by_hand=FOR_THE_TESTER, dates=("tested_on",), widths=_WIDTHS
+    )
+    return [path, *write_tables(title, drawn.lines, drawn.method, tables, ["sample"], folder, look, _SIGNED_BY)]
 
 
 def _plain(cell: Any) -> str:  # noqa: ANN401 - a value of any column

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from analyzer.reading.issues import IssueLog
 
 STDIN: Final = "-"
-_OWN: Final = frozenset({"manifest.json", "rendered.json", "_schema.json"})
+_OF_STORE: Final = "_schema.json"
+_OWN: Final = frozenset({"manifest.json", "rendered.json", _OF_STORE})
 """Files that mark a folder as an output or a store of credreport."""
 _MADE_HERE: Final = re.compile(rb'"program"\s*:\s*"credreport"')
 _LOOK: Final = 4096
@@ -88,6 +89,15 @@ def is_read_once(name: str) -> bool:
 def is_url(name: str) -> bool:
     """Return whether `name` is a URL, such as `s3://bucket/reports`."""
     return "://" in name
+
+
+def is_store(name: str) -> bool:
+    """Return whether a path is the folder of a store (`credreport ingest`)."""
+    path = Path(name) / _OF_STORE
+    try:
+        return not is_url(name) and path.is_file() and _MADE_HERE.search(path.read_bytes()[:_LOOK]) is not None
+    except OSError:  # reading the folder will report the error
+        return False
 
 
 def _find_at(url: str, log: IssueLog) -> Iterator[File]:

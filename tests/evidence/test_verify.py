@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import threading
 import zipfile
@@ -16,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pypdf import PdfReader
 
 from analyzer import pipeline
 from analyzer.errors import InputError
@@ -24,6 +27,8 @@ from analyzer.evidence.settings import Settings
 from analyzer.pipeline import verify
 from analyzer.survey import digests
 from tests.audits import AS_OF
+from tests.cli.running import run
+from tests.documents.pages import examples
 from tests.evidence.test_folder import BYSTANDERS
 from tests.reading.forms import tarred
 from tests.reports import csv_of, key, root, unused, user, write
@@ -68,10 +73,38 @@ def test_a_set_as_it_was_written_holds(tmp_path: Path) -> None:
     assert found(verification) == EVERY
     assert verification.checked == {"manifest": 2, "table": 3, "rendering": 2}
     assert verification.lines == [
-        f"{out}: verified, all files are as they were written",
-        "checked: 2 manifests, 3 tables, 2 renderings",
-        "inputs were not checked: give them with --inputs",
+        f"{out}: verified: all files are as they were written; the reports were NOT checked (--inputs)",
+        "checked: manifest.json, rendered.json, 3 tables, 2 other files",
+        f"digest of the evidence set: {unseal((out / 'manifest.json').read_bytes())['digest']}",
     ]
+    assert verification.facts["digest"] == verification.digest
+
+
+def test_the_digest_is_that_of_the_manifest_without_its_own(tmp_path: Path) -> None:
+    out = make(tmp_path / "out")
+    data = (out / "manifest.json").read_bytes()
+    digest = verify(out).digest
+    assert digest is not None
+    assert hashlib.sha256(data.replace(digest.encode(), b"0" * 64)).hexdigest() == digest
+    if sys.platform == "linux":  # as the manual says
+        (block,) = [one for one in examples("sh", "evidence") if "sha256sum" in one]
+        script = block.replace("evidence/", f"{out}/")
+        said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+        assert said.split()[0] == digest
+    (out / "manifest.json").write_bytes(data.replace(b"audit", b"other"))
+    changed = verify(out)
+    assert (changed.digest, changed.facts["digest"]) == (None, None)
+    assert changed.lines[0] == f"{out}: verification failed"
+
+
+def test_the_page_and_the_pdf_show_the_digest_that_verify_prints(tmp_path: Path) -> None:
+    name = write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z"))))
+    pipeline.audit([name], Settings(unused()), str(tmp_path / "out"), formats=["parquet", "html", "pdf"])
+    digest = verify(tmp_path / "out").digest
+    told = f"digest of the evidence set (credreport verify prints it): {digest}"
+    assert told in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    pages = PdfReader(tmp_path / "out/summary.pdf").pages
+    assert all(told in " ".join(page.extract_text().split()) for page in pages)
 
 
 def test_what_an_audit_writes_holds(tmp_path: Path) -> None:
@@ -296,6 +329,55 @@ def test_inputs_that_are_not_given_are_missing(audited: Path) -> None:
     assert audited.joinpath("in/2026-10-06/plain.csv").as_posix() in wrong["missing"], "given twice it is still one"
     (audited / "in/2026-10-01/plain.csv").unlink()
     assert of_inputs(audited, audited / "in") == {**EVERY, "missing": [str(given)]}
+
+
+def test_the_answer_tells_inputs_that_are_not_given_from_inputs_that_differ(audited: Path) -> None:
+    plain = audited / "in/2026-10-02/plain.csv"
+    listed = len({name.partition("#")[0] for name in names(audited)})
+    part, whole = verify(audited / "out", [str(plain)]), verify(audited / "out", [str(audited / "in")])
+    as_written = "all files are as they were written"
+    assert part.lines[0].endswith(
+        f"out: verified in part: {as_written}; 1 of {listed} inputs checked, {listed - 1} not given"
+    )
+    assert sum(line.startswith("not given: ") for line in part.lines) == listed - 1
+    assert not any(line.startswith("missing: ") for line in part.lines)
+    assert part.facts["inputs"] == {"listed": listed, "checked": 1, "not_given": listed - 1}
+    assert part.exit_code == 1
+    assert whole.lines[0].endswith(f"out: verified: {as_written}; {listed} of {listed} inputs checked")
+    assert whole.lines[1] == f"checked: manifest.json, 2 tables, {listed} inputs"
+    plain.write_text("changed", encoding="utf-8")
+    assert (
+        verify(audited / "out", [str(plain)])
+        .lines[0]
+        .endswith(f"out: verification failed; 1 of {listed} inputs checked, {listed - 1} not given")
+    )
+
+
+def test_many_inputs_that_are_not_given_are_counted(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "a")
+    out = make(tmp_path / "out", [{"name": f"in/{number}.csv", "sha256": f"{number:064}"} for number in range(50)])
+    lines = verify(out, [str(tmp_path / "a.csv")]).lines
+    assert sum("(input): no given file" in line for line in lines) == 20
+    assert "not given: 30 more inputs (--json lists them)" in lines
+
+
+def test_the_policy_file_and_the_lists_are_checked_if_they_are_given(tmp_path: Path) -> None:
+    report = write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z"))))
+    policy = write(tmp_path / "p/policy.toml", "[controls.access-key-rotation]\nmax_age_days = 30\n")
+    people = write(tmp_path / "p/people.csv", "email\na@example.org\n")
+    given = ["audit", report, "--policy", policy, "--people", people, "-o", str(tmp_path / "out"), "--format", "html"]
+    assert run(*given).returncode in {0, 1, 3}
+    for inputs in ([], [report], [str(tmp_path / "in")]):
+        lines = verify(tmp_path / "out", inputs).lines
+        assert f"{policy}: its text is in manifest.json; the file was not checked" in lines
+        assert f"{people}: its SHA-256 is in manifest.json; the file was not checked" in lines
+    everything = verify(tmp_path / "out", [report, policy, people], again=True)
+    assert found(everything) == EVERY
+    assert any(line.endswith("1 input, 1 policy file, 1 list") for line in everything.lines), everything.lines
+    assert not any("was not checked" in line for line in everything.lines)
+    assert verify(tmp_path / "out", [str(tmp_path)]).checked["policy"] == 1, "in a folder"
+    write(tmp_path / "p/policy.toml", "")
+    assert found(verify(tmp_path / "out", [report, policy, people])) == {**EVERY, "changed": [policy]}
 
 
 def test_changed_files_with_one_basename_are_told_apart_by_their_folders(audited: Path) -> None:

@@ -193,3 +193,29 @@ def test_exceptions_cover_what_is_open_and_what_is_new(tmp_path: Path) -> None:
     assert late.returncode == 1
     assert facts["measures"][0]["waived"] == 0
     assert facts["issues"]["waiver_expired"] == 1
+
+
+def test_a_store_without_the_option_is_named(tmp_path: Path) -> None:
+    store, out = tmp_path / "store", ("-o", tmp_path / "out")
+    run("ingest", SAMPLES, "--store", store)
+    for command, *paths in (("history", store), ("history", SAMPLES, store), ("compare", SAMPLES, store)):
+        done = run(str(command), *paths, *out)
+        assert (done.returncode, f"{store}: this is a store: use --store {store}\n" in done.stderr) == (2, True)
+    assert f"--store {store} --from DATE --to DATE" in done.stderr
+
+
+def test_what_is_removed_with_the_earlier_run_is_named(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    place = ("-o", out)
+    removed = "Removed with the earlier run: "
+    hint = f" (to add a format to an evidence set and keep the others: credreport render {out} --format NAME)."
+    old, new = f"{SAMPLES}/2026-09-30", f"{SAMPLES}/2026-10-31"
+    assert removed not in run("audit", new, *place).stdout
+    assert removed not in run("audit", new, *place).stdout
+    assert f"{removed}report.html, workbook.xlsx, charts/{hint}" in run("audit", new, *place, "--format", "pdf").stdout
+    assert f"{removed}summary.pdf{hint}" in run("history", old, new, *place, "--format", "html").stdout
+    assert f"{removed}report.html{hint}" in run("compare", old, new, *place, "--format", "excel").stdout
+    for quiet in ("--quiet", "--json"):
+        said = run("audit", new, *place, "--format", "html", quiet)
+        assert removed not in said.stdout + said.stderr
+        run("audit", new, *place, "--format", "excel", "--quiet")

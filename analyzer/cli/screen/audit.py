@@ -16,6 +16,7 @@ from analyzer.cli.screen.common import (
     print_table,
     show_files,
     show_issues,
+    show_removed,
     show_what_fits,
     where_to_look,
     width_of,
@@ -148,6 +149,7 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due)
     for line in [] if run.carried is None else run.carried.lines:
         print_line(console, line)
     print_line(console, ending.reason(audit))
+    show_removed(console, run)
     print_line(console, where_to_look(run))
 
 

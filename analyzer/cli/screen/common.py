@@ -217,6 +217,16 @@ def show_files(console: Console, left: Left, title: str = "Evidence in") -> None
     print_line(console, f"  {_file_list(left.files)}")
 
 
+def show_removed(console: Console, left: Left) -> None:
+    """Print which renderings of an earlier run are no longer there, if there are any."""
+    if left.removed:
+        print_line(
+            console,
+            f"Removed with the earlier run: {', '.join(left.removed)} (to add a format to an evidence set and keep the "
+            f"others: credreport render {_folder(left)} --format NAME).",
+        )
+
+
 def where_to_look(left: Left) -> Text:
     """Return a line with the file to open and the other files; the tables are only counted."""
     tables = [file for file in left.files if file.partition("/")[0].endswith(".parquet")]

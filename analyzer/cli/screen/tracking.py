@@ -18,6 +18,7 @@ from analyzer.cli.screen.common import (
     print_table,
     show_files,
     show_issues,
+    show_removed,
     show_what_fits,
     time_in_words,
     where_to_look,
@@ -84,6 +85,7 @@ def _show_answer(console: Console, run: Run[Any], lines: Sequence[str], why: str
     for line in run.summary.settings.names_in_words:
         print_line(console, line)
     print_line(console, why)
+    show_removed(console, run)
     print_line(console, where_to_look(run))
 
 

@@ -45,7 +45,7 @@ def pdf_of(content: Content, digest: str) -> bytes:
     """
     import typst  # noqa: PLC0415 - only this format needs it
 
-    made_by = f"Made by credreport {__version__} from the evidence set with the digest {digest}."
+    made_by = f"Made by credreport {__version__}; digest of the evidence set (credreport verify prints it): {digest}."
     shown = _writable({**content.shown, "made_by": made_by})
     shown["parts"] = [_breakable(part) for part in shown["parts"]]
     return typst.compile(

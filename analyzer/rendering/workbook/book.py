@@ -38,6 +38,9 @@ _LONGEST_NAME: Final = 60
 _RESERVED: Final = re.compile(r"(?i)con|prn|aux|nul|com[0-9]|lpt[0-9]")
 """Names that Windows reserves for devices."""
 _WIDTH_OF_LINES: Final = 110
+_WIDTHS_TO_SIGN: Final = (16, 48, 16, 30)
+"""The widths of the columns in which names and dates are written; together `_WIDTH_OF_LINES`."""
+_HEIGHT_TO_SIGN: Final = 24
 ORDER: Final = (
     *(SHEET, WITHOUT_ROW, "Users", "Population judged", "Findings", "Requirements", "Accounts", "Coverage"),
     *("Leavers", "People", "Waivers", "Trend", "Issues", "Method", "Provenance", "Sign-off"),
@@ -151,15 +154,17 @@ def write_tables(  # noqa: PLR0913 - a summary and tables
     names: Sequence[str],
     folder: Path,
     look: Look | None = None,
+    signed_by: Sequence[tuple[str, str]] = (),
 ) -> list[Path]:
     """Write `workbook.xlsx` into `folder` and return its path.
 
     It has a sheet Summary with `title`, `lines` and `method`, and a sheet for each of the tables in `names`, with this
-    `look` if it is given. Raises OSError if the file cannot be written.
+    `look` if it is given. Below the method there is room for a name and a date for each of `signed_by`. Raises OSError
+    if the file cannot be written.
     """
     path = folder / WORKBOOK
     with open_book(path, title) as book:
-        _lines(book, title, lines, method)
+        _lines(book, title, lines, method, signed_by)
         for name in names:
             rows = Rows.stored(tables, name)
             usual = Look(leading="user" if "user" in rows.columns else None)
@@ -167,15 +172,28 @@ def write_tables(  # noqa: PLR0913 - a summary and tables
     return [path]
 
 
-def _lines(book: Book, title: str, lines: Sequence[str], method: Sequence[str]) -> None:
+def _lines(
+    book: Book, title: str, lines: Sequence[str], method: Sequence[str], signed_by: Sequence[tuple[str, str]]
+) -> None:
     """Write the sheet Summary of a workbook of tables."""
     sheet = book.sheet("Summary")
-    sheet.set_column(0, 0, _WIDTH_OF_LINES)
+    widths = _WIDTHS_TO_SIGN if signed_by else (_WIDTH_OF_LINES,)
+    for column, width in enumerate(widths):
+        sheet.set_column(column, column, width)
     sheet.write_string(0, 0, title, book.styles.title)
+    row = 2
     for row, line in enumerate((*lines, "", *method), start=2):
         # The first line has larger letters. Not every program adjusts row heights to the text.
         style, room = (
             (book.styles.lead, _WIDTH_OF_LINES * 3 // 4) if row == 2 else (book.styles.wrapped, _WIDTH_OF_LINES)
         )
         sheet.set_row(row, height(line, room) + (2 if row == 2 else 0))
+        if signed_by:
+            sheet.merge_range(row, 0, row, len(widths) - 1, "", style)
         sheet.write_string(row, 0, line, style)
+    for place, (name, date) in enumerate(signed_by, start=row + 2):
+        sheet.set_row(place, _HEIGHT_TO_SIGN)
+        sheet.write_string(place, 0, name, book.styles.text)
+        sheet.write_blank(place, 1, None, book.styles.input)
+        sheet.write_string(place, 2, date, book.styles.text)
+        sheet.write_blank(place, 3, None, book.styles.input_date)
