@@ -321,6 +321,57 @@ def test_a_leavers_key_is_not_to_be_rotated(folder: Path) -> None:
     assert actions["backup-operator", "access_key_1"] == "rotate"
 
 
+def test_all_that_a_leaver_has_is_removed_and_nothing_is_renewed(folder: Path) -> None:
+    used = "2026-10-15T08:00:00Z"
+    rows = [
+        user(
+            "billing",
+            user_creation_time=MADE,
+            mfa_active="false",
+            **password(changed=MADE, used=used),
+            **key(rotated=MADE, used=used),
+            **key(2, rotated=MADE, used="2026-03-01T08:00:00Z"),
+            cert_1_active="true",
+            cert_1_last_rotated=MADE,
+        ),
+        user("backup-operator", user_creation_time=MADE, **password(changed=MADE, used=used)),
+    ]
+    write(folder / "in/2026-10-31_111122223333.csv", csv_of(root("111122223333"), *rows))
+    audit(folder, "--format", "remediation", "--all-controls")
+    text = (folder / "out/remediation/worksheet.csv").read_text(encoding="utf-8-sig")
+    of_billing = {row["credential"]: row for row in csv.DictReader(io.StringIO(text)) if row["user"] == "billing"}
+    remedy = (
+        "Remove the user's console password (delete the login profile), and make access keys and certificates "
+        "inactive. If a credential was used after the last day, find out who used it. If a program still needs it, "
+        "give the program a role. Then delete the user."
+    )
+    assert {credential: row["action"] for credential, row in of_billing.items()} == {
+        "password": f"by hand: {remedy}",
+        "access_key_1": f"by hand: {remedy}",
+        "access_key_2": "make inactive",
+        "cert_1": f"by hand: {remedy}",
+        "user": f"by hand, because the user left: {remedy}",
+    }
+    for credential in ("password", "access_key_1", "access_key_2", "cert_1"):
+        assert of_billing[credential]["controls"].startswith("leaver-credentials")
+        assert of_billing[credential]["why"].startswith("leaver-credentials: its user left on 2026-09-30")
+    stays = [row["action"] for row in csv.DictReader(io.StringIO(text)) if row["user"] == "backup-operator"]
+    assert stays
+    assert not any(remedy in action or "the user left" in action for action in stays)
+
+
+def test_a_waived_credential_of_a_leaver_keeps_its_own_remedy(folder: Path) -> None:
+    write(
+        folder / "policy.toml",
+        '[waivers.handover]\nuser = "billing"\ncredential = "access_key_1"\ncontrol = "leaver-credentials"\n'
+        'reason = "handed over"\nowner = "security@example.com"\nexpires = 2027-01-31\n',
+    )
+    audit(folder, "--policy", "policy.toml", "--format", "remediation")
+    text = (folder / "out/remediation/worksheet.csv").read_text(encoding="utf-8-sig")
+    actions = {(row["user"], row["credential"]): row["action"] for row in csv.DictReader(io.StringIO(text))}
+    assert actions["billing", "access_key_1"] == "rotate"
+
+
 def test_a_waiver_covers_a_leaver(folder: Path) -> None:
     write(
         folder / "policy.toml",

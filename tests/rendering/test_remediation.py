@@ -548,6 +548,38 @@ def test_which_controls_say_that_nobody_uses_it(
     assert [one.split()[0] for one in items(script)] == ([line] if line else [])
 
 
+@pytest.mark.parametrize(
+    ("changed", "is_removed"),
+    [
+        ("2026-10-20T05:22:51Z", False),
+        ("2026-09-17T00:00:00Z", False),  # 44 days
+        ("2026-09-16T23:59:59Z", True),  # 45 days
+        ("2026-11-01T00:00:01Z", False),  # after the reference date
+    ],
+)
+def test_a_password_that_was_just_changed_is_for_people(tmp_path: Path, changed: str, is_removed: bool) -> None:
+    controls = ["unused-credentials", "unused-credentials-console"]
+    found = audited(tmp_path, user("ann", **password(changed=changed, used=USED)), controls=controls)
+    assert len(items(written(found, tmp_path)[1])) == is_removed
+    action = actions(found, tmp_path)["ann", "password"]
+    if is_removed:
+        assert action == "remove password (delete login profile)"
+    else:
+        why = f"the password was changed after that use, on {changed[:10]}"
+        assert action.startswith(f"by hand, because {why}: ")
+
+
+def test_the_sample_has_such_a_password(tmp_path: Path) -> None:
+    found = audit(["sample_reports/2026-10-31"], Settings(as_of=AS_OF))
+    (row,) = (row for row in worksheet(found, tmp_path) if (row["user"], row["credential"]) == MANAGER)
+    assert "last used 2026-01-21, 283 days; changed 2026-10-20" in row["why"]
+    assert "because the password was changed after that use, on 2026-10-20: " in row["action"]
+    assert not [line for line in items(tmp_path / "remediation" / "remediate.sh") if "release-manager" in line]
+
+
+MANAGER = ("release-manager", "password")
+
+
 def exempt(**matching: str) -> Waiver:
     return Waiver("sealed", 1, "in a safe", "security", date(2027, 1, 31), **matching)
 
