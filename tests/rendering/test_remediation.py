@@ -396,6 +396,9 @@ def test_options(aws: Aws, hostile: Path) -> None:
     ran = aws.run(hostile, "--help")
     assert (ran.code, ran.calls) == (0, [])
     assert ran.out.startswith("Usage: sh remediate.sh [--apply] [--delete-never-used]\n")
+    told = " ".join(ran.out.split())
+    assert "make inactive the keys that were used once and are unused now, and remove unused passwords" in told
+    assert "also delete the keys that were never used, including those that only fail no-initial-access-keys" in told
     for options in (["--aply"], ["--apply", "x"], [""]):
         ran = aws.run(hostile, *options)
         assert (ran.code, ran.calls) == (2, [])
