@@ -20,7 +20,9 @@ from analyzer import pipeline
 from analyzer.controls.checklist import make_checklist
 from analyzer.errors import UsageError
 from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.settings import Settings
+from analyzer.rendering.pdf.of_audit import content_of_audit
 from analyzer.survey.people import PeopleLists, parse_people
 from tests.cli.running import run
 from tests.people_oracle import Held, Row, User, distinct, left_at, pairs, used_after, verdict
@@ -210,8 +212,8 @@ def audit(folder: Path, *options: str) -> Any:  # noqa: ANN401 - what ran
 
 
 SAID = (
-    "3 active credentials of users who left, 1 not checked; 4 users found in leavers.csv; 2 unclear pairs "
-    "of row and user; 1 row without a user (leavers.parquet, sheet Leavers)."
+    "3 active credentials of 2 users who left; 1 was used after the last day; 1 not checked; 4 users found in "
+    "leavers.csv; 2 unclear pairs of row and user; 1 row without a user (leavers.parquet, sheet Leavers)."
 )
 SAID_OF_PEOPLE = "3 users are not in people.csv; 1 row without a user; 3 matched (people.parquet, sheet People)."
 
@@ -222,6 +224,10 @@ def test_the_screen_says_who_left_and_who_is_in_no_list(folder: Path) -> None:
     lines = done.stdout.splitlines()
     assert SAID in lines
     assert SAID_OF_PEOPLE in lines
+    assert lines[lines.index(SAID_OF_PEOPLE) + 1] == (
+        "leaver-credentials, pass: the user is not in the list, or has not left yet."
+    )
+    assert "  leavers.csv:5 intern@example.com: no user has this name" in lines
     assert "leaver-credentials: 3 of 6 fail; 1 not checked; 2 pass; 3 IAM users in 2 of 2 accounts" in done.stdout
     assert "Exit code 1: 1 control fails (leaver-credentials is high)." in lines
     shown = run("show", "out", "--control", "leaver-credentials", cwd=folder).stdout
@@ -254,6 +260,31 @@ def test_lists_alone_do_not_change_the_exit_code(folder: Path) -> None:
     assert done.returncode == 0
     assert audit(folder, *options, "--strict").returncode == 0
     assert "0 active credentials of users who left; 0 users found in leavers.csv; 1 row without a user" in done.stdout
+
+
+def test_rows_without_a_user_are_named_with_the_name_that_may_be_meant(folder: Path) -> None:
+    names = ["twin", "backup.operator@example.com", "biling", "nobody", "deployer"]
+    write(folder / "leavers.csv", "\n".join(["user,last_day", *(f"{name},2026-09-30" for name in names)]))
+    for tables in ((), ("--tables", "findings")):
+        lines = audit(folder, "--format", "parquet", *tables).stdout.splitlines()
+        first = lines.index("  leavers.csv:2 twin: no user has this name; did you mean 'twins'?")
+        assert [line.casefold() for line in lines[first + 1 : first + 4]] == [
+            "  leavers.csv:3 backup.operator@example.com: no user has this name; did you mean 'backup-operator'?",
+            "  leavers.csv:4 biling: no user has this name; did you mean 'billing'?",
+            "  and 1 more: leavers.parquet",
+        ]
+
+
+def test_the_page_and_the_pdf_say_who_left(folder: Path) -> None:
+    audit(folder, "--format", "parquet")
+    evidence = EvidenceSet.at(str(folder / "out"))
+    said = comparisons_in_words(evidence.summary)[0]
+    assert said == SAID
+    assert said in content_of_audit(evidence, 0).lines
+    run("render", "out", "--format", "html", cwd=folder)
+    assert "3 active credentials of 2 users who left; 1 was used after the last day" in (
+        folder / "out/report.html"
+    ).read_text(encoding="utf-8")
 
 
 def test_what_comes_due_is_listed(folder: Path) -> None:
@@ -300,12 +331,12 @@ def test_the_workbook_has_both_lists_and_what_needs_a_look_first(folder: Path) -
     texts = [cell for row in book["People"].iter_rows() for cell in row if cell.value == "=1+1"]
     assert [cell.data_type for cell in texts] == ["s"]
     pairs_shown = [row[:2] for row in book["Summary"].iter_rows(values_only=True)]
-    start = pairs_shown.index(("Leavers (sheet Leavers)", "3 active credentials of users who left, 1 not checked"))
+    start = pairs_shown.index(("Leavers (sheet Leavers)", "3 active credentials of 2 users who left"))
     assert (
-        f"{'; '.join(str(said) for _, said in pairs_shown[start : start + 4])} (leavers.parquet, sheet Leavers)."
+        f"{'; '.join(str(said) for _, said in pairs_shown[start : start + 6])} (leavers.parquet, sheet Leavers)."
         == SAID
     )
-    of_people = "; ".join(str(said) for _, said in pairs_shown[start + 4 : start + 7])
+    of_people = "; ".join(str(said) for _, said in pairs_shown[start + 6 : start + 9])
     assert f"{of_people} (people.parquet, sheet People)." == SAID_OF_PEOPLE
     assert "leavers: leavers.csv, sha256 " in "".join(
         str(cell.value) for row in book["Provenance"].iter_rows(max_row=30) for cell in row
@@ -434,7 +465,7 @@ def test_a_framework_that_asks_for_it_is_not_met_without_the_list(folder: Path) 
     assert rows["A.1"]["not_checked"] == 2
     write(folder / "ours.toml", FRAMEWORK.partition('[[requirements]]\nnumber = "A.2"')[0])
     done = run("audit", "in", "-o", "out", *options, cwd=folder)
-    message = "error: the controls of the framework are needs a list"
+    message = "error: the controls of the framework are judged only with --leavers FILE"
     assert (done.returncode, done.stderr.splitlines()[0]) == (2, message)
 
 
@@ -443,15 +474,15 @@ def test_a_framework_that_asks_for_it_is_not_met_without_the_list(folder: Path) 
     [
         (
             ("audit", "in", "--control", "leaver-credentials"),
-            "--control: leaver-credentials is needs a list",
+            "--control: leaver-credentials is judged only with --leavers FILE",
         ),
         (
             ("audit", "in", "--benchmark", "cis-7.0", "--control", "Leaver-Credentials"),
-            "--control: leaver-credentials is needs a list",
+            "--control: leaver-credentials is judged only with --leavers FILE",
         ),
         (
             ("history", "in", "--control", "leaver-credentials"),
-            "--control: leaver-credentials is needs a list",
+            "--control: leaver-credentials is judged only with --leavers FILE",
         ),
         (("audit", "in", "--leavers", "none.csv"), "--leavers: cannot read none.csv: No such file or directory"),
         (("audit", "in", "--people", "none.csv"), "--people: cannot read none.csv: No such file or directory"),

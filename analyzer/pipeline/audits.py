@@ -15,7 +15,7 @@ from analyzer.evidence.due import comes_due, due_by_check, soonest_first
 from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest
-from analyzer.evidence.people import counts_by_match, note_people, people_table
+from analyzer.evidence.people import counts_by_match, leavers_without_user, note_people, people_table
 from analyzer.evidence.pseudonymous import settings_under
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
@@ -115,9 +115,10 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
         storage.remove(place, SPOOL)
         files = finish(evidence, manifested, place, formats, options, progress, proof)
         worst = _notable(evidence, options.due_within if with_due else None) if with_worst else {}
+        strangers = leavers_without_user(evidence) if with_worst else []
         issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, place)
         remove_unlisted(evidence)
-        return Run(output, files, evidence.summary, issues, worst, left_at(evidence, output), carried=marks)
+        return Run(output, files, evidence.summary, issues, worst, left_at(evidence, output), strangers, carried=marks)
 
 
 def _to_write(tables: Sequence[str], formats: Sequence[str]) -> list[str]:
