@@ -114,8 +114,7 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
             raise
         storage.remove(place, SPOOL)
         files = finish(evidence, manifested, place, formats, options, progress, proof)
-        worst = _notable(evidence, options.due_within if with_due else None) if with_worst else {}
-        strangers = leavers_without_user(evidence) if with_worst else []
+        worst, strangers = _shown(evidence, options.due_within if with_due else None) if with_worst else ({}, [])
         issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, place)
         remove_unlisted(evidence)
         return Run(output, files, evidence.summary, issues, worst, left_at(evidence, output), strangers, carried=marks)
@@ -141,6 +140,11 @@ def _under(
     require_no_names(formats, carries_over=options.marks is not None)
     shown, with_names = settings_under(pseudonyms, settings)
     return shown, organization and organization_under(pseudonyms, organization), with_names
+
+
+def _shown(evidence: EvidenceSet, days: int | None) -> tuple[dict[str, tuple[pa.Table, int]], list[str]]:
+    """Return what the screen shows: the findings of `_notable`, and lines on leavers who match no user."""
+    return _notable(evidence, days), leavers_without_user(evidence)
 
 
 def _notable(evidence: EvidenceSet, days: int | None) -> dict[str, tuple[pa.Table, int]]:
