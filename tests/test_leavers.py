@@ -20,7 +20,9 @@ from analyzer import pipeline
 from analyzer.controls.checklist import make_checklist
 from analyzer.errors import UsageError
 from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.settings import Settings
+from analyzer.rendering.pdf.of_audit import content_of_audit
 from analyzer.survey.people import PeopleLists, parse_people
 from tests.cli.running import run
 from tests.people_oracle import Held, Row, User, distinct, left_at, pairs, used_after, verdict
@@ -210,8 +212,8 @@ def audit(folder: Path, *options: str) -> Any:  # noqa: ANN401 - what ran
 
 
 SAID = (
-    "3 active credentials of users who left, 1 not checked; 4 users found in leavers.csv; 2 unclear pairs "
-    "of row and user; 1 row without a user (leavers.parquet, sheet Leavers)."
+    "3 active credentials of 2 users who left; 1 was used after the last day; 1 not checked; 4 users found in "
+    "leavers.csv; 2 unclear pairs of row and user; 1 row without a user (leavers.parquet, sheet Leavers)."
 )
 SAID_OF_PEOPLE = "3 users are not in people.csv; 1 row without a user; 3 matched (people.parquet, sheet People)."
 
@@ -222,9 +224,11 @@ def test_the_screen_says_who_left_and_who_is_in_no_list(folder: Path) -> None:
     lines = done.stdout.splitlines()
     assert SAID in lines
     assert SAID_OF_PEOPLE in lines
-    assert (
-        "leaver-credentials: 3 of 6 fail; 1 not checked; 2 pass; 3 of 5 IAM users, in 2 of 2 accounts," in done.stdout
+    assert lines[lines.index(SAID_OF_PEOPLE) + 1] == (
+        "leaver-credentials, pass: the user is not in the list, or has not left yet."
     )
+    assert "  leavers.csv:5 intern@example.com: no user has this name" in lines
+    assert "leaver-credentials: 3 of 6 fail; 1 not checked; 2 pass; " in done.stdout
     assert "Exit code 1: 1 control fails (leaver-credentials is high)." in lines
     shown = run("show", "out", "--control", "leaver-credentials", cwd=folder).stdout
     for said in (
@@ -256,6 +260,31 @@ def test_lists_alone_do_not_change_the_exit_code(folder: Path) -> None:
     assert done.returncode == 0
     assert audit(folder, *options, "--strict").returncode == 0
     assert "0 active credentials of users who left; 0 users found in leavers.csv; 1 row without a user" in done.stdout
+
+
+def test_rows_without_a_user_are_named_with_the_name_that_may_be_meant(folder: Path) -> None:
+    names = ["twin", "backup.operator@example.com", "biling", "nobody", "deployer"]
+    write(folder / "leavers.csv", "\n".join(["user,last_day", *(f"{name},2026-09-30" for name in names)]))
+    for tables in ((), ("--tables", "findings")):
+        lines = audit(folder, "--format", "parquet", *tables).stdout.splitlines()
+        first = lines.index("  leavers.csv:2 twin: no user has this name; did you mean 'twins'?")
+        assert [line.casefold() for line in lines[first + 1 : first + 4]] == [
+            "  leavers.csv:3 backup.operator@example.com: no user has this name; did you mean 'backup-operator'?",
+            "  leavers.csv:4 biling: no user has this name; did you mean 'billing'?",
+            "  and 1 more: leavers.parquet",
+        ]
+
+
+def test_the_page_and_the_pdf_say_who_left(folder: Path) -> None:
+    audit(folder, "--format", "parquet")
+    evidence = EvidenceSet.at(str(folder / "out"))
+    said = comparisons_in_words(evidence.summary)[0]
+    assert said == SAID
+    assert said in content_of_audit(evidence, 0).lines
+    run("render", "out", "--format", "html", cwd=folder)
+    assert "3 active credentials of 2 users who left; 1 was used after the last day" in (
+        folder / "out/report.html"
+    ).read_text(encoding="utf-8")
 
 
 def test_what_comes_due_is_listed(folder: Path) -> None:
@@ -302,12 +331,12 @@ def test_the_workbook_has_both_lists_and_what_needs_a_look_first(folder: Path) -
     texts = [cell for row in book["People"].iter_rows() for cell in row if cell.value == "=1+1"]
     assert [cell.data_type for cell in texts] == ["s"]
     pairs_shown = [row[:2] for row in book["Summary"].iter_rows(values_only=True)]
-    start = pairs_shown.index(("Leavers (sheet Leavers)", "3 active credentials of users who left, 1 not checked"))
+    start = pairs_shown.index(("Leavers (sheet Leavers)", "3 active credentials of 2 users who left"))
     assert (
-        f"{'; '.join(str(said) for _, said in pairs_shown[start : start + 4])} (leavers.parquet, sheet Leavers)."
+        f"{'; '.join(str(said) for _, said in pairs_shown[start : start + 6])} (leavers.parquet, sheet Leavers)."
         == SAID
     )
-    of_people = "; ".join(str(said) for _, said in pairs_shown[start + 4 : start + 7])
+    of_people = "; ".join(str(said) for _, said in pairs_shown[start + 6 : start + 9])
     assert f"{of_people} (people.parquet, sheet People)." == SAID_OF_PEOPLE
     assert "leavers: leavers.csv, sha256 " in "".join(
         str(cell.value) for row in book["Provenance"].iter_rows(max_row=30) for cell in row
@@ -321,6 +350,57 @@ def test_a_leavers_key_is_not_to_be_rotated(folder: Path) -> None:
     assert actions["billing", "access_key_1"].startswith("by hand: ")
     assert "If a credential was used after the last day, find out who used it." in actions["billing", "access_key_1"]
     assert actions["backup-operator", "access_key_1"] == "rotate"
+
+
+def test_all_that_a_leaver_has_is_removed_and_nothing_is_renewed(folder: Path) -> None:
+    used = "2026-10-15T08:00:00Z"
+    rows = [
+        user(
+            "billing",
+            user_creation_time=MADE,
+            mfa_active="false",
+            **password(changed=MADE, used=used),
+            **key(rotated=MADE, used=used),
+            **key(2, rotated=MADE, used="2026-03-01T08:00:00Z"),
+            cert_1_active="true",
+            cert_1_last_rotated=MADE,
+        ),
+        user("backup-operator", user_creation_time=MADE, **password(changed=MADE, used=used)),
+    ]
+    write(folder / "in/2026-10-31_111122223333.csv", csv_of(root("111122223333"), *rows))
+    audit(folder, "--format", "remediation", "--all-controls")
+    text = (folder / "out/remediation/worksheet.csv").read_text(encoding="utf-8-sig")
+    of_billing = {row["credential"]: row for row in csv.DictReader(io.StringIO(text)) if row["user"] == "billing"}
+    remedy = (
+        "Remove the user's console password (delete the login profile), and make access keys and certificates "
+        "inactive. If a credential was used after the last day, find out who used it. If a program still needs it, "
+        "give the program a role. Then delete the user."
+    )
+    assert {credential: row["action"] for credential, row in of_billing.items()} == {
+        "password": f"by hand: {remedy}",
+        "access_key_1": f"by hand: {remedy}",
+        "access_key_2": "make inactive",
+        "cert_1": f"by hand: {remedy}",
+        "user": f"by hand, because the user left: {remedy}",
+    }
+    for credential in ("password", "access_key_1", "access_key_2", "cert_1"):
+        assert of_billing[credential]["controls"].startswith("leaver-credentials")
+        assert of_billing[credential]["why"].startswith("leaver-credentials: its user left on 2026-09-30")
+    stays = [row["action"] for row in csv.DictReader(io.StringIO(text)) if row["user"] == "backup-operator"]
+    assert stays
+    assert not any(remedy in action or "the user left" in action for action in stays)
+
+
+def test_a_waived_credential_of_a_leaver_keeps_its_own_remedy(folder: Path) -> None:
+    write(
+        folder / "policy.toml",
+        '[waivers.handover]\nuser = "billing"\ncredential = "access_key_1"\ncontrol = "leaver-credentials"\n'
+        'reason = "handed over"\nowner = "security@example.com"\nexpires = 2027-01-31\n',
+    )
+    audit(folder, "--policy", "policy.toml", "--format", "remediation")
+    text = (folder / "out/remediation/worksheet.csv").read_text(encoding="utf-8-sig")
+    actions = {(row["user"], row["credential"]): row["action"] for row in csv.DictReader(io.StringIO(text))}
+    assert actions["billing", "access_key_1"] == "rotate"
 
 
 def test_a_waiver_covers_a_leaver(folder: Path) -> None:

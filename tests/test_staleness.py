@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from analyzer.controls.checklist import make_checklist
 from tests.reports import COLUMNS_16, COLUMNS_22, csv_of, key, password, root, unused, user, write
 from tests.running import Settings, audit
 
@@ -196,6 +197,11 @@ def test_inactive_credentials_are_counted_and_not_judged(tmp_path: Path) -> None
         (user("a", **key(rotated=FAR)), "never used; created 2026-01-01, 327 days"),
         (user("a", **password(changed=FAR)), "never used; set 2026-01-01, 327 days"),
         (user("a", **key(rotated=FAR, used=at(timedelta(days=1)))), "last used 2026-11-23, 1 day"),
+        (user("a", **password(used=FAR, changed=FAR)), "last used 2026-01-01, 327 days"),
+        (user("a", **password(used=FAR, changed=NEAR)), "last used 2026-01-01, 327 days; changed 2026-11-01"),
+        (user("a", **password(used=FAR, changed=LATER)), "last used 2026-01-01, 327 days"),
+        (user("a", **password(used=NEAR, changed=FAR)), "last used 2026-11-01, 23 days"),
+        (user("a", **key(rotated=NEAR, used=FAR)), "last used 2026-01-01, 327 days"),
         (user("a", **key(rotated=FAR, used="")), "last use not known; created 2026-01-01, up to 327 days"),
         (user("a", **key(rotated="", used="")), "last use and creation not known"),
         (user("a", **key(rotated=LATER)), "created after the reference date"),
@@ -204,3 +210,18 @@ def test_inactive_credentials_are_counted_and_not_judged(tmp_path: Path) -> None
 )
 def test_the_reason_in_words(tmp_path: Path, row: dict[str, str], message: str) -> None:
     assert message == judged(tmp_path, row)["message"]
+
+
+def test_each_password_has_the_day_of_its_own_change(tmp_path: Path) -> None:
+    changes = {"a": NEAR, "b": "2026-11-02T00:00:00Z", "c": "2025-01-01T00:00:00Z", "d": NEAR}
+    rows = [user(name, **password(used=FAR, changed=changed)) for name, changed in changes.items()]
+    report = write(tmp_path / "report.csv", csv_of(root(), *rows))
+    for control in ("unused-credentials", "unused-credentials-console"):
+        found = audit([report], Settings(make_checklist(controls=[control]), as_of=T)).findings
+        used = "last used 2026-01-01, 327 days"
+        assert dict(zip(found["user"], found["message"], strict=True)) == {
+            "a": f"{used}; changed 2026-11-01",
+            "b": f"{used}; changed 2026-11-02",
+            "c": used,
+            "d": f"{used}; changed 2026-11-01",
+        }

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from analyzer.controls.vocabulary import Status, counted
+from analyzer.controls.vocabulary import Reason, Status, counted
 from analyzer.evidence.schema import LEAVERS as LEAVERS_TABLE
 from analyzer.evidence.schema import PEOPLE as PEOPLE_TABLE
 from analyzer.evidence.schema import plain
+from analyzer.evidence.tally import Tally, counts_of
 from analyzer.evidence.worst import Rank
 from analyzer.judging.people import Match
 from analyzer.reading.columns import codes_and_texts
+from analyzer.reading.layout import ROOT_USER
 from analyzer.survey.people import LEAVERS, PEOPLE
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
     from analyzer.reading.issues import IssueLog
     from analyzer.survey.people import PeopleList
@@ -114,10 +119,29 @@ def _of_leavers(summary: Summary, counts: Mapping[str, int]) -> list[str]:
     parts = []
     for check, sums in zip(summary.checklist.checks, summary.by_control, strict=True):
         if check.control.needs == f"--{LEAVERS}":
-            undecided = sums[Status.NOT_CHECKED]
-            more = f", {undecided:,} not checked" if undecided else ""
-            parts.append(f"{counted(sums[Status.FAIL], 'active credential')} of users who left{more}")
+            undecided, users = sums[Status.NOT_CHECKED], int(counts_of(summary.tallies, Tally.LEAVERS)["count"].sum())
+            who = f"{counted(users, 'user')} who left" if users else "users who left"
+            parts.append(f"{counted(sums[Status.FAIL], 'active credential')} of {who}")
+            if sums[Status.FAIL]:
+                found = summary.findings_counted
+                used, unknown = (
+                    found.number(found.because(reason)) for reason in (Reason.LEFT_AND_USED, Reason.LEFT_USE_UNKNOWN)
+                )
+                more = f" ({unknown:,} not known)" if unknown else ""
+                parts.append(f"{used:,} {'was' if used == 1 else 'were'} used after the last day{more}")
+            if undecided:
+                parts.append(f"{undecided:,} not checked")
     return [*parts, f"{counted(counts[Match.MATCHED], 'user')} found in {name}", *_unmatched(counts)]
+
+
+PASSES_OF_LEAVERS: Final = "pass: the user is not in the list, or has not left yet"
+
+
+def passes_of_leavers(summary: Summary) -> str:
+    """Return what a pass of `leaver-credentials` means; an empty text if it has none."""
+    pairs = zip(summary.checklist.checks, summary.by_control, strict=True)
+    passing = [check.control.id for check, sums in pairs if check.control.needs == f"--{LEAVERS}" and sums[Status.PASS]]
+    return f"{passing[0]}, {PASSES_OF_LEAVERS}." if passing else ""
 
 
 def _of_people(summary: Summary, counts: Mapping[str, int]) -> list[str]:
@@ -125,6 +149,59 @@ def _of_people(summary: Summary, counts: Mapping[str, int]) -> list[str]:
     users = counts[Match.NOT_IN_LIST]
     first = f"{counted(users, 'user')} {'is' if users == 1 else 'are'} not in {name}"
     return [first, *_unmatched(counts), f"{counts[Match.MATCHED]:,} matched"]
+
+
+def leavers_without_user(evidence: EvidenceSet, most: int = 3) -> list[str]:
+    """Return a line for each row of the list of leavers that matches no user, up to `most`, and one on the others.
+
+    A user who matches no row is named if the names are nearly the same. Pseudonyms are not compared.
+    """
+    if LEAVERS not in evidence.files:
+        return []
+    table = evidence.table(LEAVERS)
+    alone = table.filter(pc.equal(table["status"].cast(pa.string()), Match.NO_USER.value))
+    if not alone.num_rows:
+        return []
+    listed = evidence.settings.leavers
+    rows = alone.slice(0, most).select(["line", "user", "email"]).to_pylist()
+    names = [row["user"] or row["email"] for row in rows]
+    near = {} if evidence.pseudonyms else _near(evidence, names, set(pc.unique(table["iam_user"]).to_pylist()))
+    lines = [
+        f"{listed[0] if listed else LEAVERS}:{row['line']} {name}: no user has this name"
+        + (f"; did you mean {near[name]!r}?" if name in near else "")
+        for row, name in zip(rows, names, strict=True)
+    ]
+    more = alone.num_rows - len(rows)
+    return [*lines, *([f"and {more:,} more: {LEAVERS}.parquet"] if more else [])]
+
+
+_CLOSE: Final = 0.8
+"""The least similarity of names that are nearly the same, as difflib measures it."""
+_MOST_COMPARED: Final = 20_000
+"""The number of user names with which a name is compared, at most."""
+
+
+def _near(evidence: EvidenceSet, names: Sequence[str], matched: set[str | None]) -> dict[str, str]:
+    """Return for each name the IAM user with nearly the same name, if there is one among those not in `matched`."""
+    pools: dict[str, dict[str, str]] = {name: {} for name in names}
+    for batch in evidence.batches("users" if "users" in evidence.files else "findings", ["user"]):
+        users = pc.unique(batch["user"].cast(pa.string())).drop_null()
+        folded, lengths = pc.utf8_lower(users), pc.utf8_length(users)
+        for name, pool in pools.items():
+            wanted = _plain(name)
+            low, high = int(len(wanted) * _CLOSE / (2 - _CLOSE)), int(len(wanted) * (2 - _CLOSE) / _CLOSE)
+            is_like = pc.or_(pc.starts_with(folded, wanted[:1]), pc.ends_with(folded, wanted[-1:]))
+            fits = pc.and_(is_like, pc.and_(pc.greater_equal(lengths, low), pc.less_equal(lengths, high)))
+            for user in users.filter(fits).to_pylist()[: max(_MOST_COMPARED - len(pool), 0)]:
+                if user not in matched and user != ROOT_USER:
+                    pool.setdefault(_plain(user), user)
+    found = {name: get_close_matches(_plain(name), pool, 1, _CLOSE) for name, pool in pools.items()}
+    return {name: pools[name][close[0]] for name, close in found.items() if close}
+
+
+def _plain(name: str) -> str:
+    """Return the part of a name before `@`, in small letters."""
+    return name.casefold().partition("@")[0] or name.casefold()
 
 
 def _unmatched(counts: Mapping[str, int]) -> list[str]:

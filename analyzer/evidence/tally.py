@@ -59,6 +59,8 @@ class Tally(StrEnum):
     IDLE = "idle"
     """Findings of `unused-credentials` by `kind` (password or access_key), `status`, `idle_days` (if exact), and
     `reason` (only order_unknown)."""
+    LEAVERS = "leavers"
+    """IAM users with a failing check of `leaver-credentials`, by `account_id`."""
     DUE = "due"
     """Findings that pass now and will fail if nothing changes, by `control, requirement` and `due_days`: the days from
     the reference date until they fail, rounded up. A subject and control count once: see `checks.comes_due_once`."""
@@ -85,6 +87,7 @@ def tallies_of(
             _table(Tally.USERS, _of_users(users)),
             _table(Tally.OPEN, _of_open(findings)),
             _table(Tally.IDLE, _of_idle(unused)),
+            _table(Tally.LEAVERS, _of_leavers(findings, chosen, checklist)),
             _table(Tally.DUE, _of_due(findings, chosen, checklist)),
             _table(Tally.WAIVERS, _of_waivers(covered, checklist)),
         ]
@@ -99,7 +102,7 @@ def tallies_of_accounts(
     Tallies with an account are selected, the other tallies are counted again. `tables` has the findings and credentials
     of these accounts, `issues` yields the codes of their data issues.
     """
-    by_account = {Tally.FINDINGS, Tally.USERS, Tally.OPEN}
+    by_account = {Tally.FINDINGS, Tally.USERS, Tally.OPEN, Tally.LEAVERS}
     kept = has_text(tallies["tally"], by_account) & has_text(tallies["account_id"], accounts)
     own = tallies.filter(pa.array(kept))
     found = [own, _covered(own)]
@@ -280,6 +283,21 @@ def _of_open(findings: pa.Table) -> Columns:
         status=(np.maximum.reduceat(fails, first), [Status.NOT_CHECKED.value, Status.FAIL.value]),
         severity=(np.minimum.reduceat(ranks, first), severities),
     )
+
+
+def _of_leavers(findings: pa.Table, chosen: Whole, checklist: Checklist) -> Columns:
+    """Return the number of IAM users with a failing check of `leaver-credentials`, by account."""
+    needing_list = [number for number, check in enumerate(checklist.checks) if check.control.needs]
+    fails = np.isin(chosen, needing_list) & has_text(findings["status"], (Status.FAIL,))
+    rows = findings.select(["account_id", "source", "line"]).filter(pa.array(fails))
+    if not rows.num_rows:
+        return {"count": []}
+    account, accounts = codes_and_texts(rows["account_id"])
+    source, _ = codes_and_texts(rows["source"])
+    line = rows["line"].to_numpy().astype(np.int64)
+    _, first = np.unique(np.stack([source, line]), axis=1, return_index=True)
+    names = [*accounts, None]
+    return _counted(account_id=(account[first] % len(names), names))
 
 
 def _of_idle(unused: pa.Table) -> Columns:

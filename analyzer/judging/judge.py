@@ -267,6 +267,6 @@ def _verdicts(  # noqa: PLR0913 - one parameter a column
         np.full(len(status), NO_TIME)
         if ruling.fails_at is None
         else np.where(status == Status.PASS.code, ruling.fails_at, NO_TIME),
-        np.full(len(status), NO_TIME) if ruling.used is None else ruling.used,
+        np.full(len(status), NO_TIME) if ruling.also is None else ruling.also,
     )
     return verdicts if ruling.concerned.all() else verdicts.take(ruling.concerned)

@@ -25,6 +25,7 @@ from analyzer.reading.times import DAY
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from analyzer.judging.facts import Micros
     from analyzer.judging.subjects import Subjects
 
 _MINUTE: Final = 60_000_000
@@ -35,7 +36,15 @@ _MINUTE: Final = 60_000_000
 
 def idle(subjects: Subjects, max_idle_days: int) -> Ruling:
     """Fail credentials that are idle for `max_idle_days` or longer (CIS: unused for 45 days or more)."""
-    return by_instant(subjects, subjects.last_use, max_idle_days * DAY, aged=False)
+    ruling = by_instant(subjects, subjects.last_use, max_idle_days * DAY, aged=False)
+    return replace(ruling, also=_changed_after_use(subjects))
+
+
+def _changed_after_use(subjects: Subjects) -> Micros:
+    """Return when each password was changed, if that was after its last use (at the reference date); else `NO_TIME`."""
+    used, changed = subjects.time("last_used"), subjects.time("last_changed")
+    is_dated = subjects.among("kind", Kind.PASSWORD) & subjects.last_use.because(Reason.LAST_USED)
+    return np.where(is_dated & (used < changed) & (changed <= subjects.as_of), changed, NO_TIME)
 
 
 def idle_console(subjects: Subjects, max_idle_days: int) -> Ruling:

@@ -47,5 +47,5 @@ def leaver(subjects: Subjects) -> Ruling:
         ~subjects.nothing,
         ~subjects.nothing,
         fails_at=left_at,
-        used=np.where(is_because(reason, Reason.LEFT_AND_USED), last_used, NO_TIME),
+        also=np.where(is_because(reason, Reason.LEFT_AND_USED), last_used, NO_TIME),
     )

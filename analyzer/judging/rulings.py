@@ -68,12 +68,15 @@ def either(condition: Flags, where_true: Ruling, where_false: Ruling) -> Ruling:
         np.where(condition, where_true.time, where_false.time),
         np.where(condition, where_true.aged, where_false.aged),
         np.where(condition, where_true.concerned, where_false.concerned),
-        fails_at=np.where(condition, _fails_at(where_true), _fails_at(where_false)),
+        fails_at=np.where(condition, _known(where_true, "fails_at"), _known(where_false, "fails_at")),
+        also=np.where(condition, _known(where_true, "also"), _known(where_false, "also")),
     )
 
 
-def _fails_at(ruling: Ruling) -> Micros:
-    return np.full(len(ruling.reason), NO_TIME) if ruling.fails_at is None else ruling.fails_at
+def _known(ruling: Ruling, name: str) -> Micros:
+    """Return the times `name` of a ruling; `NO_TIME` in each row if it has none."""
+    times: Micros | None = getattr(ruling, name)
+    return np.full(len(ruling.reason), NO_TIME) if times is None else times
 
 
 def later_made(subjects: Subjects, slots: Sequence[Slot]) -> list[Flags]:

@@ -36,7 +36,7 @@ class Ruling:
     - `span` has the days to show instead of the days since `time` (None: no row has them).
     - `fails_at` is the time from which a passing row fails if nothing changes (`NO_TIME`: never). It has no meaning for
       other rows.
-    - `used` is the last use if the message names it in addition to `time`, else `NO_TIME`.
+    - `also` is another time that the message names, such as the last use of a leaver's credential, else `NO_TIME`.
     """
 
     fails: Truth
@@ -47,7 +47,7 @@ class Ruling:
     concerned: Flags
     span: npt.NDArray[np.int32] | None = None
     fails_at: Micros | None = None
-    used: Micros | None = None
+    also: Micros | None = None
 
 
 class Instants:

@@ -33,7 +33,7 @@ class Verdicts:
     - `time` is the time in the column `basis` (`NO_TIME`: none). `aged` marks where the days since then are an age and
       not an idle time. `span` has the days to show instead of these days (-1: none).
     - `fails_at` is the time from which a passing subject fails if nothing changes (`NO_TIME`: never, or no pass).
-    - `used` is the last use if the message names it in addition to `time`, else `NO_TIME`.
+    - `also` is another time that the message names, such as the last use of a leaver's credential, else `NO_TIME`.
     """
 
     chosen: npt.NDArray[np.int16]
@@ -48,7 +48,7 @@ class Verdicts:
     aged: npt.NDArray[np.bool_]
     span: npt.NDArray[np.int32]
     fails_at: npt.NDArray[np.int64]
-    used: npt.NDArray[np.int64]
+    also: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.user_row)
@@ -74,7 +74,7 @@ class Verdicts:
             time=np.where(is_changed, NO_TIME, self.time),
             aged=self.aged & ~is_changed,
             fails_at=np.where(is_changed, NO_TIME, self.fails_at),
-            used=np.where(is_changed, NO_TIME, self.used),
+            also=np.where(is_changed, NO_TIME, self.also),
         )
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Verdicts:

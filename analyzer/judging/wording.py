@@ -100,6 +100,8 @@ _UNDATED: Final = {
 }
 _PLACES: Final = ("{when}", "{date}")
 _USED: Final = "{used}"
+_CHANGED: Final = "; changed "
+"""Stands before the change of a password that was last used before that change."""
 
 
 def messages(
@@ -118,8 +120,8 @@ def _groups(verdicts: Verdicts, days: npt.NDArray[np.int32]) -> tuple[npt.NDArra
     """Group verdicts with the same message: return the first verdict of each group, and each verdict's group."""
     # A verdict without a time gets a day before all others.
     key = _form(verdicts, np.maximum(verdicts.time // DAY, -_MOST_DAYS)) * _MOST_DAYS + days
-    if (verdicts.used != NO_TIME).any():
-        key = numbered(key, verdicts.used // DAY)
+    if (verdicts.also != NO_TIME).any():
+        key = numbered(key, verdicts.also // DAY)
     which, distinct = pd.factorize(key)
     first = np.empty(len(distinct), np.int64)
     first[which[::-1]] = np.arange(len(which))[::-1]
@@ -146,15 +148,16 @@ def _explain(
     form = pa.array(_form(verdicts))
     heads, middles, tails, dated, counted = (pa.array(column).take(form) for column in zip(*forms, strict=True))
     bounded = is_because(reason_codes, *BOUNDED)
-    time, used = (times_from(value).cast(pa.date32()).cast(pa.string()) for value in (verdicts.time, verdicts.used))
+    time, also = (times_from(value).cast(pa.date32()).cast(pa.string()) for value in (verdicts.time, verdicts.also))
     spans = pc.binary_join_element_wise(
         pa.array([", ", ", up to "]).take(pa.array(bounded.astype(np.int8))),
         pa.array(days).cast(pa.string()),
         pa.array([" days", " day"]).take(pa.array((days == 1).astype(np.int8))),
         "",
     )
-    used = pc.coalesce(used, "")
-    with_date = pc.binary_join_element_wise(heads, time, pc.if_else(counted, spans, ""), middles, used, tails, "")
+    is_changed = pa.array(is_because(reason_codes, Reason.LAST_USED) & (verdicts.also != NO_TIME))
+    middles, also = pc.if_else(is_changed, _CHANGED, middles), pc.coalesce(also, "")
+    with_date = pc.binary_join_element_wise(heads, time, pc.if_else(counted, spans, ""), middles, also, tails, "")
     undated = pa.array([_UNDATED.get(reason, "") for reason in reasons]).take(pa.array(reason_codes))
     return pc.if_else(dated, pc.coalesce(with_date, undated), heads)
 

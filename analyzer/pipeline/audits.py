@@ -15,7 +15,7 @@ from analyzer.evidence.due import comes_due, due_by_check, soonest_first
 from analyzer.evidence.inputs import inputs_frame
 from analyzer.evidence.inspection import Inspection
 from analyzer.evidence.manifest import audit_facts, manifest
-from analyzer.evidence.people import counts_by_match, note_people, people_table
+from analyzer.evidence.people import counts_by_match, leavers_without_user, note_people, people_table
 from analyzer.evidence.pseudonymous import settings_under
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
@@ -115,11 +115,11 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
             raise
         storage.remove(place, SPOOL)
         files = finish(evidence, manifested, place, formats, options, progress, proof)
-        worst = _notable(evidence, options.due_within if with_due else None) if with_worst else {}
+        worst, strangers = _shown(evidence, options.due_within if with_due else None) if with_worst else ({}, [])
         issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, place)
         remove_unlisted(evidence)
         removed, left = not_again(earlier, files), left_at(evidence, output)
-        return Run(output, files, evidence.summary, issues, worst, left, carried=marks, removed=removed)
+        return Run(output, files, evidence.summary, issues, worst, left, strangers, carried=marks, removed=removed)
 
 
 def _to_write(tables: Sequence[str], formats: Sequence[str]) -> list[str]:
@@ -142,6 +142,11 @@ def _under(
     require_no_names(formats, carries_over=options.marks is not None)
     shown, with_names = settings_under(pseudonyms, settings)
     return shown, organization and organization_under(pseudonyms, organization), with_names
+
+
+def _shown(evidence: EvidenceSet, days: int | None) -> tuple[dict[str, tuple[pa.Table, int]], list[str]]:
+    """Return what the screen shows: the findings of `_notable`, and lines on leavers who match no user."""
+    return _notable(evidence, days), leavers_without_user(evidence)
 
 
 def _notable(evidence: EvidenceSet, days: int | None) -> dict[str, tuple[pa.Table, int]]:

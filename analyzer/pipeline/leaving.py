@@ -60,13 +60,14 @@ class Run(Left, Generic[Answer]):
 
     `summary` is shown by every output. `issues` has the columns of `ISSUES`. `notable` has, by group, the worst
     findings of an audit, worst first, and the number of all findings of the group. `evidence` is the evidence set of an
-    audit.
+    audit. `strangers` has lines on rows of the list of leavers that match no user.
     """
 
     summary: Answer
     issues: pd.DataFrame
     notable: Mapping[str, tuple[pa.Table, int]] = field(default_factory=dict)
     evidence: EvidenceSet | None = None
+    strangers: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,17 @@ def test_the_answer_fits_a_screen_and_comes_last(untidy: Path, tmp_path: Path, o
     assert end[-1].startswith("Open credreport-out/workbook.xlsx")
 
 
+@pytest.mark.parametrize("options", [[], ["--all-controls"], ["--benchmark", "cis-7.0"]])
+def test_what_is_critical_or_high_is_cut_last(untidy: Path, tmp_path: Path, options: list[str]) -> None:
+    command: list[str | Path] = ["audit", untidy, "--as-of", "2026-11-24", *PARQUET, *options]
+    _, shown, _ = run_on_terminal(*command, cwd=tmp_path, columns=140)
+    lines = shown.replace("\r\n", "\n").splitlines()
+    assert len(lines) <= 40
+    (start,) = [at for at, line in enumerate(lines) if line.startswith("Critical and high, 10 of ")]
+    assert all(": no-root-access-key fail" in line for line in lines[start + 1 : start + 11])
+    assert lines[start + 11] == ""
+
+
 @pytest.mark.parametrize("columns", [80, 200])
 def test_verbose_shows_all_that_is_left_out_otherwise(untidy: Path, tmp_path: Path, columns: int) -> None:
     command: list[str | Path] = ["audit", untidy, "--as-of", "2026-11-24", *PARQUET]

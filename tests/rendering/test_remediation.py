@@ -396,6 +396,9 @@ def test_options(aws: Aws, hostile: Path) -> None:
     ran = aws.run(hostile, "--help")
     assert (ran.code, ran.calls) == (0, [])
     assert ran.out.startswith("Usage: sh remediate.sh [--apply] [--delete-never-used]\n")
+    told = " ".join(ran.out.split())
+    assert "make inactive the keys that were used once and are unused now, and remove unused passwords" in told
+    assert "also delete the keys that were never used, including those that only fail no-initial-access-keys" in told
     for options in (["--aply"], ["--apply", "x"], [""]):
         ran = aws.run(hostile, *options)
         assert (ran.code, ran.calls) == (2, [])
@@ -546,6 +549,38 @@ def test_which_controls_say_that_nobody_uses_it(
 ) -> None:
     script = script_of(tmp_path, user("ann", **cells), controls=controls)
     assert [one.split()[0] for one in items(script)] == ([line] if line else [])
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_removed"),
+    [
+        ("2026-10-20T05:22:51Z", False),
+        ("2026-09-17T00:00:00Z", False),  # 44 days
+        ("2026-09-16T23:59:59Z", True),  # 45 days
+        ("2026-11-01T00:00:01Z", False),  # after the reference date
+    ],
+)
+def test_a_password_that_was_just_changed_is_for_people(tmp_path: Path, changed: str, is_removed: bool) -> None:
+    controls = ["unused-credentials", "unused-credentials-console"]
+    found = audited(tmp_path, user("ann", **password(changed=changed, used=USED)), controls=controls)
+    assert len(items(written(found, tmp_path)[1])) == is_removed
+    action = actions(found, tmp_path)["ann", "password"]
+    if is_removed:
+        assert action == "remove password (delete login profile)"
+    else:
+        why = f"the password was changed after that use, on {changed[:10]}"
+        assert action.startswith(f"by hand, because {why}: ")
+
+
+def test_the_sample_has_such_a_password(tmp_path: Path) -> None:
+    found = audit(["sample_reports/2026-10-31"], Settings(as_of=AS_OF))
+    (row,) = (row for row in worksheet(found, tmp_path) if (row["user"], row["credential"]) == MANAGER)
+    assert "last used 2026-01-21, 283 days; changed 2026-10-20" in row["why"]
+    assert "because the password was changed after that use, on 2026-10-20: " in row["action"]
+    assert not [line for line in items(tmp_path / "remediation" / "remediate.sh") if "release-manager" in line]
+
+
+MANAGER = ("release-manager", "password")
 
 
 def exempt(**matching: str) -> Waiver:

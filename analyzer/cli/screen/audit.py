@@ -37,7 +37,7 @@ from analyzer.evidence.answer import (
 )
 from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.due import due_by_check, due_in_words
-from analyzer.evidence.people import comparisons_in_words
+from analyzer.evidence.people import comparisons_in_words, passes_of_leavers
 from analyzer.evidence.schema import to_pandas
 from analyzer.evidence.worst import DUE, GRAVE, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
@@ -75,6 +75,8 @@ class _Share(NamedTuple):
     controls: int
     in_full: bool = True
     """Whether credentials are counted by kind, and messages about input that was not read are shown in full."""
+    grave: int = MOST_SHOWN
+    """How many users with open critical and high findings are shown: all other lists are shortened first."""
 
 
 class _Due(NamedTuple):
@@ -90,7 +92,8 @@ _EVERYTHING: Final = _Share(MOST_SHOWN, 1_000)
 def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due: bool, verbose: bool) -> None:
     """Print the controls, the worst findings, data issues, the answer and where the files are.
 
-    Lists are shortened until everything fits on one screen. With `verbose`, up to `MOST_SHOWN` entries are shown.
+    Lists are shortened until everything fits on one screen, that of critical and high findings last. With `verbose`, up
+    to `MOST_SHOWN` entries are shown.
     Checks that will fail within `days_ahead` are counted, or listed if `lists_due`.
     """
     console = open_console()
@@ -102,6 +105,7 @@ def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due:
     shares = [_Share(most, check_count) for most in range(MOST_SHOWN, 0, -1)]
     shares += [_Share(1, most) for most in range(check_count - 1, 2, -1)]
     shares += [_Share(1, most, in_full=False) for most in range(check_count, 0, -1)]
+    shares += [_Share(1, 1, in_full=False, grave=most) for most in range(MOST_SHOWN - 1, 0, -1)]
     show_what_fits(console, shares, lambda on, share: _show(on, run, ending, share, due))
 
 
@@ -119,7 +123,7 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, du
     if len(audit.checklist.checks) > 1 and (verbose or not audit.requirements):
         console.print()
         _show_controls(console, audit, share)
-    _show_worst(console, run, share.most, verbose=verbose)
+    _show_worst(console, run, share, verbose=verbose)
     if due.is_listed:
         _show_due(console, run, MOST_SHOWN, due.days)
     _show_waivers(console, run, share.most)
@@ -144,6 +148,10 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due)
         print_line(console, age, STYLES[Status.NOT_CHECKED])
     for line in comparisons_in_words(audit):
         print_line(console, line)
+    if note := passes_of_leavers(audit):
+        print_line(console, note, "dim")
+    for line in run.strangers:
+        print_line(console, f"  {line}", hang=4)
     if not due.is_listed and due_by_check(audit, due.days):
         print_line(console, f"{due_in_words(audit, due.days)} (list them: --due-within {due.days}).")
     for line in [] if run.carried is None else run.carried.lines:
@@ -264,7 +272,7 @@ def _number(check: Check, checklist: Checklist) -> str:
     return (check.requirement or "-") + ("*" if checklist.is_changed(check) else "")
 
 
-def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool) -> None:
+def _show_worst(console: Console, run: Run[Summary], share: _Share, *, verbose: bool) -> None:
     """Print the worst findings of the main control, and the critical and high ones of all controls."""
     checklist, several = run.summary.checklist, len(run.summary.checklist.checks) > 1
     worst = {group: (_frame(run.summary, rows), count) for group, (rows, count) in run.notable.items()}
@@ -274,11 +282,13 @@ def _show_worst(console: Console, run: Run[Summary], most: int, *, verbose: bool
         failing = run.summary.open_by_check[checklist.checks.index(checklist.unused)][Status.FAIL]
         title = f"Unused{' or not checked' if count > failing else ''}, worst first"
     by_control = several and checklist.unused is None
-    (show_findings if verbose else show_in_lines)(console, title, (findings.head(most), count), control=by_control)
+    (show_findings if verbose else show_in_lines)(
+        console, title, (findings.head(share.most), count), control=by_control
+    )
     if GRAVE in worst:
         every_snapshot = run.summary.settings.every_snapshot
         grave = (worst[GRAVE][0], run.summary.grave_subjects)
-        show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=every_snapshot)
+        show_by_user(console, "Critical and high", grave, share.grave, verbose=verbose, by_capture=every_snapshot)
 
 
 def _frame(audit: Summary, rows: pa.Table) -> pd.DataFrame:

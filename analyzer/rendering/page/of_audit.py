@@ -13,6 +13,7 @@ from analyzer.evidence.counted import without_manual
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.named import Named
 from analyzer.evidence.opening import figures, opening
+from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
 from analyzer.rendering import waivers
@@ -87,6 +88,7 @@ def _control(check: Check) -> dict[str, str]:
 
 def _lines(summary: Summary, due_within: int) -> list[str]:
     lines = [line for line in headline(summary) if line != incomplete(summary)]
+    lines += comparisons_in_words(summary)
     if due_by_check(summary, due_within):
         lines.append(f"{due_in_words(summary, due_within)}.")
     return [*lines, exit_reason(summary)]

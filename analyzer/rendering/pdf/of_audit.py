@@ -19,6 +19,7 @@ from analyzer.evidence.counted import without_manual
 from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
+from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text, records
 from analyzer.rendering import manual, waivers
@@ -46,6 +47,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
     checklist = summary.checklist
     alarm = incomplete(summary)
     lines = [line for line in headline(summary) if line != alarm]
+    lines += comparisons_in_words(summary)
     if due_by_check(summary, due_within):
         lines.append(f"{due_in_words(summary, due_within)}.")
     judged_by = f" Framework: {checklist.benchmark.title}." if checklist.benchmark else ""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _OF_FINDINGS: Final = (
     *("control", "requirement", "account_id", "user", "arn", "credential", "reason", "message", "captured_at"),
-    *("source", "line", "severity", "waiver"),
+    *("source", "line", "severity", "waiver", "as_of"),
 )
 _OF_CREDENTIALS: Final = pa.schema({"last_changed": TIME, "last_used": TIME, "last_used_state": pa.string()})
 _OF_USERS: Final = pa.schema({"user_creation_time": TIME})

@@ -4,8 +4,13 @@
 # stay, and run:
 #
 #   sh remediate.sh                               check everything, change nothing
-#   sh remediate.sh --apply                       make keys inactive, remove passwords
-#   sh remediate.sh --apply --delete-never-used   also delete keys that were never used
+#   sh remediate.sh --apply                       make inactive the keys that were used once and are
+#                                                 unused now; remove unused passwords
+#   sh remediate.sh --apply --delete-never-used   also delete the keys that were never used
+#
+# Without --delete-never-used, keys that were never used stay. With it, the keys are deleted that
+# fail unused-credentials, and those that only fail no-initial-access-keys. Keys that are in use are
+# not touched, also those of people who left.
 #
 # The script works on the account of the credentials that `aws` uses. It skips the items of other
 # accounts.
@@ -33,8 +38,10 @@ usage() {
 Usage: sh remediate.sh [--apply] [--delete-never-used]
 Checks the items of the account of the credentials that `aws` uses, and prints the commands it
 would run.
-  --apply              run the commands
-  --delete-never-used  also delete access keys that were never used (otherwise they stay)
+  --apply              run the commands: make inactive the keys that were used once and are
+                       unused now, and remove unused passwords
+  --delete-never-used  also delete the keys that were never used, including those that only fail
+                       no-initial-access-keys (otherwise they stay)
   --help               show this help
 Exit code: 0 no item stopped, 1 some items stopped (see STOP), 2 wrong option or no access to AWS.
 EOF

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from analyzer.reading.layout import SLOTS, Kind, State
 from analyzer.rendering.remediation.failures import failures_by_account
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from analyzer.controls.checklist import Check
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _KINDS: Final = {slot.name: slot.kind for slot in SLOTS}
 _ORDER: Final = [*_KINDS, "user"]
 _NEVER: Final = (State.NOT_APPLICABLE, State.NO_INFORMATION)
+_LEAVER: Final = "leaver-credentials"
 _USER_NAME: Final = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 """The user names that IAM allows. The script prints them in commands without quotes: no such character needs any."""
 
@@ -50,7 +52,7 @@ class Task:
     """What to do about one credential, or about a user as a whole."""
 
     findings: list[Fact]
-    """The failures that no waiver covers, in the order of the checklist."""
+    """The failures that no waiver covers, in the order of the checklist; `leaver-credentials` comes first."""
     action: str
     call: tuple[str, ...] = ()
     """The line in the script: a function and its arguments. Empty if the script has no line for the task."""
@@ -83,12 +85,14 @@ def tasks_of(summary: Summary, tables: Tables, newest: Mapping[str, datetime | N
     """
     checks = summary.checklist.checks
     for failures in failures_by_account(tables, checks, newest):
-        failures.sort(key=lambda fact: (*_subject(fact), fact["chosen"]))
+        failures.sort(key=lambda fact: (*_subject(fact), fact["control"] != _LEAVER, fact["chosen"]))
+        leavers = {_row(fact): fact for fact in failures if fact["control"] == _LEAVER and fact["waiver"] is None}
         for _, group in groupby(failures, key=_subject):
             findings = list(group)
             open_ones = [fact for fact in findings if fact["waiver"] is None]
             if open_ones:
-                yield _task(checks, open_ones, [fact for fact in findings if fact["waiver"] is not None])
+                waived = [fact for fact in findings if fact["waiver"] is not None]
+                yield _task(checks, open_ones, waived, leavers.get(_row(open_ones[0])))
 
 
 def _subject(fact: Fact) -> tuple[Any, ...]:
@@ -97,19 +101,31 @@ def _subject(fact: Fact) -> tuple[Any, ...]:
     return user.lower(), user, _ORDER.index(fact["credential"]), fact["source"] or "", fact["line"] or 0
 
 
-def _task(checks: Sequence[Check], findings: list[Fact], waived: Iterable[Fact]) -> Task:
-    """Return the task for the subject of these failures; `waived` are its waived failures."""
-    failed = [checks[fact["chosen"]] for fact in findings]
+def _row(fact: Fact) -> tuple[Any, ...]:
+    return fact["source"], fact["line"]
+
+
+def _task(checks: Sequence[Check], findings: list[Fact], waived: list[Fact], left: Fact | None) -> Task:
+    """Return the task for the subject of these failures; `waived` are its waived failures.
+
+    `left` is a failure of `leaver-credentials` of the same user, if there is one. Nobody is left to change a password,
+    or to use a new key. So the remedy of that control replaces all others, except for a credential whose own failure of
+    the control is waived.
+    """
+    if any(fact["control"] == _LEAVER for fact in waived):
+        left = None
+    failed = [checks[fact["chosen"]] for fact in (findings if left is None else [left])]
     remedies = " ".join(dict.fromkeys(check.say(check.control.remediation) for check in failed))
     if not any(is_unused(fact) for fact in findings):
         # A credential that is or may be in use needs a person, because no check shows who needs it.
-        ids = {check.control.id for check in failed}
-        # The key of a leaver must not get a replacement.
-        is_rotated = "access-key-rotation" in ids and "leaver-credentials" not in ids
+        if left is not None:
+            why = "" if findings[0]["control"] == _LEAVER else ", because the user left"
+            return Task(findings, f"by hand{why}: {remedies}")
+        is_rotated = any(check.control.id == "access-key-rotation" for check in failed)
         return Task(findings, "rotate" if is_rotated else f"by hand: {remedies}")
     # Two controls may judge the use. A waiver for one of them shows that the credential must stay.
     waiver = next((f"waiver {fact['waiver']} covers it in part" for fact in waived if is_unused(fact)), None)
-    if obstacle := waiver or _obstacle(findings[0]):
+    if obstacle := waiver or _obstacle(findings[0]) or _new_password(checks, findings):
         return Task(findings, f"by hand, because {obstacle}: {remedies}")
     call = _call(findings[0])
     return Task(findings, ACTIONS[call[0]].in_worksheet, call)
@@ -141,6 +157,21 @@ def _obstacle(fact: Fact) -> str | None:
         and fact["last_used_state"] not in _NEVER,
     }
     return next((obstacle for obstacle, is_so in obstacles.items() if is_so), None)
+
+
+def _new_password(checks: Sequence[Check], findings: list[Fact]) -> str | None:
+    """Return that the password was changed after its last use, if that is less than the limit ago; else None.
+
+    Somebody may just have got this password. If several controls judge the use, the longest limit counts.
+    """
+    fact = findings[0]
+    used, changed = fact["last_used"], fact["last_changed"]
+    if _kind(fact) is not Kind.PASSWORD or used is None or changed <= used:
+        return None
+    limit = max(checks[finding["chosen"]].limit_days or 0 for finding in findings if is_unused(finding))
+    if fact["as_of"] - changed >= timedelta(days=limit):
+        return None
+    return f"the password was changed after that use, on {changed:%Y-%m-%d}"
 
 
 def _call(fact: Fact) -> tuple[str, ...]:

@@ -46,14 +46,16 @@ def query() -> str:
     ),
     credentials AS ({" UNION ALL ".join(map(_in_slot, JUDGED))}),
     idle AS (
-        SELECT *, counted_from::TIMESTAMPTZ AS basis_time, epoch_us(as_of) - epoch_us(basis_time) AS idle,
+        SELECT *, counted_from::TIMESTAMPTZ AS basis_time, changed::TIMESTAMPTZ AS changed_at,
+            epoch_us(as_of) - epoch_us(basis_time) AS idle,
             (idle // 86400000000)::INTEGER AS idle_days
         FROM credentials
     )
     SELECT 'unused-credentials' AS control, CASE WHEN idle >= 45 * 86400000000 THEN 'fail' ELSE 'pass' END AS status,
         split_part(arn, ':', 5) AS account_id, "user", arn, credential, basis, basis_time, idle_days,
         45::INTEGER AS limit_days, as_of, reason,
-        concat(beginning, counted_from[:10], ', ', idle_days, CASE WHEN idle_days = 1 THEN ' day' ELSE ' days' END)
+        concat(beginning, counted_from[:10], ', ', idle_days, CASE WHEN idle_days = 1 THEN ' day' ELSE ' days' END,
+            CASE WHEN changed_at > basis_time AND changed_at <= as_of THEN '; changed ' || changed[:10] ELSE '' END)
             AS message,
         as_of AS captured_at, filename AS source, line, '2.11' AS requirement, 'medium' AS severity,
         NULL::INTEGER AS age_days, NULL::VARCHAR AS waiver,
@@ -63,8 +65,9 @@ def query() -> str:
 
 def _in_slot(slot: Slot) -> str:
     never = f"{slot.last_used} IN ('N/A', 'no_information')"
+    changed = f"CASE WHEN NOT {never} THEN {slot.last_changed} END" if slot.kind is Kind.PASSWORD else "NULL::VARCHAR"
     return f"""
-        SELECT "user", arn, filename, line, as_of, '{slot.name}' AS credential,
+        SELECT {changed} AS changed, "user", arn, filename, line, as_of, '{slot.name}' AS credential,
             CASE WHEN {never} THEN {slot.last_changed} ELSE {slot.last_used} END AS counted_from,
             CASE WHEN {never} THEN '{slot.last_changed}' ELSE '{slot.last_used}' END AS basis,
             CASE WHEN {never} THEN 'never_used' ELSE 'last_used' END AS reason,

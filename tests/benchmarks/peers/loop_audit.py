@@ -60,6 +60,11 @@ def findings(path: Path) -> Iterator[dict[str, Any]]:
                     basis, reason, beginning = slot.last_changed, "never_used", f"never used; {DATED[slot.kind]}"
                 basis_time = datetime.fromisoformat(row[basis])
                 idle = as_of - basis_time
+                changed = ""
+                if slot.kind is Kind.PASSWORD and reason == "last_used":
+                    changed_at = datetime.fromisoformat(row[slot.last_changed])
+                    changed = f"; changed {row[slot.last_changed][:10]}" if basis_time < changed_at <= as_of else ""
+                days = f"{idle.days} day{'' if idle.days == 1 else 's'}"
                 yield {
                     "control": "unused-credentials",
                     "status": "fail" if idle >= LIMIT else "pass",
@@ -73,7 +78,7 @@ def findings(path: Path) -> Iterator[dict[str, Any]]:
                     "limit_days": LIMIT.days,
                     "as_of": as_of,
                     "reason": reason,
-                    "message": f"{beginning} {row[basis][:10]}, {idle.days} day{'' if idle.days == 1 else 's'}",
+                    "message": f"{beginning} {row[basis][:10]}, {days}{changed}",
                     "captured_at": as_of,
                     "source": source,
                     "line": reader.line_num,

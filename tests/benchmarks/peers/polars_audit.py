@@ -94,6 +94,9 @@ def findings(credentials: pl.LazyFrame) -> pl.LazyFrame:
     """Return the findings on credentials as `slots` has them."""
     idle = pl.col("captured_at") - pl.col("basis_time")
     judged = pl.col("active") & (pl.col("kind") != Kind.CERTIFICATE.value) & (pl.col("user") != ROOT_USER)
+    is_used_password = (pl.col("kind") == Kind.PASSWORD.value) & (pl.col("reason") == "last_used")
+    changed_at = pl.when(is_used_password).then(_time("changed"))
+    is_changed = ((changed_at > pl.col("basis_time")) & (changed_at <= pl.col("captured_at"))).fill_null(value=False)
     return (
         credentials.filter(judged)
         .with_columns(basis_time=_time("counted_from"))
@@ -112,6 +115,9 @@ def findings(credentials: pl.LazyFrame) -> pl.LazyFrame:
                 pl.lit(", "),
                 "idle_days",
                 pl.when(pl.col("idle_days") == 1).then(pl.lit(" day")).otherwise(pl.lit(" days")),
+                pl.when(is_changed)
+                .then(pl.lit("; changed ") + pl.col("changed").str.slice(0, 10))
+                .otherwise(pl.lit("")),
             ).alias("message"),
             *("captured_at", "source", "line"),
             _few("2.11").alias("requirement"),
