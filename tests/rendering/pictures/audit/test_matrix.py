@@ -118,3 +118,10 @@ def test_an_unknown_account_has_a_column(tmp_path: Path) -> None:
     assert_readable(figure)
     assert {"unknown", ACCOUNT} <= set(texts(figure))
     assert "Reports without an account number are counted as one account." in " ".join(texts(figure))
+
+
+def test_manual_checks_have_a_sign_of_their_own(tmp_path: Path) -> None:
+    path = write(tmp_path / f"2026-10-31_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), user("a", **OLD_KEY)))
+    figure = drawn(audit([path], Settings(as_of=AS_OF)), "matrix")
+    assert {"m", "manual check"} <= set(texts(figure))
+    assert "?" not in texts(figure)
