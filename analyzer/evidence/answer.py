@@ -237,7 +237,8 @@ def exit_reason(
     failing = [checks[position] for position in counting if summary.open_by_check[position][Status.FAIL]]
     if code != 1:
         sentence = exit_without_failures(summary, code, fail_on)
-        return f"{sentence.removesuffix('.')}; {_failing(failing)}." if failing else sentence
+        fails = f"{counted(len(_ids(failing)), 'control')} {'fails' if len(_ids(failing)) == 1 else 'fail'}"
+        return f"{sentence.removesuffix('.')}; {fails}." if failing else sentence
     undecided = [checks[position] for position in counting if summary.undecided_of(position)]
     manual = [checks[position] for position in counting if strict and summary.by_control[position]["manual"]]
     return exit_sentence(failing, undecided, manual, exit_zero=exit_zero)

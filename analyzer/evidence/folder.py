@@ -152,7 +152,11 @@ def _require_elsewhere(folder: Path, owner: Owner) -> None:
         here = Path.cwd()
     except OSError:  # the current folder was removed
         return
-    if any(_is_still(path, folder.stat()) for path in (here, *here.parents)):  # by inode: a folder can have two names
+    try:
+        own = folder.stat()
+    except FileNotFoundError:  # another run replaces it at this moment
+        return
+    if any(_is_still(path, own) for path in (here, *here.parents)):  # by inode: a folder can have two names
         raise OutputError(
             f"the {owner.what} {folder} is or contains the current folder, which cannot be replaced",
             f"{owner.elsewhere}, or run credreport from outside this folder",

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 _WIDTHS: Final = {
-    "number": 7,
+    "number": 9,
     "account_id": 13,
-    "user": 16,
+    "user": 15,
     "credential": 12,
     "status": 10,
     "waiver": 8,
-    "message": 20,
+    "message": 19,
     "source": 22,
     "line": 5,
     "tested_by": 9,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
 
 _MOST_FAILURES: Final = 10
-_MOST_UNUSED: Final = 40
+_MOST_UNUSED: Final = 25
 _MOST_ACCOUNTS: Final = 10
 _MOST_WAIVERS: Final = 20
 _LONGEST_TEXT: Final = 80
