@@ -70,7 +70,7 @@ def issues(counts: Mapping[str, int]) -> Part | None:
     return Part("Data issues, most serious first", ("count", "issue"), rows, (0, 1)) if rows else None
 
 
-_MOST_INPUTS: Final = 40
+_MOST_INPUTS: Final = 30
 
 
 def inputs(input_rows: Sequence[Mapping[str, Any]]) -> Part:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
 
 _MOST_FAILURES: Final = 10
-_MOST_UNUSED: Final = 25
+_MOST_UNUSED, _FEW_UNUSED = 25, 5
 _MOST_ACCOUNTS: Final = 10
 _MOST_WAIVERS: Final = 20
 _LONGEST_TEXT: Final = 80
@@ -134,7 +134,10 @@ def _unused(evidence: EvidenceSet) -> Part | None:
         return fails & of_unused
 
     where = Choice(("control", "requirement", "status", "waiver"), is_unused)
-    found = worst_rows(evidence, summary.checklist, _MOST_UNUSED, where=where)
+    every = summary.open_by_check[position][Status.FAIL]
+    # A list that is cut anyway is cut short: three pages are to be enough.
+    most = _MOST_UNUSED if every <= _MOST_UNUSED else _FEW_UNUSED
+    found = worst_rows(evidence, summary.checklist, most, where=where)
     labels = labels_of(summary.coverage)
     rows: list[list[str | int]] = [
         [
@@ -145,7 +148,7 @@ def _unused(evidence: EvidenceSet) -> Part | None:
         ]
         for row in found.to_pylist()
     ]
-    further = summary.open_by_check[position][Status.FAIL] - len(rows)
+    further = every - len(rows)
     verb = "is" if further == 1 else "are"
     rest = f"{counted(further, 'further failure')} of unused-credentials {verb} in findings.parquet and the workbook."
     heads = ("account", "user", "credential", "why")
