@@ -116,7 +116,7 @@ def test_the_pdf_says_where_the_rest_is(tmp_path: Path) -> None:
         number = 111122223333 + at
         write(tmp_path / f"in/2026-10-31/{number}.csv", account(number, ["a"]))
     many = made(tmp_path)
-    assert "1 further failure of unused-credentials is in findings.parquet and the workbook." in many.pdf
+    assert "36 further failures of unused-credentials are in findings.parquet and the workbook." in many.pdf
     assert "41 inputs were read, too many for this list. manifest.json has the SHA-256 of each input" in many.pdf
 
 
