@@ -237,8 +237,7 @@ def exit_reason(
     failing = [checks[position] for position in counting if summary.open_by_check[position][Status.FAIL]]
     if code != 1:
         sentence = exit_without_failures(summary, code, fail_on)
-        fails = f"{counted(len(_ids(failing)), 'control')} {'fails' if len(_ids(failing)) == 1 else 'fail'}"
-        return f"{sentence.removesuffix('.')}; {fails}." if failing else sentence
+        return f"{sentence.removesuffix('.')}; {_number_failing(failing)}." if failing else sentence
     undecided = [checks[position] for position in counting if summary.undecided_of(position)]
     manual = [checks[position] for position in counting if strict and summary.by_control[position]["manual"]]
     return exit_sentence(failing, undecided, manual, exit_zero=exit_zero)
@@ -282,9 +281,15 @@ def exit_sentence(
 def _failing(failing: Sequence[Check]) -> str:
     """Return in words how many controls fail, and which of them are the most severe."""
     worst = min(failing, key=lambda check: list(Severity).index(check.severity))
-    ids, ids_of_worst = _ids(failing), _ids([check for check in failing if check.severity is worst.severity])
+    ids_of_worst = _ids([check for check in failing if check.severity is worst.severity])
     named = f"{worst.control.id} is" if len(ids_of_worst) == 1 else f"{len(ids_of_worst):,} are"
-    return f"{counted(len(ids), 'control')} {'fails' if len(ids) == 1 else 'fail'} ({named} {worst.severity.value})"
+    return f"{_number_failing(failing)} ({named} {worst.severity.value})"
+
+
+def _number_failing(failing: Sequence[Check]) -> str:
+    """Return in words how many controls fail."""
+    count = len(_ids(failing))
+    return f"{counted(count, 'control')} {'fails' if count == 1 else 'fail'}"
 
 
 def exit_one(why: str, *, exit_zero: bool) -> str:

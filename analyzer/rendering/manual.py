@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 from typing import Final
 
 TOPICS: Final = {
@@ -33,6 +32,8 @@ TOPICS: Final = {
 
 def page(topic: str) -> str:
     """Return the Markdown of a topic. Raises KeyError for an unknown one."""
+    from importlib.resources import files  # noqa: PLC0415 - every command lists the topics, and few show one
+
     if topic not in TOPICS:
         raise KeyError(topic)
     return files("analyzer").joinpath("manual", f"{topic}.md").read_text(encoding="utf-8")
