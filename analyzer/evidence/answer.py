@@ -119,14 +119,15 @@ def old_reports(summary: Summary) -> str:
     old = judged.loc[ages.index[ages >= limit]].sort_values("captured_at")
     if old.empty:
         return ""
+    accounts = old["account_id"].fillna("unknown account")
     named = first_few(
-        [f"{account} ({time:%Y-%m-%d})" for account, time in zip(old["account_id"], old["captured_at"], strict=True)]
+        [f"{account} ({time:%Y-%m-%d})" for account, time in zip(accounts, old["captured_at"], strict=True)]
     )
     than = "newest report" if as_of is None else "reference date"
     is_, it = ("is", "it") if len(old) == 1 else ("are", "they")
     return (
         f"{counted(len(old), 'report')} {is_} older than the {than} by {counted(limit, 'day')} or more: {named}; {it} "
-        f"cannot show what happened later."
+        "cannot show what happened later."
     )
 
 

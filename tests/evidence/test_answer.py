@@ -17,7 +17,7 @@ from analyzer.controls.policy import parse_policy
 from analyzer.errors import UsageError
 from analyzer.evidence.answer import answer, exit_reason, headline, scope, something_open
 from tests.cli.running import run
-from tests.reports import ACCOUNT, csv_of, key, password, root, unused, user, write
+from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, unused, user, write
 from tests.running import Audit, Settings, audit
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, UTC)
@@ -261,3 +261,17 @@ def test_without_the_main_control_the_answer_is_about_users(tmp_path: Path) -> N
     )
     assert headline(found) == [answer(found)]
     assert isinstance(found.open_subjects, pd.DataFrame)
+
+
+@pytest.mark.parametrize("account", ["444455556666", None])
+def test_reports_older_than_the_limit_are_named(tmp_path: Path, account: str | None) -> None:
+    """What happened after such a report was made is not in the answer."""
+    columns = COLUMNS_22 if account else tuple(name for name in COLUMNS_22 if name != "arn")
+    old = csv_of(root(account or "444455556666"), columns=columns)
+    write(tmp_path / "in/2015-03-01/old.csv", old)
+    write(tmp_path / "in/2026-10-31/new.csv", csv_of(root(), user("a", **IN_ORDER)))
+    (line,) = [line for line in headline(audit([str(tmp_path / "in")], Settings(make_checklist()))) if "older" in line]
+    named = f"{account or 'unknown account'} (2015-03-01)"
+    assert line == (
+        f"1 report is older than the newest report by 45 days or more: {named}; it cannot show what happened later."
+    )
