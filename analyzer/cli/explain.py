@@ -185,7 +185,7 @@ def mapping(control: Control) -> list[str]:
     """Return which frameworks require a control: `CIS 1.4 to CIS 4.0.1: 1.12`, with the limits that they set."""
     spans: list[tuple[str, str, str]] = []
     for benchmark in FRAMEWORKS.values():
-        for demand in benchmark.asked:
+        for demand in benchmark.demands:
             if demand.control != control.id:
                 continue
             limits = _limits(demand.parameters)

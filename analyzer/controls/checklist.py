@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.catalog import BY_ID, CONTROLS
 from analyzer.controls.control import MAX_IDLE_DAYS, NOT_FRAMEWORKS, POLICY
-from analyzer.controls.frameworks import FRAMEWORKS, Asked, Framework, newest_cis, together
-from analyzer.controls.naming import named
+from analyzer.controls.frameworks import FRAMEWORKS, Demand, Framework, newest_cis, together
+from analyzer.controls.naming import demands_named
 from analyzer.errors import UsageError, known
 
 if TYPE_CHECKING:
@@ -204,19 +204,19 @@ def make_checklist(  # noqa: PLR0913 - one parameter an option
     _refuse_two_choices(all_controls=all_controls, control=bool(controls), benchmark=bool(chosen_benchmark))
     if not with_leavers:
         _refuse_without_list(controls, option)
-    candidates = _asked(chosen_benchmark, with_leavers=with_leavers)
-    chosen = named(controls, candidates, chosen_benchmark, option)
+    candidates = _demands(chosen_benchmark, with_leavers=with_leavers)
+    chosen = demands_named(controls, candidates, chosen_benchmark, option)
     checks, left_out = [], []
-    for asked in candidates:
-        control = BY_ID[asked.control]
-        if chosen and asked not in chosen:
+    for demand in candidates:
+        control = BY_ID[demand.control]
+        if chosen and demand not in chosen:
             continue
         if not chosen and policy and not policy.enabled(control.id):
             left_out.append(control.id)
             continue
         is_asked_for = chosen or chosen_benchmark or all_controls or (policy and policy.asks_for(control.id))
         if is_asked_for or (control.by_default and control.stricter_than is None):
-            checks.append(_choose(asked, policy, max_idle_days))
+            checks.append(_choose(demand, policy, max_idle_days))
     _require_something(checks, max_idle_days)
     return Checklist(
         _each_limit_once(checks, chosen_benchmark or newest_cis()),
@@ -290,31 +290,31 @@ def _refuse_without_list(controls: Sequence[str], option: str) -> None:
             )
 
 
-def _asked(benchmark: Framework | None, *, with_leavers: bool) -> list[Asked]:
+def _demands(benchmark: Framework | None, *, with_leavers: bool) -> list[Demand]:
     """Return the controls to judge, in the order of the catalogue; without a framework, each control once.
 
     Controls that need a list of leavers are included only `with_leavers`, and then with any framework.
     """
-    candidates = [] if benchmark is None else list(benchmark.asked)
-    present, numbers_of = {asked.control for asked in candidates}, (benchmark or newest_cis()).numbers_of
+    candidates = [] if benchmark is None else list(benchmark.demands)
+    present, numbers_of = {demand.control for demand in candidates}, (benchmark or newest_cis()).numbers_of
     candidates += [
-        Asked(control.id, {}, tuple(numbers_of(control.id)))
+        Demand(control.id, {}, tuple(numbers_of(control.id)))
         for control in CONTROLS
         if control.id not in present and (benchmark is None or control.needs)
     ]
-    candidates.sort(key=lambda asked: list(BY_ID).index(asked.control))
-    judged = [asked for asked in candidates if with_leavers or BY_ID[asked.control].needs is None]
+    candidates.sort(key=lambda demand: list(BY_ID).index(demand.control))
+    judged = [demand for demand in candidates if with_leavers or BY_ID[demand.control].needs is None]
     if not judged:
         raise UsageError("the controls of the framework are judged only with --leavers FILE", "add --leavers FILE")
     return judged
 
 
-def _choose(asked: Asked, policy: Policy | None, max_idle_days: int | None) -> Check:
-    control = BY_ID[asked.control]
+def _choose(demand: Demand, policy: Policy | None, max_idle_days: int | None) -> Check:
+    control = BY_ID[demand.control]
     parameters = {name: parameter.default for name, parameter in control.parameters.items()}
     set_by: dict[str, str] = {}
     layers: list[tuple[str, Mapping[str, Value]]] = [
-        (asked.who, asked.parameters),
+        (demand.who, demand.parameters),
         (POLICY, policy.parameters(control.id) if policy else {}),
         (MAX_IDLE_DAYS, {"max_idle_days": max_idle_days} if max_idle_days is not None else {}),
     ]
@@ -326,5 +326,5 @@ def _choose(asked: Asked, policy: Policy | None, max_idle_days: int | None) -> C
     severity = policy.severity(control.id) if policy else None
     if severity is not None:
         set_by["severity"] = POLICY
-    number = next(iter(asked.numbers), None)
-    return Check(control, number, severity or control.severity, parameters, set_by, asked.numbers)
+    number = next(iter(demand.numbers), None)
+    return Check(control, number, severity or control.severity, parameters, set_by, demand.numbers)

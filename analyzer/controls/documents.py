@@ -72,10 +72,10 @@ class Document:
             if key not in keys:
                 self.fail((*path, key), f"unknown key{did_you_mean(key, keys)}", f"known keys: {', '.join(keys)}")
 
-    def text(self, path: Path, value: object, wanted: str = "a text in quotes that is not empty") -> str:
+    def text(self, path: Path, value: object, expected: str = "a text in quotes that is not empty") -> str:
         """Return `value`. Raises `error` if it is not a text, or is blank."""
         if not isinstance(value, str) or not value.strip():
-            self.wrong(path, value, wanted)
+            self.wrong(path, value, expected)
         return value
 
     def flag(self, path: Path, value: object) -> bool:
@@ -84,10 +84,10 @@ class Document:
             self.wrong(path, value, "true or false, without quotes")
         return value
 
-    def wrong(self, path: Path, value: object, wanted: str, close: str = "") -> NoReturn:
-        """Raise `error` for a forbidden value; `wanted` describes permitted values, `close` suggests a correction."""
+    def wrong(self, path: Path, value: object, expected: str, close: str = "") -> NoReturn:
+        """Raise `error` for a forbidden value; `expected` describes permitted values, `close` suggests a correction."""
         shown = json.dumps(value, ensure_ascii=False, default=str)
-        self.fail(path, f"cannot be {shown}{close}", f"write {wanted}")
+        self.fail(path, f"cannot be {shown}{close}", f"write {expected}")
 
     def fail(self, path: Path, problem: str, hint: str) -> NoReturn:
         """Raise `error` for the key at `path`."""

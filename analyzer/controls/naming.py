@@ -11,32 +11,34 @@ from analyzer.errors import UsageError, known
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from analyzer.controls.frameworks import Asked, Framework, Requirement
+    from analyzer.controls.frameworks import Demand, Framework, Requirement
 
 
-def named(names: Iterable[str], asked: Sequence[Asked], benchmark: Framework | None, option: str) -> list[Asked]:
-    """Return the elements of `asked` that `names` names, by control id or by requirement number, ignoring case.
+def demands_named(
+    names: Iterable[str], demands: Sequence[Demand], benchmark: Framework | None, option: str
+) -> list[Demand]:
+    """Return the elements of `demands` that `names` names, by control id or by requirement number, ignoring case.
 
     The numbers are those of `benchmark`, or of the newest CIS version if that is None. If `benchmark` combines several
     frameworks, a number of one of them is enough. A number with several controls names all of them. `option` is the
     option that errors name. Raises UsageError for an unknown name, and for a control that the framework does not have.
     """
-    return [element for name in names for element in _named(name.strip().lower(), asked, benchmark, option)]
+    return [demand for name in names for demand in _demands_of(name.strip().lower(), demands, benchmark, option)]
 
 
-def _named(name: str, asked: Sequence[Asked], benchmark: Framework | None, option: str) -> list[Asked]:
+def _demands_of(name: str, demands: Sequence[Demand], benchmark: Framework | None, option: str) -> list[Demand]:
     requirements = (benchmark or newest_cis()).requirements
     numbers = {requirement.number for requirement in requirements if is_number(name, requirement)}
-    matches = [element for element in asked if name == element.control or not numbers.isdisjoint(element.numbers)]
+    matches = [demand for demand in demands if name == demand.control or not numbers.isdisjoint(demand.numbers)]
     if matches:
         return matches
     if name in BY_ID:
         title = (benchmark or newest_cis()).title
-        controls = dict.fromkeys(element.control for element in asked)
+        controls = dict.fromkeys(demand.control for demand in demands)
         raise UsageError(f"{name} is not part of {title}", f"its controls are {', '.join(controls)}")
     elsewhere = _meanings_elsewhere(name)
     if elsewhere or name.replace(".", "").isdigit():
-        raise UsageError(f"{option}: {_no_such_number(name, benchmark)}", elsewhere or _known_numbers(asked))
+        raise UsageError(f"{option}: {_no_such_number(name, benchmark)}", elsewhere or _known_numbers(demands))
     known(option, name, BY_ID)
     return []
 
@@ -55,13 +57,13 @@ def _meanings_elsewhere(name: str) -> str:
     """Return a hint on what a number means in other frameworks; empty if no framework has it."""
     benchmarks_of: dict[str, list[str]] = {}
     for benchmark in FRAMEWORKS.values():
-        for element in benchmark.asked:
-            if name in map(str.lower, element.numbers):
-                benchmarks_of.setdefault(element.control, []).append(benchmark.id)
+        for demand in benchmark.demands:
+            if name in map(str.lower, demand.numbers):
+                benchmarks_of.setdefault(demand.control, []).append(benchmark.id)
     meanings = "; ".join(f"it is {control} in {', '.join(benchmarks)}" for control, benchmarks in benchmarks_of.items())
     return f"{meanings}: name the control, or choose the framework with --benchmark" if meanings else ""
 
 
-def _known_numbers(asked: Sequence[Asked]) -> str:
-    numbers = dict.fromkeys(number for element in asked for number in element.numbers)
+def _known_numbers(demands: Sequence[Demand]) -> str:
+    numbers = dict.fromkeys(number for demand in demands for number in demand.numbers)
     return f"its numbers are {', '.join(numbers)}; credreport controls lists them with their controls"

@@ -157,7 +157,7 @@ class _JudgedRows:
         return is_root if control.whose is Whose.ROOT else ~is_root
 
     def _with_absent(self, number: int, verdicts: Verdicts, absent: Reason) -> Verdicts:
-        """Return `found` with one verdict more for each snapshot without root or report without the column.
+        """Return `verdicts` with one verdict more for each snapshot without root or report without the column.
 
         The verdict refers to the first row of the snapshot or report. A snapshot can consist of several files with
         different columns, so the column is looked for in each report.

@@ -143,15 +143,15 @@ def match(users: pd.DataFrame, lookup: Lookup, *, by_capture: bool) -> Matched:
     (names, before), is_user = _names(users), ~true_where(arrow_of(users["is_root"]))
     has_name = np.asarray(names.is_valid())
     rows = np.flatnonzero(is_user & has_name)
-    named = pd.DataFrame({"name": column_of(names.take(pa.array(rows))), "user_row": rows})
-    exact = named.merge(lookup.whole, on="name")
-    rest = named[~np.isin(rows, exact["user_row"])].reset_index(drop=True)
-    parts = column_of(before.take(pa.array(rest["user_row"].to_numpy())))
-    cut = rest.assign(name=parts).merge(lookup.before_at, on="name")
+    named_users = pd.DataFrame({"name": column_of(names.take(pa.array(rows))), "user_row": rows})
+    exact = named_users.merge(lookup.whole, on="name")
+    unmatched_users = named_users[~np.isin(rows, exact["user_row"])].reset_index(drop=True)
+    parts = column_of(before.take(pa.array(unmatched_users["user_row"].to_numpy())))
+    cut = unmatched_users.assign(name=parts).merge(lookup.before_at, on="name")
     pairs = pd.concat([exact, cut]).drop_duplicates(["user_row", "person"]).sort_values(["user_row", "person"])
     user_row, person = (pairs[name].to_numpy(np.int64) for name in ("user_row", "person"))
     name = np.full(len(users), -1)
-    name[rows] = pd.factorize(named["name"])[0]
+    name[rows] = pd.factorize(named_users["name"])[0]
     people = np.bincount(user_row, minlength=1)[user_row]
     in_snapshot = numbered(snapshot_of(users, by_capture=by_capture)[user_row], person)
     distinct = np.unique(np.stack([in_snapshot, name[user_row]]), axis=1)[0]
@@ -202,15 +202,15 @@ def _with_leavers(users: pd.DataFrame, matched: Matched, lookup: Lookup) -> pd.D
     return users.assign(**{name: column.array for name, column in columns.items()})
 
 
-def used_since(left_at: Micros, used: Micros, known: Flags, seen: Micros) -> Truth:
+def used_since(left_at: Micros, used: Micros, is_use_known: Flags, shown_until: Micros) -> Truth:
     """Return whether a credential was used after its user had left.
 
     All times are in microseconds: `left_at` is the end of the last day (`NO_TIME` if there is none), `used` the last
-    use (`NO_TIME` if never or not known), and `seen` the time until which the report shows uses. `known` marks where
-    the report shows the last use, or shows that there was none.
+    use (`NO_TIME` if never or not known), and `shown_until` the time until which the report shows uses. `is_use_known`
+    marks where the report shows the last use, or shows that there was none.
     """
     has_left = left_at != NO_TIME
-    return Truth(has_left & (used > left_at), has_left & known & (used <= left_at) & (seen >= left_at))
+    return Truth(has_left & (used > left_at), has_left & is_use_known & (used <= left_at) & (shown_until >= left_at))
 
 
 def seen_until(captured: Micros, as_of: Micros) -> Micros:
@@ -234,10 +234,10 @@ def outcomes(tables: Tables, matched: Matched, lookup: Lookup, as_of: Micros, *,
     row = np.concatenate([matched.user_row, alone])
     person = np.concatenate([matched.person, np.full(len(alone), -1)])
     status = np.concatenate([matched.status, np.full(len(alone), _MATCHES.index(Match.NOT_IN_LIST), np.int8)])
-    active, last_used, known = (column[row] for column in _uses(tables))
+    active, last_used, are_uses_known = (column[row] for column in _uses(tables))
     left_at = np.append(lookup.left_at, NO_TIME)[person]  # the value at the end is for person -1
-    seen = seen_until(microseconds(users["captured_at"]), as_of)[row]
-    used = used_since(left_at, last_used, known & (active > 0), seen)
+    shown_until = seen_until(microseconds(users["captured_at"]), as_of)[row]
+    used = used_since(left_at, last_used, are_uses_known & (active > 0), shown_until)
     facts = table_of(users, _OF_USER).take(pa.array(row))
     account, name, captured, source, line = facts.columns
     return pa.table(
@@ -262,11 +262,11 @@ def _uses(tables: Tables) -> tuple[Rows, Micros, Flags]:
     credentials, count = Facts(tables.credentials), len(tables.users)
     active = np.flatnonzero(credentials.flag("active").yes)
     user_row, used = tables.credentials["user_row"].to_numpy()[active], credentials.time("last_used")[active]
-    known = (used != NO_TIME) | credentials.among("last_used_state", *NEVER)[active]
+    is_use_known = (used != NO_TIME) | credentials.among("last_used_state", *NEVER)[active]
     last_used = np.full(count, NO_TIME)
     np.maximum.at(last_used, user_row, used)
     return (
         np.bincount(user_row, minlength=count),
         last_used,
-        np.bincount(user_row[~known], minlength=count) == 0,
+        np.bincount(user_row[~is_use_known], minlength=count) == 0,
     )

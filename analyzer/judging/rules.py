@@ -51,16 +51,16 @@ def idle_console(subjects: Subjects, max_idle_days: int) -> Ruling:
     """Fail passwords as `idle` does, and keys that are `max_idle_days` old or older or were never used."""
     passwords = idle(subjects, max_idle_days)
     is_key = subjects.among("kind", Kind.ACCESS_KEY)
-    made, used = subjects.age, subjects.was_used
-    old = made.at_least(max_idle_days * DAY, subjects.as_of)
-    fails = old | ~used
-    dated = made.because(Reason.LAST_CHANGED)
+    age, used = subjects.age, subjects.was_used
+    is_old = age.at_least(max_idle_days * DAY, subjects.as_of)
+    fails = is_old | ~used
+    dated = age.because(Reason.LAST_CHANGED)
     reason = first_that_holds(
         {
-            Reason.CREATED_AFTER_AS_OF: made.because(Reason.CREATED_AFTER_AS_OF),
-            Reason.ACTIVE_UNKNOWN: made.because(Reason.ACTIVE_UNKNOWN),
+            Reason.CREATED_AFTER_AS_OF: age.because(Reason.CREATED_AFTER_AS_OF),
+            Reason.ACTIVE_UNKNOWN: age.because(Reason.ACTIVE_UNKNOWN),
             Reason.NEVER_USED: used.no,
-            Reason.LAST_CHANGED: dated & (old.yes | used.yes),
+            Reason.LAST_CHANGED: dated & (is_old.yes | used.yes),
             Reason.USED_AFTER_AS_OF: dated & (subjects.time("last_used") != NO_TIME),
             Reason.LAST_USE_UNKNOWN: dated,
         },
@@ -71,11 +71,11 @@ def idle_console(subjects: Subjects, max_idle_days: int) -> Ruling:
     keys = Ruling(
         fails,
         reason,
-        np.where(blank, -1, made.basis).astype(np.int8),
-        np.where(blank, NO_TIME, made.earliest),
+        np.where(blank, -1, age.basis).astype(np.int8),
+        np.where(blank, NO_TIME, age.earliest),
         is_key,
         passwords.concerned,
-        fails_at=made.passed_at(max_idle_days * DAY),
+        fails_at=age.passed_at(max_idle_days * DAY),
     )
     return either(is_key, keys, passwords)
 
@@ -88,10 +88,10 @@ def old(subjects: Subjects, max_age_days: int) -> Ruling:
 def initial_key(subjects: Subjects, together_minutes: int) -> Ruling:
     """Fail keys that were created together with a user who has a console password, and were never used."""
     password = subjects.user.flag("password_enabled")
-    made, created, used = subjects.time("last_changed"), subjects.time("user_creation_time"), subjects.was_used
-    known = (made != NO_TIME) & (created != NO_TIME)
-    near = np.abs(np.where(known, made, 0) - np.where(known, created, 0)) <= together_minutes * _MINUTE
-    together = Truth(known & near, known & ~near)
+    changed, created, used = subjects.time("last_changed"), subjects.time("user_creation_time"), subjects.was_used
+    has_times = (changed != NO_TIME) & (created != NO_TIME)
+    near = np.abs(np.where(has_times, changed, 0) - np.where(has_times, created, 0)) <= together_minutes * _MINUTE
+    together = Truth(has_times & near, has_times & ~near)
     reason = first_that_holds(
         {
             Reason.CREATED_AFTER_AS_OF: subjects.age.because(Reason.CREATED_AFTER_AS_OF),
@@ -106,7 +106,7 @@ def initial_key(subjects: Subjects, together_minutes: int) -> Ruling:
         Reason.LAST_USE_UNKNOWN,
     )
     by_use = reason == Reason.LAST_USED.code
-    time = np.where(by_use, subjects.time("last_used"), made)
+    time = np.where(by_use, subjects.time("last_used"), changed)
     basis = np.where(by_use, slot_basis(subjects.slot, "last_used"), slot_basis(subjects.slot, "last_changed"))
     undated = is_because(reason, Reason.CREATED_AFTER_AS_OF, Reason.ACTIVE_UNKNOWN)
     time = np.where(undated, NO_TIME, time)
@@ -153,14 +153,14 @@ def expired(subjects: Subjects) -> Ruling:
 
 def active_certificate(subjects: Subjects, max_age_days: int) -> Ruling:
     """Fail active certificates that are `max_age_days` old or older (0: any age)."""
-    made, active = subjects.age, subjects.flag("active")
-    ruling = by_instant(subjects, made, max_age_days * DAY, aged=True)
-    inactive = active.no & ~made.because(Reason.CREATED_AFTER_AS_OF)
+    age, active = subjects.age, subjects.flag("active")
+    ruling = by_instant(subjects, age, max_age_days * DAY, aged=True)
+    inactive = active.no & ~age.because(Reason.CREATED_AFTER_AS_OF)
     return replace(
         ruling,
         fails=active & ruling.fails,
         reason=np.where(inactive, Reason.INACTIVE.code, ruling.reason).astype(np.int8),
-        fails_at=np.where(active.no, NO_TIME, made.passed_at(max_age_days * DAY)),
+        fails_at=np.where(active.no, NO_TIME, age.passed_at(max_age_days * DAY)),
     )
 
 
@@ -222,17 +222,17 @@ def more_credentials(subjects: Subjects) -> Ruling:
     Rows of reports without that column are not judged.
     """
     column = "additional_credentials_info"
-    named = Truth(subjects.state(column, State.VALUE), subjects.state(column, State.NOT_APPLICABLE))
+    has_more = Truth(subjects.state(column, State.VALUE), subjects.state(column, State.NOT_APPLICABLE))
     later = subjects.made_later & ~subjects.flag("is_root").yes
     reason = first_that_holds(
         {
             Reason.CREATED_AFTER_AS_OF: later,
-            Reason.MORE_CREDENTIALS: named.yes,
-            Reason.NO_MORE_CREDENTIALS: named.no,
+            Reason.MORE_CREDENTIALS: has_more.yes,
+            Reason.NO_MORE_CREDENTIALS: has_more.no,
         },
         Reason.MORE_CREDENTIALS_UNKNOWN,
     )
-    return by_flags(subjects, named, reason, ~subjects.state(column, State.MISSING))
+    return by_flags(subjects, has_more, reason, ~subjects.state(column, State.MISSING))
 
 
 def password_and_keys(subjects: Subjects) -> Ruling:

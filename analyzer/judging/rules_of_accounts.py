@@ -103,10 +103,10 @@ class _Passwords:
         # A password is a candidate unless it is known to be older.
         may_be = existed & ~password.no & ~is_known & ((changed == NO_TIME) | (changed > newest[snapshot]))
         may_be |= is_known & (changed == newest[snapshot])
-        both = is_known & (due != NO_TIME)
-        span = np.where(both, due, 0) - np.where(both, changed, 0)
+        has_both = is_known & (due != NO_TIME)
+        span = np.where(has_both, due, 0) - np.where(has_both, changed, 0)
         never = existed & password.yes & ~is_later & users.state("password_next_rotation", State.NOT_APPLICABLE)
-        return cls(snapshot, count, existed, may_be, newest, both & (span >= 0), span, never)
+        return cls(snapshot, count, existed, may_be, newest, has_both & (span >= 0), span, never)
 
     def any_of(self, rows: Flags) -> Flags:
         """Return for each snapshot whether it has any of `rows`."""
@@ -137,8 +137,8 @@ def note_expiries(users: pd.DataFrame, as_of: Rows, log: IssueLog, *, by_capture
     days = np.where(passwords.never, _NEVER, passwords.span // DAY)[shown]
     spans = pd.DataFrame({"snapshot": snapshot[shown], "days": days, "row": rows[shown]})
     spans = spans.drop_duplicates(["snapshot", "days"]).sort_values(["snapshot", "days"])
-    for _, of_one in spans[spans["snapshot"].duplicated(keep=False).to_numpy()].groupby("snapshot"):
-        lifetimes = of_one["days"].tolist()
+    for _, of_snapshot in spans[spans["snapshot"].duplicated(keep=False).to_numpy()].groupby("snapshot"):
+        lifetimes = of_snapshot["days"].tolist()
         numbers = [*(f"{lifetime:,}" for lifetime in lifetimes if lifetime != _NEVER)]
         words = f"{' and '.join(numbers)} days" if numbers else ""
         words += f"{' and ' if numbers else ''}never" if _NEVER in lifetimes else ""
@@ -146,7 +146,7 @@ def note_expiries(users: pd.DataFrame, as_of: Rows, log: IssueLog, *, by_capture
             "password_expiries",
             f"passwords expire after {words}, so the password policy was changed; password-expiry uses the newest "
             "password",
-            source=str(users["source"].iloc[int(of_one["row"].min())]),
+            source=str(users["source"].iloc[int(of_snapshot["row"].min())]),
             column="password_next_rotation",
         )
 

@@ -23,9 +23,9 @@ def leaver(subjects: Subjects) -> Ruling:
     is_listed = left_at != NO_TIME
     has_left = is_listed & (left_at <= subjects.as_of)
     last_used = subjects.time("last_used")
-    known = (last_used != NO_TIME) | subjects.state("last_used", *NEVER)
-    seen = seen_until(subjects.user.time("captured_at"), subjects.as_of)
-    used = used_since(left_at, last_used, known, seen)
+    is_use_known = (last_used != NO_TIME) | subjects.state("last_used", *NEVER)
+    shown_until = seen_until(subjects.user.time("captured_at"), subjects.as_of)
+    used = used_since(left_at, last_used, is_use_known, shown_until)
     reason = first_that_holds(
         {
             Reason.CREATED_AFTER_AS_OF: subjects.age.because(Reason.CREATED_AFTER_AS_OF),

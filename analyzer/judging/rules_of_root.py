@@ -95,15 +95,15 @@ def _of_slots(  # noqa: PLR0913 - the parts of a ruling
     For the reasons in `dated`, its time is when the credential in the slot was made: the second slot where
     `of_second`, otherwise the first.
     """
-    made = [subjects.time(slot.last_changed) for slot in slots]
-    time = np.where(of_second, made[1], made[0])
-    known = is_because(reason, *dated) & (time != NO_TIME) & (time <= subjects.as_of)
+    times = [subjects.time(slot.last_changed) for slot in slots]
+    time = np.where(of_second, times[1], times[0])
+    is_dated = is_because(reason, *dated) & (time != NO_TIME) & (time <= subjects.as_of)
     bases = [BASIS_CODES[slot.last_changed] for slot in slots]
     return Ruling(
         fails,
         reason,
-        np.where(known, np.where(of_second, bases[1], bases[0]), -1).astype(np.int8),
-        np.where(known, time, NO_TIME),
+        np.where(is_dated, np.where(of_second, bases[1], bases[0]), -1).astype(np.int8),
+        np.where(is_dated, time, NO_TIME),
         ~subjects.nothing,
         ~subjects.nothing,
     )
@@ -206,12 +206,12 @@ def root_in_use(subjects: Subjects, min_idle_days: int) -> Ruling:
         },
         Reason.LAST_USE_UNKNOWN,
     )
-    known = reason == Reason.LAST_USED.code
+    by_use = reason == Reason.LAST_USED.code
     return Ruling(
         fails,
         reason,
-        np.where(known, basis, -1).astype(np.int8),
-        np.where(known, newest, NO_TIME),
+        np.where(by_use, basis, -1).astype(np.int8),
+        np.where(by_use, newest, NO_TIME),
         subjects.nothing,
         ~subjects.nothing,
     )

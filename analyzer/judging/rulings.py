@@ -68,12 +68,12 @@ def either(condition: Flags, where_true: Ruling, where_false: Ruling) -> Ruling:
         np.where(condition, where_true.time, where_false.time),
         np.where(condition, where_true.aged, where_false.aged),
         np.where(condition, where_true.concerned, where_false.concerned),
-        fails_at=np.where(condition, _known(where_true, "fails_at"), _known(where_false, "fails_at")),
-        also=np.where(condition, _known(where_true, "also"), _known(where_false, "also")),
+        fails_at=np.where(condition, _times_of(where_true, "fails_at"), _times_of(where_false, "fails_at")),
+        also=np.where(condition, _times_of(where_true, "also"), _times_of(where_false, "also")),
     )
 
 
-def _known(ruling: Ruling, name: str) -> Micros:
+def _times_of(ruling: Ruling, name: str) -> Micros:
     """Return the times `name` of a ruling; `NO_TIME` in each row if it has none."""
     times: Micros | None = getattr(ruling, name)
     return np.full(len(ruling.reason), NO_TIME) if times is None else times

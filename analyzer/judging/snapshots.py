@@ -70,10 +70,10 @@ def note_users_found_twice(users: pd.DataFrame, log: IssueLog, *, by_capture: bo
     if _each_once(lower, snapshot):
         return
     names = lower.dictionary_encode()
-    named = np.flatnonzero(np.asarray(names.indices.is_valid()))
-    name = names.indices.take(pa.array(named)).to_numpy()
-    key = snapshot[named] * len(names.dictionary) + name
-    twice = named[pd.Series(key).duplicated(keep=False).to_numpy()]
+    named_rows = np.flatnonzero(np.asarray(names.indices.is_valid()))
+    name = names.indices.take(pa.array(named_rows)).to_numpy()
+    key = snapshot[named_rows] * len(names.dictionary) + name
+    twice = named_rows[pd.Series(key).duplicated(keep=False).to_numpy()]
     for row in records(users[["source", "line", "user", "account_id"]].iloc[twice]):
         log.add(
             "duplicate_user",

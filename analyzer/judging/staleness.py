@@ -72,16 +72,16 @@ class Evidence:
 
     def passed_at(self, span: int) -> Micros:
         """Return the time `span` microseconds after `earliest`; `NO_TIME` where that is not known."""
-        known = (self.earliest != NO_TIME) & (self.earliest <= LAST - span)
-        return np.where(known, self.earliest + span, NO_TIME)
+        has_time = (self.earliest != NO_TIME) & (self.earliest <= LAST - span)
+        return np.where(has_time, self.earliest + span, NO_TIME)
 
     def days(self, as_of: Micros) -> npt.NDArray[np.int32]:
         """Return the whole days from `earliest` to `as_of`; 0 where `earliest` is not known."""
         return (self._longest(as_of) // DAY).astype(np.int32)
 
     def _longest(self, as_of: Micros) -> Micros:
-        known = self.earliest != NO_TIME
-        return np.where(known, np.maximum(as_of - np.where(known, self.earliest, as_of), 0), 0)
+        has_time = self.earliest != NO_TIME
+        return np.where(has_time, np.maximum(as_of - np.where(has_time, self.earliest, as_of), 0), 0)
 
     def take(self, rows: npt.NDArray[np.int64]) -> Evidence:
         """Return the evidence of the rows at the positions `rows`."""
@@ -131,12 +131,12 @@ def age(credentials: Facts, as_of: Micros) -> Evidence:
     """
     used, changed, created, is_key = _columns(credentials)
     lasting = is_key | credentials.among("kind", Kind.CERTIFICATE)
-    known = (changed != NO_TIME) & (changed <= as_of)
+    is_change_known = (changed != NO_TIME) & (changed <= as_of)
     reason = first_that_holds(
         {
             Reason.CREATED_AFTER_AS_OF: _made_later(changed, created, as_of, lasting),
             Reason.ACTIVE_UNKNOWN: credentials.flag("active").unknown,
-            Reason.LAST_CHANGED: known,
+            Reason.LAST_CHANGED: is_change_known,
         },
         Reason.AGE_UNKNOWN,
     )

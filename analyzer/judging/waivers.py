@@ -100,9 +100,9 @@ def cover_table(
     last = [int(candidates.as_of[matched].max(initial=NO_TIME)) for matched in matches]
     codes = np.full(len(findings), -1, np.int32)
     codes[open_rows] = covering
-    named = few_texts(codes, [waiver.id for waiver in waivers])
+    waiver_column = few_texts(codes, [waiver.id for waiver in waivers])
     counts = pd.DataFrame(dict(zip(_COUNTED, (fails, unchecked, bare, last), strict=True)))
-    return findings.set_column(findings.column_names.index("waiver"), "waiver", named), Covered(counts, newest)
+    return findings.set_column(findings.column_names.index("waiver"), "waiver", waiver_column), Covered(counts, newest)
 
 
 def describe_waivers(covered: Covered, checklist: Checklist, accounts: Collection[str], log: IssueLog) -> pd.DataFrame:

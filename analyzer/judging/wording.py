@@ -178,7 +178,7 @@ def _split(text: str) -> tuple[str, str, str, bool, bool]:
     """
     for placeholder in _PLACES:
         if placeholder in text:
-            head, _, rest = text.partition(placeholder)
-            middle, _, tail = rest.partition(_USED)
+            head, _, remainder = text.partition(placeholder)
+            middle, _, tail = remainder.partition(_USED)
             return head, middle, tail, True, placeholder == "{when}"
     return text, "", "", False, False

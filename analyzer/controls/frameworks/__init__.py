@@ -60,7 +60,7 @@ RELATED_IN_WORDS: Final = "Related: others map the requirement to these controls
 """The note below a list that has related requirements."""
 
 
-class Asked(NamedTuple):
+class Demand(NamedTuple):
     """A control and parameters that frameworks ask for, and the numbers of the requirements that do."""
 
     control: str
@@ -109,7 +109,7 @@ class Framework:
         return [requirement.number for requirement in self.requirements if control in requirement.controls]
 
     @property
-    def asked(self) -> list[Asked]:
+    def demands(self) -> list[Demand]:
         """The controls that the framework asks for, in the order of the catalogue.
 
         A control that is asked for with several limits appears once for each limit, the strictest first.
@@ -117,12 +117,12 @@ class Framework:
         requirements_of: dict[tuple[str, tuple[tuple[str, Value], ...]], list[Requirement]] = {}
         for requirement in self.requirements:
             for control in requirement.controls:
-                known = BY_ID[control].parameters
+                control_parameters = BY_ID[control].parameters
                 # A limit that equals the control's default is the same as no limit.
                 parameters = tuple(
                     (name, value)
                     for name, value in requirement.parameters.items()
-                    if name in known and value != known[name].default
+                    if name in control_parameters and value != control_parameters[name].default
                 )
                 requirements_of.setdefault((control, parameters), []).append(requirement)
         order, labels = list(BY_ID), {part.id: part.label for part in self.each}
@@ -131,18 +131,18 @@ class Framework:
             numbers = tuple(requirement.number for requirement in requirements)
             framework_ids = dict.fromkeys(requirement.framework for requirement in requirements)
             who = in_words([labels[name] for name in framework_ids])
-            rows.append(Asked(control, MappingProxyType(dict(parameters)), numbers, who))
+            rows.append(Demand(control, MappingProxyType(dict(parameters)), numbers, who))
         return sorted(rows, key=lambda row: (order.index(row.control), _leniency(row)))
 
 
-def _leniency(asked: Asked) -> tuple[int, ...]:
+def _leniency(demand: Demand) -> tuple[int, ...]:
     """Return a sort key that puts the strictest parameters of a control first.
 
     For `max_…` the smallest value is the strictest, for other numbers the largest.
     """
     key = []
-    for name, parameter in BY_ID[asked.control].parameters.items():
-        value = asked.parameters.get(name, parameter.default)
+    for name, parameter in BY_ID[demand.control].parameters.items():
+        value = demand.parameters.get(name, parameter.default)
         if isinstance(parameter, Option):
             key.append(-parameter.choices.index(str(value)))
         else:

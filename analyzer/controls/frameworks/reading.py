@@ -139,15 +139,16 @@ class _File(Document):
     def _parameters(self, path: Path, value: object, controls: Iterable[str]) -> Mapping[str, Value]:
         if not isinstance(value, dict):
             self.wrong(path, value, "parameters of the controls, as in { max_idle_days = 45 }")
-        known: dict[str, list[Parameter | Option]] = {}
+        parameters_by_name: dict[str, list[Parameter | Option]] = {}
         for control in controls:
             for name, parameter in BY_ID[control].parameters.items():
-                known.setdefault(name, []).append(parameter)
+                parameters_by_name.setdefault(name, []).append(parameter)
         for name, number_or_word in value.items():
-            if name not in known:
-                known_keys = ", ".join(known) or "none: its controls have no parameters"
-                self.fail((*path, name), f"unknown key{did_you_mean(name, known)}", f"known keys: {known_keys}")
-            for parameter in known[name]:
+            if name not in parameters_by_name:
+                known_keys = ", ".join(parameters_by_name) or "none: its controls have no parameters"
+                near = did_you_mean(name, parameters_by_name)
+                self.fail((*path, name), f"unknown key{near}", f"known keys: {known_keys}")
+            for parameter in parameters_by_name[name]:
                 if not parameter.takes(number_or_word):
                     self.wrong((*path, name), number_or_word, parameter.wanted)
         return MappingProxyType(cast("dict[str, Value]", value))
@@ -158,10 +159,10 @@ class _File(Document):
         return value
 
     def _refuse_repeated(self, requirements: Iterable[Requirement]) -> None:
-        seen: dict[str, int] = {}
+        position_of: dict[str, int] = {}
         for position, requirement in enumerate(requirements, start=1):
-            if requirement.number in seen:
+            if requirement.number in position_of:
                 path = ("requirements", str(position), "number")
-                first = self.line(("requirements", str(seen[requirement.number]), "number"))
+                first = self.line(("requirements", str(position_of[requirement.number]), "number"))
                 self.fail(path, f"{requirement.number} is also in line {first}", "write each requirement once")
-            seen[requirement.number] = position
+            position_of[requirement.number] = position
