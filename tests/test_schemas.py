@@ -17,7 +17,7 @@ from typer.main import get_command
 from analyzer.cli.main import app
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.control import Severity
-from analyzer.controls.vocabulary import Met, Status
+from analyzer.controls.vocabulary import RequirementStatus, Status
 from analyzer.evidence.coverage import Coverage
 from analyzer.evidence.schema import FINDINGS, ISSUES, KINDS_OF_EVENTS, MEASURES
 from analyzer.evidence.seal import SCHEMA_VERSION
@@ -113,7 +113,7 @@ def test_words_and_columns_are_those_of_the_program() -> None:
     assert set(COMMON["history"]["properties"]["measures"]["items"]["properties"]) == set(MEASURES.names)
     assert list(COMMON["matches"]["properties"]) == list(Match)
     counts = COMMON["counts"]["properties"]
-    assert list(counts["by_requirement"]["items"]["properties"]["accounts"]["properties"]) == list(Met)
+    assert list(counts["by_requirement"]["items"]["properties"]["accounts"]["properties"]) == list(RequirementStatus)
     assert set(counts["coverage"]["properties"]) == {*Coverage, "expected", "missing_accounts"}
     assert SCHEMAS["manifest"]["properties"]["schema_version"] == {"const": SCHEMA_VERSION}
     for control in BY_ID:

@@ -16,7 +16,7 @@ class Status(CodedEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
-class Met(CodedEnum):
+class RequirementStatus(CodedEnum):
     """The result of a requirement in an account: the first of these that holds for one of its controls."""
 
     FAIL = "fail"
@@ -27,13 +27,13 @@ class Met(CodedEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
-MET_IN_WORDS: Final = {
-    Met.FAIL: "fails",
-    Met.NOT_CHECKED: "not checked",
-    Met.MANUAL: "manual check",
-    Met.PASS_PARTLY: "passes as far as a report shows",
-    Met.PASS: "passes",
-    Met.NOT_APPLICABLE: "does not apply",
+REQUIREMENT_STATUS_IN_WORDS: Final = {
+    RequirementStatus.FAIL: "fails",
+    RequirementStatus.NOT_CHECKED: "not checked",
+    RequirementStatus.MANUAL: "manual check",
+    RequirementStatus.PASS_PARTLY: "passes as far as a report shows",
+    RequirementStatus.PASS: "passes",
+    RequirementStatus.NOT_APPLICABLE: "does not apply",
 }
 """The results as outputs for people show them."""
 

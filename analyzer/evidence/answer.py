@@ -77,8 +77,8 @@ def _is_rejected(code: str) -> bool:
 
 
 def _missing(code: str, count: int) -> str:
-    one, several = _NOT_READ.get(code, (CODES[code].title, CODES[code].title))
-    return f"{count:,} {one if count == 1 else several}"
+    singular, plural = _NOT_READ.get(code, (CODES[code].title, CODES[code].title))
+    return f"{count:,} {singular if count == 1 else plural}"
 
 
 def answer(summary: Summary) -> str:
@@ -120,14 +120,14 @@ def old_reports(summary: Summary) -> str:
     if old.empty:
         return ""
     accounts = old["account_id"].fillna("unknown account")
-    named = first_few(
+    report_list = first_few(
         [f"{account} ({time:%Y-%m-%d})" for account, time in zip(accounts, old["captured_at"], strict=True)]
     )
     than = "newest report" if as_of is None else "reference date"
-    is_, it = ("is", "it") if len(old) == 1 else ("are", "they")
+    verb, pronoun = ("is", "it") if len(old) == 1 else ("are", "they")
     return (
-        f"{counted(len(old), 'report')} {is_} older than the {than} by {counted(limit, 'day')} or more: {named}; {it} "
-        "cannot show what happened later."
+        f"{counted(len(old), 'report')} {verb} older than the {than} by {counted(limit, 'day')} or more: "
+        f"{report_list}; {pronoun} cannot show what happened later."
     )
 
 
@@ -266,13 +266,13 @@ def exit_sentence(
     reasons = []
     if failing:
         reasons.append(_failing(failing))
-    named = _ids(failing)
+    ids_so_far = _ids(failing)
     for checks, singular, plural in (
         (undecided, "is not fully checked", "are not fully checked"),
         (manual, "needs a manual check, which --strict counts", "need a manual check, which --strict counts"),
     ):
-        ids = [control for control in _ids(checks) if control not in named]
-        named += ids
+        ids = [control for control in _ids(checks) if control not in ids_so_far]
+        ids_so_far += ids
         if ids:
             words = singular if len(ids) == 1 else plural
             reasons.append(f"{counted(len(ids), 'control')} {words} ({first_few(ids)})")
@@ -283,8 +283,8 @@ def _failing(failing: Sequence[Check]) -> str:
     """Return in words how many controls fail, and which of them are the most severe."""
     worst = min(failing, key=lambda check: list(Severity).index(check.severity))
     ids_of_worst = _ids([check for check in failing if check.severity is worst.severity])
-    named = f"{worst.control.id} is" if len(ids_of_worst) == 1 else f"{len(ids_of_worst):,} are"
-    return f"{_number_failing(failing)} ({named} {worst.severity.value})"
+    worst_in_words = f"{worst.control.id} is" if len(ids_of_worst) == 1 else f"{len(ids_of_worst):,} are"
+    return f"{_number_failing(failing)} ({worst_in_words} {worst.severity.value})"
 
 
 def _number_failing(failing: Sequence[Check]) -> str:
@@ -329,10 +329,10 @@ def checklist_in_words(checklist: Checklist) -> list[str]:
     return lines
 
 
-def not_added(checklist: Checklist, counts: Mapping[int, int], what: Callable[[int], str]) -> list[str]:
+def not_added(checklist: Checklist, counts: Mapping[int, int], count_in_words: Callable[[int], str]) -> list[str]:
     """Return the line on controls that repeat others and are not added to sums; no line if all `counts` are 0.
 
-    `counts` are by position in the checklist; `what` gives the words for a count.
+    `counts` are by position in the checklist; `count_in_words` gives the words for a count.
     """
     words = []
     for position, count in counts.items():
@@ -343,7 +343,7 @@ def not_added(checklist: Checklist, counts: Mapping[int, int], what: Callable[[i
             reason = f"{check.requirement} has a less strict limit"
         else:
             reason = f"a stricter version of {check.control.stricter_than}"
-        words.append(f"{check.control.id}, {what(count)} ({reason})")
+        words.append(f"{check.control.id}, {count_in_words(count)} ({reason})")
     return [f"Not added to these sums: {'; '.join(words)}."] if words else []
 
 
@@ -369,9 +369,9 @@ def scope(summary: Summary) -> str:
     judged, others = int(summary.inputs["judged"].sum()), summary.other_snapshots
     reports = f"{judged:,} of {counted(len(summary.inputs), 'report')} judged"
     empty = len(summary.inputs) - judged - others
-    rest = [counted(others, "other snapshot")] if others else []
-    rest += [f"{empty:,} without a readable row"] if empty else []
-    more = f" ({', '.join(rest)})" if rest else ""
+    not_judged = [counted(others, "other snapshot")] if others else []
+    not_judged += [f"{empty:,} without a readable row"] if empty else []
+    more = f" ({', '.join(not_judged)})" if not_judged else ""
     listed = f" {coverage_in_words(summary.coverage)}" if summary.coverage is not None else ""
     return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}{more}.{listed}"
 
@@ -399,10 +399,10 @@ def accounts_of(summary: Summary) -> tuple[int, bool]:
 
 def accounts_in_words(summary: Summary) -> str:
     """Return the number of accounts in words, such as `3 accounts and at least one unknown`."""
-    known, some_unknown = accounts_of(summary)
+    account_count, some_unknown = accounts_of(summary)
     if some_unknown:
-        return f"{counted(known, 'account')} and at least one unknown" if known else "account unknown"
-    return counted(known, "account") if known else "no accounts"
+        return f"{counted(account_count, 'account')} and at least one unknown" if account_count else "account unknown"
+    return counted(account_count, "account") if account_count else "no accounts"
 
 
 def reference(summary: Summary) -> str:

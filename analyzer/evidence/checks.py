@@ -25,13 +25,13 @@ def check_of(rows: pd.DataFrame, checklist: Checklist) -> npt.NDArray[np.int64]:
     """Return the position in the checklist of each row's `control` and `requirement`; -1 if it is not there."""
     control, requirement = (rows[name].astype("category").cat for name in ("control", "requirement"))
     # The last row and column are for null, which has the code -1.
-    place = np.full((len(control.categories) + 1, len(requirement.categories) + 1), -1)
+    positions = np.full((len(control.categories) + 1, len(requirement.categories) + 1), -1)
     for position, check in enumerate(checklist.checks):
         has_number = check.requirement is not None
         if check.control.id in control.categories and (not has_number or check.requirement in requirement.categories):
             number = requirement.categories.get_loc(check.requirement) if has_number else -1
-            place[control.categories.get_loc(check.control.id), number] = position
-    return place[control.codes.to_numpy(), requirement.codes.to_numpy()]
+            positions[control.categories.get_loc(check.control.id), number] = position
+    return positions[control.codes.to_numpy(), requirement.codes.to_numpy()]
 
 
 def is_open(findings: pa.Table) -> Flags:

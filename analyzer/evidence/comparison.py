@@ -100,13 +100,13 @@ class Comparison(WithIssues):
     def lines(self) -> list[str]:
         """The answer in lines of text."""
         counts = {name: self.counts.get(name, 0) for name in KINDS_OF_EVENTS}
-        ways = {"other": "in another way"}
-        how = ", ".join(f"{count:,} {ways.get(how, how.replace('_', ' '))}" for how, count in self.closings.items())
+        phrases = {"other": "in another way"}
+        how = ", ".join(f"{count:,} {phrases.get(how, how.replace('_', ' '))}" for how, count in self.closings.items())
         bad = sum(counts[name] for name in NEW_FAILURES)
         checklist, new = self.settings.checklist, check_of(self._new, self.settings.checklist)
-        left = int(np.isin(new, checklist.summed).sum())
+        not_waived = int(np.isin(new, checklist.summed).sum())
         notes = [f"{counts['regressed']:,} had been fixed before"] if counts["regressed"] else []
-        notes += [f"{bad - left:,} waived"] if bad > left else []
+        notes += [f"{bad - not_waived:,} waived"] if bad > not_waived else []
         again = f" ({', '.join(notes)})" if notes else ""
         lines = [
             *filter(None, [incomplete(self)]),

@@ -45,8 +45,8 @@ class Findings:
     @classmethod
     def of(cls, tally: pd.DataFrame, checklist: Checklist, accounts: Sequence[str]) -> Findings:
         """Return the counts of a tally (see `tally.counts_of`); `accounts` are all judged accounts, sorted."""
-        place = checklist.positions
-        checks = [place[key] for key in zip(tally["control"], tally["requirement"], strict=True)]
+        positions = checklist.positions
+        checks = [positions[key] for key in zip(tally["control"], tally["requirement"], strict=True)]
         of_account = {account: number for number, account in enumerate(accounts)}
         return cls(
             np.array(checks, np.int64),

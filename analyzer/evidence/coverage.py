@@ -77,12 +77,12 @@ def coverage_table(organization: Organization, inputs: pd.DataFrame, settings: S
 
 def _judged(inputs: pd.DataFrame) -> dict[str | None, list[tuple[datetime | None, str]]]:
     """Return for each account the capture times and names of its judged reports; the key None: no known account."""
-    found: dict[str | None, list[tuple[datetime | None, str]]] = {}
+    reports: dict[str | None, list[tuple[datetime | None, str]]] = {}
     for row, parts in zip(records(inputs[["captured_at", "name"]]), inputs["accounts"], strict=True):
         for part in parts:
             if part["role"] == "judged":
-                found.setdefault(part["account_id"], []).append((row["captured_at"], row["name"]))
-    return found
+                reports.setdefault(part["account_id"], []).append((row["captured_at"], row["name"]))
+    return reports
 
 
 def _row(
@@ -206,8 +206,8 @@ def coverage_in_words(table: pa.Table) -> str:
         Coverage.SUSPENDED: "suspended",
         Coverage.CLOSED: "closed",
     }
-    rest = [f"{statuses[status]:,} {text}" for status, text in words.items() if statuses[status]]
-    more = f"; {', '.join(rest)}" if rest else ""
+    parts = [f"{statuses[status]:,} {text}" for status, text in words.items() if statuses[status]]
+    more = f"; {', '.join(parts)}" if parts else ""
     return f"Reports of {received:,} of {counted(expected(table), 'expected account')}{more}."
 
 

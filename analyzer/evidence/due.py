@@ -34,10 +34,10 @@ def due_by_check(summary: Summary, days: int) -> dict[int, int]:
     """
     if summary.settings.every_snapshot:
         return {}
-    found = counts_of(summary.tallies, Tally.DUE)
-    found = found[(found["due_days"] <= days).to_numpy()]
-    check = check_of(found, summary.checklist)
-    sums = np.bincount(check, found["count"].to_numpy(np.int64), minlength=len(summary.checklist.checks))
+    rows = counts_of(summary.tallies, Tally.DUE)
+    rows = rows[(rows["due_days"] <= days).to_numpy()]
+    check = check_of(rows, summary.checklist)
+    sums = np.bincount(check, rows["count"].to_numpy(np.int64), minlength=len(summary.checklist.checks))
     return {at: int(count) for at, count in enumerate(sums) if count}
 
 
@@ -67,11 +67,11 @@ def due_in_words(summary: Summary, days: int) -> str:
     return f"{count:,} {words} will fail {within}: {each}"
 
 
-def require_one_snapshot(settings: Settings, asked: str) -> None:
-    """Raise InputError if every snapshot was judged; `asked` is the option that needs the newest snapshots only."""
+def require_one_snapshot(settings: Settings, option: str) -> None:
+    """Raise InputError if every snapshot was judged; `option` is the option that needs the newest snapshots only."""
     if settings.every_snapshot:
         raise InputError(
-            f"{asked}: cannot be used with --every-snapshot, because older snapshots do not show what will fail next",
+            f"{option}: cannot be used with --every-snapshot, because older snapshots do not show what will fail next",
             "run the audit without --every-snapshot, so that only the newest snapshots are judged",
         )
 

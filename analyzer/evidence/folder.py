@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 Looked = TypeVar("Looked")
 
-_NAMED: Final = 3
+_MOST_NAMED: Final = 3
 """Number of files that an error names."""
 _PAUSES: Final = (0.0, 0.0, 0.1, 0.5)
 """Seconds before each new try of a swap. Other runs can replace the same folder, and on Windows a program that reads
@@ -47,28 +47,28 @@ _BETWEEN_RENAMES: Final = 0.001
 
 def in_one_state(folder: Path, look: Callable[[], Looked]) -> Looked:
     """Return the result of `look`, which reads `folder`; call it again if another run replaced the folder meanwhile."""
-    for left in reversed(range(_LOOKS)):
+    for tries_left in reversed(range(_LOOKS)):
         try:
             before = folder.stat()
         except FileNotFoundError:  # perhaps it is between two renames
-            if not left:
+            if not tries_left:
                 raise
             time.sleep(_BETWEEN_RENAMES)
             continue
-        with _kept(folder):
+        with _kept_open(folder):
             try:
-                found = look()
+                result = look()
             except (OSError, InputError):
-                if not left or _is_still(folder, before):
+                if not tries_left or _is_still(folder, before):
                     raise
             else:
-                if not left or _is_still(folder, before):
-                    return found
+                if not tries_left or _is_still(folder, before):
+                    return result
     raise AssertionError("the last look returns or raises")
 
 
 @contextmanager
-def _kept(folder: Path) -> Iterator[None]:
+def _kept_open(folder: Path) -> Iterator[None]:
     """Keep a folder open, so that the system does not give its inode number to another folder if it is removed."""
     with ExitStack() as stack:
         with suppress(OSError):  # Windows opens no folders
@@ -93,14 +93,14 @@ def check(folder: Path, owner: Owner = EVIDENCE) -> None:
         if not stat.S_ISDIR(mode):
             raise OutputError(f"not a folder: {folder}", owner.elsewhere)
         _require_elsewhere(folder, owner)
-        found, claims = in_one_state(folder, partial(_look, folder, owner))
+        standing, claims = in_one_state(folder, partial(_look, folder, owner))
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not os.path.lexists(folder):  # another run is replacing it
             return
         raise cannot_write(folder, error, owner) from error
-    filled = {parent.as_posix() for name in found.files | found.others for parent in Path(name).parents}
-    added = (found.files | found.others) - set(claims.listed)
-    added |= {f"{name}/" for name in found.folders - set(claims.folders) - filled}
+    filled = {parent.as_posix() for name in standing.files | standing.others for parent in Path(name).parents}
+    added = (standing.files | standing.others) - set(claims.listed)
+    added |= {f"{name}/" for name in standing.folders - set(claims.folders) - filled}
     _require_known(folder, owner, claims, sorted(added))
 
 
@@ -113,35 +113,36 @@ def _mode_of(folder: Path) -> int | None:
 
 
 def _look(folder: Path, owner: Owner) -> tuple[Standing, Claims]:
-    found = Standing.of(folder)
-    return found, owner.claims(folder, found)
+    standing = Standing.of(folder)
+    return standing, owner.claims(folder, standing)
 
 
 def _require_known(folder: Path, owner: Owner, claims: Claims, added: list[str]) -> None:
     changed = sorted(claims.changed)
     if not changed and not added:
         return
-    if not claims.known:
+    if not claims.is_owned:
         raise OutputError(
             f"the folder {folder} was not made by credreport (it has no {owner.mark} of credreport) and contains "
-            f"{first_few(added, most=_NAMED)}",
+            f"{first_few(added, most=_MOST_NAMED)}",
             owner.elsewhere,
         )
-    found = []
+    problems = []
     if changed:
-        was, it = ("was", "it") if len(changed) == 1 else ("were", "them")
-        found.append(f"{first_few(changed, most=_NAMED)} in {folder} {was} changed since credreport wrote {it}")
+        verb, pronoun = ("was", "it") if len(changed) == 1 else ("were", "them")
+        changed_names = first_few(changed, most=_MOST_NAMED)
+        problems.append(f"{changed_names} in {folder} {verb} changed since credreport wrote {pronoun}")
     if added:
-        found.append(
-            f"something was added to the {owner.what} {folder} that its {owner.mark} does not list: "
-            f"{first_few(added, most=_NAMED)}"
+        problems.append(
+            f"something was added to the {owner.noun} {folder} that its {owner.mark} does not list: "
+            f"{first_few(added, most=_MOST_NAMED)}"
         )
     books = [name for name in changed if name.endswith(".xlsx")]
     carried = f"to keep the reviewers' entries in {books[0]}, give it with --carry-over; " if books else ""
-    kept = " and ".join(word for word, names in (("changed", changed), ("added", added)) if names)
+    changes = " and ".join(word for word, names in (("changed", changed), ("added", added)) if names)
     raise OutputError(
-        "; ".join(found),
-        f"{carried}credreport replaces the whole folder: to keep what was {kept}, move the folder (or these files) "
+        "; ".join(problems),
+        f"{carried}credreport replaces the whole folder: to keep what was {changes}, move the folder (or these files) "
         f"away, or {owner.elsewhere}",
     )
 
@@ -158,7 +159,7 @@ def _require_elsewhere(folder: Path, owner: Owner) -> None:
         return
     if any(_is_still(path, own) for path in (here, *here.parents)):  # by inode: a folder can have two names
         raise OutputError(
-            f"the {owner.what} {folder} is or contains the current folder, which cannot be replaced",
+            f"the {owner.noun} {folder} is or contains the current folder, which cannot be replaced",
             f"{owner.elsewhere}, or run credreport from outside this folder",
         )
 
@@ -207,17 +208,17 @@ def staged(target: Path) -> Iterator[Path]:
     """Yield a new, locked folder beside `target`; remove it at the end with its content. Calls `tidy` first."""
     tidy(target)
     # The name is chosen before the folder is made, so that an interrupt at any later moment can remove the folder.
-    staging, held = _staging_of(target), None
+    staging, lock = _staging_of(target), None
     try:
-        while (held := system.lock(_lock_of(staging))) is None:
+        while (lock := system.lock(_lock_of(staging))) is None:
             staging = _staging_of(target)  # another run removed the new lock file as a leftover
         staging.mkdir(mode=0o700)
         yield staging
     finally:
         try:
             shutil.rmtree(staging, ignore_errors=True)
-            if held is not None:
-                system.release(held)
+            if lock is not None:
+                system.release(lock)
             else:
                 with suppress(OSError):
                     _lock_of(staging).unlink()
@@ -241,12 +242,13 @@ def tidy(target: Path) -> None:
     If the system cannot lock files (some network drives), staging folders stay, because their runs may still be alive.
     """
     # On a file system that ignores case, an earlier run may have written NAME in other letters.
-    left = re.compile(rf"\.{re.escape(target.name)}\.(?P<digits>[0-9a-f]{{16}})(?:\.old|\.lock)?", re.IGNORECASE)
+    own_name = re.escape(target.name)
+    leftover_name = re.compile(rf"\.{own_name}\.(?P<digits>[0-9a-f]{{16}})(?:\.old|\.lock)?", re.IGNORECASE)
     try:
         beside = [entry.name for entry in os.scandir(target.parent)]
     except OSError:  # the folder does not exist yet, or cannot be listed
         return
-    for digits in sorted({match["digits"] for match in map(left.fullmatch, beside) if match}):
+    for digits in sorted({match["digits"] for match in map(leftover_name.fullmatch, beside) if match}):
         _tidy_after(target.with_name(f".{target.name}.{digits}"), target)
 
 
@@ -256,18 +258,18 @@ def _tidy_after(staging: Path, target: Path) -> None:
     if not any(os.path.lexists(path) for path in (staging, aside, _lock_of(staging))):  # its name differs in case
         return
     try:
-        held = system.lock(_lock_of(staging))
+        lock = system.lock(_lock_of(staging))
     except OSError:  # nothing may be written here
         return
-    if held is None:
+    if lock is None:
         return
     try:
-        if held.is_held:
+        if lock.is_held:
             shutil.rmtree(staging, ignore_errors=True)
         if os.path.lexists(aside):
             _put_back(aside, target)
     finally:
-        system.release(held)
+        system.release(lock)
 
 
 def _put_back(aside: Path, target: Path) -> None:

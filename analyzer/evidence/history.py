@@ -48,7 +48,7 @@ class Undecided(NamedTuple):
     waived: int
     manual_waived: int
 
-    def left(self, *, strict: bool) -> int:
+    def not_waived(self, *, strict: bool) -> int:
         """Return the number without waived checks; manual checks count only with `strict`."""
         return self.not_checked - self.waived - (0 if strict else self.manual - self.manual_waived)
 
@@ -267,8 +267,12 @@ class History(WithIssues):
         checks = self.settings.checklist.checks
         is_open = (self.lifetimes["state"] == "open") & self.lifetimes["waiver"].isna()
         failing = set(check_of(self.lifetimes[is_open.to_numpy()], self.settings.checklist).tolist())
-        undecided = {at for at, counts in self.undecided.items() if counts.left(strict=False)}
-        manual = {at for at, counts in self.undecided.items() if counts.left(strict=True) > counts.left(strict=False)}
+        undecided = {at for at, counts in self.undecided.items() if counts.not_waived(strict=False)}
+        manual = {
+            at
+            for at, counts in self.undecided.items()
+            if counts.not_waived(strict=True) > counts.not_waived(strict=False)
+        }
         counting = self.settings.checklist.counting(fail_on)
 
         def checks_at(positions: set[int]) -> list[Check]:

@@ -86,9 +86,9 @@ def inputs_frame(inputs: Iterable[Input]) -> pd.DataFrame:
     rows = sorted(inputs, key=lambda report: report.name)
     columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in Input._fields}
     judged = [any(part.role == "judged" for part in row.accounts) for row in rows]
-    known = [{part.account_id for part in row.accounts if part.account_id} for row in rows]
+    account_ids = [{part.account_id for part in row.accounts if part.account_id} for row in rows]
     columns |= {
-        "account_id": pd.Series([next(iter(some)) if len(some) == 1 else None for some in known], dtype="str"),
+        "account_id": pd.Series([next(iter(ids)) if len(ids) == 1 else None for ids in account_ids], dtype="str"),
         "judged": judged,
         "as_of": [row.as_of if was else None for row, was in zip(rows, judged, strict=True)],
         "accounts": [[part._asdict() for part in row.accounts] for row in rows],

@@ -31,9 +31,9 @@ def keys_of(tables: Tables) -> pd.DataFrame:
 
 def _counted(credentials: pa.Table) -> pd.DataFrame:
     # `idle_days` is null unless it is exact.
-    known = np.asarray(credentials["age_days"].is_valid()) & np.asarray(credentials["idle_days"].is_valid())
+    has_days = np.asarray(credentials["age_days"].is_valid()) & np.asarray(credentials["idle_days"].is_valid())
     keys = credentials.filter(
-        known
+        has_days
         & has_text(credentials["kind"], (Kind.ACCESS_KEY,))
         & has_text(credentials["outcome"], (Outcome.PASS, Outcome.FAIL))
     )

@@ -86,9 +86,9 @@ def _versions(libraries: Sequence[str]) -> dict[str, str]:
     return {PROGRAM: __version__} | {name.lower(): _version(name) for name in libraries}
 
 
-def versions_of(named: Mapping[str, str]) -> dict[str, str]:
-    """Return the installed versions of the program and the libraries in `named`."""
-    return {name: __version__ if name == PROGRAM else _version(name) for name in named}
+def versions_of(recorded_versions: Mapping[str, str]) -> dict[str, str]:
+    """Return the installed versions of the program and the libraries in `recorded_versions`."""
+    return {name: __version__ if name == PROGRAM else _version(name) for name in recorded_versions}
 
 
 def _version(library: str) -> str:

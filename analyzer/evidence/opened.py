@@ -37,14 +37,14 @@ _BATCH: Final = 100_000
 
 @dataclass(frozen=True)
 class EvidenceSet:
-    """The tables at `place` (a path or URL), and the manifest that describes them.
+    """The tables at `location` (a path or URL), and the manifest that describes them.
 
     `files` has the Parquet files of each table, in the order of their rows. While the set is being made, it also has
     tables that the manifest does not list. `inputs` is the table of inputs if it is in memory: after a run over many
     reports, reading it from the large manifest would be slow.
     """
 
-    place: str
+    location: str
     manifest: Mapping[str, Any]
     files: Mapping[str, tuple[str, ...]]
     inputs: pd.DataFrame | None = None
@@ -52,7 +52,7 @@ class EvidenceSet:
     @classmethod
     def of(
         cls,
-        place: str,
+        location: str,
         manifest: Mapping[str, Any],
         extra: Sequence[str] = (),
         inputs: pd.DataFrame | None = None,
@@ -61,22 +61,22 @@ class EvidenceSet:
         files: dict[str, list[str]] = {}
         for name in sorted([*(output["name"] for output in manifest["outputs"]), *extra]):
             files.setdefault(name.partition("/")[0].removesuffix(".parquet"), []).append(name)
-        return cls(place, manifest, {table: tuple(names) for table, names in files.items()}, inputs)
+        return cls(location, manifest, {table: tuple(names) for table, names in files.items()}, inputs)
 
     @classmethod
-    def at(cls, place: str) -> EvidenceSet:
+    def at(cls, location: str) -> EvidenceSet:
         """Return the set at a path or URL. Raises InputError if there is no set of this version."""
-        if not is_url(place):
-            return cls.of(place, read_manifest(Path(place)))
+        if not is_url(location):
+            return cls.of(location, read_manifest(Path(location)))
         try:
-            data = storage.get(place, MANIFEST)
+            data = storage.get(location, MANIFEST)
         except FileNotFoundError:
-            raise no_evidence_set(place) from None
+            raise no_evidence_set(location) from None
         except AnalyzerError:
             raise
         except Exception as error:  # each kind of storage has errors of its own
-            raise InputError(f"cannot read {place}: {why(error)}", "check the URL and your permissions") from error
-        return cls.of(place, manifest_of(data, place))
+            raise InputError(f"cannot read {location}: {why(error)}", "check the URL and your permissions") from error
+        return cls.of(location, manifest_of(data, location))
 
     def require_as_written(self, *names: str) -> None:
         """Raise InputError if a file of these tables was changed or is missing."""
@@ -84,13 +84,13 @@ class EvidenceSet:
         for output in self.manifest["outputs"]:
             if output["name"] in files and self._digest(output["name"]) != output["sha256"]:
                 raise InputError(
-                    f"changed since it was written: {output['name']} in {self.place}",
+                    f"changed since it was written: {output['name']} in {self.location}",
                     "run `credreport verify` on the set; use the original copy of the set, or run credreport again",
                 )
 
     def _digest(self, name: str) -> str | None:
         try:
-            return storage.digest(self.place, name)
+            return storage.digest(self.location, name)
         except FileNotFoundError:
             return None
 
@@ -201,7 +201,7 @@ class EvidenceSet:
         from pyarrow import parquet  # noqa: PLC0415
 
         for file in self.files[name]:
-            yield parquet.ParquetFile(storage.opened(self.place, file))
+            yield parquet.ParquetFile(storage.opened(self.location, file))
 
 
 def _where(file: parquet.ParquetFile, group: int, where: Choice) -> Whole:

@@ -66,10 +66,10 @@ def _raise(error: OSError) -> NoReturn:
 class Claims:
     """The part of a folder that its owner wrote: `listed` files and `folders`; `changed` were changed since then.
 
-    `known` is False if nothing shows that the owner ever wrote the folder.
+    `is_owned` is False if nothing shows that the owner ever wrote the folder.
     """
 
-    known: bool
+    is_owned: bool
     listed: Collection[str] = ()
     folders: Collection[str] = ()
     changed: Collection[str] = ()
@@ -79,13 +79,13 @@ class Claims:
 class Owner:
     """A kind of folder that credreport replaces: `claims` finds its own files; the texts are for error messages."""
 
-    what: str
+    noun: str
     elsewhere: str
     mark: str
     claims: Callable[[Path, Standing], Claims]
 
 
-def _claims_of_evidence(folder: Path, found: Standing) -> Claims:
+def _claims_of_evidence(folder: Path, standing: Standing) -> Claims:
     documents = []
     try:
         for name in (MANIFEST, RENDERED):
@@ -94,15 +94,17 @@ def _claims_of_evidence(folder: Path, found: Standing) -> Claims:
                 documents.append((name, document))
     except DamagedSealError as error:
         # Without the document, it is not known which of the other files are ours.
-        return Claims(known=True, listed=found.files, folders=found.folders, changed=[error.file])
+        return Claims(is_owned=True, listed=standing.files, folders=standing.folders, changed=[error.file])
     if documents and documents[0][0] != MANIFEST:
-        return Claims(known=True, listed=found.files, folders=found.folders, changed=[MANIFEST])
+        return Claims(is_owned=True, listed=standing.files, folders=standing.folders, changed=[MANIFEST])
     digests = names_of(*(document for _, document in documents))
-    changed = [name for name in digests if name in found.files and _remembered_digest(folder / name) != digests[name]]
+    changed = [
+        name for name in digests if name in standing.files and _remembered_digest(folder / name) != digests[name]
+    ]
     # A link or a folder in place of a file is a change too.
-    changed += [name for name in digests if name in found.others or name in found.folders]
+    changed += [name for name in digests if name in standing.others or name in standing.folders]
     folders = {parent.as_posix() for name in digests for parent in Path(name).parents}
-    own = {*digests, *(name for name, _ in documents), *(BESIDE & found.files if documents else ())}
+    own = {*digests, *(name for name, _ in documents), *(BESIDE & standing.files if documents else ())}
     return Claims(bool(documents), own, folders | set(changed), changed)
 
 
@@ -127,15 +129,15 @@ EVIDENCE: Final = Owner("output folder", "choose another folder with -o", MANIFE
 """The evidence sets of audits, comparisons and histories."""
 
 
-def evidence_with_changes(known: Mapping[str, str]) -> Owner:
-    """Return the owner of evidence sets in which the files of `known` may have been changed.
+def evidence_with_changes(digests: Mapping[str, str]) -> Owner:
+    """Return the owner of evidence sets in which the files of `digests` may have been changed.
 
-    `known` has the SHA-256 of each file when it was read; a change after that is reported.
+    `digests` has the SHA-256 of each file when it was read; a change after that is reported.
     """
 
-    def claims(folder: Path, found: Standing) -> Claims:
-        of_evidence = _claims_of_evidence(folder, found)
-        same = {name for name in known.keys() & found.files if _remembered_digest(folder / name) == known[name]}
+    def claims(folder: Path, standing: Standing) -> Claims:
+        of_evidence = _claims_of_evidence(folder, standing)
+        same = {name for name in digests.keys() & standing.files if _remembered_digest(folder / name) == digests[name]}
         return replace(of_evidence, changed=[name for name in of_evidence.changed if name not in same])
 
     return replace(EVIDENCE, claims=claims)

@@ -56,8 +56,8 @@ def parts_by_owner(evidence: EvidenceSet) -> list[Part]:
         of_source = {name: owner for owner, own in inputs.items() for name in own.alone}
         of_table["issues"] = ("source", of_source)
     for name, (column, keys) in of_table.items():
-        for owner, found in _positions(evidence, name, column, keys, owners).items():
-            positions[owner][name] = found
+        for owner, own_positions in _positions(evidence, name, column, keys, owners).items():
+            positions[owner][name] = own_positions
     if "issues" in evidence.files:
         _add_missing(evidence, owner_of, positions)
     return [Part(evidence, owner, accounts[owner], inputs[owner], positions[owner]) for owner in owners]
@@ -68,7 +68,7 @@ def _positions(
 ) -> dict[str, Whole]:
     """Return the positions of each owner's rows in a table, by the values of a column (see `owner_of`)."""
     number = {owner: at for at, owner in enumerate(owners)}
-    found: list[list[Whole]] = [[] for _ in owners]
+    positions: list[list[Whole]] = [[] for _ in owners]
     start = 0
     for batch in evidence.batches(name, [column]):
         codes, texts = codes_and_texts(batch[column])
@@ -78,9 +78,9 @@ def _positions(
         order = np.argsort(owner[rows], kind="stable")
         bounds = np.searchsorted(owner[rows][order], np.arange(len(owners) + 1))
         for at in np.flatnonzero(np.diff(bounds)).tolist():
-            found[at].append(rows[order[bounds[at] : bounds[at + 1]]] + start)
+            positions[at].append(rows[order[bounds[at] : bounds[at + 1]]] + start)
         start += batch.num_rows
-    return {owner: np.concatenate([np.array([], np.int64), *found[at]]) for owner, at in number.items()}
+    return {owner: np.concatenate([np.array([], np.int64), *positions[at]]) for owner, at in number.items()}
 
 
 def _add_missing(evidence: EvidenceSet, owner_of: Mapping[str, str], positions: Mapping[str, dict[str, Whole]]) -> None:

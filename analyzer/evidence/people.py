@@ -45,8 +45,8 @@ def people_table(name: str, listed: PeopleList, parts: Sequence[pa.Table]) -> pa
     persons = [part["person"].drop_null().to_numpy() for part in parts]
     alone = np.setdiff1d(np.arange(len(people)), np.concatenate([np.zeros(0, np.int64), *persons]))
     without_user = pa.table({"person": alone, "status": pa.array([Match.NO_USER.value] * len(alone), pa.string())})
-    found = pa.concat_tables([without_user, *parts], promote_options="default")
-    person = found["person"]
+    outcomes = pa.concat_tables([without_user, *parts], promote_options="default")
+    person = outcomes["person"]
     rows = {
         "line": pa.array([person.line for person in people], pa.int32()),
         "user": pa.array([person.user for person in people], pa.string()),
@@ -54,9 +54,9 @@ def people_table(name: str, listed: PeopleList, parts: Sequence[pa.Table]) -> pa
         "last_day": pa.array([person.last_day for person in people], pa.date32()),
     }
     columns = {column: values.take(person) for column, values in rows.items()}
-    columns |= dict(zip(found.column_names, found.columns, strict=True))
+    columns |= dict(zip(outcomes.column_names, outcomes.columns, strict=True))
     schema = LISTS[name]
-    nothing = pa.nulls(found.num_rows)
+    nothing = pa.nulls(outcomes.num_rows)
     table = pa.table({column: columns.get(column, nothing) for column in schema.names}).cast(plain(schema))
     return table.sort_by([(column, "ascending") for column in _ORDER]).cast(schema)
 
@@ -123,9 +123,10 @@ def _of_leavers(summary: Summary, counts: Mapping[str, int]) -> list[str]:
             who = f"{counted(users, 'user')} who left" if users else "users who left"
             parts.append(f"{counted(sums[Status.FAIL], 'active credential')} of {who}")
             if sums[Status.FAIL]:
-                found = summary.findings_counted
+                findings = summary.findings_counted
                 used, unknown = (
-                    found.number(found.because(reason)) for reason in (Reason.LEFT_AND_USED, Reason.LEFT_USE_UNKNOWN)
+                    findings.number(findings.because(reason))
+                    for reason in (Reason.LEFT_AND_USED, Reason.LEFT_USE_UNKNOWN)
                 )
                 more = f" ({unknown:,} not known)" if unknown else ""
                 parts.append(f"{used:,} {'was' if used == 1 else 'were'} used after the last day{more}")
@@ -188,15 +189,15 @@ def _near(evidence: EvidenceSet, names: Sequence[str], matched: set[str | None])
         users = pc.unique(batch["user"].cast(pa.string())).drop_null()
         folded, lengths = pc.utf8_lower(users), pc.utf8_length(users)
         for name, pool in pools.items():
-            wanted = _plain(name)
-            low, high = int(len(wanted) * _CLOSE / (2 - _CLOSE)), int(len(wanted) * (2 - _CLOSE) / _CLOSE)
-            is_like = pc.or_(pc.starts_with(folded, wanted[:1]), pc.ends_with(folded, wanted[-1:]))
+            plain_name = _plain(name)
+            low, high = int(len(plain_name) * _CLOSE / (2 - _CLOSE)), int(len(plain_name) * (2 - _CLOSE) / _CLOSE)
+            is_like = pc.or_(pc.starts_with(folded, plain_name[:1]), pc.ends_with(folded, plain_name[-1:]))
             fits = pc.and_(is_like, pc.and_(pc.greater_equal(lengths, low), pc.less_equal(lengths, high)))
             for user in users.filter(fits).to_pylist()[: max(_MOST_COMPARED - len(pool), 0)]:
                 if user not in matched and user != ROOT_USER:
                     pool.setdefault(_plain(user), user)
-    found = {name: get_close_matches(_plain(name), pool, 1, _CLOSE) for name, pool in pools.items()}
-    return {name: pools[name][close[0]] for name, close in found.items() if close}
+    close_names = {name: get_close_matches(_plain(name), pool, 1, _CLOSE) for name, pool in pools.items()}
+    return {name: pools[name][close[0]] for name, close in close_names.items() if close}
 
 
 def _plain(name: str) -> str:

@@ -40,8 +40,9 @@ def _plain_values(column: pd.Series[Any]) -> list[Any]:
 def _iso_texts(micros: npt.NDArray[np.int64]) -> list[str | None]:
     """Return times as `iso` does, but fast for many values."""
     texts = np.datetime_as_string(micros.astype("datetime64[us]"), unit="us").tolist()
-    known = (micros != NO_TIME).tolist()
-    return [f"{text.removesuffix('.000000')}Z" if is_set else None for text, is_set in zip(texts, known, strict=True)]
+    has_time = (micros != NO_TIME).tolist()
+    pairs = zip(texts, has_time, strict=True)
+    return [f"{text.removesuffix('.000000')}Z" if is_set else None for text, is_set in pairs]
 
 
 def json_rows(table: pa.Table) -> list[str]:

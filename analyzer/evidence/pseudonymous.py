@@ -40,8 +40,10 @@ def settings_under(pseudonyms: Pseudonyms, settings: Settings) -> tuple[Settings
         checklist=replace(checklist, policy=policy and _policy(pseudonyms, policy)),
         account_id=settings.account_id and pseudonyms.account(settings.account_id),
         captured_at=tuple(
-            GivenTime("*" if given.pattern == "*" else pseudonyms.of("pattern", given.pattern), given.at)
-            for given in settings.captured_at
+            GivenTime(
+                "*" if capture_time.pattern == "*" else pseudonyms.of("pattern", capture_time.pattern), capture_time.at
+            )
+            for capture_time in settings.captured_at
         ),
         accounts=_listed(pseudonyms, "accounts", settings.accounts),
         leavers=_listed(pseudonyms, LEAVERS, settings.leavers),
@@ -67,7 +69,7 @@ def one_key_of(old: EvidenceSet, new: EvidenceSet) -> str | None:
     if old.pseudonyms == new.pseudonyms:
         return old.pseudonyms
     keys = [
-        f"{evidence.place} has {f'pseudonyms of key {evidence.pseudonyms}' if evidence.pseudonyms else 'names'}"
+        f"{evidence.location} has {f'pseudonyms of key {evidence.pseudonyms}' if evidence.pseudonyms else 'names'}"
         for evidence in (old, new)
     ]
     raise InputError(
@@ -78,13 +80,13 @@ def one_key_of(old: EvidenceSet, new: EvidenceSet) -> str | None:
 
 def without_names(settings: Settings, fingerprint: str) -> Settings:
     """Return settings for rows that already have pseudonyms. Raises UsageError if the settings may contain names."""
-    given = {
+    options = {
         "--policy": settings.checklist.policy,
         "--benchmark FILE": any(framework.name for framework in settings.checklist.numbers_of.each),
         "--account-id": settings.account_id,
         "--captured-at": settings.captured_at,
     }
-    if names := [option for option, value in given.items() if value]:
+    if names := [option for option, value in options.items() if value]:
         raise UsageError(
             f"{', '.join(names)}: cannot be used with evidence sets that have pseudonyms, because names would appear "
             "next to the pseudonyms",

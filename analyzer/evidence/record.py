@@ -40,12 +40,12 @@ def read_record(folder: Path) -> Mapping[str, Any] | None:
     if path.is_symlink() or not path.is_file():
         return None
     try:
-        found = unseal(path.read_bytes())
+        record = unseal(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise DamagedSealError(folder, RUN, "was changed since it was written") from error
     if (
-        not all(isinstance(found.get(name), str) for name in ("program", "manifest", *RECORDED))
-        or found["program"] != PROGRAM
+        not all(isinstance(record.get(name), str) for name in ("program", "manifest", *RECORDED))
+        or record["program"] != PROGRAM
     ):
         raise DamagedSealError(folder, RUN, "does not name who ran credreport and when")
-    return found
+    return record

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from analyzer.controls.catalog import CONTROLS
-from analyzer.controls.vocabulary import Met, Reason, Status
+from analyzer.controls.vocabulary import Reason, RequirementStatus, Status
 from analyzer.evidence.schema import REQUIREMENTS, plain
 
 if TYPE_CHECKING:
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from analyzer.controls.frameworks import Requirement
     from analyzer.evidence.counted import Findings, Whole
 
-_MET: Final = list(Met)
+_STATUSES: Final = list(RequirementStatus)
 
 
 class ByAccount(NamedTuple):
-    """The result of a requirement, as arrays by account: the codes of `Met`, and the numbers of findings."""
+    """The result of a requirement, as arrays by account: codes of `RequirementStatus`, and the numbers of findings."""
 
     requirement: Requirement
     controls: list[str]
     """The controls of the requirement that were judged."""
     is_changed: bool
     """Whether one of these controls has other limits than the framework gives."""
-    met: Whole
+    statuses: Whole
     fails: Whole
     not_checked: Whole
     passes: Whole
@@ -42,9 +42,9 @@ class ByAccount(NamedTuple):
         """The number of the requirement, with a star if a control has other limits than the framework gives."""
         return f"{self.requirement.number}{'*' if self.is_changed else ''}"
 
-    def accounts(self, met: Met) -> int:
+    def accounts(self, status: RequirementStatus) -> int:
         """Return the number of accounts with this result."""
-        return int((self.met == met.code).sum())
+        return int((self.statuses == status.code).sum())
 
 
 def by_requirement(findings: Findings, checklist: Checklist) -> list[ByAccount]:
@@ -95,26 +95,31 @@ class _Counts:
         controls = list(dict.fromkeys(check.control.id for check in judged_by))
         is_lacking = not set(controls).issuperset(requirement.controls)
         has_no_finding = (fails + not_checked + passes + not_applicable == 0) & bool(checks)
-        met = np.select(
+        statuses = np.select(
             [fails > 0, (not_checked > manual) | (is_lacking & ~has_no_finding), manual > 0, passes > 0],
-            [Met.FAIL.code, Met.NOT_CHECKED.code, Met.MANUAL.code, _at_best(requirement).code],
-            default=Met.NOT_APPLICABLE.code,
+            [
+                RequirementStatus.FAIL.code,
+                RequirementStatus.NOT_CHECKED.code,
+                RequirementStatus.MANUAL.code,
+                _at_best(requirement).code,
+            ],
+            default=RequirementStatus.NOT_APPLICABLE.code,
         )
         is_changed = any(self._checklist.is_changed(check) for check in judged_by)
         return ByAccount(
-            requirement, controls, is_changed, met, fails, not_checked, passes, self._waived[checks].sum(axis=0)
+            requirement, controls, is_changed, statuses, fails, not_checked, passes, self._waived[checks].sum(axis=0)
         )
 
 
-def _at_best(requirement: Requirement) -> Met:
-    return Met.PASS_PARTLY if requirement.is_partly else Met.PASS
+def _at_best(requirement: Requirement) -> RequirementStatus:
+    return RequirementStatus.PASS_PARTLY if requirement.is_partly else RequirementStatus.PASS
 
 
-def requirements_table(found: list[ByAccount], accounts: tuple[str, ...]) -> pa.Table:
+def requirements_table(results: list[ByAccount], accounts: tuple[str, ...]) -> pa.Table:
     """Return a row per requirement and account (columns: `REQUIREMENTS`)."""
     size = len(accounts)
     columns: dict[str, list[object]] = {name: [] for name in REQUIREMENTS.names}
-    for result in found:
+    for result in results:
         facts = {
             "framework": result.requirement.framework,
             "requirement": result.requirement.own_number,
@@ -126,7 +131,7 @@ def requirements_table(found: list[ByAccount], accounts: tuple[str, ...]) -> pa.
         for name, value in facts.items():
             columns[name] += [value] * size
         columns["account_id"] += accounts
-        columns["status"] += [_MET[code].value for code in result.met.tolist()]
+        columns["status"] += [_STATUSES[code].value for code in result.statuses.tolist()]
         for name in ("fails", "not_checked", "passes", "waived"):
             columns[name] += getattr(result, name).tolist()
         columns["subjects"] += (result.fails + result.not_checked + result.passes).tolist()

@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import reference
-from analyzer.evidence.asked import Asked
 from analyzer.evidence.schema import FINDINGS
+from analyzer.evidence.selection import Selection
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -118,7 +118,7 @@ class Drawn:
 
 def draw(evidence: EvidenceSet, check: Check, size: int, seed: str, by: tuple[str, ...] = ()) -> Drawn:
     """Return a sample of `size` subjects that a check judged, or all subjects if there are not more."""
-    judged = Asked(checks=(check,), statuses=(Status.FAIL, Status.NOT_CHECKED, Status.PASS)).choice
+    judged = Selection(checks=(check,), statuses=(Status.FAIL, Status.NOT_CHECKED, Status.PASS)).choice
     batches = evidence.rows_where("findings", judged, list(COLUMNS))
     rows = pa.concat_tables([FINDINGS.empty_table().select(list(COLUMNS)), *batches]).unify_dictionaries()
     keys = _keys(rows)
@@ -129,11 +129,11 @@ def draw(evidence: EvidenceSet, check: Check, size: int, seed: str, by: tuple[st
     rows, keys = rows.take(order), keys.take(order)
     stratum, strata = _strata(rows, by)
     number = _numbers(keys, seed)
-    place = np.lexsort((np.arange(len(rows)), number, stratum))
+    draw_order = np.lexsort((np.arange(len(rows)), number, stratum))
     sizes = np.bincount(stratum, minlength=len(strata))
     shares = allocate(sizes, size)
     rank = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    chosen = np.sort(place[rank < np.repeat(shares, sizes)])
+    chosen = np.sort(draw_order[rank < np.repeat(shares, sizes)])
     stratum_facts = [
         {**values, "population": int(count), "sample": int(share)}
         for values, count, share in zip(strata, sizes, shares, strict=True)
@@ -156,7 +156,7 @@ def _source(evidence: EvidenceSet, check: Check) -> tuple[str, ...]:
     """Return what the sample was drawn from, in lines. The name of the evidence set is without the folders above it."""
     limit = "no limit in days" if check.limit_days is None else f"limit {counted(check.limit_days, 'day')}"
     number = f" ({evidence.settings.checklist.numbers_of.title} {check.requirement})" if check.requirement else ""
-    name = evidence.place.rstrip("/").replace("\\", "/").rpartition("/")[2]
+    name = evidence.location.rstrip("/").replace("\\", "/").rpartition("/")[2]
     digest, judged_at = evidence.manifest["digest"], reference(evidence.summary)
     return (
         f"Evidence set: {name}; digest of the evidence set (credreport verify prints it): {digest}.",
@@ -214,13 +214,13 @@ def allocate(sizes: Whole, size: int) -> Whole:
     least = ((sizes > 0) & (size >= (sizes > 0).sum())).astype(np.int64)
     exact = sizes * (size / max(total, 1))
     shares: Whole = np.minimum(np.maximum(np.floor(exact).astype(np.int64), least), sizes)
-    while (rest := size - int(shares.sum())) != 0:
-        if rest > 0:
+    while (remainder := size - int(shares.sum())) != 0:
+        if remainder > 0:
             candidates = np.flatnonzero(shares < sizes)
             order = candidates[np.argsort(-(exact - shares)[candidates], kind="stable")]
-            shares[order[:rest]] += 1
+            shares[order[:remainder]] += 1
         else:
             candidates = np.flatnonzero(shares > least)
             order = candidates[np.argsort((exact - shares)[candidates], kind="stable")]
-            shares[order[:-rest]] -= 1
+            shares[order[:-remainder]] -= 1
     return shares

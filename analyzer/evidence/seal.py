@@ -149,10 +149,10 @@ def _without_rows(data: bytes, key: str) -> bytes:
 
 def _digits(data: bytes | memoryview) -> tuple[int, int]:
     """Return the start and the end of the digest in a sealed file. Raises ValueError if there is not exactly one."""
-    found = list(_DIGEST_LINE.finditer(data))
-    if len(found) != 1:
+    matches = list(_DIGEST_LINE.finditer(data))
+    if len(matches) != 1:
         raise ValueError("was changed since it was written: its digest is missing")
-    return found[0].span(1)
+    return matches[0].span(1)
 
 
 def own_digest(data: bytes) -> str:
@@ -178,33 +178,33 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return _as_manifest(find_document(folder, MANIFEST), folder)
 
 
-def manifest_of(data: bytes, place: str) -> dict[str, Any]:
+def manifest_of(data: bytes, location: str) -> dict[str, Any]:
     """Return the manifest from its bytes, which were read at a URL; raises as `read_manifest` does."""
-    return _as_manifest(_document_of(data, place, MANIFEST), place)
+    return _as_manifest(_document_of(data, location, MANIFEST), location)
 
 
-def no_evidence_set(place: Path | str) -> InputError:
+def no_evidence_set(location: Path | str) -> InputError:
     """Return the error for a path or URL without an evidence set."""
     return InputError(
-        f"no evidence set: {place} has no {MANIFEST} of {PROGRAM}",
+        f"no evidence set: {location} has no {MANIFEST} of {PROGRAM}",
         "give a folder that `credreport audit -o DIR`, `compare` or `history` wrote",
     )
 
 
-def _as_manifest(found: dict[str, Any] | None, place: Path | str) -> dict[str, Any]:
-    if found is None:
-        raise no_evidence_set(place)
-    _require_version(found, place)
-    _require_rows(found.get("inputs"), place, MANIFEST)
-    return found
+def _as_manifest(document: dict[str, Any] | None, location: Path | str) -> dict[str, Any]:
+    if document is None:
+        raise no_evidence_set(location)
+    _require_version(document, location)
+    _require_rows(document.get("inputs"), location, MANIFEST)
+    return document
 
 
 def read_rendered(folder: Path) -> dict[str, Any] | None:
     """Return the `rendered.json` of `folder`; None if there is none. Raises as `read_manifest` does."""
-    found = find_document(folder, RENDERED)
-    if found is not None:
-        _require_version(found, folder)
-    return found
+    document = find_document(folder, RENDERED)
+    if document is not None:
+        _require_version(document, folder)
+    return document
 
 
 def find_document(folder: Path, name: str, *, without: str | None = None) -> dict[str, Any] | None:
@@ -228,17 +228,17 @@ def _document_of(data: bytes, folder: Path | str, name: str, *, without: str | N
     if _OUR_NAME not in data and not _DIGEST_LINE.search(data):
         return None
     try:
-        found = _plain_of_first_version(data) or unseal(data, without=without)
+        document = _plain_of_first_version(data) or unseal(data, without=without)
     except (ValueError, RecursionError) as error:
         why = str(error) if type(error) is ValueError else "was changed since it was written: it is not valid JSON"
         raise DamagedSealError(folder, name, why) from error
-    if found.get("program") != PROGRAM:
+    if document.get("program") != PROGRAM:
         return None
-    _require_rows(found.get("outputs"), folder, name)
-    for row in found["outputs"]:
+    _require_rows(document.get("outputs"), folder, name)
+    for row in document["outputs"]:
         if not _stays_within(row["name"]):
             raise DamagedSealError(folder, name, f"names a file outside the folder: {row['name']!r}")
-    return found
+    return document
 
 
 def _plain_of_first_version(data: bytes) -> dict[str, Any] | None:
@@ -246,11 +246,11 @@ def _plain_of_first_version(data: bytes) -> dict[str, Any] | None:
     if _DIGEST_LINE.search(data):
         return None
     try:
-        found = json.loads(data)
+        document = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    is_first = isinstance(found, dict) and found.get("program") == PROGRAM and found.get("schema_version") == 1
-    return found if is_first and "digest" not in found else None
+    is_first = isinstance(document, dict) and document.get("program") == PROGRAM and document.get("schema_version") == 1
+    return document if is_first and "digest" not in document else None
 
 
 def _require_version(document: Mapping[str, Any], folder: Path | str) -> None:

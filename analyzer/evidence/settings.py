@@ -81,12 +81,12 @@ class Settings:
             "policy": {"name": policy.name, "sha256": policy.sha256, "text": policy.text} if policy else None,
             "every_snapshot": self.every_snapshot,
             "account_id": self.account_id,
-        } | self._given
+        } | self._changed_facts
 
     @property
-    def _given(self) -> dict[str, Any]:
+    def _changed_facts(self) -> dict[str, Any]:
         """The settings that differ from a default, of those that most runs do not change."""
-        times = {"captured_at": self._given_times} if self.captured_at else {}
+        times = {"captured_at": self._capture_times} if self.captured_at else {}
         sizes = {"max_file_size": self.limits.largest} if self.limits != DEFAULT else {}
         frameworks = self.checklist.benchmark.each if self.checklist.benchmark else ()
         own = [{"name": framework.name, "text": framework.text} for framework in frameworks if framework.name]
@@ -100,8 +100,8 @@ class Settings:
         return times | sizes | ({} if self.trend else {"trend": False}) | files | listed | age | hidden
 
     @property
-    def _given_times(self) -> list[dict[str, Any]]:
-        return [{"pattern": given.pattern, "at": iso(given.at)} for given in self.captured_at]
+    def _capture_times(self) -> list[dict[str, Any]]:
+        return [{"pattern": capture_time.pattern, "at": iso(capture_time.at)} for capture_time in self.captured_at]
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> Settings:
@@ -149,5 +149,5 @@ def _framework_of(facts: Mapping[str, Any]) -> Framework | None:
     if not facts["benchmark"]:
         return None
     own = [parse_framework(file["name"], file["text"].encode()) for file in facts.get("benchmark_files", ())]
-    known = {framework.id: framework for framework in own}
-    return together([known.get(name) or FRAMEWORKS[name] for name in facts["benchmark"].split(",")])
+    own_by_id = {framework.id: framework for framework in own}
+    return together([own_by_id.get(name) or FRAMEWORKS[name] for name in facts["benchmark"].split(",")])

@@ -80,10 +80,11 @@ def _checked(folder: Path, name: str, allowed: Path) -> Signature:
     signature = folder / signature_of(name)
     if not signature.is_file():
         return Signature(name, None, "is not signed")
-    found = _run("-Y", "find-principals", "-s", str(signature), "-f", str(allowed))
-    signers = found.stdout.decode(errors="replace").splitlines()
-    if found.returncode or not signers:
-        return Signature(name, None, f"its signer is not in the list of allowed signers: {_last_line(found.stderr)}")
+    signer_search = _run("-Y", "find-principals", "-s", str(signature), "-f", str(allowed))
+    signers = signer_search.stdout.decode(errors="replace").splitlines()
+    if signer_search.returncode or not signers:
+        reason = _last_line(signer_search.stderr)
+        return Signature(name, None, f"its signer is not in the list of allowed signers: {reason}")
     options = ("-f", str(allowed), "-I", signers[0], "-n", NAMESPACE, "-s", str(signature))
     done = _run("-Y", "verify", *options, data=(folder / name).read_bytes())
     if done.returncode:

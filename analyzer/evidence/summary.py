@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analyzer.controls.control import Severity
-from analyzer.controls.vocabulary import JUDGED_KINDS, Met, Outcome, Reason, Status
+from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, RequirementStatus, Status
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT, Findings, counted_by
 from analyzer.evidence.coverage import about_accounts, coverage_facts, missing_accounts, missing_in_words, names_of
 from analyzer.evidence.keys import keys_of
@@ -181,8 +181,8 @@ class Summary(WithIssues):
     @property
     def made_later(self) -> int:
         """The number of findings on users and credentials that were created after the reference date."""
-        found = self.findings_counted
-        return found.number(found.because(Reason.CREATED_AFTER_AS_OF))
+        findings = self.findings_counted
+        return findings.number(findings.because(Reason.CREATED_AFTER_AS_OF))
 
     @property
     def unused_later(self) -> int:
@@ -197,13 +197,13 @@ class Summary(WithIssues):
     def _unused_because(self, reason: Reason) -> int:
         if self.checklist.unused is None:
             return 0
-        found, unused = self.findings_counted, self.checklist.checks.index(self.checklist.unused)
-        return found.number((found.check == unused) & found.because(reason))
+        findings, unused = self.findings_counted, self.checklist.checks.index(self.checklist.unused)
+        return findings.number((findings.check == unused) & findings.because(reason))
 
     def in_doubt_of(self, kind: Kind) -> int:
         """Return the number of these credentials (see `in_doubt`) of one kind."""
-        found = counts_of(self.tallies, Tally.IDLE)
-        return int(found["count"][(found["kind"] == kind) & (found["reason"] == Reason.ORDER_UNKNOWN)].sum())
+        rows = counts_of(self.tallies, Tally.IDLE)
+        return int(rows["count"][(rows["kind"] == kind) & (rows["reason"] == Reason.ORDER_UNKNOWN)].sum())
 
     @cached_property
     def open_subjects(self) -> pd.DataFrame:
@@ -213,11 +213,11 @@ class Summary(WithIssues):
         `severity` is that of the most severe open check. Waived checks and manual checks are not open. A user counts
         once per snapshot.
         """
-        found = counts_of(self.tallies, Tally.OPEN)
+        rows = counts_of(self.tallies, Tally.OPEN)
         statuses = [Status.FAIL, Status.NOT_CHECKED]
-        frame = found[["kind", "severity", "count"]].assign(account_id=found["account_id"].fillna(UNKNOWN_ACCOUNT))
+        frame = rows[["kind", "severity", "count"]].assign(account_id=rows["account_id"].fillna(UNKNOWN_ACCOUNT))
         for status in statuses:
-            frame[status.value] = frame["count"].where((found["status"] == status).to_numpy(), 0)
+            frame[status.value] = frame["count"].where((rows["status"] == status).to_numpy(), 0)
         keys = ["kind", "account_id", "severity"]
         return frame.groupby(keys)[[status.value for status in statuses]].sum().reset_index()
 
@@ -230,8 +230,8 @@ class Summary(WithIssues):
     @property
     def grave_subjects(self) -> int:
         """The number of IAM users, root users and accounts with an open check of severity critical or high."""
-        found = self.open_subjects
-        grave = found[found["severity"].isin([Severity.CRITICAL, Severity.HIGH])]
+        subjects = self.open_subjects
+        grave = subjects[subjects["severity"].isin([Severity.CRITICAL, Severity.HIGH])]
         return int(grave[[Status.FAIL.value, Status.NOT_CHECKED.value]].to_numpy().sum())
 
     @cached_property
@@ -241,14 +241,14 @@ class Summary(WithIssues):
         Also `judged` (all that are applicable); `waived`; `manual` (manual checks that are not waived); `open`
         (failures and not checked, without waived and manual checks).
         """
-        found, size = self.findings_counted, len(self.checklist.checks)
-        return _rows(found.sums(found.check, size))
+        findings, size = self.findings_counted, len(self.checklist.checks)
+        return _rows(findings.sums(findings.check, size))
 
     @cached_property
     def by_account(self) -> pd.DataFrame:
         """The same numbers by account (the index; `unknown` stands for no known account), most failures first."""
-        found = self.findings_counted
-        sums = found.sums(found.account, len(self.accounts), np.isin(found.check, list(self.checklist.summed)))
+        findings = self.findings_counted
+        sums = findings.sums(findings.account, len(self.accounts), np.isin(findings.check, list(self.checklist.summed)))
         counts = pd.DataFrame(sums, index=pd.Index(self.accounts, dtype="str", name="account_id"))
         # The accounts are sorted already, and a stable sort keeps that order among equal counts.
         return counts.take(np.lexsort((-sums[Status.NOT_CHECKED], -sums[Status.FAIL])))
@@ -306,8 +306,8 @@ class Summary(WithIssues):
     @cached_property
     def counts(self) -> pd.DataFrame:
         """The number of credentials by kind (password, access_key) and outcome (all of `Outcome`)."""
-        found = counts_of(self.tallies, Tally.CREDENTIALS)
-        return counted_by(found["kind"], found["status"], found["count"]).reindex(
+        rows = counts_of(self.tallies, Tally.CREDENTIALS)
+        return counted_by(rows["kind"], rows["status"], rows["count"]).reindex(
             index=list(JUDGED_KINDS), columns=list(Outcome), fill_value=0
         )
 
@@ -321,14 +321,14 @@ class Summary(WithIssues):
 
         `status` is a position in `Status`. `days` is -1 if the idle days are not exactly known.
         """
-        found = counts_of(self.tallies, Tally.IDLE)
+        rows = counts_of(self.tallies, Tally.IDLE)
         statuses = list(Status)
         frame = pd.DataFrame(
             {
-                "is_password": (found["kind"] == Kind.PASSWORD).to_numpy(),
-                "status": np.array([statuses.index(status) for status in found["status"]], np.int64),
-                "days": found["idle_days"].fillna(-1).to_numpy(np.int64),
-                "count": found["count"].to_numpy(np.int64),
+                "is_password": (rows["kind"] == Kind.PASSWORD).to_numpy(),
+                "status": np.array([statuses.index(status) for status in rows["status"]], np.int64),
+                "days": rows["idle_days"].fillna(-1).to_numpy(np.int64),
+                "count": rows["count"].to_numpy(np.int64),
             }
         )
         return frame.sort_values(["is_password", "status", "days"], ignore_index=True)
@@ -364,8 +364,8 @@ class Summary(WithIssues):
     @cached_property
     def open_by_check(self) -> list[dict[str, int]]:
         """The number of failures (`fail`) and not checked (`not_checked`) of each check, without waived findings."""
-        found, size = self.findings_counted, len(self.checklist.checks)
-        sums = found.sums(found.check, size, found.is_open)
+        findings, size = self.findings_counted, len(self.checklist.checks)
+        sums = findings.sums(findings.check, size, findings.is_open)
         return [{name: row[name] for name in (Status.FAIL, Status.NOT_CHECKED)} for row in _rows(sums)]
 
     def undecided_of(self, number: int, *, strict: bool = False) -> int:
@@ -451,7 +451,7 @@ class Summary(WithIssues):
                 "level": row.requirement.level,
                 "assessment": row.requirement.assessment,
                 "controls": row.controls,
-                "accounts": {met.value: row.accounts(met) for met in Met},
+                "accounts": {status.value: row.accounts(status) for status in RequirementStatus},
             }
             for row in self.requirements
         ]

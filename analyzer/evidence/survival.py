@@ -46,8 +46,8 @@ class Curve:
 
     def share_at(self, day: float) -> float:
         """Return the share that is still open at the end of `day`; after the last day, the last share."""
-        place = int(np.searchsorted(self.days, day, side="right")) - 1
-        return float(self.open_share[place]) if place >= 0 else 1.0
+        position = int(np.searchsorted(self.days, day, side="right")) - 1
+        return float(self.open_share[position]) if position >= 0 else 1.0
 
     def quantile(self, p: float) -> float | None:
         """Return the first day on which a share of `1 - p` or less is still open; None if this was not reached."""
@@ -66,9 +66,9 @@ def kaplan_meier(days: npt.NDArray[np.number[Any]], closed: npt.NDArray[np.bool_
     A failure that is censored on a day is still at risk for the closings on the same day, as in Kaplan and Meier.
     """
     distinct = np.union1d(np.zeros(1), days)
-    place = np.searchsorted(distinct, days)
-    ended = np.bincount(place, minlength=len(distinct))
-    events = np.bincount(place[closed], minlength=len(distinct))
+    positions = np.searchsorted(distinct, days)
+    ended = np.bincount(positions, minlength=len(distinct))
+    events = np.bincount(positions[closed], minlength=len(distinct))
     at_risk = len(days) - np.cumsum(ended) + ended
     # If nothing is at risk on a day, it has no events either.
     return Curve(distinct, np.cumprod(1 - events / np.maximum(at_risk, 1)))
@@ -113,16 +113,16 @@ class Bounds:
         days = np.union1d(late.days, self.shortest)
         shares = late.open_share[np.searchsorted(late.days, days, side="right") - 1]
         # A failure that may be closed by a day, or later, is taken as closed on that day.
-        left = len(until) - np.searchsorted(np.sort(until), days, side="right")
+        remaining = len(until) - np.searchsorted(np.sort(until), days, side="right")
         ends = np.sort(self.shortest[self.closed]), np.sort(self.longest[self.closed])
         possible, done = (np.searchsorted(end_days, days, side="right") for end_days in ends)
-        return Curve(days, shares * (1 - (possible - done) / np.maximum(left, 1)))
+        return Curve(days, shares * (1 - (possible - done) / np.maximum(remaining, 1)))
 
     def most_at(self, day: float) -> float:
         """Return the highest estimate of the share that is still open at the end of `day`."""
-        began, longest, seen = self._in_order
+        began, longest, last_seen = self._in_order
         early = began[longest <= day]
-        at_risk = self.count - np.arange(len(early)) - np.searchsorted(seen, early)
+        at_risk = self.count - np.arange(len(early)) - np.searchsorted(last_seen, early)
         return float(np.prod(1 - 1 / at_risk))
 
     @cached_property
@@ -149,8 +149,8 @@ class Bounds:
     def quantile(self, p: float) -> tuple[float | None, float | None]:
         """Return the lowest and the highest estimate of the day by which a share `p` was closed; None: not reached."""
         turns = self._turns.tolist()
-        place = bisect_left(turns, x=True, key=lambda day: self.most_at(day) <= 1 - p + _ROUNDING)
-        return self.least.quantile(p), turns[place] if place < len(turns) else None
+        position = bisect_left(turns, x=True, key=lambda day: self.most_at(day) <= 1 - p + _ROUNDING)
+        return self.least.quantile(p), turns[position] if position < len(turns) else None
 
     def closed_within(self, day: float) -> tuple[float, float] | None:
         """Return the lowest and the highest estimate of the share closed within `day` days; None without failures.

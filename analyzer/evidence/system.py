@@ -48,13 +48,13 @@ def lock(path: Path) -> Lock | None:
     return None
 
 
-def release(held: Lock) -> None:
+def release(held_lock: Lock) -> None:
     """Release a lock and remove its file."""
     with suppress(OSError):  # before the release, so that no process gets the lock of a file that will be removed
-        held.path.unlink()
-    os.close(held.file)
+        held_lock.path.unlink()
+    os.close(held_lock.file)
     with suppress(OSError):  # Windows cannot remove an open file
-        held.path.unlink()
+        held_lock.path.unlink()
 
 
 def wait_for_lock(file: int) -> None:

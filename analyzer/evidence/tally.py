@@ -103,21 +103,21 @@ def tallies_of_accounts(
     of these accounts, `issues` yields the codes of their data issues.
     """
     by_account = {Tally.FINDINGS, Tally.USERS, Tally.OPEN, Tally.LEAVERS}
-    kept = has_text(tallies["tally"], by_account) & has_text(tallies["account_id"], accounts)
-    own = tallies.filter(pa.array(kept))
-    found = [own, _covered(own)]
+    is_own = has_text(tallies["tally"], by_account) & has_text(tallies["account_id"], accounts)
+    own = tallies.filter(pa.array(is_own))
+    parts = [own, _covered(own)]
     needs = ["control", "requirement", "reason", "credential", "status", "idle_days", "as_of", "fails_at"]
     for batch in tables.batches("findings", needs):
         chosen = positions_of(batch, checklist.positions)
         is_unused = np.zeros(len(chosen), bool)
         if checklist.unused is not None:
             is_unused = chosen == checklist.checks.index(checklist.unused)
-        found.append(_table(Tally.IDLE, _of_idle(batch.filter(pa.array(is_unused)))))
-        found.append(_table(Tally.DUE, _of_due(batch, chosen, checklist)))
-    found += [_table(Tally.CREDENTIALS, _of_credentials(batch)) for batch in tables.batches("credentials", COUNTED)]
+        parts.append(_table(Tally.IDLE, _of_idle(batch.filter(pa.array(is_unused)))))
+        parts.append(_table(Tally.DUE, _of_due(batch, chosen, checklist)))
+    parts += [_table(Tally.CREDENTIALS, _of_credentials(batch)) for batch in tables.batches("credentials", COUNTED)]
     codes = Counter(code for batch in issues for code in batch["code"].to_pylist())
-    found.append(_table(Tally.ISSUES, {"reason": list(codes), "count": list(codes.values())}))
-    return joined(found)
+    parts.append(_table(Tally.ISSUES, {"reason": list(codes), "count": list(codes.values())}))
+    return joined(parts)
 
 
 def _covered(findings: pa.Table) -> pa.Table:
@@ -183,12 +183,13 @@ Columns = dict[str, Any]
 def _table(tally: Tally, counted: Columns) -> pa.Table:
     """Return the columns of a tally as a table with the columns of `TALLIES`."""
     rows = len(counted["count"])
-    given: dict[str, Any] = {"tally": pa.array([tally.value] * rows, pa.string())}
+    columns: dict[str, Any] = {"tally": pa.array([tally.value] * rows, pa.string())}
     for name, values in counted.items():
         kind = TALLIES.field(name).type
-        given[name] = pa.array(values, kind.value_type if pa.types.is_dictionary(kind) else kind)
+        columns[name] = pa.array(values, kind.value_type if pa.types.is_dictionary(kind) else kind)
     arrays = [
-        given[field.name].cast(field.type) if field.name in given else pa.nulls(rows, field.type) for field in TALLIES
+        columns[field.name].cast(field.type) if field.name in columns else pa.nulls(rows, field.type)
+        for field in TALLIES
     ]
     return pa.table(arrays, schema=TALLIES)
 
@@ -227,10 +228,10 @@ def _counted(**columns: tuple[Whole, Sequence[Any]]) -> Columns:
     number = np.zeros(size, np.int64)
     for codes, values in columns.values():
         number = number * len(values) + codes
-    found, counts = np.unique(number, return_counts=True)
+    numbers, counts = np.unique(number, return_counts=True)
     table: Columns = {"count": counts}
     for name, (_, values) in reversed(columns.items()):
-        found, code = np.divmod(found, len(values))
+        numbers, code = np.divmod(numbers, len(values))
         table[name] = [values[position] for position in code.tolist()]
     return table
 
@@ -238,8 +239,8 @@ def _counted(**columns: tuple[Whole, Sequence[Any]]) -> Columns:
 def _of_credentials(credentials: pa.Table) -> Columns:
     kind, kinds = codes_and_texts(credentials["kind"])
     outcome, outcomes = codes_and_texts(credentials["outcome"])
-    known = outcome >= 0
-    return _counted(kind=(kind[known], kinds), status=(outcome[known], outcomes))
+    has_outcome = outcome >= 0
+    return _counted(kind=(kind[has_outcome], kinds), status=(outcome[has_outcome], outcomes))
 
 
 def _of_users(users: pd.DataFrame) -> Columns:
@@ -271,9 +272,9 @@ def _of_open(findings: pa.Table) -> Columns:
     first = np.flatnonzero(np.append(len(line) > 0, changes)[: len(line)])
     if not len(first):
         return {"count": []}
-    severity, known = codes_and_texts(rows["severity"])
+    severity, texts = codes_and_texts(rows["severity"])
     severities = [severity.value for severity in Severity]
-    ranks = np.array([*(severities.index(text) for text in known), len(severities)])[severity]
+    ranks = np.array([*(severities.index(text) for text in texts), len(severities)])[severity]
     fails = has_text(rows["status"], (Status.FAIL,)).astype(np.int64)
     is_root = pc.fill_null(pc.equal(rows["user"], ROOT_USER), fill_value=False).to_numpy()[first]
     names = [*accounts, None]
@@ -322,9 +323,9 @@ def _of_due(findings: pa.Table, chosen: Whole, checklist: Checklist) -> Columns:
     if not len(due):
         return {"count": []}
     days = -((as_of[due] - fails_at[due]) // DAY)
-    found = _counted(check=(chosen[due], range(len(checklist.checks))), due_days=(days, range(int(days.max()) + 1)))
-    checks = [checklist.checks[position] for position in found.pop("check")]
-    return found | {
+    columns = _counted(check=(chosen[due], range(len(checklist.checks))), due_days=(days, range(int(days.max()) + 1)))
+    checks = [checklist.checks[position] for position in columns.pop("check")]
+    return columns | {
         "control": [check.control.id for check in checks],
         "requirement": [check.requirement for check in checks],
     }
@@ -340,8 +341,8 @@ def _of_waivers(covered: Covered, checklist: Checklist) -> Columns:
         for status, name in columns.items()
         if counts["last"] != NO_TIME
     ]
-    found = {name: [row[name] for row in rows] for name in ("waiver", "status", "count", "latest")}
-    return found | {"latest": times_from(np.array(found["latest"], np.int64))}
+    waiver_columns = {name: [row[name] for row in rows] for name in ("waiver", "status", "count", "latest")}
+    return waiver_columns | {"latest": times_from(np.array(waiver_columns["latest"], np.int64))}
 
 
 def covered_of(tallies: pa.Table, checklist: Checklist) -> Covered:
@@ -350,8 +351,8 @@ def covered_of(tallies: pa.Table, checklist: Checklist) -> Covered:
         return nothing_covered()
     names = {Status.FAIL.value: "failing", Status.NOT_CHECKED.value: "not_checked", None: "bare"}
     rows = {waiver.id: {"failing": 0, "not_checked": 0, "bare": 0, "last": NO_TIME} for waiver in checklist.waivers}
-    found = counts_of(tallies, Tally.WAIVERS)
-    columns = found["waiver"], found["status"], found["count"].tolist(), _micros(found["latest"]).tolist()
+    matches = counts_of(tallies, Tally.WAIVERS)
+    columns = matches["waiver"], matches["status"], matches["count"].tolist(), _micros(matches["latest"]).tolist()
     for waiver, status, count, latest in zip(*columns, strict=True):
         rows[waiver][names[status]] += count
         rows[waiver]["last"] = max(rows[waiver]["last"], latest)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import InputError, UsageError
 from analyzer.evidence.folder import in_one_state
-from analyzer.evidence.given import Difference, Given, compare_inputs, file_of, files_of_settings, manifests_in, under
+from analyzer.evidence.input_files import (
+    Difference,
+    InputFiles,
+    compare_inputs,
+    file_of,
+    files_of_settings,
+    manifests_in,
+    under,
+)
 from analyzer.evidence.owner import Standing
 from analyzer.evidence.record import RECORDED, read_record
 from analyzer.evidence.seal import (
@@ -109,14 +117,17 @@ class Verification:
         if len(absent) > _MOST:
             files.append(f"not given: {counted(len(absent) - _MOST, 'more input')} (--json lists them)")
         run = self.record
-        made = [] if run is None else [f"made by {run['name']} on {run['host']}, {run['started']} to {run['ended']}"]
+        run_lines = (
+            [] if run is None else [f"made by {run['name']} on {run['host']}, {run['started']} to {run['ended']}"]
+        )
         signers = [f"signed by {signer}: {name}" for name, signer in (self.signed_by or {}).items()]
         left_out = []
         if self.has_signatures and self.signed_by is None:
             left_out.append("signatures were not checked: give the list of signers with --allowed-signers")
-        what = "sample" if self.is_sample else "evidence set"
-        known = [] if self.digest is None else [f"digest of the {what}: {self.digest}"]
-        return [f"{self.folder}: {self._answer}", *files, *made, *signers, *self.notes, self._counts, *known, *left_out]
+        noun = "sample" if self.is_sample else "evidence set"
+        digest_lines = [] if self.digest is None else [f"digest of the {noun}: {self.digest}"]
+        answer = f"{self.folder}: {self._answer}"
+        return [answer, *files, *run_lines, *signers, *self.notes, self._counts, *digest_lines, *left_out]
 
     @property
     def _answer(self) -> str:
@@ -127,10 +138,9 @@ class Verification:
             return "verification failed"
         listed, absent = self.checked.get("input"), self._not_given
         if listed is None:
-            what = "evidence set of the sample was" if self.is_sample else "reports were"
-            return (
-                f"{'verification failed' if failed else f'verified: {as_written}'}; the {what} NOT checked (--inputs)"
-            )
+            unchecked = "evidence set of the sample was" if self.is_sample else "reports were"
+            beginning = "verification failed" if failed else f"verified: {as_written}"
+            return f"{beginning}; the {unchecked} NOT checked (--inputs)"
         inputs = f"{listed - absent:,} of {counted(listed, 'input')} checked"
         inputs += f", {absent:,} not given" if absent else ""
         if failed:
@@ -168,9 +178,9 @@ def verify(
         read_manifest(folder)  # raises the error
     if inputs:
         _require_key_of(folder, pseudonyms)
-    given = Given(_digests_of(folder, inputs), inputs) if inputs else None
+    input_files = InputFiles(_digests_of(folder, inputs), inputs) if inputs else None
     try:
-        return in_one_state(folder, partial(_verified, folder, given, pseudonyms, allowed_signers))
+        return in_one_state(folder, partial(_verified, folder, input_files, pseudonyms, allowed_signers))
     except OSError as error:
         raise InputError(
             f"cannot read {folder}: {error.strerror or error}", "check permissions and the disk"
@@ -216,9 +226,9 @@ def _require_key_of(folder: Path, pseudonyms: Pseudonyms | None) -> None:
 
 
 def _verified(
-    folder: Path, given: Given | None, pseudonyms: Pseudonyms | None, allowed_signers: Path | None
+    folder: Path, input_files: InputFiles | None, pseudonyms: Pseudonyms | None, allowed_signers: Path | None
 ) -> Verification:
-    """Compare a set with its manifest, and the `given` files with its inputs (None: do not compare inputs)."""
+    """Compare a set with its manifest, and the `input_files` with its inputs (None: do not compare inputs)."""
     work = _Work(folder, Standing.of(folder))
     work.checked["manifest"] = 1
     if allowed_signers is not None:
@@ -234,14 +244,14 @@ def _verified(
     if RENDERED in unlisted:
         unlisted = work.compare_rendered(manifest, unlisted)
     work.extra += [Difference("file", name, f"is not listed in {MANIFEST} or {RENDERED}") for name in unlisted]
-    if given is not None:
+    if input_files is not None:
         names = {file_of(row["name"]) for row in manifest["inputs"]}
         work.checked["input"] = len(names)
-        files = given.files if pseudonyms is None else under(pseudonyms, given.files, names)
+        files = input_files.files if pseudonyms is None else under(pseudonyms, input_files.files, names)
         changed, missing = compare_inputs(manifest["inputs"], files)
         work.changed += changed
         work.missing += missing
-    work.check_settings(manifest, given)
+    work.check_settings(manifest, input_files)
     return work.result(manifest)
 
 
@@ -304,13 +314,13 @@ class _Work:
             if record["manifest"] != manifest["digest"]:
                 self.changed.append(Difference("record", RUN, f"belongs to another run than this {MANIFEST}"))
 
-    def check_settings(self, manifest: Mapping[str, Any], given: Given | None) -> None:
+    def check_settings(self, manifest: Mapping[str, Any], input_files: InputFiles | None) -> None:
         """Compare the policy file and the lists of the run with the given files."""
         for file in files_of_settings(manifest):
-            if given is not None and given.has(file.sha256):
+            if input_files is not None and input_files.has(file.sha256):
                 self.checked[file.kind] = self.checked.get(file.kind, 0) + 1
-            elif given is not None and (other := given.named_like(file.name)):
-                self.changed.append(Difference("input", file.name, f"{other} differs from the file that was read"))
+            elif input_files is not None and (path := input_files.named_like(file.name)):
+                self.changed.append(Difference("input", file.name, f"{path} differs from the file that was read"))
             else:
                 self.notes.append(file.unchecked)
 
@@ -330,7 +340,9 @@ class _Work:
 
     def result(self, manifest: Mapping[str, Any] | None = None) -> Verification:
         """Return the result with sorted differences; without a `manifest` if that was changed."""
-        changed, missing, extra = (tuple(sorted(found)) for found in (self.changed, self.missing, self.extra))
+        changed, missing, extra = (
+            tuple(sorted(differences)) for differences in (self.changed, self.missing, self.extra)
+        )
         return Verification(
             str(self.folder),
             changed,

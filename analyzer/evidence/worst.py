@@ -106,7 +106,7 @@ def first_positions(
             chosen = np.flatnonzero(choice.of(batch))
             lowest[group].add(ranks[rank][chosen], chosen + start)
         start += batch.num_rows
-    return {group: (rows.positions(), rows.seen) for group, rows in lowest.items()}
+    return {group: (rows.positions(), rows.row_count) for group, rows in lowest.items()}
 
 
 UNUSED, GRAVE, DUE = "unused", "grave", "due"
@@ -155,15 +155,15 @@ def notable(
         **({GRAVE: (order, Choice(needs, is_grave))} if checklist.unused else {}),
         **({DUE: due} if due else {}),
     }
-    found = first_positions(tables, "findings", MOST_SHOWN, groups)
+    by_group = first_positions(tables, "findings", MOST_SHOWN, groups)
     worst = {
-        group: (_rows_in_order(tables, "findings", positions), seen)
-        for group, (positions, seen) in found.items()
+        group: (_rows_in_order(tables, "findings", positions), row_count)
+        for group, (positions, row_count) in by_group.items()
         if group != GRAVE
     }
-    if GRAVE in found:
-        positions, seen = found[GRAVE]
-        worst[GRAVE] = _all_of_their_users(tables, checklist, positions, is_grave, order), seen
+    if GRAVE in by_group:
+        positions, row_count = by_group[GRAVE]
+        worst[GRAVE] = _all_of_their_users(tables, checklist, positions, is_grave, order), row_count
     return worst
 
 
@@ -172,9 +172,9 @@ _OF_A_USER: Final = 6
 
 
 def _all_of_their_users(
-    tables: Tables, checklist: Checklist, positions: Whole, wanted: Callable[[pa.Table], Flags], order: Rank
+    tables: Tables, checklist: Checklist, positions: Whole, is_chosen: Callable[[pa.Table], Flags], order: Rank
 ) -> pa.Table:
-    """Return all `wanted` findings on the report rows of the findings at `positions`, worst row first.
+    """Return the findings that `is_chosen` marks on the report rows of the findings at `positions`, worst row first.
 
     Findings on the same report row are adjacent in the table.
     """
@@ -185,7 +185,7 @@ def _all_of_their_users(
     keys = list(zip(*(rows[name].to_pylist() for name in ("account_id", "source", "line")), strict=True))
     first = {keys[at]: number for number, at in reversed([*enumerate(np.searchsorted(near, positions).tolist())])}
     of_user = np.array([first.get(key, -1) for key in keys], np.int64)
-    chosen = np.flatnonzero((of_user >= 0) & wanted(rows))
+    chosen = np.flatnonzero((of_user >= 0) & is_chosen(rows))
     return rows.take(pa.array(chosen[np.lexsort([order.of(rows)[chosen], of_user[chosen]])]))
 
 
@@ -193,17 +193,17 @@ class _Lowest:
     """Collects the positions of the `count` lowest ranks; of equal ranks, the first positions are kept."""
 
     def __init__(self, count: int) -> None:
-        self.seen = 0
+        self.row_count = 0
         self._count = count
         self._ranks = np.array([], np.int64)
         self._positions = np.array([], np.int64)
 
     def add(self, ranks: Whole, positions: Whole) -> None:
         """Add rows with positions higher than all that were added before."""
-        self.seen += len(ranks)
+        self.row_count += len(ranks)
         ranks, positions = np.concatenate([self._ranks, ranks]), np.concatenate([self._positions, positions])
-        kept = _lowest(ranks, self._count)
-        self._ranks, self._positions = ranks[kept], positions[kept]
+        lowest = _lowest(ranks, self._count)
+        self._ranks, self._positions = ranks[lowest], positions[lowest]
 
     def positions(self) -> Whole:
         """Return the positions sorted by rank; positions of equal rank ascend."""
@@ -263,14 +263,14 @@ def positions_of(findings: pa.Table, checks: Mapping[tuple[str, str | None], int
     control, controls = codes_and_texts(findings["control"])
     requirement, requirements = codes_and_texts(findings["requirement"])
     # The last column is for no requirement, whose code is -1.
-    position = np.array(
+    position_table = np.array(
         [[checks.get((control_id, number), -1) for number in [*requirements, None]] for control_id in controls]
     )
-    found: Whole = position[control, requirement].astype(np.int64)
-    if (found < 0).any():
-        at = int(np.flatnonzero(found < 0)[0])
+    positions: Whole = position_table[control, requirement].astype(np.int64)
+    if (positions < 0).any():
+        at = int(np.flatnonzero(positions < 0)[0])
         raise ValueError(f"a finding has no check in the checklist: {findings.slice(at, 1).to_pylist()[0]}")
-    return found
+    return positions
 
 
 def _numbers(column: pa.ChunkedArray, numbers: Mapping[str, int], missing: int | None = None) -> Whole:
@@ -282,5 +282,5 @@ def _numbers(column: pa.ChunkedArray, numbers: Mapping[str, int], missing: int |
     if unknown[codes].any():
         texts_and_none = [*texts, None]
         raise ValueError(f"unknown value: {texts_and_none[codes[unknown[codes]][0]]}")
-    found: Whole = np.array([number or 0 for number in of_code], np.int64)[codes]
-    return found
+    result: Whole = np.array([number or 0 for number in of_code], np.int64)[codes]
+    return result

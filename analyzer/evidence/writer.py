@@ -94,10 +94,10 @@ class GrowingFiles:
 class Parts:
     """Writes a folder of parts for each table, at a path or URL that all workers can see; a task may run twice."""
 
-    def __init__(self, place: str, tables: Sequence[str]) -> None:
+    def __init__(self, location: str, tables: Sequence[str]) -> None:
         self.tables = tuple(tables)
-        self._place = place
-        storage.make_folders(place, [f"{name}.parquet" for name in tables])
+        self._location = location
+        storage.make_folders(location, [f"{name}.parquet" for name in tables])
         self._put: list[Output] = []
 
     def write_in_task(self, number: int, tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], list[Output]]:
@@ -115,16 +115,16 @@ class Parts:
     def close(self, written: Sequence[Output]) -> list[Output]:
         """Remove parts of tasks that ran twice, check that all other parts are visible, and return them."""
         outputs = sorted([*written, *self._put], key=lambda output: str(output["name"]))
-        sizes = storage.sizes(self._place)
+        sizes = storage.sizes(self._location)
         expected = {str(output["name"]): output["bytes"] for output in outputs}
         for name in sizes.keys() - expected.keys():
             if name.partition("/")[0].removesuffix(".parquet") in self.tables:
-                storage.remove(self._place, name)
+                storage.remove(self._location, name)
         missing = sorted(name for name, size in expected.items() if sizes.get(name) != size)
         if missing:
             raise OutputError(
                 f"{len(missing)} of {len(outputs)} parts that workers wrote are not visible from this machine in "
-                f"{self._place}: {missing[0]}",
+                f"{self._location}: {missing[0]}",
                 "choose an output folder with -o that this machine and all workers can see, such as a shared disk or "
                 "a bucket",
             )
@@ -134,23 +134,23 @@ class Parts:
         """Remove the tables that were written; errors are ignored."""
         for name in self.tables:
             with suppress(Exception):  # each kind of storage has errors of its own
-                storage.remove(self._place, f"{name}.parquet")
+                storage.remove(self._location, f"{name}.parquet")
 
     def _part(self, table: str, number: int, content: pa.Table) -> Output:
         """Write a part. Its name has its digest, so a task that runs twice never overwrites a part with other bytes."""
         data = to_bytes(content)
         sha256 = hashlib.sha256(data).hexdigest()
         name = f"{table}.parquet/part-{number:05d}-{sha256[:8]}.parquet"
-        storage.put(self._place, name, data)
+        storage.put(self._location, name, data)
         return {"name": name, "sha256": sha256, "bytes": len(data)}
 
 
-def put_tables(place: str, tables: Mapping[str, pa.Table]) -> list[Output]:
-    """Write `<name>.parquet` for each table at `place` and return the files."""
+def put_tables(location: str, tables: Mapping[str, pa.Table]) -> list[Output]:
+    """Write `<name>.parquet` for each table at `location` and return the files."""
     outputs = []
     for name, table in tables.items():
         data = to_bytes(table)
-        storage.put(place, f"{name}.parquet", data)
+        storage.put(location, f"{name}.parquet", data)
         outputs.append({"name": f"{name}.parquet", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)})
     return outputs
 

@@ -253,7 +253,7 @@ def _lacking(audit: EvidenceSet, log: IssueLog) -> frozenset[str] | None:
             code,
             f"this audit noted it {counts[code]:,} times and was written without the table of issues (--tables), so "
             "the reports are not known: no user counts as deleted; run the audit again without --tables",
-            source=audit.place,
+            source=audit.location,
         )
     return None if noted else frozenset()
 
@@ -267,7 +267,7 @@ def _users(audit: EvidenceSet, accounts: Sequence[str]) -> pa.Table:
     where = pc.field("account_id").isin(pa.array(accounts, pa.string()))
     schema = pa.schema([USERS.field(name) for name in COLUMNS])
     tables = [
-        parquet.read_table(storage.opened(audit.place, file), columns=list(COLUMNS), filters=where)
+        parquet.read_table(storage.opened(audit.location, file), columns=list(COLUMNS), filters=where)
         for file in audit.files["users"]
     ]
     return pa.concat_tables([schema.empty_table(), *(table.select(COLUMNS).cast(schema) for table in tables)])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analyzer.evidence.asked import Names
+    from analyzer.evidence.selection import Names
     from analyzer.evidence.settings import Settings
     from analyzer.pipeline.audits import audit, inspect, judge_reports
     from analyzer.pipeline.leaving import Left, Run
@@ -52,7 +52,7 @@ if not TYPE_CHECKING:
     # Modules take time to load, and an audit needs none of a history, nor the other way round. So names are imported
     # when they are first used.
     _NAMES_IN: Final[Mapping[str, tuple[str, ...]]] = {
-        "analyzer.evidence.asked": ("Names",),
+        "analyzer.evidence.selection": ("Names",),
         "analyzer.evidence.settings": ("Settings",),
         "analyzer.pipeline.audits": ("audit", "inspect", "judge_reports"),
         "analyzer.pipeline.leaving": ("Left", "Run"),

@@ -30,7 +30,7 @@ from analyzer.pipeline.leaving import (
     Proof,
     Run,
     carried,
-    evidence_place,
+    evidence_location,
     finish,
     left_at,
     left_out,
@@ -99,24 +99,24 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
     if pseudonyms is not None:
         settings, organization, pseudonyms = _under(pseudonyms, settings_by_name, organization, formats, options)
     with (
-        evidence_place(output, options.marks) as place,
-        where.road_for(place, settings_by_name, progress, size=size, pseudonyms=pseudonyms) as road,
+        evidence_location(output, options.marks) as location,
+        where.road_for(location, settings_by_name, progress, size=size, pseudonyms=pseudonyms) as road,
     ):
-        writer = where.writer(place, _to_write(tables, formats))
+        writer = where.writer(location, _to_write(tables, formats))
         try:
             # The facts about tens of thousands of reports are large: they are released as soon as they are written.
             evidence, manifested = _evidence(
-                place,
+                location,
                 judge_reports(road, road.survey(paths, left_out(output)), settings, writer, organization, lists),
                 tables,
             )
         except BaseException:
             writer.abandon()
             raise
-        storage.remove(place, SPOOL)
-        files = finish(evidence, manifested, place, formats, options, progress, proof)
+        storage.remove(location, SPOOL)
+        files = finish(evidence, manifested, location, formats, options, progress, proof)
         worst, strangers = _shown(evidence, options.due_within if with_due else None) if with_worst else ({}, [])
-        issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, place)
+        issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, location)
         remove_unlisted(evidence)
         removed, left = not_again(earlier, files), left_at(evidence, output)
         return Run(output, files, evidence.summary, issues, worst, left, strangers, carried=marks, removed=removed)
@@ -239,7 +239,7 @@ def _joined_trends(parts: Sequence[pa.Table]) -> pa.Table | None:
     return joined_trends(parts)
 
 
-def _evidence(place: str, judged: Judged, tables: Sequence[str]) -> tuple[EvidenceSet, bytes]:
+def _evidence(location: str, judged: Judged, tables: Sequence[str]) -> tuple[EvidenceSet, bytes]:
     """Write the tables of counts. Return the set of all tables, and the manifest of the kept ones as bytes."""
     summary = judged.summary
     counts = {"tallies": summary.tallies} | ({} if summary.trend is None else {"trend": summary.trend})
@@ -248,14 +248,14 @@ def _evidence(place: str, judged: Judged, tables: Sequence[str]) -> tuple[Eviden
     if summary.requirements:
         counts["requirements"] = requirements_table(summary.requirements, summary.accounts)
     counts |= judged.compared
-    outputs = [*judged.files, *put_tables(place, counts)]
+    outputs = [*judged.files, *put_tables(location, counts)]
     outputs.sort(key=lambda output: ([*TABLES, *counts].index(table_of(output)), output["name"]))
     kept = {*tables, *counts}
     document = manifest(
         "audit", audit_facts(summary, judged.issues), [output for output in outputs if table_of(output) in kept]
     )
     others = [output["name"] for output in outputs if table_of(output) not in kept]
-    return sealed(place, document, others, summary.inputs)
+    return sealed(location, document, others, summary.inputs)
 
 
 def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:

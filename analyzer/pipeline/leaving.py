@@ -111,8 +111,8 @@ NO_PROOF: Final = Proof()
 
 
 @contextmanager
-def evidence_place(output: str, marks: Marks | None = None) -> Iterator[str]:
-    """Yield the place where an evidence set is made: a folder that then replaces `output`, or an empty URL.
+def evidence_location(output: str, marks: Marks | None = None) -> Iterator[str]:
+    """Yield the location in which an evidence set is made: a folder that then replaces `output`, or an empty URL.
 
     A workbook in `output` from which `marks` were read may have changed since it was written.
     """
@@ -188,9 +188,9 @@ def _holds_marks(folder: Path) -> bool:
     return any(entry.get(CARRIED_OVER, {}).get("marks") for entry in settings)
 
 
-def carried(marks: Marks | None, place: str) -> CarriedOver | None:
-    """Return how many marks the workbook at `place` has; None if no marks were given."""
-    return None if marks is None else CarriedOver.to(Path(place) / WORKBOOK, marks)
+def carried(marks: Marks | None, location: str) -> CarriedOver | None:
+    """Return how many marks the workbook at `location` has; None if no marks were given."""
+    return None if marks is None else CarriedOver.to(Path(location) / WORKBOOK, marks)
 
 
 def left_out(output: str) -> Path | None:
@@ -199,7 +199,7 @@ def left_out(output: str) -> Path | None:
 
 
 def sealed(
-    place: str, document: Mapping[str, Any], others: Sequence[str] = (), inputs: pd.DataFrame | None = None
+    location: str, document: Mapping[str, Any], others: Sequence[str] = (), inputs: pd.DataFrame | None = None
 ) -> tuple[EvidenceSet, bytes]:
     """Return the evidence set that a manifest describes, and the bytes of the manifest.
 
@@ -210,13 +210,13 @@ def sealed(
     known = {**document, "digest": own_digest(data)}
     if inputs is not None:
         known["inputs"] = []
-    return EvidenceSet.of(place, known, others, inputs), data
+    return EvidenceSet.of(location, known, others, inputs), data
 
 
 def finish(  # noqa: PLR0913 - evidence, formats, and options
     evidence: EvidenceSet,
     manifested: bytes,
-    place: str,
+    location: str,
     formats: Sequence[str],
     options: Options,
     progress: Progress,
@@ -224,34 +224,34 @@ def finish(  # noqa: PLR0913 - evidence, formats, and options
 ) -> list[str]:
     """Render the formats and write the manifest. Return the names of all files of the set, in the order of writing."""
     listed = [str(output["name"]) for output in evidence.manifest["outputs"]]
-    files = render_at(place, evidence, formats, options, progress)
+    files = render_at(location, evidence, formats, options, progress)
     # The manifest is written last: at a URL, a set without a manifest is unfinished.
-    storage.put(place, MANIFEST, manifested)
-    return [*listed, MANIFEST, *files, *proof.leave(place)]
+    storage.put(location, MANIFEST, manifested)
+    return [*listed, MANIFEST, *files, *proof.leave(location)]
 
 
 def render_at(
-    place: str, evidence: EvidenceSet, formats: Sequence[str], options: Options, progress: Progress
+    location: str, evidence: EvidenceSet, formats: Sequence[str], options: Options, progress: Progress
 ) -> list[str]:
     """Render formats to a path or URL, and describe them in `rendered.json`. Return the names of the files."""
-    if is_url(place):
+    if is_url(location):
         with tempfile.TemporaryDirectory() as folder:
             renderings = render_formats(evidence, Path(folder), formats, options, progress)
             for output in renderings.outputs:
-                storage.put(place, output["name"], (Path(folder) / output["name"]).read_bytes())
+                storage.put(location, output["name"], (Path(folder) / output["name"]).read_bytes())
     else:
-        renderings = render_formats(evidence, Path(place), formats, options, progress)
+        renderings = render_formats(evidence, Path(location), formats, options, progress)
     return [
         *(str(output["name"]) for output in renderings.outputs),
-        *describe_renderings(place, evidence, options, renderings),
+        *describe_renderings(location, evidence, options, renderings),
     ]
 
 
-def describe_renderings(place: str, evidence: EvidenceSet, options: Options, renderings: Rendered) -> list[str]:
+def describe_renderings(location: str, evidence: EvidenceSet, options: Options, renderings: Rendered) -> list[str]:
     """Write `rendered.json` if formats were rendered, and return its name in a list."""
     if not any(renderings):
         return []
-    storage.put(place, RENDERED, seal(rendered(str(evidence.manifest["digest"]), options.facts, *renderings)))
+    storage.put(location, RENDERED, seal(rendered(str(evidence.manifest["digest"]), options.facts, *renderings)))
     return [RENDERED]
 
 
@@ -259,7 +259,7 @@ def remove_unlisted(evidence: EvidenceSet) -> None:
     """Remove tables that were written only because formats needed them."""
     listed = {table_of(output) for output in evidence.manifest["outputs"]}
     for table in evidence.files.keys() - listed:
-        storage.remove(evidence.place, f"{table}.parquet")
+        storage.remove(evidence.location, f"{table}.parquet")
 
 
 def left_at(evidence: EvidenceSet, output: str) -> EvidenceSet:

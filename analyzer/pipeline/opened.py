@@ -75,7 +75,7 @@ class Evidence:
     @property
     def folder(self) -> str:
         """The folder of the files. It is a temporary folder if the evidence comes from a run."""
-        return self._set.place
+        return self._set.location
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import UsageError
-from analyzer.evidence.given import Difference
+from analyzer.evidence.input_files import Difference
 from analyzer.evidence.manifest import versions_of
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.schema import plain

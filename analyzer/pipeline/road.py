@@ -72,7 +72,7 @@ class Engine:
     @contextmanager
     def road(  # noqa: PLR0913 - the parameters of tasks
         self,
-        place: str,
+        location: str,
         account_id: str | None,
         progress: Progress,
         *,
@@ -82,19 +82,19 @@ class Engine:
         stage: str = "judging",
         pseudonyms: Pseudonyms | None = None,
     ) -> Iterator[Road]:
-        """Yield the road of a run that writes to `place`. Threads read batches of about `size` bytes of CSV.
+        """Yield the road of a run that writes to `location`. Threads read batches of about `size` bytes of CSV.
 
         `account_id` and `captured_at` are for reports that do not contain them: see `Looking`. With `pseudonyms`, these
         replace the names in everything that is read.
         """
-        looking = Looking(Spool(f"{place}/{SPOOL}"), account_id, limits, captured_at=captured_at)
+        looking = Looking(Spool(f"{location}/{SPOOL}"), account_id, limits, captured_at=captured_at)
         at_once = self.batch or (max(size, TASK) if self.writes_parts else size)
         with self._started() as run:
             yield Road(looking, run, at_once, progress, stage, pseudonyms)
 
     def road_for(
         self,
-        place: str,
+        location: str,
         settings: Settings,
         progress: Progress,
         *,
@@ -103,7 +103,7 @@ class Engine:
     ) -> AbstractContextManager[Road]:
         """Return the road of a run with these settings: see `road`."""
         return self.road(
-            place,
+            location,
             settings.account_id,
             progress,
             captured_at=settings.captured_at,
@@ -124,9 +124,9 @@ class Engine:
         else:
             yield engine.local
 
-    def writer(self, place: str, tables: Sequence[str]) -> Writer:
+    def writer(self, location: str, tables: Sequence[str]) -> Writer:
         """Return the writer for the tables of judged batches."""
-        return Parts(place, tables) if self.writes_parts else GrowingFiles(Path(place), tables)
+        return Parts(location, tables) if self.writes_parts else GrowingFiles(Path(location), tables)
 
 
 LOCAL: Final = Engine()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from analyzer.errors import UsageError
 from analyzer.evidence import folder as folders
 from analyzer.evidence import storage
-from analyzer.evidence.asked import Names
 from analyzer.evidence.manifest import manifest
 from analyzer.evidence.sample import draw
 from analyzer.evidence.seal import MANIFEST, seal
+from analyzer.evidence.selection import Names
 from analyzer.evidence.writer import output_of
 from analyzer.pipeline.leaving import Left
 from analyzer.pipeline.sets import findings_of

@@ -10,12 +10,12 @@ from analyzer.engine import SILENT
 from analyzer.errors import InputError
 from analyzer.evidence import folder as folders
 from analyzer.evidence import verify as verifying
-from analyzer.evidence.asked import Names, findings_as_json
 from analyzer.evidence.due import soonest_first
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.owner import EVIDENCE
 from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import BESIDE, MANIFEST, RENDERED, read_manifest, read_rendered, signature_of
+from analyzer.evidence.selection import Names, findings_as_json
 from analyzer.evidence.worst import first_rows, worst_first
 from analyzer.pipeline.leaving import NO_PROOF, Left, Proof, carried, describe_renderings, owner_with
 from analyzer.rendering.registry import formats_of, require_no_names, tables_needed
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analyzer.engine import Progress
-    from analyzer.evidence.asked import Asked
+    from analyzer.evidence.selection import Selection
     from analyzer.evidence.verify import Verification
     from analyzer.survey.pseudonyms import Pseudonyms
 
@@ -115,10 +115,10 @@ def _beside(folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Shown:
-    """Findings of an evidence set: `count` of `total` match what was `asked`, and `worst` has the first of these."""
+    """Findings of an evidence set: `count` of `total` match the `selection`, and `worst` has the first of these."""
 
     evidence: EvidenceSet
-    asked: Asked
+    selection: Selection
     total: int
     count: int
     worst: pa.Table
@@ -127,51 +127,57 @@ class Shown:
     def facts(self) -> dict[str, Any]:
         """The data of JSON besides the findings."""
         return {
-            "folder": self.evidence.place,
+            "folder": self.evidence.location,
             "requirements_of": self.evidence.settings.checklist.numbers_of.id,
-            "asked": self.asked.facts,
+            "asked": self.selection.facts,
             "total": self.total,
             "matching": self.count,
         }
 
     def as_json(self, most: int | None = None) -> Iterator[str]:
         """Yield the findings as JSON objects: all in stored order, or with `most` only the worst, worst first."""
-        return findings_as_json(self.evidence, self.asked) if most is None else iter(json_rows(self.worst))
+        return findings_as_json(self.evidence, self.selection) if most is None else iter(json_rows(self.worst))
 
 
-def findings_of(place: str) -> EvidenceSet:
+def findings_of(location: str) -> EvidenceSet:
     """Return the evidence of an audit at a path or URL. Raises InputError if it is not an audit or has no findings."""
-    evidence = EvidenceSet.at(place)
+    evidence = EvidenceSet.at(location)
     if evidence.kind != "audit":
         raise InputError(
-            f"{place} is the evidence of a {evidence.kind}, not of an audit",
+            f"{location} is the evidence of a {evidence.kind}, not of an audit",
             "give a folder that audit wrote",
         )
     if "findings" not in evidence.files:
         raise InputError(
-            f"the evidence set {place} was written without the table findings (option --tables)",
+            f"the evidence set {location} was written without the table findings (option --tables)",
             "run the audit again without --tables",
         )
     return evidence
 
 
-def show(place: str, names: Names = Names(), *, most: int, progress: Progress = SILENT) -> Shown:  # noqa: B008 - frozen
+def show(
+    location: str,
+    names: Names = Names(),  # noqa: B008 - frozen
+    *,
+    most: int,
+    progress: Progress = SILENT,
+) -> Shown:
     """Return the worst `most` findings that `names` choose from the evidence of an audit, at a path or URL.
 
     Raises InputError if there is no such set or its findings were changed, and UsageError for a name that the set does
     not have.
     """
-    evidence = findings_of(place)
+    evidence = findings_of(location)
     progress.stage("reading the checks")
     evidence.require_as_written(
         "findings", *(["users"] if names.users else []), *(["tallies"] if names.accounts else [])
     )
-    asked = names.within(evidence)
-    choice = asked.choice
+    selection = names.within(evidence)
+    choice = selection.choice
     count = sum(int(choice.of(batch).sum()) for batch in evidence.batches("findings", choice.needs))
-    order = worst_first(evidence.settings.checklist) if asked.due is None else soonest_first()
+    order = worst_first(evidence.settings.checklist) if selection.due is None else soonest_first()
     worst = first_rows(evidence, "findings", most, order, where=choice)
-    return Shown(evidence, asked, evidence.rows("findings"), count, worst)
+    return Shown(evidence, selection, evidence.rows("findings"), count, worst)
 
 
 def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ from analyzer.pipeline.leaving import (
     NO_PROOF,
     Proof,
     Run,
-    evidence_place,
+    evidence_location,
     finish,
     left_out,
     not_again,
@@ -80,15 +80,15 @@ def history(  # noqa: PLR0913 - inputs, settings, and what is written
     earlier = renderings_at(output)
     following = Following(_shown(settings, pseudonyms, store), series, sla_days)
     with (
-        evidence_place(output) as place,
-        where.road_for(place, settings, progress, pseudonyms=pseudonyms) as road,
+        evidence_location(output) as location,
+        where.road_for(location, settings, progress, pseudonyms=pseudonyms) as road,
     ):
         if store is not None:
             progress.stage("judging")
-            made = _written("history", following.stored(store), place)
+            made = _written("history", following.stored(store), location)
         else:
-            made = _written("history", _followed(road, paths, left_out(output), following), place)
-        files = finish(*made, place, formats, options, progress, proof)
+            made = _written("history", _followed(road, paths, left_out(output), following), location)
+        files = finish(*made, location, formats, options, progress, proof)
         summary = made[0].history
     return Run(output, files, summary, summary.issues, removed=not_again(earlier, files))
 
@@ -154,18 +154,18 @@ def compare(  # noqa: PLR0913 - inputs, settings, and what is written
     sets = None if store is not None else audits_at(old, new)
     comparing = Comparing(_shown(settings, pseudonyms, store, sets))
     with (
-        evidence_place(output) as place,
-        where.road_for(place, settings, progress, pseudonyms=pseudonyms) as road,
+        evidence_location(output) as location,
+        where.road_for(location, settings, progress, pseudonyms=pseudonyms) as road,
     ):
         if store is not None and since is not None and until is not None:
             progress.stage("judging")
-            made = _written("comparison", comparing.stored(store, since, until), place)
+            made = _written("comparison", comparing.stored(store, since, until), location)
         elif sets is not None:
             progress.stage("judging")
-            made = _written("comparison", compare_audits(comparing, sets, road.run), place)
+            made = _written("comparison", compare_audits(comparing, sets, road.run), location)
         else:
-            made = _written("comparison", _compared(road, old, new, left_out(output), comparing), place)
-        files = finish(*made, place, formats, options, progress, proof)
+            made = _written("comparison", _compared(road, old, new, left_out(output), comparing), location)
+        files = finish(*made, location, formats, options, progress, proof)
         summary = made[0].comparison
     return Run(output, files, summary, summary.issues, removed=not_again(earlier, files))
 
@@ -180,13 +180,13 @@ def _compared(
     return comparing.joined(done.found, done.take_inputs(), IssueLog(done.issues))
 
 
-def _written(kind: str, result: History | Comparison, place: str) -> tuple[EvidenceSet, bytes]:
+def _written(kind: str, result: History | Comparison, location: str) -> tuple[EvidenceSet, bytes]:
     """Write the tables of a history or comparison. Return the evidence set, and its manifest as bytes.
 
     The caller takes the result from this set, so that it is the same as when the set is opened later.
     """
-    storage.remove(place, SPOOL)
-    return sealed(place, manifest(kind, result.facts, put_tables(place, result.tables)))
+    storage.remove(location, SPOOL)
+    return sealed(location, manifest(kind, result.facts, put_tables(location, result.tables)))
 
 
 def ingest(  # noqa: PLR0913 - inputs and settings

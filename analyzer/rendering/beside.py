@@ -49,7 +49,7 @@ class Helper:
         The function returns the files, or None if the process is gone. It raises the errors of the module. The set is
         pickled now, because other threads will change its caches later.
         """
-        if "://" in evidence.place:
+        if "://" in evidence.location:
             return None
         return partial(self._render, pickle.dumps((evidence, folder, options)))
 

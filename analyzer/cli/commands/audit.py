@@ -119,7 +119,7 @@ class AuditShowing(Showing):
         return "findings", self._of(run.evidence)
 
     def _of(self, evidence: "EvidenceSet") -> "Iterator[str]":
-        from analyzer.evidence.asked import EVERYTHING, FAILING, findings_as_json  # noqa: PLC0415
+        from analyzer.evidence.selection import EVERYTHING, FAILING, findings_as_json  # noqa: PLC0415
 
         # Another run may have replaced the evidence set; its findings would not match these counts.
         evidence.require_as_written("findings")

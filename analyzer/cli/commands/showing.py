@@ -12,7 +12,7 @@ from analyzer.cli.options import AuditSet, Showing
 from analyzer.pipeline import values
 
 if TYPE_CHECKING:
-    from analyzer.evidence.asked import Names
+    from analyzer.evidence.selection import Names
 
 _MOST: int = 100
 """Default of --limit."""
@@ -85,7 +85,7 @@ class Asking:
 
     def names(self) -> "Names":
         """Return the given names. Raises UsageError if an option is empty. Names of users may contain commas."""
-        from analyzer.evidence.asked import Names  # noqa: PLC0415 - what loads pandas is not for --help
+        from analyzer.evidence.selection import Names  # noqa: PLC0415 - what loads pandas is not for --help
 
         return Names(
             self.users,

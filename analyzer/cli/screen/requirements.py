@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from analyzer.cli.screen.common import STYLES, print_line, print_note
-from analyzer.controls.vocabulary import MET_IN_WORDS, Met, Status, counted
+from analyzer.controls.vocabulary import REQUIREMENT_STATUS_IN_WORDS, RequirementStatus, Status, counted
 from analyzer.errors import printable
 
 if TYPE_CHECKING:
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.summary import Summary
 
-_MET_STYLES: Final = {
-    Met.FAIL: STYLES[Status.FAIL],
-    Met.NOT_CHECKED: STYLES[Status.NOT_CHECKED],
-    Met.MANUAL: STYLES[Status.NOT_CHECKED],
-    Met.PASS: STYLES[Status.PASS],
+_STATUS_STYLES: Final = {
+    RequirementStatus.FAIL: STYLES[Status.FAIL],
+    RequirementStatus.NOT_CHECKED: STYLES[Status.NOT_CHECKED],
+    RequirementStatus.MANUAL: STYLES[Status.NOT_CHECKED],
+    RequirementStatus.PASS: STYLES[Status.PASS],
 }
+_OPEN: Final = (RequirementStatus.FAIL, RequirementStatus.NOT_CHECKED, RequirementStatus.MANUAL)
+"""The statuses of a requirement that is not met."""
 
 
 def show_requirements(console: Console, audit: Summary, most: int, *, in_full: bool) -> None:
@@ -31,19 +33,19 @@ def show_requirements(console: Console, audit: Summary, most: int, *, in_full: b
     console.print()
     print_line(console, f"By requirement of {audit.checklist.numbers_of.label}", "bold")
     several = len(audit.accounts) > 1
-    is_met = [
-        not any(map(requirement.accounts, (Met.FAIL, Met.NOT_CHECKED, Met.MANUAL)))
-        for requirement in audit.requirements
-    ]
-    shown = [requirement for requirement, met in zip(audit.requirements, is_met, strict=True) if in_full or not met]
+    is_met = [not any(map(requirement.accounts, _OPEN)) for requirement in audit.requirements]
+    shown = [requirement for requirement, holds in zip(audit.requirements, is_met, strict=True) if in_full or not holds]
     width = max((len(requirement.number) for requirement in shown[:most]), default=0)
     for requirement in shown[:most]:
-        counts = {met: requirement.accounts(met) for met in Met if requirement.accounts(met)}
-        words = [f"{MET_IN_WORDS[met]}{f' in {count:,}' if several else ''}" for met, count in counts.items()]
+        counts = {status: requirement.accounts(status) for status in RequirementStatus if requirement.accounts(status)}
+        words = [
+            f"{REQUIREMENT_STATUS_IN_WORDS[status]}{f' in {count:,}' if several else ''}"
+            for status, count in counts.items()
+        ]
         if several:
             words[0] += " account" if next(iter(counts.values())) == 1 else " accounts"
         text = Text(f"  {requirement.number:{width}}  {printable(requirement.requirement.title)}: ")
-        text.append(", ".join(words), style=_MET_STYLES.get(next(iter(counts)), ""))
+        text.append(", ".join(words), style=_STATUS_STYLES.get(next(iter(counts)), ""))
         text.append(requirement.requirement.mark)
         if waived := int(requirement.waived.sum()):
             text.append(f" ({waived:,} waived)")
@@ -52,13 +54,13 @@ def show_requirements(console: Console, audit: Summary, most: int, *, in_full: b
     if rest > 0:
         print_note(console, f"and {counted(rest, 'more requirement')}: see requirements.parquet")
     if not in_full:
-        met = [requirement for requirement, met in zip(audit.requirements, is_met, strict=True) if met]
+        met_requirements = [requirement for requirement, holds in zip(audit.requirements, is_met, strict=True) if holds]
         passing = [
             requirement.number
-            for requirement in met
-            if requirement.accounts(Met.PASS) or requirement.accounts(Met.PASS_PARTLY)
+            for requirement in met_requirements
+            if requirement.accounts(RequirementStatus.PASS) or requirement.accounts(RequirementStatus.PASS_PARTLY)
         ]
-        nothing = [requirement.number for requirement in met if requirement.number not in passing]
+        nothing = [requirement.number for requirement in met_requirements if requirement.number not in passing]
         for heading, numbers in (
             ("Pass wherever they apply, as far as a report shows", passing),
             ("Nothing to judge in any account", nothing),

@@ -62,12 +62,12 @@ def show_shown(shown: Shown) -> None:
 
 def _headline(shown: Shown, listed: int) -> str:
     """Return the first line: how many checks match, what was asked for, and how many are listed."""
-    days = shown.asked.due_within
+    days = shown.selection.due_within
     filters = [
-        *(f"user {user}" for user in shown.asked.users),
-        *(f"account {account}" for account in shown.asked.accounts),
-        *(" ".join(filter(None, (check.control.id, check.requirement))) for check in shown.asked.checks),
-        *(status.replace("_", " ") for status in shown.asked.statuses),
+        *(f"user {user}" for user in shown.selection.users),
+        *(f"account {account}" for account in shown.selection.accounts),
+        *(" ".join(filter(None, (check.control.id, check.requirement))) for check in shown.selection.checks),
+        *(status.replace("_", " ") for status in shown.selection.statuses),
         *([] if days is None else [f"will fail within {counted(days, 'day')}"]),
     ]
     count, order = counted(shown.total, "check"), "worst" if days is None else "soonest"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from analyzer.controls.vocabulary import Met, Status, counted
+from analyzer.controls.vocabulary import RequirementStatus, Status, counted
+from analyzer.evidence.account_labels import AccountLabels
 from analyzer.evidence.answer import exit_reason, headline, incomplete, not_checked_in, scope, to_do_first, unknown_age
 from analyzer.evidence.counted import without_manual
 from analyzer.evidence.due import due_by_check, due_in_words
-from analyzer.evidence.named import Named
 from analyzer.evidence.opening import figures, opening
 from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.plain import iso
@@ -224,20 +224,21 @@ def _result(summary: Summary, position: int, account: str) -> tuple[str, str]:
 
 
 _SIGNS: Final = {
-    Met.FAIL: "fails",
-    Met.NOT_CHECKED: "?",
-    Met.MANUAL: "manual",
-    Met.PASS_PARTLY: "(ok)",
-    Met.PASS: "ok",
-    Met.NOT_APPLICABLE: "\N{EN DASH}",
+    RequirementStatus.FAIL: "fails",
+    RequirementStatus.NOT_CHECKED: "?",
+    RequirementStatus.MANUAL: "manual",
+    RequirementStatus.PASS_PARTLY: "(ok)",
+    RequirementStatus.PASS: "ok",
+    RequirementStatus.NOT_APPLICABLE: "\N{EN DASH}",
 }
 
 
 def _requirement_row(requirement: ByAccount, summary: Summary, accounts: Sequence[str]) -> dict[str, Any]:
     column_of = {account: column for column, account in enumerate(summary.accounts)}
-    results = [list(Met)[code] for code in requirement.met[[column_of[account] for account in accounts]].tolist()]
-    kinds = {Met.NOT_APPLICABLE: ""}
-    fails = requirement.accounts(Met.FAIL)
+    codes = requirement.statuses[[column_of[account] for account in accounts]]
+    results = [list(RequirementStatus)[code] for code in codes.tolist()]
+    kinds = {RequirementStatus.NOT_APPLICABLE: ""}
+    fails = requirement.accounts(RequirementStatus.FAIL)
     href = link("findings", control=requirement.controls, status="fail") if fails else ""
     return {
         "number": requirement.number,
@@ -305,13 +306,13 @@ _SHORT: Final = {"waivers": "Waivers", "issues": "Issues"}
 
 def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[PageTable]:
     summary = evidence.summary
-    named = Named(summary)
+    labels = AccountLabels(summary)
     issues = first_rows(evidence, "issues", _MOST_ISSUES, most_serious_first())
     return [
         PageTable(
             "findings",
             "Findings",
-            named.beside(findings),
+            labels.beside(findings),
             _FINDINGS,
             _FINDING_FILTERS,
             LABELS,
@@ -321,7 +322,7 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
         PageTable(
             "users",
             "Users",
-            named.beside(users),
+            labels.beside(users),
             _USERS,
             ("account_id", "account_owner", "severity", "is_root"),
             {**LABELS, **CELLS},

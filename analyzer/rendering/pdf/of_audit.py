@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from analyzer.controls.vocabulary import MET_IN_WORDS, Met, Status, counted
+from analyzer.controls.vocabulary import REQUIREMENT_STATUS_IN_WORDS, RequirementStatus, Status, counted
 from analyzer.evidence.answer import (
     headline,
     incomplete,
@@ -168,16 +168,19 @@ def _short(text: str) -> str:
 def _requirements(summary: Summary) -> Part:
     """Return for each requirement the number of accounts by result."""
     requirements, framework = summary.requirements, summary.checklist.numbers_of
-    occurring = [result for result in Met if any(requirement.accounts(result) for requirement in requirements)]
+    occurring = [
+        status for status in RequirementStatus if any(requirement.accounts(status) for requirement in requirements)
+    ]
     rows: list[list[str | int]] = [
         [
             requirement.number,
             f"{requirement.requirement.title}{requirement.requirement.mark}",
-            *(requirement.accounts(result) for result in occurring),
+            *(requirement.accounts(status) for status in occurring),
         ]
         for requirement in requirements
     ]
-    heads = (framework.heading_beside_titles, "requirement", *(MET_IN_WORDS[result] for result in occurring))
+    words = [REQUIREMENT_STATUS_IN_WORDS[status] for status in occurring]
+    heads = (framework.heading_beside_titles, "requirement", *words)
     title = f"Requirements of {framework.label}: number of accounts by result"
     return Part(title, heads, rows, (0, 4, *(1 for _ in occurring)))
 

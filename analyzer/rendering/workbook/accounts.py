@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from xlsxwriter.worksheet import Worksheet
 
-    from analyzer.evidence.named import Named
+    from analyzer.evidence.account_labels import AccountLabels
     from analyzer.evidence.summary import Summary
     from analyzer.rendering.workbook.engine import Book
 
@@ -48,12 +48,12 @@ def sums_of_accounts(summary: Summary) -> tuple[list[str], list[list[int]]]:
     return [str(name) for name in names], without_manual(summary)[names].to_numpy().tolist()
 
 
-def accounts_sheet(book: Book, summary: Summary, named: Named) -> None:
+def accounts_sheet(book: Book, summary: Summary, labels: AccountLabels) -> None:
     """Write the sheet, with a row for each account and a column for each control."""
     sheet = book.sheet(SHEET)
-    columns, first = list(_columns(summary)), 1 + len(named.headings)
+    columns, first = list(_columns(summary)), 1 + len(labels.headings)
     sheet.set_column(0, 0, 16)
-    if named.headings:
+    if labels.headings:
         sheet.set_column(1, first - 1, 22)
     sheet.set_column(first, first + len(columns) - 1, 7)
     # Write row by row: in constant memory mode, XlsxWriter drops cells of rows above the last one.
@@ -61,11 +61,11 @@ def accounts_sheet(book: Book, summary: Summary, named: Named) -> None:
     apart = " Waived checks are not counted (sheet Waivers)." if summary.totals["waived"] else ""
     note = f"How often each control fails, is not checked or needs a manual check. A dash: nothing to judge.{apart}"
     sheet.write_string(1, 0, note, book.styles.text)
-    _header(book, sheet, ["account_id", *named.headings], columns)
+    _header(book, sheet, ["account_id", *labels.headings], columns)
     accounts = [str(account) for account in summary.by_account.index]
     for position, account in enumerate(accounts):
         row = _TOP + 1 + position
-        for column, text in enumerate([account, *named.words_of(account)]):
+        for column, text in enumerate([account, *labels.words_of(account)]):
             sheet.write_string(row, column, text, book.styles.text)
         for column, count_column in enumerate(columns, start=first):
             if count_column.judged[position]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from analyzer.evidence.named import Named
+from analyzer.evidence.account_labels import AccountLabels
 from analyzer.evidence.part import parts_by_owner
 from analyzer.rendering import registry
 from analyzer.rendering.marks import SHEET, WITHOUT_ROW, WORKBOOK
@@ -106,18 +106,18 @@ def write(  # noqa: PLR0913 - content, limits and path
     reviewers from earlier workbooks. Raises OSError if the file cannot be written.
     """
     with open_book(path, TITLE, row_limit, protected=True) as book:
-        named = Named(summary)
-        noted, check_of_row, remaining_marks = exceptions(book, summary, tables, most_rows, named, marks)
+        labels = AccountLabels(summary)
+        noted, check_of_row, remaining_marks = exceptions(book, summary, tables, most_rows, labels, marks)
         shown = {
-            table_sheet.name: table_sheet for table_sheet in (noted, *_tables(book, summary, tables, most_rows, named))
+            table_sheet.name: table_sheet for table_sheet in (noted, *_tables(book, summary, tables, most_rows, labels))
         }
         shown[WITHOUT_ROW] = marks_without_row(remaining_marks)
         # Sheets without rows are left out before formulas are written, which must not refer to them.
         shown = {name: table_sheet for name, table_sheet in shown.items() if table_sheet.rows.count or name in _ALWAYS}
-        summary_sheet(book, summary, Shown(shown, row_limit, most_rows, check_of_row), due_within, named)
+        summary_sheet(book, summary, Shown(shown, row_limit, most_rows, check_of_row), due_within, labels)
         for name in ORDER:
             if name == "Accounts" and summary.accounts:
-                accounts_sheet(book, summary, named)
+                accounts_sheet(book, summary, labels)
             elif name == "Method":
                 method(book, summary, most_rows)
             elif name == "Sign-off":
@@ -127,21 +127,21 @@ def write(  # noqa: PLR0913 - content, limits and path
     return [path]
 
 
-def _tables(book: Book, summary: Summary, tables: Tables, most: int, named: Named) -> Iterator[TableSheet]:
+def _tables(book: Book, summary: Summary, tables: Tables, most: int, labels: AccountLabels) -> Iterator[TableSheet]:
     """Yield the sheets that show tables, except Exceptions noted."""
-    yield sheets.users(book, tables, most, named)
-    yield sheets.population(book, summary, tables, most, named)
-    yield sheets.findings(book, summary, tables, most, named)
+    yield sheets.users(book, tables, most, labels)
+    yield sheets.population(book, summary, tables, most, labels)
+    yield sheets.findings(book, summary, tables, most, labels)
     if summary.requirements:
-        yield sheets.requirements(book, summary, named)
+        yield sheets.requirements(book, summary, labels)
     if summary.coverage is not None:
         yield sheets.coverage(summary.coverage)
     for name in summary.compared:
-        yield sheets.people(book, tables, name, most, named)
+        yield sheets.people(book, tables, name, most, labels)
     if summary.checklist.policy:
         yield sheets.waivers(summary)
     if summary.trend is not None:
-        yield sheets.trend(summary.trend, named)
+        yield sheets.trend(summary.trend, labels)
     yield sheets.issues(book, tables, most)
     yield provenance(book, summary)
 

@@ -18,7 +18,7 @@ from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
 from analyzer.rendering.workbook.tables import Cut
 
 if TYPE_CHECKING:
-    from analyzer.evidence.named import Named
+    from analyzer.evidence.account_labels import AccountLabels
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.tables import Tables
     from analyzer.rendering.marks import Marks
@@ -29,7 +29,7 @@ _WIDTHS: Final = dict(zip((*KEY, FOUND, *BY_HAND), (13, 19, 11, 20, 26, 15, 15, 
 
 
 def exceptions(  # noqa: PLR0913 - content and limits
-    book: Book, summary: Summary, tables: Tables, most: int, named: Named, marks: Marks | None
+    book: Book, summary: Summary, tables: Tables, most: int, labels: AccountLabels, marks: Marks | None
 ) -> tuple[TableSheet, list[int], pa.Table]:
     """Return the sheet Exceptions noted, the check of each of its rows, and the marks without a row.
 
@@ -55,7 +55,7 @@ def exceptions(  # noqa: PLR0913 - content and limits
     # A mark may belong to a failure that does not fit on the sheet.
     count = most if marks is None else max(most, fail_count)
     failures = worst_rows(tables, checklist, count, where=noted, columns=columns)
-    rows = _for_paper(named.beside(failures))
+    rows = _for_paper(labels.beside(failures))
     if marks is not None:
         rows, remaining = marks.beside(rows, most)
     else:

@@ -18,7 +18,7 @@ from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
 from analyzer.rendering.workbook.page import Page
 
 if TYPE_CHECKING:
-    from analyzer.evidence.named import Named
+    from analyzer.evidence.account_labels import AccountLabels
     from analyzer.evidence.summary import Summary
     from analyzer.rendering.workbook.engine import Book
     from analyzer.rendering.workbook.page import Value
@@ -35,7 +35,7 @@ _LEFT_OUT: Final = (
 )
 
 
-def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, named: Named) -> None:
+def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, labels: AccountLabels) -> None:
     """Write the sheet Summary; `due_within` is the number of days for checks that will fail soon."""
     page = Page(book, book.sheet("Summary"), _WIDTHS)
     _answer(page, summary)
@@ -65,7 +65,7 @@ def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, n
         for code, count in summary.issue_counts.items()
     ]
     page.table("Data issues, most serious first (sheet Issues)", ["code", "count", ""], issues)
-    _accounts(page, summary, named)
+    _accounts(page, summary, labels)
 
 
 def _answer(page: Page, summary: Summary) -> None:
@@ -199,14 +199,14 @@ def _facts(summary: Summary) -> list[tuple[str, Value]]:
     ]
 
 
-def _accounts(page: Page, summary: Summary, named: Named) -> None:
+def _accounts(page: Page, summary: Summary, labels: AccountLabels) -> None:
     """Write the accounts with the most failures."""
     names, sums = sums_of_accounts(summary)
     accounts = [str(account) for account in summary.by_account.index]
     rows: list[list[Value]] = [
-        [account, *named.words_of(account), *counts]
+        [account, *labels.words_of(account), *counts]
         for account, counts in zip(accounts[:_MOST_ACCOUNTS], sums[:_MOST_ACCOUNTS], strict=True)
     ]
     details = f"all {len(accounts):,}" if len(accounts) > len(rows) else "by control"
-    header = ["account_id", *named.headings, *totals.in_words(names)]
+    header = ["account_id", *labels.headings, *totals.in_words(names)]
     page.table(f"By account, most failures first ({details}: sheet {ACCOUNTS})", header, rows)

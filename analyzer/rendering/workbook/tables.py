@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer.controls.vocabulary import JUDGED_KINDS, Met, Status
+from analyzer.controls.vocabulary import JUDGED_KINDS, RequirementStatus, Status
 from analyzer.evidence.coverage import Coverage
 from analyzer.evidence.people import needs_a_look_first
 from analyzer.evidence.requirements import requirements_table
@@ -28,7 +28,7 @@ from analyzer.rendering.workbook import live
 from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
 
 if TYPE_CHECKING:
-    from analyzer.evidence.named import Named
+    from analyzer.evidence.account_labels import AccountLabels
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.tables import Tables
     from analyzer.evidence.worst import Rank
@@ -98,11 +98,12 @@ class Cut:
         return TableSheet(name, rows, replace(look, preface=lines), self.left_out)
 
 
-def requirements(book: Book, summary: Summary, named: Named) -> TableSheet:
+def requirements(book: Book, summary: Summary, labels: AccountLabels) -> TableSheet:
     """Return the sheet Requirements: the result of each requirement in each account, failures first."""
     table = requirements_table(summary.requirements, summary.accounts)
     status = table["status"].combine_chunks()
-    rank = np.array([_MET.index(text) for text in status.dictionary.to_pylist()], np.int64)[codes_in(status)]
+    ranks = [_REQUIREMENT_STATUSES.index(text) for text in status.dictionary.to_pylist()]
+    rank = np.array(ranks, np.int64)[codes_in(status)]
     table = table.take(pa.array(np.argsort(rank, kind="stable")))
     controls = pc.binary_join(table["controls"], ", ")
     table = table.set_column(table.column_names.index("controls"), "controls", controls)
@@ -110,22 +111,22 @@ def requirements(book: Book, summary: Summary, named: Named) -> TableSheet:
         (f"{summary.checklist.numbers_of.title}: the result of each requirement in each account", book.styles.text),
     )
     constant_columns = [] if len(summary.checklist.numbers_of.each) > 1 else ["framework"]
-    table = named.beside(table.drop_columns(constant_columns))
+    table = labels.beside(table.drop_columns(constant_columns))
     return TableSheet("Requirements", Rows.of(table), Look(wrapped=("title",), preface=preface))
 
 
-_MET: Final = [result.value for result in Met]
+_REQUIREMENT_STATUSES: Final = [result.value for result in RequirementStatus]
 
 
-def findings(book: Book, summary: Summary, tables: Tables, most: int, named: Named) -> TableSheet:
+def findings(book: Book, summary: Summary, tables: Tables, most: int, labels: AccountLabels) -> TableSheet:
     """Return the sheet Findings, the most severe failures first."""
     cut = Cut("findings", tables.rows("findings"), most)
     look = Look(leading="user", pages_wide=3)
-    rows = _findings(summary, tables, most, named)
+    rows = _findings(summary, tables, most, labels)
     return cut.shown(book, "Findings", rows, _live(look, rows, summary), "this sheet has the most severe ones")
 
 
-def _findings(summary: Summary, tables: Tables, most: int, named: Named, where: Choice | None = None) -> Rows:
+def _findings(summary: Summary, tables: Tables, most: int, labels: AccountLabels, where: Choice | None = None) -> Rows:
     """Return the rows of findings, the most severe first, with the columns `status_of_run` and `recalculated`."""
     names = ["requirements"] if summary.checklist.benchmark else []
     columns = [*READING_ORDER, *names]
@@ -135,18 +136,18 @@ def _findings(summary: Summary, tables: Tables, most: int, named: Named, where: 
         rows = rows.set_column(rows.column_names.index(name), name, pc.binary_join(rows[name], ", "))
     rows = rows.append_column("status_of_run", rows["status"])
     rows = rows.append_column(live.LIVE, live.in_words(live.findings_that_follow(rows, summary.checklist)))
-    return Rows.of(named.beside(rows))
+    return Rows.of(labels.beside(rows))
 
 
 def _live(look: Look, rows: Rows, summary: Summary) -> Look:
     return replace(look, formulas=live.FindingsFormulas(rows.columns, summary.checklist))
 
 
-def population(book: Book, summary: Summary, tables: Tables, most: int, named: Named) -> TableSheet:
+def population(book: Book, summary: Summary, tables: Tables, most: int, labels: AccountLabels) -> TableSheet:
     """Return the sheet Population judged: the subjects of `unused-credentials`, or of the first control without it."""
     name, checklist = "Population judged", summary.checklist
     if checklist.unused is None:
-        return _subjects(book, name, summary, tables, most, named)
+        return _subjects(book, name, summary, tables, most, labels)
     position = checklist.checks.index(checklist.unused)
     judged = Choice(("outcome",), lambda batch: has_text(batch["outcome"], _JUDGED))
     count = sum(summary.count(kind, status) for kind in JUDGED_KINDS for status in _JUDGED)
@@ -154,7 +155,7 @@ def population(book: Book, summary: Summary, tables: Tables, most: int, named: N
     rows = first_rows(tables, "credentials", most, open_credentials_first(), where=judged, columns=_STORED)
     rows = live.with_basis(rows, checklist.unused, summary.settings.as_of).select([*CREDENTIALS_READ, live.LIVE])
     column = rows.column_names.index(live.LIVE)
-    rows = named.beside(rows.add_column(column, "outcome_of_run", rows["outcome"]))
+    rows = labels.beside(rows.add_column(column, "outcome_of_run", rows["outcome"]))
     look = Look(
         leading="user",
         formulas=live.CredentialsFormulas(tuple(rows.column_names), position, checklist.unused.limit_days or 0),
@@ -163,7 +164,7 @@ def population(book: Book, summary: Summary, tables: Tables, most: int, named: N
 
 
 def _subjects(  # noqa: PLR0913 - the parameters of `population` and a name
-    book: Book, name: str, summary: Summary, tables: Tables, most: int, named: Named
+    book: Book, name: str, summary: Summary, tables: Tables, most: int, labels: AccountLabels
 ) -> TableSheet:
     """Return the subjects that the first control of the checklist judged."""
     checks, first = summary.checklist.positions, summary.checklist.checks[0]
@@ -174,7 +175,7 @@ def _subjects(  # noqa: PLR0913 - the parameters of `population` and a name
 
     judged = Choice(("control", "requirement", "status"), is_judged)
     cut = Cut("findings", summary.by_control[0]["judged"], most)
-    rows = _findings(summary, tables, most, named, judged)
+    rows = _findings(summary, tables, most, labels, judged)
     preface = ((f"Judged by {first.control.id}: {first.title}", book.styles.text),)
     look = _live(Look(leading="user", pages_wide=3, preface=preface), rows, summary)
     return cut.shown(book, name, rows, look, "this sheet has the most severe ones")
@@ -188,10 +189,10 @@ def coverage(table: pa.Table) -> TableSheet:
     return TableSheet("Coverage", rows, Look(wrapped=("name",)))
 
 
-def people(book: Book, tables: Tables, name: str, most: int, named: Named) -> TableSheet:
+def people(book: Book, tables: Tables, name: str, most: int, labels: AccountLabels) -> TableSheet:
     """Return the sheet of a list of people: the result for its rows and for the users, rows that need a look first."""
     cut = Cut(name, tables.rows(name), most)
-    rows = Rows.of(named.beside(first_rows(tables, name, most, needs_a_look_first())))
+    rows = Rows.of(labels.beside(first_rows(tables, name, most, needs_a_look_first())))
     return cut.shown(book, name.capitalize(), rows, Look(), "this sheet has the rows that need a look first")
 
 
@@ -203,15 +204,15 @@ def waivers(summary: Summary) -> TableSheet:
     return TableSheet("Waivers", Rows.of(table), Look(wrapped=("scope", "reason")))
 
 
-def trend(table: pa.Table, named: Named) -> TableSheet:
+def trend(table: pa.Table, labels: AccountLabels) -> TableSheet:
     """Return the sheet Trend: the changes since the snapshots before, by control and account."""
-    return TableSheet("Trend", Rows.of(named.beside(table)))
+    return TableSheet("Trend", Rows.of(labels.beside(table)))
 
 
-def users(book: Book, tables: Tables, most: int, named: Named) -> TableSheet:
+def users(book: Book, tables: Tables, most: int, labels: AccountLabels) -> TableSheet:
     """Return the sheet Users: the rows of the reports as they were read."""
     cut = Cut("users", tables.rows("users"), most)
-    rows = Rows.stored(tables, "users", USERS_READ, most).each(named.beside, named.columns(USERS_READ))
+    rows = Rows.stored(tables, "users", USERS_READ, most).each(labels.beside, labels.columns(USERS_READ))
     return cut.shown(book, "Users", rows, Look(leading="user", pages_wide=4), "this sheet has the first ones")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer.controls.vocabulary import JUDGED_KINDS, MET_IN_WORDS, Met, Outcome, Status
+from analyzer.controls.vocabulary import JUDGED_KINDS, REQUIREMENT_STATUS_IN_WORDS, Outcome, RequirementStatus, Status
 from analyzer.evidence.answer import not_checked_in, to_do_first
 from analyzer.evidence.schema import plain
 from analyzer.evidence.tally import Tally, counts_of
@@ -117,11 +117,13 @@ def _is_word(text: str) -> bool:
 def requirements(page: Page, summary: Summary, shown: Shown) -> None:
     """Write for each requirement the number of accounts by result."""
     by_account, framework, styles = summary.requirements, summary.checklist.numbers_of, page.book.styles
-    occurring = [result for result in Met if any(requirement.accounts(result) for requirement in by_account)]
+    occurring = [
+        status for status in RequirementStatus if any(requirement.accounts(status) for requirement in by_account)
+    ]
     last = 2 + len(occurring)
     page.widen(last)
     page.section(f"Requirements of {framework.label}: number of accounts by result (sheet Requirements)", last)
-    words = [MET_IN_WORDS[result] for result in occurring]
+    words = [REQUIREMENT_STATUS_IN_WORDS[status] for status in occurring]
     page.sheet.set_row(page.row, LINE_HEIGHT * int(lines(pa.array(words, pa.string()), page.widths[-1]).max(initial=1)))
     for column, name in enumerate([framework.heading_beside_titles, "requirement", ""]):
         page.sheet.write_string(page.row, column, name, styles.header)
@@ -130,12 +132,12 @@ def requirements(page: Page, summary: Summary, shown: Shown) -> None:
     page.row += 1
     for requirement in by_account:
         title = Merged(f"{requirement.requirement.title}{requirement.requirement.mark}", 1)
-        counts = [_accounts_with(requirement, result, summary, shown) for result in occurring]
+        counts = [_accounts_with(requirement, status, summary, shown) for status in occurring]
         page.cells([Merged(requirement.number, 0), title, "", *counts])
     page.row += 1
 
 
-def _accounts_with(requirement: ByAccount, result: Met, summary: Summary, shown: Shown) -> Value:
+def _accounts_with(requirement: ByAccount, result: RequirementStatus, summary: Summary, shown: Shown) -> Value:
     """Return the number of accounts in which a requirement has this result."""
     criteria = {"requirement": requirement.requirement.own_number, "status": result.value}
     if len(summary.checklist.numbers_of.each) > 1:

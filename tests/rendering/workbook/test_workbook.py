@@ -19,7 +19,7 @@ from xlsxwriter.exceptions import FileCreateError
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.frameworks import FRAMEWORKS
 from analyzer.controls.policy import read_policy
-from analyzer.controls.vocabulary import BOUNDED, MET_IN_WORDS, Met, Reason, Status
+from analyzer.controls.vocabulary import BOUNDED, REQUIREMENT_STATUS_IN_WORDS, Reason, RequirementStatus, Status
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import CREDENTIALS, FINDINGS, ISSUES, TABLES, USERS, to_arrow
 from analyzer.evidence.tables import TablesInMemory
@@ -361,8 +361,9 @@ def test_the_summary_counts_accounts_by_requirement(
     at = next(number for number, row in enumerate(rows) if row[0] == said)
     assert at < next(number for number, row in enumerate(rows) if row[0] == "By control")
     table = requirements_table(result.requirements, result.accounts).to_pandas().astype("str")
-    occurring = [met for met in Met if (table["status"] == met.value).any()]
-    header = [framework.heading_beside_titles, "requirement", None, *(MET_IN_WORDS[met] for met in occurring)]
+    occurring = [met for met in RequirementStatus if (table["status"] == met.value).any()]
+    words = [REQUIREMENT_STATUS_IN_WORDS[status] for status in occurring]
+    header = [framework.heading_beside_titles, "requirement", None, *words]
     assert [cell or None for cell in rows[at + 1]][: len(header)] == header
     assert not any(rows[at + 1][len(header) :])
     for below, one in enumerate(framework.requirements, start=at + 2):
@@ -388,11 +389,12 @@ def test_what_six_statuses_come_to_has_a_ninth_column_as_wide_as_the_others(
     audit_of: Callable[..., Audit], tmp_path: Path
 ) -> None:
     result = audit_of(ODD, many=40, checklist=make_checklist(benchmark="cis-7.0"))
-    codes = np.resize([met.code for met in Met], len(result.accounts))
-    every = [one._replace(met=codes) for one in result.requirements]
+    codes = np.resize([status.code for status in RequirementStatus], len(result.accounts))
+    every = [one._replace(statuses=codes) for one in result.requirements]
     result.__dict__["requirements"] = every
     sheet = written(result, tmp_path)["Summary"]
-    heads = [cell for row in sheet.iter_rows() for cell in row if cell.value == MET_IN_WORDS[Met.NOT_APPLICABLE]]
+    head = REQUIREMENT_STATUS_IN_WORDS[RequirementStatus.NOT_APPLICABLE]
+    heads = [cell for row in sheet.iter_rows() for cell in row if cell.value == head]
     assert [cell.column_letter for cell in heads] == ["I"]
     assert sheet.column_dimensions["I"].width == sheet.column_dimensions["H"].width
 

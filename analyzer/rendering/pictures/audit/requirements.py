@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from analyzer.controls.frameworks import RELATED_IN_WORDS
-from analyzer.controls.vocabulary import MET_IN_WORDS, Met, counted
+from analyzer.controls.vocabulary import REQUIREMENT_STATUS_IN_WORDS, RequirementStatus, counted
 from analyzer.evidence.answer import accounts_of
 from analyzer.rendering.pictures import heat
 from analyzer.rendering.pictures.audit.account_columns import (
@@ -75,26 +75,31 @@ _GAP: Final = 0.015
 _LETTER: Final = 0.0076
 """and the average width of a letter, as shares of the figure's width."""
 _SIGNS: Final = {
-    Met.FAIL: "\N{BALLOT X}",
-    Met.NOT_CHECKED: "?",
-    Met.MANUAL: "M",
-    Met.PASS_PARTLY: "(\N{CHECK MARK})",
-    Met.PASS: "\N{CHECK MARK}",
-    Met.NOT_APPLICABLE: DASH,
+    RequirementStatus.FAIL: "\N{BALLOT X}",
+    RequirementStatus.NOT_CHECKED: "?",
+    RequirementStatus.MANUAL: "M",
+    RequirementStatus.PASS_PARTLY: "(\N{CHECK MARK})",
+    RequirementStatus.PASS: "\N{CHECK MARK}",
+    RequirementStatus.NOT_APPLICABLE: DASH,
 }
-_FILLS: Final = {Met.FAIL: FAIL, Met.NOT_CHECKED: UNSURE, Met.MANUAL: MANUAL_AREA, Met.PASS: PASS_AREA}
+_FILLS: Final = {
+    RequirementStatus.FAIL: FAIL,
+    RequirementStatus.NOT_CHECKED: UNSURE,
+    RequirementStatus.MANUAL: MANUAL_AREA,
+    RequirementStatus.PASS: PASS_AREA,
+}
 _LOOKS: Final = [
     Look(
-        MET_IN_WORDS[met],
-        _SIGNS[met],
-        _FILLS.get(met, "white"),
-        hatched=met is Met.PASS_PARTLY,
-        bare=met is Met.NOT_APPLICABLE,
-        ink=MUTED if met is Met.NOT_APPLICABLE else None,
+        REQUIREMENT_STATUS_IN_WORDS[status],
+        _SIGNS[status],
+        _FILLS.get(status, "white"),
+        hatched=status is RequirementStatus.PASS_PARTLY,
+        bare=status is RequirementStatus.NOT_APPLICABLE,
+        ink=MUTED if status is RequirementStatus.NOT_APPLICABLE else None,
     )
-    for met in Met
+    for status in RequirementStatus
 ]
-"""The looks of cells, by the code of `Met`."""
+"""The looks of cells, by the code of `RequirementStatus`."""
 _COUNT: Final = Look("number of accounts in which it fails", "", "white", bare=True)
 
 
@@ -103,16 +108,16 @@ class _Rows(NamedTuple):
 
     requirements: list[Requirement]
     accounts: list[str]
-    met: Codes
-    """Codes of `Met`."""
+    statuses: Codes
+    """Codes of `RequirementStatus`."""
 
     def fails(self) -> npt.NDArray[np.bool_]:
         """Return a mask of the failures, by requirement and account."""
-        return np.isin(self.met, [Met.FAIL.code])
+        return np.isin(self.statuses, [RequirementStatus.FAIL.code])
 
     def unsure(self) -> npt.NDArray[np.bool_]:
         """Return a mask of the results not checked, by requirement and account."""
-        return np.isin(self.met, [Met.NOT_CHECKED.code])
+        return np.isin(self.statuses, [RequirementStatus.NOT_CHECKED.code])
 
 
 def draw(audit: Summary) -> Figure:
@@ -120,7 +125,7 @@ def draw(audit: Summary) -> Figure:
     if audit.checklist.benchmark is None:
         raise NothingToShowError("No framework was chosen (--benchmark).")
     all_rows = _worst_first(audit)
-    if not np.any(all_rows.met != Met.NOT_APPLICABLE.code):
+    if not np.any(all_rows.statuses != RequirementStatus.NOT_APPLICABLE.code):
         raise nothing_to_show(audit, "No check belongs to a requirement of the framework.")
 
     shown = _shown(all_rows)
@@ -139,7 +144,7 @@ def draw(audit: Summary) -> Figure:
     label = audit.checklist.numbers_of.heading_beside_titles
     begin = _write_requirements(figure, axes, shown.requirements, label, end, lines) + _GAP
     columns = lay_out_accounts(figure, axes, begin, len(heads), len(shown.accounts))
-    used = heat.draw_cells(figure, axes, _cells(shown.met[:, : len(heads)]), columns.each, letters=LETTERS)
+    used = heat.draw_cells(figure, axes, _cells(shown.statuses[:, : len(heads)]), columns.each, letters=LETTERS)
     write_accounts(figure, axes, audit, heads, columns.each, upright=True)
     if columns.all:
         sums = (
@@ -156,14 +161,16 @@ def draw(audit: Summary) -> Figure:
 def _worst_first(audit: Summary) -> _Rows:
     """Return all requirements in the order of the framework, and all accounts, the one with the most failures first."""
     shape = (len(audit.requirements), len(audit.accounts))
-    results = np.array([requirement.met for requirement in audit.requirements], np.int64).reshape(shape)
-    failing, unsure = ((results == result.code).sum(axis=0) for result in (Met.FAIL, Met.NOT_CHECKED))
+    statuses = np.array([requirement.statuses for requirement in audit.requirements], np.int64).reshape(shape)
+    failing, unsure = (
+        (statuses == status.code).sum(axis=0) for status in (RequirementStatus.FAIL, RequirementStatus.NOT_CHECKED)
+    )
     order = np.lexsort((audit.accounts, -unsure, -failing))
     accounts = [audit.accounts[column] for column in order]
     return _Rows(
         [replace(requirement.requirement, number=requirement.number) for requirement in audit.requirements],
         accounts,
-        results[:, order],
+        statuses[:, order],
     )
 
 
@@ -171,7 +178,8 @@ def _shown(all_rows: _Rows) -> _Rows:
     """Return the rows that fit: those that fail in the most accounts, in the order of the framework."""
     failing, unsure = all_rows.fails().sum(axis=1), all_rows.unsure().sum(axis=1)
     rows = np.sort(np.lexsort((-unsure, -failing))[:_MOST_ROWS])
-    return all_rows._replace(requirements=[all_rows.requirements[row] for row in rows], met=all_rows.met[rows])
+    requirements = [all_rows.requirements[row] for row in rows]
+    return all_rows._replace(requirements=requirements, statuses=all_rows.statuses[rows])
 
 
 def _lines_of(requirements: Sequence[Requirement], end: float) -> int:

@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 
 from analyzer.controls.checklist import make_checklist
-from analyzer.controls.vocabulary import MET_IN_WORDS, Met
+from analyzer.controls.vocabulary import REQUIREMENT_STATUS_IN_WORDS, RequirementStatus
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.settings import Settings
 from analyzer.rendering.pictures import canvas, render
@@ -149,10 +149,10 @@ def test_every_status_has_a_sign_and_a_look_that_the_legend_explains(tmp_path: P
     }.items():
         write(tmp_path / f"in/2026-10-31_{account}.csv", csv_of(*rows))
     result = audit([str(tmp_path / "in")], Settings(make_checklist(benchmark="cis-7.0"), as_of=AS_OF))
-    assert set(told(result).values()) == {met.value for met in Met}
+    assert set(told(result).values()) == {met.value for met in RequirementStatus}
     figure = drawn(result, "requirements")
     assert_readable(figure)
-    assert {*SIGNS.values(), *MET_IN_WORDS.values()} <= set(texts(figure))
+    assert {*SIGNS.values(), *REQUIREMENT_STATUS_IN_WORDS.values()} <= set(texts(figure))
     patches = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
     filled = {(round(patch.get_x() + 0.47), round(patch.get_y() + 0.44)): patch for patch in patches}
     looks = set()
@@ -165,7 +165,7 @@ def test_every_status_has_a_sign_and_a_look_that_the_legend_explains(tmp_path: P
             fill = mpl.colors.to_hex(patch.get_facecolor())
             assert canvas.contrast(mpl.colors.to_hex(text.get_color()), fill) >= 4.5
             looks.add((text.get_text(), fill, patch.get_hatch() is not None))
-    assert len(looks) == len({fill for _, fill, _ in looks}) == len(Met) - 1
+    assert len(looks) == len({fill for _, fill, _ in looks}) == len(RequirementStatus) - 1
     assert [sign for sign, _, hatched in looks if hatched] == [SIGNS["pass_partly"]]
 
 

@@ -32,7 +32,7 @@ class Difference(NamedTuple):
     why: str
 
 
-class Given(NamedTuple):
+class InputFiles(NamedTuple):
     """The files that the user gave: each with its digest, and the paths as they were typed."""
 
     files: Sequence[Digested]
@@ -86,7 +86,7 @@ def file_of(name: str) -> str:
     return _PART_OF_FILE.sub("", name)
 
 
-def under(pseudonyms: Pseudonyms, given: Sequence[Digested], names: Collection[str]) -> list[Digested]:
+def under(pseudonyms: Pseudonyms, files: Sequence[Digested], names: Collection[str]) -> list[Digested]:
     """Return the given files with pseudonyms as names.
 
     Folders may have been copied elsewhere since the run. So the end of each path is tried, until its pseudonym is the
@@ -98,13 +98,13 @@ def under(pseudonyms: Pseudonyms, given: Sequence[Digested], names: Collection[s
         tails = (pseudonyms.source("/".join(parts[start:])) for start in range(len(parts)))
         return next((tail for tail in tails if tail in names), pseudonyms.source(name))
 
-    return [Digested(name_of(file.name), file.sha256, file.name) for file in given]
+    return [Digested(name_of(file.name), file.sha256, file.name) for file in files]
 
 
 def compare_inputs(
-    rows: Sequence[Mapping[str, Any]], given: Sequence[Digested]
+    rows: Sequence[Mapping[str, Any]], files: Sequence[Digested]
 ) -> tuple[list[Difference], list[Difference]]:
-    """Return the inputs of a manifest that were changed, and those that are missing from the `given` files.
+    """Return the inputs of a manifest that were changed, and those that are missing from the given `files`.
 
     An input is first searched by its digest, under any name; each given file counts for one input. Other inputs are
     searched by name: a file with the same name and another digest is the changed input.
@@ -113,57 +113,58 @@ def compare_inputs(
     for row in rows:
         expected[row["sha256"]].add(file_of(row["name"]))
     with_digest: dict[str | None, list[str]] = defaultdict(list)
-    for file in given:
+    for file in files:
         with_digest[file.sha256].append(file.name)
     unmatched = [name for digest, names in expected.items() for name in _unmatched(names, with_digest.get(digest, []))]
-    others = [file for file in given if file.sha256 not in expected]
+    others = [file for file in files if file.sha256 not in expected]
     changed, missing = [], []
-    files = {_tail(file.name, 1): file for file in others}
+    files_by_name = {_tail(file.name, 1): file for file in others}
     for name, same_name in _by_name(sorted(unmatched), others):
         # The members of a damaged archive may not be readable. Then the archive itself is the changed file.
-        other = same_name or next((files[part] for part in name.split("/")[:-1] if part in files), None)
-        if other is None:
+        archives = (files_by_name[part] for part in name.split("/")[:-1] if part in files_by_name)
+        given_file = same_name or next(archives, None)
+        if given_file is None:
             why = "was read from standard input; give the same bytes as a file" if name == _STANDARD_INPUT else _ABSENT
             missing.append(Difference("input", name, why))
-        elif other.sha256 is None:
-            changed.append(Difference("input", name, f"{other.as_given} cannot be read"))
+        elif given_file.sha256 is None:
+            changed.append(Difference("input", name, f"{given_file.as_given} cannot be read"))
         else:
-            changed.append(Difference("input", name, f"{other.as_given} differs from the file that was read"))
+            changed.append(Difference("input", name, f"{given_file.as_given} differs from the file that was read"))
     return changed, missing
 
 
 _ABSENT: Final = "no given file has its SHA-256 or its name"
 
 
-def _unmatched(names: set[str], given: Sequence[str]) -> list[str]:
-    """Return the inputs of one digest that remain if each `given` file of this digest counts for one input."""
-    left = len(names) - len(given)
-    if left <= 0:
+def _unmatched(names: set[str], file_names: Sequence[str]) -> list[str]:
+    """Return the inputs of one digest that remain if each given file of this digest counts for one input."""
+    unmatched_count = len(names) - len(file_names)
+    if unmatched_count <= 0:
         return []
-    tails = {_tail(file, depth) for file in given for depth in range(1, file.count("/") + 2)}
+    tails = {_tail(file, depth) for file in file_names for depth in range(1, file.count("/") + 2)}
 
     def likeness(name: str) -> int:
         return max((depth for depth in range(1, name.count("/") + 2) if _tail(name, depth) in tails), default=0)
 
-    return sorted(names, key=lambda name: (likeness(name), name))[:left]
+    return sorted(names, key=lambda name: (likeness(name), name))[:unmatched_count]
 
 
-def _by_name(names: Sequence[str], given: Sequence[Digested]) -> Iterator[tuple[str, Digested | None]]:
+def _by_name(names: Sequence[str], files: Sequence[Digested]) -> Iterator[tuple[str, Digested | None]]:
     """Yield each name with the most similar given file, or None; each file is used once.
 
     The similarity is the number of equal parts at the end of the paths, because folders may have been copied elsewhere.
     """
-    waiting, unused = dict.fromkeys(names), dict.fromkeys(given)
-    deepest = max((name.count("/") + 1 for name in (*names, *(file.name for file in given))), default=0)
+    waiting, unused = dict.fromkeys(names), dict.fromkeys(files)
+    deepest = max((name.count("/") + 1 for name in (*names, *(file.name for file in files))), default=0)
     for depth in range(deepest, 0, -1):
         of_tail: dict[str, list[Digested]] = defaultdict(list)
         for file in reversed(unused):
             of_tail[_tail(file.name, depth)].append(file)
         for name in list(waiting):
             if name.count("/") + 1 >= depth and (candidates := of_tail.get(_tail(name, depth))):
-                other = candidates.pop()
-                del waiting[name], unused[other]
-                yield name, other
+                file = candidates.pop()
+                del waiting[name], unused[file]
+                yield name, file
     for name in waiting:
         yield name, None
 

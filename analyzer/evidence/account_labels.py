@@ -17,7 +17,7 @@ _COLUMNS: Final = {"account_name": "name", "account_owner": "owner"}
 """The columns that are added after `account_id`, and their columns in the list."""
 
 
-class Named:
+class AccountLabels:
     """Adds the names and owners of accounts to tables, if the list of accounts has them."""
 
     def __init__(self, summary: Summary) -> None:
@@ -41,8 +41,8 @@ class Named:
             return table
         at = table.column_names.index("account_id") + 1
         row = pc.index_in(table["account_id"].cast(TEXT), self._numbers)
-        for place, (column, texts) in enumerate(self._words.items(), start=at):
-            table = table.add_column(place, column, pc.take(texts, row).dictionary_encode())
+        for position, (column, texts) in enumerate(self._words.items(), start=at):
+            table = table.add_column(position, column, pc.take(texts, row).dictionary_encode())
         return table
 
     @cached_property

@@ -38,7 +38,7 @@ _MOST_NAMED: Final = 10
 
 
 @dataclass(frozen=True)
-class Asked:
+class Selection:
     """A selection of findings: a finding must have one of the values of each list that is not empty.
 
     `checks` are controls, each with its requirement; `users` are name patterns in lower case.
@@ -88,14 +88,14 @@ class Asked:
         }
 
 
-def findings_as_json(evidence: EvidenceSet, asked: Asked) -> Iterator[str]:
+def findings_as_json(evidence: EvidenceSet, selection: Selection) -> Iterator[str]:
     """Yield the selected findings of a set as JSON objects, in stored order; only one batch is in memory at a time."""
-    for batch in evidence.rows_where("findings", asked.choice):
+    for batch in evidence.rows_where("findings", selection.choice):
         yield from json_rows(batch)
 
 
-FAILING: Final = Asked(statuses=(Status.FAIL,))
-EVERYTHING: Final = Asked()
+FAILING: Final = Selection(statuses=(Status.FAIL,))
+EVERYTHING: Final = Selection()
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,12 @@ class Names:
     statuses: Sequence[str] = field(default_factory=tuple)
     due_within: int | None = None
 
-    def within(self, evidence: EvidenceSet) -> Asked:
+    def within(self, evidence: EvidenceSet) -> Selection:
         """Return the selection in a set. Raises UsageError, with the names that exist, if the set lacks a name."""
         checklist, days = evidence.settings.checklist, self.due_within
         if days is not None:
             require_one_snapshot(evidence.settings, "--due-within")
-        return Asked(
+        return Selection(
             _users(self.users, evidence),
             _accounts(self.accounts, evidence),
             _checks(self.controls, checklist),
@@ -123,14 +123,14 @@ class Names:
         )
 
 
-def _status(given: str) -> str:
-    return known("--status", given.strip().replace(" ", "_").replace("-", "_"), list(Status))
+def _status(text: str) -> str:
+    return known("--status", text.strip().replace(" ", "_").replace("-", "_"), list(Status))
 
 
-def _checks(given: Sequence[str], checklist: Checklist) -> tuple[Check, ...]:
+def _checks(names: Sequence[str], checklist: Checklist) -> tuple[Check, ...]:
     """Return the checks with these ids or numbers; a control that is judged by two limits has two checks."""
-    found: dict[int, Check] = {}
-    for name in (text.strip().lower() for text in given):
+    chosen: dict[int, Check] = {}
+    for name in (text.strip().lower() for text in names):
         numbers = {
             requirement.number for requirement in checklist.numbers_of.requirements if is_number(name, requirement)
         }
@@ -140,10 +140,10 @@ def _checks(given: Sequence[str], checklist: Checklist) -> tuple[Check, ...]:
             if name == check.control.id or not numbers.isdisjoint(check.requirements)
         }
         if not matching:
-            judged = ", ".join(_named(check) for check in checklist.checks)
+            judged = ", ".join(_id_and_number(check) for check in checklist.checks)
             raise UsageError(_why_none(name, checklist), f"the evidence set has {judged}")
-        found |= matching
-    return tuple(found[position] for position in sorted(found))
+        chosen |= matching
+    return tuple(chosen[position] for position in sorted(chosen))
 
 
 def _why_none(name: str, checklist: Checklist) -> str:
@@ -159,17 +159,17 @@ def _why_none(name: str, checklist: Checklist) -> str:
     return f"--control: {' and '.join(ids)} was not judged in this evidence set"
 
 
-def _named(check: Check) -> str:
+def _id_and_number(check: Check) -> str:
     return f"{check.control.id} ({check.requirement})" if check.requirement else check.control.id
 
 
-def _accounts(given: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:
+def _accounts(texts: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:
     """Return account numbers without dashes; `unknown` stands for rows without a known account."""
-    if not given:
+    if not texts:
         return ()
     known_accounts = evidence.summary.accounts
-    accounts = [text.strip().lower().replace("-", "") for text in given]
-    for text, account in zip(given, accounts, strict=True):
+    accounts = [text.strip().lower().replace("-", "") for text in texts]
+    for text, account in zip(texts, accounts, strict=True):
         if account not in known_accounts:
             count = counted(len(known_accounts), "account")
             raise UsageError(
@@ -181,41 +181,41 @@ def _accounts(given: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:
     return tuple(dict.fromkeys(accounts))
 
 
-def _users(given: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:
+def _users(patterns: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:
     """Return user name patterns in lower case. Users without a judged check also belong to the set."""
-    if not given:
+    if not patterns:
         return ()
     table = "users" if "users" in evidence.files else "findings"
     columns = [batch["user"] for batch in evidence.batches(table, ["user"])]
     users = pc.unique(pa.chunked_array([pc.unique(column) for column in columns], pa.string()))
     users = users.filter(pc.is_valid(users))
     names = lower_case(pa.chunked_array([users]))
-    for name in given:
-        if not pc.any(pc.match_substring_regex(names, name_pattern(name.lower()))).as_py():
-            near = did_you_mean(name.lower(), names[:_MOST_COMPARED].to_pylist())
+    for pattern in patterns:
+        if not pc.any(pc.match_substring_regex(names, name_pattern(pattern.lower()))).as_py():
+            near = did_you_mean(pattern.lower(), names[:_MOST_COMPARED].to_pylist())
             listed = ", ".join(users[:_MOST_NAMED].to_pylist())
             raise UsageError(
-                f"--user: no such user in this evidence set: {name!r}{near}",
+                f"--user: no such user in this evidence set: {pattern!r}{near}",
                 f"the evidence set has {counted(len(users), 'user')}, such as {listed}; in a name, * matches any "
                 "characters and ? matches one character",
             )
-    return tuple(dict.fromkeys(name.lower() for name in given))
+    return tuple(dict.fromkeys(pattern.lower() for pattern in patterns))
 
 
 def _of_accounts(column: pa.ChunkedArray, accounts: Sequence[str]) -> Flags:
-    found = has_text(column, accounts)
-    return found | np.asarray(column.is_null(), bool) if UNKNOWN_ACCOUNT in accounts else found
+    matches = has_text(column, accounts)
+    return matches | np.asarray(column.is_null(), bool) if UNKNOWN_ACCOUNT in accounts else matches
 
 
 def _of_checks(batch: pa.Table, checks: Sequence[Check]) -> Flags:
-    found = np.zeros(batch.num_rows, bool)
+    matches = np.zeros(batch.num_rows, bool)
     for check in checks:
         number = batch["requirement"]
-        same = (
+        same_number = (
             np.asarray(number.is_null(), bool) if check.requirement is None else has_text(number, [check.requirement])
         )
-        found |= same & has_text(batch["control"], [check.control.id])
-    return found
+        matches |= same_number & has_text(batch["control"], [check.control.id])
+    return matches
 
 
 def _of_users(column: pa.ChunkedArray, patterns: Sequence[str]) -> Flags:
