@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from analyzer.controls.policy import policy_of
 from analyzer.errors import InputError, UsageError, first_few
 from analyzer.judging.waivers import name_pattern
-from analyzer.survey.names import GivenTime
+from analyzer.survey.names import CaptureTime
 from analyzer.survey.people import LEAVERS, PEOPLE
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def settings_under(pseudonyms: Pseudonyms, settings: Settings) -> tuple[Settings
         checklist=replace(checklist, policy=policy and _policy(pseudonyms, policy)),
         account_id=settings.account_id and pseudonyms.account(settings.account_id),
         captured_at=tuple(
-            GivenTime("*" if given.pattern == "*" else pseudonyms.of("pattern", given.pattern), given.at)
+            CaptureTime("*" if given.pattern == "*" else pseudonyms.of("pattern", given.pattern), given.at)
             for given in settings.captured_at
         ),
         accounts=_listed(pseudonyms, "accounts", settings.accounts),
