@@ -61,7 +61,7 @@ class Result:
 
     `tables` are the requested public tables, without issues; `tallies` count them (None: nothing to judge).
     `corrections` has each report that differs from the survey: its corrected entry, or None if the file was changed. If
-    there are corrections, the rest of the result is not used. `outputs` are files that are already written. `found` is
+    there are corrections, the rest of the result is not used. `outputs` are files that are already written. `value` is
     the result of a task that makes something other than public tables.
     """
 
@@ -72,64 +72,64 @@ class Result:
     issues: list[Row] = field(default_factory=list)
     corrections: dict[Key, Entry | None] = field(default_factory=dict)
     outputs: list[dict[str, Any]] = field(default_factory=list)
-    found: Any = None
+    value: Any = None
 
 
 @dataclass(frozen=True)
 class Judging:
-    """Judges batches and makes the tables in `wanted`.
+    """Judges batches and makes the tables in `table_names`.
 
     `account_id` is the account of rows without a known account; it is the real number, not a pseudonym. `trend` is
     called with the checklist, the rows of accounts with an earlier snapshot (both snapshots), and flags for the rows of
-    the newer one; its result is in `found` under the name trend. `lookups` are lists of people by name; the matches of
-    users with them are in `found` under the names of the lists.
+    the newer one; its result is in `value` under the name trend. `lookups` are lists of people by name; the matches of
+    users with them are in `value` under the names of the lists.
     """
 
     settings: Settings
     account_id: str | None
     trend: Callable[[Checklist, Tables, Flags], Any]
-    wanted: tuple[str, ...] = JUDGED_TABLES
+    table_names: tuple[str, ...] = JUDGED_TABLES
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
 
     def of(self, batch: Batch) -> Result:
         """Read and judge a batch."""
         settings, log = self.settings, IssueLog()
         # Some columns are only shown in these two tables; no control reads them.
-        leave_out = () if {"users", "credentials"} & set(self.wanted) else SHOWN_ONLY
+        leave_out = () if {"users", "credentials"} & set(self.table_names) else SHOWN_ONLY
         result = Result(issues=log.rows)
-        found = parsed(batch, self.account_id, log, result, leave_out)
-        if found is None:
+        parsed_reports = parsed(batch, self.account_id, log, result, leave_out)
+        if parsed_reports is None:
             return result
-        result.found = self._trend(found.with_earlier(log))
-        tables = found.judged(settings.as_of, result)
+        result.value = self._trend(parsed_reports.with_earlier(log))
+        tables = parsed_reports.judged(settings.as_of, result)
         _note_evidence_of_unknown_age(result.inputs, settings.as_of, log)
         users = tables.users
         captured = microseconds(users["captured_at"])
         as_of = captured if settings.as_of is None else np.full(len(users), since_epoch(settings.as_of))
         tables, of_people = compared(tables, self.lookups, as_of, by_capture=settings.every_snapshot)
-        result.found |= of_people
-        columns = CREDENTIALS if "credentials" in self.wanted else COUNTED
+        result.value |= of_people
+        columns = CREDENTIALS if "credentials" in self.table_names else COUNTED
         findings, credentials = judge(
             tables, as_of, settings.checklist, by_capture=settings.every_snapshot, columns=columns
         )
-        findings, covered = cover_table(findings, settings.checklist, found.alike)
+        findings, covered = cover_table(findings, settings.checklist, parsed_reports.alike)
         note_users_found_twice(users, log, by_capture=settings.every_snapshot)
         if PASSWORD_EXPIRY in settings.checklist.controls:
             note_expiries(users, as_of, log, by_capture=settings.every_snapshot)
         result.tallies = tallies_of(users, credentials, findings, covered, settings.checklist)
-        made = {"findings": findings, "credentials": credentials}
-        result.tables = {name: public(made[name], TABLES[name]) for name in self.wanted if name in made}
-        if "users" in self.wanted:
+        frames = {"findings": findings, "credentials": credentials}
+        result.tables = {name: public(frames[name], TABLES[name]) for name in self.table_names if name in frames}
+        if "users" in self.table_names:
             result.tables["users"] = to_arrow(users, TABLES["users"])
         return result
 
-    def _trend(self, both: tuple[Tables, Flags] | None) -> dict[str, Any]:
+    def _trend(self, with_earlier: tuple[Tables, Flags] | None) -> dict[str, Any]:
         """Return the changes since an earlier snapshot under the name trend; empty if there is no such snapshot."""
-        if both is None:
+        if with_earlier is None:
             return {}
-        tables, is_new = both
+        tables, is_new = with_earlier
         captured = microseconds(tables.users["captured_at"])
-        lookups = {name: one for name, one in self.lookups.items() if name == LEAVERS}
+        lookups = {name: lookup for name, lookup in self.lookups.items() if name == LEAVERS}
         tables, _ = compared(tables, lookups, captured, by_capture=True)
         return {"trend": self.trend(self.settings.checklist, tables, is_new)}
 
@@ -156,11 +156,11 @@ def _note_root_alone(users: pd.DataFrame, log: IssueLog) -> None:
     sources = users["source"].cat
     rows = np.bincount(sources.codes, minlength=len(sources.categories))
     roots = np.bincount(sources.codes[users["is_root"].to_numpy(bool)], minlength=len(sources.categories))
-    for place in np.flatnonzero((rows > 0) & (rows == roots)).tolist():
+    for position in np.flatnonzero((rows > 0) & (rows == roots)).tolist():
         log.add(
             "root_alone",
             "only the row of root: the account has no IAM users; nothing is missing",
-            source=sources.categories[place],
+            source=sources.categories[position],
         )
 
 
@@ -175,12 +175,12 @@ class Making:
     make: Callable[[Tables, IssueLog], Any]
 
     def of(self, batch: Batch) -> Result:
-        """Read a batch; the result of `make` is in `found`."""
+        """Read a batch; the result of `make` is in `value`."""
         log = IssueLog()
         result = Result(issues=log.rows)
         tables = read(batch, self.account_id, None, log, result, SHOWN_ONLY)
         if tables is not None:
-            result.found = self.make(tables, log)
+            result.value = self.make(tables, log)
         return result
 
 
@@ -198,7 +198,7 @@ class Parsed(NamedTuple):
 
     def judged(self, as_of: datetime | None, result: Result) -> Tables:
         """Return the rows to judge, and add the inputs to `result`."""
-        judged, earlier = self._of(lambda one: one.judged), self._of(lambda one: one.earlier)
+        judged, earlier = self._of(lambda report: report.judged), self._of(lambda report: report.earlier)
         role = np.select([judged, earlier], ["judged", "trend"], default="not_judged")
         result.inputs += _inputs(self.reports, self.tables, self.pairs.assign(role=role), as_of)
         return _only(_with_distinct_snapshots(self), judged[self.of_row])
@@ -209,25 +209,25 @@ class Parsed(NamedTuple):
         Accounts with an incomplete report (see `not_whole`) have no trend, and an issue is added for them. Other issues
         of reports that are read only for the trend are removed, because their rows are in no table.
         """
-        accounts = {account for one, _ in self.reports for account in one.earlier}
+        accounts = {account for report, _ in self.reports for account in report.earlier}
         if not accounts:
             return None
         doubtful = not_whole(log.rows)
-        for_trend = {source.name for one, source in self.reports if one.earlier and not one.judged}
+        for_trend = {source.name for report, source in self.reports if report.earlier and not report.judged}
         log.rows[:] = [row for row in log.rows if row[0] not in for_trend]
-        for one, source in self.reports:
+        for report, source in self.reports:
             if source.name in doubtful:
-                for account in sorted(accounts & (one.judged | one.earlier)):
+                for account in sorted(accounts & (report.judged | report.earlier)):
                     note_no_trend(source.name, account, LACKING, log)
                     accounts.remove(account)
-        is_new = self._of(lambda one: one.judged & accounts)[self.of_row]
-        both = is_new | self._of(lambda one: one.earlier & accounts)[self.of_row]
-        return (_only(self.tables, both), is_new[both]) if both.any() else None
+        is_new = self._of(lambda report: report.judged & accounts)[self.of_row]
+        is_compared = is_new | self._of(lambda report: report.earlier & accounts)[self.of_row]
+        return (_only(self.tables, is_compared), is_new[is_compared]) if is_compared.any() else None
 
-    def _of(self, some: Callable[[Selected], Collection[Account]]) -> Flags:
-        """Return for each pair of report and account whether the account is one of `some` of the report's."""
-        accounts = [some(one) for one, _ in self.reports]
-        return np.array([one in accounts[of] for of, one in zip(*self._owned, strict=True)], bool)
+    def _of(self, accounts_of: Callable[[Selected], Collection[Account]]) -> Flags:
+        """Return for each pair of report and account whether the account is among `accounts_of` the report."""
+        accounts = [accounts_of(report) for report, _ in self.reports]
+        return np.array([account in accounts[owner] for owner, account in zip(*self._owned, strict=True)], bool)
 
     @property
     def _owned(self) -> tuple[pd.Series[Any], pd.Series[Any]]:
@@ -244,10 +244,10 @@ def parsed(
     result.reports = len(batch.reports) + len(batch.counted)
     with Reader() as reader:
         result.inputs += count(batch, reader, account_id, result.corrections)
-        found = _sources(batch.reports, reader, log, result.corrections)
-    if not found or result.corrections:
+        reports = _sources(batch.reports, reader, log, result.corrections)
+    if not reports or result.corrections:
         return None
-    sources = [source for _, source in found]
+    sources = [source for _, source in reports]
     tables = normalize(parse(sources, log, leave_out=leave_out), sources, log, account_id)
     alike: Alike = {}
     if (pseudonyms := batch.pseudonyms) is not None:
@@ -256,8 +256,8 @@ def parsed(
         log.rows[:] = [pseudonyms.cell_issue(row) for row in log.rows]
     pairs, of_row = accounts_in(tables.users)
     rejected = tables.reports.groupby("source")["rejected"].sum()
-    result.corrections |= _corrections(found, pairs, rejected)
-    return None if result.corrections else Parsed(found, tables, pairs, of_row, alike)
+    result.corrections |= _corrections(reports, pairs, rejected)
+    return None if result.corrections else Parsed(reports, tables, pairs, of_row, alike)
 
 
 def read(  # noqa: PLR0913 - what is read, and where it goes
@@ -272,42 +272,44 @@ def read(  # noqa: PLR0913 - what is read, and where it goes
 
     None where there is nothing to judge, or where a report is not what the survey took it for.
     """
-    found = parsed(batch, account_id, log, result, leave_out)
-    return None if found is None else found.judged(as_of, result)
+    parsed_reports = parsed(batch, account_id, log, result, leave_out)
+    return None if parsed_reports is None else parsed_reports.judged(as_of, result)
 
 
-def _with_distinct_snapshots(found: Parsed) -> Tables:
+def _with_distinct_snapshots(parsed_reports: Parsed) -> Tables:
     """Return the tables with columns that distinguish snapshots of the same capture time, if there are any."""
-    selected = [one for one, _ in found.reports]
+    selected = [report for report, _ in parsed_reports.reports]
     if not any(selection.in_doubt or selection.entry.month for selection in selected):
-        return found.tables
+        return parsed_reports.tables
     months = sorted({selection.entry.month for selection in selected if selection.entry.month})
     month = np.array(
         [months.index(selection.entry.month) - len(months) if selection.entry.month else 0 for selection in selected]
     )
-    owner, accounts = found.pairs["owner"].to_numpy(), found.pairs["account"]
+    owner, accounts = parsed_reports.pairs["owner"].to_numpy(), parsed_reports.pairs["account"]
     in_doubt = np.array([account in selected[of].in_doubt for of, account in zip(owner, accounts, strict=True)], bool)
     apart = np.where(in_doubt, owner + 1, month[owner])
-    users = found.tables.users.assign(**{APART: apart[found.of_row], ORDER_UNKNOWN: in_doubt[found.of_row]})
-    return replace(found.tables, users=users)
+    users = parsed_reports.tables.users.assign(
+        **{APART: apart[parsed_reports.of_row], ORDER_UNKNOWN: in_doubt[parsed_reports.of_row]}
+    )
+    return replace(parsed_reports.tables, users=users)
 
 
 def _sources(
     reports: Iterable[Selected], reader: Reader, log: IssueLog, corrections: dict[Key, Entry | None]
 ) -> list[tuple[Selected, Source]]:
     """Return the reports with their sources; reports that were changed go to `corrections`."""
-    found = []
+    reports_with_sources = []
     for report in reports:
         try:
-            found.append((report, report.entry.source(reader, log)))
+            reports_with_sources.append((report, report.entry.source(reader, log)))
         except ChangedError:
             corrections[report.entry.key] = None
-    return found
+    return reports_with_sources
 
 
 def count(batch: Batch, reader: Reader, account_id: str | None, corrections: dict[Key, Entry | None]) -> list[Input]:
     """Return the inputs of reports that are not judged; only their digest, rows and accounts are read."""
-    found, pseudonyms = [], batch.pseudonyms
+    inputs, pseudonyms = [], batch.pseudonyms
     for entry in batch.counted:
         try:
             source = entry.source(reader, IssueLog())
@@ -318,9 +320,9 @@ def count(batch: Batch, reader: Reader, account_id: str | None, corrections: dic
         if pseudonyms is not None:
             rows = {pseudonyms.account_of(account): count for account, count in rows.items()}
         if rows.keys() != entry.accounts:
-            corrections[entry.key] = _known(entry, source, rows, rejected)
-        found.append(input_of(_known(entry, source, rows, rejected)))
-    return found
+            corrections[entry.key] = _with_facts(entry, source, rows, rejected)
+        inputs.append(input_of(_with_facts(entry, source, rows, rejected)))
+    return inputs
 
 
 def input_of(entry: Entry) -> Input:
@@ -345,7 +347,7 @@ def input_of(entry: Entry) -> Input:
     )
 
 
-def _known(entry: Entry, source: Source, rows: Mapping[Account, int], rejected: int) -> Entry:
+def _with_facts(entry: Entry, source: Source, rows: Mapping[Account, int], rejected: int) -> Entry:
     """Return an entry with the facts of the completely read report."""
     facts = Facts(source.sha256, source.size, source.digest, source.container, source.encoding, rows, rejected)
     return replace(entry, accounts=frozenset(rows), facts=facts)
@@ -359,17 +361,17 @@ def _corrections(
     for owner, account, number in zip(pairs["owner"], pairs["account"], pairs["rows"], strict=True):
         rows[owner][account] = int(number)
     return {
-        one.entry.key: _known(one.entry, source, mine, int(rejected.get(place, 0)))
-        for place, ((one, source), mine) in enumerate(zip(read, rows, strict=True))
-        if mine.keys() != one.entry.accounts
+        report.entry.key: _with_facts(report.entry, source, report_rows, int(rejected.get(position, 0)))
+        for position, ((report, source), report_rows) in enumerate(zip(read, rows, strict=True))
+        if report_rows.keys() != report.entry.accounts
     }
 
 
-def _only(tables: Tables, wanted: Flags) -> Tables:
-    """Return the tables with only the `wanted` rows."""
-    if wanted.all():
+def _only(tables: Tables, is_chosen: Flags) -> Tables:
+    """Return the tables with only the rows where `is_chosen` is true."""
+    if is_chosen.all():
         return tables
-    users = tables.users[wanted].reset_index(drop=True)
+    users = tables.users[is_chosen].reset_index(drop=True)
     # Remove the categories of accounts and sources that have no rows any more.
     few = {
         str(name): column.cat.remove_unused_categories() for name, column in users.items() if column.dtype == "category"
@@ -386,13 +388,13 @@ def _inputs(
     layouts: list[dict[str, None]] = [{} for _ in read]
     rows, rejected, newest = [0] * len(read), [0] * len(read), [NO_TIME] * len(read)
     columns = (reports[name].tolist() for name in ("layout", "rows", "rejected"))
-    for place, layout, count, lost, time in zip(
+    for position, layout, count, lost, time in zip(
         owners, *columns, microseconds(reports["newest_time"]).tolist(), strict=True
     ):
-        layouts[place][layout] = None
-        rows[place] += count
-        rejected[place] += lost
-        newest[place] = max(newest[place], time)
+        layouts[position][layout] = None
+        rows[position] += count
+        rejected[position] += lost
+        newest[position] = max(newest[position], time)
     parts: list[list[OfAccount]] = [[] for _ in read]
     of_pairs = (pairs[name].tolist() for name in ("owner", "account", "rows", "role"))
     for owner, (_, number), count, role in zip(*of_pairs, strict=True):
@@ -404,16 +406,16 @@ def _inputs(
             source.size,
             source.container,
             source.encoding,
-            ", ".join(layouts[place]),
-            rows[place],
-            rejected[place],
+            ", ".join(layouts[position]),
+            rows[position],
+            rejected[position],
             source.captured_at,
             source.captured_from,
-            _instant(newest[place]),
+            _instant(newest[position]),
             as_of or source.captured_at,
-            tuple(sorted(parts[place], key=lambda part: part.account_id or "")),
+            tuple(sorted(parts[position], key=lambda part: part.account_id or "")),
         )
-        for place, (_, source) in enumerate(read)
+        for position, (_, source) in enumerate(read)
     ]
 
 
@@ -423,10 +425,10 @@ def _note_evidence_of_unknown_age(inputs: Iterable[Input], as_of: datetime | Non
     The report was captured at the newest time in it or later.
     """
     for report in inputs:
-        found = evidence_of_unknown_age(report, as_of)
-        if found is None:
+        code_and_days = evidence_of_unknown_age(report, as_of)
+        if code_and_days is None:
             continue
-        code, days = found
+        code, days = code_and_days
         far = counted(days, "day") if days else "less than a day"
         side, consequence = {
             "undated_evidence_older": ("before", "later uses, changes and deletions may not be in it"),

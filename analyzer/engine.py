@@ -189,10 +189,10 @@ def _check_workers(client: Any, where: str) -> None:  # noqa: ANN401 - a distrib
             f"the workers at {where} cannot load credreport: {error}",
             f"install credreport {__version__} with the extra [cluster] on every worker",
         ) from error
-    others = sorted({version for version in versions.values() if version != __version__})
-    if others:
+    other_versions = sorted({version for version in versions.values() if version != __version__})
+    if other_versions:
         raise EngineError(
-            f"workers at {where} have credreport {', '.join(others)}, but this machine has {__version__}",
+            f"workers at {where} have credreport {', '.join(other_versions)}, but this machine has {__version__}",
             f"install credreport {__version__} on every worker",
         )
 

@@ -57,7 +57,7 @@ class EngineError(AnalyzerError):
     """A cluster cannot be used, or it lost work."""
 
 
-def known(option: str, value: str, names: Iterable[str]) -> str:
+def checked_choice(option: str, value: str, names: Iterable[str]) -> str:
     """Return `value` in lower case if it is one of `names`. Otherwise raise UsageError with the most similar name."""
     name, choices = value.strip().lower(), list(names)
     if name not in choices:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from analyzer.cli.options import Showing
     from analyzer.controls.control import Severity
     from analyzer.evidence.summary import Summary
-    from analyzer.pipeline import Left
+    from analyzer.pipeline import WrittenFiles
 
 
 SCHEMAS: Final = "v1"
@@ -61,7 +61,7 @@ def end(  # noqa: PLR0913 - the result, and how it is shown
     command: str,
     code: int,
     facts: Facts,
-    left: Left,
+    written: WrittenFiles,
     draw: Callable[[], None],
     showing: Showing,
     *,
@@ -73,10 +73,10 @@ def end(  # noqa: PLR0913 - the result, and how it is shown
     With `exit_zero`, the exit code is 0 instead of 1.
     """
     code = 0 if exit_zero and code == 1 else code
-    output = left.folder
+    output = written.folder
     try:
-        files: dict[str, Any] = {"output": output, "files": left.files, "exit_code": code}
-        files |= {} if left.carried is None else left.carried.facts
+        files: dict[str, Any] = {"output": output, "files": written.files, "exit_code": code}
+        files |= {} if written.carried is None else written.carried.facts
         show(command, lambda: facts() | files, draw, showing, rows)
         if showing.quiet and not showing.as_json and code == 3:
             # An exit code alone does not show what was not read.

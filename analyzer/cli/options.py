@@ -11,7 +11,7 @@ import typer
 
 from analyzer.cli.proving import RecordRun, SignKey
 from analyzer.cli.streams import remark
-from analyzer.errors import UsageError, known
+from analyzer.errors import UsageError, checked_choice
 from analyzer.pipeline import options, values
 from analyzer.pipeline.values import MOST_DAYS, MOST_ROWS, ROWS_OF_A_SHEET
 from analyzer.rendering.registry import ENGINES, TABLES, default_formats, formats_of, require_no_names
@@ -419,7 +419,7 @@ class Engine:
     def chosen(self, paths: list[str], output: str) -> tuple[str, str | None]:
         """Return the engine and its scheduler. Raises UsageError if it cannot read `paths` or write `output`."""
         default = "local" if self.scheduler is None else "dask"
-        if known("--engine", self.engine or default, ENGINES) == "local":
+        if checked_choice("--engine", self.engine or default, ENGINES) == "local":
             if self.scheduler is not None:
                 raise UsageError("--scheduler does not work with --engine local", "leave out one of these options")
             if urls := [location for location in (*paths, output) if "://" in location]:

@@ -11,7 +11,7 @@ from analyzer.controls.catalog import BY_ID, CONTROLS
 from analyzer.controls.control import MAX_IDLE_DAYS, NOT_FRAMEWORKS, POLICY
 from analyzer.controls.frameworks import FRAMEWORKS, Demand, Framework, newest_cis, together
 from analyzer.controls.naming import demands_named
-from analyzer.errors import UsageError, known
+from analyzer.errors import UsageError, checked_choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -277,7 +277,7 @@ def _benchmark(benchmark: str) -> Framework:
             f"--benchmark: {benchmark} is not known: the newest known version of CIS is {newest.id}",
             "choose that version, or give the newer version as your own file: --benchmark FILE.toml",
         )
-    return FRAMEWORKS[known("--benchmark", benchmark, FRAMEWORKS)]
+    return FRAMEWORKS[checked_choice("--benchmark", benchmark, FRAMEWORKS)]
 
 
 def _refuse_without_list(controls: Sequence[str], option: str) -> None:

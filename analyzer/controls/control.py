@@ -57,7 +57,7 @@ class Parameter:
     """Whether the default is our own choice, because frameworks that ask for the control give no number."""
 
     @property
-    def wanted(self) -> str:
+    def expected(self) -> str:
         """A description of the permitted values."""
         return f"a whole number from {self.least:,} to {self.most:,} ({self.meaning})"
 
@@ -77,7 +77,7 @@ class Option:
     """What the choice decides."""
 
     @property
-    def wanted(self) -> str:
+    def expected(self) -> str:
         """A description of the permitted values."""
         return f"{' or '.join(json.dumps(word) for word in self.choices)} ({self.meaning})"
 

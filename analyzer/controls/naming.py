@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.frameworks import FRAMEWORKS, newest_cis
-from analyzer.errors import UsageError, known
+from analyzer.errors import UsageError, checked_choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,7 +39,7 @@ def _demands_of(name: str, demands: Sequence[Demand], benchmark: Framework | Non
     elsewhere = _meanings_elsewhere(name)
     if elsewhere or name.replace(".", "").isdigit():
         raise UsageError(f"{option}: {_no_such_number(name, benchmark)}", elsewhere or _known_numbers(demands))
-    known(option, name, BY_ID)
+    checked_choice(option, name, BY_ID)
     return []
 
 

@@ -201,7 +201,7 @@ class _File(Document):
 
     def _parameter(self, path: tuple[str, ...], value: Any, parameter: Parameter | Option) -> Value:  # noqa: ANN401 - as TOML has it
         if not parameter.takes(value):
-            self.wrong(path, value, parameter.wanted)
+            self.wrong(path, value, parameter.expected)
         return cast("Value", value)
 
     def _waiver(self, name: str, waivers: dict[str, Any]) -> Waiver:

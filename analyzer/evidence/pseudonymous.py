@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from analyzer.controls.policy import policy_of
 from analyzer.errors import InputError, UsageError, first_few
 from analyzer.judging.waivers import name_pattern
-from analyzer.survey.names import GivenTime
+from analyzer.survey.names import CaptureTime
 from analyzer.survey.people import LEAVERS, PEOPLE
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def settings_under(pseudonyms: Pseudonyms, settings: Settings) -> tuple[Settings
         checklist=replace(checklist, policy=policy and _policy(pseudonyms, policy)),
         account_id=settings.account_id and pseudonyms.account(settings.account_id),
         captured_at=tuple(
-            GivenTime(
-                "*" if capture_time.pattern == "*" else pseudonyms.of("pattern", capture_time.pattern), capture_time.at
-            )
+            CaptureTime("*" if capture_time.pattern == "*" else pseudonyms.of("pattern", capture_time.pattern), capture_time.at)
             for capture_time in settings.captured_at
         ),
         accounts=_listed(pseudonyms, "accounts", settings.accounts),

@@ -13,7 +13,7 @@ from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.naming import is_number
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.errors import UsageError, did_you_mean, first_few, known
+from analyzer.errors import UsageError, checked_choice, did_you_mean, first_few
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.due import comes_due, require_one_snapshot
 from analyzer.evidence.plain import json_rows
@@ -124,7 +124,7 @@ class Names:
 
 
 def _status(text: str) -> str:
-    return known("--status", text.strip().replace(" ", "_").replace("-", "_"), list(Status))
+    return checked_choice("--status", text.strip().replace(" ", "_").replace("-", "_"), list(Status))
 
 
 def _checks(names: Sequence[str], checklist: Checklist) -> tuple[Check, ...]:

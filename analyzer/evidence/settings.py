@@ -14,7 +14,7 @@ from analyzer.controls.frameworks.reading import parse_framework
 from analyzer.controls.policy import parse_policy
 from analyzer.evidence.plain import iso
 from analyzer.reading.limits import DEFAULT, Limits
-from analyzer.survey.names import GivenTime
+from analyzer.survey.names import CaptureTime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Settings:
     """Judge every snapshot of an account, not only the newest one."""
     account_id: str | None = None
     """The account of rows whose account is not known from the ARN or the file name."""
-    captured_at: tuple[GivenTime, ...] = ()
+    captured_at: tuple[CaptureTime, ...] = ()
     """Capture times for reports without one in their envelope or name; the first matching pattern is used."""
     limits: Limits = DEFAULT
     """The size limits for reading files."""
@@ -128,7 +128,9 @@ class Settings:
             None if facts["as_of"] is None else datetime.fromisoformat(facts["as_of"]),
             facts["every_snapshot"],
             facts["account_id"],
-            tuple(GivenTime(row["pattern"], datetime.fromisoformat(row["at"])) for row in facts.get("captured_at", ())),
+            tuple(
+                CaptureTime(row["pattern"], datetime.fromisoformat(row["at"])) for row in facts.get("captured_at", ())
+            ),
             Limits(facts.get("max_file_size", DEFAULT.largest)),
             facts.get("trend", True),
             _listed(facts, "accounts"),

@@ -58,9 +58,9 @@ _OF_THE_AUDIT: Final = frozenset(
 """Issues about the choice of the judged snapshots. All other issues, except those of waivers, are about the reports."""
 
 
-def is_set(given: str) -> bool:
+def is_set(path: str) -> bool:
     """Whether a path is an evidence set of any kind and version."""
-    return not is_url(given) and find_document(Path(given), MANIFEST, without="inputs") is not None
+    return not is_url(path) and find_document(Path(path), MANIFEST, without="inputs") is not None
 
 
 def audits_at(old: Sequence[str], new: Sequence[str]) -> tuple[EvidenceSet, EvidenceSet] | None:
@@ -69,7 +69,7 @@ def audits_at(old: Sequence[str], new: Sequence[str]) -> tuple[EvidenceSet, Evid
     Raises UsageError unless each side is exactly one evidence set, and InputError if a set is not from an audit, has no
     users table or was changed.
     """
-    sets = [given for given in (*old, *new) if is_set(given)]
+    sets = [path for path in (*old, *new) if is_set(path)]
     if not sets:
         return None
     if len(sets) != len(old) + len(new) or len(old) != 1 or len(new) != 1:
@@ -82,22 +82,22 @@ def audits_at(old: Sequence[str], new: Sequence[str]) -> tuple[EvidenceSet, Evid
 
 def _audit_at(folder: Path) -> EvidenceSet:
     """Return the evidence set of an audit with an unchanged users table; raises InputError as `audits_at` does."""
-    found = EvidenceSet.of(str(folder), read_manifest(folder))
-    if found.kind != "audit":
+    audit = EvidenceSet.of(str(folder), read_manifest(folder))
+    if audit.kind != "audit":
         raise InputError(
-            f"{folder} is the evidence set of a {found.kind}, not of an audit", "give the evidence sets of two audits"
+            f"{folder} is the evidence set of a {audit.kind}, not of an audit", "give the evidence sets of two audits"
         )
-    if "users" not in found.files:
+    if "users" not in audit.files:
         raise InputError(
             f"the evidence set {folder} was written without users (option --tables)",
             "run the audit again without --tables, or compare the reports",
         )
-    if changed := changed_tables(folder, found.manifest):
+    if changed := changed_tables(folder, audit.manifest):
         raise InputError(
             f"changed since it was written: {', '.join(changed)} in {folder}",
             "run `credreport verify` on the set; compare the original copy of the set, or compare the reports",
         )
-    return found
+    return audit
 
 
 def compare_audits(comparing: Comparing, sets: tuple[EvidenceSet, EvidenceSet], run: Map) -> Comparison:
@@ -179,18 +179,18 @@ class Audits:
         side = np.repeat([0, 1], [len(users_of_side) for users_of_side in sides])
         users = to_pandas(table)
         captured = microseconds(users["captured_at"])
-        place = {name: number for number, name in enumerate(part.accounts)}
-        account = np.array([place.get(name, -1) for name in users["account_id"].cat.categories], np.int64)
+        position_of = {name: number for number, name in enumerate(part.accounts)}
+        account = np.array([position_of.get(name, -1) for name in users["account_id"].cat.categories], np.int64)
         last = np.array(part.last)[side, account[users["account_id"].cat.codes.to_numpy()]]
         report = numbered(side, users["source"].cat.codes.to_numpy()).astype(np.int32)
-        kept = (captured != NO_TIME) & ((side == 0) | (captured == last))
+        is_kept = (captured != NO_TIME) & ((side == 0) | (captured == last))
         lacking = np.zeros(len(users), bool)
         for which, (names, out) in enumerate(zip(self.lacking, self.left_out, strict=True)):
             lacking |= (side == which) & (True if names is None else of_sources(users, names))
             if len(out):
-                kept &= (side != which) | ~_report_keys(users).isin(out)
-        users = with_partial(users.assign(report=report), lacking & kept)[kept].reset_index(drop=True)
-        is_new, is_last = side[kept] == 1, (captured == last)[kept]
+                is_kept &= (side != which) | ~_report_keys(users).isin(out)
+        users = with_partial(users.assign(report=report), lacking & is_kept)[is_kept].reset_index(drop=True)
+        is_new, is_last = side[is_kept] == 1, (captured == last)[is_kept]
         return Tables(users, unpivot(users), pd.DataFrame()), ~is_new & is_last, is_new
 
     def inputs(self) -> list[dict[str, Any]]:
@@ -218,8 +218,8 @@ def _snapshots(audit: EvidenceSet) -> pd.DataFrame:
         .aggregate([([], "count_all")])
         for batch in audit.batches("users", _REPORT_KEY)
     ]
-    found = pa.concat_tables(counts).group_by(_REPORT_KEY).aggregate([("count_all", "sum")])
-    frame: pd.DataFrame = found.rename_columns([*_REPORT_KEY, "rows"]).to_pandas()
+    row_counts = pa.concat_tables(counts).group_by(_REPORT_KEY).aggregate([("count_all", "sum")])
+    frame: pd.DataFrame = row_counts.rename_columns([*_REPORT_KEY, "rows"]).to_pandas()
     return frame
 
 
@@ -233,13 +233,13 @@ def _in_unknown_order(audit: EvidenceSet, snapshots: pd.DataFrame, log: IssueLog
     """Return the keys (see `_report_keys`) of snapshots of unknown order, and add an issue for each to `log`."""
     together = snapshots[snapshots.duplicated(["account_id", "captured_at"], keep=False)]
     rows = together.groupby("account_id")["rows"].sum()
-    found = _report_keys(together.iloc[:0])
-    for accounts in cut(sorted(rows.index), _ROWS, lambda one: int(rows[one])):
+    keys = _report_keys(together.iloc[:0])
+    for accounts in cut(sorted(rows.index), _ROWS, lambda account: int(rows[account])):
         users = to_pandas(_users(audit, accounts))
         users = users.assign(report=_report_keys(users).factorize()[0])
         doubtful = users["report"].isin(in_unknown_order(users, log))
-        found = found.append(_report_keys(users[doubtful].drop_duplicates("report")))
-    return found
+        keys = keys.append(_report_keys(users[doubtful].drop_duplicates("report")))
+    return keys
 
 
 def _lacking(audit: EvidenceSet, log: IssueLog) -> frozenset[str] | None:

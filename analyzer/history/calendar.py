@@ -59,16 +59,16 @@ class Calendar:
             np.concatenate([np.zeros(0, np.int64), *(calendar.captured for calendar in calendars)]),
         )
 
-    def place(self, account: Whole, instants: Whole) -> Whole:
+    def positions(self, account: Whole, instants: Whole) -> Whole:
         """Return the positions in `instants` of snapshots, by account (position in `accounts`) and instant."""
         distinct = np.unique(self.instants)
         owner = np.repeat(np.arange(len(self.accounts)), np.diff(self.starts))
         # One number for account and instant, so that one search finds the positions in all accounts.
-        own, wanted = (
+        snapshot_keys, keys = (
             number * len(distinct) + np.searchsorted(distinct, times)
             for number, times in ((owner, self.instants), (account, instants))
         )
-        return np.searchsorted(own, wanted)
+        return np.searchsorted(snapshot_keys, keys)
 
     def instant(self, account: Whole, order: Whole) -> Whole:
         """Return the instants of snapshots (order 0: an account's oldest); `NO_TIME` if there is no such snapshot."""
@@ -79,17 +79,17 @@ class Calendar:
         return self._at(self.captured, account, order)
 
     def _at(self, times: Whole, account: Whole, order: Whole) -> Whole:
-        place = self.starts[account] + order
-        exists = place < self.starts[account + 1]
-        return np.where(exists, times[np.minimum(place, len(times) - 1)], NO_TIME)
+        position = self.starts[account] + order
+        exists = position < self.starts[account + 1]
+        return np.where(exists, times[np.minimum(position, len(times) - 1)], NO_TIME)
 
     def usual(self) -> npt.NDArray[np.float64]:
         """Return each account's usual interval in microseconds: the median, but at least a day."""
         first, owner = self._steps()
         steps = self.instants[first + 1] - self.instants[first]
         medians = pd.Series(steps).groupby(owner).median()
-        known = medians.reindex(range(len(self.accounts))).fillna(DAY).to_numpy(np.float64)
-        return np.asarray(np.maximum(known, DAY), np.float64)
+        intervals = medians.reindex(range(len(self.accounts))).fillna(DAY).to_numpy(np.float64)
+        return np.asarray(np.maximum(intervals, DAY), np.float64)
 
     def gaps(self) -> tuple[Whole, Whole]:
         """Return the accounts of the gaps, and the positions of the snapshots before the gaps."""
@@ -108,19 +108,19 @@ class Calendar:
     def coverage(self) -> pd.DataFrame:
         """Return the table `COVERAGE`, sorted by account: its snapshots, and its gaps."""
         counts = np.diff(self.starts)
-        seen = np.flatnonzero(counts > 0)
-        last = self.starts[seen + 1] - 1
-        stopped = self.instants.max(initial=NO_TIME) - self.instants[last] > GAP * self.usual()[seen]
+        with_snapshots = np.flatnonzero(counts > 0)
+        last = self.starts[with_snapshots + 1] - 1
+        stopped = self.instants.max(initial=NO_TIME) - self.instants[last] > GAP * self.usual()[with_snapshots]
         owner, begins = self.gaps()
         ends = begins + 1
         # Add rows for accounts whose snapshots stopped, and for accounts without a gap (-1).
-        whole = np.setdiff1d(seen[~stopped], owner)
-        account = np.concatenate([owner, seen[stopped], whole])
+        whole = np.setdiff1d(with_snapshots[~stopped], owner)
+        account = np.concatenate([owner, with_snapshots[stopped], whole])
         begins = np.concatenate([begins, last[stopped], np.full(len(whole), -1)])
         ends = np.concatenate([ends, np.full(len(account) - len(owner), -1)])
         names = sorted(set(self.accounts))
-        place = {name: number for number, name in enumerate(names)}
-        code = np.array([place[name] for name in self.accounts], np.int32)
+        code_of = {name: number for number, name in enumerate(names)}
+        code = np.array([code_of[name] for name in self.accounts], np.int32)
         order = np.lexsort((begins, code[account]))
         account, begins, ends = account[order], begins[order], ends[order]
         padded = np.append(self.instants, NO_TIME)
@@ -150,7 +150,7 @@ class Timeline:
         """Return the timeline of rows; `instants` has the instant of each row's snapshot (microseconds)."""
         calendar = Calendar.of(users["account_id"], instants, microseconds(users["captured_at"]))
         account = users["account_id"].cat.codes.to_numpy().astype(np.int64)
-        return cls(calendar, account, calendar.place(account, instants) - calendar.starts[account])
+        return cls(calendar, account, calendar.positions(account, instants) - calendar.starts[account])
 
     @property
     def is_newest(self) -> npt.NDArray[np.bool_]:
@@ -158,6 +158,6 @@ class Timeline:
         return np.asarray(self.order + 1 == np.diff(self.calendar.starts)[self.account])
 
     @property
-    def place(self) -> Whole:
+    def position(self) -> Whole:
         """The position of each row's snapshot in the calendar."""
         return self.calendar.starts[self.account] + self.order

@@ -56,10 +56,10 @@ def changes(
     since = pairs["made_new"] > captured.reindex(pairs["account_id"], fill_value=NO_TIME).to_numpy()
     came = (pairs["where"] == "right_only") & (since | ~_may_be_hidden(pairs, before))
     gone = (pairs["where"] == "left_only") & ~_may_be_hidden(pairs, after)
-    both = pairs["where"] == "both"
-    known = (pairs["made_old"] != NO_TIME) & (pairs["made_new"] != NO_TIME)
-    again = both & known & (pairs["made_old"] != pairs["made_new"])
-    same = both & ~again
+    in_both = pairs["where"] == "both"
+    dated = (pairs["made_old"] != NO_TIME) & (pairs["made_new"] != NO_TIME)
+    again = in_both & dated & (pairs["made_old"] != pairs["made_new"])
+    same = in_both & ~again
     events = [
         _of_users(pairs[came], "user_created"),
         _of_users(pairs[gone], "user_deleted"),
@@ -73,19 +73,19 @@ def changes(
     _note_missed(new_users.assign(made=new_users["made_new"], slot_name=""), captured, log)
     first, second = _credentials(old_credentials, before), _credentials(new_credentials, after)
     for kind, word in _WORDS.items():
-        old_ones, new_ones = first[first["kind"] == kind], second[second["kind"] == kind]
+        old_of_kind, new_of_kind = first[first["kind"] == kind], second[second["kind"] == kind]
         events += [
-            _of_credentials(_of_pairs(new_ones, pairs[came | again]), f"{word}_created", new=True),
-            _of_credentials(_of_pairs(old_ones, pairs[gone]), f"{word}_deleted", new=False),
+            _of_credentials(_of_pairs(new_of_kind, pairs[came | again]), f"{word}_created", new=True),
+            _of_credentials(_of_pairs(old_of_kind, pairs[gone]), f"{word}_deleted", new=False),
             *_credential_changes(
-                _of_pairs(old_ones, pairs[same]), _of_pairs(new_ones, pairs[same]), kind, captured, log
+                _of_pairs(old_of_kind, pairs[same]), _of_pairs(new_of_kind, pairs[same]), kind, captured, log
             ),
         ]
-    found = pd.concat([event for event in events if len(event)] or events[:1], ignore_index=True)
-    order = found.assign(user=found["user"].str.lower()).sort_values(
+    table = pd.concat([event for event in events if len(event)] or events[:1], ignore_index=True)
+    order = table.assign(user=table["user"].str.lower()).sort_values(
         ["account_id", "user", "made", "credential", "event"], kind="stable", na_position="first"
     )
-    return found.loc[order.index].reset_index(drop=True)
+    return table.loc[order.index].reset_index(drop=True)
 
 
 def _users(users: pd.DataFrame) -> pd.DataFrame:
@@ -187,9 +187,9 @@ def _password_changes(pairs: pd.DataFrame, log: IssueLog) -> list[pd.DataFrame]:
     was, now = pairs["enabled_old"], pairs["enabled_new"]
     dated = (pairs["changed_old"] != NO_TIME) & (pairs["changed_new"] != NO_TIME)
     changed = (was == 1) & (now == 1) & dated & (pairs["changed_new"] != pairs["changed_old"])
-    known = pairs["known_old"].astype(bool) & pairs["known_new"].astype(bool)
-    used = known & (pairs["used_new"] > pairs["used_old"])
-    _note_backwards(pairs[known & _earlier(pairs, "used")], "password", "password_last_used", log)
+    use_known = pairs["known_old"].astype(bool) & pairs["known_new"].astype(bool)
+    used = use_known & (pairs["used_new"] > pairs["used_old"])
+    _note_backwards(pairs[use_known & _earlier(pairs, "used")], "password", "password_last_used", log)
     _note_backwards(pairs[changed & _earlier(pairs, "changed")], "password", "password_last_changed", log)
     return [
         _of_passwords(pairs[(was == 0) & (now == 1)], "password_enabled", "changed_old", "changed_new"),
@@ -226,22 +226,22 @@ def _credential_changes(
     sides = [side.assign(tie=np.where(_is_in(side, instant, shared), side["slot"], -1)) for side in (old, new)]
     dated = [side[side["made"] != NO_TIME] for side in sides]
     joined = dated[0].merge(dated[1], on=[*instant, "tie"], how="outer", suffixes=("_old", "_new"), indicator="where")
-    both = joined[joined["where"] == "both"]
+    pairs = joined[joined["where"] == "both"]
     # A key without a known creation time may be any key that seems to be deleted or created.
     nameless = [side.loc[side["made"] == NO_TIME, _WHO] for side in sides]
     lost = _without(joined[joined["where"] == "left_only"], nameless[1])
     fresh = _without(joined[joined["where"] == "right_only"], nameless[0])
     _note_missed(fresh.assign(slot_name=fresh["credential_new"]), captured, log)
-    known = both["known_old"].astype(bool) & both["known_new"].astype(bool)
-    _note_backwards(both[known & _earlier(both, "used")], "credential_new", "last_used_date", log)
+    use_known = pairs["known_old"].astype(bool) & pairs["known_new"].astype(bool)
+    _note_backwards(pairs[use_known & _earlier(pairs, "used")], "credential_new", "last_used_date", log)
     events = [
-        _changed(both[(both["active_old"] == 0) & (both["active_new"] == 1)], f"{word}_activated"),
-        _changed(both[(both["active_old"] == 1) & (both["active_new"] == 0)], f"{word}_deactivated"),
+        _changed(pairs[(pairs["active_old"] == 0) & (pairs["active_new"] == 1)], f"{word}_activated"),
+        _changed(pairs[(pairs["active_old"] == 1) & (pairs["active_new"] == 0)], f"{word}_deactivated"),
     ]
     if kind is Kind.ACCESS_KEY:
         events += [
-            _changed(both[known & (both["used_new"] > both["used_old"])], "key_used", "used_old", "used_new"),
-            _changed(both[both["slot_old"] != both["slot_new"]], "key_moved"),
+            _changed(pairs[use_known & (pairs["used_new"] > pairs["used_old"])], "key_used", "used_old", "used_new"),
+            _changed(pairs[pairs["slot_old"] != pairs["slot_new"]], "key_moved"),
         ]
         lost, fresh, rotated = _rotations(lost, fresh, old)
         events.append(_changed(rotated, "key_rotated", "replaced", "made"))
@@ -307,11 +307,11 @@ def _note_missed(rows: pd.DataFrame, captured: pd.Series[Any], log: IssueLog) ->
     limit = captured.reindex(rows["account_id"], fill_value=NO_TIME).to_numpy()
     missed = rows[(rows["made"] != NO_TIME) & (limit != NO_TIME) & (rows["made"] < limit - _BLIND)]
     for row in missed.to_dict("records"):
-        made = datetime.fromtimestamp(row["made"] / 1_000_000, UTC)
+        created = datetime.fromtimestamp(row["made"] / 1_000_000, UTC)
         subject = f"{row['slot_name']} of {row['user_new']}" if row["slot_name"] else f"user {row['user_new']}"
         log.add(
             "missed_before",
-            f"{subject} was created on {made:%Y-%m-%d}, but is not in the older snapshot, "
+            f"{subject} was created on {created:%Y-%m-%d}, but is not in the older snapshot, "
             "which is from a later date: that snapshot is incomplete, or one of the two has a wrong date or account; "
             "check both",
             source=str(row["account_id"]),

@@ -76,15 +76,15 @@ class Accounts:
 
     def add(self, first: Mapping[str, datetime], last: Mapping[str, datetime], log: IssueLog) -> list[str]:
         """Classify accounts by the times of their newest snapshots on both sides; return the accounts to compare."""
-        both = sorted(first.keys() & last.keys())
-        compared = [account for account in both if last[account] > first[account]]
-        unmoved = [account for account in both if last[account] == first[account]]
+        on_both_sides = sorted(first.keys() & last.keys())
+        compared = [account for account in on_both_sides if last[account] > first[account]]
+        unmoved = [account for account in on_both_sides if last[account] == first[account]]
         self.compared += compared
         self.unmoved += unmoved
         # If both sides have the same newest snapshot, there is no newer snapshot to compare.
         self.only_old += [*(first.keys() - last.keys()), *unmoved]
         self.only_new += last.keys() - first.keys()
-        for account in both:
+        for account in on_both_sides:
             if last[account] < first[account]:
                 self.backwards.append(account)
                 log.add(
@@ -100,9 +100,9 @@ class Accounts:
         """Return the error if no account can be compared, with the reasons."""
         reasons = []
         if self.unmoved:
-            reasons.append(f"the newest snapshot of {_named(self.unmoved)} is the same on both sides")
+            reasons.append(f"the newest snapshot of {_accounts_in_words(self.unmoved)} is the same on both sides")
         if self.backwards:
-            reasons.append(f"the newest snapshot of {_named(self.backwards)} is earlier on the newer side")
+            reasons.append(f"the newest snapshot of {_accounts_in_words(self.backwards)} is earlier on the newer side")
         hint = "give reports of the same account from two dates, the older one first; put the dates into the file names"
         if self.backwards and not self.unmoved:
             hint = "swap OLD and NEW: the older one comes first"
@@ -110,7 +110,7 @@ class Accounts:
         return InputError(message + undated(log), hint)
 
 
-def _named(accounts: Sequence[str]) -> str:
+def _accounts_in_words(accounts: Sequence[str]) -> str:
     return (
         f"{'account ' if len(accounts) == 1 else counted(len(accounts), 'account') + ': '}{first_few(sorted(accounts))}"
     )
@@ -175,21 +175,21 @@ class Comparing:
         users, checks = tables.users, self.settings.checklist.checks
         captured = micros_captured(users)
         all_verdicts = verdicts(tables, captured, self.settings.checklist)
-        both = is_old | is_new
-        if both.all():
+        is_compared = is_old | is_new
+        if is_compared.all():
             events = events_between(users, tables.credentials, list(all_verdicts), checks, is_new, log)
             return to_arrow(events, EVENTS)
-        pair = _Part(tables, both)
-        kept: list[Verdicts] = []
+        pair = _Part(tables, is_compared)
+        part_verdicts: list[Verdicts] = []
 
         def watched() -> Iterator[Verdicts]:
             for control_verdicts in all_verdicts:
-                kept.append(pair.of(control_verdicts))
+                part_verdicts.append(pair.of(control_verdicts))
                 yield control_verdicts
 
         timeline = Timeline.of(users, captured)
         lives = lifetimes.follow(users, tables.credentials, watched(), checks, timeline).lifetimes
-        events = events_between(pair.users, pair.credentials, kept, checks, is_new[both], log)
+        events = events_between(pair.users, pair.credentials, part_verdicts, checks, is_new[is_compared], log)
         return to_arrow(_with_regressions(events, lives), EVENTS)
 
     def joined(self, events: Sequence[pa.Table | None], inputs: list[dict[str, Any]], log: IssueLog) -> Comparison:
@@ -197,12 +197,12 @@ class Comparing:
         accounts, settings = self.accounts, self.settings
         if not accounts.compared:
             raise accounts.error(log)
-        found = by_account(stacked([table for table in events if table is not None]))
-        fails = found["event"].isin(_FAILING).to_numpy()
+        event_table = by_account(stacked([table for table in events if table is not None]))
+        fails = event_table["event"].isin(_FAILING).to_numpy()
         return Comparison(
             settings=settings,
             inputs=inputs,
-            events=with_waivers(found, fails, found["new_captured_at"], settings, accounts.compared, log),
+            events=with_waivers(event_table, fails, event_table["new_captured_at"], settings, accounts.compared, log),
             issues=issues_table(log),
             accounts=tuple(sorted(accounts.compared)),
             only_old=tuple(sorted(accounts.only_old)),
@@ -227,9 +227,11 @@ class Comparing:
         if not compared:
             return None
         is_old, is_new = (_flags(len(users), side) for side in sides)
-        wanted = _flags(len(users), rows) & users["account_id"].isin(compared).to_numpy()
-        users = users[wanted].reset_index(drop=True)
-        return self.between(Tables(users, unpivot(users), pd.DataFrame()), is_old[wanted], is_new[wanted], log)
+        is_compared = _flags(len(users), rows) & users["account_id"].isin(compared).to_numpy()
+        users = users[is_compared].reset_index(drop=True)
+        return self.between(
+            Tables(users, unpivot(users), pd.DataFrame()), is_old[is_compared], is_new[is_compared], log
+        )
 
 
 def _once(chosen: Iterable[Selected]) -> list[Selected]:
@@ -239,28 +241,28 @@ def _once(chosen: Iterable[Selected]) -> list[Selected]:
     InputError is raised.
     """
     read: set[str] = set()
-    kept = []
+    reports = []
     for selection in chosen:
         entry = selection.entry
         if not selection.is_read:
-            kept.append(selection)
+            reports.append(selection)
         elif entry.name not in read:
             read.add(entry.name)
-            kept.append(selection)
+            reports.append(selection)
         elif selection.judged - {UNKNOWN}:
             raise InputError(
                 f"changed while it was read: {entry.name}",
                 "wait until no program writes to the reports, or copy them; then run credreport again",
             )
         elif entry.accounts:
-            kept.append(Selected(entry, frozenset()))
-    return kept
+            reports.append(Selected(entry, frozenset()))
+    return reports
 
 
 def _flags(count: int, rows: np.typing.NDArray[np.int64]) -> Flags:
-    found = np.zeros(count, bool)
-    found[rows] = True
-    return found
+    flags = np.zeros(count, bool)
+    flags[rows] = True
+    return flags
 
 
 class _Part:
@@ -276,16 +278,18 @@ class _Part:
 
     def of(self, verdicts: Verdicts) -> Verdicts:
         """Return the verdicts on these rows, with row numbers that refer to these rows."""
-        kept = verdicts.take(self._rows[verdicts.user_row])
-        credential_row = np.where(kept.credential_row >= 0, np.append(self._credential, -1)[kept.credential_row], -1)
-        return replace(kept, user_row=self._user[kept.user_row], credential_row=credential_row)
+        of_part = verdicts.take(self._rows[verdicts.user_row])
+        credential_row = np.where(
+            of_part.credential_row >= 0, np.append(self._credential, -1)[of_part.credential_row], -1
+        )
+        return replace(of_part, user_row=self._user[of_part.user_row], credential_row=credential_row)
 
 
 def _with_regressions(events: pd.DataFrame, lives: pd.DataFrame) -> pd.DataFrame:
     """Return the events; a new failure with an earlier, closed lifetime becomes `regressed`."""
     again = lives[(lives["reopened"] > 0).to_numpy() & lives["censored_right"].to_numpy(dtype=bool)]
     keys = ["control", "requirement", "account_id", "user", "credential"]
-    known = pd.MultiIndex.from_frame(again[keys].astype("str").fillna(""))
+    closed_before = pd.MultiIndex.from_frame(again[keys].astype("str").fillna(""))
     event_keys = pd.MultiIndex.from_frame(events[keys].astype("str").fillna(""))
-    regressed = event_keys.isin(known) & (events["event"] == "new_failure").to_numpy()
+    regressed = event_keys.isin(closed_before) & (events["event"] == "new_failure").to_numpy()
     return events.assign(event=events["event"].astype("str").where(~regressed, "regressed"))

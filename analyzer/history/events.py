@@ -49,10 +49,10 @@ def trend_of(checklist: Checklist, tables: Tables, is_new: npt.NDArray[np.bool_]
     before = dict(zip(names[~is_new], captured[~is_new], strict=True))
     controls = [check.control.id for check in once.checks]
     keys = pd.MultiIndex.from_product([accounts, controls])
-    found = pd.DataFrame({name: lives[name].astype("str") for name in ("account_id", "control")})
+    life_keys = pd.DataFrame({name: lives[name].astype("str") for name in ("account_id", "control")})
 
     def count(events: Sequence[str]) -> pa.Array:
-        sizes = found[np.isin(event, events)].value_counts(["account_id", "control"])
+        sizes = life_keys[np.isin(event, events)].value_counts(["account_id", "control"])
         return pa.array(sizes.reindex(keys, fill_value=0).to_numpy(np.int64))
 
     times = (captured[is_new][first], np.array([before[account] for account in accounts], np.int64))
@@ -92,21 +92,23 @@ def events_between(  # noqa: PLR0913 - two sides, and how they were judged
     old_rows, new_rows = np.flatnonzero(~is_new), np.flatnonzero(is_new)
     sides = []
     for rows in (old_rows, new_rows):
-        place = np.full(len(users), -1)
-        place[rows] = np.arange(len(rows))
-        held = credentials[np.isin(credentials["user_row"].to_numpy(), rows)]
-        sides.append((users.take(rows), held.assign(user_row=place[held["user_row"].to_numpy()])))
-    found = changes(*sides[0], *sides[1], log)
-    old_row = np.where(found["old_row"] >= 0, np.append(old_rows, -1)[found["old_row"]], -1)
-    new_row = np.where(found["new_row"] >= 0, np.append(new_rows, -1)[found["new_row"]], -1)
+        position = np.full(len(users), -1)
+        position[rows] = np.arange(len(rows))
+        side_credentials = credentials[np.isin(credentials["user_row"].to_numpy(), rows)]
+        sides.append(
+            (users.take(rows), side_credentials.assign(user_row=position[side_credentials["user_row"].to_numpy()]))
+        )
+    change_rows = changes(*sides[0], *sides[1], log)
+    old_row = np.where(change_rows["old_row"] >= 0, np.append(old_rows, -1)[change_rows["old_row"]], -1)
+    new_row = np.where(change_rows["new_row"] >= 0, np.append(new_rows, -1)[change_rows["new_row"]], -1)
     plain = _table(
         users,
         old_row,
         new_row,
         None,
-        **{name: found[name] for name in ("event", "account_id", "user", "credential", "kind")},
+        **{name: change_rows[name] for name in ("event", "account_id", "user", "credential", "kind")},
         **{
-            name: column_of(times_from(found[of].to_numpy()))
+            name: column_of(times_from(change_rows[of].to_numpy()))
             for name, of in (("key_created", "made"), ("was", "was"), ("is_now", "is_now"))
         },
     )

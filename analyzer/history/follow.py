@@ -124,14 +124,14 @@ class Following:
             )
         settings = self.settings
         calendar = Calendar.joined([batch.calendar for batch in every if batch.calendar is not None])
-        found = by_account(stacked(lives))
+        failures = by_account(stacked(lives))
         undecided = stacked([batch.undecided for batch in every if batch.undecided is not None])
-        found, undecided = _with_waivers(found, undecided, settings, calendar, log)
+        failures, undecided = _with_waivers(failures, undecided, settings, calendar, log)
         return History(
             settings=settings,
             inputs=inputs,
-            lifetimes=found,
-            trend=trend(found, settings.checklist, calendar),
+            lifetimes=failures,
+            trend=trend(failures, settings.checklist, calendar),
             coverage=calendar.coverage(),
             issues=issues_table(log),
             undecided=count_undecided(undecided, settings.checklist),
@@ -165,15 +165,15 @@ class Following:
 
 
 def _with_waivers(
-    found: pd.DataFrame, undecided: pd.DataFrame, settings: Settings, calendar: Calendar, log: IssueLog
+    failures: pd.DataFrame, undecided: pd.DataFrame, settings: Settings, calendar: Calendar, log: IssueLog
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return both tables with the waivers of the policy that cover open failures and checks that are not checked."""
     columns = pa.schema([UNDECIDED.field(name) for name in UNDECIDED.names if name in LIFETIMES.names])
-    both = stacked([to_arrow(table, columns) for table in (found, undecided)])
-    is_open = np.append((found["state"] == "open").to_numpy(), np.ones(len(undecided), bool))
-    waiver = with_waivers(both, is_open, both["last_seen"], settings, calendar.accounts, log)["waiver"]
-    parts = (waiver.iloc[: len(found)], waiver.iloc[len(found) :].reset_index(drop=True))
-    return found.assign(waiver=parts[0]), undecided.assign(waiver=parts[1])
+    joined_table = stacked([to_arrow(table, columns) for table in (failures, undecided)])
+    is_open = np.append((failures["state"] == "open").to_numpy(), np.ones(len(undecided), bool))
+    waiver = with_waivers(joined_table, is_open, joined_table["last_seen"], settings, calendar.accounts, log)["waiver"]
+    parts = (waiver.iloc[: len(failures)], waiver.iloc[len(failures) :].reset_index(drop=True))
+    return failures.assign(waiver=parts[0]), undecided.assign(waiver=parts[1])
 
 
 def _follow(tables: Tables, settings: Settings, series: Sequence[datetime]) -> Followed:
@@ -205,11 +205,11 @@ def _of_series(
     chosen, dates, missing = [], [], []
     for date in series:
         instant = since_epoch(date)
-        found = newest_by(account, captured, rows, instant)
-        chosen.append(found)
-        dates.append(np.full(len(found), instant))
-        seen = set(account[found].tolist())
-        missing += [(f"{date:%Y-%m-%d}", str(name)) for code, name in enumerate(accounts) if code not in seen]
+        newest_rows = newest_by(account, captured, rows, instant)
+        chosen.append(newest_rows)
+        dates.append(np.full(len(newest_rows), instant))
+        covered = set(account[newest_rows].tolist())
+        missing += [(f"{date:%Y-%m-%d}", str(name)) for code, name in enumerate(accounts) if code not in covered]
     return np.concatenate(chosen), np.concatenate(dates), missing
 
 
@@ -221,25 +221,27 @@ def months(first: datetime, last: datetime) -> list[datetime]:
     return [end - timedelta(microseconds=1) for end in ends]
 
 
-def trend(found: pd.DataFrame, checklist: Checklist, calendar: Calendar) -> pd.DataFrame:
+def trend(failures: pd.DataFrame, checklist: Checklist, calendar: Calendar) -> pd.DataFrame:
     """Return the table `TREND`: open, opened, closed and lost failures by day and check."""
     days = np.unique(calendar.instants // DAY)
     checks = checklist.checks
     starts = calendar.starts[:-1][np.diff(calendar.starts) > 0]
-    seen = np.cumsum(np.bincount(np.searchsorted(days, calendar.instants[starts] // DAY), minlength=len(days)))
-    check = check_of(found, checklist)
+    account_counts = np.cumsum(
+        np.bincount(np.searchsorted(days, calendar.instants[starts] // DAY), minlength=len(days))
+    )
+    check_position = check_of(failures, checklist)
     opened, closed, lost = (
-        _by_day(found[name], check, days, len(checks)) for name in ("first_seen", "closed_at", "lost_at")
+        _by_day(failures[name], check_position, days, len(checks)) for name in ("first_seen", "closed_at", "lost_at")
     )
     table = pa.table(
         {
             "date": pa.array(np.tile(days, len(checks)).astype(np.int32), pa.date32()),
-            "control": _of_each(checks, lambda one: one.control.id, len(days)),
-            "requirement": _of_each(checks, lambda one: one.requirement, len(days)),
+            "control": _of_each(checks, lambda check: check.control.id, len(days)),
+            "requirement": _of_each(checks, lambda check: check.requirement, len(days)),
             "open": np.cumsum(opened - closed - lost, axis=1).ravel(),
             "opened": opened.ravel(),
             "closed": closed.ravel(),
-            "accounts": np.tile(seen, len(checks)),
+            "accounts": np.tile(account_counts, len(checks)),
             "lost": lost.ravel(),
         }
     )
@@ -255,6 +257,6 @@ def _of_each(checks: Sequence[Check], fact: Callable[[Check], str | None], times
 
 def _by_day(times: pd.Series[Any], check: Rows, days: Rows, checks: int) -> Rows:
     micros = microseconds(times)
-    known = micros != NO_TIME
-    cell = check[known] * len(days) + np.searchsorted(days, micros[known] // DAY)
+    has_time = micros != NO_TIME
+    cell = check[has_time] * len(days) + np.searchsorted(days, micros[has_time] // DAY)
     return np.bincount(cell, minlength=checks * len(days)).reshape(checks, len(days))

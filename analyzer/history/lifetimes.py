@@ -115,8 +115,8 @@ def follow(
     for of_control in verdicts:
         parts.append(_runs(of_control, subjects, chosen, timeline))
         undecided.append(of_control.take((of_control.status == _NOT_CHECKED) & newest[of_control.user_row]))
-    found = _lifetimes(users, credentials, _Runs.joined(parts), subjects, chosen, timeline)
-    return Lives(found, _undecided(users, Verdicts.joined(undecided), chosen, timeline), timeline.calendar)
+    lifetimes = _lifetimes(users, credentials, _Runs.joined(parts), subjects, chosen, timeline)
+    return Lives(lifetimes, _undecided(users, Verdicts.joined(undecided), chosen, timeline), timeline.calendar)
 
 
 def _runs(verdicts: Verdicts, subjects: Subjects, chosen: Sequence[Check], timeline: Timeline) -> _Runs:
@@ -174,7 +174,7 @@ class _Sight:
         self._status = verdicts.status
         # Snapshots in which the control can judge no subject.
         nobody = is_because(verdicts.reason, *_OF_NOBODY)
-        self._nobody = np.unique(timeline.place[verdicts.user_row[nobody]])
+        self._nobody = np.unique(timeline.position[verdicts.user_row[nobody]])
 
     def says(self, status: int, subject: Whole, order: Whole) -> Flags:
         """Return where the control gives subjects this status in snapshots (`order`)."""
@@ -188,10 +188,10 @@ class _Sight:
         if not len(self._nobody):
             return lost
         calendar = self._timeline.calendar
-        place = calendar.starts[self._timeline.account[verdicts.user_row]] + order
+        position = calendar.starts[self._timeline.account[verdicts.user_row]] + order
         exists = order < np.diff(calendar.starts)[self._timeline.account[verdicts.user_row]]
         has_verdict = _among(np.sort(self.key), subject * self.width + order)
-        return np.asarray(lost | (exists & ~has_verdict & _among(self._nobody, place)))
+        return np.asarray(lost | (exists & ~has_verdict & _among(self._nobody, position)))
 
     def last_without(self, begin: Verdicts, subject: Whole, first: Whole) -> Whole:
         """Return the last snapshot before `first` that shows each subject without the failure; -1 if there is none."""
@@ -200,31 +200,31 @@ class _Sight:
         while len(pending):
             verdicts, subjects, order = begin.take(pending), subject[pending], before[pending]
             unsure = self.says(_FAIL, subjects, order) | self.is_lost(verdicts, subjects, order)
-            unsure |= self._subjects.cannot_be_told(verdicts, order) | self._subjects.was_hidden(verdicts, order)
+            unsure |= self._subjects.is_ambiguous(verdicts, order) | self._subjects.was_hidden(verdicts, order)
             pending = pending[unsure]
             before[pending] -= 1
             pending = pending[before[pending] >= 0]
         return before
 
 
-def _among(known: Whole, wanted: Whole) -> Flags:
-    """Return which `wanted` numbers are in `known`, which is ascending."""
-    if not len(known):
-        return np.zeros(len(wanted), bool)
-    return np.asarray(known[np.minimum(np.searchsorted(known, wanted), len(known) - 1)] == wanted)
+def _among(ascending: Whole, numbers: Whole) -> Flags:
+    """Return which `numbers` are in `ascending`, which is in ascending order."""
+    if not len(ascending):
+        return np.zeros(len(numbers), bool)
+    return np.asarray(ascending[np.minimum(np.searchsorted(ascending, numbers), len(ascending) - 1)] == numbers)
 
 
-def _undecided(users: pd.DataFrame, found: Verdicts, chosen: Sequence[Check], timeline: Timeline) -> pd.DataFrame:
+def _undecided(users: pd.DataFrame, verdicts: Verdicts, chosen: Sequence[Check], timeline: Timeline) -> pd.DataFrame:
     """Return the table `UNDECIDED`: checks that are not checked in the newest snapshots of accounts."""
-    account = timeline.account[found.user_row]
-    whose = _whose(users, found, chosen)
-    last = timeline.calendar.instant(account, timeline.order[found.user_row])
+    account = timeline.account[verdicts.user_row]
+    whose = _whose(users, verdicts, chosen)
+    last = timeline.calendar.instant(account, timeline.order[verdicts.user_row])
     return pd.DataFrame(
         {
             **{name: whose[name] for name in UNDECIDED.names if name in whose},
-            "manual": column_of(pa.array(is_because(found.reason, Reason.MANUAL))),
+            "manual": column_of(pa.array(is_because(verdicts.reason, Reason.MANUAL))),
             "last_seen": column_of(times_from(last)),
-            "waiver": coded(np.full(len(found), -1, np.int8), []),
+            "waiver": coded(np.full(len(verdicts), -1, np.int8), []),
         },
         copy=False,
     )
@@ -243,10 +243,10 @@ def _lifetimes(  # noqa: PLR0913 - the tables, the runs and their context
     first, last, after = (calendar.instant(account, order) for order in (runs.first, runs.last, runs.last + 1))
     ended = after != NO_TIME
     gap = ended & (after - last > GAP * calendar.usual()[account])
-    unknown = subjects.cannot_be_told(end, runs.last + 1) | subjects.is_hidden(end, runs.last + 1)
+    unknown = subjects.is_ambiguous(end, runs.last + 1) | subjects.is_hidden(end, runs.last + 1)
     closed = ended & ((~gap & ~runs.undecided & ~unknown) | (runs.renewed != NO_TIME))
-    made = np.where(end.on_accounts, NO_TIME, np.maximum(subjects.user_made_of(end), subjects.made_of(end)))
-    bounds = _bounds(runs, account, made, chosen, calendar, closed)
+    created = np.where(end.on_accounts, NO_TIME, np.maximum(subjects.user_created_of(end), subjects.created_of(end)))
+    bounds = _bounds(runs, account, created, chosen, calendar, closed)
     # A use does not change the age of a credential, so it cannot close a failure of an age limit.
     aged = np.array(["max_age_days" in check.parameters for check in chosen])[which]
     closing = subjects.closing(users, credentials, end, runs.last + 1, aged)
@@ -254,7 +254,7 @@ def _lifetimes(  # noqa: PLR0913 - the tables, the runs and their context
     result = pd.DataFrame(
         {
             **_whose(users, end, chosen),
-            "key_created": column_of(times_from(subjects.made_of(end))),
+            "key_created": column_of(times_from(subjects.created_of(end))),
             "first_seen": column_of(times_from(first)),
             "last_seen": column_of(times_from(last)),
             "state": coded(np.select([closed, ended], [1, 2], default=0).astype(np.int8), _STATES),
@@ -295,18 +295,18 @@ def _whose(users: pd.DataFrame, end: Verdicts, chosen: Sequence[Check]) -> dict[
 
 
 def _bounds(  # noqa: PLR0913 - the runs and their context
-    runs: _Runs, account: Whole, made: Whole, chosen: Sequence[Check], calendar: Calendar, closed: Flags
+    runs: _Runs, account: Whole, created: Whole, chosen: Sequence[Check], calendar: Calendar, closed: Flags
 ) -> dict[str, pd.Series[Any]]:
     """Return the ranges of the start and the end of failures, and of the days that they were open.
 
-    A failure cannot begin before its subject was `made`. A snapshot that is judged at a reference date was captured
+    A failure cannot begin before its subject was `created`. A snapshot that is judged at a reference date was captured
     before that date, so the capture time limits the end.
     """
     opened_latest, shown = calendar.instant(account, runs.first), calendar.taken(account, runs.last)
     without = np.where(runs.before >= 0, calendar.taken(account, np.maximum(runs.before, 0)), NO_TIME)
     before = np.where(runs.first > 0, calendar.taken(account, np.maximum(runs.first - 1, 0)), opened_latest)
     # A creation before the earlier snapshot gives no tighter range. A creation after the failure is an error.
-    born = np.where((before < made) & (made <= opened_latest), made, NO_TIME)
+    born = np.where((before < created) & (created <= opened_latest), created, NO_TIME)
     opened_earliest = np.maximum(np.maximum(_crossed(runs, chosen), without), born)
     closed_earliest = np.where(closed, np.maximum(shown, opened_earliest), NO_TIME)
     until = np.where(runs.renewed != NO_TIME, runs.renewed, calendar.instant(account, runs.last + 1))

@@ -14,7 +14,7 @@ from analyzer.judging.waivers import apply_waivers
 from analyzer.reading.columns import coded, microseconds, numbered
 from analyzer.reading.issues import PROVE_NO_ABSENCE
 from analyzer.reading.layout import SHOWN_ONLY
-from analyzer.survey.rivals import held_by, rivals
+from analyzer.survey.rivals import account_users, rivals
 from analyzer.survey.selection import note_rival
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.settings import Settings
     from analyzer.reading.issues import IssueLog, Row
-    from analyzer.survey.rivals import Held
+    from analyzer.survey.rivals import AccountUsers
 
     Rows = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
@@ -45,8 +45,8 @@ def accounts_of(users: pd.DataFrame) -> Rows:
 
 def dated_rows(users: pd.DataFrame) -> Rows:
     """Return the positions of rows with a known account and capture time."""
-    known = users["account_id"].notna().to_numpy() & users["captured_at"].notna().to_numpy()
-    return np.flatnonzero(known)
+    is_dated = users["account_id"].notna().to_numpy() & users["captured_at"].notna().to_numpy()
+    return np.flatnonzero(is_dated)
 
 
 def newest_by(account: Rows, captured: Rows, rows: Rows, instant: int) -> Rows:
@@ -96,16 +96,16 @@ def in_unknown_order(users: pd.DataFrame, log: IssueLog) -> Rows:
     report = users["report"].to_numpy()
     numbers, first, of_row = np.unique(report, return_index=True, return_inverse=True)
     snapshot = numbered(accounts_of(users), micros_captured(users))[first]
-    known = np.isin(first, dated_rows(users))
-    shared = np.flatnonzero(known & (np.bincount(snapshot)[snapshot] > 1))
+    is_dated = np.isin(first, dated_rows(users))
+    shared = np.flatnonzero(is_dated & (np.bincount(snapshot)[snapshot] > 1))
     if not len(shared):
         return np.zeros(0, np.int64)
     shared_rows = np.flatnonzero(np.isin(of_row, shared))
     by_report = users[["user", "is_root"]].take(shared_rows).groupby(of_row[shared_rows])
-    groups: dict[int, dict[int, Held]] = {}
+    groups: dict[int, dict[int, AccountUsers]] = {}
     positions = np.unique(of_row[shared_rows]).tolist()
     for position, users_of_report in zip(positions, (group for _, group in by_report), strict=True):
-        groups.setdefault(int(snapshot[position]), {})[position] = held_by(users_of_report)
+        groups.setdefault(int(snapshot[position]), {})[position] = account_users(users_of_report)
     rival_of = {report: rival for group in groups.values() for report, rival in rivals(group).items()}
     source, account = (users[name].take(first).astype("str").tolist() for name in ("source", "account_id"))
     for position, rival in sorted(rival_of.items(), key=lambda pair: (source[pair[0]], account[pair[0]])):

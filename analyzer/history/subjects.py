@@ -38,21 +38,23 @@ class Subjects:
         of_name = self._of_name = numbered(timeline.account, name)
         self._is_root = users["is_root"].to_numpy(dtype=bool)
         self._partial = np.zeros(len(timeline.calendar.instants), bool)
-        self._partial[timeline.place[is_partial(users)]] = True
-        made = self._user_made = _known_before(microseconds(users["user_creation_time"]), of_name, timeline.order)
-        self._user = numbered(of_name, made)
+        self._partial[timeline.position[is_partial(users)]] = True
+        created = self._user_created = _with_gaps_filled(
+            microseconds(users["user_creation_time"]), of_name, timeline.order
+        )
+        self._user = numbered(of_name, created)
         self._count = int(self._user.max(initial=-1)) + 1
         self._owner = credentials["user_row"].to_numpy()
         kind = self._kind = codes_of(credentials["kind"])
         slot = codes_of(credentials["credential"]).astype(np.int64)
         # A user has one password, whenever it was set. A key is identified by its creation time, or by its slot.
         is_password = kind == KINDS.index(Kind.PASSWORD)
-        self._made = np.where(is_password, NO_TIME, microseconds(credentials["last_changed"]))
-        known = numbered(self._user[self._owner], kind, self._made)
+        self._created = np.where(is_password, NO_TIME, microseconds(credentials["last_changed"]))
+        numbers = numbered(self._user[self._owner], kind, self._created)
         # If two keys of a user have the same creation time, their slots distinguish them (rows are sorted by slot).
-        twins = known[1:][(np.diff(self._owner) == 0) & (np.diff(known) == 0)]
-        by_slot = (self._made == NO_TIME) | np.isin(known, twins)
-        self._credential = known * (len(SLOTS) + 1) + np.where(by_slot, slot, len(SLOTS))
+        twins = numbers[1:][(np.diff(self._owner) == 0) & (np.diff(numbers) == 0)]
+        by_slot = (self._created == NO_TIME) | np.isin(numbers, twins)
+        self._credential = numbers * (len(SLOTS) + 1) + np.where(by_slot, slot, len(SLOTS))
 
     def of(self, verdicts: Verdicts) -> Whole:
         """Return the number of each verdict's subject: users first, then credentials, then accounts as a whole."""
@@ -62,12 +64,12 @@ class Subjects:
         by_credential = np.append(self._credential, -1)[position] + self._count
         return np.select([verdicts.on_accounts, position >= 0], [of_account, by_credential], default=self._user[row])
 
-    def cannot_be_told(self, end: Verdicts, order: Whole) -> Flags:
+    def is_ambiguous(self, end: Verdicts, order: Whole) -> Flags:
         """Return where a failed key (or certificate) is not found at `order`, but another key of the user may be it.
 
         This is possible if the creation time of one of the two is not known.
         """
-        undated = (self._made == NO_TIME) & (self._kind != KINDS.index(Kind.PASSWORD))
+        undated = (self._created == NO_TIME) & (self._kind != KINDS.index(Kind.PASSWORD))
         nothing = np.zeros(len(end), bool)
         if not undated.any():
             return nothing
@@ -80,8 +82,8 @@ class Subjects:
         def holds(which: Flags) -> Flags:
             return np.asarray(_Lookup(holder[which], then[which]).find(of_holder, order) >= 0)
 
-        found = _Lookup(self._credential, then).find(np.append(self._credential, -1)[position], order) >= 0
-        seems_gone = of_key & ~found
+        is_present = _Lookup(self._credential, then).find(np.append(self._credential, -1)[position], order) >= 0
+        seems_gone = of_key & ~is_present
         own_undated = np.append(undated, False)[position]
         return np.asarray(seems_gone & (holds(undated) | (own_undated & holds(~undated))))
 
@@ -94,8 +96,8 @@ class Subjects:
         gone = self._present.find(self._user[row], order) < 0
         hidden = gone & self._is_root[row]
         if self._partial.any():
-            place = self._timeline.calendar.starts[self._timeline.account[row]] + order
-            in_partial = self._partial[np.minimum(place, len(self._partial) - 1)]
+            snapshot_position = self._timeline.calendar.starts[self._timeline.account[row]] + order
+            in_partial = self._partial[np.minimum(snapshot_position, len(self._partial) - 1)]
             # If the snapshot has another user of the same name, the earlier user was deleted.
             nameless = _Lookup(self._of_name, self._timeline.order).find(self._of_name[row], order) < 0
             hidden |= gone & in_partial & nameless
@@ -104,21 +106,21 @@ class Subjects:
     def was_hidden(self, begin: Verdicts, order: Whole) -> Flags:
         """Return where the user of a later failure is not found at `order`, but may have existed: see `is_hidden`."""
         row = begin.user_row
-        made_since = self._user_made[row] > self._timeline.calendar.taken(self._timeline.account[row], order)
-        return self.is_hidden(begin, order) & ~made_since
+        created_since = self._user_created[row] > self._timeline.calendar.taken(self._timeline.account[row], order)
+        return self.is_hidden(begin, order) & ~created_since
 
     @cached_property
     def _present(self) -> _Lookup:
         """The lookup of users."""
         return _Lookup(self._user, self._timeline.order)
 
-    def made_of(self, verdicts: Verdicts) -> Whole:
+    def created_of(self, verdicts: Verdicts) -> Whole:
         """Return the creation time of each verdict's key or certificate."""
-        return np.append(self._made, NO_TIME)[verdicts.credential_row]
+        return np.append(self._created, NO_TIME)[verdicts.credential_row]
 
-    def user_made_of(self, verdicts: Verdicts) -> Whole:
+    def user_created_of(self, verdicts: Verdicts) -> Whole:
         """Return the creation time of each verdict's user."""
-        return self._user_made[verdicts.user_row]
+        return self._user_created[verdicts.user_row]
 
     def closing(
         self, users: pd.DataFrame, credentials: pd.DataFrame, end: Verdicts, order: Whole, aged: Flags
@@ -129,8 +131,8 @@ class Subjects:
         """
         row, position = end.user_row, end.credential_row
         then_user = self._present.find(self._user[row], order)
-        held = _Lookup(self._credential, self._timeline.order[self._owner])
-        then = np.where(position >= 0, held.find(np.append(self._credential, -1)[position], order), -1)
+        lookup = _Lookup(self._credential, self._timeline.order[self._owner])
+        then = np.where(position >= 0, lookup.find(np.append(self._credential, -1)[position], order), -1)
         active = np.asarray(pc.fill_null(arrow_of(credentials["active"]).cast("int8"), 1))
         used, changed = (microseconds(credentials[name]) for name in ("last_used", "last_changed"))
         mfa = np.asarray(pc.fill_null(arrow_of(users["mfa_active"]).cast("int8"), 0))
@@ -151,17 +153,17 @@ class Subjects:
         return np.select(conditions, range(len(conditions)), default=len(CLOSINGS) - 1).astype(np.int8)
 
 
-def _known_before(made: Whole, group: Whole, order: Whole) -> Whole:
-    """Return `made`, with unknown values filled from the group's snapshot before, or else from the next one."""
-    if (made != NO_TIME).all():
-        return made
+def _with_gaps_filled(created: Whole, group: Whole, order: Whole) -> Whole:
+    """Return `created`, with unknown values filled from the group's snapshot before, or else from the next one."""
+    if (created != NO_TIME).all():
+        return created
     rows = np.lexsort((order, group))
-    filled, owner = made[rows], group[rows]
+    filled, owner = created[rows], group[rows]
     for step in (slice(None), slice(None, None, -1)):
         times, of = filled[step], owner[step]
-        known = np.maximum.accumulate(np.where(times != NO_TIME, np.arange(len(times)), 0))
-        filled = np.where(of[known] == of, times[known], times)[step]
-    result = np.empty_like(made)
+        last_known = np.maximum.accumulate(np.where(times != NO_TIME, np.arange(len(times)), 0))
+        filled = np.where(of[last_known] == of, times[last_known], times)[step]
+    result = np.empty_like(created)
     result[rows] = filled
     return result
 
@@ -179,6 +181,6 @@ class _Lookup:
         """Return the position of each subject's row, or -1."""
         if not len(self._keys):
             return np.full(len(subject), -1)
-        wanted = subject * self._width + np.minimum(order, self._width - 1)
-        place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
-        return np.where(self._keys[place] == wanted, self._sorted[place], -1)
+        keys = subject * self._width + np.minimum(order, self._width - 1)
+        positions = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        return np.where(self._keys[positions] == keys, self._sorted[positions], -1)

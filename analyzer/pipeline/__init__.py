@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.selection import Names
     from analyzer.evidence.settings import Settings
     from analyzer.pipeline.audits import audit, inspect, judge_reports
-    from analyzer.pipeline.leaving import Left, Run
+    from analyzer.pipeline.leaving import Run, WrittenFiles
     from analyzer.pipeline.road import LOCAL, Engine, Road
     from analyzer.pipeline.sampling import Sampled, sample
     from analyzer.pipeline.sets import Shown, render, show, verify
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = [
     "LOCAL",
     "Engine",
-    "Left",
     "Names",
     "Options",
     "Pseudonyms",
@@ -35,6 +34,7 @@ __all__ = [
     "Sampled",
     "Settings",
     "Shown",
+    "WrittenFiles",
     "audit",
     "compare",
     "history",
@@ -55,7 +55,7 @@ if not TYPE_CHECKING:
         "analyzer.evidence.selection": ("Names",),
         "analyzer.evidence.settings": ("Settings",),
         "analyzer.pipeline.audits": ("audit", "inspect", "judge_reports"),
-        "analyzer.pipeline.leaving": ("Left", "Run"),
+        "analyzer.pipeline.leaving": ("Run", "WrittenFiles"),
         "analyzer.pipeline.road": ("LOCAL", "Engine", "Road"),
         "analyzer.pipeline.sampling": ("Sampled", "sample"),
         "analyzer.pipeline.sets": ("Shown", "render", "show", "verify"),

@@ -32,8 +32,8 @@ from analyzer.pipeline.leaving import (
     carried,
     evidence_location,
     finish,
-    left_at,
     left_out,
+    moved_to,
     not_again,
     remove_unlisted,
     renderings_at,
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from analyzer.judging.truth import Flags
     from analyzer.reading.issues import Row
     from analyzer.reading.normalizing import Tables
-    from analyzer.survey.names import GivenTime
+    from analyzer.survey.names import CaptureTime
     from analyzer.survey.organization import Organization
     from analyzer.survey.plan import Batch
     from analyzer.survey.pseudonyms import Pseudonyms
@@ -118,8 +118,8 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
         worst, strangers = _shown(evidence, options.due_within if with_due else None) if with_worst else ({}, [])
         issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, location)
         remove_unlisted(evidence)
-        removed, left = not_again(earlier, files), left_at(evidence, output)
-        return Run(output, files, evidence.summary, issues, worst, left, strangers, carried=marks, removed=removed)
+        removed, moved = not_again(earlier, files), moved_to(evidence, output)
+        return Run(output, files, evidence.summary, issues, worst, moved, strangers, carried=marks, removed=removed)
 
 
 def _to_write(tables: Sequence[str], formats: Sequence[str]) -> list[str]:
@@ -184,7 +184,7 @@ def judge_reports(  # noqa: PLR0913 - inputs, settings, and lists
     needed = [check.control for check in settings.checklist.checks if check.control.needs]
     if needed and lists.leavers is None:
         raise UsageError(f"the control {needed[0].id} needs a list", f"add the list of leavers: {needed[0].needs} FILE")
-    lookups = {name: Lookup.of(people, road.pseudonyms) for name, people in lists.given.items()}
+    lookups = {name: Lookup.of(people, road.pseudonyms) for name, people in lists.by_name.items()}
     if road.pseudonyms is not None:
         lists = people_under(road.pseudonyms, lists)  # `lookups` still compare by name
     written_tables = tuple(name for name in JUDGED_TABLES if name in writer.tables)
@@ -201,14 +201,14 @@ def judge_reports(  # noqa: PLR0913 - inputs, settings, and lists
     if organization is not None:
         coverage = coverage_table(organization, counted.inputs, settings)
         note_coverage(coverage, organization, log)
-    compared = _compared(lists, gathered.found, log)
+    compared = _compared(lists, gathered.values, log)
     if "issues" in writer.tables:
         writer.put({"issues": to_arrow(issues_table(log), ISSUES)})
     summary = Summary(
         settings,
         counted.inputs,
         joined([counted.tallies, of_issues(log.rows)]),
-        trend=_joined_trends([result["trend"] for result in gathered.found if "trend" in result]),
+        trend=_joined_trends([result["trend"] for result in gathered.values if "trend" in result]),
         coverage=coverage,
         compared={name: counts_by_match([table]) for name, table in compared.items()},
     )
@@ -218,7 +218,7 @@ def judge_reports(  # noqa: PLR0913 - inputs, settings, and lists
 def _compared(lists: PeopleLists, batches: Sequence[Mapping[str, pa.Table]], log: IssueLog) -> dict[str, pa.Table]:
     """Return the table of each list of people, joined from the batches. Rows without a match are added to `log`."""
     tables = {}
-    for name, people in lists.given.items():
+    for name, people in lists.by_name.items():
         tables[name] = people_table(name, people, [batch[name] for batch in batches if name in batch])
         note_people(name, people, tables[name], log)
     return tables
@@ -250,12 +250,12 @@ def _evidence(location: str, judged: Judged, tables: Sequence[str]) -> tuple[Evi
     counts |= judged.compared
     outputs = [*judged.files, *put_tables(location, counts)]
     outputs.sort(key=lambda output: ([*TABLES, *counts].index(table_of(output)), output["name"]))
-    kept = {*tables, *counts}
+    kept_tables = {*tables, *counts}
     document = manifest(
-        "audit", audit_facts(summary, judged.issues), [output for output in outputs if table_of(output) in kept]
+        "audit", audit_facts(summary, judged.issues), [output for output in outputs if table_of(output) in kept_tables]
     )
-    others = [output["name"] for output in outputs if table_of(output) not in kept]
-    return sealed(location, document, others, summary.inputs)
+    unlisted = [output["name"] for output in outputs if table_of(output) not in kept_tables]
+    return sealed(location, document, unlisted, summary.inputs)
 
 
 def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
@@ -269,7 +269,7 @@ def inspect(
     paths: Sequence[str],
     *,
     account_id: str | None = None,
-    captured_at: tuple[GivenTime, ...] = (),
+    captured_at: tuple[CaptureTime, ...] = (),
     limits: Limits = DEFAULT,
     progress: Progress = SILENT,
 ) -> Inspection:

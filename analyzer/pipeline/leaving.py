@@ -41,7 +41,7 @@ Answer = TypeVar("Answer", "Summary", "History", "Comparison")
 
 
 @dataclass(frozen=True)
-class Left:
+class WrittenFiles:
     """The files that a run wrote to `folder` (a path or URL). `files` are relative to it, in the order of writing.
 
     `carried` has the number of marks of reviewers that were carried over, if any were given. `removed` are files and
@@ -55,7 +55,7 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Run(Left, Generic[Answer]):
+class Run(WrittenFiles, Generic[Answer]):
     """The result of an audit, a history or a comparison.
 
     `summary` is shown by every output. `issues` has the columns of `ISSUES`. `notable` has, by group, the worst
@@ -93,18 +93,18 @@ class Proof:
 
     def leave(self, folder: str) -> list[str]:
         """Write `run.json` into `folder`, sign its documents, and return the names of the files."""
-        made = []
+        files = []
         if self.recorded_by is not None:
             from analyzer.evidence.record import run_record  # noqa: PLC0415
 
             manifested = (Path(folder) / MANIFEST).read_bytes()
             storage.put(folder, RUN, run_record(self.recorded_by, self.started, manifested))
-            made.append(RUN)
+            files.append(RUN)
         if self.key is not None:
             from analyzer.evidence.signing import sign  # noqa: PLC0415
 
-            made += sign(Path(folder), self.key)
-        return made
+            files += sign(Path(folder), self.key)
+        return files
 
 
 NO_PROOF: Final = Proof()
@@ -199,18 +199,18 @@ def left_out(output: str) -> Path | None:
 
 
 def sealed(
-    location: str, document: Mapping[str, Any], others: Sequence[str] = (), inputs: pd.DataFrame | None = None
+    location: str, document: Mapping[str, Any], unlisted: Sequence[str] = (), inputs: pd.DataFrame | None = None
 ) -> tuple[EvidenceSet, bytes]:
     """Return the evidence set that a manifest describes, and the bytes of the manifest.
 
-    `others` are files that the manifest does not list. The table of `inputs` replaces the list in the manifest, which
+    `unlisted` are files that the manifest does not list. The table of `inputs` replaces the list in the manifest, which
     may be an iterator that is used up when the manifest is written.
     """
     data = seal(document)
-    known = {**document, "digest": own_digest(data)}
+    with_digest = {**document, "digest": own_digest(data)}
     if inputs is not None:
-        known["inputs"] = []
-    return EvidenceSet.of(location, known, others, inputs), data
+        with_digest["inputs"] = []
+    return EvidenceSet.of(location, with_digest, unlisted, inputs), data
 
 
 def finish(  # noqa: PLR0913 - evidence, formats, and options
@@ -262,7 +262,7 @@ def remove_unlisted(evidence: EvidenceSet) -> None:
         storage.remove(evidence.location, f"{table}.parquet")
 
 
-def left_at(evidence: EvidenceSet, output: str) -> EvidenceSet:
+def moved_to(evidence: EvidenceSet, output: str) -> EvidenceSet:
     """Return the evidence set at `output`, after the folder where it was made has been moved there."""
     return EvidenceSet.of(output, evidence.manifest, inputs=evidence.inputs)
 

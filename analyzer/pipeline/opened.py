@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
     from analyzer.evidence.summary import Summary
-    from analyzer.pipeline.leaving import Left, Proof
+    from analyzer.pipeline.leaving import Proof, WrittenFiles
     from analyzer.rendering.marks import Marks
 
 NEEDED_FOR: Final[Mapping[str, str]] = {
@@ -123,7 +123,7 @@ class Evidence:
         workbook_rows: int = values.ROWS_OF_A_SHEET,
         sign: str | PathLike[str] | None = None,
         record_run: str | None = None,
-    ) -> Left:
+    ) -> WrittenFiles:
         """Write the evidence into `folder`, byte for byte as the command does. An earlier evidence set is replaced.
 
         `formats` are those of the option --format, with the same default; the tables and the manifest are always
@@ -144,7 +144,7 @@ class Evidence:
         by: str | None = None,
         *,
         proof: Proof,
-    ) -> Left:
+    ) -> WrittenFiles:
         from pathlib import Path  # noqa: PLC0415
 
         names = default_formats(self.kind) if formats is None else values.texts(formats)
@@ -158,9 +158,9 @@ class Evidence:
         from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 
         options = pipeline.Options(rows or workbook_rows, None, days or due_within, marks, owners)
-        left = pipeline.render(Path(self.folder), chosen, Path(output), options=options, proof=proof)
+        written = pipeline.render(Path(self.folder), chosen, Path(output), options=options, proof=proof)
         tables = [str(output["name"]) for output in self._set.manifest["outputs"]]
-        return replace(left, files=[*tables, "manifest.json", *left.files])
+        return replace(written, files=[*tables, "manifest.json", *written.files])
 
     def close(self) -> None:
         """Remove the temporary folder, if the evidence is in one."""
@@ -225,7 +225,7 @@ class AuditEvidence(Evidence):
         by: str | None = None,
         sign: str | PathLike[str] | None = None,
         record_run: str | None = None,
-    ) -> Left:
+    ) -> WrittenFiles:
         """Write the evidence into `folder`, as `Evidence.write` does.
 
         The workbook and due.ics list the checks that will fail within `due_within` days. `carry_over` are earlier

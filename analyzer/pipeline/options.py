@@ -113,7 +113,7 @@ class Comparing:
 def judged(snapshots: Snapshots, comparing: Comparing, judging: Judging) -> dict[str, Any]:
     """Return the settings and lists of an audit, by parameter of `pipeline.audit`."""
     listed, lists = snapshots.organization(), comparing.lists()
-    files = {name: (people.name, people.sha256) for name, people in lists.given.items()}
+    files = {name: (people.name, people.sha256) for name, people in lists.by_name.items()}
     settings = judging.settings(with_leavers=lists.leavers is not None, **snapshots.chosen(listed), **files)
     return {"settings": settings, "organization": listed, "lists": lists}
 

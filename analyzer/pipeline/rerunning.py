@@ -58,18 +58,18 @@ def rerun(folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None, pr
     with tempfile.TemporaryDirectory() as temporary:
         again = Path(temporary) / "again"
         _run(manifest, settings, reports, lists, again, pseudonyms)
-        made = read_manifest(again)
-        _require_same_names(manifest, made)
+        new_manifest = read_manifest(again)
+        _require_same_names(manifest, new_manifest)
         other_versions = _other_versions(manifest["versions"])
         if other_versions or _has_parts(manifest):
-            different = list(_other_contents(folder, manifest, again, made))
+            different = list(_other_contents(folder, manifest, again, new_manifest))
             why = other_versions or "tables in parts"
             notes = [
                 f"the run was repeated: the rows of the tables were compared, not the bytes, because of {why}",
                 "renderings were not compared with the repeated run",
             ]
         else:
-            different = list(_other_bytes(folder, manifest, again, made))
+            different = list(_other_bytes(folder, manifest, again, new_manifest))
             rendered, notes = _renderings(folder, again)
             different += rendered
             compared = counted(len(manifest["outputs"]) + 1, "file")
@@ -182,9 +182,11 @@ def _run(  # noqa: PLR0913 - inputs, settings, and output
         compare([old], [new], settings, str(again), formats=(), pseudonyms=pseudonyms)
 
 
-def _require_same_names(manifest: Mapping[str, Any], made: Mapping[str, Any]) -> None:
+def _require_same_names(manifest: Mapping[str, Any], new_manifest: Mapping[str, Any]) -> None:
     """Raise UsageError if inputs have the same bytes but other names: then rows would differ only in these names."""
-    before, now = ({(row["sha256"], row["name"]) for row in document["inputs"]} for document in (manifest, made))
+    before, now = (
+        {(row["sha256"], row["name"]) for row in document["inputs"]} for document in (manifest, new_manifest)
+    )
     if before != now and sorted(digest for digest, _ in before) == sorted(digest for digest, _ in now):
         (_, old), (_, new) = min(before - now), min(now - before)
         raise UsageError(
@@ -209,7 +211,7 @@ def _other_versions(before: Mapping[str, str]) -> str:
 
 
 def _other_bytes(
-    folder: Path, manifest: Mapping[str, Any], again: Path, made: Mapping[str, Any]
+    folder: Path, manifest: Mapping[str, Any], again: Path, new_manifest: Mapping[str, Any]
 ) -> Iterator[Difference]:
     """Yield the manifest and tables whose bytes differ from those of the new run."""
     for name in (MANIFEST, *names_of(manifest)):
@@ -218,19 +220,19 @@ def _other_bytes(
             yield Difference("rerun", name, "a new run does not write it")
         elif not (folder / name).is_file() or digest_of(path) != digest_of(folder / name):
             yield Difference("rerun", name, _OTHER.format("bytes"))
-    for name in sorted(names_of(made).keys() - names_of(manifest).keys()):
+    for name in sorted(names_of(new_manifest).keys() - names_of(manifest).keys()):
         yield Difference("rerun", name, "a new run writes it, but the evidence set does not list it")
 
 
 def _other_contents(
-    folder: Path, manifest: Mapping[str, Any], again: Path, made: Mapping[str, Any]
+    folder: Path, manifest: Mapping[str, Any], again: Path, new_manifest: Mapping[str, Any]
 ) -> Iterator[Difference]:
     """Yield the manifest and tables whose contents differ from those of the new run."""
     if {key: value for key, value in manifest.items() if key not in _NOT_COMPARED} != {
-        key: value for key, value in made.items() if key not in _NOT_COMPARED
+        key: value for key, value in new_manifest.items() if key not in _NOT_COMPARED
     }:
         yield Difference("rerun", MANIFEST, _OTHER.format("contents"))
-    old, new = EvidenceSet.of(str(folder), manifest), EvidenceSet.of(str(again), made)
+    old, new = EvidenceSet.of(str(folder), manifest), EvidenceSet.of(str(again), new_manifest)
     broken = set(changed_tables(folder, manifest))
     for name in sorted({*old.files, *new.files}):
         if not broken.isdisjoint(old.files.get(name, ())):
@@ -258,8 +260,8 @@ def _renderings(folder: Path, again: Path) -> tuple[list[Difference], list[str]]
     groups: dict[str, tuple[dict[str, Any], list[Mapping[str, Any]]]] = {}
     for output in rendered["outputs"]:
         settings, versions = (output.get(key, rendered[key]) for key in ("settings", "versions"))
-        if other := _other_versions(versions):
-            notes.append(f"{output['name']} was not made again: {other}")
+        if other_versions := _other_versions(versions):
+            notes.append(f"{output['name']} was not made again: {other_versions}")
         elif CARRIED_OVER in settings:
             notes.append(f"{output['name']} was not made again: it contains marks of reviewers")
         else:
@@ -271,8 +273,8 @@ def _renderings(folder: Path, again: Path) -> tuple[list[Difference], list[str]]
             path = again / output["name"]
             if not path.is_file() or digest_of(path) != output["sha256"]:
                 different.append(Difference("rerun", output["name"], _OTHER.format("bytes")))
-    made = sum(len(outputs) for _, outputs in groups.values())
+    count = sum(len(outputs) for _, outputs in groups.values())
     return different, [
-        *([f"{counted(made, 'rendering')} made again and compared byte by byte"] if made else []),
+        *([f"{counted(count, 'rendering')} made again and compared byte by byte"] if count else []),
         *notes,
     ]

@@ -22,7 +22,7 @@ from analyzer.survey.plan import plan, plan_by_month
 from analyzer.survey.pseudonymous import entry_under
 from analyzer.survey.spool import NAME as SPOOL
 from analyzer.survey.spool import Spool
-from analyzer.survey.survey import Both, Survey
+from analyzer.survey.survey import Survey, SurveyPair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.writer import Output, Writer
     from analyzer.reading.issues import Row
     from analyzer.survey.entry import Entry, Key
-    from analyzer.survey.names import GivenTime
+    from analyzer.survey.names import CaptureTime
     from analyzer.survey.plan import Batch
     from analyzer.survey.pseudonyms import Pseudonyms
     from analyzer.survey.selection import Selected
@@ -76,7 +76,7 @@ class Engine:
         account_id: str | None,
         progress: Progress,
         *,
-        captured_at: tuple[GivenTime, ...] = (),
+        captured_at: tuple[CaptureTime, ...] = (),
         limits: Limits = DEFAULT,
         size: int = READ,
         stage: str = "judging",
@@ -146,7 +146,7 @@ class Gathered:
     issues: list[Row] = field(default_factory=list)
     tallies: list[pa.Table] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
-    found: list[Any] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
     reports: int = 0
     _sums_up_at: int = _TALLIES
 
@@ -155,7 +155,7 @@ class Gathered:
         self.inputs += result.inputs
         self.issues += result.issues
         self.outputs += result.outputs
-        self.found += [] if result.found is None else [result.found]
+        self.values += [] if result.value is None else [result.value]
         self.reports += result.reports
         if result.tallies is not None:
             self.tallies.append(result.tallies)
@@ -202,7 +202,7 @@ class Road:
 
     def gather(  # noqa: PLR0913 - inputs, task, and writer
         self,
-        survey: Survey | Both,
+        survey: Survey | SurveyPair,
         choose: Callable[[Sequence[Entry], IssueLog], list[Selected]],
         task: Callable[[Batch], Result],
         writer: Taker | None = None,
@@ -240,7 +240,7 @@ class Road:
     @staticmethod
     def _chosen_under(
         pseudonyms: Pseudonyms,
-        survey: Survey | Both,
+        survey: Survey | SurveyPair,
         choose: Callable[[Sequence[Entry], IssueLog], list[Selected]],
         log: IssueLog,
     ) -> list[Selected]:
@@ -271,7 +271,7 @@ class Road:
 
 
 def _by_name(
-    pseudonyms: Pseudonyms, corrections: Mapping[Key, Entry | None], survey: Survey | Both
+    pseudonyms: Pseudonyms, corrections: Mapping[Key, Entry | None], survey: Survey | SurveyPair
 ) -> dict[Key, Entry | None]:
     """Return corrections of reports under pseudonyms as corrections by name, so that each is surveyed again."""
     return {entry.key: None for entry in survey.entries if (entry.side, pseudonyms.source(entry.name)) in corrections}

@@ -14,7 +14,7 @@ from analyzer.evidence.sample import draw
 from analyzer.evidence.seal import MANIFEST, seal
 from analyzer.evidence.selection import Names
 from analyzer.evidence.writer import output_of
-from analyzer.pipeline.leaving import Left
+from analyzer.pipeline.leaving import WrittenFiles
 from analyzer.pipeline.sets import findings_of
 from analyzer.rendering.sample_sheets import write_sample
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Sampled(Left):
+class Sampled(WrittenFiles):
     """A sample that was written."""
 
     drawn: Drawn

@@ -17,7 +17,7 @@ from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import BESIDE, MANIFEST, RENDERED, read_manifest, read_rendered, signature_of
 from analyzer.evidence.selection import Names, findings_as_json
 from analyzer.evidence.worst import first_rows, worst_first
-from analyzer.pipeline.leaving import NO_PROOF, Left, Proof, carried, describe_renderings, owner_with
+from analyzer.pipeline.leaving import NO_PROOF, Proof, WrittenFiles, carried, describe_renderings, owner_with
 from analyzer.rendering.registry import formats_of, require_no_names, tables_needed
 from analyzer.rendering.render import Options, Rendered
 from analyzer.rendering.render import render as render_formats
@@ -58,9 +58,11 @@ def verify(  # noqa: PLR0913 - what is compared
         return verification
     from analyzer.pipeline.rerunning import rerun  # noqa: PLC0415 - seldom needed
 
-    made = rerun(folder, inputs, pseudonyms, progress)
+    repetition = rerun(folder, inputs, pseudonyms, progress)
     return replace(
-        verification, changed=(*verification.changed, *made.different), notes=(*verification.notes, *made.notes)
+        verification,
+        changed=(*verification.changed, *repetition.different),
+        notes=(*verification.notes, *repetition.notes),
     )
 
 
@@ -72,7 +74,7 @@ def render(  # noqa: PLR0913 - evidence, formats, options, and output
     options: Options = Options(),  # noqa: B008 - frozen
     proof: Proof = NO_PROOF,
     progress: Progress = SILENT,
-) -> Left:
+) -> WrittenFiles:
     """Render an evidence set in formats, into the set itself or, with `output`, into a copy of the set.
 
     Raises InputError if `folder` has no evidence set of this version, if its tables were changed, or if a table that a
@@ -92,20 +94,22 @@ def render(  # noqa: PLR0913 - evidence, formats, options, and output
     _require_whole(evidence, folder, formats)
     if output is not None and output.resolve() == folder.resolve():
         output = None
-    kept = Rendered([], []) if output else _renderings(evidence, folder, formats)
-    stays = [MANIFEST, *(str(output["name"]) for output in (*evidence.manifest["outputs"], *kept.outputs))]
+    kept_renderings = Rendered([], []) if output else _renderings(evidence, folder, formats)
+    stays = [MANIFEST, *(str(output["name"]) for output in (*evidence.manifest["outputs"], *kept_renderings.outputs))]
     # The other formats do not replace the workbook, so marks of reviewers cannot be lost.
     owner = owner_with(options.marks, output or folder) if output or "excel" in formats else EVIDENCE
     with folders.replaced(output or folder, owner) as staging:
         for name in (*stays, *_beside(folder)):
             _bring_along(folder / name, staging / name, moves=output is None)
         rendered = render_formats(evidence, staging, formats, options, progress)
-        both = Rendered([*kept.outputs, *rendered.outputs], [*kept.not_made, *rendered.not_made])
-        described = describe_renderings(str(staging), evidence, options, both)
+        all_renderings = Rendered(
+            [*kept_renderings.outputs, *rendered.outputs], [*kept_renderings.not_made, *rendered.not_made]
+        )
+        described = describe_renderings(str(staging), evidence, options, all_renderings)
         signatures = proof.leave(str(staging))
         marks = carried(options.marks, str(staging))
     files = [*(str(output["name"]) for output in rendered.outputs), *described, *signatures]
-    return Left(str(output or folder), files, carried=marks)
+    return WrittenFiles(str(output or folder), files, carried=marks)
 
 
 def _beside(folder: Path) -> list[str]:

@@ -16,10 +16,10 @@ from analyzer.evidence.writer import put_tables
 from analyzer.history.audits import audits_at, compare_audits
 from analyzer.history.compare import Comparing
 from analyzer.history.follow import Following
-from analyzer.history.keeping import Keeping
-from analyzer.history.kept import Ingest, Stored
+from analyzer.history.ingesting import Ingesting
 from analyzer.history.store.adding import Added, adding
 from analyzer.history.store.contents import contents
+from analyzer.history.store_results import Ingest, Stored
 from analyzer.pipeline.leaving import (
     NO_PROOF,
     Proof,
@@ -37,7 +37,7 @@ from analyzer.reading.limits import DEFAULT, Limits
 from analyzer.rendering.registry import default_formats
 from analyzer.rendering.render import Options
 from analyzer.survey.spool import NAME as SPOOL
-from analyzer.survey.survey import Both
+from analyzer.survey.survey import SurveyPair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.settings import Settings
     from analyzer.pipeline.road import Road
-    from analyzer.survey.names import GivenTime
+    from analyzer.survey.names import CaptureTime
     from analyzer.survey.pseudonyms import Pseudonyms
 
 
@@ -85,11 +85,11 @@ def history(  # noqa: PLR0913 - inputs, settings, and what is written
     ):
         if store is not None:
             progress.stage("judging")
-            made = _written("history", following.stored(store), location)
+            evidence, manifested = _written("history", following.stored(store), location)
         else:
-            made = _written("history", _followed(road, paths, left_out(output), following), location)
-        files = finish(*made, location, formats, options, progress, proof)
-        summary = made[0].history
+            evidence, manifested = _written("history", _followed(road, paths, left_out(output), following), location)
+        files = finish(evidence, manifested, location, formats, options, progress, proof)
+        summary = evidence.history
     return Run(output, files, summary, summary.issues, removed=not_again(earlier, files))
 
 
@@ -124,7 +124,7 @@ def _followed(road: Road, paths: Sequence[str], leave_out: Path | None, followin
     """Read reports batch by batch and follow their failures. The facts about each file are released afterwards."""
     task = Making(road.looking.account_id, following.of).of
     done = road.gather(road.survey(paths, leave_out), following.choose, task)
-    return following.joined(done.found, done.take_inputs(), IssueLog(done.issues))
+    return following.joined(done.values, done.take_inputs(), IssueLog(done.issues))
 
 
 def compare(  # noqa: PLR0913 - inputs, settings, and what is written
@@ -159,14 +159,14 @@ def compare(  # noqa: PLR0913 - inputs, settings, and what is written
     ):
         if store is not None and since is not None and until is not None:
             progress.stage("judging")
-            made = _written("comparison", comparing.stored(store, since, until), location)
+            evidence, manifested = _written("comparison", comparing.stored(store, since, until), location)
         elif sets is not None:
             progress.stage("judging")
-            made = _written("comparison", compare_audits(comparing, sets, road.run), location)
+            evidence, manifested = _written("comparison", compare_audits(comparing, sets, road.run), location)
         else:
-            made = _written("comparison", _compared(road, old, new, left_out(output), comparing), location)
-        files = finish(*made, location, formats, options, progress, proof)
-        summary = made[0].comparison
+            evidence, manifested = _written("comparison", _compared(road, old, new, left_out(output), comparing), location)
+        files = finish(evidence, manifested, location, formats, options, progress, proof)
+        summary = evidence.comparison
     return Run(output, files, summary, summary.issues, removed=not_again(earlier, files))
 
 
@@ -175,9 +175,9 @@ def _compared(
 ) -> Comparison:
     """Read the reports of both sides batch by batch and compare them."""
     task = Making(road.looking.account_id, comparing.of).of
-    both = (road.survey(old, leave_out), road.survey(new, leave_out, side=1))
-    done = road.gather(Both(both), comparing.choose, task)
-    return comparing.joined(done.found, done.take_inputs(), IssueLog(done.issues))
+    surveys = (road.survey(old, leave_out), road.survey(new, leave_out, side=1))
+    done = road.gather(SurveyPair(surveys), comparing.choose, task)
+    return comparing.joined(done.values, done.take_inputs(), IssueLog(done.issues))
 
 
 def _written(kind: str, result: History | Comparison, location: str) -> tuple[EvidenceSet, bytes]:
@@ -194,7 +194,7 @@ def ingest(  # noqa: PLR0913 - inputs and settings
     folder: Path,
     *,
     account_id: str | None = None,
-    captured_at: tuple[GivenTime, ...] = (),
+    captured_at: tuple[CaptureTime, ...] = (),
     limits: Limits = DEFAULT,
     batch: int = READ,
     progress: Progress = SILENT,
@@ -204,7 +204,7 @@ def ingest(  # noqa: PLR0913 - inputs and settings
     Reports of unknown date or account are refused, and reports of a month that is damaged in the store. Raises
     InputError if there are no reports, and OutputError if `folder` cannot be written or contains other files.
     """
-    keeping = Keeping(account_id)
+    ingesting = Ingesting(account_id)
     with (
         adding(folder) as new,
         LOCAL.road(
@@ -217,12 +217,12 @@ def ingest(  # noqa: PLR0913 - inputs and settings
             stage="reading",
         ) as road,
     ):
-        gathered = road.gather(road.survey(paths, folder), keeping.choose, keeping.of, new, by_month=True)
+        gathered = road.gather(road.survey(paths, folder), ingesting.choose, ingesting.of, new, by_month=True)
         progress.stage("storing")
         shutil.rmtree(new.staging / SPOOL, ignore_errors=True)
         new.finish()
-    kept = Added(new.added, new.known, gathered.reports - new.added - new.known, new.rows)
-    return Ingest(kept, issues_table(IssueLog([*gathered.issues, *new.log.rows])))
+    counts = Added(new.added, new.known, gathered.reports - new.added - new.known, new.rows)
+    return Ingest(counts, issues_table(IssueLog([*gathered.issues, *new.log.rows])))
 
 
 def stored(folder: Path) -> Stored:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from analyzer.errors import UsageError, known
+from analyzer.errors import UsageError, checked_choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analyzer.pipeline.leaving import Proof
     from analyzer.reading.limits import Limits
     from analyzer.rendering.marks import Marks
-    from analyzer.survey.names import GivenTime
+    from analyzer.survey.names import CaptureTime
 
 
 MOST_DAYS: Final = 36_500
@@ -57,16 +57,16 @@ def instant(text: str | None, option: str = "--as-of") -> datetime | None:
     return parsed
 
 
-def captured_at(values: Iterable[str]) -> tuple[GivenTime, ...]:
+def captured_at(values: Iterable[str]) -> tuple[CaptureTime, ...]:
     """Return the times of --captured-at in their order. A pattern may contain =, a time never does."""
-    from analyzer.survey.names import GivenTime  # noqa: PLC0415
+    from analyzer.survey.names import CaptureTime  # noqa: PLC0415
 
     times = []
     for text in values:
         pattern, _, when = text.rpartition("=")
         at = instant(when, "--captured-at")
         if at is not None:
-            times.append(GivenTime(pattern or "*", at))
+            times.append(CaptureTime(pattern or "*", at))
     return tuple(times)
 
 
@@ -92,7 +92,7 @@ def by(name: str | None, formats: Iterable[str]) -> str | None:
         return None
     if "excel" not in formats:
         raise UsageError("--by needs the format excel", "add excel to --format")
-    return known("--by", name, ("owner",))
+    return checked_choice("--by", name, ("owner",))
 
 
 _UNITS: Final = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
@@ -146,7 +146,7 @@ def severity(text: str) -> Severity:
     """Return the severity of --fail-on."""
     from analyzer.controls.control import Severity  # noqa: PLC0415
 
-    return Severity(known("--fail-on", text, list(Severity)))
+    return Severity(checked_choice("--fail-on", text, list(Severity)))
 
 
 def account(text: str | None) -> str | None:
@@ -200,20 +200,20 @@ def some(option: str, values: Sequence[str]) -> list[str]:
 
 def choices(option: str, values: Iterable[str], names: tuple[str, ...]) -> list[str]:
     """Return the given names in the order of `names`. Raises UsageError for unknown names, and if none is given."""
-    chosen = {known(option, name, names) for name in split(values)}
+    chosen = {checked_choice(option, name, names) for name in split(values)}
     if not chosen:
         raise UsageError(f"{option}: nothing chosen", f"choose from {', '.join(names)}")
     return [name for name in names if name in chosen]
 
 
-def texts(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
+def texts(value: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
     """Return a text or path, or several of them, as a list of texts."""
-    return [os.fspath(text) for text in ([given] if isinstance(given, str | os.PathLike) else given)]
+    return [os.fspath(text) for text in ([value] if isinstance(value, str | os.PathLike) else value)]
 
 
-def local(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
+def local(value: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
     """Return paths as texts. Raises UsageError for a URL, because only commands can use URLs."""
-    paths = texts(given)
+    paths = texts(value)
     for path in paths:
         if "://" in path:
             raise UsageError(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from analyzer.reading.origins import RowOrigins
     from analyzer.reading.parsing import RawTable
-    from analyzer.reading.places import Places
     from analyzer.reading.source import Source
 
 _ROOT_BY_ITS_LETTERS: Final = ("root", "rootaccount", "ltrootaccountgt")
@@ -75,7 +75,7 @@ class Names:
     is_root: npt.NDArray[np.bool_]
 
 
-def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, places: Places) -> Names:
+def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, origins: RowOrigins) -> Names:
     """Return the parts of the ARNs: `arn:PARTITION:iam::ACCOUNT:user/PATH/NAME`, or `...:root`.
 
     For speed, only unusual ARNs are matched with the pattern. A report covers one account and most users have the path
@@ -90,7 +90,7 @@ def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, places
     odd_rows = np.flatnonzero(~true_where(pc.equal(arn, expected)))
     odd_arns, odd_users = arn.take(pa.array(odd_rows)), user.take(pa.array(odd_rows))
     parts = match_arns(odd_arns, odd_users)
-    odd_names = _repaired_names(odd_users, parts, odd_rows, places)
+    odd_names = _repaired_names(odd_users, parts, odd_rows, origins)
     is_odd = np.zeros(len(arn), bool)
     is_odd[odd_rows] = True
     is_root = np.zeros(len(arn), bool)
@@ -103,8 +103,8 @@ def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, places
         FewTexts(pa.array(["/"]), np.zeros_like(of_row)).replaced(odd_rows, parts["path"]),
         is_root,
     )
-    _note_arns(odd_arns, odd_names, parts, odd_rows, places)
-    places.note(
+    _note_arns(odd_arns, odd_names, parts, odd_rows, origins)
+    origins.note(
         "missing_user",
         "the user name is blank: the name in the ARN is used, where there is one; use the original report from AWS",
         np.flatnonzero(np.asarray(user.is_null())),
@@ -137,7 +137,7 @@ def match_arns(arn: pa.StringArray, user: pa.StringArray) -> dict[str, pa.Array]
 
 
 def _repaired_names(
-    user: pa.StringArray, parts: dict[str, pa.Array], rows: npt.NDArray[np.int64], places: Places
+    user: pa.StringArray, parts: dict[str, pa.Array], rows: npt.NDArray[np.int64], origins: RowOrigins
 ) -> pa.StringArray:
     """Return user names as AWS writes them, and note each name that another program changed.
 
@@ -147,7 +147,7 @@ def _repaired_names(
     bare = pc.if_else(pc.match_substring_regex(user, "^'."), pc.utf8_slice_codeunits(user, 1), user)
     agrees = pc.fill_null(pc.equal(bare, parts["name"]), fill_value=True)
     without = pc.and_(pc.not_equal(bare, user), agrees)
-    places.note(
+    origins.note(
         "mended_name",
         "the name begins with an apostrophe, as spreadsheets add it: the apostrophe was removed; use the original "
         "report from AWS",
@@ -159,7 +159,7 @@ def _repaired_names(
     like_root = pc.and_(pc.is_in(letters, pa.array(_ROOT_BY_ITS_LETTERS)), pc.not_equal(names, ROOT_USER))
     sure = pc.or_(_is_root(parts), pc.and_(parts["name"].is_null(), pc.match_substring_regex(names, "[<>&]")))
     renamed = pc.fill_null(pc.and_(like_root, sure), fill_value=False)
-    places.note(
+    origins.note(
         "mended_name",
         f"the name of root was changed (AWS writes {ROOT_USER}): the row was read as the row of root; use the original "
         "report from AWS",
@@ -184,7 +184,7 @@ def _note_arns(
     user: pa.StringArray,
     parts: dict[str, pa.Array],
     rows: npt.NDArray[np.int64],
-    places: Places,
+    origins: RowOrigins,
 ) -> None:
     """Note the ARNs in `rows` that cannot be read or that belong to another user; `parts` has their parts."""
     odd = pc.and_(arn.is_valid(), pc.invert(parts["whole"]))
@@ -192,14 +192,14 @@ def _note_arns(
         ("", parts["account"].is_null()),
         (": only the account number in it was used", parts["account"].is_valid()),
     ):
-        places.note(
+        origins.note(
             "bad_arn",
             f"not the ARN of an IAM user or of root{effect}; use the original report from AWS",
             rows[true_where(pc.and_(odd, mask))],
             "arn",
         )
     is_root = _is_root(parts)
-    places.note(
+    origins.note(
         "arn_mismatch",
         "the ARN belongs to another user than the one in this row: cells may have moved; use the original report from "
         "AWS",
@@ -209,7 +209,7 @@ def _note_arns(
 
 
 def read_accounts(
-    names: Names, raw: RawTable, sources: Sequence[Source], account_id: str | None, places: Places
+    names: Names, raw: RawTable, sources: Sequence[Source], account_id: str | None, origins: RowOrigins
 ) -> dict[str, pa.DictionaryArray]:
     """Return the columns `account_id`, `partition` and `path`.
 
@@ -217,7 +217,7 @@ def read_accounts(
     other ARNs of the report (if they all agree), the file name, and `account_id`.
     """
     account, partition = names.account, names.partition
-    cells = _read_account_cells(raw, account, places) if ACCOUNT in raw.cells.column_names else None
+    cells = _read_account_cells(raw, account, origins) if ACCOUNT in raw.cells.column_names else None
     missing = np.flatnonzero(account.is_null())
     if len(missing):
         of_report, by_report = raw.report[missing], _ReportAccounts(names, raw)
@@ -225,14 +225,14 @@ def read_accounts(
         accounts = pc.coalesce(by_report.only_account(), hints).take(pa.array(of_report))
         is_noted = np.zeros(len(missing), bool)
         if cells is not None:
-            accounts = cells.instead_of(accounts, missing, places)
+            accounts = cells.instead_of(accounts, missing, origins)
             is_noted = cells.is_doubtful[missing]
         account = account.replaced(missing, accounts)
         partition = partition.replaced(missing, by_report.partitions(of_report, accounts))
         unknown = missing[np.asarray(accounts.is_null()) & ~is_noted]
         # One issue per report is enough: its rows have the same cause and the same remedy.
         _, first = np.unique(raw.report[unknown], return_index=True)
-        places.note(
+        origins.note(
             "account_unknown",
             "neither the ARNs nor the file name show the account of this row and of similar rows in the report; give "
             "the account with --account-id",
@@ -250,8 +250,8 @@ class _ReportAccounts:
 
     def __init__(self, names: Names, raw: RawTable) -> None:
         account, partition = names.account.texts(), names.partition.texts()
-        seen = pa.table({"report": raw.report, "account": account, "partition": partition})
-        distinct = seen.filter(account.is_valid()).group_by(["report", "account", "partition"]).aggregate([])
+        accounts = pa.table({"report": raw.report, "account": account, "partition": partition})
+        distinct = accounts.filter(account.is_valid()).group_by(["report", "account", "partition"]).aggregate([])
         self._pairs: list[set[tuple[str, str]]] = [set() for _ in raw.reports]
         for report, number, name in zip(*distinct.to_pydict().values(), strict=True):
             self._pairs[report].add((number, name))
@@ -305,7 +305,7 @@ class _AccountCells:
     is_doubtful: npt.NDArray[np.bool_]
     raw: RawTable
 
-    def instead_of(self, accounts: pa.StringArray, rows: npt.NDArray[np.int64], places: Places) -> pa.StringArray:
+    def instead_of(self, accounts: pa.StringArray, rows: npt.NDArray[np.int64], origins: RowOrigins) -> pa.StringArray:
         """Return the accounts of `rows`, which have no account in an ARN: from the column, else from `accounts`.
 
         A doubtful cell is null, unless its digits with leading zeros equal the account in `accounts`.
@@ -317,7 +317,7 @@ class _AccountCells:
         # One issue per report and text is enough: the rows have the same cause and the same remedy.
         texts = self.raw.cells[ACCOUNT].take(pa.array(lost)).combine_chunks().dictionary_encode()
         key = self.raw.report[lost].astype(np.int64) * (len(texts.dictionary) + 1) + texts.indices.to_numpy()
-        places.note(
+        origins.note(
             "bad_account",
             "not an account number of 12 digits (a spreadsheet may have cut leading zeros or rounded the number): the "
             "account of this row and of similar rows is not known; correct the number, or use the original report from "
@@ -329,7 +329,7 @@ class _AccountCells:
         return pc.coalesce(self.account.take(where), fallbacks)
 
 
-def _read_account_cells(raw: RawTable, of_arn: FewTexts, places: Places) -> _AccountCells:
+def _read_account_cells(raw: RawTable, of_arn: FewTexts, origins: RowOrigins) -> _AccountCells:
     """Return the cells of the account column, and note each row whose cell differs from its ARN (`of_arn`).
 
     If the column of a report contains no numbers (but names, for example), it is ignored and noted.
@@ -345,13 +345,13 @@ def _read_account_cells(raw: RawTable, of_arn: FewTexts, places: Places) -> _Acc
     has_numbers = np.zeros(len(raw.reports), bool)
     has_numbers[raw.report[np.array([cell.is_number for cell in read])[code]]] = True
     unused = np.flatnonzero(~blank & ~has_numbers[raw.report])
-    places.note(
+    origins.note(
         "unknown_column",
         "not a column of the credential report, and it contains no account numbers: the column was left out",
         unused[np.unique(raw.report[unused], return_index=True)[1]],
         ACCOUNT,
     )
-    places.note(
+    origins.note(
         "account_mismatch",
         "differs from the account in the ARN of this row: the ARN was used, but cells may have moved; use the original "
         "report from AWS",

@@ -85,8 +85,8 @@ def codes_and_texts(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], lis
 
 def has_text(column: pa.ChunkedArray, texts: Collection[str]) -> npt.NDArray[np.bool_]:
     """Return a mask of the rows of a text column that have one of `texts`; null is False."""
-    codes, known = codes_and_texts(column)
-    hits = np.array([*(text in texts for text in known), False])  # the last one is for code -1
+    codes, distinct_texts = codes_and_texts(column)
+    hits = np.array([*(text in texts for text in distinct_texts), False])  # the last one is for code -1
     return hits[codes]
 
 
@@ -227,7 +227,7 @@ DIFFERENT: Final = "two different values"
 """What stands in a cell of a column that a report has twice, where the two differ: no value of any column."""
 
 
-def both(first: Any, second: Any) -> Any:  # noqa: ANN401 - columns of Arrow
+def merged_column(first: Any, second: Any) -> Any:  # noqa: ANN401 - columns of Arrow
     """Return a column that a report has twice; DIFFERENT where its cells differ."""
     equal = pc.equal(pc.fill_null(first, ""), pc.fill_null(second, ""))
     return pc.if_else(equal, first, pa.scalar(DIFFERENT, pa.string()))

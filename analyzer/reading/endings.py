@@ -120,21 +120,21 @@ def _is_usual(cell: str, before: bytes) -> bool:
 
 def _is_beginning_of_row(cells: Sequence[str], header: Header) -> bool:
     """Return whether cells are the beginning of a row: all times and flags among them are valid."""
-    known, last = 0, len(cells) - 1
+    valid_count, last = 0, len(cells) - 1
     for position, (cell, column) in enumerate(zip(cells, header.columns, strict=False)):
         text = cell.strip().lower()
         if position == last:  # the last cell may be cut
-            known += column == "arn" and bool(text) and (text.startswith("arn:") or "arn:".startswith(text))
+            valid_count += column == "arn" and bool(text) and (text.startswith("arn:") or "arn:".startswith(text))
             break
         if column in TIMESTAMP_COLUMNS or column in BOOLEAN_COLUMNS:
             if text not in _WORDS[column] and (column in BOOLEAN_COLUMNS or parse_instant(cell.strip()) is None):
                 return False
-            known += 1
+            valid_count += 1
         elif column == "arn":
             if not text.startswith("arn:"):
                 return False
-            known += 1
-    return known > 0
+            valid_count += 1
+    return valid_count > 0
 
 
 def _suspicious_length(source: Source) -> int | None:

@@ -208,10 +208,10 @@ SENTINELS: Final = {
 
 def account_column(columns: Iterable[str]) -> str | None:
     """Return the column of a report that contains the account of each row; None if there is none."""
-    named: dict[str, str] = {}
+    original_names: dict[str, str] = {}
     for column in columns:
-        named.setdefault(column.lower().translate(_NO_LETTERS), column)
-    return next((named[name] for name in _ACCOUNT_NAMES if name in named), None)
+        original_names.setdefault(column.lower().translate(_NO_LETTERS), column)
+    return next((original_names[name] for name in _ACCOUNT_NAMES if name in original_names), None)
 
 
 def layout_name(columns: Iterable[str]) -> str:

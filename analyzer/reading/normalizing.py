@@ -36,7 +36,7 @@ from analyzer.reading.layout import (
     State,
     layout_name,
 )
-from analyzer.reading.places import Places
+from analyzer.reading.origins import RowOrigins
 from analyzer.reading.times import GRANULARITY, MICROSECOND, parse_instant, since_epoch
 from analyzer.reading.unpivot import unpivot
 
@@ -97,20 +97,20 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     Unreadable cells become NA with an issue in `log`; their rows are kept. `account_id` is the account of rows for
     which neither the report nor the file name shows an account.
     """
-    places = Places(raw, sources, log)
+    origins = RowOrigins(raw, sources, log)
     columns: dict[str, Any] = {}
     user = _blank_to_null(raw.cells["user"])
     arn = _blank_to_null(raw.cells["arn"])
-    names = read_arns(arn, user, raw, places)
+    names = read_arns(arn, user, raw, origins)
     user = names.user
     is_root = pa.array(names.is_root | true_where(pc.equal(user, ROOT_USER)))
     for column in COLUMNS:
         cells = raw.cells[column]
         if column in TIMESTAMP_COLUMNS:
-            columns[column], code = _read_times(cells, column, places)
+            columns[column], code = _read_times(cells, column, origins)
             columns[f"{column}_state"] = categorical(code, _STATES)
         elif column in BOOLEAN_COLUMNS:
-            columns[column] = _read_flags(cells, column, is_root, places)
+            columns[column] = _read_flags(cells, column, is_root, origins)
             if column == "password_enabled":
                 old = true_where(pc.and_(is_root, pc.equal(cells, "not_supported")))
                 columns[f"{column}_state"] = categorical(np.where(old, State.NOT_SUPPORTED.code, -1), _STATES)
@@ -121,14 +121,14 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
             columns[f"{column}_state"] = _read_info(cells)
         else:
             columns[column] = few_texts_of(_not_available_to_null(cells))
-    columns |= read_accounts(names, raw, sources, account_id, places)
+    columns |= read_accounts(names, raw, sources, account_id, origins)
     columns["is_root"] = is_root
     columns |= _origin(raw, sources)
     columns["report"] = raw.report
     users = frame_of(columns)
     _note_blank_cells(raw, columns, sources, log)
     times = {column: micros_of(columns[column]) for column in TIMESTAMP_COLUMNS}
-    _note_impossible(times, np.asarray(is_root), places)
+    _note_impossible(times, np.asarray(is_root), origins)
     return Tables(users, unpivot(users), _reports(raw, times, sources, log))
 
 
@@ -145,15 +145,17 @@ def _read_info(cells: pa.ChunkedArray) -> pd.Categorical:
     """Return the state of each cell of a text column in which a blank means that there is no value."""
     states = {**SENTINELS, "": State.NOT_APPLICABLE}
     position = pc.fill_null(pc.index_in(pc.ascii_lower(cells), pa.array(list(states))), -1).to_numpy()
-    known = np.array([state.code for state in states.values()])
-    code = np.where(position >= 0, known[position], State.VALUE.code)
+    state_codes = np.array([state.code for state in states.values()])
+    code = np.where(position >= 0, state_codes[position], State.VALUE.code)
     return categorical(np.where(cells.is_null().to_numpy(), State.MISSING.code, code), _STATES)
 
 
 # --- times -----------------------------------------------------------------------------------------------------------
 
 
-def _read_times(cells: pa.ChunkedArray, column: str, places: Places) -> tuple[pa.ChunkedArray, npt.NDArray[np.int8]]:
+def _read_times(
+    cells: pa.ChunkedArray, column: str, origins: RowOrigins
+) -> tuple[pa.ChunkedArray, npt.NDArray[np.int8]]:
     """Return the times (UTC) of a column, and the code of `State` of each cell."""
     plain = _read_plain(cells)
     if plain is not None:
@@ -165,7 +167,7 @@ def _read_times(cells: pa.ChunkedArray, column: str, places: Places) -> tuple[pa
     code = np.where(positions >= 0, _SENTINEL_CODES[positions], code)
     times = _read_each(candidates, code)
     rows = np.flatnonzero(code == State.INVALID.code)
-    places.note(
+    origins.note(
         "bad_timestamp",
         "not a complete time (date, time of day and UTC offset, such as 2026-10-31T08:00:00Z): the row is kept, and "
         "this cell counts as unknown; use the original report from AWS",
@@ -272,7 +274,7 @@ def _note_blank_cells(raw: RawTable, columns: Mapping[str, Any], sources: Sequen
 # --- flags -----------------------------------------------------------------------------------------------------------
 
 
-def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, places: Places) -> pa.ChunkedArray:
+def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, origins: RowOrigins) -> pa.ChunkedArray:
     """Return a column of flags; unreadable cells become NA.
 
     Reports up to about 2024 have `not_supported` for the password of root: this is not an error.
@@ -287,7 +289,7 @@ def _read_flags(cells: pa.ChunkedArray, column: str, is_root: pa.Array, places: 
     if meaning.null_count:
         unread = np.asarray(pc.and_(flags.is_null(), cells.is_valid()))
         is_old_root = true_where(pc.and_(is_root, pc.equal(cells, "not_supported")))
-        places.note(
+        origins.note(
             "bad_boolean",
             "neither true nor false: the row is kept, and this cell counts as unknown; use the original report from "
             "AWS",
@@ -358,7 +360,7 @@ def _reports(
 
 
 def _note_impossible(
-    times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.NDArray[np.bool_], places: Places
+    times: Mapping[str, npt.NDArray[np.int64]], is_root: npt.NDArray[np.bool_], origins: RowOrigins
 ) -> None:
     """Note times that are earlier than another time of the row allows, each once. Less than a minute is tolerated."""
     slack = GRANULARITY // MICROSECOND
@@ -372,4 +374,4 @@ def _note_impossible(
             if (column, bound) == _NOT_OF_ROOT:
                 before &= ~is_root
             early |= before
-            places.note("impossible_order", f"earlier than {bound}: {why}", np.flatnonzero(before), column)
+            origins.note("impossible_order", f"earlier than {bound}: {why}", np.flatnonzero(before), column)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from analyzer.reading.columns import both, true_where
+from analyzer.reading.columns import merged_column, true_where
 from analyzer.reading.endings import ends_open, note_endings
 from analyzer.reading.layout import ACCOUNT, COLUMNS, LAST_USED_COLUMNS, OPTIONAL_COLUMNS, account_column
 from analyzer.reading.repairs import LONGEST_LINE, line_numbers, take_apart
@@ -188,7 +188,7 @@ def _with_columns_once(table: pa.Table) -> pa.Table:
     once: dict[str, pa.ChunkedArray] = {}
     for name in table.column_names:
         base, column = _base(name), table[name]
-        once[base] = both(once[base], column) if base in once else column
+        once[base] = merged_column(once[base], column) if base in once else column
     return table if len(once) == table.num_columns else pa.table(once)
 
 

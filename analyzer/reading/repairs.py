@@ -94,7 +94,7 @@ def _without_title(body: bytes, first: int, source: Source, log: IssueLog) -> by
     A line is left out only if it cannot be the beginning of a row: user names contain no blanks, for example.
     """
     while True:
-        kept, _, last = body.rstrip(b"\n \t").rpartition(b"\n")
+        lines_above, _, last = body.rstrip(b"\n \t").rpartition(b"\n")
         text = last.decode("utf-8", errors="replace").strip("\ufeff \t")
         if not _TITLE.fullmatch(text) or "arn:" in text or text.startswith("<"):
             return body
@@ -102,10 +102,10 @@ def _without_title(body: bytes, first: int, source: Source, log: IssueLog) -> by
             "line_left_out",
             "this line does not belong to the report: it was left out; keep only the report in the file",
             source=source.name,
-            line=first + kept.count(b"\n") + bool(kept),
+            line=first + lines_above.count(b"\n") + bool(lines_above),
             value=text[:_SHOWN],
         )
-        body = kept
+        body = lines_above
 
 
 def line_numbers(first: int, count: int) -> npt.NDArray[np.int32]:
@@ -166,8 +166,10 @@ def _with_repaired_widths(report: Report, first: int, source: Source, log: Issue
             rows[position] = 0
             continue
         # A line end inside a row leaves a short line, and behind it a rest that may have as many cells as the header.
-        is_rest = position > 0 and not rows[position - 1] and bool(delimiters[position - 1] < width - 1)
-        mended = _repaired_rows(line, report.header, source, first + position, log, is_rest=is_rest)
+        follows_short_line = position > 0 and not rows[position - 1] and bool(delimiters[position - 1] < width - 1)
+        mended = _repaired_rows(
+            line, report.header, source, first + position, log, follows_short_line=follows_short_line
+        )
         rows[position] = len(mended)
         rejected += not mended
         pieces += [(_to_line(row, delimiter) + "\n").encode() for row in mended]
@@ -180,12 +182,12 @@ def _with_repaired_widths(report: Report, first: int, source: Source, log: Issue
             source=source.name,
             line=first + int(np.flatnonzero(surplus)[0]),
         )
-    kept = (np.repeat(np.arange(len(rows)), rows) + first).astype(np.int32)
-    return replace(report, body=b"".join(pieces).removesuffix(b"\n"), lines=kept, rejected=rejected)
+    row_lines = (np.repeat(np.arange(len(rows)), rows) + first).astype(np.int32)
+    return replace(report, body=b"".join(pieces).removesuffix(b"\n"), lines=row_lines, rejected=rejected)
 
 
 def _repaired_rows(  # noqa: PLR0913 - the line, where it stands, and where issues go
-    line: str, header: Header, source: Source, number: int, log: IssueLog, *, is_rest: bool
+    line: str, header: Header, source: Source, number: int, log: IssueLog, *, follows_short_line: bool
 ) -> list[list[str]]:
     """Return the rows on a suspect line, each with as many cells as the header.
 
@@ -207,7 +209,7 @@ def _repaired_rows(  # noqa: PLR0913 - the line, where it stands, and where issu
     plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
     for cells in (quoted, plain):
         if len(cells) == width and not _has_moved_arn(cells, header.columns):
-            if _may_be_a_rest(cells, header.columns, is_rest=is_rest):
+            if _may_be_end_of_row(cells, header.columns, follows_short_line=follows_short_line):
                 note("rejected_row", _MAY_HAVE_MOVED)
                 return []
             return [cells]
@@ -220,15 +222,15 @@ def _repaired_rows(  # noqa: PLR0913 - the line, where it stands, and where issu
             "account",
         )
         return [list(repairs.pop())]
-    split_ways, rows = _split_rows(quoted, header)
-    if split_ways == 1 and not repairs:
+    possible_splits, rows = _split_rows(quoted, header)
+    if possible_splits == 1 and not repairs:
         note(
             "split_row",
             f"{len(rows)} rows on one line, because reports were joined: split in the only way that fits; keep one "
             "report per file",
         )
         return rows
-    reason = "several repairs fit" if repairs or split_ways else "no repair fits"
+    reason = "several repairs fit" if repairs or possible_splits else "no repair fits"
     note(
         "rejected_row",
         f"{difference}, and {reason}: the row was not read; correct this line, or download the report again",
@@ -290,7 +292,7 @@ def _split_rows(cells: list[str], header: Header) -> tuple[int, list[list[str]]]
     count, remainder = divmod(len(cells) - 1, step) if step else (0, 0)
     if remainder or count < 2:
         return 0, []
-    rows, first, split_ways = [], cells[0], 1
+    rows, first, possible_splits = [], cells[0], 1
     for start in range(0, step * (count - 1), step):
         row, following, fused = (
             cells[start + 1 : start + step],
@@ -306,11 +308,11 @@ def _split_rows(cells: list[str], header: Header) -> tuple[int, list[list[str]]]
         ]
         if not fitting:
             return 0, []
-        split_ways = max(split_ways, min(len(fitting), 2))
+        possible_splits = max(possible_splits, min(len(fitting), 2))
         rows.append([first, *row, fitting[0][0]])
         first = fitting[0][1]
     last = [first, *cells[step * (count - 1) + 1 :]]
-    return (split_ways, [*rows, last]) if _fits(last, columns) else (0, [])
+    return (possible_splits, [*rows, last]) if _fits(last, columns) else (0, [])
 
 
 def _fits(cells: list[str], columns: tuple[str, ...]) -> bool:
@@ -344,11 +346,11 @@ _MAY_HAVE_MOVED: Final = (
 )
 
 
-def _may_be_a_rest(cells: list[str], columns: tuple[str, ...], *, is_rest: bool) -> bool:
+def _may_be_end_of_row(cells: list[str], columns: tuple[str, ...], *, follows_short_line: bool) -> bool:
     """Return whether a row without an ARN may be the end of a row: it has no user name, or it follows a short line."""
     if not {"user", "arn"} <= {*columns} or cells[columns.index("arn")].strip().startswith("arn:"):
         return False
-    return is_rest or not cells[columns.index("user")].strip()
+    return follows_short_line or not cells[columns.index("user")].strip()
 
 
 def _has_others_among_times(cells: list[str], columns: tuple[str, ...]) -> bool:

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 class Source:
     """A report file without its container.
 
-    `sha256` and `size` describe the original bytes of the file, or of the member of a zip archive. `found` is the
-    original CSV. `csv` is the CSV that is read: characters that are not UTF-8 are replaced.
+    `sha256` and `size` describe the original bytes of the file, or of the member of a zip archive. `csv` is the CSV
+    that is read: characters of `original_csv` that are not UTF-8 are replaced.
     """
 
     name: str
     sha256: str
     size: int
-    found: bytes
+    original_csv: bytes
     csv: bytes
     header: FoundHeader
     container: str
@@ -39,7 +39,7 @@ class Source:
     @cached_property
     def digest(self) -> str:
         """The SHA-256 of the original CSV."""
-        return hashlib.sha256(self.found).hexdigest()
+        return hashlib.sha256(self.original_csv).hexdigest()
 
 
 @dataclass(frozen=True)

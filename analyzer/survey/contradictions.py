@@ -54,7 +54,7 @@ def note_contradicted_names(entries: Sequence[Entry], log: IssueLog) -> None:
 
 def _suspects(entries: Sequence[Entry]) -> Iterator[_Suspect]:
     """Yield the reports that are named after an account but have no row of this account."""
-    known = {number for entry in entries for _, number in entry.accounts - {UNKNOWN}}
+    account_ids = {number for entry in entries for _, number in entry.accounts - {UNKNOWN}}
     for entry in entries:
         numbers = {number for _, number in entry.accounts - {UNKNOWN}}
         # Rows without an ARN get their account from the name, so they never contradict it.
@@ -63,9 +63,9 @@ def _suspects(entries: Sequence[Entry]) -> Iterator[_Suspect]:
         if entry.account_hint is not None and entry.account_hint != account_hint(entry.name):
             yield _Suspect(entry, entry.account_hint, None, "the account id beside the report")
             continue
-        named = named_account(entry.name, known)
-        if named is not None and named[0] not in numbers:
-            yield _Suspect(entry, *named)
+        account_and_folder = named_account(entry.name, account_ids)
+        if account_and_folder is not None and account_and_folder[0] not in numbers:
+            yield _Suspect(entry, *account_and_folder)
 
 
 def _accounts_of(folders: set[str], entries: Iterable[Entry]) -> dict[str, set[str]]:
@@ -87,7 +87,7 @@ def _note(suspect: _Suspect, reports: Iterable[Entry], log: IssueLog) -> None:
     entry = suspect.entry
     rows = ", ".join(sorted({number for _, number in entry.accounts - {UNKNOWN}}))
     contradiction = f"{suspect.by} is {suspect.account}, but the rows belong to {rows}"
-    if any(_is_as_new(other, entry) for other in reports):
+    if any(_is_as_new(report, entry) for report in reports):
         message = f"{contradiction}; correct it (the inputs also contain the report of {suspect.account})"
         log.add("account_named_otherwise", message, source=entry.name)
     elif any(partition in _NAMED_AFTER_OTHERS for partition, _ in entry.accounts):
@@ -103,6 +103,6 @@ def _note(suspect: _Suspect, reports: Iterable[Entry], log: IssueLog) -> None:
         )
 
 
-def _is_as_new(other: Entry, entry: Entry) -> bool:
-    """Return whether `other` is as new as `entry` or newer; unknown capture times count as new."""
-    return other.captured_at is None or entry.captured_at is None or other.captured_at >= entry.captured_at
+def _is_as_new(report: Entry, entry: Entry) -> bool:
+    """Return whether `report` is as new as `entry` or newer; unknown capture times count as new."""
+    return report.captured_at is None or entry.captured_at is None or report.captured_at >= entry.captured_at

@@ -119,10 +119,10 @@ def _beginning(stream: IO[bytes]) -> bytes:
 def _members(name: str, archive: IO[bytes], depth: int) -> Iterator[Digested]:
     """Yield the members of a zip archive by name; repeated names are numbered from the second on."""
     opened = open_zip(archive)
-    seen = Counter[str]()
+    name_counts = Counter[str]()
     for member in sorted((info for info in opened.infolist() if not is_folder(info)), key=lambda info: info.filename):
-        seen[member.filename] += 1
-        suffix = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
+        name_counts[member.filename] += 1
+        suffix = f"#{name_counts[member.filename]}" if name_counts[member.filename] > 1 else ""
         try:
             data = opened.read(member) if member.file_size <= DEFAULT.largest else None
         except Exception:  # noqa: BLE001 - passwords, unknown methods, and the errors of each codec
@@ -137,10 +137,10 @@ def _members(name: str, archive: IO[bytes], depth: int) -> Iterator[Digested]:
 def _tar_members(name: str, archive: IO[bytes], depth: int) -> Iterator[Digested]:
     """Yield the members of a tar archive by name; repeated names are numbered from the second on."""
     with tarfile.open(fileobj=archive, mode="r:") as opened:
-        seen = Counter[str]()
+        name_counts = Counter[str]()
         for member in sorted((info for info in opened.getmembers() if info.isfile()), key=lambda info: info.name):
-            seen[member.name] += 1
-            suffix = f"#{seen[member.name]}" if seen[member.name] > 1 else ""
+            name_counts[member.name] += 1
+            suffix = f"#{name_counts[member.name]}" if name_counts[member.name] > 1 else ""
             stream = opened.extractfile(member)
             data = stream.read() if stream is not None and member.size <= DEFAULT.largest else None
             member_name = f"{name}/{member.name.removeprefix('./')}{suffix}"

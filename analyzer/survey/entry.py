@@ -167,7 +167,7 @@ def source_of(  # noqa: PLR0913 - the parts of a report
         name=name,
         sha256=sha256,
         size=size,
-        found=content.csv,
+        original_csv=content.csv,
         csv=csv,
         header=header,
         container=content.container,

@@ -35,13 +35,14 @@ _PASSED_OVER: Final = "this folder was written by credreport and was passed over
 class File:
     """A file to read, at a path or at a URL (fsspec); `path` is None for standard input.
 
-    `named` is true if the user named the file itself, and false if it was found in a folder. `size` is in bytes, or 0
-    if unknown. `member` is the position of a member in the zip archive at `path`; `size` is then its unpacked size.
+    `named_by_user` is true if the user named the file itself, and false if it was found in a folder. `size` is in
+    bytes, or 0 if unknown. `member` is the position of a member in the zip archive at `path`; `size` is then its
+    unpacked size.
     """
 
     name: str
     path: Path | str | None
-    named: bool
+    named_by_user: bool
     size: int = 0
     member: int | None = None
 
@@ -52,12 +53,12 @@ def find_files(paths: Sequence[str], log: IssueLog, *, leave_out: Path | None = 
     Files and links that are not followed go to `log`. The folder `leave_out`, the output of an earlier run, is skipped.
     Raises InputError if a path does not exist.
     """
-    return sorted(_find(paths, log, leave_out), key=lambda file: (file.name, not file.named))
+    return sorted(_find(paths, log, leave_out), key=lambda file: (file.name, not file.named_by_user))
 
 
 def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterator[File]:
     if STDIN in paths:
-        yield File(STDIN, None, named=True)
+        yield File(STDIN, None, named_by_user=True)
     for name in paths:
         if name == STDIN:
             continue
@@ -77,7 +78,7 @@ def _find(paths: Sequence[str], log: IssueLog, leave_out: Path | None) -> Iterat
         if is_folder:
             yield from _walk(path.absolute(), _name(name).rstrip("/") or "/", log, leave_out and leave_out.resolve())
         else:
-            yield File(_name(name), path.absolute(), named=True, size=_size(path))
+            yield File(_name(name), path.absolute(), named_by_user=True, size=_size(path))
 
 
 def is_read_once(name: str) -> bool:
@@ -105,7 +106,7 @@ def _find_at(url: str, log: IssueLog) -> Iterator[File]:
     system, root = file_system(url)
     try:
         if not system.isdir(root):
-            yield File(url, url, named=True, size=int(system.info(root)["size"] or 0))
+            yield File(url, url, named_by_user=True, size=int(system.info(root)["size"] or 0))
             return
         paths = system.find(root, detail=True)
     except Exception as error:  # each storage raises its own errors
@@ -121,7 +122,7 @@ def _find_at(url: str, log: IssueLog) -> Iterator[File]:
         if any(part.startswith(".") for part in name.removeprefix(url).split("/")):
             log.add("not_followed", "hidden; to read it, name it on the command line", source=name)
         else:
-            yield File(name, system.unstrip_protocol(path), named=False, size=int(facts["size"] or 0))
+            yield File(name, system.unstrip_protocol(path), named_by_user=False, size=int(facts["size"] or 0))
 
 
 def _own_folders(system: Any, names: Mapping[str, str]) -> list[str]:  # noqa: ANN401 - a file system of fsspec
@@ -194,7 +195,7 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
         if kind == "folder":
             yield from _walk(Path(entry.path), child, log, leave_out)
         elif kind == "file":
-            yield File(child, Path(entry.path), named=False, size=_size(entry))
+            yield File(child, Path(entry.path), named_by_user=False, size=_size(entry))
         else:
             log.add("not_followed", f"{kind}; to read it, name it on the command line", source=child)
 

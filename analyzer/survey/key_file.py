@@ -56,10 +56,10 @@ def _require_apart(path: Path, inputs: Sequence[str], output: str | None) -> Non
     for role, name in (*(("input", name) for name in inputs), *([("output folder", output)] if output else [])):
         if "://" in name or name == "-":
             continue
-        other = Path(name).resolve()
-        if key_path == other or other in key_path.parents:
+        other_path = Path(name).resolve()
+        if key_path == other_path or other_path in key_path.parents:
             raise UsageError(
-                f"--pseudonyms: the key file {path} {'is' if key_path == other else 'is in'} the {role} {name}",
+                f"--pseudonyms: the key file {path} {'is' if key_path == other_path else 'is in'} the {role} {name}",
                 "keep the key apart from reports and evidence: whoever has it can match pseudonyms with names",
             )
 

@@ -22,7 +22,7 @@ from analyzer.reading.times import parse_generated_time
 from analyzer.survey.accounts import accounts_at_start, rows_by_account, shared
 from analyzer.survey.entry import Contained, Entry, Facts, source_of, start_of
 from analyzer.survey.files import Reader, why
-from analyzer.survey.names import Captured, GivenTime, account_hint, captured
+from analyzer.survey.names import Captured, CaptureTime, account_hint, captured
 from analyzer.survey.unpack import (
     LOST,
     Opened,
@@ -74,7 +74,7 @@ class Looking:
     limits: Limits = DEFAULT
     whole: bool = False
     side: int = 0
-    captured_at: tuple[GivenTime, ...] = ()
+    captured_at: tuple[CaptureTime, ...] = ()
 
     def at(self, files: Sequence[File]) -> Looked:
         """Return the reports and issues found in some files."""
@@ -108,7 +108,7 @@ class _File:
     def _entries(self) -> Iterator[Entry]:
         file = self.file
         if file.member is not None:
-            yield from self.found()
+            yield from self.member_entries()
             return
         if file.path is None or file.size == 0:  # a pipe, or a file of unknown size: it can perhaps be read only once
             yield from self._all_in(self.reader.read(file), keep=True)
@@ -134,7 +134,7 @@ class _File:
         if file.size <= limits.harmless:
             return False
         is_csv = begins_as_csv(head)
-        if file.size > limits.other_forms and not (file.named or is_csv or is_gzip(head)):
+        if file.size > limits.other_forms and not (file.named_by_user or is_csv or is_gzip(head)):
             from analyzer.reading.forms.marks import refusal  # noqa: PLC0415 - few inputs are this large
 
             if not isinstance(refusal(head), DamagedError):
@@ -161,7 +161,7 @@ class _File:
         for member, _ in members:
             before = len(self.log.rows)
             try:
-                entries = list(_File(self.looking, self.reader, member, self.log).found())
+                entries = list(_File(self.looking, self.reader, member, self.log).member_entries())
             except LimitError as error:
                 self.log.add("over_limit", str(error), source=member.name)
                 has_report = True
@@ -175,7 +175,7 @@ class _File:
         if not has_report:
             note_no_report(file, "an archive without a credential report", self.log)
 
-    def found(self) -> Iterator[Entry]:
+    def member_entries(self) -> Iterator[Entry]:
         """Yield the reports in a member of a zip archive. Raises OSError if it cannot be unpacked."""
         head = self.reader.head(self.file, HEAD)
         if len(head) < HEAD:
@@ -206,7 +206,7 @@ class _File:
         source = source_of(opened.name, content, (opened.sha256, opened.size), when, hint, IssueLog())
         rows, rejected = rows_by_account(source, self.looking.account_id)
         # If the CSV is the whole file, without removed padding, its digest is already known.
-        digest = opened.sha256 if opened.is_file and len(source.found) == opened.size else source.digest
+        digest = opened.sha256 if opened.is_file and len(source.original_csv) == opened.size else source.digest
         described = (content.container, content.encoding)
         return Entry(
             name=opened.name,

@@ -102,7 +102,7 @@ class Captured(NamedTuple):
     month: datetime | None = None
 
 
-class GivenTime(NamedTuple):
+class CaptureTime(NamedTuple):
     """A capture time from the user, for reports without one whose names match a pattern."""
 
     pattern: str
@@ -118,17 +118,21 @@ _ENCODED: Final = re.compile(r"%([2-7][0-9A-Fa-f])")
 _UNKNOWN: Final = Captured(None, "unknown")
 
 
-def captured(name: str, generated_at: datetime | None, given_times: Sequence[GivenTime] = ()) -> Captured:
-    """Return the capture time of a report: from its envelope, else from its name, else from `given_times`.
+def captured(name: str, generated_at: datetime | None, capture_times: Sequence[CaptureTime] = ()) -> Captured:
+    """Return the capture time of a report: from its envelope, else from its name, else from `capture_times`.
 
-    The first of `given_times` that matches the name counts. File times and the system clock are never used.
+    The first of `capture_times` that matches the name counts. File times and the system clock are never used.
     """
     if generated_at is not None:
         return Captured(generated_at, "envelope")
     from_name = _in_path(_decoded(name))
     if from_name.at is None:
         return next(
-            (Captured(given_time.at, "option --captured-at") for given_time in given_times if given_time.fits(name)),
+            (
+                Captured(capture_time.at, "option --captured-at")
+                for capture_time in capture_times
+                if capture_time.fits(name)
+            ),
             from_name,
         )
     return from_name
@@ -298,23 +302,23 @@ def account_hint(name: str) -> str | None:
     return next((account for part in _parts(name) if (account := account_in_name(part))), None)
 
 
-def named_account(name: str, known: Collection[str] = ()) -> tuple[str, str | None] | None:
+def named_account(name: str, known_accounts: Collection[str] = ()) -> tuple[str, str | None] | None:
     """Return the account that a report is certainly named after, and the path of the folder with that name.
 
     The folder is None if the file itself is named after the account. The nearest name with one account number counts.
-    A number that may be a time counts only if it is one of the `known` accounts.
+    A number that may be a time counts only if it is one of the `known_accounts`.
     """
     path = name
     while path:
         path, _, part = path.rpartition("/")
-        if (account := _only(_APART.findall(_UUID.sub("", part)), known)) is not None:
+        if (account := _only(_APART.findall(_UUID.sub("", part)), known_accounts)) is not None:
             folder = f"{path}/{part}" if path else part
             return account, None if folder == name else folder
     return None
 
 
-def _only(numbers: Sequence[str], known: Collection[str] = ()) -> str | None:
-    accounts = {number for number in numbers if number in known or not _TIME.fullmatch(number)}
+def _only(numbers: Sequence[str], known_accounts: Collection[str] = ()) -> str | None:
+    accounts = {number for number in numbers if number in known_accounts or not _TIME.fullmatch(number)}
     return accounts.pop() if len(accounts) == 1 else None
 
 

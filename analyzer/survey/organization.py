@@ -64,7 +64,7 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 """The keys of the same fields in the JSON of AWS; `State` has replaced `Status`."""
 STATES: Final = frozenset({"ACTIVE", "PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"})
 """The account states of AWS Organizations."""
-_WANTED: Final = "give the output of `aws organizations list-accounts`, or a CSV with a column account"
+_FORMS: Final = "give the output of `aws organizations list-accounts`, or a CSV with a column account"
 _EXAMPLE: Final = "an account number has 12 digits, such as 111122223333; a spreadsheet may have cut leading zeros"
 
 
@@ -95,12 +95,12 @@ def _add(
     if not re.fullmatch(ACCOUNT_ID, account):
         raise AccountsError(f"{name}:{location}: not an AWS account number: {row['account_id']!r}", _EXAMPLE)
     state = row.get("state")
-    others = {field: text for field, text in row.items() if field not in {"account_id", "state"}}
-    listed = ListedAccount(account, **others, state=state.upper().replace(" ", "_") if state else None)
-    first, known = accounts.setdefault(account, (location, listed))
-    if known != listed:
+    details = {field: text for field, text in row.items() if field not in {"account_id", "state"}}
+    listed = ListedAccount(account, **details, state=state.upper().replace(" ", "_") if state else None)
+    first_location, first_entry = accounts.setdefault(account, (location, listed))
+    if first_entry != listed:
         raise AccountsError(
-            f"{name}:{location}: account {account} is listed with other details in line {first}",
+            f"{name}:{location}: account {account} is listed with other details in line {first_location}",
             "remove the wrong entry",
         )
 
@@ -135,7 +135,7 @@ def _in_page(page: Any, location: str) -> Iterator[Mapping[str, Any]]:  # noqa: 
         else:
             raise AccountsError(
                 f'{location}: not a list of accounts: there is no "Accounts", and no account with an "Id"',
-                _WANTED,
+                _FORMS,
             )
 
 

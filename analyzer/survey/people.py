@@ -51,7 +51,7 @@ class PeopleLists:
     people: PeopleList | None = None
 
     @property
-    def given(self) -> dict[str, PeopleList]:
+    def by_name(self) -> dict[str, PeopleList]:
         """The given lists, by the names of their tables."""
         lists = {LEAVERS: self.leavers, PEOPLE: self.people}
         return {name: people_list for name, people_list in lists.items() if people_list is not None}

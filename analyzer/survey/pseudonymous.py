@@ -83,7 +83,7 @@ def people_under(pseudonyms: Pseudonyms, lists: PeopleLists) -> PeopleLists:
     A user name gets the pseudonym of the IAM user with this name.
     """
     shown = {}
-    for name, listed in lists.given.items():
+    for name, listed in lists.by_name.items():
         users = lower_case(pa.chunked_array([[person.user for person in listed.people]], pa.string())).to_pylist()
         people = tuple(
             person._replace(
@@ -153,8 +153,8 @@ class _Users:
             ),
             "",
         )
-        others = pc.if_else(parts["whole"], NULL_TEXT, arn)
-        self.of_arns = pc.if_else(parts["whole"], whole, _hashed(others, lambda text: pseudonyms.of("arn", text)))
+        other_arns = pc.if_else(parts["whole"], NULL_TEXT, arn)
+        self.of_arns = pc.if_else(parts["whole"], whole, _hashed(other_arns, lambda text: pseudonyms.of("arn", text)))
 
     def alike(self, patterns: Mapping[str, str]) -> Alike:
         """Return the pseudonyms of the users that match each pattern."""
@@ -181,5 +181,5 @@ def _unless_known(pseudonyms: Pseudonyms, kind: str, column: pd.Series[Any]) -> 
     """Return a column of AWS regions or services; every other text is replaced by a pseudonym."""
     texts = pa.array(column.cat.categories.tolist(), pa.string())
     is_known = pc.match_substring_regex(texts, _REGION) if kind == "region" else pc.is_in(texts, pa.array(SERVICES))
-    known = set(texts.filter(pa.array(true_where(is_known))).to_pylist())
-    return _with_pseudonyms(column, lambda text: text if text in known else pseudonyms.of(kind, text))
+    known_texts = set(texts.filter(pa.array(true_where(is_known))).to_pylist())
+    return _with_pseudonyms(column, lambda text: text if text in known_texts else pseudonyms.of(kind, text))

@@ -34,7 +34,7 @@ _SIZE: Final = 4_000_000
 """Bytes of CSV per batch."""
 
 
-class Held(NamedTuple):
+class AccountUsers(NamedTuple):
     """The users of an account in a report, as sorted hashes of their names, and whether root is among them."""
 
     users: npt.NDArray[np.uint64]
@@ -71,7 +71,7 @@ def with_rivals(entries: Sequence[Entry], account_id: str | None, run: Map) -> l
     ]
 
 
-def rivals(users_of: Mapping[_Name, Held]) -> dict[_Name, _Name]:
+def rivals(users_of: Mapping[_Name, AccountUsers]) -> dict[_Name, _Name]:
     """Return, among reports of one account, another report with mostly the same users for each that has one."""
     rival_of: dict[_Name, _Name] = {}
     by_size = sorted(users_of, key=lambda name: (users_of[name].size, name))
@@ -85,7 +85,7 @@ def rivals(users_of: Mapping[_Name, Held]) -> dict[_Name, _Name]:
     return rival_of
 
 
-def _mostly_the_same(smaller: Held, larger: Held) -> bool:
+def _mostly_the_same(smaller: AccountUsers, larger: AccountUsers) -> bool:
     """Return whether more than half of the users in the smaller report are also in the larger one.
 
     If the smaller report has no users, root decides. If fewer users are in both, the reports are parts of one snapshot,
@@ -98,17 +98,19 @@ def _mostly_the_same(smaller: Held, larger: Held) -> bool:
     return len(np.intersect1d(smaller.users, larger.users, assume_unique=True)) * 2 > smaller.size
 
 
-def _users_by_report(entries: Sequence[Entry], account_id: str | None, run: Map) -> dict[str, Mapping[Account, Held]]:
+def _users_by_report(
+    entries: Sequence[Entry], account_id: str | None, run: Map
+) -> dict[str, Mapping[Account, AccountUsers]]:
     batches = list(cut(entries, _SIZE, lambda entry: entry.size))
     return {name: users for part in run(partial(_read, account_id), batches) for name, users in part.items()}
 
 
-def _read(account_id: str | None, entries: Sequence[Entry]) -> dict[str, Mapping[Account, Held]]:
+def _read(account_id: str | None, entries: Sequence[Entry]) -> dict[str, Mapping[Account, AccountUsers]]:
     """Return the users per account of each report. A changed report is skipped: this is handled when it is judged."""
     from analyzer.reading.normalizing import normalize  # noqa: PLC0415 - few folders need it
     from analyzer.reading.parsing import parse  # noqa: PLC0415
 
-    users_by_report: dict[str, Mapping[Account, Held]] = {}
+    users_by_report: dict[str, Mapping[Account, AccountUsers]] = {}
     with Reader() as reader:
         for entry in entries:
             try:
@@ -119,12 +121,12 @@ def _read(account_id: str | None, entries: Sequence[Entry]) -> dict[str, Mapping
             users = normalize(parse([source], log), [source], log, account_id).users
             pairs, position = accounts_in(users)
             users_by_report[entry.name] = {
-                account: held_by(users[position == number]) for number, account in enumerate(pairs["account"])
+                account: account_users(users[position == number]) for number, account in enumerate(pairs["account"])
             }
     return users_by_report
 
 
-def held_by(users: Any) -> Held:  # noqa: ANN401 - a frame of pandas
+def account_users(users: Any) -> AccountUsers:  # noqa: ANN401 - a frame of pandas
     """Return the users in the rows of one account."""
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
@@ -133,4 +135,4 @@ def held_by(users: Any) -> Held:  # noqa: ANN401 - a frame of pandas
 
     is_root = users["is_root"].to_numpy(dtype=bool)
     names = lowered(users["user"][~is_root]).drop_null()
-    return Held(np.unique(pd.util.hash_array(np.array(names.to_pylist(), dtype=object))), bool(is_root.any()))
+    return AccountUsers(np.unique(pd.util.hash_array(np.array(names.to_pylist(), dtype=object))), bool(is_root.any()))

@@ -241,18 +241,18 @@ def _note_not_judged(  # noqa: PLR0913 - a report and the one judged instead
     entry: Entry, span: Span | None, account: Account, chosen: Span, log: IssueLog, as_of: datetime | None
 ) -> None:
     """Note a report that is not judged although it may be newer than the judged report."""
-    if span is not None and not _may_be_the_one(span, chosen, as_of):
+    if span is not None and not _may_be_newer(span, chosen, as_of):
         return
-    known = "" if entry.month is None else f" (its name shows only the month {entry.month:%Y-%m})"
+    month_note = "" if entry.month is None else f" (its name shows only the month {entry.month:%Y-%m})"
     log.add(
         "undated_beside_dated",
-        f"the capture time is not known{known}: the report was not judged, although it may be newer than the judged "
-        f"snapshot of account {account[1]}; put its date into its name, or give it with --captured-at",
+        f"the capture time is not known{month_note}: the report was not judged, although it may be newer than the "
+        f"judged snapshot of account {account[1]}; put its date into its name, or give it with --captured-at",
         source=entry.name,
     )
 
 
-def _may_be_the_one(span: Span, chosen: Span, as_of: datetime | None) -> bool:
+def _may_be_newer(span: Span, chosen: Span, as_of: datetime | None) -> bool:
     """Return whether a report with this span may be newer than the chosen one, so that it should have been judged."""
     if span.first == span.last:
         return False

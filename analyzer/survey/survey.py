@@ -96,9 +96,9 @@ class Survey:
             [*(entry for entry in every if entry.name not in unsure), *looked_again], key=lambda entry: entry.name
         )
         log = IssueLog()
-        kept = with_rivals(without_copies(every, log), looking.account_id, run)
+        distinct = with_rivals(without_copies(every, log), looking.account_id, run)
         note_contradicted_names(every, log)
-        return cls(paths, tuple(every), tuple(kept), tuple(issues), tuple(log.rows), exact)
+        return cls(paths, tuple(every), tuple(distinct), tuple(issues), tuple(log.rows), exact)
 
     def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> Survey:
         """Return the survey with corrections from reading reports.
@@ -113,20 +113,20 @@ class Survey:
                 "wait until no program writes to the reports, or copy them, and run again",
             )
         lost = {entry.file for entry in self.every if corrections.get(entry.key, entry) is None}
-        kept = [corrections.get(entry.key) or entry for entry in self.every if entry.file not in lost]
+        entries = [corrections.get(entry.key) or entry for entry in self.every if entry.file not in lost]
         names = {file.name for file in lost}
         issues = [row for row in self.issues if row[0] not in names]
         files = sorted(lost, key=lambda file: file.name)
         for looked, _ in _looks(replace(looking, whole=True), files, run):
-            kept += looked.entries
+            entries += looked.entries
             issues += looked.issues
-        _require_reports(kept, IssueLog(issues))
-        exact = self.exact | corrections.keys() | {entry.key for entry in kept if entry.file in lost}
-        return self._of(self.paths, kept, issues, looking, run, exact)
+        _require_reports(entries, IssueLog(issues))
+        exact = self.exact | corrections.keys() | {entry.key for entry in entries if entry.file in lost}
+        return self._of(self.paths, entries, issues, looking, run, exact)
 
 
 @dataclass(frozen=True)
-class Both:
+class SurveyPair:
     """The surveys of an older and a newer side, which are planned together. Copies are found on each side."""
 
     sides: tuple[Survey, Survey]
@@ -146,12 +146,12 @@ class Both:
         """Issues between the reports of a side."""
         return tuple(row for survey in self.sides for row in survey.between)
 
-    def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> Both:
+    def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> SurveyPair:
         """Return both surveys with corrections; see `Survey.corrected`."""
         old, new = (
             survey.corrected(corrections, replace(looking, side=side), run) for side, survey in enumerate(self.sides)
         )
-        return Both((old, new))
+        return SurveyPair((old, new))
 
 
 def _looks(looking: Looking, files: Sequence[File], run: Map) -> Iterator[tuple[Looked, int]]:
@@ -193,24 +193,24 @@ def without_copies(entries: Iterable[Entry], log: IssueLog) -> list[Entry]:
     for entry in entries:
         if entry.captured_at is not None and entry.facts is not None:
             dated[entry.identity].append(entry)
-    kept = []
+    distinct = []
     for entry in entries:
         if entry.facts is None:
-            kept.append(entry)
+            distinct.append(entry)
             continue
         key = (entry.identity, entry.moment)
-        other = first_of.get(key)
-        if other is None and entry.captured_at is None:
-            other = next(
+        original = first_of.get(key)
+        if original is None and entry.captured_at is None:
+            original = next(
                 (candidate for candidate in dated[entry.identity] if _may_be_of(candidate.captured_at, entry.month)),
                 None,
             )
-        if other is None:
+        if original is None:
             first_of[key] = entry
-            kept.append(entry)
+            distinct.append(entry)
         else:
-            log.add("duplicate_input", f"the same report as {other.name}; counted once", source=entry.name)
-    return kept
+            log.add("duplicate_input", f"the same report as {original.name}; counted once", source=entry.name)
+    return distinct
 
 
 def _may_be_of(captured_at: datetime | None, month: datetime | None) -> bool:

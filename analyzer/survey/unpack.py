@@ -85,7 +85,7 @@ def reports_in(  # noqa: PLR0913 - a file, the limits, and the containers around
             check_size(inner, limits)
             yield from _open(file, data, inner, log, wrapping)
     except UnopenedArchiveError as error:
-        log.add("unreadable_file" if file.named else "unopened_archive", str(error), source=file.name)
+        log.add("unreadable_file" if file.named_by_user else "unopened_archive", str(error), source=file.name)
     except OwnOutputError as error:
         log.add("own_output", f"passed over: {error}", source=file.name)
     except DamagedError as error:
@@ -93,14 +93,14 @@ def reports_in(  # noqa: PLR0913 - a file, the limits, and the containers around
     except LimitError as error:
         log.add("over_limit", str(error), source=file.name)
     except NotAReportError as error:
-        note_no_report(file, f"{error}{error.begins if file.named else ''}", log)
+        note_no_report(file, f"{error}{error.begins if file.named_by_user else ''}", log)
     except Exception as error:  # noqa: BLE001 - one odd file must not stop the run
         log.add("unreadable_file", f"the file cannot be read ({type(error).__name__}: {error})", source=file.name)
 
 
 def note_no_report(file: File, why: str, log: IssueLog) -> None:
     """Note a file that is not a report: a named file is rejected, a file found in a folder is passed over."""
-    if file.named:
+    if file.named_by_user:
         log.add("unreadable_file", f"not a credential report: {why}", source=file.name)
     else:
         log.add("not_a_report", f"passed over: {why}", source=file.name)
@@ -149,10 +149,10 @@ def _open(file: File, data: bytes, inner: bytes, log: IssueLog, wrapping: str) -
         contents = read_contents(inner)
     except DamagedError as error:
         # A query that names columns looks like a table without rows.
-        if file.named or not is_program(file.name, inner):
+        if file.named_by_user or not is_program(file.name, inner):
             raise
         raise NotAReportError("a program; a report in it may be only an example") from error
-    if not file.named and is_program(file.name, inner) and (remarked(contents) or not _is_plain(contents)):
+    if not file.named_by_user and is_program(file.name, inner) and (remarked(contents) or not _is_plain(contents)):
         raise NotAReportError("a program; a report in it may be only an example")
     sha256 = hashlib.sha256(data).hexdigest()
     for number, content in enumerate(contents, start=1):
@@ -199,7 +199,7 @@ def _untar(  # noqa: PLR0913 - as `reports_in`
             members = sorted(
                 (member for member in opened.getmembers() if member.isfile()), key=lambda member: member.name
             )
-            for inner, member in zip(_named(archive, [member.name for member in members]), members, strict=True):
+            for inner, member in zip(_member_files(archive, [member.name for member in members]), members, strict=True):
                 stream = opened.extractfile(member)
                 content = stream.read() if stream is not None else b""
                 before = len(log.rows)
@@ -212,13 +212,13 @@ def _untar(  # noqa: PLR0913 - as `reports_in`
         raise NotAReportError("an archive without a credential report")
 
 
-def _named(archive: File, names: Sequence[str]) -> Iterator[File]:
+def _member_files(archive: File, names: Sequence[str]) -> Iterator[File]:
     """Yield the members of an archive as files; repeated names are numbered."""
-    seen: Counter[str] = Counter()
+    name_counts: Counter[str] = Counter()
     for name in names:
-        seen[name] += 1
-        suffix = f"#{seen[name]}" if seen[name] > 1 else ""
-        yield type(archive)(f"{archive.name}/{name.removeprefix('./')}{suffix}", archive.path, named=False)
+        name_counts[name] += 1
+        suffix = f"#{name_counts[name]}" if name_counts[name] > 1 else ""
+        yield type(archive)(f"{archive.name}/{name.removeprefix('./')}{suffix}", archive.path, named_by_user=False)
 
 
 def _unzip(  # noqa: PLR0913 - as `reports_in`
@@ -286,17 +286,17 @@ def members_in(
         (position for position, member in enumerate(members) if not is_folder(member)),
         key=lambda position: members[position].filename,
     )
-    seen: Counter[str] = Counter()
-    members_found = []
+    name_counts: Counter[str] = Counter()
+    member_files = []
     for position in positions:
         member = members[position]
-        seen[member.filename] += 1
-        suffix = f"#{seen[member.filename]}" if seen[member.filename] > 1 else ""
+        name_counts[member.filename] += 1
+        suffix = f"#{name_counts[member.filename]}" if name_counts[member.filename] > 1 else ""
         name = f"{archive.name}/{member.filename}{suffix}"
-        members_found.append(
-            (type(archive)(name, archive.path, named=False, size=member.file_size, member=position), member)
+        member_files.append(
+            (type(archive)(name, archive.path, named_by_user=False, size=member.file_size, member=position), member)
         )
-    return members_found
+    return member_files
 
 
 def note_no_member(file: File, why: str, log: IssueLog) -> None:

@@ -13,7 +13,7 @@ import typer.main
 
 from analyzer import pipeline
 from analyzer.cli.main import app
-from analyzer.pipeline import Left, Options, Settings
+from analyzer.pipeline import Options, Settings, WrittenFiles
 from tests.cli.running import run, run_script
 from tests.reports import csv_of, key, root, user, write
 
@@ -124,9 +124,11 @@ def test_verify(monkeypatch: pytest.MonkeyPatch, holds: bool) -> None:
 def test_render(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[object, ...]] = []
 
-    def render(folder: Path, formats: Sequence[str], out: Path | None, *, options: Options, **_: object) -> Left:
+    def render(
+        folder: Path, formats: Sequence[str], out: Path | None, *, options: Options, **_: object
+    ) -> WrittenFiles:
         asked.append((folder, formats, out, options.workbook_rows))
-        return Left(str(out or folder), ["workbook.xlsx", "charts/a.png", "charts/b.png"])
+        return WrittenFiles(str(out or folder), ["workbook.xlsx", "charts/a.png", "charts/b.png"])
 
     monkeypatch.setattr(pipeline, "render", render, raising=False)
     done = run("render", "set", "--format", "charts,excel", "-o", "new", "--workbook-rows", "5")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.survey.names import GivenTime, account_hint, captured, named_account
+from analyzer.survey.names import CaptureTime, account_hint, captured, named_account
 
 FIRST_OF_NOVEMBER = datetime(2026, 11, 1, 23, 59, 59, 999999, UTC)
 LAST_OF_OCTOBER = datetime(2026, 10, 31, 23, 59, 59, 999999, UTC)
@@ -146,12 +146,12 @@ def test_day_and_month_in_either_order_are_read_where_they_can_be_in_one_way(day
 
 def test_a_given_time_is_for_what_has_none() -> None:
     at = LAST_OF_OCTOBER + timedelta(hours=1)
-    given_times = [GivenTime("a*/x.csv", at), GivenTime("*", LAST_OF_OCTOBER)]
-    assert captured("in/a1/x.csv", None, given_times) == (at, "option --captured-at", None)
-    assert captured("in/b/x.csv", None, given_times).at == LAST_OF_OCTOBER
-    assert captured("in/2026-09/x.csv", None, given_times).at == LAST_OF_OCTOBER
-    assert captured("in/2026-11-01/x.csv", None, given_times).at == FIRST_OF_NOVEMBER
-    assert captured("x.csv", FIRST_OF_NOVEMBER, given_times).known_from == "envelope"
+    capture_times = [CaptureTime("a*/x.csv", at), CaptureTime("*", LAST_OF_OCTOBER)]
+    assert captured("in/a1/x.csv", None, capture_times) == (at, "option --captured-at", None)
+    assert captured("in/b/x.csv", None, capture_times).at == LAST_OF_OCTOBER
+    assert captured("in/2026-09/x.csv", None, capture_times).at == LAST_OF_OCTOBER
+    assert captured("in/2026-11-01/x.csv", None, capture_times).at == FIRST_OF_NOVEMBER
+    assert captured("x.csv", FIRST_OF_NOVEMBER, capture_times).known_from == "envelope"
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,10 @@ def render(  # noqa: PLR0913 - one parameter an option
 
     with working("audit", chosen, shown=showing.progress) as (bars, beside):
         options = pipeline.Options(workbook_rows, beside, due_within, marks, values.by(by, chosen))
-        left = pipeline.render(folder, chosen, output, options=options, proof=values.proof(sign, None), progress=bars)
-    return end("render", 0, dict, left, lambda: show_rendered(left), showing)
+        written = pipeline.render(
+            folder, chosen, output, options=options, proof=values.proof(sign, None), progress=bars
+        )
+    return end("render", 0, dict, written, lambda: show_rendered(written), showing)
 
 
 def verify(

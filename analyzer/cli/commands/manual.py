@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from analyzer.errors import known
+from analyzer.errors import checked_choice
 from analyzer.rendering import manual
 
 _WIDEST = 100
@@ -39,7 +39,7 @@ def show_manual(
         typer.echo("Topics of the manual (credreport manual TOPIC):\n")
         typer.echo("\n".join(f"  {name:{width}}  {about}" for name, about in manual.TOPICS.items()))
         return 0
-    text = manual.page(known("TOPIC", topic, manual.TOPICS))
+    text = manual.page(checked_choice("TOPIC", topic, manual.TOPICS))
     if not sys.stdout.isatty():
         typer.echo(text, nl=False)
         return 0

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analyzer.evidence.summary import WithIssues
-    from analyzer.pipeline import Left
+    from analyzer.pipeline import WrittenFiles
 
 Share = TypeVar("Share")
 """How much of the lists is shown."""
@@ -210,37 +210,37 @@ def show_issues(
         )
 
 
-def show_files(console: Console, left: Left, title: str = "Evidence in") -> None:
+def show_files(console: Console, written: WrittenFiles, title: str = "Evidence in") -> None:
     """Print where the files are."""
     console.print()
-    print_line(console, Text.assemble((f"{title} ", "bold"), f"{_folder(left)}/"))
-    print_line(console, f"  {_file_list(left.files)}")
+    print_line(console, Text.assemble((f"{title} ", "bold"), f"{_folder(written)}/"))
+    print_line(console, f"  {_file_list(written.files)}")
 
 
-def show_removed(console: Console, left: Left) -> None:
+def show_removed(console: Console, written: WrittenFiles) -> None:
     """Print which renderings of an earlier run are no longer there, if there are any."""
-    if left.removed:
+    if written.removed:
         print_line(
             console,
-            f"Removed with the earlier run: {', '.join(left.removed)} (to add a format to an evidence set and keep the "
-            f"others: credreport render {_folder(left)} --format NAME).",
+            f"Removed with the earlier run: {', '.join(written.removed)} (to add a format to an evidence set and keep "
+            f"the others: credreport render {_folder(written)} --format NAME).",
         )
 
 
-def where_to_look(left: Left) -> Text:
+def where_to_look(written: WrittenFiles) -> Text:
     """Return a line with the file to open and the other files; the tables are only counted."""
-    tables = [file for file in left.files if file.partition("/")[0].endswith(".parquet")]
-    others = [file for file in left.files if file not in tables and not file.endswith(".json")]
+    tables = [file for file in written.files if file.partition("/")[0].endswith(".parquet")]
+    others = [file for file in written.files if file not in tables and not file.endswith(".json")]
     first = next((file for file in ("report.html", "workbook.xlsx") if file in others), None)
     rest = [file for file in others if file != first]
     more = [*([_file_list(rest)] if rest else []), counted(len({file.partition("/")[0] for file in tables}), "table")]
     if first is None:
-        return Text.assemble(("Evidence ", "bold"), f"in {_folder(left)}/: {', '.join([*others, more[-1]])}")
-    return Text.assemble(("Open ", "bold"), f"{_folder(left)}/{first}. Also written: {', '.join(more)}.")
+        return Text.assemble(("Evidence ", "bold"), f"in {_folder(written)}/: {', '.join([*others, more[-1]])}")
+    return Text.assemble(("Open ", "bold"), f"{_folder(written)}/{first}. Also written: {', '.join(more)}.")
 
 
-def _folder(left: Left) -> str:
-    return printable(str(left.folder).rstrip("/"))
+def _folder(written: WrittenFiles) -> str:
+    return printable(str(written.folder).rstrip("/"))
 
 
 def _file_list(files: list[str]) -> str:

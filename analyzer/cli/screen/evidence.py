@@ -8,19 +8,19 @@ from analyzer.cli.screen.common import open_console, print_answer, print_line, p
 
 if TYPE_CHECKING:
     from analyzer.evidence.verify import Verification
-    from analyzer.pipeline import Left, Sampled
+    from analyzer.pipeline import Sampled, WrittenFiles
 
 
 _MOST_STRATA: Final = 20
 """Maximum number of strata that are listed."""
 
 
-def show_rendered(left: Left) -> None:
+def show_rendered(written: WrittenFiles) -> None:
     """Print which files were made, and where they are."""
     console = open_console()
-    for line in [] if left.carried is None else left.carried.lines:
+    for line in [] if written.carried is None else written.carried.lines:
         print_line(console, line)
-    show_files(console, left, "Written to")
+    show_files(console, written, "Written to")
 
 
 def show_sample(sampled: Sampled) -> None:

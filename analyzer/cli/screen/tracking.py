@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
-    from analyzer.history.kept import Ingest, Stored
+    from analyzer.history.store_results import Ingest, Stored
     from analyzer.pipeline import Run
 
 _MOST_ACCOUNTS: Final = 20

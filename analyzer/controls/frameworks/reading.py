@@ -150,7 +150,7 @@ class _File(Document):
                 self.fail((*path, name), f"unknown key{near}", f"known keys: {known_keys}")
             for parameter in parameters_by_name[name]:
                 if not parameter.takes(number_or_word):
-                    self.wrong((*path, name), number_or_word, parameter.wanted)
+                    self.wrong((*path, name), number_or_word, parameter.expected)
         return MappingProxyType(cast("dict[str, Value]", value))
 
     def _among(self, path: Path, value: Any, choices: tuple[Any, ...]) -> Any:  # noqa: ANN401 - one of the choices

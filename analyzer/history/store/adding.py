@@ -116,7 +116,7 @@ class Adding:
         waiting = self._waiting.pop(month)
         new = {name: pa.concat_tables([tables_of_batch[name] for tables_of_batch in waiting]) for name in TABLES}
         del waiting
-        given = pc.count_distinct(new["snapshots"]["source"].cast(pa.string())).as_py()
+        source_count = pc.count_distinct(new["snapshots"]["source"].cast(pa.string())).as_py()
         parts = {name: part_of(name, month) for name in TABLES}
         try:
             old = {name: self._stored(part) for name, part in parts.items()}
@@ -132,7 +132,7 @@ class Adding:
                 names = merged.rows["source"].filter(pa.array(merged.fresh)).cast(pa.string())
                 added = pc.count_distinct(names).as_py()
                 self.added += added
-                self.known += given - added
+                self.known += source_count - added
                 self.rows += len(names)
 
     def _note(self, error: DamagedError) -> None:
@@ -176,32 +176,32 @@ def _merge(name: str, old: pa.Table | None, new: pa.Table) -> _Merged:
     count = 0 if old is None else old.num_rows
     tables = [new] if old is None else [old, new]
     del old, new
-    rows = _as_one(tables)
+    rows = _concatenated(tables)
     pa.default_memory_pool().release_unused()  # otherwise it keeps the memory of the tables
     is_new = np.arange(rows.num_rows) >= count
     preference = 2 * rank(rows, "source") + is_new
     reports = pd.DataFrame({column: rank(rows, column) for column in IDENTITY})
     of_report = reports.assign(preference=preference, is_new=is_new).groupby(list(IDENTITY), sort=False)
-    kept = preference == of_report["preference"].transform("min").to_numpy()
-    fresh = kept & of_report["is_new"].transform("min").to_numpy()
+    is_kept = preference == of_report["preference"].transform("min").to_numpy()
+    fresh = is_kept & of_report["is_new"].transform("min").to_numpy()
     del reports, of_report, preference
-    if (kept != is_new).all():
+    if (is_kept != is_new).all():
         return _Merged(rows, None, fresh)
     order = np.lexsort([rank(rows, column) for column in reversed(ORDER[name])])
-    return _Merged(rows, order[kept[order]], fresh)
+    return _Merged(rows, order[is_kept[order]], fresh)
 
 
-def _as_one(tables: list[pa.Table]) -> pa.Table:
+def _concatenated(tables: list[pa.Table]) -> pa.Table:
     """Return tables as one without chunks; they are emptied column by column, because they can be large."""
     schema = tables[0].schema
     columns = {name: [table[name] for table in tables] for name in schema.names}
     tables.clear()
-    found = []
+    arrays = []
     for name, kind in zip(schema.names, schema.types, strict=True):
         chunks = [chunk for column in columns.pop(name) for chunk in column.chunks]
-        found.append(pa.chunked_array(chunks, kind).unify_dictionaries().combine_chunks())
+        arrays.append(pa.chunked_array(chunks, kind).unify_dictionaries().combine_chunks())
         del chunks
-    return pa.table(found, schema=schema)
+    return pa.table(arrays, schema=schema)
 
 
 def _complete(staging: Path, target: Path) -> None:

@@ -38,7 +38,7 @@ class Contents:
 def contents(folder: Path) -> Contents:
     """Return the contents of the store; every part is read completely, to find all damage."""
     damaged: list[tuple[str, str]] = []
-    found = [_captures(SNAPSHOTS.empty_table())]
+    frames = [_captures(SNAPSHOTS.empty_table())]
     with opened(folder, TABLES) as files:
         for part, file in files.items():
             try:
@@ -47,8 +47,8 @@ def contents(folder: Path) -> Contents:
                 damaged.append((part, str(error)))
             else:
                 if part.startswith("snapshots/"):
-                    found.append(_captures(table))
-    snapshots = pd.concat(found).sort_values(["account_id", "captured_at"], ignore_index=True)
+                    frames.append(_captures(table))
+    snapshots = pd.concat(frames).sort_values(["account_id", "captured_at"], ignore_index=True)
     gaps = _gaps(snapshots)
     snapshots["captured_at"] = column_of(times_from(snapshots["captured_at"].to_numpy()))
     return Contents(tuple(snapshots["account_id"].unique()), snapshots, gaps, tuple(damaged))
@@ -67,8 +67,8 @@ def _gaps(snapshots: pd.DataFrame) -> pd.DataFrame:
     account = snapshots["account_id"].astype("category")
     captured = snapshots["captured_at"].to_numpy(np.int64)
     calendar = Calendar.of(account, captured, captured)
-    owner, place = calendar.gaps()
-    after, before = calendar.instants[place], calendar.instants[place + 1]
+    owner, begins = calendar.gaps()
+    after, before = calendar.instants[begins], calendar.instants[begins + 1]
     return pd.DataFrame(
         {
             "account_id": pd.Series(calendar.accounts, dtype="str").to_numpy()[owner],

@@ -71,10 +71,10 @@ def month_of(part: str) -> str:
     return part.split("/")[1].removeprefix("month=")
 
 
-def _claims(_: Path, found: Standing) -> Claims:
+def _claims(_: Path, standing: Standing) -> Claims:
     """Return the files of a store in a folder, by their names; damage of a part is found when it is read."""
-    files = {name for name in found.files if name == NOTES or _PART.fullmatch(name)}
-    return Claims(bool(files), files, {name for name in found.folders if _FOLDER.fullmatch(name)})
+    files = {name for name in standing.files if name == NOTES or _PART.fullmatch(name)}
+    return Claims(bool(files), files, {name for name in standing.folders if _FOLDER.fullmatch(name)})
 
 
 STORE: Final = Owner("store", "choose another folder for the store", NOTES, _claims)

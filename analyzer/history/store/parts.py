@@ -199,6 +199,8 @@ class SnapshotsPart:
 
 def _bounds(part: str, file: parquet.ParquetFile, column: str) -> list[tuple[Any, Any]]:
     with _damage(part):
-        place = file.metadata.schema.names.index(column)
-        statistics = [file.metadata.row_group(group).column(place).statistics for group in range(file.num_row_groups)]
+        position = file.metadata.schema.names.index(column)
+        statistics = [
+            file.metadata.row_group(group).column(position).statistics for group in range(file.num_row_groups)
+        ]
         return [(values.min, values.max) for values in statistics]

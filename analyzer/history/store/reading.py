@@ -74,8 +74,8 @@ def by_accounts(
             except DamagedError as error:
                 note(error)
         for low, high in _ranges(list(parts.values()), rows):
-            found = [table for part in parts.values() for table in part.accounts(low, high, needed, note)]
-            table = pa.concat_tables([schema_of(needed).empty_table(), *found])
+            tables = [table for part in parts.values() for table in part.accounts(low, high, needed, note)]
+            table = pa.concat_tables([schema_of(needed).empty_table(), *tables])
             if until is not None:
                 table = table.filter(pc.field("captured_at") <= pa.scalar(until, TIME))
             if table.num_rows:
@@ -100,14 +100,14 @@ class _Lacking(NamedTuple):
         where = pc.field("code").isin(pa.array(sorted(PROVE_NO_ABSENCE)))
         if until is not None:
             where &= pc.field("captured_at") <= pa.scalar(until, TIME)
-        found, damaged = [STORED_ISSUES.empty_table()], set()
+        issue_tables, damaged = [STORED_ISSUES.empty_table()], set()
         for part, file in files.items():
             try:
-                found.append(read_part(file, part, where=where))
+                issue_tables.append(read_part(file, part, where=where))
             except DamagedError as error:
                 note(error)
                 damaged.add(month_of(part))
-        issues = pa.concat_tables(found).unify_dictionaries()
+        issues = pa.concat_tables(issue_tables).unify_dictionaries()
         log.rows += [tuple(row.values()) for row in issues.select(ISSUES.names).to_pylist()]
         names = issues["report_sha256"].cast(pa.string()).to_pylist()
         times = microseconds(column_of(issues["captured_at"]))
@@ -132,12 +132,12 @@ def _parts(files: Mapping[str, pa.NativeFile], table: str) -> dict[str, pa.Nativ
 
 def span(folder: Path) -> tuple[datetime, datetime] | None:
     """Return the capture times of the oldest and the newest snapshot in the readable parts; None if there are none."""
-    found = []
+    bounds = []
     with opened(folder, ["snapshots"]) as files:
         for part, file in files.items():
             with suppress(DamagedError):
-                found += SnapshotsPart.of(file, part).bounds("captured_at")
-    return (min(low for low, _ in found), max(high for _, high in found)) if found else None
+                bounds += SnapshotsPart.of(file, part).bounds("captured_at")
+    return (min(low for low, _ in bounds), max(high for _, high in bounds)) if bounds else None
 
 
 def _until(files: Mapping[str, pa.NativeFile], until: datetime | None) -> dict[str, pa.NativeFile]:
@@ -173,10 +173,10 @@ def opened(folder: Path, tables: Collection[str]) -> Iterator[dict[str, pa.Nativ
         try:
             while True:
                 state = folder.stat().st_ino
-                found = sorted(path for name in tables for path in folder.glob(f"{name}/month=*/part-0.parquet"))
+                paths = sorted(path for name in tables for path in folder.glob(f"{name}/month=*/part-0.parquet"))
                 try:
                     files = {
-                        path.relative_to(folder).as_posix(): stack.enter_context(pa.OSFile(str(path))) for path in found
+                        path.relative_to(folder).as_posix(): stack.enter_context(pa.OSFile(str(path))) for path in paths
                     }
                 except FileNotFoundError:
                     if folder.stat().st_ino == state:

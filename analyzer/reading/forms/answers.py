@@ -66,8 +66,8 @@ def refuse_text(text: str) -> None:
     ]
     cells = [cell for cell in cells if cell]
     if len(cells) <= 4 and any(cell in _STATES for cell in cells):
-        others = [cell for cell in cells if cell not in _STATES]
-        if all(_DESCRIPTION.search(cell) or cell.lower() in {"state", "description"} for cell in others):
+        descriptions = [cell for cell in cells if cell not in _STATES]
+        if all(_DESCRIPTION.search(cell) or cell.lower() in {"state", "description"} for cell in descriptions):
             _refuse_state(next(cell for cell in cells if cell in _STATES))
     if 1 < len(cells) <= 3 and (code := _error_code(cells[0])) is not None:
         _refuse_code(code)

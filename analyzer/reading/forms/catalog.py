@@ -17,12 +17,12 @@ READ: Final = (
     *("base64", "quoted base64", "pem armour", "bytes literal", "boto3 dump", "byte numbers", "ruby text"),
     *("quoted text", "list of lines", "json rows", "yaml rows", "lines of records"),
     *("drawn table", "html table", "spreadsheet", "parquet"),
-    *(one.name for one in PROGRAMS if not one.refused),
+    *(program.name for program in PROGRAMS if not program.refused),
 )
 """The names that may appear in `container`."""
 
 REFUSED: Final = {
-    **{one.name: one.refused for one in PROGRAMS if one.refused},
-    **{one.name: one.way_out for one in LOST},
+    **{program.name: program.refused for program in PROGRAMS if program.refused},
+    **{form.name: form.way_out for form in LOST},
     **UNREAD,
 }

@@ -76,8 +76,8 @@ def open_repr(text: str) -> Opened | None:
     time = _BOTO3_TIME.search(whole)
     if time is not None:
         return [dated_by_parts(content, time[1])]
-    other = _GENERATED.search(whole)
-    return [dated(content, other["time"] if other else None)]
+    generated = _GENERATED.search(whole)
+    return [dated(content, generated["time"] if generated else None)]
 
 
 def _literal(text: str) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from analyzer.reading.columns import both
+from analyzer.reading.columns import merged_column
 from analyzer.reading.forms.content import Content, DamagedError, NotAReportError, Opened, Remark
 from analyzer.reading.forms.headers import FoundHeader, Header, canonical, is_header, squeezed
 from analyzer.reading.forms.programs import ACCOUNT_NAMES, program_of
@@ -59,11 +59,11 @@ def from_table(names: Sequence[str], columns: Sequence[Any], shape: str, keys: I
     new_names = program.names if program else {}
     renamed: dict[str, Any] = {}
     for name, column in zip(names, columns, strict=True):
-        known = new_names.get(name.strip().lower()) or canonical(name)
-        if known not in renamed:
-            renamed[known] = column
-        elif known in COLUMNS:
-            renamed[known] = both(renamed[known], column)
+        new_name = new_names.get(name.strip().lower()) or canonical(name)
+        if new_name not in renamed:
+            renamed[new_name] = column
+        elif new_name in COLUMNS:
+            renamed[new_name] = merged_column(renamed[new_name], column)
     if not is_header(list(renamed)):
         raise NotAReportError("rows without the columns of a credential report")
     times_of = {*TIMESTAMP_COLUMNS, program.generated if program else None}
@@ -128,8 +128,8 @@ def _with_sentinels(cells: Any, program: Program) -> Any:  # noqa: ANN401 - a ta
     for rule in program.nulls:
         where = pa.chunked_array([pc.invert(no)])
         if rule.where is not None:
-            known = rule.where in cells.column_names
-            where = pc.is_in(pc.utf8_lower(cells[rule.where]), pa.array(rule.among)) if known else no
+            has_column = rule.where in cells.column_names
+            where = pc.is_in(pc.utf8_lower(cells[rule.where]), pa.array(rule.among)) if has_column else no
         if not rule.of_root:
             where = pc.and_(where, pc.invert(is_root))
         for column in rule.columns:
@@ -159,13 +159,13 @@ def as_csv(cells: Any, shape: str) -> Content:  # noqa: ANN401 - a table of Arro
     header = StringIO()
     csv.writer(header, lineterminator="\n").writerow(names)
     for quoting in ("none", "needed"):
-        made = BytesIO(header.getvalue().encode())
-        made.seek(0, SEEK_END)
+        buffer = BytesIO(header.getvalue().encode())
+        buffer.seek(0, SEEK_END)
         options = arrow_csv.WriteOptions(include_header=False, quoting_style=quoting)
         try:
-            arrow_csv.write_csv(cells, made, write_options=options)
+            arrow_csv.write_csv(cells, buffer, write_options=options)
             break
         except pa.ArrowInvalid:  # a cell with a comma or quote
             continue
-    data = made.getvalue().removesuffix(b"\n")
+    data = buffer.getvalue().removesuffix(b"\n")
     return Content(data, FoundHeader(Header(names, ","), 0, len(header.getvalue()) - 1), shape, "utf-8")

@@ -127,8 +127,8 @@ def split_line(text: str, delimiter: str) -> list[str]:
 
 def is_header(names: list[str]) -> bool:
     """Return whether some cells are the column names of a report."""
-    known = known_columns(names)
-    return len(known) >= ENOUGH_COLUMNS and bool(known & {"user", "arn"})
+    columns = known_columns(names)
+    return len(columns) >= ENOUGH_COLUMNS and bool(columns & {"user", "arn"})
 
 
 def _is_prose(name: str) -> bool:

@@ -42,9 +42,9 @@ def refusal(data: bytes) -> DamagedError | NotAReportError:
         return DamagedError("rows with some columns of a report, in an unknown form; use the original report from AWS")
     if _ROWS.search(start):
         return DamagedError("rows of a credential report without its header; use the original report from AWS")
-    for named in _NAMED.finditer(start):
-        line_start = start.rfind(b"\n", 0, named.start()) + 1
-        line_end = start.find(b"\n", named.end())
+    for match in _NAMED.finditer(start):
+        line_start = start.rfind(b"\n", 0, match.start()) + 1
+        line_end = start.find(b"\n", match.end())
         line = start[line_start : line_end if line_end >= 0 else len(start)][:65_536]
         cells = [cell.strip(_AROUND) for cell in _CELLS.split(line.decode("utf-8", errors="replace"))]
         words = line.decode("utf-8", errors="replace").split()

@@ -36,8 +36,8 @@ def open_lines(text: str) -> Opened | None:
     opened: Opened = []
     for line in lines:
         cells = [cell.strip() for cell in line.split("\t")]
-        known = sorted((cell for cell in cells if cell not in {"text/csv", ""}), key=len)
-        if len(cells) > 4 or not known or ("text/csv" not in cells and BEGINNING not in line):
+        candidates = sorted((cell for cell in cells if cell not in {"text/csv", ""}), key=len)
+        if len(cells) > 4 or not candidates or ("text/csv" not in cells and BEGINNING not in line):
             opened.append(
                 DamagedError(
                     f"not a line that the AWS CLI writes with --output text: {line[:80]!r}; download this report again"
@@ -45,11 +45,11 @@ def open_lines(text: str) -> Opened | None:
             )
             continue
         try:
-            content = decoded(known[-1], "text envelope")
+            content = decoded(candidates[-1], "text envelope")
         except (DamagedError, NotAReportError) as error:
             opened.append(DamagedError(str(error)))
             continue
-        times = [cell for cell in known[:-1] if _TIME.fullmatch(cell)] or known[:-1]
+        times = [cell for cell in candidates[:-1] if _TIME.fullmatch(cell)] or candidates[:-1]
         opened.append(dated(content, times[0]) if times else content)
     if not any(isinstance(report, Content) for report in opened) and isinstance(opened[0], DamagedError):
         raise opened[0]

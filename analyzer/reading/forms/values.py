@@ -97,8 +97,8 @@ def _bytes_in(value: object) -> bytes:
 
 def _cut_base64(length: int) -> str:
     """Return the message for base64 whose length is not a multiple of four."""
-    kept = ", a length at which some programs cut texts" if length in CUT_LENGTHS else ""
-    return f"Content is base64 that was cut: it has {length:,} characters{kept}; download the report again"
+    likely_cause = ", a length at which some programs cut texts" if length in CUT_LENGTHS else ""
+    return f"Content is base64 that was cut: it has {length:,} characters{likely_cause}; download the report again"
 
 
 def _numbers_in(value: object) -> list[Any] | None:

@@ -32,7 +32,7 @@ _SLOTS: Final = {
     "certs": ("cert", ("active", "last_rotated")),
 }
 """The lists in which Cloud Custodian stores slots: the column prefix and the parts of each entry."""
-_KEYS: Final = frozenset(key for one in PROGRAMS for key in one.keys)
+_KEYS: Final = frozenset(key for program in PROGRAMS for key in program.keys)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def reports_in_values(values: Iterable[object], form: str) -> Opened:
     """
     _refuse_names(list(values))
     opened: Opened = []
-    others: list[NotAReportError] = []
+    no_reports: list[NotAReportError] = []
     for unit in _units(list(values)):
         try:
             if isinstance(unit, DamagedError):
@@ -72,11 +72,13 @@ def reports_in_values(values: Iterable[object], form: str) -> Opened:
         except DamagedError as error:
             opened.append(error)
         except NotAReportError as error:
-            others.append(error)
+            no_reports.append(error)
             opened.append(DamagedError(str(error)))
-    if len(opened) == len(others):
+    if len(opened) == len(no_reports):
         raise (
-            others[0] if others else NotAReportError("neither a credential report nor an AWS answer that contains one")
+            no_reports[0]
+            if no_reports
+            else NotAReportError("neither a credential report nor an AWS answer that contains one")
         )
     if len(opened) == 1 and isinstance(opened[0], DamagedError):
         raise opened[0]
@@ -189,8 +191,8 @@ def _is_envelope(value: Mapping[Any, Any], depth: int) -> bool:
     if depth <= 1 and _AWS_KEYS & value.keys():
         return True
     by_name = {squeezed(str(key)): item for key, item in value.items()}
-    known = _SQUEEZED & by_name.keys()
-    return len(known) > 1 or ("content" in known and bears_report(by_name["content"]))
+    envelope_keys = _SQUEEZED & by_name.keys()
+    return len(envelope_keys) > 1 or ("content" in envelope_keys and bears_report(by_name["content"]))
 
 
 def _from_envelope(value: Mapping[Any, Any], path: _Path) -> Content | DamagedError:
@@ -332,11 +334,11 @@ def _refuse_nested(value: Mapping[Any, Any]) -> None:
     keys = value.get("access_keys")
     if isinstance(keys, list) and keys and isinstance(keys[0], dict):
         names += [f"access_keys.{key}" for key in keys[0]]
-    known = known_columns(names)
+    columns = known_columns(names)
     program = program_of(names)
-    if program and program.refused and len(known) > 2:
+    if program and program.refused and len(columns) > 2:
         raise DamagedError(f"rows from {program.name}: {program.refused}")
-    if len(known) >= ENOUGH and not _is_columnar(value):
+    if len(columns) >= ENOUGH and not _is_columnar(value):
         raise OnlyMarksError("rows of a report with lists or objects in their cells, which no known program writes")
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Keeping:
+class Ingesting:
     """Turns batches of reports into rows of a store, in threads of this process.
 
     `account_id` is the account of rows without one; `noted` has the issues of the survey by report.
@@ -42,11 +42,11 @@ class Keeping:
         """Return the result of a batch: the rows to store, and the data issues."""
         log = IssueLog()
         result = Result(issues=log.rows)
-        found = parsed(batch, self.account_id, log, result)
-        if found is not None:
-            sources = [source for _, source in found.reports]
+        parsed_reports = parsed(batch, self.account_id, log, result)
+        if parsed_reports is not None:
+            sources = [source for _, source in parsed_reports.reports]
             noted = [row for source in sources for row in self.noted.get(source.name, ())]
-            result.tables = rows_to_keep(sources, found.tables, log, noted)
-            del sources, found
+            result.tables = rows_to_keep(sources, parsed_reports.tables, log, noted)
+            del sources, parsed_reports
             pa.default_memory_pool().release_unused()  # otherwise this thread keeps the memory of the batch
         return result

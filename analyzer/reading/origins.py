@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analyzer.reading.source import Source
 
 
-class Places:
+class RowOrigins:
     """The source and line of each row of a table."""
 
     def __init__(self, raw: RawTable, sources: Sequence[Source], log: IssueLog) -> None:
