@@ -20,7 +20,7 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.controls.frameworks.reading import parse_framework
 from analyzer.controls.policy import parse_policy
 from analyzer.errors import AnalyzerError
-from analyzer.rendering.marks import BY_HAND, FOUND, KEY, SHEET, read_marks
+from analyzer.rendering.marks import BY_HAND, FINDING, KEY, SHEET, read_marks
 from analyzer.survey.organization import parse_organization
 from analyzer.survey.people import parse_people
 from tests.campaign.damaging import DAMAGES
@@ -83,7 +83,7 @@ ci-deployer,ci@example.com,2026-09-30
 ,auditor@example.com,2025-12-31
 """
 _MARKS: Final = Sheet(
-    [*KEY, FOUND, *BY_HAND],
+    [*KEY, FINDING, *BY_HAND],
     [
         Line(
             ["111122223333", f"u{n}", "access_key_1", "unused-credentials", f"a.csv:{n}", "asked", "", "46387", "x"], n
